@@ -1,0 +1,118 @@
+import type { AxiosResponse } from 'axios';
+import * as z from 'zod';
+import { nowOf } from '../core/clock.ts';
+import { trimmed } from '../core/text.ts';
+import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
+import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, pacingFields, type SendOutcome } from './channel.ts';
+import { readGatewayCallback, sendBody } from './gateway-payloads.ts';
+import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
+
+/** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
+export interface SignedTarget {
+  readonly url: string;
+  readonly secret: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Any HTTP service as a channel, by the gateway protocol of `docs/gateway-protocol.md`: signed both ways, repeats dropped by
+ * `webhook-id`, receipts when it has them.
+ *
+ * @param options.allowPrivateTargets lets connections reach private addresses and use plain http
+ */
+export function gatewayChannel(options: { allowPrivateTargets: boolean }): Channel {
+  return defineChannel<z.output<ReturnType<typeof configSchema>>>({
+    type: 'gateway',
+    title: 'HTTP gateway',
+    configSchema: configSchema(options.allowPrivateTargets),
+    can: { receipts: true, media: true, email: true, dropsRepeats: true },
+    send: (tools, { config }, message) => sendSigned(tools, config, message, sendBody(message)),
+    readCallback({ config }, event, callback) {
+      requireSignature(config.secret, callback.headers, callback.body);
+      return readGatewayCallback(event, callback.body);
+    },
+  });
+}
+
+function configSchema(allowPrivateTargets: boolean) {
+  return z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+      .refine((url) => allowPrivateTargets || url.startsWith('https:'), { error: 'must start with https://' })
+      .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
+        error: 'must not be a private or reserved address',
+      })
+      .describe('Where messages are posted.'),
+    secret: z
+      .string()
+      .refine(isSigningSecret, { error: 'must be whsec_ followed by the base64 of 16 to 64 random bytes' })
+      .meta({ sensitive: true, description: 'Signs requests in both directions (Standard Webhooks).' }),
+    timeoutMs: z.int().min(1_000).max(60_000).default(10_000).describe('How long to wait for an answer.'),
+    ...pacingFields,
+  });
+}
+
+/** Posts one message, signed, and reads the answer. */
+export async function sendSigned(
+  tools: ChannelTools,
+  target: SignedTarget,
+  message: OutboundMessage,
+  content: Record<string, unknown>,
+): Promise<SendOutcome> {
+  const body = JSON.stringify(content);
+  const headers = signatureHeaders(target.secret, message.id, nowOf(tools.clock), body);
+  let response: AxiosResponse<unknown>;
+  try {
+    response = await tools.http.post(target.url, body, {
+      headers: { 'content-type': 'application/json', ...headers },
+      timeout: target.timeoutMs,
+      signal: tools.signal,
+    });
+  } catch (error) {
+    const failure = requestFailure(error);
+    const message = `The gateway could not be reached: ${failure.message}.`;
+    return failure.sent === 'no'
+      ? { kind: 'busy', code: 'unreachable', message }
+      : { kind: 'unknown', code: 'no_answer', message };
+  }
+  const outcome = readSendAnswer(response, tools.clock.now());
+  const said = typeof response.data === 'string' ? response.data.replaceAll(target.secret, '[redacted]') : '';
+  return { ...outcome, answer: trimmed(`HTTP ${response.status} ${said}`.trim()) };
+}
+
+/** 4xx answers that pass by themselves. */
+const passing = new Set([408, 425, 429]);
+
+/**
+ * Reads a gateway's answer: 2xx is accepted or delivered, 4xx is final but for three, everything else is tried again.
+ *
+ * @param nowMs to read a `Retry-After` that is a date
+ */
+export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number): SendOutcome {
+  const { status } = response;
+  const body = jsonOf(response);
+  if (status >= 200 && status < 300) {
+    const externalId = idOf(body.externalId);
+    return { kind: body.status === 'delivered' ? 'delivered' : 'accepted', ...(externalId ? { externalId } : {}) };
+  }
+  const error = (typeof body.error === 'object' ? body.error : {}) as { code?: unknown; message?: unknown } | null;
+  const code = idOf(error?.code) ?? `http_${status}`;
+  const said = typeof error?.message === 'string' ? trimmed(error.message) : `The gateway answered ${status}.`;
+  if (status >= 400 && status < 500 && !passing.has(status)) return { kind: 'refused', code, message: said };
+  const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
+  return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+function idOf(value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  return trimmed(String(value), 200) || undefined;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** `Retry-After` in seconds or as a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
+function retryAfter(header: unknown, nowMs: number): number | undefined {
+  if (typeof header !== 'string' || header === '') return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), dayMs);
+}

@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto';
+import { v7 } from 'uuid';
+import type { Clock } from './clock.ts';
+
+/** Fills a buffer of the asked length. */
+export type RandomSource = (length: number) => Buffer;
+
+export const systemRandom: RandomSource = randomBytes;
+
+/** Makes the ids of our own rows and jobs. */
+export type NewId = () => string;
+
+/**
+ * Ids that sort in the order in which this process made them (UUIDv7 with a counter).
+ *
+ * Order matters beyond convenience: the queue orders jobs of one key by time and then by id, and rows of one commit share their time.
+ */
+export function orderedIds(clock: Clock, random: RandomSource): NewId {
+  let lastMs = 0;
+  let seq = 0;
+  return () => {
+    const now = clock.now();
+    // A clock that stands still or steps back must not make ids that sort before earlier ones.
+    seq = now > lastMs ? 0 : seq + 1;
+    lastMs = Math.max(now, lastMs);
+    return v7({ msecs: lastMs, seq, random: random(16) });
+  };
+}

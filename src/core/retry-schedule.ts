@@ -1,0 +1,54 @@
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** Waits between attempts to send, in milliseconds. After the last one we give the message up. */
+export const sendDelaysMs: readonly number[] = [
+  5 * second,
+  30 * second,
+  2 * minute,
+  10 * minute,
+  hour,
+  3 * hour,
+  6 * hour,
+  12 * hour,
+];
+
+/**
+ * Waits between reports while HighLevel does not know the message yet: it does so 5 to 10 seconds after its webhook, sometimes
+ * later (platform.md 4.1). About 15 minutes in all.
+ */
+export const tooEarlyDelaysMs: readonly number[] = [
+  2 * second,
+  5 * second,
+  10 * second,
+  20 * second,
+  40 * second,
+  80 * second,
+  160 * second,
+  240 * second,
+  360 * second,
+];
+
+/**
+ * The wait before the next try, spread so that what failed together does not come back together.
+ *
+ * @param retriesDone how many waits of the schedule are used up
+ * @param chance from 0 (inclusive) to 1 (exclusive); the wait lies between the listed one and a fifth more
+ * @returns milliseconds, or null when the schedule is used up
+ */
+export function nextDelayMs(schedule: readonly number[], retriesDone: number, chance: number): number | null {
+  const delay = schedule[retriesDone];
+  return delay === undefined ? null : Math.round(delay * (1 + chance / 5));
+}
+
+/**
+ * The wait while something outside must first recover (HighLevel is down, a location is suspended): a quarter of the time that it has
+ * lasted, so that a short outage costs seconds and a long one no storm. It never gives up.
+ *
+ * @returns milliseconds, from 5 seconds to 15 minutes and up to a fifth more
+ */
+export function outageDelayMs(lastsMs: number, chance: number): number {
+  const delay = Math.min(Math.max(lastsMs / 4, 5 * second), 15 * minute);
+  return Math.round(delay * (1 + chance / 5));
+}

@@ -1,0 +1,62 @@
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { AppError } from './errors.ts';
+import type { RandomSource } from './ids.ts';
+
+/** Seals secrets for the database and opens them again. */
+export interface SecretBox {
+  /** @param identity the row and column it belongs to: moved to another row it no longer opens */
+  seal(secret: string, identity: string): string;
+  /** @throws AppError `secret_unreadable`: no key of the ring fits, another row's secret, or damaged */
+  open(sealed: string, identity: string): string;
+}
+
+const version = 'v1';
+
+/**
+ * A box over AES-256-GCM with a ring of keys: the first seals, all open.
+ *
+ * Sealed form: `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. The key id says which key of the ring to take, so that a
+ * rotation needs no trial.
+ *
+ * @param keys 32 bytes each, newest first
+ */
+export function secretBox(keys: readonly Buffer[], random: RandomSource): SecretBox {
+  const ring = new Map(keys.map((key) => [keyId(key), key]));
+  const [newest] = keys;
+  if (!newest || keys.some((key) => key.length !== 32)) {
+    throw new AppError('internal', 'The key ring needs at least one key, each of 32 bytes.');
+  }
+
+  return {
+    seal(secret, identity) {
+      const nonce = random(12);
+      const cipher = createCipheriv('aes-256-gcm', newest, nonce).setAAD(Buffer.from(identity));
+      const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+      return [version, keyId(newest), nonce.toString('base64url'), sealed.toString('base64url')].join('.');
+    },
+
+    open(sealed, identity) {
+      const [form, id, nonce, body] = sealed.split('.');
+      const key = ring.get(id ?? '');
+      if (form !== version || !key) throw unreadable('none of ENCRYPTION_KEYS sealed it');
+      const bytes = Buffer.from(body ?? '', 'base64url');
+      try {
+        const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce ?? '', 'base64url'))
+          .setAAD(Buffer.from(identity))
+          .setAuthTag(bytes.subarray(-16));
+        return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+      } catch (cause) {
+        throw unreadable('it is damaged or belongs to another row', cause);
+      }
+    },
+  };
+}
+
+/** Names a key without giving it away. */
+function keyId(key: Buffer): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 8);
+}
+
+function unreadable(why: string, cause?: unknown): AppError {
+  return new AppError('secret_unreadable', `A stored secret can't be opened: ${why}.`, { cause });
+}

@@ -1,0 +1,12 @@
+/** Shortens what others wrote before we keep it: a far side's page of HTML is no use in a row. */
+export function trimmed(text: string, length = 500): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}
+
+/**
+ * Text that PostgreSQL can keep. It refuses NUL, and lone surrogates have no UTF-8, so one such character in a message would make
+ * its webhook fail for ever.
+ */
+export function storable(text: string): string {
+  return text.replaceAll('\u0000', '').toWellFormed();
+}

@@ -1,0 +1,67 @@
+import type { AxiosResponse } from 'axios';
+import { AppError } from '../core/errors.ts';
+import { trimmed } from '../core/text.ts';
+import { jsonOf, requestFailure } from '../runtime/outbound-http.ts';
+
+/** What HighLevel answered, before anybody judges it. */
+export interface HighLevelAnswer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  /** The body as it came, trimmed. */
+  readonly text: string;
+  /** HighLevel's name for this request; its support asks for it. */
+  readonly traceId: string | null;
+  readonly limits: LimitHeaders;
+}
+
+/** What the answer says of the limits (platform.md 5.9). */
+export interface LimitHeaders {
+  /** Requests left in the interval of `intervalMs`. */
+  readonly remaining: number | null;
+  readonly intervalMs: number | null;
+  readonly remainingToday: number | null;
+  readonly retryAfterMs: number | null;
+}
+
+/**
+ * Waits for HighLevel and keeps what it says.
+ *
+ * @throws AppError `highlevel_unreachable`: no answer came; whether the request was carried out is not known
+ */
+export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promise<HighLevelAnswer> {
+  let response: AxiosResponse<unknown>;
+  try {
+    response = await request;
+  } catch (error) {
+    throw new AppError('highlevel_unreachable', `HighLevel did not answer: ${requestFailure(error).message}.`);
+  }
+  const body = jsonOf(response);
+  return {
+    status: response.status,
+    body,
+    text: trimmed(typeof response.data === 'string' ? response.data : ''),
+    traceId: typeof body.traceId === 'string' ? body.traceId : null,
+    limits: {
+      remaining: numberOf(response.headers['x-ratelimit-remaining']),
+      intervalMs: numberOf(response.headers['x-ratelimit-interval-milliseconds']),
+      remainingToday: numberOf(response.headers['x-ratelimit-daily-remaining']),
+      retryAfterMs: secondsToMs(numberOf(response.headers['retry-after'])),
+    },
+  };
+}
+
+/** HighLevel's own words in an error answer; a list of them for a shape it did not like. */
+export function messageIn(answer: HighLevelAnswer): string {
+  const { message, error_description: description, error } = answer.body;
+  const said = [message, description, error].find((value) => typeof value === 'string' || Array.isArray(value));
+  return trimmed(Array.isArray(said) ? said.join('; ') : ((said as string | undefined) ?? answer.text), 300);
+}
+
+function numberOf(header: unknown): number | null {
+  const value = typeof header === 'string' && header !== '' ? Number(header) : Number.NaN;
+  return Number.isFinite(value) ? value : null;
+}
+
+function secondsToMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1000;
+}

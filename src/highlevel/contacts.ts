@@ -1,0 +1,52 @@
+import { AppError } from '../core/errors.ts';
+import type { HighLevel } from './client.ts';
+import { withoutEmpty } from './request-body.ts';
+
+export interface ContactAddress {
+  locationId: string;
+  phone?: string | undefined;
+  email?: string | undefined;
+}
+
+/**
+ * The contact of an address, made if there is none. What a contact already has stays as it is: an upsert overwrites every field it
+ * carries, so it carries the address alone, and a name only follows for a contact that is new (platform.md 6.3).
+ *
+ * @throws AppError as the client
+ */
+export async function findOrAddContact(
+  highLevel: HighLevel,
+  address: ContactAddress,
+  nameIfNew: string | null,
+): Promise<string> {
+  const { id, isNew } = await upsert(highLevel, address);
+  if (isNew && nameIfNew) await upsert(highLevel, { ...address, name: nameIfNew });
+  return id;
+}
+
+async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: string }) {
+  const answer = await highLevel({
+    operation: 'upsertContact',
+    locationId: fields.locationId,
+    body: withoutEmpty({ ...fields }),
+  });
+  const contact = (answer.body.contact ?? {}) as { id?: unknown };
+  if (typeof contact.id !== 'string' || contact.id === '') {
+    throw new AppError('highlevel_stored_nothing', 'HighLevel answered an upsert without a contact.');
+  }
+  return { id: contact.id, isNew: answer.body.new === true };
+}
+
+/** A contact's phone number and email address, where it has them. @throws AppError as the client */
+export async function contactAddress(
+  highLevel: HighLevel,
+  locationId: string,
+  contactId: string,
+): Promise<{ phone: string | null; email: string | null }> {
+  const answer = await highLevel({ operation: 'getContact', locationId, path: { contactId } });
+  const contact = (answer.body.contact ?? {}) as { phone?: unknown; email?: unknown };
+  return {
+    phone: typeof contact.phone === 'string' && contact.phone !== '' ? contact.phone : null,
+    email: typeof contact.email === 'string' && contact.email !== '' ? contact.email : null,
+  };
+}

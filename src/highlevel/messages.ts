@@ -1,0 +1,100 @@
+import { AppError } from '../core/errors.ts';
+import type { HighLevel, HighLevelAnswer } from './client.ts';
+import type { ProviderKind } from './providers.ts';
+import { withoutEmpty } from './request-body.ts';
+
+/** The states that HighLevel takes; `sent` is none of them (platform.md 4.1). `pending` is the start, so we never report it. */
+export type ReportableStatus = 'delivered' | 'read' | 'failed';
+
+export interface StatusReport {
+  locationId: string;
+  highlevelMessageId: string;
+  status: ReportableStatus;
+  /** Sent with `failed`, always complete. */
+  error?: { code: string; type: string; message: string } | undefined;
+  emailMessageId?: string | null;
+}
+
+/** Tells HighLevel where a message stands (update-message-status, platform.md 4.1). @throws AppError as the client */
+export function updateMessageStatus(highLevel: HighLevel, report: StatusReport): Promise<HighLevelAnswer> {
+  return highLevel({
+    operation: 'updateMessageStatus',
+    locationId: report.locationId,
+    path: { messageId: report.highlevelMessageId },
+    body: {
+      status: report.status,
+      ...(report.error ? { error: report.error } : {}),
+      ...(report.emailMessageId ? { emailMessageId: report.emailMessageId } : {}),
+    },
+  });
+}
+
+export interface InboundPost {
+  locationId: string;
+  provider: { id: string; kind: ProviderKind };
+  contactId: string;
+  direction: 'inbound' | 'outbound';
+  externalId: string;
+  from: string;
+  to: string | null;
+  text: string | null;
+  html: string | null;
+  subject: string | null;
+  attachments: readonly string[];
+  occurredAt: Date | null;
+}
+
+/** What HighLevel made of an inbound message. */
+export interface PostedMessage {
+  answer: HighLevelAnswer;
+  highlevelMessageId: string;
+  conversationId: string | null;
+  emailMessageId: string | null;
+}
+
+/**
+ * Adds a message to the contact's conversation (platform.md 6.1).
+ *
+ * @throws AppError as the client, and `highlevel_stored_nothing` for a 2xx that names no message
+ */
+export async function addInboundMessage(highLevel: HighLevel, post: InboundPost): Promise<PostedMessage> {
+  const answer = await highLevel({
+    operation: 'addInboundMessage',
+    locationId: post.locationId,
+    body: inboundBody(post),
+  });
+  const { messageId, conversationId, emailMessageId } = answer.body;
+  if (typeof messageId !== 'string' || messageId === '') {
+    throw Object.assign(
+      new AppError('highlevel_stored_nothing', 'HighLevel accepted the message but stored nothing: its answer names none.'),
+      { answer },
+    );
+  }
+  return {
+    answer,
+    highlevelMessageId: messageId,
+    conversationId: typeof conversationId === 'string' ? conversationId : null,
+    emailMessageId: typeof emailMessageId === 'string' ? emailMessageId : null,
+  };
+}
+
+/** The body that each kind of provider asks for: the wrong one is stored nowhere or in another channel (platform.md 3.1, 6.1). */
+export function inboundBody(post: InboundPost): Record<string, unknown> {
+  const { kind, id } = post.provider;
+  const isEmail = kind === 'email' || kind === 'email-extra';
+  const isExtra = kind === 'sms-extra' || kind === 'email-extra';
+  const isReceived = post.direction === 'inbound';
+  const [emailFrom, emailTo] = isReceived ? [post.from, post.to] : [post.to, post.from];
+  return withoutEmpty({
+    // An extra email provider must say Custom; as Email it would land in the default email channel.
+    type: kind === 'email-extra' ? 'Custom' : isEmail ? 'Email' : 'SMS',
+    contactId: post.contactId,
+    conversationProviderId: isExtra ? id : null,
+    direction: post.direction,
+    altId: post.externalId,
+    date: post.occurredAt?.toISOString(),
+    message: isEmail && post.html ? null : post.text,
+    ...(isEmail ? { html: post.html ?? post.text, subject: post.subject, emailFrom, emailTo } : {}),
+    attachments: post.attachments.length > 0 ? post.attachments : null,
+  });
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import { storable } from '../core/text.ts';
+
+/** A value of another type than expected counts as absent: HighLevel changes its payloads without notice (platform.md 3.2). */
+const text = z.string().transform(storable).optional().catch(undefined);
+const id = z.string().min(1).max(128).transform(storable);
+
+/** A list of URLs; HighLevel's own examples show one bare string too. Things that are no text are no address. */
+const texts = z
+  .union([z.array(z.unknown()), z.string().transform((one) => [one])])
+  .catch([])
+  .transform((list) => list.filter((entry) => typeof entry === 'string' && entry !== '').map((entry) => storable(entry as string)));
+
+const delivery = z.looseObject({
+  locationId: id,
+  messageId: id,
+  contactId: text,
+  conversationId: text,
+  conversationProviderId: text,
+  userId: text,
+  type: text,
+  message: text,
+  phone: text,
+  emailTo: texts,
+  emailFrom: text,
+  html: text,
+  subject: text,
+  attachments: texts,
+  emailMessageId: text,
+  replyToAltId: text,
+});
+
+/** What HighLevel posts to a Delivery URL, as we use it; whatever else it says stays in the raw body. */
+export interface DeliveryWebhook {
+  readonly locationId: string;
+  readonly highlevelMessageId: string;
+  readonly contactId: string | null;
+  readonly conversationId: string | null;
+  readonly userId: string | null;
+  readonly medium: 'sms' | 'email';
+  readonly to: string | null;
+  readonly from: string | null;
+  readonly text: string | null;
+  readonly html: string | null;
+  readonly subject: string | null;
+  readonly attachments: readonly string[];
+  readonly emailMessageId: string | null;
+  readonly replyToExternalId: string | null;
+}
+
+/**
+ * Reads a delivery webhook. Only `locationId` and `messageId` are needed (platform.md 3.2); whether it is an email is told by its
+ * provider, as `type` can be `Custom` for either.
+ *
+ * @throws AppError `payload_invalid`
+ */
+export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): DeliveryWebhook {
+  const said = parse(delivery, body);
+  const isEmail = providerIsEmail || (!said.phone && said.emailTo.length > 0);
+  return {
+    locationId: said.locationId,
+    highlevelMessageId: said.messageId,
+    contactId: said.contactId || null,
+    conversationId: said.conversationId || null,
+    userId: said.userId || null,
+    medium: isEmail ? 'email' : 'sms',
+    to: (isEmail ? said.emailTo.join(', ') : said.phone) || null,
+    from: said.emailFrom || null,
+    text: said.message ?? null,
+    html: said.html ?? null,
+    subject: said.subject ?? null,
+    attachments: said.attachments,
+    emailMessageId: said.emailMessageId || null,
+    replyToExternalId: said.replyToAltId || null,
+  };
+}
+
+const event = z.looseObject({
+  type: text,
+  appId: text,
+  companyId: text,
+  locationId: text,
+  webhookId: text,
+  timestamp: z.coerce.date().optional().catch(undefined),
+});
+
+/** INSTALL, UNINSTALL and the like (platform.md 5.6). */
+export interface AppEventWebhook {
+  /** HighLevel's webhookId, else the body's SHA-256: real payloads often omit it (platform.md 1.5). */
+  readonly id: string;
+  readonly type: string | null;
+  readonly appId: string | null;
+  readonly companyId: string | null;
+  readonly locationId: string | null;
+  readonly occurredAt: Date | null;
+}
+
+/** Reads an app event of any type. @throws AppError `payload_invalid` */
+export function readAppEvent(body: Buffer): AppEventWebhook {
+  const said = parse(event, body);
+  return {
+    id: said.webhookId || createHash('sha256').update(body).digest('hex'),
+    type: said.type || null,
+    appId: said.appId || null,
+    companyId: said.companyId || null,
+    locationId: said.locationId || null,
+    occurredAt: said.timestamp ?? null,
+  };
+}
+
+function parse<Shape extends z.ZodType>(shape: Shape, body: Buffer): z.output<Shape> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new AppError('payload_invalid', 'The body is not JSON.', { cause });
+  }
+  const result = shape.safeParse(json);
+  if (result.success) return result.data;
+  throw new AppError('payload_invalid', 'The webhook lacks what is needed to handle it.', {
+    details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),
+  });
+}

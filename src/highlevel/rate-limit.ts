@@ -1,0 +1,33 @@
+import type { LimitHeaders } from './answer.ts';
+
+/** How fast calls may leave: `burst` at once after a rest, then one each `intervalMs`. */
+export interface PaceLimit {
+  readonly intervalMs: number;
+  readonly burst: number;
+}
+
+/**
+ * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotLifeMs` after its slot, so
+ * any 10 seconds see the slots of 12: 10 + 12 s × 7.5/s = 100.
+ */
+export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7.5, burst: 10 };
+
+/** A slot that is older than this has lost its place: used late, it would add to the calls of another moment. */
+export const slotLifeMs = 2_000;
+
+/** What HighLevel says of its limits while something is left of them needs no reaction. */
+const nearlyUsedUp = 2;
+/** The headers do not say when a day's count starts anew, so we look again now and then. */
+const dayCheckMs = 10 * 60 * 1000;
+
+/**
+ * How long all calls of this location must rest after an answer, in milliseconds; 0 for not at all.
+ *
+ * @param refused the answer was a 429
+ */
+export function restAfter(limits: LimitHeaders, refused: boolean): number {
+  if (limits.remainingToday === 0) return dayCheckMs;
+  if (refused) return limits.retryAfterMs ?? limits.intervalMs ?? 10_000;
+  if (limits.remaining !== null && limits.remaining < nearlyUsedUp) return limits.intervalMs ?? 10_000;
+  return 0;
+}

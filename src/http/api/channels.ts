@@ -1,0 +1,107 @@
+import { AppError } from '../../core/errors.ts';
+import type { Provider } from '../../highlevel/providers.ts';
+import {
+  type Connection,
+  type ConnectionDeps,
+  connect,
+  disconnect,
+  findConnection,
+  publicConfig,
+} from '../../installations/connections.ts';
+import { sendTest } from '../../messages/send-test.ts';
+import type { StoreDeps } from '../../messages/store.ts';
+import { installedLocation } from './locations.ts';
+import { messageView } from './messages.ts';
+import { route } from './route.ts';
+import { connection, connectionParams, connectionWanted, message, testWanted } from './shapes.ts';
+
+export interface ChannelRouteDeps extends ConnectionDeps, StoreDeps {
+  providers: readonly Provider[];
+}
+
+/** Addresses about the channel that a location has connected for a provider. */
+export function channelRoutes(deps: ChannelRouteDeps) {
+  const path = '/locations/:locationId/channels/:providerKey';
+
+  return [
+    route({
+      method: 'get',
+      path,
+      summary: 'The channel that a location has connected for a provider',
+      params: connectionParams,
+      answer: connection,
+      handle: async ({ params }) => view(await connected(deps, params)),
+    }),
+
+    route({
+      method: 'put',
+      path,
+      summary: 'Connect a channel, or change the one that is connected',
+      params: connectionParams,
+      body: connectionWanted,
+      answer: connection,
+      async handle({ params, body }) {
+        providerOf(deps, params.providerKey);
+        await installedLocation(deps.db, params.locationId);
+        return view(await connect(deps, params, body));
+      },
+    }),
+
+    route({
+      method: 'delete',
+      path,
+      summary: 'Disconnect the channel',
+      params: connectionParams,
+      async handle({ params }) {
+        if (!(await disconnect(deps, params))) throw notConnected();
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: `${path}/test`,
+      summary: 'Send a test message through the channel; ask for the message to see what became of it',
+      params: connectionParams,
+      body: testWanted,
+      answer: message,
+      status: 202,
+      async handle({ params, body }) {
+        const medium = providerOf(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
+        const to = body.to ?? (medium === 'email' ? 'nobody@example.com' : '+12025550100');
+        return messageView(await sendTest(deps, await connected(deps, params), { to, text: body.text, medium }));
+      },
+    }),
+  ];
+}
+
+async function connected(deps: ChannelRouteDeps, place: { locationId: string; providerKey: string }): Promise<Connection> {
+  providerOf(deps, place.providerKey);
+  const found = await findConnection(deps, place);
+  if (!found) throw notConnected();
+  return found;
+}
+
+function providerOf(deps: ChannelRouteDeps, key: string): Provider {
+  const provider = deps.providers.find((candidate) => candidate.key === key);
+  if (provider) return provider;
+  throw new AppError('not_found', `The app has no provider called ${key}.`, {
+    details: [`HIGHLEVEL_PROVIDERS has: ${deps.providers.map((candidate) => candidate.key).join(', ') || 'none'}`],
+  });
+}
+
+function notConnected(): AppError {
+  return new AppError('not_found', 'This location has no channel connected for this provider.');
+}
+
+function view(found: Connection) {
+  return {
+    connectionId: found.id,
+    locationId: found.locationId,
+    providerKey: found.providerKey,
+    type: found.channel.type,
+    config: publicConfig(found),
+    callbackUrls: { status: `${found.callbackUrl}/status`, inbound: `${found.callbackUrl}/inbound` },
+    createdAt: found.createdAt,
+    updatedAt: found.updatedAt,
+  };
+}

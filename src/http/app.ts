@@ -1,0 +1,48 @@
+import { resolve } from 'node:path';
+import express, { type Express } from 'express';
+import type { NewId } from '../core/ids.ts';
+import type { Log } from '../runtime/log.ts';
+import { type ApiDeps, api } from './api/router.ts';
+import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
+import { health } from './health.ts';
+import { type InstallPageDeps, install } from './install.ts';
+import { errorHandler, notFound } from './middleware/errors.ts';
+import { requestLog } from './middleware/request-log.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
+import { sessions } from './middleware/sessions.ts';
+import { type WebhookDeps, webhooks } from './webhooks.ts';
+
+export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, ApiDeps {
+  newId: NewId;
+  log: Log;
+  sessionSecrets: string[];
+  adminToken: string | undefined;
+  /** The simulated HighLevel's address, in sandbox mode. */
+  sandboxUrl: string | undefined;
+}
+
+const views = resolve(import.meta.dirname, '../../views');
+
+/** The whole HTTP edge: what programs call first, then what people see. */
+export function createApp(deps: AppDeps): Express {
+  const https = deps.appUrl.startsWith('https:');
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('views', views);
+  app.set('view engine', 'ejs');
+  // A proxy in front of us is on our own network; anybody else's X-Forwarded-For is only a claim.
+  app.set('trust proxy', ['loopback', 'linklocal', 'uniquelocal']);
+  app.use(requestLog(deps.log, deps.newId), securityHeaders({ https }));
+
+  app.use(health(deps));
+  app.use(webhooks(deps));
+  app.use(channelCallbacks(deps));
+  app.use('/api', api(deps));
+
+  app.use('/assets', express.static(resolve(views, 'assets'), { maxAge: '1h', index: false }));
+  app.get('/', (_request, response) => response.render('home', { title: 'Patchbay', sandboxUrl: deps.sandboxUrl }));
+  app.use(sessions(deps.db, { secrets: deps.sessionSecrets, https }), install(deps));
+
+  app.use(notFound, errorHandler(deps.log));
+  return app;
+}

@@ -1,0 +1,52 @@
+import { Router } from 'express';
+import * as z from 'zod';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import { type ConnectionDeps, connectionById } from '../installations/connections.ts';
+import type { ReceiveDeps } from '../messages/receive.ts';
+import { receiveInbound } from '../messages/receive-inbound.ts';
+import { recordReceipt } from '../messages/record-receipt.ts';
+import type { StoreDeps } from '../messages/store.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { rawBody } from './middleware/raw-body.ts';
+
+export interface CallbackDeps extends ConnectionDeps, ReceiveDeps, StoreDeps {
+  providers: readonly Provider[];
+  metrics: Metrics;
+}
+
+/** What far sides tell us: proven by their channel, stored, then acknowledged. */
+export function channelCallbacks(deps: CallbackDeps): Router {
+  const router = Router();
+
+  router.post('/channels/:connectionId/:event', rawBody, async (request, response) => {
+    const { connectionId, event } = request.params;
+    if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'There is no such connection.');
+    const connection = await connectionById(deps, connectionId as string);
+    const provider = deps.providers.find(({ key }) => key === connection.providerKey);
+    if (!provider) throw new AppError('not_found', 'This connection’s provider is not part of the app any more.');
+
+    const labels = { channel: connection.channel.type, event: event as string };
+    try {
+      const content = connection.channel.readCallback(connection, event as string, {
+        headers: request.headers,
+        body: request.body,
+      });
+      const outcome =
+        content.kind === 'receipt'
+          ? await recordReceipt(deps, connection, content.receipt).then(() => 'stored' as const)
+          : await receiveInbound(deps, connection, provider, content.inbound, request.body);
+      deps.metrics.callbacks.inc({ ...labels, outcome });
+      response.status(outcome === 'repeated' ? 200 : 202).json({ status: outcome });
+    } catch (error) {
+      const known = isAppError(error)
+        ? error
+        : new AppError('database_unavailable', 'This could not be stored. Please send it again.', { cause: error });
+      // Only events that the channel has may become a label: the rest is whatever somebody typed.
+      if (known.code !== 'not_found') deps.metrics.callbacks.inc({ ...labels, outcome: known.code });
+      throw known;
+    }
+  });
+
+  return router;
+}

@@ -1,0 +1,57 @@
+import { Router } from 'express';
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import { beginInstall, completeInstall, type InstallDeps, redeemState } from '../installations/install.ts';
+
+export interface InstallPageDeps extends InstallDeps {
+  /** Where somebody who has just installed goes on; only sandbox mode has such a place of its own. */
+  nextStepUrl: string | undefined;
+}
+
+const callback = z.object({
+  code: z.string().min(1).optional().catch(undefined),
+  state: z.string().min(1).optional().catch(''),
+  error: z.string().min(1).optional().catch(undefined),
+});
+
+/** The way into the app: to HighLevel's authorization page, and back with a code. */
+export function install(deps: InstallPageDeps): Router {
+  const router = Router();
+
+  router.get('/install', (request, response) => {
+    const { url, pending } = beginInstall(deps, request.session.pendingInstalls ?? []);
+    request.session.pendingInstalls = pending;
+    response.redirect(url);
+  });
+
+  router.get('/oauth/callback', async (request, response) => {
+    const { code, state, error } = callback.parse(request.query);
+    if (state !== undefined) {
+      request.session.pendingInstalls = redeemState(deps.clock, request.session.pendingInstalls ?? [], state);
+      await saved(request.session);
+    }
+    if (error) throw denied(error);
+    if (!code) throw new AppError('install_denied', 'HighLevel sent no code. Please start the install again.');
+    const installed = await completeInstall(deps, code);
+    response.render('connected', {
+      title: 'Connected',
+      installed: { kind: installed.kind, name: installed.name, id: installed.resourceId },
+      nextStepUrl: deps.nextStepUrl,
+    });
+  });
+
+  return router;
+}
+
+function denied(error: string): AppError {
+  return error === 'access_denied'
+    ? new AppError('install_denied', 'The install was cancelled: nothing was connected. You can start it again at any time.')
+    : new AppError('install_denied', 'HighLevel did not go through with the install. Please start it again.', {
+        details: [`HighLevel says: ${error.slice(0, 100)}`],
+      });
+}
+
+/** The state is spent before the code is: a second callback with it must find it gone, even while the first still waits. */
+function saved(session: { save(done: (error?: unknown) => void): void }): Promise<void> {
+  return new Promise((resolve, reject) => session.save((error) => (error ? reject(error) : resolve())));
+}

@@ -1,0 +1,63 @@
+import type { KeyObject } from 'node:crypto';
+import { Router } from 'express';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import { requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
+import { recordAppEvent } from '../installations/app-events.ts';
+import { type ReceiveDeps, receiveDelivery } from '../messages/receive.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { rawBody } from './middleware/raw-body.ts';
+
+export interface WebhookDeps extends ReceiveDeps {
+  providers: readonly Provider[];
+  webhookKeys: readonly KeyObject[];
+  metrics: Metrics;
+}
+
+/** What HighLevel posts to us. It is acknowledged only after it is stored; whatever keeps us from storing it is a 503, never a 2xx. */
+export function webhooks(deps: WebhookDeps): Router {
+  const router = Router();
+
+  router.post('/webhooks/providers/:key', rawBody, async (request, response) => {
+    const provider = deps.providers.find(({ key }) => key === request.params.key);
+    if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
+    const outcome = await counted(deps, 'provider', async () => {
+      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
+      return stored(receiveDelivery(deps, provider, request.body));
+    });
+    response.status(202).json({ status: outcome });
+  });
+
+  router.post('/webhooks/app', rawBody, async (request, response) => {
+    const outcome = await counted(deps, 'app', async () => {
+      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
+      return (await stored(recordAppEvent(deps, request.body))) ? 'stored' : 'repeated';
+    });
+    response.status(202).json({ status: outcome });
+  });
+
+  return router;
+}
+
+async function stored<T>(write: Promise<T>): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    if (isAppError(error)) throw error;
+    throw new AppError('database_unavailable', 'The message could not be stored. Please send it again.', { cause: error });
+  }
+}
+
+async function counted(deps: WebhookDeps, kind: string, handle: () => Promise<string>): Promise<string> {
+  const stop = deps.metrics.acknowledgement.startTimer();
+  try {
+    const outcome = await handle();
+    deps.metrics.webhooks.inc({ kind, outcome });
+    return outcome;
+  } catch (error) {
+    deps.metrics.webhooks.inc({ kind, outcome: isAppError(error) ? error.code : 'internal' });
+    throw error;
+  } finally {
+    stop();
+  }
+}

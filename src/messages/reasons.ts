@@ -1,0 +1,28 @@
+import type { Reason } from './next-step.ts';
+
+/** Why a message fails or waits for a reason of ours, in words for the staff who sent it. The far side's reasons are its own words. */
+export const reasons = {
+  no_channel: 'No channel is connected for this provider in this location. Connect one, then send the message again.',
+  channel_unavailable: 'The connected channel is not available in this installation. Connect another, then send the message again.',
+  provider_removed: 'The operator has removed this provider from the app.',
+  no_address: 'The contact has no phone number or email address that this message could go to.',
+  email_unsupported: 'The connected channel does not carry email.',
+  media_unsupported: 'The connected channel does not carry attachments.',
+  nothing_to_send: 'The message has neither text nor attachments.',
+  interrupted: 'The program stopped while it was sending this message, so it is not known whether it was sent.',
+  awaiting_receipt: 'The far side has accepted the message and has not said yet that it was delivered.',
+  answer_in_hand: 'An answer of this contact is just being posted; this message follows at once.',
+  too_many_in_hand: 'As many messages as this connection allows are being sent; this one is next in line.',
+  not_known_to_highlevel: 'HighLevel does not know this message as one of this app, so its status could not be reported.',
+} as const satisfies Record<string, string>;
+
+export type ReasonCode = keyof typeof reasons;
+
+export function reason(code: ReasonCode): Reason {
+  return { code, message: reasons[code] };
+}
+
+/** Whether a reason is ours (`app`) or the far side's (`provider`): HighLevel asks for a type with every failure. */
+export function reasonType(code: string): 'app' | 'provider' {
+  return code in reasons ? 'app' : 'provider';
+}

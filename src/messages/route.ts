@@ -1,0 +1,85 @@
+import type { OutboundMessage } from '../channels/channel.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { HighLevel } from '../highlevel/client.ts';
+import { contactAddress } from '../highlevel/contacts.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { type Connection, type ConnectionDeps, findConnection } from '../installations/connections.ts';
+import type { Reason } from './next-step.ts';
+import { paceKey, turnOf } from './pace.ts';
+import { type ReasonCode, reason } from './reasons.ts';
+import type { Message } from './store.ts';
+
+export interface RouteDeps extends ConnectionDeps {
+  providers: readonly Provider[];
+  highLevel: HighLevel;
+}
+
+/** Which way a message goes, or why it can't go at all. */
+export type Route = { connection: Connection; outbound: OutboundMessage } | { refused: Reason };
+
+/** Finds the connection that carries a message and makes it into what channels take. @throws AppError when HighLevel must be asked and can't be */
+export async function routeOf(deps: RouteDeps, message: Message): Promise<Route> {
+  const refused = (code: ReasonCode) => ({ refused: reason(code) });
+  const { locationId, providerKey } = message;
+
+  const provider = deps.providers.find(({ key }) => key === providerKey);
+  if (!provider) return refused('provider_removed');
+  const connection = await connectionFor(deps, { locationId, providerKey });
+  if (connection === 'unavailable') return refused('channel_unavailable');
+  if (!connection) return refused('no_channel');
+
+  const { can } = connection.channel;
+  if (!message.text && !message.html && message.attachments.length === 0) return refused('nothing_to_send');
+  if (message.medium === 'email' && !can.email) return refused('email_unsupported');
+  if (message.attachments.length > 0 && !can.media) return refused('media_unsupported');
+  const to = message.to ?? (await addressOf(deps, message));
+  if (!to) return refused('no_address');
+
+  return {
+    connection,
+    outbound: {
+      id: message.id,
+      locationId,
+      contactId: message.contactId,
+      conversationId: message.conversationId,
+      medium: message.medium,
+      to,
+      from: message.from,
+      text: message.text,
+      html: message.html,
+      subject: message.subject,
+      attachments: message.attachments,
+      replyToExternalId: message.replyToExternalId,
+    },
+  };
+}
+
+/** A connection of a channel that this process does not have, such as the sandbox's, is there but can't be used. */
+async function connectionFor(deps: RouteDeps, place: { locationId: string; providerKey: string }) {
+  try {
+    return await findConnection(deps, place);
+  } catch (error) {
+    if (isAppError(error, 'request_invalid')) return 'unavailable';
+    throw error;
+  }
+}
+
+/** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
+async function addressOf(deps: RouteDeps, message: Message): Promise<string | null> {
+  if (!message.contactId) return null;
+  const { locationId, contactId, medium } = message;
+  const turn = await turnOf(deps, paceKey.highLevel(locationId), highLevelLimit, null);
+  if (turn) {
+    throw new AppError('highlevel_limit', 'Waiting to ask HighLevel for the contact’s address.', {
+      retryAfterMs: turn.getTime() - deps.clock.now(),
+    });
+  }
+  try {
+    const { phone, email } = await contactAddress(deps.highLevel, locationId, contactId);
+    return medium === 'email' ? email : phone;
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused')) return null;
+    throw error;
+  }
+}

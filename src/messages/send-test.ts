@@ -1,0 +1,32 @@
+import { nowOf } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Connection } from '../installations/connections.ts';
+import { deliverKey, type Message, type StoreDeps } from './store.ts';
+
+/** A real message through a connection, so that somebody sees whether it works. HighLevel does not know it; it is not retried. */
+export async function sendTest(
+  deps: StoreDeps & { newId: NewId },
+  connection: Connection,
+  content: { to: string; text: string; medium: 'sms' | 'email' },
+): Promise<Message> {
+  const now = nowOf(deps.clock);
+  return deps.db.transaction(async (tx) => {
+    const message = await tx.message.create({
+      data: {
+        id: deps.newId(),
+        direction: 'outbound',
+        isTest: true,
+        locationId: connection.locationId,
+        providerKey: connection.providerKey,
+        connectionId: connection.id,
+        ...content,
+        subject: content.medium === 'email' ? content.text : null,
+        raw: '',
+        createdAt: now,
+        updatedAt: now,
+      },
+    });
+    await deps.queue.enqueue(tx, 'deliver', { messageId: message.id, key: deliverKey(message) });
+    return message;
+  });
+}

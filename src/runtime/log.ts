@@ -1,0 +1,57 @@
+import { type Logger, pino } from 'pino';
+
+export type Log = Logger;
+
+/** Where secrets can appear in what we log; each is replaced before the line is written. */
+const secretPaths = [
+  'authorization',
+  'cookie',
+  'secret',
+  'clientSecret',
+  'accessToken',
+  'refreshToken',
+  'access_token',
+  'refresh_token',
+  'client_secret',
+  'token',
+  'code',
+  'encryptedData',
+  'config.secret',
+];
+
+/** Headers that carry credentials or are noise. */
+const secretHeaders = ['authorization', 'cookie', 'set-cookie', 'webhook-signature', 'x-ghl-signature'];
+
+/** The program's log: one JSON line an event, secrets replaced wherever they are known to stand. */
+export function createLog(level: string): Log {
+  return pino({
+    level,
+    base: undefined,
+    formatters: { level: (label) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorFields },
+    redact: {
+      paths: [
+        ...secretPaths.filter((path) => path !== 'code'),
+        ...secretPaths.map((path) => `*.${path}`).filter((path) => path !== '*.code'),
+        ...secretHeaders.map((header) => `req.headers["${header}"]`),
+      ],
+      censor: '[redacted]',
+    },
+  });
+}
+
+/**
+ * What is worth logging of an error. Never the whole object: an axios error carries the request, and with it the token or secret.
+ */
+export function errorFields(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: errorFields(error.cause) }),
+  };
+}

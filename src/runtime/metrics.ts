@@ -1,0 +1,70 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Every metric, declared once. Labels are few and known: never a location, an address or a text. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+  return {
+    registry,
+    /** Node's own figures; they start a timer, so only a real process collects them. */
+    collectProcess: () => collectDefaultMetrics({ register: registry }),
+    webhooks: new Counter({
+      name: 'patchbay_webhooks_total',
+      help: 'Webhooks from HighLevel, by kind (provider, app) and outcome.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    callbacks: new Counter({
+      name: 'patchbay_callbacks_total',
+      help: 'Calls from far sides, by channel, event and outcome.',
+      labelNames: ['channel', 'event', 'outcome'],
+      registers,
+    }),
+    acknowledgement: new Histogram({
+      name: 'patchbay_acknowledgement_seconds',
+      help: 'From a webhook to its acknowledgement, the durable write included.',
+      buckets: seconds,
+      registers,
+    }),
+    sends: new Counter({
+      name: 'patchbay_sends_total',
+      help: 'Attempts to send, by channel and outcome.',
+      labelNames: ['channel', 'outcome'],
+      registers,
+    }),
+    sendDuration: new Histogram({
+      name: 'patchbay_send_seconds',
+      help: 'How long a far side took to answer a send, by channel.',
+      labelNames: ['channel'],
+      buckets: seconds,
+      registers,
+    }),
+    highLevelCalls: new Counter({
+      name: 'patchbay_highlevel_calls_total',
+      help: 'Calls to HighLevel, by operation and HTTP status (0: no answer).',
+      labelNames: ['operation', 'status'],
+      registers,
+    }),
+    reports: new Counter({
+      name: 'patchbay_status_reports_total',
+      help: 'Status reports to HighLevel, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: 'patchbay_queue_jobs',
+      help: 'Jobs by queue and state (ready, deferred, active).',
+      labelNames: ['queue', 'state'],
+      registers,
+    }),
+    queueAge: new Gauge({
+      name: 'patchbay_queue_oldest_seconds',
+      help: 'How long the oldest ready job has waited, by queue.',
+      labelNames: ['queue'],
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
