@@ -5,8 +5,8 @@ import type { Clock } from './core/clock.ts';
 import { orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type DatabaseTarget, openDatabase } from './database/client.ts';
-import { type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
+import { type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
 import type { Provider } from './highlevel/providers.ts';
 import { restAfter } from './highlevel/rate-limit.ts';
@@ -100,8 +100,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     adminToken: options.adminToken,
     sandboxUrl: options.sandboxUrl,
     nextStepUrl: options.sandboxUrl,
-    channels:
-      options.channels ?? createChannels({ allowPrivateTargets: options.allowPrivateTargets, phone: options.phone }),
+    channels: options.channels ?? createChannels({ allowPrivateTargets: options.allowPrivateTargets, phone: options.phone }),
     highLevelHttp,
     targetHttp,
     highLevel: highLevel({ http: highLevelHttp, tokens, onAnswer }),

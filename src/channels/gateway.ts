@@ -3,7 +3,14 @@ import * as z from 'zod';
 import { nowOf } from '../core/clock.ts';
 import { trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
-import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, pacingFields, type SendOutcome } from './channel.ts';
+import {
+  type Channel,
+  type ChannelTools,
+  defineChannel,
+  type OutboundMessage,
+  pacingFields,
+  type SendOutcome,
+} from './channel.ts';
 import { readGatewayCallback, sendBody } from './gateway-payloads.ts';
 import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 

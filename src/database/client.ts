@@ -8,8 +8,8 @@ import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { migrate, type SqlSession } from './migrate.ts';
 
-export { Prisma } from '../../prisma/generated/client.ts';
 export type * from '../../prisma/generated/client.ts';
+export { Prisma } from '../../prisma/generated/client.ts';
 
 /** What statements may be run on: the database or a transaction of it. */
 export type Executor = Prisma.TransactionClient;
@@ -29,9 +29,9 @@ interface DatabaseConnection {
 
 /** Where the database is. */
 export type DatabaseTarget =
-  | { kind: 'postgres'; url: string; /** As `psql`'s PGOPTIONS. */ sessionOptions?: string }
+  | { kind: 'postgres'; url: string /** As `psql`'s PGOPTIONS. */; sessionOptions?: string }
   | { kind: 'embedded'; dataDir: string }
-  | { kind: 'memory'; /** A dump of an earlier one. */ contents?: Blob };
+  | { kind: 'memory' /** A dump of an earlier one. */; contents?: Blob };
 
 /** Waiting for a session or running a transaction longer than this is a failure, which callers answer with 503. */
 const transactionLimits = { maxWait: 10_000, timeout: 20_000 };

@@ -46,9 +46,9 @@ export async function migrate(session: SqlSession, folder = migrationsFolder): P
   try {
     await session.execute(bookkeeping);
     const applied = new Map(
-      (
-        await session.query('SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL')
-      ).map((row) => [row.migration_name, row.checksum]),
+      (await session.query('SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL')).map(
+        (row) => [row.migration_name, row.checksum],
+      ),
     );
     for (const migration of readMigrations(folder)) {
       const checksum = applied.get(migration.name);

@@ -11,7 +11,9 @@ const id = z.string().min(1).max(128).transform(storable);
 const texts = z
   .union([z.array(z.unknown()), z.string().transform((one) => [one])])
   .catch([])
-  .transform((list) => list.filter((entry) => typeof entry === 'string' && entry !== '').map((entry) => storable(entry as string)));
+  .transform((list) =>
+    list.filter((entry) => typeof entry === 'string' && entry !== '').map((entry) => storable(entry as string)),
+  );
 
 const delivery = z.looseObject({
   locationId: id,

@@ -5,8 +5,8 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import type { Tokens } from '../highlevel/client.ts';
 import { type AppKeys, readRefreshAnswer, requestTokenByRefresh, type TokenSet } from '../highlevel/oauth.ts';
-import type { HttpClient } from '../runtime/outbound-http.ts';
 import { errorFields, type Log } from '../runtime/log.ts';
+import type { HttpClient } from '../runtime/outbound-http.ts';
 import { findInstallation, type Installation, type InstallationKey, openToken, sealedTokens } from './store.ts';
 
 export interface AccessTokenDeps {

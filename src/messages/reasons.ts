@@ -3,7 +3,8 @@ import type { Reason } from './next-step.ts';
 /** Why a message fails or waits for a reason of ours, in words for the staff who sent it. The far side's reasons are its own words. */
 export const reasons = {
   no_channel: 'No channel is connected for this provider in this location. Connect one, then send the message again.',
-  channel_unavailable: 'The connected channel is not available in this installation. Connect another, then send the message again.',
+  channel_unavailable:
+    'The connected channel is not available in this installation. Connect another, then send the message again.',
   provider_removed: 'The operator has removed this provider from the app.',
   no_address: 'The contact has no phone number or email address that this message could go to.',
   email_unsupported: 'The connected channel does not carry email.',

@@ -1,5 +1,5 @@
-import { nowOf } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
+import { nowOf } from '../core/clock.ts';
 import type { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';

@@ -74,16 +74,12 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
     async work(name, handle) {
       for (let worker = 0; worker < workersPerQueue[name]; worker++) {
         let workerId = '';
-        workerId = await boss.work<{ messageId: string }, unknown, typeof workSettings>(
-          name,
-          workSettings,
-          async (batch) => {
-            const results = await Promise.all(batch.map((queued) => run(boss, log, name, queued, handle)));
-            // Nobody is notified when a finished job frees the next one of its key, so look again at once.
-            boss.notifyWorker(workerId);
-            return results;
-          },
-        );
+        workerId = await boss.work<{ messageId: string }, unknown, typeof workSettings>(name, workSettings, async (batch) => {
+          const results = await Promise.all(batch.map((queued) => run(boss, log, name, queued, handle)));
+          // Nobody is notified when a finished job frees the next one of its key, so look again at once.
+          boss.notifyWorker(workerId);
+          return results;
+        });
       }
     },
 

@@ -1,6 +1,6 @@
+import { lookup as systemLookup } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
-import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -104,7 +104,15 @@ export function requestFailure(error: unknown): RequestFailure {
 }
 
 /** Failures of making a connection: the request was waiting behind it. */
-const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EPROTO']);
+const neverConnected = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EPROTO',
+]);
 
 /** Whether any of the request may have left us: not before its socket was connected and, with TLS, the far side had proved itself. */
 function mayHaveLeft(error: AxiosError): boolean {
@@ -140,9 +148,7 @@ export function jsonOf(response: AxiosResponse<unknown>): Record<string, unknown
   if (typeof response.data !== 'string' || response.data === '') return {};
   try {
     const parsed: unknown = JSON.parse(response.data);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Record<string, unknown>)
-      : {};
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : {};
   } catch {
     // An HTML page from a proxy is an ordinary answer to a status code, not an error of ours.
     return {};

@@ -11,7 +11,11 @@ export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Re
       if (named && typeof id === 'string' && !registry.has(named)) registry.add(named, { id });
     }
   }
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', unrepresentable: 'any', uri: (id) => `#/components/schemas/${id}` });
+  const { schemas } = z.toJSONSchema(registry, {
+    io: 'input',
+    unrepresentable: 'any',
+    uri: (id) => `#/components/schemas/${id}`,
+  });
 
   const paths: Record<string, Record<string, unknown>> = {};
   for (const defined of routes) {

@@ -35,9 +35,11 @@ export function route<
   body?: Body;
   answer?: Answer;
   status?: ApiRoute['status'];
-  handle(input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> }): Promise<
-    Answer extends z.ZodType ? z.input<Answer> : void
-  >;
+  handle(input: {
+    params: z.output<Params>;
+    query: z.output<Query>;
+    body: Output<Body>;
+  }): Promise<Answer extends z.ZodType ? z.input<Answer> : void>;
 }): ApiRoute {
   return {
     status: definition.answer ? 200 : 204,

@@ -135,9 +135,7 @@ export const overview = z
   .object({
     since: timeOut,
     locations: z.record(z.string(), z.int()).describe('Locations by status.'),
-    messages: z.array(
-      z.object({ direction: z.enum(['outbound', 'inbound']), status: messageStatus, count: z.int() }),
-    ),
+    messages: z.array(z.object({ direction: z.enum(['outbound', 'inbound']), status: messageStatus, count: z.int() })),
     queues: z.array(
       z.object({
         name: z.string(),

@@ -1,5 +1,5 @@
-import type { RequestHandler } from 'express';
 import { PrismaSessionStore } from '@quixo3/prisma-session-store';
+import type { RequestHandler } from 'express';
 import session from 'express-session';
 import type { Database } from '../../database/client.ts';
 import type { PendingInstall } from '../../installations/install.ts';

@@ -1,0 +1,35 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { RandomSource } from './core/ids.ts';
+
+const shape = z.object({
+  encryptionKey: z.base64(),
+  sessionSecret: z.string().min(16),
+  adminToken: z.string().min(16),
+});
+
+/** Keys that development makes for itself. */
+export type DevelopmentKeys = z.infer<typeof shape>;
+
+/** Where they are kept. */
+export function developmentKeysFile(dataDir: string): string {
+  return join(dataDir, 'keys.json');
+}
+
+/**
+ * Keys for development, made once and kept beside the data that they protect: other keys could not read it any more. Production never
+ * comes here.
+ */
+export function developmentKeys(dataDir: string, random: RandomSource): DevelopmentKeys {
+  const file = developmentKeysFile(dataDir);
+  if (existsSync(file)) return shape.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const keys = {
+    encryptionKey: random(32).toString('base64'),
+    sessionSecret: random(32).toString('base64url'),
+    adminToken: random(24).toString('base64url'),
+  };
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  return keys;
+}
