@@ -45,7 +45,9 @@ export interface ServiceOptions {
 
 /** Everything that the web and the worker use. */
 export interface Services extends AppDeps, WorkerDeps {
-  close(options?: { timeoutMs?: number }): Promise<void>;
+  /** Takes no more jobs and waits for those in hand. */
+  stopWorking(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
 }
 
 type WorkerDeps = Parameters<typeof startWorker>[0];
@@ -114,9 +116,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   return {
     ...shared,
-    async close({ timeoutMs = 8_000 } = {}) {
-      await queue.stop(timeoutMs);
-      await db.close();
-    },
+    stopWorking: (timeoutMs) => queue.stop(timeoutMs),
+    close: () => db.close(),
   };
 }

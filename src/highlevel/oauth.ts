@@ -33,7 +33,8 @@ export function authorizeUrl(marketplaceUrl: string, app: AppKeys, state: string
   url.searchParams.set('client_id', app.clientId);
   url.searchParams.set('scope', app.scopes.join(' '));
   url.searchParams.set('state', state);
-  return url.href;
+  // A plus sign is a space only to readers of forms.
+  return url.href.replaceAll('+', '%20');
 }
 
 /** Asks for the tokens behind an install's code. @throws AppError `highlevel_unreachable` */

@@ -46,3 +46,11 @@ export function createApp(deps: AppDeps): Express {
   app.use(notFound, errorHandler(deps.log));
   return app;
 }
+
+/** What a process that only works shows of itself. */
+export function createHealthApp(deps: Parameters<typeof health>[0]): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(health(deps), notFound, errorHandler(deps.log));
+  return app;
+}

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Database } from '../database/client.ts';
 import type { Queue } from '../queue/boss.ts';
-import { errorFields, type Log } from '../runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 
 /** For whoever watches the process: is it up, can it work, what does it do. */
@@ -39,7 +39,7 @@ async function answers(log: Log, ask: () => Promise<unknown>): Promise<boolean> 
     await ask();
     return true;
   } catch (error) {
-    log.warn({ err: errorFields(error) }, 'not ready');
+    log.warn({ err: error }, 'not ready');
     return false;
   }
 }

@@ -5,7 +5,7 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import type { Tokens } from '../highlevel/client.ts';
 import { type AppKeys, readRefreshAnswer, requestTokenByRefresh, type TokenSet } from '../highlevel/oauth.ts';
-import { errorFields, type Log } from '../runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { findInstallation, type Installation, type InstallationKey, openToken, sealedTokens } from './store.ts';
 
@@ -52,7 +52,7 @@ export function accessTokens(deps: AccessTokenDeps): Tokens {
       } catch (error) {
         const isStillGood = row.status === 'active' && left > 0;
         if (!isStillGood || !isAppError(error, 'highlevel_unreachable', 'highlevel_refused')) throw error;
-        deps.log.warn({ err: errorFields(error), locationId }, 'a token could not be refreshed ahead of time');
+        deps.log.warn({ err: error, locationId }, 'a token could not be refreshed ahead of time');
         return openToken(deps.box, row, 'access_token');
       }
     },
@@ -126,7 +126,7 @@ async function refreshUnderLease(deps: AccessTokenDeps, row: Installation, lease
       where: mine,
       data: status ? { ...released, status, statusReason: (error as Error).message, updatedAt: nowOf(clock) } : released,
     });
-    if (status) log.warn({ err: errorFields(error), kind: row.kind, resourceId: row.resourceId }, `installation is ${status}`);
+    if (status) log.warn({ err: error, kind: row.kind, resourceId: row.resourceId }, `installation is ${status}`);
     throw error;
   }
   const { count } = await db.client.installation.updateMany({

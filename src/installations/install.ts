@@ -7,7 +7,7 @@ import type { Database } from '../database/client.ts';
 import type { HighLevel } from '../highlevel/client.ts';
 import { describeLocation } from '../highlevel/locations.ts';
 import { type AppKeys, authorizeUrl, readCodeAnswer, requestTokenByCode } from '../highlevel/oauth.ts';
-import { errorFields, type Log } from '../runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { findInstallation, type Installation, saveInstallation } from './store.ts';
 
@@ -85,7 +85,7 @@ async function learnName(deps: InstallDeps, locationId: string): Promise<void> {
     });
   } catch (error) {
     if (!isAppError(error)) throw error;
-    deps.log.warn({ err: errorFields(error), locationId }, 'the location could not be asked for its name');
+    deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
   }
 }
 

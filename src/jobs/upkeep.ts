@@ -1,6 +1,6 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
-import { errorFields, type Log } from '../runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 
 const hourMs = 60 * 60 * 1000;
 const dayMs = 24 * hourMs;
@@ -8,7 +8,7 @@ const dayMs = 24 * hourMs;
 /** Removes, once an hour, what nobody needs any more. @returns stops it */
 export function startUpkeep(deps: { db: Database; clock: Clock; log: Log }): () => void {
   const timer = deps.clock.setInterval(() => {
-    tidy(deps).catch((error: unknown) => deps.log.error({ err: errorFields(error) }, 'upkeep failed'));
+    tidy(deps).catch((error: unknown) => deps.log.error({ err: error }, 'upkeep failed'));
   }, hourMs);
   return () => deps.clock.clearInterval(timer);
 }

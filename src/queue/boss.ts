@@ -2,7 +2,7 @@ import { fromPrisma, type JobResult, PgBoss, type Job as QueuedJob } from 'pg-bo
 import type { Clock } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { errorFields, type Log } from '../runtime/log.ts';
+import type { Log } from '../runtime/log.ts';
 import { type QueueName, queueNames, queueSettings, workersPerQueue, workSettings } from './queues.ts';
 
 export type { QueueName };
@@ -50,7 +50,7 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
     queueCacheIntervalSeconds: 5,
     registerInstance: false,
   });
-  boss.on('error', (error) => log.error({ err: errorFields(error) }, 'the queue had an error'));
+  boss.on('error', (error) => log.error({ err: error }, 'the queue had an error'));
   boss.on('warning', ({ message, data }) => log.warn({ data }, `queue: ${message}`));
   await boss.start();
   for (const name of queueNames) {
@@ -121,7 +121,7 @@ async function run(
     });
     return { id: queued.id, status: 'completed' };
   } catch (error) {
-    log.error({ err: errorFields(error), queue: name, messageId: queued.data.messageId }, 'a job failed and runs again');
+    log.error({ err: error, queue: name, messageId: queued.data.messageId }, 'a job failed and runs again');
     return { id: queued.id, status: 'failed' };
   }
 }

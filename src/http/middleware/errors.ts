@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError, isAppError } from '../../core/errors.ts';
-import { errorFields, type Log } from '../../runtime/log.ts';
+import type { Log } from '../../runtime/log.ts';
 
 /** What nobody answered. */
 export const notFound: RequestHandler = () => {
@@ -12,7 +12,7 @@ export function errorHandler(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const error = asAppError(thrown);
-    if (error.status >= 500) log.error({ err: errorFields(thrown), requestId: request.id }, 'a request failed');
+    if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
     response.status(error.status);
     if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
     if (wantsPage(request)) return showProblem(response, error);

@@ -1,0 +1,163 @@
+import { createPublicKey } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { systemClock } from './core/clock.ts';
+import { systemRandom } from './core/ids.ts';
+import type { DatabaseTarget } from './database/client.ts';
+import { developmentKeys, developmentKeysFile } from './development-keys.ts';
+import { createApp, createHealthApp } from './http/app.ts';
+import { startUpkeep } from './jobs/upkeep.ts';
+import { startWorker } from './jobs/worker.ts';
+import { createLog, type Log } from './runtime/log.ts';
+import { httpClient } from './runtime/outbound-http.ts';
+import type { Sandbox } from './sandbox/server.ts';
+import { openServices, type ServiceOptions, type Services } from './services.ts';
+import { loadSettings, type Settings, SettingsError } from './settings.ts';
+
+/** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
+const stopWithinMs = 10_000;
+const finishJobsWithinMs = 7_000;
+
+const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
+
+const settings = readSettings();
+const log = createLog(settings.logLevel);
+process.on('unhandledRejection', (error) => crash(log, error));
+process.on('uncaughtException', (error) => crash(log, error));
+await start(settings, log).catch((error: unknown) => crash(log, error));
+
+function readSettings(): Settings {
+  try {
+    return loadSettings();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    console.error([error.message, ...error.problems.map((problem) => `  - ${problem}`), 'See .env.example.'].join('\n'));
+    process.exit(1);
+  }
+}
+
+async function start(settings: Settings, log: Log): Promise<void> {
+  const options = serviceOptions(settings, log);
+  const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
+  const services = await openServices(sandbox ? inSandbox(options, sandbox) : options);
+  services.metrics.collectProcess();
+
+  const works = settings.role !== 'web';
+  if (works) await startWorker(services);
+  const stopUpkeep = works ? startUpkeep(services) : () => {};
+  const server = createServer(settings.role === 'worker' ? createHealthApp(services) : createApp(services));
+  await listen(server, settings.port);
+
+  const stop = (signal: string) => shutDown(log, signal, { server, services, sandbox, stopUpkeep });
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  announce(settings, log);
+}
+
+function serviceOptions(settings: Settings, log: Log): ServiceOptions {
+  const made = settings.isProduction ? undefined : developmentKeys(settings.dataDir, systemRandom);
+  const database: DatabaseTarget = settings.databaseUrl
+    ? { kind: 'postgres', url: settings.databaseUrl }
+    : { kind: 'embedded', dataDir: settings.dataDir };
+  return {
+    database,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    app: {
+      clientId: settings.clientId ?? 'sandbox00000000000000000-patchbay',
+      clientSecret: settings.clientSecret ?? 'sandbox',
+      redirectUri: `${settings.appUrl}/oauth/callback`,
+      scopes: settings.scopes,
+    },
+    appUrl: settings.appUrl,
+    apiUrl: settings.apiUrl,
+    marketplaceUrl: settings.marketplaceUrl,
+    providers: settings.providers,
+    webhookKeys: settings.webhookKeys,
+    encryptionKeys: settings.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')],
+    sessionSecrets: settings.sessionSecrets ?? [made?.sessionSecret ?? ''],
+    adminToken: settings.adminToken ?? made?.adminToken,
+    allowPrivateTargets: settings.allowPrivateTargets,
+  };
+}
+
+/** The outside world of sandbox mode. Imported only here and only then: production never loads it. */
+async function openSandbox(settings: Settings, options: ServiceOptions): Promise<Sandbox> {
+  const { startSandbox } = await import('./sandbox/server.ts');
+  return startSandbox({
+    port: settings.port + 1,
+    clock: options.clock,
+    random: options.random,
+    http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
+    app: {
+      ...options.app,
+      baseUrl: options.appUrl,
+      providers: settings.providers.length > 0 ? settings.providers : [sandboxProvider],
+    },
+    adminToken: options.adminToken ?? '',
+    behaviour: { knowsMessagesAfterMs: 1_500 },
+    stateFile: join(settings.dataDir, 'sandbox.json'),
+  });
+}
+
+function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
+  return {
+    ...options,
+    apiUrl: sandbox.url,
+    marketplaceUrl: sandbox.url,
+    providers: options.providers.length > 0 ? options.providers : [sandboxProvider],
+    webhookKeys: [createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' })],
+    phone: sandbox.phone,
+    sandboxUrl: sandbox.url,
+  };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use. Stop what uses it, or set PORT.`) : error);
+    });
+    server.listen(port, resolve);
+  });
+}
+
+function announce(settings: Settings, log: Log): void {
+  log.info({ port: settings.port, role: settings.role, sandbox: settings.isSandbox }, 'Patchbay is running');
+  if (settings.isSandbox) {
+    console.log(`\n  Patchbay is running in sandbox mode. Open  ${settings.appUrl}\n`);
+  } else if (!settings.isProduction && !settings.adminToken) {
+    console.log(
+      `\n  Patchbay is running at ${settings.appUrl}. The operator’s token is in ${developmentKeysFile(settings.dataDir)}\n`,
+    );
+  }
+  if (settings.isProduction && !settings.appUrl.startsWith('https:')) {
+    log.warn('APP_URL is not https: browsers will send cookies, and far sides messages, in the clear');
+  }
+}
+
+/** Takes nothing new, finishes what is in hand, leaves the rest to the next start. */
+async function shutDown(
+  log: Log,
+  signal: string,
+  running: { server: Server; services: Services; sandbox: Sandbox | undefined; stopUpkeep: () => void },
+): Promise<void> {
+  log.info({ signal }, 'stopping');
+  systemClock.setTimeout(() => process.exit(1), stopWithinMs);
+  const closed = new Promise((resolve) => running.server.close(resolve));
+  running.server.closeIdleConnections();
+  running.stopUpkeep();
+  await running.services.stopWorking(finishJobsWithinMs);
+  running.server.closeAllConnections();
+  await closed;
+  await running.services.close();
+  await running.sandbox?.close();
+  log.info('stopped');
+  process.exit(0);
+}
+
+function crash(log: Log, error: unknown): never {
+  log.fatal({ err: error }, 'Patchbay can’t go on');
+  console.error(`\nPatchbay can’t go on: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}

@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import { type Answer, type Endpoint, refuse } from './endpoint.ts';
+import { invalid } from './messages.ts';
+import { contactsOf, highLevelId, type SimContact } from './state.ts';
+import type { SimWorld } from './world.ts';
+
+const text = z.string().min(1);
+const upsertBody = z
+  .strictObject({
+    locationId: text,
+    phone: text.optional(),
+    email: text.optional(),
+    name: text.optional(),
+    firstName: text.optional(),
+    lastName: text.optional(),
+    source: text.optional(),
+    tags: z.array(text).optional(),
+  })
+  .refine((body) => body.phone !== undefined || body.email !== undefined, { error: 'phone or email is needed' });
+
+/** Contacts and the location itself (platform.md 6.3). */
+export function contactEndpoints(world: SimWorld): Endpoint[] {
+  const shared = { version: '2021-07-28', kind: 'Location' as const };
+  return [
+    {
+      ...shared,
+      operation: 'upsertContact',
+      method: 'post',
+      path: '/contacts/upsert',
+      scope: 'contacts.write',
+      handle: (request, token) => upsert(world, token.resourceId, request.body),
+    },
+    {
+      ...shared,
+      operation: 'getContact',
+      method: 'get',
+      path: '/contacts/:contactId',
+      scope: 'contacts.readonly',
+      handle(request, token) {
+        const contact = world.state.contacts[String(request.params.contactId)];
+        if (contact?.locationId !== token.resourceId) return refuse(400, 'Contact not found', 'state');
+        return { status: 200, body: { contact } };
+      },
+    },
+    {
+      ...shared,
+      operation: 'getLocation',
+      method: 'get',
+      path: '/locations/:locationId',
+      scope: 'locations.readonly',
+      handle(request, token) {
+        const location = world.state.locations[token.resourceId];
+        if (request.params.locationId !== token.resourceId) {
+          return refuse(403, 'The token does not have access to this location.', 'scope');
+        }
+        return { status: 200, body: { location } };
+      },
+    },
+  ];
+}
+
+/** Overwrites every field that it is given, as the platform does: a careless app loses people's tags and names. */
+function upsert(world: SimWorld, locationId: string, body: unknown): Answer {
+  const parsed = upsertBody.safeParse(body);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const { locationId: said, firstName: _first, lastName: _last, ...fields } = parsed.data;
+  if (said !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
+  const found = contactsOf(world.state, locationId).find(
+    ({ phone, email }) => (fields.phone && phone === fields.phone) || (fields.email && email === fields.email),
+  );
+  const contact = Object.assign(found ?? addContact(world, locationId, {}), fields);
+  return { status: 200, body: { new: !found, contact } };
+}
+
+/** Adds a contact with its conversation. */
+export function addContact(world: SimWorld, locationId: string, fields: Partial<SimContact>): SimContact {
+  const contact: SimContact = {
+    id: highLevelId(world.random),
+    locationId,
+    conversationId: highLevelId(world.random),
+    name: null,
+    phone: null,
+    email: null,
+    tags: [],
+    source: null,
+    ...fields,
+  };
+  world.state.contacts[contact.id] = contact;
+  return contact;
+}

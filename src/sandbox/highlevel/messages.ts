@@ -1,0 +1,145 @@
+import * as z from 'zod';
+import { type Answer, type Endpoint, refuse } from './endpoint.ts';
+import { highLevelId, type SimContact, type SimMessage } from './state.ts';
+import { postDelivery } from './webhooks.ts';
+import type { SimWorld } from './world.ts';
+
+const error = z.strictObject({ code: z.string(), type: z.string(), message: z.string() });
+
+const statusBody = z
+  .strictObject({
+    status: z.enum(['delivered', 'failed', 'pending', 'read']),
+    error: error.optional(),
+    emailMessageId: z.string().optional(),
+    recipients: z.array(z.string()).optional(),
+  })
+  .refine((body) => body.status !== 'failed' || body.error !== undefined, { error: 'error is required with failed' });
+
+const inboundBody = z.strictObject({
+  type: z.enum(['SMS', 'RCS', 'Email', 'WhatsApp', 'GMB', 'IG', 'FB', 'Custom', 'WebChat', 'Live_Chat', 'Call']),
+  contactId: z.string().min(1).optional(),
+  conversationId: z.string().min(1).optional(),
+  conversationProviderId: z.string().min(1).optional(),
+  message: z.string().optional(),
+  html: z.string().optional(),
+  subject: z.string().optional(),
+  emailFrom: z.string().optional(),
+  emailTo: z.string().optional(),
+  emailMessageId: z.string().optional(),
+  altId: z.string().optional(),
+  direction: z.enum(['inbound', 'outbound']).default('outbound'),
+  date: z.iso.datetime().optional(),
+  attachments: z.array(z.url()).min(1, 'attachments must contain at least 1 elements').optional(),
+});
+
+/** Statuses and inbound messages (platform.md 4.1 and 6.1). */
+export function messageEndpoints(world: SimWorld): Endpoint[] {
+  const shared = { version: '2021-04-15', scope: 'conversations/message.write', kind: 'Location' as const };
+  return [
+    {
+      ...shared,
+      operation: 'updateMessageStatus',
+      method: 'put',
+      path: '/conversations/messages/:messageId/status',
+      handle: (request, token) => setStatus(world, String(request.params.messageId), token.resourceId, request.body),
+    },
+    {
+      ...shared,
+      operation: 'addInboundMessage',
+      method: 'post',
+      path: '/conversations/messages/inbound',
+      handle: (request, token) => addInbound(world, token.resourceId, request.body),
+    },
+  ];
+}
+
+function setStatus(world: SimWorld, messageId: string, locationId: string, body: unknown): Answer {
+  const said = statusBody.safeParse(body);
+  if (!said.success) return invalid(422, said.error);
+  const message = world.state.messages[messageId];
+  const age = message ? world.clock.now() - message.createdAt : 0;
+  if (message?.locationId !== locationId || age < world.behaviour.knowsMessagesAfterMs) {
+    return refuse(403, 'No conversation provider found for this message', 'too early');
+  }
+  message.status = said.data.status;
+  message.error = said.data.error ?? null;
+  message.statuses.push(said.data.status);
+  const { conversationId, status } = message;
+  return { status: 200, body: { conversationId, messageId, status } };
+}
+
+async function addInbound(world: SimWorld, locationId: string, body: unknown): Promise<Answer> {
+  const parsed = inboundBody.safeParse(body);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const said = parsed.data;
+  // The platform's worst habit: it says yes and stores nothing (platform.md 6.1, issue 70).
+  if (said.type === 'Custom' && !said.conversationProviderId) return { status: 201 };
+  const contact = Object.values(world.state.contacts).find(
+    ({ id, conversationId }) => id === said.contactId || conversationId === said.conversationId,
+  );
+  if (!said.contactId && !said.conversationId) return refuse(400, 'Either conversationId or contactId is required', 'shape');
+  if (contact?.locationId !== locationId) return refuse(400, 'Contact not found', 'state');
+  const provider = providerFor(world, said.type, said.conversationProviderId);
+  if (!provider) return refuse(400, 'Incorrect conversationProviderId/type', 'shape');
+
+  const message = addMessage(world, contact, {
+    providerKey: provider.key,
+    direction: said.direction,
+    text: said.message ?? said.html ?? '',
+    attachments: said.attachments ?? [],
+    altId: said.altId ?? null,
+    status: 'delivered',
+  });
+  const echo = () => postDelivery(world, { ...message, direction: 'outbound' }, contact);
+  if (world.behaviour.echo === 'before answering') await echo();
+  if (world.behaviour.echo === 'after answering') world.clock.setTimeout(() => void echo(), 0);
+  return {
+    status: 200,
+    body: {
+      success: true,
+      conversationId: contact.conversationId,
+      messageId: message.id,
+      message: 'Message added',
+      contactId: contact.id,
+      dateAdded: new Date(message.createdAt).toISOString(),
+    },
+  };
+}
+
+/** An extra provider must be named; a default one may be left out (platform.md 3.1). */
+function providerFor(world: SimWorld, type: string, id: string | undefined) {
+  const kinds = { SMS: ['sms', 'sms-extra'], Email: ['email'], Custom: ['sms-extra', 'email-extra'] }[type] ?? [];
+  return world.app.providers.find(
+    (provider) => kinds.includes(provider.kind) && (id ? provider.id === id : !provider.kind.endsWith('-extra')),
+  );
+}
+
+/** Puts a message into a contact's conversation. */
+export function addMessage(
+  world: SimWorld,
+  contact: SimContact,
+  fields: Pick<SimMessage, 'providerKey' | 'direction' | 'text' | 'attachments' | 'altId' | 'status'> & { id?: string },
+): SimMessage {
+  const message: SimMessage = {
+    id: highLevelId(world.random),
+    locationId: contact.locationId,
+    contactId: contact.id,
+    conversationId: contact.conversationId,
+    error: null,
+    statuses: [],
+    payload: null,
+    createdAt: world.clock.now(),
+    ...fields,
+  };
+  world.state.messages[message.id] = message;
+  return message;
+}
+
+/** What did not fit, in HighLevel's form. */
+export function invalid(status: number, problem: z.ZodError): Answer {
+  return refuse(
+    status,
+    problem.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim()),
+    'shape',
+  );
+}

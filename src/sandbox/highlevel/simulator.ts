@@ -1,0 +1,147 @@
+import type { AxiosInstance } from 'axios';
+import express, { Router } from 'express';
+import type { Clock } from '../../core/clock.ts';
+import type { RandomSource } from '../../core/ids.ts';
+import { callLog } from './calls.ts';
+import { addContact, contactEndpoints } from './contacts.ts';
+import { mountEndpoint } from './endpoint.ts';
+import { faultList } from './faults.ts';
+import { requestLimits } from './limits.ts';
+import { addMessage, messageEndpoints } from './messages.ts';
+import { approve, approveCompany, oauth } from './oauth.ts';
+import { emptyState, highLevelId, messagesOf, type SimContact, type SimLocation, type State } from './state.ts';
+import { newSeed, postDelivery, postSigned, signer } from './webhooks.ts';
+import type { Behaviour, SimApp, SimWorld } from './world.ts';
+
+export type { Behaviour, SimApp, SimProvider } from './world.ts';
+
+export interface SimulatorOptions {
+  clock: Clock;
+  random: RandomSource;
+  /** Posts webhooks to the app. */
+  http: AxiosInstance;
+  app: SimApp;
+  behaviour?: Partial<Behaviour>;
+  /** What an earlier run left. */
+  state?: State | undefined;
+  seed?: Buffer | undefined;
+  changed?: () => void;
+}
+
+export type Simulator = ReturnType<typeof createSimulator>;
+
+/** A HighLevel of our own, as strict as the platform where an app can go wrong (platform.md). Never loaded in production. */
+export function createSimulator(options: SimulatorOptions) {
+  const calls = callLog();
+  const world: SimWorld = {
+    state: options.state ?? emptyState(),
+    clock: options.clock,
+    random: options.random,
+    http: options.http,
+    app: options.app,
+    behaviour: {
+      knowsMessagesAfterMs: 0,
+      burstLimit: 100,
+      dailyLimit: 200_000,
+      echo: 'never',
+      accessTokenSeconds: 86_399,
+      ...options.behaviour,
+    },
+    calls,
+    faults: faultList(),
+    signer: signer(options.seed ?? newSeed(options.random)),
+    changed: options.changed ?? (() => {}),
+  };
+  const { state } = world;
+
+  /** Sends as a user, a workflow or a bulk action does. */
+  async function sendMessage(
+    locationId: string,
+    content: { contactId: string; text?: string; attachments?: string[]; providerKey?: string; messageId?: string },
+  ) {
+    const contact = state.contacts[content.contactId] as SimContact;
+    const message = addMessage(world, contact, {
+      ...(content.messageId ? { id: content.messageId } : {}),
+      providerKey: content.providerKey ?? world.app.providers[0]?.key ?? '',
+      direction: 'outbound',
+      text: content.text ?? '',
+      attachments: content.attachments ?? [],
+      altId: null,
+      status: 'pending',
+    });
+    world.changed();
+    const status = await postDelivery(world, message, contact);
+    return { messageId: message.id, locationId, httpStatus: status };
+  }
+
+  return {
+    world,
+    state,
+    calls,
+    faults: world.faults,
+    behaviour: world.behaviour,
+    publicKey: world.signer.publicKey,
+    router: routes(world, calls.add),
+
+    addLocation(fields: Partial<SimLocation> = {}): SimLocation {
+      const id = fields.id ?? highLevelId(world.random);
+      const location = {
+        id,
+        companyId: 'SandboxCompany000001',
+        name: `Location ${id.slice(0, 4)}`,
+        timezone: 'America/New_York',
+        isActive: true,
+        isInstalled: false,
+        ...fields,
+      };
+      state.locations[id] = location;
+      return location;
+    },
+    addContact: (locationId: string, fields: Partial<SimContact> = {}) => addContact(world, locationId, fields),
+    approveInstall: (locationId: string) => approve(world, state.locations[locationId] as SimLocation),
+    approveCompanyInstall: (companyId: string) => approveCompany(world, companyId),
+
+    sendMessage,
+    /** The same webhook again, to the byte. */
+    repost(messageId: string) {
+      const message = state.messages[messageId];
+      const contact = state.contacts[message?.contactId ?? ''];
+      if (!message || !contact) throw new Error(`The simulator has no message ${messageId}.`);
+      return postDelivery(world, message, contact);
+    },
+    postSigned: (path: string, body: string, how?: { signature?: string | null }) => postSigned(world, path, body, how),
+    sign: (body: string) => world.signer.sign(Buffer.from(body)),
+
+    message: (messageId: string) => state.messages[messageId],
+    /** Every status that was accepted for a message, in order. */
+    statusesOf: (messageId: string) => state.messages[messageId]?.statuses ?? [],
+    conversationOf: (contactId: string) => messagesOf(state, contactId),
+
+    /** Every access token stops working. */
+    expireTokens() {
+      for (const token of Object.values(state.accessTokens)) token.expiresAt = 0;
+    },
+    /** Every refresh token stops working for good. */
+    revokeTokens() {
+      state.refreshTokens = {};
+      for (const token of Object.values(state.accessTokens)) token.expiresAt = 0;
+    },
+  };
+}
+
+function routes(world: SimWorld, log: ReturnType<typeof callLog>['add']): Router {
+  const router = Router();
+  router.use(oauth(world, log));
+  const limits = requestLimits(world.clock, world.behaviour);
+  router.use(['/conversations', '/contacts', '/locations'], express.json());
+  for (const endpoint of [...messageEndpoints(world), ...contactEndpoints(world)]) {
+    mountEndpoint(world, router, limits, log, endpoint);
+  }
+  router.use(['/conversations', '/contacts', '/locations', '/oauth', '/marketplace'], (request, response) => {
+    const { method, originalUrl: path, body } = request;
+    const at = world.clock.now();
+    log({ operation: 'unknown', method, path, resourceId: null, at, status: 404, refusal: 'unknown endpoint', body, said: '' });
+    response.status(404).json({ statusCode: 404, message: `Cannot ${method} ${path}` });
+  });
+  return router;
+}

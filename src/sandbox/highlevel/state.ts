@@ -1,0 +1,90 @@
+import type { RandomSource } from '../../core/ids.ts';
+
+/** All that the simulated HighLevel knows. Plain data, so that it can be written to a file and read back. */
+export interface State {
+  locations: Record<string, SimLocation>;
+  contacts: Record<string, SimContact>;
+  messages: Record<string, SimMessage>;
+  codes: Record<string, { kind: TokenKind; resourceId: string; companyId: string; isUsed: boolean }>;
+  accessTokens: Record<string, AccessToken>;
+  refreshTokens: Record<string, RefreshToken>;
+}
+
+export type TokenKind = 'Location' | 'Company';
+
+export interface SimLocation {
+  id: string;
+  companyId: string;
+  name: string;
+  timezone: string;
+  isActive: boolean;
+  isInstalled: boolean;
+}
+
+export interface SimContact {
+  id: string;
+  locationId: string;
+  conversationId: string;
+  name: string | null;
+  phone: string | null;
+  email: string | null;
+  tags: string[];
+  source: string | null;
+}
+
+export type SimStatus = 'pending' | 'delivered' | 'failed' | 'read';
+
+export interface SimMessage {
+  id: string;
+  locationId: string;
+  contactId: string;
+  conversationId: string;
+  providerKey: string;
+  direction: 'inbound' | 'outbound';
+  text: string;
+  attachments: string[];
+  altId: string | null;
+  status: SimStatus;
+  error: { code: string; type: string; message: string } | null;
+  /** Every status that was accepted, in order. */
+  statuses: SimStatus[];
+  /** What was posted to the Delivery URL, to the byte. */
+  payload: string | null;
+  createdAt: number;
+}
+
+export interface AccessToken {
+  kind: TokenKind;
+  resourceId: string;
+  companyId: string;
+  scopes: string[];
+  expiresAt: number;
+}
+
+export interface RefreshToken {
+  kind: TokenKind;
+  resourceId: string;
+  companyId: string;
+  /** When it was spent, and what for: the same answer is given again for 30 seconds. */
+  spentAt: number | null;
+  successor: string | null;
+}
+
+export function emptyState(): State {
+  return { locations: {}, contacts: {}, messages: {}, codes: {}, accessTokens: {}, refreshTokens: {} };
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** An id as HighLevel makes them: 20 letters and digits. */
+export function highLevelId(random: RandomSource): string {
+  return [...random(20)].map((byte) => alphabet[byte % alphabet.length]).join('');
+}
+
+export function contactsOf(state: State, locationId: string): SimContact[] {
+  return Object.values(state.contacts).filter((contact) => contact.locationId === locationId);
+}
+
+export function messagesOf(state: State, contactId: string): SimMessage[] {
+  return Object.values(state.messages).filter((message) => message.contactId === contactId);
+}

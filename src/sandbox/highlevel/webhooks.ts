@@ -1,0 +1,81 @@
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import type { RandomSource } from '../../core/ids.ts';
+import type { SimContact, SimMessage } from './state.ts';
+import type { SimWorld } from './world.ts';
+
+/** HighLevel's signing key. */
+export interface Signer {
+  /** Base64 SPKI, as the app's setting takes it. */
+  publicKey: string;
+  sign(body: Buffer): string;
+}
+
+/** PKCS#8 of an Ed25519 key is this and its 32 bytes. */
+const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** A signer with a key of its own. @param seed 32 bytes */
+export function signer(seed: Buffer): Signer {
+  const key: KeyObject = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
+  return {
+    publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64'),
+    sign: (body) => sign(null, body, key).toString('base64'),
+  };
+}
+
+export function newSeed(random: RandomSource): Buffer {
+  return random(32);
+}
+
+/** Posts bytes to the app, signed unless told otherwise. @returns the HTTP status, 0 when nobody answered */
+export async function postSigned(
+  world: SimWorld,
+  path: string,
+  body: string,
+  options: { signature?: string | null } = {},
+): Promise<number> {
+  const signature = options.signature === undefined ? world.signer.sign(Buffer.from(body)) : options.signature;
+  try {
+    const response = await world.http.post(`${world.app.baseUrl}${path}`, body, {
+      headers: {
+        'content-type': 'application/json',
+        ...(signature === null ? {} : { 'x-ghl-signature': signature }),
+      },
+      transformRequest: (data: unknown) => data,
+      validateStatus: () => true,
+    });
+    return response.status;
+  } catch {
+    // The app is down or restarting. The platform shrugs too: its caller sees that there was no answer.
+    return 0;
+  }
+}
+
+/** Posts a message to its provider's Delivery URL, the same bytes every time (platform.md 3.3). */
+export async function postDelivery(world: SimWorld, message: SimMessage, contact: SimContact): Promise<number> {
+  const provider = world.app.providers.find(({ key }) => key === message.providerKey);
+  if (!provider) return 0;
+  message.payload ??= JSON.stringify(payload(provider, message, contact));
+  return postSigned(world, `/webhooks/providers/${provider.key}`, message.payload);
+}
+
+function payload(provider: SimWorld['app']['providers'][number], message: SimMessage, contact: SimContact) {
+  const ids = { contactId: contact.id, locationId: message.locationId, messageId: message.id };
+  const extra = provider.kind.endsWith('-extra')
+    ? { conversationId: message.conversationId, conversationProviderId: provider.id }
+    : {};
+  const user = { attachments: message.attachments, userId: 'SandboxUser000000001' };
+  if (provider.kind.startsWith('email')) {
+    return {
+      ...ids,
+      ...extra,
+      ...user,
+      emailMessageId: `${message.id}E`,
+      type: provider.kind === 'email' ? 'Email' : 'Custom',
+      emailTo: [contact.email],
+      emailFrom: 'Sandbox <sandbox@example.com>',
+      html: `<p>${message.text}</p>`,
+      subject: message.text.slice(0, 40),
+    };
+  }
+  return { ...ids, ...extra, type: 'SMS', phone: contact.phone, message: message.text, ...user };
+}

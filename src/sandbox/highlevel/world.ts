@@ -1,0 +1,51 @@
+import type { AxiosInstance } from 'axios';
+import type { Clock } from '../../core/clock.ts';
+import type { RandomSource } from '../../core/ids.ts';
+import type { CallLog } from './calls.ts';
+import type { Faults } from './faults.ts';
+import type { State } from './state.ts';
+import type { Signer } from './webhooks.ts';
+
+export interface SimProvider {
+  key: string;
+  id: string;
+  kind: 'sms' | 'sms-extra' | 'email' | 'email-extra' | 'call';
+}
+
+/** The marketplace app as HighLevel knows it. */
+export interface SimApp {
+  clientId: string;
+  clientSecret: string;
+  /** Where the app is reached. */
+  baseUrl: string;
+  redirectUri: string;
+  providers: readonly SimProvider[];
+  scopes: readonly string[];
+}
+
+/** How the platform behaves; tests change it while it runs. */
+export interface Behaviour {
+  /** How old a message must be before its status can be set (platform.md 4.1). */
+  knowsMessagesAfterMs: number;
+  /** Requests of one location in any 10 seconds; null switches the limits off. */
+  burstLimit: number | null;
+  dailyLimit: number;
+  /** Whether a message that the app posts comes back on its Delivery URL, and when (platform.md 3.4). */
+  echo: 'never' | 'before answering' | 'after answering';
+  accessTokenSeconds: number;
+}
+
+/** What every part of the simulator works with. */
+export interface SimWorld {
+  state: State;
+  clock: Clock;
+  random: RandomSource;
+  http: AxiosInstance;
+  app: SimApp;
+  behaviour: Behaviour;
+  calls: CallLog;
+  faults: Faults;
+  signer: Signer;
+  /** Told after every change. */
+  changed(): void;
+}

@@ -1,0 +1,116 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import type { AxiosInstance } from 'axios';
+import express from 'express';
+import helmet from 'helmet';
+import type { Clock } from '../core/clock.ts';
+import type { RandomSource } from '../core/ids.ts';
+import { appClient } from './desk/app-client.ts';
+import { desk } from './desk/router.ts';
+import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
+import { createPhone } from './phone.ts';
+import { readState, stateWriter } from './state-file.ts';
+
+export interface SandboxOptions {
+  port: number;
+  clock: Clock;
+  random: RandomSource;
+  http: AxiosInstance;
+  app: SimApp;
+  adminToken: string;
+  behaviour?: Partial<Behaviour>;
+  /** Where to keep what happened; nothing is kept without it. */
+  stateFile?: string | undefined;
+}
+
+/** A HighLevel, a phone and a desk to use them at, all simulated. */
+export interface Sandbox {
+  url: string;
+  /** For HIGHLEVEL_WEBHOOK_PUBLIC_KEYS. */
+  publicKey: string;
+  phone: { url: string; secret: string };
+  simulator: Simulator;
+  close(): Promise<void>;
+}
+
+const views = resolve(import.meta.dirname, '../../views');
+
+/** Starts sandbox mode's outside world on one port of this machine. Never loaded in production. */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { clock, random, http } = options;
+  const kept = readState(options.stateFile);
+  const seed = kept ? Buffer.from(kept.seed, 'base64') : random(32);
+  const phoneSecret = kept?.phoneSecret ?? `whsec_${random(32).toString('base64')}`;
+
+  const changed = () => {
+    writer.soon();
+    page.changed();
+  };
+  const simulator = createSimulator({ ...options, seed, state: kept?.highLevel, changed });
+  const phone = createPhone({ clock, random, http, secret: phoneSecret, state: kept?.phone, changed });
+  const writer = stateWriter(clock, options.stateFile, () => ({
+    seed: seed.toString('base64'),
+    phoneSecret,
+    highLevel: simulator.state,
+    phone: phone.state,
+  }));
+  const client = appClient(http, options.app.baseUrl, options.adminToken);
+  const page = desk({ simulator, phone, app: client, appUrl: options.app.baseUrl });
+  if (!kept) seedDemo(simulator);
+  writer.now();
+
+  const app = express();
+  app.disable('x-powered-by').set('views', views).set('view engine', 'ejs');
+  app.use(headers(options.app.baseUrl));
+  app.use('/assets', express.static(resolve(views, 'assets'), { index: false }));
+  app.use('/phone', phone.router);
+  app.use(simulator.router, page.router);
+
+  const server = createServer(app);
+  await new Promise<void>((done, failed) => server.once('error', failed).listen(options.port, done));
+  const url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    publicKey: simulator.publicKey,
+    phone: { url: `${url}/phone`, secret: phoneSecret },
+    simulator,
+    async close() {
+      page.close();
+      writer.now();
+      await new Promise<void>((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function seedDemo(simulator: Simulator): void {
+  const dental = simulator.addLocation({ name: 'Harbour Dental' });
+  const fitness = simulator.addLocation({ name: 'Northside Fitness' });
+  // Numbers that are reserved for fiction.
+  simulator.addContact(dental.id, { name: 'Maya Ortiz', phone: '+12025550143', tags: ['patient'], source: 'front desk' });
+  simulator.addContact(dental.id, { name: 'Tom Becker', phone: '+12025550117' });
+  simulator.addContact(fitness.id, { name: 'Ines Duarte', phone: '+12025550168' });
+}
+
+function headers(appUrl: string) {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        // The consent form posts here and is redirected to the app.
+        formAction: ["'self'", appUrl],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    strictTransportSecurity: false,
+  });
+}

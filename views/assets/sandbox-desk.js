@@ -1,0 +1,147 @@
+// Draws the sandbox desk from /desk/state whenever the server says that something changed.
+const byId = (id) => document.getElementById(id);
+const chosen = new URLSearchParams(location.hash.slice(1));
+let state = null;
+let problem = '';
+
+const ticks = {
+  pending: { text: '🕓', label: 'pending' },
+  delivered: { text: '✓✓', label: 'delivered' },
+  read: { text: '✓✓', label: 'read' },
+  failed: { text: '!', label: 'failed' },
+};
+
+async function refresh() {
+  const query = new URLSearchParams(chosen);
+  const response = await fetch(`/desk/state?${query}`);
+  state = await response.json();
+  draw();
+}
+
+async function act(action) {
+  const response = await fetch('/desk/actions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(action),
+  });
+  problem = (await response.json()).problem ?? '';
+  await refresh();
+}
+
+function draw() {
+  const isInstalled = state.location !== null;
+  byId('empty').hidden = isInstalled;
+  byId('desk').hidden = !isInstalled;
+  byId('install-link').href = state.installUrl;
+  byId('help').textContent = problem || nextStep();
+  if (!isInstalled) return;
+
+  options(byId('location'), state.locations, state.location.id);
+  options(byId('contact'), state.contacts, state.contact?.id);
+  byId('banner').hidden = state.isConnected;
+  list(byId('thread'), state.thread, (message) => bubble(message, message.direction === 'outbound', message));
+  drawPhone(state.phone);
+}
+
+function drawPhone(phone) {
+  byId('phone-number').textContent = state.contact?.number ?? '';
+  byId('phone-mode').textContent = { on: '', flight: 'flight mode', blocked: 'opted out' }[phone.mode];
+  byId('phone').classList.toggle('open', phone.isOpen);
+  byId('lock').hidden = phone.isOpen;
+  byId('phone-thread').hidden = !phone.isOpen;
+  byId('answer').hidden = !phone.isOpen;
+  byId('put-away').hidden = !phone.isOpen;
+  byId('lock-title').textContent = phone.unread > 0 ? `${phone.unread} new` : 'No new texts';
+  byId('lock-text').textContent = 'Tap to open the phone';
+  list(byId('phone-thread'), phone.texts, (text) => bubble(text, text.isMine, null));
+  for (const radio of byId('modes').querySelectorAll('input')) radio.checked = radio.value === phone.mode;
+}
+
+function nextStep() {
+  if (!state.location) return 'Step 1: install the app.';
+  if (!state.isConnected) return 'Step 2: connect the sandbox phone as this location’s channel.';
+  const sent = state.thread.filter(({ direction }) => direction === 'outbound');
+  if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
+  if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
+  if (!state.thread.some(({ direction }) => direction === 'inbound')) {
+    return state.phone.isOpen ? 'Step 5: answer from the phone.' : 'The message is on its way to the phone.';
+  }
+  return 'That was the whole way, there and back. Now try flight mode, or an opted-out contact.';
+}
+
+function bubble({ text, attachments, at }, isOwn, status) {
+  const item = document.createElement('li');
+  item.className = `bubble ${isOwn ? 'own' : 'other'}`;
+  const body = document.createElement('span');
+  body.textContent = [text, ...attachments].filter(Boolean).join('\n');
+  item.append(body, meta(at, isOwn ? status : null));
+  if (status?.error) {
+    const reason = document.createElement('span');
+    reason.className = 'reason';
+    reason.textContent = status.error;
+    item.append(reason);
+  }
+  return item;
+}
+
+function meta(at, status) {
+  const line = document.createElement('span');
+  line.className = 'meta';
+  const time = document.createElement('time');
+  time.dateTime = at;
+  time.title = new Date(at).toLocaleString();
+  time.textContent = new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  line.append(time);
+  if (status) {
+    const tick = document.createElement('span');
+    tick.className = `tick tick-${status.status}`;
+    tick.dataset.status = status.status;
+    tick.setAttribute('role', 'img');
+    tick.setAttribute('aria-label', ticks[status.status].label);
+    tick.title = ticks[status.status].label;
+    tick.textContent = ticks[status.status].text;
+    line.append(tick);
+  }
+  return line;
+}
+
+function list(element, items, make) {
+  const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
+  element.replaceChildren(...items.map(make));
+  if (isAtEnd) element.scrollTop = element.scrollHeight;
+}
+
+function options(select, items, current) {
+  select.replaceChildren(...items.map(({ id, name }) => new Option(name, id, id === current, id === current)));
+}
+
+function choose(name, value) {
+  if (name === 'location') chosen.delete('contact');
+  chosen.set(name, value);
+  history.replaceState(null, '', `#${chosen}`);
+  refresh();
+}
+
+function onSubmit(form, input, make) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    act(make(input.value));
+    input.value = '';
+    input.focus();
+  });
+}
+
+const place = () => ({ locationId: state.location.id, contactId: state.contact?.id });
+byId('location').addEventListener('change', ({ target }) => choose('location', target.value));
+byId('contact').addEventListener('change', ({ target }) => choose('contact', target.value));
+byId('connect').addEventListener('click', () => act({ do: 'connect', locationId: state.location.id }));
+byId('lock').addEventListener('click', async () => {
+  await act({ do: 'open phone', isOpen: true });
+  byId('answer-text').focus();
+});
+byId('put-away').addEventListener('click', () => act({ do: 'open phone', isOpen: false }));
+byId('modes').addEventListener('change', ({ target }) => act({ do: 'set phone', mode: target.value }));
+onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...place(), text }));
+onSubmit(byId('answer'), byId('answer-text'), (text) => ({ do: 'answer', ...place(), text }));
+
+new EventSource('/desk/events').addEventListener('message', refresh);
