@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
+import { pause, systemClock } from '../core/clock.ts';
 
 /**
  * Takes the embedded database's directory for this process: two processes in one directory would destroy it.
@@ -29,22 +30,41 @@ export async function lockDirectory(dataDir: string): Promise<() => Promise<void
       },
     });
 
-  const release = await acquire().catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ELOCKED') throw error;
+  const release = await takeOver(acquire, () => {
     const owner = readOwner(ownerFile);
-    if (owner?.host !== hostname() || isAlive(owner.pid)) {
-      throw new Error(
-        `Another process${owner ? ` (${owner.pid} on ${owner.host})` : ''} uses the embedded database in ${dataDir}. ` +
-          'Stop it, or choose another DATA_DIR, or set DATABASE_URL: a PostgreSQL server takes many processes.',
-        { cause: error },
-      );
-    }
+    if (owner?.host !== hostname() || isAlive(owner.pid)) return false;
     rmSync(lockFile, { recursive: true, force: true });
-    return acquire();
+    return true;
   });
-
+  if (!release) {
+    const owner = readOwner(ownerFile);
+    throw new Error(
+      `Another process${owner ? ` (${owner.pid} on ${owner.host})` : ''} uses the embedded database in ${dataDir}. ` +
+        'Stop it, or choose another DATA_DIR, or set DATABASE_URL: a PostgreSQL server takes many processes.',
+    );
+  }
   writeFileSync(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() }));
   return release;
+}
+
+const tries = 12;
+const betweenTriesMs = 250;
+
+/**
+ * Tries for a moment: a process that was just killed still counts as alive while the system clears it away.
+ *
+ * @param clearDead removes the lock if its owner is dead
+ */
+async function takeOver<T>(acquire: () => Promise<T>, clearDead: () => boolean): Promise<T | null> {
+  for (let left = tries; left > 0; left--) {
+    try {
+      return await acquire();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
+    }
+    if (!clearDead()) await pause(systemClock, betweenTriesMs);
+  }
+  return null;
 }
 
 function readOwner(file: string): { pid: number; host: string } | undefined {

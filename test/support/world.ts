@@ -1,0 +1,199 @@
+import { createPublicKey, randomBytes } from 'node:crypto';
+import express from 'express';
+import { TestClock } from 'pg-boss';
+import request from 'supertest';
+import type { Channels } from '../../src/channels/registry.ts';
+import { createApp } from '../../src/http/app.ts';
+import { startWorker } from '../../src/jobs/worker.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
+import { openServices, type ServiceOptions } from '../../src/services.ts';
+import { freshDatabase } from './databases.ts';
+import { startFarSide } from './far-side.ts';
+import { listen } from './http.ts';
+
+export const adminToken = 'operator-token-of-the-tests';
+
+export const allProviders: SimProvider[] = [
+  { key: 'sms', id: '681630446243877ebda60301', kind: 'sms' },
+  { key: 'whatsapp', id: '681630446243877ebda60302', kind: 'sms-extra' },
+  { key: 'mail', id: '681630446243877ebda60303', kind: 'email' },
+  { key: 'letters', id: '681630446243877ebda60304', kind: 'email-extra' },
+];
+
+export interface WorldOptions {
+  behaviour?: Partial<Behaviour>;
+  channels?: (farSide: { url: string; secret: string }) => Channels;
+  /** Leave jobs where they are. */
+  isIdle?: boolean;
+  services?: Partial<ServiceOptions>;
+}
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+/**
+ * The whole program with a simulated HighLevel, a far side and a clock of its own. Leaving it stops everything and fails the test when
+ * the program made a call that a correct one never makes.
+ */
+export async function startWorld(options: WorldOptions = {}) {
+  const clock = new TestClock(Date.now());
+  const { target, remove } = await freshDatabase();
+  const farSide = await startFarSide();
+  const patchbay = await listen();
+  const platform = await listen();
+  const app = {
+    clientId: '5f1a2b3c4d5e6f7a8b9c0d1e-patchbay',
+    clientSecret: 'client-secret-of-the-tests',
+    baseUrl: patchbay.url,
+    redirectUri: `${patchbay.url}/oauth/callback`,
+    providers: allProviders,
+    scopes: [
+      'conversations/message.write',
+      'contacts.write',
+      'contacts.readonly',
+      'locations.readonly',
+      'oauth.readonly',
+      'oauth.write',
+    ],
+  };
+  const highlevel = createSimulator({
+    clock,
+    random: randomBytes,
+    http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
+    app,
+    behaviour: options.behaviour ?? {},
+  });
+  const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);
+  platform.server.on('request', platformApp);
+
+  const services = await openServices({
+    database: target,
+    clock,
+    random: randomBytes,
+    log: createLog(process.env.TEST_LOG ?? 'silent'),
+    app,
+    appUrl: patchbay.url,
+    apiUrl: platform.url,
+    marketplaceUrl: platform.url,
+    providers: allProviders,
+    webhookKeys: [createPublicKey({ key: Buffer.from(highlevel.publicKey, 'base64'), format: 'der', type: 'spki' })],
+    encryptionKeys: [randomBytes(32)],
+    sessionSecrets: ['session-secret-of-the-tests'],
+    adminToken,
+    allowPrivateTargets: true,
+    channels: options.channels?.(farSide),
+    ...options.services,
+  });
+  patchbay.server.on('request', createApp(services));
+  if (!options.isIdle) await startWorker(services);
+  const client = request(patchbay.url);
+  const operator = { authorization: `Bearer ${adminToken}` };
+
+  const world = {
+    clock,
+    highlevel,
+    farSide,
+    services,
+    db: services.db.client,
+    url: patchbay.url,
+    client,
+
+    /** The operator's API. */
+    api: {
+      get: (path: string) => client.get(`/api${path}`).set(operator),
+      put: (path: string, body: object) => client.put(`/api${path}`).set(operator).send(body),
+      post: (path: string, body: object = {}) => client.post(`/api${path}`).set(operator).send(body),
+      delete: (path: string) => client.delete(`/api${path}`).set(operator),
+    },
+
+    /** A location that has installed the app, with one contact. */
+    async install() {
+      const location = highlevel.addLocation();
+      const contact = highlevel.addContact(location.id, {
+        name: 'Maya Ortiz',
+        phone: '+12025550143',
+        email: 'maya@example.com',
+        tags: ['vip'],
+        source: 'front desk',
+      });
+      const code = highlevel.approveInstall(location.id);
+      await client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+      return { ...location, contact };
+    },
+
+    /** Connects the far side as a gateway. @returns the connection's id */
+    async connect(locationId: string, providerKey = 'sms', config: Record<string, unknown> = {}): Promise<string> {
+      const { body } = await world.api
+        .put(`/locations/${locationId}/channels/${providerKey}`, {
+          type: 'gateway',
+          config: { url: farSide.url, secret: farSide.secret, ...config },
+        })
+        .expect(200);
+      return body.connectionId;
+    },
+
+    /** A location, installed and connected. */
+    async ready(config: Record<string, unknown> = {}) {
+      const location = await world.install();
+      return { ...location, connectionId: await world.connect(location.id, 'sms', config) };
+    },
+
+    /** A call of the far side to Patchbay. */
+    callback(connectionId: string, event: string, content: unknown, options: { at?: Date; secret?: string } = {}) {
+      const { headers, body } = farSide.signed(content, options.at, options.secret);
+      return client.post(`/channels/${connectionId}/${event}`).set(headers).send(body);
+    },
+
+    /** Our row of a message that HighLevel sent. */
+    async message(highlevelMessageId: string) {
+      return world.db.message.findFirstOrThrow({ where: { highlevelMessageId } });
+    },
+
+    /** Moves the clock, a second at a time, until the condition holds. */
+    async until(condition: () => unknown, what = condition.toString()): Promise<void> {
+      const giveUpAt = performance.now() + 20_000;
+      while (!(await condition())) {
+        if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
+        await breathe();
+        await clock.tick(1_000);
+      }
+    },
+
+    /** Waits without moving the clock. */
+    async soon(condition: () => unknown, what = condition.toString()): Promise<void> {
+      const giveUpAt = performance.now() + 10_000;
+      while (!(await condition())) {
+        if (performance.now() > giveUpAt) throw new Error(`It did not come about at once: ${what}`);
+        await breathe();
+      }
+    },
+
+    /** Moves the clock on, with time for what it sets off. */
+    async pass(ms: number): Promise<void> {
+      for (let left = ms; left > 0; left -= 1_000) {
+        await clock.tick(Math.min(left, 1_000));
+        await breathe();
+      }
+    },
+
+    untilReported: (messageId: string) =>
+      world.until(() => highlevel.statusesOf(messageId).length > 0, `${messageId} reported`),
+
+    async [Symbol.asyncDispose]() {
+      await patchbay.close();
+      await services.stopWorking(2_000);
+      await services.close();
+      await Promise.all([farSide.close(), platform.close()]);
+      await remove();
+      expect(highlevel.calls.violations()).toEqual([]);
+      expect(farSide.wrongSignatures).toEqual([]);
+    },
+  };
+  return world;
+}
+
+/** A turn for sockets and the database, which keep real time. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,44 @@
+import { startWorld } from './support/world.ts';
+
+test('a message goes the whole way: sent, delivered, read, answered', async () => {
+  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 7_000 } });
+  const location = await world.ready();
+  world.farSide.answers(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'accepted' } }));
+
+  const { messageId } = await world.highlevel.sendMessage(location.id, {
+    contactId: location.contact.id,
+    text: 'Hello',
+    attachments: ['https://files.example.com/a.png', 'https://files.example.com/b.png'],
+  });
+  await world.soon(() => world.farSide.requests.length === 1);
+  const { id } = await world.message(messageId);
+  expect(world.farSide.requests[0]?.body).toEqual({
+    type: 'message',
+    id,
+    locationId: location.id,
+    contactId: location.contact.id,
+    conversationId: null,
+    channel: 'sms',
+    to: '+12025550143',
+    from: null,
+    text: 'Hello',
+    html: null,
+    subject: null,
+    attachments: ['https://files.example.com/a.png', 'https://files.example.com/b.png'],
+    replyToExternalId: null,
+  });
+
+  await world.callback(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
+  await world.untilReported(messageId);
+  await world.callback(location.connectionId, 'status', { externalId: `far-${id}`, status: 'read' }).expect(202);
+  await world.until(() => world.highlevel.statusesOf(messageId).includes('read'));
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered', 'read']);
+
+  await world.callback(location.connectionId, 'inbound', { externalId: 'in-1', from: '+12025550143', text: 'Hi!' }).expect(202);
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2);
+  expect(world.highlevel.conversationOf(location.contact.id).at(-1)).toMatchObject({
+    direction: 'inbound',
+    text: 'Hi!',
+    altId: 'in-1',
+  });
+});
