@@ -82,9 +82,14 @@ export async function sendSigned(
       ? { kind: 'busy', code: 'unreachable', message }
       : { kind: 'unknown', code: 'no_answer', message };
   }
+  // A far side that echoes its request must not bring our secret into the log.
+  response.data = typeof response.data === 'string' ? withoutSecret(response.data, target.secret) : '';
   const outcome = readSendAnswer(response, tools.clock.now());
-  const said = typeof response.data === 'string' ? response.data.replaceAll(target.secret, '[redacted]') : '';
-  return { ...outcome, answer: trimmed(`HTTP ${response.status} ${said}`.trim()) };
+  return { ...outcome, answer: trimmed(`HTTP ${response.status} ${response.data}`.trim()) };
+}
+
+function withoutSecret(text: string, secret: string): string {
+  return text.replaceAll(secret.replace(/^whsec_/, ''), '[redacted]');
 }
 
 /** 4xx answers that pass by themselves. */

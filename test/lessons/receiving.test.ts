@@ -1,0 +1,117 @@
+import { startWorld } from '../support/world.ts';
+
+/** Lessons 2, 3, 4, 9, 10, 11, 22: what HighLevel posts to us. */
+
+test('a field that HighLevel adds never causes a 400, and the raw body is kept', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const body = JSON.stringify({
+    locationId: location.id,
+    messageId: 'm-new-field',
+    contactId: location.contact.id,
+    phone: '+12025550143',
+    message: 'hi',
+    attachments: null,
+    userId: 42,
+    somethingNew: { deep: [1, 2, 3] },
+  });
+
+  expect(await world.highlevel.postSigned('/webhooks/providers/sms', body)).toBe(202);
+  expect((await world.message('m-new-field')).raw).toBe(body);
+  await world.soon(() => world.farSide.received().length === 1);
+});
+
+test.each([
+  ['missing', null],
+  ['empty', ''],
+  ['the literal N/A', 'N/A'],
+  ['of other bytes', undefined],
+])('a signature that is %s is 401 and stores nothing', async (_name, given) => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const body = JSON.stringify({ locationId: location.id, messageId: 'forged', message: 'hi' });
+  const signature = given === undefined ? world.highlevel.sign(`${body} `) : given;
+
+  for (const path of ['/webhooks/providers/sms', '/webhooks/app']) {
+    expect(await world.highlevel.postSigned(path, body, { signature })).toBe(401);
+  }
+  expect(await world.db.message.count()).toBe(0);
+  expect(await world.db.appEvent.count()).toBe(0);
+});
+
+test('the signature covers the raw bytes: non-canonical JSON passes, the same JSON written otherwise does not', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const odd = `{ "b":"\\u00e9", "a":1.0,\n "messageId":"odd","locationId":"${location.id}","phone":"+12025550143","message":"\\u0068i" }`;
+  const signature = world.highlevel.sign(odd);
+  const rewritten = JSON.stringify(JSON.parse(odd));
+
+  expect(await world.highlevel.postSigned('/webhooks/providers/sms', rewritten, { signature })).toBe(401);
+  expect(await world.highlevel.postSigned('/webhooks/providers/sms', odd, { signature })).toBe(202);
+  expect((await world.message('odd')).text).toBe('hi');
+});
+
+test('the same webhook many times at once and again later is one send', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'once' });
+
+  const answers = await Promise.all(Array.from({ length: 12 }, () => world.highlevel.repost(messageId)));
+  expect(answers.every((status) => status === 202)).toBe(true);
+  await world.untilReported(messageId);
+  expect(await world.highlevel.repost(messageId)).toBe(202);
+  await world.pass(5_000);
+  expect(world.farSide.requests).toHaveLength(1);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('a retry in HighLevel’s own UI is a new messageId and is sent', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'again', messageId: 'first' });
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'again', messageId: 'retried' });
+  await world.until(() => world.farSide.received().length === 2);
+});
+
+test('two equal texts in a row are both delivered', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  for (const _ of [1, 2]) await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'ok' });
+  await world.until(() => world.farSide.received().length === 2);
+  expect(world.farSide.received().map(({ text }) => text)).toEqual(['ok', 'ok']);
+});
+
+test('attachments are addresses, and a message of attachments alone is sent with all of them', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const attachments = ['https://files.example.com/1.pdf', 'https://files.example.com/2.pdf', 'https://files.example.com/3.pdf'];
+  const { messageId } = await world.highlevel.sendMessage(location.id, {
+    contactId: location.contact.id,
+    text: '',
+    attachments,
+  });
+  await world.untilReported(messageId);
+  expect(world.farSide.received()[0]).toMatchObject({ text: '', attachments });
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test.each(['before answering', 'after answering'] as const)(
+  'an echo of our own post that comes back %s is not sent',
+  async (echo) => {
+    await using world = await startWorld({ behaviour: { echo } });
+    const location = await world.ready();
+    await world
+      .callback(location.connectionId, 'inbound', {
+        externalId: 'sent-elsewhere',
+        from: '+15550009999',
+        to: '+12025550143',
+        text: 'I wrote this on my own phone',
+        direction: 'outbound',
+      })
+      .expect(202);
+    await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+    await world.pass(10_000);
+    expect(world.farSide.requests).toEqual([]);
+    expect(await world.db.message.count()).toBe(1);
+  },
+);

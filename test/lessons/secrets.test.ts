@@ -1,0 +1,55 @@
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { startWorld } from '../support/world.ts';
+
+/** Lesson 13: where secrets must never be. */
+
+test('no token or secret in the database, an answer of the API, a log line or an address', async () => {
+  const lines: string[] = [];
+  const log = pino(
+    { level: 'trace' },
+    new Writable({
+      write(chunk, _encoding, done) {
+        lines.push(String(chunk));
+        done();
+      },
+    }),
+  );
+  await using world = await startWorld({ services: { log } });
+  const location = await world.ready();
+  world.farSide.answers({ status: 500, body: { error: { code: 'x', message: `echo of ${world.farSide.secret}` } } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.soon(async () => (await world.db.attempt.count({ where: { endedAt: { not: null } } })) === 1);
+  const { id } = await world.message(messageId);
+
+  const answers = await Promise.all(
+    ['/locations', `/locations/${location.id}`, `/locations/${location.id}/channels/sms`, `/messages/${id}`, '/overview'].map(
+      async (path) => (await world.api.get(path).expect(200)).text,
+    ),
+  );
+  const rows = await Promise.all([
+    world.db.installation.findMany(),
+    world.db.connection.findMany(),
+    world.db.message.findMany(),
+    world.db.attempt.findMany(),
+    world.db.report.findMany(),
+  ]);
+  const places = {
+    database: JSON.stringify(rows),
+    answers: answers.join('\n'),
+    log: lines.join('\n'),
+    addresses: world.highlevel.calls.all.map(({ path }) => path).join('\n'),
+  };
+  const secrets = [
+    world.farSide.secret,
+    world.farSide.secret.replace('whsec_', ''),
+    'client-secret-of-the-tests',
+    ...Object.keys(world.highlevel.state.accessTokens),
+    ...Object.keys(world.highlevel.state.refreshTokens),
+    ...Object.keys(world.highlevel.state.codes),
+  ];
+  for (const [place, text] of Object.entries(places)) {
+    for (const secret of secrets) expect({ place, found: text.includes(secret) }).toEqual({ place, found: false });
+  }
+  expect(places.log).toContain('installed');
+});
