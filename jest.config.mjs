@@ -6,7 +6,9 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // What touches no database has nothing to learn from a second one.
-  testPathIgnorePatterns: onPostgres ? ['<rootDir>/test/unit/', '<rootDir>/test/sandbox/', '<rootDir>/test/browser/'] : [],
+  testPathIgnorePatterns: onPostgres
+    ? ['<rootDir>/test/unit/', '<rootDir>/test/channels/', '<rootDir>/test/sandbox/', '<rootDir>/test/browser/']
+    : [],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

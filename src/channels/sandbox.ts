@@ -20,7 +20,7 @@ export function sandboxChannel(phone: Phone): Channel {
     configSchema: z.strictObject({}),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
     send: (tools, connection, message) =>
-      sendSigned(tools, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 10_000 }, message, {
+      sendSigned(tools, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 2_000 }, message, {
         ...sendBody(message),
         callbackUrl: connection.callbackUrl,
       }),

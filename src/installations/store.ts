@@ -57,6 +57,6 @@ export async function saveInstallation(db: Database, box: SecretBox, tokens: Tok
   return key;
 }
 
-export function findInstallation(db: Database, key: InstallationKey): Promise<Installation | null> {
-  return db.client.installation.findUnique({ where: { kind_resourceId: key } });
+export function findInstallation(db: Database, { kind, resourceId }: InstallationKey): Promise<Installation | null> {
+  return db.client.installation.findUnique({ where: { kind_resourceId: { kind, resourceId } } });
 }

@@ -61,7 +61,7 @@ export async function startWorld(options: WorldOptions = {}) {
     clock,
     random: randomBytes,
     http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
-    app,
+    app: { ...app },
     behaviour: options.behaviour ?? {},
   });
   const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);

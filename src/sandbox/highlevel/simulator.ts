@@ -9,8 +9,9 @@ import { faultList } from './faults.ts';
 import { requestLimits } from './limits.ts';
 import { addMessage, messageEndpoints } from './messages.ts';
 import { approve, approveCompany, oauth } from './oauth.ts';
+import { signer } from './signer.ts';
 import { emptyState, highLevelId, messagesOf, type SimContact, type SimLocation, type State } from './state.ts';
-import { newSeed, postDelivery, postSigned, signer } from './webhooks.ts';
+import { postDelivery, postSigned } from './webhooks.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
 
 export type { Behaviour, SimApp, SimProvider } from './world.ts';
@@ -49,7 +50,7 @@ export function createSimulator(options: SimulatorOptions) {
     },
     calls,
     faults: faultList(),
-    signer: signer(options.seed ?? newSeed(options.random)),
+    signer: signer(options.seed ?? options.random(32)),
     changed: options.changed ?? (() => {}),
   };
   const { state } = world;

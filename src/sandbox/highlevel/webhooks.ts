@@ -1,30 +1,5 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SimContact, SimMessage } from './state.ts';
 import type { SimWorld } from './world.ts';
-
-/** HighLevel's signing key. */
-export interface Signer {
-  /** Base64 SPKI, as the app's setting takes it. */
-  publicKey: string;
-  sign(body: Buffer): string;
-}
-
-/** PKCS#8 of an Ed25519 key is this and its 32 bytes. */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
-
-/** A signer with a key of its own. @param seed 32 bytes */
-export function signer(seed: Buffer): Signer {
-  const key: KeyObject = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
-  return {
-    publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64'),
-    sign: (body) => sign(null, body, key).toString('base64'),
-  };
-}
-
-export function newSeed(random: RandomSource): Buffer {
-  return random(32);
-}
 
 /** Posts bytes to the app, signed unless told otherwise. @returns the HTTP status, 0 when nobody answered */
 export async function postSigned(

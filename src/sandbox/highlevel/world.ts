@@ -3,8 +3,8 @@ import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import type { CallLog } from './calls.ts';
 import type { Faults } from './faults.ts';
+import type { Signer } from './signer.ts';
 import type { State } from './state.ts';
-import type { Signer } from './webhooks.ts';
 
 export interface SimProvider {
   key: string;

@@ -1,0 +1,143 @@
+import { TestClock } from 'pg-boss';
+import type { Channel, ConnectionOf, OutboundMessage } from '../../src/channels/channel.ts';
+import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { type Breakage, brokenNetwork } from '../support/broken-network.ts';
+import { type FarSide, startFarSide } from '../support/far-side.ts';
+
+/** A channel under test: how it is made and configured for a far side at an address. */
+export interface Subject {
+  name: string;
+  open(farSide: { url: string; secret: string }): { channel: Channel; config: object };
+}
+
+export const message: OutboundMessage = {
+  id: '01890000-0000-7000-8000-000000000001',
+  locationId: 'loc',
+  contactId: 'contact',
+  conversationId: null,
+  medium: 'sms',
+  to: '+12025550143',
+  from: null,
+  text: 'hello',
+  html: null,
+  subject: null,
+  attachments: ['https://files.example.com/1', 'https://files.example.com/2'],
+  replyToExternalId: null,
+};
+
+/** What every channel over HTTP must hold. */
+export function keepsTheContract(subject: Subject): void {
+  const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
+  const tools = (signal = new AbortController().signal) => ({ http, clock: new TestClock(Date.now()), signal });
+  const at = (url: string, secret: string) => {
+    const { channel, config } = subject.open({ url, secret });
+    const connection: ConnectionOf<object> = { id: 'c', config, callbackUrl: 'http://patchbay.example/channels/c' };
+    return { channel, connection, send: (signal?: AbortSignal) => channel.send(tools(signal), connection, message) };
+  };
+  let farSide: FarSide;
+  beforeAll(async () => {
+    farSide = await startFarSide();
+  });
+  afterAll(() => farSide.close());
+  const here = () => at(farSide.url, farSide.secret);
+
+  describe(subject.name, () => {
+    test.each([
+      [{ body: { status: 'delivered', externalId: 'x' } }, { kind: 'delivered', externalId: 'x' }],
+      [{ body: { status: 'accepted', externalId: 7 } }, { kind: 'accepted', externalId: '7' }],
+      [{ status: 204 }, { kind: 'accepted' }],
+      [{ status: 200, body: '<html>thanks</html>' }, { kind: 'accepted' }],
+      [
+        { status: 400, body: { error: { code: '21610', message: 'opted out' } } },
+        { kind: 'refused', code: '21610', message: 'opted out' },
+      ],
+      [{ status: 404 }, { kind: 'refused', code: 'http_404' }],
+      [
+        { status: 429, headers: { 'retry-after': '7' } },
+        { kind: 'busy', retryAfterMs: 7_000 },
+      ],
+      [{ status: 408 }, { kind: 'busy' }],
+      [{ status: 425 }, { kind: 'busy' }],
+      [
+        { status: 503, body: 'down' },
+        { kind: 'busy', code: 'http_503' },
+      ],
+      ['cut' as const, { kind: 'unknown' }],
+      ['hang' as const, { kind: 'unknown' }],
+    ])('the answer %j is the outcome %j', async (answer, outcome) => {
+      farSide.answers(answer);
+      expect(await here().send()).toMatchObject(outcome);
+    });
+
+    test.each<[Breakage, string]>([
+      ['refuse', 'busy'],
+      ['accept and hang', 'unknown'],
+      ['cut after the request', 'unknown'],
+      ['cut after the headers', 'unknown'],
+    ])('a network that breaks by "%s" is %s', async (breakage, kind) => {
+      await using network = await brokenNetwork(breakage);
+      expect(await at(network.url, farSide.secret).send()).toMatchObject({ kind });
+    });
+
+    test('every request is signed, carries the same id on a repeat, and all attachments', async () => {
+      farSide.answers({});
+      const before = farSide.requests.length;
+      await here().send();
+      await here().send();
+      const [first, second] = farSide.requests.slice(before);
+      expect(first?.headers['webhook-id']).toBe(message.id);
+      expect(second?.headers['webhook-id']).toBe(message.id);
+      expect(first?.body).toMatchObject({ id: message.id, attachments: message.attachments });
+      expect(farSide.wrongSignatures).toEqual([]);
+    });
+
+    test('a send that is stopped while it waits ends as unknown', async () => {
+      const stopping = new AbortController();
+      farSide.answers(() => {
+        stopping.abort();
+        return 'hang';
+      });
+      expect(await here().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
+    });
+
+    test('no secret in an outcome, whatever the far side says', async () => {
+      farSide.answers({ status: 500, body: { error: { code: farSide.secret, message: `echo ${farSide.secret}` } } });
+      expect(JSON.stringify(await here().send())).not.toContain(farSide.secret.replace('whsec_', ''));
+    });
+
+    test('a callback is read only with the right signature over the raw bytes, not too old', () => {
+      const { channel, connection } = here();
+      const read = ({ headers, body }: { headers: Record<string, string>; body: string }, event = 'status') =>
+        channel.readCallback(connection, event, { headers, body: Buffer.from(body) });
+      const content = { id: message.id, status: 'delivered' };
+      const good = farSide.signed(content);
+
+      expect(read(good)).toMatchObject({ kind: 'receipt', receipt: { messageId: message.id, state: 'delivered' } });
+      const wrong = [
+        { ...good, body: `${good.body} ` },
+        { ...good, headers: {} },
+        farSide.signed(content, new Date(Date.now() - 6 * 60_000)),
+        farSide.signed(content, new Date(), `whsec_${Buffer.alloc(32).toString('base64')}`),
+      ];
+      for (const callback of wrong) {
+        expect(() => read(callback as typeof good)).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
+      }
+      expect(() => read(good, 'unheard-of')).toThrow(expect.objectContaining({ code: 'not_found' }));
+    });
+
+    test.each([
+      ['status', { status: 'delivered' }],
+      ['status', { id: message.id, status: 'sent' }],
+      ['status', []],
+      ['inbound', { externalId: 'x', from: '+1' }],
+      ['inbound', { from: '+1', text: 'hi' }],
+      ['inbound', { externalId: 'x', from: '+1', attachments: ['javascript:alert(1)'] }],
+    ])('a %s callback of the wrong shape %j is refused with what is wrong', (event, content) => {
+      const { channel, connection } = here();
+      const { headers, body } = farSide.signed(content);
+      expect(() => channel.readCallback(connection, event, { headers, body: Buffer.from(body) })).toThrow(
+        expect.objectContaining({ code: 'payload_invalid', details: expect.arrayContaining([expect.any(String)]) }),
+      );
+    });
+  });
+}

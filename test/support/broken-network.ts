@@ -1,0 +1,30 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
+export type Breakage = 'refuse' | 'accept and hang' | 'cut after the request' | 'cut after the headers';
+
+/** An address behind which the network is broken in one way. */
+export async function brokenNetwork(mode: Breakage) {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}); // Being cut off is what it is for.
+    if (mode === 'cut after the request') socket.once('data', () => socket.destroy());
+    if (mode === 'cut after the headers') {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{', () => socket.destroy());
+      });
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  const close = () => new Promise<void>((done) => server.close(() => done()));
+  // A port that was just given back refuses connections.
+  if (mode === 'refuse') await close();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      if (mode !== 'refuse') await close();
+    },
+  };
+}

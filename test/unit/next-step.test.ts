@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { nextDelayMs, outageDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../../src/core/retry-schedule.ts';
+import { type AttemptFacts, nextStep } from '../../src/messages/next-step.ts';
+
+const now = new Date('2026-01-01T09:00:00Z');
+const facts: AttemptFacts = { now, nextDelayMs: 5_000, receipts: true, whenUnknown: 'resend' };
+const seconds = (count: number) => new Date(now.getTime() + count * 1000);
+
+test('accepted waits for a receipt where there are receipts, and is delivered where there are none', () => {
+  expect(nextStep({ kind: 'accepted' }, facts)).toEqual({ do: 'wait for a receipt' });
+  expect(nextStep({ kind: 'accepted' }, { ...facts, receipts: false })).toEqual({ do: 'finish', state: 'delivered' });
+});
+
+test('busy is sent again by the schedule, and no sooner than the far side asks', () => {
+  const busy = { kind: 'busy', code: 'http_503', message: 'busy' } as const;
+  expect(nextStep(busy, facts)).toMatchObject({ do: 'send again', at: seconds(5) });
+  expect(nextStep({ ...busy, retryAfterMs: 60_000 }, facts)).toMatchObject({ do: 'send again', at: seconds(60) });
+  expect(nextStep({ ...busy, retryAfterMs: 1_000 }, facts)).toMatchObject({ do: 'send again', at: seconds(5) });
+  expect(nextStep(busy, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'finish', state: 'failed' });
+});
+
+test('an unknown outcome is never failed: it is sent again where repeats are dropped, else a person is asked', () => {
+  const unknown = { kind: 'unknown', code: 'no_answer', message: 'no answer' } as const;
+  fc.assert(
+    fc.property(fc.option(fc.nat()), fc.boolean(), fc.constantFrom('resend', 'ask'), (nextDelay, receipts, whenUnknown) => {
+      const step = nextStep(unknown, { now, nextDelayMs: nextDelay, receipts, whenUnknown });
+      expect(step.do).toBe(whenUnknown === 'resend' && nextDelay !== null ? 'send again' : 'ask a person');
+    }),
+  );
+});
+
+test('the schedule is 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, each up to a fifth longer, and then it ends', () => {
+  expect(sendDelaysMs.map((ms) => ms / 1000)).toEqual([5, 30, 120, 600, 3_600, 10_800, 21_600, 43_200]);
+  fc.assert(
+    fc.property(fc.nat({ max: 7 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (retries, chance) => {
+      const listed = sendDelaysMs[retries] as number;
+      const delay = nextDelayMs(sendDelaysMs, retries, chance) as number;
+      expect(delay).toBeGreaterThanOrEqual(listed);
+      expect(delay).toBeLessThanOrEqual(listed * 1.2);
+    }),
+  );
+  expect(nextDelayMs(sendDelaysMs, 8, 0)).toBeNull();
+});
+
+test('reports that come too early begin with 2 s, 5 s, 10 s, 20 s and end after about 15 minutes', () => {
+  expect(tooEarlyDelaysMs.slice(0, 4)).toEqual([2_000, 5_000, 10_000, 20_000]);
+  const all = tooEarlyDelaysMs.reduce((sum, ms) => sum + ms, 0);
+  expect(all / 60_000).toBeGreaterThan(14);
+  expect(all / 60_000).toBeLessThan(17);
+});
+
+test('an outage is waited for a quarter of the time that it has lasted, from 5 seconds to 15 minutes', () => {
+  expect(outageDelayMs(0, 0)).toBe(5_000);
+  expect(outageDelayMs(4 * 60_000, 0)).toBe(60_000);
+  expect(outageDelayMs(24 * 3_600_000, 0)).toBe(900_000);
+});

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { httpClient, isPrivate, requestFailure } from '../../src/runtime/outbound-http.ts';
+import { brokenNetwork } from '../support/broken-network.ts';
+import { listen } from '../support/http.ts';
+
+const open = httpClient({ timeoutMs: 300, allowPrivateTargets: true });
+const guarded = httpClient({ timeoutMs: 300, allowPrivateTargets: false });
+const failureOf = (call: Promise<unknown>) => call.then(() => 'answered' as const, requestFailure);
+
+test.each([
+  'http://127.0.0.1:9/',
+  'http://localhost:9/',
+  'http://[::1]:9/',
+  'http://[::ffff:10.0.0.1]:9/',
+  'http://2130706433/',
+  'http://0x7f.1/',
+  'http://10.1.2.3/',
+  'http://169.254.169.254/latest/meta-data/',
+  'http://192.168.0.1/',
+  'http://[fd00::1]/',
+  'http://0.0.0.0/',
+])('the guard refuses %s', async (url) => {
+  expect(await failureOf(guarded.get(url))).toMatchObject({
+    sent: 'no',
+    message: expect.stringMatching(/private or reserved/),
+  });
+});
+
+test('every address of the private ranges is private, and ordinary ones are not', () => {
+  const byte = fc.nat({ max: 255 });
+  fc.assert(
+    fc.property(byte, byte, byte, (a, b, c) => {
+      for (const address of [
+        `10.${a}.${b}.${c}`,
+        `127.${a}.${b}.${c}`,
+        `192.168.${a}.${b}`,
+        `172.${16 + (a % 16)}.${b}.${c}`,
+      ]) {
+        expect(isPrivate(address)).toBe(true);
+      }
+    }),
+  );
+  for (const address of ['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111']) expect(isPrivate(address)).toBe(false);
+});
+
+test('a refused connection was not sent', async () => {
+  await using network = await brokenNetwork('refuse');
+  expect(await failureOf(open.post(network.url, '{}'))).toMatchObject({ sent: 'no' });
+});
+
+test.each(['accept and hang', 'cut after the request'] as const)('a request that met "%s" may have been sent', async (mode) => {
+  await using network = await brokenNetwork(mode);
+  expect(await failureOf(open.post(network.url, '{}'))).toMatchObject({ sent: 'maybe' });
+});
+
+test('a handshake that never ends was not sent', async () => {
+  await using network = await brokenNetwork('accept and hang');
+  expect(await failureOf(open.post(network.url.replace('http:', 'https:'), '{}'))).toMatchObject({ sent: 'no' });
+});
+
+test('redirects are not followed: they could lead past the guard', async () => {
+  const { url, close } = await listen((_request, response) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end());
+  expect((await open.get(url)).status).toBe(302);
+  await close();
+});

@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { readAppEvent, readDeliveryWebhook } from '../../src/highlevel/payloads.ts';
+
+const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
+const ids = { locationId: 'GKAWb4yu7A4LSc0skQ6g', messageId: 'GKJxs4P5L8dWc5CFUITM' };
+
+/** platform.md 3.3 */
+const officialSms = {
+  ...ids,
+  contactId: 'GKBhT6BfwY9mjzXAU3sq',
+  type: 'SMS',
+  phone: '+15864603685',
+  message: 'The text message to be sent to the contact',
+  attachments: ['https://www.google.com/images/branding/googlelogo/1x/googlelogo_color_272x92dp.png'],
+  userId: 'GK56r6wdJDrkUPd0xsmx',
+};
+const officialEmail = {
+  ...ids,
+  contactId: 'GKKFF0QB9gV8fGA6zEbr',
+  emailMessageId: 'GK56r6wdJDrkUPd0xsmx',
+  type: 'Email',
+  emailTo: ['abc@gmail.com'],
+  emailFrom: 'From Name <email@gmail.com>',
+  attachments: [],
+  html: '<p>Testing</p>',
+  subject: 'Subject from Conversation Page',
+};
+
+test('HighLevel’s own examples are read', () => {
+  expect(readDeliveryWebhook(bytes(officialSms), false)).toMatchObject({
+    highlevelMessageId: ids.messageId,
+    medium: 'sms',
+    to: '+15864603685',
+    text: 'The text message to be sent to the contact',
+    attachments: officialSms.attachments,
+  });
+  expect(readDeliveryWebhook(bytes(officialEmail), true)).toMatchObject({
+    medium: 'email',
+    to: 'abc@gmail.com',
+    from: 'From Name <email@gmail.com>',
+    subject: 'Subject from Conversation Page',
+    emailMessageId: 'GK56r6wdJDrkUPd0xsmx',
+  });
+});
+
+test('emailTo may be a string or a list', () => {
+  expect(readDeliveryWebhook(bytes({ ...officialEmail, emailTo: 'a@b.c' }), true).to).toBe('a@b.c');
+  expect(readDeliveryWebhook(bytes({ ...officialEmail, emailTo: ['a@b.c', 'd@e.f'] }), true).to).toBe('a@b.c, d@e.f');
+});
+
+test('with locationId and messageId anything else may be anything, and nothing of it is refused', () => {
+  const rest = fc.dictionary(
+    fc.oneof(fc.string(), fc.constantFrom('phone', 'message', 'attachments', 'emailTo', 'type', 'userId', 'html', 'subject')),
+    fc.jsonValue(),
+  );
+  fc.assert(
+    fc.property(rest, fc.boolean(), (fields, isEmail) => {
+      const read = readDeliveryWebhook(bytes({ ...fields, ...ids }), isEmail);
+      expect(read.locationId).toBe(ids.locationId);
+      expect(read.highlevelMessageId).toBe(ids.messageId);
+      expect(read.attachments.every((url) => typeof url === 'string')).toBe(true);
+    }),
+  );
+});
+
+test('what is read can be kept by PostgreSQL: no NUL and no half of a character', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (message) => {
+      const { text } = readDeliveryWebhook(bytes({ ...ids, message: `${message}\u0000\ud800` }), false);
+      expect(text).not.toContain('\u0000');
+      expect(text?.isWellFormed()).toBe(true);
+    }),
+  );
+});
+
+test.each([
+  ['not JSON', 'nonsense'],
+  ['a list', '[]'],
+  ['null', 'null'],
+  ['without ids', '{}'],
+  ['with empty ids', '{"locationId":"","messageId":""}'],
+])('a body that is %s is refused with a clear error', (_name, body) => {
+  expect(() => readDeliveryWebhook(Buffer.from(body), false)).toThrow(expect.objectContaining({ code: 'payload_invalid' }));
+});
+
+test('any bytes at all are read or refused, never a crash', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (body) => {
+      try {
+        readDeliveryWebhook(Buffer.from(body), false);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'payload_invalid' });
+      }
+    }),
+  );
+});
+
+test('an app event without webhookId is known by its body', () => {
+  const event = { type: 'INSTALL', appId: 'app', locationId: 'loc' };
+  expect(readAppEvent(bytes({ ...event, webhookId: 'w1' })).id).toBe('w1');
+  expect(readAppEvent(bytes(event)).id).toBe(readAppEvent(bytes(event)).id);
+  expect(readAppEvent(bytes(event)).id).not.toBe(readAppEvent(bytes({ ...event, locationId: 'other' })).id);
+});

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { secretBox } from '../../src/core/secret-box.ts';
+
+const key = randomBytes(32);
+const box = secretBox([key], randomBytes);
+
+test('what is sealed opens as it was, for the row that it was sealed for', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string(), (secret, identity) => {
+      const wellFormed = secret.toWellFormed();
+      expect(box.open(box.seal(wellFormed, identity), identity)).toBe(wellFormed);
+    }),
+  );
+});
+
+test('it does not open for another row', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.string(), (secret, one, other) => {
+      fc.pre(one.toWellFormed() !== other.toWellFormed());
+      expect(() => box.open(box.seal(secret, one), other)).toThrow(expect.objectContaining({ code: 'secret_unreadable' }));
+    }),
+  );
+});
+
+test('any change of any character keeps it shut', () => {
+  const sealed = box.seal('a refresh token', 'row');
+  fc.assert(
+    fc.property(fc.nat({ max: sealed.length - 1 }), fc.constantFrom(...'AZaz09-_.'), (at, character) => {
+      // The last character of a base64url part can carry bits that mean nothing.
+      const isLastOfPart = at === sealed.length - 1 || sealed[at + 1] === '.';
+      fc.pre(sealed[at] !== character && !isLastOfPart);
+      const damaged = sealed.slice(0, at) + character + sealed.slice(at + 1);
+      expect(() => box.open(damaged, 'row')).toThrow(expect.objectContaining({ code: 'secret_unreadable' }));
+    }),
+  );
+});
+
+test('the first key seals and every key of the ring opens', () => {
+  const newKey = randomBytes(32);
+  const ring = secretBox([newKey, key], randomBytes);
+  expect(ring.open(box.seal('old', 'row'), 'row')).toBe('old');
+  expect(secretBox([newKey], randomBytes).open(ring.seal('new', 'row'), 'row')).toBe('new');
+  expect(() => secretBox([newKey], randomBytes).open(box.seal('old', 'row'), 'row')).toThrow(/none of ENCRYPTION_KEYS/);
+});
+
+test('the same secret sealed twice looks different', () => {
+  expect(box.seal('same', 'row')).not.toBe(box.seal('same', 'row'));
+});
+
+test('keys of another length are refused', () => {
+  expect(() => secretBox([randomBytes(16)], randomBytes)).toThrow(/32 bytes/);
+  expect(() => secretBox([], randomBytes)).toThrow(/at least one key/);
+});

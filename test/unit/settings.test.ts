@@ -1,0 +1,117 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { systemRandom } from '../../src/core/ids.ts';
+import { developmentKeys, developmentKeysFile } from '../../src/development-keys.ts';
+import { loadSettings, SettingsError, settingsSchema } from '../../src/settings.ts';
+
+const nowhere = '/nonexistent/.env';
+const load = (environment: Record<string, string>) => loadSettings(environment, nowhere);
+const problemsOf = (environment: Record<string, string>): readonly string[] => {
+  try {
+    load(environment);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+  return [];
+};
+
+const key = Buffer.alloc(32, 7).toString('base64');
+const production = {
+  NODE_ENV: 'production',
+  HIGHLEVEL_CLIENT_ID: 'app-1',
+  HIGHLEVEL_CLIENT_SECRET: 'shh',
+  ENCRYPTION_KEYS: key,
+  SESSION_SECRETS: 'a session secret of some length',
+};
+
+test('every problem is told at once', () => {
+  const problems = problemsOf({
+    NODE_ENV: 'production',
+    PORT: 'abc',
+    DATABASE_URL: 'mysql://x',
+    ROLE: 'boss',
+    HIGHLEVEL_PROVIDERS: '{',
+    ENCRYPTION_KEYS: 'short',
+  });
+  for (const name of [
+    'PORT',
+    'DATABASE_URL',
+    'ROLE',
+    'HIGHLEVEL_PROVIDERS',
+    'ENCRYPTION_KEYS',
+    'SESSION_SECRETS',
+    'HIGHLEVEL_CLIENT_ID',
+  ]) {
+    expect(problems.some((problem) => problem.startsWith(name))).toBe(true);
+  }
+});
+
+test('in production nothing insecure is defaulted', () => {
+  expect(problemsOf({ NODE_ENV: 'production' }).map((problem) => problem.split(' ')[0])).toEqual([
+    'HIGHLEVEL_CLIENT_ID',
+    'HIGHLEVEL_CLIENT_SECRET',
+    'ENCRYPTION_KEYS',
+    'SESSION_SECRETS',
+  ]);
+  const settings = load(production);
+  expect(settings).toMatchObject({ allowPrivateTargets: false, isSandbox: false, adminToken: undefined });
+  expect(problemsOf({ ...production, ADMIN_TOKEN: 'short' })).toEqual([expect.stringMatching(/^ADMIN_TOKEN/)]);
+});
+
+test('development without HighLevel’s keys is sandbox mode and may reach private addresses', () => {
+  expect(load({})).toMatchObject({ isSandbox: true, allowPrivateTargets: true, port: 3000, appUrl: 'http://localhost:3000' });
+  expect(load({ HIGHLEVEL_CLIENT_ID: 'a-b', HIGHLEVEL_CLIENT_SECRET: 's' }).isSandbox).toBe(false);
+  expect(load({ ALLOW_PRIVATE_TARGETS: 'false' }).allowPrivateTargets).toBe(false);
+  expect(problemsOf({ HIGHLEVEL_CLIENT_ID: 'a-b' })).toEqual([expect.stringMatching(/^HIGHLEVEL_CLIENT_SECRET/)]);
+});
+
+test('a problem never repeats what could be a secret', () => {
+  const problems = problemsOf({
+    ENCRYPTION_KEYS: 'my-secret-key',
+    SESSION_SECRETS: 'tiny',
+    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: 'my-secret-key',
+  });
+  expect(problems).toHaveLength(3);
+  expect(problems.join()).not.toMatch(/my-secret-key|tiny/);
+});
+
+test('HighLevel’s published key is the default, and PEM blocks or base64 replace it', () => {
+  const base64 = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
+  const pem = `-----BEGIN PUBLIC KEY-----\\n${base64}\\n-----END PUBLIC KEY-----`;
+  const spki = (environment: Record<string, string>) =>
+    load(environment).webhookKeys.map((one) => one.export({ format: 'der', type: 'spki' }).toString('base64'));
+  expect(spki({})).toEqual([base64]);
+  expect(spki({ HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: `${base64},${base64}` })).toEqual([base64, base64]);
+  expect(spki({ HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: `${pem}\\n${pem}` })).toEqual([base64, base64]);
+});
+
+test('web and worker need a PostgreSQL, as the embedded database takes one process', () => {
+  expect(problemsOf({ ROLE: 'web' })).toEqual([expect.stringMatching(/^DATABASE_URL/)]);
+  expect(problemsOf({ ROLE: 'worker', DATABASE_URL: 'postgresql://localhost/x' })).toEqual([]);
+});
+
+test('providers are checked one by one', () => {
+  const provider = { key: 'sms', id: 'x', kind: 'sms' };
+  expect(load({ HIGHLEVEL_PROVIDERS: JSON.stringify([provider]) }).providers).toEqual([provider]);
+  expect(problemsOf({ HIGHLEVEL_PROVIDERS: JSON.stringify([provider, provider]) })[0]).toMatch(/key twice/);
+  expect(problemsOf({ HIGHLEVEL_PROVIDERS: JSON.stringify([{ ...provider, kind: 'pigeon' }]) })[0]).toMatch(
+    /HIGHLEVEL_PROVIDERS \(0.kind\)/,
+  );
+});
+
+test('.env.example names every setting and no other', () => {
+  const example = readFileSync(resolve(import.meta.dirname, '../../.env.example'), 'utf8');
+  const named = [...example.matchAll(/^# ?([A-Z_]+)=/gm)].map((match) => match[1]);
+  expect([...named].sort()).toEqual(Object.keys(settingsSchema.shape).sort());
+});
+
+test('development’s keys are made once, for their owner’s eyes only', () => {
+  const dataDir = join(mkdtempSync(join(tmpdir(), 'patchbay-keys-')), 'data');
+  const first = developmentKeys(dataDir, systemRandom);
+  expect(developmentKeys(dataDir, systemRandom)).toEqual(first);
+  expect(statSync(developmentKeysFile(dataDir)).mode & 0o777).toBe(0o600);
+  expect(Buffer.from(first.encryptionKey, 'base64')).toHaveLength(32);
+  rmSync(dataDir, { recursive: true });
+});
