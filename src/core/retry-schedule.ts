@@ -52,3 +52,8 @@ export function outageDelayMs(lastsMs: number, chance: number): number {
   const delay = Math.min(Math.max(lastsMs / 4, 5 * second), 15 * minute);
   return Math.round(delay * (1 + chance / 5));
 }
+
+/** The wait before another try at something that others must mend, doubled each time. It never gives up. @returns as {@link outageDelayMs} */
+export function backoffMs(triesDone: number, chance: number): number {
+  return outageDelayMs(4 * 5 * second * 2 ** Math.min(triesDone, 10), chance);
+}

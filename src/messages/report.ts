@@ -1,7 +1,7 @@
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { nextDelayMs, outageDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
+import { backoffMs, nextDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, type HighLevel, type HighLevelAnswer } from '../highlevel/client.ts';
 import { type ReportableStatus, updateMessageStatus } from '../highlevel/messages.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
@@ -93,7 +93,7 @@ function whenAgain(deps: ReportDeps, message: Message, error: AppError): Date | 
     return after(nextDelayMs(tooEarlyDelaysMs, message.reportTries, deps.chance()));
   }
   if (error.retry === 'never') return null;
-  return after(error.retryAfterMs ?? outageDelayMs(now - message.updatedAt.getTime(), deps.chance()));
+  return after(error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance()));
 }
 
 function reasonFields() {

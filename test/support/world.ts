@@ -90,6 +90,22 @@ export async function startWorld(options: WorldOptions = {}) {
   const client = request(patchbay.url);
   const operator = { authorization: `Bearer ${adminToken}` };
 
+  /**
+   * A longer step jumps: timers that come due in between fire once at its end, as if the process had slept. No job may be in hand then,
+   * or it would look abandoned.
+   */
+  async function step(ms: number): Promise<void> {
+    if (ms <= 1_000) return clock.tick(ms);
+    await world.soon(async () => (await jobsInHand()) === 0, 'no job in hand');
+    await clock.setTime(clock.now() + ms - 1);
+    await clock.tick(1);
+  }
+
+  async function jobsInHand(): Promise<number> {
+    const [row] = await world.db.$queryRaw<{ count: bigint }[]>`SELECT count(*) FROM pgboss.job WHERE state = 'active'`;
+    return Number(row?.count ?? 0);
+  }
+
   const world = {
     clock,
     highlevel,
@@ -156,7 +172,7 @@ export async function startWorld(options: WorldOptions = {}) {
       while (!(await condition())) {
         if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
         await breathe();
-        await step(clock, stepMs);
+        await step(stepMs);
       }
     },
 
@@ -172,7 +188,7 @@ export async function startWorld(options: WorldOptions = {}) {
     /** Moves the clock on, with time for what it sets off. */
     async pass(ms: number, stepMs = 1_000): Promise<void> {
       for (let left = ms; left > 0; left -= stepMs) {
-        await step(clock, Math.min(left, stepMs));
+        await step(Math.min(left, stepMs));
         await breathe();
       }
     },
@@ -191,12 +207,6 @@ export async function startWorld(options: WorldOptions = {}) {
     },
   };
   return world;
-}
-
-/** A longer step jumps: timers that come due in between fire once at its end, as if the process had slept. */
-async function step(clock: TestClock, ms: number): Promise<void> {
-  if (ms > 1_000) await clock.setTime(clock.now() + ms - 1);
-  await clock.tick(ms > 1_000 ? 1 : ms);
 }
 
 /** A turn for sockets and the database, which keep real time. */

@@ -1,0 +1,228 @@
+import * as z from 'zod';
+import { type Channel, defineChannel, type SendOutcome } from '../src/channels/channel.ts';
+import { channelsOf } from '../src/channels/registry.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const text = (world: World, location: { id: string; contact: { id: string } }, words = 'hi') =>
+  world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: words });
+const attempts = (world: World) => world.db.attempt.findMany({ orderBy: { id: 'asc' } });
+
+test('a temporary failure is retried by the schedule until it goes through, each attempt on record', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers(() =>
+    world.farSide.requests.length < 4 ? { status: 503, body: 'down' } : { body: { status: 'delivered' } },
+  );
+  const { messageId } = await text(world, location);
+  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.pass(4_000);
+  expect(world.farSide.requests).toHaveLength(1);
+  await world.untilReported(messageId);
+
+  const tried = await attempts(world);
+  expect(tried.map(({ outcome }) => outcome)).toEqual(['busy', 'busy', 'busy', 'delivered']);
+  expect(tried[0]).toMatchObject({ code: 'http_503', answer: 'HTTP 503 down' });
+  const waits = tried.slice(1).map((one, index) => (one.begunAt.getTime() - (tried[index]?.endedAt?.getTime() ?? 0)) / 1000);
+  for (const [index, least] of [5, 30, 120].entries()) {
+    expect(waits[index]).toBeGreaterThanOrEqual(least);
+    expect(waits[index]).toBeLessThanOrEqual(least * 1.2 + 3);
+  }
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('after the last wait, a day later, the message is given up and reported failed with the last reason', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ status: 500, body: { error: { code: 'E500', message: 'still down' } } });
+  const { messageId } = await text(world, location);
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'given up', 600_000);
+  expect(await attempts(world)).toHaveLength(9);
+  expect(world.highlevel.message(messageId)).toMatchObject({
+    status: 'failed',
+    error: { code: 'E500', message: 'still down' },
+  });
+});
+
+test('Retry-After is honoured', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers(() => (world.farSide.requests.length === 1 ? { status: 429, headers: { 'retry-after': '90' } } : {}));
+  const { messageId } = await text(world, location);
+  await world.soon(async () => (await world.message(messageId)).nextAttemptAt !== null);
+  await world.pass(85_000, 5_000);
+  expect(world.farSide.requests).toHaveLength(1);
+  await world.until(() => world.farSide.requests.length === 2);
+});
+
+test('messages to one contact keep their order through a retry, and another contact does not wait for them', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const other = world.highlevel.addContact(location.id, { phone: '+12025550199' });
+  const order: string[] = [];
+  let fails = 2;
+  world.farSide.answers(({ body }) => {
+    if (body.text === 'one' && fails-- > 0) return { status: 503 };
+    order.push(String(body.text));
+    return { body: { status: 'delivered' } };
+  });
+  for (const words of ['one', 'two', 'three']) await text(world, location, words);
+  await world.highlevel.sendMessage(location.id, { contactId: other.id, text: 'other' });
+  await world.soon(() => order.length === 1);
+  expect(order).toEqual(['other']);
+  await world.until(() => order.length === 4);
+  expect(order).toEqual(['other', 'one', 'two', 'three']);
+});
+
+test('a connection’s concurrency and rate are kept', async () => {
+  await using world = await startWorld();
+  const location = await world.ready({ concurrency: 2 });
+  let inHand = 0;
+  let most = 0;
+  const release: (() => void)[] = [];
+  world.farSide.answers(async () => {
+    most = Math.max(most, ++inHand);
+    await new Promise<void>((done) => release.push(done));
+    inHand -= 1;
+    return { body: { status: 'delivered' } };
+  });
+  for (let count = 0; count < 5; count++) {
+    const contact = world.highlevel.addContact(location.id, { phone: `+1202555010${count}` });
+    await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
+  }
+  await world.until(() => {
+    for (const go of release.splice(0)) go();
+    return world.farSide.requests.length === 5 && inHand === 0;
+  });
+  expect(most).toBe(2);
+
+  world.farSide.answers({ body: { status: 'delivered' } });
+  await world.connect(location.id, 'sms', { ratePerSecond: 1 });
+  for (let count = 0; count < 5; count++) {
+    const contact = world.highlevel.addContact(location.id, { phone: `+1202555011${count}` });
+    await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
+  }
+  await world.until(() => world.farSide.requests.length === 10);
+  const begun = (await attempts(world)).slice(5).map(({ begunAt }) => begunAt.getTime());
+  expect((begun.at(-1) ?? 0) - (begun[0] ?? 0)).toBeGreaterThanOrEqual(3_000);
+});
+
+test('a receipt that beats the answer to our own send is kept, by our id and by theirs', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  for (const by of ['id', 'externalId'] as const) {
+    world.farSide.answers(async ({ body }) => {
+      const named = by === 'id' ? { id: body.id } : { externalId: `x-${body.id}` };
+      await world.callback(location.connectionId, 'status', { ...named, status: 'delivered' }).expect(202);
+      return { body: { externalId: `x-${body.id}`, status: 'accepted' } };
+    });
+    const { messageId } = await text(world, location);
+    await world.untilReported(messageId);
+    expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  }
+});
+
+test('receipts in any order and repeated never go back, and a late delivered after a failed wins', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ body: { status: 'accepted' } });
+  const { messageId } = await text(world, location);
+  await world.soon(() => world.farSide.requests.length === 1);
+  const { id } = await world.message(messageId);
+  const say = (status: string) => world.callback(location.connectionId, 'status', { id, status }).expect(202);
+
+  await say('failed');
+  await world.untilReported(messageId);
+  for (const status of ['delivered', 'read', 'delivered', 'failed', 'read']) await say(status);
+  await world.until(() => world.highlevel.statusesOf(messageId).includes('read'));
+  await world.pass(10_000);
+  expect(world.highlevel.statusesOf(messageId).at(0)).toBe('failed');
+  expect(world.highlevel.statusesOf(messageId).at(-1)).toBe('read');
+  expect(await world.db.receipt.count()).toBe(6);
+});
+
+test('a receipt from another connection changes nothing', async () => {
+  await using world = await startWorld();
+  const [mine, other] = [await world.ready(), await world.ready()];
+  world.farSide.answers({ body: { status: 'accepted', externalId: 'shared' } });
+  const { messageId } = await text(world, mine);
+  await world.soon(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
+  const { id } = await world.message(messageId);
+  await world.callback(other.connectionId, 'status', { id, status: 'failed' }).expect(202);
+  await world.callback(other.connectionId, 'status', { externalId: 'shared', status: 'failed' }).expect(202);
+  expect(await world.message(messageId)).toMatchObject({ state: 'pending' });
+});
+
+/** A channel whose far side doubles what is sent twice. */
+function carelessChannel(send: () => Promise<SendOutcome>): Channel {
+  return defineChannel({
+    type: 'careless',
+    title: 'Careless',
+    configSchema: z.strictObject({}),
+    can: { receipts: false, media: false, email: false, dropsRepeats: false },
+    send,
+    readCallback: () => {
+      throw new Error('it never calls back');
+    },
+  });
+}
+
+test('where repeats are not dropped, an unknown outcome asks a person: it is not failed and not sent again', async () => {
+  let sends = 0;
+  const send = async (): Promise<SendOutcome> => {
+    sends += 1;
+    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No answer in time.' } : { kind: 'delivered' };
+  };
+  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  const location = await world.install();
+  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
+  const { messageId } = await text(world, location);
+  await world.soon(async () => (await world.message(messageId)).unknownSince !== null);
+  await world.pass(24 * 3_600_000, 600_000);
+  expect(sends).toBe(1);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+
+  const { id } = await world.message(messageId);
+  const { body } = await world.api.get(`/locations/${location.id}/messages?status=unknown`).expect(200);
+  expect(body.items).toMatchObject([{ id, status: 'unknown', reason: { code: 'no_answer' } }]);
+  await world.api.post(`/messages/${id}/retry`).expect(202);
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('what a channel can’t carry is refused with the reason, and accepted is delivered where there are no receipts', async () => {
+  const channel = carelessChannel(async () => ({ kind: 'accepted' }));
+  await using world = await startWorld({ channels: () => channelsOf([channel]) });
+  const location = await world.install();
+  for (const key of ['sms', 'mail'])
+    await world.api.put(`/locations/${location.id}/channels/${key}`, { type: 'careless' }).expect(200);
+  const contactId = location.contact.id;
+  const media = await world.highlevel.sendMessage(location.id, { contactId, attachments: ['https://x.example/a'] });
+  const email = await world.highlevel.sendMessage(location.id, { contactId, text: 'hi', providerKey: 'mail' });
+  const plain = await text(world, location);
+  for (const { messageId } of [media, email, plain]) await world.untilReported(messageId);
+  expect(world.highlevel.message(media.messageId)?.error?.code).toBe('media_unsupported');
+  expect(world.highlevel.message(email.messageId)?.error?.code).toBe('email_unsupported');
+  expect(world.highlevel.statusesOf(plain.messageId)).toEqual(['delivered']);
+});
+
+test('a phone number that HighLevel left out is asked for', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const body = { locationId: location.id, messageId: 'no-phone', contactId: location.contact.id, message: 'hi' };
+  await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
+  await world.soon(() => world.farSide.requests.length === 1);
+  expect(world.farSide.requests[0]?.body.to).toBe('+12025550143');
+});
+
+test('a message for a location that has not installed the app yet waits for it', async () => {
+  await using world = await startWorld();
+  const location = world.highlevel.addLocation();
+  const contact = world.highlevel.addContact(location.id, { phone: '+12025550143' });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'early' });
+  await world.soon(async () => (await world.message(messageId)).reasonCode === 'installation_missing');
+  const code = world.highlevel.approveInstall(location.id);
+  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.connect(location.id);
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
