@@ -5,10 +5,10 @@ export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // What touches no database has nothing to learn from a second one.
-  testPathIgnorePatterns: onPostgres
-    ? ['<rootDir>/test/unit/', '<rootDir>/test/channels/', '<rootDir>/test/sandbox/', '<rootDir>/test/browser/']
-    : [],
+  // What touches no database has nothing to learn from a second one, and some tests need a server that takes several processes.
+  testPathIgnorePatterns: (onPostgres ? ['unit', 'channels', 'sandbox', 'browser'] : ['postgres']).map(
+    (folder) => `<rootDir>/test/${folder}/`,
+  ),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -21,6 +21,6 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
 };

@@ -168,7 +168,7 @@ export async function startWorld(options: WorldOptions = {}) {
 
     /** Moves the clock until the condition holds, a second at a time, or in jumps where a long time must pass. */
     async until(condition: () => unknown, what = condition.toString(), stepMs = 1_000): Promise<void> {
-      const giveUpAt = performance.now() + 20_000;
+      const giveUpAt = performance.now() + 60_000;
       while (!(await condition())) {
         if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
         await breathe();
@@ -178,7 +178,7 @@ export async function startWorld(options: WorldOptions = {}) {
 
     /** Waits without moving the clock. */
     async soon(condition: () => unknown, what = condition.toString()): Promise<void> {
-      const giveUpAt = performance.now() + 10_000;
+      const giveUpAt = performance.now() + 30_000;
       while (!(await condition())) {
         if (performance.now() > giveUpAt) throw new Error(`It did not come about at once: ${what}`);
         await breathe();

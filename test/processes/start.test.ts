@@ -1,0 +1,30 @@
+import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
+
+test('wrong settings are all told in words, with exit code 1', async () => {
+  const program = await startProgram({ NODE_ENV: 'production', PORT: 'x', ROLE: 'web' }, false);
+  expect(program.child.exitCode).toBe(1);
+  for (const name of [
+    'PORT',
+    'HIGHLEVEL_CLIENT_ID',
+    'HIGHLEVEL_CLIENT_SECRET',
+    'ENCRYPTION_KEYS',
+    'SESSION_SECRETS',
+    'DATABASE_URL',
+  ]) {
+    expect(program.output()).toContain(`  - ${name} `);
+  }
+});
+
+test('a second process in the same folder is told who has it, and the lock of a killed one does not hold up the next', async () => {
+  using folder = temporaryFolder();
+  const environment = async () => ({ DATA_DIR: folder.path, PORT: String(await freePorts()) });
+  await using first = await startProgram(await environment());
+  const second = await startProgram(await environment(), false);
+  expect(second.child.exitCode).toBe(1);
+  expect(second.output()).toContain(`Another process (${first.child.pid} on `);
+  expect(second.output()).toContain('DATABASE_URL');
+
+  await first.end('SIGKILL');
+  await using third = await startProgram(await environment());
+  expect(third.output()).toContain('sandbox mode');
+});

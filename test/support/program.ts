@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const main = resolve(import.meta.dirname, '../../src/main.ts');
+
+/** Two ports next to each other that nobody uses: sandbox mode takes both. */
+export async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await tryListen(0);
+    if (await tryListen(port + 1).catch(() => 0)) return port;
+  }
+}
+
+async function tryListen(port: number): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done, failed) => server.once('error', failed).listen(port, done));
+  const { port: got } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return got;
+}
+
+export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
+  const path = mkdtempSync(join(tmpdir(), 'patchbay-program-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+export interface Program {
+  url: string;
+  child: ChildProcess;
+  output(): string;
+  /** Ends it. @returns its exit code, null when it was killed */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Starts the real program as a process of its own and waits until it is ready, or, with `isReady: false`, until it has ended. */
+export async function startProgram(environment: Record<string, string>, isReady = true): Promise<Program> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [main], { env: { PATH, HOME, LOG_LEVEL: 'info', ...environment } });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  const url = `http://127.0.0.1:${environment.PORT}`;
+  const program: Program = {
+    url,
+    child,
+    output: () => output,
+    end(signal) {
+      child.kill(signal);
+      return ended;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+  if (!isReady) {
+    await ended;
+    return program;
+  }
+  const giveUpAt = performance.now() + 60_000;
+  for (;;) {
+    const answer = await fetch(`${url}/readyz`).catch(() => null);
+    if (answer?.status === 200) return program;
+    if (child.exitCode !== null || performance.now() > giveUpAt) throw new Error(`The program did not start:\n${output}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Polls until the condition holds: what is waited for happens in another process, in real time. */
+export async function eventually(condition: () => unknown, what: string, withinMs = 60_000): Promise<void> {
+  const giveUpAt = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
