@@ -35,7 +35,7 @@ function asAppError(thrown: unknown): AppError {
 }
 
 function wantsPage(request: Request): boolean {
-  return request.method === 'GET' && !request.path.startsWith('/api/') && request.accepts(['json', 'html']) === 'html';
+  return request.method === 'GET' && !request.originalUrl.startsWith('/api') && request.accepts(['html', 'json']) === 'html';
 }
 
 function showProblem(response: Response, error: AppError): void {

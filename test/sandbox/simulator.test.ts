@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import express from 'express';
+import { TestClock } from 'pg-boss';
+import request from 'supertest';
+import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/simulator.ts';
+
+/** The simulator must be as strict as the platform, or the tests that lean on it prove nothing. */
+
+const scopes = ['conversations/message.write', 'contacts.write', 'contacts.readonly', 'locations.readonly'];
+
+function simulator() {
+  const clock = new TestClock('2026-01-01T09:00:00Z');
+  const made = createSimulator({
+    clock,
+    random: randomBytes,
+    http: httpClient({ timeoutMs: 1_000, allowPrivateTargets: true }),
+    app: {
+      clientId: 'app-x',
+      clientSecret: 'secret',
+      baseUrl: 'http://127.0.0.1:1',
+      redirectUri: 'http://127.0.0.1:1/oauth/callback',
+      providers: [
+        { key: 'sms', id: 'p-sms', kind: 'sms' },
+        { key: 'extra', id: 'p-extra', kind: 'sms-extra' },
+      ],
+      scopes,
+    },
+  });
+  const app = express().set('views', 'views').set('view engine', 'ejs').use(made.router);
+  return { clock, made, client: request(app) };
+}
+
+type Client = ReturnType<typeof simulator>['client'];
+
+const grant = (client: Client, fields: Record<string, string>) =>
+  client
+    .post('/oauth/token')
+    .type('form')
+    .send({ client_id: 'app-x', client_secret: 'secret', ...fields });
+
+async function installed(made: Simulator, client: Client) {
+  const location = made.addLocation();
+  const contact = made.addContact(location.id, { phone: '+12025550143', tags: ['vip'] });
+  const { body } = await grant(client, { grant_type: 'authorization_code', code: made.approveInstall(location.id) }).expect(
+    200,
+  );
+  const call = (method: 'put' | 'post' | 'get', path: string, version: string) =>
+    client[method](path).set('authorization', `Bearer ${body.access_token}`).set('version', version);
+  return { location, contact, tokens: body, call };
+}
+
+test('a refresh token is spent by its use, and for 30 seconds gives the same successor again', async () => {
+  const { clock, made, client } = simulator();
+  const { tokens } = await installed(made, client);
+  const refresh = () => grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
+  const [first, second] = [await refresh().expect(200), await refresh().expect(200)];
+  expect(first.body.refresh_token).not.toBe(tokens.refresh_token);
+  expect(second.body.refresh_token).toBe(first.body.refresh_token);
+  await clock.setTime(clock.now() + 30_001);
+  expect((await refresh().expect(400)).body.message).toBe('Invalid grant: refresh token is invalid');
+});
+
+test('a code works once, and only for the app that it was given to', async () => {
+  const { made, client } = simulator();
+  const code = made.approveInstall(made.addLocation().id);
+  await grant(client, { grant_type: 'authorization_code', code, client_secret: 'wrong' }).expect(401);
+  await grant(client, { grant_type: 'authorization_code', code }).expect(200);
+  await grant(client, { grant_type: 'authorization_code', code }).expect(400);
+  await client.post('/oauth/token').send({ grant_type: 'authorization_code', code }).expect(400);
+});
+
+test('calls with a wrong version, token, scope or location are refused and noted as the app’s fault', async () => {
+  const { made, client } = simulator();
+  const { call, location } = await installed(made, client);
+  await call('get', `/locations/${location.id}`, '2021-07-28').expect(200);
+  await call('get', `/locations/${location.id}`, '2021-04-15').expect(400);
+  await call('get', '/locations/another', '2021-07-28').expect(403);
+  await client.get(`/locations/${location.id}`).set('version', '2021-07-28').expect(401);
+  await call('get', '/conversations/unheard-of', '2021-04-15').expect(404);
+  expect(made.calls.violations().map(({ refusal }) => refusal)).toEqual(['version', 'scope', 'unknown endpoint']);
+});
+
+test.each([
+  [{ status: 'sent' }],
+  [{ status: 'failed' }],
+  [{ status: 'failed', error: { code: 1, type: 'x', message: 'y' } }],
+  [{ status: 'failed', error: { code: '1', message: 'y' } }],
+  [{ status: 'delivered', extra: true }],
+  [{}],
+])('the status %j is refused for its shape', async (body) => {
+  const { made, client } = simulator();
+  const { call, location, contact } = await installed(made, client);
+  const { messageId } = await made.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
+  await call('put', `/conversations/messages/${messageId}/status`, '2021-04-15').send(body).expect(422);
+  expect(made.statusesOf(messageId)).toEqual([]);
+  expect(made.calls.violations()).toHaveLength(1);
+});
+
+test('a status is taken only once HighLevel knows the message', async () => {
+  const { clock, made, client } = simulator();
+  made.behaviour.knowsMessagesAfterMs = 5_000;
+  const { call, location, contact } = await installed(made, client);
+  const { messageId } = await made.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
+  const report = () => call('put', `/conversations/messages/${messageId}/status`, '2021-04-15').send({ status: 'delivered' });
+  expect((await report().expect(403)).body.message).toBe('No conversation provider found for this message');
+  await clock.setTime(clock.now() + 5_000);
+  await report().expect(200);
+  expect(made.calls.violations()).toEqual([]);
+});
+
+test('inbound messages meet the platform’s own traps', async () => {
+  const { made, client } = simulator();
+  const { call, contact } = await installed(made, client);
+  const post = (body: object) => call('post', '/conversations/messages/inbound', '2021-04-15').send(body);
+  const good = { type: 'SMS', contactId: contact.id, message: 'hi', direction: 'inbound' };
+  await post({ ...good, attachments: [] }).expect(422);
+  const swallowed = await post({ ...good, type: 'Custom' }).expect(201);
+  expect(swallowed.text).toBe('');
+  await post({ ...good, conversationProviderId: 'wrong' }).expect(400);
+  await post({ ...good, contactId: 'nobody' }).expect(400);
+  await post({ type: 'SMS', message: 'hi' }).expect(400);
+  expect(made.conversationOf(contact.id)).toEqual([]);
+  const { body } = await post(good).expect(200);
+  await post({ ...good, type: 'Custom', conversationProviderId: 'p-extra' }).expect(200);
+  expect(made.conversationOf(contact.id).map(({ id }) => id)).toContain(body.messageId);
+});
+
+test('an upsert overwrites every field that it carries', async () => {
+  const { made, client } = simulator();
+  const { call, contact, location } = await installed(made, client);
+  const body = { locationId: location.id, phone: '+12025550143', tags: ['new'] };
+  await call('post', '/contacts/upsert', '2021-07-28').send(body).expect(200);
+  expect(made.state.contacts[contact.id]?.tags).toEqual(['new']);
+});
+
+test('the 101st request in any ten seconds is refused, and the headers count down', async () => {
+  const { clock, made, client } = simulator();
+  const { call, location } = await installed(made, client);
+  const get = () => call('get', `/locations/${location.id}`, '2021-07-28');
+  for (let count = 0; count < 100; count++) {
+    if (count === 60) await clock.setTime(clock.now() + 5_000);
+    const { headers } = await get().expect(200);
+    expect(headers['x-ratelimit-remaining']).toBe(String(99 - count));
+  }
+  await get().expect(429);
+  await clock.setTime(clock.now() + 5_001);
+  await get().expect(200);
+});
+
+test('the authorization page refuses an unknown app and a wrong redirect address', async () => {
+  const { client } = simulator();
+  const page = (query: Record<string, string>) =>
+    client.get('/v2/oauth/chooselocation').query({ response_type: 'code', scope: 'contacts.write', ...query });
+  const redirect = 'http://127.0.0.1:1/oauth/callback';
+  await page({ client_id: 'app-x', redirect_uri: redirect }).expect(200);
+  await page({ client_id: 'other', redirect_uri: redirect }).expect(400);
+  await page({ client_id: 'app-x', redirect_uri: 'http://evil.example/' }).expect(400);
+  await page({ client_id: 'app-x', redirect_uri: redirect, scope: 'everything' }).expect(400);
+});
