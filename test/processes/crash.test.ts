@@ -1,90 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import express from 'express';
-import { systemClock } from '../../src/core/clock.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
-import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
-import { freshDatabase } from '../support/databases.ts';
-import { startFarSide } from '../support/far-side.ts';
-import { listen } from '../support/http.ts';
-import { eventually, freePorts, type Program, startProgram, temporaryFolder } from '../support/program.ts';
-
-const adminToken = 'operator-token-of-the-tests';
-
-/** The real program, as production starts it, between a simulated HighLevel and a far side that outlive it. */
-async function production() {
-  const folder = temporaryFolder();
-  const port = await freePorts();
-  const { target, remove } = await freshDatabase();
-  const farSide = await startFarSide();
-  const platform = await listen();
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const app = {
-    clientId: 'app-tests',
-    clientSecret: 'secret',
-    baseUrl,
-    redirectUri: `${baseUrl}/oauth/callback`,
-    providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
-    scopes: [
-      'conversations/message.write',
-      'contacts.write',
-      'contacts.readonly',
-      'locations.readonly',
-      'oauth.readonly',
-      'oauth.write',
-    ],
-  };
-  const http = httpClient({ timeoutMs: 15_000, allowPrivateTargets: true });
-  const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app });
-  platform.server.on('request', express().use(highlevel.router));
-  const environment = {
-    NODE_ENV: 'production',
-    PORT: String(port),
-    APP_URL: baseUrl,
-    DATA_DIR: folder.path,
-    ...(target.kind === 'postgres' ? { DATABASE_URL: target.url } : {}),
-    HIGHLEVEL_CLIENT_ID: app.clientId,
-    HIGHLEVEL_CLIENT_SECRET: app.clientSecret,
-    HIGHLEVEL_PROVIDERS: JSON.stringify(app.providers),
-    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: highlevel.publicKey,
-    HIGHLEVEL_API_URL: platform.url,
-    HIGHLEVEL_MARKETPLACE_URL: platform.url,
-    ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
-    SESSION_SECRETS: randomBytes(32).toString('base64'),
-    ADMIN_TOKEN: adminToken,
-    ALLOW_PRIVATE_TARGETS: 'true',
-  };
-  const location = highlevel.addLocation();
-  const contacts = Array.from({ length: 5 }, (_, index) => highlevel.addContact(location.id, { phone: `+1202555010${index}` }));
-
-  return {
-    highlevel,
-    farSide,
-    location,
-    contacts,
-    start: (changes: Record<string, string> = {}) => startProgram({ ...environment, ...changes }),
-    /** Through the operator's API alone. */
-    async setUp(program: Program) {
-      await fetch(`${program.url}/oauth/callback?code=${highlevel.approveInstall(location.id)}`);
-      const answer = await fetch(`${program.url}/api/locations/${location.id}/channels/sms`, {
-        method: 'PUT',
-        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ type: 'gateway', config: { url: farSide.url, secret: farSide.secret } }),
-      });
-      expect(answer.status).toBe(200);
-    },
-    send: (index: number) =>
-      highlevel.sendMessage(location.id, { contactId: contacts[index % contacts.length]?.id ?? '', text: `message ${index}` }),
-    async [Symbol.asyncDispose]() {
-      await Promise.all([farSide.close(), platform.close()]);
-      await remove();
-      folder[Symbol.dispose]();
-      expect(highlevel.calls.violations()).toEqual([]);
-    },
-  };
-}
+import { startProduction } from '../support/production.ts';
+import { eventually } from '../support/program.ts';
 
 test('kill -9 between acknowledgement and send loses nothing, and nothing is sent twice to a far side that drops repeats', async () => {
-  await using world = await production();
+  await using world = await startProduction();
   const acknowledged: string[] = [];
   {
     await using program = await world.start();
@@ -117,7 +35,7 @@ test('kill -9 between acknowledgement and send loses nothing, and nothing is sen
 });
 
 test('SIGTERM finishes what is in hand within ten seconds, and what is left is done by the next start', async () => {
-  await using world = await production();
+  await using world = await startProduction();
   let release = () => {};
   await using program = await world.start();
   await world.setUp(program);

@@ -1,0 +1,33 @@
+import { startProduction } from '../support/production.ts';
+import { eventually } from '../support/program.ts';
+
+test('in production, 300 messages of one location are all delivered and reported, and no call is refused for shape, rate or version', async () => {
+  await using world = await startProduction({ knowsMessagesAfterMs: 5_000 });
+  await using program = await world.start();
+  await world.setUp(program);
+  world.farSide.answers(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'delivered' } }));
+
+  const sent: string[] = [];
+  for (let round = 0; round < 60; round++) {
+    const answers = await Promise.all(world.contacts.map((_, index) => world.send(5 * round + index)));
+    expect(answers.every(({ httpStatus }) => httpStatus === 202)).toBe(true);
+    sent.push(...answers.map(({ messageId }) => messageId));
+  }
+  await eventually(() => sent.every((id) => world.highlevel.statusesOf(id).length > 0), 'all are reported', 100_000);
+
+  expect(sent.every((id) => world.highlevel.statusesOf(id).join() === 'delivered')).toBe(true);
+  expect(world.farSide.received()).toHaveLength(300);
+  expect(world.highlevel.calls.violations()).toEqual([]);
+  for (const contact of world.contacts) {
+    const texts = world.farSide
+      .received()
+      .filter(({ to }) => to === contact.phone)
+      .map(({ text }) => Number(text?.split(' ')[1]));
+    expect(texts).toEqual([...texts].sort((a, b) => a - b));
+  }
+  const calls = world.highlevel.calls.of('updateMessageStatus');
+  const lastedMs = (calls.at(-1)?.at ?? 0) - (calls[0]?.at ?? 0);
+  // Reports that came too early cost the location's budget; most must not.
+  expect(calls.length).toBeLessThan(400);
+  console.log(`300 messages: ${calls.length} status calls in ${Math.round(lastedMs / 1000)} s`);
+});
