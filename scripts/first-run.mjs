@@ -2,7 +2,7 @@
 // fresh clone. Takes a few milliseconds when there is nothing to do.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,7 +22,7 @@ const done = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
 if (done !== fingerprint || !existsSync(path('prisma', 'generated', 'client.ts'))) {
   const [lockNow] = fingerprint.split('\n');
   const [lockDone] = done.split('\n');
-  if (lockNow !== lockDone) {
+  if (lockNow !== lockDone && !isInstalledByHand()) {
     console.log('Installing packages (once) ...');
     run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   }
@@ -30,6 +30,12 @@ if (done !== fingerprint || !existsSync(path('prisma', 'generated', 'client.ts')
   const node = path('node_modules', '.bin', process.platform === 'win32' ? 'node.exe' : 'node');
   run(existsSync(node) ? node : process.execPath, [path('node_modules', 'prisma', 'build', 'index.js'), 'generate'], 'pipe');
   writeFileSync(stamp, fingerprint);
+}
+
+/** Somebody ran `npm ci` or `npm install` since the lock file was last changed. */
+function isInstalledByHand() {
+  const marker = path('node_modules', '.package-lock.json');
+  return existsSync(marker) && statSync(marker).mtimeMs > statSync(path('package-lock.json')).mtimeMs;
 }
 
 function run(command, args, output = 'inherit') {

@@ -46,6 +46,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
   if (works) await startWorker(services);
   const stopUpkeep = works ? startUpkeep(services) : () => {};
   const server = createServer(settings.role === 'worker' ? createHealthApp(services) : createApp(services));
+  // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
+  server.keepAliveTimeout = 65_000;
   await listen(server, settings.port);
 
   const stop = (signal: string) => shutDown(log, signal, { server, services, sandbox, stopUpkeep });

@@ -81,6 +81,17 @@ test('a channel is connected, read, changed and disconnected; its secret never c
   await world.api.delete(path).expect(404);
 });
 
+test('a channel whose secret can’t be opened any more is connected anew with a new one', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.ready();
+  await world.db.connection.updateMany({ data: { config: 'v1.lost.key.material' } });
+  const path = `/locations/${id}/channels/sms`;
+  await world.api.get(path).expect(500);
+  await world.api.put(path, { type: 'gateway', config: { url: world.farSide.url } }).expect(500);
+  await world.connect(id);
+  await world.api.get(path).expect(200);
+});
+
 test('what is wrong with a channel’s config is told, all of it', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();

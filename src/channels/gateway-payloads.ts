@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
+import { readJsonBody } from '../core/json-body.ts';
 import { storable, trimmed } from '../core/text.ts';
 import type { CallbackContent, OutboundMessage } from './channel.ts';
 
@@ -38,6 +39,8 @@ const inbound = z
     error: 'text, html or attachments is needed: an empty message says nothing',
   });
 
+const wrongShape = 'The body does not have the shape of the gateway protocol.';
+
 /** The body of the gateway protocol's send request (`docs/gateway-protocol.md`). */
 export function sendBody(message: OutboundMessage): Record<string, unknown> {
   return {
@@ -65,7 +68,7 @@ export function sendBody(message: OutboundMessage): Record<string, unknown> {
 export function readGatewayCallback(event: string, body: Buffer): CallbackContent {
   switch (event) {
     case 'status': {
-      const said = parse(receipt, body);
+      const said = readJsonBody(receipt, body, wrongShape);
       const error = said.status === 'failed' ? failureOf(said.error) : undefined;
       return {
         kind: 'receipt',
@@ -79,7 +82,7 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
       };
     }
     case 'inbound': {
-      const { at: occurredAt, direction, ...said } = parse(inbound, body);
+      const { at: occurredAt, direction, ...said } = readJsonBody(inbound, body, wrongShape);
       return { kind: 'inbound', inbound: { ...said, occurredAt, sentElsewhere: direction === 'outbound' } };
     }
     default:
@@ -92,18 +95,4 @@ function failureOf(error: { code?: string | undefined; message?: string | undefi
     code: error?.code || 'failed',
     message: trimmed(error?.message || 'The far side reported that the message was not delivered.'),
   };
-}
-
-function parse<Shape extends z.ZodType>(shape: Shape, body: Buffer): z.output<Shape> {
-  let json: unknown;
-  try {
-    json = JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new AppError('payload_invalid', 'The body is not JSON.', { cause });
-  }
-  const result = shape.safeParse(json);
-  if (result.success) return result.data;
-  throw new AppError('payload_invalid', 'The body does not have the shape of the gateway protocol.', {
-    details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),
-  });
 }

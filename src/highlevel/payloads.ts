@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { AppError } from '../core/errors.ts';
+import { readJsonBody } from '../core/json-body.ts';
 import { storable } from '../core/text.ts';
 
 /** A value of another type than expected counts as absent: HighLevel changes its payloads without notice (platform.md 3.2). */
@@ -14,6 +14,8 @@ const texts = z
   .transform((list) =>
     list.filter((entry) => typeof entry === 'string' && entry !== '').map((entry) => storable(entry as string)),
   );
+
+const wrongShape = 'The webhook lacks what is needed to handle it.';
 
 const delivery = z.looseObject({
   locationId: id,
@@ -59,7 +61,7 @@ export interface DeliveryWebhook {
  * @throws AppError `payload_invalid`
  */
 export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): DeliveryWebhook {
-  const said = parse(delivery, body);
+  const said = readJsonBody(delivery, body, wrongShape);
   const isEmail = providerIsEmail || (!said.phone && said.emailTo.length > 0);
   return {
     locationId: said.locationId,
@@ -101,7 +103,7 @@ export interface AppEventWebhook {
 
 /** Reads an app event of any type. @throws AppError `payload_invalid` */
 export function readAppEvent(body: Buffer): AppEventWebhook {
-  const said = parse(event, body);
+  const said = readJsonBody(event, body, wrongShape);
   return {
     id: said.webhookId || createHash('sha256').update(body).digest('hex'),
     type: said.type || null,
@@ -110,18 +112,4 @@ export function readAppEvent(body: Buffer): AppEventWebhook {
     locationId: said.locationId || null,
     occurredAt: said.timestamp ?? null,
   };
-}
-
-function parse<Shape extends z.ZodType>(shape: Shape, body: Buffer): z.output<Shape> {
-  let json: unknown;
-  try {
-    json = JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new AppError('payload_invalid', 'The body is not JSON.', { cause });
-  }
-  const result = shape.safeParse(json);
-  if (result.success) return result.data;
-  throw new AppError('payload_invalid', 'The webhook lacks what is needed to handle it.', {
-    details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),
-  });
 }

@@ -7,6 +7,7 @@ import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
 import { health } from './health.ts';
 import { type InstallPageDeps, install } from './install.ts';
 import { errorHandler, notFound } from './middleware/errors.ts';
+import { limitRequests } from './middleware/rate-limit.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { sessions } from './middleware/sessions.ts';
@@ -20,6 +21,9 @@ export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, Api
   /** The simulated HighLevel's address, in sandbox mode. */
   sandboxUrl: string | undefined;
 }
+
+/** Each begun install is a row in the database, so one address can't begin without end. */
+const installs = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
 
@@ -41,6 +45,7 @@ export function createApp(deps: AppDeps): Express {
 
   app.use('/assets', express.static(resolve(views, 'assets'), { maxAge: '1h', index: false }));
   app.get('/', (_request, response) => response.render('home', { title: 'Patchbay', sandboxUrl: deps.sandboxUrl }));
+  app.use(['/install', '/oauth'], limitRequests(installs));
   app.use(sessions(deps.db, { secrets: deps.sessionSecrets, https }), install(deps));
 
   app.use(notFound, errorHandler(deps.log));

@@ -38,9 +38,7 @@ export async function connect(
   wanted: { type: string; config: Record<string, unknown> },
 ): Promise<Connection> {
   const channel = channelOfType(deps.channels, wanted.type);
-  const existing = await findConnection(deps, place);
-  const kept = existing?.channel === channel ? secretsOf(channel, existing.config) : {};
-  const config = parseConfig(channel, { ...kept, ...wanted.config });
+  const config = parseConfig(channel, { ...(await keptSecrets(deps, place, channel, wanted.config)), ...wanted.config });
 
   const now = nowOf(deps.clock);
   const row = await deps.db.transaction(async (tx) => {
@@ -103,9 +101,20 @@ function opened(deps: ConnectionDeps, row: ConnectionRow): Connection {
   };
 }
 
-function secretsOf(channel: Channel, config: object): Record<string, unknown> {
-  const secret = sensitiveFields(channel.configSchema);
-  return Object.fromEntries(Object.entries(config).filter(([name]) => secret.includes(name)));
+/** The stored values of the secret fields that are left out, if the same channel was connected before. */
+async function keptSecrets(
+  deps: ConnectionDeps,
+  place: { locationId: string; providerKey: string },
+  channel: Channel,
+  wanted: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const leftOut = sensitiveFields(channel.configSchema).filter((name) => !(name in wanted));
+  // With every secret given, nothing old is opened: that is the way out when the old key is lost or the old channel is gone.
+  if (leftOut.length === 0) return {};
+  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place } });
+  if (row?.type !== channel.type) return {};
+  const { config } = opened(deps, row);
+  return Object.fromEntries(Object.entries(config).filter(([name]) => leftOut.includes(name)));
 }
 
 function parseConfig(channel: Channel, config: Record<string, unknown>): object {

@@ -14,7 +14,6 @@ const secretPaths = [
   'refresh_token',
   'client_secret',
   'token',
-  'code',
   'encryptedData',
   'config.secret',
 ];
@@ -32,8 +31,8 @@ export function createLog(level: string): Log {
     serializers: { err: errorFields },
     redact: {
       paths: [
-        ...secretPaths.filter((path) => path !== 'code'),
-        ...secretPaths.map((path) => `*.${path}`).filter((path) => path !== '*.code'),
+        ...secretPaths,
+        ...secretPaths.map((path) => `*.${path}`),
         ...secretHeaders.map((header) => `req.headers["${header}"]`),
       ],
       censor: '[redacted]',

@@ -18,11 +18,11 @@ test('several processes may start at once on one empty PostgreSQL', async () => 
     HIGHLEVEL_CLIENT_ID: 'a-b',
     HIGHLEVEL_CLIENT_SECRET: 'c',
   };
-  const ports = [await freePorts(), await freePorts(), await freePorts()];
-  const roles = ['web', 'worker', 'all'];
-  const programs = await Promise.all(
-    ports.map((port, index) => startProgram({ ...shared, PORT: String(port), ROLE: roles[index] ?? 'all' })),
-  );
-  for (const program of programs) expect(await program.end('SIGTERM')).toBe(0);
+  const start = async (role: string) => startProgram({ ...shared, PORT: String(await freePorts()), ROLE: role });
+  const starting = [start('web'), start('worker'), start('all')] as const;
+  await using web = await starting[0];
+  await using worker = await starting[1];
+  await using all = await starting[2];
+  for (const program of [web, worker, all]) expect(await program.end('SIGTERM')).toBe(0);
   await remove();
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import express from 'express';
 import { systemClock } from '../../src/core/clock.ts';
+import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { httpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { freshDatabase } from './databases.ts';
@@ -25,14 +26,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     baseUrl,
     redirectUri: `${baseUrl}/oauth/callback`,
     providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
-    scopes: [
-      'conversations/message.write',
-      'contacts.write',
-      'contacts.readonly',
-      'locations.readonly',
-      'oauth.readonly',
-      'oauth.write',
-    ],
+    scopes: minimalScopes,
   };
   const http = httpClient({ timeoutMs: 15_000, allowPrivateTargets: true });
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app, behaviour });
@@ -75,6 +69,12 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
       });
       expect(answer.status).toBe(200);
     },
+    /** The numbers of what reached a contact, as it came; `send` numbers its texts. */
+    reached: (contact: { phone: string | null }) =>
+      farSide
+        .received()
+        .filter(({ to }) => to === contact.phone)
+        .map(({ text }) => Number(text?.split(' ')[1])),
     send: (index: number) =>
       highlevel.sendMessage(location.id, { contactId: contacts[index % contacts.length]?.id ?? '', text: `message ${index}` }),
     async [Symbol.asyncDispose]() {

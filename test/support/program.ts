@@ -7,11 +7,16 @@ import { join, resolve } from 'node:path';
 
 const main = resolve(import.meta.dirname, '../../src/main.ts');
 
+/** Below the range from which the system takes ports for connections, and each of Jest's workers in a stretch of its own. */
+let nextPort = 20_000 + 1_000 * (Number(process.env.JEST_WORKER_ID ?? 0) % 10);
+
 /** Two ports next to each other that nobody uses: sandbox mode takes both. */
 export async function freePorts(): Promise<number> {
   for (;;) {
-    const port = await tryListen(0);
-    if (await tryListen(port + 1).catch(() => 0)) return port;
+    const port = nextPort;
+    nextPort += 2;
+    const isFree = await Promise.all([tryListen(port), tryListen(port + 1)]).catch(() => false);
+    if (isFree) return port;
   }
 }
 

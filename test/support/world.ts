@@ -3,6 +3,7 @@ import express from 'express';
 import { TestClock } from 'pg-boss';
 import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
+import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { createApp } from '../../src/http/app.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
 import { createLog } from '../../src/runtime/log.ts';
@@ -48,14 +49,7 @@ export async function startWorld(options: WorldOptions = {}) {
     baseUrl: patchbay.url,
     redirectUri: `${patchbay.url}/oauth/callback`,
     providers: allProviders,
-    scopes: [
-      'conversations/message.write',
-      'contacts.write',
-      'contacts.readonly',
-      'locations.readonly',
-      'oauth.readonly',
-      'oauth.write',
-    ],
+    scopes: minimalScopes,
   };
   const highlevel = createSimulator({
     clock,

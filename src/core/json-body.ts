@@ -1,0 +1,22 @@
+import type * as z from 'zod';
+import { AppError } from './errors.ts';
+
+/**
+ * Reads the bytes of a request that somebody else has shaped.
+ *
+ * @param wrongShape what to say when it is JSON but not what is needed; every problem is added as a detail
+ * @throws AppError `payload_invalid`
+ */
+export function readJsonBody<Shape extends z.ZodType>(shape: Shape, body: Buffer, wrongShape: string): z.output<Shape> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new AppError('payload_invalid', 'The body is not JSON.', { cause });
+  }
+  const result = shape.safeParse(json);
+  if (result.success) return result.data;
+  throw new AppError('payload_invalid', wrongShape, {
+    details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),
+  });
+}

@@ -1,0 +1,24 @@
+import type { RequestHandler } from 'express';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { AppError } from '../../core/errors.ts';
+
+/** So many requests in so many seconds. */
+export interface RequestLimit {
+  points: number;
+  duration: number;
+}
+
+/** Lets each address make so many requests, in this process. @throws AppError `too_many_requests` */
+export function limitRequests(limit: RequestLimit): RequestHandler {
+  const limiter = new RateLimiterMemory(limit);
+  return async (request, _response, next) => {
+    await limiter.consume(request.ip ?? 'unknown').catch((error: unknown) => {
+      throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error;
+    });
+    next();
+  };
+}
+
+export function tooManyRequests(retryAfterMs: number): AppError {
+  return new AppError('too_many_requests', 'Too many requests from this address. Please wait a moment.', { retryAfterMs });
+}
