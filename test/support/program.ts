@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,17 +14,18 @@ export async function freePorts(): Promise<number> {
   for (;;) {
     const port = nextPort;
     nextPort += 2;
-    const isFree = await Promise.all([tryListen(port), tryListen(port + 1)]).catch(() => false);
-    if (isFree) return port;
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
 }
 
-async function tryListen(port: number): Promise<number> {
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((done, failed) => server.once('error', failed).listen(port, done));
-  const { port: got } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return got;
+  const isListening = await new Promise<boolean>((done) => {
+    server.once('error', () => done(false));
+    server.listen(port, () => done(true));
+  });
+  if (isListening) await new Promise((done) => server.close(done));
+  return isListening;
 }
 
 export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
