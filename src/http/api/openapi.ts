@@ -4,18 +4,13 @@ import { problem } from './shapes.ts';
 
 /** The API's own description (OpenAPI 3.1), made from the shapes that check it. */
 export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Record<string, unknown> {
-  const registry = z.registry<{ id: string }>();
-  for (const shape of [problem, ...routes.flatMap(({ body, answer }) => [body, answer])]) {
-    for (const named of [shape, itemOf(shape)]) {
-      const id = named?.meta()?.id;
-      if (named && typeof id === 'string' && !registry.has(named)) registry.add(named, { id });
-    }
-  }
-  const { schemas } = z.toJSONSchema(registry, {
-    io: 'input',
-    unrepresentable: 'any',
-    uri: (id) => `#/components/schemas/${id}`,
-  });
+  const schemas = {
+    ...named(
+      routes.map(({ body }) => body),
+      'input',
+    ),
+    ...named([problem, ...routes.map(({ answer }) => answer)], 'output'),
+  };
 
   const paths: Record<string, Record<string, unknown>> = {};
   for (const defined of routes) {
@@ -29,20 +24,38 @@ export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Re
     security: [{ operator: [] }],
     paths,
     components: {
-      schemas: Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema)])),
+      schemas,
       securitySchemes: { operator: { type: 'http', scheme: 'bearer' } },
     },
   };
+}
+
+/** What a shape takes, or what it gives. */
+type Side = 'input' | 'output';
+
+/** The shapes that have a name, and the named items of lists. */
+function named(shapes: readonly (z.ZodType | undefined)[], side: Side): Record<string, unknown> {
+  const registry = z.registry<{ id: string }>();
+  for (const shape of shapes.flatMap((one) => [one, itemOf(one)])) {
+    const id = shape?.meta()?.id;
+    if (shape && id && !registry.has(shape)) registry.add(shape, { id });
+  }
+  const { schemas } = z.toJSONSchema(registry, {
+    io: side,
+    unrepresentable: 'any',
+    uri: (id) => `#/components/schemas/${id}`,
+  });
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema)]));
 }
 
 function operation(defined: ApiRoute): Record<string, unknown> {
   return {
     summary: defined.summary,
     parameters: [...parameters(defined.params, 'path'), ...parameters(defined.query, 'query')],
-    ...(defined.body ? { requestBody: { required: true, content: json(defined.body) } } : {}),
+    ...(defined.body ? { requestBody: { required: true, content: json(defined.body, 'input') } } : {}),
     responses: {
-      [defined.status]: { description: 'Done.', ...(defined.answer ? { content: json(defined.answer) } : {}) },
-      default: { description: 'It did not work.', content: json(problem) },
+      [defined.status]: { description: 'Done.', ...(defined.answer ? { content: json(defined.answer, 'output') } : {}) },
+      default: { description: 'It did not work.', content: json(problem, 'output') },
     },
   };
 }
@@ -54,20 +67,20 @@ function parameters(shape: z.ZodObject, place: 'path' | 'query') {
   });
 }
 
-function json(shape: z.ZodType): Record<string, unknown> {
-  return { 'application/json': { schema: schemaOf(shape) } };
+function json(shape: z.ZodType, side: Side): Record<string, unknown> {
+  return { 'application/json': { schema: schemaOf(shape, side) } };
 }
 
 /** Named shapes are referred to, so that readers and generators see one type, not copies. */
-function schemaOf(shape: z.ZodType): Record<string, unknown> {
+function schemaOf(shape: z.ZodType, side: Side): Record<string, unknown> {
   const id = shape.meta()?.id;
   if (id) return { $ref: `#/components/schemas/${id}` };
   const item = itemOf(shape);
-  if (!item) return withoutIds(z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' }));
+  if (!item) return withoutIds(z.toJSONSchema(shape, { io: side, unrepresentable: 'any' }));
   return {
     type: 'object',
     required: ['items', 'nextCursor'],
-    properties: { items: { type: 'array', items: schemaOf(item) }, nextCursor: { type: ['string', 'null'] } },
+    properties: { items: { type: 'array', items: schemaOf(item, side) }, nextCursor: { type: ['string', 'null'] } },
   };
 }
 

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 
-const time = z.date().transform((at) => at.toISOString());
-const timeOut = z.union([time, z.iso.datetime()]);
+const time = z
+  .date()
+  .transform((at) => at.toISOString())
+  .pipe(z.string().meta({ format: 'date-time' }));
 
 export const locationParams = z.object({ locationId: z.string().min(1).max(128) });
 
@@ -27,7 +29,7 @@ export const location = z
     timezone: z.string().nullable(),
     status: z.enum(['active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
-    installedAt: timeOut,
+    installedAt: time,
     channels: z.array(z.object({ providerKey: z.string(), type: z.string(), connectionId: z.uuid() })),
   })
   .meta({ id: 'Location' });
@@ -40,8 +42,8 @@ export const connection = z
     type: z.string(),
     config: z.record(z.string(), z.unknown()).describe('Without its secrets.'),
     callbackUrls: z.record(z.string(), z.url()).describe('What the far side calls, by event.'),
-    createdAt: timeOut,
-    updatedAt: timeOut,
+    createdAt: time,
+    updatedAt: time,
   })
   .meta({ id: 'Connection' });
 
@@ -90,9 +92,9 @@ const messageFields = {
   text: z.string().nullable(),
   attachments: z.array(z.string()),
   isTest: z.boolean(),
-  nextAttemptAt: timeOut.nullable(),
-  createdAt: timeOut,
-  updatedAt: timeOut,
+  nextAttemptAt: time.nullable(),
+  createdAt: time,
+  updatedAt: time,
 };
 
 export const message = z.object(messageFields).meta({ id: 'Message' });
@@ -105,8 +107,8 @@ export const messageDetail = z
       z.object({
         id: z.uuid(),
         connectionId: z.uuid(),
-        begunAt: timeOut,
-        endedAt: timeOut.nullable(),
+        begunAt: time,
+        endedAt: time.nullable(),
         outcome: z.enum(['accepted', 'delivered', 'refused', 'busy', 'unknown']).nullable(),
         reason,
         answer: z.string().nullable().describe('What the far side answered, trimmed and redacted.'),
@@ -115,7 +117,7 @@ export const messageDetail = z
     timeline: z
       .array(
         z.object({
-          at: timeOut,
+          at: time,
           event: z.enum(['received', 'attempt_begun', 'attempt_ended', 'receipt', 'report']),
           text: z.string(),
           traceId: z.string().nullable(),
@@ -133,7 +135,7 @@ export const messagesQuery = pageQuery.extend({
 
 export const overview = z
   .object({
-    since: timeOut,
+    since: time,
     locations: z.record(z.string(), z.int()).describe('Locations by status.'),
     messages: z.array(z.object({ direction: z.enum(['outbound', 'inbound']), status: messageStatus, count: z.int() })),
     queues: z.array(
