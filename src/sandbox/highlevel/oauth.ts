@@ -51,7 +51,7 @@ export function oauth(world: SimWorld, log: (call: Call) => void): Router {
         at: world.clock.now(),
         status,
         refusal,
-        body: { grant_type: said?.grant_type },
+        body: request.body,
         said: '',
       });
     if (fault && 'hang' in fault) return record(0, 'fault');
