@@ -1,7 +1,7 @@
 import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
 
 test('wrong settings are all told in words, with exit code 1', async () => {
-  const program = await startProgram({ NODE_ENV: 'production', PORT: 'x', ROLE: 'web' }, false);
+  const program = await startProgram({ NODE_ENV: 'production', PORT: 'x', ROLE: 'web' }, { isReady: false });
   expect(program.child.exitCode).toBe(1);
   for (const name of [
     'PORT',
@@ -19,7 +19,7 @@ test('a second process in the same folder is told who has it, and the lock of a 
   using folder = temporaryFolder();
   const environment = async () => ({ DATA_DIR: folder.path, PORT: String(await freePorts()) });
   await using first = await startProgram(await environment());
-  const second = await startProgram(await environment(), false);
+  const second = await startProgram(await environment(), { isReady: false });
   expect(second.child.exitCode).toBe(1);
   expect(second.output()).toContain(`Another process (${first.child.pid} on `);
   expect(second.output()).toContain('DATABASE_URL');
@@ -27,4 +27,13 @@ test('a second process in the same folder is told who has it, and the lock of a 
   await first.end('SIGKILL');
   await using third = await startProgram(await environment());
   expect(third.output()).toContain('sandbox mode');
+});
+
+test('a SIGTERM to npm start stops the program itself', async () => {
+  using folder = temporaryFolder();
+  const environment = { DATA_DIR: folder.path, PORT: String(await freePorts()) };
+  await using program = await startProgram(environment, { by: 'npm' });
+  await program.end('SIGTERM');
+  expect(program.output()).toContain('"msg":"stopped"');
+  await expect(fetch(`${program.url}/healthz`)).rejects.toThrow();
 });

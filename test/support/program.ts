@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const main = resolve(import.meta.dirname, '../../src/main.ts');
+const root = resolve(import.meta.dirname, '../..');
 
 /** Below the range from which the system takes ports for connections, and each of Jest's workers in a stretch of its own. */
 let nextPort = 20_000 + 1_000 * (Number(process.env.JEST_WORKER_ID ?? 0) % 10);
@@ -42,10 +42,20 @@ export interface Program {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How the program is started: as an image does, away from any `.env` of this folder, or as the README says. */
+const commands = {
+  node: { command: process.execPath, args: [resolve(root, 'src/main.ts')], cwd: tmpdir() },
+  npm: { command: 'npm', args: ['start'], cwd: root },
+};
+
 /** Starts the real program as a process of its own and waits until it is ready, or, with `isReady: false`, until it has ended. */
-export async function startProgram(environment: Record<string, string>, isReady = true): Promise<Program> {
+export async function startProgram(
+  environment: Record<string, string>,
+  { isReady = true, by = 'node' }: { isReady?: boolean; by?: keyof typeof commands } = {},
+): Promise<Program> {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [main], { env: { PATH, HOME, LOG_LEVEL: 'info', ...environment } });
+  const { command, args, cwd } = commands[by];
+  const child = spawn(command, args, { cwd, env: { PATH, HOME, LOG_LEVEL: 'info', ...environment } });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
