@@ -5,7 +5,7 @@ let state = null;
 let problem = '';
 
 const ticks = {
-  pending: { text: '🕓', label: 'pending' },
+  pending: { text: '…', label: 'pending' },
   delivered: { text: '✓✓', label: 'delivered' },
   read: { text: '✓✓', label: 'read' },
   failed: { text: '!', label: 'failed' },
@@ -62,9 +62,13 @@ function nextStep() {
   if (!state.isConnected) return 'Step 2: connect the sandbox phone as this location’s channel.';
   const sent = state.thread.filter(({ direction }) => direction === 'outbound');
   if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
+  if (sent.at(-1).status === 'pending' && state.phone.mode === 'flight') {
+    return 'The phone can’t be reached, so the message is tried again. Switch the phone on and wait a moment.';
+  }
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
+  if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
   if (!state.thread.some(({ direction }) => direction === 'inbound')) {
-    return state.phone.isOpen ? 'Step 5: answer from the phone.' : 'The message is on its way to the phone.';
+    return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}answer as the contact.`;
   }
   return 'That was the whole way, there and back. Now try flight mode, or an opted-out contact.';
 }
