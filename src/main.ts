@@ -117,9 +117,7 @@ function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
 
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new Error(`Port ${port} is in use. Stop what uses it, or set PORT.`) : error);
-    });
+    server.once('error', reject);
     server.listen(port, resolve);
   });
 }
@@ -160,6 +158,12 @@ async function shutDown(
 
 function crash(log: Log, error: unknown): never {
   log.fatal({ err: error }, 'Patchbay can’t go on');
-  console.error(`\nPatchbay can’t go on: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`\nPatchbay can’t go on: ${inWords(error)}`);
   process.exit(1);
+}
+
+function inWords(error: unknown): string {
+  const { code, port } = error as { code?: string; port?: number };
+  if (code === 'EADDRINUSE') return `Port ${port} is in use. Stop what uses it, or set PORT.`;
+  return error instanceof Error ? error.message : String(error);
 }

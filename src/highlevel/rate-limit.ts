@@ -8,9 +8,10 @@ export interface PaceLimit {
 
 /**
  * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotLifeMs` after its slot, so
- * any 10 seconds see the slots of 12: 10 + 12 s × 7.5/s = 100.
+ * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls that no slot was taken for, such as the second try
+ * after a 401.
  */
-export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7.5, burst: 10 };
+export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10 };
 
 /** A slot that is older than this has lost its place: used late, it would add to the calls of another moment. */
 export const slotLifeMs = 2_000;
