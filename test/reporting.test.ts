@@ -102,3 +102,22 @@ test('a report that HighLevel refuses for good is not repeated, and the message 
   expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(1);
   expect(await world.message(messageId)).toMatchObject({ state: 'delivered', reportedState: null });
 });
+
+test('while the app’s own keys are wrong, reports wait for the operator and are not lost', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ body: { status: 'accepted' } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.soon(() => world.farSide.requests.length === 1);
+  const app = world.highlevel.world.app as { clientSecret: string };
+  const { clientSecret } = app;
+  app.clientSecret = 'changed in the marketplace';
+  await world.clock.setTime(world.clock.now() + 25 * 3_600_000);
+  const { id } = await world.message(messageId);
+  await world.callback(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
+  await world.pass(600_000, 10_000);
+  expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
+  app.clientSecret = clientSecret;
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});

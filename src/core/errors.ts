@@ -16,7 +16,7 @@ const errors = {
   install_denied: { status: 400, retry: 'never' },
   install_state_invalid: { status: 400, retry: 'never' },
   install_code_refused: { status: 400, retry: 'never' },
-  app_not_configured: { status: 503, retry: 'never' },
+  app_not_configured: { status: 503, retry: 'later' },
   // What HighLevel answered.
   installation_missing: { status: 409, retry: 'later' },
   location_inactive: { status: 409, retry: 'later' },
@@ -27,10 +27,10 @@ const errors = {
   highlevel_refused: { status: 502, retry: 'never' },
   highlevel_stored_nothing: { status: 502, retry: 'later' },
   highlevel_unreachable: { status: 502, retry: 'unknown' },
-  // What we could not do ourselves.
+  // What we could not do ourselves; what the operator must mend passes too.
   target_forbidden: { status: 422, retry: 'never' },
   database_unavailable: { status: 503, retry: 'later' },
-  secret_unreadable: { status: 500, retry: 'never' },
+  secret_unreadable: { status: 500, retry: 'later' },
   internal: { status: 500, retry: 'unknown' },
 } as const satisfies Record<string, { status: number; retry: Retry }>;
 

@@ -111,7 +111,7 @@ export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet 
  *
  * @param sentAt when the request left
  * @throws AppError `location_inactive`: the refresh token is still good; `reauth_required`: it is gone; `highlevel_unreachable`:
- *   nothing is known; `highlevel_refused`: this app's keys or request are wrong
+ *   nothing is known; `app_not_configured`: this app's keys are wrong, which says nothing of the installation
  */
 export function readRefreshAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
   if (isSuccess(answer)) return tokenSetOf(answer, sentAt);
@@ -122,7 +122,7 @@ export function readRefreshAnswer(answer: HighLevelAnswer, sentAt: Date): TokenS
   }
   if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
   if (isWrongClient(answer) || !/invalid[ _]grant|refresh token/i.test(`${said} ${answer.text}`)) {
-    throw new AppError('highlevel_refused', `HighLevel refused to refresh a token: ${said}`, { details });
+    throw new AppError('app_not_configured', `HighLevel refused to refresh a token: ${said}`, { details });
   }
   throw new AppError('reauth_required', 'HighLevel no longer accepts this installation. The app must be connected again.', {
     details,

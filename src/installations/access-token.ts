@@ -51,7 +51,7 @@ export function accessTokens(deps: AccessTokenDeps): Tokens {
         return await refreshOnce(row);
       } catch (error) {
         const isStillGood = row.status === 'active' && left > 0;
-        if (!isStillGood || !isAppError(error, 'highlevel_unreachable', 'highlevel_refused')) throw error;
+        if (!isStillGood || !isAppError(error, 'highlevel_unreachable', 'app_not_configured')) throw error;
         deps.log.warn({ err: error, locationId }, 'a token could not be refreshed ahead of time');
         return openToken(deps.box, row, 'access_token');
       }

@@ -21,9 +21,13 @@ export async function mayBeEcho(deps: { db: Database; clock: Clock }, message: M
   return posting > 0;
 }
 
-/** Removes an outbound message that turned out to be the echo of our own post. One that was sent already stays: it happened. */
-export async function dropEcho(tx: Executor, locationId: string, highlevelMessageId: string): Promise<void> {
-  await tx.message.deleteMany({
-    where: { locationId, highlevelMessageId, direction: 'outbound', attempts: { none: {} } },
-  });
+/**
+ * Removes an outbound message that turned out to be the echo of our own post. One that was sent already stays: it happened.
+ *
+ * @returns whether HighLevel's id is free for the message that it was given to
+ */
+export async function dropEcho(tx: Executor, locationId: string, highlevelMessageId: string): Promise<boolean> {
+  const echo = { locationId, highlevelMessageId };
+  await tx.message.deleteMany({ where: { ...echo, direction: 'outbound', attempts: { none: {} } } });
+  return (await tx.message.count({ where: echo })) === 0;
 }

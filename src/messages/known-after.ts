@@ -4,8 +4,8 @@ export interface KnownAfter {
   ms(): number;
   /** HighLevel did not know a message of this age. */
   tooEarly(ageMs: number): void;
-  /** HighLevel knew a message at once. */
-  known(): void;
+  /** HighLevel knew a message of this age when it was first told of it. */
+  known(ageMs: number): void;
 }
 
 const startMs = 2_000;
@@ -23,7 +23,9 @@ export function knownAfter(): KnownAfter {
     tooEarly(ageMs) {
       waitMs = Math.min(Math.max(waitMs, ageMs + 1_000), mostMs);
     },
-    known() {
+    known(ageMs) {
+      // That it knows an old message says nothing of a new one.
+      if (ageMs > mostMs) return;
       waitMs = Math.max(waitMs - 50, 0);
     },
   };

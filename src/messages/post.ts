@@ -80,10 +80,13 @@ function delayAfter(deps: PostDeps, message: Message, error: AppError): number |
 }
 
 function finish(deps: PostDeps, job: Job, message: Message, posted: PostedMessage): Promise<void> {
-  const { answer, ...ids } = posted;
+  const { answer, highlevelMessageId, ...ids } = posted;
   return deps.db.transaction(async (tx) => {
-    await dropEcho(tx, message.locationId, posted.highlevelMessageId);
-    await tx.message.update({ where: { id: message.id }, data: { state: 'delivered', ...ids, ...settled(deps) } });
+    const isFree = await dropEcho(tx, message.locationId, highlevelMessageId);
+    await tx.message.update({
+      where: { id: message.id },
+      data: { state: 'delivered', ...ids, ...(isFree ? { highlevelMessageId } : {}), ...settled(deps) },
+    });
     await recordReport(deps, tx, message.id, { state: 'delivered', accepted: true, answer, error: null });
     await job.complete(tx);
   });

@@ -42,7 +42,7 @@ export async function report(deps: ReportDeps, job: Job): Promise<void> {
       error: state === 'failed' ? failureOf(message) : undefined,
       emailMessageId: message.emailMessageId,
     });
-    if (message.reportTries === 0) deps.knownAfter.known();
+    if (message.reportTries === 0) deps.knownAfter.known(now - message.createdAt.getTime());
     await accepted(deps, job, message, state, answer);
   } catch (error) {
     if (!isAppError(error)) throw error;

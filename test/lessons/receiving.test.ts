@@ -115,3 +115,17 @@ test.each(['before answering', 'after answering'] as const)(
     expect(await world.db.message.count()).toBe(1);
   },
 );
+
+test('an echo that was sent before we could know it does not make our post repeat itself', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const id = 'taken-by-an-echo';
+  const bare = { locationId: location.id, messageId: id, contactId: location.contact.id, phone: '+12025550143', message: 'hi' };
+  await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(bare));
+  await world.soon(() => world.farSide.requests.length === 1);
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 200, body: { messageId: id } } });
+  await world.callback(location.connectionId, 'inbound', { externalId: 'x', from: '+12025550143', text: 'hi' }).expect(202);
+  await world.until(async () => (await world.db.message.count({ where: { direction: 'inbound', state: 'delivered' } })) === 1);
+  await world.pass(30_000, 5_000);
+  expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+});
