@@ -84,7 +84,7 @@ test('an hour of HighLevel answering 503 loses nothing and is worked off afterwa
   world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1_000, does: { answer: 503 } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.until(() => world.highlevel.calls.of('updateMessageStatus').length > 0);
-  await world.pass(3_600_000, 10_000);
+  await world.pass(3_600_000, 30_000);
   expect(world.highlevel.calls.of('updateMessageStatus').length).toBeLessThan(30);
   world.highlevel.faults.clear();
   await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
