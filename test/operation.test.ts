@@ -18,6 +18,7 @@ test('/metrics counts webhooks, sends and reports by outcome, and names no tenan
   const location = await world.ready();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.untilReported(messageId);
+  await world.soon(async () => (await world.message(messageId)).reportedState === 'delivered');
   await world.highlevel.repost(messageId);
   await world.highlevel.postSigned('/webhooks/providers/sms', '{}', { signature: null });
   const { text } = await world.client.get('/metrics').expect(200);

@@ -13,7 +13,8 @@ test('a 403 on the status call just after a good send never ends as failed', asy
   expect(calls.some(({ refusal }) => refusal === 'too early')).toBe(true);
   expect(calls.length).toBeLessThanOrEqual(4);
   expect(world.highlevel.calls.of('token:refresh_token')).toEqual([]);
-  expect(await world.message(messageId)).toMatchObject({ state: 'delivered', reportedState: 'delivered' });
+  await world.soon(async () => (await world.message(messageId)).reportedState === 'delivered');
+  expect(await world.message(messageId)).toMatchObject({ state: 'delivered' });
 });
 
 test('a message that HighLevel never knows stays delivered for us, and after about 15 minutes we stop asking', async () => {
