@@ -6,6 +6,7 @@ import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { developmentKeys, developmentKeysFile } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
+import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
 import { startWorker } from './jobs/worker.ts';
 import { createLog, type Log } from './runtime/log.ts';
@@ -45,12 +46,13 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const works = settings.role !== 'web';
   if (works) await startWorker(services);
   const stopUpkeep = works ? startUpkeep(services) : () => {};
+  const stopReconciler = works ? startReconciler(services) : async () => {};
   const server = createServer(settings.role === 'worker' ? createHealthApp(services) : createApp(services));
   // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
   server.keepAliveTimeout = 65_000;
   await listen(server, settings.port);
 
-  const stop = (signal: string) => shutDown(log, signal, { server, services, sandbox, stopUpkeep });
+  const stop = (signal: string) => shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   announce(settings, log);
@@ -77,10 +79,14 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
     marketplaceUrl: settings.marketplaceUrl,
     providers: settings.providers,
     webhookKeys: settings.webhookKeys,
+    sharedSecrets: settings.sharedSecrets,
     encryptionKeys: settings.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')],
     sessionSecrets: settings.sessionSecrets ?? [made?.sessionSecret ?? ''],
     adminToken: settings.adminToken ?? made?.adminToken,
     allowPrivateTargets: settings.allowPrivateTargets,
+    frameAncestors: settings.frameAncestors,
+    keepChannels: settings.keepChannels,
+    retentionDays: settings.retentionDays,
   };
 }
 
@@ -140,14 +146,20 @@ function announce(settings: Settings, log: Log): void {
 async function shutDown(
   log: Log,
   signal: string,
-  running: { server: Server; services: Services; sandbox: Sandbox | undefined; stopUpkeep: () => void },
+  running: {
+    server: Server;
+    services: Services;
+    sandbox: Sandbox | undefined;
+    stopUpkeep: () => void;
+    stopReconciler: () => Promise<void>;
+  },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
   systemClock.setTimeout(() => process.exit(1), stopWithinMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
   running.server.closeIdleConnections();
   running.stopUpkeep();
-  await running.services.stopWorking(finishJobsWithinMs);
+  await Promise.all([running.services.stopWorking(finishJobsWithinMs), running.stopReconciler()]);
   running.server.closeAllConnections();
   await closed;
   await running.services.close();

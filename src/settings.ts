@@ -20,6 +20,10 @@ export class SettingsError extends Error {
 /** HighLevel's published key for webhooks and Delivery URLs (platform.md 1.1). */
 const highLevelKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
 
+/** Where HighLevel shows an app's pages under its own names; an agency's own domain is learnt (platform.md 7.5). */
+const highLevelPages = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
+const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
+
 const list = (text: string) =>
   text
     .split(',')
@@ -115,6 +119,15 @@ export const settingsSchema = z.object({
   SESSION_SECRETS: secrets.optional(),
   ADMIN_TOKEN: z.string().optional(),
   ALLOW_PRIVATE_TARGETS: flag.optional(),
+  FRAME_ANCESTORS: z
+    .string()
+    .default(highLevelPages)
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((all) => all.every((source) => frameSource.test(source)), {
+      error: 'must be origins such as https://app.example.com or https://*.example.com, separated by spaces',
+    }),
+  KEEP_CHANNELS_AFTER_UNINSTALL: flag.default(false),
+  RETENTION_DAYS_AFTER_UNINSTALL: z.coerce.number({ error: 'must be a number of days' }).int().min(0).max(3650).default(30),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
@@ -141,6 +154,9 @@ export interface Settings {
   sessionSecrets: string[] | undefined;
   adminToken: string | undefined;
   allowPrivateTargets: boolean;
+  frameAncestors: string[];
+  keepChannels: boolean;
+  retentionDays: number;
   role: 'web' | 'worker' | 'all';
   logLevel: string;
 }
@@ -181,6 +197,9 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     sessionSecrets: read.SESSION_SECRETS,
     adminToken: read.ADMIN_TOKEN,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? !isProduction,
+    frameAncestors: read.FRAME_ANCESTORS,
+    keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,
+    retentionDays: read.RETENTION_DAYS_AFTER_UNINSTALL,
     role: read.ROLE,
     logLevel: read.LOG_LEVEL,
   };

@@ -1,3 +1,4 @@
+import { location } from '../src/highlevel/client.ts';
 import { accessTokens } from '../src/installations/access-token.ts';
 import { httpClient } from '../src/runtime/outbound-http.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -6,15 +7,9 @@ const hour = 60 * 60_000;
 const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
 /** Another process, with nothing in common but the database. */
 const anotherProcess = (world: World) => {
-  const { db, box, clock, newId, app, log } = world.services;
   const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
   return accessTokens({
-    db,
-    box,
-    clock,
-    newId,
-    app,
-    log,
+    ...world.services,
     highLevelHttp: httpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
   });
 };
@@ -22,11 +17,11 @@ const anotherProcess = (world: World) => {
 test('a token is used while it is good and refreshed ahead of its end', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  const first = await world.services.tokens.tokenFor(id);
+  const first = await world.services.tokens.tokenFor(location(id));
   await world.clock.setTime(world.clock.now() + 23 * hour);
-  expect(await world.services.tokens.tokenFor(id)).toBe(first);
+  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
   await world.clock.setTime(world.clock.now() + 45 * 60_000);
-  expect(await world.services.tokens.tokenFor(id)).not.toBe(first);
+  expect(await world.services.tokens.tokenFor(location(id))).not.toBe(first);
   expect(refreshes(world)).toHaveLength(1);
 });
 
@@ -35,7 +30,7 @@ test('however many ask at once, in however many processes, one refresh token is 
   const { id } = await world.install();
   await world.clock.setTime(world.clock.now() + 24 * hour);
   const processes = [world.services.tokens, anotherProcess(world), anotherProcess(world)];
-  const asked = Promise.all(processes.flatMap((tokens) => Array.from({ length: 20 }, () => tokens.tokenFor(id))));
+  const asked = Promise.all(processes.flatMap((tokens) => Array.from({ length: 20 }, () => tokens.tokenFor(location(id)))));
   let isDone = false;
   asked.finally(() => (isDone = true)).catch(() => {});
   await world.until(() => isDone);
@@ -49,11 +44,11 @@ test('the new tokens are committed before either is used', async () => {
   const { id } = await world.install();
   const before = await world.db.installation.findFirstOrThrow();
   await world.clock.setTime(world.clock.now() + 24 * hour);
-  const token = await world.services.tokens.tokenFor(id);
+  const token = await world.services.tokens.tokenFor(location(id));
   const after = await world.db.installation.findFirstOrThrow();
   expect(after.refreshToken).not.toBe(before.refreshToken);
   expect(after).toMatchObject({ refreshLease: null, refreshLeaseUntil: null });
-  expect(await anotherProcess(world).tokenFor(id)).toBe(token);
+  expect(await anotherProcess(world).tokenFor(location(id))).toBe(token);
 });
 
 test.each([
@@ -62,22 +57,22 @@ test.each([
 ] as const)('a refresh while HighLevel %s changes nothing, and an unexpired token is still used', async (_name, does) => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  const first = await world.services.tokens.tokenFor(id);
+  const first = await world.services.tokens.tokenFor(location(id));
   await world.clock.setTime(world.clock.now() + 23.7 * hour);
   const before = await world.db.installation.findFirstOrThrow();
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, does });
-  expect(await world.services.tokens.tokenFor(id)).toBe(first);
+  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
   expect(await world.db.installation.findFirstOrThrow()).toEqual(before);
   await world.clock.setTime(world.clock.now() + hour);
-  await expect(world.services.tokens.tokenFor(id)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
-  expect(await world.services.tokens.tokenFor(id)).toMatch(/^access\./);
+  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
 });
 
 test('a 401 is answered with one refresh and one more try', async () => {
   await using world = await startWorld();
-  const location = await world.ready();
+  const place = await world.ready();
   world.highlevel.expireTokens();
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
   await world.untilReported(messageId);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
   expect(refreshes(world)).toHaveLength(1);
@@ -88,9 +83,9 @@ test('a process that died between HighLevel’s answer and our commit costs noth
   const { id } = await world.install();
   await world.clock.setTime(world.clock.now() + 24 * hour);
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { cut: 'after the work' } });
-  await expect(world.services.tokens.tokenFor(id)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   await world.clock.setTime(world.clock.now() + 21_000);
-  expect(await world.services.tokens.tokenFor(id)).toMatch(/^access\./);
+  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
 });
 
 test('a lease that a dead process left is taken over when it has run out', async () => {
@@ -101,39 +96,39 @@ test('a lease that a dead process left is taken over when it has run out', async
     data: { refreshLease: '01890000-0000-7000-8000-000000000000', refreshLeaseUntil: new Date(world.clock.now() + 20_000) },
   });
   let token = '';
-  const asked = world.services.tokens.tokenFor(id).then((given) => (token = given));
+  const asked = world.services.tokens.tokenFor(location(id)).then((given) => (token = given));
   await world.until(() => token !== '');
   expect(await asked).toMatch(/^access\./);
 });
 
 test('a location whose token is refused for now waits, and goes on when it is active again', async () => {
   await using world = await startWorld();
-  const location = await world.ready();
-  Object.assign(world.highlevel.state.locations[location.id] ?? {}, { isActive: false });
+  const place = await world.ready();
+  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: false });
   await world.clock.setTime(world.clock.now() + 24 * hour);
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'location_inactive');
-  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ status: 'suspended' });
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'suspended' });
   await world.pass(10 * 60_000, 10_000);
   expect(world.farSide.requests).toEqual([]);
   expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'location_inactive' });
 
-  Object.assign(world.highlevel.state.locations[location.id] ?? {}, { isActive: true });
+  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: true });
   await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
-  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ status: 'active' });
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'active' });
 });
 
 test('a refresh token that is gone asks for a new install, and that mends it', async () => {
-  await using world = await startWorld();
-  const location = await world.ready();
+  await using world = await startWorld({ behaviour: { canReconnect: false } });
+  const place = await world.ready();
   world.highlevel.revokeTokens();
   await world.clock.setTime(world.clock.now() + 24 * hour);
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'reauth_required');
   expect(refreshes(world)).toHaveLength(1);
 
-  const code = world.highlevel.approveInstall(location.id);
+  const code = world.highlevel.approveInstall(place.id);
   await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
   await world.untilReported(messageId);
 });

@@ -1,4 +1,5 @@
 import request from 'supertest';
+import { location } from '../src/highlevel/client.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const html = { accept: 'text/html' };
@@ -28,17 +29,17 @@ test('the authorization address has version 2, our scopes, and a state of its ow
 
 test('an install from our own page goes through, and shows what was connected', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
+  const place = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
   const { browser, url } = await begin(world);
   const page = await callback(browser, {
-    code: world.highlevel.approveInstall(location.id),
+    code: world.highlevel.approveInstall(place.id),
     state: url.searchParams.get('state') as string,
   }).expect(200);
   expect(page.text).toContain('Harbour &lt;Dental&gt; is connected');
-  const { body } = await world.api.get(`/locations/${location.id}`).expect(200);
+  const { body } = await world.api.get(`/locations/${place.id}`).expect(200);
   expect(body).toMatchObject({
-    locationId: location.id,
-    companyId: location.companyId,
+    locationId: place.id,
+    companyId: place.companyId,
     name: 'Harbour <Dental>',
     status: 'active',
   });
@@ -46,8 +47,8 @@ test('an install from our own page goes through, and shows what was connected', 
 
 test('a state works once, in the browser that began, for ten minutes', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = world.highlevel.addLocation();
-  const code = () => world.highlevel.approveInstall(location.id);
+  const place = world.highlevel.addLocation();
+  const code = () => world.highlevel.approveInstall(place.id);
   const { browser, url } = await begin(world);
   const state = url.searchParams.get('state') as string;
 
@@ -65,10 +66,10 @@ test('a state works once, in the browser that began, for ten minutes', async () 
 
 test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = world.highlevel.addLocation();
-  const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(200);
+  const place = world.highlevel.addLocation();
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
   expect(page.headers['set-cookie']).toBeUndefined();
-  await world.api.get(`/locations/${location.id}`).expect(200);
+  await world.api.get(`/locations/${place.id}`).expect(200);
 });
 
 test('what is connected is told by the token answer alone, not by the address', async () => {
@@ -91,13 +92,13 @@ test.each([
 
 test('a used code and wrong keys are told apart', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = world.highlevel.addLocation();
-  const code = world.highlevel.approveInstall(location.id);
+  const place = world.highlevel.addLocation();
+  const code = world.highlevel.approveInstall(place.id);
   await callback(world.client, { code }).expect(200);
   expect((await callback(world.client, { code }).expect(400)).text).toContain('used before');
 
   Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
-  const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(503);
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(503);
   expect(page.text).toContain('does not accept the keys of this app');
 });
 
@@ -120,8 +121,8 @@ test('tokens are sealed for their own row', async () => {
     where: { kind_resourceId: { kind: 'location', resourceId: two.id } },
     data: { accessToken: sealed },
   });
-  await expect(world.services.tokens.tokenFor(two.id)).rejects.toMatchObject({ code: 'secret_unreadable' });
-  expect(await world.services.tokens.tokenFor(one.id)).toMatch(/^access\./);
+  await expect(world.services.tokens.tokenFor(location(two.id))).rejects.toMatchObject({ code: 'secret_unreadable' });
+  expect(await world.services.tokens.tokenFor(location(one.id))).toMatch(/^access\./);
 });
 
 test('an agency’s token is kept as the agency’s', async () => {
@@ -134,8 +135,8 @@ test('an agency’s token is kept as the agency’s', async () => {
 
 test('a location without a name is installed all the same', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = world.highlevel.addLocation();
+  const place = world.highlevel.addLocation();
   world.highlevel.faults.add({ operation: 'getLocation', times: 1, does: { answer: 500 } });
-  await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(200);
-  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ name: null, status: 'active' });
+  await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ name: null, status: 'active' });
 });

@@ -8,6 +8,8 @@ const errors = {
   request_invalid: { status: 422, retry: 'never' },
   signature_invalid: { status: 401, retry: 'never' },
   unauthorized: { status: 401, retry: 'never' },
+  forbidden: { status: 403, retry: 'never' },
+  context_invalid: { status: 401, retry: 'never' },
   not_found: { status: 404, retry: 'never' },
   conflict: { status: 409, retry: 'never' },
   too_large: { status: 413, retry: 'never' },
@@ -19,6 +21,7 @@ const errors = {
   app_not_configured: { status: 503, retry: 'later' },
   // What HighLevel answered.
   installation_missing: { status: 409, retry: 'later' },
+  uninstalled: { status: 409, retry: 'never' },
   location_inactive: { status: 409, retry: 'later' },
   reauth_required: { status: 409, retry: 'later' },
   highlevel_token_rejected: { status: 502, retry: 'later' },

@@ -33,7 +33,7 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
   try {
     response = await request;
   } catch (error) {
-    throw new AppError('highlevel_unreachable', `HighLevel did not answer: ${requestFailure(error).message}.`);
+    throw new AppError('highlevel_unreachable', `The CRM did not answer: ${requestFailure(error).message}.`);
   }
   const body = jsonOf(response);
   return {

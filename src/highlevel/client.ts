@@ -2,26 +2,41 @@ import { isAppError } from '../core/errors.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, type LimitHeaders } from './answer.ts';
 import { failureOf } from './failures.ts';
-import { type OperationName, operations } from './operations.ts';
+import { type Operation, type OperationName, operations } from './operations.ts';
 
-/** Hands out a location's token; installations own the tokens, so they pass this in. */
+/** A location or a company: whose token is used, and whose limit is spent (platform.md 5.9). */
+export interface TokenOwner {
+  readonly kind: 'location' | 'company';
+  /** HighLevel's id of it. */
+  readonly resourceId: string;
+}
+
+export function location(locationId: string): TokenOwner {
+  return { kind: 'location', resourceId: locationId };
+}
+
+export function company(companyId: string): TokenOwner {
+  return { kind: 'company', resourceId: companyId };
+}
+
+/** Hands out tokens; installations own them, so they pass this in. */
 export interface Tokens {
-  /** @throws AppError `installation_missing`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */
-  tokenFor(locationId: string): Promise<string>;
+  /** @throws AppError `installation_missing`, `uninstalled`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */
+  tokenFor(owner: TokenOwner): Promise<string>;
   /** A token other than the one that HighLevel has just refused. */
-  replacementFor(locationId: string, refused: string): Promise<string>;
+  replacementFor(owner: TokenOwner, refused: string): Promise<string>;
 }
 
 export interface HighLevelCall {
   operation: OperationName;
-  /** Whose token is used and whose limit is spent. */
-  locationId: string;
+  owner: TokenOwner;
   /** Parts of the path, by name. */
   path?: Record<string, string>;
+  query?: Record<string, string>;
   body?: Record<string, unknown>;
 }
 
-/** Calls HighLevel for a location. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
+/** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
 export type HighLevel = (call: HighLevelCall) => Promise<HighLevelAnswer>;
 
 export interface HighLevelDeps {
@@ -34,22 +49,29 @@ export interface HighLevelDeps {
 /** One request: token, Version header, one more try with a new token after a 401. Pacing is the caller's: it knows what can wait. */
 export function highLevel(deps: HighLevelDeps): HighLevel {
   return async (call) => {
-    const token = await deps.tokens.tokenFor(call.locationId);
+    const token = await deps.tokens.tokenFor(call.owner);
     try {
       return await request(deps, call, token);
     } catch (error) {
       if (!isAppError(error, 'highlevel_token_rejected')) throw error;
-      return request(deps, call, await deps.tokens.replacementFor(call.locationId, token));
+      return request(deps, call, await deps.tokens.replacementFor(call.owner, token));
     }
   };
 }
 
 async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelAnswer> {
-  const { method, path, version } = operations[call.operation];
+  const { method, path, version, isForm }: Operation = operations[call.operation];
   const sent = deps.http.request({
     method,
     url: path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(call.path?.[name] ?? '')),
-    headers: { authorization: `Bearer ${token}`, version, accept: 'application/json' },
+    headers: {
+      authorization: `Bearer ${token}`,
+      version,
+      accept: 'application/json',
+      ...(isForm ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+    },
+    ...(call.query ? { params: call.query } : {}),
+    // axios writes the body as its type says: a form or JSON.
     ...(call.body ? { data: call.body } : {}),
   });
   let answer: HighLevelAnswer;

@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import type { HighLevel } from './client.ts';
+import { type HighLevel, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
 export interface ContactAddress {
@@ -27,12 +27,12 @@ export async function findOrAddContact(
 async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: string }) {
   const answer = await highLevel({
     operation: 'upsertContact',
-    locationId: fields.locationId,
+    owner: location(fields.locationId),
     body: withoutEmpty({ ...fields }),
   });
   const contact = (answer.body.contact ?? {}) as { id?: unknown };
   if (typeof contact.id !== 'string' || contact.id === '') {
-    throw new AppError('highlevel_stored_nothing', 'HighLevel answered an upsert without a contact.');
+    throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }
   return { id: contact.id, isNew: answer.body.new === true };
 }
@@ -43,7 +43,7 @@ export async function contactAddress(
   locationId: string,
   contactId: string,
 ): Promise<{ phone: string | null; email: string | null }> {
-  const answer = await highLevel({ operation: 'getContact', locationId, path: { contactId } });
+  const answer = await highLevel({ operation: 'getContact', owner: location(locationId), path: { contactId } });
   const contact = (answer.body.contact ?? {}) as { phone?: unknown; email?: unknown };
   return {
     phone: typeof contact.phone === 'string' && contact.phone !== '' ? contact.phone : null,

@@ -11,29 +11,29 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
   const error = (code: ErrorCode, message: string) => new AppError(code, message, { details: said ? [said] : [] });
 
   if (/location is not active/i.test(said)) {
-    return error('location_inactive', 'HighLevel says that this location is not active.');
+    return error('location_inactive', 'This location is not active at present.');
   }
   if (/no conversation provider found/i.test(said)) return tooEarly(said);
   switch (answer.status) {
     case 401:
       // An email thread's message has ids of its own; no token mends a wrong one.
-      if (/no message found/i.test(said)) return error('highlevel_refused', 'HighLevel does not know this message.');
-      return error('highlevel_token_rejected', 'HighLevel did not accept the access token.');
+      if (/no message found/i.test(said)) return error('highlevel_refused', 'The CRM does not know this message.');
+      return error('highlevel_token_rejected', 'The CRM did not accept the access token.');
     case 403:
       // HighLevel's documentation shows this answer too for a message that it does not know yet. The other wording is definite.
       if (operation === 'updateMessageStatus' && !/conversationProvider/i.test(said)) return tooEarly(said);
-      return error('highlevel_refused', 'HighLevel does not allow this app to do that.');
+      return error('highlevel_refused', 'The CRM does not allow this app to do that.');
     case 408:
-      return error('highlevel_unreachable', 'HighLevel did not answer in time.');
+      return error('highlevel_unreachable', 'The CRM did not answer in time.');
     case 429:
-      return new AppError('highlevel_limit', 'The limit of HighLevel calls for this location is used up for now.', {
+      return new AppError('highlevel_limit', 'The CRM takes no more requests for now; its limit is used up.', {
         retryAfterMs: answer.limits.retryAfterMs ?? answer.limits.intervalMs ?? 10_000,
       });
   }
-  if (answer.status >= 500) return error('highlevel_unreachable', `HighLevel answered ${answer.status}.`);
-  return error('highlevel_refused', `HighLevel refused the request with ${answer.status}.`);
+  if (answer.status >= 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
+  return error('highlevel_refused', `The CRM refused the request with ${answer.status}.`);
 }
 
 function tooEarly(said: string): AppError {
-  return new AppError('highlevel_too_early', 'HighLevel does not know this message yet.', { details: [said] });
+  return new AppError('highlevel_too_early', 'The CRM does not know this message yet.', { details: [said] });
 }

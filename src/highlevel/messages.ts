@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import type { HighLevel, HighLevelAnswer } from './client.ts';
+import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 import type { ProviderKind } from './providers.ts';
 import { withoutEmpty } from './request-body.ts';
 
@@ -19,7 +19,7 @@ export interface StatusReport {
 export function updateMessageStatus(highLevel: HighLevel, report: StatusReport): Promise<HighLevelAnswer> {
   return highLevel({
     operation: 'updateMessageStatus',
-    locationId: report.locationId,
+    owner: location(report.locationId),
     path: { messageId: report.highlevelMessageId },
     body: {
       status: report.status,
@@ -60,13 +60,13 @@ export interface PostedMessage {
 export async function addInboundMessage(highLevel: HighLevel, post: InboundPost): Promise<PostedMessage> {
   const answer = await highLevel({
     operation: 'addInboundMessage',
-    locationId: post.locationId,
+    owner: location(post.locationId),
     body: inboundBody(post),
   });
   const { messageId, conversationId, emailMessageId } = answer.body;
   if (typeof messageId !== 'string' || messageId === '') {
     throw Object.assign(
-      new AppError('highlevel_stored_nothing', 'HighLevel accepted the message but stored nothing: its answer names none.'),
+      new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),
       { answer },
     );
   }

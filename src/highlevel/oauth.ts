@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
+import type { TokenOwner } from './client.ts';
 
 /** The marketplace app's own keys and addresses. */
 export interface AppKeys {
@@ -17,12 +18,18 @@ export interface TokenSet {
   readonly companyId: string | null;
   readonly locationId: string | null;
   readonly accessToken: string;
-  readonly refreshToken: string;
+  /** Null where none came with it. */
+  readonly refreshToken: string | null;
   readonly accessExpiresAt: Date;
   readonly scopes: readonly string[];
   readonly userId: string | null;
   readonly isBulk: boolean;
   readonly toFutureLocations: boolean;
+}
+
+/** The marketplace app's id (platform.md 5.1). */
+export function appIdOf({ clientId }: AppKeys): string {
+  return clientId.split('-')[0] as string;
 }
 
 /** HighLevel's page where somebody chooses what to install into (platform.md 5.1). */
@@ -38,11 +45,17 @@ export function authorizeUrl(marketplaceUrl: string, app: AppKeys, state: string
 }
 
 /** Asks for the tokens behind an install's code. @throws AppError `highlevel_unreachable` */
-export function requestTokenByCode(http: HttpClient, app: AppKeys, code: string): Promise<HighLevelAnswer> {
+export function requestTokenByCode(
+  http: HttpClient,
+  app: AppKeys,
+  code: string,
+  kind: TokenSet['kind'] = 'location',
+): Promise<HighLevelAnswer> {
   return requestToken(http, app, {
     grant_type: 'authorization_code',
     code,
-    user_type: 'Location',
+    // Only advice: the answer says what it is of (platform.md 5.3).
+    user_type: userType[kind],
     redirect_uri: app.redirectUri,
   });
 }
@@ -57,10 +70,22 @@ export function requestTokenByRefresh(
   return requestToken(http, app, {
     grant_type: 'refresh_token',
     refresh_token: refreshToken,
-    user_type: kind === 'company' ? 'Company' : 'Location',
+    user_type: userType[kind],
     redirect_uri: app.redirectUri,
   });
 }
+
+/**
+ * Asks for a new code for an installation whose tokens are lost, without its user (platform.md 5.7).
+ *
+ * @throws AppError `highlevel_unreachable`
+ */
+export function requestReconnectCode(http: HttpClient, app: AppKeys, owner: TokenOwner): Promise<HighLevelAnswer> {
+  const id = owner.kind === 'company' ? { companyId: owner.resourceId } : { locationId: owner.resourceId };
+  return answerOf(http.post('/oauth/reconnect', { clientKey: app.clientId, clientSecret: app.clientSecret, ...id }));
+}
+
+const userType = { company: 'Company', location: 'Location' } as const;
 
 function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, string>): Promise<HighLevelAnswer> {
   const form = new URLSearchParams({ client_id: app.clientId, client_secret: app.clientSecret, ...grant });
@@ -73,7 +98,7 @@ function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, stri
 
 const tokenAnswer = z.object({
   access_token: z.string().min(1),
-  refresh_token: z.string().min(1),
+  refresh_token: z.string().min(1).nullish(),
   expires_in: z.coerce.number().positive(),
   scope: z.string().catch(''),
   userType: z.enum(['Company', 'Location']),
@@ -91,16 +116,16 @@ const tokenAnswer = z.object({
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
 export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return tokenSetOf(answer, sentAt);
+  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
   if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
   if (isWrongClient(answer)) {
-    throw new AppError('app_not_configured', 'HighLevel does not accept the keys of this app. The operator must check them.', {
+    throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
       details: [messageIn(answer)],
     });
   }
   throw new AppError(
     'install_code_refused',
-    'HighLevel did not accept this install: its code was used before or is too old. Please start the install again.',
+    'The CRM did not accept this install: its code was used before or is too old. Please start the install again.',
     { details: [messageIn(answer)] },
   );
 }
@@ -114,42 +139,76 @@ export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet 
  *   nothing is known; `app_not_configured`: this app's keys are wrong, which says nothing of the installation
  */
 export function readRefreshAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return tokenSetOf(answer, sentAt);
+  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
   const said = messageIn(answer);
   const details = [said];
   if (/location is not active/i.test(said)) {
-    throw new AppError('location_inactive', 'HighLevel says that this location is not active.', { details });
+    throw inactive(details);
   }
   if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
   if (isWrongClient(answer) || !/invalid[ _]grant|refresh token/i.test(`${said} ${answer.text}`)) {
-    throw new AppError('app_not_configured', `HighLevel refused to refresh a token: ${said}`, { details });
+    throw new AppError('app_not_configured', `The CRM refused to refresh a token: ${said}`, { details });
   }
-  throw new AppError('reauth_required', 'HighLevel no longer accepts this installation. The app must be connected again.', {
-    details,
-  });
+  throw gone(details);
 }
 
-function tokenSetOf(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  const result = tokenAnswer.safeParse(answer.body);
+/**
+ * Reads the answer to a reconnect. What it refuses is refused for good; only somebody who installs again can mend it.
+ *
+ * @returns the code
+ * @throws AppError as {@link readRefreshAnswer}
+ */
+export function readReconnectAnswer(answer: HighLevelAnswer): string {
+  const { authorizationCode } = answer.body;
+  if (isSuccess(answer) && typeof authorizationCode === 'string' && authorizationCode !== '') return authorizationCode;
+  const said = messageIn(answer);
+  if (/not active/i.test(said)) throw inactive([said]);
+  if (isSuccess(answer) || answer.status >= 500 || answer.status === 429) throw unreachable(answer);
+  if (isWrongClient(answer)) {
+    throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
+      details: [said],
+    });
+  }
+  throw gone([said]);
+}
+
+/**
+ * Reads a token set wherever it comes from.
+ *
+ * @param sentAt when the request left
+ * @throws AppError `highlevel_unreachable`: it is not one
+ */
+export function readTokenSet(body: Record<string, unknown>, sentAt: Date): TokenSet {
+  const result = tokenAnswer.safeParse(body);
   const token = result.data;
   const kind = token?.userType === 'Company' ? 'company' : 'location';
   if (!token || (kind === 'company' ? !token.companyId : !token.locationId)) {
     // The fields' names are told, never their values: they are secrets.
     const fields = result.error?.issues.map((issue) => issue.path.join('.')).join(', ') || 'companyId or locationId';
-    throw new AppError('highlevel_unreachable', `HighLevel's token answer lacks ${fields}.`);
+    throw new AppError('highlevel_unreachable', `The CRM’s token answer lacks ${fields}.`);
   }
   return {
     kind,
     companyId: token.companyId ?? null,
     locationId: token.locationId ?? null,
     accessToken: token.access_token,
-    refreshToken: token.refresh_token,
+    refreshToken: token.refresh_token ?? null,
     accessExpiresAt: new Date(sentAt.getTime() + token.expires_in * 1000),
     scopes: token.scope.split(' ').filter(Boolean),
     userId: token.userId ?? null,
     isBulk: token.isBulkInstallation,
     toFutureLocations: token.installToFutureLocations,
   };
+}
+
+function inactive(details: string[]): AppError {
+  return new AppError('location_inactive', 'This location is not active at present.', { details });
+}
+
+function gone(details: string[]): AppError {
+  return new AppError('reauth_required', 'The CRM no longer accepts this installation. The app must be installed again.', {
+    details,
+  });
 }
 
 function isSuccess(answer: HighLevelAnswer): boolean {
@@ -161,5 +220,5 @@ function isWrongClient(answer: HighLevelAnswer): boolean {
 }
 
 function unreachable(answer: HighLevelAnswer): AppError {
-  return new AppError('highlevel_unreachable', `HighLevel's token endpoint answered ${answer.status}.`);
+  return new AppError('highlevel_unreachable', `The CRM’s token endpoint answered ${answer.status}.`);
 }

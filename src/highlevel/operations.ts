@@ -15,21 +15,37 @@ export const operations = {
   upsertContact: { method: 'POST', path: '/contacts/upsert', version: '2021-07-28', scope: 'contacts.write' },
   getContact: { method: 'GET', path: '/contacts/{contactId}', version: '2021-07-28', scope: 'contacts.readonly' },
   getLocation: { method: 'GET', path: '/locations/{locationId}', version: '2021-07-28', scope: 'locations.readonly' },
+  listInstalledLocations: {
+    method: 'GET',
+    path: '/oauth/installedLocations',
+    version: '2021-07-28',
+    scope: 'oauth.readonly',
+  },
+  mintLocationToken: {
+    method: 'POST',
+    path: '/oauth/locationToken',
+    version: '2021-07-28',
+    scope: 'oauth.write',
+    isForm: true,
+  },
+  uninstall: {
+    method: 'DELETE',
+    path: '/marketplace/app/{appId}/installations',
+    version: '2021-07-28',
+    scope: 'oauth.write',
+  },
 } as const satisfies Record<string, Operation>;
 
-interface Operation {
+export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
   version: string;
   scope: string;
+  /** The body is a form, not JSON. */
+  isForm?: true;
 }
 
 export type OperationName = keyof typeof operations;
 
-/**
- * The fewest scopes that do the job: those of the operations, and those that expand an agency's install to its locations
- * (platform.md 5.5). Scopes can be changed only in a draft version of the app, so they are asked for from the first install on.
- */
-export const minimalScopes: readonly string[] = [
-  ...new Set([...Object.values(operations).map(({ scope }) => scope), 'oauth.readonly', 'oauth.write']),
-];
+/** The fewest scopes that do the job. They can be changed only in a draft version of the app (platform.md 2.1). */
+export const minimalScopes: readonly string[] = [...new Set(Object.values(operations).map(({ scope }) => scope))];

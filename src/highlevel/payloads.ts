@@ -87,6 +87,13 @@ const event = z.looseObject({
   companyId: text,
   locationId: text,
   webhookId: text,
+  id: text,
+  userId: text,
+  whitelabelDetails: z.looseObject({ domain: text }).optional().catch(undefined),
+  currentPlanId: text,
+  newPlanId: text,
+  previousStatus: text,
+  newStatus: text,
   timestamp: z.coerce.date().optional().catch(undefined),
 });
 
@@ -98,6 +105,14 @@ export interface AppEventWebhook {
   readonly appId: string | null;
   readonly companyId: string | null;
   readonly locationId: string | null;
+  /** The id of the thing that a platform event such as LocationUpdate is about. */
+  readonly subjectId: string | null;
+  readonly userId: string | null;
+  /** Where the agency shows HighLevel to its clients. */
+  readonly whiteLabelDomain: string | null;
+  /** A plan, or a payment's status, before and after. */
+  readonly before: string | null;
+  readonly after: string | null;
   readonly occurredAt: Date | null;
 }
 
@@ -110,6 +125,11 @@ export function readAppEvent(body: Buffer): AppEventWebhook {
     appId: said.appId || null,
     companyId: said.companyId || null,
     locationId: said.locationId || null,
+    subjectId: said.id || null,
+    userId: said.userId || null,
+    whiteLabelDomain: said.whitelabelDetails?.domain || null,
+    before: said.currentPlanId || said.previousStatus || null,
+    after: said.newPlanId || said.newStatus || null,
     occurredAt: said.timestamp ?? null,
   };
 }

@@ -28,6 +28,9 @@ export function health(deps: { db: Database; queue: Queue; metrics: Metrics; log
       deps.metrics.queueDepth.set({ queue: name, state: 'active' }, active);
       deps.metrics.queueAge.set({ queue: name }, oldestReadySeconds);
     }
+    const installations = await deps.db.client.installation.groupBy({ by: ['kind', 'status'], _count: true });
+    deps.metrics.installations.reset();
+    for (const { kind, status, _count } of installations) deps.metrics.installations.set({ kind, status }, _count);
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
   });
 

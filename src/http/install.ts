@@ -31,7 +31,7 @@ export function install(deps: InstallPageDeps): Router {
       await saved(request.session);
     }
     if (error) throw denied(error);
-    if (!code) throw new AppError('install_denied', 'HighLevel sent no code. Please start the install again.');
+    if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
     const installed = await completeInstall(deps, code);
     response.render('connected', {
       title: 'Connected',
@@ -46,8 +46,8 @@ export function install(deps: InstallPageDeps): Router {
 function denied(error: string): AppError {
   return error === 'access_denied'
     ? new AppError('install_denied', 'The install was cancelled: nothing was connected. You can start it again at any time.')
-    : new AppError('install_denied', 'HighLevel did not go through with the install. Please start it again.', {
-        details: [`HighLevel says: ${error.slice(0, 100)}`],
+    : new AppError('install_denied', 'The CRM did not go through with the install. Please start it again.', {
+        details: [`The CRM says: ${error.slice(0, 100)}`],
       });
 }
 

@@ -1,14 +1,143 @@
 import { type Clock, nowOf } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import { backoffMs } from '../core/retry-schedule.ts';
 import { storable } from '../core/text.ts';
-import type { Database } from '../database/client.ts';
-import { readAppEvent } from '../highlevel/payloads.ts';
+import type { AppEvent, Database, Executor } from '../database/client.ts';
+import { company, location } from '../highlevel/client.ts';
+import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
+import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
+import type { Log } from '../runtime/log.ts';
+import { audit } from './audit.ts';
+import { learn, learnGoneWithCompany } from './news.ts';
+
+export interface AppEventDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  app: AppKeys;
+  log: Log;
+}
 
 /** Keeps an app event (INSTALL, UNINSTALL, ...) as it came, once. @returns false when it was here before @throws AppError `payload_invalid` */
-export async function recordAppEvent(deps: { db: Database; clock: Clock }, body: Buffer): Promise<boolean> {
-  const event = readAppEvent(body);
+export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, body: Buffer): Promise<boolean> {
+  const { id, type, appId, companyId, locationId, occurredAt } = readAppEvent(body);
+  const now = nowOf(deps.clock);
   const { count } = await deps.db.client.appEvent.createMany({
-    data: { ...event, raw: storable(body.toString('utf8')), receivedAt: nowOf(deps.clock) },
+    data: {
+      ...{ id, type, appId, companyId, locationId, occurredAt },
+      raw: storable(body.toString('utf8')),
+      receivedAt: now,
+      dueAt: now,
+    },
     skipDuplicates: true,
   });
   return count === 1;
+}
+
+const batchSize = 50;
+
+/** Acts on the events that nobody has acted on yet, each in a transaction of its own. @returns how many there were */
+export async function applyDueEvents(deps: AppEventDeps): Promise<number> {
+  const now = nowOf(deps.clock);
+  const due = await deps.db.client.appEvent.findMany({
+    where: { dueAt: { lte: now } },
+    orderBy: [{ dueAt: 'asc' }, { id: 'asc' }],
+    take: batchSize,
+  });
+  for (const event of due) await applyOnce(deps, event);
+  return due.length;
+}
+
+async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
+  const { db, clock, log } = deps;
+  try {
+    await db.transaction(async (tx) => {
+      const { count } = await tx.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt: null } });
+      if (count === 0) return;
+      const outcome = await apply(deps, tx, event);
+      await tx.appEvent.update({ where: { id: event.id }, data: { outcome } });
+    });
+  } catch (error) {
+    log.error({ err: error, eventId: event.id, type: event.type }, 'an app event could not be acted on; it is tried again');
+    const ageMs = clock.now() - event.receivedAt.getTime();
+    const dueAt = new Date(clock.now() + Math.max(backoffMs(0, 0), ageMs / 4));
+    await db.client.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt } });
+  }
+}
+
+type Outcome = 'applied' | 'not ours' | 'ignored';
+type Tx = Executor;
+
+/** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
+async function apply(deps: AppEventDeps, tx: Tx, stored: AppEvent): Promise<Outcome> {
+  const event = readAppEvent(Buffer.from(stored.raw));
+  const ours = appIdOf(deps.app);
+  if (event.appId !== null && event.appId !== ours) return 'not ours';
+  if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return aboutLocation(deps, tx, event);
+  // Its signature proves that HighLevel said it, but only the app id that it said it of us.
+  if (event.appId === null) return 'not ours';
+
+  const { companyId, locationId } = event;
+  const key = locationId ? location(locationId) : companyId ? company(companyId) : null;
+  if (!key) return 'ignored';
+  const now = nowOf(deps.clock);
+  // Nothing happens later than we hear of it; a wrong clock must not outlast what comes after.
+  const at = event.occurredAt && event.occurredAt < stored.receivedAt ? event.occurredAt : stored.receivedAt;
+  const place = { companyId, locationId };
+
+  switch (event.type) {
+    case 'INSTALL':
+    case 'UPDATE': {
+      const { userId, whiteLabelDomain } = event;
+      await learn(tx, { key, companyId, presentAt: at, userId, whiteLabelDomain, isHint: true }, now);
+      if (key.kind === 'company') await listAgain(tx, key.resourceId, now);
+      return 'applied';
+    }
+    case 'UNINSTALL':
+      await learn(tx, { key, companyId, goneAt: at }, now);
+      if (key.kind === 'company') await learnGoneWithCompany(tx, key.resourceId, at, now);
+      return 'applied';
+    case 'PLAN_CHANGE':
+      await audit(tx, deps, { actor: 'highlevel', action: 'plan_changed', ...place, details: change(event) });
+      return 'applied';
+    case 'APP_PAYMENT_STATUS':
+      await audit(tx, deps, { actor: 'highlevel', action: 'payment_status_changed', ...place, details: change(event) });
+      await hint(tx, key, now);
+      return 'applied';
+    default:
+      return 'ignored';
+  }
+}
+
+/** The event's own words are not taken over: the location is asked. */
+async function aboutLocation(deps: AppEventDeps, tx: Tx, event: AppEventWebhook): Promise<Outcome> {
+  const now = nowOf(deps.clock);
+  const locationId = event.locationId ?? event.subjectId;
+  if (event.type === 'LocationCreate' && event.companyId) await listAgain(tx, event.companyId, now);
+  if (!locationId) return 'ignored';
+  const { count } = await tx.installation.updateMany({
+    where: { ...location(locationId), status: { not: 'uninstalled' } },
+    data: { describedAt: null, dueAt: now },
+  });
+  return count > 0 || event.type === 'LocationCreate' ? 'applied' : 'ignored';
+}
+
+/** It suggests that trouble is over, and says nothing of being installed. */
+async function hint(tx: Tx, key: { kind: 'company' | 'location'; resourceId: string }, now: Date): Promise<void> {
+  const { kind, resourceId } = key;
+  await tx.installation.updateMany({
+    where: { kind, resourceId, status: { notIn: ['active', 'uninstalled'] } },
+    data: { dueAt: now },
+  });
+}
+
+async function listAgain(tx: Tx, companyId: string, now: Date): Promise<void> {
+  await tx.installation.updateMany({
+    where: { ...company(companyId), status: 'active' },
+    data: { nextSyncAt: now, dueAt: now },
+  });
+}
+
+function change({ before, after }: AppEventWebhook): string {
+  return `From ${before ?? 'none'} to ${after ?? 'none'}.`;
 }

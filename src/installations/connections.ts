@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import { type Actor, audit } from './audit.ts';
 
 /** A location's configured channel for one provider, opened and ready to use. */
 export interface Connection extends ConnectionOf<object> {
@@ -36,6 +37,7 @@ export async function connect(
   deps: ConnectionDeps,
   place: { locationId: string; providerKey: string },
   wanted: { type: string; config: Record<string, unknown> },
+  actor: Actor,
 ): Promise<Connection> {
   const channel = channelOfType(deps.channels, wanted.type);
   const config = parseConfig(channel, { ...(await keptSecrets(deps, place, channel, wanted.config)), ...wanted.config });
@@ -43,21 +45,35 @@ export async function connect(
   const now = nowOf(deps.clock);
   const row = await deps.db.transaction(async (tx) => {
     // The id comes first: it binds the sealed config to its row. An upsert keeps two who connect at once from failing.
-    const { id } = await tx.connection.upsert({
+    const newId = deps.newId();
+    const { id, dormantSince } = await tx.connection.upsert({
       where: { locationId_providerKey: place },
-      create: { id: deps.newId(), ...place, type: channel.type, config: '', createdAt: now, updatedAt: now },
+      create: { id: newId, ...place, type: channel.type, config: '', createdAt: now, updatedAt: now },
       update: {},
     });
     const sealed = deps.box.seal(JSON.stringify(config), identity(id));
-    return tx.connection.update({ where: { id }, data: { type: channel.type, config: sealed, updatedAt: now } });
+    const action = id === newId || dormantSince ? 'channel_connected' : 'channel_changed';
+    await audit(tx, deps, { actor, action, locationId: place.locationId, details: `${place.providerKey}: ${channel.type}.` });
+    return tx.connection.update({
+      where: { id },
+      data: { type: channel.type, config: sealed, dormantSince: null, updatedAt: now },
+    });
   });
   return opened(deps, row);
 }
 
 /** @returns whether there was one */
-export async function disconnect(deps: ConnectionDeps, place: { locationId: string; providerKey: string }): Promise<boolean> {
-  const { count } = await deps.db.client.connection.deleteMany({ where: place });
-  return count > 0;
+export function disconnect(
+  deps: ConnectionDeps,
+  place: { locationId: string; providerKey: string },
+  actor: Actor,
+): Promise<boolean> {
+  const { locationId, providerKey } = place;
+  return deps.db.transaction(async (tx) => {
+    const { count } = await tx.connection.deleteMany({ where: { locationId, providerKey, dormantSince: null } });
+    if (count > 0) await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, details: `${providerKey}.` });
+    return count > 0;
+  });
 }
 
 /** The connection that a location has for a provider, if any. */
@@ -65,20 +81,20 @@ export async function findConnection(
   deps: ConnectionDeps,
   place: { locationId: string; providerKey: string },
 ): Promise<Connection | null> {
-  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place } });
+  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place, dormantSince: null } });
   return row && opened(deps, row);
 }
 
 /** @throws AppError `not_found` */
 export async function connectionById(deps: ConnectionDeps, id: string): Promise<Connection> {
-  const row = await deps.db.client.connection.findUnique({ where: { id } });
+  const row = await deps.db.client.connection.findUnique({ where: { id, dormantSince: null } });
   if (!row) throw new AppError('not_found', 'There is no such connection.');
   return opened(deps, row);
 }
 
 /** A location's connections, oldest first. */
 export async function connectionsOf(deps: ConnectionDeps, locationId: string): Promise<Connection[]> {
-  const rows = await deps.db.client.connection.findMany({ where: { locationId }, orderBy: { id: 'asc' } });
+  const rows = await deps.db.client.connection.findMany({ where: { locationId, dormantSince: null }, orderBy: { id: 'asc' } });
   return rows.map((row) => opened(deps, row));
 }
 
@@ -125,6 +141,7 @@ function parseConfig(channel: Channel, config: Record<string, unknown>): object 
   });
 }
 
-function identity(id: string): string {
+/** What a sealed config is bound to. */
+export function identity(id: string): string {
   return `connections/${id}/config`;
 }

@@ -1,15 +1,17 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import type { RandomSource } from '../core/ids.ts';
+import type { NewId, RandomSource } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import type { HighLevel } from '../highlevel/client.ts';
-import { describeLocation } from '../highlevel/locations.ts';
-import { type AppKeys, authorizeUrl, readCodeAnswer, requestTokenByCode } from '../highlevel/oauth.ts';
+import { type AppKeys, authorizeUrl, readCodeAnswer, requestTokenByCode, type TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { findInstallation, type Installation, saveInstallation } from './store.ts';
+import { learnDescription } from './look-after.ts';
+import { learn } from './news.ts';
+import { begins, type RenewDeps, working } from './renew.ts';
+import { findInstallation, type Installation, keyOf, keyOfTokens, sealedTokens } from './store.ts';
 
 /** An install that was begun in one browser: kept in its session, used once. */
 export interface PendingInstall {
@@ -23,6 +25,8 @@ export interface InstallDeps {
   box: SecretBox;
   clock: Clock;
   random: RandomSource;
+  newId: NewId;
+  goOn: RenewDeps['goOn'];
   highLevelHttp: HttpClient;
   app: AppKeys;
   marketplaceUrl: string;
@@ -62,27 +66,52 @@ export function redeemState(clock: Clock, pending: readonly PendingInstall[], st
 
 /**
  * Completes an install with the code that HighLevel sent. What was connected is known from the token answer alone: an install from
- * the marketplace listing has no state, and nothing in the browser's request proves anything (platform.md 5.2).
+ * the marketplace listing has no state, and nothing in the browser's request proves anything (platform.md 5.2). An agency's locations
+ * follow in the background.
  *
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
 export async function completeInstall(deps: InstallDeps, code: string): Promise<Installation> {
   const sentAt = nowOf(deps.clock);
   const tokens = readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
-  const key = await saveInstallation(deps.db, deps.box, tokens, nowOf(deps.clock));
-  deps.log.info({ ...key, companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
-  if (key.kind === 'location') await learnName(deps, key.resourceId);
-  return (await findInstallation(deps.db, key)) as Installation;
+  const installed = await saveInstallation(deps, tokens, sentAt);
+  deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
+  if (installed.kind === 'location') await nameIt(deps, installed.resourceId);
+  return (await findInstallation(deps.db.client, installed)) as Installation;
+}
+
+/** Keeps what an install brought. Tokens that come again replace the old ones and make the installation active. */
+async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Date): Promise<Installation> {
+  const { db, box, clock } = deps;
+  const key = keyOfTokens(tokens);
+  const now = nowOf(clock);
+  return db.transaction(async (tx) => {
+    const before = await findInstallation(tx, key);
+    const { companyId, userId, isBulk, toFutureLocations } = tokens;
+    const learnt = await learn(tx, { key, companyId, userId, isBulk, toFutureLocations, presentAt: sentAt }, now);
+    // Uninstalled since the code was given: these tokens are dead.
+    if (learnt.status === 'uninstalled') return learnt;
+    const row = await tx.installation.update({
+      where: { kind_resourceId: key },
+      data: {
+        ...sealedTokens(box, key, tokens),
+        ...working,
+        ...(key.kind === 'company' ? { nextSyncAt: now, syncSkip: null } : {}),
+        dueAt: now,
+        updatedAt: now,
+      },
+    });
+    if (before?.status !== 'active') {
+      await begins(deps, tx, row, before?.status, userId ? { userId } : 'patchbay');
+    }
+    return row;
+  });
 }
 
 /** A name is good to have and no reason to fail an install that has happened. */
-async function learnName(deps: InstallDeps, locationId: string): Promise<void> {
+async function nameIt(deps: InstallDeps, locationId: string): Promise<void> {
   try {
-    const described = await describeLocation(deps.highLevel, locationId);
-    await deps.db.client.installation.update({
-      where: { kind_resourceId: { kind: 'location', resourceId: locationId } },
-      data: described,
-    });
+    await learnDescription(deps, locationId, nowOf(deps.clock));
   } catch (error) {
     if (!isAppError(error)) throw error;
     deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');

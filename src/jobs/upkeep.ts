@@ -1,26 +1,42 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
+import { daysBefore, forgetMessages } from '../messages/location-changes.ts';
 import type { Log } from '../runtime/log.ts';
 
+export interface UpkeepDeps {
+  db: Database;
+  clock: Clock;
+  log: Log;
+  /** Messages of an uninstalled location are deleted after so many days. */
+  retentionDays: number;
+}
+
 const hourMs = 60 * 60 * 1000;
-const dayMs = 24 * hourMs;
+/** Longer than HighLevel repeats a webhook, and than a shared secret should be replayable unnoticed. */
+const traceDays = 90;
 
 /** Removes, once an hour, what nobody needs any more. @returns stops it */
-export function startUpkeep(deps: { db: Database; clock: Clock; log: Log }): () => void {
+export function startUpkeep(deps: UpkeepDeps): () => void {
   const timer = deps.clock.setInterval(() => {
     tidy(deps).catch((error: unknown) => deps.log.error({ err: error }, 'upkeep failed'));
   }, hourMs);
   return () => deps.clock.clearInterval(timer);
 }
 
-/** Expired browser sessions, and limits that have long been unused. */
-export async function tidy(deps: { db: Database; clock: Clock }): Promise<void> {
-  const now = nowOf(deps.clock);
-  await deps.db.client.session.deleteMany({ where: { expiresAt: { lt: now } } });
-  await deps.db.client.pace.deleteMany({
-    where: {
-      busyUntil: { lt: new Date(now.getTime() - dayMs) },
-      OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }],
-    },
+/** Expired browser sessions, limits that have long been unused, old traces, and what an uninstalled location has left. */
+export async function tidy(deps: UpkeepDeps): Promise<void> {
+  const { clock, retentionDays } = deps;
+  const { client } = deps.db;
+  const now = nowOf(clock);
+  await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
+  await client.pace.deleteMany({
+    where: { busyUntil: { lt: daysBefore(clock, 1) }, OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }] },
   });
+  await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
+  await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
+
+  const before = daysBefore(clock, retentionDays);
+  await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
+  // In steps, so that no statement holds up the work of others.
+  while ((await forgetMessages(deps, before)) > 0);
 }

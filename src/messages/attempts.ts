@@ -6,25 +6,33 @@ import type { Connection } from '../installations/connections.ts';
 import { reason } from './reasons.ts';
 import { lockExternalId, type Message, moveTo, type StoreDeps } from './store.ts';
 
-/** Records that a send begins, before anything leaves. @returns the attempt, or null while the connection has no hand free */
+/**
+ * Records that a send begins, before anything leaves.
+ *
+ * @returns the attempt, or why there is none: the connection has no hand free, or the message was given up meanwhile
+ */
 export function beginAttempt(
   deps: StoreDeps & { newId: NewId },
   message: Message,
   connection: Connection,
   concurrency: number | undefined,
-): Promise<string | null> {
+): Promise<{ attempt: string } | 'no hand free' | 'given up'> {
   const now = nowOf(deps.clock);
   return deps.db.transaction(async (tx) => {
     if (concurrency !== undefined) {
       // The row lock makes counting and beginning one step for all processes.
       await tx.$queryRaw`SELECT id FROM connections WHERE id = ${connection.id}::uuid FOR UPDATE`;
       const inHand = await tx.attempt.count({ where: { connectionId: connection.id, endedAt: null } });
-      if (inHand >= concurrency) return null;
+      if (inHand >= concurrency) return 'no hand free';
     }
+    const { count } = await tx.message.updateMany({
+      where: { id: message.id, state: 'pending' },
+      data: { connectionId: connection.id, updatedAt: now },
+    });
+    if (count === 0) return 'given up';
     const id = deps.newId();
     await tx.attempt.create({ data: { id, messageId: message.id, connectionId: connection.id, begunAt: now } });
-    await tx.message.update({ where: { id: message.id }, data: { connectionId: connection.id, updatedAt: now } });
-    return id;
+    return { attempt: id };
   });
 }
 

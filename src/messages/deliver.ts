@@ -2,15 +2,15 @@ import { type ChannelTools, pacingOf, type SendOutcome } from '../channels/chann
 import { nowOf } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
-import type { Tokens } from '../highlevel/client.ts';
+import type { AccessTokens } from '../installations/access-token.ts';
 import type { Connection } from '../installations/connections.ts';
+import { paceKey, turnOf } from '../installations/pace.ts';
 import type { Job } from '../queue/boss.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { beginAttempt, closeInterruptedAttempts, endAttempt, learnExternalId } from './attempts.ts';
 import { mayBeEcho } from './echo.ts';
 import { followUp, putOff } from './follow-up.ts';
 import { nextStep, type Reason } from './next-step.ts';
-import { paceKey, turnOf } from './pace.ts';
 import { reason } from './reasons.ts';
 import { type Route, type RouteDeps, routeOf } from './route.ts';
 import { findMessage, type Message, moveTo, type StoreDeps } from './store.ts';
@@ -18,7 +18,7 @@ import { findMessage, type Message, moveTo, type StoreDeps } from './store.ts';
 export interface DeliverDeps extends StoreDeps, RouteDeps {
   /** For user-supplied addresses: guarded. */
   targetHttp: HttpClient;
-  tokens: Tokens;
+  tokens: AccessTokens;
   /** From 0 (inclusive) to 1, to spread retries. */
   chance: () => number;
   onSent(channel: string, outcome: SendOutcome['kind'], ms: number): void;
@@ -27,6 +27,7 @@ export interface DeliverDeps extends StoreDeps, RouteDeps {
 type Wait = { at: Date; why: Reason; slotAt?: Date | undefined };
 
 const soonMs = 1_000;
+const installWaitMs = 24 * 60 * 60 * 1000;
 
 /**
  * Brings one outbound message a step further: sends it once, or finds out why it can't be sent now or at all. What came of it is
@@ -54,7 +55,7 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
 /** What must hold before anything is sent: the location can be reported for, there is a way, and it is this message's turn. */
 async function findWay(deps: DeliverDeps, message: Message): Promise<Route | Wait> {
   try {
-    await deps.tokens.tokenFor(message.locationId);
+    await deps.tokens.readyToSend(message.locationId);
     if (await mayBeEcho(deps, message)) return { at: soon(deps), why: reason('answer_in_hand') };
     const route = await routeOf(deps, message);
     if ('refused' in route) return route;
@@ -62,9 +63,17 @@ async function findWay(deps: DeliverDeps, message: Message): Promise<Route | Wai
   } catch (error) {
     // What is wrong here is outside of this message. It passes, or somebody mends it; until then the message waits and says why.
     if (!isAppError(error)) throw error;
+    if (isAppError(error, 'installation_missing', 'uninstalled') && isTooLate(deps, message)) {
+      return { refused: reason('not_installed') };
+    }
     const delayMs = error.retryAfterMs ?? outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
     return { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } };
   }
+}
+
+/** An install may be on its way; after a day nobody expects the message any more. */
+function isTooLate(deps: DeliverDeps, message: Message): boolean {
+  return deps.clock.now() - message.createdAt.getTime() > installWaitMs;
 }
 
 async function turnToSend(deps: DeliverDeps, message: Message, connection: Connection): Promise<Wait | null> {
@@ -89,8 +98,9 @@ async function send(
     return deps.db.transaction((tx) => followUp(deps, tx, job, message, step, nowOf(deps.clock)));
   }
 
-  const attempt = await beginAttempt(deps, message, connection, pacingOf(config).concurrency);
-  if (!attempt) {
+  const begun = await beginAttempt(deps, message, connection, pacingOf(config).concurrency);
+  if (begun === 'given up') return deps.db.transaction((tx) => job.complete(tx));
+  if (begun === 'no hand free') {
     const wait = { at: soon(deps), why: reason('too_many_in_hand') };
     return deps.db.transaction((tx) => putOff(tx, job, message, wait, nowOf(deps.clock)));
   }
@@ -107,7 +117,7 @@ async function send(
     whenUnknown,
   });
   await deps.db.transaction(async (tx) => {
-    await endAttempt(tx, attempt, outcome, now);
+    await endAttempt(tx, begun.attempt, outcome, now);
     if ('externalId' in outcome && outcome.externalId) {
       await learnExternalId(deps, tx, { id: message.id, connectionId: connection.id }, outcome.externalId);
     }

@@ -1,15 +1,15 @@
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
-import { answerBehind } from '../highlevel/client.ts';
+import { answerBehind, location } from '../highlevel/client.ts';
 import { findOrAddContact } from '../highlevel/contacts.ts';
 import { addInboundMessage, type PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { paceKey, turnOf } from '../installations/pace.ts';
 import type { Job } from '../queue/boss.ts';
 import { dropEcho } from './echo.ts';
 import type { Reason } from './next-step.ts';
-import { paceKey, turnOf } from './pace.ts';
 import { reason } from './reasons.ts';
 import { recordReport } from './record-report.ts';
 import type { ReportDeps } from './report.ts';
@@ -31,7 +31,13 @@ export async function post(deps: PostDeps, job: Job): Promise<void> {
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
   if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
 
-  const turn = await turnOf(deps, paceKey.highLevel(message.locationId), highLevelLimit, message.slotAt, callsPerPost);
+  const turn = await turnOf(
+    deps,
+    paceKey.highLevel(location(message.locationId)),
+    highLevelLimit,
+    message.slotAt,
+    callsPerPost,
+  );
   if (turn) return waitForTurn(deps, job, message, turn);
   try {
     await finish(deps, job, message, await postOnce(deps, message, provider));

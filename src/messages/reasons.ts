@@ -11,10 +11,12 @@ export const reasons = {
   media_unsupported: 'The connected channel does not carry attachments.',
   nothing_to_send: 'The message has neither text nor attachments.',
   interrupted: 'The program stopped while it was sending this message, so it is not known whether it was sent.',
+  uninstalled: 'The app was uninstalled before this message could be sent.',
+  not_installed: 'The app is not installed in this location, so the message could not be sent.',
   awaiting_receipt: 'The far side has accepted the message and has not said yet that it was delivered.',
   answer_in_hand: 'An answer of this contact is just being posted; this message follows at once.',
   too_many_in_hand: 'As many messages as this connection allows are being sent; this one is next in line.',
-  not_known_to_highlevel: 'HighLevel does not know this message as one of this app, so its status could not be reported.',
+  not_known_to_highlevel: 'The CRM does not know this message as one of this app, so its status could not be reported.',
 } as const satisfies Record<string, string>;
 
 export type ReasonCode = keyof typeof reasons;

@@ -2,11 +2,11 @@ import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { backoffMs, nextDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
-import { answerBehind, type HighLevel, type HighLevelAnswer } from '../highlevel/client.ts';
+import { answerBehind, type HighLevel, type HighLevelAnswer, location } from '../highlevel/client.ts';
 import { type ReportableStatus, updateMessageStatus } from '../highlevel/messages.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { paceKey, turnOf } from '../installations/pace.ts';
 import type { Job } from '../queue/boss.ts';
-import { paceKey, turnOf } from './pace.ts';
 import { reason, reasonType } from './reasons.ts';
 import { recordReport } from './record-report.ts';
 import { findMessage, type Message, type StoreDeps } from './store.ts';
@@ -30,7 +30,7 @@ export async function report(deps: ReportDeps, job: Job): Promise<void> {
   const now = deps.clock.now();
   const knownAt = message.createdAt.getTime() + deps.knownAfter.ms();
   if (now < knownAt) return again(deps, job, message, new Date(knownAt));
-  const turn = await turnOf(deps, paceKey.highLevel(message.locationId), highLevelLimit, message.slotAt);
+  const turn = await turnOf(deps, paceKey.highLevel(location(message.locationId)), highLevelLimit, message.slotAt);
   if (turn) return again(deps, job, message, turn, { slotAt: turn });
 
   const { state } = message;

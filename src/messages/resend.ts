@@ -1,5 +1,7 @@
 import { nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import { type Actor, audit } from '../installations/audit.ts';
 import { deliverKey, type Message, postKey, type StoreDeps } from './store.ts';
 
 /**
@@ -8,7 +10,7 @@ import { deliverKey, type Message, postKey, type StoreDeps } from './store.ts';
  *
  * @throws AppError `conflict`: it is still on its way, or has arrived
  */
-export async function resend(deps: StoreDeps, message: Message): Promise<void> {
+export async function resend(deps: StoreDeps & { newId: NewId }, message: Message, actor: Actor): Promise<void> {
   await deps.db.transaction(async (tx) => {
     const { count } = await tx.message.updateMany({
       where: { id: message.id, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
@@ -26,6 +28,12 @@ export async function resend(deps: StoreDeps, message: Message): Promise<void> {
     if (count === 0) {
       throw new AppError('conflict', 'Only a message that failed, or whose fate is not known, can be sent again.');
     }
+    await audit(tx, deps, {
+      actor,
+      action: 'message_resent',
+      locationId: message.locationId,
+      details: `Message ${message.id}.`,
+    });
     await (message.direction === 'outbound'
       ? deps.queue.enqueue(tx, 'deliver', { messageId: message.id, key: deliverKey(message) })
       : deps.queue.enqueue(tx, 'post', { messageId: message.id, key: postKey(message.connectionId, message.from) }));

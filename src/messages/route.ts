@@ -1,12 +1,12 @@
 import type { OutboundMessage } from '../channels/channel.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import type { HighLevel } from '../highlevel/client.ts';
+import { type HighLevel, location } from '../highlevel/client.ts';
 import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { type Connection, type ConnectionDeps, findConnection } from '../installations/connections.ts';
+import { paceKey, turnOf } from '../installations/pace.ts';
 import type { Reason } from './next-step.ts';
-import { paceKey, turnOf } from './pace.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import type { Message } from './store.ts';
 
@@ -69,9 +69,9 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
 async function addressOf(deps: RouteDeps, message: Message): Promise<string | null> {
   if (!message.contactId) return null;
   const { locationId, contactId, medium } = message;
-  const turn = await turnOf(deps, paceKey.highLevel(locationId), highLevelLimit, null);
+  const turn = await turnOf(deps, paceKey.highLevel(location(locationId)), highLevelLimit, null);
   if (turn) {
-    throw new AppError('highlevel_limit', 'Waiting to ask HighLevel for the contact’s address.', {
+    throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.', {
       retryAfterMs: turn.getTime() - deps.clock.now(),
     });
   }

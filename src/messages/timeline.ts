@@ -21,7 +21,7 @@ export function timelineOf(message: MessageWithHistory): TimelineEntry[] {
   const received = isOutbound
     ? message.isTest
       ? 'Test message asked for.'
-      : 'Received from HighLevel.'
+      : 'Received from the CRM.'
     : 'Received from the far side.';
 
   return [
@@ -36,7 +36,7 @@ export function timelineOf(message: MessageWithHistory): TimelineEntry[] {
       entry(receipt.receivedAt, 'receipt', `The far side says: ${receipt.state}${because(receipt)}`),
     ),
     ...message.reports.map((report) => {
-      const what = isOutbound ? `“${report.state}” to HighLevel` : 'into the conversation';
+      const what = isOutbound ? `“${report.state}” to the CRM` : 'into the conversation';
       const text = report.accepted
         ? `${isOutbound ? 'Reported' : 'Posted'} ${what}.`
         : `Could not ${isOutbound ? 'report' : 'post'} ${what}: ${report.answer ?? 'no answer'}`;

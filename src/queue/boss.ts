@@ -1,5 +1,5 @@
 import { fromPrisma, type JobResult, PgBoss, type Job as QueuedJob } from 'pg-boss';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
@@ -23,6 +23,8 @@ export interface Queue {
   enqueue(tx: Executor, name: QueueName, job: { messageId: string; key: string; startAt?: Date | undefined }): Promise<void>;
   /** Starts working. A handler that returns without settling has completed its job; one that throws runs again later. */
   work(name: QueueName, handle: (job: Job) => Promise<void>): Promise<void>;
+  /** Jobs of these messages that wait for their time need not wait any more. */
+  wake(tx: Executor, name: QueueName, messageIds: readonly string[]): Promise<void>;
   /** Length and age of each queue, as of a few seconds ago. */
   depths(): Promise<QueueDepth[]>;
   /** Takes no more jobs and waits for those in hand, at most `timeoutMs`. */
@@ -81,6 +83,14 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
           return results;
         });
       }
+    },
+
+    async wake(tx, name, messageIds) {
+      // pg-boss changes one job's time by its id or its key; these are many, and only their messages are known.
+      const now = nowOf(clock);
+      await tx.$executeRaw`
+        UPDATE pgboss.job SET start_after = ${now}
+        WHERE name = ${name} AND state < 'active' AND start_after > ${now} AND data->>'messageId' = ANY (${[...messageIds]})`;
     },
 
     async depths() {

@@ -52,6 +52,17 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    contextReplays: new Counter({
+      name: 'patchbay_user_context_replays_total',
+      help: 'User contexts that were shown again from another address.',
+      registers,
+    }),
+    installations: new Gauge({
+      name: 'patchbay_installations',
+      help: 'Installations by kind (company, location) and status.',
+      labelNames: ['kind', 'status'],
+      registers,
+    }),
     queueDepth: new Gauge({
       name: 'patchbay_queue_jobs',
       help: 'Jobs by queue and state (ready, deferred, active).',

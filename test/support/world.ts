@@ -5,6 +5,7 @@ import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { createApp } from '../../src/http/app.ts';
+import { startReconciler } from '../../src/jobs/reconciler.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { httpClient } from '../../src/runtime/outbound-http.ts';
@@ -15,6 +16,8 @@ import { startFarSide } from './far-side.ts';
 import { listen } from './http.ts';
 
 export const adminToken = 'operator-token-of-the-tests';
+
+export const sharedSecret = 'shared-secret-of-the-tests';
 
 export const allProviders: SimProvider[] = [
   { key: 'sms', id: '681630446243877ebda60301', kind: 'sms' },
@@ -55,7 +58,7 @@ export async function startWorld(options: WorldOptions = {}) {
     clock,
     random: randomBytes,
     http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
-    app: { ...app },
+    app: { ...app, sharedSecret },
     behaviour: options.behaviour ?? {},
   });
   const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);
@@ -75,12 +78,14 @@ export async function startWorld(options: WorldOptions = {}) {
     encryptionKeys: [randomBytes(32)],
     sessionSecrets: ['session-secret-of-the-tests'],
     adminToken,
+    sharedSecrets: ['another-shared-secret', sharedSecret],
     allowPrivateTargets: true,
     channels: options.channels?.(farSide),
     ...options.services,
   });
   patchbay.server.on('request', createApp(services));
   if (!options.isIdle) await startWorker(services);
+  const stopReconciler = options.isIdle ? async () => {} : startReconciler(services);
   const client = request(patchbay.url);
   const operator = { authorization: `Bearer ${adminToken}` };
 
@@ -110,11 +115,13 @@ export async function startWorld(options: WorldOptions = {}) {
     client,
 
     /** The operator's API. */
-    api: {
-      get: (path: string) => client.get(`/api${path}`).set(operator),
-      put: (path: string, body: object) => client.put(`/api${path}`).set(operator).send(body),
-      post: (path: string, body: object = {}) => client.post(`/api${path}`).set(operator).send(body),
-      delete: (path: string) => client.delete(`/api${path}`).set(operator),
+    api: apiWith(client, operator),
+
+    /** The API as a user of the embedded page. */
+    async as(context: { companyId: string; activeLocation?: string; role?: string; type?: string; userId?: string }) {
+      const encryptedData = highlevel.userContext(context);
+      const { body } = await client.post('/api/session').send({ encryptedData }).expect(200);
+      return apiWith(client, { authorization: `Bearer ${body.token}` });
     },
 
     /** A location that has installed the app, with one contact. */
@@ -192,7 +199,7 @@ export async function startWorld(options: WorldOptions = {}) {
 
     async [Symbol.asyncDispose]() {
       await patchbay.close();
-      await services.stopWorking(2_000);
+      await Promise.all([services.stopWorking(2_000), stopReconciler()]);
       await services.close();
       await Promise.all([farSide.close(), platform.close()]);
       await remove();
@@ -201,6 +208,15 @@ export async function startWorld(options: WorldOptions = {}) {
     },
   };
   return world;
+}
+
+function apiWith(client: ReturnType<typeof request>, headers: Record<string, string>) {
+  return {
+    get: (path: string) => client.get(`/api${path}`).set(headers),
+    put: (path: string, body: object) => client.put(`/api${path}`).set(headers).send(body),
+    post: (path: string, body: object = {}) => client.post(`/api${path}`).set(headers).send(body),
+    delete: (path: string) => client.delete(`/api${path}`).set(headers),
+  };
 }
 
 /** A turn for sockets and the database, which keep real time. */

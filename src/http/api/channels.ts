@@ -10,7 +10,7 @@ import {
 } from '../../installations/connections.ts';
 import { sendTest } from '../../messages/send-test.ts';
 import type { StoreDeps } from '../../messages/store.ts';
-import { installedLocation } from './locations.ts';
+import { actorOf } from '../access.ts';
 import { messageView } from './messages.ts';
 import { route } from './route.ts';
 import { connection, connectionParams, connectionWanted, message, testWanted } from './shapes.ts';
@@ -28,6 +28,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       method: 'get',
       path,
       summary: 'The channel that a location has connected for a provider',
+      needs: 'read',
       params: connectionParams,
       answer: connection,
       handle: async ({ params }) => view(await connected(deps, params)),
@@ -37,13 +38,14 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       method: 'put',
       path,
       summary: 'Connect a channel, or change the one that is connected',
+      needs: 'write',
       params: connectionParams,
       body: connectionWanted,
       answer: connection,
-      async handle({ params, body }) {
+      async handle({ params, body, location, access }) {
         providerOf(deps, params.providerKey);
-        await installedLocation(deps.db, params.locationId);
-        return view(await connect(deps, params, body));
+        if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
+        return view(await connect(deps, params, body, actorOf(access)));
       },
     }),
 
@@ -51,9 +53,10 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       method: 'delete',
       path,
       summary: 'Disconnect the channel',
+      needs: 'write',
       params: connectionParams,
-      async handle({ params }) {
-        if (!(await disconnect(deps, params))) throw notConnected();
+      async handle({ params, access }) {
+        if (!(await disconnect(deps, params, actorOf(access)))) throw notConnected();
       },
     }),
 
@@ -61,6 +64,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       method: 'post',
       path: `${path}/test`,
       summary: 'Send a test message through the channel; ask for the message to see what became of it',
+      needs: 'write',
       params: connectionParams,
       body: testWanted,
       answer: message,

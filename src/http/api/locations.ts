@@ -1,27 +1,39 @@
-import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
-import { findInstallation, type Installation } from '../../installations/store.ts';
+import type { LookAfterDeps } from '../../installations/look-after.ts';
+import type { Installation } from '../../installations/store.ts';
+import { reachable } from '../access.ts';
+import { disconnect } from './companies.ts';
 import { route } from './route.ts';
-import { location, locationParams, pageOf, pageQuery } from './shapes.ts';
+import { leaveQuery, location, locationParams, pageOf, pageQuery } from './shapes.ts';
+
+export interface LocationRouteDeps extends LookAfterDeps {
+  appUrl: string;
+}
 
 /** Addresses about the locations that have installed the app. */
-export function locationRoutes(deps: { db: Database }) {
+export function locationRoutes(deps: LocationRouteDeps) {
+  const one = async (row: Installation) => {
+    const [found] = await withChannels(deps, [row]);
+    return found as NonNullable<typeof found>;
+  };
+
   return [
     route({
       method: 'get',
       path: '/locations',
-      summary: 'Every location that has, or had, the app',
+      summary: 'Every location that has, or had, the app, as far as the token reaches',
+      needs: 'read',
       query: pageQuery,
       answer: pageOf(location),
-      async handle({ query }) {
+      async handle({ query, access }) {
         const rows = await deps.db.client.installation.findMany({
-          where: { kind: 'location', ...(query.cursor ? { resourceId: { gt: query.cursor } } : {}) },
+          where: { AND: [reachable(access), query.cursor ? { resourceId: { gt: query.cursor } } : {}] },
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
         const items = rows.slice(0, query.limit);
         return {
-          items: await withChannels(deps.db, items),
+          items: await withChannels(deps, items),
           nextCursor: rows.length > items.length ? (items.at(-1)?.resourceId ?? null) : null,
         };
       },
@@ -31,31 +43,37 @@ export function locationRoutes(deps: { db: Database }) {
       method: 'get',
       path: '/locations/:locationId',
       summary: 'One location',
+      needs: 'read',
       params: locationParams,
       answer: location,
-      async handle({ params }) {
-        const [found] = await withChannels(deps.db, [await installedLocation(deps.db, params.locationId)]);
-        return found as NonNullable<typeof found>;
-      },
+      handle: ({ location: row }) => one(row),
+    }),
+
+    route({
+      method: 'delete',
+      path: '/locations/:locationId',
+      summary: 'Take the app out of a location: what is queued fails, tokens and channel secrets are forgotten',
+      needs: 'write',
+      params: locationParams,
+      query: leaveQuery,
+      answer: location,
+      status: 202,
+      handle: async ({ location: row, query, access }) => one(await disconnect(deps, row, access, query.reason)),
     }),
   ];
 }
 
-/** @throws AppError `not_found`: the app was never installed there */
-export async function installedLocation(db: Database, locationId: string): Promise<Installation> {
-  const row = await findInstallation(db, { kind: 'location', resourceId: locationId });
-  if (!row) throw new AppError('not_found', `The app is not installed in location ${locationId}.`);
-  return row;
-}
-
-async function withChannels(db: Database, rows: Installation[]) {
-  const connections = await db.client.connection.findMany({
-    where: { locationId: { in: rows.map(({ resourceId }) => resourceId) } },
+async function withChannels(deps: { db: Database; appUrl: string }, rows: Installation[]) {
+  const connections = await deps.db.client.connection.findMany({
+    where: { locationId: { in: rows.map(({ resourceId }) => resourceId) }, dormantSince: null },
     orderBy: { id: 'asc' },
   });
-  return rows.map((row) => ({
+  return rows.map(({ status, ...row }) => ({
     ...row,
+    // One whose tokens are only on their way is on no list.
+    status: status === 'pending' ? ('uninstalled' as const) : status,
     locationId: row.resourceId,
+    reconnectUrl: status === 'reauth_required' ? `${deps.appUrl}/install` : null,
     channels: connections
       .filter(({ locationId }) => locationId === row.resourceId)
       .map(({ id, providerKey, type }) => ({ connectionId: id, providerKey, type })),

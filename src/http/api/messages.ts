@@ -1,26 +1,27 @@
 import { AppError } from '../../core/errors.ts';
+import type { NewId } from '../../core/ids.ts';
 import type { Database } from '../../database/client.ts';
 import { listMessages, messageWithHistory } from '../../messages/log.ts';
 import { resend } from '../../messages/resend.ts';
-import { findMessage, type Message, type StoreDeps } from '../../messages/store.ts';
+import type { Message, StoreDeps } from '../../messages/store.ts';
 import { timelineOf } from '../../messages/timeline.ts';
-import { installedLocation } from './locations.ts';
+import { actorOf } from '../access.ts';
 import { route } from './route.ts';
 import { locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
 
 /** Addresses about messages: the log of a location, one message with all that happened to it, and sending it again. */
-export function messageRoutes(deps: StoreDeps) {
+export function messageRoutes(deps: StoreDeps & { newId: NewId }) {
   return [
     route({
       method: 'get',
       path: '/locations/:locationId/messages',
       summary: 'A location’s messages, newest first',
+      needs: 'read',
       params: locationParams,
       query: messagesQuery,
       answer: pageOf(message),
-      async handle({ params, query }) {
-        await installedLocation(deps.db, params.locationId);
-        const { items, nextCursor } = await listMessages(deps.db, params.locationId, query);
+      async handle({ location, query }) {
+        const { items, nextCursor } = await listMessages(deps.db, location.resourceId, query);
         return { items: items.map(messageView), nextCursor };
       },
     }),
@@ -29,23 +30,23 @@ export function messageRoutes(deps: StoreDeps) {
       method: 'get',
       path: '/messages/:id',
       summary: 'One message with every attempt and its timeline',
+      needs: 'read',
       params: messageParams,
       answer: messageDetail,
-      handle: ({ params }) => detail(deps.db, params.id),
+      handle: ({ message: row }) => detail(deps.db, row.id),
     }),
 
     route({
       method: 'post',
       path: '/messages/:id/retry',
       summary: 'Send again what failed, or what nobody knows the fate of',
+      needs: 'write',
       params: messageParams,
       answer: messageDetail,
       status: 202,
-      async handle({ params }) {
-        const found = await findMessage(deps.db, params.id);
-        if (!found) throw noMessage();
-        await resend(deps, found);
-        return detail(deps.db, params.id);
+      async handle({ message: row, access }) {
+        await resend(deps, row, actorOf(access));
+        return detail(deps.db, row.id);
       },
     }),
   ];

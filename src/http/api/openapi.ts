@@ -21,11 +21,14 @@ export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Re
     openapi: '3.1.0',
     info: { title: 'Patchbay', version: '1', description: 'Ids of locations and HighLevel messages are HighLevel’s own.' },
     servers: [{ url: appUrl }],
-    security: [{ operator: [] }],
+    security: [{ operator: [] }, { user: [] }],
     paths,
     components: {
       schemas,
-      securitySchemes: { operator: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        operator: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN: reaches everything.' },
+        user: { type: 'http', scheme: 'bearer', description: 'From POST /api/session: reaches its user’s location or agency.' },
+      },
     },
   };
 }
@@ -51,6 +54,7 @@ function named(shapes: readonly (z.ZodType | undefined)[], side: Side): Record<s
 function operation(defined: ApiRoute): Record<string, unknown> {
   return {
     summary: defined.summary,
+    ...securityOf(defined.needs),
     parameters: [...parameters(defined.params, 'path'), ...parameters(defined.query, 'query')],
     ...(defined.body ? { requestBody: { required: true, content: json(defined.body, 'input') } } : {}),
     responses: {
@@ -58,6 +62,12 @@ function operation(defined: ApiRoute): Record<string, unknown> {
       default: { description: 'It did not work.', content: json(problem, 'output') },
     },
   };
+}
+
+/** What differs from the whole document's rule. */
+function securityOf(needs: ApiRoute['needs']): Record<string, unknown> {
+  if (needs === 'nothing') return { security: [] };
+  return needs === 'operator' ? { security: [{ operator: [] }] } : {};
 }
 
 function parameters(shape: z.ZodObject, place: 'path' | 'query') {

@@ -1,6 +1,10 @@
 import type { Request, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
+import type { Database } from '../../database/client.ts';
+import type { Installation } from '../../installations/store.ts';
+import type { Message } from '../../messages/store.ts';
+import { type Access, type Need, reachedCompany, reachedLocation, reachedMessage, requireNeed } from '../access.ts';
 
 /** One address of the API: its shapes are the validation and the documentation. */
 export interface ApiRoute {
@@ -8,14 +12,28 @@ export interface ApiRoute {
   /** With Express's `:names`. */
   path: string;
   summary: string;
+  /** What its caller's token must allow. There is no default: nobody can forget to say it. */
+  needs: Need;
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodObject | undefined;
   /** Undefined for an answer without a body. */
   answer: z.ZodType | undefined;
   status: 200 | 202 | 204;
-  handle(input: { params: never; query: never; body: never }): Promise<unknown>;
+  handle(input: { params: never; query: never; body: never } & Caller & never): Promise<unknown>;
 }
+
+/** Who asks. */
+export interface Caller {
+  access: Access;
+  /** The address that asks. */
+  from: string;
+}
+
+/** What the path names, found and reached: a handler never looks for it by a parameter. */
+type Named<Params extends z.ZodObject> = ('locationId' extends keyof Params['shape'] ? { location: Installation } : unknown) &
+  ('companyId' extends keyof Params['shape'] ? { company: Installation } : unknown) &
+  ('id' extends keyof Params['shape'] ? { message: Message } : unknown);
 
 type Output<Shape extends z.ZodType | undefined> = Shape extends z.ZodType ? z.output<Shape> : undefined;
 const nothing = z.object({});
@@ -30,16 +48,15 @@ export function route<
   method: ApiRoute['method'];
   path: string;
   summary: string;
+  needs: Need;
   params?: Params;
   query?: Query;
   body?: Body;
   answer?: Answer;
   status?: ApiRoute['status'];
-  handle(input: {
-    params: z.output<Params>;
-    query: z.output<Query>;
-    body: Output<Body>;
-  }): Promise<Answer extends z.ZodType ? z.input<Answer> : void>;
+  handle(
+    input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & Caller & Named<Params>,
+  ): Promise<Answer extends z.ZodType ? z.input<Answer> : void>;
 }): ApiRoute {
   return {
     status: definition.answer ? 200 : 204,
@@ -51,19 +68,45 @@ export function route<
   } as ApiRoute;
 }
 
+/** What may stand in a path. Whatever names somebody's data is found here and only if the caller reaches it. */
+const named: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
+  locationId: async (db, access, id) => ({ location: await reachedLocation(db, access, id) }),
+  companyId: async (db, access, id) => ({ company: await reachedCompany(db, access, id) }),
+  id: async (db, access, id) => ({ message: await reachedMessage(db, access, id) }),
+  // One of the app's own, the same for everybody.
+  providerKey: async () => ({}),
+};
+
 /** Makes Express answer a defined address. */
-export function mount(router: Router, defined: ApiRoute): void {
+export function mount(router: Router, db: Database, defined: ApiRoute): void {
+  const finders = Object.keys(defined.params.shape).map((name) => {
+    const find = named[name];
+    if (!find) throw new AppError('internal', `${defined.path}: nothing says who reaches a “${name}”.`);
+    return { name, find };
+  });
+
   router[defined.method](defined.path, async (request, response) => {
-    const result = await defined.handle({
-      params: parse(defined.params, request.params, 'path') as never,
-      query: parse(defined.query, request.query, 'query') as never,
-      body: (defined.body ? parse(defined.body, bodyOf(request), 'body') : undefined) as never,
-    });
+    const access = accessOf(defined, response.locals.access);
+    requireNeed(access, defined.needs);
+    const params = parse(defined.params, request.params, 'path') as Record<string, string>;
+    const query = parse(defined.query, request.query, 'query');
+    const found: object = {};
+    for (const { name, find } of finders) Object.assign(found, await find(db, access, params[name] as string));
+    const body = defined.body ? parse(defined.body, bodyOf(request), 'body') : undefined;
+    const input = { params, query, body, access, from: request.ip ?? 'unknown', ...found };
+    const result = await defined.handle(input as never);
     response.status(defined.status);
     // What the shape does not name does not leave: a new column can't slip out by itself.
     if (defined.answer) response.json(defined.answer.parse(result));
     else response.end();
   });
+}
+
+/** An address that needs nothing reaches nothing: its caller is nobody. */
+function accessOf(defined: ApiRoute, access: Access | undefined): Access {
+  if (access) return access;
+  if (defined.needs === 'nothing') return { sub: '', companyId: '', locationId: '', scope: [] };
+  throw new AppError('unauthorized', 'This needs a token.');
 }
 
 function bodyOf(request: Request): unknown {

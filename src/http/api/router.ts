@@ -1,33 +1,50 @@
 import express, { Router } from 'express';
-import { requireOperator } from '../middleware/authenticate.ts';
+import { authenticate, guessLimit } from '../middleware/authenticate.ts';
 import { notFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
+import { type AuditRouteDeps, auditRoutes } from './audit.ts';
 import { type ChannelRouteDeps, channelRoutes } from './channels.ts';
+import { type CompanyRouteDeps, companyRoutes } from './companies.ts';
 import { locationRoutes } from './locations.ts';
 import { messageRoutes } from './messages.ts';
 import { openApiDocument } from './openapi.ts';
 import { overviewRoutes } from './overview.ts';
 import { mount } from './route.ts';
+import { type SessionRouteDeps, sessionRoutes } from './session.ts';
 
-export interface ApiDeps extends ChannelRouteDeps {
+export interface ApiDeps extends ChannelRouteDeps, CompanyRouteDeps, AuditRouteDeps, Omit<SessionRouteDeps, 'guesses'> {
   adminToken: string | undefined;
 }
 
 /** Of one address; an agency's own programs stay far below it. */
 const requests = { points: 6_000, duration: 60 };
 
-/** The JSON API. Its description is open; everything else needs the operator's token. */
+/** The JSON API. Its description and the exchange of a user's context for a token are open; everything else needs a token. */
 export function api(deps: ApiDeps): Router {
   const router = Router();
-  const routes = [...locationRoutes(deps), ...channelRoutes(deps), ...messageRoutes(deps), ...overviewRoutes(deps)];
+  const guesses = guessLimit();
+  const routes = [
+    ...sessionRoutes({ ...deps, guesses }),
+    ...companyRoutes(deps),
+    ...locationRoutes(deps),
+    ...channelRoutes(deps),
+    ...messageRoutes(deps),
+    ...auditRoutes(deps),
+    ...overviewRoutes(deps),
+  ];
   const description = openApiDocument(routes, deps.appUrl);
+  const body = express.json({ limit: '256kb' });
 
   router.get('/openapi.json', (_request, response) => {
     response.json(description);
   });
+  router.use(limitRequests(requests));
+  const open = Router().use(express.json({ limit: '16kb' }));
+  for (const defined of routes.filter(({ needs }) => needs === 'nothing')) mount(open, deps.db, defined);
+  router.use(open);
   // Who may not read must not make us read their body either.
-  router.use(requireOperator(deps.adminToken), limitRequests(requests), express.json({ limit: '256kb' }));
-  for (const defined of routes) mount(router, defined);
+  router.use(authenticate(deps, guesses), body);
+  for (const defined of routes.filter(({ needs }) => needs !== 'nothing')) mount(router, deps.db, defined);
   router.use(notFound);
   return router;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { auditActions } from '../../installations/audit.ts';
 
 const time = z
   .date()
@@ -8,6 +9,8 @@ const time = z
 export const locationParams = z.object({ locationId: z.string().min(1).max(128) });
 
 export const connectionParams = locationParams.extend({ providerKey: z.string().min(1).max(64) });
+
+export const companyParams = z.object({ companyId: z.string().min(1).max(128) });
 
 export const messageParams = z.object({ id: z.uuid() });
 
@@ -29,7 +32,8 @@ export const location = z
     timezone: z.string().nullable(),
     status: z.enum(['active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
-    installedAt: time,
+    reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
+    installedAt: time.nullable(),
     channels: z.array(z.object({ providerKey: z.string(), type: z.string(), connectionId: z.uuid() })),
   })
   .meta({ id: 'Location' });
@@ -132,6 +136,64 @@ export const messagesQuery = pageQuery.extend({
   status: messageStatus.optional(),
   q: z.string().trim().min(1).max(100).optional().describe('Part of the text or of an address, or an id.'),
 });
+
+const count = z.int();
+
+export const company = z
+  .object({
+    companyId: z.string(),
+    name: z.string().nullable(),
+    status: z.enum(['pending', 'active', 'suspended', 'reauth_required', 'uninstalled']),
+    statusReason: z.string().nullable(),
+    reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
+    toFutureLocations: z.boolean().describe('The app comes by itself to locations that are made later.'),
+    installedAt: time.nullable(),
+    locations: z
+      .object({ pending: count, active: count, suspended: count, reauth_required: count, uninstalled: count })
+      .describe('How many there are by status; `pending` are known and have no token yet.'),
+    sync: z
+      .object({ status: z.enum(['waiting', 'running', 'done']), begunAt: time.nullable(), finishedAt: time.nullable() })
+      .describe('The last listing of its locations.'),
+  })
+  .meta({ id: 'Company' });
+
+export const leaveQuery = z.object({
+  reason: z.string().trim().min(1).max(200).default('Disconnected by the user').describe('Told to the CRM.'),
+});
+
+export const auditEntry = z
+  .object({
+    id: z.uuid(),
+    at: time,
+    actor: z.string().describe('A user’s id, `operator`, `highlevel` for its events, or `patchbay`.'),
+    action: z.string().describe(auditActions.join(', ')),
+    companyId: z.string().nullable(),
+    locationId: z.string().nullable(),
+    details: z.string().nullable(),
+  })
+  .meta({ id: 'AuditEntry' });
+
+export const auditQuery = pageQuery.extend({ cursor: z.uuid().optional(), action: z.enum(auditActions).optional() });
+
+export const sessionWanted = z
+  .object({ encryptedData: z.string().min(1).max(10_000).describe('The user context from the parent frame, as it came.') })
+  .meta({ id: 'SessionWanted' });
+
+export const session = z
+  .object({
+    token: z.string().describe('For Authorization: Bearer.'),
+    expiresAt: time,
+    user: z.object({
+      userId: z.string(),
+      userName: z.string().nullable(),
+      email: z.string().nullable(),
+      role: z.string(),
+      type: z.string(),
+    }),
+    locationId: z.string().nullable().describe('Null in an agency’s context.'),
+    companyId: z.string(),
+  })
+  .meta({ id: 'Session' });
 
 export const overview = z
   .object({

@@ -16,11 +16,13 @@ export interface Answer {
 
 export interface Endpoint {
   operation: string;
-  method: 'get' | 'put' | 'post';
+  method: 'get' | 'put' | 'post' | 'delete';
   path: string;
   version: string;
   scope: string;
-  kind: 'Location' | 'Company';
+  kind: 'Location' | 'Company' | 'either';
+  /** Takes a form, not JSON. */
+  isForm?: true;
   handle: Handler;
 }
 
@@ -55,19 +57,20 @@ export function mountEndpoint(
       });
 
     const fault = world.faults.take(endpoint.operation, resourceId);
-    if (fault && 'hang' in fault) return record({ status: 0, refusal: 'fault' });
+    if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
     if (fault && 'answer' in fault) {
       record({ status: fault.answer, refusal: 'fault' });
       response.set(fault.headers ?? {});
       return send(world, response, { status: fault.answer, body: fault.body ?? { statusCode: fault.answer } });
     }
-    if (fault?.cut === 'before the work') {
+    if (fault && 'cut' in fault && fault.cut === 'before the work') {
       record({ status: 0, refusal: 'fault' });
       return void request.socket.destroy();
     }
 
     const answer = check(endpoint, request, token, limits, response) ?? (await endpoint.handle(request, token as AccessToken));
     record(fault ? { ...answer, refusal: 'fault' } : answer);
+    if (fault && 'hang' in fault) return;
     if (fault) return void request.socket.destroy();
     send(world, response, answer);
     world.changed();
@@ -82,13 +85,15 @@ function check(
   response: Response,
 ): Answer | null {
   if (!token) return refuse(401, 'Invalid JWT', 'token');
-  if (token.kind !== endpoint.kind) return refuse(401, `This route takes a ${endpoint.kind} token.`, 'token');
+  if (endpoint.kind !== 'either' && token.kind !== endpoint.kind)
+    return refuse(401, `This route takes a ${endpoint.kind} token.`, 'token');
   const { isAllowed, headers } = limits.take(token.resourceId);
   response.set(headers);
   if (!isAllowed) return refuse(429, 'Too many requests', 'rate');
   if (request.get('version') !== endpoint.version) return refuse(400, 'version header is not valid', 'version');
   if (!token.scopes.includes(endpoint.scope)) return refuse(401, 'The token is not authorized for this scope.', 'scope');
-  if (request.method !== 'GET' && !request.is('application/json')) return refuse(400, 'The body must be JSON.', 'shape');
+  const type = endpoint.isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+  if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'shape');
   return null;
 }
 

@@ -7,7 +7,7 @@ export interface Fault {
   resourceId?: string;
   does:
     | { answer: number; body?: unknown; headers?: Record<string, string> }
-    | { hang: true }
+    | { hang: true | 'after the work' }
     | { cut: 'before the work' | 'after the work' };
 }
 

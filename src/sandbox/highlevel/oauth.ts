@@ -1,10 +1,10 @@
-import express, { type Request, Router } from 'express';
+import express, { type Request, type Response, Router } from 'express';
 import * as z from 'zod';
 import type { Call } from './calls.ts';
+import type { Answer } from './endpoint.ts';
 import { highLevelId, type SimLocation, type TokenKind } from './state.ts';
+import { isInactive, isInstalled, newRefreshToken, spend, type TokenSubject, tokenAnswer } from './tokens.ts';
 import type { SimWorld } from './world.ts';
-
-const graceMs = 30_000;
 
 const grant = z.discriminatedUnion('grant_type', [
   z.object({ grant_type: z.literal('authorization_code'), code: z.string().min(1), redirect_uri: z.string().optional() }),
@@ -41,40 +41,56 @@ export function oauth(world: SimWorld, log: (call: Call) => void): Router {
   router.post('/oauth/token', express.urlencoded({ extended: false }), (request, response) => {
     const said = parsed(request);
     const operation = said ? `token:${said.grant_type}` : 'token';
-    const fault = world.faults.take(operation, null);
-    const record = (status: number, refusal: Call['refusal']) =>
-      log({
-        operation,
-        method: 'POST',
-        path: '/oauth/token',
-        resourceId: null,
-        at: world.clock.now(),
-        status,
-        refusal,
-        body: request.body,
-        said: '',
-      });
-    if (fault && 'hang' in fault) return record(0, 'fault');
-    if (fault && 'answer' in fault) {
-      record(fault.answer, 'fault');
-      return void response.status(fault.answer).json(fault.body ?? {});
-    }
-    if (fault?.cut === 'before the work') {
-      record(0, 'fault');
-      return void request.socket.destroy();
-    }
-    const answer = said ? exchange(world, request, said) : failure(400, 'Missing parameter: grant_type');
-    record(answer.status, fault ? 'fault' : said ? null : 'shape');
-    world.changed();
-    if (fault) return void request.socket.destroy();
-    response.status(answer.status).json({ ...answer.body, traceId: highLevelId(world.random) });
+    answerWithFaults(world, log, request, response, operation, () => {
+      if (!said) return { ...failure(400, 'Missing parameter: grant_type'), refusal: 'shape' };
+      return exchange(world, request, said);
+    });
+  });
+
+  router.post('/oauth/reconnect', express.json(), (request, response) => {
+    answerWithFaults(world, log, request, response, 'reconnect', () => reconnect(world, request));
   });
 
   return router;
 }
 
-/** What a person's consent gives: a code that works once. */
+/** Answers a call that has no token, as {@link mountEndpoint} does those that have one. */
+function answerWithFaults(
+  world: SimWorld,
+  log: (call: Call) => void,
+  request: Request,
+  response: Response,
+  operation: string,
+  work: () => Answer,
+): void {
+  const fault = world.faults.take(operation, null);
+  const record = (status: number, refusal: Call['refusal']): void => {
+    const { method, path, body } = request;
+    log({ operation, method, path, resourceId: null, at: world.clock.now(), status, refusal, body, said: '' });
+  };
+  if (fault && 'hang' in fault && fault.hang === true) {
+    record(0, 'fault');
+    return;
+  }
+  if (fault && 'answer' in fault) {
+    record(fault.answer, 'fault');
+    return void response.status(fault.answer).json(fault.body ?? {});
+  }
+  if (fault && 'cut' in fault && fault.cut === 'before the work') {
+    record(0, 'fault');
+    return void request.socket.destroy();
+  }
+  const answer = work();
+  record(answer.status, fault ? 'fault' : (answer.refusal ?? null));
+  world.changed();
+  if (fault && 'hang' in fault) return;
+  if (fault) return void request.socket.destroy();
+  response.status(answer.status).json({ ...(answer.body as object), traceId: highLevelId(world.random) });
+}
+
+/** What a person's consent gives: a code that works once. The app is installed from then on (platform.md 5.5). */
 export function approve(world: SimWorld, location: SimLocation): string {
+  location.isInstalled = true;
   return newCode(world, 'Location', location.id, location.companyId);
 }
 
@@ -105,7 +121,7 @@ function parsed(request: Request): z.infer<typeof grant> | null {
   return grant.safeParse(request.body).data ?? null;
 }
 
-function exchange(world: SimWorld, request: Request, said: z.infer<typeof grant>) {
+function exchange(world: SimWorld, request: Request, said: z.infer<typeof grant>): Answer {
   const { client_id: clientId, client_secret: clientSecret } = request.body;
   if (clientId !== world.app.clientId || clientSecret !== world.app.clientSecret) {
     return failure(401, 'Invalid client credentials!', 'invalid_client');
@@ -113,66 +129,48 @@ function exchange(world: SimWorld, request: Request, said: z.infer<typeof grant>
   return said.grant_type === 'authorization_code' ? byCode(world, said.code) : byRefresh(world, said.refresh_token);
 }
 
-function byCode(world: SimWorld, code: string) {
+function byCode(world: SimWorld, code: string): Answer {
   const found = world.state.codes[code];
   if (!found || found.isUsed) return failure(400, 'Invalid grant: authorization code is invalid', 'invalid_grant');
   found.isUsed = true;
-  const location = world.state.locations[found.resourceId];
-  if (location) location.isInstalled = true;
-  return tokens(world, found, newRefreshToken(world, found));
+  return tokenAnswer(world, found, newRefreshToken(world, found));
 }
 
-function byRefresh(world: SimWorld, value: string) {
-  const { state, clock } = world;
-  const found = state.refreshTokens[value];
-  const isGrace = found?.spentAt !== null && found?.spentAt !== undefined && clock.now() - found.spentAt <= graceMs;
-  if (!found || (found.spentAt !== null && !isGrace)) {
-    return failure(400, 'Invalid grant: refresh token is invalid', 'invalid_grant');
+function byRefresh(world: SimWorld, value: string): Answer {
+  const found = world.state.refreshTokens[value];
+  if (found && isInactive(world, found)) return failure(400, 'Location is not active');
+  const spent = spend(world, value);
+  if (!spent) return failure(400, 'Invalid grant: refresh token is invalid', 'invalid_grant');
+  return tokenAnswer(world, spent.of, spent.successor);
+}
+
+const reconnectBody = z
+  .strictObject({
+    clientKey: z.string(),
+    clientSecret: z.string(),
+    locationId: z.string().optional(),
+    companyId: z.string().optional(),
+  })
+  .refine((body) => (body.locationId === undefined) !== (body.companyId === undefined));
+
+/** A new code for what is installed, without its user (platform.md 5.7). */
+function reconnect(world: SimWorld, request: Request): Answer {
+  const said = reconnectBody.safeParse(request.body).data;
+  if (!said) return { ...failure(422, 'clientKey, clientSecret and one id are needed'), refusal: 'shape' };
+  if (said.clientKey !== world.app.clientId || said.clientSecret !== world.app.clientSecret) {
+    return failure(401, 'Invalid client credentials!', 'invalid_client');
   }
-  if (state.locations[found.resourceId]?.isActive === false) return failure(400, 'Location is not active');
-  if (!found.successor) {
-    found.spentAt = clock.now();
-    found.successor = newRefreshToken(world, found);
-  }
-  return tokens(world, found, found.successor);
+  const location = world.state.locations[said.locationId ?? ''];
+  const of: TokenSubject = location
+    ? { kind: 'Location', resourceId: location.id, companyId: location.companyId }
+    : { kind: 'Company', resourceId: said.companyId ?? '', companyId: said.companyId ?? '' };
+  if (!isInstalled(world, of) || !world.behaviour.canReconnect) return failure(400, 'The app is not installed.');
+  if (isInactive(world, of)) return failure(400, 'Location is not active');
+  const authorizationCode = newCode(world, of.kind, of.resourceId, of.companyId);
+  const expiresAt = new Date(world.clock.now() + 10 * 60_000).toISOString();
+  return { status: 200, body: { authorizationCode, expiresAt } };
 }
 
-function newRefreshToken(world: SimWorld, of: { kind: TokenKind; resourceId: string; companyId: string }): string {
-  const value = `refresh.${world.random(24).toString('base64url')}`;
-  const { kind, resourceId, companyId } = of;
-  world.state.refreshTokens[value] = { kind, resourceId, companyId, spentAt: null, successor: null };
-  return value;
-}
-
-function tokens(world: SimWorld, of: { kind: TokenKind; resourceId: string; companyId: string }, refreshToken: string) {
-  const accessToken = `access.${world.random(24).toString('base64url')}`;
-  const seconds = world.behaviour.accessTokenSeconds;
-  const { kind, resourceId, companyId } = of;
-  world.state.accessTokens[accessToken] = {
-    kind,
-    resourceId,
-    companyId,
-    scopes: [...world.app.scopes],
-    expiresAt: world.clock.now() + seconds * 1000,
-  };
-  return {
-    status: 200,
-    body: {
-      access_token: accessToken,
-      token_type: 'Bearer',
-      expires_in: seconds,
-      refresh_token: refreshToken,
-      scope: world.app.scopes.join(' '),
-      refreshTokenId: highLevelId(world.random),
-      userType: kind,
-      companyId,
-      ...(kind === 'Location' ? { locationId: resourceId } : {}),
-      isBulkInstallation: kind === 'Company',
-      userId: 'SandboxUser000000001',
-    },
-  };
-}
-
-function failure(status: number, description: string, error = 'invalid_request') {
+function failure(status: number, description: string, error = 'invalid_request'): Answer {
   return { status, body: { error, error_description: description, message: description, statusCode: status } };
 }

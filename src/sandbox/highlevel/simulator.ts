@@ -2,15 +2,26 @@ import type { AxiosInstance } from 'axios';
 import express, { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
+import { agencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
 import { callLog } from './calls.ts';
 import { addContact, contactEndpoints } from './contacts.ts';
 import { mountEndpoint } from './endpoint.ts';
+import { type AppEventFields, appEventBody, postAppEvent } from './events.ts';
 import { faultList } from './faults.ts';
 import { requestLimits } from './limits.ts';
 import { addMessage, messageEndpoints } from './messages.ts';
 import { approve, approveCompany, oauth } from './oauth.ts';
 import { signer } from './signer.ts';
-import { emptyState, highLevelId, messagesOf, type SimContact, type SimLocation, type State } from './state.ts';
+import {
+  emptyState,
+  highLevelId,
+  messagesOf,
+  type SimCompany,
+  type SimContact,
+  type SimLocation,
+  type State,
+} from './state.ts';
+import { encryptUserContext, type SimUserContext } from './user-context.ts';
 import { postDelivery, postSigned } from './webhooks.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
 
@@ -46,6 +57,10 @@ export function createSimulator(options: SimulatorOptions) {
       dailyLimit: 200_000,
       echo: 'never',
       accessTokenSeconds: 86_399,
+      refreshTokenSeconds: 365 * 86_400,
+      canReconnect: true,
+      pageLimit: 100,
+      listsEverything: false,
       ...options.behaviour,
     },
     calls,
@@ -99,8 +114,42 @@ export function createSimulator(options: SimulatorOptions) {
       return location;
     },
     addContact: (locationId: string, fields: Partial<SimContact> = {}) => addContact(world, locationId, fields),
+    addCompany(fields: Partial<SimCompany> = {}): SimCompany {
+      const id = fields.id ?? highLevelId(world.random);
+      const none = { name: 'Harbour Agency', toFutureLocations: false, whiteLabelDomain: null, isInstalled: false };
+      const company = { id, ...none, ...fields };
+      state.companies[id] = company;
+      return company;
+    },
+    /** @returns the code that the browser would bring back */
     approveInstall: (locationId: string) => approve(world, state.locations[locationId] as SimLocation),
-    approveCompanyInstall: (companyId: string) => approveCompany(world, companyId),
+    /** An agency's consent: for these of its locations, or for all. */
+    approveCompanyInstall(companyId: string, locationIds?: readonly string[]): string {
+      const company = state.companies[companyId] ?? this.addCompany({ id: companyId });
+      company.isInstalled = true;
+      for (const location of Object.values(state.locations)) {
+        if (location.companyId === companyId && (locationIds?.includes(location.id) ?? true)) location.isInstalled = true;
+      }
+      return approveCompany(world, companyId);
+    },
+    uninstallLocation: (locationId: string) => uninstallLocation(world, locationId),
+    uninstallCompany: (companyId: string) => uninstallCompany(world, companyId),
+    postEvent: (fields: AppEventFields) => postAppEvent(world, fields),
+    eventBody: (fields: AppEventFields) => appEventBody(world, fields),
+    /** What the parent frame would hand to the embedded page. */
+    userContext: (fields: Partial<SimUserContext> & { companyId: string }) =>
+      encryptUserContext(
+        {
+          userId: 'SandboxUser000000001',
+          role: 'admin',
+          type: 'agency',
+          userName: 'Sandbox User',
+          email: 'user@example.com',
+          ...fields,
+        },
+        world.app.sharedSecret ?? '',
+        world.random,
+      ),
 
     sendMessage,
     /** The same webhook again, to the byte. */
@@ -122,10 +171,11 @@ export function createSimulator(options: SimulatorOptions) {
     expireTokens() {
       for (const token of Object.values(state.accessTokens)) token.expiresAt = 0;
     },
-    /** Every refresh token stops working for good. */
-    revokeTokens() {
-      state.refreshTokens = {};
-      for (const token of Object.values(state.accessTokens)) token.expiresAt = 0;
+    /** Every token stops working for good, or those of one location or company do. */
+    revokeTokens(resourceId?: string) {
+      const isMeant = (token: { resourceId: string }) => resourceId === undefined || token.resourceId === resourceId;
+      for (const [value, token] of Object.entries(state.refreshTokens)) if (isMeant(token)) delete state.refreshTokens[value];
+      for (const token of Object.values(state.accessTokens)) if (isMeant(token)) token.expiresAt = 0;
     },
   };
 }
@@ -134,8 +184,9 @@ function routes(world: SimWorld, log: ReturnType<typeof callLog>['add']): Router
   const router = Router();
   router.use(oauth(world, log));
   const limits = requestLimits(world.clock, world.behaviour);
-  router.use(['/conversations', '/contacts', '/locations'], express.json());
-  for (const endpoint of [...messageEndpoints(world), ...contactEndpoints(world)]) {
+  router.use(['/conversations', '/contacts', '/locations', '/marketplace'], express.json());
+  router.use('/oauth', express.urlencoded({ extended: false }));
+  for (const endpoint of [...messageEndpoints(world), ...contactEndpoints(world), ...agencyEndpoints(world)]) {
     mountEndpoint(world, router, limits, log, endpoint);
   }
   router.use(['/conversations', '/contacts', '/locations', '/oauth', '/marketplace'], (request, response) => {

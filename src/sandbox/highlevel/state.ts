@@ -2,6 +2,7 @@ import type { RandomSource } from '../../core/ids.ts';
 
 /** All that the simulated HighLevel knows. Plain data, so that it can be written to a file and read back. */
 export interface State {
+  companies: Record<string, SimCompany>;
   locations: Record<string, SimLocation>;
   contacts: Record<string, SimContact>;
   messages: Record<string, SimMessage>;
@@ -18,6 +19,15 @@ export interface SimLocation {
   name: string;
   timezone: string;
   isActive: boolean;
+  isInstalled: boolean;
+}
+
+export interface SimCompany {
+  id: string;
+  name: string;
+  /** The app comes by itself to locations that are made later. */
+  toFutureLocations: boolean;
+  whiteLabelDomain: string | null;
   isInstalled: boolean;
 }
 
@@ -65,13 +75,14 @@ export interface RefreshToken {
   kind: TokenKind;
   resourceId: string;
   companyId: string;
+  expiresAt: number;
   /** When it was spent, and what for: the same answer is given again for 30 seconds. */
   spentAt: number | null;
   successor: string | null;
 }
 
 export function emptyState(): State {
-  return { locations: {}, contacts: {}, messages: {}, codes: {}, accessTokens: {}, refreshTokens: {} };
+  return { companies: {}, locations: {}, contacts: {}, messages: {}, codes: {}, accessTokens: {}, refreshTokens: {} };
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

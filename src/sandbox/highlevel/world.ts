@@ -21,6 +21,8 @@ export interface SimApp {
   redirectUri: string;
   providers: readonly SimProvider[];
   scopes: readonly string[];
+  /** Encrypts user contexts. */
+  sharedSecret?: string;
 }
 
 /** How the platform behaves; tests change it while it runs. */
@@ -33,6 +35,13 @@ export interface Behaviour {
   /** Whether a message that the app posts comes back on its Delivery URL, and when (platform.md 3.4). */
   echo: 'never' | 'before answering' | 'after answering';
   accessTokenSeconds: number;
+  refreshTokenSeconds: number;
+  /** Whether codes are given without a user (platform.md 5.7). */
+  canReconnect: boolean;
+  /** The most rows that one page of a company's locations has, whatever is asked for. */
+  pageLimit: number;
+  /** Whether a listing of installed locations shows the others too. */
+  listsEverything: boolean;
 }
 
 /** What every part of the simulator works with. */

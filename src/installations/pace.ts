@@ -1,19 +1,20 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
+import type { TokenOwner } from '../highlevel/client.ts';
 import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
 
 /** Whose limit it is. */
 export const paceKey = {
-  highLevel: (locationId: string) => `highlevel/${locationId}`,
+  highLevel: ({ resourceId }: TokenOwner) => `highlevel/${resourceId}`,
   connection: (connectionId: string) => `connection/${connectionId}`,
 };
 
 /**
- * Asks whether a message's next call may leave now, under a limit that all processes share (GCRA, one row a limit).
+ * Asks whether the next call of a message or an installation may leave now, under a limit that all processes share (GCRA, one row a limit).
  *
  * Each call gets a slot of its own and keeps it while it waits, so a thousand that wait do not ask a thousand times.
  *
- * @param slotAt the slot that the message already has
+ * @param slotAt the slot that it already has
  * @param cost how many calls it is about to make
  * @returns null for now, else when
  */

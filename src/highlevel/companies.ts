@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import { company, type HighLevel, type TokenOwner } from './client.ts';
+import { readTokenSet, type TokenSet } from './oauth.ts';
+
+/** The most rows that HighLevel was seen to give at once; it may give fewer (platform.md 5.5). */
+const pageSize = 100;
+
+/** One page of a company's locations. */
+export interface ListedLocations {
+  /** How many rows it had, installed or not: that is how far the next page must skip. */
+  readonly rows: number;
+  readonly installed: readonly { locationId: string; name: string | null }[];
+  readonly toFutureLocations: boolean | null;
+}
+
+const listing = z.object({
+  locations: z.array(
+    z.object({
+      _id: z.string().min(1).max(128),
+      name: z.string().nullable().catch(null),
+      isInstalled: z.boolean().catch(false),
+    }),
+  ),
+  installToFutureLocations: z.boolean().nullable().catch(null),
+});
+
+/**
+ * Asks in which of a company's locations the app is installed: a page of them, or one. Every row is checked, as rows of locations
+ * without the app come too (platform.md 5.5).
+ *
+ * @throws AppError as the client
+ */
+export async function listInstalledLocations(
+  highLevel: HighLevel,
+  of: { companyId: string; appId: string },
+  which: { skip: number } | { locationId: string },
+): Promise<ListedLocations> {
+  const range = 'skip' in which ? { skip: String(which.skip), limit: String(pageSize) } : which;
+  const { body } = await highLevel({
+    operation: 'listInstalledLocations',
+    owner: company(of.companyId),
+    query: { companyId: of.companyId, appId: of.appId, isInstalled: 'true', ...range },
+  });
+  const read = listing.safeParse(body);
+  if (!read.success) throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
+  const { locations, installToFutureLocations } = read.data;
+  return {
+    rows: locations.length,
+    installed: locations
+      .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in which) || _id === which.locationId))
+      .map(({ _id, name }) => ({ locationId: _id, name })),
+    toFutureLocations: installToFutureLocations,
+  };
+}
+
+/**
+ * Makes a location's token from its company's (platform.md 5.5).
+ *
+ * @param sentAt when the request leaves
+ * @throws AppError as the client; `highlevel_refused` when the answer is of another location
+ */
+export async function mintLocationToken(
+  highLevel: HighLevel,
+  companyId: string,
+  locationId: string,
+  sentAt: Date,
+): Promise<TokenSet> {
+  const { body } = await highLevel({
+    operation: 'mintLocationToken',
+    owner: company(companyId),
+    body: { companyId, locationId },
+  });
+  // The dated schema promises neither the kind nor the company; both are known here.
+  const tokens = readTokenSet({ userType: 'Location', locationId, companyId, ...body }, sentAt);
+  if (tokens.kind === 'location' && tokens.locationId === locationId) return tokens;
+  throw new AppError('highlevel_refused', `The CRM answered with a token that is not location ${locationId}’s.`);
+}
+
+/**
+ * Uninstalls the app: a company's token removes it from all of its locations too (platform.md 5.8).
+ *
+ * @param reason needed when it is the app that leaves
+ * @throws AppError as the client
+ */
+export async function uninstallApp(highLevel: HighLevel, owner: TokenOwner, appId: string, reason: string): Promise<void> {
+  const id = owner.kind === 'company' ? { companyId: owner.resourceId } : { locationId: owner.resourceId };
+  await highLevel({ operation: 'uninstall', owner, path: { appId }, body: { ...id, reason } });
+}

@@ -1,0 +1,96 @@
+import { createDecipheriv, createHash } from 'node:crypto';
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import { storable } from '../core/text.ts';
+
+/** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
+export interface UserContext {
+  readonly userId: string;
+  readonly companyId: string;
+  /** Null in an agency's context. */
+  readonly locationId: string | null;
+  readonly role: string;
+  /** The user's own kind, whatever the context: decide by `locationId`. */
+  readonly type: string;
+  readonly userName: string | null;
+  readonly email: string | null;
+  readonly whiteLabelDomain: string | null;
+}
+
+const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const word = z.string().regex(/^[A-Za-z0-9_ -]{1,40}$/);
+const said = (length: number) => z.string().max(length).transform(storable).nullish();
+
+const context = z.looseObject({
+  userId: id,
+  companyId: id,
+  activeLocation: id.nullish(),
+  role: word,
+  type: word,
+  userName: said(300),
+  email: said(320),
+  whitelabelDetails: z.looseObject({ domain: said(300) }).nullish(),
+});
+
+/**
+ * Reads the encrypted user context that the parent frame hands over.
+ *
+ * It has no signature, and its cipher can be tampered with (platform.md 7.4), so whatever does not read as exactly what is expected is
+ * refused, and nobody is told why.
+ *
+ * @param secrets the app's shared secrets, the current one first
+ * @throws AppError `app_not_configured` without secrets, `context_invalid`
+ */
+export function readUserContext(encrypted: string, secrets: readonly string[]): UserContext {
+  if (secrets.length === 0) {
+    throw new AppError(
+      'app_not_configured',
+      'The operator has not set the app’s shared secret yet (HIGHLEVEL_SHARED_SECRETS).',
+    );
+  }
+  for (const secret of secrets) {
+    const read = context.safeParse(decrypted(encrypted, secret));
+    if (!read.success) continue;
+    const { activeLocation, userName, email, whitelabelDetails, ...rest } = read.data;
+    const { userId, companyId, role, type } = rest;
+    return {
+      ...{ userId, companyId, role, type },
+      locationId: activeLocation ?? null,
+      userName: userName ?? null,
+      email: email ?? null,
+      whiteLabelDomain: whitelabelDetails?.domain ?? null,
+    };
+  }
+  throw new AppError('context_invalid', 'It could not be verified who you are. Please reload the page.');
+}
+
+const magic = 'Salted__';
+const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** CryptoJS's passphrase format, which is OpenSSL's: AES-256-CBC, key and nonce by MD5 (platform.md 7.2). @returns undefined when it is not */
+function decrypted(encrypted: string, secret: string): unknown {
+  if (!base64.test(encrypted)) return undefined;
+  const bytes = Buffer.from(encrypted, 'base64');
+  if (bytes.subarray(0, 8).toString('latin1') !== magic) return undefined;
+  const { key, iv } = derived(secret, bytes.subarray(8, 16));
+  try {
+    const decipher = createDecipheriv('aes-256-cbc', key, iv);
+    const plain = Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]);
+    return JSON.parse(utf8.decode(plain));
+  } catch {
+    // Another secret, or not a context at all: the caller says so, and says no more.
+    return undefined;
+  }
+}
+
+/** OpenSSL's EVP_BytesToKey with MD5 and one round. */
+function derived(secret: string, salt: Buffer): { key: Buffer; iv: Buffer } {
+  const blocks: Buffer[] = [];
+  for (let count = 0; count < 3; count++) {
+    const previous = blocks.at(-1) ?? Buffer.alloc(0);
+    blocks.push(createHash('md5').update(previous).update(secret, 'utf8').update(salt).digest());
+  }
+  const bytes = Buffer.concat(blocks);
+  return { key: bytes.subarray(0, 32), iv: bytes.subarray(32, 48) };
+}

@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import type { Database, Prisma } from '../database/client.ts';
+import type { UserContext } from '../highlevel/user-context.ts';
+import type { Actor } from '../installations/audit.ts';
+import type { Installation } from '../installations/store.ts';
+import { findMessage, type Message } from '../messages/store.ts';
+import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
+
+/** Who asks, as the token says: the only source of tenancy. A parameter chooses among what its token reaches. */
+export type Access = 'operator' | UserAccess;
+
+/** A user of one location, or of an agency, in which `locationId` is null. */
+export type UserAccess = z.infer<typeof userAccess>;
+
+/** What an address of the API asks for. */
+export type Need = 'nothing' | 'read' | 'write' | 'leave' | 'operator';
+
+const userAccess = z.object({
+  sub: z.string(),
+  companyId: z.string(),
+  locationId: z.string().nullable(),
+  scope: z.string().transform((scope) => scope.split(' ')),
+});
+
+const userTokenLifeMs = 15 * 60 * 1000;
+
+/**
+ * The token that a verified user context is exchanged for. A location's admin changes that location; in an agency's context everything
+ * is read only, but its admin may take the app out of the whole agency.
+ */
+export function signUserToken(deps: TokenDeps, { userId, companyId, locationId, role }: UserContext) {
+  const scope = ['read', role === 'admin' ? (locationId === null ? 'leave' : 'write') : ''].join(' ').trim();
+  return signToken(deps, 'patchbay/api', { sub: userId, companyId, locationId, scope }, userTokenLifeMs);
+}
+
+export function readUserToken(deps: TokenDeps, token: string): Promise<UserAccess | null> {
+  return verifiedToken(deps, 'patchbay/api', token, userAccess);
+}
+
+export function actorOf(access: Access): Actor {
+  return access === 'operator' ? 'operator' : { userId: access.sub };
+}
+
+/** @throws AppError `forbidden` */
+export function requireNeed(access: Access, need: Need): void {
+  if (access === 'operator' || need === 'nothing' || access.scope.includes(need)) return;
+  throw new AppError('forbidden', need === 'operator' ? 'Only the operator may do this.' : 'Only an admin may do this.');
+}
+
+/** The locations that somebody reaches. The operator sees what is gone too. */
+export function reachable(access: Access): Prisma.InstallationWhereInput {
+  if (access === 'operator') return { kind: 'location', status: { not: 'pending' } };
+  const { companyId, locationId } = access;
+  return {
+    kind: 'location',
+    companyId,
+    status: { notIn: ['pending', 'uninstalled'] },
+    ...(locationId === null ? {} : { resourceId: locationId }),
+  };
+}
+
+/** @throws AppError `not_found`: there is none, or it is somebody else's, which is not said */
+export async function reachedLocation(db: Database, access: Access, locationId: string): Promise<Installation> {
+  const row = await db.client.installation.findFirst({ where: { AND: [reachable(access), { resourceId: locationId }] } });
+  if (row) return row;
+  throw new AppError('not_found', `The app is not installed in location ${locationId}.`);
+}
+
+/** Agency or operator: a location's user does not reach what is the agency's. @throws AppError `not_found` */
+export async function reachedCompany(db: Database, access: Access, companyId: string): Promise<Installation> {
+  const isOwn = access === 'operator' || (access.locationId === null && access.companyId === companyId);
+  const row = isOwn
+    ? await db.client.installation.findFirst({
+        where: { kind: 'company', resourceId: companyId, ...(access === 'operator' ? {} : { status: { not: 'uninstalled' } }) },
+      })
+    : null;
+  if (row) return row;
+  throw new AppError('not_found', `The app is not installed in company ${companyId}.`);
+}
+
+/** @throws AppError `not_found` */
+export async function reachedMessage(db: Database, access: Access, id: string): Promise<Message> {
+  const message = await findMessage(db, id);
+  const isReached =
+    message !== null &&
+    (access === 'operator' ||
+      (await db.client.installation.count({
+        where: { AND: [reachable(access), { resourceId: message.locationId }] },
+      })) > 0);
+  if (isReached) return message;
+  throw new AppError('not_found', 'There is no such message.');
+}

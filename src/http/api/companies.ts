@@ -1,0 +1,86 @@
+import { AppError } from '../../core/errors.ts';
+import type { Database } from '../../database/client.ts';
+import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { installProgress } from '../../installations/progress.ts';
+import { reconcileNow } from '../../installations/reconcile.ts';
+import { findInstallation, type Installation } from '../../installations/store.ts';
+import { disconnectApp } from '../../installations/uninstall.ts';
+import { type Access, actorOf } from '../access.ts';
+import { route } from './route.ts';
+import { company, companyParams, leaveQuery, pageOf, pageQuery } from './shapes.ts';
+
+export interface CompanyRouteDeps extends LookAfterDeps {
+  appUrl: string;
+}
+
+/** Addresses about the agencies that have installed the app, and how far their locations have got. */
+export function companyRoutes(deps: CompanyRouteDeps) {
+  return [
+    route({
+      method: 'get',
+      path: '/companies',
+      summary: 'Every agency that has, or had, the app',
+      needs: 'operator',
+      query: pageQuery,
+      answer: pageOf(company),
+      async handle({ query }) {
+        const rows = await deps.db.client.installation.findMany({
+          where: { kind: 'company', ...(query.cursor ? { resourceId: { gt: query.cursor } } : {}) },
+          orderBy: { resourceId: 'asc' },
+          take: query.limit + 1,
+        });
+        const items = rows.slice(0, query.limit);
+        return {
+          items: await Promise.all(items.map((row) => view(deps, row))),
+          nextCursor: rows.length > items.length ? (items.at(-1)?.resourceId ?? null) : null,
+        };
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/companies/:companyId',
+      summary: 'One agency, with the progress of its install',
+      needs: 'read',
+      params: companyParams,
+      answer: company,
+      handle: ({ company: row }) => view(deps, row),
+    }),
+
+    route({
+      method: 'delete',
+      path: '/companies/:companyId',
+      summary: 'Take the app out of an agency and all of its locations',
+      needs: 'leave',
+      params: companyParams,
+      query: leaveQuery,
+      answer: company,
+      status: 202,
+      async handle({ company: row, query, access }) {
+        return view(deps, await disconnect(deps, row, access, query.reason));
+      },
+    }),
+  ];
+}
+
+/** Takes the app out of a company or a location, and waits for the first step of it. */
+export async function disconnect(
+  deps: LookAfterDeps,
+  row: Installation,
+  access: Access,
+  reason: string,
+): Promise<Installation> {
+  if (row.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
+  await disconnectApp(deps, row, { actor: actorOf(access), reason });
+  await reconcileNow(deps, row);
+  return (await findInstallation(deps.db.client, row)) as Installation;
+}
+
+async function view(deps: { db: Database; appUrl: string }, row: Installation) {
+  return {
+    ...row,
+    companyId: row.resourceId,
+    ...(await installProgress(deps.db, row)),
+    reconnectUrl: row.status === 'reauth_required' ? `${deps.appUrl}/install` : null,
+  };
+}

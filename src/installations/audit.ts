@@ -1,0 +1,51 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import type { AuditEntry, Executor } from '../database/client.ts';
+
+export type { AuditEntry };
+
+/** Who did it: a user (HighLevel's id), the operator, an event of HighLevel's, or the program by itself. */
+export type Actor = { userId: string } | 'operator' | 'highlevel' | 'patchbay';
+
+export const auditActions = [
+  'installed',
+  'uninstalled',
+  'disconnect_asked',
+  'suspended',
+  'reauth_required',
+  'active_again',
+  'channel_connected',
+  'channel_changed',
+  'channel_disconnected',
+  'message_resent',
+  'plan_changed',
+  'payment_status_changed',
+  'context_replayed',
+] as const;
+
+export type AuditAction = (typeof auditActions)[number];
+
+export interface Audited {
+  actor: Actor;
+  action: AuditAction;
+  companyId?: string | null | undefined;
+  locationId?: string | null | undefined;
+  /** In words, without secrets. */
+  details?: string | undefined;
+}
+
+/** Writes down who did what, in the transaction that does it. */
+export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: Audited): Promise<void> {
+  const { actor, action, companyId = null, locationId = null, details = null } = entry;
+  await tx.auditEntry.create({
+    data: {
+      id: deps.newId(),
+      at: nowOf(deps.clock),
+      actor: typeof actor === 'string' ? actor : actor.userId,
+      action,
+      companyId,
+      locationId,
+      details,
+    },
+  });
+}

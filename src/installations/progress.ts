@@ -1,0 +1,33 @@
+import type { Database, InstallationStatus } from '../database/client.ts';
+import type { Installation } from './store.ts';
+
+/** How far an agency's install has got. */
+export interface InstallProgress {
+  /** Its locations by status. */
+  readonly locations: Record<InstallationStatus, number>;
+  readonly sync: {
+    /** `waiting`: not begun; `running`: the list of locations is being read; `done`: read once at least. */
+    readonly status: 'waiting' | 'running' | 'done';
+    readonly begunAt: Date | null;
+    readonly finishedAt: Date | null;
+  };
+}
+
+/** Counts an agency's locations by what has become of them. */
+export async function installProgress(db: Database, row: Installation): Promise<InstallProgress> {
+  const found = await db.client.installation.groupBy({
+    by: ['status'],
+    where: { kind: 'location', companyId: row.resourceId },
+    _count: true,
+  });
+  const locations = { pending: 0, active: 0, suspended: 0, reauth_required: 0, uninstalled: 0 };
+  for (const { status, _count } of found) locations[status] = _count;
+  return {
+    locations,
+    sync: {
+      status: row.syncSkip !== null ? 'running' : row.syncedAt ? 'done' : 'waiting',
+      begunAt: row.syncBegunAt,
+      finishedAt: row.syncedAt,
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { type LookAfterDeps, lookAfter } from './look-after.ts';
+import { findInstallation, type InstallationKey, keyOf } from './store.ts';
+
+/** Longer than any look takes. A process that is killed in the middle leaves its rows to others after this. */
+const claimMs = 2 * 60 * 1000;
+const claimAtMost = 20;
+const restMs = 1_000;
+
+/**
+ * Looks after every installation whose time has come. That time stands in its row (`due_at`): a storm of news is one look, work that a
+ * crash has cut off is due again, and whoever claims a row first does it.
+ *
+ * @returns how many were looked at
+ */
+export async function reconcileDue(deps: LookAfterDeps): Promise<number> {
+  const now = nowOf(deps.clock);
+  const claimedUntil = new Date(now.getTime() + claimMs);
+  const claimed = await deps.db.client.$queryRaw<InstallationKey[]>`
+    UPDATE installations SET due_at = ${claimedUntil}, tries = tries + 1
+    WHERE (kind, resource_id) IN (
+      SELECT kind, resource_id FROM installations WHERE due_at <= ${now}
+      ORDER BY due_at LIMIT ${claimAtMost} FOR UPDATE SKIP LOCKED)
+    RETURNING kind::text, resource_id AS "resourceId"`;
+  await Promise.all(claimed.map((key) => lookAtClaimed(deps, key, claimedUntil)));
+  return claimed.length;
+}
+
+/** Looks after one installation now, for somebody who waits for it. */
+export async function reconcileNow(deps: LookAfterDeps, key: InstallationKey): Promise<void> {
+  const claimedUntil = new Date(deps.clock.now() + claimMs);
+  await deps.db.client.installation.updateMany({ where: keyOf(key), data: { dueAt: claimedUntil } });
+  await lookAtClaimed(deps, key, claimedUntil);
+}
+
+async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey, claimedUntil: Date): Promise<void> {
+  const row = await findInstallation(deps.db.client, key);
+  if (!row) return;
+  const { dueAt, isWell } = await lookAfter(deps, row);
+  // News that came meanwhile has made it due at once; that must stand.
+  await deps.db.client.installation.updateMany({
+    where: { ...keyOf(key), dueAt: claimedUntil },
+    data: { dueAt, ...(isWell ? { tries: 0 } : {}) },
+  });
+}
+
+/** Keeps doing `pass` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */
+export function repeatedly(clock: Clock, pass: () => Promise<number>, onError: (error: unknown) => void): () => Promise<void> {
+  let isStopped = false;
+  let timer: unknown;
+  let inHand: Promise<void> = Promise.resolve();
+
+  const run = async () => {
+    try {
+      while (!isStopped && (await pass()) > 0);
+    } catch (error) {
+      onError(error);
+    }
+    if (!isStopped) timer = clock.setTimeout(start, restMs);
+  };
+  const start = () => {
+    inHand = run();
+  };
+  start();
+
+  return async () => {
+    isStopped = true;
+    if (timer !== undefined) clock.clearTimeout(timer as never);
+    await inHand;
+  };
+}

@@ -1,0 +1,222 @@
+import { nowOf, pause } from '../core/clock.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Executor } from '../database/client.ts';
+import type { TokenSet } from '../highlevel/oauth.ts';
+import type { Log } from '../runtime/log.ts';
+import { type Actor, type AuditAction, audit } from './audit.ts';
+import { dueAfter } from './due.ts';
+import { type RungDeps, rungs } from './rungs.ts';
+import {
+  findInstallation,
+  type Installation,
+  type InstallationKey,
+  type InstallationStatus,
+  keyOf,
+  openToken,
+  sealedTokens,
+} from './store.ts';
+
+export interface RenewDeps extends RungDeps {
+  newId: NewId;
+  log: Log;
+  /** From 0 (inclusive) to 1, to spread retries. */
+  chance: () => number;
+  /** A location can be worked for again: its messages need not wait any more. */
+  goOn(tx: Executor, locationId: string): Promise<void>;
+}
+
+/** Longer than a request can take, shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
+const leaseMs = 20 * 1000;
+const waitMs = 100;
+const maxWaitMs = 4 * leaseMs;
+
+/**
+ * Gets a new token set for an installation by the first rung that leads to one.
+ *
+ * A refresh spends the refresh token, so it happens once however many ask in however many processes: whoever has the lease in the row
+ * does it, the others wait for what comes of it. The new tokens are committed before they are used. Only a definite answer about this
+ * installation changes its status; a time-out or a 5xx changes nothing.
+ *
+ * @param seen the row whose tokens are not good enough
+ * @returns the new access token
+ * @throws AppError `location_inactive`, `reauth_required`, `installation_missing`, `uninstalled`, `highlevel_unreachable`,
+ *   `highlevel_limit`, `app_not_configured`
+ */
+export async function renew(deps: RenewDeps, seen: Installation): Promise<string> {
+  const giveUpAt = deps.clock.now() + maxWaitMs;
+  for (;;) {
+    const lease = await takeLease(deps, seen);
+    if (lease) return renewUnderLease(deps, seen, lease);
+    const row = await findInstallation(deps.db.client, seen);
+    if (row && row.tokenSet !== seen.tokenSet) return openToken(deps.box, usable(row), 'access_token');
+    // Whoever had the lease has just met something definite; asking again would only hear it again.
+    if (row?.refreshLease === null && row.status !== seen.status) usable(row);
+    if (deps.clock.now() > giveUpAt) {
+      throw new AppError('highlevel_unreachable', 'Another process is still looking for a token of this installation.');
+    }
+    await pause(deps.clock, waitMs);
+  }
+}
+
+/** @throws AppError unless the row has tokens that may be used */
+export function usable(row: Installation): Installation {
+  const said = row.statusReason ?? undefined;
+  switch (row.status) {
+    case 'pending':
+      throw new AppError('installation_missing', `The app is not set up in ${row.kind} ${row.resourceId} yet.`);
+    case 'uninstalled':
+      throw new AppError('uninstalled', `The app was uninstalled from ${row.kind} ${row.resourceId}.`);
+    case 'suspended':
+      throw new AppError('location_inactive', said ?? 'This location is not active at present.');
+    case 'reauth_required':
+      throw new AppError('reauth_required', said ?? 'The app must be installed again.');
+    case 'active':
+      return row;
+  }
+}
+
+/** @returns the lease, or null while another holds it or once the tokens are no longer those that were seen */
+async function takeLease(deps: RenewDeps, seen: Installation): Promise<string | null> {
+  const now = nowOf(deps.clock);
+  const lease = deps.newId();
+  const { count } = await deps.db.client.installation.updateMany({
+    where: {
+      ...keyOf(seen),
+      tokenSet: seen.tokenSet,
+      status: { not: 'uninstalled' },
+      OR: [{ refreshLeaseUntil: null }, { refreshLeaseUntil: { lt: now } }],
+    },
+    data: { refreshLease: lease, refreshLeaseUntil: new Date(now.getTime() + leaseMs) },
+  });
+  return count === 1 ? lease : null;
+}
+
+async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: string): Promise<string> {
+  try {
+    const tokens = await climb(deps, seen, lease);
+    return await storeTokens(deps, seen, lease, tokens);
+  } catch (error) {
+    await release(deps, seen, lease, error);
+    throw error;
+  }
+}
+
+/** Tries one rung after the other. The lease is renewed before each, as each may take as long as it lasts. */
+async function climb(deps: RenewDeps, row: Installation, lease: string): Promise<TokenSet> {
+  for (const rung of rungs) {
+    await deps.db.client.installation.updateMany({
+      where: { ...keyOf(row), refreshLease: lease },
+      data: { refreshLeaseUntil: new Date(deps.clock.now() + leaseMs) },
+    });
+    const tokens = await rung(deps, row);
+    if (tokens) return tokens;
+  }
+  if (row.status === 'pending') {
+    throw new AppError('installation_missing', 'The CRM has no token for this installation yet.');
+  }
+  throw new AppError('reauth_required', 'The CRM no longer accepts this installation. The app must be installed again.');
+}
+
+async function storeTokens(deps: RenewDeps, seen: Installation, lease: string, tokens: TokenSet): Promise<string> {
+  const { db, box, clock, log } = deps;
+  const now = nowOf(clock);
+  const isMine = await db.transaction(async (tx) => {
+    const { count } = await tx.installation.updateMany({
+      where: { ...keyOf(seen), refreshLease: lease, status: { not: 'uninstalled' } },
+      data: { ...sealedTokens(box, seen, tokens), ...working, companyId: tokens.companyId ?? seen.companyId, updatedAt: now },
+    });
+    if (count === 0) return false;
+    const row = (await findInstallation(tx, seen)) as Installation;
+    if (seen.status !== 'active') await begins(deps, tx, row, seen.status);
+    // A company that has just begun lists its locations next; a location is asked for its name.
+    const isReady = seen.status === 'active' || row.describedAt !== null;
+    const dueAt = isReady ? dueAfter(row, now, deps.chance()) : now;
+    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { dueAt } });
+    return true;
+  });
+  // A new install, or another process after our lease had run out, wrote its own tokens meanwhile: those are the newer ones.
+  if (!isMine) return openToken(box, await current(deps, seen), 'access_token');
+  if (seen.status !== 'active') log.info(keyOf(seen), 'installation is active');
+  return tokens.accessToken;
+}
+
+/** What holds of an installation that has just got tokens. */
+export const working = {
+  status: 'active',
+  statusReason: null,
+  tries: 0,
+  slotAt: null,
+  // A refresh that was under way is of the old token set and must not be written over this one.
+  refreshLease: null,
+  refreshLeaseUntil: null,
+} as const;
+
+/** What follows from an installation's being active that was not. */
+export async function begins(
+  deps: Pick<RenewDeps, 'clock' | 'newId' | 'goOn'>,
+  tx: Executor,
+  row: Installation,
+  before: InstallationStatus | undefined,
+  actor: Actor = 'patchbay',
+): Promise<void> {
+  const isNew = before === undefined || before === 'pending' || before === 'uninstalled';
+  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'active_again', ...placeOf(row) });
+  if (row.kind === 'company') {
+    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: nowOf(deps.clock) } });
+    // What its locations could not do without it, they can do now.
+    await tx.installation.updateMany({
+      where: { kind: 'location', companyId: row.resourceId, status: { notIn: ['active', 'uninstalled'] } },
+      data: { dueAt: nowOf(deps.clock), tries: 0 },
+    });
+    return;
+  }
+  if (isNew) await tx.connection.updateMany({ where: { locationId: row.resourceId }, data: { dormantSince: null } });
+  await deps.goOn(tx, row.resourceId);
+}
+
+async function current(deps: RenewDeps, key: InstallationKey): Promise<Installation> {
+  const row = await findInstallation(deps.db.client, key);
+  if (!row) throw new AppError('installation_missing', `The app is not installed in ${key.kind} ${key.resourceId}.`);
+  return usable(row);
+}
+
+async function release(deps: RenewDeps, seen: Installation, lease: string, error: unknown): Promise<void> {
+  const { db, clock, log } = deps;
+  const status = statusAfter(error);
+  const now = nowOf(clock);
+  const released = { refreshLease: null, refreshLeaseUntil: null };
+  const isNews = status !== null && status !== seen.status;
+  const becomes = isNews ? { status, tries: 0 } : {};
+  await db.transaction(async (tx) => {
+    const { count } = await tx.installation.updateMany({
+      where: { ...keyOf(seen), refreshLease: lease },
+      data: {
+        ...released,
+        ...becomes,
+        ...(status ? { statusReason: (error as Error).message, updatedAt: now } : {}),
+        ...(isNews ? { dueAt: dueAfter({ ...seen, ...becomes }, now, deps.chance()) } : {}),
+      },
+    });
+    if (count === 1 && isNews) {
+      const action: AuditAction = status;
+      await audit(tx, deps, { actor: 'patchbay', action, ...placeOf(seen), details: (error as Error).message });
+    }
+  });
+  if (!isNews) return;
+  // The alert: nobody but the installer can mend it.
+  const level = status === 'reauth_required' ? 'error' : 'warn';
+  log[level]({ err: error, ...keyOf(seen) }, `installation is ${status}`);
+}
+
+/** Only a definite answer about this installation changes its status (platform.md 5.4). */
+function statusAfter(error: unknown): 'suspended' | 'reauth_required' | null {
+  if (isAppError(error, 'location_inactive')) return 'suspended';
+  if (isAppError(error, 'reauth_required')) return 'reauth_required';
+  return null;
+}
+
+/** Where an entry about an installation belongs. */
+export function placeOf(row: Pick<Installation, 'kind' | 'resourceId' | 'companyId'>) {
+  return row.kind === 'company' ? { companyId: row.resourceId } : { locationId: row.resourceId, companyId: row.companyId };
+}

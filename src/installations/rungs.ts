@@ -1,0 +1,103 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Database } from '../database/client.ts';
+import { company, type HighLevel } from '../highlevel/client.ts';
+import { mintLocationToken } from '../highlevel/companies.ts';
+import {
+  type AppKeys,
+  readCodeAnswer,
+  readReconnectAnswer,
+  readRefreshAnswer,
+  requestReconnectCode,
+  requestTokenByCode,
+  requestTokenByRefresh,
+  type TokenSet,
+} from '../highlevel/oauth.ts';
+import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import type { HttpClient } from '../runtime/outbound-http.ts';
+import { paceKey, turnOf } from './pace.ts';
+import { findInstallation, type Installation, keyOf, keyOfTokens, openToken } from './store.ts';
+
+export interface RungDeps {
+  db: Database;
+  box: SecretBox;
+  clock: Clock;
+  highLevelHttp: HttpClient;
+  /** For calls with the company's token. */
+  highLevel: HighLevel;
+  app: AppKeys;
+}
+
+/**
+ * A way to a new token set.
+ *
+ * @returns null when this way leads nowhere for good
+ * @throws AppError when that is not known, or the installation is only suspended
+ */
+export type Rung = (deps: RungDeps, row: Installation) => Promise<TokenSet | null>;
+
+/**
+ * The ways to new tokens, the cheapest first (platform.md 5.4 to 5.7). The first is also the one for a commit that was interrupted:
+ * until that has happened the row still has the previous refresh token, which HighLevel takes again for 30 seconds.
+ */
+export const rungs: readonly Rung[] = [byRefreshToken, byCompany, byReconnect];
+
+async function byRefreshToken({ box, clock, highLevelHttp, app }: RungDeps, row: Installation): Promise<TokenSet | null> {
+  if (!row.refreshToken) return null;
+  const sentAt = nowOf(clock);
+  const answer = await requestTokenByRefresh(highLevelHttp, app, openToken(box, row, 'refresh_token'), row.kind);
+  return unlessGone(() => ownTokens(row, readRefreshAnswer(answer, sentAt)));
+}
+
+/** A location's token can be made from its company's. */
+async function byCompany(deps: RungDeps, row: Installation): Promise<TokenSet | null> {
+  if (row.kind === 'company' || !row.companyId) return null;
+  const agency = await findInstallation(deps.db.client, company(row.companyId));
+  if (!agency?.accessToken || agency.status === 'uninstalled') return null;
+  const turn = await turnOf(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit, row.slotAt);
+  if (turn) {
+    const where = { kind_resourceId: keyOf(row) };
+    await deps.db.client.installation.update({ where, data: { slotAt: turn } });
+    throw new AppError('highlevel_limit', 'Waiting for a turn to ask for this location’s token.', {
+      retryAfterMs: turn.getTime() - deps.clock.now(),
+    });
+  }
+  try {
+    return await mintLocationToken(deps.highLevel, row.companyId, row.resourceId, nowOf(deps.clock));
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused', 'highlevel_token_rejected', 'reauth_required', 'uninstalled')) return null;
+    throw error;
+  }
+}
+
+/** HighLevel gives a new code for an installation that it still knows, without its user. */
+async function byReconnect({ clock, highLevelHttp, app }: RungDeps, row: Installation): Promise<TokenSet | null> {
+  const answer = await requestReconnectCode(highLevelHttp, app, keyOf(row));
+  const code = unlessGone(() => readReconnectAnswer(answer));
+  if (code === null) return null;
+  const sentAt = nowOf(clock);
+  const exchanged = await requestTokenByCode(highLevelHttp, app, code, row.kind);
+  try {
+    return ownTokens(row, readCodeAnswer(exchanged, sentAt));
+  } catch (error) {
+    if (isAppError(error, 'install_code_refused')) return null;
+    throw error;
+  }
+}
+
+/** Whatever HighLevel answers: one row never gets another's tokens. */
+function ownTokens(row: Installation, tokens: TokenSet): TokenSet {
+  const { kind, resourceId } = keyOfTokens(tokens);
+  if (kind === row.kind && resourceId === row.resourceId) return tokens;
+  throw new AppError('highlevel_unreachable', 'The CRM answered with tokens of another installation.');
+}
+
+function unlessGone<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (isAppError(error, 'reauth_required')) return null;
+    throw error;
+  }
+}

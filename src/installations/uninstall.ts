@@ -1,0 +1,135 @@
+import { nowOf } from '../core/clock.ts';
+import { isAppError } from '../core/errors.ts';
+import { company } from '../highlevel/client.ts';
+import { uninstallApp } from '../highlevel/companies.ts';
+import { appIdOf } from '../highlevel/oauth.ts';
+import { type Actor, audit } from './audit.ts';
+import { dueAfterOutage } from './due.ts';
+import { learn, learnGoneWithCompany } from './news.ts';
+import { placeOf, type RenewDeps } from './renew.ts';
+import { findInstallation, type Installation, type InstallationKey, keyOf, noTokens } from './store.ts';
+
+/** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */
+export interface Farewell {
+  /** Fails what is queued, with the reason; what is being sent at this moment is left to end. */
+  giveUp(locationId: string): Promise<void>;
+  /** How many of those failures HighLevel has not been told of. */
+  unreported(locationId: string): Promise<number>;
+}
+
+export interface UninstallDeps extends RenewDeps, Farewell {
+  /** Keeps a location's channels for its return, until its messages are deleted. */
+  keepChannels: boolean;
+}
+
+/** The last reports may take so many looks, this far apart; then the access token goes whether they are made or not. */
+const lastLooks = 30;
+const lookEveryMs = 2_000;
+/** How often HighLevel is asked to uninstall us while it does not answer: over about a day. */
+const askAtMost = 100;
+
+/**
+ * Asks that the app leaves a location or a whole company. It stops sending now; HighLevel is asked to uninstall it when the last
+ * reports are made.
+ *
+ * @param reason told to HighLevel
+ */
+export async function disconnectApp(
+  deps: Pick<UninstallDeps, 'db' | 'clock' | 'newId'>,
+  row: Installation,
+  by: { actor: Actor; reason: string },
+): Promise<void> {
+  const now = nowOf(deps.clock);
+  await deps.db.transaction(async (tx) => {
+    // A clock that stands still must not make this older than what it ends.
+    const goneAt = new Date(Math.max(now.getTime(), (row.presentAt?.getTime() ?? 0) + 1));
+    await learn(tx, { key: row, goneAt }, now);
+    if (row.kind === 'company') await learnGoneWithCompany(tx, row.resourceId, goneAt, now);
+    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { leaveReason: by.reason, dueAt: now } });
+    await audit(tx, deps, { actor: by.actor, action: 'disconnect_asked', ...placeOf(row), details: by.reason });
+  });
+}
+
+/**
+ * Cleans up after an uninstall, a step each time it is called: what is queued fails, channel secrets and the refresh token go at once,
+ * and the access token as soon as HighLevel has been told.
+ *
+ * @returns when to go on; null when all is done
+ */
+export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<Date | null> {
+  if (row.kind === 'location') {
+    await deps.giveUp(row.resourceId);
+    await forgetChannels(deps, row.resourceId);
+  } else {
+    await passOn(deps, row);
+  }
+  if (!row.accessToken && !row.leaveReason) return null;
+  if (!row.leaveReason && row.refreshToken) await forget(deps, row, { refreshToken: null });
+
+  const soon = new Date(deps.clock.now() + lookEveryMs);
+  if (row.accessToken && row.tries < lastLooks && (await hasLastReports(deps, row))) return soon;
+  if (row.leaveReason && row.accessToken) {
+    const again = await leave(deps, row, row.leaveReason);
+    if (again) return again;
+  }
+  await deps.db.transaction(async (tx) => {
+    await tx.installation.updateMany({
+      where: { ...keyOf(row), status: 'uninstalled' },
+      data: { ...noTokens, leaveReason: null },
+    });
+    await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...placeOf(row) });
+  });
+  deps.log.info(keyOf(row), 'uninstalled');
+  return null;
+}
+
+/** A company's own farewell waits for its locations', whose last reports its uninstall would cut off. */
+async function hasLastReports(deps: UninstallDeps, row: Installation): Promise<boolean> {
+  if (row.kind === 'location') return (await deps.unreported(row.resourceId)) > 0;
+  if (!row.leaveReason) return false;
+  const busy = await deps.db.client.installation.count({
+    where: { kind: 'location', companyId: row.resourceId, status: 'uninstalled', accessToken: { not: null } },
+  });
+  return busy > 0;
+}
+
+/** Locations that were learnt of after the company's own uninstall are told too. */
+async function passOn(deps: UninstallDeps, row: Installation): Promise<void> {
+  const now = nowOf(deps.clock);
+  const { goneAt } = row;
+  if (goneAt) await deps.db.transaction((tx) => learnGoneWithCompany(tx, row.resourceId, goneAt, now));
+}
+
+async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<void> {
+  const { connection } = deps.db.client;
+  if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
+  else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: nowOf(deps.clock) } });
+}
+
+async function forget(deps: UninstallDeps, key: InstallationKey, data: { refreshToken: null }): Promise<void> {
+  await deps.db.client.installation.updateMany({ where: { ...keyOf(key), status: 'uninstalled' }, data });
+}
+
+/** @returns when to ask again, or null when HighLevel has done it, or never will */
+async function leave(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
+  try {
+    await uninstallApp(deps.highLevel, keyOf(row), appIdOf(deps.app), reason);
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    // A refused token, or one that is gone, says that it is done already.
+    if (error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'reauth_required')) {
+      deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
+      return null;
+    }
+    if (row.tries >= askAtMost) throw error;
+    return dueAfterOutage(row, nowOf(deps.clock), deps.chance());
+  }
+  return null;
+}
+
+/** Whether its company is gone, and it with it. @returns since when */
+export async function goneWithCompany(deps: Pick<UninstallDeps, 'db'>, row: Installation): Promise<Date | null> {
+  if (row.kind === 'company' || !row.companyId || !row.presentAt) return null;
+  const agency = await findInstallation(deps.db.client, company(row.companyId));
+  return agency?.goneAt && agency.goneAt >= row.presentAt ? agency.goneAt : null;
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Database } from '../database/client.ts';
+import { company, location } from '../highlevel/client.ts';
+import type { UserContext } from '../highlevel/user-context.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { audit } from './audit.ts';
+import { learn } from './news.ts';
+import { findInstallation, type Installation } from './store.ts';
+
+export interface VisitDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  log: Log;
+  metrics: Metrics;
+}
+
+/**
+ * Takes a user's context for a visit to our page: checks it against what is installed, and learns from it. A visit proves that its user
+ * belongs there, never that the app is installed now: a context has no time of its own.
+ *
+ * @throws AppError `forbidden`: not this company's location, or the app is not there; `installation_missing`: it is being set up
+ */
+export async function receiveVisit(deps: VisitDeps, context: UserContext): Promise<void> {
+  const { companyId, locationId } = context;
+  const agency = await findInstallation(deps.db.client, company(companyId));
+  if (locationId === null) return agencyVisit(deps, context, agency);
+
+  const row = await findInstallation(deps.db.client, location(locationId));
+  await hint(deps, context, row, agency);
+  if (row?.status === 'pending' && (row.companyId ?? companyId) === companyId) {
+    throw new AppError('installation_missing', 'This location is being set up. Please come back in a moment.', {
+      retryAfterMs: 5_000,
+    });
+  }
+  if (!row || row.status === 'uninstalled' || row.companyId !== companyId) throw notThere();
+  await learnDomain(deps, context, agency ?? row);
+}
+
+async function agencyVisit(deps: VisitDeps, context: UserContext, agency: Installation | null): Promise<void> {
+  // A location's own user has no business in its agency's context.
+  if (context.type !== 'agency') throw notThere();
+  const isInstalled = agency !== null && agency.status !== 'uninstalled';
+  const locations = await deps.db.client.installation.count({
+    where: { kind: 'location', companyId: context.companyId, status: { notIn: ['uninstalled', 'pending'] } },
+  });
+  if (!isInstalled && locations === 0) throw notThere();
+  if (isInstalled) await learnDomain(deps, context, agency);
+}
+
+function notThere(): AppError {
+  return new AppError('forbidden', 'The app is not installed here.');
+}
+
+/** A visit suggests that the app is there after all; whoever can tell is asked. */
+async function hint(
+  deps: VisitDeps,
+  context: UserContext,
+  row: Installation | null,
+  agency: Installation | null,
+): Promise<void> {
+  if (row?.status === 'active' || (row?.companyId && row.companyId !== context.companyId)) return;
+  const now = nowOf(deps.clock);
+  const isUnknown = !row || row.status === 'uninstalled';
+  if (!isUnknown) {
+    const companyId = agency?.status === 'active' ? context.companyId : undefined;
+    await deps.db.transaction((tx) => learn(tx, { key: row, companyId, isHint: true }, now));
+  } else if (agency?.status === 'active') {
+    await deps.db.client.installation.updateMany({
+      where: { ...company(context.companyId), status: 'active' },
+      data: { nextSyncAt: now, dueAt: now },
+    });
+  }
+}
+
+async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
+  if (!whiteLabelDomain || row.whiteLabelDomains.includes(whiteLabelDomain)) return;
+  await deps.db.transaction((tx) => learn(tx, { key: row, whiteLabelDomain }, nowOf(deps.clock)));
+}
+
+/**
+ * Notices a context that was shown before: each handshake makes a new one, so a repeat from another address may have been taken from
+ * somebody. It is counted, not refused: people change networks.
+ *
+ * @param from the address that shows it
+ */
+export async function noticeReplay(deps: VisitDeps, encrypted: string, context: UserContext, from: string): Promise<void> {
+  const now = nowOf(deps.clock);
+  const id = sha256(encrypted);
+  const origin = sha256(`${id}/${from}`);
+  const { count } = await deps.db.client.seenContext.createMany({
+    data: { id, origin, firstSeenAt: now, lastSeenAt: now },
+    skipDuplicates: true,
+  });
+  if (count === 1) return;
+  await deps.db.transaction(async (tx) => {
+    const isElsewhere = (await tx.seenContext.count({ where: { id, origin: { not: origin } } })) > 0;
+    await tx.seenContext.updateMany({
+      where: { id },
+      data: { lastSeenAt: now, ...(isElsewhere ? { elsewhere: { increment: 1 } } : {}) },
+    });
+    if (!isElsewhere) return;
+    const { userId, companyId, locationId } = context;
+    deps.metrics.contextReplays.inc();
+    deps.log.warn({ userId, companyId, locationId }, 'a user context was shown again from another address');
+    const details = 'The same user context was shown again from another address.';
+    await audit(tx, deps, { actor: { userId }, action: 'context_replayed', companyId, locationId, details });
+  });
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,110 @@
+import { nowOf } from '../core/clock.ts';
+import type { Executor, Prisma } from '../database/client.ts';
+import { reason } from './reasons.ts';
+import { moveTo, type StoreDeps } from './store.ts';
+
+/** Why messages wait for their location and for nothing else. */
+const waitingForLocation = [
+  'installation_missing',
+  'uninstalled',
+  'location_inactive',
+  'reauth_required',
+  'app_not_configured',
+];
+const batchSize = 200;
+
+/** A location can be worked for again: what waited for it goes on at once, not when its long wait is over. */
+export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
+  const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
+  await wake(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
+  await wake(deps, tx, 'post', { ...waiting, direction: 'inbound' });
+  await wake(deps, tx, 'report', {
+    locationId,
+    direction: 'outbound',
+    reportTries: { gt: 0 },
+    state: { not: 'pending' },
+    OR: [{ reportedState: null }, { reportedState: { not: { equals: tx.message.fields.state } } }],
+  });
+}
+
+async function wake(
+  deps: StoreDeps,
+  tx: Executor,
+  queue: 'deliver' | 'post' | 'report',
+  where: Prisma.MessageWhereInput,
+): Promise<void> {
+  const found = await tx.message.findMany({ where, select: { id: true } });
+  if (found.length > 0) {
+    await deps.queue.wake(
+      tx,
+      queue,
+      found.map(({ id }) => id),
+    );
+  }
+}
+
+/** What is queued and was not sent: neither in hand at this moment, nor taken by its far side, nor of unknown fate. */
+const queued = (locationId: string) =>
+  ({
+    locationId,
+    direction: 'outbound',
+    state: 'pending',
+    unknownSince: null,
+    AND: [{ OR: [{ reasonCode: null }, { reasonCode: { not: 'awaiting_receipt' } }] }],
+    attempts: { none: { endedAt: null } },
+  }) as const satisfies Prisma.MessageWhereInput;
+
+/** The app is uninstalled there: what is queued fails, with the reason. What is being sent ends as it ends. */
+export async function giveUp(deps: StoreDeps, locationId: string): Promise<void> {
+  for (;;) {
+    const found = await deps.db.client.message.findMany({
+      where: queued(locationId),
+      select: { id: true },
+      orderBy: { id: 'asc' },
+      take: batchSize,
+    });
+    for (const { id } of found) await giveUpOne(deps, locationId, id);
+    if (found.length < batchSize) return;
+  }
+}
+
+function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<void> {
+  return deps.db.transaction(async (tx) => {
+    await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
+    // A send may have begun since it was found.
+    if ((await tx.message.count({ where: { ...queued(locationId), id } })) === 0) return;
+    await moveTo(deps, tx, id, 'failed', reason('uninstalled'));
+    // Its job would hold back the contact's next message, should the app come back.
+    await deps.queue.wake(tx, 'deliver', [id]);
+  });
+}
+
+/** How many of those failures HighLevel has neither taken nor refused because our token is gone. */
+export function unreported(deps: StoreDeps, locationId: string): Promise<number> {
+  return deps.db.client.message.count({
+    where: {
+      locationId,
+      state: 'failed',
+      reasonCode: 'uninstalled',
+      reportedState: null,
+      highlevelMessageId: { not: null },
+      reports: { none: { httpStatus: 401 } },
+    },
+  });
+}
+
+const deleteAtMost = 1_000;
+
+/** Deletes the messages of locations that were uninstalled before `before`, some at a time. @returns how many are gone */
+export async function forgetMessages(deps: Pick<StoreDeps, 'db' | 'clock'>, before: Date): Promise<number> {
+  return deps.db.client.$executeRaw`
+    DELETE FROM messages WHERE id IN (
+      SELECT messages.id FROM messages JOIN installations
+        ON installations.kind = 'location' AND installations.resource_id = messages.location_id
+      WHERE installations.status = 'uninstalled' AND installations.gone_at < ${before} AND messages.created_at < ${before}
+      LIMIT ${deleteAtMost})`;
+}
+
+export function daysBefore(clock: StoreDeps['clock'], days: number): Date {
+  return new Date(nowOf(clock).getTime() - days * 24 * 60 * 60 * 1000);
+}

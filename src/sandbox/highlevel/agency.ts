@@ -1,0 +1,137 @@
+import * as z from 'zod';
+import { type Answer, type Endpoint, refuse } from './endpoint.ts';
+import { postAppEvent } from './events.ts';
+import { invalid } from './messages.ts';
+import type { AccessToken, SimCompany, SimLocation } from './state.ts';
+import { isInactive, newRefreshToken, revoke, tokenAnswer } from './tokens.ts';
+import type { SimWorld } from './world.ts';
+
+const listingQuery = z.strictObject({
+  companyId: z.string().min(1),
+  appId: z.string().min(1),
+  isInstalled: z.enum(['true', 'false']).optional(),
+  skip: z.string().regex(/^\d+$/).default('0'),
+  limit: z.string().regex(/^\d+$/).default('20'),
+  locationId: z.string().optional(),
+});
+const mintBody = z.strictObject({ companyId: z.string().min(1), locationId: z.string().min(1) });
+const leaveBody = z.strictObject({
+  companyId: z.string().optional(),
+  locationId: z.string().optional(),
+  reason: z.string().min(1),
+});
+
+/** What an agency's token is for: its locations, their tokens, and the way out (platform.md 5.5, 5.8). */
+export function agencyEndpoints(world: SimWorld): Endpoint[] {
+  const version = '2021-07-28';
+  return [
+    {
+      operation: 'listInstalledLocations',
+      method: 'get',
+      path: '/oauth/installedLocations',
+      version,
+      scope: 'oauth.readonly',
+      kind: 'Company',
+      handle: (request, token) => list(world, token, request.query),
+    },
+    {
+      operation: 'mintLocationToken',
+      method: 'post',
+      path: '/oauth/locationToken',
+      version,
+      scope: 'oauth.write',
+      kind: 'Company',
+      isForm: true,
+      handle: (request, token) => mint(world, token, request.body),
+    },
+    {
+      operation: 'uninstall',
+      method: 'delete',
+      path: '/marketplace/app/:appId/installations',
+      version,
+      scope: 'oauth.write',
+      kind: 'either',
+      handle: (request, token) => leave(world, token, String(request.params.appId), request.body),
+    },
+  ];
+}
+
+function list(world: SimWorld, token: AccessToken, query: unknown): Answer {
+  const parsed = listingQuery.safeParse(query);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const { companyId, appId, skip, limit, isInstalled, locationId } = parsed.data;
+  if (companyId !== token.companyId || appId !== appIdOf(world)) return refuse(403, 'Forbidden resource', 'scope');
+  const own = Object.values(world.state.locations)
+    .filter((location) => location.companyId === companyId)
+    .filter(({ id }) => locationId === undefined || id === locationId);
+  // The platform was seen to give rows of locations without the app too (platform.md 5.5).
+  const rows = isInstalled === 'true' && !world.behaviour.listsEverything ? own.filter((one) => one.isInstalled) : own;
+  const size = Math.min(Number(limit), world.behaviour.pageLimit);
+  return {
+    status: 200,
+    body: {
+      locations: rows.slice(Number(skip), Number(skip) + size).map((location) => ({
+        _id: location.id,
+        name: location.name,
+        address: '1 Harbour Street',
+        isInstalled: location.isInstalled,
+      })),
+      count: own.length,
+      installToFutureLocations: world.state.companies[companyId]?.toFutureLocations ?? false,
+    },
+  };
+}
+
+function mint(world: SimWorld, token: AccessToken, body: unknown): Answer {
+  const parsed = mintBody.safeParse(body);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const location = world.state.locations[parsed.data.locationId];
+  if (parsed.data.companyId !== token.companyId || location?.companyId !== token.companyId) {
+    return refuse(403, 'Forbidden resource', 'state');
+  }
+  if (!location.isInstalled) return refuse(400, 'The app is not installed in this location.', 'state');
+  const of = { kind: 'Location', resourceId: location.id, companyId: location.companyId } as const;
+  if (isInactive(world, of)) return refuse(400, 'Location is not active', 'state');
+  // The dated answer names neither the kind nor the company.
+  const {
+    userType: _kind,
+    companyId: _company,
+    isBulkInstallation: _bulk,
+    ...fields
+  } = tokenAnswer(world, of, newRefreshToken(world, of)).body;
+  return { status: 200, body: fields };
+}
+
+function leave(world: SimWorld, token: AccessToken, appId: string, body: unknown): Answer {
+  const parsed = leaveBody.safeParse(body);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const own = token.kind === 'Company' ? parsed.data.companyId : parsed.data.locationId;
+  if (own !== token.resourceId || appId !== appIdOf(world)) return refuse(403, 'Forbidden resource', 'scope');
+  if (token.kind === 'Company') uninstallCompany(world, token.resourceId);
+  else uninstallLocation(world, token.resourceId);
+  return { status: 200, body: { success: true } };
+}
+
+export function appIdOf(world: SimWorld): string {
+  return world.app.clientId.split('-')[0] as string;
+}
+
+/** Takes the app out of a location, as a user there does. @returns resolves when its event was posted */
+export function uninstallLocation(world: SimWorld, locationId: string): Promise<number> {
+  const location = world.state.locations[locationId] as SimLocation;
+  location.isInstalled = false;
+  revoke(world, { kind: 'Location', resourceId: locationId });
+  return postAppEvent(world, { type: 'UNINSTALL', locationId });
+}
+
+/** Takes the app out of an agency and all of its locations, as its owner does. */
+export function uninstallCompany(world: SimWorld, companyId: string): Promise<number> {
+  (world.state.companies[companyId] as SimCompany).isInstalled = false;
+  revoke(world, { kind: 'Company', resourceId: companyId });
+  for (const location of Object.values(world.state.locations)) {
+    if (location.companyId !== companyId) continue;
+    location.isInstalled = false;
+    revoke(world, { kind: 'Location', resourceId: location.id });
+  }
+  return postAppEvent(world, { type: 'UNINSTALL', companyId });
+}

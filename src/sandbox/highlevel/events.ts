@@ -1,0 +1,30 @@
+import { postSigned } from './webhooks.ts';
+import type { SimWorld } from './world.ts';
+
+/** An app event's own fields; what is left out is added, what is undefined stays away. */
+export interface AppEventFields {
+  type: string;
+  appId?: string | undefined;
+  companyId?: string | undefined;
+  locationId?: string | undefined;
+  userId?: string | undefined;
+  timestamp?: string | undefined;
+  webhookId?: string | undefined;
+  [name: string]: unknown;
+}
+
+/** The body of an app event (platform.md 5.6). */
+export function appEventBody(world: SimWorld, fields: AppEventFields): string {
+  return JSON.stringify({
+    appId: world.app.clientId.split('-')[0],
+    versionId: '695505b431a9710730ee67d7',
+    timestamp: new Date(world.clock.now()).toISOString(),
+    webhookId: world.random(16).toString('hex'),
+    ...fields,
+  });
+}
+
+/** Posts an app event to the app's Default Webhook URL. @returns the HTTP status, 0 when nobody answered */
+export function postAppEvent(world: SimWorld, fields: AppEventFields): Promise<number> {
+  return postSigned(world, '/webhooks/app', appEventBody(world, fields));
+}

@@ -1,0 +1,30 @@
+import { createCipheriv, createHash } from 'node:crypto';
+import type { RandomSource } from '../../core/ids.ts';
+
+/** What the embedded page is told of its user (platform.md 7.3). */
+export interface SimUserContext {
+  userId: string;
+  companyId: string;
+  activeLocation?: string;
+  role: string;
+  type: string;
+  userName: string;
+  email: string;
+  [name: string]: unknown;
+}
+
+/** Encrypts as CryptoJS does with a passphrase, which is OpenSSL's format (platform.md 7.2). */
+export function encryptUserContext(context: SimUserContext, secret: string, random: RandomSource): string {
+  const salt = random(8);
+  let bytes = Buffer.alloc(0);
+  let block = Buffer.alloc(0);
+  while (bytes.length < 48) {
+    block = createHash('md5')
+      .update(Buffer.concat([block, Buffer.from(secret), salt]))
+      .digest();
+    bytes = Buffer.concat([bytes, block]);
+  }
+  const cipher = createCipheriv('aes-256-cbc', bytes.subarray(0, 32), bytes.subarray(32, 48));
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(context), 'utf8'), cipher.final()]);
+  return Buffer.concat([Buffer.from('Salted__'), salt, sealed]).toString('base64');
+}
