@@ -116,6 +116,8 @@ function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
     marketplaceUrl: sandbox.url,
     providers: options.providers.length > 0 ? options.providers : [sandboxProvider],
     webhookKeys: [createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' })],
+    sharedSecrets: [sandbox.sharedSecret],
+    frameAncestors: [...(options.frameAncestors ?? []), sandbox.url],
     phone: sandbox.phone,
     sandboxUrl: sandbox.url,
   };

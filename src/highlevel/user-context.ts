@@ -43,10 +43,7 @@ const context = z.looseObject({
  */
 export function readUserContext(encrypted: string, secrets: readonly string[]): UserContext {
   if (secrets.length === 0) {
-    throw new AppError(
-      'app_not_configured',
-      'The operator has not set the app’s shared secret yet (HIGHLEVEL_SHARED_SECRETS).',
-    );
+    throw new AppError('app_not_configured', 'The operator has not set the app’s shared secret yet.');
   }
   for (const secret of secrets) {
     const read = context.safeParse(decrypted(encrypted, secret));

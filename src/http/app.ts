@@ -4,8 +4,10 @@ import type { NewId } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ApiDeps, api } from './api/router.ts';
 import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
+import { type EmbedDeps, embed } from './embed.ts';
 import { health } from './health.ts';
 import { type InstallPageDeps, install } from './install.ts';
+import { installProgressPage } from './install-progress.ts';
 import { errorHandler, notFound } from './middleware/errors.ts';
 import { limitRequests } from './middleware/rate-limit.ts';
 import { requestLog } from './middleware/request-log.ts';
@@ -13,7 +15,7 @@ import { securityHeaders } from './middleware/security-headers.ts';
 import { sessions } from './middleware/sessions.ts';
 import { type WebhookDeps, webhooks } from './webhooks.ts';
 
-export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, ApiDeps {
+export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, EmbedDeps, ApiDeps {
   newId: NewId;
   log: Log;
   sessionSecrets: string[];
@@ -22,6 +24,8 @@ export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, Api
   sandboxUrl: string | undefined;
 }
 
+/** A page that follows an agency's install asks every few seconds. */
+const pages = { points: 600, duration: 60 };
 /** Each begun install is a row in the database, so one address can't begin without end. */
 const installs = { points: 60, duration: 60 };
 
@@ -43,6 +47,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(channelCallbacks(deps));
   app.use('/api', api(deps));
 
+  app.use(embed(deps), limitRequests(pages), installProgressPage(deps));
   app.use('/assets', express.static(resolve(views, 'assets'), { maxAge: '1h', index: false }));
   app.get('/', (_request, response) => response.render('home', { title: 'Patchbay', sandboxUrl: deps.sandboxUrl }));
   app.use(['/install', '/oauth'], limitRequests(installs));

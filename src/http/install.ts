@@ -2,8 +2,10 @@ import { Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import { beginInstall, completeInstall, type InstallDeps, redeemState } from '../installations/install.ts';
+import { progressOf, progressTicket } from './install-progress.ts';
+import type { TokenDeps } from './user-tokens.ts';
 
-export interface InstallPageDeps extends InstallDeps {
+export interface InstallPageDeps extends InstallDeps, TokenDeps {
   /** Where somebody who has just installed goes on; only sandbox mode has such a place of its own. */
   nextStepUrl: string | undefined;
 }
@@ -33,9 +35,12 @@ export function install(deps: InstallPageDeps): Router {
     if (error) throw denied(error);
     if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
     const installed = await completeInstall(deps, code);
+    const isAgency = installed.kind === 'company';
     response.render('connected', {
       title: 'Connected',
       installed: { kind: installed.kind, name: installed.name, id: installed.resourceId },
+      progress: isAgency ? await progressOf(deps.db, installed) : null,
+      ticket: isAgency ? await progressTicket(deps, installed.resourceId) : null,
       nextStepUrl: deps.nextStepUrl,
     });
   });

@@ -7,6 +7,7 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { appClient } from './desk/app-client.ts';
+import { frame } from './desk/frame.ts';
 import { desk } from './desk/router.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
@@ -29,6 +30,8 @@ export interface Sandbox {
   url: string;
   /** For HIGHLEVEL_WEBHOOK_PUBLIC_KEYS. */
   publicKey: string;
+  /** For HIGHLEVEL_SHARED_SECRETS. */
+  sharedSecret: string;
   phone: { url: string; secret: string };
   simulator: Simulator;
   close(): Promise<void>;
@@ -47,11 +50,19 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     writer.soon();
     page.changed();
   };
-  const simulator = createSimulator({ ...options, seed, state: kept?.highLevel, changed });
+  const sharedSecret = kept?.sharedSecret ?? random(24).toString('base64url');
+  const simulator = createSimulator({
+    ...options,
+    app: { ...options.app, sharedSecret },
+    seed,
+    state: kept?.highLevel,
+    changed,
+  });
   const phone = createPhone({ clock, random, http, secret: phoneSecret, state: kept?.phone, changed });
   const writer = stateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
     phoneSecret,
+    sharedSecret,
     highLevel: simulator.state,
     phone: phone.state,
   }));
@@ -65,7 +76,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use(headers(options.app.baseUrl));
   app.use('/assets', express.static(resolve(views, 'assets'), { index: false }));
   app.use('/phone', phone.router);
-  app.use(simulator.router, page.router);
+  app.use(simulator.router, page.router, frame(simulator, options.app.baseUrl));
 
   const server = createServer(app);
   await new Promise<void>((done, failed) => server.once('error', failed).listen(options.port, done));
@@ -73,6 +84,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return {
     url,
     publicKey: simulator.publicKey,
+    sharedSecret,
     phone: { url: `${url}/phone`, secret: phoneSecret },
     simulator,
     async close() {
@@ -87,6 +99,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 function seedDemo(simulator: Simulator): void {
+  simulator.addCompany({ id: 'SandboxCompany000001', name: 'Harbour Agency' });
   const dental = simulator.addLocation({ name: 'Harbour Dental' });
   const fitness = simulator.addLocation({ name: 'Northside Fitness' });
   // Numbers that are reserved for fiction.
@@ -105,6 +118,8 @@ function headers(appUrl: string) {
         styleSrc: ["'self'"],
         imgSrc: ["'self'"],
         connectSrc: ["'self'"],
+        // The app's own page, shown as HighLevel shows it.
+        frameSrc: [appUrl],
         // The consent form posts here and is redirected to the app.
         formAction: ["'self'", appUrl],
         baseUri: ["'none'"],

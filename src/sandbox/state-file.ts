@@ -9,6 +9,7 @@ export interface SandboxState {
   /** Base64 of the signing key's seed. */
   seed: string;
   phoneSecret: string;
+  sharedSecret?: string;
   highLevel: State;
   phone: PhoneState;
 }

@@ -37,6 +37,7 @@ function draw() {
   if (!isInstalled) return;
 
   options(byId('location'), state.locations, state.location.id);
+  byId('custom-page').href = `/custom-page?location=${state.location.id}`;
   options(byId('contact'), state.contacts, state.contact?.id);
   byId('banner').hidden = state.isConnected;
   list(byId('thread'), state.thread, (message) => bubble(message, message.direction === 'outbound', message));

@@ -1,5 +1,7 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import helmet from 'helmet';
+
+const nobody = "frame-ancestors 'none'";
 
 /** Headers for every answer: nothing is loaded but our own files, and nobody may frame us. */
 export function securityHeaders(options: { https: boolean }): RequestHandler {
@@ -20,4 +22,13 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
     strictTransportSecurity: options.https ? { maxAge: 31_536_000 } : false,
     referrerPolicy: { policy: 'no-referrer' },
   });
+}
+
+/** Lets these show this one answer in a frame. @param sources as the CSP directive takes them; none leaves it to nobody */
+export function framedBy(response: Response, sources: readonly string[]): void {
+  if (sources.length === 0) return;
+  const policy = String(response.getHeader('content-security-policy'));
+  response.set('content-security-policy', policy.replace(nobody, `frame-ancestors ${sources.join(' ')}`));
+  // The older header knows no list of origins.
+  response.removeHeader('x-frame-options');
 }

@@ -2,6 +2,7 @@ import express, { type Request, type Response, Router } from 'express';
 import * as z from 'zod';
 import type { Call } from './calls.ts';
 import type { Answer } from './endpoint.ts';
+import { postAppEvent } from './events.ts';
 import { highLevelId, type SimLocation, type TokenKind } from './state.ts';
 import { isInactive, isInstalled, newRefreshToken, spend, type TokenSubject, tokenAnswer } from './tokens.ts';
 import type { SimWorld } from './world.ts';
@@ -17,9 +18,11 @@ export function oauth(world: SimWorld, log: (call: Call) => void): Router {
 
   router.get(['/v2/oauth/chooselocation', '/oauth/chooselocation'], (request, response) => {
     const problem = problemOf(world, request);
-    if (problem) return void response.status(400).render('sandbox/consent', { problem, locations: [], app: null, query: '' });
+    if (problem)
+      return void response.status(400).render('sandbox/consent', { problem, companies: [], locations: [], query: '' });
     response.render('sandbox/consent', {
       problem: null,
+      companies: Object.values(world.state.companies),
       locations: Object.values(world.state.locations),
       scopes: String(request.query.scope).split(' '),
       query: new URL(request.originalUrl, 'http://localhost').search,
@@ -28,13 +31,19 @@ export function oauth(world: SimWorld, log: (call: Call) => void): Router {
 
   router.post('/v2/oauth/chooselocation', express.urlencoded({ extended: false }), (request, response) => {
     const problem = problemOf(world, request);
-    const location = world.state.locations[String(request.body.locationId)];
+    const [kind, id = ''] = String(request.body.choice).split(':');
+    const location = kind === 'location' ? world.state.locations[id] : undefined;
+    const company = kind === 'company' ? world.state.companies[id] : undefined;
     if (problem) return void response.status(400).send(problem);
     const back = new URL(world.app.redirectUri);
     if (request.body.decision === 'approve' && location) back.searchParams.set('code', approve(world, location));
+    else if (request.body.decision === 'approve' && company) back.searchParams.set('code', approveCompany(world, id));
     else back.searchParams.set('error', 'access_denied');
     if (request.query.state) back.searchParams.set('state', String(request.query.state));
     world.changed();
+    if (back.searchParams.has('code')) {
+      void postAppEvent(world, { type: 'INSTALL', companyId: location?.companyId ?? id, locationId: location?.id });
+    }
     response.redirect(303, back.href);
   });
 
@@ -94,8 +103,13 @@ export function approve(world: SimWorld, location: SimLocation): string {
   return newCode(world, 'Location', location.id, location.companyId);
 }
 
-/** What an agency's consent gives. */
-export function approveCompany(world: SimWorld, companyId: string): string {
+/** What an agency's consent gives, for these of its locations or for all. */
+export function approveCompany(world: SimWorld, companyId: string, locationIds?: readonly string[]): string {
+  const company = world.state.companies[companyId];
+  if (company) company.isInstalled = true;
+  for (const location of Object.values(world.state.locations)) {
+    if (location.companyId === companyId && (locationIds?.includes(location.id) ?? true)) location.isInstalled = true;
+  }
   return newCode(world, 'Company', companyId, companyId);
 }
 

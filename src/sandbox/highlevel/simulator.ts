@@ -125,12 +125,8 @@ export function createSimulator(options: SimulatorOptions) {
     approveInstall: (locationId: string) => approve(world, state.locations[locationId] as SimLocation),
     /** An agency's consent: for these of its locations, or for all. */
     approveCompanyInstall(companyId: string, locationIds?: readonly string[]): string {
-      const company = state.companies[companyId] ?? this.addCompany({ id: companyId });
-      company.isInstalled = true;
-      for (const location of Object.values(state.locations)) {
-        if (location.companyId === companyId && (locationIds?.includes(location.id) ?? true)) location.isInstalled = true;
-      }
-      return approveCompany(world, companyId);
+      if (!state.companies[companyId]) this.addCompany({ id: companyId });
+      return approveCompany(world, companyId, locationIds);
     },
     uninstallLocation: (locationId: string) => uninstallLocation(world, locationId),
     uninstallCompany: (companyId: string) => uninstallCompany(world, companyId),

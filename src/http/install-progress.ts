@@ -1,0 +1,39 @@
+import { Router } from 'express';
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import type { Database } from '../database/client.ts';
+import { company } from '../highlevel/client.ts';
+import { installProgress } from '../installations/progress.ts';
+import { findInstallation, type Installation } from '../installations/store.ts';
+import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
+
+const ticketLifeMs = 24 * 60 * 60 * 1000;
+const ticketShape = z.object({ companyId: z.string() });
+
+/** What the page of a finished install needs to follow an agency's locations: whoever installed may see how many there are. */
+export async function progressTicket(deps: TokenDeps, companyId: string): Promise<string> {
+  return (await signToken(deps, 'patchbay/install-progress', { companyId }, ticketLifeMs)).token;
+}
+
+/** How far an agency's install has got, for the page that the installer sees. */
+export function installProgressPage(deps: TokenDeps & { db: Database }): Router {
+  const router = Router();
+  router.get('/progress', async (request, response) => {
+    const ticket = await verifiedToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketShape);
+    const row = ticket ? await findInstallation(deps.db.client, company(ticket.companyId)) : null;
+    if (!row) throw new AppError('not_found', 'There is no such install.');
+    response.set('cache-control', 'no-store').json(await progressOf(deps.db, row));
+  });
+  return router;
+}
+
+/** An agency's locations that are connected, of those that are known so far. */
+export async function progressOf(db: Database, row: Installation) {
+  const { locations, sync } = await installProgress(db, row);
+  const { pending, active, suspended, reauth_required: broken } = locations;
+  return {
+    connected: active + suspended,
+    total: pending + active + suspended + broken,
+    isDone: sync.status === 'done' && pending === 0,
+  };
+}

@@ -1,0 +1,9 @@
+/** The parent frame: tells the app's page who looks at it, as often as it asks. */
+const frame = document.getElementById('app');
+
+addEventListener('message', async (event) => {
+  if (event.source !== frame.contentWindow || event.data?.message !== 'REQUEST_USER_DATA') return;
+  const answer = await fetch(`/custom-page/context${location.search}`);
+  const { payload } = await answer.json();
+  event.source.postMessage({ message: 'REQUEST_USER_DATA_RESPONSE', payload }, event.origin);
+});
