@@ -86,6 +86,16 @@ test('every request that the program makes fits HighLevel’s own description', 
   await world.until(async () => (await world.db.message.count({ where: { state: 'pending' } })) === 0);
   await world.until(() => world.highlevel.calls.of('updateMessageStatus').length >= 5);
 
+  const agency = world.highlevel.addCompany();
+  world.highlevel.addLocation({ companyId: agency.id });
+  const code = world.highlevel.approveCompanyInstall(agency.id);
+  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.until(
+    async () => (await world.db.installation.count({ where: { companyId: agency.id, status: 'active' } })) === 2,
+  );
+  for (const path of [`/locations/${location.id}`, `/companies/${agency.id}`]) await world.api.delete(path).expect(202);
+  await world.until(() => world.highlevel.calls.of('uninstall').length === 2);
+
   const problemsOf = validator();
   const seen = new Set<string>();
   for (const { operation, method, body } of world.highlevel.calls.all) {
@@ -102,8 +112,11 @@ test('every request that the program makes fits HighLevel’s own description', 
     'addInboundMessage',
     'getContact',
     'getLocation',
+    'listInstalledLocations',
+    'mintLocationToken',
     'token:authorization_code',
     'token:refresh_token',
+    'uninstall',
     'updateMessageStatus',
     'upsertContact',
   ]);

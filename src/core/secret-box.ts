@@ -8,6 +8,8 @@ export interface SecretBox {
   seal(secret: string, identity: string): string;
   /** @throws AppError `secret_unreadable`: no key of the ring fits, another row's secret, or damaged */
   open(sealed: string, identity: string): string;
+  /** The same secret under the newest key; what is under it already stays as it is. @throws AppError as `open` */
+  reseal(sealed: string, identity: string): string;
 }
 
 const version = 'v1';
@@ -27,7 +29,7 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
     throw new AppError('internal', 'The key ring needs at least one key, each of 32 bytes.');
   }
 
-  return {
+  const box: SecretBox = {
     seal(secret, identity) {
       const nonce = random(12);
       const cipher = createCipheriv('aes-256-gcm', newest, nonce).setAAD(Buffer.from(identity));
@@ -49,7 +51,13 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
         throw unreadable('it is damaged or belongs to another row', cause);
       }
     },
+
+    reseal(sealed, identity) {
+      const secret = box.open(sealed, identity);
+      return sealed.startsWith(`${version}.${keyId(newest)}.`) ? sealed : box.seal(secret, identity);
+    },
   };
+  return box;
 }
 
 /** Names a key without giving it away. */

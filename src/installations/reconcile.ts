@@ -22,7 +22,7 @@ export async function reconcileDue(deps: LookAfterDeps): Promise<number> {
       SELECT kind, resource_id FROM installations WHERE due_at <= ${now}
       ORDER BY due_at LIMIT ${claimAtMost} FOR UPDATE SKIP LOCKED)
     RETURNING kind::text, resource_id AS "resourceId"`;
-  await Promise.all(claimed.map((key) => lookAtClaimed(deps, key, claimedUntil)));
+  await Promise.all(claimed.map((key) => lookAtClaimed(deps, key)));
   return claimed.length;
 }
 
@@ -30,16 +30,16 @@ export async function reconcileDue(deps: LookAfterDeps): Promise<number> {
 export async function reconcileNow(deps: LookAfterDeps, key: InstallationKey): Promise<void> {
   const claimedUntil = new Date(deps.clock.now() + claimMs);
   await deps.db.client.installation.updateMany({ where: keyOf(key), data: { dueAt: claimedUntil } });
-  await lookAtClaimed(deps, key, claimedUntil);
+  await lookAtClaimed(deps, key);
 }
 
-async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey, claimedUntil: Date): Promise<void> {
+async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey): Promise<void> {
   const row = await findInstallation(deps.db.client, key);
   if (!row) return;
   const { dueAt, isWell } = await lookAfter(deps, row);
-  // News that came meanwhile has made it due at once; that must stand.
+  // News that came meanwhile has made it due already; that must stand.
   await deps.db.client.installation.updateMany({
-    where: { ...keyOf(key), dueAt: claimedUntil },
+    where: { ...keyOf(key), dueAt: { gt: nowOf(deps.clock) } },
     data: { dueAt, ...(isWell ? { tries: 0 } : {}) },
   });
 }

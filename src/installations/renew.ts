@@ -26,10 +26,10 @@ export interface RenewDeps extends RungDeps {
   goOn(tx: Executor, locationId: string): Promise<void>;
 }
 
-/** Longer than a request can take, shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
-const leaseMs = 20 * 1000;
+/** Longer than a request can take, far shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
+const leaseMs = 12 * 1000;
 const waitMs = 100;
-const maxWaitMs = 4 * leaseMs;
+const maxWaitMs = 6 * leaseMs;
 
 /**
  * Gets a new token set for an installation by the first rung that leads to one.
@@ -80,15 +80,13 @@ export function usable(row: Installation): Installation {
 async function takeLease(deps: RenewDeps, seen: Installation): Promise<string | null> {
   const now = nowOf(deps.clock);
   const lease = deps.newId();
-  const { count } = await deps.db.client.installation.updateMany({
-    where: {
-      ...keyOf(seen),
-      tokenSet: seen.tokenSet,
-      status: { not: 'uninstalled' },
-      OR: [{ refreshLeaseUntil: null }, { refreshLeaseUntil: { lt: now } }],
-    },
-    data: { refreshLease: lease, refreshLeaseUntil: new Date(now.getTime() + leaseMs) },
-  });
+  const until = new Date(now.getTime() + leaseMs);
+  // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
+  const count = await deps.db.client.$executeRaw`
+    UPDATE installations
+    SET refresh_lease = ${lease}::uuid, refresh_lease_until = ${until}, due_at = LEAST(due_at, ${until})
+    WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
+      AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})`;
   return count === 1 ? lease : null;
 }
 

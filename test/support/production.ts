@@ -59,6 +59,14 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     location,
     contacts,
     start: (changes: Record<string, string> = {}) => startProgram({ ...environment, ...changes }),
+    /** Another process beside the first, on a port of its own. */
+    startAnother: async (changes: Record<string, string> = {}) =>
+      startProgram({ ...environment, PORT: String(await freePorts()), ...changes }),
+    /** The operator's API of a process. */
+    async api(program: Program, path: string) {
+      const answer = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
+      return answer.json();
+    },
     /** Through the operator's API alone. */
     async setUp(program: Program) {
       await fetch(`${program.url}/oauth/callback?code=${highlevel.approveInstall(location.id)}`);

@@ -1,0 +1,88 @@
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Database } from '../database/client.ts';
+import { identity as configIdentity } from './connections.ts';
+import { type Installation, type InstallationKey, identity, keyOf } from './store.ts';
+
+export interface ResealDeps {
+  db: Database;
+  box: SecretBox;
+}
+
+export interface ResealProgress {
+  done: number;
+  total: number;
+  /** Rows whose secrets no key of the ring opens. */
+  unreadable: string[];
+}
+
+const batchSize = 100;
+
+/**
+ * Seals every stored secret anew with the newest key, while the program runs: a row that somebody writes meanwhile is left to them, as
+ * they write with the newest key too. What is done already is skipped, so a run that was cut off is simply started again.
+ *
+ * @param onProgress told after each batch
+ */
+export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealProgress) => void): Promise<ResealProgress> {
+  const { client } = deps.db;
+  const progress: ResealProgress = {
+    done: 0,
+    total: (await client.installation.count()) + (await client.connection.count()),
+    unreadable: [],
+  };
+  let last: InstallationKey | null = null;
+  for (;;) {
+    const rows: Installation[] = await client.installation.findMany({
+      orderBy: [{ kind: 'asc' }, { resourceId: 'asc' }],
+      take: batchSize,
+      ...(last ? { cursor: { kind_resourceId: last }, skip: 1 } : {}),
+    });
+    for (const row of rows) await attempt(progress, `${row.kind} ${row.resourceId}`, () => resealInstallation(deps, row));
+    onProgress(progress);
+    const end = rows.at(-1);
+    if (!end || rows.length < batchSize) break;
+    last = keyOf(end);
+  }
+
+  let lastId: string | null = null;
+  for (;;) {
+    const rows: { id: string; config: string }[] = await client.connection.findMany({
+      select: { id: true, config: true },
+      orderBy: { id: 'asc' },
+      take: batchSize,
+      ...(lastId ? { where: { id: { gt: lastId } } } : {}),
+    });
+    for (const row of rows) await attempt(progress, `connection ${row.id}`, () => resealConnection(deps, row));
+    onProgress(progress);
+    const end = rows.at(-1);
+    if (!end || rows.length < batchSize) break;
+    lastId = end.id;
+  }
+  return progress;
+}
+
+async function attempt(progress: ResealProgress, name: string, reseal: () => Promise<void>): Promise<void> {
+  try {
+    await reseal();
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'secret_unreadable') throw error;
+    progress.unreadable.push(name);
+  }
+  progress.done += 1;
+}
+
+async function resealInstallation({ db, box }: ResealDeps, row: Installation): Promise<void> {
+  const { accessToken, refreshToken } = row;
+  const renewed = {
+    ...(accessToken ? { accessToken: box.reseal(accessToken, identity(row, 'access_token')) } : {}),
+    ...(refreshToken ? { refreshToken: box.reseal(refreshToken, identity(row, 'refresh_token')) } : {}),
+  };
+  // Compared with what was read: a refresh that wrote meanwhile is newer.
+  await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: renewed });
+}
+
+async function resealConnection({ db, box }: ResealDeps, { id, config }: { id: string; config: string }): Promise<void> {
+  if (config === '') return;
+  const renewed = box.reseal(config, configIdentity(id));
+  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed } });
+}

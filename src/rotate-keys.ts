@@ -1,0 +1,39 @@
+import { systemRandom } from './core/ids.ts';
+import { secretBox } from './core/secret-box.ts';
+import { openDatabase } from './database/client.ts';
+import { developmentKeys } from './development-keys.ts';
+import { type ResealProgress, resealAll } from './installations/reseal.ts';
+import { loadSettings, SettingsError } from './settings.ts';
+
+/** `npm run rotate-keys`: seals every stored secret anew with the first of ENCRYPTION_KEYS. Safe while the program runs on PostgreSQL. */
+try {
+  process.exitCode = await rotate();
+} catch (error) {
+  const problems = error instanceof SettingsError ? error.problems.map((problem) => `\n  - ${problem}`).join('') : '';
+  console.error(`The keys were not rotated: ${(error as Error).message}${problems}`);
+  process.exitCode = 1;
+}
+
+async function rotate(): Promise<number> {
+  const settings = loadSettings();
+  const made = settings.isProduction ? undefined : developmentKeys(settings.dataDir, systemRandom);
+  const keys = settings.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')];
+  const db = await openDatabase(
+    settings.databaseUrl ? { kind: 'postgres', url: settings.databaseUrl } : { kind: 'embedded', dataDir: settings.dataDir },
+  );
+  try {
+    const { done, unreadable } = await resealAll({ db, box: secretBox(keys, systemRandom) }, show);
+    if (unreadable.length === 0) {
+      console.log(`Done: ${done} rows are sealed with the newest key. The older ones may leave ENCRYPTION_KEYS.`);
+      return 0;
+    }
+    console.error(`No key of ENCRYPTION_KEYS opens the secrets of:${unreadable.map((name) => `\n  - ${name}`).join('')}`);
+    return 1;
+  } finally {
+    await db.close();
+  }
+}
+
+function show({ done, total }: ResealProgress): void {
+  console.log(`${done} of ${total}`);
+}

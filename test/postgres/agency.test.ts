@@ -1,0 +1,72 @@
+import { startProduction } from '../support/production.ts';
+import { eventually, type Program } from '../support/program.ts';
+
+const locationCount = 1_000;
+const messageCount = 200;
+
+test('1,000 locations are installed by two web and two worker processes that are killed at random, without one refused call', async () => {
+  await using world = await startProduction();
+  const { highlevel } = world;
+  const company = highlevel.addCompany();
+  const locations = Array.from({ length: locationCount }, () => highlevel.addLocation({ companyId: company.id }));
+  const roles = ['web', 'web', 'worker', 'worker'];
+  const first = await world.start({ ROLE: 'web' });
+  const programs: Program[] = [first, ...(await Promise.all(roles.slice(1).map((ROLE) => world.startAnother({ ROLE }))))];
+  const [web] = programs as [Program];
+
+  try {
+    await fetch(`${web.url}/oauth/callback?code=${highlevel.approveCompanyInstall(company.id)}`);
+    // Events in an order of their own, some lost to processes that are down: the listing finds those.
+    const events = locations.toSorted((a, b) => (a.id < b.id ? -1 : 1)).slice(0, 300);
+    const told = Promise.all(
+      events.map(({ id }) => highlevel.postEvent({ type: 'INSTALL', companyId: company.id, locationId: id })),
+    );
+
+    const progress = async () => world.api(programs[0] as Program, `/companies/${company.id}`).catch(() => null);
+    const connected = async () => (await progress())?.locations?.active ?? 0;
+    for (const [victim, from] of [
+      [2, 100],
+      [3, 300],
+      [1, 450],
+      [2, 600],
+    ] as const) {
+      await eventually(async () => (await connected()) >= from, `${from} are connected`, 240_000);
+      await programs[victim]?.end('SIGKILL');
+      programs[victim] = await world.startAnother({ ROLE: roles[victim] as string });
+    }
+    await told;
+    await eventually(async () => (await connected()) === locationCount, 'all are connected', 240_000);
+    await eventually(async () => (await progress())?.sync.status === 'done', 'the list was read');
+
+    const refused = highlevel.calls.all.filter(({ status, refusal }) => status >= 400 || refusal !== null);
+    expect(refused).toEqual([]);
+    const minted = new Set(
+      highlevel.calls.of('mintLocationToken').map(({ body }) => (body as { locationId: string }).locationId),
+    );
+    expect(minted.size).toBe(locationCount);
+    expect((await progress())?.locations).toMatchObject({ pending: 0, active: locationCount, reauth_required: 0 });
+
+    await oneRefreshFor(world, programs);
+  } finally {
+    await Promise.all(programs.map((program) => program.end('SIGKILL')));
+  }
+}, 600_000);
+
+/** Many jobs in two workers meet the same expired token at once. */
+async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>, [web, , , worker]: Program[]) {
+  const { highlevel } = world;
+  await world.setUp(web as Program);
+  highlevel.expireTokens();
+  const sent = [];
+  for (let index = 0; index < messageCount; index++) {
+    const contact = highlevel.addContact(world.location.id, { phone: `+1202556${1000 + index}` });
+    sent.push(highlevel.sendMessage(world.location.id, { contactId: contact.id, text: `message ${index}` }));
+  }
+  const ids = (await Promise.all(sent)).map(({ messageId }) => messageId);
+  // A process may die while it is used.
+  await eventually(() => highlevel.calls.of('token:refresh_token').length > 0, 'the token is refreshed');
+  await worker?.end('SIGKILL');
+  await eventually(() => ids.every((id) => highlevel.statusesOf(id).length > 0), 'all are reported', 120_000);
+  expect(ids.every((id) => highlevel.statusesOf(id).join() === 'delivered')).toBe(true);
+  expect(highlevel.calls.of('token:refresh_token')).toHaveLength(1);
+}

@@ -1,0 +1,73 @@
+import { startProduction } from '../support/production.ts';
+import { eventually } from '../support/program.ts';
+
+/** A refresh spends its token in the middle of the work; a process may die at any of its steps. */
+
+const refresh = 'token:refresh_token';
+
+test.each([
+  ['before the call is answered', { hang: true }],
+  ['after the call and before the commit', { hang: 'after the work' }],
+] as const)(
+  'kill -9 in a refresh, %s: the next process finishes it, and nobody is asked to install again',
+  async (_name, does) => {
+    await using world = await startProduction();
+    const { calls } = world.highlevel;
+    let sent: { messageId: string };
+    {
+      await using program = await world.start();
+      await world.setUp(program);
+      world.highlevel.expireTokens();
+      world.highlevel.faults.add({ operation: refresh, times: 1, does });
+      sent = await world.send(0);
+      await eventually(() => calls.of(refresh).length === 1, 'a refresh is under way');
+      await program.end('SIGKILL');
+    }
+    await using again = await world.start();
+    await eventually(() => world.highlevel.statusesOf(sent.messageId).length > 0, 'it is reported');
+    expect(calls.of(refresh)).toHaveLength(2);
+    expect(calls.of('reconnect')).toEqual([]);
+    expect(await world.api(again, `/locations/${world.location.id}`)).toMatchObject({ status: 'active' });
+    expect(world.farSide.received()).toHaveLength(1);
+  },
+);
+
+test('kill -9 in a refresh, after the commit: the next process uses what was committed', async () => {
+  await using world = await startProduction();
+  const { calls } = world.highlevel;
+  let sent: { messageId: string };
+  {
+    await using program = await world.start();
+    await world.setUp(program);
+    world.highlevel.expireTokens();
+    // The token is used only once it is committed, so a call with it proves the commit.
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 401 } });
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { hang: true } });
+    sent = await world.send(0);
+    await eventually(() => calls.of('updateMessageStatus').length === 2, 'the new token is used');
+    await program.end('SIGKILL');
+  }
+  await using again = await world.start();
+  await eventually(() => world.highlevel.statusesOf(sent.messageId).length > 0, 'it is reported');
+  expect(calls.of(refresh)).toHaveLength(1);
+  expect(again.child.exitCode).toBeNull();
+});
+
+test('kill -9 in the middle of an agency’s install: the next process goes on where it was', async () => {
+  await using world = await startProduction();
+  const company = world.highlevel.addCompany();
+  for (let count = 0; count < 60; count++) world.highlevel.addLocation({ companyId: company.id });
+  const { calls } = world.highlevel;
+  {
+    await using program = await world.start();
+    await fetch(`${program.url}/oauth/callback?code=${world.highlevel.approveCompanyInstall(company.id)}`);
+    await eventually(() => calls.of('mintLocationToken').length > 15, 'some have their token');
+    await program.end('SIGKILL');
+  }
+  await using again = await world.start();
+  const isDone = async () => (await world.api(again, `/companies/${company.id}`)).locations?.active === 60;
+  await eventually(isDone, 'all are connected', 150_000);
+  // What was in hand when it was killed may be asked for once more.
+  expect(calls.of('mintLocationToken').length).toBeLessThanOrEqual(60 + 20);
+  expect(calls.all.filter(({ refusal }) => refusal === 'rate')).toEqual([]);
+}, 240_000);
