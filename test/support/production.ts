@@ -12,6 +12,13 @@ import { freePorts, type Program, startProgram, temporaryFolder } from './progra
 const contactCount = 5;
 const adminToken = 'operator-token-of-the-tests';
 
+/** What the tests look at. */
+interface ApiAnswer {
+  status?: string;
+  locations?: Record<string, number>;
+  sync?: { status: string };
+}
+
 /** The real program, as production starts it, between a simulated HighLevel and a far side that outlive it. */
 export async function startProduction(behaviour: Partial<Behaviour> = {}) {
   const folder = temporaryFolder();
@@ -63,9 +70,9 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     startAnother: async (changes: Record<string, string> = {}) =>
       startProgram({ ...environment, PORT: String(await freePorts()), ...changes }),
     /** The operator's API of a process. */
-    async api(program: Program, path: string) {
+    async api(program: Program, path: string): Promise<ApiAnswer> {
       const answer = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
-      return answer.json();
+      return (await answer.json()) as ApiAnswer;
     },
     /** Through the operator's API alone. */
     async setUp(program: Program) {
