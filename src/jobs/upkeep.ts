@@ -33,6 +33,7 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
     where: { busyUntil: { lt: daysBefore(clock, 1) }, OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }] },
   });
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
+  await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
 
   const before = daysBefore(clock, retentionDays);

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { startWorld } from '../support/world.ts';
+import { sharedSecret, startWorld } from '../support/world.ts';
 
 /** Lesson 13: where secrets must never be. */
 
@@ -21,11 +21,32 @@ test('no token or secret in the database, an answer of the API, a log line or an
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.soon(async () => (await world.db.attempt.count({ where: { endedAt: { not: null } } })) === 1);
   const { id } = await world.message(messageId);
+  const encryptedData = world.highlevel.userContext({ companyId: location.companyId, activeLocation: location.id });
+  const { body: session } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
+  await world.client.get('/api/overview').set('authorization', `Bearer ${session.token}`).expect(200);
+  const company = world.highlevel.addCompany();
+  world.highlevel.addLocation({ companyId: company.id });
+  const code = world.highlevel.approveCompanyInstall(company.id);
+  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.until(
+    async () => (await world.db.installation.count({ where: { companyId: company.id, status: 'active' } })) === 2,
+  );
+  world.highlevel.revokeTokens(location.id);
+  await world.services.tokens.replacementFor(
+    { kind: 'location', resourceId: location.id },
+    await world.services.tokens.tokenFor({ kind: 'location', resourceId: location.id }),
+  );
 
   const answers = await Promise.all(
-    ['/locations', `/locations/${location.id}`, `/locations/${location.id}/channels/sms`, `/messages/${id}`, '/overview'].map(
-      async (path) => (await world.api.get(path).expect(200)).text,
-    ),
+    [
+      '/locations',
+      `/locations/${location.id}`,
+      `/locations/${location.id}/channels/sms`,
+      `/messages/${id}`,
+      '/overview',
+      '/audit',
+      '/companies',
+    ].map(async (path) => (await world.api.get(path).expect(200)).text),
   );
   const rows = await Promise.all([
     world.db.installation.findMany(),
@@ -33,6 +54,9 @@ test('no token or secret in the database, an answer of the API, a log line or an
     world.db.message.findMany(),
     world.db.attempt.findMany(),
     world.db.report.findMany(),
+    world.db.appEvent.findMany(),
+    world.db.auditEntry.findMany(),
+    world.db.seenContext.findMany(),
   ]);
   const places = {
     database: JSON.stringify(rows),
@@ -44,6 +68,9 @@ test('no token or secret in the database, an answer of the API, a log line or an
     world.farSide.secret,
     world.farSide.secret.replace('whsec_', ''),
     'client-secret-of-the-tests',
+    sharedSecret,
+    encryptedData,
+    session.token,
     ...Object.keys(world.highlevel.state.accessTokens),
     ...Object.keys(world.highlevel.state.refreshTokens),
     ...Object.keys(world.highlevel.state.codes),

@@ -7,7 +7,14 @@ import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/sim
 
 /** The simulator must be as strict as the platform, or the tests that lean on it prove nothing. */
 
-const scopes = ['conversations/message.write', 'contacts.write', 'contacts.readonly', 'locations.readonly'];
+const scopes = [
+  'conversations/message.write',
+  'contacts.write',
+  'contacts.readonly',
+  'locations.readonly',
+  'oauth.readonly',
+  'oauth.write',
+];
 
 function simulator() {
   const clock = new TestClock('2026-01-01T09:00:00Z');
@@ -146,6 +153,82 @@ test('the 101st request in any ten seconds is refused, and the headers count dow
   await get().expect(429);
   await clock.setTime(clock.now() + 5_001);
   await get().expect(200);
+});
+
+async function agencyInstalled(made: Simulator, client: Client, count: number) {
+  const company = made.addCompany();
+  const locations = Array.from({ length: count }, () => made.addLocation({ companyId: company.id }));
+  const code = made.approveCompanyInstall(
+    company.id,
+    locations.slice(1).map(({ id }) => id),
+  );
+  const { body } = await grant(client, { grant_type: 'authorization_code', code }).expect(200);
+  const bearer = { authorization: `Bearer ${body.access_token}`, version: '2021-07-28' };
+  const list = (query: object) =>
+    client
+      .get('/oauth/installedLocations')
+      .set(bearer)
+      .query({ companyId: company.id, appId: 'app', ...query });
+  const mint = (locationId: string | undefined, companyId = company.id) =>
+    client.post('/oauth/locationToken').set(bearer).type('form').send({ companyId, locationId });
+  return { company, locations, tokens: body, bearer, list, mint };
+}
+
+test('an agency’s token lists its locations page by page and makes tokens of those that have the app', async () => {
+  const { made, client } = simulator();
+  const { locations, list, mint, tokens } = await agencyInstalled(made, client, 5);
+  expect(tokens).toMatchObject({ userType: 'Company', isBulkInstallation: true });
+  made.behaviour.pageLimit = 3;
+  const ids = async (query: object) => (await list(query).expect(200)).body.locations.map(({ _id }: { _id: string }) => _id);
+  const installed = locations.slice(1).map(({ id }) => id);
+  expect([...(await ids({ isInstalled: true, limit: '100' })), ...(await ids({ isInstalled: true, skip: '3' }))]).toEqual(
+    installed,
+  );
+  expect(await ids({ locationId: installed[0] })).toEqual([installed[0]]);
+  await list({ appId: 'other' }).expect(403);
+  await list({ pageSize: '10' }).expect(422);
+
+  const { body } = await mint(installed[0]).expect(200);
+  expect(body).toMatchObject({ locationId: installed[0], refresh_token: expect.any(String) });
+  expect(body).not.toHaveProperty('userType');
+  await mint(locations[0]?.id).expect(400);
+  await mint(made.addLocation({ companyId: 'another', isInstalled: true }).id).expect(403);
+  Object.assign(locations[1] ?? {}, { isActive: false });
+  expect((await mint(installed[0]).expect(400)).body.message).toBe('Location is not active');
+});
+
+test('a paused location’s refresh token stays good, a reconnect brings a code for what is installed, an uninstall ends all', async () => {
+  const { made, client } = simulator();
+  const { location, tokens, call } = await installed(made, client);
+  const refresh = () => grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
+  Object.assign(made.state.locations[location.id] ?? {}, { isActive: false });
+  expect((await refresh().expect(400)).body.message).toBe('Location is not active');
+  Object.assign(made.state.locations[location.id] ?? {}, { isActive: true });
+
+  const reconnect = (body: object) => client.post('/oauth/reconnect').send(body);
+  const pair = { clientKey: 'app-x', clientSecret: 'secret' };
+  const { body } = await reconnect({ ...pair, locationId: location.id }).expect(200);
+  await grant(client, { grant_type: 'authorization_code', code: body.authorizationCode }).expect(200);
+  await reconnect({ ...pair, clientSecret: 'wrong', locationId: location.id }).expect(401);
+  await reconnect({ ...pair }).expect(422);
+
+  const leave = (fields: object) =>
+    client
+      .delete('/marketplace/app/app/installations')
+      .set({ authorization: `Bearer ${tokens.access_token}`, version: '2021-07-28' })
+      .send({ locationId: location.id, ...fields });
+  await leave({}).expect(422);
+  await leave({ reason: 'bye' }).expect(200);
+  await call('get', `/locations/${location.id}`, '2021-07-28').expect(401);
+  await refresh().expect(400);
+  await reconnect({ ...pair, locationId: location.id }).expect(400);
+});
+
+test('a refresh token ends after a year without use', async () => {
+  const { clock, made, client } = simulator();
+  const { tokens } = await installed(made, client);
+  await clock.setTime(clock.now() + 366 * 24 * 60 * 60_000);
+  await grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }).expect(400);
 });
 
 test('the authorization page refuses an unknown app and a wrong redirect address', async () => {

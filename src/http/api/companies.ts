@@ -1,4 +1,4 @@
-import { AppError } from '../../core/errors.ts';
+import { AppError, isAppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { installProgress } from '../../installations/progress.ts';
@@ -71,6 +71,10 @@ export async function disconnect(
   reason: string,
 ): Promise<Installation> {
   if (row.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
+  // What follows may need a token for a while, and a gone installation gets no new one.
+  await deps.tokens.tokenFor(row).catch((error: unknown) => {
+    if (!isAppError(error)) throw error;
+  });
   await disconnectApp(deps, row, { actor: actorOf(access), reason });
   await reconcileNow(deps, row);
   return (await findInstallation(deps.db.client, row)) as Installation;
