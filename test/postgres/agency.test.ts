@@ -68,5 +68,9 @@ async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>,
   await worker?.end('SIGKILL');
   await eventually(() => ids.every((id) => highlevel.statusesOf(id).length > 0), 'all are reported', 120_000);
   expect(ids.every((id) => highlevel.statusesOf(id).join() === 'delivered')).toBe(true);
-  expect(highlevel.calls.of('token:refresh_token')).toHaveLength(1);
+  // Killed between HighLevel's answer and its commit, a process leaves the same token to be spent once more, for the same successor.
+  const spent = highlevel.calls.of('token:refresh_token').map(({ body }) => (body as { refresh_token: string }).refresh_token);
+  expect(new Set(spent).size).toBe(1);
+  expect(spent.length).toBeLessThanOrEqual(2);
+  expect(highlevel.calls.of('reconnect')).toEqual([]);
 }
