@@ -18,6 +18,7 @@ import type { UpkeepDeps } from './jobs/upkeep.ts';
 import type { startWorker } from './jobs/worker.ts';
 import { knownAfter } from './messages/known-after.ts';
 import { giveUp, goOn, unreported } from './messages/location-changes.ts';
+import { deliveryReceiver } from './messages/receive.ts';
 import { openQueue } from './queue/boss.ts';
 import type { Log } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -129,6 +130,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     highLevelHttp,
     targetHttp,
     highLevel: call,
+    receiveDelivery: deliveryReceiver({ ...store, newId }),
     keepChannels: options.keepChannels ?? false,
     retentionDays: options.retentionDays ?? 30,
     frameAncestors: options.frameAncestors ?? [],

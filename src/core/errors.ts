@@ -14,6 +14,7 @@ const errors = {
   conflict: { status: 409, retry: 'never' },
   too_large: { status: 413, retry: 'never' },
   too_many_requests: { status: 429, retry: 'later' },
+  overloaded: { status: 503, retry: 'later' },
   // What an install met.
   install_denied: { status: 400, retry: 'never' },
   install_state_invalid: { status: 400, retry: 'never' },

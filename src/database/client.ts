@@ -50,6 +50,15 @@ export async function openDatabase(target: DatabaseTarget): Promise<Database> {
   };
 }
 
+/** SQLSTATE classes of a value or a row that can't be stored, whoever else stands beside it. */
+const badDataClasses = ['22', '23', '54'];
+
+/** Whether a statement failed for what it was to write, not for the database's own state. */
+export function isBadData(error: unknown): boolean {
+  const { meta } = error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } };
+  return badDataClasses.includes(meta?.driverAdapterError?.cause?.originalCode?.slice(0, 2) ?? '');
+}
+
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promise<DatabaseConnection> {
   const session = new pg.Client({ connectionString: target.url, connectionTimeoutMillis: connectTimeoutMs });
   try {

@@ -4,13 +4,14 @@ import { AppError, isAppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
-import { type ReceiveDeps, receiveDelivery } from '../messages/receive.ts';
+import type { ReceiveDelivery, ReceiveDeps } from '../messages/receive.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { rawBody } from './middleware/raw-body.ts';
 
 export interface WebhookDeps extends ReceiveDeps {
   providers: readonly Provider[];
   webhookKeys: readonly KeyObject[];
+  receiveDelivery: ReceiveDelivery;
   metrics: Metrics;
 }
 
@@ -23,7 +24,7 @@ export function webhooks(deps: WebhookDeps): Router {
     if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
     const outcome = await counted(deps, 'provider', async () => {
       requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
-      return stored(receiveDelivery(deps, provider, request.body));
+      return stored(deps.receiveDelivery(provider, request.body));
     });
     response.status(202).json({ status: outcome });
   });

@@ -1,10 +1,11 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import { storable } from '../core/text.ts';
-import type { Database } from '../database/client.ts';
-import { readDeliveryWebhook } from '../highlevel/payloads.ts';
+import { type Database, isBadData } from '../database/client.ts';
+import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Queue } from '../queue/boss.ts';
+import { groupWrites } from '../runtime/group-writes.ts';
 import { deliverKey } from './store.ts';
 
 export interface ReceiveDeps {
@@ -15,30 +16,60 @@ export interface ReceiveDeps {
 }
 
 /**
- * Stores an outbound message and its job in one transaction; the caller acknowledges only after it. HighLevel may post the same
- * message again, and what our own inbound post created may come back as an echo: one `messageId` of a location is one message.
+ * Takes a delivery webhook; resolves when message and job are durable, so the caller acknowledges only then. HighLevel may post the
+ * same message again, and what our own inbound post created may come back as an echo: one `messageId` of a location is one message.
  *
- * @throws AppError `payload_invalid`
+ * @throws AppError `payload_invalid`, `overloaded`
  */
-export async function receiveDelivery(deps: ReceiveDeps, provider: Provider, body: Buffer): Promise<'stored' | 'repeated'> {
-  const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
-  const now = nowOf(deps.clock);
-  const message = { ...webhook, id: deps.newId(), attachments: [...webhook.attachments] };
+export type ReceiveDelivery = (provider: Provider, body: Buffer) => Promise<'stored' | 'repeated'>;
 
-  return deps.db.transaction(async (tx) => {
-    const { count } = await tx.message.createMany({
-      data: {
-        ...message,
-        direction: 'outbound',
-        providerKey: provider.key,
-        raw: storable(body.toString('utf8')),
-        createdAt: now,
-        updatedAt: now,
-      },
-      skipDuplicates: true,
-    });
-    if (count === 0) return 'repeated';
-    await deps.queue.enqueue(tx, 'deliver', { messageId: message.id, key: deliverKey(message) });
-    return 'stored';
+interface Received extends DeliveryWebhook {
+  readonly id: string;
+  readonly providerKey: string;
+  readonly raw: string;
+}
+
+/** Webhooks that arrive together are one commit. The limits are memory: a webhook is at most 1 MiB, and mostly less than one KiB. */
+const group = { atMost: 200, waitingAtMost: 2_000 };
+
+export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
+  const store = groupWrites<Received, 'stored' | 'repeated'>({
+    ...group,
+    write: (messages) => storeTogether(deps, messages),
+    isItemsFault: isBadData,
   });
+  return async (provider, body) => {
+    const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
+    const raw = storable(body.toString('utf8'));
+    return store({ ...webhook, id: deps.newId(), providerKey: provider.key, raw });
+  };
+}
+
+async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
+  const now = nowOf(deps.clock);
+  // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
+  const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
+  const stored = await deps.db.transaction(async (tx) => {
+    // One statement and one parameter for any number of rows.
+    const inserted = await tx.$queryRaw<{ id: string }[]>`
+      INSERT INTO messages (
+        id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
+        "from", "to", text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
+      SELECT
+        id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
+        "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, ${now}, ${now}
+      FROM json_to_recordset(${JSON.stringify(rows)}::json) AS row (
+        id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
+        "userId" text, medium message_medium, "from" text, "to" text, text text, html text, subject text, attachments text[],
+        "emailMessageId" text, "replyToExternalId" text, raw text)
+      ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
+      RETURNING id`;
+    const ids = new Set(inserted.map(({ id }) => id));
+    const jobs = messages
+      .filter(({ id }) => ids.has(id))
+      .map((message) => ({ messageId: message.id, key: deliverKey(message) }));
+    if (jobs.length > 0) await deps.queue.enqueueAll(tx, 'deliver', jobs);
+    return ids;
+  });
+  return messages.map(({ id }) => (stored.has(id) ? 'stored' : 'repeated'));
 }

@@ -21,6 +21,8 @@ export interface Job {
 export interface Queue {
   /** Adds a job inside the transaction that makes it necessary. @param options.startAt leave out for "now" */
   enqueue(tx: Executor, name: QueueName, job: { messageId: string; key: string; startAt?: Date | undefined }): Promise<void>;
+  /** Adds many jobs for now, in their order, with one statement. */
+  enqueueAll(tx: Executor, name: QueueName, jobs: readonly { messageId: string; key: string }[]): Promise<void>;
   /** Starts working. A handler that returns without settling has completed its job; one that throws runs again later. */
   work(name: QueueName, handle: (job: Job) => Promise<void>): Promise<void>;
   /** Jobs of these messages that wait for their time need not wait any more. */
@@ -83,6 +85,11 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
           return results;
         });
       }
+    },
+
+    async enqueueAll(tx, name, jobs) {
+      const inserted = jobs.map(({ messageId, key }) => ({ id: newId(), data: { messageId }, singletonKey: key }));
+      await boss.insert(name, inserted, { db: fromPrisma(tx) });
     },
 
     async wake(tx, name, messageIds) {

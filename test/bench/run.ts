@@ -1,1 +1,9 @@
-console.log('There is nothing to measure against a target yet: the benchmarks come with the pipeline’s own issue.');
+import { ingest } from './ingest.ts';
+import { tableOf } from './table.ts';
+
+const serverUrl = process.env.TEST_DATABASE_URL;
+if (!serverUrl) {
+  console.error('The benchmarks need a PostgreSQL server: TEST_DATABASE_URL=postgresql://user@host/postgres npm run bench');
+  process.exit(1);
+}
+console.log(tableOf(await ingest(serverUrl)));

@@ -1,0 +1,132 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
+import { type LoadFigures, type SignedRequest, underLoad } from './load.ts';
+import { scratchDatabase } from './scratch-database.ts';
+import type { Figure } from './table.ts';
+
+const connections = 64;
+const warmUp = 2_000;
+const count = 12_000;
+const peers = join(import.meta.dirname, 'peers');
+
+/** How fast webhooks are taken, beside three servers on the same machine in the same run. */
+export async function ingest(serverUrl: string): Promise<Figure[]> {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+  const limit = await ofPeer('limit', serverUrl, key, privateKey);
+  const perWebhook = await ofPeer('one transaction', serverUrl, key, privateKey);
+  const sdk = await ofPeer('sdk', serverUrl, key, privateKey);
+  const ours = await ofPatchbay(serverUrl, key, privateKey);
+  const rate = ({ perSecond }: LoadFigures) => Math.round(perSecond);
+  const ratio = (a: LoadFigures, b: LoadFigures) => a.perSecond / b.perSecond;
+  const name = 'webhooks/s, 64 connections';
+  return [
+    {
+      name,
+      ours: rate(ours.full),
+      peer: 'bare Express, JSON and signature',
+      theirs: rate(limit),
+      ratio: ratio(ours.full, limit),
+      target: '≥ 0.8',
+      isMet: ratio(ours.full, limit) >= 0.8,
+    },
+    {
+      name,
+      ours: rate(ours.full),
+      peer: 'one Prisma transaction a webhook',
+      theirs: rate(perWebhook),
+      ratio: ratio(ours.full, perWebhook),
+      target: '≥ 4',
+      isMet: ratio(ours.full, perWebhook) >= 4,
+    },
+    {
+      name,
+      ours: rate(ours.full),
+      peer: 'HighLevel’s SDK, one insert a webhook',
+      theirs: rate(sdk),
+      ratio: ratio(ours.full, sdk),
+    },
+    { name: 'p99 at half of that rate, ms', ours: ours.half.p99Ms, target: '< 50', isMet: ours.half.p99Ms < 50 },
+  ];
+}
+
+async function ofPeer(which: string, serverUrl: string, publicKey: string, privateKey: KeyObject): Promise<LoadFigures> {
+  if (which === 'sdk' && !existsSync(join(peers, 'node_modules'))) {
+    spawnSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: peers, stdio: 'ignore' });
+  }
+  const database = await scratchDatabase(serverUrl);
+  const port = await freePorts();
+  const environment = { ...process.env, DATABASE_URL: database.url, PUBLIC_KEY: publicKey, NODE_ENV: 'production' };
+  const child = spawn(process.execPath, [join(peers, 'server.ts'), which, String(port)], { env: environment });
+  child.stderr.pipe(process.stderr);
+  try {
+    await new Promise((done, failed) => {
+      child.stdout.once('data', done);
+      child.once('exit', () => failed(new Error(`The peer “${which}” did not start.`)));
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await underLoad(url, webhooks(warmUp, privateKey), { connections });
+    return refuseNone(await underLoad(url, webhooks(count, privateKey), { connections }));
+  } finally {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+    await database.remove();
+  }
+}
+
+async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
+  const database = await scratchDatabase(serverUrl);
+  using folder = temporaryFolder();
+  await using program = await startProgram({
+    NODE_ENV: 'production',
+    ROLE: 'web',
+    LOG_LEVEL: 'info',
+    PORT: String(await freePorts()),
+    DATA_DIR: folder.path,
+    DATABASE_URL: database.url,
+    HIGHLEVEL_CLIENT_ID: 'app-bench',
+    HIGHLEVEL_CLIENT_SECRET: 'secret',
+    HIGHLEVEL_PROVIDERS: '[{"key":"sms","id":"p1","kind":"sms"}]',
+    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: publicKey,
+    ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
+    SESSION_SECRETS: randomBytes(32).toString('base64'),
+  });
+  try {
+    await underLoad(program.url, webhooks(warmUp, privateKey), { connections });
+    const full = refuseNone(await underLoad(program.url, webhooks(count, privateKey), { connections }));
+    const half = refuseNone(
+      await underLoad(program.url, webhooks(count / 2, privateKey), { connections, perSecond: full.perSecond / 2 }),
+    );
+    return { full, half };
+  } finally {
+    await program.end('SIGKILL');
+    await database.remove();
+  }
+}
+
+function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
+  return Array.from({ length: howMany }, () => {
+    const id = randomBytes(10).toString('hex');
+    const body = JSON.stringify({
+      contactId: `contact${id.slice(0, 3)}`,
+      locationId: `location${id.slice(0, 2)}`,
+      messageId: id,
+      type: 'SMS',
+      phone: '+12025550143',
+      message: 'Your appointment is tomorrow at ten. Answer C to confirm.',
+      attachments: [],
+      userId: 'GK56r6wdJDrkUPd0xsmx',
+    });
+    const signature = sign(null, Buffer.from(body), privateKey).toString('base64');
+    return { path: '/webhooks/providers/sms', body, signature };
+  });
+}
+
+/** A figure counts only when every webhook was taken. */
+function refuseNone(figures: LoadFigures): LoadFigures {
+  if (figures.refused > 0) throw new Error(`${figures.refused} webhooks were refused.`);
+  return figures;
+}

@@ -1,0 +1,61 @@
+import { connect } from 'node:net';
+
+/** What a run under load has shown. */
+export interface LoadFigures {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** Answers that were no 2xx. */
+  refused: number;
+}
+
+export interface SignedRequest {
+  path: string;
+  body: string;
+  signature: string;
+}
+
+/**
+ * Sends requests over so many connections, each as soon as its last one is answered, or at a given rate. On plain sockets, as an HTTP
+ * client would take the time that is to be measured.
+ */
+export async function underLoad(
+  url: string,
+  requests: readonly SignedRequest[],
+  options: { connections: number; perSecond?: number },
+): Promise<LoadFigures> {
+  const { hostname, port } = new URL(url);
+  const bytes = requests.map(({ path, body, signature }) =>
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\nx-ghl-signature: ${signature}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    ),
+  );
+  const times: number[] = [];
+  let refused = 0;
+  let next = 0;
+  const begunAt = performance.now();
+
+  async function worker(): Promise<void> {
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    await new Promise((done, failed) => socket.once('connect', done).once('error', failed));
+    while (next < bytes.length) {
+      const index = next++;
+      // At a rate, a late request counts from when it was due, not from when it could leave.
+      const dueAt = options.perSecond ? begunAt + (1000 * index) / options.perSecond : performance.now();
+      if (dueAt > performance.now()) await new Promise((done) => setTimeout(done, dueAt - performance.now()));
+      const answered = new Promise<Buffer>((done, failed) => socket.once('data', done).once('close', failed));
+      socket.write(bytes[index] as Buffer);
+      const answer = await answered;
+      socket.removeAllListeners('close');
+      times.push(performance.now() - dueAt);
+      if (answer.subarray(9, 10).toString() !== '2') refused += 1;
+    }
+    socket.destroy();
+  }
+  await Promise.all(Array.from({ length: options.connections }, worker));
+
+  const lastedMs = performance.now() - begunAt;
+  times.sort((a, b) => a - b);
+  const at = (part: number) => times[Math.min(Math.floor(times.length * part), times.length - 1)] ?? 0;
+  return { perSecond: (1000 * times.length) / lastedMs, p50Ms: at(0.5), p99Ms: at(0.99), refused };
+}

@@ -1,0 +1,47 @@
+import { startWorld } from './support/world.ts';
+
+test('webhooks that arrive together are all stored with their jobs, each once, and answered after it', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id, contact } = await world.install();
+  const post = (messageId: string) =>
+    world.highlevel.postSigned(
+      '/webhooks/providers/sms',
+      JSON.stringify({
+        locationId: id,
+        messageId,
+        contactId: contact.id,
+        phone: '+12025550143',
+        message: messageId,
+        attachments: ['a'],
+      }),
+    );
+  const ids = Array.from({ length: 60 }, (_, index) => `message-${index}`);
+  const statuses = await Promise.all([...ids, ...ids].map(post));
+  expect(statuses.every((status) => status === 202)).toBe(true);
+  const rows = await world.db.message.findMany();
+  expect(rows.map(({ highlevelMessageId }) => highlevelMessageId).sort()).toEqual([...ids].sort());
+  expect(rows.every(({ state, attachments }) => state === 'pending' && attachments[0] === 'a')).toBe(true);
+  const [jobs] = await world.db.$queryRaw<{ count: bigint }[]>`
+    SELECT count(DISTINCT data->>'messageId') FROM pgboss.job WHERE name = 'deliver'`;
+  expect(Number(jobs?.count)).toBe(60);
+});
+
+test('one webhook that can’t be stored does not fail those that arrive with it', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const post = (messageId: string, contactId: string) =>
+    world.highlevel.postSigned(
+      '/webhooks/providers/sms',
+      JSON.stringify({ locationId: id, messageId, contactId, phone: '+12025550143', message: 'hi' }),
+    );
+  // Too long for the index that it must stand in, and not to be shortened by compression.
+  const tooLong = Array.from({ length: 4_000 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7_919) % 20_000))).join(
+    '',
+  );
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => post(`message-${index}`, index === 7 ? tooLong : 'contact')),
+  );
+  expect(statuses.filter((status) => status === 202)).toHaveLength(19);
+  expect(statuses[7]).toBe(503);
+  expect(await world.db.message.count()).toBe(19);
+});
