@@ -5,7 +5,18 @@ import type { Clock } from './clock.ts';
 /** Fills a buffer of the asked length. */
 export type RandomSource = (length: number) => Buffer;
 
-export const systemRandom: RandomSource = randomBytes;
+const pooledBytes = 4_096;
+let pool = Buffer.alloc(0);
+
+/** The system's random bytes, fetched many at a time: every webhook needs some, and each fetch is a call to the system. */
+export const systemRandom: RandomSource = (length) => {
+  if (length > pooledBytes) return randomBytes(length);
+  if (pool.length < length) pool = randomBytes(pooledBytes);
+  // A copy: whoever keeps it must not keep, or overwrite, anybody else's.
+  const bytes = Buffer.from(pool.subarray(0, length));
+  pool = pool.subarray(length);
+  return bytes;
+};
 
 /** Makes the ids of our own rows and jobs. */
 export type NewId = () => string;

@@ -30,13 +30,14 @@ interface Received extends DeliveryWebhook {
 }
 
 /** Webhooks that arrive together are one commit. The limits are memory: a webhook is at most 1 MiB, and mostly less than one KiB. */
-const group = { atMost: 200, waitingAtMost: 2_000 };
+const group = { atOnce: 2, atMost: 200, waitingAtMost: 2_000 };
 
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const store = groupWrites<Received, 'stored' | 'repeated'>({
     ...group,
     write: (messages) => storeTogether(deps, messages),
     isItemsFault: isBadData,
+    keyOf: deliverKey,
   });
   return async (provider, body) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));

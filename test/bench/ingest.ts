@@ -61,7 +61,8 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
   const port = await freePorts();
   const environment = { ...process.env, DATABASE_URL: database.url, PUBLIC_KEY: publicKey, NODE_ENV: 'production' };
   const child = spawn(process.execPath, [join(peers, 'server.ts'), which, String(port)], { env: environment });
-  child.stderr.pipe(process.stderr);
+  // HighLevel's middleware has a line for every webhook.
+  child.stderr.resume();
   try {
     await new Promise((done, failed) => {
       child.stdout.once('data', done);
@@ -77,7 +78,7 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
   }
 }
 
-async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
+export async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
   const database = await scratchDatabase(serverUrl);
   using folder = temporaryFolder();
   await using program = await startProgram({
@@ -107,10 +108,12 @@ async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyO
   }
 }
 
-function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
+export function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
   return Array.from({ length: howMany }, () => {
     const id = randomBytes(10).toString('hex');
     const body = JSON.stringify({
+      // Real ones have none; without it HighLevel's middleware would verify nothing.
+      appId: 'app',
       contactId: `contact${id.slice(0, 3)}`,
       locationId: `location${id.slice(0, 2)}`,
       messageId: id,
