@@ -36,11 +36,13 @@ export function createApp(deps: AppDeps): Express {
   const https = deps.appUrl.startsWith('https:');
   const app = express();
   app.disable('x-powered-by');
+  // What we answer is new each time; its hash would only cost. Files have their own.
+  app.disable('etag');
   app.set('views', views);
   app.set('view engine', 'ejs');
   // A proxy in front of us is on our own network; anybody else's X-Forwarded-For is only a claim.
   app.set('trust proxy', ['loopback', 'linklocal', 'uniquelocal']);
-  app.use(requestLog(deps.log, deps.newId), securityHeaders({ https }));
+  app.use(requestLog(deps), securityHeaders({ https }));
 
   app.use(health(deps));
   app.use(webhooks(deps));

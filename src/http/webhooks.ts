@@ -23,7 +23,7 @@ export function webhooks(deps: WebhookDeps): Router {
     const provider = deps.providers.find(({ key }) => key === request.params.key);
     if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
     const outcome = await counted(deps, 'provider', async () => {
-      await requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
+      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
       return stored(deps.receiveDelivery(provider, request.body));
     });
     response.status(202).json({ status: outcome });
@@ -31,7 +31,7 @@ export function webhooks(deps: WebhookDeps): Router {
 
   router.post('/webhooks/app', rawBody, async (request, response) => {
     const outcome = await counted(deps, 'app', async () => {
-      await requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
+      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
       return (await stored(recordAppEvent(deps, request.body))) ? 'stored' : 'repeated';
     });
     response.status(202).json({ status: outcome });

@@ -30,14 +30,13 @@ interface Received extends DeliveryWebhook {
 }
 
 /** Webhooks that arrive together are one commit. The limits are memory: a webhook is at most 1 MiB, and mostly less than one KiB. */
-const group = { atOnce: 2, atMost: 200, waitingAtMost: 2_000 };
+const group = { atMost: 200, waitingAtMost: 2_000 };
 
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const store = groupWrites<Received, 'stored' | 'repeated'>({
     ...group,
     write: (messages) => storeTogether(deps, messages),
     isItemsFault: isBadData,
-    keyOf: deliverKey,
   });
   return async (provider, body) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
@@ -47,30 +46,28 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
 }
 
 async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
-  const now = nowOf(deps.clock);
   // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
   const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
-  const stored = await deps.db.transaction(async (tx) => {
-    // One statement and one parameter for any number of rows.
-    const inserted = await tx.$queryRaw<{ id: string }[]>`
-      INSERT INTO messages (
-        id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
-        "from", "to", text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
-      SELECT
-        id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-        "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, ${now}, ${now}
-      FROM json_to_recordset(${JSON.stringify(rows)}::json) AS row (
-        id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
-        "userId" text, medium message_medium, "from" text, "to" text, text text, html text, subject text, attachments text[],
-        "emailMessageId" text, "replyToExternalId" text, raw text)
-      ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
-      RETURNING id`;
-    const ids = new Set(inserted.map(({ id }) => id));
-    const jobs = messages
-      .filter(({ id }) => ids.has(id))
-      .map((message) => ({ messageId: message.id, key: deliverKey(message) }));
-    if (jobs.length > 0) await deps.queue.enqueueAll(tx, 'deliver', jobs);
-    return ids;
-  });
+  const stored = await deps.queue.storeWithJobs(
+    deps.db.client,
+    'deliver',
+    { sql: insertMessages, values: [JSON.stringify(rows), nowOf(deps.clock)] },
+    messages.map((message) => ({ messageId: message.id, key: deliverKey(message) })),
+  );
   return messages.map(({ id }) => (stored.has(id) ? 'stored' : 'repeated'));
 }
+
+/** One parameter for any number of rows. */
+const insertMessages = `
+  INSERT INTO messages (
+    id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
+    "from", "to", text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
+  SELECT
+    id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
+    "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $3::timestamptz, $3::timestamptz
+  FROM json_to_recordset($2::json) AS row (
+    id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
+    "userId" text, medium message_medium, "from" text, "to" text, text text, html text, subject text, attachments text[],
+    "emailMessageId" text, "replyToExternalId" text, raw text)
+  ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
+  RETURNING id`;

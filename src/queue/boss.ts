@@ -21,8 +21,18 @@ export interface Job {
 export interface Queue {
   /** Adds a job inside the transaction that makes it necessary. @param options.startAt leave out for "now" */
   enqueue(tx: Executor, name: QueueName, job: { messageId: string; key: string; startAt?: Date | undefined }): Promise<void>;
-  /** Adds many jobs for now, in their order, with one statement. */
-  enqueueAll(tx: Executor, name: QueueName, jobs: readonly { messageId: string; key: string }[]): Promise<void>;
+  /**
+   * Stores rows and adds a job for each that was stored, in one statement: both or neither, and one round trip for any number.
+   *
+   * @param rows an INSERT of messages that ends in `RETURNING id`; its parameters are $2 and on
+   * @returns the ids of the messages that were stored
+   */
+  storeWithJobs(
+    on: Executor,
+    name: QueueName,
+    rows: { sql: string; values: readonly unknown[] },
+    jobs: readonly { messageId: string; key: string }[],
+  ): Promise<Set<string>>;
   /** Starts working. A handler that returns without settling has completed its job; one that throws runs again later. */
   work(name: QueueName, handle: (job: Job) => Promise<void>): Promise<void>;
   /** Jobs of these messages that wait for their time need not wait any more. */
@@ -87,9 +97,14 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
       }
     },
 
-    async enqueueAll(tx, name, jobs) {
+    async storeWithJobs(on, name, rows, jobs) {
       const inserted = jobs.map(({ messageId, key }) => ({ id: newId(), data: { messageId }, singletonKey: key }));
-      await boss.insert(name, inserted, { db: fromPrisma(tx) });
+      const messageOf = new Map(inserted.map(({ id, data }) => [id, data.messageId]));
+      const executeSql = async (sql: string, [payload]: unknown[]) => ({
+        rows: await on.$queryRawUnsafe<{ id: string }[]>(afterStoring(sql, rows.sql), payload, ...rows.values),
+      });
+      const ids = await boss.insert(name, inserted, { db: { executeSql }, returnId: true });
+      return new Set((ids ?? []).map((id) => messageOf.get(id) as string));
     },
 
     async wake(tx, name, messageIds) {
@@ -113,6 +128,18 @@ export async function openQueue(deps: { db: Database; clock: Clock; newId: NewId
 
     stop: (timeoutMs) => boss.stop({ graceful: true, timeout: timeoutMs }),
   };
+}
+
+/** pg-boss's own insert, with the rows before it and only the jobs of those that were stored. */
+function afterStoring(insertJobs: string, insertRows: string): string {
+  const allJobs = '$1::text::json';
+  const text = insertJobs.trim();
+  if (!text.startsWith('WITH ') || !text.includes(allJobs)) {
+    throw new Error('pg-boss writes its insert in another way than this version was built for.');
+  }
+  const storedJobs = `(SELECT COALESCE(json_agg(job), '[]') FROM json_array_elements(${allJobs}) AS job
+    JOIN stored ON stored.id::text = job->'data'->>'messageId')`;
+  return `WITH stored AS (${insertRows}), ${text.slice('WITH '.length).replace(allJobs, () => storedJobs)}`;
 }
 
 async function run(

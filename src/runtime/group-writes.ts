@@ -8,10 +8,6 @@ export interface GroupWriteOptions<Item, Result> {
   write(items: readonly Item[]): Promise<readonly Result[]>;
   /** Whether a failed write is the fault of one of its items, so that the others would do without it. */
   isItemsFault(error: unknown): boolean;
-  /** Items of one key keep their order: they are never in two commits at once. */
-  keyOf(item: Item): string;
-  /** How many commits may be under way: while one waits for the disk, the next is prepared. */
-  atOnce: number;
   /** The most items of one commit. */
   atMost: number;
   /** The most items that wait; one more is refused. */
@@ -27,34 +23,22 @@ interface Waiting<Item, Result> {
 const retryAfterMs = 1_000;
 
 /**
- * Many writes, one commit: what arrives while commits are under way goes into the next one. So a commit grows with the load, and
+ * Many writes, one commit: what arrives while a commit is under way goes into the next one. So a commit grows with the load, and
  * without load an item waits for nobody.
  */
 export function groupWrites<Item, Result>(options: GroupWriteOptions<Item, Result>): GroupedWrite<Item, Result> {
-  const { write, isItemsFault, keyOf, atOnce, atMost, waitingAtMost } = options;
-  const busyKeys = new Set<string>();
+  const { write, isItemsFault, atMost, waitingAtMost } = options;
   let waiting: Waiting<Item, Result>[] = [];
-  let underWay = 0;
+  let isWriting = false;
 
-  /** The oldest items whose keys nobody else is writing. */
-  function take(): Waiting<Item, Result>[] {
-    const batch: Waiting<Item, Result>[] = [];
-    const rest: Waiting<Item, Result>[] = [];
-    for (const one of waiting) (batch.length < atMost && !busyKeys.has(keyOf(one.item)) ? batch : rest).push(one);
-    waiting = rest;
-    return batch;
-  }
-
-  async function writeNext(): Promise<void> {
-    const batch = take();
-    if (batch.length === 0) return;
-    const keys = batch.map(({ item }) => keyOf(item));
-    for (const key of keys) busyKeys.add(key);
-    underWay += 1;
-    await settle(batch);
-    underWay -= 1;
-    for (const key of keys) busyKeys.delete(key);
-    return writeNext();
+  async function writeAll(): Promise<void> {
+    isWriting = true;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, atMost);
+      waiting = waiting.slice(atMost);
+      await settle(batch);
+    }
+    isWriting = false;
   }
 
   /** Halves a batch until whoever is at fault stands alone: its neighbours must not fail with it. */
@@ -82,7 +66,7 @@ export function groupWrites<Item, Result>(options: GroupWriteOptions<Item, Resul
     }
     return new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (underWay < atOnce) void writeNext();
+      if (!isWriting) void writeAll();
     });
   };
 }

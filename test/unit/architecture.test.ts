@@ -36,7 +36,9 @@ const imports = (file: string) =>
     .filter((target) => !target.startsWith('..'));
 
 function typescriptIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !file.includes('node_modules'),
+  );
 }
 
 test('imports point down, never sideways', () => {

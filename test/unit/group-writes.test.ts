@@ -2,15 +2,7 @@ import fc from 'fast-check';
 import { groupWrites } from '../../src/runtime/group-writes.ts';
 
 /** A store whose commits end when they are told to. */
-function heldStore(
-  options: {
-    atMost?: number;
-    waitingAtMost?: number;
-    isBad?: (item: number) => boolean;
-    keyOf?: (item: number) => number;
-    atOnce?: number;
-  } = {},
-) {
+function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
   const commits: number[][] = [];
   const releases: (() => void)[] = [];
   const fault = new Error('bad item');
@@ -22,8 +14,6 @@ function heldStore(
       return items.map((item) => `stored ${item}`);
     },
     isItemsFault: (error) => error === fault,
-    keyOf: (item) => String(options.keyOf?.(item) ?? item),
-    atOnce: options.atOnce ?? 1,
     atMost: options.atMost ?? 100,
     waitingAtMost: options.waitingAtMost ?? 1_000,
   });
@@ -90,8 +80,6 @@ test('what is nobody’s fault fails all that stand together, once, and the next
       return items;
     },
     isItemsFault: () => false,
-    keyOf: String,
-    atOnce: 1,
     atMost: 10,
     waitingAtMost: 100,
   });
@@ -108,14 +96,4 @@ test('more than may wait is refused at once, with a time to come again, and cost
   await expect(store.write(4)).rejects.toMatchObject({ code: 'overloaded', status: 503, retryAfterMs: 1_000 });
   await store.releaseAll();
   expect(await Promise.all(taken)).toEqual(['stored 1', 'stored 2', 'stored 3']);
-});
-
-test('two commits may be under way, but never with items of one key: those keep their order', async () => {
-  const store = heldStore({ atOnce: 2, keyOf: (item) => item % 10 });
-  const answers = [1, 11, 2, 21, 3].map((item) => store.write(item));
-  expect(store.commits).toEqual([[1], [2]]);
-  await store.releaseAll();
-  await Promise.all(answers);
-  expect(store.commits.flat().filter((item) => item % 10 === 1)).toEqual([1, 11, 21]);
-  expect(store.commits.flat().sort((a, b) => a - b)).toEqual([1, 2, 3, 11, 21]);
 });

@@ -1,29 +1,35 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
-import { pinoHttp } from 'pino-http';
+import type { Clock } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
-import { errorFields, type Log } from '../../runtime/log.ts';
+import type { Log } from '../../runtime/log.ts';
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Ours; the answer carries it as `x-request-id`. */
+      id: string;
+    }
+  }
+}
 
 /**
  * One line a request, with an id that the answer carries too. Only method and path are logged: a query can hold an install's code.
+ * Our own dozen lines: a logger for every request, as pino-http makes it, was 7 % of what a webhook costs.
  */
-export function requestLog(log: Log, newId: NewId): RequestHandler {
-  return pinoHttp({
-    logger: log,
-    genReqId(_request: IncomingMessage, response: ServerResponse) {
-      const id = newId();
-      response.setHeader('x-request-id', id);
-      return id;
-    },
-    customLogLevel: (_request, response) => (response.statusCode >= 500 ? 'warn' : 'debug'),
-    serializers: {
-      req: (request: { id: string; method: string; url: string }) => ({
-        id: request.id,
-        method: request.method,
-        path: request.url.split('?')[0],
-      }),
-      res: (response: { statusCode: number }) => ({ status: response.statusCode }),
-      err: errorFields,
-    },
-  });
+export function requestLog(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
+  const { log, newId, clock } = deps;
+  return (request, response, next) => {
+    const begunMs = clock.now();
+    const { method, originalUrl } = request;
+    request.id = newId();
+    response.setHeader('x-request-id', request.id);
+    response.once('close', () => {
+      const level = response.statusCode >= 500 ? 'warn' : 'debug';
+      if (!log.isLevelEnabled(level)) return;
+      const req = { id: request.id, method, path: originalUrl.split('?')[0] };
+      const res = { status: response.writableFinished ? response.statusCode : null };
+      log[level]({ req, res, ms: clock.now() - begunMs }, response.writableFinished ? 'answered' : 'the caller hung up');
+    });
+    next();
+  };
 }
