@@ -10,7 +10,7 @@ const shape = z.object({
 });
 
 /** Keys that development makes for itself. */
-export type DevelopmentKeys = z.infer<typeof shape>;
+type DevelopmentKeys = z.infer<typeof shape>;
 
 /** Where they are kept. */
 export function developmentKeysFile(dataDir: string): string {
@@ -32,4 +32,23 @@ export function developmentKeys(dataDir: string, random: RandomSource): Developm
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeFileSync(file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   return keys;
+}
+
+/** The keys that the settings may give. */
+interface GivenKeys {
+  isProduction: boolean;
+  dataDir: string;
+  encryptionKeys: Buffer[] | undefined;
+  sessionSecrets: string[] | undefined;
+  adminToken: string | undefined;
+}
+
+/** The keys that a process works with: those that are given and, outside production, development's own for the rest. */
+export function keysOf(given: GivenKeys, random: RandomSource) {
+  const made = given.isProduction ? undefined : developmentKeys(given.dataDir, random);
+  return {
+    encryptionKeys: given.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')],
+    sessionSecrets: given.sessionSecrets ?? [made?.sessionSecret ?? ''],
+    adminToken: given.adminToken ?? made?.adminToken,
+  };
 }

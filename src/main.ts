@@ -3,8 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { systemClock } from './core/clock.ts';
 import { systemRandom } from './core/ids.ts';
-import type { DatabaseTarget } from './database/client.ts';
-import { developmentKeys, developmentKeysFile } from './development-keys.ts';
+import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
 import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
@@ -13,7 +12,7 @@ import { createLog, type Log } from './runtime/log.ts';
 import { httpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
 import { openServices, type ServiceOptions, type Services } from './services.ts';
-import { loadSettings, type Settings, SettingsError } from './settings.ts';
+import { databaseOf, loadSettings, type Settings, SettingsError } from './settings.ts';
 
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
 const stopWithinMs = 10_000;
@@ -59,12 +58,9 @@ async function start(settings: Settings, log: Log): Promise<void> {
 }
 
 function serviceOptions(settings: Settings, log: Log): ServiceOptions {
-  const made = settings.isProduction ? undefined : developmentKeys(settings.dataDir, systemRandom);
-  const database: DatabaseTarget = settings.databaseUrl
-    ? { kind: 'postgres', url: settings.databaseUrl }
-    : { kind: 'embedded', dataDir: settings.dataDir };
   return {
-    database,
+    ...keysOf(settings, systemRandom),
+    database: databaseOf(settings),
     clock: systemClock,
     random: systemRandom,
     log,
@@ -80,9 +76,6 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
     providers: settings.providers,
     webhookKeys: settings.webhookKeys,
     sharedSecrets: settings.sharedSecrets,
-    encryptionKeys: settings.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')],
-    sessionSecrets: settings.sessionSecrets ?? [made?.sessionSecret ?? ''],
-    adminToken: settings.adminToken ?? made?.adminToken,
     allowPrivateTargets: settings.allowPrivateTargets,
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannels,
@@ -117,7 +110,7 @@ function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
     providers: options.providers.length > 0 ? options.providers : [sandboxProvider],
     webhookKeys: [createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' })],
     sharedSecrets: [sandbox.sharedSecret],
-    frameAncestors: [...(options.frameAncestors ?? []), sandbox.url],
+    frameAncestors: [...options.frameAncestors, sandbox.url],
     phone: sandbox.phone,
     sandboxUrl: sandbox.url,
   };

@@ -1,9 +1,9 @@
 import { systemRandom } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
-import { developmentKeys } from './development-keys.ts';
+import { keysOf } from './development-keys.ts';
 import { type ResealProgress, resealAll } from './installations/reseal.ts';
-import { loadSettings, SettingsError } from './settings.ts';
+import { databaseOf, loadSettings, SettingsError } from './settings.ts';
 
 /** `npm run rotate-keys`: seals every stored secret anew with the first of ENCRYPTION_KEYS. Safe while the program runs on PostgreSQL. */
 try {
@@ -16,13 +16,10 @@ try {
 
 async function rotate(): Promise<number> {
   const settings = loadSettings();
-  const made = settings.isProduction ? undefined : developmentKeys(settings.dataDir, systemRandom);
-  const keys = settings.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')];
-  const db = await openDatabase(
-    settings.databaseUrl ? { kind: 'postgres', url: settings.databaseUrl } : { kind: 'embedded', dataDir: settings.dataDir },
-  );
+  const { encryptionKeys } = keysOf(settings, systemRandom);
+  const db = await openDatabase(databaseOf(settings));
   try {
-    const { done, unreadable } = await resealAll({ db, box: secretBox(keys, systemRandom) }, show);
+    const { done, unreadable } = await resealAll({ db, box: secretBox(encryptionKeys, systemRandom) }, show);
     if (unreadable.length === 0) {
       console.log(`Done: ${done} rows are sealed with the newest key. The older ones may leave ENCRYPTION_KEYS.`);
       return 0;

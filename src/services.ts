@@ -39,15 +39,15 @@ export interface ServiceOptions {
   encryptionKeys: readonly Buffer[];
   sessionSecrets: string[];
   /** Decrypt user contexts. */
-  sharedSecrets?: readonly string[];
+  sharedSecrets: readonly string[];
   adminToken: string | undefined;
   allowPrivateTargets: boolean;
   /** Keeps a location's channels after an uninstall, for its return. */
-  keepChannels?: boolean;
+  keepChannels: boolean;
   /** Messages of an uninstalled location are deleted after so many days. */
-  retentionDays?: number;
+  retentionDays: number;
   /** Who may show the embedded page in a frame, besides the agencies' own domains. */
-  frameAncestors?: readonly string[];
+  frameAncestors: readonly string[];
   /** Where sandbox mode's phone is. */
   phone?: Phone | undefined;
   sandboxUrl?: string | undefined;
@@ -122,7 +122,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     providers: options.providers,
     webhookKeys: options.webhookKeys,
     sessionSecrets: options.sessionSecrets,
-    sharedSecrets: options.sharedSecrets ?? [],
+    sharedSecrets: options.sharedSecrets,
     adminToken: options.adminToken,
     sandboxUrl: options.sandboxUrl,
     nextStepUrl: options.sandboxUrl,
@@ -131,9 +131,9 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     targetHttp,
     highLevel: call,
     receiveDelivery: deliveryReceiver({ ...store, newId }),
-    keepChannels: options.keepChannels ?? false,
-    retentionDays: options.retentionDays ?? 30,
-    frameAncestors: options.frameAncestors ?? [],
+    keepChannels: options.keepChannels,
+    retentionDays: options.retentionDays,
+    frameAncestors: options.frameAncestors,
     chance,
     onSent(channel: string, outcome: string, ms: number) {
       metrics.sends.inc({ channel, outcome });

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as z from 'zod';
+import type { DatabaseTarget } from './database/client.ts';
 import { minimalScopes } from './highlevel/operations.ts';
 import type { Provider } from './highlevel/providers.ts';
 
@@ -203,6 +204,11 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     role: read.ROLE,
     logLevel: read.LOG_LEVEL,
   };
+}
+
+/** Which database the settings name. */
+export function databaseOf({ databaseUrl, dataDir }: Settings): DatabaseTarget {
+  return databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'embedded', dataDir };
 }
 
 /** What depends on more than one setting. It looks at what was given, so that it is told together with what is malformed. */

@@ -129,6 +129,6 @@ test('a refresh token that is gone asks for a new install, and that mends it', a
   expect(refreshes(world)).toHaveLength(1);
 
   const code = world.highlevel.approveInstall(place.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.untilReported(messageId);
 });

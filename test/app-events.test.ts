@@ -1,7 +1,6 @@
 import { applyDueEvents } from '../src/installations/app-events.ts';
 import { startWorld, type World } from './support/world.ts';
 
-const html = { accept: 'text/html' };
 const status = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
 const acted = (world: World) => world.soon(async () => (await applyDueEvents(world.services)) === 0);
 const at = (world: World, seconds: number) => new Date(world.clock.now() + seconds * 1000).toISOString();
@@ -10,7 +9,7 @@ async function agencyOf(world: World, count: number) {
   const { id: companyId } = world.highlevel.addCompany();
   const locations = Array.from({ length: count }, () => world.highlevel.addLocation({ companyId }));
   const code = world.highlevel.approveCompanyInstall(companyId);
-  await world.client.get('/oauth/callback').query({ code }).set(html).expect(200);
+  await world.finishInstall(code);
   await world.until(
     async () => (await world.db.installation.count({ where: { companyId, kind: 'location', status: 'active' } })) === count,
   );
@@ -113,7 +112,7 @@ test('an uninstall without a time counts as of when it came; the same event agai
   expect(await status(world, id)).toBe('uninstalled');
   await world.clock.setTime(world.clock.now() + 60_000);
   const code = world.highlevel.approveInstall(id);
-  await world.client.get('/oauth/callback').query({ code }).set(html).expect(200);
+  await world.finishInstall(code);
   await world.highlevel.postSigned('/webhooks/app', body);
   await acted(world);
   expect(await status(world, id)).toBe('active');
@@ -157,7 +156,7 @@ test.each([
   expect((await world.api.get(`/locations/${location.id}`)).body.channels).toEqual([]);
 
   const code = world.highlevel.approveInstall(location.id);
-  await world.client.get('/oauth/callback').query({ code }).set(html).expect(200);
+  await world.finishInstall(code);
   expect((await world.api.get(`/locations/${location.id}`)).body.channels).toHaveLength(count);
   if (!keepChannels) return;
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'back' });

@@ -221,7 +221,7 @@ test('a message for a location that has not installed the app yet waits for it',
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'early' });
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'installation_missing');
   const code = world.highlevel.approveInstall(location.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.connect(location.id);
   await world.untilReported(messageId);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);

@@ -41,7 +41,7 @@ test('disconnecting an agency takes the app out of all of its locations', async 
   const company = world.highlevel.addCompany();
   const locations = [1, 2, 3].map(() => world.highlevel.addLocation({ companyId: company.id }));
   const code = world.highlevel.approveCompanyInstall(company.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   const active = () => world.db.installation.count({ where: { companyId: company.id, status: 'active' } });
   await world.until(async () => (await active()) === 4);
 

@@ -89,7 +89,7 @@ test('every request that the program makes fits HighLevel’s own description', 
   const agency = world.highlevel.addCompany();
   world.highlevel.addLocation({ companyId: agency.id });
   const code = world.highlevel.approveCompanyInstall(agency.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.until(
     async () => (await world.db.installation.count({ where: { companyId: agency.id, status: 'active' } })) === 2,
   );

@@ -87,7 +87,7 @@ test('whoever installs an agency sees how many of its locations are connected, a
   const company = world.highlevel.addCompany();
   for (let count = 0; count < 30; count++) world.highlevel.addLocation({ companyId: company.id });
   const code = world.highlevel.approveCompanyInstall(company.id);
-  const page = await world.client.get('/oauth/callback').query({ code }).set(html).expect(200);
+  const page = await world.finishInstall(code);
   expect(page.text).toContain('Your agency is connected');
   const ticket = page.text.match(/data-ticket="([^"]+)"/)?.[1] ?? '';
   const progress = async () => (await world.client.get('/progress').query({ ticket }).expect(200)).body;

@@ -4,8 +4,6 @@ import { reconcileDue } from '../src/installations/reconcile.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const minute = 60_000;
-const html = { accept: 'text/html' };
-const callback = (world: World, code: string) => world.client.get('/oauth/callback').query({ code }).set(html).expect(200);
 const statuses = async (world: World) =>
   Object.fromEntries(
     (await world.db.installation.findMany({ orderBy: { resourceId: 'asc' } })).map((row) => [
@@ -35,7 +33,7 @@ test('an agency with more than one page of locations gets all of them, named, an
   await using world = await startWorld({ behaviour: { pageLimit: 20, listsEverything: true } });
   const { companyId, locations } = agency(world, 45);
   const chosen = locations.slice(0, 41).map(({ id }) => id);
-  await callback(world, world.highlevel.approveCompanyInstall(companyId, chosen));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId, chosen));
   const progress = async () => (await world.api.get(`/companies/${companyId}`).expect(200)).body;
   await world.until(async () => (await progress()).locations.active === 41);
   await world.until(async () => (await progress()).sync.status === 'done');
@@ -63,7 +61,7 @@ test('no order of callback, INSTALL events and pages changes what comes of them'
       const install = (fields: object) => world.highlevel.postEvent({ type: 'INSTALL', ...fields });
       const again = world.highlevel.eventBody({ type: 'INSTALL', companyId, locationId: second });
       const say = {
-        callback: () => callback(world, code),
+        callback: () => world.finishInstall(code),
         'agency event': () => install({ companyId }),
         first: () => install({ companyId, locationId: first, userId: 'user' }),
         second: () => world.highlevel.postSigned('/webhooks/app', again),
@@ -92,8 +90,8 @@ test('an INSTALL of a future location without its company finds its company amon
   await using world = await startWorld();
   const other = agency(world, 1, 'Agency0000000000000B');
   const { companyId } = agency(world, 1);
-  await callback(world, world.highlevel.approveCompanyInstall(other.companyId));
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(other.companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   const later = world.highlevel.addLocation({ companyId, isInstalled: true });
   await world.highlevel.postEvent({ type: 'INSTALL', installType: 'Location', locationId: later.id });
   await world.until(async () => (await world.api.get(`/locations/${later.id}`)).status === 200);
@@ -115,7 +113,7 @@ test('a message that comes before its location’s tokens waits for them and the
   const contact = world.highlevel.addContact(location?.id ?? '', { phone: '+12025550143' });
   const { messageId } = await world.highlevel.sendMessage(location?.id ?? '', { contactId: contact.id, text: 'early' });
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'installation_missing');
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   await world.until(async () => (await world.api.get(`/locations/${location?.id}`)).status === 200);
   await world.connect(location?.id ?? '');
   await world.untilReported(messageId);
@@ -124,7 +122,7 @@ test('a message that comes before its location’s tokens waits for them and the
 test('a storm of 500 INSTALL events is 500 locations, one token each, and not one refused call', async () => {
   await using world = await startWorld();
   const { companyId, locations } = agency(world, 500);
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   for (let at = 0; at < locations.length; at += 25) {
     await Promise.all(
       locations.slice(at, at + 25).map(({ id }) => world.highlevel.postEvent({ type: 'INSTALL', companyId, locationId: id })),
@@ -141,7 +139,7 @@ test('a listing that was cut off goes on at its page, and a refused or silent pa
   await using world = await startWorld({ behaviour: { pageLimit: 5 } });
   const { companyId } = agency(world, 20);
   world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, does: { answer: 503 } });
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   await world.until(() => world.highlevel.calls.of('listInstalledLocations').length >= 3);
   world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, does: { cut: 'after the work' } });
   world.highlevel.faults.add({ operation: 'mintLocationToken', times: 2, does: { answer: 500 } });
@@ -152,7 +150,7 @@ test('a listing that was cut off goes on at its page, and a refused or silent pa
 test('the periodic listing finds what events missed: a new location, and one that is gone', async () => {
   await using world = await startWorld();
   const { companyId, locations } = agency(world, 3);
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   const status = async (id: string | undefined) => (await world.api.get(`/locations/${id}`)).body.status;
   await world.until(async () => (await status(locations[2]?.id)) === 'active');
   await world.until(async () => (await world.api.get(`/companies/${companyId}`)).body.sync.status === 'done');
@@ -169,8 +167,8 @@ test('a location that a listing leaves out stays while its own token works', asy
   await using world = await startWorld();
   const { companyId } = agency(world, 1);
   const alone = world.highlevel.addLocation({ companyId });
-  await callback(world, world.highlevel.approveInstall(alone.id));
-  await callback(world, world.highlevel.approveCompanyInstall(companyId));
+  await world.finishInstall(world.highlevel.approveInstall(alone.id));
+  await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   await world.until(async () => (await world.db.installation.count({ where: { status: 'active' } })) === 3);
   // A listing that lies: the app is there, and its refresh token is good.
   const { state } = world.highlevel;

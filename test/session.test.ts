@@ -166,7 +166,7 @@ test('a visit to a location that is being set up says so, and hurries it', async
   await using world = await startWorld();
   const company = world.highlevel.addCompany();
   const code = world.highlevel.approveCompanyInstall(company.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.until(async () => (await world.api.get(`/companies/${company.id}`)).body.sync.status === 'done');
   const location = world.highlevel.addLocation({ companyId: company.id, isInstalled: true });
   const context = () => world.highlevel.userContext({ companyId: company.id, activeLocation: location.id });

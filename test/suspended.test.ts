@@ -67,7 +67,7 @@ test('a location whose refresh token is gone gets a fresh one from its company',
   const company = world.highlevel.addCompany();
   const { id } = world.highlevel.addLocation({ companyId: company.id });
   const code = world.highlevel.approveCompanyInstall(company.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.until(async () => (await statusOf(world, id)) === 'active');
   world.highlevel.revokeTokens(id);
   expect(await world.services.tokens.replacementFor(location(id), await world.services.tokens.tokenFor(location(id)))).toMatch(

@@ -19,6 +19,11 @@ export function company(companyId: string): TokenOwner {
   return { kind: 'company', resourceId: companyId };
 }
 
+/** An owner's id under the name that HighLevel's bodies give it. */
+export function idField({ kind, resourceId }: TokenOwner): { companyId: string } | { locationId: string } {
+  return kind === 'company' ? { companyId: resourceId } : { locationId: resourceId };
+}
+
 /** Hands out tokens; installations own them, so they pass this in. */
 export interface Tokens {
   /** @throws AppError `installation_missing`, `uninstalled`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */

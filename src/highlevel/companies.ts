@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
-import { company, type HighLevel, type TokenOwner } from './client.ts';
+import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
 import { readTokenSet, type TokenSet } from './oauth.ts';
 
 /** The most rows that HighLevel was seen to give at once; it may give fewer (platform.md 5.5). */
@@ -84,6 +84,5 @@ export async function mintLocationToken(
  * @throws AppError as the client
  */
 export async function uninstallApp(highLevel: HighLevel, owner: TokenOwner, appId: string, reason: string): Promise<void> {
-  const id = owner.kind === 'company' ? { companyId: owner.resourceId } : { locationId: owner.resourceId };
-  await highLevel({ operation: 'uninstall', owner, path: { appId }, body: { ...id, reason } });
+  await highLevel({ operation: 'uninstall', owner, path: { appId }, body: { ...idField(owner), reason } });
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
-import type { TokenOwner } from './client.ts';
+import { idField, type TokenOwner } from './client.ts';
 
 /** The marketplace app's own keys and addresses. */
 export interface AppKeys {
@@ -81,8 +81,8 @@ export function requestTokenByRefresh(
  * @throws AppError `highlevel_unreachable`
  */
 export function requestReconnectCode(http: HttpClient, app: AppKeys, owner: TokenOwner): Promise<HighLevelAnswer> {
-  const id = owner.kind === 'company' ? { companyId: owner.resourceId } : { locationId: owner.resourceId };
-  return answerOf(http.post('/oauth/reconnect', { clientKey: app.clientId, clientSecret: app.clientSecret, ...id }));
+  const pair = { clientKey: app.clientId, clientSecret: app.clientSecret };
+  return answerOf(http.post('/oauth/reconnect', { ...pair, ...idField(owner) }));
 }
 
 const userType = { company: 'Company', location: 'Location' } as const;

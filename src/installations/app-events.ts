@@ -1,14 +1,15 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { backoffMs } from '../core/retry-schedule.ts';
+import { outageDelayMs } from '../core/retry-schedule.ts';
 import { storable } from '../core/text.ts';
 import type { AppEvent, Database, Executor } from '../database/client.ts';
-import { company, location } from '../highlevel/client.ts';
+import { company, location, type TokenOwner } from '../highlevel/client.ts';
 import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
 import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
 import { audit } from './audit.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
+import { listAgain } from './sync.ts';
 
 export interface AppEventDeps {
   db: Database;
@@ -59,17 +60,15 @@ async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
     });
   } catch (error) {
     log.error({ err: error, eventId: event.id, type: event.type }, 'an app event could not be acted on; it is tried again');
-    const ageMs = clock.now() - event.receivedAt.getTime();
-    const dueAt = new Date(clock.now() + Math.max(backoffMs(0, 0), ageMs / 4));
+    const dueAt = new Date(clock.now() + outageDelayMs(clock.now() - event.receivedAt.getTime(), 0));
     await db.client.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt } });
   }
 }
 
 type Outcome = 'applied' | 'not ours' | 'ignored';
-type Tx = Executor;
 
 /** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
-async function apply(deps: AppEventDeps, tx: Tx, stored: AppEvent): Promise<Outcome> {
+async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promise<Outcome> {
   const event = readAppEvent(Buffer.from(stored.raw));
   const ours = appIdOf(deps.app);
   if (event.appId !== null && event.appId !== ours) return 'not ours';
@@ -110,7 +109,7 @@ async function apply(deps: AppEventDeps, tx: Tx, stored: AppEvent): Promise<Outc
 }
 
 /** The event's own words are not taken over: the location is asked. */
-async function aboutLocation(deps: AppEventDeps, tx: Tx, event: AppEventWebhook): Promise<Outcome> {
+async function aboutLocation(deps: AppEventDeps, tx: Executor, event: AppEventWebhook): Promise<Outcome> {
   const now = nowOf(deps.clock);
   const locationId = event.locationId ?? event.subjectId;
   if (event.type === 'LocationCreate' && event.companyId) await listAgain(tx, event.companyId, now);
@@ -123,18 +122,10 @@ async function aboutLocation(deps: AppEventDeps, tx: Tx, event: AppEventWebhook)
 }
 
 /** It suggests that trouble is over, and says nothing of being installed. */
-async function hint(tx: Tx, key: { kind: 'company' | 'location'; resourceId: string }, now: Date): Promise<void> {
-  const { kind, resourceId } = key;
+async function hint(tx: Executor, key: TokenOwner, now: Date): Promise<void> {
   await tx.installation.updateMany({
-    where: { kind, resourceId, status: { notIn: ['active', 'uninstalled'] } },
+    where: { ...key, status: { notIn: ['active', 'uninstalled'] } },
     data: { dueAt: now },
-  });
-}
-
-async function listAgain(tx: Tx, companyId: string, now: Date): Promise<void> {
-  await tx.installation.updateMany({
-    where: { ...company(companyId), status: 'active' },
-    data: { nextSyncAt: now, dueAt: now },
   });
 }
 

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
-import { AppError, isAppError } from '../core/errors.ts';
+import { AppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
@@ -76,7 +76,8 @@ export async function completeInstall(deps: InstallDeps, code: string): Promise<
   const tokens = readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
   const installed = await saveInstallation(deps, tokens, sentAt);
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
-  if (installed.kind === 'location') await nameIt(deps, installed.resourceId);
+  // A name is good to have and no reason to fail an install that has happened.
+  if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, nowOf(deps.clock));
   return (await findInstallation(deps.db.client, installed)) as Installation;
 }
 
@@ -106,16 +107,6 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
     }
     return row;
   });
-}
-
-/** A name is good to have and no reason to fail an install that has happened. */
-async function nameIt(deps: InstallDeps, locationId: string): Promise<void> {
-  try {
-    await learnDescription(deps, locationId, nowOf(deps.clock));
-  } catch (error) {
-    if (!isAppError(error)) throw error;
-    deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
-  }
 }
 
 function isSame(a: string, b: string): boolean {

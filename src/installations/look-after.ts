@@ -11,7 +11,7 @@ import { learn } from './news.ts';
 import { paceKey, turnOf } from './pace.ts';
 import { findInstallation, type Installation, keyOf } from './store.ts';
 import { isSyncDue, isUnseen, syncPage } from './sync.ts';
-import { cleanUp, goneWithCompany, type UninstallDeps } from './uninstall.ts';
+import { cleanUp, type UninstallDeps } from './uninstall.ts';
 
 export interface LookAfterDeps extends UninstallDeps {
   tokens: AccessTokens;
@@ -33,12 +33,6 @@ export async function lookAfter(deps: LookAfterDeps, row: Installation): Promise
 
 async function step(deps: LookAfterDeps, row: Installation): Promise<Date | null> {
   if (row.status === 'uninstalled') return cleanUp(deps, row);
-  const goneAt = await goneWithCompany(deps, row);
-  if (goneAt) {
-    const now = nowOf(deps.clock);
-    await deps.db.transaction((tx) => learn(tx, { key: keyOf(row), goneAt }, now));
-    return now;
-  }
   return row.kind === 'company' ? lookAfterCompany(deps, row) : lookAfterLocation(deps, row);
 }
 
@@ -60,6 +54,12 @@ async function lookAfterCompany(deps: LookAfterDeps, row: Installation): Promise
 async function lookAfterLocation(deps: LookAfterDeps, row: Installation): Promise<Date | null> {
   const now = nowOf(deps.clock);
   const agency = row.companyId ? await findInstallation(deps.db.client, company(row.companyId)) : null;
+  if (agency?.goneAt && row.presentAt && agency.goneAt >= row.presentAt) {
+    // It was learnt of after its company's uninstall, which is its own too.
+    const { goneAt } = agency;
+    await deps.db.transaction((tx) => learn(tx, { key: keyOf(row), goneAt }, now));
+    return now;
+  }
   if (row.status === 'pending' && !agency?.accessToken) {
     const found = row.companyId ? null : await findCompany(deps, row);
     if (found) return found;
@@ -117,26 +117,28 @@ async function describe(deps: LookAfterDeps, row: Installation, now: Date): Prom
   if (row.describedAt && now.getTime() - row.describedAt.getTime() < describeEveryMs) return;
   const turn = await turnOf(deps, paceKey.highLevel(keyOf(row)), highLevelLimit, null);
   if (turn) return;
-  try {
-    await learnDescription(deps, row.resourceId, now);
-  } catch (error) {
-    if (!isAppError(error)) throw error;
-    deps.log.warn({ err: error, ...keyOf(row) }, 'the location could not be asked for its name');
-    await deps.db.client.installation.updateMany({ where: keyOf(row), data: { describedAt: now } });
-  }
+  if (await learnDescription(deps, row.resourceId, now)) return;
+  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { describedAt: now } });
 }
 
-/** Asks for a location's name and time zone and keeps them. @throws AppError as the client */
+/** Asks for a location's name and time zone and keeps them. @returns whether HighLevel told them */
 export async function learnDescription(
-  deps: Pick<LookAfterDeps, 'db' | 'highLevel'>,
+  deps: Pick<LookAfterDeps, 'db' | 'highLevel' | 'log'>,
   locationId: string,
   now: Date,
-): Promise<void> {
-  const { name, timezone } = await describeLocation(deps.highLevel, locationId);
-  await deps.db.client.installation.updateMany({
-    where: location(locationId),
-    data: { ...(name ? { name } : {}), ...(timezone ? { timezone } : {}), describedAt: now },
-  });
+): Promise<boolean> {
+  try {
+    const { name, timezone } = await describeLocation(deps.highLevel, locationId);
+    await deps.db.client.installation.updateMany({
+      where: location(locationId),
+      data: { ...(name ? { name } : {}), ...(timezone ? { timezone } : {}), describedAt: now },
+    });
+    return true;
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
+    return false;
+  }
 }
 
 async function keepTurn(deps: LookAfterDeps, row: Installation, turn: Date): Promise<Date> {

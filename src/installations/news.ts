@@ -86,8 +86,8 @@ function newest(known: Date | null, said: Date | undefined): Date | null {
 const domainName = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 const domainsAtMost = 5;
 
-/** It becomes part of a header, so it must be a name and nothing else. */
-function withDomain(known: string[], said: string | null | undefined): string[] {
+/** It becomes part of a header, so it must be a name and nothing else. @returns the very same list when there is nothing to add */
+export function withDomain(known: string[], said: string | null | undefined): string[] {
   const name = said
     ?.trim()
     .toLowerCase()

@@ -1,7 +1,8 @@
+import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { identity as configIdentity } from './connections.ts';
-import { type Installation, type InstallationKey, identity, keyOf } from './store.ts';
+import { type Installation, identity, keyOf } from './store.ts';
 
 export interface ResealDeps {
   db: Database;
@@ -30,42 +31,52 @@ export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealP
     total: (await client.installation.count()) + (await client.connection.count()),
     unreadable: [],
   };
-  let last: InstallationKey | null = null;
-  for (;;) {
-    const rows: Installation[] = await client.installation.findMany({
-      orderBy: [{ kind: 'asc' }, { resourceId: 'asc' }],
-      take: batchSize,
-      ...(last ? { cursor: { kind_resourceId: last }, skip: 1 } : {}),
-    });
-    for (const row of rows) await attempt(progress, `${row.kind} ${row.resourceId}`, () => resealInstallation(deps, row));
-    onProgress(progress);
-    const end = rows.at(-1);
-    if (!end || rows.length < batchSize) break;
-    last = keyOf(end);
-  }
-
-  let lastId: string | null = null;
-  for (;;) {
-    const rows: { id: string; config: string }[] = await client.connection.findMany({
-      select: { id: true, config: true },
-      orderBy: { id: 'asc' },
-      take: batchSize,
-      ...(lastId ? { where: { id: { gt: lastId } } } : {}),
-    });
-    for (const row of rows) await attempt(progress, `connection ${row.id}`, () => resealConnection(deps, row));
-    onProgress(progress);
-    const end = rows.at(-1);
-    if (!end || rows.length < batchSize) break;
-    lastId = end.id;
-  }
+  await eachPage(
+    (last: Installation | undefined) =>
+      client.installation.findMany({
+        orderBy: [{ kind: 'asc' }, { resourceId: 'asc' }],
+        take: batchSize,
+        ...(last ? { cursor: { kind_resourceId: keyOf(last) }, skip: 1 } : {}),
+      }),
+    (row) => attempt(progress, `${row.kind} ${row.resourceId}`, () => resealInstallation(deps, row)),
+    () => onProgress(progress),
+  );
+  await eachPage(
+    (last: SealedConfig | undefined) =>
+      client.connection.findMany({
+        select: { id: true, config: true },
+        orderBy: { id: 'asc' },
+        take: batchSize,
+        ...(last ? { where: { id: { gt: last.id } } } : {}),
+      }),
+    (row) => attempt(progress, `connection ${row.id}`, () => resealConnection(deps, row)),
+    () => onProgress(progress),
+  );
   return progress;
+}
+
+type SealedConfig = { id: string; config: string };
+
+/** Goes through a table page by page. @param pageAfter the rows that follow the last one seen */
+async function eachPage<Row>(
+  pageAfter: (last: Row | undefined) => Promise<Row[]>,
+  work: (row: Row) => Promise<void>,
+  onPage: () => void,
+): Promise<void> {
+  let last: Row | undefined;
+  do {
+    const rows = await pageAfter(last);
+    for (const row of rows) await work(row);
+    onPage();
+    last = rows.length < batchSize ? undefined : rows.at(-1);
+  } while (last);
 }
 
 async function attempt(progress: ResealProgress, name: string, reseal: () => Promise<void>): Promise<void> {
   try {
     await reseal();
   } catch (error) {
-    if ((error as { code?: string }).code !== 'secret_unreadable') throw error;
+    if (!isAppError(error, 'secret_unreadable')) throw error;
     progress.unreadable.push(name);
   }
   progress.done += 1;
@@ -81,7 +92,7 @@ async function resealInstallation({ db, box }: ResealDeps, row: Installation): P
   await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: renewed });
 }
 
-async function resealConnection({ db, box }: ResealDeps, { id, config }: { id: string; config: string }): Promise<void> {
+async function resealConnection({ db, box }: ResealDeps, { id, config }: SealedConfig): Promise<void> {
   if (config === '') return;
   const renewed = box.reseal(config, configIdentity(id));
   await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed } });

@@ -1,5 +1,6 @@
 import { nowOf } from '../core/clock.ts';
-import { type HighLevel, location } from '../highlevel/client.ts';
+import type { Executor } from '../database/client.ts';
+import { company, type HighLevel, location } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { secondSyncAfterMs, syncEveryMs } from './due.ts';
@@ -48,6 +49,14 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
   return !isLast;
 }
 
+/** Something suggests that an active company's list has changed: it is read again now. */
+export async function listAgain(on: Executor, companyId: string, now: Date): Promise<void> {
+  await on.installation.updateMany({
+    where: { ...company(companyId), status: 'active' },
+    data: { nextSyncAt: now, dueAt: now },
+  });
+}
+
 /** A location that was not in the company's last complete listing. */
 export function isUnseen(row: Installation, agency: Installation | null): boolean {
   if (!agency?.syncBegunAt || agency.syncSkip !== null || agency.status !== 'active') return false;
@@ -58,7 +67,7 @@ function nextSyncAt(row: Installation, now: Date): Date {
   return new Date(now.getTime() + (row.syncedAt ? syncEveryMs : secondSyncAfterMs));
 }
 
-async function lookAtUnseen(tx: Parameters<typeof learn>[0], companyId: string, begunAt: Date, now: Date): Promise<void> {
+async function lookAtUnseen(tx: Executor, companyId: string, begunAt: Date, now: Date): Promise<void> {
   await tx.installation.updateMany({
     where: { kind: 'location', companyId, status: { not: 'uninstalled' }, presentAt: { lt: begunAt } },
     data: { dueAt: now },

@@ -1,13 +1,12 @@
 import { nowOf } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
-import { company } from '../highlevel/client.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { type Actor, audit } from './audit.ts';
 import { dueAfterOutage } from './due.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
 import { placeOf, type RenewDeps } from './renew.ts';
-import { findInstallation, type Installation, type InstallationKey, keyOf, noTokens } from './store.ts';
+import { type Installation, keyOf, noTokens } from './store.ts';
 
 /** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */
 export interface Farewell {
@@ -64,7 +63,10 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     await passOn(deps, row);
   }
   if (!row.accessToken && !row.leaveReason) return null;
-  if (!row.leaveReason && row.refreshToken) await forget(deps, row, { refreshToken: null });
+  if (!row.leaveReason && row.refreshToken) {
+    const where = { ...keyOf(row), status: 'uninstalled' } as const;
+    await deps.db.client.installation.updateMany({ where, data: { refreshToken: null } });
+  }
 
   const soon = new Date(deps.clock.now() + lookEveryMs);
   if (row.accessToken && row.tries < lastLooks && (await hasLastReports(deps, row))) return soon;
@@ -106,10 +108,6 @@ async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<
   else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: nowOf(deps.clock) } });
 }
 
-async function forget(deps: UninstallDeps, key: InstallationKey, data: { refreshToken: null }): Promise<void> {
-  await deps.db.client.installation.updateMany({ where: { ...keyOf(key), status: 'uninstalled' }, data });
-}
-
 /** @returns when to ask again, or null when HighLevel has done it, or never will */
 async function leave(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
   try {
@@ -125,11 +123,4 @@ async function leave(deps: UninstallDeps, row: Installation, reason: string): Pr
     return dueAfterOutage(row, nowOf(deps.clock), deps.chance());
   }
   return null;
-}
-
-/** Whether its company is gone, and it with it. @returns since when */
-export async function goneWithCompany(deps: Pick<UninstallDeps, 'db'>, row: Installation): Promise<Date | null> {
-  if (row.kind === 'company' || !row.companyId || !row.presentAt) return null;
-  const agency = await findInstallation(deps.db.client, company(row.companyId));
-  return agency?.goneAt && agency.goneAt >= row.presentAt ? agency.goneAt : null;
 }

@@ -8,8 +8,9 @@ import type { UserContext } from '../highlevel/user-context.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { audit } from './audit.ts';
-import { learn } from './news.ts';
+import { learn, withDomain } from './news.ts';
 import { findInstallation, type Installation } from './store.ts';
+import { listAgain } from './sync.ts';
 
 export interface VisitDeps {
   db: Database;
@@ -70,15 +71,12 @@ async function hint(
     const companyId = agency?.status === 'active' ? context.companyId : undefined;
     await deps.db.transaction((tx) => learn(tx, { key: row, companyId, isHint: true }, now));
   } else if (agency?.status === 'active') {
-    await deps.db.client.installation.updateMany({
-      where: { ...company(context.companyId), status: 'active' },
-      data: { nextSyncAt: now, dueAt: now },
-    });
+    await listAgain(deps.db.client, context.companyId, now);
   }
 }
 
 async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
-  if (!whiteLabelDomain || row.whiteLabelDomains.includes(whiteLabelDomain)) return;
+  if (withDomain(row.whiteLabelDomains, whiteLabelDomain) === row.whiteLabelDomains) return;
   await deps.db.transaction((tx) => learn(tx, { key: row, whiteLabelDomain }, nowOf(deps.clock)));
 }
 

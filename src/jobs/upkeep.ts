@@ -1,6 +1,6 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
-import { daysBefore, forgetMessages } from '../messages/location-changes.ts';
+import { forgetMessages } from '../messages/location-changes.ts';
 import type { Log } from '../runtime/log.ts';
 
 export interface UpkeepDeps {
@@ -40,4 +40,8 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
   // In steps, so that no statement holds up the work of others.
   while ((await forgetMessages(deps, before)) > 0);
+}
+
+function daysBefore(clock: Clock, days: number): Date {
+  return new Date(clock.now() - 24 * hourMs * days);
 }

@@ -1,4 +1,3 @@
-import { nowOf } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
 import { reason } from './reasons.ts';
 import { moveTo, type StoreDeps } from './store.ts';
@@ -96,15 +95,11 @@ export function unreported(deps: StoreDeps, locationId: string): Promise<number>
 const deleteAtMost = 1_000;
 
 /** Deletes the messages of locations that were uninstalled before `before`, some at a time. @returns how many are gone */
-export async function forgetMessages(deps: Pick<StoreDeps, 'db' | 'clock'>, before: Date): Promise<number> {
+export async function forgetMessages(deps: Pick<StoreDeps, 'db'>, before: Date): Promise<number> {
   return deps.db.client.$executeRaw`
     DELETE FROM messages WHERE id IN (
       SELECT messages.id FROM messages JOIN installations
         ON installations.kind = 'location' AND installations.resource_id = messages.location_id
       WHERE installations.status = 'uninstalled' AND installations.gone_at < ${before} AND messages.created_at < ${before}
       LIMIT ${deleteAtMost})`;
-}
-
-export function daysBefore(clock: StoreDeps['clock'], days: number): Date {
-  return new Date(nowOf(clock).getTime() - days * 24 * 60 * 60 * 1000);
 }

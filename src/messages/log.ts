@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { cutPage } from '../core/page.ts';
 import type { Database, Prisma } from '../database/client.ts';
 import type { Message } from './store.ts';
 
@@ -25,8 +26,7 @@ export async function listMessages(db: Database, locationId: string, query: LogQ
     orderBy: { id: 'desc' },
     take: query.limit + 1,
   });
-  const items: Message[] = rows.slice(0, query.limit);
-  return { items, nextCursor: rows.length > items.length ? (items.at(-1)?.id ?? null) : null };
+  return cutPage<Message>(rows, query.limit, ({ id }) => id);
 }
 
 /** One message with all that is recorded of it. */

@@ -78,7 +78,7 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
   }
 }
 
-export async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
+async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
   const database = await scratchDatabase(serverUrl);
   using folder = temporaryFolder();
   await using program = await startProgram({
@@ -108,7 +108,7 @@ export async function ofPatchbay(serverUrl: string, publicKey: string, privateKe
   }
 }
 
-export function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
+function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
   return Array.from({ length: howMany }, () => {
     const id = randomBytes(10).toString('hex');
     const body = JSON.stringify({

@@ -27,7 +27,7 @@ test('no token or secret in the database, an answer of the API, a log line or an
   const company = world.highlevel.addCompany();
   world.highlevel.addLocation({ companyId: company.id });
   const code = world.highlevel.approveCompanyInstall(company.id);
-  await world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+  await world.finishInstall(code);
   await world.until(
     async () => (await world.db.installation.count({ where: { companyId: company.id, status: 'active' } })) === 2,
   );

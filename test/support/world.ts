@@ -80,6 +80,9 @@ export async function startWorld(options: WorldOptions = {}) {
     adminToken,
     sharedSecrets: ['another-shared-secret', sharedSecret],
     allowPrivateTargets: true,
+    frameAncestors: [],
+    keepChannels: false,
+    retentionDays: 30,
     channels: options.channels?.(farSide),
     ...options.services,
   });
@@ -124,6 +127,9 @@ export async function startWorld(options: WorldOptions = {}) {
       return apiWith(client, { authorization: `Bearer ${body.token}` });
     },
 
+    /** What the browser does with the code that a consent gave. @returns the page */
+    finishInstall: (code: string) => client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200),
+
     /** A location that has installed the app, with one contact. */
     async install() {
       const location = highlevel.addLocation();
@@ -135,7 +141,7 @@ export async function startWorld(options: WorldOptions = {}) {
         source: 'front desk',
       });
       const code = highlevel.approveInstall(location.id);
-      await client.get('/oauth/callback').query({ code }).set('accept', 'text/html').expect(200);
+      await world.finishInstall(code);
       return { ...location, contact };
     },
 

@@ -1,3 +1,4 @@
+import { cutPage } from '../../core/page.ts';
 import type { AuditEntry, Database, Prisma } from '../../database/client.ts';
 import { route } from './route.ts';
 import { auditEntry, auditQuery, companyParams, locationParams, pageOf } from './shapes.ts';
@@ -50,6 +51,5 @@ async function page(db: Database, where: Prisma.AuditEntryWhereInput, { cursor, 
     orderBy: { id: 'desc' },
     take: limit + 1,
   });
-  const items = rows.slice(0, limit);
-  return { items, nextCursor: rows.length > items.length ? (items.at(-1)?.id ?? null) : null };
+  return cutPage(rows, limit, ({ id }) => id);
 }

@@ -1,4 +1,5 @@
 import { AppError, isAppError } from '../../core/errors.ts';
+import { cutPage } from '../../core/page.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { installProgress } from '../../installations/progress.ts';
@@ -29,11 +30,8 @@ export function companyRoutes(deps: CompanyRouteDeps) {
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
-        const items = rows.slice(0, query.limit);
-        return {
-          items: await Promise.all(items.map((row) => view(deps, row))),
-          nextCursor: rows.length > items.length ? (items.at(-1)?.resourceId ?? null) : null,
-        };
+        const { items, nextCursor } = cutPage(rows, query.limit, ({ resourceId }) => resourceId);
+        return { items: await Promise.all(items.map((row) => view(deps, row))), nextCursor };
       },
     }),
 

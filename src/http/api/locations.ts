@@ -1,3 +1,4 @@
+import { cutPage } from '../../core/page.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import type { Installation } from '../../installations/store.ts';
@@ -31,11 +32,8 @@ export function locationRoutes(deps: LocationRouteDeps) {
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
-        const items = rows.slice(0, query.limit);
-        return {
-          items: await withChannels(deps, items),
-          nextCursor: rows.length > items.length ? (items.at(-1)?.resourceId ?? null) : null,
-        };
+        const { items, nextCursor } = cutPage(rows, query.limit, ({ resourceId }) => resourceId);
+        return { items: await withChannels(deps, items), nextCursor };
       },
     }),
 
