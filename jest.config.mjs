@@ -1,24 +1,20 @@
-/** Tests run once on the embedded database and once more on PostgreSQL, when there is one (`TEST_DATABASE_URL`). */
+/**
+ * Tests run on the embedded database and once more on PostgreSQL, when there is one (`TEST_DATABASE_URL`). What has nothing to learn from
+ * a second database runs once: where no database counts, on the embedded one; what asks HighLevel more than the database, on PostgreSQL.
+ */
 const onPostgres = process.env.TEST_DATABASE === 'postgres';
+const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
+
+const onlyEmbedded = ['browser', 'channels', 'pages', 'processes/start', 'sandbox', 'unit'];
+const onlyPostgres = ['postgres', ...(onBoth ? ['installations'] : [])];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.mjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  // What touches no database has nothing to learn from a second one, and some tests need a server that takes several processes.
-  testPathIgnorePatterns: (onPostgres ? ['unit', 'channels', 'sandbox', 'browser'] : ['postgres']).map(
-    (folder) => `<rootDir>/test/${folder}/`,
-  ),
+  testPathIgnorePatterns: (onPostgres ? onlyEmbedded : onlyPostgres).map((path) => `<rootDir>/test/${path}\\b`),
   extensionsToTreatAsEsm: ['.ts'],
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: { parser: { syntax: 'typescript', explicitResourceManagement: true }, target: 'es2022' },
-        module: { type: 'es6' },
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 120_000,

@@ -1,24 +1,30 @@
 import { createPublicKey } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './core/clock.ts';
 import { systemRandom } from './core/ids.ts';
 import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
 import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
+import { startWatcher } from './jobs/watcher.ts';
 import { startWorker } from './jobs/worker.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { httpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
 import { openServices, type ServiceOptions, type Services } from './services.ts';
 import { databaseOf, loadSettings, type Settings, SettingsError } from './settings.ts';
+import { programVersion } from './version.ts';
 
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
 const stopWithinMs = 10_000;
 const finishJobsWithinMs = 7_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
+
+// Collect garbage rather than grow: a process that works beside others is to stay small under load.
+setFlagsFromString('--heap-growing-percent=30');
 
 const settings = readSettings();
 const log = createLog(settings.logLevel);
@@ -46,15 +52,17 @@ async function start(settings: Settings, log: Log): Promise<void> {
   if (works) await startWorker(services);
   const stopUpkeep = works ? startUpkeep(services) : () => {};
   const stopReconciler = works ? startReconciler(services) : async () => {};
+  const stopWatcher = works ? startWatcher(services) : async () => {};
   const server = createServer(settings.role === 'worker' ? createHealthApp(services) : createApp(services));
   // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
   server.keepAliveTimeout = 65_000;
   await listen(server, settings.port);
 
-  const stop = (signal: string) => shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler });
+  const stop = (signal: string) =>
+    shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler, stopWatcher });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  announce(settings, log);
+  announce(settings, log, services.version);
 }
 
 function serviceOptions(settings: Settings, log: Log): ServiceOptions {
@@ -70,6 +78,7 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
       redirectUri: `${settings.appUrl}/oauth/callback`,
       scopes: settings.scopes,
     },
+    version: programVersion(),
     appUrl: settings.appUrl,
     apiUrl: settings.apiUrl,
     marketplaceUrl: settings.marketplaceUrl,
@@ -79,7 +88,12 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
     allowPrivateTargets: settings.allowPrivateTargets,
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannels,
+    sendsAtOnce: settings.sendsAtOnce,
     retentionDays: settings.retentionDays,
+    alertLimits: settings.alertLimits,
+    alertWebhook: settings.alertWebhook,
+    alertMail: settings.alertMail,
+    media: { ...settings.media, folder: join(settings.dataDir, 'media') },
   };
 }
 
@@ -113,6 +127,7 @@ function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
     frameAncestors: [...options.frameAncestors, sandbox.url],
     phone: sandbox.phone,
     sandboxUrl: sandbox.url,
+    example: sandbox.example,
   };
 }
 
@@ -123,8 +138,8 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-function announce(settings: Settings, log: Log): void {
-  log.info({ port: settings.port, role: settings.role, sandbox: settings.isSandbox }, 'Patchbay is running');
+function announce(settings: Settings, log: Log, version: string): void {
+  log.info({ version, port: settings.port, role: settings.role, sandbox: settings.isSandbox }, 'Patchbay is running');
   if (settings.isSandbox) {
     console.log(`\n  Patchbay is running in sandbox mode. Open  ${settings.appUrl}\n`);
   } else if (!settings.isProduction && !settings.adminToken) {
@@ -147,14 +162,16 @@ async function shutDown(
     sandbox: Sandbox | undefined;
     stopUpkeep: () => void;
     stopReconciler: () => Promise<void>;
+    stopWatcher: () => Promise<void>;
   },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
   systemClock.setTimeout(() => process.exit(1), stopWithinMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
+  running.services.live.close();
   running.server.closeIdleConnections();
   running.stopUpkeep();
-  await Promise.all([running.services.stopWorking(finishJobsWithinMs), running.stopReconciler()]);
+  await Promise.all([running.services.stopWorking(finishJobsWithinMs), running.stopReconciler(), running.stopWatcher()]);
   running.server.closeAllConnections();
   await closed;
   await running.services.close();

@@ -1,28 +1,50 @@
 import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import type { AlertLimits } from './alerts/alert.ts';
+import { byEmail } from './alerts/by-email.ts';
+import { type AlertWebhook, byWebhook } from './alerts/by-webhook.ts';
+import { countWrongSignatures } from './alerts/signatures-failing.ts';
+import type { TellingWay } from './alerts/tell.ts';
+import type { Way } from './alerts/tellings.ts';
 import { type Channels, createChannels } from './channels/registry.ts';
 import type { Phone } from './channels/sandbox.ts';
-import type { Clock } from './core/clock.ts';
-import { orderedIds, type RandomSource } from './core/ids.ts';
+import { type Clock, nowOf } from './core/clock.ts';
+import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
 import { type HighLevel, type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
 import type { Provider } from './highlevel/providers.ts';
-import { restAfter } from './highlevel/rate-limit.ts';
 import type { AppDeps } from './http/app.ts';
+import type { ConnectionExample } from './http/pages/channel-place.ts';
+import { liveStreams } from './http/pages/live.ts';
 import { accessTokens } from './installations/access-token.ts';
-import { paceKey, rest } from './installations/pace.ts';
+import { connectionReader } from './installations/connections.ts';
+import { keyRings, noteKeys } from './installations/keys.ts';
+import { limitWatch } from './installations/limit-watch.ts';
+import { installationReader } from './installations/store.ts';
 import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
+import type { WatcherDeps } from './jobs/watcher.ts';
 import type { startWorker } from './jobs/worker.ts';
+import { diskStore } from './media/disk-store.ts';
+import { mediaLinks } from './media/links.ts';
+import { type Bucket, s3Store } from './media/s3-store.ts';
+import { attemptBeginner } from './messages/attempts.ts';
 import { knownAfter } from './messages/known-after.ts';
 import { giveUp, goOn, unreported } from './messages/location-changes.ts';
 import { deliveryReceiver } from './messages/receive.ts';
-import { openQueue } from './queue/boss.ts';
+import { inboundReceiver } from './messages/receive-inbound.ts';
+import { receiptRecorder } from './messages/record-receipt.ts';
+import { settler } from './messages/settle.ts';
+import { messageReader } from './messages/store.ts';
+import { openQueue } from './queue/queue.ts';
+import { fileFetcher } from './runtime/fetch-file.ts';
 import type { Log } from './runtime/log.ts';
+import { type MailOptions, mailer } from './runtime/mail.ts';
 import { createMetrics } from './runtime/metrics.ts';
-import { httpClient } from './runtime/outbound-http.ts';
+import { type HttpClient, httpClient } from './runtime/outbound-http.ts';
 
 /** What the program needs to know and what it needs of the world. */
 export interface ServiceOptions {
@@ -41,16 +63,37 @@ export interface ServiceOptions {
   /** Decrypt user contexts. */
   sharedSecrets: readonly string[];
   adminToken: string | undefined;
+  /** Of the program, for the operator's eyes. */
+  version: string;
   allowPrivateTargets: boolean;
   /** Keeps a location's channels after an uninstall, for its return. */
   keepChannels: boolean;
+  /** How many sends a process that works has in hand at most. */
+  sendsAtOnce: number;
   /** Messages of an uninstalled location are deleted after so many days. */
   retentionDays: number;
+  /** From where on something is an alert. */
+  alertLimits: AlertLimits;
+  /** How the operator is told of alerts. */
+  alertWebhook?: AlertWebhook | undefined;
+  alertMail?: MailOptions | undefined;
+  media: {
+    /** Where downloads and, without a bucket, kept files are. */
+    folder: string;
+    bucket?: Bucket | undefined;
+    maxBytes: number;
+    /** How long a kept file is offered. */
+    days: number;
+    /** How HighLevel gets it: by an address of ours, or by an upload. */
+    delivery: 'link' | 'upload';
+  };
   /** Who may show the embedded page in a frame, besides the agencies' own domains. */
   frameAncestors: readonly string[];
   /** Where sandbox mode's phone is. */
   phone?: Phone | undefined;
   sandboxUrl?: string | undefined;
+  /** A far side to try a channel with, where somebody runs one for that. */
+  example?: ConnectionExample | undefined;
   /** Other channels than the program's own. */
   channels?: Channels | undefined;
 }
@@ -63,10 +106,11 @@ export type Services = AppDeps &
     close(): Promise<void>;
   };
 
-type WorkerDeps = Parameters<typeof startWorker>[0] & Parameters<typeof startReconciler>[0] & UpkeepDeps;
+type WorkerDeps = Parameters<typeof startWorker>[0] & Parameters<typeof startReconciler>[0] & UpkeepDeps & WatcherDeps;
 
 const highLevelTimeoutMs = 10_000;
 const mostSendMs = 60_000;
+const alertTimeoutMs = 5_000;
 
 /** The one place where parts meet. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -75,27 +119,30 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const box = secretBox(options.encryptionKeys, random);
   const metrics = createMetrics();
   const db = await openDatabase(options.database);
-  const queue = await openQueue({ db, clock, newId, log });
+  const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
+  await noteKeys({ db, clock }, rings);
+  const queue = openQueue({ db, clock, newId, log });
 
   // HighLevel's address is the operator's setting, not a user's: no guard.
   const highLevelHttp = httpClient({ baseURL: options.apiUrl, timeoutMs: highLevelTimeoutMs, allowPrivateTargets: true });
   const targetHttp = httpClient({ timeoutMs: mostSendMs, allowPrivateTargets: options.allowPrivateTargets });
 
+  const chance = () => random(4).readUInt32BE() / 2 ** 32;
+  const wrongSignatures = countWrongSignatures({ db, clock, log });
+  const watchLimits = limitWatch({ db, clock, log, chance });
   const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
     metrics.highLevelCalls.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
-    if (call.operation === 'updateMessageStatus') {
+    if (call.operation === 'updateMessageStatus' || call.operation === 'updateEmailStatus') {
       metrics.reports.inc({ outcome: answer && answer.status < 300 ? 'accepted' : 'refused' });
     }
-    if (!answer) return;
-    log.debug({ operation: call.operation, status: answer.status, traceId: answer.traceId }, 'HighLevel answered');
-    const restMs = restAfter(answer.limits, answer.status === 429);
-    if (restMs > 0) {
-      log.warn({ ...call.owner, restMs, ...answer.limits }, 'HighLevel’s limit is used up');
-      await rest({ db, clock }, paceKey.highLevel(call.owner), restMs);
-    }
+    log.debug({ operation: call.operation, status: answer?.status, traceId: answer?.traceId }, 'HighLevel answered');
+    // HighLevel has done what it was asked: were this to fail the call, it would be made again.
+    await watchLimits(call.owner, answer).catch((error: unknown) =>
+      log.warn({ err: error }, 'what HighLevel says of its limits could not be noted'),
+    );
   };
 
-  const store = { db, queue, clock, knownAfter: knownAfter() };
+  const store = { db, clock, knownAfter: knownAfter() };
   const messages = {
     goOn: (tx: Executor, locationId: string) => goOn(store, tx, locationId),
     giveUp: (locationId: string) => giveUp(store, locationId),
@@ -103,7 +150,6 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   };
   // Tokens are needed to call HighLevel, and some of HighLevel's calls give tokens.
   const call: HighLevel = (wanted) => callHighLevel(wanted);
-  const chance = () => random(4).readUInt32BE() / 2 ** 32;
   const tokens = accessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, chance });
   const callHighLevel = highLevel({ http: highLevelHttp, tokens, onAnswer });
 
@@ -125,16 +171,34 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     sharedSecrets: options.sharedSecrets,
     adminToken: options.adminToken,
     sandboxUrl: options.sandboxUrl,
-    nextStepUrl: options.sandboxUrl,
+    version: options.version,
+    startedAt: nowOf(clock),
+    keyRings: rings,
+    embeddedIn: options.sandboxUrl && `${options.sandboxUrl}/custom-page`,
+    example: options.example,
     channels: options.channels ?? createChannels({ allowPrivateTargets: options.allowPrivateTargets, phone: options.phone }),
     highLevelHttp,
     targetHttp,
+    ...mediaParts(options, { targetHttp, clock, newId }),
     highLevel: call,
+    queue,
+    live: liveStreams({ clock, log }),
     receiveDelivery: deliveryReceiver({ ...store, newId }),
+    receiveInbound: inboundReceiver({ ...store, newId }),
+    recordReceipt: receiptRecorder({ ...store, newId }),
+    beginAttempt: attemptBeginner({ ...store, newId }),
+    settle: settler({ ...store, newId, log }),
+    findMessage: messageReader(db),
+    connectionOf: connectionReader(db),
+    installationOf: installationReader(db),
     keepChannels: options.keepChannels,
+    sendsAtOnce: options.sendsAtOnce,
     retentionDays: options.retentionDays,
     frameAncestors: options.frameAncestors,
     chance,
+    alertLimits: options.alertLimits,
+    alertWays: alertWays(options),
+    onWrongSignature: () => wrongSignatures.count(),
     onSent(channel: string, outcome: string, ms: number) {
       metrics.sends.inc({ channel, outcome });
       metrics.sendDuration.observe({ channel }, ms / 1000);
@@ -144,6 +208,35 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   return {
     ...shared,
     stopWorking: (timeoutMs) => queue.stop(timeoutMs),
-    close: () => db.close(),
+    async close() {
+      shared.live.close();
+      await wrongSignatures.stop();
+      await db.close();
+    },
+  };
+}
+
+function alertWays({ alertWebhook, alertMail, appUrl }: ServiceOptions): ReadonlyMap<Way, TellingWay> {
+  const ways = new Map<Way, TellingWay>();
+  // The operator's own address, as HighLevel's is: no guard.
+  const http = httpClient({ timeoutMs: alertTimeoutMs, allowPrivateTargets: true });
+  if (alertWebhook) ways.set('webhook', byWebhook(http, alertWebhook));
+  if (alertMail) ways.set('email', byEmail(mailer(alertMail), appUrl));
+  return ways;
+}
+
+function mediaParts(options: ServiceOptions, deps: { targetHttp: HttpClient; clock: Clock; newId: NewId }) {
+  const { media, appUrl, encryptionKeys } = options;
+  const { targetHttp, clock, newId } = deps;
+  const mediaFolder = join(media.folder, 'incoming');
+  // A bucket's address is the operator's setting, like HighLevel's.
+  const bucketHttp = httpClient({ timeoutMs: mostSendMs, allowPrivateTargets: true });
+  return {
+    mediaFolder,
+    fetchFile: fileFetcher({ http: targetHttp, clock, newId, folder: mediaFolder, maxBytes: media.maxBytes }),
+    mediaStore: media.bucket ? s3Store({ http: bucketHttp, clock }, media.bucket) : diskStore(join(media.folder, 'files')),
+    mediaLinks: mediaLinks(encryptionKeys[0] as Buffer, appUrl),
+    mediaDays: media.days,
+    mediaDelivery: media.delivery,
   };
 }

@@ -1,11 +1,29 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as z from 'zod';
+import type { AlertLimits } from './alerts/alert.ts';
+import type { AlertWebhook } from './alerts/by-webhook.ts';
+import { isSigningSecret } from './channels/signed-webhooks.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { minimalScopes } from './highlevel/operations.ts';
 import type { Provider } from './highlevel/providers.ts';
+import type { Bucket } from './media/s3-store.ts';
+import type { MailOptions } from './runtime/mail.ts';
+import {
+  anyWebAddress,
+  encryptionKeys,
+  flag,
+  frameSource,
+  list,
+  mailAddresses,
+  providers,
+  publicKeys,
+  secrets,
+  webAddress,
+  wholeNumber,
+} from './setting-shapes.ts';
 
 /** Everything that is wrong with the settings, at once, in words. */
 export class SettingsError extends Error {
@@ -23,77 +41,6 @@ const highLevelKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiO
 
 /** Where HighLevel shows an app's pages under its own names; an agency's own domain is learnt (platform.md 7.5). */
 const highLevelPages = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
-const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
-
-const list = (text: string) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-const webAddress = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-  .transform((url) => url.replace(/\/+$/, ''));
-
-const flag = z
-  .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })
-  .transform((word) => ['true', '1', 'yes'].includes(word));
-
-const providers = z
-  .string()
-  .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: 'custom', message: 'must be a JSON list such as [{"key":"sms","id":"…","kind":"sms"}]' });
-      return z.NEVER;
-    }
-  })
-  .pipe(
-    z.array(
-      z.object({
-        key: z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
-        id: z.string().min(1),
-        kind: z.enum(['sms', 'sms-extra', 'email', 'email-extra', 'call']),
-      }),
-    ),
-  )
-  .refine((all) => new Set(all.map(({ key }) => key)).size === all.length, { error: 'has a key twice' });
-
-const publicKeys = z.string().transform((text, context): KeyObject[] => {
-  const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g);
-  try {
-    return (pem ?? list(text)).map((key) => {
-      const parsed = pem
-        ? createPublicKey(key)
-        : createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
-      if (parsed.asymmetricKeyType !== 'ed25519') throw new TypeError('not Ed25519');
-      return parsed;
-    });
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be Ed25519 public keys: PEM blocks, or base64 SPKI separated by commas',
-    });
-    return z.NEVER;
-  }
-});
-
-const encryptionKeys = z.string().transform((text, context): Buffer[] => {
-  const keys = list(text).map((key) => Buffer.from(key, 'base64'));
-  if (keys.length > 0 && keys.every((key) => key.length === 32)) return keys;
-  context.addIssue({
-    code: 'custom',
-    message: 'must be base64 of 32 bytes each, separated by commas: openssl rand -base64 32',
-  });
-  return z.NEVER;
-});
-
-const secrets = z
-  .string()
-  .transform(list)
-  .refine((all) => all.length > 0 && all.every((secret) => secret.length >= 16), {
-    error: 'must be of at least 16 characters each',
-  });
 
 /** Every setting. What is optional here and needed in production is asked for below. */
 export const settingsSchema = z.object({
@@ -129,11 +76,41 @@ export const settingsSchema = z.object({
     }),
   KEEP_CHANNELS_AFTER_UNINSTALL: flag.default(false),
   RETENTION_DAYS_AFTER_UNINSTALL: z.coerce.number({ error: 'must be a number of days' }).int().min(0).max(3650).default(30),
+  ALERT_FAILURE_RATE: z.coerce.number({ error: 'must be a number' }).min(0.01).max(0.99).default(0.5),
+  ALERT_SILENT_HOURS: wholeNumber(24, 24 * 14).default(48),
+  ALERT_BUDGET_REMAINING: wholeNumber(0, 1_000_000).default(10_000),
+  ALERT_QUEUE_AGE_SECONDS: wholeNumber(10, 24 * 60 * 60).default(300),
+  ALERT_SIGNATURE_FAILURES: wholeNumber(1, 1_000_000).default(20),
+  ALERT_WEBHOOK_URL: anyWebAddress.optional(),
+  ALERT_WEBHOOK_SECRET: z.string().refine(isSigningSecret, { error: 'must be whsec_ and base64 of 16 to 64 bytes' }).optional(),
+  ALERT_EMAIL_TO: mailAddresses.optional(),
+  ALERT_EMAIL_FROM: mailAddresses.optional(),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\/[^/]/, 'must be an smtp:// or smtps:// address')
+    .optional(),
+  MEDIA_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes' }).positive().max(1024).default(25),
+  MEDIA_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(30),
+  MEDIA_DELIVERY: z.enum(['link', 'upload'], { error: 'must be link or upload' }).default('link'),
+  MEDIA_S3_ENDPOINT: webAddress.optional(),
+  MEDIA_S3_BUCKET: z.string().optional(),
+  MEDIA_S3_REGION: z.string().default('us-east-1'),
+  MEDIA_S3_ACCESS_KEY_ID: z.string().optional(),
+  MEDIA_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
+  SENDS_AT_ONCE: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
     .default('info'),
 });
+
+export interface MediaSettings {
+  maxBytes: number;
+  days: number;
+  delivery: 'link' | 'upload';
+  /** Where files are kept; undefined for DATA_DIR. */
+  bucket: Bucket | undefined;
+}
 
 export interface Settings {
   isProduction: boolean;
@@ -158,8 +135,13 @@ export interface Settings {
   frameAncestors: string[];
   keepChannels: boolean;
   retentionDays: number;
+  media: MediaSettings;
   role: 'web' | 'worker' | 'all';
+  sendsAtOnce: number;
   logLevel: string;
+  alertLimits: AlertLimits;
+  alertWebhook: AlertWebhook | undefined;
+  alertMail: MailOptions | undefined;
 }
 
 /**
@@ -201,9 +183,39 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDays: read.RETENTION_DAYS_AFTER_UNINSTALL,
+    media: {
+      maxBytes: Math.round(read.MEDIA_MAX_MEGABYTES * 1024 * 1024),
+      days: read.MEDIA_DAYS,
+      delivery: read.MEDIA_DELIVERY,
+      bucket: bucketOf(read),
+    },
     role: read.ROLE,
+    sendsAtOnce: read.SENDS_AT_ONCE,
     logLevel: read.LOG_LEVEL,
+    alertLimits: {
+      failureRate: read.ALERT_FAILURE_RATE,
+      silentHours: read.ALERT_SILENT_HOURS,
+      budgetRemaining: read.ALERT_BUDGET_REMAINING,
+      queueAgeSeconds: read.ALERT_QUEUE_AGE_SECONDS,
+      signatureFailures: read.ALERT_SIGNATURE_FAILURES,
+    },
+    // With one of them given, the others are too: that was checked.
+    alertWebhook:
+      read.ALERT_WEBHOOK_URL && read.ALERT_WEBHOOK_SECRET
+        ? { url: read.ALERT_WEBHOOK_URL, secret: read.ALERT_WEBHOOK_SECRET }
+        : undefined,
+    alertMail:
+      read.SMTP_URL && read.ALERT_EMAIL_FROM && read.ALERT_EMAIL_TO
+        ? { smtpUrl: read.SMTP_URL, from: read.ALERT_EMAIL_FROM, to: read.ALERT_EMAIL_TO }
+        : undefined,
   };
+}
+
+function bucketOf(read: z.output<typeof settingsSchema>): Bucket | undefined {
+  const { MEDIA_S3_ENDPOINT: endpoint, MEDIA_S3_BUCKET: bucket, MEDIA_S3_REGION: region } = read;
+  const { MEDIA_S3_ACCESS_KEY_ID: accessKeyId, MEDIA_S3_SECRET_ACCESS_KEY: secretAccessKey } = read;
+  if (!endpoint || !bucket || !accessKeyId || !secretAccessKey) return undefined;
+  return { endpoint, bucket, region, accessKeyId, secretAccessKey };
 }
 
 /** Which database the settings name. */
@@ -231,6 +243,17 @@ function missing(given: ReadonlyMap<string, unknown>): string[] {
   } else if (given.has('HIGHLEVEL_CLIENT_ID') !== given.has('HIGHLEVEL_CLIENT_SECRET')) {
     need('HIGHLEVEL_CLIENT_ID', 'is needed with HIGHLEVEL_CLIENT_SECRET');
     need('HIGHLEVEL_CLIENT_SECRET', 'is needed with HIGHLEVEL_CLIENT_ID');
+  }
+  for (const names of [
+    ['ALERT_WEBHOOK_URL', 'ALERT_WEBHOOK_SECRET'],
+    ['ALERT_EMAIL_TO', 'ALERT_EMAIL_FROM', 'SMTP_URL'],
+  ]) {
+    const first = names.find((name) => given.has(name));
+    if (first) for (const name of names) need(name, `is needed with ${first}`);
+  }
+  const bucket = ['MEDIA_S3_ENDPOINT', 'MEDIA_S3_BUCKET', 'MEDIA_S3_ACCESS_KEY_ID', 'MEDIA_S3_SECRET_ACCESS_KEY'];
+  if (bucket.some((name) => given.has(name))) {
+    for (const name of bucket) need(name, 'is needed when files are kept in a bucket, as the other MEDIA_S3 settings say');
   }
   if (role === 'web' || role === 'worker') {
     need('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);

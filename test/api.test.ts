@@ -1,4 +1,5 @@
-import { adminToken, startWorld } from './support/world.ts';
+import { adminToken } from './support/production-settings.ts';
+import { startWorld } from './support/world.ts';
 
 test('without a token every address but the description and the exchange of a context is 401', async () => {
   await using world = await startWorld({ isIdle: true });
@@ -201,6 +202,10 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/locations/{locationId}/messages',
     '/api/messages/{id}',
     '/api/messages/{id}/retry',
+    '/api/messages/{id}/mark-sent',
+    '/api/locations/{locationId}/dead-letters',
+    '/api/locations/{locationId}/redrives',
+    '/api/alerts',
     '/api/audit',
     '/api/companies/{companyId}/audit',
     '/api/locations/{locationId}/audit',
@@ -220,5 +225,5 @@ test('the overview counts locations, messages and jobs', async () => {
   const { body } = await world.api.get('/overview').expect(200);
   expect(body.locations).toEqual({ active: 1 });
   expect(body.messages).toEqual([{ direction: 'outbound', status: 'delivered', count: 1 }]);
-  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'post', 'report']);
+  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'tell']);
 });

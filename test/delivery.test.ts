@@ -14,19 +14,21 @@ test('a temporary failure is retried by the schedule until it goes through, each
     world.farSide.requests.length < 4 ? { status: 503, body: 'down' } : { body: { status: 'delivered' } },
   );
   const { messageId } = await text(world, location);
-  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
-  await world.pass(4_000);
-  expect(world.farSide.requests).toHaveLength(1);
+  for (const [index, least] of [5, 30, 120].entries()) {
+    await world.soon(async () => (await world.message(messageId)).retryCount === index + 1);
+    const waitMs = ((await world.message(messageId)).nextAttemptAt?.getTime() ?? 0) - world.clock.now();
+    expect(waitMs).toBeGreaterThanOrEqual(least * 1_000);
+    expect(waitMs).toBeLessThanOrEqual(least * 1_200);
+    await world.pass(waitMs - 500);
+    expect(world.farSide.requests).toHaveLength(index + 1);
+    await world.pass(500);
+    await world.soon(() => world.farSide.requests.length === index + 2, `attempt ${index + 2}`);
+  }
   await world.untilReported(messageId);
 
   const tried = await attempts(world);
   expect(tried.map(({ outcome }) => outcome)).toEqual(['busy', 'busy', 'busy', 'delivered']);
   expect(tried[0]).toMatchObject({ code: 'http_503', answer: 'HTTP 503 down' });
-  const waits = tried.slice(1).map((one, index) => (one.begunAt.getTime() - (tried[index]?.endedAt?.getTime() ?? 0)) / 1000);
-  for (const [index, least] of [5, 30, 120].entries()) {
-    expect(waits[index]).toBeGreaterThanOrEqual(least);
-    expect(waits[index]).toBeLessThanOrEqual(least * 1.2 + 3);
-  }
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
 });
 
@@ -90,7 +92,8 @@ test('a connection’s concurrency and rate are kept', async () => {
     await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   }
   await world.until(() => {
-    for (const go of release.splice(0)) go();
+    // On a busy machine the second may come late: nobody is let go before.
+    if (inHand === 2 || world.farSide.requests.length === 5) for (const go of release.splice(0)) go();
     return world.farSide.requests.length === 5 && inHand === 0;
   });
   expect(most).toBe(2);
@@ -201,7 +204,10 @@ test('what a channel can’t carry is refused with the reason, and accepted is d
   const plain = await text(world, location);
   for (const { messageId } of [media, email, plain]) await world.untilReported(messageId);
   expect(world.highlevel.message(media.messageId)?.error?.code).toBe('media_unsupported');
-  expect(world.highlevel.message(email.messageId)?.error?.code).toBe('email_unsupported');
+  expect(world.highlevel.message(email.messageId)).toMatchObject({
+    status: 'failed',
+    recipients: { 'maya@example.com': { failReason: 'The connected channel does not carry email.' } },
+  });
   expect(world.highlevel.statusesOf(plain.messageId)).toEqual(['delivered']);
 });
 
@@ -222,7 +228,8 @@ test('a message for a location that has not installed the app yet waits for it',
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'installation_missing');
   const code = world.highlevel.approveInstall(location.id);
   await world.finishInstall(code);
-  await world.connect(location.id);
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  // Then it goes on at once, and says what is missing next.
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect((await world.message(messageId)).reasonCode).toBe('no_channel');
 });

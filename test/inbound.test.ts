@@ -1,3 +1,5 @@
+import { allScopes } from '../src/highlevel/operations.ts';
+import { png } from './support/files.ts';
 import { allProviders, startWorld } from './support/world.ts';
 
 const said = { externalId: 'e-1', from: '+12025550143', text: 'hello' };
@@ -37,6 +39,7 @@ test('a wrong signature, an old one and another connection’s secret are 401; a
 test('each kind of provider gets the body that it asks for', async () => {
   await using world = await startWorld();
   const location = await world.install();
+  const picture = world.farSide.offers('a.png', png);
   for (const { key } of allProviders) {
     const connectionId = await world.connect(location.id, key);
     const from = key === 'mail' || key === 'letters' ? 'maya@example.com' : '+12025550143';
@@ -46,18 +49,19 @@ test('each kind of provider gets the body that it asks for', async () => {
       to: 'us',
       text: 'hi',
       subject: 'Re: you',
-      attachments: ['https://x.example/a.png'],
+      attachments: [picture],
     };
     await world.callback(connectionId, 'inbound', { ...content, at: '2026-01-01T09:00:00+01:00' }).expect(202);
   }
   await world.until(() => world.highlevel.conversationOf(location.contact.id).length === allProviders.length);
   const bodies = world.highlevel.calls.of('addInboundMessage').map(({ body }) => body);
+  const ours = new RegExp(`^${world.url}/media/[\\w-]{43}/attachment-1\\.png$`);
   const common = {
     contactId: location.contact.id,
     direction: 'inbound',
     date: '2026-01-01T08:00:00.000Z',
     message: 'hi',
-    attachments: ['https://x.example/a.png'],
+    attachments: [expect.stringMatching(ours)],
   };
   const mail = { html: 'hi', subject: 'Re: you', emailFrom: 'maya@example.com', emailTo: 'us' };
   expect(bodies).toHaveLength(4);
@@ -109,4 +113,105 @@ test('what HighLevel refuses for good is kept as failed with its words, and a pe
   expect(body.items[0].reason.message).toContain('Contact is odd');
   await world.api.post(`/messages/${body.items[0].id}/retry`).expect(202);
   await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+});
+
+test('an answer that HighLevel has taken is not posted again because its limits could not be noted', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const rename = async (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);
+  const headers = { 'X-RateLimit-Remaining': '0', 'X-RateLimit-Interval-Milliseconds': '1000' };
+  let away: Promise<unknown> | undefined;
+  world.highlevel.faults.decide((operation) => {
+    if (operation !== 'addInboundMessage') return null;
+    away ??= rename('paces', 'paces_away');
+    return { answer: 200, headers, body: { success: true, messageId: 'm' } };
+  });
+  const said = { externalId: 'a', from: location.contact.phone, text: 'hi' };
+  await world.callback(location.connectionId, 'inbound', said).expect(202);
+  await world.soon(async () => away && (await world.db.job.count({ where: { workerId: { not: null } } })) === 0);
+  await away;
+  await rename('paces_away', 'paces');
+  await world.until(async () => (await world.db.job.count()) === 0);
+  expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+});
+
+test('a burst from a new number, over two channels of one location, makes one contact', async () => {
+  await using world = await startWorld();
+  const location = await world.install();
+  const connections = [await world.connect(location.id, 'sms'), await world.connect(location.id, 'whatsapp')];
+  const from = '+15550009999';
+  const calls = Array.from({ length: 12 }, (_, index) =>
+    world.callback(connections[index % 2] as string, 'inbound', {
+      externalId: `b-${index}`,
+      from,
+      text: `${index}`,
+      name: 'Zoë',
+    }),
+  );
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 202));
+  await world.until(() => world.highlevel.calls.of('addInboundMessage').length === 12);
+  const made = Object.values(world.highlevel.state.contacts).filter(({ phone }) => phone === from);
+  expect(made).toHaveLength(1);
+  expect(world.highlevel.conversationOf(made[0]?.id ?? '')).toHaveLength(12);
+  // One to make it, one for the name of who is new.
+  expect(world.highlevel.calls.of('upsertContact')).toHaveLength(2);
+});
+
+test('what was sent elsewhere is logged as outbound, and its echo is not sent', async () => {
+  await using world = await startWorld({ behaviour: { echo: 'after answering' } });
+  const location = await world.ready();
+  const elsewhere = {
+    externalId: 'o-1',
+    from: '+15550003333',
+    to: '+12025550143',
+    text: 'from my phone',
+    direction: 'outbound',
+  };
+  await world.callback(location.connectionId, 'inbound', elsewhere).expect(202);
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.pass(10_000);
+  expect(world.highlevel.conversationOf(location.contact.id)).toMatchObject([{ direction: 'outbound', text: 'from my phone' }]);
+  expect(world.highlevel.calls.of('addInboundMessage')[0]?.body).toMatchObject({ direction: 'outbound', altId: 'o-1' });
+  expect(world.farSide.requests).toEqual([]);
+});
+
+test('an answer whose post got no reply is looked for, and not posted again when the CRM has it', async () => {
+  await using world = await startWorld({ scopes: allScopes });
+  const location = await world.ready();
+  const says = (externalId: string, text: string) =>
+    world.callback(location.connectionId, 'inbound', { externalId, from: '+12025550143', text }).expect(202);
+  await says('first', 'yes');
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  for (const does of [{ cut: 'after the work' }, { cut: 'before the work' }, { cut: 'after the work' }] as const) {
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does });
+  }
+  // The same words each time: what is there already must not be taken for what is missing.
+  for (const id of ['second', 'third', 'fourth', 'fifth']) await says(id, 'yes');
+  await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 5);
+  const stored = world.highlevel.conversationOf(location.contact.id);
+  expect(stored.map(({ altId }) => altId)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
+  const kept = await world.db.message.findMany({ orderBy: { id: 'asc' } });
+  expect(kept.map(({ highlevelMessageId }) => highlevelMessageId)).toEqual(stored.map(({ id }) => id));
+  expect(kept.every(({ postingSince }) => postingSince === null)).toBe(true);
+});
+
+test('while the CRM can’t be asked, an answer that may be there already is not posted', async () => {
+  await using world = await startWorld({ scopes: allScopes });
+  const location = await world.ready();
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'listMessages', times: 3, does: { answer: 503 } });
+  await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'yes' }).expect(202);
+  await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
+  expect(world.highlevel.calls.of('listMessages')).toHaveLength(4);
+  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+});
+
+test('where the app may not read messages, an answer is posted again rather than lost', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'before the work' } });
+  await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'yes' }).expect(202);
+  await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
+  expect(world.highlevel.calls.of('listMessages')).toEqual([]);
+  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
 });

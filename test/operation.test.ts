@@ -4,13 +4,10 @@ test('/healthz says that the process is up, /readyz whether database and queue a
   await using world = await startWorld({ isIdle: true });
   await world.client.get('/healthz').expect(200, { status: 'ok' });
   await world.client.get('/readyz').expect(200, { status: 'ready', checks: { database: true, queue: true } });
-  const { queue } = world.services;
-  const depths = queue.depths;
-  queue.depths = async () => {
-    throw new Error('gone');
-  };
+  await world.db.$executeRaw`ALTER TABLE jobs RENAME TO jobs_away`;
   await world.client.get('/readyz').expect(503, { status: 'not ready', checks: { database: true, queue: false } });
-  queue.depths = depths;
+  await world.db.$executeRaw`ALTER TABLE jobs_away RENAME TO jobs`;
+  await world.client.get('/readyz').expect(200);
 });
 
 test('/metrics counts webhooks, sends and reports by outcome, and names no tenant', async () => {
@@ -47,7 +44,7 @@ test('every answer has a request id, a strict policy, and says nothing of what i
 test('an address that is not there is a page for people and JSON for programs', async () => {
   await using world = await startWorld({ isIdle: true });
   const page = await world.client.get('/nothing').set('accept', 'text/html').expect(404);
-  expect(page.text).toContain('Not found');
+  expect(page.text).toContain('There is nothing here');
   const { body } = await world.client.get('/nothing').set('accept', 'application/json').expect(404);
   expect(body.error.code).toBe('not_found');
 });

@@ -12,28 +12,6 @@ test('states that come close together are one call, and only the newest is sent'
   expect(world.highlevel.statusesOf(messageId)).toEqual(['read']);
 });
 
-test('an email’s report names its emailMessageId', async () => {
-  await using world = await startWorld();
-  const location = await world.install();
-  await world.connect(location.id, 'mail');
-  const { messageId } = await world.highlevel.sendMessage(location.id, {
-    contactId: location.contact.id,
-    text: 'hi',
-    providerKey: 'mail',
-  });
-  await world.untilReported(messageId);
-  expect(world.farSide.requests[0]?.body).toMatchObject({
-    channel: 'email',
-    to: 'maya@example.com',
-    html: '<p>hi</p>',
-    subject: 'hi',
-  });
-  expect(world.highlevel.calls.of('updateMessageStatus').at(-1)?.body).toEqual({
-    status: 'delivered',
-    emailMessageId: `${messageId}E`,
-  });
-});
-
 test('150 messages of one location are all reported without one call beyond its 100 in 10 seconds', async () => {
   await using world = await startWorld();
   const location = await world.ready();
@@ -78,17 +56,30 @@ test('when the headers say that nothing is left, calls rest until the interval i
   expect(world.clock.now() - at).toBeGreaterThanOrEqual(9_000);
 });
 
-test('an hour of HighLevel answering 503 loses nothing and is worked off afterwards', async () => {
+test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is worked off without a storm', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1_000, does: { answer: 503 } });
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const down = { times: 10_000, does: { answer: 503 } };
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', ...down });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', ...down });
+  const ids: string[] = [];
+  for (let index = 0; index < 30; index++) {
+    const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
+    ids.push((await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: `text ${index}` })).messageId);
+  }
+  await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' }).expect(202);
   await world.until(() => world.highlevel.calls.of('updateMessageStatus').length > 0);
-  await world.pass(3_600_000, 30_000);
-  expect(world.highlevel.calls.of('updateMessageStatus').length).toBeLessThan(30);
+  const pace = () => world.db.pace.findUnique({ where: { key: `highlevel/${location.id}` } });
+  await world.until(async () => (await pace())?.blockedCode === 'highlevel_outage');
+  await world.pass(3_600_000, 60_000);
+  // One call finds out for all that wait; by themselves 30 messages would have asked hundreds of times.
+  expect(world.highlevel.calls.all.filter(({ status }) => status === 503).length).toBeLessThan(200);
+
   world.highlevel.faults.clear();
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  const begunAt = world.clock.now();
+  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'delivered'), 'all are reported');
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).some(({ text }) => text === 'hello'));
+  expect(world.clock.now() - begunAt).toBeLessThan(20 * 60_000);
 });
 
 test('a report that HighLevel refuses for good is not repeated, and the message keeps its own state', async () => {
@@ -112,7 +103,7 @@ test('while the app’s own keys are wrong, reports wait for the operator and ar
   const app = world.highlevel.world.app as { clientSecret: string };
   const { clientSecret } = app;
   app.clientSecret = 'changed in the marketplace';
-  await world.clock.setTime(world.clock.now() + 25 * 3_600_000);
+  world.clock.jump(25 * 3_600_000);
   const { id } = await world.message(messageId);
   await world.callback(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
   await world.pass(600_000, 10_000);
@@ -120,4 +111,35 @@ test('while the app’s own keys are wrong, reports wait for the operator and ar
   app.clientSecret = clientSecret;
   await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('a report of a message that was deleted meanwhile ends, and nothing is left of it', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  let release = () => {};
+  const held = new Promise<void>((done) => {
+    release = done;
+  });
+  world.farSide.answers(async () => {
+    await held;
+    return { body: { status: 'delivered' } };
+  });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.soon(() => world.farSide.requests.length === 1);
+  await world.db.message.deleteMany({ where: { highlevelMessageId: messageId } });
+  release();
+  await world.soon(async () => (await world.db.job.count()) === 0, 'its job is gone');
+
+  world.farSide.answers({ body: { status: 'delivered' } });
+  const second = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'two' });
+  const deleted = new Promise<void>((done) => {
+    world.highlevel.faults.decide((operation) => {
+      if (operation === 'updateMessageStatus') void world.db.message.deleteMany({}).then(() => done());
+      return null;
+    });
+  });
+  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length > 0, 'it is being reported');
+  await deleted;
+  await world.soon(async () => (await world.db.job.count()) === 0, 'its report is over');
+  expect(world.highlevel.calls.of('updateMessageStatus')[0]?.path).toContain(second.messageId);
 });

@@ -22,7 +22,7 @@ test('webhooks that arrive together are all stored with their jobs, each once, a
   expect(rows.map(({ highlevelMessageId }) => highlevelMessageId).sort()).toEqual([...ids].sort());
   expect(rows.every(({ state, attachments }) => state === 'pending' && attachments[0] === 'a')).toBe(true);
   const [jobs] = await world.db.$queryRaw<{ count: bigint }[]>`
-    SELECT count(DISTINCT data->>'messageId') FROM pgboss.job WHERE name = 'deliver'`;
+    SELECT count(*) FROM jobs WHERE kind = 'deliver'`;
   expect(Number(jobs?.count)).toBe(60);
 });
 
@@ -44,4 +44,36 @@ test('one webhook that can’t be stored does not fail those that arrive with it
   expect(statuses.filter((status) => status === 202)).toHaveLength(19);
   expect(statuses[7]).toBe(503);
   expect(await world.db.message.count()).toBe(19);
+});
+
+test('a send and a report of one message that end together are both written, and the newer state is still to be told', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id, contact } = await world.install();
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
+  const message = await world.message(messageId);
+  // The receipts came while it was being sent: it is read, and HighLevel was just told that it was delivered.
+  await world.db.message.update({ where: { id: message.id }, data: { state: 'read' } });
+  const workerId = world.services.newId();
+  const told = {
+    kind: 'tell',
+    messageId: message.id,
+    lane: 'l',
+    key: 'k',
+    rank: 1,
+    isFirst: true,
+    dueAt: new Date(0),
+  } as const;
+  await world.db.job.create({ data: told });
+  await world.db.job.updateMany({ data: { workerId } });
+  const job = { messageId: message.id, lane: 'l', workerId, signal: new AbortController().signal };
+  await Promise.all([
+    world.services.settle({
+      job: { ...job, kind: 'tell' },
+      change: () => ({ reportedState: 'delivered' }),
+      again: (current) => (current.state === 'delivered' ? null : new Date(world.clock.now())),
+    }),
+    world.services.settle({ job: { ...job, kind: 'deliver' }, change: () => ({ nextAttemptAt: null }) }),
+  ]);
+  expect((await world.message(messageId)).reportedState).toBe('delivered');
+  expect(await world.db.job.findMany({ select: { kind: true, workerId: true } })).toEqual([{ kind: 'tell', workerId: null }]);
 });

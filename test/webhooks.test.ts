@@ -46,12 +46,12 @@ test('when the database can’t take it the answer is 503 with Retry-After, neve
 
 test('a message and its job are one commit: when the job can’t be stored, neither is', async () => {
   await using world = await startWorld({ isIdle: true });
-  const rename = (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE pgboss.${from} RENAME TO ${to}`);
-  await rename('job_common', 'job_away');
+  const rename = (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);
+  await rename('jobs', 'jobs_away');
   const body = JSON.stringify({ locationId: 'l', messageId: 'm' });
   await post(world, '/webhooks/providers/sms', body).expect(503);
   expect(await world.db.message.count()).toBe(0);
-  await rename('job_away', 'job_common');
+  await rename('jobs_away', 'jobs');
   await post(world, '/webhooks/providers/sms', body).expect(202);
   expect(await world.db.message.count()).toBe(1);
 });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
+import type { FetchedMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 
 /** Everything that differs between ways to reach people. One file implements it; nothing outside `channels/` asks which one it is. */
@@ -8,9 +9,16 @@ export interface Channel<Config extends object = object> {
   readonly type: string;
   /** What people call it. */
   readonly title: string;
-  /** Makes the connect form, checks what comes back, and names what is secret with `.meta({ sensitive: true })`. */
+  /**
+   * Makes the connect form, checks what comes back, and names what is secret with `.meta({ sensitive: true })`. What any connection may
+   * set (`delivery-settings.ts`) comes on top of it.
+   */
   readonly configSchema: z.ZodObject & z.ZodType<Config>;
   readonly can: Capabilities;
+  /** The events whose addresses its far side must be told: people copy them. Left out: `status` and `inbound`. */
+  readonly callbacks?: readonly string[];
+  /** A file of `docs/` for whoever sets up the far side, without its ending. */
+  readonly guide?: string;
   /** Hands one message to the far side. Never throws for what the far side says or does: that is an outcome. */
   send(tools: ChannelTools, connection: ConnectionOf<Config>, message: OutboundMessage): Promise<SendOutcome>;
   /**
@@ -43,6 +51,11 @@ export interface Capabilities {
 export interface ChannelTools {
   /** Refuses private addresses unless the operator allows them. */
   readonly http: HttpClient;
+  /**
+   * Fetches an attachment, for a far side that takes bytes and no address: guarded, and limited in size, time and type. What keeps it from
+   * us is an outcome to return.
+   */
+  fetchMedia(url: string): Promise<FetchedMedia | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
   readonly clock: Clock;
   /** Ends when the program stops; a request in hand is given up then. */
   readonly signal: AbortSignal;
@@ -99,6 +112,8 @@ export interface ReceiptContent {
   readonly messageId?: string | undefined;
   readonly externalId?: string | undefined;
   readonly state: 'delivered' | 'read' | 'failed';
+  /** Email: the one recipient that it speaks of; left out for all. */
+  readonly recipient?: string | undefined;
   readonly error?: { code: string; message: string } | undefined;
   readonly occurredAt?: Date | undefined;
 }
@@ -112,27 +127,24 @@ export interface InboundContent {
   readonly html?: string | undefined;
   readonly subject?: string | undefined;
   readonly attachments: readonly string[];
+  /** Email: the far side's id of the message that this one answers. */
+  readonly replyToExternalId?: string | undefined;
   readonly occurredAt?: Date | undefined;
   /** It was sent elsewhere, by the location, and is only to be logged. */
   readonly sentElsewhere: boolean;
 }
 
-/** Limits that any connection may set; the pipeline keeps them, not the channel. */
-export const pacingFields = {
-  ratePerSecond: z.number().positive().max(1000).optional().describe('At most this many messages a second.'),
-  concurrency: z.int().min(1).max(100).optional().describe('At most this many messages in hand at once.'),
-};
-
-const pacing = z.object(pacingFields);
-
-/** The limits in a connection's config; none where its channel has no such fields. */
-export function pacingOf(config: object): z.infer<typeof pacing> {
-  return pacing.catch({}).parse(config);
-}
-
-/** The names of a channel's secret fields: never returned, kept when an update leaves them out. */
+/**
+ * The names of a channel's secret fields: never returned, kept when an update leaves them out. A field with something secret anywhere in
+ * it, be it optional, in an object or in a list, is secret as a whole.
+ */
 export function sensitiveFields(schema: z.ZodObject): string[] {
-  return Object.entries(schema.shape)
-    .filter(([, field]) => (field as z.ZodType).meta()?.sensitive === true)
-    .map(([name]) => name);
+  const known = secretNames.get(schema);
+  if (known) return known;
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const names = Object.keys(properties).filter((name) => JSON.stringify(properties[name]).includes('"sensitive":true'));
+  secretNames.set(schema, names);
+  return names;
 }
+
+const secretNames = new WeakMap<z.ZodObject, string[]>();

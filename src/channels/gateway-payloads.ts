@@ -7,6 +7,8 @@ import type { CallbackContent, OutboundMessage } from './channel.ts';
 const text = z.string().transform(storable);
 const address = text.pipe(z.string().trim().min(1).max(320));
 const id = text.pipe(z.string().min(1).max(200));
+/** Another message's id; a mail's own may be long. */
+const messageId = text.pipe(z.string().trim().min(1).max(1_000));
 const at = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
 const url = z.url({ protocol: /^https?$/ });
 
@@ -15,6 +17,7 @@ const receipt = z
     id: z.uuid().optional(),
     externalId: id.optional(),
     status: z.enum(['delivered', 'read', 'failed']),
+    recipient: address.optional(),
     error: z.object({ code: z.coerce.string(), message: text }).partial().optional(),
     at: at.optional(),
   })
@@ -32,6 +35,8 @@ const inbound = z
     html: text.optional(),
     subject: text.optional(),
     attachments: z.array(url).max(20).default([]),
+    replyToExternalId: messageId.optional(),
+    inReplyTo: messageId.optional(),
     at: at.optional(),
     direction: z.enum(['inbound', 'outbound']).default('inbound'),
   })
@@ -76,14 +81,19 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
           messageId: said.id,
           externalId: said.externalId,
           state: said.status,
+          recipient: said.recipient,
           error,
           occurredAt: said.at,
         },
       };
     }
     case 'inbound': {
-      const { at: occurredAt, direction, ...said } = readJsonBody(inbound, body, wrongShape);
-      return { kind: 'inbound', inbound: { ...said, occurredAt, sentElsewhere: direction === 'outbound' } };
+      const { at: occurredAt, direction, inReplyTo, ...said } = readJsonBody(inbound, body, wrongShape);
+      const replyToExternalId = said.replyToExternalId ?? inReplyTo;
+      return {
+        kind: 'inbound',
+        inbound: { ...said, replyToExternalId, occurredAt, sentElsewhere: direction === 'outbound' },
+      };
     }
     default:
       throw new AppError('not_found', `This channel has no event called ${trimmed(event, 40)}; it has status and inbound.`);

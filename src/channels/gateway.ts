@@ -3,14 +3,7 @@ import * as z from 'zod';
 import { nowOf } from '../core/clock.ts';
 import { trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
-import {
-  type Channel,
-  type ChannelTools,
-  defineChannel,
-  type OutboundMessage,
-  pacingFields,
-  type SendOutcome,
-} from './channel.ts';
+import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
 import { readGatewayCallback, sendBody } from './gateway-payloads.ts';
 import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 
@@ -33,6 +26,7 @@ export function gatewayChannel(options: { allowPrivateTargets: boolean }): Chann
     title: 'HTTP gateway',
     configSchema: configSchema(options.allowPrivateTargets),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
+    guide: 'gateway-protocol',
     send: (tools, { config }, message) => sendSigned(tools, config, message, sendBody(message)),
     readCallback({ config }, event, callback) {
       requireSignature(config.secret, callback.headers, callback.body);
@@ -45,17 +39,30 @@ function configSchema(allowPrivateTargets: boolean) {
   return z.strictObject({
     url: z
       .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-      .refine((url) => allowPrivateTargets || url.startsWith('https:'), { error: 'must start with https://' })
+      .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
+        error: 'must start with https://',
+        params: { code: 'https' },
+      })
       .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
         error: 'must not be a private or reserved address',
+        params: { code: 'private' },
       })
-      .describe('Where messages are posted.'),
+      .meta({ title: 'Address', description: 'Where messages are posted.', placeholder: 'https://gateway.example/send' }),
     secret: z
       .string()
       .refine(isSigningSecret, { error: 'must be whsec_ followed by the base64 of 16 to 64 random bytes' })
-      .meta({ sensitive: true, description: 'Signs requests in both directions (Standard Webhooks).' }),
-    timeoutMs: z.int().min(1_000).max(60_000).default(10_000).describe('How long to wait for an answer.'),
-    ...pacingFields,
+      .meta({
+        title: 'Secret',
+        description: 'Signs requests in both directions (Standard Webhooks).',
+        sensitive: true,
+        generate: 'signingSecret',
+      }),
+    timeoutMs: z
+      .int()
+      .min(1_000)
+      .max(60_000)
+      .default(10_000)
+      .meta({ title: 'Time-out', description: 'How long to wait for an answer, in milliseconds.', advanced: true }),
   });
 }
 

@@ -19,6 +19,8 @@ export function sandboxChannel(phone: Phone): Channel {
     title: 'Sandbox phone',
     configSchema: z.strictObject({}),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
+    // It is told where to call with every message.
+    callbacks: [],
     send: (tools, connection, message) =>
       sendSigned(tools, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 2_000 }, message, {
         ...sendBody(message),

@@ -1,12 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { AppError } from '../core/errors.ts';
+import type { RandomSource } from '../core/ids.ts';
 
 /** A Standard Webhooks secret: `whsec_` and base64. The standard asks for 24 to 64 bytes; existing far sides have 16. */
 export function isSigningSecret(secret: string): boolean {
   const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret);
   const bytes = Buffer.from(match?.[1] ?? '', 'base64').length;
   return bytes >= 16 && bytes <= 64;
+}
+
+/** A new one, for both sides to keep. */
+export function newSigningSecret(random: RandomSource): string {
+  return `whsec_${random(32).toString('base64')}`;
 }
 
 /** The three headers that prove that we sent `body`. `id` is the same on every attempt, so that the far side can drop repeats. */

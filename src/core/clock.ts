@@ -1,7 +1,23 @@
-import { type Clock, systemClock } from 'pg-boss';
+/** A timer that a clock has handed out; only that clock understands it. */
+export type Timer = unknown;
 
-export type { Clock };
-export { systemClock };
+/** Time, as a parameter: the real one, or one that a test moves. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  setTimeout(run: () => void, ms: number): Timer;
+  clearTimeout(timer: Timer): void;
+  setInterval(run: () => void, ms: number): Timer;
+  clearInterval(timer: Timer): void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  setInterval: (run, ms) => setInterval(run, ms),
+  clearInterval: (timer) => clearInterval(timer as NodeJS.Timeout),
+};
 
 /** The clock's time as a Date, for rows and answers. */
 export function nowOf(clock: Clock): Date {

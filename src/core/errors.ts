@@ -11,11 +11,14 @@ const errors = {
   forbidden: { status: 403, retry: 'never' },
   context_invalid: { status: 401, retry: 'never' },
   not_found: { status: 404, retry: 'never' },
+  form_outdated: { status: 403, retry: 'never' },
   conflict: { status: 409, retry: 'never' },
   too_large: { status: 413, retry: 'never' },
+  range_invalid: { status: 416, retry: 'never' },
   too_many_requests: { status: 429, retry: 'later' },
   overloaded: { status: 503, retry: 'later' },
   // What an install met.
+  install_cancelled: { status: 400, retry: 'never' },
   install_denied: { status: 400, retry: 'never' },
   install_state_invalid: { status: 400, retry: 'never' },
   install_code_refused: { status: 400, retry: 'never' },
@@ -33,12 +36,16 @@ const errors = {
   highlevel_unreachable: { status: 502, retry: 'unknown' },
   // What we could not do ourselves; what the operator must mend passes too.
   target_forbidden: { status: 422, retry: 'never' },
+  media_unreachable: { status: 502, retry: 'later' },
+  media_store_unavailable: { status: 503, retry: 'later' },
   database_unavailable: { status: 503, retry: 'later' },
   secret_unreadable: { status: 500, retry: 'later' },
   internal: { status: 500, retry: 'unknown' },
 } as const satisfies Record<string, { status: number; retry: Retry }>;
 
 export type ErrorCode = keyof typeof errors;
+
+export const errorCodes = Object.keys(errors) as ErrorCode[];
 
 /** The one error of this program. Anything else that is thrown is a defect and is treated as `internal`. */
 export class AppError extends Error {

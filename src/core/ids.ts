@@ -18,6 +18,12 @@ export const systemRandom: RandomSource = (length) => {
   return bytes;
 };
 
+/** The lowest id that can have been made at this moment or later: a time as a place among ids. */
+export function firstIdAt(at: Date): string {
+  const hex = at.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /** Makes the ids of our own rows and jobs. */
 export type NewId = () => string;
 

@@ -10,9 +10,13 @@ export interface SecretBox {
   open(sealed: string, identity: string): string;
   /** The same secret under the newest key; what is under it already stays as it is. @throws AppError as `open` */
   reseal(sealed: string, identity: string): string;
+  /** How everything begins that the newest key has sealed, and nothing else does. */
+  readonly newestBegins: string;
 }
 
 const version = 'v1';
+/** A busy location's token and config are needed for each of its messages. */
+const rememberAtMost = 1_000;
 
 /**
  * A box over AES-256-GCM with a ring of keys: the first seals, all open.
@@ -29,34 +33,51 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
     throw new AppError('internal', 'The key ring needs at least one key, each of 32 bytes.');
   }
 
+  const newestId = keyId(newest);
+  const remembered = new Map<string, string>();
+
+  const newestBegins = `${version}.${newestId}.`;
   const box: SecretBox = {
+    newestBegins,
+
     seal(secret, identity) {
       const nonce = random(12);
       const cipher = createCipheriv('aes-256-gcm', newest, nonce).setAAD(Buffer.from(identity));
       const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-      return [version, keyId(newest), nonce.toString('base64url'), sealed.toString('base64url')].join('.');
+      return [version, newestId, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
     },
 
     open(sealed, identity) {
-      const [form, id, nonce, body] = sealed.split('.');
-      const key = ring.get(id ?? '');
-      if (form !== version || !key) throw unreadable('none of ENCRYPTION_KEYS sealed it');
-      const bytes = Buffer.from(body ?? '', 'base64url');
-      try {
-        const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce ?? '', 'base64url'))
-          .setAAD(Buffer.from(identity))
-          .setAuthTag(bytes.subarray(-16));
-        return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
-      } catch (cause) {
-        throw unreadable('it is damaged or belongs to another row', cause);
-      }
+      const known = remembered.get(`${identity}\n${sealed}`);
+      if (known !== undefined) return known;
+      const secret = decrypted(sealed, identity);
+      const [oldest] = remembered.keys();
+      if (remembered.size >= rememberAtMost && oldest !== undefined) remembered.delete(oldest);
+      remembered.set(`${identity}\n${sealed}`, secret);
+      return secret;
     },
 
     reseal(sealed, identity) {
       const secret = box.open(sealed, identity);
-      return sealed.startsWith(`${version}.${keyId(newest)}.`) ? sealed : box.seal(secret, identity);
+      return sealed.startsWith(newestBegins) ? sealed : box.seal(secret, identity);
     },
   };
+
+  function decrypted(sealed: string, identity: string): string {
+    const [form, id, nonce, body] = sealed.split('.');
+    const key = ring.get(id ?? '');
+    if (form !== version || !key) throw unreadable('none of ENCRYPTION_KEYS sealed it');
+    const bytes = Buffer.from(body ?? '', 'base64url');
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce ?? '', 'base64url'))
+        .setAAD(Buffer.from(identity))
+        .setAuthTag(bytes.subarray(-16));
+      return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
+    } catch (cause) {
+      throw unreadable('it is damaged or belongs to another row', cause);
+    }
+  }
+
   return box;
 }
 

@@ -3,6 +3,11 @@ export function trimmed(text: string, length = 500): string {
   return text.length <= length ? text : `${text.slice(0, length)}…`;
 }
 
+/** Text of others' as part of a line of ours. */
+export function inOneLine(text: string, length: number): string {
+  return trimmed(text.replace(/\s+/g, ' ').trim(), length);
+}
+
 /**
  * Text that PostgreSQL can keep. It refuses NUL, and lone surrogates have no UTF-8, so one such character in a message would make
  * its webhook fail for ever.

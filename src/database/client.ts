@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { type Db, fromPglite } from 'pg-boss';
-import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { listenOnServer } from './listen.ts';
 import { migrate, type SqlSession } from './migrate.ts';
 
 export type * from '../../prisma/generated/client.ts';
@@ -22,16 +21,23 @@ export interface Database extends DatabaseConnection {
 
 interface DatabaseConnection {
   readonly client: PrismaClient;
-  /** How the queue reaches the same database. */
-  readonly queueConnection: { connectionString: string; max: number } | { db: Db; backend: 'pglite' };
+  /** Whether other processes may use it at the same time. */
+  readonly isShared: boolean;
+  /**
+   * Hears what is said with `pg_notify` on a channel.
+   *
+   * @param onHear also called with null whenever something may have been missed: then look for yourself
+   * @returns stops it
+   */
+  listen(channel: string, onHear: (payload: string | null) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
 /** Where the database is. */
 export type DatabaseTarget =
-  | { kind: 'postgres'; url: string /** As `psql`'s PGOPTIONS. */; sessionOptions?: string }
+  | { kind: 'postgres'; url: string }
   | { kind: 'embedded'; dataDir: string }
-  | { kind: 'memory' /** A dump of an earlier one. */; contents?: Blob };
+  | { kind: 'opened' /** Stays open when we close. */; embedded: PGlite };
 
 /** Waiting for a session or running a transaction longer than this is a failure, which callers answer with 503. */
 const transactionLimits = { maxWait: 10_000, timeout: 20_000 };
@@ -59,6 +65,29 @@ export function isBadData(error: unknown): boolean {
   return badDataClasses.includes(meta?.driverAdapterError?.cause?.originalCode?.slice(0, 2) ?? '');
 }
 
+/** What Prisma, its adapter and PostgreSQL call it when the server is away, starting, full, or broke off for another's sake. */
+const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
+const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
+const unavailableStates = /^(08|40|53|57P)/;
+/** What node-postgres says when a session breaks while it is being made: it has no code. */
+const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
+
+/** Whether a statement failed for the database's own state, so that it would do later. */
+export function isUnavailable(error: unknown): boolean {
+  const { code, message, meta } = (error ?? {}) as {
+    code?: string;
+    message?: string;
+    meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
+  };
+  const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
+  return (
+    unavailableCodes.includes(code ?? '') ||
+    unavailableKinds.includes(kind ?? '') ||
+    unavailableStates.test(originalCode ?? '') ||
+    unavailableWords.test(message ?? '')
+  );
+}
+
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promise<DatabaseConnection> {
   const session = new pg.Client({ connectionString: target.url, connectionTimeoutMillis: connectTimeoutMs });
   try {
@@ -82,22 +111,24 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
-      ...(target.sessionOptions ? { options: target.sessionOptions } : {}),
     }),
   });
   return {
     client,
-    queueConnection: { connectionString: target.url, max: 10 },
+    isShared: true,
+    listen: (channel, onHear) => listenOnServer(target.url, channel, onHear),
     close: () => client.$disconnect(),
   };
 }
 
-async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'memory' }): Promise<DatabaseConnection> {
+async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opened' }): Promise<DatabaseConnection> {
+  // Loaded only where it is used: it is a whole PostgreSQL.
+  const [{ PGlite: Embedded }, { PrismaPGlite }] = await Promise.all([
+    import('@electric-sql/pglite'),
+    import('pglite-prisma-adapter'),
+  ]);
   const unlock = target.kind === 'embedded' ? await lockDirectory(target.dataDir) : async () => {};
-  const embedded =
-    target.kind === 'embedded'
-      ? await PGlite.create(join(target.dataDir, 'database'))
-      : await PGlite.create(target.contents ? { loadDataDir: target.contents } : {});
+  const embedded = target.kind === 'embedded' ? await Embedded.create(join(target.dataDir, 'database')) : target.embedded;
   const session: SqlSession = {
     execute: async (sql) => void (await embedded.exec(sql)),
     query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
@@ -107,10 +138,11 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'memor
   const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
   return {
     client,
-    queueConnection: { db: fromPglite(embedded), backend: 'pglite' },
+    isShared: false,
+    listen: (channel, onHear) => embedded.listen(channel, onHear),
     async close() {
       await client.$disconnect();
-      if (!embedded.closed) await embedded.close();
+      if (target.kind === 'embedded' && !embedded.closed) await embedded.close();
       await unlock();
     },
   };

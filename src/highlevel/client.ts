@@ -39,6 +39,8 @@ export interface HighLevelCall {
   path?: Record<string, string>;
   query?: Record<string, string>;
   body?: Record<string, unknown>;
+  /** Instead of a body: fields and files. */
+  form?: FormData;
 }
 
 /** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
@@ -77,7 +79,7 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
     },
     ...(call.query ? { params: call.query } : {}),
     // axios writes the body as its type says: a form or JSON.
-    ...(call.body ? { data: call.body } : {}),
+    ...(call.body || call.form ? { data: call.body ?? call.form } : {}),
   });
   let answer: HighLevelAnswer;
   try {

@@ -14,6 +14,9 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
     return error('location_inactive', 'This location is not active at present.');
   }
   if (/no conversation provider found/i.test(said)) return tooEarly(said);
+  // An email that HighLevel does not find may just not be known yet.
+  if (operation === 'updateEmailStatus' && (answer.status === 404 || /not? (message )?found/i.test(said)))
+    return tooEarly(said);
   switch (answer.status) {
     case 401:
       // An email thread's message has ids of its own; no token mends a wrong one.
@@ -21,7 +24,7 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
       return error('highlevel_token_rejected', 'The CRM did not accept the access token.');
     case 403:
       // HighLevel's documentation shows this answer too for a message that it does not know yet. The other wording is definite.
-      if (operation === 'updateMessageStatus' && !/conversationProvider/i.test(said)) return tooEarly(said);
+      if (isStatusCall(operation) && !/conversationProvider/i.test(said)) return tooEarly(said);
       return error('highlevel_refused', 'The CRM does not allow this app to do that.');
     case 408:
       return error('highlevel_unreachable', 'The CRM did not answer in time.');
@@ -36,4 +39,8 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
 
 function tooEarly(said: string): AppError {
   return new AppError('highlevel_too_early', 'The CRM does not know this message yet.', { details: [said] });
+}
+
+function isStatusCall(operation: OperationName): boolean {
+  return operation === 'updateMessageStatus' || operation === 'updateEmailStatus';
 }

@@ -12,7 +12,6 @@ export interface StatusReport {
   status: ReportableStatus;
   /** Sent with `failed`, always complete. */
   error?: { code: string; type: string; message: string } | undefined;
-  emailMessageId?: string | null;
 }
 
 /** Tells HighLevel where a message stands (update-message-status, platform.md 4.1). @throws AppError as the client */
@@ -24,8 +23,34 @@ export function updateMessageStatus(highLevel: HighLevel, report: StatusReport):
     body: {
       status: report.status,
       ...(report.error ? { error: report.error } : {}),
-      ...(report.emailMessageId ? { emailMessageId: report.emailMessageId } : {}),
     },
+  });
+}
+
+export interface EmailStatusReport {
+  locationId: string;
+  emailMessageId: string;
+  status: ReportableStatus | 'pending';
+  recipients: readonly EmailRecipientStatus[];
+}
+
+export interface EmailRecipientStatus {
+  emailId: string;
+  status: ReportableStatus;
+  failReason?: string;
+}
+
+/**
+ * Tells HighLevel where an email stands, as a whole and with each recipient (update-email-message-status, platform.md 4.2). What it has
+ * heard of a recipient before is overwritten, of others it stays. @throws AppError as the client
+ */
+export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusReport): Promise<HighLevelAnswer> {
+  const { locationId, emailMessageId, status, recipients } = report;
+  return highLevel({
+    operation: 'updateEmailStatus',
+    owner: location(locationId),
+    path: { id: emailMessageId },
+    body: { status, ...(recipients.length > 0 ? { recipients } : {}) },
   });
 }
 
@@ -41,6 +66,8 @@ export interface InboundPost {
   html: string | null;
   subject: string | null;
   attachments: readonly string[];
+  /** Email: the thread that it belongs to. */
+  emailMessageId: string | null;
   occurredAt: Date | null;
 }
 
@@ -84,6 +111,7 @@ export function inboundBody(post: InboundPost): Record<string, unknown> {
   const isEmail = kind === 'email' || kind === 'email-extra';
   const isExtra = kind === 'sms-extra' || kind === 'email-extra';
   const isReceived = post.direction === 'inbound';
+  const { emailMessageId } = post;
   const [emailFrom, emailTo] = isReceived ? [post.from, post.to] : [post.to, post.from];
   return withoutEmpty({
     // An extra email provider must say Custom; as Email it would land in the default email channel.
@@ -94,7 +122,7 @@ export function inboundBody(post: InboundPost): Record<string, unknown> {
     altId: post.externalId,
     date: post.occurredAt?.toISOString(),
     message: isEmail && post.html ? null : post.text,
-    ...(isEmail ? { html: post.html ?? post.text, subject: post.subject, emailFrom, emailTo } : {}),
+    ...(isEmail ? { html: post.html ?? post.text, subject: post.subject, emailFrom, emailTo, emailMessageId } : {}),
     attachments: post.attachments.length > 0 ? post.attachments : null,
   });
 }

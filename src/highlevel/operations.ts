@@ -12,6 +12,25 @@ export const operations = {
     version: '2021-04-15',
     scope: 'conversations/message.write',
   },
+  updateEmailStatus: {
+    method: 'PUT',
+    path: '/conversations/messages/email/{id}/status',
+    version: 'v3',
+    scope: 'conversations/message.write',
+  },
+  uploadFile: {
+    method: 'POST',
+    path: '/conversations/messages/upload',
+    version: '2021-04-15',
+    scope: 'conversations/message.write',
+  },
+  listMessages: {
+    method: 'GET',
+    path: '/conversations/messages/export',
+    version: '2021-04-15',
+    scope: 'conversations/message.readonly',
+    isOptional: true,
+  },
   upsertContact: { method: 'POST', path: '/contacts/upsert', version: '2021-07-28', scope: 'contacts.write' },
   getContact: { method: 'GET', path: '/contacts/{contactId}', version: '2021-07-28', scope: 'contacts.readonly' },
   getLocation: { method: 'GET', path: '/locations/{locationId}', version: '2021-07-28', scope: 'locations.readonly' },
@@ -43,9 +62,20 @@ export interface Operation {
   scope: string;
   /** The body is a form, not JSON. */
   isForm?: true;
+  /** We do without it where its scope was not granted. */
+  isOptional?: true;
 }
 
 export type OperationName = keyof typeof operations;
 
+const described: readonly Operation[] = Object.values(operations);
+
 /** The fewest scopes that do the job. They can be changed only in a draft version of the app (platform.md 2.1). */
-export const minimalScopes: readonly string[] = [...new Set(Object.values(operations).map(({ scope }) => scope))];
+export const minimalScopes = scopesOf(described.filter(({ isOptional }) => !isOptional));
+
+/** With those that make it better. */
+export const allScopes = scopesOf(described);
+
+function scopesOf(some: readonly Operation[]): readonly string[] {
+  return [...new Set(some.map(({ scope }) => scope))];
+}

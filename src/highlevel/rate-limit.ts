@@ -13,6 +13,9 @@ export interface PaceLimit {
  */
 export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10 };
 
+/** Calls of one day for a location or a company (platform.md 5.9). */
+export const highLevelDay = 200_000;
+
 /** A slot that is older than this has lost its place: used late, it would add to the calls of another moment. */
 export const slotLifeMs = 2_000;
 

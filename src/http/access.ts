@@ -4,7 +4,7 @@ import type { Database, Prisma } from '../database/client.ts';
 import type { UserContext } from '../highlevel/user-context.ts';
 import type { Actor } from '../installations/audit.ts';
 import type { Installation } from '../installations/store.ts';
-import { findMessage, type Message } from '../messages/store.ts';
+import type { Message } from '../messages/store.ts';
 import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
 
 /** Who asks, as the token says: the only source of tenancy. A parameter chooses among what its token reaches. */
@@ -21,6 +21,9 @@ const userAccess = z.object({
   companyId: z.string(),
   locationId: z.string().nullable(),
   scope: z.string().transform((scope) => scope.split(' ')),
+  /** The token's own id, and when it ends, in seconds. */
+  jti: z.string(),
+  exp: z.number(),
 });
 
 const userTokenLifeMs = 15 * 60 * 1000;
@@ -42,9 +45,13 @@ export function actorOf(access: Access): Actor {
   return access === 'operator' ? 'operator' : { userId: access.sub };
 }
 
+export function may(access: Access, need: Need): boolean {
+  return access === 'operator' || need === 'nothing' || access.scope.includes(need);
+}
+
 /** @throws AppError `forbidden` */
 export function requireNeed(access: Access, need: Need): void {
-  if (access === 'operator' || need === 'nothing' || access.scope.includes(need)) return;
+  if (may(access, need)) return;
   throw new AppError('forbidden', need === 'operator' ? 'Only the operator may do this.' : 'Only an admin may do this.');
 }
 
@@ -81,7 +88,7 @@ export async function reachedCompany(db: Database, access: Access, companyId: st
 
 /** @throws AppError `not_found` */
 export async function reachedMessage(db: Database, access: Access, id: string): Promise<Message> {
-  const message = await findMessage(db, id);
+  const message = await db.client.message.findUnique({ where: { id } });
   const isReached =
     message !== null &&
     (access === 'operator' ||
@@ -91,3 +98,12 @@ export async function reachedMessage(db: Database, access: Access, id: string): 
   if (isReached) return message;
   throw new AppError('not_found', 'There is no such message.');
 }
+
+/** What may stand in a path. Whatever names somebody's data is found here and only if the caller reaches it. */
+export const reachedByName: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
+  locationId: async (db, access, id) => ({ location: await reachedLocation(db, access, id) }),
+  companyId: async (db, access, id) => ({ company: await reachedCompany(db, access, id) }),
+  id: async (db, access, id) => ({ message: await reachedMessage(db, access, id) }),
+  // One of the app's own, the same for everybody.
+  providerKey: async (_db, _access, providerKey) => ({ providerKey }),
+};

@@ -8,14 +8,29 @@ import { type EmbedDeps, embed } from './embed.ts';
 import { health } from './health.ts';
 import { type InstallPageDeps, install } from './install.ts';
 import { installProgressPage } from './install-progress.ts';
+import { type MediaPageDeps, mediaPages } from './media.ts';
+import { guessLimit } from './middleware/authenticate.ts';
 import { errorHandler, notFound } from './middleware/errors.ts';
+import { language } from './middleware/language.ts';
 import { limitRequests } from './middleware/rate-limit.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
-import { sessions } from './middleware/sessions.ts';
+import { operatorSessions, sessions } from './middleware/sessions.ts';
+import { type OperatorPagesDeps, operatorPages } from './operator/router.ts';
+import { assets } from './pages/assets.ts';
+import { type EmbeddedDeps, embeddedPages } from './pages/embedded.ts';
+import { loadLanguages } from './pages/texts.ts';
 import { type WebhookDeps, webhooks } from './webhooks.ts';
 
-export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, EmbedDeps, ApiDeps {
+type WithGuesses = ApiDeps & EmbeddedDeps & OperatorPagesDeps;
+
+export interface AppDeps
+  extends WebhookDeps,
+    CallbackDeps,
+    InstallPageDeps,
+    EmbedDeps,
+    MediaPageDeps,
+    Omit<WithGuesses, 'guesses'> {
   newId: NewId;
   log: Log;
   sessionSecrets: string[];
@@ -26,10 +41,13 @@ export interface AppDeps extends WebhookDeps, CallbackDeps, InstallPageDeps, Emb
 
 /** A page that follows an agency's install asks every few seconds. */
 const pages = { points: 600, duration: 60 };
+/** A conversation with many pictures asks for all of them at once. */
+const files = { points: 1_200, duration: 60 };
 /** Each begun install is a row in the database, so one address can't begin without end. */
 const installs = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
+const docs = resolve(import.meta.dirname, '../../docs');
 
 /** The whole HTTP edge: what programs call first, then what people see. */
 export function createApp(deps: AppDeps): Express {
@@ -42,16 +60,32 @@ export function createApp(deps: AppDeps): Express {
   app.set('view engine', 'ejs');
   // A proxy in front of us is on our own network; anybody else's X-Forwarded-For is only a claim.
   app.set('trust proxy', ['loopback', 'linklocal', 'uniquelocal']);
-  app.use(requestLog(deps), securityHeaders({ https }));
+  app.use(requestLog(deps));
 
-  app.use(health(deps));
-  app.use(webhooks(deps));
-  app.use(channelCallbacks(deps));
-  app.use('/api', api(deps));
+  // What programs post: they heed no header that is meant for browsers, and there are thousands of them a second.
+  app.use(webhooks(deps), channelCallbacks(deps));
+  app.use(securityHeaders({ https }), health(deps));
+  // One count for an address, whichever way it tries.
+  const guesses = guessLimit();
+  app.use('/api', api({ ...deps, guesses }));
 
-  app.use(embed(deps), limitRequests(pages), installProgressPage(deps));
-  app.use('/assets', express.static(resolve(views, 'assets'), { maxAge: '1h', index: false }));
-  app.get('/', (_request, response) => response.render('home', { title: 'Patchbay', sandboxUrl: deps.sandboxUrl }));
+  app.use('/media', limitRequests(files));
+  app.use(mediaPages(deps));
+
+  const ours = assets(resolve(views, 'assets'));
+  app.locals.assets = ours.url;
+  app.use(ours.router, language(loadLanguages(resolve(views, 'languages'))));
+  app.use(embed(deps), embeddedPages({ ...deps, guesses }), limitRequests(pages), installProgressPage(deps));
+  app.use('/admin', operatorSessions(deps.db, { secrets: deps.sessionSecrets, https }), operatorPages({ ...deps, guesses }));
+  // What whoever sets up a far side needs to read.
+  for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.guide ?? []))) {
+    app.get(`/docs/${guide}.md`, (_request, response) => {
+      response.sendFile(resolve(docs, `${guide}.md`), { headers: { 'content-type': 'text/plain; charset=utf-8' } });
+    });
+  }
+  app.get('/', (_request, response) => {
+    response.set('cache-control', 'no-store').render('home', { sandboxUrl: deps.sandboxUrl });
+  });
   app.use(['/install', '/oauth'], limitRequests(installs));
   app.use(sessions(deps.db, { secrets: deps.sessionSecrets, https }), install(deps));
 

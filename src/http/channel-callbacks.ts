@@ -3,14 +3,15 @@ import * as z from 'zod';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { type ConnectionDeps, connectionById } from '../installations/connections.ts';
-import type { ReceiveDeps } from '../messages/receive.ts';
-import { receiveInbound } from '../messages/receive-inbound.ts';
-import { recordReceipt } from '../messages/record-receipt.ts';
-import type { StoreDeps } from '../messages/store.ts';
+import type { ReceiveInbound } from '../messages/receive-inbound.ts';
+import type { RecordReceipt } from '../messages/record-receipt.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { acknowledge } from './acknowledge.ts';
 import { rawBody } from './middleware/raw-body.ts';
 
-export interface CallbackDeps extends ConnectionDeps, ReceiveDeps, StoreDeps {
+export interface CallbackDeps extends ConnectionDeps {
+  receiveInbound: ReceiveInbound;
+  recordReceipt: RecordReceipt;
   providers: readonly Provider[];
   metrics: Metrics;
 }
@@ -34,10 +35,10 @@ export function channelCallbacks(deps: CallbackDeps): Router {
       });
       const outcome =
         content.kind === 'receipt'
-          ? await recordReceipt(deps, connection, content.receipt).then(() => 'stored' as const)
-          : await receiveInbound(deps, connection, provider, content.inbound, request.body);
+          ? await deps.recordReceipt(connection, content.receipt).then(() => 'stored' as const)
+          : await deps.receiveInbound(connection, provider, content.inbound, request.body);
       deps.metrics.callbacks.inc({ ...labels, outcome });
-      response.status(outcome === 'repeated' ? 200 : 202).json({ status: outcome });
+      acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
     } catch (error) {
       const known = isAppError(error)
         ? error

@@ -17,7 +17,7 @@ export function embed(deps: EmbedDeps): Router {
   router.get('/embed', async (request, response) => {
     const own = await whiteLabelOrigin(deps.db, request.get('referer'));
     framedBy(response, [...deps.frameAncestors, ...own]);
-    response.set('cache-control', 'no-store').render('embed', { title: 'Messaging channels' });
+    response.set('cache-control', 'no-store').render('embed');
   });
   return router;
 }

@@ -22,18 +22,32 @@ export function installProgressPage(deps: TokenDeps & { db: Database }): Router 
     const ticket = await verifiedToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketShape);
     const row = ticket ? await findInstallation(deps.db.client, company(ticket.companyId)) : null;
     if (!row) throw new AppError('not_found', 'There is no such install.');
-    response.set('cache-control', 'no-store').json(await progressOf(deps.db, row));
+    const progress = await progressOf(deps.db, row);
+    response.set('cache-control', 'no-store');
+    if (request.accepts(['json', 'html']) === 'html') response.render('install/progress', { progress });
+    else response.json(progress);
   });
   return router;
 }
 
-/** An agency's locations that are connected, of those that are known so far. */
+const failedAtMost = 20;
+
+/** An agency's locations that are connected, of those that are known so far, and some of those that need somebody's hand. */
 export async function progressOf(db: Database, row: Installation) {
   const { locations, sync } = await installProgress(db, row);
   const { pending, active, suspended, reauth_required: broken } = locations;
+  const some = await db.client.installation.findMany({
+    where: { kind: 'location', companyId: row.resourceId, status: { in: ['suspended', 'reauth_required'] } },
+    orderBy: [{ status: 'desc' }, { resourceId: 'asc' }],
+    take: failedAtMost,
+  });
   return {
     connected: active + suspended,
     total: pending + active + suspended + broken,
     isDone: sync.status === 'done' && pending === 0,
+    failed: {
+      count: suspended + broken,
+      some: some.map(({ name, resourceId, status }) => ({ name: name ?? resourceId, status })),
+    },
   };
 }

@@ -6,8 +6,8 @@ import { progressOf, progressTicket } from './install-progress.ts';
 import type { TokenDeps } from './user-tokens.ts';
 
 export interface InstallPageDeps extends InstallDeps, TokenDeps {
-  /** Where somebody who has just installed goes on; only sandbox mode has such a place of its own. */
-  nextStepUrl: string | undefined;
+  /** Where the app's page is shown in a frame; only sandbox mode has such a place of its own. */
+  embeddedIn: string | undefined;
 }
 
 const callback = z.object({
@@ -36,12 +36,11 @@ export function install(deps: InstallPageDeps): Router {
     if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
     const installed = await completeInstall(deps, code);
     const isAgency = installed.kind === 'company';
-    response.render('connected', {
-      title: 'Connected',
+    response.set('cache-control', 'no-store').render('install/connected', {
       installed: { kind: installed.kind, name: installed.name, id: installed.resourceId },
       progress: isAgency ? await progressOf(deps.db, installed) : null,
       ticket: isAgency ? await progressTicket(deps, installed.resourceId) : null,
-      nextStepUrl: deps.nextStepUrl,
+      nextStepUrl: deps.embeddedIn && `${deps.embeddedIn}?${new URLSearchParams({ [installed.kind]: installed.resourceId })}`,
     });
   });
 
@@ -50,7 +49,7 @@ export function install(deps: InstallPageDeps): Router {
 
 function denied(error: string): AppError {
   return error === 'access_denied'
-    ? new AppError('install_denied', 'The install was cancelled: nothing was connected. You can start it again at any time.')
+    ? new AppError('install_cancelled', 'The install was cancelled: nothing was connected. You can start it again at any time.')
     : new AppError('install_denied', 'The CRM did not go through with the install. Please start it again.', {
         details: [`The CRM says: ${error.slice(0, 100)}`],
       });

@@ -6,6 +6,7 @@ import { requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
 import type { ReceiveDelivery, ReceiveDeps } from '../messages/receive.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { acknowledge } from './acknowledge.ts';
 import { rawBody } from './middleware/raw-body.ts';
 
 export interface WebhookDeps extends ReceiveDeps {
@@ -13,6 +14,8 @@ export interface WebhookDeps extends ReceiveDeps {
   webhookKeys: readonly KeyObject[];
   receiveDelivery: ReceiveDelivery;
   metrics: Metrics;
+  /** Told of every signature that is wrong; it must cost nothing. */
+  onWrongSignature(): void;
 }
 
 /** What HighLevel posts to us. It is acknowledged only after it is stored; whatever keeps us from storing it is a 503, never a 2xx. */
@@ -26,7 +29,7 @@ export function webhooks(deps: WebhookDeps): Router {
       requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
       return stored(deps.receiveDelivery(provider, request.body));
     });
-    response.status(202).json({ status: outcome });
+    acknowledge(response, 202, outcome);
   });
 
   router.post('/webhooks/app', rawBody, async (request, response) => {
@@ -34,7 +37,7 @@ export function webhooks(deps: WebhookDeps): Router {
       requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
       return (await stored(recordAppEvent(deps, request.body))) ? 'stored' : 'repeated';
     });
-    response.status(202).json({ status: outcome });
+    acknowledge(response, 202, outcome);
   });
 
   return router;
@@ -57,6 +60,7 @@ async function counted(deps: WebhookDeps, kind: string, handle: () => Promise<st
     return outcome;
   } catch (error) {
     deps.metrics.webhooks.inc({ kind, outcome: isAppError(error) ? error.code : 'internal' });
+    if (isAppError(error, 'signature_invalid')) deps.onWrongSignature();
     throw error;
   } finally {
     stop();

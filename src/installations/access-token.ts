@@ -2,7 +2,7 @@ import { AppError, isAppError } from '../core/errors.ts';
 import type { TokenOwner, Tokens } from '../highlevel/client.ts';
 import { refreshAheadMs } from './due.ts';
 import { type RenewDeps, renew, usable } from './renew.ts';
-import { findInstallation, type Installation, keyOf, openToken } from './store.ts';
+import { type Installation, installationReader, keyOf, openToken } from './store.ts';
 
 /** What the rest of the program may ask of tokens. */
 export interface AccessTokens extends Tokens {
@@ -19,6 +19,7 @@ export interface AccessTokens extends Tokens {
 export function accessTokens(deps: RenewDeps): AccessTokens {
   const { db, box, clock, log } = deps;
   const underWay = new Map<string, Promise<string>>();
+  const installationOf = installationReader(db);
 
   const renewed = (row: Installation) => {
     const name = `${row.kind}/${row.resourceId}/${row.tokenSet}`;
@@ -28,7 +29,7 @@ export function accessTokens(deps: RenewDeps): AccessTokens {
   };
 
   async function find(owner: TokenOwner): Promise<Installation> {
-    const row = await findInstallation(db.client, owner);
+    const row = await installationOf(owner);
     if (row) return row;
     throw new AppError('installation_missing', `The app is not installed in ${owner.kind} ${owner.resourceId}.`);
   }

@@ -18,9 +18,14 @@ export const auditActions = [
   'channel_changed',
   'channel_disconnected',
   'message_resent',
+  'message_marked_sent',
+  'redrive_begun',
   'plan_changed',
   'payment_status_changed',
   'context_replayed',
+  'operator_signed_in',
+  'operator_sign_in_failed',
+  'operator_signed_out',
 ] as const;
 
 export type AuditAction = (typeof auditActions)[number];

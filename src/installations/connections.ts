@@ -1,11 +1,15 @@
 import type * as z from 'zod';
 import { type Channel, type ConnectionOf, sensitiveFields } from '../channels/channel.ts';
+import { deliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { type Channels, channelOfType } from '../channels/registry.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import type { NewId } from '../core/ids.ts';
+import { firstIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { perSecond } from '../queue/allowance.ts';
+import { limitLane, paceKey } from '../queue/pace.ts';
+import { readInGroups } from '../runtime/in-groups.ts';
 import { type Actor, audit } from './audit.ts';
 
 /** A location's configured channel for one provider, opened and ready to use. */
@@ -40,7 +44,13 @@ export async function connect(
   actor: Actor,
 ): Promise<Connection> {
   const channel = channelOfType(deps.channels, wanted.type);
-  const config = parseConfig(channel, { ...(await keptSecrets(deps, place, channel, wanted.config)), ...wanted.config });
+  const checked = await checkConfig(deps, place, wanted);
+  if ('issues' in checked) {
+    throw new AppError('request_invalid', `The config does not fit a ${channel.title}.`, {
+      details: checked.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
+    });
+  }
+  const { config } = checked;
 
   const now = nowOf(deps.clock);
   const row = await deps.db.transaction(async (tx) => {
@@ -54,12 +64,20 @@ export async function connect(
     const sealed = deps.box.seal(JSON.stringify(config), identity(id));
     const action = id === newId || dormantSince ? 'channel_connected' : 'channel_changed';
     await audit(tx, deps, { actor, action, locationId: place.locationId, details: `${place.providerKey}: ${channel.type}.` });
+    await limitLane(tx, paceKey.sending(place), laneLimitsOf(config), now);
     return tx.connection.update({
       where: { id },
       data: { type: channel.type, config: sealed, dormantSince: null, updatedAt: now },
     });
   });
-  return opened(deps, row);
+  return openConnection(deps, row);
+}
+
+/** What of a connection's settings the queue keeps. */
+function laneLimitsOf(config: object) {
+  const { ratePerSecond, concurrency = null } = deliverySettingsOf(config);
+  const rate = ratePerSecond === undefined ? { intervalMs: null, burst: null } : perSecond(ratePerSecond);
+  return { ...rate, concurrency };
 }
 
 /** @returns whether there was one */
@@ -76,26 +94,52 @@ export function disconnect(
   });
 }
 
+/** Places whose channel somebody has disconnected since; what an uninstall takes away is not among them. */
+export async function disconnectedSince(on: Executor, since: Date): Promise<{ locationId: string; providerKey: string }[]> {
+  // By the order of ids: entries have no index by time or action.
+  const rows = await on.auditEntry.findMany({
+    where: { id: { gte: firstIdAt(since) }, action: 'channel_disconnected', locationId: { not: null } },
+    select: { locationId: true, details: true },
+  });
+  return rows.map(({ locationId, details }) => ({
+    locationId: locationId as string,
+    // As `disconnect` writes it.
+    providerKey: (details ?? '').replace(/\.$/, ''),
+  }));
+}
+
 /** The connection that a location has for a provider, if any. */
 export async function findConnection(
   deps: ConnectionDeps,
   place: { locationId: string; providerKey: string },
 ): Promise<Connection | null> {
   const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place, dormantSince: null } });
-  return row && opened(deps, row);
+  return row && openConnection(deps, row);
+}
+
+/** The stored connection of a place; many places in one statement. */
+export type ConnectionReader = (place: { locationId: string; providerKey: string }) => Promise<ConnectionRow | null>;
+
+export function connectionReader(db: Database): ConnectionReader {
+  const nameOf = ({ locationId, providerKey }: { locationId: string; providerKey: string }) => `${locationId}/${providerKey}`;
+  return readInGroups(nameOf, async (places) => {
+    const OR = places.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
+    const rows = await db.client.connection.findMany({ where: { dormantSince: null, OR } });
+    return new Map(rows.map((row) => [nameOf(row), row]));
+  });
 }
 
 /** @throws AppError `not_found` */
 export async function connectionById(deps: ConnectionDeps, id: string): Promise<Connection> {
   const row = await deps.db.client.connection.findUnique({ where: { id, dormantSince: null } });
   if (!row) throw new AppError('not_found', 'There is no such connection.');
-  return opened(deps, row);
+  return openConnection(deps, row);
 }
 
 /** A location's connections, oldest first. */
 export async function connectionsOf(deps: ConnectionDeps, locationId: string): Promise<Connection[]> {
   const rows = await deps.db.client.connection.findMany({ where: { locationId, dormantSince: null }, orderBy: { id: 'asc' } });
-  return rows.map((row) => opened(deps, row));
+  return rows.map((row) => openConnection(deps, row));
 }
 
 /** A connection's config as people may see it: without its secrets. */
@@ -104,7 +148,13 @@ export function publicConfig(connection: Connection): Record<string, unknown> {
   return Object.fromEntries(Object.entries(connection.config).filter(([name]) => !secret.has(name)));
 }
 
-function opened(deps: ConnectionDeps, row: ConnectionRow): Connection {
+/** What its far side calls, by event. */
+export function callbackUrlsOf({ channel, callbackUrl }: Connection): Record<string, string> {
+  return Object.fromEntries((channel.callbacks ?? ['status', 'inbound']).map((event) => [event, `${callbackUrl}/${event}`]));
+}
+
+/** A stored connection, ready to use. @throws AppError `request_invalid`: this process has no such channel; `secret_unreadable` */
+export function openConnection(deps: ConnectionDeps, row: ConnectionRow): Connection {
   return {
     id: row.id,
     locationId: row.locationId,
@@ -129,16 +179,28 @@ async function keptSecrets(
   if (leftOut.length === 0) return {};
   const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place } });
   if (row?.type !== channel.type) return {};
-  const { config } = opened(deps, row);
+  const { config } = openConnection(deps, row);
   return Object.fromEntries(Object.entries(config).filter(([name]) => leftOut.includes(name)));
 }
 
-function parseConfig(channel: Channel, config: Record<string, unknown>): object {
-  const result: z.ZodSafeParseResult<object> = channel.configSchema.safeParse(config);
-  if (result.success) return result.data;
-  throw new AppError('request_invalid', `The config does not fit a ${channel.title}.`, {
-    details: result.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
-  });
+/**
+ * What a config comes to with the secrets that it leaves out, or all that does not fit.
+ *
+ * @param words zod's words in the reader's language
+ * @throws AppError `request_invalid`: no such channel type
+ */
+export async function checkConfig(
+  deps: ConnectionDeps,
+  place: { locationId: string; providerKey: string },
+  wanted: { type: string; config: Record<string, unknown> },
+  words?: z.core.$ZodErrorMap,
+): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
+  const channel = channelOfType(deps.channels, wanted.type);
+  const whole = { ...(await keptSecrets(deps, place, channel, wanted.config)), ...wanted.config };
+  const result: z.ZodSafeParseResult<object> = channel.configSchema
+    .extend(deliverySettings)
+    .safeParse(whole, words ? { error: words } : undefined);
+  return result.success ? { config: result.data } : { issues: result.error.issues };
 }
 
 /** What a sealed config is bound to. */

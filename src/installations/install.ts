@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
+import { isSame } from '../core/is-same.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import type { HighLevel } from '../highlevel/client.ts';
@@ -107,9 +107,4 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
     }
     return row;
   });
-}
-
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -15,8 +15,8 @@ import {
   type TokenSet,
 } from '../highlevel/oauth.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { paceKey, turnOf } from '../queue/pace.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { paceKey, turnOf } from './pace.ts';
 import { findInstallation, type Installation, keyOf, keyOfTokens, openToken } from './store.ts';
 
 export interface RungDeps {

@@ -1,7 +1,8 @@
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Executor, Installation, InstallationKind, InstallationStatus } from '../database/client.ts';
+import type { Database, Executor, Installation, InstallationKind, InstallationStatus } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
+import { readInGroups } from '../runtime/in-groups.ts';
 
 export type { Installation, InstallationKind, InstallationStatus };
 
@@ -19,6 +20,15 @@ export function keyOfTokens(tokens: TokenSet): InstallationKey {
 
 export function findInstallation(on: Executor, { kind, resourceId }: InstallationKey): Promise<Installation | null> {
   return on.installation.findUnique({ where: { kind_resourceId: { kind, resourceId } } });
+}
+
+/** As `findInstallation`, many in one statement. */
+export function installationReader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
+  const nameOf = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
+  return readInGroups(nameOf, async (keys) => {
+    const rows = await db.client.installation.findMany({ where: { OR: keys.map(keyOf) } });
+    return new Map(rows.map((row) => [nameOf(row), row]));
+  });
 }
 
 /** The columns of a token set, sealed and bound to their row. */

@@ -1,6 +1,11 @@
+import { forgetWrongSignatures } from '../alerts/signatures-failing.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
+import { removeStale } from '../media/disk-store.ts';
+import type { MediaStore } from '../media/store.ts';
+import { forgetMedia } from '../messages/keep-media.ts';
 import { forgetMessages } from '../messages/location-changes.ts';
+import { mendKeys } from '../queue/jobs.ts';
 import type { Log } from '../runtime/log.ts';
 
 export interface UpkeepDeps {
@@ -9,6 +14,9 @@ export interface UpkeepDeps {
   log: Log;
   /** Messages of an uninstalled location are deleted after so many days. */
   retentionDays: number;
+  mediaStore: MediaStore;
+  /** Where downloads are while they last. */
+  mediaFolder: string;
 }
 
 const hourMs = 60 * 60 * 1000;
@@ -23,11 +31,12 @@ export function startUpkeep(deps: UpkeepDeps): () => void {
   return () => deps.clock.clearInterval(timer);
 }
 
-/** Expired browser sessions, limits that have long been unused, old traces, and what an uninstalled location has left. */
+/** Expired browser sessions, limits that have long been unused, old traces and alerts, and what an uninstalled location has left. */
 export async function tidy(deps: UpkeepDeps): Promise<void> {
   const { clock, retentionDays } = deps;
   const { client } = deps.db;
   const now = nowOf(clock);
+  await mendKeys(client);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
   await client.pace.deleteMany({
     where: { busyUntil: { lt: daysBefore(clock, 1) }, OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }] },
@@ -35,11 +44,15 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
+  await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
+  await forgetWrongSignatures(deps);
 
   const before = daysBefore(clock, retentionDays);
   await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
   // In steps, so that no statement holds up the work of others.
   while ((await forgetMessages(deps, before)) > 0);
+  while ((await forgetMedia(deps)) > 0);
+  await removeStale(deps.mediaFolder, daysBefore(clock, 1));
 }
 
 function daysBefore(clock: Clock, days: number): Date {

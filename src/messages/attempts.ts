@@ -1,87 +1,90 @@
 import type { SendOutcome } from '../channels/channel.ts';
-import { nowOf } from '../core/clock.ts';
+import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Database, Executor } from '../database/client.ts';
-import type { Connection } from '../installations/connections.ts';
+import type { Database } from '../database/client.ts';
+import { inGroups } from '../runtime/in-groups.ts';
 import { reason } from './reasons.ts';
-import { lockExternalId, type Message, moveTo, type StoreDeps } from './store.ts';
 
-/**
- * Records that a send begins, before anything leaves.
- *
- * @returns the attempt, or why there is none: the connection has no hand free, or the message was given up meanwhile
- */
-export function beginAttempt(
-  deps: StoreDeps & { newId: NewId },
-  message: Message,
-  connection: Connection,
-  concurrency: number | undefined,
-): Promise<{ attempt: string } | 'no hand free' | 'given up'> {
-  const now = nowOf(deps.clock);
-  return deps.db.transaction(async (tx) => {
-    if (concurrency !== undefined) {
-      // The row lock makes counting and beginning one step for all processes.
-      await tx.$queryRaw`SELECT id FROM connections WHERE id = ${connection.id}::uuid FOR UPDATE`;
-      const inHand = await tx.attempt.count({ where: { connectionId: connection.id, endedAt: null } });
-      if (inHand >= concurrency) return 'no hand free';
-    }
-    const { count } = await tx.message.updateMany({
-      where: { id: message.id, state: 'pending' },
-      data: { connectionId: connection.id, updatedAt: now },
-    });
-    if (count === 0) return 'given up';
-    const id = deps.newId();
-    await tx.attempt.create({ data: { id, messageId: message.id, connectionId: connection.id, begunAt: now } });
-    return { attempt: id };
-  });
+export interface AttemptWanted {
+  readonly messageId: string;
+  readonly connectionId: string;
+  /** What to do when an earlier attempt was interrupted, so that nobody knows whether it was sent. */
+  readonly whenUnknown: 'resend' | 'ask';
 }
 
-/** Records how a send ended, in the transaction that also decides what follows. */
-export async function endAttempt(tx: Executor, id: string, outcome: SendOutcome, at: Date): Promise<void> {
-  const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
-  await tx.attempt.update({
-    where: { id },
-    data: {
-      endedAt: at,
-      outcome: outcome.kind,
-      code: failure?.code ?? null,
-      reason: failure?.message ?? null,
-      answer: outcome.answer ?? null,
+/**
+ * How beginning ended:
+ * - `given up`: the message is not to be sent any more;
+ * - `interrupted`: an earlier attempt was, and a person must decide;
+ * - `answer in hand`: the message may be the echo of an answer that we are just posting into this contact's conversation. HighLevel can
+ *   post it to the Delivery URL before its answer has told us its id (platform.md 3.4); once that id is known, `dropEcho` settles it.
+ */
+export type Beginning = { attempt: string } | 'given up' | 'interrupted' | 'answer in hand';
+
+export type BeginAttempt = (wanted: AttemptWanted) => Promise<Beginning>;
+
+const groupAtMost = 200;
+
+/** Records that sends begin, before anything leaves; those that begin together in one statement. */
+export function attemptBeginner(deps: { db: Database; clock: Clock; newId: NewId }): BeginAttempt {
+  return inGroups<AttemptWanted, Beginning>({
+    atMost: groupAtMost,
+    async work(wanted) {
+      const asked = wanted.map((one) => ({ ...one, id: deps.newId() }));
+      const { code, message } = reason('interrupted');
+      const rows = await deps.db.client.$queryRawUnsafe<{ id: string; outcome: 'begun' | 'interrupted' | 'answer in hand' }[]>(
+        beginSql,
+        JSON.stringify(asked),
+        nowOf(deps.clock),
+        code,
+        message,
+      );
+      const outcomes = new Map(rows.map(({ id, outcome }) => [id, outcome]));
+      return asked.map(({ id }) => {
+        const outcome = outcomes.get(id) ?? 'given up';
+        return outcome === 'begun' ? { attempt: id } : outcome;
+      });
     },
   });
 }
 
-/** Closes what a process left open when it was killed. @returns whether there was anything: then nobody knows whether it was sent */
-export async function closeInterruptedAttempts(db: Database, messageId: string, at: Date): Promise<boolean> {
-  const { code, message } = reason('interrupted');
-  const { count } = await db.client.attempt.updateMany({
-    where: { messageId, endedAt: null },
-    data: { endedAt: at, outcome: 'unknown', code, reason: message },
-  });
-  return count > 0;
+/** The lock keeps whoever gives a message up from doing so between our look and our record; in the order in which all lock messages. */
+const beginSql = `
+  WITH wanted AS (
+    SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, "connectionId" uuid, "whenUnknown" text)),
+  pending AS (
+    SELECT id, location_id, contact_id FROM messages
+    WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND unknown_since IS NULL ORDER BY id FOR KEY SHARE),
+  interrupted AS (
+    UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
+    WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL RETURNING message_id),
+  judged AS (
+    SELECT w.*, CASE
+      WHEN w."whenUnknown" = 'ask' AND EXISTS (SELECT 1 FROM interrupted i WHERE i.message_id = w."messageId") THEN 'interrupted'
+      WHEN EXISTS (
+        SELECT 1 FROM messages answer JOIN jobs ON jobs.kind = 'tell' AND jobs.message_id = answer.id AND jobs.worker_id IS NOT NULL
+        WHERE answer.location_id = p.location_id AND answer.contact_id = p.contact_id AND answer.posting_since IS NOT NULL)
+        THEN 'answer in hand'
+      ELSE 'begun' END AS outcome
+    FROM wanted w JOIN pending p ON p.id = w."messageId"),
+  begun AS (
+    INSERT INTO attempts (id, message_id, connection_id, begun_at)
+    SELECT id, "messageId", "connectionId", $2 FROM judged WHERE outcome = 'begun')
+  SELECT id, outcome FROM judged`;
+
+/** SQL that records how sends ended: a part of a WITH. @param rows from `endedAttempts`, as JSON. @param now a parameter */
+export function endingAttempts(rows: string, now: string): string {
+  return `ended_attempts AS (
+    UPDATE attempts SET ended_at = ${now}::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, answer = e.answer
+    FROM json_to_recordset(${rows}::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, answer text)
+    WHERE attempts.id = e.id)`;
 }
 
-/**
- * Keeps the far side's id of a message and applies receipts that named it before we knew it: a far side may call back before its
- * answer to our send has arrived.
- */
-export async function learnExternalId(
-  deps: StoreDeps,
-  tx: Executor,
-  message: { id: string; connectionId: string },
-  externalId: string,
-): Promise<void> {
-  await lockExternalId(tx, message.connectionId, externalId);
-  await tx.message.update({ where: { id: message.id }, data: { externalId } });
-  const waiting = await tx.receipt.findMany({
-    where: { connectionId: message.connectionId, externalId, messageId: null },
-    orderBy: { id: 'asc' },
+export function endedAttempts(items: readonly { attempt?: { id: string; outcome: SendOutcome } }[]) {
+  return items.flatMap(({ attempt }) => {
+    if (!attempt) return [];
+    const { id, outcome } = attempt;
+    const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
+    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, answer: outcome.answer };
   });
-  for (const receipt of waiting) {
-    await tx.receipt.update({ where: { id: receipt.id }, data: { messageId: message.id } });
-    await moveTo(deps, tx, message.id, receipt.state, {
-      code: receipt.code ?? 'failed',
-      message: receipt.reason ?? 'The far side reported a failure.',
-    });
-  }
 }

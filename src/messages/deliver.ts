@@ -1,65 +1,62 @@
-import { type ChannelTools, pacingOf, type SendOutcome } from '../channels/channel.ts';
+import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
+import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import type { Connection } from '../installations/connections.ts';
-import { paceKey, turnOf } from '../installations/pace.ts';
-import type { Job } from '../queue/boss.ts';
+import type { Job } from '../queue/jobs.ts';
+import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { beginAttempt, closeInterruptedAttempts, endAttempt, learnExternalId } from './attempts.ts';
-import { mayBeEcho } from './echo.ts';
-import { followUp, putOff } from './follow-up.ts';
-import { nextStep, type Reason } from './next-step.ts';
+import type { BeginAttempt } from './attempts.ts';
+import { type LimitDeps, overLimit } from './limits.ts';
+import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
 import { type Route, type RouteDeps, routeOf } from './route.ts';
-import { findMessage, type Message, moveTo, type StoreDeps } from './store.ts';
+import type { Settle, Settlement } from './settle.ts';
+import { type Current, type MessageInHand, movedTo, type Patch, type StoreDeps } from './store.ts';
 
-export interface DeliverDeps extends StoreDeps, RouteDeps {
+export interface DeliverDeps extends StoreDeps, RouteDeps, LimitDeps {
   /** For user-supplied addresses: guarded. */
   targetHttp: HttpClient;
+  fetchFile: FetchFile;
   tokens: AccessTokens;
   /** From 0 (inclusive) to 1, to spread retries. */
   chance: () => number;
+  findMessage(id: string): Promise<MessageInHand | null>;
+  beginAttempt: BeginAttempt;
+  settle: Settle;
   onSent(channel: string, outcome: SendOutcome['kind'], ms: number): void;
 }
-
-type Wait = { at: Date; why: Reason; slotAt?: Date | undefined };
 
 const soonMs = 1_000;
 const installWaitMs = 24 * 60 * 60 * 1000;
 
 /**
- * Brings one outbound message a step further: sends it once, or finds out why it can't be sent now or at all. What came of it is
- * recorded in the transaction that settles the job, so a crash at any point repeats a step or finds it done.
+ * Brings one outbound message a step further: sends it once, or finds out why it can't be sent now or at all. What came of it is written
+ * in the transaction that ends the job, so a crash at any point repeats a step or finds it done.
  */
 export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
-  const message = await findMessage(deps.db, job.messageId);
-  if (message?.state !== 'pending' || message.unknownSince) {
-    return deps.db.transaction((tx) => job.complete(tx));
-  }
+  const message = await deps.findMessage(job.messageId);
+  if (message?.state !== 'pending' || message.unknownSince) return deps.settle({ job });
 
   const way = await findWay(deps, message);
-  if ('at' in way) {
-    return deps.db.transaction((tx) => putOff(tx, job, message, way, nowOf(deps.clock)));
-  }
-  if ('refused' in way) {
-    return deps.db.transaction(async (tx) => {
-      await moveTo(deps, tx, message.id, 'failed', way.refused);
-      await job.complete(tx);
-    });
-  }
+  if ('wait' in way) return deps.settle(putOff(job, way.wait));
+  if ('refused' in way) return deps.settle({ job, change: (current) => movedTo(current, 'failed', way.refused) });
   return send(deps, job, message, way);
 }
 
-/** What must hold before anything is sent: the location can be reported for, there is a way, and it is this message's turn. */
-async function findWay(deps: DeliverDeps, message: Message): Promise<Route | Wait> {
+interface Wait {
+  at: Date;
+  why: Reason;
+}
+
+/** What must hold before anything is sent: the location can be reported for, there is a way, and its limits allow it. */
+async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route | { wait: Wait }> {
   try {
-    await deps.tokens.readyToSend(message.locationId);
-    if (await mayBeEcho(deps, message)) return { at: soon(deps), why: reason('answer_in_hand') };
-    const route = await routeOf(deps, message);
+    const [route] = await Promise.all([routeOf(deps, message), deps.tokens.readyToSend(message.locationId)]);
     if ('refused' in route) return route;
-    return (await turnToSend(deps, message, route.connection)) ?? route;
+    return (await overLimit(deps, route.connection)) ?? route;
   } catch (error) {
     // What is wrong here is outside of this message. It passes, or somebody mends it; until then the message waits and says why.
     if (!isAppError(error)) throw error;
@@ -67,64 +64,104 @@ async function findWay(deps: DeliverDeps, message: Message): Promise<Route | Wai
       return { refused: reason('not_installed') };
     }
     const delayMs = error.retryAfterMs ?? outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
-    return { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } };
+    return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } } };
   }
 }
 
 /** An install may be on its way; after a day nobody expects the message any more. */
-function isTooLate(deps: DeliverDeps, message: Message): boolean {
+function isTooLate(deps: DeliverDeps, message: MessageInHand): boolean {
   return deps.clock.now() - message.createdAt.getTime() > installWaitMs;
-}
-
-async function turnToSend(deps: DeliverDeps, message: Message, connection: Connection): Promise<Wait | null> {
-  const { ratePerSecond } = pacingOf(connection.config);
-  if (ratePerSecond === undefined) return null;
-  const limit = { intervalMs: 1000 / ratePerSecond, burst: 1 };
-  const at = await turnOf(deps, paceKey.connection(connection.id), limit, message.slotAt);
-  return at && { at, slotAt: at, why: reason('too_many_in_hand') };
 }
 
 async function send(
   deps: DeliverDeps,
   job: Job,
-  message: Message,
+  message: MessageInHand,
   { connection, outbound }: Extract<Route, { connection: Connection }>,
 ): Promise<void> {
-  const { channel, config } = connection;
-  const whenUnknown = channel.can.dropsRepeats ? 'resend' : 'ask';
-  const wasInterrupted = await closeInterruptedAttempts(deps.db, message.id, nowOf(deps.clock));
-  if (wasInterrupted && whenUnknown === 'ask') {
-    const step = { do: 'ask a person', reason: reason('interrupted') } as const;
-    return deps.db.transaction((tx) => followUp(deps, tx, job, message, step, nowOf(deps.clock)));
+  const { channel } = connection;
+  const settings = deliverySettingsOf(connection.config);
+  const whenUnknown = channel.can.dropsRepeats ? 'resend' : settings.whenUnknown;
+  const begun = await deps.beginAttempt({ messageId: message.id, connectionId: connection.id, whenUnknown });
+  switch (begun) {
+    case 'given up':
+      return deps.settle({ job });
+    case 'answer in hand':
+      return deps.settle(putOff(job, { at: new Date(deps.clock.now() + soonMs), why: reason('answer_in_hand') }));
+    case 'interrupted':
+      return deps.settle(settlement(job, connection, { do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock)));
   }
 
-  const begun = await beginAttempt(deps, message, connection, pacingOf(config).concurrency);
-  if (begun === 'given up') return deps.db.transaction((tx) => job.complete(tx));
-  if (begun === 'no hand free') {
-    const wait = { at: soon(deps), why: reason('too_many_in_hand') };
-    return deps.db.transaction((tx) => putOff(tx, job, message, wait, nowOf(deps.clock)));
-  }
   const begunMs = deps.clock.now();
-  const tools: ChannelTools = { http: deps.targetHttp, clock: deps.clock, signal: job.signal };
+  const tools: ChannelTools = {
+    http: deps.targetHttp,
+    fetchMedia: (url) => fetchMedia(deps.fetchFile, url, job.signal),
+    clock: deps.clock,
+    signal: job.signal,
+  };
   const outcome = await channel.send(tools, connection, outbound);
   const now = nowOf(deps.clock);
   deps.onSent(channel.type, outcome.kind, now.getTime() - begunMs);
 
   const step = nextStep(outcome, {
     now,
-    nextDelayMs: message.isTest ? null : nextDelayMs(sendDelaysMs, message.retryCount, deps.chance()),
+    nextDelayMs: nextDelay(deps, message, settings, now),
     receipts: channel.can.receipts,
     whenUnknown,
   });
-  await deps.db.transaction(async (tx) => {
-    await endAttempt(tx, begun.attempt, outcome, now);
-    if ('externalId' in outcome && outcome.externalId) {
-      await learnExternalId(deps, tx, { id: message.id, connectionId: connection.id }, outcome.externalId);
-    }
-    await followUp(deps, tx, job, message, step, now);
+  await deps.settle({
+    ...settlement(job, connection, step, now),
+    attempt: { id: begun.attempt, connectionId: connection.id, outcome },
+    identity: identityIn(message, outbound.to, outcome),
   });
 }
 
-function soon(deps: DeliverDeps): Date {
-  return new Date(deps.clock.now() + soonMs);
+function settlement(job: Job, { id }: Connection, step: NextStep, now: Date): Settlement {
+  const { change, ...rest } = following(step, now);
+  return { job, ...rest, change: (current) => ({ connectionId: id, ...change(current) }) };
+}
+
+/** @returns null when no further try is to be made */
+function nextDelay(deps: DeliverDeps, message: MessageInHand, settings: DeliverySettings, now: Date): number | null {
+  if (message.isTest) return null;
+  const delayMs = nextDelayMs(sendDelaysMs, message.retryCount, deps.chance());
+  if (delayMs === null || settings.giveUpAfterMinutes === undefined) return delayMs;
+  const lastAt = message.createdAt.getTime() + settings.giveUpAfterMinutes * 60_000;
+  return now.getTime() + delayMs > lastAt ? null : delayMs;
+}
+
+/** What the contact answers from this address belongs into this conversation. */
+function identityIn({ locationId, contactId, isTest }: MessageInHand, address: string, { kind }: SendOutcome) {
+  const isTaken = kind === 'accepted' || kind === 'delivered';
+  return isTaken && contactId && !isTest ? { locationId, address, contactId } : null;
+}
+
+/** What follows an attempt. A receipt may have moved the message while it was being sent; then only the job is left to end. */
+function following(step: NextStep, now: Date): Pick<Settlement, 'again'> & { change: (current: Current) => Patch } {
+  switch (step.do) {
+    case 'finish':
+      return { change: (current) => movedTo(current, step.state, step.state === 'failed' ? step.reason : undefined) };
+    case 'wait for a receipt':
+      return { change: (current) => stillPending(current, reason('awaiting_receipt'), { nextAttemptAt: null }) };
+    case 'ask a person':
+      return { change: (current) => stillPending(current, step.reason, { unknownSince: now, nextAttemptAt: null }) };
+    case 'send again':
+      return {
+        change: (current) => stillPending(current, step.reason, { nextAttemptAt: step.at, retryCount: current.retryCount + 1 }),
+        again: (current) => (current.state === 'pending' ? step.at : null),
+      };
+  }
+}
+
+/** Puts a message off without using up a retry: what it waits for has nothing to do with it. */
+function putOff(job: Job, { at, why }: Wait): Settlement {
+  return {
+    job,
+    change: (current) => stillPending(current, why, { nextAttemptAt: at }),
+    again: (current) => (current.state === 'pending' ? at : null),
+  };
+}
+
+function stillPending(current: Current, why: Reason, fields: Patch): Patch {
+  return current.state === 'pending' ? { ...fields, reasonCode: why.code, reason: why.message } : {};
 }

@@ -1,6 +1,8 @@
+import { nowOf } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
+import { type JobKind, wake } from '../queue/jobs.ts';
 import { reason } from './reasons.ts';
-import { moveTo, type StoreDeps } from './store.ts';
+import { changeMessages, movedTo, type StoreDeps } from './store.ts';
 
 /** Why messages wait for their location and for nothing else. */
 const waitingForLocation = [
@@ -15,9 +17,9 @@ const batchSize = 200;
 /** A location can be worked for again: what waited for it goes on at once, not when its long wait is over. */
 export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
-  await wake(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await wake(deps, tx, 'post', { ...waiting, direction: 'inbound' });
-  await wake(deps, tx, 'report', {
+  await wakeThose(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
+  await wakeThose(deps, tx, 'tell', { ...waiting, direction: 'inbound' });
+  await wakeThose(deps, tx, 'tell', {
     locationId,
     direction: 'outbound',
     reportTries: { gt: 0 },
@@ -26,20 +28,10 @@ export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): P
   });
 }
 
-async function wake(
-  deps: StoreDeps,
-  tx: Executor,
-  queue: 'deliver' | 'post' | 'report',
-  where: Prisma.MessageWhereInput,
-): Promise<void> {
+async function wakeThose(deps: StoreDeps, tx: Executor, kind: JobKind, where: Prisma.MessageWhereInput): Promise<void> {
   const found = await tx.message.findMany({ where, select: { id: true } });
-  if (found.length > 0) {
-    await deps.queue.wake(
-      tx,
-      queue,
-      found.map(({ id }) => id),
-    );
-  }
+  const ids = found.map(({ id }) => id);
+  await wake(tx, kind, ids, nowOf(deps.clock));
 }
 
 /** What is queued and was not sent: neither in hand at this moment, nor taken by its far side, nor of unknown fate. */
@@ -72,9 +64,9 @@ function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<voi
     await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
     // A send may have begun since it was found.
     if ((await tx.message.count({ where: { ...queued(locationId), id } })) === 0) return;
-    await moveTo(deps, tx, id, 'failed', reason('uninstalled'));
+    await changeMessages(deps, tx, new Map([[id, (current) => movedTo(current, 'failed', reason('uninstalled'))]]));
     // Its job would hold back the contact's next message, should the app come back.
-    await deps.queue.wake(tx, 'deliver', [id]);
+    await wake(tx, 'deliver', [id], nowOf(deps.clock));
   });
 }
 

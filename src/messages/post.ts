@@ -1,66 +1,92 @@
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
-import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
+import { backoffMs, mediaDelaysMs, nextDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
 import { findOrAddContact } from '../highlevel/contacts.ts';
-import { addInboundMessage, type PostedMessage } from '../highlevel/messages.ts';
+import { addInboundMessage, type InboundPost, type PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { paceKey, turnOf } from '../installations/pace.ts';
-import type { Job } from '../queue/boss.ts';
+import type { Job } from '../queue/jobs.ts';
+import { charge, paceKey } from '../queue/pace.ts';
 import { dropEcho } from './echo.ts';
+import { contactOf, forgetIdentity } from './identities.ts';
+import { type KeptMedia, keepMedia } from './keep-media.ts';
 import type { Reason } from './next-step.ts';
+import { type OfferDeps, offerMedia, withNotes } from './offer-media.ts';
+import { postedBefore } from './posted-before.ts';
 import { reason } from './reasons.ts';
-import { recordReport } from './record-report.ts';
 import type { ReportDeps } from './report.ts';
-import { findMessage, type Message } from './store.ts';
+import { contactAddressOf, type MessageInHand, type Patch } from './store.ts';
+import { threadOf } from './thread.ts';
 
-export interface PostDeps extends ReportDeps {
+export interface PostDeps extends ReportDeps, OfferDeps {
   providers: readonly Provider[];
 }
 
-/** The most calls that one post makes: find the contact, name a new one, add the message. */
-const callsPerPost = 3;
-
-/**
- * Posts one inbound message into its contact's conversation. HighLevel must name the message it made; else nothing was stored.
- */
-export async function post(deps: PostDeps, job: Job): Promise<void> {
-  const message = await findMessage(deps.db, job.messageId);
-  if (message?.state !== 'pending') return deps.db.transaction((tx) => job.complete(tx));
+/** Posts one inbound message into its contact's conversation. HighLevel must name the message it made; else nothing was stored. */
+export async function post(deps: PostDeps, job: Job, message: MessageInHand): Promise<void> {
+  if (message.state !== 'pending') return deps.settle({ job });
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
-  if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
-
-  const turn = await turnOf(
-    deps,
-    paceKey.highLevel(location(message.locationId)),
-    highLevelLimit,
-    message.slotAt,
-    callsPerPost,
-  );
-  if (turn) return waitForTurn(deps, job, message, turn);
+  if (!provider) return giveUp(deps, job, reason('provider_removed'), null);
   try {
-    await finish(deps, job, message, await postOnce(deps, message, provider));
+    const media = await keepMedia(deps, message, job.signal);
+    await finish(deps, job, message, await postOnce(deps, message, provider, media));
   } catch (error) {
     if (!isAppError(error)) throw error;
     const why = { code: error.code, message: [error.message, ...error.details].join(' ') };
     const delayMs = delayAfter(deps, message, error);
     await (delayMs === null
-      ? giveUp(deps, job, message, why, error)
-      : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs)));
+      ? giveUp(deps, job, why, error)
+      : tryAgain(deps, job, why, error, new Date(deps.clock.now() + delayMs)));
   }
 }
 
-async function postOnce(deps: PostDeps, message: Message, provider: Provider): Promise<PostedMessage> {
+interface Posted extends PostedMessage {
+  contactId: string;
+}
+
+async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provider, media: KeptMedia): Promise<Posted> {
   const { locationId } = message;
-  const contact = (message.sentElsewhere ? message.to : message.from) ?? message.from ?? '';
-  const address = message.medium === 'email' ? { email: contact } : { phone: contact };
-  const contactId = await findOrAddContact(deps.highLevel, { locationId, ...address }, message.name);
+  const address = contactAddressOf(message) ?? '';
+  const known = await contactOf(deps.db, locationId, address);
+  try {
+    return await addTo(deps, message, provider, media, known ?? (await findContact(deps, message, address)));
+  } catch (error) {
+    if (!known || !isAppError(error, 'highlevel_refused')) throw error;
+    // The contact that we remember may have been deleted or merged.
+    await forgetIdentity(deps.db, locationId, address);
+    return addTo(deps, message, provider, media, await findContact(deps, message, address));
+  }
+}
+
+/** Asks HighLevel whose address it is. The job's slot pays for one call; these are more. */
+async function findContact(deps: PostDeps, message: MessageInHand, address: string): Promise<string> {
+  const { locationId, name, medium } = message;
+  const { contactId, calls } = await findOrAddContact(
+    deps.highLevel,
+    { locationId, ...(medium === 'email' ? { email: address } : { phone: address }) },
+    name,
+  );
+  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
+  return contactId;
+}
+
+async function addTo(
+  deps: PostDeps,
+  message: MessageInHand,
+  provider: Provider,
+  media: KeptMedia,
+  contactId: string,
+): Promise<Posted> {
+  const { locationId } = message;
+  const { attachments, notes } = await offerMedia(deps, { locationId, contactId }, media);
+  const { text, html } = withNotes(message, notes);
+  const emailMessageId = await threadOf(deps.db, message);
   await deps.db.client.message.update({
     where: { id: message.id },
-    data: { contactId, postingSince: nowOf(deps.clock) },
+    data: { contactId, postingSince: message.postingSince ?? nowOf(deps.clock) },
   });
-  return addInboundMessage(deps.highLevel, {
+  const body: InboundPost = {
     locationId,
     provider,
     contactId,
@@ -68,84 +94,78 @@ async function postOnce(deps: PostDeps, message: Message, provider: Provider): P
     externalId: message.externalId ?? message.id,
     from: message.from ?? '',
     to: message.to,
-    text: message.text,
-    html: message.html,
+    text,
+    html,
     subject: message.subject,
-    attachments: message.attachments,
+    attachments,
+    emailMessageId,
     occurredAt: message.occurredAt,
-  });
+  };
+  const before = message.postingSince && (await postedBefore(deps, body, message.postingSince));
+  return { ...(before ?? (await addInboundMessage(deps.highLevel, body))), contactId };
 }
 
 /** @returns null when no further try can help */
-function delayAfter(deps: PostDeps, message: Message, error: AppError): number | null {
+function delayAfter(deps: PostDeps, message: MessageInHand, error: AppError): number | null {
   if (error.code === 'highlevel_stored_nothing') {
     return nextDelayMs(sendDelaysMs, message.retryCount, deps.chance());
   }
+  if (error.code === 'media_unreachable') return nextDelayMs(mediaDelaysMs, message.retryCount, deps.chance());
   if (error.retry === 'never') return null;
-  return error.retryAfterMs ?? outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
+  return error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance());
 }
 
-function finish(deps: PostDeps, job: Job, message: Message, posted: PostedMessage): Promise<void> {
-  const { answer, highlevelMessageId, ...ids } = posted;
-  return deps.db.transaction(async (tx) => {
-    const isFree = await dropEcho(tx, message.locationId, highlevelMessageId);
-    await tx.message.update({
-      where: { id: message.id },
-      data: { state: 'delivered', ...ids, ...(isFree ? { highlevelMessageId } : {}), ...settled(deps) },
-    });
-    await recordReport(deps, tx, message.id, { state: 'delivered', accepted: true, answer, error: null });
-    await job.complete(tx);
+function finish(deps: PostDeps, job: Job, message: MessageInHand, posted: Posted): Promise<void> {
+  const { answer, highlevelMessageId, conversationId, emailMessageId } = posted;
+  const address = contactAddressOf(message);
+  let isFree = true;
+  return deps.settle({
+    job,
+    async before(tx) {
+      isFree = await dropEcho(tx, message.locationId, highlevelMessageId);
+    },
+    change: (current) => ({
+      ...settled,
+      state: 'delivered',
+      conversationId,
+      emailMessageId,
+      highlevelMessageId: isFree ? highlevelMessageId : current.highlevelMessageId,
+    }),
+    tried: { state: 'delivered', answer, error: null },
+    identity: address ? { locationId: message.locationId, address, contactId: posted.contactId } : null,
   });
 }
 
-function giveUp(deps: PostDeps, job: Job, message: Message, why: Reason, error: AppError | null): Promise<void> {
-  return deps.db.transaction(async (tx) => {
-    if (error) await recordRefusal(deps, tx, message, error);
-    await tx.message.update({
-      where: { id: message.id },
-      data: { state: 'failed', ...settled(deps), reasonCode: why.code, reason: why.message },
-    });
-    await job.complete(tx);
+function giveUp(deps: PostDeps, job: Job, why: Reason, error: AppError | null): Promise<void> {
+  return deps.settle({
+    job,
+    change: () => ({ ...settled, state: 'failed', reasonCode: why.code, reason: why.message }),
+    ...refusalOf(error),
   });
 }
 
-function tryAgain(deps: PostDeps, job: Job, message: Message, why: Reason, error: AppError, at: Date): Promise<void> {
-  return deps.db.transaction(async (tx) => {
-    await recordRefusal(deps, tx, message, error);
-    await tx.message.update({
-      where: { id: message.id },
-      data: {
-        ...settled(deps),
-        reasonCode: why.code,
-        reason: why.message,
-        nextAttemptAt: at,
-        // Only what HighLevel swallows uses up the schedule; an outage of its own may last.
-        retryCount: { increment: error.code === 'highlevel_stored_nothing' ? 1 : 0 },
-      },
-    });
-    await job.runAgain(tx, at);
+function tryAgain(deps: PostDeps, job: Job, why: Reason, error: AppError, at: Date): Promise<void> {
+  return deps.settle({
+    job,
+    again: at,
+    change: (current) => ({
+      ...settled,
+      reasonCode: why.code,
+      reason: why.message,
+      nextAttemptAt: at,
+      // It may stand in the conversation already; the next try looks.
+      postingSince: error.code === 'highlevel_unreachable' ? current.postingSince : null,
+      reportTries: current.reportTries + 1,
+      // Only what HighLevel swallows, and what can't be fetched, uses up a schedule; an outage of HighLevel's own may last.
+      retryCount: current.retryCount + (isAppError(error, 'highlevel_stored_nothing', 'media_unreachable') ? 1 : 0),
+    }),
+    ...refusalOf(error),
   });
 }
 
-function waitForTurn(deps: PostDeps, job: Job, message: Message, at: Date): Promise<void> {
-  return deps.db.transaction(async (tx) => {
-    await tx.message.update({ where: { id: message.id }, data: { slotAt: at, nextAttemptAt: at } });
-    await job.runAgain(tx, at);
-  });
-}
-
-function recordRefusal(deps: PostDeps, tx: Parameters<Job['complete']>[0], message: Message, error: AppError) {
-  return recordReport(deps, tx, message.id, { state: null, accepted: false, answer: answerBehind(error), error });
+function refusalOf(error: AppError | null) {
+  return error ? { tried: { state: null, answer: answerBehind(error), error } } : {};
 }
 
 /** Nothing is waited for any more. */
-function settled(deps: PostDeps) {
-  return {
-    reasonCode: null,
-    reason: null,
-    nextAttemptAt: null,
-    slotAt: null,
-    postingSince: null,
-    updatedAt: nowOf(deps.clock),
-  };
-}
+const settled: Patch = { reasonCode: null, reason: null, nextAttemptAt: null, postingSince: null };

@@ -1,49 +1,95 @@
 import type { InboundContent } from '../channels/channel.ts';
 import { nowOf } from '../core/clock.ts';
 import { storable } from '../core/text.ts';
+import { isBadData } from '../database/client.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
+import { addingJobs } from '../queue/jobs.ts';
+import { inGroups } from '../runtime/in-groups.ts';
 import type { ReceiveDeps } from './receive.ts';
-import { postKey } from './store.ts';
+import { postJob } from './store.ts';
 
-/** What a far side tells us is stored with its job before it is acknowledged; the same external id again changes nothing. */
-export async function receiveInbound(
-  deps: ReceiveDeps,
-  connection: Connection,
+/**
+ * Takes what a far side tells us; resolves when message and job are durable. The same external id of a connection again changes nothing.
+ *
+ * @throws AppError `overloaded`
+ */
+export type ReceiveInbound = (
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
   provider: Provider,
   content: InboundContent,
   body: Buffer,
-): Promise<'stored' | 'repeated'> {
-  const now = nowOf(deps.clock);
-  const id = deps.newId();
-  return deps.db.transaction(async (tx) => {
-    const { count } = await tx.message.createMany({
-      data: {
-        id,
-        direction: 'inbound',
-        locationId: connection.locationId,
-        providerKey: connection.providerKey,
-        connectionId: connection.id,
-        externalId: content.externalId,
-        inboundKey: `${connection.id}/${content.externalId}`,
-        medium: provider.kind.startsWith('email') ? 'email' : 'sms',
-        from: content.from,
-        to: content.to ?? null,
-        name: content.name ?? null,
-        text: content.text ?? null,
-        html: content.html ?? null,
-        subject: content.subject ?? null,
-        attachments: [...content.attachments],
-        sentElsewhere: content.sentElsewhere,
-        occurredAt: content.occurredAt ?? null,
-        raw: storable(body.toString('utf8')),
-        createdAt: now,
-        updatedAt: now,
-      },
-      skipDuplicates: true,
-    });
-    if (count === 0) return 'repeated';
-    await deps.queue.enqueue(tx, 'post', { messageId: id, key: postKey(connection.id, content.from) });
-    return 'stored';
+) => Promise<'stored' | 'repeated'>;
+
+type Row = ReturnType<typeof rowOf>;
+
+const group = { atMost: 200, waitingAtMost: 2_000 };
+
+/** Messages that arrive together are one commit. */
+export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
+  const store = inGroups<Row, 'stored' | 'repeated'>({
+    ...group,
+    work: (rows) => storeTogether(deps, rows),
+    isItemsFault: isBadData,
   });
+  return (connection, provider, content, body) => store(rowOf(deps, connection, provider, content, body));
 }
+
+function rowOf(
+  deps: ReceiveDeps,
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
+  provider: Provider,
+  content: InboundContent,
+  body: Buffer,
+) {
+  return {
+    id: deps.newId(),
+    locationId: connection.locationId,
+    providerKey: connection.providerKey,
+    connectionId: connection.id,
+    externalId: content.externalId,
+    inboundKey: `${connection.id}/${content.externalId}`,
+    medium: provider.kind.startsWith('email') ? 'email' : 'sms',
+    from: content.from,
+    to: content.to ?? null,
+    name: content.name ?? null,
+    text: content.text ?? null,
+    html: content.html ?? null,
+    subject: content.subject ?? null,
+    attachments: content.attachments,
+    replyToExternalId: content.replyToExternalId ?? null,
+    sentElsewhere: content.sentElsewhere,
+    occurredAt: content.occurredAt ?? null,
+    raw: storable(body.toString('utf8')),
+  };
+}
+
+async function storeTogether(deps: ReceiveDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
+  const now = nowOf(deps.clock);
+  const sorted = rows.toSorted((a, b) => (a.inboundKey < b.inboundKey ? -1 : 1));
+  const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
+    insertSql,
+    JSON.stringify(sorted),
+    now,
+    JSON.stringify(rows.map((row) => postJob(row, now))),
+  );
+  const ids = new Set(stored.map(({ id }) => id));
+  return rows.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+const insertSql = `
+  WITH stored AS (
+    INSERT INTO messages (
+      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, medium, "from", "to", name, text, html, subject,
+      attachments, reply_to_external_id, sent_elsewhere, occurred_at, raw, created_at, updated_at)
+    SELECT
+      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", medium, "from", "to", name, text, html, subject,
+      attachments, "replyToExternalId", "sentElsewhere", "occurredAt", raw, $2::timestamptz, $2::timestamptz
+    FROM json_to_recordset($1::json) AS row (
+      id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, medium message_medium,
+      "from" text, "to" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
+      "sentElsewhere" boolean, "occurredAt" timestamptz, raw text)
+    ON CONFLICT (inbound_key) DO NOTHING
+    RETURNING id),
+  ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, woken`;

@@ -4,13 +4,12 @@ import { storable } from '../core/text.ts';
 import { type Database, isBadData } from '../database/client.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import type { Queue } from '../queue/boss.ts';
-import { groupWrites } from '../runtime/group-writes.ts';
-import { deliverKey } from './store.ts';
+import { addingJobs } from '../queue/jobs.ts';
+import { inGroups } from '../runtime/in-groups.ts';
+import { deliverJob } from './store.ts';
 
 export interface ReceiveDeps {
   db: Database;
-  queue: Queue;
   clock: Clock;
   newId: NewId;
 }
@@ -33,9 +32,9 @@ interface Received extends DeliveryWebhook {
 const group = { atMost: 200, waitingAtMost: 2_000 };
 
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
-  const store = groupWrites<Received, 'stored' | 'repeated'>({
+  const store = inGroups<Received, 'stored' | 'repeated'>({
     ...group,
-    write: (messages) => storeTogether(deps, messages),
+    work: (messages) => storeTogether(deps, messages),
     isItemsFault: isBadData,
   });
   return async (provider, body) => {
@@ -48,26 +47,30 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
 async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
   // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
   const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
-  const stored = await deps.queue.storeWithJobs(
-    deps.db.client,
-    'deliver',
-    { sql: insertMessages, values: [JSON.stringify(rows), nowOf(deps.clock)] },
-    messages.map((message) => ({ messageId: message.id, key: deliverKey(message) })),
+  const now = nowOf(deps.clock);
+  const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
+    insertSql,
+    JSON.stringify(rows),
+    now,
+    JSON.stringify(messages.map((message) => deliverJob(message, now))),
   );
-  return messages.map(({ id }) => (stored.has(id) ? 'stored' : 'repeated'));
+  const ids = new Set(stored.map(({ id }) => id));
+  return messages.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
 }
 
 /** One parameter for any number of rows. */
-const insertMessages = `
-  INSERT INTO messages (
+const insertSql = `
+  WITH stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
     "from", "to", text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
   SELECT
     id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-    "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $3::timestamptz, $3::timestamptz
-  FROM json_to_recordset($2::json) AS row (
+    "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $2::timestamptz, $2::timestamptz
+  FROM json_to_recordset($1::json) AS row (
     id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
     "userId" text, medium message_medium, "from" text, "to" text, text text, html text, subject text, attachments text[],
     "emailMessageId" text, "replyToExternalId" text, raw text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
-  RETURNING id`;
+  RETURNING id),
+  ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, woken`;

@@ -1,47 +1,131 @@
 import type { ReceiptContent } from '../channels/channel.ts';
 import { nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Executor } from '../database/client.ts';
-import type { Connection } from '../installations/connections.ts';
-import { lockExternalId, moveTo, type StoreDeps } from './store.ts';
+import { type Executor, isBadData } from '../database/client.ts';
+import { enqueue } from '../queue/jobs.ts';
+import { inGroups } from '../runtime/in-groups.ts';
+import type { Reason } from './next-step.ts';
+import { recipientsOf, wholeFailures } from './recipients.ts';
+import {
+  type Change,
+  type Current,
+  changeMessages,
+  lockExternalIds,
+  movedTo,
+  type Patch,
+  recipientsReportJob,
+  type StoreDeps,
+} from './store.ts';
 
 /**
  * Keeps what a far side says of a message, and applies it if the message is known. A receipt may come before the answer to our own
  * send: it is kept and applied when that answer names the message. Any order and any number of repeats end in the same state.
+ *
+ * @throws AppError `overloaded`
  */
-export async function recordReceipt(
+export type RecordReceipt = (connection: { id: string }, receipt: ReceiptContent) => Promise<void>;
+
+const group = { atMost: 200, waitingAtMost: 2_000 };
+
+/** Receipts that arrive together are one commit. */
+export function receiptRecorder(deps: StoreDeps & { newId: NewId }): RecordReceipt {
+  const record = inGroups<{ connectionId: string; receipt: ReceiptContent }, void>({
+    ...group,
+    async work(items) {
+      await recordTogether(deps, items);
+      return items.map(() => undefined);
+    },
+    isItemsFault: isBadData,
+  });
+  return (connection, receipt) => record({ connectionId: connection.id, receipt });
+}
+
+async function recordTogether(
   deps: StoreDeps & { newId: NewId },
-  connection: Connection,
-  receipt: ReceiptContent,
+  items: readonly { connectionId: string; receipt: ReceiptContent }[],
 ): Promise<void> {
-  const { externalId, state, error } = receipt;
+  const receivedAt = nowOf(deps.clock);
+  const rows = items.map(({ connectionId, receipt }) => ({
+    id: deps.newId(),
+    connectionId,
+    wantedId: receipt.messageId ?? null,
+    externalId: receipt.externalId ?? null,
+    state: receipt.state,
+    recipient: receipt.recipient ?? null,
+    code: receipt.error?.code ?? null,
+    reason: receipt.error?.message ?? null,
+    occurredAt: receipt.occurredAt ?? null,
+    receivedAt,
+  }));
   await deps.db.transaction(async (tx) => {
-    if (externalId) await lockExternalId(tx, connection.id, externalId);
-    const messageId = await findByReceipt(tx, connection.id, receipt);
-    await tx.receipt.create({
-      data: {
-        id: deps.newId(),
-        connectionId: connection.id,
-        messageId,
-        externalId: externalId ?? null,
-        state,
-        code: error?.code ?? null,
-        reason: error?.message ?? null,
-        occurredAt: receipt.occurredAt ?? null,
-        receivedAt: nowOf(deps.clock),
-      },
-    });
-    if (messageId) await moveTo(deps, tx, messageId, state, error);
+    await lockExternalIds(
+      tx,
+      rows.flatMap(({ connectionId, externalId }) => (externalId ? { connectionId, externalId } : [])),
+    );
+    const found = await messagesOf(tx, rows);
+    const known = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
+    const ids = [...new Set(known.flatMap(({ messageId }) => messageId ?? []))];
+    const counted = await wholeFailures(tx, known, ids);
+    const byMessage = Map.groupBy(
+      counted.filter(({ messageId }) => messageId !== null),
+      ({ messageId }) => messageId as string,
+    );
+    const changes = [...byMessage].map(([id, receipts]): [string, Change] => [
+      id,
+      (current) => receiptsApplied(current, receipts),
+    ]);
+    const named = new Set(known.flatMap(({ messageId, recipient }) => (recipient ? messageId : [])));
+    // The messages are locked first: a stored receipt holds a share of its message, and two who hold one can't both lock it.
+    await changeMessages(deps, tx, new Map(changes), named);
+    await tx.receipt.createMany({ data: known });
+    await reportRecipients(deps, tx, named);
   });
 }
 
+/** What became of one recipient is news for HighLevel, even where the message as a whole stands as before. */
+async function reportRecipients(deps: StoreDeps, tx: Executor, named: ReadonlySet<string | null>): Promise<void> {
+  const ids = [...named].filter((id) => id !== null);
+  if (ids.length === 0) return;
+  const where = { id: { in: ids }, medium: 'email', highlevelMessageId: { not: null } } as const;
+  const emails = await tx.message.findMany({ where, select: { id: true, locationId: true, createdAt: true, to: true } });
+  await enqueue(
+    tx,
+    emails.filter(({ to }) => recipientsOf(to).length > 1).map((email) => recipientsReportJob(deps, email)),
+  );
+}
+
 /** Only messages of this very connection: an id that a far side was never given proves nothing. */
-async function findByReceipt(tx: Executor, connectionId: string, receipt: ReceiptContent): Promise<string | null> {
-  const { messageId, externalId } = receipt;
-  const message = await tx.message.findFirst({
-    where: { connectionId, direction: 'outbound', ...(messageId ? { id: messageId } : { externalId: externalId ?? '' }) },
-    orderBy: { id: 'desc' },
-    select: { id: true },
-  });
-  return message?.id ?? null;
+async function messagesOf(
+  tx: Executor,
+  rows: readonly { id: string; connectionId: string; wantedId: string | null; externalId: string | null }[],
+): Promise<Map<string, string>> {
+  const found = await tx.$queryRawUnsafe<{ id: string; messageId: string }[]>(
+    `SELECT r.id, COALESCE(
+       (SELECT a.message_id FROM attempts a WHERE a.message_id = r."wantedId" AND a.connection_id = r."connectionId" LIMIT 1),
+       (SELECT m.id FROM messages m WHERE r."wantedId" IS NULL AND m.connection_id = r."connectionId"
+          AND m.external_id = r."externalId" AND m.direction = 'outbound' ORDER BY m.id DESC LIMIT 1)) AS "messageId"
+     FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "wantedId" uuid, "externalId" text)`,
+    JSON.stringify(rows),
+  );
+  return new Map(found.map(({ id, messageId }) => [id, messageId]));
+}
+
+interface StoredReceipt {
+  state: 'delivered' | 'read' | 'failed';
+  code: string | null;
+  reason: string | null;
+}
+
+/** What receipts make of a message, one after the other. */
+export function receiptsApplied(current: Pick<Current, 'state'>, receipts: readonly StoredReceipt[]): Patch {
+  const patch: Patch = {};
+  for (const receipt of receipts) {
+    Object.assign(patch, movedTo({ state: patch.state ?? current.state }, receipt.state, failureIn(receipt)));
+  }
+  return patch;
+}
+
+function failureIn({ state, code, reason }: StoredReceipt): Reason | undefined {
+  if (state !== 'failed') return undefined;
+  return { code: code ?? 'failed', message: reason ?? 'The far side reported a failure.' };
 }

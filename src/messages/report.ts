@@ -1,91 +1,110 @@
-import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
-import type { NewId } from '../core/ids.ts';
 import { backoffMs, nextDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
-import { answerBehind, type HighLevel, type HighLevelAnswer, location } from '../highlevel/client.ts';
-import { type ReportableStatus, updateMessageStatus } from '../highlevel/messages.ts';
-import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { paceKey, turnOf } from '../installations/pace.ts';
-import type { Job } from '../queue/boss.ts';
+import type { Executor } from '../database/client.ts';
+import { answerBehind, type HighLevel, type HighLevelAnswer } from '../highlevel/client.ts';
+import { updateEmailStatus, updateMessageStatus } from '../highlevel/messages.ts';
+import type { Job } from '../queue/jobs.ts';
 import { reason, reasonType } from './reasons.ts';
-import { recordReport } from './record-report.ts';
-import { findMessage, type Message, type StoreDeps } from './store.ts';
+import { type EmailNews, emailNews } from './report-email.ts';
+import type { Settle } from './settle.ts';
+import type { Current, MessageInHand, StoreDeps } from './store.ts';
 
 export interface ReportDeps extends StoreDeps {
-  newId: NewId;
   highLevel: HighLevel;
+  settle: Settle;
   /** From 0 (inclusive) to 1, to spread retries. */
   chance: () => number;
 }
 
 /**
  * Tells HighLevel the newest state of a message, if it does not have it yet. States that came close together are one call; `pending`
- * is never reported. Nothing that HighLevel answers here changes the message's own state.
+ * alone is never reported. Nothing that HighLevel answers here changes the message's own state.
  */
-export async function report(deps: ReportDeps, job: Job): Promise<void> {
-  const message = await findMessage(deps.db, job.messageId);
-  if (!message?.highlevelMessageId || message.state === 'pending' || message.state === message.reportedState) {
-    return deps.db.transaction((tx) => job.complete(tx));
+export async function report(deps: ReportDeps, job: Job, message: MessageInHand): Promise<void> {
+  if (message.medium === 'email' && message.emailMessageId) {
+    return reportEmail(deps, job, message, message.emailMessageId, await emailNews(deps, message));
   }
-  const now = deps.clock.now();
-  const knownAt = message.createdAt.getTime() + deps.knownAfter.ms();
-  if (now < knownAt) return again(deps, job, message, new Date(knownAt));
-  const turn = await turnOf(deps, paceKey.highLevel(location(message.locationId)), highLevelLimit, message.slotAt);
-  if (turn) return again(deps, job, message, turn, { slotAt: turn });
-
-  const { state } = message;
-  try {
-    const answer = await updateMessageStatus(deps.highLevel, {
-      locationId: message.locationId,
-      highlevelMessageId: message.highlevelMessageId,
-      status: state,
-      error: state === 'failed' ? failureOf(message) : undefined,
-      emailMessageId: message.emailMessageId,
-    });
-    if (message.reportTries === 0) deps.knownAfter.known(now - message.createdAt.getTime());
-    await accepted(deps, job, message, state, answer);
-  } catch (error) {
-    if (!isAppError(error)) throw error;
-    await refused(deps, job, message, state, error);
-  }
+  const { highlevelMessageId, locationId, state } = message;
+  if (!highlevelMessageId || state === 'pending' || state === message.reportedState) return deps.settle({ job });
+  const error = state === 'failed' ? failureOf(message) : undefined;
+  return tell(deps, job, message, () =>
+    updateMessageStatus(deps.highLevel, { locationId, highlevelMessageId, status: state, error }),
+  );
 }
 
-function accepted(
+async function reportEmail(
   deps: ReportDeps,
   job: Job,
-  message: Message,
-  state: ReportableStatus,
-  answer: HighLevelAnswer,
+  message: MessageInHand,
+  emailMessageId: string,
+  news: EmailNews,
 ): Promise<void> {
-  return deps.db.transaction(async (tx) => {
-    await recordReport(deps, tx, message.id, { state, accepted: true, answer, error: null });
-    await tx.message.update({
-      where: { id: message.id },
-      data: { reportedState: state, reportTries: 0, slotAt: null, updatedAt: nowOf(deps.clock) },
-    });
-    await job.complete(tx);
-  });
+  const { locationId, state } = message;
+  if (news.isKnown || !message.highlevelMessageId) {
+    let isMore = false;
+    const before = async (tx: Executor) => {
+      isMore = await news.told(tx, false);
+    };
+    return deps.settle({ job, before, again: () => (isMore ? new Date(deps.clock.now()) : null) });
+  }
+  const { recipients } = news;
+  return tell(
+    deps,
+    job,
+    message,
+    () => updateEmailStatus(deps.highLevel, { locationId, emailMessageId, status: state, recipients }),
+    news,
+  );
 }
 
-async function refused(deps: ReportDeps, job: Job, message: Message, state: ReportableStatus, error: AppError): Promise<void> {
-  const at = whenAgain(deps, message, error);
-  await deps.db.transaction(async (tx) => {
-    await recordReport(deps, tx, message.id, { state, accepted: false, answer: answerBehind(error), error });
-    await tx.message.update({
-      where: { id: message.id },
-      data: {
-        reportTries: { increment: 1 },
-        slotAt: null,
-        updatedAt: nowOf(deps.clock),
-        ...(at === null && state !== 'failed' ? reasonFields() : {}),
-      },
+async function tell(
+  deps: ReportDeps,
+  job: Job,
+  message: MessageInHand,
+  call: () => Promise<HighLevelAnswer>,
+  news?: EmailNews,
+): Promise<void> {
+  const { state } = message;
+  const now = deps.clock.now();
+  const knownAt = message.createdAt.getTime() + deps.knownAfter.ms();
+  if (now < knownAt) return deps.settle({ job, again: new Date(knownAt) });
+
+  let isMore = false;
+  const before = (accepted: boolean) => async (tx: Executor) => {
+    isMore = (await news?.told(tx, accepted)) ?? false;
+  };
+  // What came meanwhile found this job in the queue and asked for no other.
+  const again = (at: Date | null) => (current: Current) =>
+    current.state === state && !isMore ? at : new Date(deps.clock.now());
+  try {
+    const answer = await call();
+    if (message.reportTries === 0) deps.knownAfter.known(now - message.createdAt.getTime());
+    await deps.settle({
+      job,
+      tried: { state, answer, error: null },
+      ...(news ? { before: before(true) } : {}),
+      change: () => ({ reportedState: state, reportTries: 0 }),
+      again: again(null),
     });
-    await (at ? job.runAgain(tx, at) : job.complete(tx));
-  });
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    const at = whenAgain(deps, message, error);
+    const why = reason('not_known_to_highlevel');
+    await deps.settle({
+      job,
+      tried: { state, answer: answerBehind(error), error },
+      ...(news ? { before: before(false) } : {}),
+      change: (current) => ({
+        reportTries: current.reportTries + 1,
+        ...(at === null && state !== 'failed' ? { reasonCode: why.code, reason: why.message } : {}),
+      }),
+      again: again(at),
+    });
+  }
 }
 
 /** @returns null when no further try can help */
-function whenAgain(deps: ReportDeps, message: Message, error: AppError): Date | null {
+function whenAgain(deps: ReportDeps, message: MessageInHand, error: AppError): Date | null {
   const now = deps.clock.now();
   const after = (ms: number | null) => (ms === null ? null : new Date(now + ms));
   if (error.code === 'highlevel_too_early') {
@@ -96,20 +115,8 @@ function whenAgain(deps: ReportDeps, message: Message, error: AppError): Date | 
   return after(error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance()));
 }
 
-function reasonFields() {
-  const { code, message } = reason('not_known_to_highlevel');
-  return { reasonCode: code, reason: message };
-}
-
 /** HighLevel takes a failure only with all three, as strings (platform.md 4.1). */
-function failureOf(message: Message) {
+function failureOf(message: MessageInHand) {
   const code = message.reasonCode ?? 'failed';
   return { code, type: reasonType(code), message: message.reason ?? 'The message was not delivered.' };
-}
-
-function again(deps: ReportDeps, job: Job, message: Message, at: Date, fields: { slotAt?: Date } = {}): Promise<void> {
-  return deps.db.transaction(async (tx) => {
-    if (fields.slotAt) await tx.message.update({ where: { id: message.id }, data: fields });
-    await job.runAgain(tx, at);
-  });
 }

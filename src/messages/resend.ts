@@ -1,31 +1,18 @@
-import { nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { type Actor, audit } from '../installations/audit.ts';
-import { deliverKey, type Message, postKey, type StoreDeps } from './store.ts';
+import { sendAgain } from './dead-letters.ts';
+import { reason } from './reasons.ts';
+import { changeMessages, type Message, movedTo, type StoreDeps } from './store.ts';
 
 /**
- * Sends or posts again what was given up, or what nobody knows the fate of, because a person asks for it. A new round: the schedule
- * starts anew, and what HighLevel was told stands until there is something newer to tell.
+ * Sends or posts again what was given up, or what nobody knows the fate of, because a person asks for it.
  *
  * @throws AppError `conflict`: it is still on its way, or has arrived
  */
 export async function resend(deps: StoreDeps & { newId: NewId }, message: Message, actor: Actor): Promise<void> {
   await deps.db.transaction(async (tx) => {
-    const { count } = await tx.message.updateMany({
-      where: { id: message.id, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
-      data: {
-        state: 'pending',
-        unknownSince: null,
-        retryCount: 0,
-        reasonCode: null,
-        reason: null,
-        nextAttemptAt: null,
-        slotAt: null,
-        updatedAt: nowOf(deps.clock),
-      },
-    });
-    if (count === 0) {
+    if ((await sendAgain(deps, tx, [message.id])) === 0) {
       throw new AppError('conflict', 'Only a message that failed, or whose fate is not known, can be sent again.');
     }
     await audit(tx, deps, {
@@ -34,8 +21,41 @@ export async function resend(deps: StoreDeps & { newId: NewId }, message: Messag
       locationId: message.locationId,
       details: `Message ${message.id}.`,
     });
-    await (message.direction === 'outbound'
-      ? deps.queue.enqueue(tx, 'deliver', { messageId: message.id, key: deliverKey(message) })
-      : deps.queue.enqueue(tx, 'post', { messageId: message.id, key: postKey(message.connectionId, message.from) }));
+  });
+}
+
+/**
+ * A person has found out that a message of unknown fate was sent. Where the far side sends receipts one may still come; elsewhere sent is
+ * all that will ever be known, and counts as delivered.
+ *
+ * @throws AppError `conflict`: nobody has to decide about it
+ */
+export async function markSent(
+  deps: StoreDeps & { newId: NewId },
+  message: Message,
+  hasReceipts: boolean,
+  actor: Actor,
+): Promise<void> {
+  await deps.db.transaction(async (tx) => {
+    let isUnknown = false;
+    const awaiting = reason('awaiting_receipt');
+    await changeMessages(
+      deps,
+      tx,
+      new Map([
+        [
+          message.id,
+          (current) => {
+            isUnknown = current.unknownSince !== null && current.state === 'pending';
+            if (!isUnknown) return {};
+            if (!hasReceipts) return movedTo(current, 'delivered');
+            return { unknownSince: null, reasonCode: awaiting.code, reason: awaiting.message };
+          },
+        ],
+      ]),
+    );
+    if (!isUnknown) throw new AppError('conflict', 'Only a message whose fate is not known can be marked as sent.');
+    const { locationId } = message;
+    await audit(tx, deps, { actor, action: 'message_marked_sent', locationId, details: `Message ${message.id}.` });
   });
 }

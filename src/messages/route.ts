@@ -1,25 +1,27 @@
 import type { OutboundMessage } from '../channels/channel.ts';
+import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { type HighLevel, location } from '../highlevel/client.ts';
 import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { type Connection, type ConnectionDeps, findConnection } from '../installations/connections.ts';
-import { paceKey, turnOf } from '../installations/pace.ts';
+import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
+import { paceKey, turnOf } from '../queue/pace.ts';
 import type { Reason } from './next-step.ts';
 import { type ReasonCode, reason } from './reasons.ts';
-import type { Message } from './store.ts';
+import type { MessageInHand } from './store.ts';
 
 export interface RouteDeps extends ConnectionDeps {
   providers: readonly Provider[];
   highLevel: HighLevel;
+  connectionOf: ConnectionReader;
 }
 
 /** Which way a message goes, or why it can't go at all. */
 export type Route = { connection: Connection; outbound: OutboundMessage } | { refused: Reason };
 
 /** Finds the connection that carries a message and makes it into what channels take. @throws AppError when HighLevel must be asked and can't be */
-export async function routeOf(deps: RouteDeps, message: Message): Promise<Route> {
+export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<Route> {
   const refused = (code: ReasonCode) => ({ refused: reason(code) });
   const { locationId, providerKey } = message;
 
@@ -45,7 +47,7 @@ export async function routeOf(deps: RouteDeps, message: Message): Promise<Route>
       conversationId: message.conversationId,
       medium: message.medium,
       to,
-      from: message.from,
+      from: message.from ?? deliverySettingsOf(connection.config).sender ?? null,
       text: message.text,
       html: message.html,
       subject: message.subject,
@@ -58,7 +60,8 @@ export async function routeOf(deps: RouteDeps, message: Message): Promise<Route>
 /** A connection of a channel that this process does not have, such as the sandbox's, is there but can't be used. */
 async function connectionFor(deps: RouteDeps, place: { locationId: string; providerKey: string }) {
   try {
-    return await findConnection(deps, place);
+    const row = await deps.connectionOf(place);
+    return row && openConnection(deps, row);
   } catch (error) {
     if (isAppError(error, 'request_invalid')) return 'unavailable';
     throw error;
@@ -66,7 +69,7 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
 }
 
 /** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
-async function addressOf(deps: RouteDeps, message: Message): Promise<string | null> {
+async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<string | null> {
   if (!message.contactId) return null;
   const { locationId, contactId, medium } = message;
   const turn = await turnOf(deps, paceKey.highLevel(location(locationId)), highLevelLimit, null);

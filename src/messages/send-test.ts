@@ -1,7 +1,11 @@
 import { nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Connection } from '../installations/connections.ts';
-import { deliverKey, type Message, type StoreDeps } from './store.ts';
+import { enqueue } from '../queue/jobs.ts';
+import { deliverJob, type Message, type StoreDeps } from './store.ts';
+
+/** Where a test message goes when nobody says where: nobody is disturbed. The number is reserved for fiction. */
+export const testAddress = { sms: '+12025550100', email: 'nobody@example.com' } as const;
 
 /** A real message through a connection, so that somebody sees whether it works. HighLevel does not know it; it is not retried. */
 export async function sendTest(
@@ -26,7 +30,7 @@ export async function sendTest(
         updatedAt: now,
       },
     });
-    await deps.queue.enqueue(tx, 'deliver', { messageId: message.id, key: deliverKey(message) });
+    await enqueue(tx, [deliverJob(message, now)]);
     return message;
   });
 }

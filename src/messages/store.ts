@@ -1,7 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import { nowOf } from '../core/clock.ts';
 import type { Database, Executor, Message } from '../database/client.ts';
-import type { Queue } from '../queue/boss.ts';
+import { jsonRows } from '../database/json-rows.ts';
+import { location } from '../highlevel/client.ts';
+import { addingJobs, heldJobs, heldRow, type Job, type NewJob } from '../queue/jobs.ts';
+import { paceKey } from '../queue/pace.ts';
+import { readInGroups } from '../runtime/in-groups.ts';
 import type { KnownAfter } from './known-after.ts';
 import type { Reason } from './next-step.ts';
 import { advance, type MessageState } from './state.ts';
@@ -10,56 +14,251 @@ export type { Message };
 
 export interface StoreDeps {
   db: Database;
-  queue: Queue;
   clock: Clock;
   knownAfter: KnownAfter;
 }
 
-export function findMessage(db: Database, id: string): Promise<Message | null> {
-  return db.client.message.findUnique({ where: { id } });
+/** A message as those who work on it need it. */
+export type MessageInHand = Pick<Message, (typeof needed)[number]>;
+
+const needed = [
+  'id',
+  'direction',
+  'locationId',
+  'providerKey',
+  'connectionId',
+  'isTest',
+  'highlevelMessageId',
+  'externalId',
+  'contactId',
+  'conversationId',
+  'medium',
+  'from',
+  'to',
+  'name',
+  'text',
+  'html',
+  'subject',
+  'attachments',
+  'emailMessageId',
+  'replyToExternalId',
+  'sentElsewhere',
+  'state',
+  'reasonCode',
+  'reason',
+  'unknownSince',
+  'retryCount',
+  'reportedState',
+  'reportTries',
+  'postingSince',
+  'occurredAt',
+  'createdAt',
+] as const satisfies (keyof Message)[];
+
+/** Messages by their ids, many in one statement. */
+export function messageReader(db: Database): (id: string) => Promise<MessageInHand | null> {
+  const query = `SELECT ${columnsOf(needed)} FROM messages WHERE id = ANY ($1::uuid[])`;
+  return readInGroups(
+    (id: string) => id,
+    async (ids) => {
+      const rows = await jsonRows<MessageInHand>(
+        db.client,
+        query,
+        [ids],
+        ['unknownSince', 'postingSince', 'occurredAt', 'createdAt'],
+      );
+      // A list that was never set is null in SQL.
+      return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
+    },
+  );
 }
 
-/** What keeps a contact's messages in order: one key a contact. */
-export function deliverKey(message: { locationId: string; contactId: string | null; to: string | null; id: string }): string {
-  return `${message.locationId}/${message.contactId ?? message.to ?? message.id}`;
+/** Sending a message. A contact's messages keep their order. */
+export function deliverJob(
+  message: Pick<Message, 'id' | 'locationId' | 'providerKey' | 'contactId' | 'to'>,
+  dueAt: Date,
+): NewJob {
+  const { id, locationId, contactId, to } = message;
+  return {
+    kind: 'deliver',
+    messageId: id,
+    lane: paceKey.sending(message),
+    key: `${locationId}/${contactId ?? to ?? id}`,
+    rank: 0,
+    dueAt,
+  };
 }
 
-/** What keeps a sender's messages in order: one key a sender. */
-export function postKey(connectionId: string | null, from: string | null): string {
-  return `${connectionId}/${from}`;
+/** Posting an inbound message. What an address sends keeps its order, and makes one contact, whichever channel it comes by. */
+export function postJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewhere' | 'from' | 'to'>, dueAt: Date): NewJob {
+  const { id, locationId } = message;
+  const key = `${locationId}/${contactAddressOf(message) ?? id}`;
+  return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key, rank: 0, dueAt };
+}
+
+/** The contact's own address in an inbound message. */
+export function contactAddressOf(message: Pick<Message, 'sentElsewhere' | 'from' | 'to'>): string | null {
+  return (message.sentElsewhere ? message.to : message.from) ?? message.from;
+}
+
+/** Failures go first, as staff can act on them; that a message was read is the least urgent. */
+const ranks: Record<MessageState, number> = { failed: 0, pending: 1, delivered: 1, read: 2 };
+
+function reportJob({ id, locationId, state }: Current, dueAt: Date): NewJob {
+  return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key: id, rank: ranks[state], dueAt };
+}
+
+/** What comes close together is told together. */
+const togetherMs = 2_000;
+
+function together(clock: Clock, job: NewJob): NewJob {
+  return { ...job, dueAt: new Date(Math.max(job.dueAt.getTime(), clock.now() + togetherMs)) };
+}
+
+/** Telling HighLevel what became of an email's recipients. */
+export function recipientsReportJob(
+  { clock, knownAfter }: Pick<StoreDeps, 'clock' | 'knownAfter'>,
+  { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
+): NewJob {
+  const dueAt = new Date(createdAt.getTime() + knownAfter.ms());
+  return together(clock, {
+    kind: 'tell',
+    messageId: id,
+    lane: paceKey.highLevel(location(locationId)),
+    key: id,
+    rank: 1,
+    dueAt,
+  });
+}
+
+/** The columns that change while a message makes its way, and their SQL types. */
+const changing = {
+  state: 'message_state',
+  reasonCode: 'text',
+  reason: 'text',
+  unknownSince: 'timestamptz',
+  nextAttemptAt: 'timestamptz',
+  retryCount: 'int',
+  reportedState: 'message_state',
+  reportTries: 'int',
+  postingSince: 'timestamptz',
+  connectionId: 'uuid',
+  externalId: 'text',
+  contactId: 'text',
+  conversationId: 'text',
+  emailMessageId: 'text',
+  highlevelMessageId: 'text',
+} as const satisfies Partial<Record<keyof Message, string>>;
+
+/** A message as it is while its row is locked. */
+export type Current = Pick<Message, keyof typeof changing | 'id' | 'direction' | 'locationId' | 'createdAt'>;
+
+export type Patch = Partial<Pick<Message, keyof typeof changing>>;
+
+/** Says what becomes of a message, from what it is now. Nothing for no change. */
+export type Change = (current: Current) => Patch;
+
+const names = Object.keys(changing) as (keyof typeof changing)[];
+
+const lockSql = `
+  WITH ${heldJobs('$2')}
+  SELECT ${columnsOf(['id', 'direction', 'locationId', 'createdAt', ...names])}
+  FROM messages CROSS JOIN (SELECT count(*) FROM held) AS held WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE OF messages`;
+
+function inSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function columnsOf(properties: readonly string[]): string {
+  return properties.map((name) => `"${inSnakeCase(name)}" AS "${name}"`).join(', ');
+}
+
+/** SQL that writes what was changed: a part of a WITH. @param rows the changed messages as JSON. @param now a parameter */
+export function writingMessages(rows: string, now: string): string {
+  return `written AS (
+    UPDATE messages SET updated_at = ${now}::timestamptz,
+      delivered_at = COALESCE(messages.delivered_at, CASE WHEN c."state" IN ('delivered', 'read') THEN ${now}::timestamptz END),
+      ${names.map((name) => `${inSnakeCase(name)} = c."${name}"`).join(', ')}
+    FROM json_to_recordset(${rows}::json) AS c (id uuid, ${Object.entries(changing)
+      .map(([name, type]) => `"${name}" ${type}`)
+      .join(', ')})
+    WHERE messages.id = c.id)`;
 }
 
 /**
- * The only place that changes an outbound message's state. It locks the row, asks the state machine, and enqueues the report of what
- * HighLevel does not know yet, all in the caller's transaction.
+ * Locks messages, always in the same order, and says what becomes of each, from what it is then, and what HighLevel must be told.
+ *
+ * @param ending jobs that the same transaction will end
+ */
+export async function decideChanges(
+  deps: Pick<StoreDeps, 'knownAfter'>,
+  tx: Executor,
+  changes: ReadonlyMap<string, Change>,
+  ending: readonly Job[] = [],
+): Promise<{ changed: Current[]; reports: NewJob[] }> {
+  const times = ['createdAt', 'unknownSince', 'nextAttemptAt', 'postingSince'] as const;
+  const rows = await jsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(heldRow))], times);
+  const changed: Current[] = [];
+  const reports: NewJob[] = [];
+  for (const before of rows) {
+    const patch = (changes.get(before.id) as Change)(before);
+    if (Object.keys(patch).length === 0) continue;
+    const after = { ...before, ...patch };
+    changed.push(after);
+    if (after.state !== before.state && after.highlevelMessageId && after.direction === 'outbound') {
+      reports.push(reportJob(after, new Date(after.createdAt.getTime() + deps.knownAfter.ms())));
+    }
+  }
+  return { changed, reports };
+}
+
+/**
+ * Changes messages that are on their way, and enqueues the reports of what HighLevel does not know yet, in the caller's transaction.
+ *
+ * @param expectMore messages of which more is likely to come at once, so that their reports wait for it
+ */
+export async function changeMessages(
+  deps: StoreDeps,
+  tx: Executor,
+  changes: ReadonlyMap<string, Change>,
+  expectMore: ReadonlySet<string | null> = new Set(),
+): Promise<void> {
+  if (changes.size === 0) return;
+  const { changed, reports } = await decideChanges(deps, tx, changes);
+  if (changed.length === 0) return;
+  await tx.$queryRawUnsafe(
+    `WITH ${writingMessages('$1', '$2')}, ${addingJobs('$3')} SELECT * FROM woken`,
+    JSON.stringify(changed),
+    nowOf(deps.clock),
+    JSON.stringify(reports.map((job) => (expectMore.has(job.messageId) ? together(deps.clock, job) : job))),
+  );
+}
+
+/**
+ * What a state means for a message: a change, unless it would be a step back.
  *
  * @param why needed for `failed`; what a message waited for is forgotten otherwise
  */
-export async function moveTo(deps: StoreDeps, tx: Executor, id: string, wanted: MessageState, why?: Reason): Promise<void> {
-  const [row] = await tx.$queryRaw<{ state: MessageState }[]>`SELECT state FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
-  if (!row) return;
-  const state = advance(row.state, wanted);
-  if (state === row.state) return;
-  const message = await tx.message.update({
-    where: { id },
-    data: {
-      state,
-      reasonCode: why?.code ?? null,
-      reason: why?.message ?? null,
-      unknownSince: null,
-      nextAttemptAt: null,
-      slotAt: null,
-      reportTries: 0,
-      updatedAt: nowOf(deps.clock),
-    },
-  });
-  if (message.highlevelMessageId) {
-    const startAt = new Date(message.createdAt.getTime() + deps.knownAfter.ms());
-    await deps.queue.enqueue(tx, 'report', { messageId: id, key: id, startAt });
-  }
+export function movedTo(current: Pick<Current, 'state'>, wanted: MessageState, why?: Reason): Patch {
+  const state = advance(current.state, wanted);
+  if (state === current.state) return {};
+  return {
+    state,
+    reasonCode: why?.code ?? null,
+    reason: why?.message ?? null,
+    unknownSince: null,
+    nextAttemptAt: null,
+    reportTries: 0,
+  };
 }
 
-/** Serialises what concerns one id of a far side, so that a receipt and the answer that names its message can't miss each other. */
-export async function lockExternalId(tx: Executor, connectionId: string, externalId: string): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${connectionId}/${externalId}`}, 0))`;
+/** Serialises what concerns ids of far sides, so that a receipt and the answer that names its message can't miss each other. */
+export async function lockExternalIds(
+  tx: Executor,
+  ids: readonly { connectionId: string; externalId: string }[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  const keys = [...new Set(ids.map(({ connectionId, externalId }) => `${connectionId}/${externalId}`))].sort();
+  await tx.$executeRaw`
+    SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(${keys}::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n`;
 }

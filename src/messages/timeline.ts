@@ -1,58 +1,91 @@
 import type { MessageWithHistory } from './log.ts';
+import type { MessageState } from './state.ts';
 
-export interface TimelineEntry {
+/** Something that happened to a message, for any language: `says` names the sentence, the rest is what stands in it and behind it. */
+export interface Happening {
   at: Date;
   event: 'received' | 'attempt_begun' | 'attempt_ended' | 'receipt' | 'report';
-  text: string;
+  says: Saying;
+  /** What was said or reported. */
+  state: MessageState | null;
+  /** Of whom alone it was said. */
+  recipient: string | null;
+  /** Why it ended so. */
+  why: { code: string | null; message: string } | null;
+  /** What the far side answered, trimmed and redacted. */
+  answer: string | null;
   /** HighLevel's name for the call; its support asks for it. */
   traceId: string | null;
 }
 
-/** Everything that happened to a message, oldest first, in sentences. */
-export function timelineOf(message: MessageWithHistory): TimelineEntry[] {
-  const isOutbound = message.direction === 'outbound';
-  const entry = (at: Date, event: TimelineEntry['event'], text: string, traceId: string | null = null) => ({
-    at,
-    event,
-    text,
-    traceId,
-  });
-
-  const received = isOutbound
-    ? message.isTest
-      ? 'Test message asked for.'
-      : 'Received from the CRM.'
-    : 'Received from the far side.';
-
-  return [
-    entry(message.createdAt, 'received', received),
-    ...message.attempts.flatMap((attempt) => [
-      entry(attempt.begunAt, 'attempt_begun', 'Sending to the far side.'),
-      ...(attempt.endedAt
-        ? [entry(attempt.endedAt, 'attempt_ended', `${outcomes[attempt.outcome ?? 'unknown']}${because(attempt)}`)]
-        : []),
-    ]),
-    ...message.receipts.map((receipt) =>
-      entry(receipt.receivedAt, 'receipt', `The far side says: ${receipt.state}${because(receipt)}`),
-    ),
-    ...message.reports.map((report) => {
-      const what = isOutbound ? `“${report.state}” to the CRM` : 'into the conversation';
-      const text = report.accepted
-        ? `${isOutbound ? 'Reported' : 'Posted'} ${what}.`
-        : `Could not ${isOutbound ? 'report' : 'post'} ${what}: ${report.answer ?? 'no answer'}`;
-      return entry(report.triedAt, 'report', text, report.traceId);
-    }),
-  ].sort((a, b) => a.at.getTime() - b.at.getTime());
-}
-
-const outcomes = {
+/** What can be said, in English. The pages have the same in every language, by the same names. */
+export const sentences = {
+  received: 'Received from the CRM',
+  test_wanted: 'Test message asked for',
+  answered: 'Received from the far side',
+  sending: 'Sending to the far side',
   accepted: 'The far side accepted it',
   delivered: 'The far side delivered it',
   refused: 'The far side refused it',
   busy: 'The far side could not take it now',
   unknown: 'It is not known whether the far side got it',
-};
+  receipt: 'The far side says: {state}',
+  receipt_of: 'The far side says of {recipient}: {state}',
+  reported: 'Reported “{state}” to the CRM',
+  not_reported: 'Could not report “{state}” to the CRM',
+  posted: 'Posted into the conversation',
+  not_posted: 'Could not post into the conversation',
+} as const satisfies Record<string, string>;
 
-function because(part: { code: string | null; reason: string | null }): string {
-  return part.reason ? `: ${part.reason}${part.code ? ` (${part.code})` : ''}` : '.';
+export type Saying = keyof typeof sentences;
+
+/** Everything that happened to a message, oldest first. */
+export function timelineOf(message: MessageWithHistory): Happening[] {
+  const isOutbound = message.direction === 'outbound';
+  const nothing = { state: null, recipient: null, why: null, answer: null, traceId: null };
+  const begin = isOutbound ? (message.isTest ? 'test_wanted' : 'received') : 'answered';
+  const happened: Happening[] = [
+    { ...nothing, at: message.createdAt, event: 'received', says: begin },
+    ...message.attempts.flatMap((attempt): Happening[] => [
+      { ...nothing, at: attempt.begunAt, event: 'attempt_begun', says: 'sending' },
+      ...(attempt.endedAt
+        ? [
+            {
+              ...nothing,
+              at: attempt.endedAt,
+              event: 'attempt_ended' as const,
+              says: attempt.outcome ?? 'unknown',
+              why: whyOf(attempt),
+              answer: attempt.answer,
+            },
+          ]
+        : []),
+    ]),
+    ...message.receipts.map(
+      (receipt): Happening => ({
+        ...nothing,
+        at: receipt.receivedAt,
+        event: 'receipt',
+        says: receipt.recipient ? 'receipt_of' : 'receipt',
+        state: receipt.state,
+        recipient: receipt.recipient,
+        why: whyOf(receipt),
+      }),
+    ),
+    ...message.reports.map(({ triedAt, accepted, state, answer, traceId }): Happening => {
+      const says = isOutbound ? (accepted ? 'reported' : 'not_reported') : accepted ? 'posted' : 'not_posted';
+      const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
+      return { ...nothing, at: triedAt, event: 'report', says, state, why, traceId };
+    }),
+  ];
+  return happened.sort((a, b) => a.at.getTime() - b.at.getTime());
+}
+
+export function inEnglish({ says, state, recipient, why }: Omit<Happening, 'at' | 'event' | 'answer' | 'traceId'>): string {
+  const because = why ? `: ${why.message}${why.code ? ` (${why.code})` : ''}` : '.';
+  return `${sentences[says].replace('{recipient}', recipient ?? '').replace('{state}', state ?? '')}${because}`;
+}
+
+function whyOf({ code, reason }: { code: string | null; reason: string | null }): Happening['why'] {
+  return reason ? { code, message: reason } : null;
 }

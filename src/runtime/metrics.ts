@@ -63,6 +63,12 @@ export function createMetrics() {
       labelNames: ['kind', 'status'],
       registers,
     }),
+    alerts: new Gauge({
+      name: 'patchbay_alerts',
+      help: 'Open alerts, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
     queueDepth: new Gauge({
       name: 'patchbay_queue_jobs',
       help: 'Jobs by queue and state (ready, deferred, active).',

@@ -86,8 +86,8 @@ function forbidden(host: string): AppError {
 
 /** What became of a request that got no answer. */
 export type RequestFailure =
-  /** The connection was never made, so nothing was sent. */
-  | { sent: 'no'; message: string }
+  /** The connection was never made, so nothing was sent; or the guard forbids it. */
+  | { sent: 'no'; message: string; isForbidden?: true }
   /** The request may have arrived: a time-out or a cut after the connection was made. */
   | { sent: 'maybe'; message: string };
 
@@ -98,7 +98,7 @@ export type RequestFailure =
  */
 export function requestFailure(error: unknown): RequestFailure {
   const refused = isAppError(error) ? error : isAxiosError(error) && isAppError(error.cause) ? error.cause : undefined;
-  if (refused?.code === 'target_forbidden') return { sent: 'no', message: refused.message };
+  if (refused?.code === 'target_forbidden') return { sent: 'no', message: refused.message, isForbidden: true };
   if (!isAxiosError(error)) throw error;
   return { sent: mayHaveLeft(error) ? 'maybe' : 'no', message: describe(error.code ?? error.message) };
 }

@@ -33,20 +33,27 @@ const message = z.object({
   text: z.string().nullable(),
   html: z.string().nullable(),
   attachments: z.array(z.string()),
-  callbackUrl: z.url(),
+  locationId: z.string(),
+  /** Told by the sandbox channel; whoever uses the gateway has to be asked for it. */
+  callbackUrl: z.url().optional(),
 });
 
 const deliveryMs = 700;
 
 export type SandboxPhone = ReturnType<typeof createPhone>;
 
-/** The phone of sandbox mode: the far side of the `sandbox` channel, speaking the gateway protocol. */
+/**
+ * The phone of sandbox mode: the far side of the `sandbox` channel, and a gateway that a newcomer can connect as any other. Both speak
+ * the gateway protocol.
+ */
 export function createPhone(options: {
   clock: Clock;
   random: RandomSource;
   http: AxiosInstance;
   /** Shared with the channel. */
   secret: string;
+  /** Where the app listens for the gateway, as its operator would have been told. */
+  callbackUrlOf?: (locationId: string) => Promise<string | null>;
   state?: PhoneState | undefined;
   changed: () => void;
 }) {
@@ -95,7 +102,9 @@ export function createPhone(options: {
   return {
     state,
     /** Receives what the sandbox channel sends. */
-    router: receive({ state, signing, clock, arrive, changed }),
+    router: receive({ state, signing, clock, arrive, changed }, '/messages', async () => null),
+    /** Receives what a connected gateway is sent. */
+    gateway: receive({ state, signing, clock, arrive, changed }, '/', options.callbackUrlOf ?? (async () => null)),
     textsOf: (number: string) => state.texts.filter((text) => text.number === number),
 
     setMode(mode: PhoneMode) {
@@ -119,16 +128,20 @@ export function createPhone(options: {
   };
 }
 
-function receive(phone: {
-  state: PhoneState;
-  signing: Webhook;
-  clock: Clock;
-  arrive: (text: PhoneText) => void;
-  changed: () => void;
-}): Router {
+function receive(
+  phone: {
+    state: PhoneState;
+    signing: Webhook;
+    clock: Clock;
+    arrive: (text: PhoneText) => void;
+    changed: () => void;
+  },
+  path: string,
+  callbackUrlOf: (locationId: string) => Promise<string | null>,
+): Router {
   const { state, signing, clock } = phone;
   const router = Router();
-  router.post('/messages', express.raw({ type: () => true, limit: '1mb' }), (request, response) => {
+  router.post(path, express.raw({ type: () => true, limit: '1mb' }), async (request, response) => {
     try {
       signing.verify(request.body, request.headers as Record<string, string>, { jsonParse: false });
     } catch (error) {
@@ -142,6 +155,10 @@ function receive(phone: {
     if (state.mode === 'blocked') {
       return void response.status(400).json({ error: { code: '21610', message: 'The contact has opted out of messages.' } });
     }
+    const callbackUrl = said.callbackUrl ?? (await callbackUrlOf(said.locationId));
+    if (!callbackUrl) {
+      return void response.status(409).json({ error: { code: 'unknown', message: 'This gateway is not connected there.' } });
+    }
     if (!state.texts.some(({ id }) => id === said.id)) {
       const text: PhoneText = {
         id: said.id,
@@ -151,7 +168,7 @@ function receive(phone: {
         attachments: said.attachments,
         at: clock.now(),
         isRead: false,
-        callbackUrl: said.callbackUrl,
+        callbackUrl,
       };
       state.texts.push(text);
       clock.setTimeout(() => phone.arrive(text), deliveryMs);

@@ -33,9 +33,14 @@ export interface Sandbox {
   /** For HIGHLEVEL_SHARED_SECRETS. */
   sharedSecret: string;
   phone: { url: string; secret: string };
+  /** The phone's own gateway, for whoever wants to connect one, a number that it is reached by, and where it is seen. */
+  example: { type: string; config: { url: string; secret: string }; to: string; seeAt: string };
   simulator: Simulator;
   close(): Promise<void>;
 }
+
+/** Reserved for fiction, as all of the demo's. */
+const demoNumber = '+12025550143';
 
 const views = resolve(import.meta.dirname, '../../views');
 
@@ -58,7 +63,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     state: kept?.highLevel,
     changed,
   });
-  const phone = createPhone({ clock, random, http, secret: phoneSecret, state: kept?.phone, changed });
+  const client = appClient(http, options.app.baseUrl, options.adminToken);
+  const callbackUrlOf = (locationId: string) => gatewayCallbackUrl(client, options.app.providers, locationId, () => gatewayUrl);
+  const phone = createPhone({ clock, random, http, secret: phoneSecret, state: kept?.phone, changed, callbackUrlOf });
   const writer = stateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
     phoneSecret,
@@ -66,7 +73,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     highLevel: simulator.state,
     phone: phone.state,
   }));
-  const client = appClient(http, options.app.baseUrl, options.adminToken);
   const page = desk({ simulator, phone, app: client, appUrl: options.app.baseUrl });
   if (!kept) seedDemo(simulator);
   writer.now();
@@ -76,16 +82,19 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use(headers(options.app.baseUrl));
   app.use('/assets', express.static(resolve(views, 'assets'), { index: false }));
   app.use('/phone', phone.router);
+  app.use('/gateway', phone.gateway);
   app.use(simulator.router, page.router, frame(simulator, options.app.baseUrl));
 
   const server = createServer(app);
   await new Promise<void>((done, failed) => server.once('error', failed).listen(options.port, done));
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const gatewayUrl = `${url}/gateway`;
   return {
     url,
     publicKey: simulator.publicKey,
     sharedSecret,
     phone: { url: `${url}/phone`, secret: phoneSecret },
+    example: { type: 'gateway', config: { url: gatewayUrl, secret: phoneSecret }, to: demoNumber, seeAt: `${url}/desk` },
     simulator,
     async close() {
       page.close();
@@ -98,12 +107,25 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
+/** The provider for which a location has connected the phone's gateway knows where its calls go. */
+async function gatewayCallbackUrl(
+  client: ReturnType<typeof appClient>,
+  providers: SimApp['providers'],
+  locationId: string,
+  url: () => string,
+): Promise<string | null> {
+  for (const { key } of providers) {
+    const found = await client.callbackUrlOfGateway(locationId, key, url());
+    if (found) return found;
+  }
+  return null;
+}
+
 function seedDemo(simulator: Simulator): void {
   simulator.addCompany({ id: 'SandboxCompany000001', name: 'Harbour Agency' });
   const dental = simulator.addLocation({ name: 'Harbour Dental' });
   const fitness = simulator.addLocation({ name: 'Northside Fitness' });
-  // Numbers that are reserved for fiction.
-  simulator.addContact(dental.id, { name: 'Maya Ortiz', phone: '+12025550143', tags: ['patient'], source: 'front desk' });
+  simulator.addContact(dental.id, { name: 'Maya Ortiz', phone: demoNumber, tags: ['patient'], source: 'front desk' });
   simulator.addContact(dental.id, { name: 'Tom Becker', phone: '+12025550117' });
   simulator.addContact(fitness.id, { name: 'Ines Duarte', phone: '+12025550168' });
 }

@@ -59,3 +59,9 @@ export async function underLoad(
   const at = (part: number) => times[Math.min(Math.floor(times.length * part), times.length - 1)] ?? 0;
   return { perSecond: (1000 * times.length) / lastedMs, p50Ms: at(0.5), p99Ms: at(0.99), refused };
 }
+
+/** A figure counts only when every webhook was taken. */
+export function takenAll(figures: LoadFigures): LoadFigures {
+  if (figures.refused > 0) throw new Error(`${figures.refused} webhooks were refused.`);
+  return figures;
+}

@@ -1,4 +1,9 @@
+import { cost } from './cost.ts';
 import { ingest } from './ingest.ts';
+import { lanes } from './lanes.ts';
+import { latency } from './latency.ts';
+import { pipeline } from './pipeline.ts';
+import { processes } from './processes.ts';
 import { tableOf } from './table.ts';
 
 const serverUrl = process.env.TEST_DATABASE_URL;
@@ -6,4 +11,11 @@ if (!serverUrl) {
   console.error('The benchmarks need a PostgreSQL server: TEST_DATABASE_URL=postgresql://user@host/postgres npm run bench');
   process.exit(1);
 }
-console.log(tableOf(await ingest(serverUrl)));
+/** `npm run bench -- pipeline` runs one part. */
+const parts = { ingest, latency, pipeline, processes, lanes, cost };
+const wanted = process.argv.slice(2);
+const figures = [];
+for (const [name, measure] of Object.entries(parts)) {
+  if (wanted.length === 0 || wanted.includes(name)) figures.push(...(await measure(serverUrl)));
+}
+console.log(tableOf(figures));

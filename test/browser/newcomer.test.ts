@@ -1,4 +1,5 @@
-import { inBrowser, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { dataFolder } from '../support/databases.ts';
 import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
 
 inBrowser('a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, answer', async (browser) => {
@@ -8,11 +9,14 @@ inBrowser('a newcomer goes the whole way in sandbox mode: install, connect, send
   expect(program.output()).toContain(`Open  http://localhost:${port}`);
   const { page, complaints } = await openPage(browser);
   await page.goto(`http://localhost:${port}`);
+  expect(await inspect(page, 'landing')).toEqual([]);
   await page.getByRole('link', { name: 'Install' }).first().click();
   await page.getByLabel('Harbour Dental').check();
   await page.getByRole('button', { name: 'Allow and install' }).click();
   await page.getByRole('heading', { name: 'Harbour Dental is connected' }).waitFor();
-  await page.getByRole('link', { name: 'Open the conversation' }).click();
+  expect(await inspect(page, 'installed-location')).toEqual([]);
+  await page.getByRole('link', { name: 'Open the app’s page' }).click();
+  await page.getByRole('link', { name: 'Back to the conversation' }).click();
 
   const thread = page.getByRole('list', { name: 'Messages' });
   const status = (name: string) => thread.getByRole('img', { name, exact: true });
@@ -39,13 +43,13 @@ inBrowser('a newcomer goes the whole way in sandbox mode: install, connect, send
 });
 
 inBrowser('cancelling an install ends on a page that says so', async (browser) => {
-  using folder = temporaryFolder();
+  using folder = dataFolder();
   const port = await freePorts();
   await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
   const { page } = await openPage(browser);
   await page.goto(`http://localhost:${port}/install`);
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByText('The install was cancelled: nothing was connected.').waitFor();
+  await page.getByText('Nothing was connected.').waitFor();
   await page.getByRole('link', { name: 'Start the install again' }).click();
   await page.getByRole('heading', { name: 'Install Patchbay' }).waitFor();
 });

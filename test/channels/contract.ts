@@ -1,8 +1,8 @@
-import { TestClock } from 'pg-boss';
 import type { Channel, ConnectionOf, OutboundMessage } from '../../src/channels/channel.ts';
 import { httpClient } from '../../src/runtime/outbound-http.ts';
 import { type Breakage, brokenNetwork } from '../support/broken-network.ts';
 import { type FarSide, startFarSide } from '../support/far-side.ts';
+import { testClock } from '../support/test-clock.ts';
 
 /** A channel under test: how it is made and configured for a far side at an address. */
 export interface Subject {
@@ -28,7 +28,8 @@ export const message: OutboundMessage = {
 /** What every channel over HTTP must hold. */
 export function keepsTheContract(subject: Subject): void {
   const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
-  const tools = (signal = new AbortController().signal) => ({ http, clock: new TestClock(Date.now()), signal });
+  const fetchMedia = () => Promise.reject(new Error('This channel takes addresses.'));
+  const tools = (signal = new AbortController().signal) => ({ http, fetchMedia, clock: testClock(), signal });
   const at = (url: string, secret: string) => {
     const { channel, config } = subject.open({ url, secret });
     const connection: ConnectionOf<object> = { id: 'c', config, callbackUrl: 'http://patchbay.example/channels/c' };

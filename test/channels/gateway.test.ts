@@ -17,8 +17,6 @@ test.each([
   [{ url: 'https://x.example/' }, 'secret'],
   [{ url: 'https://x.example/', secret: 'hush' }, 'secret'],
   [{ url: 'https://x.example/', secret, timeoutMs: 5 }, 'timeoutMs'],
-  [{ url: 'https://x.example/', secret, ratePerSecond: 0 }, 'ratePerSecond'],
-  [{ url: 'https://x.example/', secret, concurrency: 1.5 }, 'concurrency'],
   [{ url: 'https://x.example/', secret, typo: 1 }, undefined],
 ])('the config %j is refused, naming the field', (config, field) => {
   const result = open.configSchema.safeParse(config);

@@ -111,10 +111,27 @@ test.each(['before answering', 'after answering'] as const)(
       .expect(202);
     await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
     await world.pass(10_000);
+    await world.soon(async () => (await world.db.message.count()) === 1);
     expect(world.farSide.requests).toEqual([]);
-    expect(await world.db.message.count()).toBe(1);
   },
 );
+
+test('of many answers whose echoes come back at once, none is sent', async () => {
+  await using world = await startWorld({ behaviour: { echo: 'after answering' } });
+  const location = await world.ready();
+  const contacts = Array.from({ length: 60 }, (_, index) =>
+    world.highlevel.addContact(location.id, { phone: `+1202555${3000 + index}` }),
+  );
+  for (const { phone } of contacts) {
+    const answer = { externalId: `answer-${phone}`, from: phone, text: 'hello' };
+    await world.callback(location.connectionId, 'inbound', answer).expect(202);
+  }
+  await world.until(() => contacts.every(({ id }) => world.highlevel.conversationOf(id).length === 1), 'all are posted', 100);
+  await world.pass(10_000);
+  await world.soon(async () => (await world.db.message.count()) === 60);
+  expect(world.farSide.requests).toEqual([]);
+  expect(await world.db.message.count({ where: { highlevelMessageId: { not: null } } })).toBe(60);
+});
 
 test('an echo that was sent before we could know it does not make our post repeat itself', async () => {
   await using world = await startWorld();

@@ -7,7 +7,7 @@ test('several processes may start at once on one empty PostgreSQL', async () => 
   const { url } = target as Extract<typeof target, { kind: 'postgres' }>;
   const session = new pg.Client({ connectionString: url });
   await session.connect();
-  await session.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA pgboss CASCADE');
+  await session.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   await session.end();
   using folder = temporaryFolder();
   const keys = { ENCRYPTION_KEYS: Buffer.alloc(32).toString('base64'), SESSION_SECRETS: 'a session secret of the tests' };

@@ -1,7 +1,7 @@
 import { startProduction } from '../support/production.ts';
 import { eventually } from '../support/program.ts';
 
-test('kill -9 between acknowledgement and send loses nothing, and nothing is sent twice to a far side that drops repeats', async () => {
+test.concurrent('kill -9 between acknowledgement and send loses nothing, and nothing is sent twice to a far side that drops repeats', async () => {
   await using world = await startProduction();
   const acknowledged: string[] = [];
   {
@@ -30,7 +30,7 @@ test('kill -9 between acknowledgement and send loses nothing, and nothing is sen
   expect(await again.end('SIGTERM')).toBe(0);
 });
 
-test('SIGTERM finishes what is in hand within ten seconds, and what is left is done by the next start', async () => {
+test.concurrent('SIGTERM finishes what is in hand within ten seconds, and what is left is done by the next start', async () => {
   await using world = await startProduction();
   let release = () => {};
   await using program = await world.start();

@@ -1,11 +1,11 @@
 import { startProduction } from '../support/production.ts';
 import { eventually } from '../support/program.ts';
 
-/** A refresh spends its token in the middle of the work; a process may die at any of its steps. */
+/** A refresh spends its token in the middle of the work; a process may die at any of its steps. Side by side, as they mostly wait for leases. */
 
 const refresh = 'token:refresh_token';
 
-test.each([
+test.concurrent.each([
   ['before the call is answered', { hang: true }],
   ['after the call and before the commit', { hang: 'after the work' }],
 ] as const)(
@@ -32,7 +32,7 @@ test.each([
   },
 );
 
-test('kill -9 in a refresh, after the commit: the next process uses what was committed', async () => {
+test.concurrent('kill -9 in a refresh, after the commit: the next process uses what was committed', async () => {
   await using world = await startProduction();
   const { calls } = world.highlevel;
   let sent: { messageId: string };
@@ -53,7 +53,7 @@ test('kill -9 in a refresh, after the commit: the next process uses what was com
   expect(again.child.exitCode).toBeNull();
 });
 
-test('kill -9 in the middle of an agency’s install: the next process goes on where it was', async () => {
+test.concurrent('kill -9 in the middle of an agency’s install: the next process goes on where it was', async () => {
   await using world = await startProduction();
   const company = world.highlevel.addCompany();
   for (let count = 0; count < 60; count++) world.highlevel.addLocation({ companyId: company.id });

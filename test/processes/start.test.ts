@@ -1,3 +1,4 @@
+import { dataFolder } from '../support/databases.ts';
 import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
 
 test('wrong settings are all told in words, with exit code 1', async () => {
@@ -30,7 +31,7 @@ test('a second process in the same folder is told who has it, and the lock of a 
 });
 
 test('a SIGTERM to npm start stops the program itself', async () => {
-  using folder = temporaryFolder();
+  using folder = dataFolder();
   const environment = { DATA_DIR: folder.path, PORT: String(await freePorts()) };
   await using program = await startProgram(environment, { by: 'npm' });
   await program.end('SIGTERM');

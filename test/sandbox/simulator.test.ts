@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import express from 'express';
-import { TestClock } from 'pg-boss';
 import request from 'supertest';
 import { httpClient } from '../../src/runtime/outbound-http.ts';
 import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/simulator.ts';
+import { testClock } from '../support/test-clock.ts';
 
 /** The simulator must be as strict as the platform, or the tests that lean on it prove nothing. */
 
@@ -17,7 +17,7 @@ const scopes = [
 ];
 
 function simulator() {
-  const clock = new TestClock('2026-01-01T09:00:00Z');
+  const clock = testClock('2026-01-01T09:00:00Z');
   const made = createSimulator({
     clock,
     random: randomBytes,
@@ -64,7 +64,7 @@ test('a refresh token is spent by its use, and for 30 seconds gives the same suc
   const [first, second] = [await refresh().expect(200), await refresh().expect(200)];
   expect(first.body.refresh_token).not.toBe(tokens.refresh_token);
   expect(second.body.refresh_token).toBe(first.body.refresh_token);
-  await clock.setTime(clock.now() + 30_001);
+  clock.jump(30_001);
   expect((await refresh().expect(400)).body.message).toBe('Invalid grant: refresh token is invalid');
 });
 
@@ -111,7 +111,7 @@ test('a status is taken only once HighLevel knows the message', async () => {
   const { messageId } = await made.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   const report = () => call('put', `/conversations/messages/${messageId}/status`, '2021-04-15').send({ status: 'delivered' });
   expect((await report().expect(403)).body.message).toBe('No conversation provider found for this message');
-  await clock.setTime(clock.now() + 5_000);
+  clock.jump(5_000);
   await report().expect(200);
   expect(made.calls.violations()).toEqual([]);
 });
@@ -146,12 +146,12 @@ test('the 101st request in any ten seconds is refused, and the headers count dow
   const { call, location } = await installed(made, client);
   const get = () => call('get', `/locations/${location.id}`, '2021-07-28');
   for (let count = 0; count < 100; count++) {
-    if (count === 60) await clock.setTime(clock.now() + 5_000);
+    if (count === 60) clock.jump(5_000);
     const { headers } = await get().expect(200);
     expect(headers['x-ratelimit-remaining']).toBe(String(99 - count));
   }
   await get().expect(429);
-  await clock.setTime(clock.now() + 5_001);
+  clock.jump(5_001);
   await get().expect(200);
 });
 
@@ -227,7 +227,7 @@ test('a paused location’s refresh token stays good, a reconnect brings a code 
 test('a refresh token ends after a year without use', async () => {
   const { clock, made, client } = simulator();
   const { tokens } = await installed(made, client);
-  await clock.setTime(clock.now() + 366 * 24 * 60 * 60_000);
+  clock.jump(366 * 24 * 60 * 60_000);
   await grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }).expect(400);
 });
 

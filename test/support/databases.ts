@@ -1,31 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import { fromPglite, PgBoss } from 'pg-boss';
 import type { DatabaseTarget } from '../../src/database/client.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { temporaryFolder } from './program.ts';
 
 /** A database that is migrated once and copied for each world: a fresh one would cost seconds each time. */
+
+/** From the test environment. */
+declare const embeddedPool: {
+  takeEmbedded(dumpFile: string): Promise<PGlite>;
+  giveBackEmbedded(embedded: PGlite): Promise<void>;
+};
 
 const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const serverUrl = process.env.TEST_DATABASE_URL ?? '';
 process.env.PATCHBAY_TEST_RUN ??= randomUUID().slice(0, 8);
 const run = process.env.PATCHBAY_TEST_RUN;
 const dumpFile = join(tmpdir(), `patchbay-test-${run}.tar`);
+const templateFolder = join(tmpdir(), `patchbay-test-${run}`);
 const template = `patchbay_test_${run}`;
 
 /** Makes the template. Called once, before any test. */
 export async function makeTemplate(): Promise<void> {
   if (!onPostgres) {
-    const embedded = await PGlite.create();
+    const embedded = await PGlite.create(templateFolder);
     await migrate({
       execute: async (sql) => void (await embedded.exec(sql)),
       query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
     });
-    await installQueue(new PgBoss({ db: fromPglite(embedded), backend: 'pglite' }));
     writeFileSync(dumpFile, Buffer.from(await (await embedded.dumpDataDir('none')).arrayBuffer()));
     return embedded.close();
   }
@@ -37,12 +43,14 @@ export async function makeTemplate(): Promise<void> {
     query: async (sql, values) => (await session.query(sql, values)).rows,
   });
   await session.end();
-  await installQueue(new PgBoss({ connectionString: urlOf(template) }));
 }
 
 /** Removes it and every copy. */
 export async function removeTemplate(): Promise<void> {
-  if (!onPostgres) return rmSync(dumpFile, { force: true });
+  if (!onPostgres) {
+    for (const path of [dumpFile, templateFolder]) rmSync(path, { force: true, recursive: true });
+    return;
+  }
   const found = await onServer(`SELECT datname FROM pg_database WHERE datname LIKE '${template}%'`);
   for (const { datname } of found) await onServer(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
 }
@@ -51,20 +59,22 @@ export async function removeTemplate(): Promise<void> {
 export async function freshDatabase(): Promise<{ target: DatabaseTarget; remove: () => Promise<void> }> {
   if (!onPostgres) {
     if (!existsSync(dumpFile)) throw new Error('The template database is missing: run the tests through Jest.');
-    return { target: { kind: 'memory', contents: new Blob([readFileSync(dumpFile)]) }, remove: async () => {} };
+    const embedded = await embeddedPool.takeEmbedded(dumpFile);
+    return { target: { kind: 'opened', embedded }, remove: () => embeddedPool.giveBackEmbedded(embedded) };
   }
   const name = `${template}_${randomUUID().slice(0, 8)}`;
   await onServer(`CREATE DATABASE "${name}" TEMPLATE ${template}`);
   return {
-    // Without the option, jobs that are enqueued in our own sessions would get the real time, not the test's.
-    target: { kind: 'postgres', url: urlOf(name), sessionOptions: '-c pgboss.test_clock=on' },
+    target: { kind: 'postgres', url: urlOf(name) },
     remove: async () => void (await onServer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
   };
 }
 
-async function installQueue(boss: PgBoss): Promise<void> {
-  await boss.start();
-  await boss.stop({ graceful: false });
+/** A folder for a program's data, with an embedded database that is ready: making one takes longer than many a test. */
+export function dataFolder(): ReturnType<typeof temporaryFolder> {
+  const folder = temporaryFolder();
+  if (!onPostgres) cpSync(templateFolder, join(folder.path, 'database'), { recursive: true });
+  return folder;
 }
 
 function urlOf(name: string): string {

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { listen } from './http.ts';
 
 /** What a gateway answers; a function may look at the request, wait, or break the connection. */
@@ -33,6 +33,14 @@ export async function startFarSide() {
     if (said.body === undefined) response.end();
     else response.send(typeof said.body === 'string' ? said.body : JSON.stringify(said.body));
   });
+  /** What it offers for download; hits are counted. */
+  const files = new Map<string, { handler: RequestHandler; hits: number }>();
+  app.get('/files/:name', (request, response, next) => {
+    const file = files.get(request.params.name);
+    if (!file) return void response.status(404).end();
+    file.hits += 1;
+    return file.handler(request, response, next);
+  });
   const { url, close } = await listen(app);
 
   return {
@@ -45,6 +53,14 @@ export async function startFarSide() {
     answers(next: typeof answer | FarSideAnswer) {
       answer = typeof next === 'function' ? next : () => next;
     },
+    /** Offers a file: its bytes with a Content-Type, or whatever a handler does. @returns its address */
+    offers(name: string, content: Buffer | RequestHandler, type = 'application/octet-stream'): string {
+      const handler: RequestHandler =
+        typeof content === 'function' ? content : (_request, response) => void response.type(type).end(content);
+      files.set(name, { handler, hits: 0 });
+      return `${url}/files/${name}`;
+    },
+    hitsOf: (name: string) => files.get(name)?.hits ?? 0,
     /** Headers and body of a call to Patchbay. */
     signed(content: unknown, at = new Date(), withSecret = secret) {
       const body = typeof content === 'string' ? content : JSON.stringify(content);

@@ -4,13 +4,13 @@ import { systemClock } from '../../src/core/clock.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { httpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
-import { freshDatabase } from './databases.ts';
+import { dataFolder, freshDatabase } from './databases.ts';
 import { startFarSide } from './far-side.ts';
 import { listen } from './http.ts';
-import { freePorts, type Program, startProgram, temporaryFolder } from './program.ts';
+import { adminToken, productionSettings } from './production-settings.ts';
+import { freePorts, type Program, startProgram } from './program.ts';
 
 const contactCount = 5;
-const adminToken = 'operator-token-of-the-tests';
 
 /** What the tests look at. */
 interface ApiAnswer {
@@ -21,7 +21,7 @@ interface ApiAnswer {
 
 /** The real program, as production starts it, between a simulated HighLevel and a far side that outlive it. */
 export async function startProduction(behaviour: Partial<Behaviour> = {}) {
-  const folder = temporaryFolder();
+  const folder = dataFolder();
   const port = await freePorts();
   const { target, remove } = await freshDatabase();
   const farSide = await startFarSide();
@@ -39,21 +39,14 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app, behaviour });
   platform.server.on('request', express().use(highlevel.router));
   const environment = {
-    NODE_ENV: 'production',
+    ...productionSettings({
+      baseUrl,
+      dataDir: folder.path,
+      databaseUrl: target.kind === 'postgres' ? target.url : undefined,
+      platform: { url: platform.url, publicKey: highlevel.publicKey },
+      app,
+    }),
     PORT: String(port),
-    APP_URL: baseUrl,
-    DATA_DIR: folder.path,
-    ...(target.kind === 'postgres' ? { DATABASE_URL: target.url } : {}),
-    HIGHLEVEL_CLIENT_ID: app.clientId,
-    HIGHLEVEL_CLIENT_SECRET: app.clientSecret,
-    HIGHLEVEL_PROVIDERS: JSON.stringify(app.providers),
-    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: highlevel.publicKey,
-    HIGHLEVEL_API_URL: platform.url,
-    HIGHLEVEL_MARKETPLACE_URL: platform.url,
-    ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
-    SESSION_SECRETS: randomBytes(32).toString('base64'),
-    ADMIN_TOKEN: adminToken,
-    ALLOW_PRIVATE_TARGETS: 'true',
   };
   const location = highlevel.addLocation();
   const contacts = Array.from({ length: contactCount }, (_, index) =>

@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** Below the range from which the system takes ports for connections, and each of Jest's workers in a stretch of its own. */
-let nextPort = 20_000 + 1_000 * (Number(process.env.JEST_WORKER_ID ?? 0) % 10);
+/** Below the range from which the system takes ports for connections; each of Jest's workers in a stretch of its own, each run at a place of its own. */
+let nextPort = 20_000 + 1_000 * (Number(process.env.JEST_WORKER_ID ?? 0) % 10) + 2 * (process.pid % 400);
 
 /** Two ports next to each other that nobody uses: sandbox mode takes both. */
 export async function freePorts(): Promise<number> {
@@ -44,21 +44,31 @@ export interface Program {
 
 /** How the program is started: as an image does, away from any `.env` of this folder, or as the README says. */
 const commands = {
-  node: { command: process.execPath, args: [resolve(root, 'src/main.ts')], cwd: tmpdir() },
+  node: { command: process.execPath, args: ['--max-semi-space-size=8', resolve(root, 'src/main.ts')], cwd: tmpdir() },
   npm: { command: 'npm', args: ['start'], cwd: root },
 };
+
+/** Starts the real program as a process of its own. @param output a file's descriptor, or `pipe` */
+export function spawnProgram(
+  environment: Record<string, string>,
+  by: keyof typeof commands,
+  output: 'pipe' | number,
+): ChildProcess {
+  const { PATH = '', HOME = '' } = process.env;
+  const { command, args, cwd } = commands[by];
+  const env = { PATH, HOME, LOG_LEVEL: 'info', ...environment };
+  return spawn(command, args, { cwd, env, stdio: ['ignore', output, output] });
+}
 
 /** Starts the real program as a process of its own and waits until it is ready, or, with `isReady: false`, until it has ended. */
 export async function startProgram(
   environment: Record<string, string>,
   { isReady = true, by = 'node' }: { isReady?: boolean; by?: keyof typeof commands } = {},
 ): Promise<Program> {
-  const { PATH = '', HOME = '' } = process.env;
-  const { command, args, cwd } = commands[by];
-  const child = spawn(command, args, { cwd, env: { PATH, HOME, LOG_LEVEL: 'info', ...environment } });
+  const child = spawnProgram(environment, by, 'pipe');
   let output = '';
-  child.stdout.on('data', (chunk) => (output += chunk));
-  child.stderr.on('data', (chunk) => (output += chunk));
+  child.stdout?.on('data', (chunk) => (output += chunk));
+  child.stderr?.on('data', (chunk) => (output += chunk));
   const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
   const url = `http://127.0.0.1:${environment.PORT}`;
   const program: Program = {

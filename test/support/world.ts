@@ -1,6 +1,5 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
 import express from 'express';
-import { TestClock } from 'pg-boss';
 import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
@@ -14,8 +13,10 @@ import { openServices, type ServiceOptions } from '../../src/services.ts';
 import { freshDatabase } from './databases.ts';
 import { startFarSide } from './far-side.ts';
 import { listen } from './http.ts';
-
-export const adminToken = 'operator-token-of-the-tests';
+import { adminToken } from './production-settings.ts';
+import { temporaryFolder } from './program.ts';
+import { testClock } from './test-clock.ts';
+import { watchers } from './watchers.ts';
 
 export const sharedSecret = 'shared-secret-of-the-tests';
 
@@ -28,10 +29,15 @@ export const allProviders: SimProvider[] = [
 
 export interface WorldOptions {
   behaviour?: Partial<Behaviour>;
+  /** What the app may do; by default the least. */
+  scopes?: readonly string[];
   channels?: (farSide: { url: string; secret: string }) => Channels;
   /** Leave jobs where they are. */
   isIdle?: boolean;
+  /** Look for alerts, as every real worker does. */
+  watches?: boolean;
   services?: Partial<ServiceOptions>;
+  media?: Partial<ServiceOptions['media']>;
 }
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
@@ -41,9 +47,10 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
  * the program made a call that a correct one never makes.
  */
 export async function startWorld(options: WorldOptions = {}) {
-  const clock = new TestClock(Date.now());
+  const clock = testClock();
   const { target, remove } = await freshDatabase();
   const farSide = await startFarSide();
+  const folder = temporaryFolder();
   const patchbay = await listen();
   const platform = await listen();
   const app = {
@@ -52,7 +59,7 @@ export async function startWorld(options: WorldOptions = {}) {
     baseUrl: patchbay.url,
     redirectUri: `${patchbay.url}/oauth/callback`,
     providers: allProviders,
-    scopes: minimalScopes,
+    scopes: options.scopes ?? minimalScopes,
   };
   const highlevel = createSimulator({
     clock,
@@ -78,17 +85,23 @@ export async function startWorld(options: WorldOptions = {}) {
     encryptionKeys: [randomBytes(32)],
     sessionSecrets: ['session-secret-of-the-tests'],
     adminToken,
+    version: '0.0.0-test',
     sharedSecrets: ['another-shared-secret', sharedSecret],
     allowPrivateTargets: true,
     frameAncestors: [],
     keepChannels: false,
+    sendsAtOnce: 500,
     retentionDays: 30,
+    alertLimits: { failureRate: 0.5, silentHours: 48, budgetRemaining: 10_000, queueAgeSeconds: 300, signatureFailures: 20 },
+    media: { folder: folder.path, maxBytes: 1024 * 1024, days: 30, delivery: 'link', ...options.media },
     channels: options.channels?.(farSide),
     ...options.services,
   });
   patchbay.server.on('request', createApp(services));
   if (!options.isIdle) await startWorker(services);
   const stopReconciler = options.isIdle ? async () => {} : startReconciler(services);
+  const watching = watchers(clock);
+  const stopWatcher = options.watches ? watching.start(services) : async () => {};
   const client = request(patchbay.url);
   const operator = { authorization: `Bearer ${adminToken}` };
 
@@ -99,13 +112,39 @@ export async function startWorld(options: WorldOptions = {}) {
   async function step(ms: number): Promise<void> {
     if (ms <= 1_000) return clock.tick(ms);
     await world.soon(async () => (await jobsInHand()) === 0, 'no job in hand');
-    await clock.setTime(clock.now() + ms - 1);
+    clock.jump(ms - 1);
     await clock.tick(1);
   }
 
   async function jobsInHand(): Promise<number> {
-    const [row] = await world.db.$queryRaw<{ count: bigint }[]>`SELECT count(*) FROM pgboss.job WHERE state = 'active'`;
+    const [row] = await world.db.$queryRaw<{ count: bigint }[]>`SELECT count(*) FROM jobs WHERE worker_id IS NOT NULL`;
     return Number(row?.count ?? 0);
+  }
+
+  /**
+   * A turn for sockets and the database, which keep real time: as many as what is due needs, within bounds, as some of it hangs because
+   * a test wants it to. Watchers finish their look. So a slow machine does not see more of the clock go by than a fast one.
+   */
+  async function catchUp(): Promise<void> {
+    await world.soon(watching.areResting, 'watchers at rest');
+    for (let turns = 0; turns < turnsAtMost; turns++) {
+      await breathe();
+      if (!(await isAnythingDue())) return;
+    }
+  }
+
+  /** What rests for a limit's sake is not. */
+  async function isAnythingDue(): Promise<boolean> {
+    const now = new Date(clock.now());
+    try {
+      const [row] = await world.db.$queryRaw<{ isDue: boolean }[]>`
+        SELECT EXISTS (SELECT 1 FROM jobs WHERE worker_id IS NOT NULL OR (is_first AND due_at <= ${now} AND NOT EXISTS (
+          SELECT 1 FROM paces WHERE key = lane AND (busy_until > ${now} OR blocked_until > ${now})))) AS "isDue"`;
+      return row?.isDue ?? false;
+    } catch {
+      // A test has taken the database away.
+      return false;
+    }
   }
 
   const world = {
@@ -173,12 +212,15 @@ export async function startWorld(options: WorldOptions = {}) {
       return world.db.message.findFirstOrThrow({ where: { highlevelMessageId } });
     },
 
+    /** Another process that looks for alerts. @returns stops it */
+    watch: () => watching.start(services),
+
     /** Moves the clock until the condition holds, a second at a time, or in jumps where a long time must pass. */
     async until(condition: () => unknown, what = condition.toString(), stepMs = 1_000): Promise<void> {
       const giveUpAt = performance.now() + 60_000;
       while (!(await condition())) {
         if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
-        await breathe();
+        await catchUp();
         await step(stepMs);
       }
     },
@@ -196,7 +238,7 @@ export async function startWorld(options: WorldOptions = {}) {
     async pass(ms: number, stepMs = 1_000): Promise<void> {
       for (let left = ms; left > 0; left -= stepMs) {
         await step(Math.min(left, stepMs));
-        await breathe();
+        await catchUp();
       }
     },
 
@@ -205,16 +247,19 @@ export async function startWorld(options: WorldOptions = {}) {
 
     async [Symbol.asyncDispose]() {
       await patchbay.close();
-      await Promise.all([services.stopWorking(2_000), stopReconciler()]);
+      await Promise.all([services.stopWorking(2_000), stopReconciler(), stopWatcher()]);
       await services.close();
       await Promise.all([farSide.close(), platform.close()]);
       await remove();
+      folder[Symbol.dispose]();
       expect(highlevel.calls.violations()).toEqual([]);
       expect(farSide.wrongSignatures).toEqual([]);
     },
   };
   return world;
 }
+
+const turnsAtMost = 6;
 
 function apiWith(client: ReturnType<typeof request>, headers: Record<string, string>) {
   return {

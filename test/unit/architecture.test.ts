@@ -8,10 +8,11 @@ const src = resolve(root, 'src');
 const rows = [
   ['core'],
   ['runtime'],
-  ['database', 'channels', 'highlevel'],
+  ['database', 'channels', 'highlevel', 'media'],
   ['queue'],
   ['installations'],
   ['messages'],
+  ['alerts'],
   ['http', 'jobs', 'sandbox'],
   ['.'],
 ];
@@ -22,6 +23,7 @@ const reserved: [RegExp, RegExp, string][] = [
   [/Date\.now\(|new Date\(\)|[^.\w]set(Timeout|Interval)\(/, /^core\/clock\.ts$/, 'the clock you were given'],
   [/Math\.random\(|randomUUID\(|randomBytes\(/, /^core\/ids\.ts$/, 'the random source you were given'],
   [/^import (?!type ).*from 'axios'/m, /^runtime\/outbound-http\.ts$/, 'the HTTP client you were given'],
+  [/from 'nodemailer'/, /^runtime\/mail\.ts$/, 'runtime/mail.ts'],
   [/prisma\/generated/, /^database\/client\.ts$/, 'database/client.ts'],
 ];
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { TestClock } from 'pg-boss';
 import { orderedIds } from '../../src/core/ids.ts';
+import { testClock } from '../support/test-clock.ts';
 
 test('ids sort in the order in which they were made, though the clock stands still or steps back', async () => {
-  const clock = new TestClock('2026-01-01T09:00:00Z');
+  const clock = testClock('2026-01-01T09:00:00Z');
   const newId = orderedIds(clock, randomBytes);
   const ids: string[] = [];
   for (const step of [0, 5, -3_000, 0, 60_000]) {
-    await clock.setTime(clock.now() + step);
+    clock.jump(step);
     for (let count = 0; count < 2_000; count++) ids.push(newId());
   }
   expect([...ids].sort()).toEqual(ids);

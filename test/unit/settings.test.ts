@@ -103,7 +103,7 @@ test('providers are checked one by one', () => {
 
 test('.env.example names every setting and no other', () => {
   const example = readFileSync(resolve(import.meta.dirname, '../../.env.example'), 'utf8');
-  const named = [...example.matchAll(/^# ?([A-Z_]+)=/gm)].map((match) => match[1]);
+  const named = [...example.matchAll(/^# ?([A-Z0-9_]+)=/gm)].map((match) => match[1]);
   expect([...named].sort()).toEqual(Object.keys(settingsSchema.shape).sort());
 });
 
@@ -114,4 +114,43 @@ test('development’s keys are made once, for their owner’s eyes only', () => 
   expect(statSync(developmentKeysFile(dataDir)).mode & 0o777).toBe(0o600);
   expect(Buffer.from(first.encryptionKey, 'base64')).toHaveLength(32);
   rmSync(dataDir, { recursive: true });
+});
+
+test('alerts have defaults, and a way to be told of them is given whole or not at all', () => {
+  expect(load({})).toMatchObject({
+    alertLimits: { failureRate: 0.5, silentHours: 48, budgetRemaining: 10_000, queueAgeSeconds: 300, signatureFailures: 20 },
+    alertWebhook: undefined,
+    alertMail: undefined,
+  });
+  const webhook = { ALERT_WEBHOOK_URL: 'https://x.example/hook/', ALERT_WEBHOOK_SECRET: `whsec_${key}` };
+  const mail = {
+    ALERT_EMAIL_TO: 'a@x.example, B <b@x.example>',
+    ALERT_EMAIL_FROM: 'p@x.example',
+    SMTP_URL: 'smtp://u:p@x.example:587',
+  };
+  expect(load({ ...webhook, ...mail })).toMatchObject({
+    alertWebhook: { url: 'https://x.example/hook/', secret: `whsec_${key}` },
+    alertMail: { smtpUrl: mail.SMTP_URL, from: 'p@x.example', to: mail.ALERT_EMAIL_TO },
+  });
+  const given = { ...webhook, ...mail };
+  for (const name of Object.keys(given)) {
+    const { [name as keyof typeof given]: _left, ...rest } = given;
+    expect(problemsOf(rest)).toEqual([expect.stringMatching(new RegExp(`^${name} is needed with`))]);
+  }
+  expect(
+    problemsOf({ ...given, ALERT_WEBHOOK_SECRET: 'hush-hush', SMTP_URL: 'http://x', ALERT_EMAIL_TO: 'nobody' }),
+  ).toHaveLength(3);
+  expect(problemsOf({ ALERT_SILENT_HOURS: '6', ALERT_FAILURE_RATE: '2' })).toHaveLength(2);
+});
+
+test('files go to a bucket only with all that it needs', () => {
+  const bucket = { MEDIA_S3_ENDPOINT: 'https://s3.example.com/', MEDIA_S3_BUCKET: 'files' };
+  expect(problemsOf(bucket).map((problem) => problem.split(' ')[0])).toEqual([
+    'MEDIA_S3_ACCESS_KEY_ID',
+    'MEDIA_S3_SECRET_ACCESS_KEY',
+  ]);
+  const keys = { MEDIA_S3_ACCESS_KEY_ID: 'id', MEDIA_S3_SECRET_ACCESS_KEY: 'key' };
+  expect(load({ ...bucket, ...keys }).media.bucket).toMatchObject({ endpoint: 'https://s3.example.com', region: 'us-east-1' });
+  expect(load({}).media).toEqual({ maxBytes: 25 * 1024 * 1024, days: 30, delivery: 'link', bucket: undefined });
+  expect(problemsOf({ MEDIA_DELIVERY: 'pigeon' })).toEqual(['MEDIA_DELIVERY must be link or upload']);
 });

@@ -3,12 +3,13 @@ import type { Provider } from '../../highlevel/providers.ts';
 import {
   type Connection,
   type ConnectionDeps,
+  callbackUrlsOf,
   connect,
   disconnect,
   findConnection,
   publicConfig,
 } from '../../installations/connections.ts';
-import { sendTest } from '../../messages/send-test.ts';
+import { sendTest, testAddress } from '../../messages/send-test.ts';
 import type { StoreDeps } from '../../messages/store.ts';
 import { actorOf } from '../access.ts';
 import { messageView } from './messages.ts';
@@ -71,7 +72,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       status: 202,
       async handle({ params, body }) {
         const medium = providerOf(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
-        const to = body.to ?? (medium === 'email' ? 'nobody@example.com' : '+12025550100');
+        const to = body.to ?? testAddress[medium];
         return messageView(await sendTest(deps, await connected(deps, params), { to, text: body.text, medium }));
       },
     }),
@@ -104,7 +105,7 @@ function view(found: Connection) {
     providerKey: found.providerKey,
     type: found.channel.type,
     config: publicConfig(found),
-    callbackUrls: { status: `${found.callbackUrl}/status`, inbound: `${found.callbackUrl}/inbound` },
+    callbackUrls: callbackUrlsOf(found),
     createdAt: found.createdAt,
     updatedAt: found.updatedAt,
   };

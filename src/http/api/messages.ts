@@ -1,16 +1,23 @@
+import * as z from 'zod';
+import type { Channels } from '../../channels/registry.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import type { Database } from '../../database/client.ts';
 import { listMessages, messageWithHistory } from '../../messages/log.ts';
-import { resend } from '../../messages/resend.ts';
+import { markSent, resend } from '../../messages/resend.ts';
 import type { Message, StoreDeps } from '../../messages/store.ts';
-import { timelineOf } from '../../messages/timeline.ts';
-import { actorOf } from '../access.ts';
+import { inEnglish, timelineOf } from '../../messages/timeline.ts';
+import { reasonOf, statusOf, type Waits, waitsOf } from '../../messages/waits.ts';
+import { type Access, actorOf } from '../access.ts';
 import { route } from './route.ts';
 import { locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
 
+export interface MessageDeps extends StoreDeps {
+  newId: NewId;
+  channels: Channels;
+}
+
 /** Addresses about messages: the log of a location, one message with all that happened to it, and sending it again. */
-export function messageRoutes(deps: StoreDeps & { newId: NewId }) {
+export function messageRoutes(deps: MessageDeps) {
   return [
     route({
       method: 'get',
@@ -21,8 +28,11 @@ export function messageRoutes(deps: StoreDeps & { newId: NewId }) {
       query: messagesQuery,
       answer: pageOf(message),
       async handle({ location, query }) {
-        const { items, nextCursor } = await listMessages(deps.db, location.resourceId, query);
-        return { items: items.map(messageView), nextCursor };
+        const { cursor, ...rest } = query;
+        const before = z.uuid().safeParse(cursor);
+        const { items, older } = await listMessages(deps.db, [location.resourceId], { ...rest, before: before.data });
+        const waits = await waitsOf(deps, items);
+        return { items: items.map((row) => messageView(row, waits)), nextCursor: older };
       },
     }),
 
@@ -33,7 +43,7 @@ export function messageRoutes(deps: StoreDeps & { newId: NewId }) {
       needs: 'read',
       params: messageParams,
       answer: messageDetail,
-      handle: ({ message: row }) => detail(deps.db, row.id),
+      handle: ({ message: row }) => detail(deps, row.id),
     }),
 
     route({
@@ -46,29 +56,53 @@ export function messageRoutes(deps: StoreDeps & { newId: NewId }) {
       status: 202,
       async handle({ message: row, access }) {
         await resend(deps, row, actorOf(access));
-        return detail(deps.db, row.id);
+        return detail(deps, row.id);
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: '/messages/:id/mark-sent',
+      summary: 'Say that a message was sent which nobody knew the fate of',
+      needs: 'write',
+      params: messageParams,
+      answer: messageDetail,
+      status: 202,
+      async handle({ message: row, access }) {
+        await markAsSent(deps, row, access);
+        return detail(deps, row.id);
       },
     }),
   ];
 }
 
-async function detail(db: Database, id: string) {
-  const found = await messageWithHistory(db, id);
+/** A person says that it was sent. @throws AppError `conflict`: nobody has to decide about it */
+export async function markAsSent(deps: MessageDeps, row: Message, access: Access): Promise<void> {
+  const { client } = deps.db;
+  const connection = row.connectionId && (await client.connection.findUnique({ where: { id: row.connectionId } }));
+  const hasReceipts = connection ? (deps.channels.get(connection.type)?.can.receipts ?? false) : false;
+  await markSent(deps, row, hasReceipts, actorOf(access));
+}
+
+async function detail(deps: StoreDeps, id: string) {
+  const found = await messageWithHistory(deps.db, id);
   if (!found) throw noMessage();
+  const waits = await waitsOf(deps, [found]);
   return {
-    ...messageView(found),
+    ...messageView(found, waits),
     html: found.html,
     attempts: found.attempts.map((attempt) => ({ ...attempt, reason: reasonView(attempt.code, attempt.reason) })),
-    timeline: timelineOf(found),
+    timeline: timelineOf(found).map((happened) => ({ ...happened, text: inEnglish(happened) })),
   };
 }
 
-/** A message as the API shows it. */
-export function messageView(row: Message) {
+/** A message as the API shows it. @param waits why whole lanes wait: that is why their messages do */
+export function messageView(row: Message, waits: Waits = new Map()) {
+  const reason = reasonOf(row, waits);
   return {
     ...row,
-    status: row.unknownSince ? ('unknown' as const) : row.state,
-    reason: reasonView(row.reasonCode, row.reason),
+    status: statusOf(row),
+    reason: reason && { code: reason.code, message: reason.message },
     reportedStatus: row.reportedState === 'pending' ? null : row.reportedState,
     channel: row.medium,
   };

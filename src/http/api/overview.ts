@@ -1,14 +1,70 @@
+import * as z from 'zod';
 import { type Clock, nowOf } from '../../core/clock.ts';
+import { firstIdAt } from '../../core/ids.ts';
+import type { SecretBox } from '../../core/secret-box.ts';
 import type { Database, Prisma } from '../../database/client.ts';
-import type { Queue } from '../../queue/boss.ts';
+import { type KeyRing, keyAges, keyPurposes } from '../../installations/keys.ts';
+import { depths } from '../../queue/jobs.ts';
+import { lowestBudgets } from '../../queue/lanes.ts';
 import { type Access, reachable } from '../access.ts';
 import { route } from './route.ts';
-import { overview } from './shapes.ts';
+import { messageStatus, reason, time } from './shapes.ts';
+
+export interface OverviewRouteDeps {
+  db: Database;
+  clock: Clock;
+  box: SecretBox;
+  version: string;
+  keyRings: readonly KeyRing[];
+}
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+const overview = z
+  .object({
+    since: time,
+    locations: z.record(z.string(), z.int()).describe('Locations by status.'),
+    messages: z.array(z.object({ direction: z.enum(['outbound', 'inbound']), status: messageStatus, count: z.int() })),
+    queues: z.array(
+      z.object({
+        name: z.string(),
+        ready: z.int(),
+        deferred: z.int(),
+        active: z.int(),
+        oldestReadySeconds: z.number(),
+      }),
+    ),
+    limits: z
+      .array(
+        z.object({
+          locationId: z.string().describe('Or a companyId: the limit is of either.'),
+          remainingToday: z.int().nullable(),
+          at: time.nullable(),
+          blockedUntil: time.nullable(),
+          reason,
+        }),
+      )
+      .describe('Where HighLevel’s daily limit is lowest, or used up.'),
+    version: z.string().nullable().describe('Of the program; for the operator.'),
+    keys: z
+      .array(
+        z.object({
+          purpose: z.enum(keyPurposes),
+          fingerprint: z.string().describe('Names the key in use without giving it away.'),
+          firstSeenAt: time.describe('When a process of this installation first started with it.'),
+          olderCount: z.int().describe('How many older ones are still accepted.'),
+          sealedWithOlder: z
+            .int()
+            .nullable()
+            .describe('Stored secrets that an older one has sealed; null where nothing is sealed.'),
+        }),
+      )
+      .describe('The keys in use and their age; for the operator.'),
+  })
+  .meta({ id: 'Overview' });
+
 /** The address that says how things stand in the whole installation. */
-export function overviewRoutes(deps: { db: Database; queue: Queue; clock: Clock }) {
+export function overviewRoutes(deps: OverviewRouteDeps) {
   return [
     route({
       method: 'get',
@@ -27,11 +83,11 @@ export function overviewRoutes(deps: { db: Database; queue: Queue; clock: Clock 
         });
         const states = await client.message.groupBy({
           by: ['direction', 'state'],
-          where: { ...within, createdAt: { gte: since }, unknownSince: null },
+          where: { ...within, id: { gte: firstIdAt(since) }, unknownSince: null },
           _count: true,
         });
         const unknown = await client.message.count({
-          where: { ...within, createdAt: { gte: since }, unknownSince: { not: null } },
+          where: { ...within, id: { gte: firstIdAt(since) }, unknownSince: { not: null } },
         });
         return {
           since,
@@ -41,11 +97,25 @@ export function overviewRoutes(deps: { db: Database; queue: Queue; clock: Clock 
             ...(unknown > 0 ? [{ direction: 'outbound' as const, status: 'unknown' as const, count: unknown }] : []),
           ],
           // Everybody's queues are nobody's business but the operator's.
-          queues: access === 'operator' ? await deps.queue.depths() : [],
+          limits: access === 'operator' ? await lowestLimits(deps.db, nowOf(deps.clock)) : [],
+          queues: access === 'operator' ? await depths(client, nowOf(deps.clock)) : [],
+          version: access === 'operator' ? deps.version : null,
+          keys: access === 'operator' ? await keyAges(deps, deps.keyRings) : [],
         };
       },
     }),
   ];
+}
+
+async function lowestLimits(db: Database, now: Date) {
+  const lanes = await lowestBudgets(db.client, now, { take: 20 });
+  return lanes.map(({ resourceId, remainingToday, remainingAt, blockedUntil, reason }) => ({
+    locationId: resourceId,
+    remainingToday,
+    at: remainingAt,
+    blockedUntil,
+    reason,
+  }));
 }
 
 /** Which messages the token reaches. */

@@ -4,7 +4,7 @@ import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/store.ts';
-import { type Access, type Need, reachedCompany, reachedLocation, reachedMessage, requireNeed } from '../access.ts';
+import { type Access, type Need, reachedByName, requireNeed } from '../access.ts';
 
 /** One address of the API: its shapes are the validation and the documentation. */
 export interface ApiRoute {
@@ -68,19 +68,10 @@ export function route<
   } as ApiRoute;
 }
 
-/** What may stand in a path. Whatever names somebody's data is found here and only if the caller reaches it. */
-const named: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
-  locationId: async (db, access, id) => ({ location: await reachedLocation(db, access, id) }),
-  companyId: async (db, access, id) => ({ company: await reachedCompany(db, access, id) }),
-  id: async (db, access, id) => ({ message: await reachedMessage(db, access, id) }),
-  // One of the app's own, the same for everybody.
-  providerKey: async () => ({}),
-};
-
 /** Makes Express answer a defined address. */
 export function mount(router: Router, db: Database, defined: ApiRoute): void {
   const finders = Object.keys(defined.params.shape).map((name) => {
-    const find = named[name];
+    const find = reachedByName[name];
     if (!find) throw new AppError('internal', `${defined.path}: nothing says who reaches a “${name}”.`);
     return { name, find };
   });
@@ -105,7 +96,7 @@ export function mount(router: Router, db: Database, defined: ApiRoute): void {
 /** An address that needs nothing reaches nothing: its caller is nobody. */
 function accessOf(defined: ApiRoute, access: Access | undefined): Access {
   if (access) return access;
-  if (defined.needs === 'nothing') return { sub: '', companyId: '', locationId: '', scope: [] };
+  if (defined.needs === 'nothing') return { sub: '', companyId: '', locationId: '', scope: [], jti: '', exp: 0 };
   throw new AppError('unauthorized', 'This needs a token.');
 }
 

@@ -1,18 +1,20 @@
 import express, { Router } from 'express';
-import { authenticate, guessLimit } from '../middleware/authenticate.ts';
+import { authenticate } from '../middleware/authenticate.ts';
 import { notFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
+import { alertRoutes } from './alerts.ts';
 import { type AuditRouteDeps, auditRoutes } from './audit.ts';
 import { type ChannelRouteDeps, channelRoutes } from './channels.ts';
 import { type CompanyRouteDeps, companyRoutes } from './companies.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { locationRoutes } from './locations.ts';
 import { messageRoutes } from './messages.ts';
 import { openApiDocument } from './openapi.ts';
-import { overviewRoutes } from './overview.ts';
+import { type OverviewRouteDeps, overviewRoutes } from './overview.ts';
 import { mount } from './route.ts';
 import { type SessionRouteDeps, sessionRoutes } from './session.ts';
 
-export interface ApiDeps extends ChannelRouteDeps, CompanyRouteDeps, AuditRouteDeps, Omit<SessionRouteDeps, 'guesses'> {
+export interface ApiDeps extends ChannelRouteDeps, CompanyRouteDeps, AuditRouteDeps, SessionRouteDeps, OverviewRouteDeps {
   adminToken: string | undefined;
 }
 
@@ -22,13 +24,14 @@ const requests = { points: 6_000, duration: 60 };
 /** The JSON API. Its description and the exchange of a user's context for a token are open; everything else needs a token. */
 export function api(deps: ApiDeps): Router {
   const router = Router();
-  const guesses = guessLimit();
   const routes = [
-    ...sessionRoutes({ ...deps, guesses }),
+    ...sessionRoutes(deps),
     ...companyRoutes(deps),
     ...locationRoutes(deps),
     ...channelRoutes(deps),
     ...messageRoutes(deps),
+    ...deadLetterRoutes(deps),
+    ...alertRoutes(deps),
     ...auditRoutes(deps),
     ...overviewRoutes(deps),
   ];
@@ -43,7 +46,7 @@ export function api(deps: ApiDeps): Router {
   for (const defined of routes.filter(({ needs }) => needs === 'nothing')) mount(open, deps.db, defined);
   router.use(open);
   // Who may not read must not make us read their body either.
-  router.use(authenticate(deps, guesses), body);
+  router.use(authenticate(deps, deps.guesses), body);
   for (const defined of routes.filter(({ needs }) => needs !== 'nothing')) mount(router, deps.db, defined);
   router.use(notFound);
   return router;

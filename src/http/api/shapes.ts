@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { alertKinds } from '../../alerts/alert.ts';
 import { auditActions } from '../../installations/audit.ts';
 
-const time = z
+export const time = z
   .date()
   .transform((at) => at.toISOString())
   .pipe(z.string().meta({ format: 'date-time' }));
@@ -73,7 +74,7 @@ export const testWanted = z
 
 export const messageStatus = z.enum(['pending', 'unknown', 'delivered', 'read', 'failed']);
 
-const reason = z.object({ code: z.string(), message: z.string() }).nullable();
+export const reason = z.object({ code: z.string(), message: z.string() }).nullable();
 
 const messageFields = {
   id: z.uuid().describe('Ours.'),
@@ -131,11 +132,45 @@ export const messageDetail = z
   })
   .meta({ id: 'MessageDetail' });
 
+const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+/** What no index serves is looked for in a part of the log at a time: a page may be short and still have a next one. */
 export const messagesQuery = pageQuery.extend({
   direction: z.enum(['outbound', 'inbound']).optional(),
   status: messageStatus.optional(),
+  providerKey: z.string().min(1).max(64).optional(),
+  reason: z.string().min(1).max(100).optional().describe('The code of the reason.'),
+  since: moment.optional().describe('Received then or later.'),
+  until: moment.optional().describe('Received before.'),
   q: z.string().trim().min(1).max(100).optional().describe('Part of the text or of an address, or an id.'),
 });
+
+const givenUp = {
+  direction: z.enum(['outbound', 'inbound']).optional(),
+  reason: z.string().min(1).max(100).optional().describe('The code of the reason.'),
+};
+
+export const deadLettersQuery = pageQuery.extend({
+  ...givenUp,
+  cursor: z.uuid().optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+});
+
+export const redriveWanted = z
+  .object({ ...givenUp, since: moment.optional(), until: moment.optional().describe('Default: now.') })
+  .meta({ id: 'RedriveWanted' });
+
+export const redrive = z
+  .object({
+    id: z.uuid(),
+    filter: z.record(z.string(), z.unknown()),
+    total: z.int().describe('How many fitted when it was asked for.'),
+    done: z.int().describe('How many are on their way again.'),
+    begunAt: time,
+    endedAt: time.nullable(),
+  })
+  .meta({ id: 'Redrive' });
 
 const count = z.int();
 
@@ -160,6 +195,31 @@ export const company = z
 export const leaveQuery = z.object({
   reason: z.string().trim().min(1).max(200).default('Disconnected by the user').describe('Told to the CRM.'),
 });
+
+export const alertsQuery = pageQuery.extend({
+  cursor: z.uuid().optional(),
+  open: z
+    .enum(['true', 'false'])
+    .transform((word) => word === 'true')
+    .optional()
+    .describe('Those that are open, or those that are over. Default: both.'),
+  kind: z.enum(alertKinds).optional(),
+  locationId: locationParams.shape.locationId.optional(),
+});
+
+export const alert = z
+  .object({
+    alertId: z.uuid(),
+    kind: z.enum(alertKinds),
+    locationId: z.string().nullable(),
+    companyId: z.string().nullable().describe('Neither this nor a location: the operator’s own.'),
+    subject: z.string().describe('What it is about. One alert of a kind and a subject is open at a time.'),
+    details: z.string().describe('For a person, as it was seen last.'),
+    begunAt: time,
+    lastSeenAt: time,
+    endedAt: time.nullable().describe('When it was over; null while it is open.'),
+  })
+  .meta({ id: 'Alert' });
 
 export const auditEntry = z
   .object({
@@ -194,23 +254,6 @@ export const session = z
     companyId: z.string(),
   })
   .meta({ id: 'Session' });
-
-export const overview = z
-  .object({
-    since: time,
-    locations: z.record(z.string(), z.int()).describe('Locations by status.'),
-    messages: z.array(z.object({ direction: z.enum(['outbound', 'inbound']), status: messageStatus, count: z.int() })),
-    queues: z.array(
-      z.object({
-        name: z.string(),
-        ready: z.int(),
-        deferred: z.int(),
-        active: z.int(),
-        oldestReadySeconds: z.number(),
-      }),
-    ),
-  })
-  .meta({ id: 'Overview' });
 
 export const problem = z
   .object({

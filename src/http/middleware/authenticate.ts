@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { AppError } from '../../core/errors.ts';
+import { isSame } from '../../core/is-same.ts';
 import { type Access, readUserToken } from '../access.ts';
 import type { TokenDeps } from '../user-tokens.ts';
 import { tooManyRequests } from './rate-limit.ts';
@@ -63,10 +63,4 @@ export function authenticate(deps: TokenDeps & { adminToken: string | undefined 
 async function accessOf(deps: Parameters<typeof authenticate>[0], token: string): Promise<Access | null> {
   if (deps.adminToken && isSame(token, deps.adminToken)) return 'operator';
   return readUserToken(deps, token);
-}
-
-/** Compares in a time that says nothing of where they differ, nor of the token's length. */
-function isSame(given: string, wanted: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
 }

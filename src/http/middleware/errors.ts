@@ -1,6 +1,8 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError, isAppError } from '../../core/errors.ts';
+import { isUnavailable } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
+import { problemText, type Text } from '../pages/texts.ts';
 
 /** What nobody answered. */
 export const notFound: RequestHandler = () => {
@@ -11,18 +13,29 @@ export const notFound: RequestHandler = () => {
 export function errorHandler(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
-    const error = asAppError(thrown);
-    if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
-    response.status(error.status);
-    if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
-    if (wantsPage(request)) return showProblem(response, error);
+    const error = answerFor(log, thrown, request, response);
+    if (wantsPage(request, response)) return showProblem(response, error);
     response.json({ error: { code: error.code, message: error.message, details: error.details } });
   };
 }
 
-/** Body parsers throw errors of their own kind, with a status. */
+/** The error to answer with; status and headers are set, and what is our own fault is logged. */
+export function answerFor(log: Log, thrown: unknown, request: Request, response: Response): AppError {
+  const error = asAppError(thrown);
+  if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
+  response.status(error.status);
+  if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
+  return error;
+}
+
+/** Body parsers throw errors of their own kind, with a status; the database says in many ways that it is away. */
 function asAppError(thrown: unknown): AppError {
   if (isAppError(thrown)) return thrown;
+  if (isUnavailable(thrown)) {
+    return new AppError('database_unavailable', 'The database does not answer at present. Please try again.', {
+      cause: thrown,
+    });
+  }
   const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined;
   switch (status) {
     case 413:
@@ -34,15 +47,22 @@ function asAppError(thrown: unknown): AppError {
   return new AppError('internal', 'Something went wrong here. It has been logged.', { cause: thrown });
 }
 
-function wantsPage(request: Request): boolean {
-  return request.method === 'GET' && !request.originalUrl.startsWith('/api') && request.accepts(['html', 'json']) === 'html';
+function wantsPage(request: Request, response: Response): boolean {
+  const isForPeople = request.method === 'GET' && !request.originalUrl.startsWith('/api');
+  return isForPeople && response.locals.text !== undefined && request.accepts(['html', 'json']) === 'html';
 }
 
 function showProblem(response: Response, error: AppError): void {
-  response.render('problem', {
-    title: error.status === 404 ? 'Not found' : error.status < 500 ? 'That did not work' : 'Something went wrong',
-    message: error.message,
-    details: error.details,
-    canRetryInstall: error.code.startsWith('install_'),
+  const text = response.locals.text as Text;
+  const problem = problemText(text, error);
+  response.set('cache-control', 'no-store').render('problem', {
+    title: problem.title,
+    problem,
+    wayOn:
+      error.code.startsWith('install_') || error.code.startsWith('highlevel_')
+        ? 'install'
+        : error.retry === 'later'
+          ? 'again'
+          : 'home',
   });
 }

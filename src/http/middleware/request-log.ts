@@ -13,7 +13,8 @@ declare global {
 }
 
 /**
- * One line a request, with an id that the answer carries too. Only method and path are logged: a query can hold an install's code.
+ * One line a request, with an id that the answer carries too. Only method and path are logged: a query can hold an install's code, and
+ * the path of a kept file is its secret.
  * Our own dozen lines: a logger for every request, as pino-http makes it, was 7 % of what a webhook costs.
  */
 export function requestLog(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
@@ -26,10 +27,14 @@ export function requestLog(deps: { log: Log; newId: NewId; clock: Clock }): Requ
     response.once('close', () => {
       const level = response.statusCode >= 500 ? 'warn' : 'debug';
       if (!log.isLevelEnabled(level)) return;
-      const req = { id: request.id, method, path: originalUrl.split('?')[0] };
+      const req = { id: request.id, method, path: pathToLog(originalUrl) };
       const res = { status: response.writableFinished ? response.statusCode : null };
       log[level]({ req, res, ms: clock.now() - begunMs }, response.writableFinished ? 'answered' : 'the caller hung up');
     });
     next();
   };
+}
+
+function pathToLog(url: string): string | undefined {
+  return url.split('?')[0]?.replace(/^\/media\/.*/, '/media/…');
 }

@@ -4,6 +4,8 @@ import type { AxiosInstance } from 'axios';
 export interface AppClient {
   /** Where the app listens for a location's phone; null when no channel is connected. */
   callbackUrl(locationId: string, providerKey: string): Promise<string | null>;
+  /** The same, if the gateway at this address is connected. */
+  callbackUrlOfGateway(locationId: string, providerKey: string, url: string): Promise<string | null>;
   connectPhone(locationId: string, providerKey: string): Promise<boolean>;
 }
 
@@ -12,12 +14,19 @@ export function appClient(http: AxiosInstance, baseUrl: string, adminToken: stri
   const address = (locationId: string, providerKey: string) =>
     `${baseUrl}/api/locations/${encodeURIComponent(locationId)}/channels/${encodeURIComponent(providerKey)}`;
 
+  async function connectionAt(locationId: string, providerKey: string) {
+    const response = await http.get(address(locationId, providerKey), { headers, validateStatus: () => true });
+    return response.status === 200 ? (JSON.parse(response.data) as { connectionId: string; config: { url?: string } }) : null;
+  }
+
   return {
     async callbackUrl(locationId, providerKey) {
-      const response = await http.get(address(locationId, providerKey), { headers, validateStatus: () => true });
-      if (response.status !== 200) return null;
-      const { connectionId } = JSON.parse(response.data) as { connectionId: string };
-      return `${baseUrl}/channels/${connectionId}`;
+      const found = await connectionAt(locationId, providerKey);
+      return found && `${baseUrl}/channels/${found.connectionId}`;
+    },
+    async callbackUrlOfGateway(locationId, providerKey, url) {
+      const found = await connectionAt(locationId, providerKey);
+      return found?.config.url === url ? `${baseUrl}/channels/${found.connectionId}` : null;
     },
     async connectPhone(locationId, providerKey) {
       const body = JSON.stringify({ type: 'sandbox', config: {} });

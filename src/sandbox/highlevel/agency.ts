@@ -41,7 +41,7 @@ export function agencyEndpoints(world: SimWorld): Endpoint[] {
       version,
       scope: 'oauth.write',
       kind: 'Company',
-      isForm: true,
+      takes: 'application/x-www-form-urlencoded',
       handle: (request, token) => mint(world, token, request.body),
     },
     {

@@ -23,16 +23,21 @@ export interface CallLog {
 
 const appsFault: readonly (Refusal | null)[] = ['shape', 'version', 'rate', 'scope', 'unknown endpoint'];
 
-/** A log of every call, the newest ten thousand. */
+const keptAtMost = 10_000;
+
+/** A log of every call, the newest ten thousand; violations are kept however many calls follow them. */
 export function callLog(): CallLog & { add(call: Call): void } {
   const all: Call[] = [];
+  const droppedViolations: Call[] = [];
+  const isViolation = ({ refusal }: Call) => appsFault.includes(refusal);
   return {
     all,
     of: (operation) => all.filter((call) => call.operation === operation),
-    violations: () => all.filter((call) => appsFault.includes(call.refusal)),
+    violations: () => [...droppedViolations, ...all.filter(isViolation)],
     add(call) {
       all.push(call);
-      if (all.length > 10_000) all.shift();
+      const dropped = all.length > keptAtMost ? all.shift() : undefined;
+      if (dropped && isViolation(dropped)) droppedViolations.push(dropped);
     },
   };
 }

@@ -21,8 +21,8 @@ export interface Endpoint {
   version: string;
   scope: string;
   kind: 'Location' | 'Company' | 'either';
-  /** Takes a form, not JSON. */
-  isForm?: true;
+  /** What it takes, if not JSON. */
+  takes?: 'application/x-www-form-urlencoded' | 'multipart/form-data';
   handle: Handler;
 }
 
@@ -92,7 +92,7 @@ function check(
   if (!isAllowed) return refuse(429, 'Too many requests', 'rate');
   if (request.get('version') !== endpoint.version) return refuse(400, 'version header is not valid', 'version');
   if (!token.scopes.includes(endpoint.scope)) return refuse(401, 'The token is not authorized for this scope.', 'scope');
-  const type = endpoint.isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+  const type = endpoint.takes ?? 'application/json';
   if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'shape');
   return null;
 }

@@ -11,8 +11,12 @@ export interface Fault {
     | { cut: 'before the work' | 'after the work' };
 }
 
+type Decider = (operation: string, resourceId: string | null) => Fault['does'] | null;
+
 export interface Faults {
   add(fault: Fault): void;
+  /** Says of each call that none of the added faults meets what happens to it. */
+  decide(decider: Decider): void;
   clear(): void;
   /** The fault that meets this call, if any; it is used up by one. */
   take(operation: string, resourceId: string | null): Fault['does'] | null;
@@ -20,16 +24,21 @@ export interface Faults {
 
 export function faultList(): Faults {
   let waiting: Fault[] = [];
+  let decided: Decider = () => null;
   return {
     add: (fault) => void waiting.push({ ...fault }),
+    decide(decider) {
+      decided = decider;
+    },
     clear() {
       waiting = [];
+      decided = () => null;
     },
     take(operation, resourceId) {
       const found = waiting.find(
         (fault) => fault.operation === operation && (!fault.resourceId || fault.resourceId === resourceId),
       );
-      if (!found) return null;
+      if (!found) return decided(operation, resourceId);
       found.times -= 1;
       if (found.times <= 0) waiting = waiting.filter((fault) => fault !== found);
       return found.does;

@@ -82,8 +82,13 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
   const provider = providerFor(world, said.type, said.conversationProviderId);
   if (!provider) return refuse(400, 'Incorrect conversationProviderId/type', 'shape');
 
+  if (said.emailMessageId && !isThread(world, locationId, said.emailMessageId)) {
+    return refuse(400, 'No email thread with this emailMessageId', 'state');
+  }
+
   const message = addMessage(world, contact, {
     providerKey: provider.key,
+    ...(said.emailMessageId ? { emailMessageId: said.emailMessageId } : {}),
     direction: said.direction,
     text: said.message ?? said.html ?? '',
     attachments: said.attachments ?? [],
@@ -102,6 +107,7 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
       message: 'Message added',
       contactId: contact.id,
       dateAdded: new Date(message.createdAt).toISOString(),
+      ...(message.emailMessageId ? { emailMessageId: message.emailMessageId } : {}),
     },
   };
 }
@@ -114,14 +120,23 @@ function providerFor(world: SimWorld, type: string, id: string | undefined) {
   );
 }
 
+function isThread(world: SimWorld, locationId: string, emailMessageId: string): boolean {
+  return Object.values(world.state.messages).some(
+    (message) => message.locationId === locationId && message.emailMessageId === emailMessageId,
+  );
+}
+
 /** Puts a message into a contact's conversation. */
 export function addMessage(
   world: SimWorld,
   contact: SimContact,
-  fields: Pick<SimMessage, 'providerKey' | 'direction' | 'text' | 'attachments' | 'altId' | 'status'> & { id?: string },
+  fields: Pick<SimMessage, 'providerKey' | 'direction' | 'text' | 'attachments' | 'altId' | 'status'> & Partial<SimMessage>,
 ): SimMessage {
+  const provider = world.app.providers.find(({ key }) => key === fields.providerKey);
+  const id = fields.id ?? highLevelId(world.random);
   const message: SimMessage = {
-    id: highLevelId(world.random),
+    id,
+    emailMessageId: provider?.kind.startsWith('email') ? `${id}E` : null,
     locationId: contact.locationId,
     contactId: contact.id,
     conversationId: contact.conversationId,

@@ -5,10 +5,12 @@ import type { RandomSource } from '../../core/ids.ts';
 import { agencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
 import { callLog } from './calls.ts';
 import { addContact, contactEndpoints } from './contacts.ts';
+import { emailEndpoints } from './emails.ts';
 import { mountEndpoint } from './endpoint.ts';
 import { type AppEventFields, appEventBody, postAppEvent } from './events.ts';
 import { faultList } from './faults.ts';
 import { requestLimits } from './limits.ts';
+import { messageListEndpoints } from './message-list.ts';
 import { addMessage, messageEndpoints } from './messages.ts';
 import { approve, approveCompany, oauth } from './oauth.ts';
 import { signer } from './signer.ts';
@@ -55,6 +57,7 @@ export function createSimulator(options: SimulatorOptions) {
       knowsMessagesAfterMs: 0,
       burstLimit: 100,
       dailyLimit: 200_000,
+      listsMessagesAfterMs: 1_000,
       echo: 'never',
       accessTokenSeconds: 86_399,
       refreshTokenSeconds: 365 * 86_400,
@@ -64,6 +67,7 @@ export function createSimulator(options: SimulatorOptions) {
       ...options.behaviour,
     },
     calls,
+    uploads: [],
     faults: faultList(),
     signer: signer(options.seed ?? options.random(32)),
     changed: options.changed ?? (() => {}),
@@ -73,7 +77,15 @@ export function createSimulator(options: SimulatorOptions) {
   /** Sends as a user, a workflow or a bulk action does. */
   async function sendMessage(
     locationId: string,
-    content: { contactId: string; text?: string; attachments?: string[]; providerKey?: string; messageId?: string },
+    content: {
+      contactId: string;
+      text?: string;
+      attachments?: string[];
+      providerKey?: string;
+      messageId?: string;
+      replyToAltId?: string;
+      emailTo?: string[];
+    },
   ) {
     const contact = state.contacts[content.contactId] as SimContact;
     const message = addMessage(world, contact, {
@@ -84,6 +96,8 @@ export function createSimulator(options: SimulatorOptions) {
       attachments: content.attachments ?? [],
       altId: null,
       status: 'pending',
+      ...(content.replyToAltId ? { replyToAltId: content.replyToAltId } : {}),
+      ...(content.emailTo ? { emailTo: content.emailTo } : {}),
     });
     world.changed();
     const status = await postDelivery(world, message, contact);
@@ -180,9 +194,16 @@ function routes(world: SimWorld, log: ReturnType<typeof callLog>['add']): Router
   const router = Router();
   router.use(oauth(world, log));
   const limits = requestLimits(world.clock, world.behaviour);
+  router.use('/conversations/messages/upload', express.raw({ type: 'multipart/form-data', limit: '30mb' }));
   router.use(['/conversations', '/contacts', '/locations', '/marketplace'], express.json());
   router.use('/oauth', express.urlencoded({ extended: false }));
-  for (const endpoint of [...messageEndpoints(world), ...contactEndpoints(world), ...agencyEndpoints(world)]) {
+  for (const endpoint of [
+    ...messageEndpoints(world),
+    ...messageListEndpoints(world),
+    ...emailEndpoints(world),
+    ...contactEndpoints(world),
+    ...agencyEndpoints(world),
+  ]) {
     mountEndpoint(world, router, limits, log, endpoint);
   }
   router.use(['/conversations', '/contacts', '/locations', '/oauth', '/marketplace'], (request, response) => {

@@ -54,6 +54,14 @@ export interface SimMessage {
   text: string;
   attachments: string[];
   altId: string | null;
+  /** Emails: their thread. */
+  emailMessageId?: string | null;
+  /** Emails: what was said of each recipient. */
+  recipients?: Record<string, { status: string; failReason?: string | undefined }>;
+  /** Outbound: the altId of the message that it answers. */
+  replyToAltId?: string | null;
+  /** Emails: to whom, where that is not just the contact. */
+  emailTo?: string[];
   status: SimStatus;
   error: { code: string; type: string; message: string } | null;
   /** Every status that was accepted, in order. */

@@ -38,15 +38,16 @@ function payload(provider: SimWorld['app']['providers'][number], message: SimMes
   const extra = provider.kind.endsWith('-extra')
     ? { conversationId: message.conversationId, conversationProviderId: provider.id }
     : {};
-  const user = { attachments: message.attachments, userId: 'SandboxUser000000001' };
+  const reply = provider.kind.endsWith('-extra') && message.replyToAltId ? { replyToAltId: message.replyToAltId } : {};
+  const user = { ...reply, attachments: message.attachments, userId: 'SandboxUser000000001' };
   if (provider.kind.startsWith('email')) {
     return {
       ...ids,
       ...extra,
       ...user,
-      emailMessageId: `${message.id}E`,
+      emailMessageId: message.emailMessageId,
       type: provider.kind === 'email' ? 'Email' : 'Custom',
-      emailTo: [contact.email],
+      emailTo: message.emailTo ?? [contact.email],
       emailFrom: 'Sandbox <sandbox@example.com>',
       html: `<p>${message.text}</p>`,
       subject: message.text.slice(0, 40),

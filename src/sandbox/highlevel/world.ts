@@ -32,6 +32,8 @@ export interface Behaviour {
   /** Requests of one location in any 10 seconds; null switches the limits off. */
   burstLimit: number | null;
   dailyLimit: number;
+  /** How old a message is before lists show it. */
+  listsMessagesAfterMs: number;
   /** Whether a message that the app posts comes back on its Delivery URL, and when (platform.md 3.4). */
   echo: 'never' | 'before answering' | 'after answering';
   accessTokenSeconds: number;
@@ -55,6 +57,8 @@ export interface SimWorld {
   calls: CallLog;
   faults: Faults;
   signer: Signer;
+  /** What was uploaded, the newest last. */
+  uploads: { name: string; type: string; bytes: number; contactId: string }[];
   /** Told after every change. */
   changed(): void;
 }

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "messages" ADD COLUMN     "delivered_at" TIMESTAMPTZ(3);

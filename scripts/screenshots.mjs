@@ -1,0 +1,124 @@
+// Makes the pictures of the README: a fresh sandbox, gone through as a newcomer does and then two weeks old, in Chromium at 1280 px.
+//   npm run screenshots
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { openDatabase } from '../src/database/client.ts';
+import { storeMessages, twoWeeks } from '../test/support/stored-messages.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, 'docs', 'images');
+const port = Number(process.env.PORT ?? 3210);
+const app = `http://localhost:${port}`;
+const data = mkdtempSync(join(tmpdir(), 'patchbay-pictures-'));
+const { PATH, HOME } = process.env;
+const env = { PATH, HOME, PORT: String(port), DATA_DIR: data, LOG_LEVEL: 'error' };
+let program = start();
+let browser;
+
+try {
+  await ready();
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-US',
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+  });
+  mkdirSync(folder, { recursive: true });
+  await connectAndTest(page);
+  await picture(page, 'channel');
+  await converse(page);
+  await stop();
+  await addTwoWeeks();
+  program = start();
+  await ready();
+  await page.setViewportSize({ width: 1280, height: 960 });
+  await openOverview(page);
+  await picture(page, 'overview');
+} finally {
+  await browser?.close();
+  await stop();
+  rmSync(data, { recursive: true, force: true });
+}
+
+function start() {
+  const options = { cwd: tmpdir(), env, stdio: ['ignore', 'ignore', 'inherit'] };
+  return spawn(process.execPath, [join(root, 'src', 'main.ts')], options);
+}
+
+async function stop() {
+  if (program.exitCode !== null || program.signalCode !== null) return;
+  program.kill('SIGTERM');
+  await new Promise((done) => program.once('exit', done));
+}
+
+/** What a location has sent and received by now, had it used the app for two weeks. */
+async function addTwoWeeks() {
+  const db = await openDatabase({ kind: 'embedded', dataDir: data });
+  const { locationId } = await db.client.connection.findFirstOrThrow();
+  const messages = twoWeeks(Date.now(), 120).filter(({ isUnknown }) => !isUnknown);
+  await storeMessages({ db: db.client }, locationId, messages);
+  await db.close();
+}
+
+async function ready() {
+  for (let tries = 0; tries < 600; tries++) {
+    const answer = await fetch(`${app}/readyz`).catch(() => null);
+    if (answer?.ok) return;
+    if (program.exitCode !== null) break;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error('The program did not start.');
+}
+
+async function connectAndTest(page) {
+  const framed = page.frameLocator('iframe');
+  await page.goto(`${app}/install`);
+  await page.getByRole('button', { name: 'Allow and install' }).click();
+  await page.getByRole('link', { name: 'Open the app’s page' }).click();
+  await framed.getByRole('link', { name: 'Connect a channel' }).click();
+  await framed.getByRole('link', { name: 'Use the sandbox’s own gateway' }).click();
+  await framed.getByRole('button', { name: 'Connect', exact: true }).click();
+  await framed.getByRole('button', { name: 'Send the test' }).click();
+  await framed.getByText('It works: the message has arrived.').waitFor();
+}
+
+/** A few messages, delivered, read, answered and failed. */
+async function converse(page) {
+  await page.goto(`http://localhost:${port + 1}/desk`);
+  const thread = page.getByRole('list', { name: 'Messages' });
+  const send = async (text, status) => {
+    await page.getByLabel('Message as the user').fill(text);
+    await page.keyboard.press('Enter');
+    await thread.locator('li', { hasText: text }).getByRole('img', { name: status, exact: true }).waitFor();
+  };
+  await send('Hi Maya, see you at ten tomorrow?', 'delivered');
+  await page.getByRole('button', { name: /new/ }).click();
+  await page.getByLabel('Answer as the contact').fill('Yes, thank you!');
+  await page.keyboard.press('Enter');
+  await thread.getByText('Yes, thank you!').waitFor();
+  await send('Great. Please bring your insurance card.', 'read');
+  await page.getByLabel('opted out').check();
+  await send('Your next check-up is due in May.', 'failed');
+}
+
+async function openOverview(page) {
+  await page.goto(`http://localhost:${port + 1}/desk`);
+  await page.getByRole('link', { name: 'The app’s page' }).click();
+  const framed = page.frameLocator('iframe');
+  await framed.getByRole('link', { name: 'Overview', exact: true }).click();
+  await framed.getByRole('heading', { name: 'Messages sent, by day' }).waitFor();
+}
+
+async function picture(page, name) {
+  // What was said in passing goes by itself.
+  await page.frameLocator('iframe').locator('.toast').first().waitFor({ state: 'detached' });
+  const path = join(folder, `${name}.png`);
+  await page.screenshot({ path });
+  console.log(`docs/images/${name}.png, ${Math.round(statSync(path).size / 1024)} KB`);
+}

@@ -1,0 +1,37 @@
+import type { AlertKind, InstallationStatus } from '../database/client.ts';
+
+/** Why a location is not well. */
+export type Ailment =
+  | 'reauth_required'
+  | 'suspended'
+  | 'uninstalled'
+  | 'pending'
+  | 'no_channel'
+  | Exclude<AlertKind, 'reauth_required'>;
+
+/** How a location is, in a word, and why. */
+export type Health =
+  | { readonly kind: 'good'; readonly why: null }
+  | { readonly kind: 'attention' | 'silent'; readonly why: Ailment };
+
+/** What is known of a location; its open alerts have been judged already. */
+export interface Known {
+  readonly status: InstallationStatus;
+  readonly channelCount: number;
+  readonly alerts: readonly AlertKind[];
+}
+
+/** Those that stand first matter most. */
+const kinds = ['channel_failing', 'channel_disconnected', 'budget_low', 'queue_old', 'signatures_failing'] as const;
+
+/**
+ * How a location is. It judges nothing that the alerts judge: what is open there is what is wrong. Beside them stand the installation's own
+ * status, which is known at once, and whether there is any channel at all.
+ */
+export function healthOf({ status, channelCount, alerts }: Known): Health {
+  if (status !== 'active') return { kind: 'attention', why: status };
+  if (channelCount === 0) return { kind: 'attention', why: 'no_channel' };
+  const open = kinds.find((kind) => alerts.includes(kind));
+  if (open) return { kind: 'attention', why: open };
+  return alerts.includes('location_silent') ? { kind: 'silent', why: 'location_silent' } : { kind: 'good', why: null };
+}

@@ -1,0 +1,69 @@
+import { type Clock, nowOf, type Timer } from '../core/clock.ts';
+import type { Database, Executor } from '../database/client.ts';
+import type { Log } from '../runtime/log.ts';
+import type { AlertLimits, Finding, OpenOnes } from './alert.ts';
+
+const minuteMs = 60_000;
+const burstMs = 5 * minuteMs;
+const writeAfterMs = 3_000;
+
+/** Whether wrong signatures come in a burst. It ends at half of the limit. */
+export function isBurst(count: number, isOpen: boolean, limit: number): boolean {
+  return count > (isOpen ? limit / 2 : limit);
+}
+
+/** A burst of HighLevel's webhooks with wrong signatures, in all processes together. */
+export async function wrongSignatures(on: Executor, open: OpenOnes, limits: AlertLimits, now: Date): Promise<Finding[]> {
+  const since = new Date(now.getTime() - burstMs);
+  const { _sum } = await on.wrongSignature.aggregate({ _sum: { count: true }, where: { minute: { gt: since } } });
+  const count = _sum.count ?? 0;
+  if (!isBurst(count, open.has('webhooks'), limits.signatureFailures)) return [];
+  const details = `${count} webhooks with a wrong signature came within five minutes: somebody forges them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
+  return [{ subject: 'webhooks', locationId: null, companyId: null, details }];
+}
+
+export interface WrongSignatures {
+  /** Costs a request nothing: counts are written together, a few seconds later. */
+  count(): void;
+  /** Writes what is counted. */
+  stop(): Promise<void>;
+}
+
+/** Counts wrong signatures of this process and adds them to everybody's. */
+export function countWrongSignatures({ db, clock, log }: { db: Database; clock: Clock; log: Log }): WrongSignatures {
+  let count = 0;
+  let timer: Timer | null = null;
+
+  const write = async () => {
+    timer = null;
+    const counted = count;
+    count = 0;
+    const minute = new Date(Math.floor(clock.now() / minuteMs) * minuteMs);
+    try {
+      await db.client.$executeRaw`
+        INSERT INTO wrong_signatures (minute, count) VALUES (${minute}, ${counted})
+        ON CONFLICT (minute) DO UPDATE SET count = wrong_signatures.count + EXCLUDED.count`;
+    } catch (error) {
+      count += counted;
+      log.warn({ err: error, count }, 'wrong signatures could not be counted yet');
+    }
+  };
+
+  return {
+    count() {
+      count += 1;
+      timer ??= clock.setTimeout(() => void write(), writeAfterMs);
+    },
+    async stop() {
+      if (timer === null) return;
+      clock.clearTimeout(timer);
+      await write();
+    },
+  };
+}
+
+/** Forgets counts that no burst can need. */
+export async function forgetWrongSignatures(deps: { db: Database; clock: Clock }): Promise<void> {
+  const before = new Date(nowOf(deps.clock).getTime() - 24 * 60 * minuteMs);
+  await deps.db.client.wrongSignature.deleteMany({ where: { minute: { lt: before } } });
+}

@@ -1,0 +1,44 @@
+import { cutPage } from '../core/page.ts';
+import type { Alert, AlertKind, Database, Executor, Prisma } from '../database/client.ts';
+import { alertKinds } from './alert.ts';
+
+/** Which alerts. */
+export interface AlertFilter {
+  open?: boolean | undefined;
+  kind?: AlertKind | undefined;
+  locationId?: string | undefined;
+}
+
+/** Alerts, newest first. @param within which of them whoever asks may see */
+export async function listAlerts(
+  db: Database,
+  within: Prisma.AlertWhereInput,
+  { open, kind, locationId, cursor, limit }: AlertFilter & { cursor?: string | undefined; limit: number },
+) {
+  const rows = await db.client.alert.findMany({
+    where: {
+      AND: [within, locationId === undefined ? {} : { locationId }, cursor ? { id: { lt: cursor } } : {}],
+      ...(open === undefined ? {} : { endedAt: open ? null : { not: null } }),
+      ...(kind ? { kind } : {}),
+    },
+    orderBy: { id: 'desc' },
+    take: limit + 1,
+  });
+  return cutPage<Alert>(rows, limit, ({ id }) => id);
+}
+
+/** The open alerts of these locations, oldest first; a location without any is not in the map. */
+export async function openAlertsOf(on: Executor, locationIds: readonly string[]): Promise<Map<string, Alert[]>> {
+  const rows = await on.alert.findMany({
+    where: { openKey: { not: null }, locationId: { in: [...locationIds] } },
+    orderBy: { id: 'asc' },
+  });
+  return Map.groupBy(rows, ({ locationId }) => locationId as string);
+}
+
+/** How many are open, of every kind. */
+export async function countOpen(on: Executor): Promise<Map<AlertKind, number>> {
+  const counts = await on.alert.groupBy({ by: ['kind'], where: { openKey: { not: null } }, _count: true });
+  const found = new Map(counts.map(({ kind, _count }) => [kind, _count]));
+  return new Map(alertKinds.map((kind) => [kind, found.get(kind) ?? 0]));
+}

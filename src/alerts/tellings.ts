@@ -1,0 +1,110 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { outageDelayMs } from '../core/retry-schedule.ts';
+import type { Alert, AlertEvent, AlertWay, Database, Executor } from '../database/client.ts';
+
+export type { AlertEvent, AlertWay as Way } from '../database/client.ts';
+
+/** An alert that is to be told, as raised or as recovered. */
+export interface Telling {
+  readonly event: AlertEvent;
+  readonly alert: Alert;
+  /** The location's or company's own name. */
+  readonly name: string | null;
+  readonly wantedAt: Date;
+}
+
+/** Two looks must have seen it: what flickers is nobody's concern. */
+const graceMs = 90_000;
+/** What comes and goes is told no more often. */
+const againAfterMs = 60 * 60 * 1000;
+/** Longer than telling takes. What a killed process had in hand is told by another after this. */
+const claimMs = 2 * 60 * 1000;
+
+/** Sees to it that every open alert is told, once each way. */
+export async function planTellings({
+  db,
+  clock,
+  alertWays,
+}: {
+  db: Database;
+  clock: Clock;
+  alertWays: ReadonlyMap<AlertWay, unknown>;
+}) {
+  const now = nowOf(clock);
+  const ways = [...alertWays.keys()];
+  if (ways.length === 0) return;
+  await db.client.$executeRaw`
+    INSERT INTO alert_tellings (alert_id, way, event, wanted_at, due_at)
+    SELECT a.id, w.way::alert_way, 'raised', ${now}, GREATEST(${new Date(now.getTime() + graceMs)}::timestamptz, (
+      SELECT max(COALESCE(t.told_at, t.wanted_at)) + ${againAfterMs} * interval '1 ms'
+      FROM alerts b JOIN alert_tellings t ON t.alert_id = b.id
+      WHERE b.kind = a.kind AND b.subject = a.subject AND t.way = w.way::alert_way AND t.event = 'raised'))
+    FROM alerts a CROSS JOIN unnest(${ways}::text[]) AS w (way)
+    WHERE a.open_key IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM alert_tellings t WHERE t.alert_id = a.id AND t.way = w.way::alert_way AND t.event = 'raised')
+    ON CONFLICT DO NOTHING`;
+}
+
+/** These alerts are over: whoever was told of one is told of that too; what nobody was told yet is told to nobody. */
+export async function endTellings(tx: Executor, alertIds: readonly string[], now: Date): Promise<void> {
+  const ids = [...alertIds];
+  await tx.$executeRaw`DELETE FROM alert_tellings WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'raised' AND tries = 0`;
+  await tx.$executeRaw`
+    INSERT INTO alert_tellings (alert_id, way, event, wanted_at, due_at)
+    SELECT alert_id, way, 'recovered', ${now}, ${now} FROM alert_tellings WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'raised'
+    ON CONFLICT DO NOTHING`;
+}
+
+/** Takes what is due to be told in one way, so that nobody else tells it. A recovery is due only when its beginning was told. */
+export async function claimTellings(deps: { db: Database; clock: Clock }, way: AlertWay, atMost: number): Promise<Telling[]> {
+  const now = nowOf(deps.clock);
+  const claimed = await deps.db.client.$queryRaw<{ alertId: string; event: AlertEvent; wantedAt: Date }[]>`
+    UPDATE alert_tellings SET due_at = ${new Date(now.getTime() + claimMs)}, tries = tries + 1
+    WHERE (alert_id, way, event) IN (
+      SELECT alert_id, way, event FROM alert_tellings t
+      WHERE due_at <= ${now} AND way = ${way}::alert_way AND (event = 'raised' OR EXISTS (
+        SELECT 1 FROM alert_tellings r
+        WHERE r.alert_id = t.alert_id AND r.way = t.way AND r.event = 'raised' AND r.told_at IS NOT NULL))
+      ORDER BY due_at LIMIT ${atMost} FOR UPDATE SKIP LOCKED)
+    RETURNING alert_id::text AS "alertId", event::text AS event, wanted_at AS "wantedAt"`;
+  if (claimed.length === 0) return [];
+  const alerts = await deps.db.client.alert.findMany({ where: { id: { in: claimed.map(({ alertId }) => alertId) } } });
+  const names = await namesOf(deps.db, alerts);
+  return claimed
+    .flatMap(({ alertId, event, wantedAt }) => {
+      const alert = alerts.find(({ id }) => id === alertId);
+      return alert ? [{ event, alert, wantedAt, name: names.get(ownerOf(alert)) ?? null }] : [];
+    })
+    .toSorted((a, b) => (a.alert.id < b.alert.id ? -1 : 1));
+}
+
+/** Tried and told, or to be tried again after the outage schedule. */
+export async function settleTellings(
+  deps: { db: Database; clock: Clock; chance: () => number },
+  way: AlertWay,
+  tellings: readonly Telling[],
+  isTold: boolean,
+): Promise<void> {
+  const now = nowOf(deps.clock);
+  const rows = tellings.map(({ event, alert, wantedAt }) => ({
+    id: alert.id,
+    event,
+    dueAt: isTold ? null : new Date(now.getTime() + outageDelayMs(now.getTime() - wantedAt.getTime(), deps.chance())),
+  }));
+  await deps.db.client.$executeRaw`
+    UPDATE alert_tellings SET due_at = s."dueAt", told_at = ${isTold ? now : null}::timestamptz
+    FROM json_to_recordset(${JSON.stringify(rows)}::json) AS s (id uuid, event alert_event, "dueAt" timestamptz)
+    WHERE alert_id = s.id AND alert_tellings.event = s.event AND told_at IS NULL AND way = ${way}::alert_way`;
+}
+
+function ownerOf({ locationId, companyId }: Alert): string {
+  return locationId ?? companyId ?? '';
+}
+
+async function namesOf(db: Database, alerts: readonly Alert[]): Promise<Map<string, string | null>> {
+  const rows = await db.client.installation.findMany({
+    where: { resourceId: { in: alerts.map(ownerOf).filter(Boolean) } },
+    select: { resourceId: true, name: true },
+  });
+  return new Map(rows.map(({ resourceId, name }) => [resourceId, name]));
+}

@@ -1,0 +1,49 @@
+import { localTime } from './local-time.ts';
+
+/** One day of a time zone, and the moments between which it lies. */
+export interface LocalDay {
+  /** `2026-11-24`. */
+  readonly day: string;
+  readonly from: Date;
+  /** The first moment of the next day. */
+  readonly to: Date;
+}
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+/** Clocks are changed by at most this, and to the quarter of an hour. */
+const changeAtMostMs = 3 * 60 * minuteMs;
+const quarterMs = 15 * minuteMs;
+
+/**
+ * The last days of a time zone, today's last. A day has 23 or 25 hours where clocks are changed, and need not begin at midnight there.
+ *
+ * @param zone an IANA name; one that is not known counts as UTC
+ */
+export function lastDays(now: Date, zone: string, count: number): LocalDay[] {
+  const days: LocalDay[] = [];
+  let to = nextStart(now.getTime(), zone);
+  for (let left = count; left > 0; left--) {
+    const from = startOf(to - 1, zone);
+    days.unshift({ day: localTime(to - 1, zone).day, from: new Date(from), to: new Date(to) });
+    to = from;
+  }
+  return days;
+}
+
+/** When the day began that a moment lies in. */
+function startOf(atMs: number, zone: string): number {
+  const { day, minutes } = localTime(atMs, zone);
+  const isIn = (ms: number) => localTime(ms, zone).day === day;
+  const midnight = Math.floor((atMs - minutes * minuteMs) / minuteMs) * minuteMs;
+  if (isIn(midnight) && !isIn(midnight - 1)) return midnight;
+  // Clocks were changed in between: the day begins with the first quarter of an hour that has its date.
+  const first = Math.floor(midnight / quarterMs) * quarterMs - changeAtMostMs;
+  for (let at = first; at < atMs; at += quarterMs) if (isIn(at)) return at;
+  return midnight;
+}
+
+function nextStart(atMs: number, zone: string): number {
+  // Late enough for a day of 25 hours, early enough for one of 23.
+  return startOf(startOf(atMs, zone) + dayMs + changeAtMostMs, zone);
+}

@@ -1,0 +1,23 @@
+import type { Database } from './client.ts';
+
+/** What the database is. */
+export interface DatabaseFacts {
+  kind: 'postgres' | 'embedded';
+  /** PostgreSQL's. */
+  version: string;
+  bytes: number;
+  /** The last migration that was applied. */
+  migration: string;
+}
+
+export async function databaseFacts({ client, isShared }: Database): Promise<DatabaseFacts> {
+  const [row] = await client.$queryRaw<{ version: string; bytes: bigint; migration: string | null }[]>`
+    SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
+      (SELECT max(migration_name) FROM _prisma_migrations WHERE finished_at IS NOT NULL) AS migration`;
+  return {
+    kind: isShared ? 'postgres' : 'embedded',
+    version: row?.version.split(' ')[0] ?? '',
+    bytes: Number(row?.bytes ?? 0),
+    migration: row?.migration ?? '',
+  };
+}

@@ -1,0 +1,24 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { Database } from './client.ts';
+
+/**
+ * Takes the turn at something that one process at a time does for all. Nobody gets the next one before `forMs` have passed, so what takes
+ * less has it alone.
+ *
+ * @returns null when it is not due, or another process has it
+ */
+export async function claimWatch(
+  { db, clock }: { db: Database; clock: Clock },
+  name: 'alerts' | 'active_days' | 'day_counts',
+  forMs: number,
+): Promise<{ doneUntil: Date | null } | null> {
+  const now = nowOf(clock);
+  // Looking is free; only whoever finds it due writes.
+  const row = await db.client.watch.findUnique({ where: { name } });
+  if (row && row.dueAt > now) return null;
+  const rows = await db.client.$queryRaw<{ doneUntil: Date | null }[]>`
+    INSERT INTO watches (name, due_at) VALUES (${name}, ${new Date(now.getTime() + forMs)})
+    ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE watches.due_at <= ${now}
+    RETURNING done_until AS "doneUntil"`;
+  return rows[0] ?? null;
+}

@@ -1,0 +1,69 @@
+import { pipeline } from 'node:stream/promises';
+import { type Request, Router } from 'express';
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { Database } from '../database/client.ts';
+import { hashOfSecret } from '../media/links.ts';
+import type { MediaStore } from '../media/store.ts';
+
+export interface MediaPageDeps {
+  db: Database;
+  clock: Clock;
+  mediaStore: MediaStore;
+}
+
+/** What browsers show by themselves; the rest is saved. */
+const shown = /^(image|audio|video)\/|^application\/pdf$/;
+
+/**
+ * Files that came with inbound messages, to whoever has their address, until it expires. They are others' bytes on our own origin: no
+ * browser may take them for anything but what we say they are, nor run anything in them.
+ */
+export function mediaPages(deps: MediaPageDeps): Router {
+  const router = Router();
+
+  router.get('/media/:secret/:name', async (request, response) => {
+    const found = await fileBehind(deps, String(request.params.secret));
+    const range = rangeOf(request, found.bytes);
+    response.set({
+      'content-type': found.contentType,
+      'content-disposition': `${shown.test(found.contentType) ? 'inline' : 'attachment'}; filename="${found.name}"`,
+      'content-security-policy': "default-src 'none'; sandbox",
+      // HighLevel's pages show them.
+      'cross-origin-resource-policy': 'cross-origin',
+      'cache-control': 'private, max-age=3600',
+      'accept-ranges': 'bytes',
+      'content-length': String(range ? range.end - range.start + 1 : found.bytes),
+    });
+    if (range) response.status(206).set('content-range', `bytes ${range.start}-${range.end}/${found.bytes}`);
+    if (request.method === 'HEAD') return void response.end();
+    const bytes = await deps.mediaStore.read(found.id, range ?? undefined);
+    if (!bytes) {
+      response.removeHeader('content-length');
+      throw gone();
+    }
+    // Whoever hangs up has what he wanted.
+    await pipeline(bytes, response).catch(() => response.destroy());
+  });
+
+  return router;
+}
+
+async function fileBehind({ db, clock }: MediaPageDeps, secret: string) {
+  const row = await db.client.medium.findUnique({ where: { secretHash: hashOfSecret(secret) } });
+  if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= nowOf(clock)) throw gone();
+  if ((await db.client.message.count({ where: { id: row.messageId } })) === 0) throw gone();
+  return { id: row.id, bytes: row.bytes, contentType: row.contentType, name: row.name };
+}
+
+/** The one range that is asked for; null for the whole file. @throws AppError `range_invalid` */
+function rangeOf(request: Request, size: number): { start: number; end: number } | null {
+  const ranges = request.range(size);
+  if (ranges === -1) throw new AppError('range_invalid', 'The file has no such part.');
+  if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return null;
+  return ranges[0] ?? null;
+}
+
+function gone(): AppError {
+  return new AppError('not_found', 'There is no such file, or not any more.');
+}

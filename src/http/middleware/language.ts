@@ -1,0 +1,20 @@
+import type { RequestHandler } from 'express';
+import type { Languages, Text } from '../pages/texts.ts';
+
+declare global {
+  namespace Express {
+    interface Locals {
+      /** The texts of whoever looks; set for everything that may answer with a page. */
+      text?: Text;
+    }
+  }
+}
+
+/** Chooses the language of a page: `?lang=` before what the browser asks for. */
+export function language(languages: Languages): RequestHandler {
+  return (request, response, next) => {
+    const wanted = languages.names.find((name) => name === request.query.lang);
+    response.locals.text = languages.text(wanted ?? (request.acceptsLanguages([...languages.names]) || ''));
+    next();
+  };
+}

@@ -1,0 +1,33 @@
+import { csrfSync } from 'csrf-sync';
+import type { Request, RequestHandler } from 'express';
+import { AppError } from '../../core/errors.ts';
+
+const field = 'csrf';
+
+const { generateToken, isRequestValid } = csrfSync({ getTokenFromRequest: (request) => request.body?.[field] });
+
+/** The fields by which a form of ours is known: a token that only the session and its pages have. */
+export function forgeryFields(request: Request): Record<string, string> {
+  return { [field]: generateToken(request) };
+}
+
+/**
+ * Lets a form pass that one of our own pages has sent: the browser says where it comes from, and it carries its session's token.
+ * The body must have been read.
+ *
+ * @throws AppError `form_outdated`
+ */
+export const refuseForgery: RequestHandler = (request, _response, next) => {
+  if (request.method === 'GET' || request.method === 'HEAD') return next();
+  if (isFromElsewhere(request) || !isRequestValid(request)) {
+    throw new AppError('form_outdated', 'This form is too old, or was not sent by a page of ours.');
+  }
+  next();
+};
+
+function isFromElsewhere(request: Request): boolean {
+  const site = request.get('sec-fetch-site');
+  if (site !== undefined && site !== 'same-origin') return true;
+  const origin = request.get('origin');
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== request.host);
+}

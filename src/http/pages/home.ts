@@ -1,0 +1,67 @@
+import * as z from 'zod';
+import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { disconnect } from '../api/companies.ts';
+import type { ChannelPageDeps } from './channel-place.ts';
+import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
+import { action, page } from './page.ts';
+
+export interface HomeDeps extends LookAfterDeps, ChannelPageDeps {
+  appUrl: string;
+}
+
+const reason = 'A user has disconnected the location on the app’s page.';
+
+/** A location at a glance: whether it works, what to do next, by which channels, and the way out. */
+export function homePage(deps: HomeDeps) {
+  return page({
+    path: '',
+    about: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'home',
+    nav: { text: 'home.nav', order: 10 },
+    query: z.object({}),
+
+    async show({ location, text }) {
+      const { status } = location;
+      const statuses = status === 'uninstalled' ? [] : await channelStatuses(deps, text, location);
+      return {
+        title: location.name ?? text('home.unnamed'),
+        status,
+        reconnectUrl: status === 'reauth_required' ? `${deps.appUrl}/install` : null,
+        installedAt: location.installedAt,
+        statuses,
+        next: status === 'active' ? nextStep(statuses) : null,
+      };
+    },
+
+    async version({ location }) {
+      const { kind, resourceId } = location;
+      const row = await deps.db.client.installation.findUnique({
+        where: { kind_resourceId: { kind, resourceId } },
+        select: { status: true, name: true },
+      });
+      return JSON.stringify([row?.status, row?.name, await channelsVersion(deps, location)]);
+    },
+
+    actions: {
+      disconnect: action({
+        needs: 'write',
+        body: z.object({}),
+        async run({ location, access, text }) {
+          return { location: await disconnect(deps, location, access, reason), notice: text('home.disconnected') };
+        },
+      }),
+    },
+  });
+}
+
+/** What somebody who has just come here should do, if anything: mend what fails, connect, or try it. */
+function nextStep(statuses: readonly ChannelStatus[]) {
+  const failing = statuses.find(({ state }) => state === 'failing');
+  if (failing) return { do: 'mend' as const, status: failing };
+  const connected = statuses.filter(({ state }) => state !== 'none');
+  const [first] = statuses;
+  if (connected.length === 0) return first ? { do: 'connect' as const, status: first } : { do: 'wait' as const, status: null };
+  const unused = connected.find(({ state }) => state === 'unused');
+  return unused && connected.every(({ state }) => state === 'unused') ? { do: 'test' as const, status: unused } : null;
+}

@@ -1,0 +1,124 @@
+import type { Response } from 'express';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+
+/** Whose streams are counted together and end together: a token, or a session. */
+export interface StreamHolder {
+  holder: string;
+  /** When the holder's right ends, if it does. */
+  endsAtMs: number | undefined;
+}
+
+/** A wish to be told when something changes. */
+export interface LiveSubject extends StreamHolder {
+  /** Whose and what; streams of the same subject share their looks. */
+  subject: string;
+  /** A cheap answer that differs whenever what is shown does. */
+  version(): Promise<string>;
+}
+
+export interface LiveStreams {
+  /**
+   * Sends the version now and whenever it changes, as server-sent events, until the holder's right ends or one of both sides goes.
+   *
+   * @throws AppError `too_many_requests`: the holder has as many streams as it may have
+   */
+  open(response: Response, wanted: LiveSubject): void;
+  /** Ends those of a holder whose right has ended early. */
+  end(holder: string): void;
+  /** Ends all of them; those that come after are refused. */
+  close(): void;
+}
+
+interface Watched {
+  version: () => Promise<string>;
+  last: string | undefined;
+  streams: Set<Response>;
+  timer: Timer | undefined;
+}
+
+const everyMs = 1_000;
+const keepAliveMs = 15_000;
+const streamsAtMost = 8;
+/** A stream without an end of its own: its client comes again. */
+const longestMs = 60 * 60 * 1000;
+
+/** Tells pages that what they show has changed. One look a second for a subject, however many watch it, and none when nobody does. */
+export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStreams {
+  const subjects = new Map<string, Watched>();
+  const held = new Map<string, number>();
+  const open = new Map<() => void, string>();
+  let isClosed = false;
+
+  async function look(subject: string, watched: Watched): Promise<void> {
+    try {
+      const version = await watched.version();
+      if (version !== watched.last) {
+        watched.last = version;
+        for (const stream of watched.streams) tell(stream, version);
+      }
+    } catch (error) {
+      // The next look may do better, and a page that is not told is only old.
+      log.warn({ err: error }, 'a page could not be looked after');
+    }
+    if (watched.streams.size > 0) watched.timer = clock.setTimeout(() => void look(subject, watched), everyMs);
+    else if (subjects.get(subject) === watched) subjects.delete(subject);
+  }
+
+  function watch(wanted: LiveSubject, response: Response): () => void {
+    const known = subjects.get(wanted.subject);
+    const watched = known ?? { version: wanted.version, last: undefined, streams: new Set<Response>(), timer: undefined };
+    watched.streams.add(response);
+    if (!known) {
+      subjects.set(wanted.subject, watched);
+      void look(wanted.subject, watched);
+    } else if (watched.last !== undefined) tell(response, watched.last);
+    return () => {
+      watched.streams.delete(response);
+      if (watched.streams.size > 0 || watched.timer === undefined) return;
+      clock.clearTimeout(watched.timer);
+      subjects.delete(wanted.subject);
+    };
+  }
+
+  return {
+    open(response, wanted) {
+      const count = held.get(wanted.holder) ?? 0;
+      if (isClosed || count >= streamsAtMost) {
+        throw new AppError('too_many_requests', 'Too many pages are open. Please close some.', { retryAfterMs: 10_000 });
+      }
+      held.set(wanted.holder, count + 1);
+      // A proxy that collects an answer before it passes it on would keep everything to itself.
+      response.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+      response.flushHeaders();
+      const unwatch = watch(wanted, response);
+      const keepAlive = clock.setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
+      const lifeMs = Math.min((wanted.endsAtMs ?? Number.POSITIVE_INFINITY) - clock.now(), longestMs);
+      const end = clock.setTimeout(() => finish(), Math.max(lifeMs, 0));
+      const finish = () => {
+        if (!open.delete(finish)) return;
+        unwatch();
+        clock.clearInterval(keepAlive);
+        clock.clearTimeout(end);
+        const left = (held.get(wanted.holder) ?? 1) - 1;
+        if (left > 0) held.set(wanted.holder, left);
+        else held.delete(wanted.holder);
+        response.end();
+      };
+      open.set(finish, wanted.holder);
+      response.once('close', finish);
+    },
+    end(holder) {
+      for (const [finish, whose] of [...open]) if (whose === holder) finish();
+    },
+    close() {
+      isClosed = true;
+      for (const finish of [...open.keys()]) finish();
+    },
+  };
+}
+
+function tell(response: Response, version: string): void {
+  response.write(`event: version\ndata: ${JSON.stringify(version)}\n\n`);
+}

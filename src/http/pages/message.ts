@@ -1,0 +1,147 @@
+import * as z from 'zod';
+import { nowOf } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import { messageWithHistory } from '../../messages/log.ts';
+import { resend } from '../../messages/resend.ts';
+import type { Message } from '../../messages/store.ts';
+import { type Happening, timelineOf } from '../../messages/timeline.ts';
+import { reasonOf, statusOf, waitsOf } from '../../messages/waits.ts';
+import { actorOf } from '../access.ts';
+import { type MessageDeps, markAsSent } from '../api/messages.ts';
+import { connectionTypes, locationNames, nextAttemptOf, whoOf } from './message-rows.ts';
+import { action, type PageInput, page } from './page.ts';
+import { reasonText, type Text } from './texts.ts';
+
+export interface MessagePageDeps extends MessageDeps {
+  appUrl: string;
+}
+
+/** Where what a message waits for, or failed for, is mended. */
+const mended: Record<string, 'channels' | 'reconnect' | undefined> = {
+  no_channel: 'channels',
+  channel_unavailable: 'channels',
+  email_unsupported: 'channels',
+  media_unsupported: 'channels',
+  outside_window: 'channels',
+  daily_cap: 'channels',
+  reauth_required: 'reconnect',
+};
+
+type Asked = PageInput & { message: Message };
+
+/** One message of a location, with all that happened to it and what can be done about it. */
+export function messagePage(deps: MessagePageDeps) {
+  return page({
+    path: 'messages/:id',
+    about: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'message',
+    query: z.object({}),
+    show: (input) => show(deps, '', input),
+    version: (input) => version(deps, input),
+    actions: actionsOf(deps),
+  });
+}
+
+/** The same, reached from the log over all that somebody reaches. */
+export function messagePageOfReach(deps: MessagePageDeps) {
+  return page({
+    path: 'messages/:id',
+    about: 'reach',
+    viewers: ['agency', 'operator'],
+    view: 'message',
+    query: z.object({}),
+    show: (input) => show(deps, `/locations/${input.message.locationId}`, input),
+    version: (input) => version(deps, input),
+    actions: actionsOf(deps),
+  });
+}
+
+async function show(deps: MessagePageDeps, home: string, { message: { id }, text, url, can }: Asked) {
+  const message = await messageWithHistory(deps.db, id);
+  if (!message) throw new AppError('not_found', 'There is no such message.');
+  const types = await connectionTypes(deps.db, [message.connectionId]);
+  const waits = await waitsOf(deps, [message]);
+  const reason = reasonOf(message, waits);
+  const status = statusOf(message);
+  const mend = reason && status !== 'delivered' && status !== 'read' ? mended[reason.code] : undefined;
+  const isReach = home !== '';
+  return {
+    title: text(`log.titles.${message.direction}`, { who: whoOf(message) ?? text('log.nobody') }),
+    log: url(isReach ? '/messages' : 'messages'),
+    contactLog: message.contactId ? url(`${isReach ? '/' : ''}messages`, { q: message.contactId }) : null,
+    locationLink: isReach ? url(home) : null,
+    locationName: isReach ? (await locationNames(deps.db, [message]))[message.locationId] : null,
+    message,
+    status,
+    reason: reason ? reasonText(text, reason) : null,
+    nextAt: nextAttemptOf(message, reason?.until, nowOf(deps.clock)),
+    mendUrl:
+      mend === 'channels'
+        ? url(isReach ? `${home}/channels` : 'channels')
+        : mend === 'reconnect'
+          ? `${deps.appUrl}/install`
+          : null,
+    mendKey: mend ?? null,
+    connectionType: types.get(message.connectionId ?? '') ?? null,
+    canRetry: can('write') && status === 'failed',
+    canDecide: can('write') && status === 'unknown',
+    timeline: timelineOf(message).map((happened) => told(text, happened)),
+    attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
+  };
+}
+
+const moods: Partial<Record<Happening['says'], 'good' | 'bad'>> = {
+  delivered: 'good',
+  refused: 'bad',
+  busy: 'bad',
+  unknown: 'bad',
+  not_reported: 'bad',
+  posted: 'good',
+  not_posted: 'bad',
+};
+
+/** A happening in the reader's words. */
+function told(text: Text, { at, says, state, recipient, why, answer, traceId }: Happening) {
+  const reason = why && reasonText(text, { code: why.code ?? '', message: why.message });
+  return {
+    at,
+    sentence: text(`log.timeline.${says}`, { recipient: recipient ?? '', state: state ? text(`states.${state}`) : '' }),
+    mood: says === 'receipt' || says === 'receipt_of' ? (state === 'failed' ? 'bad' : 'good') : (moods[says] ?? ''),
+    reason,
+    code: why?.code ?? null,
+    // Where the reader's words say less than the far side's own, those are kept beside them.
+    answer: [why && why.message !== reason ? why.message : null, answer].filter(Boolean).join('\n') || null,
+    traceId,
+  };
+}
+
+async function version(deps: MessagePageDeps, { message: { id } }: Asked): Promise<string> {
+  const row = await deps.db.client.message.findUnique({
+    where: { id },
+    include: { _count: { select: { attempts: true, receipts: true, reports: true } } },
+  });
+  const waits = row ? await waitsOf(deps, [row]) : [];
+  return JSON.stringify([row?.updatedAt, row?._count, [...waits]]);
+}
+
+function actionsOf(deps: MessagePageDeps) {
+  return {
+    resend: action({
+      needs: 'write',
+      body: z.object({}),
+      async run({ message, access, text }) {
+        await resend(deps, message, actorOf(access));
+        return { notice: text('log.sentAgain') };
+      },
+    }),
+    markSent: action({
+      needs: 'write',
+      body: z.object({}),
+      async run({ message, access, text }) {
+        await markAsSent(deps, message, access);
+        return { notice: text('log.markedSent') };
+      },
+    }),
+  };
+}

@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { type Clock, nowOf } from '../../../core/clock.ts';
+import type { Database } from '../../../database/client.ts';
+import { countGivenUp } from '../../../messages/counts.ts';
+import { page } from '../page.ts';
+import { reasonText } from '../texts.ts';
+import { placesOf } from './places.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+const rowsAtOnce = 50;
+/** How often the page is drawn anew while somebody looks at it: counting is not cheap. */
+const everyMs = 60_000;
+const spans = ['1', '7', '14'] as const;
+
+/** What was given up everywhere, by location and reason: the location's own page lists it and sends it again. */
+export function deadLettersPage({ db, clock }: { db: Database; clock: Clock }) {
+  return page({
+    path: 'dead-letters',
+    about: 'reach',
+    viewers: ['operator'],
+    view: 'operator/dead-letters',
+    nav: { text: 'operator.nav.deadLetters', order: 40 },
+    query: z.object({ days: z.enum(spans).default('7'), page: z.coerce.number().int().min(1).max(1_000).default(1) }),
+
+    async show({ text, query: { days, page } }) {
+      const since = new Date(nowOf(clock).getTime() - Number(days) * dayMs);
+      const { rows, lookedSince } = await countGivenUp(db.client, since, {
+        take: rowsAtOnce + 1,
+        skip: (page - 1) * rowsAtOnce,
+      });
+      const shown = rows.slice(0, rowsAtOnce);
+      return {
+        title: text('operator.deadLetters.title'),
+        rows: shown.map((row) => ({ ...row, words: wordsOf(row) })),
+        places: await placesOf(
+          db.client,
+          shown.map(({ locationId }) => locationId),
+        ),
+        days,
+        lookedSince,
+        spans,
+        page,
+        hasMore: rows.length > rowsAtOnce,
+      };
+
+      function wordsOf({ code, reason }: { code: string | null; reason: string | null }): string {
+        if (code === null) return reason ?? text('operator.deadLetters.noReason');
+        return reasonText(text, { code, message: reason ?? code });
+      }
+    },
+
+    version: async () => String(Math.floor(clock.now() / everyMs)),
+  });
+}

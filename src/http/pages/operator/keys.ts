@@ -1,0 +1,48 @@
+import * as z from 'zod';
+import { type Clock, nowOf } from '../../../core/clock.ts';
+import type { SecretBox } from '../../../core/secret-box.ts';
+import type { Database } from '../../../database/client.ts';
+import { type KeyRing, keyAges } from '../../../installations/keys.ts';
+import { durationText } from '../durations.ts';
+import { page } from '../page.ts';
+
+export interface KeysPageDeps {
+  db: Database;
+  clock: Clock;
+  box: SecretBox;
+  keyRings: readonly KeyRing[];
+}
+
+/** After so long a key is due to be changed. */
+const oldAfterMs = 365 * 24 * 60 * 60 * 1000;
+
+/** How old the keys are, whether a rotation is under way, and what to do next. */
+export function keysPage(deps: KeysPageDeps) {
+  return page({
+    path: 'keys',
+    about: 'reach',
+    viewers: ['operator'],
+    view: 'operator/keys',
+    nav: { text: 'operator.nav.keys', order: 80 },
+    query: z.object({}),
+
+    async show({ text }) {
+      const now = nowOf(deps.clock).getTime();
+      const keys = await keyAges(deps, deps.keyRings);
+      return {
+        title: text('operator.keys.title'),
+        keys: keys.map((key) => ({
+          ...key,
+          age: durationText(text, now - key.firstSeenAt.getTime()),
+          isOld: now - key.firstSeenAt.getTime() >= oldAfterMs,
+          // What is to be done next: seal anew, then take the old key away.
+          next: (key.sealedWithOlder ?? 0) > 0 ? 'reseal' : key.olderCount > 0 ? 'remove' : null,
+        })),
+      };
+    },
+
+    async version() {
+      return JSON.stringify((await keyAges(deps, deps.keyRings)).map(({ sealedWithOlder }) => sealedWithOlder));
+    },
+  });
+}

@@ -1,0 +1,99 @@
+import * as z from 'zod';
+import { type Clock, nowOf } from '../../../core/clock.ts';
+import type { SecretBox } from '../../../core/secret-box.ts';
+import type { Database } from '../../../database/client.ts';
+import { databaseFacts } from '../../../database/facts.ts';
+import { type KeyRing, keyAges } from '../../../installations/keys.ts';
+import { countMessages } from '../../../messages/counts.ts';
+import { workersSeen } from '../../../queue/alive.ts';
+import { depths } from '../../../queue/jobs.ts';
+import { countResting, lowestBudgets, restingLanes } from '../../../queue/lanes.ts';
+import { durationText } from '../durations.ts';
+import { page } from '../page.ts';
+import { placesOf } from './places.ts';
+
+export interface SystemPageDeps {
+  db: Database;
+  clock: Clock;
+  box: SecretBox;
+  keyRings: readonly KeyRing[];
+  version: string;
+  startedAt: Date;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+/** How often the page is drawn anew while somebody looks at it: its numbers never stand still. */
+export const everyMs = 10_000;
+const rowsAtOnce = 5;
+const statuses = ['active', 'pending', 'suspended', 'reauth_required', 'uninstalled'] as const;
+
+/** How the whole installation stands: what waits, who works, what is used up, and what it runs on. */
+export function systemPage(deps: SystemPageDeps) {
+  const { db, clock } = deps;
+  const workers = workersSeen(deps);
+  return page({
+    path: '',
+    about: 'reach',
+    viewers: ['operator'],
+    view: 'operator/system',
+    nav: { text: 'operator.nav.system', order: 5 },
+    query: z.object({}),
+
+    async show({ text }) {
+      const { client } = db;
+      const now = nowOf(clock);
+      const counts = await countMessages(client, new Date(now.getTime() - dayMs));
+      const budgets = await lowestBudgets(client, now, { take: rowsAtOnce });
+      const resting = await restingLanes(client, now, rowsAtOnce);
+      const alerts = await client.alert.findMany({
+        where: { openKey: { not: null } },
+        orderBy: { id: 'desc' },
+        take: rowsAtOnce,
+      });
+      const queues = await depths(client, now);
+      return {
+        title: text('operator.system.title'),
+        alerts,
+        alertCount: await client.alert.count({ where: { openKey: { not: null } } }),
+        queues: queues.map((queue) => ({ ...queue, age: durationText(text, queue.oldestReadySeconds * 1000) })),
+        oldest: queues.every(({ ready }) => ready === 0)
+          ? null
+          : durationText(text, Math.max(...queues.map(({ oldestReadySeconds }) => oldestReadySeconds)) * 1000),
+        workers: await workers(),
+        messages: ['outbound' as const, 'inbound' as const].map((direction) => ({
+          direction,
+          counts: counts.filter((count) => count.direction === direction),
+          total: counts.reduce((sum, count) => sum + (count.direction === direction ? count.count : 0), 0),
+        })),
+        budgets: budgets.filter(({ remainingToday }) => remainingToday !== null),
+        resting,
+        restingCount: await countResting(client, now),
+        places: await placesOf(
+          client,
+          [...budgets, ...resting]
+            .map(({ resourceId }) => resourceId)
+            .concat(alerts.flatMap(({ locationId }) => locationId ?? [])),
+        ),
+        installations: await installationsByStatus(db),
+        database: await databaseFacts(db),
+        running: {
+          version: deps.version,
+          node: process.versions.node,
+          uptime: durationText(text, now.getTime() - deps.startedAt.getTime()),
+        },
+        keys: (await keyAges(deps, deps.keyRings)).map((key) => ({
+          ...key,
+          age: durationText(text, now.getTime() - key.firstSeenAt.getTime()),
+        })),
+      };
+    },
+
+    version: async () => String(Math.floor(clock.now() / everyMs)),
+  });
+}
+
+async function installationsByStatus(db: Database) {
+  const rows = await db.client.installation.groupBy({ by: ['kind', 'status'], _count: true });
+  const count = (kind: string, status: string) => rows.find((row) => row.kind === kind && row.status === status)?._count ?? 0;
+  return statuses.map((status) => ({ status, companies: count('company', status), locations: count('location', status) }));
+}

@@ -1,0 +1,80 @@
+import type { Request, Response } from 'express';
+import * as z from 'zod';
+import { AppError } from '../../core/errors.ts';
+import type { Database } from '../../database/client.ts';
+import type { Installation } from '../../installations/store.ts';
+import type { Message } from '../../messages/store.ts';
+import { type Access, may, reachedByName, reachedLocation } from '../access.ts';
+import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
+import type { PageFrame } from './page-frame.ts';
+import type { Text } from './texts.ts';
+
+/** A request for a page, with everything its path names found. */
+export interface Asked {
+  page: Page;
+  request: Request;
+  /** The page's own path and query, as its links would have it. */
+  here: string;
+  input: PageInput & { query: Record<string, unknown>; location?: Installation; message?: Message; providerKey?: string };
+}
+
+export function viewerOf(access: Access): Viewer {
+  if (access === 'operator') return 'operator';
+  return access.locationId === null ? 'agency' : 'location';
+}
+
+/** The access and the texts of whoever asks; whoever has none does not get so far. */
+export function whoAsks(response: Response): { access: Access; text: Text } {
+  const { access, text } = response.locals;
+  if (!access || !text) throw new AppError('unauthorized', 'This needs a token.');
+  return { access, text };
+}
+
+/** Finds what a path names, if it is reached. @throws AppError `not_found`, `request_invalid` */
+export async function inputOf(
+  db: Database,
+  asked: { page: Page; path: string; viewer: Viewer; frame: PageFrame; request: Request; response: Response },
+): Promise<Asked> {
+  const { page, viewer, frame, request, response } = asked;
+  const { access, text } = whoAsks(response);
+  const found: { location?: Installation; message?: Message; providerKey?: string } = {};
+  for (const [name, value] of Object.entries(request.params)) {
+    const find = reachedByName[name];
+    if (!find) throw new AppError('internal', `${page.path}: nothing says who reaches a “${name}”.`);
+    if (name === 'id' && !z.uuid().safeParse(value).success) throw new AppError('not_found', 'There is no such message.');
+    Object.assign(found, await find(db, access, String(value)));
+  }
+  if (page.about === 'location' && access !== 'operator' && access.locationId !== null) {
+    found.location = await reachedLocation(db, access, access.locationId);
+  }
+  if (page.about === 'location' && found.message && found.message.locationId !== found.location?.resourceId) {
+    throw new AppError('not_found', 'There is no such message.');
+  }
+  const query = page.query.safeParse(request.query);
+  if (!query.success) throw new AppError('request_invalid', 'This link is not one of this page.');
+
+  const top = page.about === 'location' && viewer !== 'location' ? `locations/${found.location?.resourceId}` : '';
+  return {
+    page,
+    request,
+    here: request.url.replace(/^\//, ''),
+    input: {
+      access,
+      viewer,
+      text,
+      can: (need) => may(access, need),
+      url: (path, link) => frame.href(linkPath(top, path, link)),
+      from: request.ip ?? 'unknown',
+      query: query.data,
+      ...found,
+    },
+  };
+}
+
+function linkPath(top: string, path: string, query: LinkQuery = {}): string {
+  const full = path.startsWith('/') ? path.slice(1) : [top, path].filter(Boolean).join('/');
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)] as [string, string]],
+  );
+  return given.length > 0 ? `${full}?${new URLSearchParams(given)}` : full;
+}

@@ -1,0 +1,132 @@
+import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from 'express';
+import { AppError, isAppError } from '../../core/errors.ts';
+import type { Database } from '../../database/client.ts';
+import type { Log } from '../../runtime/log.ts';
+import { type Access, requireNeed } from '../access.ts';
+import { answerFor, notFound } from '../middleware/errors.ts';
+import type { LiveStreams, StreamHolder } from './live.ts';
+import type { Done, FormState, Page, Viewer } from './page.ts';
+import type { PageFrame } from './page-frame.ts';
+import { type Asked, inputOf, viewerOf } from './page-input.ts';
+import { firstPage, renderPage, renderProblem } from './render.ts';
+import { zodWords } from './texts.ts';
+
+export interface PageRouterDeps {
+  db: Database;
+  log: Log;
+  live: LiveStreams;
+}
+
+const nothingShown: Done = {};
+const viewers: readonly Viewer[] = ['location', 'agency', 'operator'];
+
+/**
+ * Pages by their paths, for whoever `response.locals.access` says. Forms post to their page's own path, with the action's name in `do`.
+ * What goes wrong is shown in the same frame.
+ */
+export function pageRouter(deps: PageRouterDeps, pages: readonly Page[], frame: PageFrame): RequestHandler {
+  const answer = (asked: Asked, response: Response) => showPage(deps, pages, frame, asked, response);
+  const routers = eachViewer(pages, (router, viewer, page, path) => {
+    const ask: RequestHandler = async (request, response) => {
+      await answer(await inputOf(deps.db, { page, path, viewer, frame, request, response }), response);
+    };
+    router.get(path, ask).post(path, express.urlencoded({ extended: false, limit: '64kb' }), ask);
+  });
+  for (const viewer of viewers) {
+    const start = firstPage(pages, viewer);
+    if (start) routers[viewer].get('/', (_request, response) => frame.goTo(response, frame.href(start.path), undefined));
+  }
+  return Router().use(byViewer(routers), notFound, problemHandler(deps.log, pages, frame));
+}
+
+/** What changed on pages, as server-sent events, by the same paths: see `live.ts`. */
+export function liveRouter(deps: PageRouterDeps, pages: readonly Page[], frame: PageFrame): RequestHandler {
+  const routers = eachViewer(pages, (router, viewer, page, path) => {
+    const { version } = page;
+    if (!version) return;
+    router.get(path, async (request, response) => {
+      const { input } = await inputOf(deps.db, { page, path, viewer, frame, request, response });
+      const { access } = input;
+      // Whose it is belongs to the subject: two tenants never share an answer.
+      const whose = access === 'operator' ? access : `${access.companyId}/${access.locationId}`;
+      deps.live.open(response, {
+        subject: JSON.stringify([whose, page.path, request.path, input.query]),
+        version: () => version(input as never),
+        ...(response.locals.streams ?? holderOf(access)),
+      });
+    });
+  });
+  return byViewer(routers);
+}
+
+function holderOf(access: Access): StreamHolder {
+  if (access === 'operator') return { holder: access, endsAtMs: undefined };
+  return { holder: access.jti, endsAtMs: access.exp * 1000 };
+}
+
+function eachViewer(pages: readonly Page[], add: (router: Router, viewer: Viewer, page: Page, path: string) => void) {
+  const routers = { location: Router(), agency: Router(), operator: Router() };
+  for (const page of pages) {
+    for (const viewer of page.viewers) {
+      const isPrefixed = page.about === 'location' && viewer !== 'location';
+      const path = [isPrefixed ? 'locations/:locationId' : '', page.path].filter(Boolean).join('/');
+      add(routers[viewer], viewer, page, `/${path}`);
+    }
+  }
+  return routers;
+}
+
+function byViewer(routers: Record<Viewer, Router>): RequestHandler {
+  return (request, response, next) => {
+    const { access } = response.locals;
+    return access ? routers[viewerOf(access)](request, response, next) : next();
+  };
+}
+
+async function showPage(
+  deps: PageRouterDeps,
+  pages: readonly Page[],
+  frame: PageFrame,
+  asked: Asked,
+  response: Response,
+): Promise<void> {
+  const { page, input, request } = asked;
+  requireNeed(input.access, page.needs);
+  if (request.method !== 'POST') {
+    return frame.send(response, await renderPage(pages, frame, asked, response, { status: 200 }));
+  }
+  const { form, problem, done } = await act(asked);
+  if (problem && problem.status >= 500) deps.log.warn({ err: problem, requestId: request.id }, 'a page’s action failed');
+  if (done.goTo) return frame.goTo(response, done.goTo, done.notice);
+  if (done.location) input.location = done.location;
+  const status = problem?.status ?? (form && Object.keys(form.errors).length > 0 ? 422 : 200);
+  frame.send(response, await renderPage(pages, frame, asked, response, { status, form, problem, done }));
+}
+
+async function act({ page, input, request }: Asked): Promise<{ form?: FormState; problem?: AppError; done: Done }> {
+  const values = (request.body ?? {}) as Record<string, unknown>;
+  const name = String(values.do ?? '');
+  const action = Object.hasOwn(page.actions, name) ? page.actions[name] : undefined;
+  if (!action) throw new AppError('request_invalid', 'This page has no such form.');
+  requireNeed(input.access, action.needs);
+  const read = action.body.safeParse(values, { error: zodWords(input.text.language) });
+  if (!read.success) {
+    const errors = Object.fromEntries(read.error.issues.map(({ path, message }) => [path.join('.'), message]).reverse());
+    return { form: { do: name, values, errors } satisfies FormState, done: nothingShown };
+  }
+  try {
+    const done = await action.run({ ...input, body: read.data } as never);
+    return done.errors ? { form: { do: name, values, errors: done.errors } satisfies FormState, done } : { done };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { form: { do: name, values, errors: {} } satisfies FormState, problem: error, done: nothingShown };
+  }
+}
+
+function problemHandler(log: Log, pages: readonly Page[], frame: PageFrame): ErrorRequestHandler {
+  return async (thrown: unknown, request, response, next) => {
+    if (response.headersSent) return next(thrown);
+    const error = answerFor(log, thrown, request, response);
+    frame.send(response, await renderProblem(pages, frame, error, response));
+  };
+}

@@ -1,0 +1,22 @@
+import { countActiveDays } from '../alerts/active-days.ts';
+import { type TellDeps, tellDue } from '../alerts/tell.ts';
+import { type WatchDeps, watchAll } from '../alerts/watch.ts';
+import { repeatedly } from '../installations/reconcile.ts';
+import { keepDayCounts } from '../messages/stored-days.ts';
+
+export type WatcherDeps = WatchDeps & TellDeps;
+
+/** Each goes on by itself: a first count may take a while, and alerts do not wait for it. */
+export const passes: readonly ((deps: WatcherDeps) => Promise<number>)[] = [
+  (deps) => countActiveDays(deps).then(() => 0),
+  (deps) => keepDayCounts(deps).then(() => 0),
+  watchAll,
+  tellDue,
+];
+
+/** Looks for what a person should know of, and tells it. @returns stops it and waits for what is in hand */
+export function startWatcher(deps: WatcherDeps): () => Promise<void> {
+  const onError = (error: unknown) => deps.log.error({ err: error }, 'the watcher had an error and goes on');
+  const stops = passes.map((pass) => repeatedly(deps.clock, () => pass(deps), onError));
+  return async () => void (await Promise.all(stops.map((stop) => stop())));
+}

@@ -1,0 +1,86 @@
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { AwsV4Signer } from 'aws4fetch';
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import { type HttpClient, requestFailure } from '../runtime/outbound-http.ts';
+import type { MediaStore } from './store.ts';
+
+/** A bucket of any service that speaks S3, addressed by path. */
+export interface Bucket {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+interface S3Request {
+  method: 'GET' | 'PUT' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: Readable;
+}
+
+/** SHA-256 of nothing. */
+const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const timeoutMs = 60_000;
+
+/** Keeps files in a bucket. Requests are signed (AWS Signature 4) with the hash of what they carry. */
+export function s3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket): MediaStore {
+  async function request(id: string, { method, headers = {}, body }: S3Request): Promise<{ status: number; data: Readable }> {
+    const signed = await new AwsV4Signer({
+      method,
+      url: `${bucket.endpoint}/${bucket.bucket}/media/${id}`,
+      headers: { 'x-amz-content-sha256': emptySha256, ...headers },
+      accessKeyId: bucket.accessKeyId,
+      secretAccessKey: bucket.secretAccessKey,
+      region: bucket.region,
+      service: 's3',
+      datetime: nowOf(deps.clock)
+        .toISOString()
+        .replace(/[:-]|\.\d{3}/g, ''),
+    }).sign();
+    try {
+      return await deps.http.request({
+        method,
+        url: signed.url.href,
+        headers: Object.fromEntries(signed.headers),
+        responseType: 'stream',
+        maxContentLength: -1,
+        maxBodyLength: Number.POSITIVE_INFINITY,
+        timeout: timeoutMs,
+        ...(body ? { data: body } : {}),
+      });
+    } catch (error) {
+      throw unavailable(requestFailure(error).message);
+    }
+  }
+
+  /** An answer of which only the status counts. */
+  async function done(id: string, what: S3Request): Promise<void> {
+    const { status, data } = await request(id, what);
+    data.destroy();
+    if (status >= 300 && !(what.method === 'DELETE' && status === 404)) throw unavailable(`it answered ${status}`);
+  }
+
+  return {
+    async put(id, { path, bytes, sha256, contentType }) {
+      const headers = { 'content-length': String(bytes), 'content-type': contentType, 'x-amz-content-sha256': sha256 };
+      await done(id, { method: 'PUT', headers, body: createReadStream(path) }).finally(() => rm(path, { force: true }));
+    },
+    async read(id, range) {
+      const part = range ? { headers: { range: `bytes=${range.start}-${range.end}` } } : {};
+      const { status, data } = await request(id, { method: 'GET', ...part });
+      if (status === 200 || status === 206) return data;
+      data.destroy();
+      if (status === 404) return null;
+      throw unavailable(`it answered ${status}`);
+    },
+    remove: (id) => done(id, { method: 'DELETE' }),
+  };
+}
+
+function unavailable(why: string): AppError {
+  return new AppError('media_store_unavailable', `Files can’t be kept or read at present: the bucket for them fails, ${why}.`);
+}

@@ -1,0 +1,159 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import { cutPage } from '../core/page.ts';
+import type { Database, Executor, Prisma, Redrive } from '../database/client.ts';
+import { type Actor, audit } from '../installations/audit.ts';
+import { enqueue } from '../queue/jobs.ts';
+import { reasonsStatement } from './log-statements.ts';
+import { deliverJob, type Message, postJob, type StoreDeps } from './store.ts';
+
+export type { Redrive };
+
+/** Which of the messages that were given up. */
+export interface DeadLetterFilter {
+  direction?: 'outbound' | 'inbound' | undefined;
+  /** The code of the reason why. */
+  reason?: string | undefined;
+  since?: Date | undefined;
+  until?: Date | undefined;
+}
+
+/** What was given up in a location, or waits for a person's decision; newest first. Nothing of it is ever thrown away. */
+export async function listDeadLetters(
+  db: Database,
+  locationId: string,
+  query: DeadLetterFilter & { cursor?: string | undefined; limit: number },
+) {
+  const rows = await db.client.message.findMany({
+    where: {
+      AND: [{ OR: [{ state: 'failed' }, { unknownSince: { not: null } }] }, fitting(locationId, query)],
+      ...(query.cursor ? { id: { lt: query.cursor } } : {}),
+    },
+    orderBy: { id: 'desc' },
+    take: query.limit + 1,
+  });
+  return cutPage<Message>(rows, query.limit, ({ id }) => id);
+}
+
+const countedAtMost = 10_000;
+
+/** Why the newest messages of what was given up were so, the most frequent reason first. @returns `failed`: without those to decide about */
+export async function countByReason(db: Database, locationId: string) {
+  type Row = { code: string | null; message: string | null; count: number; failed: number };
+  const reasons = await db.client.$queryRaw<Row[]>(reasonsStatement(locationId, countedAtMost));
+  return { reasons, atMost: countedAtMost };
+}
+
+/** Asks for all that failed and fits to be sent again. What waits for a person's decision is not among it: that is for each one to judge. */
+export async function beginRedrive(
+  deps: { db: Database; clock: Clock; newId: NewId },
+  locationId: string,
+  filter: DeadLetterFilter,
+  actor: Actor,
+): Promise<Redrive> {
+  const begunAt = nowOf(deps.clock);
+  // What fails while it is worked off is not sent again by it.
+  const asked = { ...filter, until: filter.until ?? begunAt };
+  return deps.db.transaction(async (tx) => {
+    const total = await tx.message.count({ where: { ...fitting(locationId, asked), state: 'failed' } });
+    await audit(tx, deps, { actor, action: 'redrive_begun', locationId, details: `${total} messages.` });
+    return tx.redrive.create({
+      data: {
+        id: deps.newId(),
+        locationId,
+        actor: typeof actor === 'string' ? actor : actor.userId,
+        filter: JSON.parse(JSON.stringify(asked)) as Prisma.InputJsonObject,
+        total,
+        begunAt,
+        endedAt: total === 0 ? begunAt : null,
+      },
+    });
+  });
+}
+
+/** A location's redrives with their progress, newest first. */
+export async function listRedrives(db: Database, locationId: string, query: { cursor?: string | undefined; limit: number }) {
+  const rows = await db.client.redrive.findMany({
+    where: { locationId, ...(query.cursor ? { id: { lt: query.cursor } } : {}) },
+    orderBy: { id: 'desc' },
+    take: query.limit + 1,
+  });
+  return cutPage<Redrive>(rows, query.limit, ({ id }) => id);
+}
+
+const stepSize = 200;
+
+/** Brings one redrive a step further; a crash repeats no step. @returns how many were left to do, 0 for none */
+export function workOffRedrives(deps: StoreDeps): Promise<number> {
+  return deps.db.transaction(async (tx) => {
+    const [open] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM redrives WHERE ended_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`;
+    if (!open) return 0;
+    const redrive = await tx.redrive.findUniqueOrThrow({ where: { id: open.id } });
+    const found = await tx.message.findMany({
+      where: {
+        AND: [fitting(redrive.locationId, filterOf(redrive)), redrive.cursor ? { id: { gt: redrive.cursor } } : {}],
+        state: 'failed',
+      },
+      orderBy: { id: 'asc' },
+      take: stepSize,
+    });
+    const count = await sendAgain(
+      deps,
+      tx,
+      found.map(({ id }) => id),
+    );
+    const isLast = found.length < stepSize;
+    await tx.redrive.update({
+      where: { id: redrive.id },
+      data: {
+        done: { increment: count },
+        cursor: found.at(-1)?.id ?? redrive.cursor,
+        endedAt: isLast ? nowOf(deps.clock) : null,
+      },
+    });
+    return 1;
+  });
+}
+
+/**
+ * Starts messages that failed, or whose fate is not known, anew: the schedule begins again, and what HighLevel was told stands until there
+ * is something newer to tell.
+ *
+ * @returns how many there were
+ */
+export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, ids: readonly string[]): Promise<number> {
+  const now = nowOf(deps.clock);
+  const rows = await tx.message.updateManyAndReturn({
+    where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
+    data: {
+      state: 'pending',
+      unknownSince: null,
+      retryCount: 0,
+      reasonCode: null,
+      reason: null,
+      nextAttemptAt: null,
+      updatedAt: now,
+    },
+  });
+  await enqueue(
+    tx,
+    rows.map((row) => (row.direction === 'outbound' ? deliverJob(row, now) : postJob(row, now))),
+  );
+  return rows.length;
+}
+
+function fitting(locationId: string, { direction, reason, since, until }: DeadLetterFilter): Prisma.MessageWhereInput {
+  return {
+    locationId,
+    ...(direction ? { direction } : {}),
+    ...(reason ? { reasonCode: reason } : {}),
+    ...(since || until ? { updatedAt: { ...(since ? { gte: since } : {}), ...(until ? { lte: until } : {}) } } : {}),
+  };
+}
+
+/** As it was stored: times are text in JSON. */
+function filterOf({ filter }: Redrive): DeadLetterFilter {
+  const { since, until, ...rest } = filter as { since?: string; until?: string };
+  return { ...rest, ...(since ? { since: new Date(since) } : {}), ...(until ? { until: new Date(until) } : {}) };
+}

@@ -1,0 +1,122 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import { mediaDelaysMs } from '../core/retry-schedule.ts';
+import type { Database, Medium } from '../database/client.ts';
+import { hashOfSecret, type MediaLinks } from '../media/links.ts';
+import type { MediaStore } from '../media/store.ts';
+import type { FetchFile } from '../runtime/fetch-file.ts';
+import type { MessageInHand } from './store.ts';
+
+export interface MediaDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  fetchFile: FetchFile;
+  mediaStore: MediaStore;
+  mediaLinks: MediaLinks;
+  /** How long a file is offered. */
+  mediaDays: number;
+}
+
+/** A file that we keep. */
+export type KeptMedium = Pick<Medium, 'id' | 'secretHash' | 'uploadedUrl'> & {
+  name: string;
+  contentType: string;
+  bytes: number;
+};
+
+export interface KeptMedia {
+  readonly kept: readonly KeptMedium[];
+  /** Why each of the others was left out: completes "it …". */
+  readonly leftOut: readonly string[];
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/**
+ * Fetches and keeps what came with an inbound message; what is kept is never fetched again. What can't be fetched for good, or not
+ * within the schedule, is left out.
+ *
+ * @throws AppError `media_unreachable`: worth another try; `media_store_unavailable`
+ */
+export async function keepMedia(deps: MediaDeps, message: MessageInHand, signal: AbortSignal): Promise<KeptMedia> {
+  if (message.attachments.length === 0) return { kept: [], leftOut: [] };
+  const rows = await rowsOf(deps, message);
+  const isLastTry = message.retryCount >= mediaDelaysMs.length;
+  const done = await Promise.all(
+    rows.map((row) => (row.bytes === null && row.problem === null ? keep(deps, message, row, isLastTry, signal) : row)),
+  );
+  if (done.includes(null)) {
+    throw new AppError(
+      'media_unreachable',
+      'An attachment could not be fetched yet. It is tried again before the message is posted.',
+    );
+  }
+  const settled = done as Medium[];
+  return { kept: settled.filter(isKept), leftOut: settled.flatMap(({ problem }) => problem ?? []) };
+}
+
+function isKept(row: Medium): row is Medium & KeptMedium {
+  return row.problem === null && row.bytes !== null;
+}
+
+/** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
+async function rowsOf({ db, clock, newId, mediaDays }: MediaDeps, { id, attachments }: MessageInHand): Promise<Medium[]> {
+  const { medium } = db.client;
+  const createdAt = nowOf(clock);
+  const expiresAt = new Date(createdAt.getTime() + mediaDays * dayMs);
+  const { count } = await medium.updateMany({ where: { messageId: id }, data: { expiresAt } });
+  if (count < attachments.length) {
+    const rows = attachments.map((_, position) => ({ id: newId(), messageId: id, position, createdAt, expiresAt }));
+    await medium.createMany({ data: rows, skipDuplicates: true });
+  }
+  return medium.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
+}
+
+/** @returns null when it is worth another try */
+async function keep(
+  deps: MediaDeps,
+  message: MessageInHand,
+  { id, position }: Medium,
+  isLastTry: boolean,
+  signal: AbortSignal,
+): Promise<Medium | null> {
+  const { medium } = deps.db.client;
+  const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
+  if (file.kind !== 'fetched') {
+    // A program that stops has interrupted it; that says nothing of the file.
+    if (file.kind === 'busy' && (!isLastTry || signal.aborted)) return null;
+    return medium.update({ where: { id }, data: { problem: file.why } });
+  }
+  await deps.mediaStore.put(id, file);
+  const { bytes, contentType } = file;
+  const name = `${file.name ?? `attachment-${position + 1}`}.${file.extension}`;
+  const secretHash = hashOfSecret(deps.mediaLinks.secretOf(id));
+  return medium.update({ where: { id }, data: { name, contentType, bytes, secretHash } });
+}
+
+/** Where HighLevel finds a kept file. */
+export async function linkTo(deps: MediaDeps, { id, name, secretHash }: KeptMedium): Promise<string> {
+  const hash = hashOfSecret(deps.mediaLinks.secretOf(id));
+  // The key was changed since it was kept.
+  if (hash !== secretHash) await deps.db.client.medium.update({ where: { id }, data: { secretHash: hash } });
+  return deps.mediaLinks.addressOf(id, name);
+}
+
+const deleteAtMost = 500;
+
+/** Deletes files that are not offered any more, or whose message is gone, some at a time. @returns how many are gone */
+export async function forgetMedia(deps: Pick<MediaDeps, 'db' | 'clock' | 'mediaStore'>): Promise<number> {
+  const now = nowOf(deps.clock);
+  const { client } = deps.db;
+  // First nobody is given them any more; then the bytes go, and the row last: so a crash leaves no bytes that nobody knows of.
+  const rows = await client.$queryRaw<{ id: string }[]>`
+    UPDATE media SET bytes = NULL, secret_hash = NULL, expires_at = LEAST(expires_at, ${now}::timestamptz) WHERE id IN (
+      SELECT id FROM media WHERE expires_at <= ${now}
+        OR NOT EXISTS (SELECT 1 FROM messages WHERE messages.id = media.message_id) LIMIT ${deleteAtMost})
+    RETURNING id`;
+  for (const { id } of rows) await deps.mediaStore.remove(id);
+  await client.medium.deleteMany({ where: { id: { in: rows.map(({ id }) => id) }, bytes: null, expiresAt: { lte: now } } });
+  return rows.length;
+}

@@ -1,0 +1,68 @@
+import { buffer } from 'node:stream/consumers';
+import { isAppError } from '../core/errors.ts';
+import { answerBehind, type HighLevel, location } from '../highlevel/client.ts';
+import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { canBeUploaded, uploadAtMostBytes, uploadFile } from '../highlevel/uploads.ts';
+import { charge, paceKey } from '../queue/pace.ts';
+import { type KeptMedia, type KeptMedium, linkTo, type MediaDeps } from './keep-media.ts';
+
+export interface OfferDeps extends MediaDeps {
+  highLevel: HighLevel;
+  /** An address of ours, or HighLevel's own after an upload. */
+  mediaDelivery: 'link' | 'upload';
+}
+
+/** What HighLevel is told of a message's attachments. */
+export interface Offered {
+  readonly attachments: readonly string[];
+  /** Sentences about what was left out. */
+  readonly notes: readonly string[];
+}
+
+/** Gives every kept file the address that HighLevel gets. @throws AppError as the client */
+export async function offerMedia(
+  deps: OfferDeps,
+  place: { locationId: string; contactId: string },
+  { kept, leftOut }: KeptMedia,
+): Promise<Offered> {
+  const attachments: string[] = [];
+  const problems = [...leftOut];
+  for (const file of kept) {
+    const offered = deps.mediaDelivery === 'link' ? { url: await linkTo(deps, file) } : await upload(deps, place, file);
+    if ('url' in offered) attachments.push(offered.url);
+    else problems.push(offered.problem);
+  }
+  return { attachments, notes: problems.map((problem) => `[An attachment was left out: it ${problem}.]`) };
+}
+
+/** One file a call, so that a refusal says which one it means. */
+async function upload(
+  deps: OfferDeps,
+  { locationId, contactId }: { locationId: string; contactId: string },
+  { id, name, contentType, bytes, uploadedUrl }: KeptMedium,
+): Promise<{ url: string } | { problem: string }> {
+  if (uploadedUrl) return { url: uploadedUrl };
+  if (bytes > uploadAtMostBytes) return { problem: 'is larger than 5 MB' };
+  if (!canBeUploaded(name)) return { problem: 'is of a type that is not passed on' };
+  const stored = await deps.mediaStore.read(id);
+  if (!stored) return { problem: 'is not there any more' };
+  const data = await buffer(stored);
+  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, 1);
+  try {
+    const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
+    await deps.db.client.medium.update({ where: { id }, data: { uploadedUrl: url } });
+    return { url };
+  } catch (error) {
+    const isRefused = isAppError(error, 'highlevel_refused') && [413, 415, 422].includes(answerBehind(error)?.status ?? 0);
+    if (!isRefused) throw error;
+    return { problem: 'was not taken by the CRM' };
+  }
+}
+
+/** A message with the notes at its end: whoever reads it should know that something is missing. */
+export function withNotes<M extends { text: string | null; html: string | null }>(message: M, notes: readonly string[]): M {
+  if (notes.length === 0) return message;
+  const text = [message.text, ...notes].filter(Boolean).join('\n');
+  const html = message.html && [message.html, ...notes.map((note) => `<p>${note}</p>`)].join('\n');
+  return { ...message, text, html };
+}

@@ -1,0 +1,60 @@
+import { isAppError } from '../core/errors.ts';
+import type { Database } from '../database/client.ts';
+import { location } from '../highlevel/client.ts';
+import { listMessages } from '../highlevel/message-list.ts';
+import type { InboundPost, PostedMessage } from '../highlevel/messages.ts';
+import { operations } from '../highlevel/operations.ts';
+import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { findInstallation } from '../installations/store.ts';
+import { charge, paceKey } from '../queue/pace.ts';
+import type { ReportDeps } from './report.ts';
+
+/** How far HighLevel's clock may be behind ours. */
+const clocksDifferMs = 60_000;
+
+/**
+ * Looks for what an earlier post may have left in the conversation, whose answer we never saw: HighLevel takes no key that would make a
+ * repeat harmless (platform.md 6.1). It is a message with the same content that is none of those we know; what one address sends is
+ * posted one after the other, so it is ours. Emails are not looked for: their list leaves out what they say.
+ *
+ * @param since when posting began
+ * @returns null when nothing is there, or this app was not allowed to look when it was installed
+ * @throws AppError as the client
+ */
+export async function postedBefore(deps: ReportDeps, post: InboundPost, since: Date): Promise<PostedMessage | null> {
+  const { locationId, contactId, occurredAt, provider } = post;
+  if (provider.kind.startsWith('email') || !(await mayLook(deps.db, locationId))) return null;
+  // HighLevel dates a message by what we say of it.
+  const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - clocksDifferMs;
+  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, 1);
+  try {
+    const { answer, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
+    const alike = messages.filter(
+      (message) =>
+        message.direction === post.direction &&
+        message.text.trim() === (post.text ?? '').trim() &&
+        message.attachmentCount === post.attachments.length &&
+        (message.conversationProviderId ?? provider.id) === provider.id,
+    );
+    const known = await knownOf(deps.db, locationId, alike);
+    const found = alike.find(({ id }) => !known.has(id));
+    return found ? { answer, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null } : null;
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused')) return null;
+    throw error;
+  }
+}
+
+/** Whoever installed an older version of the app has not allowed it to read messages. */
+async function mayLook(db: Database, locationId: string): Promise<boolean> {
+  const installation = await findInstallation(db.client, location(locationId));
+  return installation?.scopes.includes(operations.listMessages.scope) ?? false;
+}
+
+async function knownOf(db: Database, locationId: string, messages: readonly { id: string }[]): Promise<Set<string | null>> {
+  const rows = await db.client.message.findMany({
+    where: { locationId, highlevelMessageId: { in: messages.map(({ id }) => id) } },
+    select: { highlevelMessageId: true },
+  });
+  return new Set(rows.map(({ highlevelMessageId }) => highlevelMessageId));
+}

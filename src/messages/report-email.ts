@@ -1,0 +1,69 @@
+import type { Executor } from '../database/client.ts';
+import type { EmailRecipientStatus } from '../highlevel/messages.ts';
+import { recipientStates, recipientsOf } from './recipients.ts';
+import type { MessageInHand, StoreDeps } from './store.ts';
+
+/** What HighLevel is to be told of an email's recipients, and how to know later whether there is more. */
+export interface EmailNews {
+  /** Nothing of it is new. */
+  readonly isKnown: boolean;
+  readonly recipients: readonly EmailRecipientStatus[];
+  /**
+   * Keeps what was told, in the transaction that ends the report.
+   *
+   * @returns whether something was said meanwhile
+   */
+  told(tx: Executor, accepted: boolean): Promise<boolean>;
+}
+
+/** What has become of each recipient of an email that is to be reported. */
+export async function emailNews({ db }: Pick<StoreDeps, 'db'>, message: MessageInHand): Promise<EmailNews> {
+  const { id, to, state, reason } = message;
+  const addresses = recipientsOf(to);
+  // One recipient fares as the message does.
+  if (addresses.length < 2) {
+    const recipients = addresses.flatMap((emailId) => statusOf({ address: emailId, state, reason }));
+    return { isKnown: state === 'pending' || state === message.reportedState, recipients, told: async () => false };
+  }
+
+  const row = await db.client.message.findUniqueOrThrow({
+    where: { id },
+    select: {
+      reportedRecipients: true,
+      receipts: { select: { state: true, recipient: true, reason: true }, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }] },
+    },
+  });
+  const receipts = row.receipts.filter(isSaid);
+  const hasNames = receipts.some(({ recipient }) => recipient !== null);
+  // Where the far side names nobody it speaks of all, and so does its answer to the send.
+  const states = hasNames ? recipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));
+  const recipients = states.flatMap(statusOf);
+  const known = JSON.stringify(row.reportedRecipients ?? []);
+  const isSame = JSON.stringify(recipients.map(inOneOrder)) === known;
+  return {
+    isKnown: isSame && (state === 'pending' || state === message.reportedState),
+    recipients,
+    async told(tx, accepted) {
+      // Whoever records a receipt of this message waits for this lock, and asks for a report of his own after it.
+      await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
+      if (accepted) await tx.message.updateMany({ where: { id }, data: { reportedRecipients: recipients.map(inOneOrder) } });
+      return (await tx.receipt.count({ where: { messageId: id } })) > row.receipts.length;
+    },
+  };
+}
+
+/** A receipt is never `pending`; the column could be. */
+function isSaid<R extends { state: string }>(receipt: R): receipt is R & { state: 'delivered' | 'read' | 'failed' } {
+  return receipt.state !== 'pending';
+}
+
+function statusOf(one: { address: string; state: MessageInHand['state']; reason: string | null }): EmailRecipientStatus[] {
+  const { address: emailId, state, reason } = one;
+  if (state === 'pending') return [];
+  return [{ emailId, status: state, ...(state === 'failed' ? { failReason: reason ?? 'The email was not delivered.' } : {}) }];
+}
+
+/** As the database gives it back: it sorts the names of an object by their length. */
+function inOneOrder({ emailId, status, failReason }: EmailRecipientStatus): string[] {
+  return [emailId, status, failReason ?? ''];
+}

@@ -1,0 +1,214 @@
+import type { SendOutcome } from '../channels/channel.ts';
+import { nowOf, pause } from '../core/clock.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import { type Executor, isBadData, isUnavailable } from '../database/client.ts';
+import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob } from '../queue/jobs.ts';
+import { inGroups } from '../runtime/in-groups.ts';
+import type { Log } from '../runtime/log.ts';
+import { endedAttempts, endingAttempts } from './attempts.ts';
+import { type Identity, learningIdentities, learntRows } from './identities.ts';
+import { wholeFailures } from './recipients.ts';
+import { receiptsApplied } from './record-receipt.ts';
+import { recordingReports, type Tried, triedRows } from './record-report.ts';
+import {
+  type Change,
+  type Current,
+  decideChanges,
+  lockExternalIds,
+  type Patch,
+  recipientsReportJob,
+  type StoreDeps,
+  writingMessages,
+} from './store.ts';
+
+/** What a job leads to: all of it is written with the end of the job, or none of it. */
+export interface Settlement {
+  readonly job: Job;
+  /** From what the message is now; a receipt may have moved it while it was being sent. */
+  readonly change?: (current: Current) => Patch;
+  /** When the job runs again; null when it is done. */
+  readonly again?: Date | null | ((current: Current) => Date | null);
+  /** How an attempt ended. */
+  readonly attempt?: { readonly id: string; readonly connectionId: string; readonly outcome: SendOutcome };
+  /** One try to tell HighLevel something. */
+  readonly tried?: Tried;
+  /** Whose address this is. */
+  readonly identity?: Identity | null;
+  /** More that must happen in the same transaction, before the message changes. */
+  readonly before?: (tx: Executor) => Promise<void>;
+}
+
+export type Settle = (settlement: Settlement) => Promise<void>;
+
+export interface SettleDeps extends StoreDeps {
+  newId: NewId;
+  log: Log;
+}
+
+const groupAtMost = 100;
+const triesAtMost = 60;
+const betweenTriesMs = 1_000;
+
+/**
+ * Writes what jobs lead to, those that end together in one transaction. While the database is away it waits: what a far side has
+ * answered is known only here.
+ */
+export function settler(deps: SettleDeps): Settle {
+  const settle = inGroups<Settlement, void>({
+    atMost: groupAtMost,
+    work: async (items) => {
+      for (const some of oncePerMessage(items)) await settleTogether(deps, some);
+      return items.map(() => undefined);
+    },
+    isItemsFault: (error) => isBadData(error) || isAppError(error, 'conflict'),
+  });
+  return async (settlement) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await settle(settlement);
+      } catch (error) {
+        // Alone, and still not ours: whoever has it now judges by what he finds.
+        if (isAppError(error, 'conflict')) return;
+        if ((tries >= triesAtMost && !isUnavailable(error)) || settlement.job.signal.aborted) throw error;
+        deps.log.warn({ err: error, messageId: settlement.job.messageId }, 'what came of a job could not be written yet');
+        await pause(deps.clock, betweenTriesMs);
+      }
+    }
+  };
+}
+
+/** A message's send and its report may end at once; each must see what the other has made of it, so they go one after the other. */
+function oncePerMessage(items: readonly Settlement[]): Settlement[][] {
+  const rounds: Settlement[][] = [];
+  const seen = new Map<string, number>();
+  for (const item of items) {
+    const round = seen.get(item.job.messageId) ?? 0;
+    seen.set(item.job.messageId, round + 1);
+    rounds[round] ??= [];
+    rounds[round].push(item);
+  }
+  return rounds;
+}
+
+function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise<void> {
+  return deps.db.transaction(async (tx) => {
+    const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
+    await lockExternalIds(tx, learnt);
+    const early = await waitingReceipts(tx, learnt);
+    const receipts = await wholeFailures(
+      tx,
+      early,
+      items.map(({ job }) => job.messageId),
+    );
+    for (const { before } of items) await before?.(tx);
+
+    const ended = new Map<Job, Ended>();
+    const changes = new Map<string, Change>(
+      items.map((item) => [item.job.messageId, changeOf(item, learnt, receipts, (end) => ended.set(item.job, end))]),
+    );
+    const { changed, reports } = await decideChanges(
+      deps,
+      tx,
+      changes,
+      items.map(({ job }) => job),
+    );
+    reports.push(...ofRecipients(deps, early, changed, reports));
+    // A message that is gone leaves a job that nobody needs, and nothing that could be said of it.
+    const there = items.filter(({ job }) => ended.has(job));
+    const named = early.filter(({ messageId }) => there.some(({ job }) => job.messageId === messageId));
+    const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
+    const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
+      settleSql,
+      nowOf(deps.clock),
+      JSON.stringify(changed),
+      JSON.stringify(endedAttempts(items)),
+      JSON.stringify(triedRows(deps.newId, there)),
+      JSON.stringify(learntRows(items)),
+      JSON.stringify(endedRows(ends)),
+      JSON.stringify(reports),
+      JSON.stringify(named.map(({ id, messageId }) => ({ id, messageId }))),
+    );
+    if (row?.count !== items.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
+  });
+}
+
+/** One round trip for all tables: the groups are small enough, and trips are what they would wait for. */
+const settleSql = `
+  WITH ${writingMessages('$2', '$1')},
+  ${endingAttempts('$3', '$1')},
+  ${recordingReports('$4', '$1')},
+  ${learningIdentities('$5', '$1')},
+  ${endingJobs('$6')},
+  ${addingJobs('$7')},
+  named AS (
+    UPDATE receipts SET message_id = n."messageId" FROM json_to_recordset($8::json) AS n (id uuid, "messageId" uuid)
+    WHERE receipts.id = n.id)
+  SELECT ended_jobs.count FROM ended_jobs, woken`;
+
+function changeOf(
+  item: Settlement,
+  learnt: readonly Learnt[],
+  receipts: readonly WaitingReceipt[],
+  onEnd: (ended: Ended) => void,
+): Change {
+  const { job } = item;
+  const isIts = ({ messageId }: { messageId: string }) => messageId === job.messageId;
+  const externalId = learnt.find(isIts)?.externalId;
+  const early = receipts.filter(isIts);
+  return (current) => {
+    const asked = { ...item.change?.(current), ...(externalId ? { externalId } : {}) };
+    const patch = { ...asked, ...receiptsApplied({ ...current, ...asked }, early) };
+    onEnd({ job, again: typeof item.again === 'function' ? item.again({ ...current, ...patch }) : (item.again ?? null) });
+    return patch;
+  };
+}
+
+interface Learnt {
+  messageId: string;
+  connectionId: string;
+  externalId: string;
+}
+
+interface WaitingReceipt {
+  id: string;
+  messageId: string;
+  recipient: string | null;
+  state: 'delivered' | 'read' | 'failed';
+  code: string | null;
+  reason: string | null;
+}
+
+function externalIdOf(attempt: Settlement['attempt'], messageId: string): Learnt[] {
+  if (!attempt || !('externalId' in attempt.outcome) || !attempt.outcome.externalId) return [];
+  return [{ messageId, connectionId: attempt.connectionId, externalId: attempt.outcome.externalId }];
+}
+
+/**
+ * A far side may call back before its answer to our send has arrived: what named a message before we knew it is its own now. It is only
+ * read here and written with the rest: a receipt that names its message holds a share of it, and the messages are not locked yet.
+ */
+async function waitingReceipts(tx: Executor, learnt: readonly Learnt[]): Promise<WaitingReceipt[]> {
+  if (learnt.length === 0) return [];
+  return tx.$queryRawUnsafe<WaitingReceipt[]>(
+    `SELECT id, l."messageId", state, recipient, code, reason
+     FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "externalId" text)
+     JOIN receipts ON connection_id = l."connectionId" AND external_id = l."externalId" AND message_id IS NULL
+     ORDER BY received_at, id`,
+    JSON.stringify(learnt),
+  );
+}
+
+/** What early receipts say of single recipients is news too, even where the message as a whole stands as before. */
+function ofRecipients(
+  deps: SettleDeps,
+  early: readonly WaitingReceipt[],
+  changed: readonly Current[],
+  reports: readonly NewJob[],
+): NewJob[] {
+  const named = new Set(early.flatMap(({ messageId, recipient }) => (recipient ? messageId : [])));
+  const planned = new Set(reports.map(({ messageId }) => messageId));
+  return changed
+    .filter(({ id, highlevelMessageId }) => named.has(id) && !planned.has(id) && highlevelMessageId)
+    .map((message) => recipientsReportJob(deps, message));
+}

@@ -1,0 +1,138 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { Database, Executor } from '../database/client.ts';
+import { jsonRows } from '../database/json-rows.ts';
+import { claimWatch } from '../database/turns.ts';
+import {
+  type CountedPlace,
+  countedDays,
+  countFromMessages,
+  countNames,
+  type DayCounts,
+  type DayOf,
+  daysOf,
+} from './day-counts.ts';
+
+const hourMs = 60 * 60 * 1000;
+const dayMs = 24 * hourMs;
+/** Late receipts and messages that are sent again by hand change old days: counted again this often, and hourly while something waits. */
+const againAfterMs = 20 * hourMs;
+const waitingAgainAfterMs = hourMs / 2;
+const daysAtOnce = 200;
+const placesAtOnce = 500;
+
+/**
+ * The last fourteen days of places. What may still be changing much, today and yesterday, is counted now; older days as they were counted
+ * last, at most a day ago, or now where that was not done yet.
+ *
+ * @param details with reasons and times; without, both are empty
+ */
+export async function dayCounts(
+  on: Executor,
+  places: readonly CountedPlace[],
+  now: Date,
+  { details }: { details: boolean },
+): Promise<DayCounts[]> {
+  const days = daysOf(places, now);
+  const lastDayFrom = new Date(now.getTime() - dayMs);
+  const stored = new Map<string, DayCounts>((await storedDays(on, places, days, details)).map((row) => [keyOf(row), row]));
+  const isStored = (day: DayOf) => day.to <= lastDayFrom && stored.get(keyOf(day))?.zone === day.zone;
+  const fresh = await countFromMessages(
+    on,
+    days.filter((day) => !isStored(day)),
+    { lastDayFrom, details },
+  );
+  for (const row of fresh) stored.set(keyOf(row), row);
+  return days.flatMap((day) => stored.get(keyOf(day)) ?? []);
+}
+
+/**
+ * Counts, once an hour and one process for all, the days that are over and not counted yet, or not for long.
+ *
+ * @returns how many it counted
+ */
+export async function keepDayCounts(deps: { db: Database; clock: Clock }): Promise<number> {
+  if (!(await claimWatch(deps, 'day_counts', hourMs))) return 0;
+  const { client } = deps.db;
+  const now = nowOf(deps.clock);
+  let counted = 0;
+  for (let after = ''; ; ) {
+    const rows = await client.installation.findMany({
+      where: { kind: 'location', status: { notIn: ['pending', 'uninstalled'] }, resourceId: { gt: after } },
+      select: { resourceId: true, timezone: true },
+      orderBy: { resourceId: 'asc' },
+      take: placesAtOnce,
+    });
+    const due = await dueDays(client, rows.map(placeOf), now);
+    for (let n = 0; n < due.length; n += daysAtOnce) await countAndKeep(client, due.slice(n, n + daysAtOnce), now);
+    counted += due.length;
+    const last = rows.at(-1);
+    if (rows.length < placesAtOnce || !last) break;
+    after = last.resourceId;
+  }
+  await client.dayCount.deleteMany({ where: { day: { lt: new Date(now.getTime() - (countedDays + 2) * dayMs) } } });
+  return counted;
+}
+
+/** A location's days are those of its own time zone, and of UTC where that is not known. */
+export function placeOf({ resourceId, timezone }: { resourceId: string; timezone: string | null }): CountedPlace {
+  return { locationId: resourceId, zone: timezone ?? 'UTC' };
+}
+
+async function dueDays(on: Executor, places: readonly CountedPlace[], now: Date): Promise<DayOf[]> {
+  const days = daysOf(places, now).filter(({ to }) => to.getTime() <= now.getTime() - dayMs);
+  const known = new Map((await storedDays(on, places, days, false)).map((row) => [keyOf(row), row]));
+  return days.filter((day) => {
+    const row = known.get(keyOf(day));
+    if (row?.zone !== day.zone) return true;
+    const isWaiting = row.pending + row.unknown + row.postPending > 0;
+    return now.getTime() - row.countedAt.getTime() > (isWaiting ? waitingAgainAfterMs : againAfterMs);
+  });
+}
+
+type Stored = DayCounts & { readonly countedAt: Date };
+
+async function storedDays(
+  on: Executor,
+  places: readonly CountedPlace[],
+  days: readonly DayOf[],
+  details: boolean,
+): Promise<Stored[]> {
+  const [first = ''] = days.map(({ day }) => day).sort();
+  if (first === '') return [];
+  const query = `
+    SELECT location_id AS "locationId", day::text AS day, zone, ${countNames.map((name) => `${snake(name)} AS "${name}"`).join(', ')},
+      last_sent_at AS "lastSentAt", last_received_at AS "lastReceivedAt", counted_at AS "countedAt",
+      ${details ? 'reasons, times' : `'[]'::json AS reasons, '[]'::json AS times`}
+    FROM day_counts WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
+  const rows = await jsonRows<Stored>(
+    on,
+    query,
+    [places.map(({ locationId }) => locationId), first],
+    ['lastSentAt', 'lastReceivedAt', 'countedAt'],
+  );
+  return rows.map((row) => ({ ...row, lastDay: { sent: 0, failed: 0 } }));
+}
+
+async function countAndKeep(on: Executor, days: readonly DayOf[], now: Date): Promise<void> {
+  const rows = await countFromMessages(on, days);
+  const numbers = countNames.map(snake);
+  const own = ['zone', ...numbers, 'last_sent_at', 'last_received_at', 'reasons', 'times', 'counted_at'];
+  await on.$executeRawUnsafe(
+    `INSERT INTO day_counts (location_id, day, ${own.join(', ')})
+     SELECT "locationId", day, zone, ${countNames.map((name) => `"${name}"`).join(', ')}, "lastSentAt", "lastReceivedAt", reasons, times,
+       $2::timestamptz
+     FROM json_to_recordset($1::json) AS row ("locationId" text, day date, zone text, ${countNames.map((name) => `"${name}" int`).join(', ')},
+       "lastSentAt" timestamptz, "lastReceivedAt" timestamptz, reasons jsonb, times jsonb)
+     ON CONFLICT (location_id, day) DO UPDATE SET ${own.map((name) => `${name} = EXCLUDED.${name}`).join(', ')}`,
+    JSON.stringify(rows),
+    now,
+  );
+}
+
+function keyOf({ locationId, day }: { locationId: string; day: string }): string {
+  return `${day} ${locationId}`;
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,162 @@
+import type { Executor } from '../database/client.ts';
+
+/**
+ * What is left to do. A job carries a message's id and nothing else: what is done must see the row as it is then, and no secret sits
+ * in a queue.
+ *
+ * - `deliver`: an outbound message to its far side. Lane: what the location has connected; key: the contact.
+ * - `tell`: HighLevel of an outbound message's state, or of an inbound message. Lane: the location's limit at HighLevel; key: the
+ *   message, or the sender's address.
+ */
+export type JobKind = 'deliver' | 'tell';
+
+export const jobKinds: readonly JobKind[] = ['deliver', 'tell'];
+
+export interface NewJob {
+  readonly kind: JobKind;
+  readonly messageId: string;
+  readonly lane: string;
+  readonly key: string;
+  /** Within a lane the lower ones go first: 0 to 2. */
+  readonly rank: number;
+  readonly dueAt: Date;
+}
+
+/** A job in hand. */
+export interface Job {
+  readonly kind: JobKind;
+  readonly messageId: string;
+  readonly lane: string;
+  /** Who has it; somebody else may have taken it over from a process that was thought dead. */
+  readonly workerId: string;
+  /** Ends when the program stops. */
+  readonly signal: AbortSignal;
+}
+
+export const highestRank = 2;
+
+/** The channel on which the database tells workers that there is something to do. */
+export const jobsChannel = 'patchbay_jobs';
+
+const columns = '(kind job_kind, "messageId" uuid, lane text, key text, rank smallint, "dueAt" timestamptz)';
+
+/**
+ * SQL that adds jobs and wakes the workers: the tail of a statement, whose WITH may have stored rows before.
+ *
+ * A job is the first of its key unless one before it is. That one is locked until we commit, as whoever ends it makes the next one the
+ * first: it must see ours. Both lock in one order (`heldJobs`).
+ *
+ * @param from what yields the jobs as JSON: a parameter, or a query
+ */
+export function addingJobs(from: string, where = ''): string {
+  return `new_jobs AS MATERIALIZED (
+    SELECT job.*, row_number() OVER (PARTITION BY kind, key ORDER BY "messageId") AS place
+    FROM json_to_recordset(${from}::json) AS job ${columns} ${where} ORDER BY kind, key, place),
+  before AS MATERIALIZED (
+    SELECT new_jobs."messageId" FROM new_jobs CROSS JOIN LATERAL (
+      SELECT FROM jobs WHERE is_first AND jobs.kind = new_jobs.kind AND jobs.key = new_jobs.key AND message_id < new_jobs."messageId"
+      ORDER BY message_id FOR KEY SHARE) AS first
+    WHERE place = 1),
+  added AS (
+    INSERT INTO jobs (kind, message_id, lane, key, rank, due_at, is_first)
+    SELECT kind, "messageId", lane, key, rank, "dueAt", place = 1 AND "messageId" NOT IN (SELECT "messageId" FROM before) FROM new_jobs
+    ON CONFLICT (kind, message_id) DO UPDATE
+      SET rank = LEAST(jobs.rank, EXCLUDED.rank), due_at = LEAST(jobs.due_at, EXCLUDED.due_at)
+    RETURNING kind),
+  woken AS (SELECT count(pg_notify('${jobsChannel}', kind::text)) FROM (SELECT DISTINCT kind FROM added) AS kinds)`;
+}
+
+/** Adds jobs inside the transaction that makes them necessary. A message that has such a job already keeps it, due at the earlier time. */
+export async function enqueue(tx: Executor, jobs: readonly NewJob[]): Promise<void> {
+  if (jobs.length === 0) return;
+  // In one order, so that two that add the same jobs wait for each other and not both for ever.
+  const sorted = jobs.toSorted((a, b) => (`${a.kind}${a.messageId}` < `${b.kind}${b.messageId}` ? -1 : 1));
+  await tx.$queryRawUnsafe(`WITH ${addingJobs('$1')} SELECT * FROM woken`, JSON.stringify(sorted));
+}
+
+/** How jobs ended that were in hand: done, or to run again at a time. */
+export interface Ended {
+  readonly job: Job;
+  readonly again: Date | null;
+}
+
+/** SQL that locks jobs which are about to end: a part of a WITH, of an earlier statement than the one that ends them. @param rows from `heldRow`, as JSON */
+export function heldJobs(rows: string): string {
+  return `held AS MATERIALIZED (
+    SELECT FROM jobs WHERE (kind, message_id) IN (SELECT kind, id FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid))
+    ORDER BY kind, key, message_id FOR UPDATE)`;
+}
+
+/** SQL that ends jobs: parts of a WITH, of which `ended_jobs` counts how many were still in these hands. @param rows from `endedRows`, as JSON */
+export function endingJobs(rows: string): string {
+  return `ends AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid, worker uuid, again timestamptz)),
+  done_jobs AS (DELETE FROM jobs USING ends e
+    WHERE jobs.kind = e.kind AND message_id = e.id AND worker_id = e.worker AND e.again IS NULL RETURNING jobs.kind, jobs.key),
+  again_jobs AS (UPDATE jobs SET worker_id = NULL, due_at = e.again, crashes = 0 FROM ends e
+    WHERE jobs.kind = e.kind AND message_id = e.id AND worker_id = e.worker AND e.again IS NOT NULL RETURNING 1),
+  next_jobs AS (UPDATE jobs SET is_first = true FROM (
+      SELECT done.kind, next.message_id FROM (SELECT DISTINCT kind, key FROM done_jobs) AS done CROSS JOIN LATERAL (
+        SELECT message_id FROM jobs WHERE jobs.kind = done.kind AND jobs.key = done.key
+          AND NOT EXISTS (SELECT 1 FROM ends e WHERE e.kind = jobs.kind AND e.id = jobs.message_id AND e.again IS NULL)
+        ORDER BY message_id LIMIT 1) AS next) AS following
+    WHERE jobs.kind = following.kind AND jobs.message_id = following.message_id AND NOT jobs.is_first),
+  ended_jobs AS (SELECT ((SELECT count(*) FROM done_jobs) + (SELECT count(*) FROM again_jobs))::int AS count)`;
+}
+
+/**
+ * Makes the first job of every key that has none the first: nobody would ever take such a key. It can only come about when a message
+ * was deleted while its job ended.
+ */
+export async function mendKeys(on: Executor): Promise<void> {
+  await on.$executeRaw`
+    UPDATE jobs SET is_first = true FROM (SELECT DISTINCT ON (kind, key) kind, message_id FROM jobs ORDER BY kind, key, message_id) AS first
+    WHERE jobs.kind = first.kind AND jobs.message_id = first.message_id AND NOT is_first`;
+}
+
+export function endedRows(ended: readonly Ended[]) {
+  return ended.map(({ job, again }) => ({ ...heldRow(job), again }));
+}
+
+export function heldRow({ kind, messageId, workerId }: Job) {
+  return { kind, id: messageId, worker: workerId };
+}
+
+/** Jobs of these messages that wait for their time need not wait any more. */
+export async function wake(tx: Executor, kind: JobKind, messageIds: readonly string[], now: Date): Promise<void> {
+  await tx.$queryRaw`
+    WITH woken AS (
+      UPDATE jobs SET due_at = ${now}
+      WHERE kind = ${kind}::job_kind AND message_id = ANY (${[...messageIds]}::uuid[]) AND worker_id IS NULL AND due_at > ${now}
+      RETURNING 1)
+    SELECT pg_notify(${jobsChannel}, ${kind})::text FROM woken LIMIT 1`;
+}
+
+export interface QueueDepth {
+  name: JobKind;
+  ready: number;
+  deferred: number;
+  active: number;
+  oldestReadySeconds: number;
+}
+
+/** Length and age of each queue. */
+export async function depths(on: Executor, now: Date): Promise<QueueDepth[]> {
+  const rows = await on.$queryRaw<QueueDepth[]>`
+    SELECT kind::text AS name,
+      count(*) FILTER (WHERE worker_id IS NULL AND due_at <= ${now})::int AS ready,
+      count(*) FILTER (WHERE worker_id IS NULL AND due_at > ${now})::int AS deferred,
+      count(worker_id)::int AS active,
+      COALESCE(EXTRACT(EPOCH FROM ${now}::timestamptz - min(due_at) FILTER (WHERE worker_id IS NULL)), 0)::float8 AS "oldestReadySeconds"
+    FROM jobs GROUP BY kind`;
+  return jobKinds.map((name) => {
+    const row = rows.find((one) => one.name === name);
+    const nothing = { name, ready: 0, deferred: 0, active: 0, oldestReadySeconds: 0 };
+    return row ? { ...row, oldestReadySeconds: Math.max(row.oldestReadySeconds, 0) } : nothing;
+  });
+}
+
+/** How many keys of a lane wait, no more than `atMost` counted: for one contact's many messages it is one. */
+export function waitingKeys(on: Executor, kind: JobKind, lane: string, atMost: number): Promise<number> {
+  return on.job.count({ where: { kind, lane, workerId: null, isFirst: true }, take: atMost });
+}

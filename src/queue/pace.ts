@@ -1,0 +1,115 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { Database, Executor } from '../database/client.ts';
+import type { TokenOwner } from '../highlevel/client.ts';
+import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
+
+/** Whose limit it is. These keys are also the names of the queue's lanes. */
+export const paceKey = {
+  highLevel: ({ resourceId }: TokenOwner) => `highlevel/${resourceId}`,
+  /** What a location sends through the channel that it has connected for a provider. */
+  sending: (place: { locationId: string; providerKey: string }) => `sending/${place.locationId}/${place.providerKey}`,
+};
+
+/** A connection's own limits; null for none. */
+export interface LaneLimits {
+  readonly intervalMs: number | null;
+  readonly burst: number | null;
+  readonly concurrency: number | null;
+}
+
+/**
+ * Asks whether the next call of an installation, or a look-up, may leave now, under a limit that all processes share (GCRA, one row a
+ * limit). Whoever must wait gets a slot of its own and keeps it, so a thousand that wait do not ask a thousand times.
+ *
+ * @param slotAt the slot that it already has
+ * @returns null for now, else when
+ */
+export async function turnOf(
+  deps: { db: Database; clock: Clock },
+  key: string,
+  limit: PaceLimit,
+  slotAt: Date | null,
+): Promise<Date | null> {
+  const now = nowOf(deps.clock);
+  if (slotAt && slotAt > now) return slotAt;
+  const isCurrent = slotAt && now.getTime() - slotAt.getTime() <= slotLifeMs;
+  if (isCurrent && !(await isBlocked(deps.db, key, now))) return null;
+  const slot = await reserve(deps.db, key, limit, now);
+  return slot > now ? slot : null;
+}
+
+/**
+ * Lets nothing under this limit leave for a while, and then, where a limit is given, only one call at first: it shows whether the rest was
+ * long enough. What was said before for longer stands.
+ */
+export async function rest(
+  deps: { db: Database; clock: Clock },
+  key: string,
+  until: Date,
+  why: { code: string; message: string },
+  limit?: PaceLimit,
+): Promise<void> {
+  const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : nowOf(deps.clock);
+  await deps.db.client.$executeRaw`
+    INSERT INTO paces (key, busy_until, blocked_until, blocked_code, blocked_reason)
+    VALUES (${key}, ${busyUntil}, ${until}, ${why.code}, ${why.message})
+    ON CONFLICT (key) DO UPDATE
+      SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), blocked_until = EXCLUDED.blocked_until, blocked_code = EXCLUDED.blocked_code, blocked_reason = EXCLUDED.blocked_reason
+      WHERE paces.blocked_until IS NULL OR paces.blocked_until < EXCLUDED.blocked_until`;
+}
+
+/** The codes of rests after which a lane is only tried, one job at a time, until {@link endRest} says that it works again. */
+export const untilTried = { outage: 'highlevel_outage', dayUsed: 'highlevel_day_used' } as const;
+
+export function isUntilTried(code: string | null): boolean {
+  return code === untilTried.outage || code === untilTried.dayUsed;
+}
+
+/** A lane works again. */
+export async function endRest(deps: { db: Database }, key: string): Promise<void> {
+  await deps.db.client.pace.updateMany({
+    where: { key, blockedCode: { in: Object.values(untilTried) } },
+    data: { blockedUntil: null, blockedCode: null, blockedReason: null },
+  });
+}
+
+/** Takes calls that were made without asking off what may leave next. */
+export async function charge(
+  deps: { db: Database; clock: Clock },
+  key: string,
+  limit: PaceLimit,
+  calls: number,
+): Promise<void> {
+  if (calls > 0) await reserve(deps.db, key, limit, nowOf(deps.clock), calls);
+}
+
+/** Keeps what HighLevel said is left of a day. */
+export async function noteRemaining(deps: { db: Database; clock: Clock }, key: string, remainingToday: number): Promise<void> {
+  const now = nowOf(deps.clock);
+  await deps.db.client.$executeRaw`
+    INSERT INTO paces (key, busy_until, remaining_today, remaining_at) VALUES (${key}, ${now}, ${remainingToday}, ${now})
+    ON CONFLICT (key) DO UPDATE SET remaining_today = EXCLUDED.remaining_today, remaining_at = EXCLUDED.remaining_at`;
+}
+
+/** Sets a lane's own limits, or takes them away. What blocked it belonged to the old ones. */
+export async function limitLane(on: Executor, key: string, limits: LaneLimits, now: Date): Promise<void> {
+  const { intervalMs, burst, concurrency } = limits;
+  const changed = { intervalMs, burst, concurrency, blockedUntil: null, blockedCode: null, blockedReason: null };
+  await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: changed });
+}
+
+async function isBlocked(db: Database, key: string, now: Date): Promise<boolean> {
+  const pace = await db.client.pace.findUnique({ where: { key } });
+  return pace?.blockedUntil !== null && pace?.blockedUntil !== undefined && pace.blockedUntil > now;
+}
+
+async function reserve(db: Database, key: string, limit: PaceLimit, now: Date, calls = 1): Promise<Date> {
+  const costMs = limit.intervalMs * calls;
+  const burstMs = limit.intervalMs * limit.burst;
+  const [row] = await db.client.$queryRaw<{ slot: Date }[]>`
+    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${costMs} * interval '1 ms')
+    ON CONFLICT (key) DO UPDATE
+      SET busy_until = GREATEST(paces.busy_until, ${now}::timestamptz, paces.blocked_until) + ${costMs} * interval '1 ms'
+    RETURNING GREATEST(busy_until - ${burstMs} * interval '1 ms', blocked_until) AS slot`;
+  return row?.slot ?? now;
+}

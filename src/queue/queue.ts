@@ -1,0 +1,198 @@
+import { type Clock, nowOf, pause } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Database } from '../database/client.ts';
+import type { Log } from '../runtime/log.ts';
+import { type Claimed, claim } from './claim.ts';
+import { type Job, type JobKind, jobsChannel } from './jobs.ts';
+import { joinWorkers, type Worker } from './workers.ts';
+
+export interface Queue {
+  /** Starts working. A handler ends its job itself, in the transaction that records what it did; one that throws runs again later. */
+  work(kind: JobKind, hands: Hands, handle: (job: Job) => Promise<void>): Promise<void>;
+  /** Takes no more jobs and waits for those in hand, at most `timeoutMs`; then their signals end. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** How much a process does at once. */
+export interface Hands {
+  /** Jobs in hand. */
+  readonly atMost: number;
+  /** Jobs in hand of one lane: a far side that hangs must not take all the hands. */
+  readonly perLane: number;
+}
+
+/** How late a job that waits for its time can be, if nobody says when that is. */
+const lookEveryMs = 1_000;
+/** After a failure of the database, or of a handler that nobody expected. */
+const restMs = 1_000;
+const restUnderLoadMs = 20;
+const crashDelaysMs = [2_000, 10_000, 60_000, 300_000];
+const abortedWithinMs = 1_000;
+
+/** The job queue in our own tables: fair by lane, in order by key, one statement for many jobs. */
+export function openQueue(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): Queue {
+  const { db, clock, log } = deps;
+  const stopping = new AbortController();
+  const loops: { kind: JobKind; wake(): void; stop(timeoutMs: number): Promise<void> }[] = [];
+  let joined: Promise<{ worker: Worker; deafen: () => Promise<void> }> | undefined;
+
+  const join = () => {
+    joined ??= (async () => ({
+      worker: await joinWorkers(deps),
+      // Null says that something may have been missed.
+      deafen: await db.listen(jobsChannel, (kind) => {
+        for (const loop of loops) if (kind === null || kind === loop.kind) loop.wake();
+      }),
+    }))();
+    return joined;
+  };
+
+  return {
+    async work(kind, hands, handle) {
+      const { worker } = await join();
+      loops.push(startLoop(deps, worker, kind, hands, handle, stopping.signal));
+    },
+
+    async stop(timeoutMs) {
+      if (!joined) return;
+      const { worker, deafen } = await joined;
+      const ended = loops.map((loop) => loop.stop(timeoutMs));
+      clock.setTimeout(() => stopping.abort(), timeoutMs);
+      await Promise.all(ended);
+      await deafen();
+      await worker.stop().catch((error: unknown) => log.warn({ err: error }, 'leaving the other processes failed'));
+    },
+  };
+}
+
+function startLoop(
+  deps: { db: Database; clock: Clock; log: Log },
+  worker: Worker,
+  kind: JobKind,
+  hands: Hands,
+  handle: (job: Job) => Promise<void>,
+  signal: AbortSignal,
+) {
+  const { db, clock, log } = deps;
+  const inHand = new Map<string, number>();
+  let count = 0;
+  let isStopped = false;
+  let isWoken = false;
+  let endWait = () => {};
+  let endRest = () => {};
+  let whenIdle = () => {};
+
+  const wake = () => {
+    isWoken = true;
+    endWait();
+  };
+
+  async function loop(): Promise<void> {
+    let cursor = '';
+    let tour = { hasTaken: false, nextAt: null as number | null };
+    while (!isStopped) {
+      // Under load a moment's rest makes one look take what several would: each is dear where there are many lanes.
+      if (count > hands.atMost / 20) await rest();
+      isWoken = false;
+      const workerId = worker.id();
+      const free = hands.atMost - count;
+      const looked: Claimed | null =
+        free > 0
+          ? await claim(deps, { kind, workerId, free, perLane: hands.perLane, inHand, cursor }).catch((error: unknown) => {
+              log.warn({ err: error, queue: kind }, 'the queue could not be read');
+              return null;
+            })
+          : null;
+      for (const { messageId, lane } of looked?.jobs ?? []) void run({ kind, messageId, lane, workerId, signal });
+      if (!looked) {
+        await waitFor(null);
+        continue;
+      }
+      cursor = looked.cursor;
+      tour.hasTaken ||= looked.jobs.length > 0;
+      tour.nextAt = earlier(tour.nextAt, looked.nextAt);
+      if (cursor !== '') continue;
+      if (!tour.hasTaken) await waitFor(tour.nextAt);
+      tour = { hasTaken: false, nextAt: null };
+    }
+  }
+
+  function earlier(a: number | null, b: number | null): number | null {
+    return a === null || b === null ? (a ?? b) : Math.min(a, b);
+  }
+
+  async function waitFor(at: number | null): Promise<void> {
+    if (isWoken || isStopped) return;
+    const ms = Math.min(at === null ? lookEveryMs : Math.max(at - clock.now(), 1), lookEveryMs);
+    await new Promise<void>((done) => {
+      const timer = clock.setTimeout(done, ms);
+      endWait = () => {
+        clock.clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  function rest(): Promise<void> {
+    return new Promise((done) => {
+      const timer = clock.setTimeout(done, restUnderLoadMs);
+      endRest = () => {
+        clock.clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  async function run(job: Job): Promise<void> {
+    count += 1;
+    inHand.set(job.lane, (inHand.get(job.lane) ?? 0) + 1);
+    try {
+      await handle(job);
+    } catch (error) {
+      log.error({ err: error, queue: kind, messageId: job.messageId }, 'a job failed and runs again');
+      await runLater(job);
+    }
+    count -= 1;
+    const left = (inHand.get(job.lane) ?? 1) - 1;
+    if (left > 0) inHand.set(job.lane, left);
+    else inHand.delete(job.lane);
+    if (count === 0) whenIdle();
+    // A hand is free, and the next job of its key may go.
+    wake();
+  }
+
+  /** It stays ours until the database takes it back: nobody else would ever look for it. */
+  async function runLater({ messageId, workerId }: Job): Promise<void> {
+    for (;;) {
+      try {
+        await db.client.$executeRaw`
+          UPDATE jobs SET worker_id = NULL, crashes = LEAST(crashes + 1, ${crashDelaysMs.length}::int),
+            due_at = ${nowOf(clock)}::timestamptz
+              + (${crashDelaysMs}::int[])[LEAST(crashes + 1, ${crashDelaysMs.length}::int)] * interval '1 ms'
+          WHERE kind = ${kind}::job_kind AND message_id = ${messageId}::uuid AND worker_id = ${workerId}::uuid`;
+        return;
+      } catch (error) {
+        if (isStopped) return;
+        log.warn({ err: error }, 'a job could not be put back');
+        await pause(clock, restMs);
+      }
+    }
+  }
+
+  const running = loop();
+  return {
+    kind,
+    wake,
+    async stop(timeoutMs: number) {
+      isStopped = true;
+      endRest();
+      wake();
+      await running;
+      if (count === 0) return;
+      const idle = new Promise<void>((done) => {
+        whenIdle = done;
+      });
+      await Promise.race([idle, pause(clock, timeoutMs + abortedWithinMs)]);
+    },
+  };
+}

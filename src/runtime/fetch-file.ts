@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../core/clock.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import { type FileType, typeOfFile } from './file-types.ts';
+import { type HttpClient, requestFailure } from './outbound-http.ts';
+
+export interface FetchFileDeps {
+  /** For addresses that others gave us: guarded. */
+  http: HttpClient;
+  clock: Clock;
+  newId: NewId;
+  /** Where files are while nobody has taken them. */
+  folder: string;
+  maxBytes: number;
+}
+
+/** A file that was fetched and judged. Whoever asked for it takes it away from its path, or removes it. */
+export interface FetchedFile extends FileType {
+  readonly kind: 'fetched';
+  readonly path: string;
+  readonly bytes: number;
+  /** In hexadecimal. */
+  readonly sha256: string;
+  /** What its sender calls it, made harmless; null when it says nothing. Never taken from the address, which may be a secret. */
+  readonly name: string | null;
+}
+
+/** Why there is no file: for good, or for now. `why` completes "it was left out: it …", and never holds the address. */
+export type NotFetched = { readonly kind: 'refused' | 'busy'; readonly code: string; readonly why: string };
+
+export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | NotFetched>;
+
+const redirectsAtMost = 3;
+const timeoutMs = 30_000;
+
+/**
+ * Fetches a file from an address that somebody else gave us: through the guard at every redirect, within limits of size, time and type,
+ * straight to disk. Never throws for what the other side does.
+ *
+ * @throws AppError `media_store_unavailable`: our own disk fails
+ */
+export function fileFetcher(deps: FetchFileDeps): FetchFile {
+  return async (url, signal) => {
+    const stopping = new AbortController();
+    const timer = deps.clock.setTimeout(() => stopping.abort(), timeoutMs);
+    try {
+      return await fetchFile(deps, url, signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal);
+    } finally {
+      deps.clock.clearTimeout(timer);
+    }
+  };
+}
+
+async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal): Promise<FetchedFile | NotFetched> {
+  let url = first;
+  for (let redirects = 0; redirects <= redirectsAtMost; redirects++) {
+    const answer = await ask(deps, url, signal);
+    if ('kind' in answer) return answer;
+    const { status, headers, data } = answer;
+    if (status >= 200 && status < 300) return take(deps, answer, signal);
+    data.destroy();
+    const next = status >= 300 && status < 400 && headers.location ? webAddress(headers.location, url) : null;
+    if (!next) return status >= 500 || passing.has(status) ? busy() : refused('media_gone', `could not be fetched (${status})`);
+    url = next;
+  }
+  return refused('media_gone', 'could not be fetched (too many redirects)');
+}
+
+/** 4xx answers that pass by themselves. */
+const passing = new Set([408, 425, 429]);
+
+interface Answer {
+  status: number;
+  headers: Partial<Record<string, string>>;
+  data: Readable;
+}
+
+async function ask(deps: FetchFileDeps, url: string, signal: AbortSignal): Promise<Answer | NotFetched> {
+  try {
+    const { status, headers, data } = await deps.http.get(url, {
+      responseType: 'stream',
+      // Counted below, where the limit is an answer and not a failure.
+      maxContentLength: -1,
+      timeout: timeoutMs,
+      signal,
+    });
+    return { status, headers: headers as Answer['headers'], data };
+  } catch (error) {
+    const failure = requestFailure(error);
+    return 'isForbidden' in failure ? refused('media_forbidden', 'is not at a public address') : busy();
+  }
+}
+
+class TooLarge extends Error {}
+
+async function take(deps: FetchFileDeps, answer: Answer, signal: AbortSignal): Promise<FetchedFile | NotFetched> {
+  const { headers, data } = answer;
+  const path = join(deps.folder, deps.newId());
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      hash.update(chunk);
+      done(bytes > deps.maxBytes ? new TooLarge() : null, chunk);
+    },
+  });
+  const leave = async (why: NotFetched): Promise<NotFetched> => {
+    await rm(path, { force: true });
+    return why;
+  };
+
+  try {
+    await mkdir(deps.folder, { recursive: true });
+    if (Number(headers['content-length']) > deps.maxBytes) throw new TooLarge();
+    await pipeline(data, counted, createWriteStream(path), { signal });
+  } catch (error) {
+    data.destroy();
+    if (diskErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw unavailable(error);
+    return leave(
+      error instanceof TooLarge ? refused('media_too_large', `is larger than ${inMegabytes(deps.maxBytes)}`) : busy(),
+    );
+  }
+  if (bytes === 0) return leave(refused('media_empty', 'is empty'));
+  const type = await typeOfFile(path, headers['content-type'] ?? '');
+  if (!type) return leave(refused('media_type', 'is of a type that is not passed on'));
+  return { kind: 'fetched', path, bytes, sha256: hash.digest('hex'), name: nameIn(headers['content-disposition']), ...type };
+}
+
+/** Our own disk, not the other side's connection. */
+const diskErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EMFILE']);
+
+function unavailable(cause: unknown): AppError {
+  return new AppError('media_store_unavailable', 'Files can’t be fetched at present: the folder for them does not work.', {
+    cause,
+  });
+}
+
+function webAddress(location: string, base: string): string | null {
+  if (!URL.canParse(location, base)) return null;
+  const url = new URL(location, base);
+  return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
+}
+
+/** Letters, digits, dots and dashes of what an answer calls its file, without the extension: that follows from the type. */
+function nameIn(disposition: string | undefined): string | null {
+  const [, encoded] = /filename\*=(?:UTF-8|utf-8)''([^;]+)/.exec(disposition ?? '') ?? [];
+  const [, quoted, bare] = /filename=(?:"([^"]*)"|([^;]+))/.exec(disposition ?? '') ?? [];
+  const said = (encoded && decoded(encoded)) || quoted || bare || '';
+  const name = said
+    .replace(/\.[A-Za-z0-9]{1,5}$/, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '_')
+    .replace(/^[._]+|[._]+$/g, '')
+    .slice(0, 60);
+  return /[A-Za-z0-9]/.test(name) ? name : null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not what it claims to be: then it has no name.
+    return null;
+  }
+}
+
+function refused(code: string, why: string): NotFetched {
+  return { kind: 'refused', code, why };
+}
+
+function busy(): NotFetched {
+  return { kind: 'busy', code: 'media_unreachable', why: 'could not be fetched' };
+}
+
+function inMegabytes(bytes: number): string {
+  return `${Math.round((bytes / 1024 / 1024) * 10) / 10} MB`;
+}
+
+/** A file as bytes, for who has to hand them on. */
+export interface FetchedMedia extends FileType {
+  readonly kind: 'fetched';
+  readonly data: Buffer;
+  readonly name: string;
+}
+
+/** Fetches a file into memory. What keeps it from us has the form of a send's outcome, so that a channel can just return it. */
+export async function fetchMedia(
+  fetch: FetchFile,
+  url: string,
+  signal?: AbortSignal,
+): Promise<FetchedMedia | { kind: 'refused' | 'busy'; code: string; message: string }> {
+  const file = await fetch(url, signal).catch(asBusy);
+  if (file.kind !== 'fetched') {
+    return { kind: file.kind, code: file.code, message: `An attachment could not be sent: it ${file.why}.` };
+  }
+  try {
+    const { contentType, extension } = file;
+    const name = `${file.name ?? 'attachment'}.${extension}`;
+    return { kind: 'fetched', data: await readFile(file.path), contentType, extension, name };
+  } finally {
+    await rm(file.path, { force: true });
+  }
+}
+
+/** What fails on our side is no reason to give a message up. */
+function asBusy(error: unknown): NotFetched {
+  if (!isAppError(error)) throw error;
+  return { kind: 'busy', code: error.code, why: 'could not be kept here for the moment' };
+}

@@ -1,0 +1,93 @@
+import { AppError } from '../core/errors.ts';
+
+/** Handles one item and resolves when its group is done. @throws AppError `overloaded`, or what the work threw */
+export type Grouped<Item, Result> = (item: Item) => Promise<Result>;
+
+export interface GroupOptions<Item, Result> {
+  /** Does all at once. @returns the results in the items' order */
+  work(items: readonly Item[]): Promise<readonly Result[]>;
+  /** Whether failed work is the fault of one of its items, so that the others would do without it. */
+  isItemsFault?(error: unknown): boolean;
+  /** The most items of one group. */
+  atMost: number;
+  /** The most items that wait; one more is refused. */
+  waitingAtMost?: number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+const retryAfterMs = 1_000;
+
+/**
+ * Many items, one statement or one commit: what comes in the same turn goes together, and what comes while a group is under way goes
+ * into the next one. So a group grows with the load, and without load an item waits for nobody.
+ */
+export function inGroups<Item, Result>(options: GroupOptions<Item, Result>): Grouped<Item, Result> {
+  const { work, isItemsFault = () => false, atMost, waitingAtMost = Number.POSITIVE_INFINITY } = options;
+  let waiting: Waiting<Item, Result>[] = [];
+  let isWorking = false;
+
+  async function workAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = waiting.slice(0, atMost);
+      waiting = waiting.slice(atMost);
+      await settle(group);
+    }
+    isWorking = false;
+  }
+
+  /** Halves a group until whoever is at fault stands alone: its neighbours must not fail with it. */
+  async function settle(group: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await work(group.map(({ item }) => item));
+      for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
+    } catch (error) {
+      if (group.length === 1 || !isItemsFault(error)) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      const half = group.length >> 1;
+      await settle(group.slice(0, half));
+      await settle(group.slice(half));
+    }
+  }
+
+  return (item) => {
+    if (waiting.length >= waitingAtMost) {
+      const error = new AppError('overloaded', 'More arrives than can be stored. Please send it again in a moment.', {
+        retryAfterMs,
+      });
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (isWorking) return;
+      isWorking = true;
+      setImmediate(() => void workAll());
+    });
+  };
+}
+
+const readAtMost = 500;
+
+/**
+ * Reads by key, many keys in one statement, each key once however many ask for it.
+ *
+ * @param read gets every key once and answers by the keys' names
+ */
+export function readInGroups<Key, Value>(
+  nameOf: (key: Key) => string,
+  read: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>,
+): (key: Key) => Promise<Value | null> {
+  return inGroups<Key, Value | null>({
+    atMost: readAtMost,
+    async work(keys) {
+      const found = await read([...new Map(keys.map((key) => [nameOf(key), key])).values()]);
+      return keys.map((key) => found.get(nameOf(key)) ?? null);
+    },
+  });
+}

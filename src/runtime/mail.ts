@@ -1,0 +1,38 @@
+import { createTransport } from 'nodemailer';
+
+export interface Mail {
+  readonly subject: string;
+  readonly text: string;
+  /** Becomes its Message-ID. */
+  readonly id: string;
+}
+
+/** Sends a mail to the operator. @throws when the mail server did not take it */
+export type SendMail = (mail: Mail) => Promise<void>;
+
+export interface MailOptions {
+  /** smtp://user:password@host:587, or smtps:// */
+  readonly smtpUrl: string;
+  readonly from: string;
+  /** Addresses, separated by commas. */
+  readonly to: string;
+}
+
+/** Shorter than a stopping process waits. */
+const timeoutMs = 5_000;
+
+/** Mail over SMTP, each wait limited; nothing is read from files or addresses that a text might name. */
+export function mailer({ smtpUrl, from, to }: MailOptions): SendMail {
+  const transport = createTransport({
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    dnsTimeout: timeoutMs,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    url: smtpUrl,
+  });
+  return async ({ subject, text, id }) => {
+    await transport.sendMail({ from, to, subject, text, messageId: `<${id}>` });
+  };
+}

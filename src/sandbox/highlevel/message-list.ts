@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import { type Answer, type Endpoint, refuse } from './endpoint.ts';
+import { invalid } from './messages.ts';
+import type { SimMessage } from './state.ts';
+import type { SimWorld } from './world.ts';
+
+const query = z.strictObject({
+  locationId: z.string().min(1),
+  contactId: z.string().optional(),
+  conversationId: z.string().optional(),
+  startDate: z.iso.datetime().optional(),
+  endDate: z.iso.datetime().optional(),
+  sortBy: z.enum(['createdAt', 'updatedAt']).default('createdAt'),
+  sortOrder: z.enum(['asc', 'desc']).default('desc'),
+  limit: z.coerce.number().int().min(10).max(500).default(100),
+});
+
+/** A location's messages (export-messages-by-location in HighLevel's OpenAPI files). */
+export function messageListEndpoints(world: SimWorld): Endpoint[] {
+  return [
+    {
+      operation: 'listMessages',
+      method: 'get',
+      path: '/conversations/messages/export',
+      version: '2021-04-15',
+      scope: 'conversations/message.readonly',
+      kind: 'Location',
+      handle: (request, token) => list(world, token.resourceId, request.query),
+    },
+  ];
+}
+
+function list(world: SimWorld, locationId: string, asked: unknown): Answer {
+  const parsed = query.safeParse(asked);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const { contactId, conversationId, startDate, endDate, sortOrder, limit } = parsed.data;
+  if (parsed.data.locationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'state');
+  const [from, to] = [startDate, endDate].map((date) => (date ? Date.parse(date) : null));
+  const fitting = Object.values(world.state.messages).filter(
+    (message) =>
+      message.locationId === locationId &&
+      (!contactId || message.contactId === contactId) &&
+      (!conversationId || message.conversationId === conversationId) &&
+      message.createdAt >= (from ?? 0) &&
+      // What is searched is an index, which lags.
+      message.createdAt <= (to ?? world.clock.now() - world.behaviour.listsMessagesAfterMs),
+  );
+  fitting.sort((a, b) => (sortOrder === 'asc' ? a.createdAt - b.createdAt : b.createdAt - a.createdAt));
+  const messages = fitting.slice(0, limit).map((message) => shown(world, message));
+  return { status: 200, body: { messages, nextCursor: null, total: fitting.length } };
+}
+
+/** What it calls messages of each kind of provider (platform.md 3.3). */
+const types = {
+  sms: [2, 'TYPE_SMS'],
+  'sms-extra': [22, 'TYPE_CUSTOM_PROVIDER_SMS'],
+  email: [3, 'TYPE_EMAIL'],
+  'email-extra': [23, 'TYPE_CUSTOM_PROVIDER_EMAIL'],
+  call: [34, 'TYPE_CUSTOM_CALL'],
+} as const;
+
+/** It names neither `altId` nor who it was from. */
+function shown(world: SimWorld, message: SimMessage) {
+  const provider = world.app.providers.find(({ key }) => key === message.providerKey);
+  const kind = provider?.kind ?? 'sms';
+  const [type, messageType] = types[kind];
+  return {
+    id: message.id,
+    type,
+    messageType,
+    locationId: message.locationId,
+    contactId: message.contactId,
+    conversationId: message.conversationId,
+    ...(kind.endsWith('-extra') ? { conversationProviderId: provider?.id } : {}),
+    dateAdded: new Date(message.createdAt).toISOString(),
+    ...(kind.startsWith('email') ? {} : { body: message.text }),
+    direction: message.direction,
+    status: message.status,
+    contentType: 'text/plain',
+    attachments: message.attachments,
+  };
+}

@@ -1,0 +1,85 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import * as z from 'zod';
+
+// What a setting's text must look like, and what it is read as.
+
+export const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
+
+export const list = (text: string) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+export const anyWebAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+export const webAddress = anyWebAddress.transform((url) => url.replace(/\/+$/, ''));
+
+export const flag = z
+  .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })
+  .transform((word) => ['true', '1', 'yes'].includes(word));
+
+export const providers = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a JSON list such as [{"key":"sms","id":"…","kind":"sms"}]' });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.array(
+      z.object({
+        key: z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
+        id: z.string().min(1),
+        kind: z.enum(['sms', 'sms-extra', 'email', 'email-extra', 'call']),
+      }),
+    ),
+  )
+  .refine((all) => new Set(all.map(({ key }) => key)).size === all.length, { error: 'has a key twice' });
+
+export const publicKeys = z.string().transform((text, context): KeyObject[] => {
+  const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g);
+  try {
+    return (pem ?? list(text)).map((key) => {
+      const parsed = pem
+        ? createPublicKey(key)
+        : createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
+      if (parsed.asymmetricKeyType !== 'ed25519') throw new TypeError('not Ed25519');
+      return parsed;
+    });
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be Ed25519 public keys: PEM blocks, or base64 SPKI separated by commas',
+    });
+    return z.NEVER;
+  }
+});
+
+export const encryptionKeys = z.string().transform((text, context): Buffer[] => {
+  const keys = list(text).map((key) => Buffer.from(key, 'base64'));
+  if (keys.length > 0 && keys.every((key) => key.length === 32)) return keys;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be base64 of 32 bytes each, separated by commas: openssl rand -base64 32',
+  });
+  return z.NEVER;
+});
+
+export const secrets = z
+  .string()
+  .transform(list)
+  .refine((all) => all.length > 0 && all.every((secret) => secret.length >= 16), {
+    error: 'must be of at least 16 characters each',
+  });
+
+/** Enough to tell a forgotten setting from addresses; the mail server judges the rest. */
+export const mailAddresses = z
+  .string()
+  .refine((text) => list(text).length > 0 && list(text).every((one) => /^[^@\s]+@[^@\s]+$|<[^@\s]+@[^@\s]+>$/.test(one)), {
+    error: 'must be mail addresses, separated by commas',
+  });
+
+export const wholeNumber = (least: number, most: number) =>
+  z.coerce.number({ error: 'must be a number' }).int().min(least).max(most);

@@ -1,0 +1,11 @@
+// Loaded into the program by a benchmark: counts what it asks the database, and says so when it gets SIGUSR2.
+import { writeFileSync } from 'node:fs';
+import pg from 'pg';
+
+let count = 0;
+const { query } = pg.Client.prototype;
+pg.Client.prototype.query = function (...args) {
+  count += 1;
+  return query.apply(this, args);
+};
+process.on('SIGUSR2', () => writeFileSync(process.env.BENCH_COUNT_FILE, `${count}\n`));

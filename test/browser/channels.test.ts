@@ -1,0 +1,97 @@
+import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { startParentFrame } from '../support/parent-frame.ts';
+import { startWorld } from '../support/world.ts';
+
+const services = { frameAncestors: ['http://localhost:*'] };
+
+inBrowser(
+  'a channel is connected by its own form, tried, changed without its secret, paced and disconnected',
+  async (browser) => {
+    await using world = await startWorld({ services });
+    const location = await world.install();
+    await using parent = await startParentFrame(world);
+    const { page, complaints } = await openPage(browser, { viewport: { width: 1280, height: 900 } });
+    const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+    const frame = await parent.open(page, admin);
+    const heading = (name: string | RegExp) => frame.getByRole('heading', { name }).first().waitFor();
+
+    await frame.getByRole('link', { name: 'Connect a channel' }).click();
+    await heading('Channels');
+    expect(await inspect(page, 'channels', frame)).toEqual([]);
+    await frame.getByRole('link', { name: 'Connect Text messages' }).click();
+    await heading('HTTP gateway: connect');
+
+    // What does not fit is said at its field, which gets the focus; the secret that was made stays the same.
+    const secret = await frame.getByLabel('Secret').inputValue();
+    expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    await frame.getByLabel('Address of the gateway').fill('gateway');
+    await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+    await frame.getByText('This must be a web address that begins with https://').waitFor();
+    expect(await frame.evaluate('document.activeElement.name')).toBe('url');
+    expect(await frame.getByLabel('Secret').inputValue()).toBe(secret);
+    expect(await inspect(page, 'connect-wrong', frame)).toEqual([]);
+    await frame.getByLabel('Address of the gateway').fill(world.farSide.url);
+    await frame.getByLabel('Secret').fill(world.farSide.secret);
+    await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+    await heading('Send a test message');
+    expect(await frame.getByText(/\/channels\/.+\/status$/).count()).toBe(1);
+    expect(await frame.content()).not.toContain(world.farSide.secret);
+    expect(await inspect(page, 'channel-new', frame)).toEqual([]);
+
+    // A test goes through its states before one's eyes; a refused one says why.
+    world.farSide.answers({ body: { status: 'accepted', externalId: 'e1' } });
+    await frame.getByRole('button', { name: 'Send the test' }).click();
+    await frame.getByText('Queued', { exact: true }).waitFor();
+    await world.until(() => frame.locator('#step-accepted.good').isVisible());
+    expect(await frame.locator('#step-delivered.now').isVisible()).toBe(true);
+    const { connectionId, id } = await world.db.message.findFirstOrThrow({ where: { isTest: true } });
+    await world.callback(connectionId as string, 'status', { id, status: 'delivered' }).expect(202);
+    await world.until(() => frame.getByText('It works: the message has arrived.').isVisible());
+    world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'The number is not on our list.' } } });
+    await frame.getByRole('button', { name: 'Send the test' }).click();
+    await world.until(() => frame.getByText('The number is not on our list.').first().isVisible());
+    expect(await inspect(page, 'channel-refused', frame)).toEqual([]);
+
+    await frame.getByRole('link', { name: 'Change the connection' }).click();
+    await heading('HTTP gateway: change');
+    await frame.getByText('kept as it is').waitFor();
+    expect(await inspect(page, 'connect-change', frame)).toEqual([]);
+    await frame.getByText('More settings').click();
+    await frame.getByLabel('Longest wait').fill('2000');
+    await frame.getByRole('button', { name: 'Save' }).click();
+    await heading('Text messages');
+    world.farSide.answers({ body: { status: 'delivered' } });
+
+    await frame.getByRole('link', { name: 'Change how it sends' }).click();
+    await heading('Text messages: sending');
+    expect(await frame.getByLabel('From', { exact: true }).isVisible()).toBe(false);
+    await frame.getByLabel('Send from').fill('+12025550999');
+    await frame.getByLabel('Messages a day, at most').fill('0');
+    await frame.getByLabel('only at these hours').check();
+    await frame.getByRole('button', { name: 'Save' }).click();
+    await frame.getByText('At least 1.').waitFor();
+    await frame.getByText('Give a time such as 18:00.').waitFor();
+    expect(await inspect(page, 'settings-wrong', frame)).toEqual([]);
+    await frame.getByLabel('Messages a day, at most').fill('1');
+    await frame.getByLabel('From', { exact: true }).fill('00:00');
+    await frame.getByLabel('Until').fill('23:59');
+    await frame.getByRole('button', { name: 'Save' }).click();
+    await heading('Text messages');
+    await frame.getByText('0 of 1 used today').waitFor();
+
+    for (const wait of ['now', 'later']) {
+      await frame.getByRole('button', { name: 'Send the test' }).click();
+      await frame.getByRole('heading', { name: /^Test to/ }).waitFor();
+      if (wait === 'now') await world.until(() => frame.getByText('It works: the message has arrived.').isVisible());
+    }
+    await world.until(() => frame.getByText('A message to 1 contact is waiting.').isVisible());
+    expect(world.farSide.requests.at(-1)?.body.from).toBe('+12025550999');
+    expect(await inspect(page, 'channel-waits', frame)).toEqual([]);
+
+    await frame.getByText('Disconnect this channel').click();
+    await frame.getByRole('button', { name: 'Disconnect now' }).click();
+    await frame.getByText('No channel is connected').waitFor();
+    expect(complaints.filter((words) => !words.includes('422'))).toEqual([]);
+    await page.context().close();
+  },
+);

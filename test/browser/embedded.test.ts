@@ -1,0 +1,122 @@
+import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { keyboardOf } from '../support/keyboard.ts';
+import { startParentFrame } from '../support/parent-frame.ts';
+import { startWorld } from '../support/world.ts';
+
+const storageOfFrame = `document.cookie = 'a=1; SameSite=None; Secure';
+  [document.cookie, (() => { try { return typeof localStorage } catch (error) { return error.name } })()]`;
+const services = { frameAncestors: ['http://localhost:*'] };
+
+inBrowser(
+  'in a frame of another site without cookies, a location is seen, followed live and left with the keyboard',
+  async (browser) => {
+    await using world = await startWorld({ services });
+    const location = await world.install();
+    await using parent = await startParentFrame(world);
+    const { page, complaints } = await openPage(browser);
+    const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+    const frame = await parent.open(page, admin);
+
+    // The premise: the browser gives a framed page of another site neither cookies nor storage.
+    expect(await frame.evaluate(storageOfFrame)).toEqual(['', 'SecurityError']);
+    const heading = frame.getByRole('heading', { level: 1 });
+    expect(await heading.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
+    await frame.getByText('Connect a channel to begin').waitFor();
+    expect(await inspect(page, 'home-empty', frame)).toEqual([]);
+
+    // Opened by keyboard; what changes meanwhile takes neither the focus nor what is open.
+    await keyboardOf(page).follow('Disconnect this location');
+    const button = frame.getByRole('button', { name: 'Disconnect now' });
+    await page.keyboard.press('Tab');
+    await world.connect(location.id);
+    await world.until(() => frame.getByText('Text messages: connected').isVisible());
+    expect(await frame.locator('time').first().getAttribute('title')).toMatch(/20\d\d/);
+    expect(await button.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
+    expect(await inspect(page, 'home', frame)).toEqual([]);
+
+    await page.keyboard.press('Enter');
+    await frame.getByText('Disconnected', { exact: true }).waitFor();
+    expect(await frame.locator('.toast').textContent()).toBe('The location is disconnected.');
+    expect(await inspect(page, 'home-disconnected', frame)).toEqual([]);
+    expect((await page.context().cookies()).length).toBe(0);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  },
+);
+
+inBrowser('an agency goes from its locations to one of them and back; what is not there says so', async (browser) => {
+  await using world = await startWorld({ services });
+  const company = world.highlevel.addCompany();
+  for (const name of ['Harbour Dental', 'Northside Fitness', 'A clinic with a very long name that has to go somewhere']) {
+    world.highlevel.addLocation({ companyId: company.id, name });
+  }
+  await world.finishInstall(world.highlevel.approveCompanyInstall(company.id));
+  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 3);
+  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', name: null } })) === 0);
+  await world.services.stopWorking(1_000);
+  await world.db.installation.updateMany({
+    where: { name: 'Northside Fitness' },
+    data: { status: 'reauth_required', dueAt: null },
+  });
+  expect(await world.db.installation.count({ where: { status: 'reauth_required' } })).toBe(1);
+
+  await using parent = await startParentFrame(world);
+  const { page, complaints } = await openPage(browser, { locale: 'es-MX', timezoneId: 'America/Mexico_City' });
+  const agency = { companyId: company.id, type: 'agency', role: 'admin' };
+  const frame = await parent.open(page, agency, { hash: '#/locations' });
+  await frame.getByRole('heading', { name: 'Ubicaciones' }).waitFor();
+  expect(await frame.evaluate('document.documentElement.lang')).toBe('es');
+  await frame.getByText('3 ubicaciones tienen la aplicación.').waitFor();
+  expect(await inspect(page, 'locations', frame)).toEqual([]);
+
+  await frame.getByRole('link', { name: 'Northside Fitness' }).click();
+  await frame.getByText('Hay que volver a conectarla').waitFor();
+  await frame.getByRole('link', { name: 'Inicio', exact: true }).click();
+  await frame.getByRole('link', { name: 'Volver a conectar' }).waitFor();
+  expect(await frame.getByText('Desconectar esta ubicación').count()).toBe(0);
+  expect(await inspect(page, 'location-of-agency', frame)).toEqual([]);
+  await frame.evaluate('history.go(-2)');
+  await frame.getByRole('heading', { name: 'Ubicaciones' }).waitFor();
+  expect(complaints).toEqual([]);
+
+  await frame.evaluate('location.hash = "#/locations/nobodys"');
+  await frame.getByRole('heading', { name: 'Aquí no hay nada' }).waitFor();
+  expect(await inspect(page, 'embedded-not-found', frame)).toEqual([]);
+  await page.context().close();
+});
+
+inBrowser('the token is renewed by a new handshake, and once it is over by the next request', async (browser) => {
+  await using world = await startWorld({ services });
+  const location = await world.install();
+  await using parent = await startParentFrame(world);
+  const { page } = await openPage(browser);
+  const reader = { companyId: location.companyId, activeLocation: location.id, role: 'user' };
+  await page.clock.install();
+  const frame = await parent.open(page, reader);
+  expect(await frame.getByText('Disconnect this location').count()).toBe(0);
+  expect(parent.handshakes()).toBe(1);
+  const renewed = page.waitForResponse((response) => response.url().endsWith('/api/session') && response.status() === 200);
+  await page.clock.fastForward('14:30');
+  await renewed;
+  expect(parent.handshakes()).toBe(2);
+
+  await world.pass(16 * 60_000, 16 * 60_000);
+  await frame.evaluate('location.hash = "#/?again=1"');
+  await world.soon(() => parent.handshakes() > 2);
+  await frame.getByRole('heading', { level: 1 }).waitFor();
+  await page.context().close();
+});
+
+inBrowser('who can’t be told who looks is told what to do', async (browser) => {
+  await using world = await startWorld({ isIdle: true, services });
+  const { page, complaints } = await openPage(browser);
+  await page.goto(`${world.url}/embed`);
+  await page.getByText('Open this page inside your CRM').waitFor();
+  expect(await inspect(page, 'embed-outside')).toEqual([]);
+  expect(complaints).toEqual([]);
+
+  await using parent = await startParentFrame(world);
+  const frame = await parent.open(page, { companyId: 'nobody', activeLocation: 'nowhere' });
+  await frame.getByRole('heading', { name: 'You may not do this' }).waitFor();
+  await page.context().close();
+});

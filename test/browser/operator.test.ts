@@ -1,0 +1,106 @@
+import type { Page } from 'playwright-core';
+import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { fillForOperator } from '../support/operator-session.ts';
+import { adminToken } from '../support/production-settings.ts';
+import { startWorld } from '../support/world.ts';
+
+const press = async (page: Page, ...keys: string[]) => {
+  for (const key of keys) await page.keyboard.press(key);
+};
+const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name }).waitFor();
+
+inBrowser('the operator signs in, goes through all pages and signs out, with the keyboard alone', async (browser) => {
+  await using world = await startWorld({ isIdle: true });
+  const { locationId } = await fillForOperator(world);
+  const { page, complaints } = await openPage(browser);
+
+  await page.goto(`${world.url}/admin/audit?action=channel_connected`);
+  await heading(page, 'Sign in as the operator');
+  expect(await inspect(page, 'operator-sign-in')).toEqual([]);
+  await page.keyboard.type('not the token');
+  await press(page, 'Enter');
+  await page.getByText('That is not the token').waitFor();
+  expect(await inspect(page, 'operator-sign-in-wrong')).toEqual([]);
+  await page.getByLabel('Operator’s token').focus();
+  await page.keyboard.type(adminToken);
+  await press(page, 'Enter');
+  // Back to what was asked for.
+  await heading(page, 'Audit');
+  expect(await page.getByRole('row').count()).toBe(2);
+
+  const look = async (link: string, title: string, name: string) => {
+    await page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link', { name: link, exact: true }).focus();
+    await press(page, 'Enter');
+    await heading(page, title);
+    expect(await inspect(page, name)).toEqual([]);
+  };
+  await look('Audit', 'Audit', 'operator-audit');
+  await look('Agencies', 'Agencies', 'operator-agencies');
+  await look('Dead letters', 'Dead letters', 'operator-dead-letters');
+  await look('Limits', 'Limits', 'operator-limits');
+  await look('Keys', 'Keys', 'operator-keys');
+
+  // A filter works by keyboard, with and without the script; empty fields are not part of the address.
+  await look('Locations', 'All locations', 'operator-locations');
+  await page.getByLabel('Name or id').focus();
+  await page.keyboard.type('harbour');
+  await press(page, 'Enter');
+  await page.waitForURL(`${world.url}/admin/locations?q=harbour`);
+  expect(await page.getByRole('row').count()).toBe(2);
+  await page.getByRole('link', { name: 'Harbour Dental' }).focus();
+  await press(page, 'Enter');
+  await heading(page, 'Harbour Dental');
+  expect(page.url()).toBe(`${world.url}/admin/locations/${locationId}`);
+  await page.getByText('Disconnect this location').focus();
+  await press(page, 'Enter', 'Tab', 'Enter');
+  await page.getByText('The location is disconnected.').waitFor();
+  expect(await inspect(page, 'operator-location')).toEqual([]);
+  await page.reload();
+  await page.getByText('Disconnected', { exact: true }).waitFor();
+
+  await look('System', 'How the system is doing', 'operator-system');
+  // What changes comes by itself and leaves the focus where it is.
+  await page.getByRole('button', { name: 'Sign out' }).focus();
+  await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
+  await world.until(() => page.getByText('No alert is open.').isVisible());
+  await press(page, 'Enter');
+  await heading(page, 'Sign in as the operator');
+  await page.goBack();
+  await page.reload();
+  await heading(page, 'Sign in as the operator');
+  expect(complaints.filter((words) => !words.includes('401'))).toEqual([]);
+  await page.context().close();
+});
+
+inBrowser(
+  'an empty installation says what comes next, and a session that ends while a page is open asks to sign in',
+  async (browser) => {
+    await using world = await startWorld({ isIdle: true });
+    const { page, complaints } = await openPage(browser, { locale: 'es-MX' });
+    await page.goto(`${world.url}/admin`);
+    await page.getByLabel('Token del operador').fill(adminToken);
+    await page.keyboard.press('Enter');
+    await heading(page, 'Cómo va el sistema');
+    await page.getByText('No hay ningún proceso de trabajo').waitFor();
+    expect(await inspect(page, 'operator-system-empty-es')).toEqual([]);
+    for (const [path, words] of [
+      ['agencies', 'Ninguna agencia tiene la aplicación todavía'],
+      ['locations', 'Ninguna ubicación'],
+      ['dead-letters', 'No se abandonó nada'],
+      ['limits', 'Aún no se sabe nada'],
+      ['audit?action=installed', 'No hay coincidencias'],
+    ]) {
+      await page.goto(`${world.url}/admin/${path}`);
+      await page.getByText(String(words)).first().waitFor();
+      expect(await inspect(page, `operator-${path?.split('?')[0]}-empty-es`)).toEqual([]);
+    }
+    await world.db.session.deleteMany();
+    await world.until(
+      () => page.getByRole('heading', { name: 'Entrar como operador' }).isVisible(),
+      'asked to sign in',
+      600_000,
+    );
+    expect(complaints.filter((words) => !words.includes('401'))).toEqual([]);
+    await page.context().close();
+  },
+);

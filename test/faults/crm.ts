@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import express from 'express';
+import { systemClock } from '../../src/core/clock.ts';
+import { allScopes } from '../../src/highlevel/operations.ts';
+import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
+import { listen } from '../support/http.ts';
+import { chanceOf } from './chance.ts';
+import type { Plan, PlannedMessage } from './plan.ts';
+import type { Poster } from './posts.ts';
+
+export type Crm = Awaited<ReturnType<typeof startCrm>>;
+
+/** One post of a contact's answer into a conversation, as HighLevel saw it. */
+export interface SeenPost {
+  altId: string;
+  /** Which process made it: each has an address of HighLevel's of its own. */
+  by: number;
+  begunAt: number;
+  endedAt: number;
+  /** Whether its answer left HighLevel whole. */
+  wasAnswered: boolean;
+}
+
+/** What HighLevel makes of a message that it gets no 2xx for: so many tries, further and further apart; here within half a minute. */
+const triesAtMost = 12;
+const betweenTriesMs = [200, 900] as const;
+const widestGap = 6;
+const faultyPart = 0.04;
+
+/** The simulated HighLevel, with its limits and its bad days, and those who send from it. */
+export async function startCrm(
+  plan: Plan,
+  poster: Poster,
+  where: { baseUrl: string; processes: number },
+  elapsed: () => number,
+) {
+  const { baseUrl } = where;
+  const chance = chanceOf(plan.seed + 1);
+  const platforms = await Promise.all(Array.from({ length: where.processes }, () => listen()));
+  const app = {
+    clientId: 'app-faults',
+    clientSecret: 'secret',
+    baseUrl,
+    redirectUri: `${baseUrl}/oauth/callback`,
+    providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
+    scopes: allScopes,
+  };
+  const behaviour = { knowsMessagesAfterMs: 500 };
+  const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http: poster.http, app, behaviour });
+  const { id: companyId } = highlevel.addCompany();
+  const locations = Array.from({ length: plan.locations }, () => highlevel.addLocation({ companyId }));
+  const contacts = Array.from({ length: plan.contacts }, (_, index) =>
+    highlevel.addContact(locations[index % locations.length]?.id ?? '', { phone: `+1202${5_550_000 + index}` }),
+  );
+
+  const posts: SeenPost[] = [];
+  for (const [by, { server }] of platforms.entries()) {
+    const watched = express();
+    watched.use('/conversations/messages/inbound', (request, response, next) => {
+      const begunAt = Date.now();
+      response.once('close', () => {
+        const altId = String((request.body as { altId?: string } | undefined)?.altId);
+        posts.push({ altId, by, begunAt, endedAt: Date.now(), wasAnswered: response.writableFinished });
+      });
+      next();
+    });
+    server.on('request', watched.use(highlevel.router));
+  }
+
+  /** By contact, in the order of their acknowledgements. */
+  const acknowledged = new Map<number, number[]>(contacts.map((_, index) => [index, []]));
+  const ids = new Map<number, string>();
+  let givenUp = 0;
+  let repeated = 0;
+
+  /** Posts until it is acknowledged, as HighLevel does; the next of this contact waits for it. */
+  async function send(message: PlannedMessage): Promise<void> {
+    const messageId = randomBytes(10).toString('hex');
+    ids.set(message.number, messageId);
+    const content = { contactId: contacts[message.contact]?.id ?? '', text: `message ${message.number}`, messageId };
+    let status = (await highlevel.sendMessage(locations[message.contact % locations.length]?.id ?? '', content)).httpStatus;
+    for (let tries = 1; tries < triesAtMost && !isGood(status); tries++) {
+      await wait(Math.min(tries, widestGap) * chance.between(...betweenTriesMs));
+      repeated += 1;
+      status = await highlevel.repost(messageId);
+    }
+    if (isGood(status)) acknowledged.get(message.contact)?.push(message.number);
+    else givenUp += 1;
+  }
+
+  return {
+    highlevel,
+    urls: platforms.map(({ url }) => url),
+    app,
+    contacts,
+    locations,
+    posts,
+    ids,
+    acknowledged,
+    code: () =>
+      highlevel.approveCompanyInstall(
+        companyId,
+        locations.map(({ id }) => id),
+      ),
+    counts: () => ({ givenUp, repeated }),
+
+    async sendAll(): Promise<void> {
+      const byContact = Map.groupBy(plan.list, ({ contact }) => contact);
+      await Promise.all(
+        [...byContact.values()].map(async (messages) => {
+          for (const message of messages.toSorted((a, b) => a.at - b.at)) {
+            await wait(message.at - elapsed());
+            await send(message);
+          }
+        }),
+      );
+    },
+
+    /** From now on HighLevel fails now and then, and at times altogether. */
+    misbehave(): void {
+      highlevel.faults.decide(() => {
+        const now = elapsed();
+        if (plan.highlevelDown.some(({ from, to }) => now >= from && now < to)) return { answer: chance.pick([500, 503]) };
+        if (!chance.happens(faultyPart)) return null;
+        return chance.pick([
+          { answer: 500 },
+          { answer: 503 },
+          { answer: 502, body: '<html>Bad gateway</html>' },
+          { answer: 429, headers: { 'retry-after': '1' } },
+          { cut: 'before the work' as const },
+          { cut: 'after the work' as const },
+          { hang: chance.pick([true as const, 'after the work' as const]) },
+        ]);
+      });
+    },
+    expireTokens: () => highlevel.expireTokens(),
+    behave: () => highlevel.faults.clear(),
+    close: async () => void (await Promise.all(platforms.map(({ close }) => close()))),
+  };
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+export function wait(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, Math.max(ms, 0)));
+}

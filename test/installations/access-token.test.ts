@@ -1,0 +1,134 @@
+import { location } from '../../src/highlevel/client.ts';
+import { accessTokens } from '../../src/installations/access-token.ts';
+import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const hour = 60 * 60_000;
+const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
+/** Another process, with nothing in common but the database. */
+const anotherProcess = (world: World) => {
+  const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
+  return accessTokens({
+    ...world.services,
+    highLevelHttp: httpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
+  });
+};
+
+test('a token is used while it is good and refreshed ahead of its end', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const first = await world.services.tokens.tokenFor(location(id));
+  world.clock.jump(23 * hour);
+  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
+  world.clock.jump(45 * 60_000);
+  expect(await world.services.tokens.tokenFor(location(id))).not.toBe(first);
+  expect(refreshes(world)).toHaveLength(1);
+});
+
+test('however many ask at once, in however many processes, one refresh token is spent', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(24 * hour);
+  const processes = [world.services.tokens, anotherProcess(world), anotherProcess(world)];
+  const asked = Promise.all(processes.flatMap((tokens) => Array.from({ length: 20 }, () => tokens.tokenFor(location(id)))));
+  let isDone = false;
+  asked.finally(() => (isDone = true)).catch(() => {});
+  await world.until(() => isDone);
+
+  expect(new Set(await asked).size).toBe(1);
+  expect(refreshes(world)).toHaveLength(1);
+});
+
+test('the new tokens are committed before either is used', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const before = await world.db.installation.findFirstOrThrow();
+  world.clock.jump(24 * hour);
+  const token = await world.services.tokens.tokenFor(location(id));
+  const after = await world.db.installation.findFirstOrThrow();
+  expect(after.refreshToken).not.toBe(before.refreshToken);
+  expect(after).toMatchObject({ refreshLease: null, refreshLeaseUntil: null });
+  expect(await anotherProcess(world).tokenFor(location(id))).toBe(token);
+});
+
+test.each([
+  ['is down', { answer: 503 }],
+  ['cuts the connection', { cut: 'before the work' }],
+] as const)('a refresh while HighLevel %s changes nothing, and an unexpired token is still used', async (_name, does) => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const first = await world.services.tokens.tokenFor(location(id));
+  world.clock.jump(23.7 * hour);
+  const before = await world.db.installation.findFirstOrThrow();
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, does });
+  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
+  expect(await world.db.installation.findFirstOrThrow()).toEqual(before);
+  world.clock.jump(hour);
+  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
+});
+
+test('a 401 is answered with one refresh and one more try', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.highlevel.expireTokens();
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(refreshes(world)).toHaveLength(1);
+});
+
+test('a process that died between HighLevel’s answer and our commit costs nothing: the old refresh token still works for 30 seconds', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(24 * hour);
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { cut: 'after the work' } });
+  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  world.clock.jump(21_000);
+  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
+});
+
+test('a lease that a dead process left is taken over when it has run out', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(24 * hour);
+  await world.db.installation.updateMany({
+    data: { refreshLease: '01890000-0000-7000-8000-000000000000', refreshLeaseUntil: new Date(world.clock.now() + 20_000) },
+  });
+  let token = '';
+  const asked = world.services.tokens.tokenFor(location(id)).then((given) => (token = given));
+  await world.until(() => token !== '');
+  expect(await asked).toMatch(/^access\./);
+});
+
+test('a location whose token is refused for now waits, and goes on when it is active again', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: false });
+  world.clock.jump(24 * hour);
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  await world.soon(async () => (await world.message(messageId)).reasonCode === 'location_inactive');
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'suspended' });
+  await world.pass(10 * 60_000, 10_000);
+  expect(world.farSide.requests).toEqual([]);
+  expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'location_inactive' });
+
+  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: true });
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'active' });
+});
+
+test('a refresh token that is gone asks for a new install, and that mends it', async () => {
+  await using world = await startWorld({ behaviour: { canReconnect: false } });
+  const place = await world.ready();
+  world.highlevel.revokeTokens();
+  world.clock.jump(24 * hour);
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  await world.soon(async () => (await world.message(messageId)).reasonCode === 'reauth_required');
+  expect(refreshes(world)).toHaveLength(1);
+
+  const code = world.highlevel.approveInstall(place.id);
+  await world.finishInstall(code);
+  await world.untilReported(messageId);
+});

@@ -1,0 +1,197 @@
+import { applyDueEvents } from '../../src/installations/app-events.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const status = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
+const acted = (world: World) => world.soon(async () => (await applyDueEvents(world.services)) === 0);
+const at = (world: World, seconds: number) => new Date(world.clock.now() + seconds * 1000).toISOString();
+
+async function agencyOf(world: World, count: number) {
+  const { id: companyId } = world.highlevel.addCompany();
+  const locations = Array.from({ length: count }, () => world.highlevel.addLocation({ companyId }));
+  const code = world.highlevel.approveCompanyInstall(companyId);
+  await world.finishInstall(code);
+  await world.until(
+    async () => (await world.db.installation.count({ where: { companyId, kind: 'location', status: 'active' } })) === count,
+  );
+  return { companyId, locations };
+}
+
+test('an uninstall stops sending, fails what is queued with the reason, and forgets tokens and channel secrets', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ status: 503 });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'queued' });
+  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.highlevel.uninstallLocation(location.id);
+  await world.until(async () => (await status(world, location.id)) === 'uninstalled');
+  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+
+  expect(await world.message(messageId)).toMatchObject({ state: 'failed', reasonCode: 'uninstalled' });
+  expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ refreshToken: null, status: 'uninstalled' });
+  expect(await world.db.connection.count()).toBe(0);
+  const sent = world.farSide.requests.length;
+  await world.pass(60_000, 5_000);
+  expect(world.farSide.requests).toHaveLength(sent);
+});
+
+test('while HighLevel still takes our word, it is told of what an uninstall has failed', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ status: 503 });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'queued' });
+  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: location.id });
+  await world.untilReported(messageId);
+  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
+  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+});
+
+test('a message that is being sent when the app goes ends as it ends, and what its far side has taken is not called failed', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  let release = () => {};
+  world.farSide.answers(async ({ body }) => {
+    if (body.text === 'in hand') await new Promise<void>((done) => (release = done));
+    return { body: { status: body.text === 'in hand' ? 'delivered' : 'accepted' } };
+  });
+  const other = world.highlevel.addContact(location.id, { phone: '+12025550199' });
+  const taken = await world.highlevel.sendMessage(location.id, { contactId: other.id, text: 'taken' });
+  await world.soon(async () => (await world.message(taken.messageId)).reasonCode === 'awaiting_receipt');
+  const inHand = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'in hand' });
+  await world.soon(() => world.farSide.requests.length === 2);
+  await world.highlevel.uninstallLocation(location.id);
+  await world.until(async () => (await status(world, location.id)) === 'uninstalled');
+  release();
+  await world.soon(async () => (await world.message(inHand.messageId)).state === 'delivered');
+  expect(await world.message(taken.messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
+});
+
+test('an agency’s uninstall reaches all of its locations, even one that is learnt of later, and nobody else’s', async () => {
+  await using world = await startWorld();
+  const other = await world.install();
+  const { companyId, locations } = await agencyOf(world, 3);
+  const before = at(world, 0);
+  await world.pass(2_000);
+  await world.highlevel.uninstallCompany(companyId);
+  const late = world.highlevel.addLocation({ companyId });
+  await world.highlevel.postEvent({ type: 'INSTALL', companyId, locationId: late.id, timestamp: before });
+  for (const { id } of [...locations, late]) await world.until(async () => (await status(world, id)) === 'uninstalled');
+  await world.until(
+    async () => (await world.db.installation.count({ where: { companyId, accessToken: { not: null } } })) === 0,
+  );
+  expect((await world.api.get(`/companies/${companyId}`)).body.status).toBe('uninstalled');
+  expect(await status(world, other.id)).toBe('active');
+});
+
+test('a late UNINSTALL does not undo a newer INSTALL, in whatever order the two come', async () => {
+  await using world = await startWorld({ isIdle: true });
+  for (const order of [
+    ['INSTALL', 'UNINSTALL'],
+    ['UNINSTALL', 'INSTALL'],
+  ]) {
+    const { id } = await world.install();
+    const times = { UNINSTALL: at(world, 10), INSTALL: at(world, 20) } as Record<string, string>;
+    world.clock.jump(60_000);
+    for (const type of order) {
+      await world.highlevel.postEvent({ type, locationId: id, timestamp: times[type] });
+      await acted(world);
+    }
+    expect(['active', undefined]).toContain(await status(world, id));
+    const row = await world.db.installation.findFirstOrThrow({ where: { resourceId: id } });
+    expect(['active', 'pending']).toContain(row.status);
+  }
+});
+
+test('an uninstall without a time counts as of when it came; the same event again is nothing', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(1_000);
+  const body = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
+  await world.highlevel.postSigned('/webhooks/app', body);
+  await acted(world);
+  expect(await status(world, id)).toBe('uninstalled');
+  world.clock.jump(60_000);
+  const code = world.highlevel.approveInstall(id);
+  await world.finishInstall(code);
+  await world.highlevel.postSigned('/webhooks/app', body);
+  await acted(world);
+  expect(await status(world, id)).toBe('active');
+});
+
+test('a forged UNINSTALL, one of another app id, and one that names no app change nothing', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(1_000);
+  const body = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: id });
+  expect(await world.highlevel.postSigned('/webhooks/app', body, { signature: null })).toBe(401);
+  expect(await world.highlevel.postSigned('/webhooks/app', body, { signature: world.highlevel.sign('other bytes') })).toBe(401);
+  await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: id, appId: 'anotherapp00000000000000' });
+  await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: id, appId: undefined });
+  await world.highlevel.postEvent({ type: 'UNHEARD_OF', locationId: id });
+  await acted(world);
+  expect(await status(world, id)).toBe('active');
+  const outcomes = (await world.db.appEvent.findMany()).map(({ outcome }) => outcome).sort();
+  expect(outcomes).toEqual(['ignored', 'not ours', 'not ours']);
+});
+
+test('an INSTALL from the future does not outlast the uninstall that follows it', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  await world.highlevel.postEvent({ type: 'INSTALL', locationId: id, timestamp: at(world, 1_000_000) });
+  world.clock.jump(10_000);
+  await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: id });
+  await acted(world);
+  expect(await status(world, id)).toBe('uninstalled');
+});
+
+test.each([
+  [false, 0],
+  [true, 1],
+])('a reinstall brings the channels back only where they were kept on purpose (%s)', async (keepChannels, count) => {
+  await using world = await startWorld({ services: { keepChannels } });
+  const location = await world.ready();
+  await world.highlevel.uninstallLocation(location.id);
+  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+  await world.callback(location.connectionId, 'inbound', { externalId: 'x', from: '+1', text: 'hi' }).expect(404);
+  expect((await world.api.get(`/locations/${location.id}`)).body.channels).toEqual([]);
+
+  const code = world.highlevel.approveInstall(location.id);
+  await world.finishInstall(code);
+  expect((await world.api.get(`/locations/${location.id}`)).body.channels).toHaveLength(count);
+  if (!keepChannels) return;
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'back' });
+  await world.untilReported(messageId);
+});
+
+test('messages of an uninstalled location are deleted after the retention, those of others stay', async () => {
+  await using world = await startWorld({ isIdle: true, services: { retentionDays: 30 } });
+  const { tidy } = await import('../../src/jobs/upkeep.ts');
+  const [gone, stays] = [await world.ready(), await world.ready()];
+  for (const { id, contact } of [gone, stays]) await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
+  world.clock.jump(1_000);
+  await world.highlevel.uninstallLocation(gone.id);
+  await acted(world);
+  const day = 24 * 60 * 60_000;
+  world.clock.jump(29 * day);
+  await tidy(world.services);
+  expect(await world.db.message.count()).toBe(2);
+  world.clock.jump(2 * day);
+  await tidy(world.services);
+  expect((await world.db.message.findMany()).map(({ locationId }) => locationId)).toEqual([stays.id]);
+});
+
+test('changes of plan and payment are written down, and a good payment wakes what was suspended', async () => {
+  await using world = await startWorld();
+  const { id, companyId } = await world.install();
+  await world.highlevel.postEvent({ type: 'PLAN_CHANGE', companyId, locationId: id, currentPlanId: 'basic', newPlanId: 'pro' });
+  const paid = { type: 'APP_PAYMENT_STATUS', companyId, locationId: id, previousStatus: 'FAILED', newStatus: 'COMPLETE' };
+  await world.highlevel.postEvent(paid);
+  const entries = async () => (await world.api.get(`/locations/${id}/audit`)).body.items;
+  await world.until(async () => (await entries()).length === 3);
+  expect((await entries()).map(({ action, details }: { action: string; details: string }) => [action, details])).toEqual(
+    expect.arrayContaining([
+      ['plan_changed', 'From basic to pro.'],
+      ['payment_status_changed', 'From FAILED to COMPLETE.'],
+    ]),
+  );
+});

@@ -1,0 +1,97 @@
+import { startWorld, type World } from '../support/world.ts';
+
+const calls = (world: World) =>
+  world.highlevel.calls.of('uninstall').map(({ resourceId, body, status }) => ({ resourceId, body, status }));
+const row = (world: World, resourceId: string) => world.db.installation.findFirstOrThrow({ where: { resourceId } });
+
+test('disconnecting a location uninstalls it in HighLevel with a reason, then forgets its tokens and channels', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  const admin = await world.as({ companyId: place.companyId, activeLocation: place.id, userId: 'AdminUser1' });
+  const { body } = await admin.delete(`/locations/${place.id}?reason=Moving%20away`).expect(202);
+  expect(body).toMatchObject({ status: 'uninstalled', channels: [] });
+  await world.until(async () => (await row(world, place.id)).accessToken === null);
+
+  const asked = { locationId: place.id, reason: 'Moving away' };
+  expect(calls(world)).toEqual([{ resourceId: place.id, body: asked, status: 200 }]);
+  expect(await row(world, place.id)).toMatchObject({ refreshToken: null, leaveReason: null });
+  expect(await world.db.connection.count()).toBe(0);
+  await admin.get(`/locations/${place.id}`).expect(404);
+  await world.api.delete(`/locations/${place.id}`).expect(409);
+  const { body: audit } = await world.api.get(`/locations/${place.id}/audit`).expect(200);
+  expect(audit.items.map(({ actor, action }: { actor: string; action: string }) => `${actor} ${action}`)).toEqual(
+    expect.arrayContaining(['AdminUser1 disconnect_asked', 'patchbay uninstalled', 'operator channel_connected']),
+  );
+});
+
+test('what is queued is reported as failed before HighLevel forgets us', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.farSide.answers({ status: 503 });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'queued' });
+  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.api.delete(`/locations/${place.id}`).expect(202);
+  await world.until(() => calls(world).length > 0);
+  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
+});
+
+test('disconnecting an agency takes the app out of all of its locations', async () => {
+  await using world = await startWorld();
+  const other = await world.install();
+  const company = world.highlevel.addCompany();
+  const locations = [1, 2, 3].map(() => world.highlevel.addLocation({ companyId: company.id }));
+  const code = world.highlevel.approveCompanyInstall(company.id);
+  await world.finishInstall(code);
+  const active = () => world.db.installation.count({ where: { companyId: company.id, status: 'active' } });
+  await world.until(async () => (await active()) === 4);
+
+  const user = await world.as({ companyId: company.id, role: 'user' });
+  await user.delete(`/companies/${company.id}`).expect(403);
+  const admin = await world.as({ companyId: company.id, role: 'admin' });
+  await admin.delete(`/companies/${company.id}`).expect(202);
+  await world.until(
+    async () => (await world.db.installation.count({ where: { companyId: company.id, accessToken: { not: null } } })) === 0,
+  );
+  expect(calls(world)).toEqual([
+    { resourceId: company.id, body: { companyId: company.id, reason: 'Disconnected by the user' }, status: 200 },
+  ]);
+  for (const { id } of locations) expect((await row(world, id)).status).toBe('uninstalled');
+  expect((await row(world, other.id)).status).toBe('active');
+});
+
+test('a disconnect that HighLevel does not answer is asked for again, and until then nothing is sent', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.highlevel.faults.add({ operation: 'uninstall', times: 3, does: { answer: 503 } });
+  await world.api.delete(`/locations/${place.id}`).expect(202);
+  await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'too late' });
+  await world.until(() => calls(world).some(({ status }) => status === 200), 'answered', 5_000);
+  await world.until(async () => (await row(world, place.id)).accessToken === null);
+  expect(world.farSide.requests).toEqual([]);
+});
+
+test('who connected, changed, disconnected and resent what can be read, by those it concerns', async () => {
+  await using world = await startWorld();
+  const place = await world.install();
+  const admin = await world.as({ companyId: place.companyId, activeLocation: place.id, userId: 'AdminUser1' });
+  const path = `/locations/${place.id}/channels/sms`;
+  const wanted = { type: 'gateway', config: { url: world.farSide.url, secret: world.farSide.secret } };
+  await admin.put(path, wanted).expect(200);
+  await world.api.put(path, wanted).expect(200);
+  world.farSide.answers({ status: 400, body: { error: { code: '1', message: 'no' } } });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  await world.soon(async () => (await world.message(messageId)).state === 'failed');
+  await admin.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
+  await admin.delete(path).expect(204);
+  const { body } = await admin.get(`/locations/${place.id}/audit?limit=3`).expect(200);
+  const { body: rest } = await admin.get(`/locations/${place.id}/audit?cursor=${body.nextCursor}`).expect(200);
+  const lines = [...body.items, ...rest.items].map(({ actor, action }) => `${actor} ${action}`);
+  expect(lines).toEqual([
+    'AdminUser1 channel_disconnected',
+    'AdminUser1 message_resent',
+    'operator channel_changed',
+    'AdminUser1 channel_connected',
+    'SandboxUser000000001 installed',
+  ]);
+  expect(JSON.stringify([body, rest])).not.toContain(world.farSide.secret);
+});

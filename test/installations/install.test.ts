@@ -1,0 +1,142 @@
+import request from 'supertest';
+import { location } from '../../src/highlevel/client.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const html = { accept: 'text/html' };
+const callback = (client: ReturnType<typeof request.agent> | World['client'], query: Record<string, string>) =>
+  client.get('/oauth/callback').query(query).set(html);
+
+/** Begins an install in a browser. @returns the browser and the state that HighLevel would send back */
+async function begin(world: World) {
+  const browser = request.agent(world.url);
+  const { headers } = await browser.get('/install').expect(302);
+  return { browser, url: new URL(headers.location as string) };
+}
+
+test('the authorization address has version 2, our scopes, and a state of its own each time', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const [first, second] = [await begin(world), await begin(world)];
+  expect(first.url.pathname).toBe('/v2/oauth/chooselocation');
+  expect(Object.fromEntries(first.url.searchParams)).toMatchObject({
+    response_type: 'code',
+    client_id: '5f1a2b3c4d5e6f7a8b9c0d1e-patchbay',
+    redirect_uri: `${world.url}/oauth/callback`,
+    scope: 'conversations/message.write contacts.write contacts.readonly locations.readonly oauth.readonly oauth.write',
+  });
+  expect(first.url.searchParams.get('state')).not.toBe(second.url.searchParams.get('state'));
+  await request(first.url.origin).get(`${first.url.pathname}${first.url.search}`).set(html).expect(200);
+});
+
+test('an install from our own page goes through, and shows what was connected', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
+  const { browser, url } = await begin(world);
+  const page = await callback(browser, {
+    code: world.highlevel.approveInstall(place.id),
+    state: url.searchParams.get('state') as string,
+  }).expect(200);
+  expect(page.text).toContain('Harbour &lt;Dental&gt; is connected');
+  const { body } = await world.api.get(`/locations/${place.id}`).expect(200);
+  expect(body).toMatchObject({
+    locationId: place.id,
+    companyId: place.companyId,
+    name: 'Harbour <Dental>',
+    status: 'active',
+  });
+});
+
+test('a state works once, in the browser that began, for ten minutes', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation();
+  const code = () => world.highlevel.approveInstall(place.id);
+  const { browser, url } = await begin(world);
+  const state = url.searchParams.get('state') as string;
+
+  const stranger = await callback(world.client, { code: code(), state }).expect(400);
+  expect(stranger.text).toContain('in the browser in which it was begun');
+  await callback(browser, { code: code(), state: 'made up' }).expect(400);
+  await callback(browser, { code: code(), state: '' }).expect(400);
+  await callback(browser, { code: code(), state }).expect(200);
+  await callback(browser, { code: code(), state }).expect(400);
+
+  const late = await begin(world);
+  world.clock.jump(10 * 60_000 + 1);
+  await callback(late.browser, { code: code(), state: late.url.searchParams.get('state') as string }).expect(400);
+});
+
+test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation();
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
+  expect(page.headers['set-cookie']).toBeUndefined();
+  await world.api.get(`/locations/${place.id}`).expect(200);
+});
+
+test('what is connected is told by the token answer alone, not by the address', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const [mine, other] = [world.highlevel.addLocation(), world.highlevel.addLocation()];
+  await callback(world.client, { code: world.highlevel.approveInstall(mine.id), locationId: other.id }).expect(200);
+  await world.api.get(`/locations/${other.id}`).expect(404);
+});
+
+test.each([
+  ['cancelled by the user', { error: 'access_denied' }, 'cancelled'],
+  ['without a code', {}, 'The CRM did not go on with it'],
+  ['with a code that was never given', { code: 'made-up' }, 'Its code is used up or too old'],
+])('a callback %s is a page that a person understands, with a way on', async (_name, query, words) => {
+  await using world = await startWorld({ isIdle: true });
+  const page = await callback(world.client, query as Record<string, string>).expect(400);
+  expect(page.text).toContain(words);
+  expect(page.text).toContain('href="/install"');
+});
+
+test('a used code and wrong keys are told apart', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation();
+  const code = world.highlevel.approveInstall(place.id);
+  await callback(world.client, { code }).expect(200);
+  expect((await callback(world.client, { code }).expect(400)).text).toContain('The CRM refused this install');
+
+  Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(503);
+  expect(page.text).toContain('does not accept the keys of this app');
+});
+
+test('when HighLevel is down the page says so, and nothing is stored', async () => {
+  await using world = await startWorld({ isIdle: true });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 503 } });
+  await callback(world.client, { code: 'x' }).expect(502);
+  expect(await world.db.installation.count()).toBe(0);
+});
+
+test('tokens are sealed for their own row', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const [one, two] = [await world.install(), await world.install()];
+  const rows = await world.db.installation.findMany();
+  expect(rows.every(({ accessToken, refreshToken }) => accessToken?.startsWith('v1.') && refreshToken?.startsWith('v1.'))).toBe(
+    true,
+  );
+  const sealed = rows.find(({ resourceId }) => resourceId === one.id)?.accessToken ?? null;
+  await world.db.installation.update({
+    where: { kind_resourceId: { kind: 'location', resourceId: two.id } },
+    data: { accessToken: sealed },
+  });
+  await expect(world.services.tokens.tokenFor(location(two.id))).rejects.toMatchObject({ code: 'secret_unreadable' });
+  expect(await world.services.tokens.tokenFor(location(one.id))).toMatch(/^access\./);
+});
+
+test('an agency’s token is kept as the agency’s', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const page = await callback(world.client, { code: world.highlevel.approveCompanyInstall('Company1') }).expect(200);
+  expect(page.text).toContain('Your agency is connected');
+  expect(await world.db.installation.findMany()).toMatchObject([{ kind: 'company', resourceId: 'Company1', isBulk: true }]);
+  expect((await world.api.get('/locations').expect(200)).body).toEqual({ items: [], nextCursor: null });
+});
+
+test('a location without a name is installed all the same', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation();
+  world.highlevel.faults.add({ operation: 'getLocation', times: 1, does: { answer: 500 } });
+  await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ name: null, status: 'active' });
+});

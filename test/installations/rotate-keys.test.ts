@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { secretBox } from '../../src/core/secret-box.ts';
+import { location } from '../../src/highlevel/client.ts';
+import { accessTokens } from '../../src/installations/access-token.ts';
+import { resealAll } from '../../src/installations/reseal.ts';
+import { dataFolder, freshDatabase } from '../support/databases.ts';
+import { startWorld } from '../support/world.ts';
+
+const [old, newer] = [randomBytes(32), randomBytes(32)];
+
+test('everything sealed is sealed anew with the newest key, a second run has nothing to do, and the old key may go', async () => {
+  await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
+  const places = [await world.ready(), await world.ready(), await world.ready()];
+  const box = secretBox([newer, old], randomBytes);
+  const seen: number[] = [];
+  const progress = await resealAll({ db: world.services.db, box }, ({ done }) => seen.push(done));
+  expect(progress).toEqual({ done: 6, total: 6, unreadable: [] });
+  expect(seen.at(-1)).toBe(6);
+
+  const rows = () => Promise.all([world.db.installation.findMany(), world.db.connection.findMany()]);
+  const after = await rows();
+  await resealAll({ db: world.services.db, box }, () => {});
+  expect(await rows()).toEqual(after);
+  const alone = accessTokens({ ...world.services, box: secretBox([newer], randomBytes) });
+  for (const { id } of places) expect(await alone.tokenFor(location(id))).toMatch(/^access\./);
+});
+
+test('a token that is refreshed while the keys rotate is not written over, and a process with both keys goes on', async () => {
+  await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [newer, old] } });
+  const { id } = await world.install();
+  const box = secretBox([newer, old], randomBytes);
+  world.clock.jump(24 * 60 * 60_000);
+  const [token] = await Promise.all([
+    world.services.tokens.tokenFor(location(id)),
+    resealAll({ db: world.services.db, box }, () => {}),
+  ]);
+  expect(await world.services.tokens.tokenFor(location(id))).toBe(token);
+  expect(world.highlevel.calls.of('token:refresh_token')).toHaveLength(1);
+});
+
+test('secrets that no key opens are named, not lost, and the rest is done', async () => {
+  await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
+  const [good, bad] = [await world.install(), await world.install()];
+  const where = { kind_resourceId: { kind: 'location' as const, resourceId: bad.id } };
+  const lost = secretBox([randomBytes(32)], randomBytes).seal('x', `installations/location/${bad.id}/access_token`);
+  await world.db.installation.update({ where, data: { accessToken: lost } });
+  const progress = await resealAll({ db: world.services.db, box: secretBox([newer, old], randomBytes) }, () => {});
+  expect(progress).toMatchObject({ done: 2, unreadable: [`location ${bad.id}`] });
+  expect(await world.db.installation.findUnique({ where })).toMatchObject({ accessToken: lost });
+  expect(good.id).not.toBe(bad.id);
+});
+
+test('the command says what it did, and what is wrong with the settings', async () => {
+  const { target, remove } = await freshDatabase();
+  using folder = dataFolder();
+  const run = (environment: Record<string, string>) =>
+    spawnSync(process.execPath, [resolve('src/rotate-keys.ts')], {
+      env: { PATH: process.env.PATH ?? '', DATA_DIR: folder.path, ...environment },
+      cwd: folder.path,
+      encoding: 'utf8',
+    });
+  const url: Record<string, string> = target.kind === 'postgres' ? { DATABASE_URL: target.url } : {};
+  const done = run({ ENCRYPTION_KEYS: newer.toString('base64'), ...url });
+  expect({ status: done.status, said: done.stdout }).toEqual({ status: 0, said: expect.stringContaining('Done: 0 rows') });
+  const wrong = run({ ENCRYPTION_KEYS: 'short', ...url });
+  expect({ status: wrong.status, said: wrong.stderr }).toEqual({ status: 1, said: expect.stringContaining('ENCRYPTION_KEYS') });
+  await remove();
+});

@@ -1,0 +1,144 @@
+import { location } from '../../src/highlevel/client.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const hour = 60 * 60_000;
+const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
+const statusOf = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
+const pause = (world: World, id: string, isActive: boolean) =>
+  Object.assign(world.highlevel.state.locations[id] ?? {}, { isActive });
+
+async function suspended(world: World) {
+  const place = await world.ready();
+  pause(world, place.id, false);
+  world.clock.jump(25 * hour);
+  await world.until(async () => (await statusOf(world, place.id)) === 'suspended');
+  return place;
+}
+
+test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min, then hourly, however many messages wait', async () => {
+  await using world = await startWorld();
+  const place = await suspended(world);
+  for (let count = 0; count < 20; count++) {
+    await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: `waits ${count}` });
+  }
+  const before = refreshes(world).length;
+  const count = () => refreshes(world).length - before;
+  const due = async () => {
+    const where = { kind_resourceId: { kind: 'location', resourceId: place.id } } as const;
+    return (await world.db.installation.findUniqueOrThrow({ where })).dueAt?.getTime() ?? 0;
+  };
+  for (const [index, seconds] of [15, 30, 60, 300, 900, 3600, 3600].entries()) {
+    const isNext = async () => {
+      const waitMs = (await due()) - (refreshes(world).at(-1)?.at ?? 0);
+      return waitMs >= seconds * 1_000 - 1_500 && waitMs <= seconds * 1_000 + 5_000;
+    };
+    await world.soon(isNext, `it is to be asked about ${seconds} s later`);
+    await world.pass((await due()) - world.clock.now() - 1_500, seconds < 300 ? 1_000 : 30_000);
+    expect(count()).toBe(index);
+    await world.until(() => count() === index + 1, `asked ${index + 1} times`);
+  }
+  const { body } = await world.api.get(`/locations/${place.id}`);
+  expect(body).toMatchObject({ status: 'suspended', statusReason: 'This location is not active at present.' });
+});
+
+test('an event that suggests that a suspended location is back wakes it, and its messages go on at once', async () => {
+  await using world = await startWorld();
+  const place = await suspended(world);
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'waits' });
+  await world.pass(30 * 60_000, 10_000);
+  pause(world, place.id, true);
+  await world.highlevel.postEvent({ type: 'UPDATE', locationId: place.id, previousVersionId: '1' });
+  const wokenAt = world.clock.now();
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.clock.now() - wokenAt).toBeLessThan(30_000);
+  expect(await statusOf(world, place.id)).toBe('active');
+});
+
+test('a visit wakes it too', async () => {
+  await using world = await startWorld();
+  const place = await suspended(world);
+  pause(world, place.id, true);
+  await world.as({ companyId: place.companyId, activeLocation: place.id });
+  const askedAt = world.clock.now();
+  await world.until(async () => (await statusOf(world, place.id)) === 'active');
+  expect(world.clock.now() - askedAt).toBeLessThan(10_000);
+});
+
+test('a location whose refresh token is gone gets a fresh one from its company', async () => {
+  await using world = await startWorld();
+  const company = world.highlevel.addCompany();
+  const { id } = world.highlevel.addLocation({ companyId: company.id });
+  const code = world.highlevel.approveCompanyInstall(company.id);
+  await world.finishInstall(code);
+  await world.until(async () => (await statusOf(world, id)) === 'active');
+  world.highlevel.revokeTokens(id);
+  expect(await world.services.tokens.replacementFor(location(id), await world.services.tokens.tokenFor(location(id)))).toMatch(
+    /^access\./,
+  );
+  expect(world.highlevel.calls.of('reconnect')).toHaveLength(0);
+  expect(await statusOf(world, id)).toBe('active');
+});
+
+test('without a company the app reconnects, and only when that is refused too it asks for a new install, with a link', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.highlevel.revokeTokens();
+  world.clock.jump(24 * hour);
+  expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
+  expect(world.highlevel.calls.of('reconnect')).toHaveLength(1);
+
+  world.highlevel.revokeTokens();
+  world.highlevel.behaviour.canReconnect = false;
+  world.clock.jump(24 * hour);
+  await expect(world.services.tokens.tokenFor(location(place.id))).rejects.toMatchObject({ code: 'reauth_required' });
+  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({
+    status: 'reauth_required',
+    reconnectUrl: `${world.url}/install`,
+  });
+  const metrics = await world.client.get('/metrics').expect(200);
+  expect(metrics.text).toContain('patchbay_installations{kind="location",status="reauth_required"} 1');
+});
+
+test.each([
+  ['reconnect', { answer: 500 }],
+  ['reconnect', { cut: 'before the work' }],
+  ['token:refresh_token', { answer: 503 }],
+  ['token:refresh_token', { answer: 429 }],
+] as const)('a %s that meets %j is never “please install again”', async (operation, does) => {
+  await using world = await startWorld({ isIdle: true });
+  const place = await world.ready();
+  world.highlevel.revokeTokens();
+  world.clock.jump(24 * hour);
+  world.highlevel.faults.add({ operation, times: 1, does });
+  await expect(world.services.tokens.tokenFor(location(place.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await statusOf(world, place.id)).toBe('active');
+  expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
+});
+
+test('an idle location never lapses: its tokens are refreshed every day, without any message', async () => {
+  await using world = await startWorld();
+  const place = await world.install();
+  for (let day = 0; day < 10; day++) await world.pass(24 * hour, hour);
+  expect(refreshes(world).length).toBeGreaterThanOrEqual(9);
+  expect(refreshes(world).length).toBeLessThanOrEqual(14);
+  const row = await world.db.installation.findFirstOrThrow({ where: { resourceId: place.id } });
+  expect(row.accessExpiresAt?.getTime()).toBeGreaterThan(world.clock.now());
+});
+
+test('tokens of another location are never taken, whatever HighLevel answers', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const [mine, other] = [await world.install(), await world.install()];
+  world.clock.jump(24 * hour);
+  const stolen = {
+    access_token: 'a',
+    refresh_token: 'r',
+    expires_in: 86_399,
+    userType: 'Location',
+    locationId: other.id,
+    companyId: 'C',
+  };
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { answer: 200, body: stolen } });
+  await expect(world.services.tokens.tokenFor(location(mine.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await statusOf(world, mine.id)).toBe('active');
+});

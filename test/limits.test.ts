@@ -1,0 +1,190 @@
+import { startWorld, type World } from './support/world.ts';
+
+type Ready = Awaited<ReturnType<World['ready']>>;
+
+/** So many messages of a location, each to a contact of its own. */
+async function sendMany(world: World, location: Ready, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
+    const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: `text ${index}` });
+    ids.push(messageId);
+  }
+  return ids;
+}
+
+const at = (time: string) => new Date(time).getTime();
+
+test('a location with many queued messages does not delay another’s by more than one send', async () => {
+  await using world = await startWorld();
+  const busy = await world.ready({ concurrency: 2 });
+  const other = await world.ready({ concurrency: 2 });
+  const waiting: (() => void)[] = [];
+  world.farSide.answers(async ({ body }) => {
+    if (body.locationId === busy.id) await new Promise<void>((done) => waiting.push(done));
+    return { body: { status: 'delivered' } };
+  });
+  await sendMany(world, busy, 60);
+  await world.soon(() => waiting.length === 2);
+  const [messageId = ''] = await sendMany(world, other, 1);
+  await world.soon(() => world.farSide.requests.some(({ body }) => body.locationId === other.id));
+  // Not one of the busy location's sends had to end for it, and never were more than two in hand.
+  expect(world.farSide.requests.filter(({ body }) => body.locationId === busy.id)).toHaveLength(2);
+  await world.untilReported(messageId);
+  while (world.farSide.requests.length < 61) {
+    expect(waiting.length).toBeLessThanOrEqual(2);
+    const before = world.farSide.requests.length;
+    for (const release of waiting.splice(0)) release();
+    await world.soon(() => world.farSide.requests.length > before || world.farSide.requests.length === 61);
+  }
+  for (const release of waiting.splice(0)) release();
+});
+
+test('outside of its hours a connection sends nothing, says so for every message, and goes on when they begin', async () => {
+  await using world = await startWorld();
+  const location = await world.ready({
+    sendingWindow: { from: '09:00', to: '18:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'] },
+  });
+  await world.soon(async () => (await world.db.installation.count({ where: { timezone: 'America/New_York' } })) > 0);
+  // Saturday noon in New York.
+  world.clock.jump(nextWeekday(world.clock.now(), 6, 17) - world.clock.now());
+  const ids = await sendMany(world, location, 3);
+  await world.soon(async () => {
+    const { body } = await world.api.get(`/locations/${location.id}/messages`);
+    return body.items.every(({ reason }: { reason: { code: string } | null }) => reason?.code === 'outside_window');
+  });
+  await world.pass(3_600_000, 600_000);
+  expect(world.farSide.requests).toHaveLength(0);
+  // Monday, a quarter past nine there.
+  world.clock.jump(nextWeekday(world.clock.now(), 1, 14) + 15 * 60_000 - world.clock.now());
+  await world.until(() => world.farSide.requests.length === 3);
+  await world.untilReported(ids[2] as string);
+});
+
+/** The next such weekday (0 is Sunday) at an hour of UTC. */
+function nextWeekday(nowMs: number, weekday: number, hour: number): number {
+  const date = new Date(nowMs);
+  date.setUTCHours(hour, 0, 0, 0);
+  while (date.getUTCDay() !== weekday || date.getTime() <= nowMs) date.setUTCDate(date.getUTCDate() + 1);
+  return date.getTime();
+}
+
+test('a daily cap lets so many leave and the rest wait for the next day, or fail where that is wished', async () => {
+  await using world = await startWorld();
+  const waits = await world.ready({ dailyCap: 2 });
+  const fails = await world.ready({ dailyCap: 2, whenOver: 'fail' });
+  await sendMany(world, waits, 5);
+  const failing = await sendMany(world, fails, 5);
+  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap', state: 'failed' } })) === 3);
+  await world.until(() => failing.every((id) => world.highlevel.statusesOf(id).length === 1));
+  expect(failing.map((id) => world.highlevel.statusesOf(id)[0]).sort()).toEqual([
+    'delivered',
+    'delivered',
+    'failed',
+    'failed',
+    'failed',
+  ]);
+  const sentBy = (locationId: string) => world.farSide.requests.filter(({ body }) => body.locationId === locationId).length;
+  expect(sentBy(waits.id)).toBe(2);
+  await world.until(() => sentBy(waits.id) === 4, 'the next day', 3_600_000);
+  await world.until(() => sentBy(waits.id) === 5, 'the day after', 3_600_000);
+});
+
+test('a message in retry holds its contact’s later ones until it is given up after the time that was set', async () => {
+  await using world = await startWorld();
+  const location = await world.ready({ giveUpAfterMinutes: 10 });
+  world.farSide.answers(({ body }) => (body.text === 'first' ? { status: 503, body: {} } : { body: { status: 'delivered' } }));
+  const send = (text: string) => world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text });
+  const first = await send('first');
+  const second = await send('second');
+  await world.soon(() => world.farSide.requests.length === 1);
+  await world.pass(100_000);
+  expect(world.farSide.requests.every(({ body }) => body.text === 'first')).toBe(true);
+  await world.until(() => world.farSide.requests.some(({ body }) => body.text === 'second'), 'the second one goes', 10_000);
+  await world.untilReported(second.messageId);
+  expect(world.highlevel.statusesOf(first.messageId)).toEqual(['failed']);
+  expect((await world.message(first.messageId)).reasonCode).toBe('http_503');
+});
+
+test('HighLevel’s calls go by urgency: answers and failures, then delivered, then read', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers(({ body }) =>
+    body.text === 'text 30'
+      ? { status: 400, body: { error: { code: 'no', message: 'no' } } }
+      : { body: { status: 'delivered', externalId: `x-${body.id}` } },
+  );
+  // The limit is used up, so that everything waits together.
+  const key = `highlevel/${location.id}`;
+  const rest = { blockedUntil: new Date(world.clock.now() + 60_000) };
+  await world.db.pace.upsert({ where: { key }, create: { key, busyUntil: new Date(), ...rest }, update: rest });
+  const ids = await sendMany(world, location, 31);
+  await world.soon(async () => (await world.db.message.count({ where: { state: { not: 'pending' } } })) === 31);
+  const reader = await world.message(ids[0] as string);
+  await world.db.job.deleteMany({ where: { messageId: reader.id } });
+  await world.db.message.update({ where: { id: reader.id }, data: { reportedState: 'delivered' } });
+  await world.callback(location.connectionId, 'status', { id: reader.id, status: 'read' }).expect(202);
+  await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' }).expect(202);
+  const begin = world.highlevel.calls.of('updateMessageStatus').length;
+  await world.soon(async () => (await world.db.job.count({ where: { kind: 'tell' } })) === 32);
+  world.clock.jump(61_000);
+  // In small steps: what leaves must have time to arrive before the next may leave.
+  await world.until(() => ids.slice(1).every((id) => world.highlevel.statusesOf(id).length > 0), 'all are reported', 20);
+  await world.until(() => world.highlevel.statusesOf(ids[0] as string).includes('read'));
+  const statuses = world.highlevel.calls.of('updateMessageStatus').slice(begin);
+  // Those that leave together have no order among themselves.
+  const placeOf = (id: string | undefined) => statuses.findIndex(({ path }) => path.includes(id ?? ''));
+  expect(placeOf(ids[30])).toBeLessThan(10);
+  expect(placeOf(ids[0])).toBe(statuses.length - 1);
+  const answeredAt = world.highlevel.calls.of('addInboundMessage')[0]?.at ?? Number.POSITIVE_INFINITY;
+  expect(answeredAt).toBeLessThanOrEqual(statuses[12]?.at ?? 0);
+});
+
+test('when HighLevel’s day is used up, everything of that location waits, says so, and goes on when it renews', async () => {
+  await using world = await startWorld({ behaviour: { dailyLimit: 3 } });
+  const location = await world.ready();
+  const ids = await sendMany(world, location, 6);
+  await world.soon(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 6);
+  await world.until(async () => (await world.db.pace.count({ where: { blockedCode: 'highlevel_day_used' } })) === 1);
+  const { body } = await world.api.get('/overview').expect(200);
+  expect(body.limits).toEqual([
+    expect.objectContaining({
+      locationId: location.id,
+      remainingToday: 0,
+      reason: expect.objectContaining({ code: 'highlevel_day_used' }),
+    }),
+  ]);
+  await world.pass(31 * 60_000, 60_000);
+  // The headers do not say when the day begins anew, so one call looks every ten minutes, and no more.
+  const refusedAt = world.highlevel.calls.all.filter(({ refusal }) => refusal === 'rate').map(({ at }) => at);
+  const looks = refusedAt.filter((at) => at > (refusedAt[0] ?? 0) + 60_000);
+  expect(looks.length).toBeGreaterThanOrEqual(2);
+  expect(looks.length).toBeLessThanOrEqual(3);
+  world.highlevel.calls.all.length = 0;
+  world.highlevel.behaviour.dailyLimit = 200_000;
+  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'delivered'), 'all are reported', 10_000);
+});
+
+test('what was given up is listed with its reason, and all that fits is sent again, with progress', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const refusal = (code: string) => ({ status: 400, body: { error: { code, message: 'not now' } } });
+  world.farSide.answers(({ body }) => refusal(Number(body.text?.split(' ')[1]) % 2 === 0 ? 'even' : 'odd'));
+  const ids = await sendMany(world, location, 10);
+  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'failed'));
+  const listed = await world.api.get(`/locations/${location.id}/dead-letters?reason=even&limit=3`).expect(200);
+  expect(listed.body.items).toHaveLength(3);
+  expect(listed.body.items[0].reason).toEqual({ code: 'even', message: 'not now' });
+
+  world.farSide.answers({ body: { status: 'delivered' } });
+  const { body } = await world.api.post(`/locations/${location.id}/redrives`, { reason: 'even' }).expect(202);
+  expect(body).toMatchObject({ total: 5, done: 0, endedAt: null });
+  await world.until(async () => {
+    const { body: page } = await world.api.get(`/locations/${location.id}/redrives`).expect(200);
+    return page.items[0].done === 5 && page.items[0].endedAt !== null;
+  });
+  await world.until(() => ids.filter((id) => world.highlevel.statusesOf(id).includes('delivered')).length === 5);
+  const { body: left } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
+  expect(left.items.map(({ reason }: { reason: { code: string } }) => reason.code)).toEqual(Array(5).fill('odd'));
+  expect(at(body.begunAt)).toBeLessThanOrEqual(world.clock.now());
+});

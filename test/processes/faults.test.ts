@@ -1,0 +1,41 @@
+import { embeddedSize, planOf, shortSize } from '../faults/plan.ts';
+import { faultRun, type Where } from '../faults/run.ts';
+import { freshDatabase } from '../support/databases.ts';
+import { serverPrograms, startOwnServer } from '../support/own-server.ts';
+
+// The short form of `npm run test:faults`. A seed that failed is told, and can be run there again.
+const seed = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
+const programs = serverPrograms();
+const promise = `everything acknowledged is sent once, reported truly and in order, whatever is killed and whoever fails (seed ${seed})`;
+
+async function expectAllKept(size: typeof shortSize, where: Where): Promise<void> {
+  const { wrong, counts } = await faultRun(planOf(seed, size), where, () => {});
+  expect(wrong).toEqual([]);
+  expect(counts.acknowledged).toBeGreaterThan(size.messages / 2);
+  expect(counts.kills).toBe(size.kills);
+  expect(counts.restarts).toBe(where.server ? size.restarts : 0);
+}
+
+if (process.env.TEST_DATABASE !== 'postgres') {
+  test(`one process on the embedded database: ${promise}`, () =>
+    expectAllKept(embeddedSize, { database: { kind: 'embedded' }, processes: 1 }));
+} else if (programs) {
+  test(`two processes and a PostgreSQL that is restarted: ${promise}`, async () => {
+    const server = await startOwnServer(programs);
+    try {
+      await expectAllKept(shortSize, { database: { kind: 'postgres', url: server.url }, server, processes: 2 });
+    } finally {
+      await server.stop();
+    }
+  });
+} else {
+  test(`two processes; no restart of PostgreSQL, as its server's programs are not here: ${promise}`, async () => {
+    const { target, remove } = await freshDatabase();
+    try {
+      const database = target as Extract<typeof target, { kind: 'postgres' }>;
+      await expectAllKept(shortSize, { database, processes: 2 });
+    } finally {
+      await remove();
+    }
+  });
+}

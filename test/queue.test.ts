@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../src/core/clock.ts';
+import { orderedIds } from '../src/core/ids.ts';
+import { type Database, openDatabase } from '../src/database/client.ts';
+import { claim } from '../src/queue/claim.ts';
+import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type Job, mendKeys, type NewJob } from '../src/queue/jobs.ts';
+import { openQueue } from '../src/queue/queue.ts';
+import { createLog } from '../src/runtime/log.ts';
+import { freshDatabase } from './support/databases.ts';
+import { eventually } from './support/program.ts';
+import { testClock } from './support/test-clock.ts';
+
+const newId = orderedIds(systemClock, randomBytes);
+
+function jobOf(key: string, lane = `lane ${key.length % 3}`): NewJob {
+  return { kind: 'deliver', messageId: newId(), lane, key, rank: 0, dueAt: new Date() };
+}
+
+/** Ends a job as the pipeline does: locked first, ended in a later statement of the same transaction. */
+function end(db: Database, job: Job): Promise<void> {
+  return db.transaction(async (tx) => {
+    await tx.$queryRawUnsafe(`WITH ${heldJobs('$1')} SELECT count(*) FROM held`, JSON.stringify([heldRow(job)]));
+    await tx.$queryRawUnsafe(
+      `WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`,
+      JSON.stringify(endedRows([{ job, again: null }])),
+    );
+  });
+}
+
+async function opened() {
+  const { target, remove } = await freshDatabase();
+  const db = await openDatabase(target);
+  return {
+    db,
+    async [Symbol.asyncDispose]() {
+      await db.close();
+      await remove();
+    },
+  };
+}
+
+test('jobs that are added while others of their key end are all done, each once, one of a key at a time', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const log = createLog('silent');
+  const done: string[] = [];
+  const inHand = new Set<string>();
+  const keyOf = new Map<string, string>();
+  const handle = async (job: Job) => {
+    const key = keyOf.get(job.messageId) as string;
+    expect(inHand.has(key)).toBe(false);
+    inHand.add(key);
+    await new Promise((next) => setImmediate(next));
+    inHand.delete(key);
+    done.push(job.messageId);
+    await end(db, job);
+  };
+  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { atMost: 40, perLane: 20 }, handle)));
+
+  // Few keys, so that adding and ending meet all the time.
+  const rounds = 40;
+  const adders = Array.from({ length: 4 }, async () => {
+    for (let round = 0; round < rounds; round++) {
+      const jobs = Array.from({ length: 5 }, () => jobOf('k'.repeat(1 + Math.floor(Math.random() * 6))));
+      for (const { messageId, key } of jobs) keyOf.set(messageId, key);
+      await db.transaction((tx) => enqueue(tx, jobs));
+    }
+  });
+  await Promise.all(adders);
+  await eventually(async () => (await db.client.job.count()) === 0, 'every job is done', 30_000);
+  expect(done).toHaveLength(4 * rounds * 5);
+  expect(new Set(done).size).toBe(done.length);
+  await Promise.all(queues.map((queue) => queue.stop(2_000)));
+});
+
+test('only the first job of a key is up, the next one when it ends, and a key that has lost its first gets another', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const jobs = [jobOf('one'), jobOf('one'), jobOf('two'), jobOf('one')];
+  await enqueue(db.client, jobs);
+  const first = async () => {
+    const rows = await db.client.job.findMany({ where: { isFirst: true }, orderBy: { messageId: 'asc' } });
+    return rows.map(({ messageId }) => jobs.findIndex((job) => job.messageId === messageId));
+  };
+  expect(await first()).toEqual([0, 2]);
+
+  const workerId = newId();
+  await db.client.job.updateMany({ where: { isFirst: true }, data: { workerId } });
+  await end(db, { ...(jobs[0] as NewJob), workerId, signal: new AbortController().signal });
+  expect(await first()).toEqual([1, 2]);
+
+  await db.client.job.deleteMany({ where: { messageId: jobs[1]?.messageId ?? '' } });
+  expect(await first()).toEqual([2]);
+  await mendKeys(db.client);
+  expect(await first()).toEqual([2, 3]);
+
+  // One that is older than all of its key goes first, as after a person's resend.
+  const older = { ...jobOf('one'), messageId: '01000000-0000-7000-8000-000000000000' };
+  await enqueue(db.client, [older]);
+  expect((await db.client.job.findMany({ where: { key: 'one', isFirst: true } })).map(({ messageId }) => messageId)).toContain(
+    older.messageId,
+  );
+});
+
+test('of more lanes than one look sees, none is served twice before every other was served once', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const laneCount = 1_200;
+  const jobs = Array.from({ length: 2 * laneCount }, (_, index) => jobOf(`${index}`, `lane ${index % laneCount}`));
+  await enqueue(db.client, jobs);
+  // Figures of the database's own about the table must not decide about whose turn it is.
+  await db.client.pace.createMany({
+    data: Array.from({ length: laneCount / 2 }, (_, index) => ({ key: `lane ${2 * index}`, busyUntil: new Date(0) })),
+  });
+  await db.client.$executeRaw`ANALYZE jobs, paces`;
+  const workerId = newId();
+  await db.client.worker.create({ data: { id: workerId } });
+  const served: string[] = [];
+  let cursor = '';
+  do {
+    const options = { kind: 'deliver', workerId, free: 150, perLane: 50, inHand: new Map(), cursor } as const;
+    const looked = await claim({ db, clock: systemClock }, options);
+    served.push(...looked.jobs.map(({ lane }) => lane));
+    cursor = looked.cursor;
+  } while (cursor !== '');
+  expect(served).toHaveLength(laneCount);
+  expect(new Set(served).size).toBe(laneCount);
+});
+
+test('a worker that rests under load stops at once when it is told to', async () => {
+  await using world = await opened();
+  const { db } = world;
+  // A clock that stands still: whatever waits for it waits for ever.
+  const clock = testClock();
+  const queue = openQueue({ db, clock, newId, log: createLog('silent') });
+  const jobs = [jobOf('one'), jobOf('two'), jobOf('three')].map((job) => ({ ...job, dueAt: new Date(clock.now()) }));
+  await enqueue(db.client, jobs);
+  let release = () => {};
+  const held = new Promise<void>((done) => {
+    release = done;
+  });
+  let inHand = 0;
+  await queue.work('deliver', { atMost: 20, perLane: 20 }, async (job) => {
+    inHand += 1;
+    await held;
+    await end(db, job);
+  });
+  await eventually(() => inHand === 3, 'all are in hand');
+  const stopped = queue.stop(1_000);
+  release();
+  await stopped;
+  expect(await db.client.job.count()).toBe(0);
+});

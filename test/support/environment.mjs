@@ -1,0 +1,30 @@
+import { TestEnvironment } from 'jest-environment-node';
+import { beginFile, endFile, giveBackEmbedded, takeEmbedded } from './embedded-pool.mjs';
+
+/** Where tests run: Node, with what outlives a file of tests, and with both errors of a test that failed twice. */
+export default class extends TestEnvironment {
+  async setup() {
+    await super.setup();
+    beginFile();
+    this.global.embeddedPool = { takeEmbedded, giveBackEmbedded };
+  }
+
+  async teardown() {
+    endFile();
+    await super.teardown();
+  }
+
+  /** A test may fail, and fail again while it leaves its world; by itself, Jest shows neither error. */
+  handleTestEvent(event) {
+    if (event.name !== 'test_fn_failure') return;
+    event.test.errors = event.test.errors.flatMap((failure) => {
+      const [error, asyncError] = [failure].flat();
+      return bothErrors(error).map((one) => [one, asyncError]);
+    });
+  }
+}
+
+function bothErrors(error) {
+  if (error?.name !== 'SuppressedError') return [error];
+  return [...bothErrors(error.suppressed), ...bothErrors(error.error)];
+}

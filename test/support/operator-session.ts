@@ -1,0 +1,134 @@
+import { adminToken } from './production-settings.ts';
+import type { World } from './world.ts';
+
+export const html = { accept: 'text/html' };
+
+export const cookieOf = (answer: { headers: Record<string, unknown> }) =>
+  ((answer.headers['set-cookie'] as string[] | undefined) ?? [])
+    .find((cookie) => cookie.startsWith('patchbay_admin='))
+    ?.split(';')[0] ?? '';
+
+export const csrfOf = (page: { text: string }) => page.text.match(/name="csrf" value="([^"]+)"/)?.[1] ?? '';
+
+/** The sign-in page as a browser without a session gets it. */
+export async function signInForm(world: World, query = '') {
+  const page = await world.client.get(`/admin/sign-in${query}`).set(html).expect(200);
+  return { page, cookie: cookieOf(page), csrf: csrfOf(page) };
+}
+
+/** Sends the sign-in form. */
+export function sendSignIn(
+  world: World,
+  { cookie, csrf }: { cookie: string; csrf: string },
+  { token = adminToken, ...more }: Record<string, string> = {},
+) {
+  return world.client
+    .post('/admin/sign-in')
+    .set({ ...html, cookie })
+    .type('form')
+    .send({ token, csrf, ...more });
+}
+
+/** The operator's pages with a session of their own. */
+export async function signedIn(world: World) {
+  const answer = await sendSignIn(world, await signInForm(world)).expect(303);
+  const cookie = cookieOf(answer);
+  const get = (path = '', headers: Record<string, string> = {}) =>
+    world.client.get(`/admin${path}`).set({ ...html, 'accept-language': 'en', cookie, ...headers });
+  const csrf = csrfOf(await get('/keys').expect(200));
+  return {
+    cookie,
+    csrf,
+    get,
+    post: (path: string, fields: Record<string, string> = {}, headers: Record<string, string> = {}) =>
+      world.client
+        .post(`/admin${path}`)
+        .set({ ...html, cookie, ...headers })
+        .type('form')
+        .send({ csrf, ...fields }),
+  };
+}
+
+/** An installation with something on every page of the operator's. */
+export async function fillForOperator(world: World) {
+  const now = new Date(world.clock.now());
+  const company = world.highlevel.addCompany();
+  const location = await world.ready({ ratePerSecond: 5 });
+  const where = { kind_resourceId: { kind: 'location' as const, resourceId: location.id } };
+  await world.db.installation.update({ where, data: { name: 'Harbour Dental', companyId: company.id } });
+  const row = (kind: 'location' | 'company', resourceId: string, name: string, more: object = {}) => ({
+    kind,
+    resourceId,
+    name,
+    companyId: company.id,
+    installedAt: now,
+    updatedAt: now,
+    ...more,
+  });
+  await world.db.installation.createMany({
+    data: [
+      row('company', company.id, 'Brightside Agency', { syncedAt: now }),
+      row('company', 'gone-agency', 'An agency that must come back', { companyId: 'gone-agency', status: 'reauth_required' }),
+      row('location', 'northside', 'Northside Fitness with a name that goes on and on', {
+        status: 'suspended',
+        statusReason: 'The CRM says that this location is not active.',
+      }),
+      row('location', 'pending', 'Being set up', { status: 'pending', installedAt: null }),
+    ],
+  });
+  const at = { busyUntil: now, remainingAt: now };
+  await world.db.pace.deleteMany({ where: { key: { startsWith: 'highlevel/' } } });
+  await world.db.pace.createMany({
+    data: [
+      { key: `highlevel/${location.id}`, remainingToday: 3_200, ...at },
+      {
+        key: 'highlevel/northside',
+        remainingToday: 0,
+        ...at,
+        blockedUntil: new Date(now.getTime() + 600_000),
+        blockedCode: 'highlevel_day_used',
+        blockedReason: 'Used up.',
+      },
+    ],
+  });
+  await world.db.message.createMany({
+    data: [
+      ...Array.from({ length: 30 }, (_, index) => messageRow(world, location.id, { state: index % 3 ? 'delivered' : 'read' })),
+      ...Array.from({ length: 4 }, () =>
+        messageRow(world, location.id, { state: 'failed', reasonCode: 'no_address', reason: 'x' }),
+      ),
+      messageRow(world, 'northside', { state: 'failed', reasonCode: '21610', reason: 'The recipient has opted out.' }),
+      messageRow(world, 'northside', { unknownSince: now, reasonCode: 'interrupted', reason: 'x' }),
+      messageRow(world, location.id, { direction: 'inbound', state: 'delivered' }),
+    ],
+  });
+  await world.db.alert.create({
+    data: {
+      id: world.services.newId(),
+      kind: 'channel_failing',
+      subject: 'x',
+      openKey: 'channel_failing/x',
+      locationId: location.id,
+      details: '12 of the last 20 attempts failed.',
+      begunAt: now,
+      lastSeenAt: now,
+    },
+  });
+  return { companyId: company.id, locationId: location.id };
+}
+
+/** A message, made by the world's clock. */
+export function messageRow(world: World, locationId: string, more: object = {}) {
+  const now = new Date(world.clock.now());
+  return {
+    id: world.services.newId(),
+    direction: 'outbound' as const,
+    locationId,
+    providerKey: 'sms',
+    medium: 'sms' as const,
+    raw: '{}',
+    createdAt: now,
+    updatedAt: now,
+    ...more,
+  };
+}

@@ -1,0 +1,73 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { systemClock } from '../../src/core/clock.ts';
+import { orderedIds, systemRandom } from '../../src/core/ids.ts';
+import { fetchMedia, fileFetcher } from '../../src/runtime/fetch-file.ts';
+import { type HttpClient, httpClient } from '../../src/runtime/outbound-http.ts';
+import { brokenNetwork } from '../support/broken-network.ts';
+import { pdf, png } from '../support/files.ts';
+import { listen } from '../support/http.ts';
+import { temporaryFolder } from '../support/program.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+const fetcher = (http: HttpClient, path = folder.path) =>
+  fileFetcher({ http, clock: systemClock, newId: orderedIds(systemClock, systemRandom), folder: path, maxBytes: 10_000 });
+const open = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
+const guarded = httpClient({ timeoutMs: 1_000, allowPrivateTargets: false });
+
+test('a redirect passes the guard like any address', async () => {
+  for (const location of ['http://169.254.169.254/latest/meta-data/', 'http://localhost:9/']) {
+    const redirected = { status: 302, headers: { location }, data: Readable.from([]) };
+    const get = (url: string, options: object) =>
+      url === 'https://files.example.com/' ? Promise.resolve(redirected) : guarded.get(url, options);
+    const fetched = await fetcher({ get } as unknown as HttpClient)('https://files.example.com/');
+    expect(fetched).toEqual({ kind: 'refused', code: 'media_forbidden', why: 'is not at a public address' });
+  }
+});
+
+test.each(['refuse', 'cut after the request', 'cut after the headers'] as const)(
+  'a network that breaks by "%s" may work later',
+  async (breakage) => {
+    await using network = await brokenNetwork(breakage);
+    expect(await fetcher(open)(network.url)).toMatchObject({ kind: 'busy', code: 'media_unreachable' });
+  },
+);
+
+test('a fetch that is stopped, and a disk that fails, say nothing of the file', async () => {
+  await using network = await brokenNetwork('accept and hang');
+  const stopping = new AbortController();
+  const fetching = fetcher(open)(network.url, stopping.signal);
+  stopping.abort();
+  expect(await fetching).toMatchObject({ kind: 'busy' });
+
+  const { url, close } = await listen((_request, response) => response.end(png));
+  writeFileSync(join(folder.path, 'file'), '');
+  const broken = fetcher(open, join(folder.path, 'file', 'folder'));
+  await expect(broken(url)).rejects.toMatchObject({ code: 'media_store_unavailable' });
+  expect(await fetchMedia(broken, url)).toMatchObject({ kind: 'busy', code: 'media_store_unavailable' });
+  await close();
+});
+
+test('a channel gets bytes, or an outcome that it can return', async () => {
+  const { url, close } = await listen((request, response) => {
+    const name = request.url === '/bill' ? { 'content-disposition': 'attachment; filename="bill.exe"' } : {};
+    if (request.url === '/secret-404') return response.writeHead(404).end();
+    return response.writeHead(200, name).end(pdf);
+  });
+  const media = await fetchMedia(fetcher(open), `${url}/bill`);
+  expect(media).toEqual({ kind: 'fetched', data: pdf, contentType: 'application/pdf', extension: 'pdf', name: 'bill.pdf' });
+  const message = 'An attachment could not be sent: it could not be fetched (404).';
+  expect(await fetchMedia(fetcher(open), `${url}/secret-404`)).toEqual({ kind: 'refused', code: 'media_gone', message });
+  const file = await fetcher(open)(`${url}/x`);
+  expect(file).toMatchObject({
+    kind: 'fetched',
+    bytes: pdf.length,
+    name: null,
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+  expect(readFileSync(file.kind === 'fetched' ? file.path : '')).toEqual(pdf);
+  await close();
+});

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { existsSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { systemClock } from '../../src/core/clock.ts';
+import { diskStore, removeStale } from '../../src/media/disk-store.ts';
+import { hashOfSecret, mediaLinks } from '../../src/media/links.ts';
+import { s3Store } from '../../src/media/s3-store.ts';
+import type { MediaStore } from '../../src/media/store.ts';
+import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { startBucket } from '../support/bucket.ts';
+import { png } from '../support/files.ts';
+import { temporaryFolder } from '../support/program.ts';
+
+const http = httpClient({ timeoutMs: 5_000, allowPrivateTargets: true });
+const folder = temporaryFolder();
+const bucket = await startBucket();
+afterAll(async () => {
+  folder[Symbol.dispose]();
+  await bucket.close();
+});
+
+function fileOf(data: Buffer) {
+  const path = join(folder.path, 'incoming');
+  writeFileSync(path, data);
+  return { path, bytes: data.length, sha256: createHash('sha256').update(data).digest('hex'), contentType: 'image/png' };
+}
+
+const id = '01890000-0000-7000-8000-000000000001';
+const bytesOf = async (store: MediaStore, range?: { start: number; end: number }) => {
+  const stream = await store.read(id, range);
+  return stream && buffer(stream);
+};
+
+describe.each<[string, () => MediaStore, () => () => void]>([
+  [
+    'a folder',
+    () => diskStore(join(folder.path, 'files')),
+    () => {
+      rmSync(join(folder.path, 'files'), { recursive: true, force: true });
+      // A file where the folder should be.
+      writeFileSync(join(folder.path, 'files'), '');
+      return () => rmSync(join(folder.path, 'files'));
+    },
+  ],
+  [
+    'a bucket',
+    () => s3Store({ http, clock: systemClock }, bucket.settings),
+    () => {
+      bucket.state.isDown = true;
+      return () => {
+        bucket.state.isDown = false;
+      };
+    },
+  ],
+])('%s', (_name, open, breakIt) => {
+  test('keeps bytes, gives them back whole or in part, also to another process, and removes them', async () => {
+    const store = open();
+    expect(await store.read(id)).toBeNull();
+    const file = fileOf(png);
+    await store.put(id, file);
+    expect(existsSync(file.path)).toBe(false);
+    expect(await bytesOf(open())).toEqual(png);
+    expect(await bytesOf(store, { start: 1, end: 3 })).toEqual(png.subarray(1, 4));
+    const large = Buffer.alloc(3 * 1024 * 1024, 'x');
+    await store.put(id, fileOf(large));
+    expect((await bytesOf(store))?.equals(large)).toBe(true);
+    await store.remove(id);
+    await store.remove(id);
+    expect(await store.read(id)).toBeNull();
+  });
+
+  test('says so when it does not work, and leaves nothing lying about', async () => {
+    const mend = breakIt();
+    const file = fileOf(png);
+    const unavailable = expect.objectContaining({ code: 'media_store_unavailable' });
+    await expect(open().put(id, file)).rejects.toEqual(unavailable);
+    expect(existsSync(file.path)).toBe(false);
+    await expect(open().read(id)).rejects.toEqual(unavailable);
+    mend();
+    await open().put(id, fileOf(png));
+    await open().remove(id);
+  });
+});
+
+test('a bucket’s secret is in no error, and a wrong one is no way in', async () => {
+  const wrong = { ...bucket.settings, secretAccessKey: 'another-secret' };
+  const error = await s3Store({ http, clock: systemClock }, wrong)
+    .put(id, fileOf(png))
+    .catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'media_store_unavailable', message: expect.stringContaining('403') });
+  expect(JSON.stringify(error) + String(error)).not.toContain('another-secret');
+  expect(bucket.objects.size).toBe(0);
+});
+
+test('what a killed process left of a download is removed after a while', async () => {
+  const [old, fresh] = ['old', 'fresh'].map((name) => join(folder.path, name)) as [string, string];
+  for (const path of [old, fresh]) writeFileSync(path, 'x');
+  utimesSync(old, new Date(0), new Date(0));
+  await removeStale(folder.path, new Date(1_000));
+  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+  await removeStale(join(folder.path, 'not there'), new Date());
+});
+
+test('an address says nothing without the key, and is the same each time', () => {
+  const links = mediaLinks(Buffer.alloc(32, 1), 'https://app.example.com');
+  const other = mediaLinks(Buffer.alloc(32, 2), 'https://app.example.com');
+  expect(links.addressOf(id, 'a b.png')).toBe(`https://app.example.com/media/${links.secretOf(id)}/a%20b.png`);
+  expect(links.secretOf(id)).toBe(mediaLinks(Buffer.alloc(32, 1), '').secretOf(id));
+  expect(other.secretOf(id)).not.toBe(links.secretOf(id));
+  expect(Buffer.from(links.secretOf(id), 'base64url')).toHaveLength(32);
+  expect(hashOfSecret(links.secretOf(id))).not.toContain(links.secretOf(id));
+});

@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { type RecipientReceipt, recipientStates, recipientsOf } from '../../src/messages/recipients.ts';
+
+const addresses = ['maya@example.com', 'ben@example.com', 'cleo@example.com'];
+const to = addresses.join(', ');
+
+test('addresses are read with and without names', () => {
+  expect(recipientsOf('a@b.c')).toEqual(['a@b.c']);
+  expect(recipientsOf('"Ortiz, Maya" <maya@example.com>, ben@example.com')).toEqual(['maya@example.com', 'ben@example.com']);
+  expect(recipientsOf(null)).toEqual([]);
+});
+
+test('what is said of one says nothing of another, and what names nobody is said of all', () => {
+  const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', reason: 'full' } as const;
+  expect(recipientStates(to, [failed])).toEqual([
+    { address: 'maya@example.com', state: 'failed', reason: 'full' },
+    { address: 'ben@example.com', state: 'pending', reason: null },
+    { address: 'cleo@example.com', state: 'pending', reason: null },
+  ]);
+  const all = recipientStates(to, [failed, { state: 'delivered', recipient: null, reason: null }]);
+  expect(all.map(({ state, reason }) => [state, reason])).toEqual(addresses.map(() => ['delivered', null]));
+});
+
+test('receipts in any order, any number of times, end in the same states', () => {
+  const receipt = fc.record({
+    state: fc.constantFrom('delivered', 'read', 'failed'),
+    recipient: fc.constantFrom(...addresses, 'stranger@example.com', null),
+    reason: fc.constant('why'),
+  }) as fc.Arbitrary<RecipientReceipt>;
+  fc.assert(
+    fc.property(fc.array(receipt), (receipts) => {
+      expect(recipientStates(to, [...receipts].reverse().concat(receipts))).toEqual(recipientStates(to, receipts));
+    }),
+  );
+});

@@ -1,0 +1,84 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AppError, errorCodes } from '../../src/core/errors.ts';
+import { loadLanguages, problemText, reasonText } from '../../src/http/pages/texts.ts';
+import { reasons } from '../../src/messages/reasons.ts';
+
+const folder = 'views/languages';
+const languages = loadLanguages(folder);
+type Entry = string | { [name: string]: Entry };
+const entriesOf = (name: string): Entry => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+
+/** Every text by its key with its placeholders; the forms of a plural are one text. */
+function keysOf(entry: Entry, path: string[] = []): Map<string, string> {
+  const placeholders = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(String).sort().join();
+  if (typeof entry === 'string') return new Map([[path.join('.'), placeholders(entry)]]);
+  if ('other' in entry && path.join('.') !== 'problems') {
+    return new Map([
+      [path.join('.'), [...new Set(Object.values(entry).map((form) => placeholders(String(form))))].join(' / ')],
+    ]);
+  }
+  return new Map(Object.entries(entry).flatMap(([name, child]) => [...keysOf(child, [...path, name])]));
+}
+
+function filesIn(place: string, ending: string): [string, string][] {
+  return readdirSync(place, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => [name, readFileSync(join(place, name), 'utf8')]);
+}
+
+const english = keysOf(entriesOf('en'));
+
+test.each(languages.names.slice(1))('%s has exactly the texts of English, with the same placeholders', (name) => {
+  expect(Object.fromEntries(keysOf(entriesOf(name)))).toEqual(Object.fromEntries(english));
+  const forms = new Intl.PluralRules(name).resolvedOptions().pluralCategories;
+  const text = JSON.stringify(entriesOf(name));
+  for (const plural of text.match(/\{[^{}]*"other":(?:[^{}]|\{\w+\})*\}/g) ?? []) {
+    for (const form of forms) expect(plural).toContain(`"${form}"`);
+  }
+});
+
+test('every text that a view or a page asks for is there', () => {
+  const missing: string[] = [];
+  for (const [file, source] of [...filesIn('views', '.ejs'), ...filesIn('src/http', '.ts')]) {
+    for (const [, key] of source.matchAll(/\btext\('([^']+)'/g)) if (!english.has(String(key))) missing.push(`${file}: ${key}`);
+    for (const [, before, after] of source.matchAll(/\btext\(`([^`$]*)\$\{[^}]+\}([^`$]*)`/g)) {
+      const fits = [...english.keys()].some((key) => key.startsWith(String(before)) && key.endsWith(String(after)));
+      if (!fits) missing.push(`${file}: ${before}…${after}`);
+    }
+    for (const [, key] of source.matchAll(/nav: \{ text: '([^']+)'/g))
+      if (!english.has(String(key))) missing.push(`${file}: ${key}`);
+  }
+  expect(missing).toEqual([]);
+});
+
+test('every error and every reason of ours has its words, and a far side’s reason keeps its own', () => {
+  const text = languages.text('en');
+  expect(errorCodes.filter((code) => !english.has(`problems.${code}.title`))).toEqual([]);
+  for (const [code, message] of Object.entries(reasons)) expect(text(`reasons.${code}`)).toBe(message);
+  expect(reasonText(languages.text('es'), { code: 'no_channel', message: reasons.no_channel })).toContain('ningún canal');
+  expect(reasonText(text, { code: '21610', message: 'opted out' })).toBe('opted out');
+  const refused = new AppError('conflict', 'This message was sent meanwhile.', { details: ['twice'] });
+  expect(problemText(languages.text('es'), refused)).toMatchObject({ message: refused.message, details: ['twice'] });
+});
+
+test('plurals, numbers and values are put as the language does; what is not there is an error, not a hole', () => {
+  const [en, es] = [languages.text('en'), languages.text('es')];
+  expect(en('locations.count', { count: 1 })).toBe('1 location has the app.');
+  expect(en('locations.count', { count: 1_234 })).toBe('1,234 locations have the app.');
+  expect(es('locations.count', { count: 12_345 })).toBe('12.345 ubicaciones tienen la aplicación.');
+  expect(en('installed.location', { name: '<b>' })).toBe('<b> is connected');
+  expect(() => en('no.such.text')).toThrow('no.such.text');
+  expect(() => en('constructor')).toThrow('constructor');
+});
+
+test('a file more is a language more', () => {
+  const copy = mkdtempSync(join(tmpdir(), 'languages-'));
+  cpSync(folder, copy, { recursive: true });
+  cpSync(join(folder, 'es.json'), join(copy, 'pt.json'));
+  const more = loadLanguages(copy);
+  expect(more.names).toEqual([...languages.names, 'pt']);
+  expect(more.text('pt').language).toBe('pt');
+  rmSync(copy, { recursive: true });
+});

@@ -1,0 +1,33 @@
+/** Forms of pages: `data-action` is sent and its answer shown; `data-filter` becomes the address of the page that it asks for. */
+import { enhanceControls } from './controls.js';
+import { here, sendForm, showHere } from './router.js';
+
+export function enhanceForms() {
+  document.addEventListener('submit', (event) => {
+    const form = event.target;
+    if (form.hasAttribute('data-action')) {
+      event.preventDefault();
+      const button = event.submitter;
+      if (button?.getAttribute('aria-busy') === 'true') return;
+      button?.setAttribute('aria-busy', 'true');
+      sendForm(form, button).finally(() => button?.removeAttribute('aria-busy'));
+    }
+    if (form.hasAttribute('data-filter')) {
+      event.preventDefault();
+      const given = [...new FormData(form, event.submitter)].filter(([, value]) => value !== '');
+      const query = new URLSearchParams(given).toString();
+      location.hash = `#/${here().split('?')[0]}${query && `?${query}`}`;
+    }
+  });
+
+  enhanceControls();
+
+  document.querySelector('[data-skip]')?.addEventListener('click', (event) => {
+    event.preventDefault();
+    const main = document.getElementById('main');
+    main.tabIndex = -1;
+    main.focus();
+  });
+
+  addEventListener('hashchange', showHere);
+}

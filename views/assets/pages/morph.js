@@ -1,0 +1,40 @@
+/** Makes the children of one element like those of another, keeping every element that can stay: so the focus stays too. */
+export function morph(from, to) {
+  const kept = new Map([...from.children].filter(({ id }) => id).map((child) => [child.id, child]));
+  let place = from.firstChild;
+  for (const wanted of [...to.childNodes]) {
+    const found = wanted.id ? kept.get(wanted.id) : isAlike(place, wanted) ? place : null;
+    if (!found) {
+      from.insertBefore(wanted, place);
+      continue;
+    }
+    if (found === place) place = place.nextSibling;
+    else from.insertBefore(found, place);
+    update(found, wanted);
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+function isAlike(node, wanted) {
+  return node && node.nodeType === wanted.nodeType && node.nodeName === wanted.nodeName && !node.id && !wanted.id;
+}
+
+function update(node, wanted) {
+  if (node.nodeType !== Node.ELEMENT_NODE) {
+    if (node.nodeValue !== wanted.nodeValue) node.nodeValue = wanted.nodeValue;
+    return;
+  }
+  if (node.isEqualNode(wanted)) return;
+  for (const { name } of [...node.attributes]) if (!wanted.hasAttribute(name) && !isOwn(node, name)) node.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  morph(node, wanted);
+}
+
+/** What the viewer has opened, and the marker of what has the focus. */
+function isOwn(node, name) {
+  return (name === 'open' && node.matches('details, dialog')) || (name === 'tabindex' && node === document.activeElement);
+}
