@@ -61,6 +61,7 @@ export function createSimulator(options: SimulatorOptions) {
       echo: 'never',
       accessTokenSeconds: 86_399,
       refreshTokenSeconds: 365 * 86_400,
+      spentTokenSeconds: 30,
       canReconnect: true,
       pageLimit: 100,
       listsEverything: false,

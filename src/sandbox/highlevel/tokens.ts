@@ -8,8 +8,6 @@ export interface TokenSubject {
   companyId: string;
 }
 
-const graceMs = 30_000;
-
 /** Makes a refresh token. */
 export function newRefreshToken(world: SimWorld, of: TokenSubject): string {
   const value = `refresh.${world.random(24).toString('base64url')}`;
@@ -19,12 +17,12 @@ export function newRefreshToken(world: SimWorld, of: TokenSubject): string {
   return value;
 }
 
-/** Spends a refresh token; for 30 seconds the same one gives the same successor again (platform.md 5.4). @returns null when it is no good */
+/** Spends a refresh token; for a while the same one gives the same successor again (platform.md 5.4). @returns null when it is no good */
 export function spend(world: SimWorld, value: string): { of: RefreshToken; successor: string } | null {
   const found = world.state.refreshTokens[value];
   const now = world.clock.now();
   if (!found || (found.expiresAt ?? Number.POSITIVE_INFINITY) < now) return null;
-  if (found.spentAt !== null && now - found.spentAt > graceMs) return null;
+  if (found.spentAt !== null && now - found.spentAt > world.behaviour.spentTokenSeconds * 1000) return null;
   if (!isInstalled(world, found)) return null;
   if (!found.successor) {
     found.spentAt = now;

@@ -38,6 +38,8 @@ export interface Behaviour {
   echo: 'never' | 'before answering' | 'after answering';
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
+  /** How long a refresh token that was used gives the same answer again (platform.md 5.4). */
+  spentTokenSeconds: number;
   /** Whether codes are given without a user (platform.md 5.7). */
   canReconnect: boolean;
   /** The most rows that one page of a company's locations has, whatever is asked for. */
