@@ -40,15 +40,13 @@ export function unsettled({ plan, crm, gateway }: Books): number {
   const isReported = new Set(reported.map(({ number }) => number));
   const posted = new Set<string | null>(crm.posts.filter(({ wasAnswered }) => wasAnswered).map(({ altId }) => altId));
   // What was looked for and found got no answer of its own; it is looked up only where it counts, as a conversation is a walk through all.
-  const open = new Set([...gateway.taken.values()].filter(({ number }) => !posted.has(`answer-${number}`)).map(({ to }) => to));
+  const unposted = () => [...gateway.taken.values()].filter(({ number }) => !posted.has(`answer-${number}`));
+  const open = new Set(unposted().map(({ to }) => to));
   for (const { id } of crm.contacts.filter(({ phone }) => phone && open.has(phone))) {
     for (const { altId } of answersIn(crm.highlevel, id)) posted.add(altId);
   }
   const acknowledged = [...crm.acknowledged.values()].flat();
-  return (
-    acknowledged.filter((number) => !isReported.has(number)).length +
-    [...gateway.taken.values()].filter(({ number }) => !posted.has(`answer-${number}`)).length
-  );
+  return acknowledged.filter((number) => !isReported.has(number)).length + unposted().length;
 }
 
 function sends({ plan, crm, gateway }: Books): string[] {

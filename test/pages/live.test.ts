@@ -19,19 +19,13 @@ async function follow(world: World, token: string, path = '') {
   return stream;
 }
 
-async function tokenOf(world: World, location: { id: string; companyId: string }): Promise<string> {
-  const encryptedData = world.highlevel.userContext({ companyId: location.companyId, activeLocation: location.id });
-  const { body } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
-  return body.token;
-}
-
 const versions = (said: string) => said.split('event: version').length - 1;
 
 test('a page is told when what it shows has changed, and only then; the stream ends with the token', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   const other = await world.install();
-  const token = await tokenOf(world, location);
+  const token = await world.tokenOf({ companyId: location.companyId, activeLocation: location.id });
   const [stream, second] = [await follow(world, token), await follow(world, token)];
   await world.soon(() => versions(stream.said) === 1 && versions(second.said) === 1);
 
@@ -51,7 +45,8 @@ test('a page is told when what it shows has changed, and only then; the stream e
 
 test('a token has so many streams and no more, and stopping ends them all', async () => {
   await using world = await startWorld({ isIdle: true });
-  const token = await tokenOf(world, await world.install());
+  const location = await world.install();
+  const token = await world.tokenOf({ companyId: location.companyId, activeLocation: location.id });
   const streams = await Promise.all(Array.from({ length: 8 }, () => follow(world, token)));
   expect(streams.map(({ status }) => status)).toEqual(Array(8).fill(200));
   expect((await follow(world, token)).status).toBe(429);

@@ -1,19 +1,8 @@
 import { loadLanguages } from '../../src/http/pages/texts.ts';
 import { sentences } from '../../src/messages/timeline.ts';
 import { addMessages } from '../support/many-messages.ts';
-import { startWorld, type World } from '../support/world.ts';
-
-/** The embedded page's fragments as somebody. */
-async function pagesAs(world: World, context: { companyId: string; activeLocation?: string; role?: string; type?: string }) {
-  const encryptedData = world.highlevel.userContext(context);
-  const { body } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
-  const authorization = `Bearer ${body.token}`;
-  return {
-    get: (path: string) => world.client.get(`/embed/pages/${path}`).set({ authorization, accept: 'text/html' }),
-    post: (path: string, fields: Record<string, string>) =>
-      world.client.post(`/embed/pages/${path}`).set({ authorization }).type('form').send(fields),
-  };
-}
+import { pagesAs } from '../support/pages-as.ts';
+import { startWorld } from '../support/world.ts';
 
 const failed = { state: 'failed' as const, reasonCode: 'no_channel', reason: 'No channel.', text: 'A secret of its own' };
 const unknown = { state: 'pending' as const, unknownSince: new Date(), reasonCode: 'interrupted', reason: 'Interrupted.' };

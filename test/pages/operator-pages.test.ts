@@ -165,9 +165,7 @@ test('what only the operator has is nobody else’s: not in the CRM’s page, no
     { companyId: location.companyId, activeLocation: location.id, role: 'admin' },
     { companyId: location.companyId, type: 'agency', role: 'admin' },
   ]) {
-    const encryptedData = world.highlevel.userContext(context);
-    const { body } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
-    const authorization = `Bearer ${body.token}`;
+    const authorization = `Bearer ${await world.tokenOf(context)}`;
     for (const path of ['agencies', 'audit', 'limits', 'keys']) {
       await world.client.get(`/embed/pages/${path}`).set({ authorization }).expect(404);
       await world.client.get(`/embed/live/${path}`).set({ authorization }).expect(404);

@@ -40,6 +40,15 @@ export interface WorldOptions {
   media?: Partial<ServiceOptions['media']>;
 }
 
+/** Whom HighLevel says that it shows the page to. */
+export type UserContext = {
+  companyId: string;
+  activeLocation?: string;
+  role?: string;
+  type?: string;
+  userId?: string;
+};
+
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /**
@@ -159,11 +168,16 @@ export async function startWorld(options: WorldOptions = {}) {
     /** The operator's API. */
     api: apiWith(client, operator),
 
-    /** The API as a user of the embedded page. */
-    async as(context: { companyId: string; activeLocation?: string; role?: string; type?: string; userId?: string }) {
+    /** What a user of the embedded page is given for HighLevel's context. @returns the token */
+    async tokenOf(context: UserContext): Promise<string> {
       const encryptedData = highlevel.userContext(context);
       const { body } = await client.post('/api/session').send({ encryptedData }).expect(200);
-      return apiWith(client, { authorization: `Bearer ${body.token}` });
+      return body.token;
+    },
+
+    /** The API as a user of the embedded page. */
+    async as(context: UserContext) {
+      return apiWith(client, { authorization: `Bearer ${await world.tokenOf(context)}` });
     },
 
     /** What the browser does with the code that a consent gave. @returns the page */
