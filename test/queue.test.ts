@@ -19,7 +19,7 @@ function jobOf(key: string, lane = `lane ${key.length % 3}`): NewJob {
 /** Ends a job as the pipeline does: locked first, ended in a later statement of the same transaction. */
 function end(db: Database, job: Job): Promise<void> {
   return db.transaction(async (tx) => {
-    await tx.$queryRawUnsafe(`WITH ${heldJobs('$1')} SELECT count(*) FROM held`, JSON.stringify([heldRow(job)]));
+    await tx.$queryRawUnsafe(`WITH ${heldJobs('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([heldRow(job)]));
     await tx.$queryRawUnsafe(
       `WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`,
       JSON.stringify(endedRows([{ job, again: null }])),

@@ -2,7 +2,7 @@ import { nowOf } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
 import { type JobKind, wake } from '../queue/jobs.ts';
 import { reason } from './reasons.ts';
-import { changeMessages, movedTo, type StoreDeps } from './store.ts';
+import { changeMessages, lockMessages, movedTo, type StoreDeps } from './store.ts';
 
 /** Why messages wait for their location and for nothing else. */
 const waitingForLocation = [
@@ -61,7 +61,7 @@ export async function giveUp(deps: StoreDeps, locationId: string): Promise<void>
 
 function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<void> {
   return deps.db.transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
+    await lockMessages(tx, [id]);
     // A send may have begun since it was found.
     if ((await tx.message.count({ where: { ...queued(locationId), id } })) === 0) return;
     await changeMessages(deps, tx, new Map([[id, (current) => movedTo(current, 'failed', reason('uninstalled'))]]));

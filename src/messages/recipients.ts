@@ -1,5 +1,6 @@
 import type { Executor } from '../database/client.ts';
 import { advance, type MessageState } from './state.ts';
+import { lockMessages } from './store.ts';
 
 /** What a far side said of one recipient, or of all (null). */
 export interface RecipientReceipt {
@@ -60,7 +61,7 @@ export async function wholeFailures<R extends Said>(
   const isPart = ({ state, recipient, messageId }: Said) => state === 'failed' && recipient !== null && messageId !== null;
   const parts = new Set(receipts.filter(isPart).map(({ messageId }) => messageId as string));
   if (parts.size === 0) return receipts;
-  await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
+  await lockMessages(tx, ids);
   const messages = await tx.message.findMany({
     where: { id: { in: [...parts] } },
     select: {

@@ -9,7 +9,8 @@ export interface EmailNews {
   readonly isKnown: boolean;
   readonly recipients: readonly EmailRecipientStatus[];
   /**
-   * Keeps what was told, in the transaction that ends the report.
+   * Keeps what was told, in the transaction that ends the report and has the message locked: whoever records a receipt of it waits for
+   * that lock, and asks for a report of his own after it.
    *
    * @returns whether something was said meanwhile
    */
@@ -44,8 +45,6 @@ export async function emailNews({ db }: Pick<StoreDeps, 'db'>, message: MessageI
     isKnown: isSame && (state === 'pending' || state === message.reportedState),
     recipients,
     async told(tx, accepted) {
-      // Whoever records a receipt of this message waits for this lock, and asks for a report of his own after it.
-      await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ${id}::uuid FOR UPDATE`;
       if (accepted) await tx.message.updateMany({ where: { id }, data: { reportedRecipients: recipients.map(inOneOrder) } });
       return (await tx.receipt.count({ where: { messageId: id } })) > row.receipts.length;
     },

@@ -16,6 +16,7 @@ import {
   type Current,
   decideChanges,
   lockExternalIds,
+  lockMessages,
   type Patch,
   recipientsReportJob,
   type StoreDeps,
@@ -35,7 +36,7 @@ export interface Settlement {
   readonly tried?: Tried;
   /** Whose address this is. */
   readonly identity?: Identity | null;
-  /** More that must happen in the same transaction, before the message changes. */
+  /** More that must happen in the same transaction, before the message changes; the message is locked. */
   readonly before?: (tx: Executor) => Promise<void>;
 }
 
@@ -93,14 +94,12 @@ function oncePerMessage(items: readonly Settlement[]): Settlement[][] {
 
 function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise<void> {
   return deps.db.transaction(async (tx) => {
+    const ids = items.map(({ job }) => job.messageId);
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
     await lockExternalIds(tx, learnt);
     const early = await waitingReceipts(tx, learnt);
-    const receipts = await wholeFailures(
-      tx,
-      early,
-      items.map(({ job }) => job.messageId),
-    );
+    const receipts = await wholeFailures(tx, early, ids);
+    if (items.some(({ before }) => before)) await lockMessages(tx, ids);
     for (const { before } of items) await before?.(tx);
 
     const ended = new Map<Job, Ended>();

@@ -160,10 +160,18 @@ export type Change = (current: Current) => Patch;
 
 const names = Object.keys(changing) as (keyof typeof changing)[];
 
+/** Everybody locks messages in the order of their ids, and only then their jobs: whoever has a message need wait for none of its jobs. */
 const lockSql = `
-  WITH ${heldJobs('$2')}
-  SELECT ${columnsOf(['id', 'direction', 'locationId', 'createdAt', ...names])}
-  FROM messages CROSS JOIN (SELECT count(*) FROM held) AS held WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE OF messages`;
+  WITH locked AS MATERIALIZED (
+    SELECT ${columnsOf(['id', 'direction', 'locationId', 'createdAt', ...names])}
+    FROM messages WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE),
+  ${heldJobs('$2', 'locked')}
+  SELECT locked.* FROM locked CROSS JOIN (SELECT count(*) FROM held) AS held`;
+
+/** Locks messages until the transaction ends, where something must be looked at before it is decided what becomes of them. */
+export async function lockMessages(tx: Executor, ids: readonly string[]): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
+}
 
 function inSnakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -188,7 +196,7 @@ export function writingMessages(rows: string, now: string): string {
 /**
  * Locks messages, always in the same order, and says what becomes of each, from what it is then, and what HighLevel must be told.
  *
- * @param ending jobs that the same transaction will end
+ * @param ending their jobs that the same transaction will end
  */
 export async function decideChanges(
   deps: Pick<StoreDeps, 'knownAfter'>,

@@ -80,11 +80,16 @@ export interface Ended {
   readonly again: Date | null;
 }
 
-/** SQL that locks jobs which are about to end: a part of a WITH, of an earlier statement than the one that ends them. @param rows from `heldRow`, as JSON */
-export function heldJobs(rows: string): string {
+/**
+ * SQL that locks jobs which are about to end: a part of a WITH, of an earlier statement than the one that ends them.
+ *
+ * @param rows from `heldRow`, as JSON. @param after the part of the WITH that locks their messages, which goes first
+ */
+export function heldJobs(rows: string, after: string): string {
   return `held AS MATERIALIZED (
-    SELECT FROM jobs WHERE (kind, message_id) IN (SELECT kind, id FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid))
-    ORDER BY kind, key, message_id FOR UPDATE)`;
+    SELECT FROM jobs CROSS JOIN (SELECT count(*) FROM ${after}) AS earlier
+    WHERE (kind, message_id) IN (SELECT kind, id FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid))
+    ORDER BY kind, key, message_id FOR UPDATE OF jobs)`;
 }
 
 /** SQL that ends jobs: parts of a WITH, of which `ended_jobs` counts how many were still in these hands. @param rows from `endedRows`, as JSON */

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DatabaseTarget } from '../../src/database/client.ts';
 import type { OwnServer } from '../support/own-server.ts';
 import { adminToken, productionSettings } from '../support/production-settings.ts';
@@ -22,7 +24,7 @@ export interface Where {
 export interface Verdict {
   wrong: string[];
   counts: Record<string, number>;
-  /** Where the processes' logs are; kept if something is wrong. */
+  /** Where the processes' logs are, and what jobs are left; kept if something is wrong. */
   logs: string;
 }
 
@@ -90,15 +92,17 @@ export async function faultRun(plan: Plan, where: Where, tell: (counts: Record<s
 
   const codes = await keeper.stop();
   const remains = await remainsIn(target);
-  const { wrong, doubledAnswers } = account(books);
-  wrong.push(
+  const { wrong: broken, doubledAnswers } = account(books);
+  const wrong = [
+    ...Object.entries(remains.counts).flatMap(([what, count]) => (count === 0 ? [] : `Left in the tables: ${what}: ${count}.`)),
     ...[...new Set(poster.odd)].map((what) => `An answer that nobody can use: ${what}`),
     ...ownEnds(keeper, books),
     ...codes.filter((code) => code !== 0).map((code) => `SIGTERM ended with code ${code}.`),
-    ...Object.entries(remains).flatMap(([what, count]) => (count === 0 ? [] : `Left in the tables: ${what}: ${count}.`)),
     ...(gateway.unheard() > 0 ? [`The far side was not heard ${gateway.unheard()} times.`] : []),
-  );
+    ...broken,
+  ];
   if (wrong.length === 0) folder[Symbol.dispose]();
+  else writeFileSync(join(folder.path, 'left-jobs.txt'), [`at ${new Date().toISOString()}`, ...remains.waits].join('\n'));
   return { wrong, counts: { ...counts(), doubledAnswers, lastedSeconds: Math.round(elapsed() / 1000) }, logs: folder.path };
 }
 

@@ -3,8 +3,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { orderedIds } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
 import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type NewJob } from '../../src/queue/jobs.ts';
-import { freshDatabase } from '../support/databases.ts';
-import { eventually } from '../support/program.ts';
+import { freshDatabase, someoneWaits } from '../support/databases.ts';
 
 const newId = orderedIds(systemClock, randomBytes);
 const jobOf = (): NewJob => ({ kind: 'deliver', messageId: newId(), lane: 'l', key: 'k', rank: 0, dueAt: new Date() });
@@ -16,23 +15,20 @@ test('a job that is being added while the one before it ends becomes the first, 
   const held = { ...jobOf(), workerId, signal: new AbortController().signal };
   await enqueue(db.client, [held]);
   await db.client.job.updateMany({ data: { workerId } });
-  const someoneWaits = async () => {
-    const [row] = await db.client.$queryRaw<{ count: bigint }[]>`
-      SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
-        SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
-    return row?.count === 1n;
-  };
 
   let ending: Promise<void> = Promise.resolve();
   const follower = jobOf();
   await db.transaction(async (tx) => {
     await enqueue(tx, [follower]);
     ending = db.transaction(async (other) => {
-      await other.$queryRawUnsafe(`WITH ${heldJobs('$1')} SELECT count(*) FROM held`, JSON.stringify([heldRow(held)]));
+      await other.$queryRawUnsafe(
+        `WITH ${heldJobs('$1', 'messages')} SELECT count(*) FROM held`,
+        JSON.stringify([heldRow(held)]),
+      );
       const rows = JSON.stringify(endedRows([{ job: held, again: null }]));
       await other.$queryRawUnsafe(`WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`, rows);
     });
-    await eventually(someoneWaits, 'the end waits for the addition');
+    await someoneWaits(db);
   });
   await ending;
   expect(await db.client.job.findMany()).toMatchObject([{ messageId: follower.messageId, isFirst: true }]);

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import type { DatabaseTarget } from '../../src/database/client.ts';
+import type { Database, DatabaseTarget } from '../../src/database/client.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { temporaryFolder } from './program.ts';
+import { eventually, temporaryFolder } from './program.ts';
 
 /** A database that is migrated once and copied for each world: a fresh one would cost seconds each time. */
 
@@ -75,6 +75,16 @@ export function dataFolder(): ReturnType<typeof temporaryFolder> {
   const folder = temporaryFolder();
   if (!onPostgres) cpSync(templateFolder, join(folder.path, 'database'), { recursive: true });
   return folder;
+}
+
+/** Resolves once a transaction of this database waits for another's lock. */
+export async function someoneWaits(db: Database): Promise<void> {
+  await eventually(async () => {
+    const [row] = await db.client.$queryRaw<{ count: bigint }[]>`
+      SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
+        SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
+    return row?.count === 1n;
+  }, 'a transaction waits for another');
 }
 
 function urlOf(name: string): string {

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { orderedIds } from '../../src/core/ids.ts';
+import { changeMessages, decideChanges, lockMessages, movedTo } from '../../src/messages/store.ts';
+import { enqueue } from '../../src/queue/jobs.ts';
+import { someoneWaits } from '../support/databases.ts';
+import { startWorld } from '../support/world.ts';
+
+test('who ends the report of a message and who hears a receipt of it wait for each other and not both for ever', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { db } = world.services;
+  const { id: locationId, contact } = await world.ready();
+  await world.highlevel.sendMessage(locationId, { contactId: contact.id, text: 'Hi', messageId: 'm1' });
+  const { id: messageId } = await world.message('m1');
+  const lane = 'a lane';
+  await enqueue(db.client, [{ kind: 'tell', messageId, lane, key: messageId, rank: 1, dueAt: new Date() }]);
+  const workerId = orderedIds(world.clock, randomBytes)();
+  await db.client.job.updateMany({ where: { kind: 'tell' }, data: { workerId } });
+  const job = { kind: 'tell', messageId, lane, workerId, signal: new AbortController().signal } as const;
+
+  let ending: Promise<unknown> = Promise.resolve();
+  const heard = db.transaction(async (tx) => {
+    await lockMessages(tx, [messageId]);
+    ending = db.transaction((other) => decideChanges(world.services, other, new Map([[messageId, () => ({})]]), [job]));
+    await someoneWaits(db);
+    await changeMessages(world.services, tx, new Map([[messageId, (current) => movedTo(current, 'delivered')]]));
+  });
+
+  await expect(heard).resolves.toBeUndefined();
+  await expect(ending).resolves.toEqual({ changed: [], reports: [] });
+});
