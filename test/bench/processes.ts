@@ -3,7 +3,7 @@ import { takenAll, underLoad } from './load.ts';
 import type { Figure } from './table.ts';
 
 /** Sends in hand of one process: so few that the gateway is what limits it, not this machine. */
-const sendsAtOnce = 25;
+const sendsAtOnce = 20;
 const gatewayMs = 200;
 const secondsEach = 10;
 
@@ -12,10 +12,9 @@ export async function processes(serverUrl: string): Promise<Figure[]> {
   await using arena = await openArena(serverUrl, { role: 'web', settings: { SENDS_AT_ONCE: String(sendsAtOnce) } });
   await arena.ask({ do: 'delay', ms: gatewayMs });
   await arena.startAnother('worker');
-  await rateWith(arena, 1);
-  const one = await rateWith(arena, 1);
+  const one = await rateOf(arena, 1);
   for (let more = 0; more < 3; more++) await arena.startAnother('worker');
-  const four = await rateWith(arena, 4);
+  const four = await rateOf(arena, 4);
   return [
     {
       name: `4 worker processes, gateway of ${gatewayMs} ms, ${sendsAtOnce} sends in hand each, messages/s`,
@@ -27,6 +26,12 @@ export async function processes(serverUrl: string): Promise<Figure[]> {
       isMet: four / one >= 3.5,
     },
   ];
+}
+
+/** Processes that have just started are slow: the first run is not theirs to be judged by. */
+async function rateOf(arena: Arena, workers: number): Promise<number> {
+  await rateWith(arena, workers);
+  return rateWith(arena, workers);
 }
 
 /** Sends a second in the middle of the run: neither the start nor the last stragglers count. */
