@@ -37,7 +37,7 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
     const delayMs = delayAfter(deps, message, error);
     await (delayMs === null
       ? giveUp(deps, job, why, error)
-      : tryAgain(deps, job, why, error, new Date(deps.clock.now() + delayMs)));
+      : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs)));
   }
 }
 
@@ -144,7 +144,9 @@ function giveUp(deps: PostDeps, job: Job, why: Reason, error: AppError | null): 
   });
 }
 
-function tryAgain(deps: PostDeps, job: Job, why: Reason, error: AppError, at: Date): Promise<void> {
+function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError, at: Date): Promise<void> {
+  // What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks.
+  const mayStand = message.postingSince !== null || error.code === 'highlevel_unreachable';
   return deps.settle({
     job,
     again: at,
@@ -153,8 +155,7 @@ function tryAgain(deps: PostDeps, job: Job, why: Reason, error: AppError, at: Da
       reasonCode: why.code,
       reason: why.message,
       nextAttemptAt: at,
-      // It may stand in the conversation already; the next try looks.
-      postingSince: error.code === 'highlevel_unreachable' ? current.postingSince : null,
+      postingSince: mayStand ? current.postingSince : null,
       reportTries: current.reportTries + 1,
       // Only what HighLevel swallows, and what can't be fetched, uses up a schedule; an outage of HighLevel's own may last.
       retryCount: current.retryCount + (isAppError(error, 'highlevel_stored_nothing', 'media_unreachable') ? 1 : 0),
