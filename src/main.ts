@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './core/clock.ts';
@@ -62,6 +63,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
     shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler, stopWatcher });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  // What this start has compiled the next one reads (NODE_COMPILE_CACHE); a process that is killed would never write it.
+  flushCompileCache();
   announce(settings, log, services.version);
 }
 

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { productionSettings } from '../support/production-settings.ts';
 import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
 import { type LoadFigures, type SignedRequest, takenAll, underLoad } from './load.ts';
 import { scratchDatabase } from './scratch-database.ts';
@@ -81,20 +82,16 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
 async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
   const database = await scratchDatabase(serverUrl);
   using folder = temporaryFolder();
-  await using program = await startProgram({
-    NODE_ENV: 'production',
-    ROLE: 'web',
-    LOG_LEVEL: 'info',
-    PORT: String(await freePorts()),
-    DATA_DIR: folder.path,
-    DATABASE_URL: database.url,
-    HIGHLEVEL_CLIENT_ID: 'app-bench',
-    HIGHLEVEL_CLIENT_SECRET: 'secret',
-    HIGHLEVEL_PROVIDERS: '[{"key":"sms","id":"p1","kind":"sms"}]',
-    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: publicKey,
-    ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
-    SESSION_SECRETS: randomBytes(32).toString('base64'),
+  const port = await freePorts();
+  const settings = productionSettings({
+    baseUrl: `http://127.0.0.1:${port}`,
+    dataDir: folder.path,
+    databaseUrl: database.url,
+    // Who only takes webhooks calls nobody.
+    platform: { url: 'http://127.0.0.1:1', publicKey },
+    app: { clientId: 'app-bench', clientSecret: 'secret', providers: [{ key: 'sms', id: 'p1', kind: 'sms' }] },
   });
+  await using program = await startProgram({ ...settings, ROLE: 'web', PORT: String(port) });
   try {
     await underLoad(program.url, webhooks(warmUp, privateKey), { connections });
     const full = takenAll(await underLoad(program.url, webhooks(count, privateKey), { connections }));

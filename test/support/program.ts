@@ -42,6 +42,8 @@ export interface Program {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+const compiled = resolve(root, 'node_modules/.cache/patchbay');
+
 /** How the program is started: as an image does, away from any `.env` of this folder, or as the README says. */
 const commands = {
   node: { command: process.execPath, args: ['--max-semi-space-size=8', resolve(root, 'src/main.ts')], cwd: tmpdir() },
@@ -56,7 +58,7 @@ export function spawnProgram(
 ): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
   const { command, args, cwd } = commands[by];
-  const env = { PATH, HOME, LOG_LEVEL: 'info', ...environment };
+  const env = { PATH, HOME, NODE_COMPILE_CACHE: compiled, LOG_LEVEL: 'info', ...environment };
   return spawn(command, args, { cwd, env, stdio: ['ignore', output, output] });
 }
 
