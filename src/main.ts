@@ -63,9 +63,9 @@ async function start(settings: Settings, log: Log): Promise<void> {
     shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler, stopWatcher });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  announce(settings, log, services.version);
   // What this start has compiled the next one reads (NODE_COMPILE_CACHE); a process that is killed would never write it.
   flushCompileCache();
-  announce(settings, log, services.version);
 }
 
 function serviceOptions(settings: Settings, log: Log): ServiceOptions {

@@ -5,7 +5,7 @@ import type { Database, Executor, Prisma, Redrive } from '../database/client.ts'
 import { type Actor, audit } from '../installations/audit.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { reasonsStatement } from './log-statements.ts';
-import { deliverJob, type Message, postJob, type StoreDeps } from './store.ts';
+import { deliverJob, lockMessages, type Message, postJob, type StoreDeps } from './store.ts';
 
 export type { Redrive };
 
@@ -124,6 +124,7 @@ export function workOffRedrives(deps: StoreDeps): Promise<number> {
  */
 export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, ids: readonly string[]): Promise<number> {
   const now = nowOf(deps.clock);
+  await lockMessages(tx, ids);
   const rows = await tx.message.updateManyAndReturn({
     where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
     data: {

@@ -99,6 +99,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     await lockExternalIds(tx, learnt);
     const early = await waitingReceipts(tx, learnt);
     const receipts = await wholeFailures(tx, early, ids);
+    // What comes before may touch yet another message, an echo: these go first.
     if (items.some(({ before }) => before)) await lockMessages(tx, ids);
     for (const { before } of items) await before?.(tx);
 

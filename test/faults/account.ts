@@ -39,7 +39,8 @@ export function unsettled({ plan, crm, gateway }: Books): number {
   });
   const isReported = new Set(reported.map(({ number }) => number));
   const posted = new Set<string | null>(crm.posts.filter(({ wasAnswered }) => wasAnswered).map(({ altId }) => altId));
-  // What was looked for and found got no answer of its own; it is looked up only where it counts, as a conversation is a walk through all.
+  // What was looked for and found got no answer of its own; it is looked up only where a post was begun, as a conversation is a walk
+  // through all, and whoever counts holds up the far side.
   const begun = new Set(crm.posts.map(({ altId }) => altId));
   const unposted = () => [...gateway.taken.values()].filter(({ number }) => !posted.has(`answer-${number}`));
   const open = new Set(unposted().flatMap(({ to, number }) => (begun.has(`answer-${number}`) ? to : [])));

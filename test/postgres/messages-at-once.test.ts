@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { orderedIds } from '../../src/core/ids.ts';
 import { changeMessages, decideChanges, lockMessages, movedTo } from '../../src/messages/store.ts';
 import { enqueue } from '../../src/queue/jobs.ts';
 import { someoneWaits } from '../support/databases.ts';
@@ -13,7 +11,7 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   const { id: messageId } = await world.message('m1');
   const lane = 'a lane';
   await enqueue(db.client, [{ kind: 'tell', messageId, lane, key: messageId, rank: 1, dueAt: new Date() }]);
-  const workerId = orderedIds(world.clock, randomBytes)();
+  const workerId = world.services.newId();
   await db.client.job.updateMany({ where: { kind: 'tell' }, data: { workerId } });
   const job = { kind: 'tell', messageId, lane, workerId, signal: new AbortController().signal } as const;
 
