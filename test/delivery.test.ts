@@ -1,6 +1,5 @@
-import * as z from 'zod';
-import { type Channel, defineChannel, type SendOutcome } from '../src/channels/channel.ts';
 import { channelsOf } from '../src/channels/registry.ts';
+import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const text = (world: World, location: { id: string; contact: { id: string } }, words = 'hi') =>
@@ -153,43 +152,6 @@ test('a receipt from another connection changes nothing', async () => {
   await world.callback(other.connectionId, 'status', { id, status: 'failed' }).expect(202);
   await world.callback(other.connectionId, 'status', { externalId: 'shared', status: 'failed' }).expect(202);
   expect(await world.message(messageId)).toMatchObject({ state: 'pending' });
-});
-
-/** A channel whose far side doubles what is sent twice. */
-function carelessChannel(send: () => Promise<SendOutcome>): Channel {
-  return defineChannel({
-    type: 'careless',
-    title: 'Careless',
-    configSchema: z.strictObject({}),
-    can: { receipts: false, media: false, email: false, dropsRepeats: false },
-    send,
-    readCallback: () => {
-      throw new Error('it never calls back');
-    },
-  });
-}
-
-test('where repeats are not dropped, an unknown outcome asks a person: it is not failed and not sent again', async () => {
-  let sends = 0;
-  const send = async (): Promise<SendOutcome> => {
-    sends += 1;
-    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No answer in time.' } : { kind: 'delivered' };
-  };
-  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
-  const location = await world.install();
-  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
-  const { messageId } = await text(world, location);
-  await world.soon(async () => (await world.message(messageId)).unknownSince !== null);
-  await world.pass(24 * 3_600_000, 600_000);
-  expect(sends).toBe(1);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
-
-  const { id } = await world.message(messageId);
-  const { body } = await world.api.get(`/locations/${location.id}/messages?status=unknown`).expect(200);
-  expect(body.items).toMatchObject([{ id, status: 'unknown', reason: { code: 'no_answer' } }]);
-  await world.api.post(`/messages/${id}/retry`).expect(202);
-  await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
 });
 
 test('what a channel can’t carry is refused with the reason, and accepted is delivered where there are no receipts', async () => {

@@ -82,6 +82,23 @@ test('each recipient’s state is told, what comes close together in one call, a
   });
 });
 
+test('what becomes of a copy says nothing of the email, before the answer to the send and after it', async () => {
+  await using world = await startWorld();
+  const { send, says } = await mailbox(world);
+  const copy = { externalId: 'far-3', recipient: 'somebody-in-copy@example.com' };
+  world.farSide.answers(async () => {
+    await says({ ...copy, status: 'delivered' });
+    return { body: { externalId: 'far-3' } };
+  });
+  const { messageId } = await send();
+  await world.until(async () => (await world.message(messageId)).externalId === 'far-3');
+  await says({ ...copy, status: 'read' });
+  expect((await world.message(messageId)).state).toBe('pending');
+  await says({ externalId: 'far-3', status: 'failed', recipient: 'maya@example.com', error: { code: '550', message: 'no' } });
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+});
+
 test('what is said of recipients before the send is answered, or while a report is under way, is told too', async () => {
   await using world = await startWorld();
   const { send, says } = await mailbox(world);

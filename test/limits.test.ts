@@ -1,3 +1,5 @@
+import { restoreLimits } from '../src/installations/connections.ts';
+import { tidy } from '../src/jobs/upkeep.ts';
 import { startWorld, type World } from './support/world.ts';
 
 type Ready = Awaited<ReturnType<World['ready']>>;
@@ -187,4 +189,32 @@ test('what was given up is listed with its reason, and all that fits is sent aga
   const { body: left } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
   expect(left.items.map(({ reason }: { reason: { code: string } }) => reason.code)).toEqual(Array(5).fill('odd'));
   expect(at(body.begunAt)).toBeLessThanOrEqual(world.clock.now());
+});
+
+test('a connection that has long been quiet keeps its limits, and gets those back that an earlier version had taken', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = await world.ready({ ratePerSecond: 5, concurrency: 2, dailyCap: 10 });
+  const key = `sending/${place.id}/sms`;
+  const before = await world.db.pace.findUniqueOrThrow({ where: { key } });
+  world.clock.jump(40 * 24 * 3_600_000);
+  await tidy(world.services);
+  expect(await world.db.pace.findUnique({ where: { key } })).toEqual(before);
+  expect(before).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
+
+  await world.db.pace.deleteMany({});
+  await restoreLimits(world.services);
+  expect(await world.db.pace.findUnique({ where: { key } })).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
+  expect(await world.db.pace.count()).toBe(1);
+});
+
+test('what was sent today still counts after an hourly tidying, however long ago the cap was set', async () => {
+  await using world = await startWorld();
+  const location = await world.ready({ dailyCap: 2 });
+  world.clock.jump(40 * 24 * 3_600_000);
+  await sendMany(world, location, 2);
+  await world.until(() => world.farSide.requests.length === 2);
+  await tidy(world.services);
+  await sendMany(world, location, 1);
+  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap' } })) === 1);
+  expect(world.farSide.requests).toHaveLength(2);
 });

@@ -70,8 +70,10 @@ export interface ConnectionOf<Config> {
 
 /** A message as channels see it. */
 export interface OutboundMessage {
-  /** Ours, the same on every attempt. */
+  /** Ours: what receipts may name it by. */
   readonly id: string;
+  /** What a far side that drops repeats knows it by: the same on every attempt, another when a person sends again what it has failed. */
+  readonly sendingId: string;
   readonly locationId: string;
   readonly contactId: string | null;
   readonly conversationId: string | null;

@@ -6,9 +6,10 @@ import type { CallbackContent, OutboundMessage } from './channel.ts';
 
 const text = z.string().transform(storable);
 const address = text.pipe(z.string().trim().min(1).max(320));
-const id = text.pipe(z.string().min(1).max(200));
-/** Another message's id; a mail's own may be long. */
-const messageId = text.pipe(z.string().trim().min(1).max(1_000));
+/** So long that a mail's own id fits, so short that it fits into an index. */
+export const longestId = 500;
+const id = text.pipe(z.string().min(1).max(longestId));
+const messageId = text.pipe(z.string().trim().min(1).max(longestId));
 const at = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
 const url = z.url({ protocol: /^https?$/ });
 
@@ -102,7 +103,7 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
 
 function failureOf(error: { code?: string | undefined; message?: string | undefined } | undefined) {
   return {
-    code: error?.code || 'failed',
+    code: trimmed(error?.code || 'failed', 200),
     message: trimmed(error?.message || 'The far side reported that the message was not delivered.'),
   };
 }

@@ -1,10 +1,10 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
 import { nowOf } from '../core/clock.ts';
-import { trimmed } from '../core/text.ts';
+import { storable, trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
-import { readGatewayCallback, sendBody } from './gateway-payloads.ts';
+import { longestId, readGatewayCallback, sendBody } from './gateway-payloads.ts';
 import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 
 /** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
@@ -74,7 +74,7 @@ export async function sendSigned(
   content: Record<string, unknown>,
 ): Promise<SendOutcome> {
   const body = JSON.stringify(content);
-  const headers = signatureHeaders(target.secret, message.id, nowOf(tools.clock), body);
+  const headers = signatureHeaders(target.secret, message.sendingId, nowOf(tools.clock), body);
   let response: AxiosResponse<unknown>;
   try {
     response = await tools.http.post(target.url, body, {
@@ -111,20 +111,22 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
   const { status } = response;
   const body = jsonOf(response);
   if (status >= 200 && status < 300) {
-    const externalId = idOf(body.externalId);
-    return { kind: body.status === 'delivered' ? 'delivered' : 'accepted', ...(externalId ? { externalId } : {}) };
+    const externalId = textOf(body.externalId);
+    return {
+      kind: body.status === 'delivered' ? 'delivered' : 'accepted',
+      ...(externalId && externalId.length <= longestId ? { externalId } : {}),
+    };
   }
   const error = (typeof body.error === 'object' ? body.error : {}) as { code?: unknown; message?: unknown } | null;
-  const code = idOf(error?.code) ?? `http_${status}`;
+  const code = trimmed(textOf(error?.code) ?? `http_${status}`, 200);
   const said = typeof error?.message === 'string' ? trimmed(error.message) : `The gateway answered ${status}.`;
   if (status >= 400 && status < 500 && !passing.has(status)) return { kind: 'refused', code, message: said };
   const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
   return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-function idOf(value: unknown): string | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  return trimmed(String(value), 200) || undefined;
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? storable(String(value)) || undefined : undefined;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -1,6 +1,7 @@
-/** Shortens what others wrote before we keep it: a far side's page of HTML is no use in a row. */
+/** Shortens what others wrote before we keep it, as {@link storable}: a far side's page of HTML is no use in a row. */
 export function trimmed(text: string, length = 500): string {
-  return text.length <= length ? text : `${text.slice(0, length)}…`;
+  // The cut may go through the middle of a character.
+  return storable(text.length <= length ? text : `${text.slice(0, length)}…`);
 }
 
 /** Text of others' as part of a line of ours. */
@@ -14,4 +15,10 @@ export function inOneLine(text: string, length: number): string {
  */
 export function storable(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
+}
+
+/** What others said, field by field: each text as {@link storable}. */
+export function allStorable<Said extends object>(said: Said): Said {
+  const entries = Object.entries(said).map(([name, value]) => [name, typeof value === 'string' ? storable(value) : value]);
+  return Object.fromEntries(entries) as Said;
 }

@@ -56,35 +56,41 @@ export async function openDatabase(target: DatabaseTarget): Promise<Database> {
   };
 }
 
+interface Failure {
+  code?: string;
+  message?: string;
+  meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
+}
+
+/** PostgreSQL's own code. The embedded database's adapter gives it where Prisma has codes of its own, which are alike in length only. */
+function sqlStateOf({ code, meta }: Failure): string {
+  return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
+}
+
 /** SQLSTATE classes of a value or a row that can't be stored, whoever else stands beside it. */
 const badDataClasses = ['22', '23', '54'];
 
 /** Whether a statement failed for what it was to write, not for the database's own state. */
 export function isBadData(error: unknown): boolean {
-  const { meta } = error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } };
-  return badDataClasses.includes(meta?.driverAdapterError?.cause?.originalCode?.slice(0, 2) ?? '');
+  return badDataClasses.includes(sqlStateOf((error ?? {}) as Failure).slice(0, 2));
 }
 
 /** What Prisma, its adapter and PostgreSQL call it when the server is away, starting, full, or broke off for another's sake. */
 const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
 const unavailableStates = /^(08|40|53|57P)/;
-/** What node-postgres says when a session breaks while it is being made: it has no code. */
-const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
+/** What node-postgres says when a session breaks while it is being made, or is silent: it has no code. */
+const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/;
 
 /** Whether a statement failed for the database's own state, so that it would do later. */
 export function isUnavailable(error: unknown): boolean {
-  const { code, message, meta } = (error ?? {}) as {
-    code?: string;
-    message?: string;
-    meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
-  };
-  const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
+  const failure = (error ?? {}) as Failure;
+  const { code = '', message = '', meta } = failure;
   return (
-    unavailableCodes.includes(code ?? '') ||
-    unavailableKinds.includes(kind ?? '') ||
-    unavailableStates.test(originalCode ?? '') ||
-    unavailableWords.test(message ?? '')
+    unavailableCodes.includes(code) ||
+    unavailableKinds.includes(meta?.driverAdapterError?.cause?.kind ?? '') ||
+    unavailableStates.test(sqlStateOf(failure)) ||
+    unavailableWords.test(message)
   );
 }
 

@@ -80,6 +80,30 @@ function laneLimitsOf(config: object) {
   return { ...rate, concurrency };
 }
 
+const restoredAtOnce = 200;
+
+/** Gives connections back the limits that an earlier version of the program took from lanes which had long been quiet. */
+export async function restoreLimits({ db, box, clock }: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>): Promise<void> {
+  let last: string | undefined;
+  do {
+    const rows = await db.client.connection.findMany({
+      where: { dormantSince: null, config: { not: '' }, ...(last ? { id: { gt: last } } : {}) },
+      orderBy: { id: 'asc' },
+      take: restoredAtOnce,
+    });
+    const keys = rows.map(paceKey.sending);
+    const limited = { key: { in: keys }, OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
+    const known = new Set((await db.client.pace.findMany({ where: limited })).map(({ key }) => key));
+    for (const row of rows.filter((_, index) => !known.has(keys[index] as string))) {
+      const limits = laneLimitsOf(JSON.parse(box.open(row.config, identity(row.id))));
+      if (limits.intervalMs !== null || limits.concurrency !== null) {
+        await limitLane(db.client, paceKey.sending(row), limits, nowOf(clock));
+      }
+    }
+    last = rows.length < restoredAtOnce ? undefined : rows.at(-1)?.id;
+  } while (last);
+}
+
 /** @returns whether there was one */
 export function disconnect(
   deps: ConnectionDeps,

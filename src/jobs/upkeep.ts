@@ -1,6 +1,8 @@
 import { forgetWrongSignatures } from '../alerts/signatures-failing.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
+import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
+import { restoreLimits } from '../installations/connections.ts';
 import { removeStale } from '../media/disk-store.ts';
 import type { MediaStore } from '../media/store.ts';
 import { forgetMedia } from '../messages/keep-media.ts';
@@ -11,6 +13,7 @@ import type { Log } from '../runtime/log.ts';
 export interface UpkeepDeps {
   db: Database;
   clock: Clock;
+  box: SecretBox;
   log: Log;
   /** Messages of an uninstalled location are deleted after so many days. */
   retentionDays: number;
@@ -23,8 +26,9 @@ const hourMs = 60 * 60 * 1000;
 /** Longer than HighLevel repeats a webhook, and than a shared secret should be replayable unnoticed. */
 const traceDays = 90;
 
-/** Removes, once an hour, what nobody needs any more. @returns stops it */
+/** Mends what an earlier version left, and removes, once an hour, what nobody needs any more. @returns stops it */
 export function startUpkeep(deps: UpkeepDeps): () => void {
+  restoreLimits(deps).catch((error: unknown) => deps.log.error({ err: error }, 'limits could not be restored'));
   const timer = deps.clock.setInterval(() => {
     tidy(deps).catch((error: unknown) => deps.log.error({ err: error }, 'upkeep failed'));
   }, hourMs);
@@ -39,7 +43,13 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await mendKeys(client);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
   await client.pace.deleteMany({
-    where: { busyUntil: { lt: daysBefore(clock, 1) }, OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }] },
+    where: {
+      // A connection's own limits stand nowhere else, and its day may be an hour longer than ours.
+      intervalMs: null,
+      concurrency: null,
+      busyUntil: { lt: daysBefore(clock, 2) },
+      OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }],
+    },
   });
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });

@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../channels/channel.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Database } from '../database/client.ts';
+import type { Database, Executor } from '../database/client.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import { reason } from './reasons.ts';
 
@@ -87,4 +87,26 @@ export function endedAttempts(items: readonly { attempt?: { id: string; outcome:
     const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
     return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, answer: outcome.answer };
   });
+}
+
+/**
+ * Whether a message may have reached its contact although its newest attempt has not: an earlier one ended unknown, or a crash has
+ * interrupted it. What its far side has failed itself (see `resentAt`) has not.
+ *
+ * @param besides the newest attempt
+ */
+export async function mayHaveArrived(
+  on: Executor,
+  { id, resentAt }: { id: string; resentAt: Date | null },
+  besides?: string,
+): Promise<boolean> {
+  const count = await on.attempt.count({
+    where: {
+      messageId: id,
+      OR: [{ outcome: 'unknown' }, { outcome: null }],
+      ...(besides ? { id: { not: besides } } : {}),
+      ...(resentAt ? { begunAt: { gte: resentAt } } : {}),
+    },
+  });
+  return count > 0;
 }

@@ -125,6 +125,12 @@ export function workOffRedrives(deps: StoreDeps): Promise<number> {
 export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, ids: readonly string[]): Promise<number> {
   const now = nowOf(deps.clock);
   await lockMessages(tx, ids);
+  // Its far side had taken it, so it would drop the same one: this is another sending.
+  await tx.$executeRaw`
+    UPDATE messages SET resent_at = ${now}
+    WHERE id = ANY (${[...ids]}::uuid[]) AND state = 'failed' AND direction = 'outbound' AND EXISTS (
+      SELECT 1 FROM receipts
+      WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(resent_at, '-infinity'))`;
   const rows = await tx.message.updateManyAndReturn({
     where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
     data: {

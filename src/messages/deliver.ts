@@ -3,12 +3,13 @@ import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-
 import { nowOf } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
+import { allStorable } from '../core/text.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import type { Connection } from '../installations/connections.ts';
 import type { Job } from '../queue/jobs.ts';
 import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import type { BeginAttempt } from './attempts.ts';
+import { type BeginAttempt, mayHaveArrived } from './attempts.ts';
 import { type LimitDeps, overLimit } from './limits.ts';
 import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
@@ -42,7 +43,10 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
 
   const way = await findWay(deps, message);
   if ('wait' in way) return deps.settle(putOff(job, way.wait));
-  if ('refused' in way) return deps.settle({ job, change: (current) => movedTo(current, 'failed', way.refused) });
+  if ('refused' in way) {
+    const step = await truly(deps, message, { do: 'finish', state: 'failed', reason: way.refused });
+    return deps.settle({ job, ...following(step, nowOf(deps.clock)) });
+  }
   return send(deps, job, message, way);
 }
 
@@ -99,21 +103,30 @@ async function send(
     clock: deps.clock,
     signal: job.signal,
   };
-  const outcome = await channel.send(tools, connection, outbound);
+  const outcome = allStorable(await channel.send(tools, connection, outbound));
   const now = nowOf(deps.clock);
   deps.onSent(channel.type, outcome.kind, now.getTime() - begunMs);
 
-  const step = nextStep(outcome, {
+  const next = nextStep(outcome, {
     now,
     nextDelayMs: nextDelay(deps, message, settings, now),
     receipts: channel.can.receipts,
     whenUnknown,
   });
+  // A far side that drops repeats and refuses this one has taken none.
+  const isSure = outcome.kind === 'refused' && channel.can.dropsRepeats;
+  const step = isSure ? next : await truly(deps, message, next, begun.attempt);
   await deps.settle({
     ...settlement(job, connection, step, now),
     attempt: { id: begun.attempt, connectionId: connection.id, outcome },
     identity: identityIn(message, outbound.to, outcome),
   });
+}
+
+/** Not `failed` while an earlier attempt may have arrived: no status of ours is untrue. */
+async function truly(deps: DeliverDeps, message: MessageInHand, step: NextStep, besides?: string): Promise<NextStep> {
+  if (step.do !== 'finish' || step.state !== 'failed') return step;
+  return (await mayHaveArrived(deps.db.client, message, besides)) ? { do: 'ask a person', reason: step.reason } : step;
 }
 
 function settlement(job: Job, { id }: Connection, step: NextStep, now: Date): Settlement {

@@ -1,6 +1,7 @@
 import { nowOf } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
 import { type JobKind, wake } from '../queue/jobs.ts';
+import { mayHaveArrived } from './attempts.ts';
 import { reason } from './reasons.ts';
 import { changeMessages, lockMessages, movedTo, type StoreDeps } from './store.ts';
 
@@ -63,8 +64,12 @@ function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<voi
   return deps.db.transaction(async (tx) => {
     await lockMessages(tx, [id]);
     // A send may have begun since it was found.
-    if ((await tx.message.count({ where: { ...queued(locationId), id } })) === 0) return;
-    await changeMessages(deps, tx, new Map([[id, (current) => movedTo(current, 'failed', reason('uninstalled'))]]));
+    const message = await tx.message.findFirst({ where: { ...queued(locationId), id }, select: { id: true, resentAt: true } });
+    if (!message) return;
+    const why = reason('uninstalled');
+    const isUnknown = await mayHaveArrived(tx, message);
+    const asked = { unknownSince: nowOf(deps.clock), nextAttemptAt: null, reasonCode: why.code, reason: why.message };
+    await changeMessages(deps, tx, new Map([[id, (current) => (isUnknown ? asked : movedTo(current, 'failed', why))]]));
     // Its job would hold back the contact's next message, should the app come back.
     await wake(tx, 'deliver', [id], nowOf(deps.clock));
   });

@@ -41,46 +41,54 @@ function isSame(said: string, address: string): boolean {
   return (recipientsOf(said)[0] ?? said).toLowerCase() === address.toLowerCase();
 }
 
+/** Those of the present sending: after a person has had a failed message sent again, what was said before is of an earlier one. */
+export function receiptsSince<R extends { receivedAt: Date }>(resentAt: Date | null, receipts: readonly R[]): R[] {
+  return receipts.filter(({ receivedAt }) => resentAt === null || receivedAt >= resentAt);
+}
+
 interface Said extends RecipientReceipt {
   readonly messageId: string | null;
 }
 
 /**
- * Leaves out the failures that are not the whole message's. An email has failed when it has with every recipient; it is delivered, or
- * read, when it is with any. Costs nothing where no failure names a recipient.
+ * Leaves out what is not said of the whole message: what became of a copy, whose address is none of the email's own, and the failure of
+ * one recipient while others have not failed. An email has failed when it has with every recipient; it is delivered, or read, when it is
+ * with any. Costs nothing where no receipt names a recipient.
  *
  * @param receipts new ones: they are not stored yet, or not as their message's
  * @param ids all messages that the transaction is about to change. They are locked, in the order in which all lock them: who hears of
  *   one recipient must see what another has just heard of the other
  */
-export async function wholeFailures<R extends Said>(
+export async function ofTheWhole<R extends Said>(
   tx: Executor,
   receipts: readonly R[],
   ids: readonly string[],
 ): Promise<readonly R[]> {
-  const isPart = ({ state, recipient, messageId }: Said) => state === 'failed' && recipient !== null && messageId !== null;
-  const parts = new Set(receipts.filter(isPart).map(({ messageId }) => messageId as string));
-  if (parts.size === 0) return receipts;
+  const named = new Set(receipts.flatMap(({ recipient, messageId }) => (recipient !== null && messageId ? messageId : [])));
+  if (named.size === 0) return receipts;
   await lockMessages(tx, ids);
   const messages = await tx.message.findMany({
-    where: { id: { in: [...parts] } },
+    // A text has one recipient, however it is written.
+    where: { id: { in: [...named] }, medium: 'email' },
     select: {
       id: true,
-      medium: true,
       to: true,
-      receipts: { select: { state: true, recipient: true, reason: true }, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }] },
+      resentAt: true,
+      receipts: {
+        select: { state: true, recipient: true, reason: true, receivedAt: true },
+        orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+      },
     },
   });
-  const failed = messages.filter((message) => {
-    const all = [...message.receipts, ...receipts.filter(({ messageId }) => messageId === message.id)];
-    return hasFailed(message, all as RecipientReceipt[]);
+  // So has an email whose address came from its contact.
+  const emails = new Map(messages.filter(({ to }) => recipientsOf(to).length > 0).map((email) => [email.id, email]));
+  return receipts.filter(({ state, recipient, messageId }) => {
+    const email = emails.get(messageId ?? '');
+    if (!email || recipient === null) return true;
+    if (!recipientsOf(email.to).some((address) => isSame(recipient, address))) return false;
+    if (state !== 'failed') return true;
+    const before = receiptsSince(email.resentAt, email.receipts) as RecipientReceipt[];
+    const all = [...before, ...receipts.filter((receipt) => receipt.messageId === messageId)];
+    return recipientStates(email.to, all).every((one) => one.state === 'failed');
   });
-  const isWhole = new Set(failed.map(({ id }) => id));
-  return receipts.filter((receipt) => !isPart(receipt) || isWhole.has(receipt.messageId as string));
-}
-
-function hasFailed({ medium, to }: { medium: string; to: string | null }, receipts: readonly RecipientReceipt[]): boolean {
-  // A text has one recipient, however it is written. So has an email whose address came from its contact.
-  if (medium !== 'email' || recipientsOf(to).length === 0) return true;
-  return recipientStates(to, receipts).every(({ state }) => state === 'failed');
 }

@@ -1,11 +1,12 @@
 import type { ReceiptContent } from '../channels/channel.ts';
 import { nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
+import { allStorable } from '../core/text.ts';
 import { type Executor, isBadData } from '../database/client.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Reason } from './next-step.ts';
-import { recipientsOf, wholeFailures } from './recipients.ts';
+import { ofTheWhole, recipientsOf } from './recipients.ts';
 import {
   type Change,
   type Current,
@@ -45,18 +46,20 @@ async function recordTogether(
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
 ): Promise<void> {
   const receivedAt = nowOf(deps.clock);
-  const rows = items.map(({ connectionId, receipt }) => ({
-    id: deps.newId(),
-    connectionId,
-    wantedId: receipt.messageId ?? null,
-    externalId: receipt.externalId ?? null,
-    state: receipt.state,
-    recipient: receipt.recipient ?? null,
-    code: receipt.error?.code ?? null,
-    reason: receipt.error?.message ?? null,
-    occurredAt: receipt.occurredAt ?? null,
-    receivedAt,
-  }));
+  const rows = items.map(({ connectionId, receipt }) =>
+    allStorable({
+      id: deps.newId(),
+      connectionId,
+      wantedId: receipt.messageId ?? null,
+      externalId: receipt.externalId ?? null,
+      state: receipt.state,
+      recipient: receipt.recipient ?? null,
+      code: receipt.error?.code ?? null,
+      reason: receipt.error?.message ?? null,
+      occurredAt: receipt.occurredAt ?? null,
+      receivedAt,
+    }),
+  );
   await deps.db.transaction(async (tx) => {
     await lockExternalIds(
       tx,
@@ -65,7 +68,7 @@ async function recordTogether(
     const found = await messagesOf(tx, rows);
     const known = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
     const ids = [...new Set(known.flatMap(({ messageId }) => messageId ?? []))];
-    const counted = await wholeFailures(tx, known, ids);
+    const counted = await ofTheWhole(tx, known, ids);
     const byMessage = Map.groupBy(
       counted.filter(({ messageId }) => messageId !== null),
       ({ messageId }) => messageId as string,

@@ -1,6 +1,6 @@
 import type { Executor } from '../database/client.ts';
 import type { EmailRecipientStatus } from '../highlevel/messages.ts';
-import { recipientStates, recipientsOf } from './recipients.ts';
+import { receiptsSince, recipientStates, recipientsOf } from './recipients.ts';
 import type { MessageInHand, StoreDeps } from './store.ts';
 
 /** What HighLevel is to be told of an email's recipients, and how to know later whether there is more. */
@@ -31,10 +31,13 @@ export async function emailNews({ db }: Pick<StoreDeps, 'db'>, message: MessageI
     where: { id },
     select: {
       reportedRecipients: true,
-      receipts: { select: { state: true, recipient: true, reason: true }, orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }] },
+      receipts: {
+        select: { state: true, recipient: true, reason: true, receivedAt: true },
+        orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+      },
     },
   });
-  const receipts = row.receipts.filter(isSaid);
+  const receipts = receiptsSince(message.resentAt, row.receipts).filter(isSaid);
   const hasNames = receipts.some(({ recipient }) => recipient !== null);
   // Where the far side names nobody it speaks of all, and so does its answer to the send.
   const states = hasNames ? recipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));

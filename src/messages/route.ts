@@ -42,6 +42,7 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
     connection,
     outbound: {
       id: message.id,
+      sendingId: message.resentAt ? `${message.id}-${message.resentAt.getTime()}` : message.id,
       locationId,
       contactId: message.contactId,
       conversationId: message.conversationId,

@@ -8,7 +8,8 @@ import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
 import { type Identity, learningIdentities, learntRows } from './identities.ts';
-import { wholeFailures } from './recipients.ts';
+import { reason } from './reasons.ts';
+import { ofTheWhole } from './recipients.ts';
 import { receiptsApplied } from './record-receipt.ts';
 import { recordingReports, type Tried, triedRows } from './record-report.ts';
 import {
@@ -64,18 +65,39 @@ export function settler(deps: SettleDeps): Settle {
     },
     isItemsFault: (error) => isBadData(error) || isAppError(error, 'conflict'),
   });
-  return async (settlement) => {
+  return async (asked) => {
+    let settlement = asked;
     for (let tries = 1; ; tries++) {
       try {
         return await settle(settlement);
       } catch (error) {
         // Alone, and still not ours: whoever has it now judges by what he finds.
         if (isAppError(error, 'conflict')) return;
+        if (isBadData(error) && settlement === asked) {
+          deps.log.error({ err: error, messageId: asked.job.messageId }, 'what others said of a message can’t be kept');
+          settlement = inOurWords(asked);
+          continue;
+        }
         if ((tries >= triesAtMost && !isUnavailable(error)) || settlement.job.signal.aborted) throw error;
         deps.log.warn({ err: error, messageId: settlement.job.messageId }, 'what came of a job could not be written yet');
         await pause(deps.clock, betweenTriesMs);
       }
     }
+  };
+}
+
+/** A settlement without what others wrote: if that can't be stored, what has happened must be, or the message would be sent again and again. */
+function inOurWords({ job, change, again, attempt, before }: Settlement): Settlement {
+  const { code, message } = reason('unreadable_answer');
+  return {
+    job,
+    ...(again === undefined ? {} : { again }),
+    ...(before ? { before } : {}),
+    ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
+    change: (current) => {
+      const patch = change?.(current) ?? {};
+      return patch.reason ? { ...patch, reasonCode: code, reason: message } : patch;
+    },
   };
 }
 
@@ -98,7 +120,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
     await lockExternalIds(tx, learnt);
     const early = await waitingReceipts(tx, learnt);
-    const receipts = await wholeFailures(tx, early, ids);
+    const receipts = await ofTheWhole(tx, early, ids);
     // What comes before may touch yet another message, an echo: these go first.
     if (items.some(({ before }) => before)) await lockMessages(tx, ids);
     for (const { before } of items) await before?.(tx);

@@ -3,7 +3,7 @@ import { nowOf } from '../core/clock.ts';
 import type { Database, Executor, Message } from '../database/client.ts';
 import { jsonRows } from '../database/json-rows.ts';
 import { location } from '../highlevel/client.ts';
-import { addingJobs, heldJobs, heldRow, type Job, type NewJob } from '../queue/jobs.ts';
+import { addingJobs, heldJobs, heldRow, type Job, type NewJob, wake } from '../queue/jobs.ts';
 import { paceKey } from '../queue/pace.ts';
 import { readInGroups } from '../runtime/in-groups.ts';
 import type { KnownAfter } from './known-after.ts';
@@ -48,6 +48,7 @@ const needed = [
   'reason',
   'unknownSince',
   'retryCount',
+  'resentAt',
   'reportedState',
   'reportTries',
   'postingSince',
@@ -65,7 +66,7 @@ export function messageReader(db: Database): (id: string) => Promise<MessageInHa
         db.client,
         query,
         [ids],
-        ['unknownSince', 'postingSince', 'occurredAt', 'createdAt'],
+        ['unknownSince', 'resentAt', 'postingSince', 'occurredAt', 'createdAt'],
       );
       // A list that was never set is null in SQL.
       return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
@@ -197,27 +198,30 @@ export function writingMessages(rows: string, now: string): string {
  * Locks messages, always in the same order, and says what becomes of each, from what it is then, and what HighLevel must be told.
  *
  * @param ending their jobs that the same transaction will end
+ * @returns `over`: those of which a next attempt was planned that need not be made
  */
 export async function decideChanges(
   deps: Pick<StoreDeps, 'knownAfter'>,
   tx: Executor,
   changes: ReadonlyMap<string, Change>,
   ending: readonly Job[] = [],
-): Promise<{ changed: Current[]; reports: NewJob[] }> {
+): Promise<{ changed: Current[]; reports: NewJob[]; over: string[] }> {
   const times = ['createdAt', 'unknownSince', 'nextAttemptAt', 'postingSince'] as const;
   const rows = await jsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(heldRow))], times);
   const changed: Current[] = [];
   const reports: NewJob[] = [];
+  const over: string[] = [];
   for (const before of rows) {
     const patch = (changes.get(before.id) as Change)(before);
     if (Object.keys(patch).length === 0) continue;
     const after = { ...before, ...patch };
     changed.push(after);
+    if (before.nextAttemptAt && after.state !== 'pending') over.push(after.id);
     if (after.state !== before.state && after.highlevelMessageId && after.direction === 'outbound') {
       reports.push(reportJob(after, new Date(after.createdAt.getTime() + deps.knownAfter.ms())));
     }
   }
-  return { changed, reports };
+  return { changed, reports, over };
 }
 
 /**
@@ -232,8 +236,10 @@ export async function changeMessages(
   expectMore: ReadonlySet<string | null> = new Set(),
 ): Promise<void> {
   if (changes.size === 0) return;
-  const { changed, reports } = await decideChanges(deps, tx, changes);
+  const { changed, reports, over } = await decideChanges(deps, tx, changes);
   if (changed.length === 0) return;
+  // Their jobs would hold back their contacts' next messages until that attempt was due.
+  if (over.length > 0) await wake(tx, 'deliver', over, nowOf(deps.clock));
   await tx.$queryRawUnsafe(
     `WITH ${writingMessages('$1', '$2')}, ${addingJobs('$3')} SELECT * FROM woken`,
     JSON.stringify(changed),

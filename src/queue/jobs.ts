@@ -130,10 +130,12 @@ export function heldRow({ kind, messageId, workerId }: Job) {
 /** Jobs of these messages that wait for their time need not wait any more. */
 export async function wake(tx: Executor, kind: JobKind, messageIds: readonly string[], now: Date): Promise<void> {
   await tx.$queryRaw`
-    WITH woken AS (
-      UPDATE jobs SET due_at = ${now}
+    WITH waiting AS (
+      SELECT message_id FROM jobs
       WHERE kind = ${kind}::job_kind AND message_id = ANY (${[...messageIds]}::uuid[]) AND worker_id IS NULL AND due_at > ${now}
-      RETURNING 1)
+      ORDER BY key, message_id FOR NO KEY UPDATE),
+    woken AS (
+      UPDATE jobs SET due_at = ${now} FROM waiting WHERE kind = ${kind}::job_kind AND jobs.message_id = waiting.message_id RETURNING 1)
     SELECT pg_notify(${jobsChannel}, ${kind})::text FROM woken LIMIT 1`;
 }
 

@@ -12,6 +12,7 @@ export interface Subject {
 
 export const message: OutboundMessage = {
   id: '01890000-0000-7000-8000-000000000001',
+  sendingId: '01890000-0000-7000-8000-000000000001-1790000000000',
   locationId: 'loc',
   contactId: 'contact',
   conversationId: null,
@@ -86,8 +87,8 @@ export function keepsTheContract(subject: Subject): void {
       await here().send();
       await here().send();
       const [first, second] = farSide.requests.slice(before);
-      expect(first?.headers['webhook-id']).toBe(message.id);
-      expect(second?.headers['webhook-id']).toBe(message.id);
+      expect(first?.headers['webhook-id']).toBe(message.sendingId);
+      expect(second?.headers['webhook-id']).toBe(message.sendingId);
       expect(first?.body).toMatchObject({ id: message.id, attachments: message.attachments });
       expect(farSide.wrongSignatures).toEqual([]);
     });

@@ -48,8 +48,8 @@ export async function startFarSide() {
     secret,
     requests,
     wrongSignatures,
-    /** Texts that would have reached somebody: a repeated id counts once. */
-    received: () => [...new Map(requests.map(({ body }) => [body.id, body])).values()],
+    /** Texts that would have reached somebody: a repeat counts once. */
+    received: () => [...new Map(requests.map(({ headers, body }) => [headers['webhook-id'], body])).values()],
     answers(next: typeof answer | FarSideAnswer) {
       answer = typeof next === 'function' ? next : () => next;
     },

@@ -1,0 +1,16 @@
+import * as z from 'zod';
+import { type Channel, defineChannel, type SendOutcome } from '../../src/channels/channel.ts';
+
+/** A channel whose far side doubles what is sent twice. */
+export function carelessChannel(send: () => Promise<SendOutcome>): Channel {
+  return defineChannel({
+    type: 'careless',
+    title: 'Careless',
+    configSchema: z.strictObject({}),
+    can: { receipts: false, media: false, email: false, dropsRepeats: false },
+    send,
+    readCallback: () => {
+      throw new Error('it never calls back');
+    },
+  });
+}

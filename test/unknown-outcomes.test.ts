@@ -1,0 +1,113 @@
+import type { SendOutcome } from '../src/channels/channel.ts';
+import { channelsOf } from '../src/channels/registry.ts';
+import { giveUp } from '../src/messages/location-changes.ts';
+import { carelessChannel } from './support/careless-channel.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const text = (world: World, location: { id: string; contact: { id: string } }) =>
+  world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+const outcomes = async (world: World) =>
+  (await world.db.attempt.findMany({ orderBy: { id: 'asc' } })).map(({ outcome }) => outcome);
+
+test('where repeats are not dropped, an unknown outcome asks a person: it is not failed and not sent again', async () => {
+  let sends = 0;
+  const send = async (): Promise<SendOutcome> => {
+    sends += 1;
+    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No answer in time.' } : { kind: 'delivered' };
+  };
+  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  const location = await world.install();
+  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
+  const { messageId } = await text(world, location);
+  await world.soon(async () => (await world.message(messageId)).unknownSince !== null);
+  await world.pass(24 * 3_600_000, 600_000);
+  expect(sends).toBe(1);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+
+  const { id } = await world.message(messageId);
+  const { body } = await world.api.get(`/locations/${location.id}/messages?status=unknown`).expect(200);
+  expect(body.items).toMatchObject([{ id, status: 'unknown', reason: { code: 'no_answer' } }]);
+  await world.api.post(`/messages/${id}/retry`).expect(202);
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+/** A message of which the first attempt was cut: it may have arrived. */
+async function cutMessage(world: World, config: Record<string, unknown> = {}) {
+  const location = await world.ready(config);
+  world.farSide.answers(() => (world.farSide.requests.length === 1 ? 'cut' : { status: 503 }));
+  const { messageId } = await text(world, location);
+  await world.soon(async () => (await world.message(messageId)).reasonCode === 'no_answer');
+  const isUnknown = async () => (await world.message(messageId)).unknownSince !== null;
+  return { location, messageId, isUnknown };
+}
+
+test('a message that may have arrived is not reported failed because later attempts were all put off', async () => {
+  await using world = await startWorld();
+  const { location, messageId, isUnknown } = await cutMessage(world, { giveUpAfterMinutes: 10 });
+  await world.until(isUnknown, 'a person is asked', 30_000);
+  expect((await outcomes(world)).slice(0, 3)).toEqual(['unknown', 'busy', 'busy']);
+  await world.pass(60_000);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+
+  // The far side had it, and says so late.
+  await world.callback(location.connectionId, 'status', { id: (await world.message(messageId)).id, status: 'delivered' });
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('nor because there is no way for it any more, or the app was uninstalled', async () => {
+  await using world = await startWorld();
+  const { location, messageId, isUnknown } = await cutMessage(world);
+  await world.api.delete(`/locations/${location.id}/channels/sms`).expect(204);
+  await world.until(isUnknown);
+  expect((await world.message(messageId)).reasonCode).toBe('no_channel');
+
+  const other = await world.ready();
+  world.farSide.answers('cut');
+  const { messageId: second } = await text(world, other);
+  await world.soon(async () => (await world.message(second)).reasonCode === 'no_answer');
+  await giveUp(world.services, other.id);
+  expect(await world.message(second)).toMatchObject({ state: 'pending', reasonCode: 'uninstalled' });
+  expect((await world.message(second)).unknownSince).not.toBeNull();
+  await world.pass(30_000);
+  expect(world.highlevel.calls.of('updateMessageStatus')).toEqual([]);
+});
+
+test('a far side that drops repeats and refuses one has taken none: the message has failed', async () => {
+  await using world = await startWorld();
+  const { messageId } = await cutMessage(world);
+  world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+});
+
+test('where repeats are not dropped and the connection resends, a later refusal says nothing of the first attempt', async () => {
+  let sends = 0;
+  const send = async (): Promise<SendOutcome> => {
+    sends += 1;
+    return { kind: sends === 1 ? 'unknown' : 'refused', code: 'why', message: 'Whatever.' };
+  };
+  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  const location = await world.install();
+  const config = { whenUnknown: 'resend' };
+  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless', config }).expect(200);
+  const { messageId } = await text(world, location);
+  await world.until(async () => (await world.message(messageId)).unknownSince !== null);
+  expect(await outcomes(world)).toEqual(['unknown', 'refused']);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+});
+
+test('a receipt that settles a message lets its contact’s next one go at once, not when its own next try was due', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers(() => (world.farSide.requests.length < 5 ? 'cut' : { body: { status: 'delivered' } }));
+  const { messageId } = await text(world, location);
+  await text(world, location);
+  await world.until(async () => (await world.message(messageId)).retryCount === 4);
+  const { id, nextAttemptAt } = await world.message(messageId);
+  expect((nextAttemptAt?.getTime() ?? 0) - world.clock.now()).toBeGreaterThan(500_000);
+  await world.callback(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
+  await world.soon(() => world.farSide.requests.length === 5);
+  expect(world.farSide.received()).toHaveLength(2);
+});
