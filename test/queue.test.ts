@@ -152,3 +152,40 @@ test('a worker that rests under load stops at once when it is told to', async ()
   await stopped;
   expect(await db.client.job.count()).toBe(0);
 });
+
+test('jobs of a look whose answer was lost are done all the same, and none that is in hand is taken twice', async () => {
+  await using world = await opened();
+  const { db } = world;
+  let looks = 0;
+  const client = new Proxy(db.client, {
+    get(target, name) {
+      if (name !== '$queryRawUnsafe') return Reflect.get(target, name);
+      return async (...query: Parameters<typeof db.client.$queryRawUnsafe>) => {
+        const rows = await target.$queryRawUnsafe(...query);
+        // What is done is done; only the answer does not arrive.
+        if (++looks === 2) throw new Error('Connection terminated unexpectedly');
+        return rows;
+      };
+    },
+  });
+  const queue = openQueue({ db: { ...db, client }, clock: systemClock, newId, log: createLog('silent') });
+  const handled: string[] = [];
+  let release = () => {};
+  const isReleased = new Promise<void>((done) => {
+    release = done;
+  });
+  const [first, lost] = [jobOf('one'), jobOf('two')];
+  await enqueue(db.client, [first]);
+  await queue.work('deliver', { atMost: 40, perLane: 20 }, async (job) => {
+    handled.push(job.messageId);
+    if (job.messageId === first.messageId) await isReleased;
+    await end(db, job);
+  });
+  await eventually(() => handled.length === 1, 'the first is in hand');
+  await enqueue(db.client, [lost]);
+  await eventually(async () => (await db.client.job.count()) === 1, 'the lost one is done');
+  release();
+  await eventually(async () => (await db.client.job.count()) === 0, 'both are done');
+  await queue.stop(100);
+  expect(handled).toEqual([first.messageId, lost.messageId]);
+});

@@ -4,7 +4,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { listenOnServer } from './listen.ts';
+import { keepAlive, listenOnServer } from './listen.ts';
 import { migrate, type SqlSession } from './migrate.ts';
 
 export type * from '../../prisma/generated/client.ts';
@@ -35,13 +35,19 @@ interface DatabaseConnection {
 
 /** Where the database is. */
 export type DatabaseTarget =
-  | { kind: 'postgres'; url: string }
+  | {
+      kind: 'postgres';
+      url: string /** A server that is silent for longer, in milliseconds, is taken for gone. */;
+      silentMs?: number;
+    }
   | { kind: 'embedded'; dataDir: string }
   | { kind: 'opened' /** Stays open when we close. */; embedded: PGlite };
 
 /** Waiting for a session or running a transaction longer than this is a failure, which callers answer with 503. */
 const transactionLimits = { maxWait: 10_000, timeout: 20_000 };
 const connectTimeoutMs = 5_000;
+/** Longer than any statement of ours takes. */
+const silentMs = 30_000;
 
 /**
  * Opens the database and brings its tables up to date.
@@ -117,6 +123,9 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
+      // A connection can die without a word; whoever waits on it would wait for ever.
+      query_timeout: target.silentMs ?? silentMs,
+      ...keepAlive,
     }),
   });
   return {

@@ -3,6 +3,9 @@ import { pause, systemClock } from '../core/clock.ts';
 
 const againAfterMs = 500;
 
+/** Nothing is said on a session for long times; whether the server still hears it is asked all the same. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
 /** Listens on a session of its own and comes back when that is lost: a server that restarts must not leave us deaf. */
 export async function listenOnServer(
   url: string,
@@ -13,7 +16,7 @@ export async function listenOnServer(
   let isStopped = false;
 
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, keepAlive: true });
+    const next = new pg.Client({ connectionString: url, ...keepAlive });
     let isLost = false;
     const lost = () => {
       if (isLost || isStopped) return;

@@ -21,6 +21,8 @@ export interface Hands {
   readonly perLane: number;
 }
 
+/** How often jobs are looked for that were given to us unheard. */
+const strayEveryMs = 60_000;
 /** How late a job that waits for its time can be, if nobody says when that is. */
 const lookEveryMs = 1_000;
 /** After a failure of the database, or of a handler that nobody expected. */
@@ -74,8 +76,9 @@ function startLoop(
   signal: AbortSignal,
 ) {
   const { db, clock, log } = deps;
-  const inHand = new Map<string, number>();
-  let count = 0;
+  const inHand = new Set<Job>();
+  const laneCounts = new Map<string, number>();
+  let straysAt = clock.now();
   let isStopped = false;
   let isWoken = false;
   let endWait = () => {};
@@ -92,17 +95,14 @@ function startLoop(
     let tour = { hasTaken: false, nextAt: null as number | null };
     while (!isStopped) {
       // Under load a moment's rest makes one look take what several would: each is dear where there are many lanes.
-      if (count > hands.atMost / 20) await rest();
+      if (inHand.size > hands.atMost / 20) await rest();
       isWoken = false;
       const workerId = worker.id();
-      const free = hands.atMost - count;
-      const looked: Claimed | null =
-        free > 0
-          ? await claim(deps, { kind, workerId, free, perLane: hands.perLane, inHand, cursor }).catch((error: unknown) => {
-              log.warn({ err: error, queue: kind }, 'the queue could not be read');
-              return null;
-            })
-          : null;
+      const looked = await look(workerId, cursor).catch((error: unknown) => {
+        log.warn({ err: error, queue: kind }, 'the queue could not be read');
+        straysAt = clock.now();
+        return null;
+      });
       for (const { messageId, lane } of looked?.jobs ?? []) void run({ kind, messageId, lane, workerId, signal });
       if (!looked) {
         await waitFor(null);
@@ -115,6 +115,24 @@ function startLoop(
       if (!tour.hasTaken) await waitFor(tour.nextAt);
       tour = { hasTaken: false, nextAt: null };
     }
+  }
+
+  async function look(workerId: string, cursor: string): Promise<Claimed | null> {
+    if (clock.now() >= straysAt) await freeStrays(workerId);
+    const free = hands.atMost - inHand.size;
+    return free > 0 ? claim(deps, { kind, workerId, free, perLane: hands.perLane, inHand: laneCounts, cursor }) : null;
+  }
+
+  /**
+   * When the answer to a look is lost, the jobs that it took are ours and we do not know of them. Looked for again and again, as such a look
+   * may take its effect late; never beside one of ours.
+   */
+  async function freeStrays(workerId: string): Promise<void> {
+    const known = [...inHand].filter((job) => job.workerId === workerId).map(({ messageId }) => messageId);
+    await db.client.$executeRaw`
+      UPDATE jobs SET worker_id = NULL
+      WHERE kind = ${kind}::job_kind AND worker_id = ${workerId}::uuid AND message_id <> ALL (${known}::uuid[])`;
+    straysAt = clock.now() + strayEveryMs;
   }
 
   function earlier(a: number | null, b: number | null): number | null {
@@ -144,19 +162,19 @@ function startLoop(
   }
 
   async function run(job: Job): Promise<void> {
-    count += 1;
-    inHand.set(job.lane, (inHand.get(job.lane) ?? 0) + 1);
+    inHand.add(job);
+    laneCounts.set(job.lane, (laneCounts.get(job.lane) ?? 0) + 1);
     try {
       await handle(job);
     } catch (error) {
       log.error({ err: error, queue: kind, messageId: job.messageId }, 'a job failed and runs again');
       await runLater(job);
     }
-    count -= 1;
-    const left = (inHand.get(job.lane) ?? 1) - 1;
-    if (left > 0) inHand.set(job.lane, left);
-    else inHand.delete(job.lane);
-    if (count === 0) whenIdle();
+    inHand.delete(job);
+    const left = (laneCounts.get(job.lane) ?? 1) - 1;
+    if (left > 0) laneCounts.set(job.lane, left);
+    else laneCounts.delete(job.lane);
+    if (inHand.size === 0) whenIdle();
     // A hand is free, and the next job of its key may go.
     wake();
   }
@@ -188,7 +206,7 @@ function startLoop(
       endRest();
       wake();
       await running;
-      if (count === 0) return;
+      if (inHand.size === 0) return;
       const idle = new Promise<void>((done) => {
         whenIdle = done;
       });
