@@ -167,6 +167,27 @@ test('what stays away is posted without it after a quarter of an hour', async ()
   expect(world.clock.now() - begunAt).toBeLessThan(20 * 60_000);
 });
 
+test('a stop of the program says nothing of a file, not even at the last try', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  let tries = 0;
+  const slow = world.farSide.offers('slow', (_request, response) => {
+    tries += 1;
+    if (tries < 5) response.status(503).end();
+  });
+  await answer(world, connectionId, [slow]);
+  const row = () => world.db.message.findFirstOrThrow();
+  await world.until(async () => (await row()).retryCount === 4, 'the last try is next', 20_000);
+  world.clock.jump(((await row()).nextAttemptAt?.getTime() ?? 0) - world.clock.now());
+  await world.clock.tick(1_000);
+  await world.soon(() => tries === 5);
+  const stopped = world.services.stopWorking(100);
+  await world.clock.tick(200);
+  await stopped;
+  expect(await row()).toMatchObject({ state: 'pending', retryCount: 4 });
+  expect(await world.db.job.findFirst()).toMatchObject({ workerId: null, dueAt: expect.any(Date) });
+});
+
 test('where HighLevel can’t reach us, files are uploaded, once each, and what it does not take is left out', async () => {
   await using world = await startWorld({ media: { delivery: 'upload', maxBytes: 8 * 1024 * 1024 } });
   const { connectionId, contact } = await world.ready();
@@ -184,6 +205,21 @@ test('where HighLevel can’t reach us, files are uploaded, once each, and what 
   });
   const one = { name: 'attachment-1.png', type: 'image/png', bytes: png.length, contactId: contact.id };
   expect(world.highlevel.world.uploads).toEqual([one]);
+});
+
+test('a file that HighLevel refuses is left out; a contact that it refuses is not taken for the file’s fault', async () => {
+  await using world = await startWorld({ media: { delivery: 'upload' } });
+  const { connectionId } = await world.ready();
+  const refuse = (message: string) =>
+    world.highlevel.faults.add({ operation: 'uploadFile', times: 1, does: { answer: 400, body: { message } } });
+  refuse('File could not be read');
+  await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
+  await untilPosted(world);
+  expect(posted(world).message).toBe('look\n[An attachment was left out: it was not taken by the CRM.]');
+  refuse('Contact not found');
+  await answer(world, connectionId, [world.farSide.offers('b.png', png)], { externalId: 'm-2' });
+  await world.until(() => posts(world).length === 2);
+  expect(posted(world).attachments).toHaveLength(1);
 });
 
 test('files go with the messages of a location that was uninstalled', async () => {

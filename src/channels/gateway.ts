@@ -1,6 +1,6 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
-import { nowOf } from '../core/clock.ts';
+import { deadline, nowOf } from '../core/clock.ts';
 import { storable, trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
@@ -75,19 +75,23 @@ export async function sendSigned(
 ): Promise<SendOutcome> {
   const body = JSON.stringify(content);
   const headers = signatureHeaders(target.secret, message.sendingId, nowOf(tools.clock), body);
+  // The client's own time-out is one of silence: an answer that comes drop by drop would never be late.
+  const until = deadline(tools.clock, target.timeoutMs, tools.signal);
   let response: AxiosResponse<unknown>;
   try {
     response = await tools.http.post(target.url, body, {
       headers: { 'content-type': 'application/json', ...headers },
       timeout: target.timeoutMs,
-      signal: tools.signal,
+      signal: until.signal,
     });
   } catch (error) {
     const failure = requestFailure(error);
-    const message = `The gateway could not be reached: ${failure.message}.`;
+    const message = `The gateway could not be reached: ${until.isOver() ? 'no answer in time' : failure.message}.`;
     return failure.sent === 'no'
       ? { kind: 'busy', code: 'unreachable', message }
       : { kind: 'unknown', code: 'no_answer', message };
+  } finally {
+    until.letGo();
   }
   // A far side that echoes its request must not bring our secret into the log.
   response.data = typeof response.data === 'string' ? withoutSecret(response.data, target.secret) : '';

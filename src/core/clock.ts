@@ -28,3 +28,25 @@ export function nowOf(clock: Clock): Date {
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimeout(resolve, ms));
 }
+
+/** A signal that ends with another one, or after `ms` of the clock's time. Whoever has one lets go of it. */
+export function deadline(clock: Clock, ms: number, signal?: AbortSignal) {
+  const ending = new AbortController();
+  let isOver = false;
+  const stop = () => ending.abort();
+  const timer = clock.setTimeout(() => {
+    isOver = true;
+    stop();
+  }, ms);
+  // Not `AbortSignal.any`: the signal may live as long as the program does.
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
+  return {
+    signal: ending.signal,
+    isOver: () => isOver,
+    letGo() {
+      clock.clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    },
+  };
+}

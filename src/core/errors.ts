@@ -32,6 +32,7 @@ const errors = {
   highlevel_too_early: { status: 502, retry: 'later' },
   highlevel_limit: { status: 503, retry: 'later' },
   highlevel_refused: { status: 502, retry: 'never' },
+  highlevel_failed: { status: 502, retry: 'unknown' },
   highlevel_stored_nothing: { status: 502, retry: 'later' },
   highlevel_unreachable: { status: 502, retry: 'unknown' },
   // What we could not do ourselves; what the operator must mend passes too.

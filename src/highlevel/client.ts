@@ -43,6 +43,9 @@ export interface HighLevelCall {
   form?: FormData;
 }
 
+/** How far HighLevel's clock may be behind ours. */
+export const clocksDifferMs = 60_000;
+
 /** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
 export type HighLevel = (call: HighLevelCall) => Promise<HighLevelAnswer>;
 

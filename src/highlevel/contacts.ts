@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import { type HighLevel, location } from './client.ts';
+import { clocksDifferMs, type HighLevel, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
 export interface ContactAddress {
@@ -12,6 +12,7 @@ export interface ContactAddress {
  * The contact of an address, made if there is none. What a contact already has stays as it is: an upsert overwrites every field it
  * carries, so it carries the address alone, and a name only follows for a contact that is new (platform.md 6.3).
  *
+ * @param newSince a contact that was added since then and has no name is one that an earlier try has added and could not name
  * @returns the contact, and how many calls it took
  * @throws AppError as the client
  */
@@ -19,9 +20,11 @@ export async function findOrAddContact(
   highLevel: HighLevel,
   address: ContactAddress,
   nameIfNew: string | null,
+  newSince: Date,
 ): Promise<{ contactId: string; calls: number }> {
-  const { id, isNew } = await upsert(highLevel, address);
-  if (!isNew || !nameIfNew) return { contactId: id, calls: 1 };
+  const { id, isNew, isNamed, addedAt } = await upsert(highLevel, address);
+  const isOurs = isNew || (!isNamed && addedAt >= newSince.getTime() - clocksDifferMs);
+  if (!isOurs || !nameIfNew) return { contactId: id, calls: 1 };
   await upsert(highLevel, { ...address, name: nameIfNew });
   return { contactId: id, calls: 2 };
 }
@@ -32,11 +35,19 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
     owner: location(fields.locationId),
     body: withoutEmpty({ ...fields }),
   });
-  const contact = (answer.body.contact ?? {}) as { id?: unknown };
+  const contact = (answer.body.contact ?? {}) as Partial<
+    Record<'id' | 'name' | 'firstName' | 'lastName' | 'dateAdded', unknown>
+  >;
   if (typeof contact.id !== 'string' || contact.id === '') {
     throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }
-  return { id: contact.id, isNew: answer.body.new === true };
+  return {
+    id: contact.id,
+    isNew: answer.body.new === true,
+    isNamed: [contact.name, contact.firstName, contact.lastName].some(Boolean),
+    /** Not a number where HighLevel does not say it; that is never since anything. */
+    addedAt: Date.parse(String(contact.dateAdded)),
+  };
 }
 
 /** A contact's phone number and email address, where it has them. @throws AppError as the client */

@@ -33,9 +33,17 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
         retryAfterMs: answer.limits.retryAfterMs ?? answer.limits.intervalMs ?? 10_000,
       });
   }
-  if (answer.status >= 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
+  // It gives wrong ids a 500 too, where other times it would say 400 or 404.
+  if (answer.status === 500 && aboutIds.test(said)) {
+    if (isStatusCall(operation)) return tooEarly(said);
+    return error('highlevel_refused', 'The CRM does not know what the request names.');
+  }
+  if (answer.status === 500) return error('highlevel_failed', 'The CRM failed at this request.');
+  if (answer.status > 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
   return error('highlevel_refused', `The CRM refused the request with ${answer.status}.`);
 }
+
+const aboutIds = /not found|(invalid|incorrect|access to the) conversationProvider/i;
 
 function tooEarly(said: string): AppError {
   return new AppError('highlevel_too_early', 'The CRM does not know this message yet.', { details: [said] });

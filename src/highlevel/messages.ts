@@ -110,9 +110,7 @@ export function inboundBody(post: InboundPost): Record<string, unknown> {
   const { kind, id } = post.provider;
   const isEmail = kind === 'email' || kind === 'email-extra';
   const isExtra = kind === 'sms-extra' || kind === 'email-extra';
-  const isReceived = post.direction === 'inbound';
-  const { emailMessageId } = post;
-  const [emailFrom, emailTo] = isReceived ? [post.from, post.to] : [post.to, post.from];
+  const { from: emailFrom, to: emailTo, emailMessageId } = post;
   return withoutEmpty({
     // An extra email provider must say Custom; as Email it would land in the default email channel.
     type: kind === 'email-extra' ? 'Custom' : isEmail ? 'Email' : 'SMS',

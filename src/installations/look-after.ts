@@ -5,7 +5,7 @@ import { listInstalledLocations } from '../highlevel/companies.ts';
 import { describeLocation } from '../highlevel/locations.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { paceKey, turnOf } from '../queue/pace.ts';
+import { mayCall, paceKey, turnOf } from '../queue/pace.ts';
 import type { AccessTokens } from './access-token.ts';
 import { describeEveryMs, dueAfter, dueAfterOutage, isIdleRefreshDue } from './due.ts';
 import { learn } from './news.ts';
@@ -71,6 +71,9 @@ async function lookAfterLocation(deps: LookAfterDeps, row: Installation): Promis
   return again(deps, row);
 }
 
+/** When the company's calls leave no room for a question. */
+const askAgainMs = 5_000;
+
 /** The install's own callback may still be on its way; until then nobody has tokens to give. */
 function isTooYoung(row: Installation, now: Date): boolean {
   return row.status === 'pending' && now.getTime() - row.updatedAt.getTime() < 10_000;
@@ -83,8 +86,8 @@ async function findCompany(deps: LookAfterDeps, row: Installation): Promise<Date
     orderBy: [{ toFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
   for (const agency of companies) {
-    const turn = await turnOf(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit, null);
-    if (turn) return turn;
+    if (!(await mayCall(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit)))
+      return new Date(deps.clock.now() + askAgainMs);
     const askedAt = nowOf(deps.clock);
     const of = { companyId: agency.resourceId, appId: appIdOf(deps.app) };
     const { installed } = await listInstalledLocations(deps.highLevel, of, { locationId: row.resourceId });
@@ -115,8 +118,7 @@ async function lookForUnseen(deps: LookAfterDeps, row: Installation): Promise<Da
 /** Keeps name and time zone fresh. They are good to have and no reason to fail. */
 async function describe(deps: LookAfterDeps, row: Installation, now: Date): Promise<void> {
   if (row.describedAt && now.getTime() - row.describedAt.getTime() < describeEveryMs) return;
-  const turn = await turnOf(deps, paceKey.highLevel(keyOf(row)), highLevelLimit, null);
-  if (turn) return;
+  if (!(await mayCall(deps, paceKey.highLevel(keyOf(row)), highLevelLimit))) return;
   if (await learnDescription(deps, row.resourceId, now)) return;
   await deps.db.client.installation.updateMany({ where: keyOf(row), data: { describedAt: now } });
 }

@@ -67,12 +67,13 @@ async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route
     if (isAppError(error, 'installation_missing', 'uninstalled') && isTooLate(deps, message)) {
       return { refused: reason('not_installed') };
     }
+    if (isAppError(error, 'highlevel_failed') && isTooLate(deps, message)) return { refused: reason('no_address') };
     const delayMs = error.retryAfterMs ?? outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
     return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } } };
   }
 }
 
-/** An install may be on its way; after a day nobody expects the message any more. */
+/** An install may be on its way, or HighLevel find itself; after a day nobody expects the message any more. */
 function isTooLate(deps: DeliverDeps, message: MessageInHand): boolean {
   return deps.clock.now() - message.createdAt.getTime() > installWaitMs;
 }

@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { isAppError } from '../core/errors.ts';
+import { type AppError, isAppError } from '../core/errors.ts';
 import { answerBehind, type HighLevel, location } from '../highlevel/client.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { canBeUploaded, uploadAtMostBytes, uploadFile } from '../highlevel/uploads.ts';
@@ -53,10 +53,15 @@ async function upload(
     await deps.db.client.medium.update({ where: { id }, data: { uploadedUrl: url } });
     return { url };
   } catch (error) {
-    const isRefused = isAppError(error, 'highlevel_refused') && [413, 415, 422].includes(answerBehind(error)?.status ?? 0);
-    if (!isRefused) throw error;
+    if (!isAppError(error, 'highlevel_refused') || !isOfTheFile(error)) throw error;
     return { problem: 'was not taken by the CRM' };
   }
+}
+
+/** A refusal that is the file's own: the text need not wait for it. What is wrong with the contact is for the whole message. */
+function isOfTheFile(error: AppError): boolean {
+  const status = answerBehind(error)?.status ?? 0;
+  return [400, 413, 415, 422].includes(status) && !error.details.some((said) => /contact|conversation|location/i.test(said));
 }
 
 /** A message with the notes at its end: whoever reads it should know that something is missing. */

@@ -1,5 +1,5 @@
 import { nowOf } from '../core/clock.ts';
-import { type AppError, isAppError } from '../core/errors.ts';
+import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
 import { backoffMs, mediaDelaysMs, nextDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
 import { findOrAddContact } from '../highlevel/contacts.ts';
@@ -33,6 +33,8 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
     await finish(deps, job, message, await postOnce(deps, message, provider, media));
   } catch (error) {
     if (!isAppError(error)) throw error;
+    // A program that stops has interrupted it; that says nothing of the file.
+    if (error.code === 'media_unreachable' && job.signal.aborted) return deps.settle({ job, again: nowOf(deps.clock) });
     const why = { code: error.code, message: [error.message, ...error.details].join(' ') };
     const delayMs = delayAfter(deps, message, error);
     await (delayMs === null
@@ -41,6 +43,10 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
   }
 }
 
+/** What uses up a schedule: what HighLevel swallows or fails at, and what can't be fetched. An outage of HighLevel's own may last. */
+const scheduled: readonly ErrorCode[] = ['highlevel_stored_nothing', 'highlevel_failed', 'media_unreachable'];
+const contactDoubtedAfter = 2;
+
 interface Posted extends PostedMessage {
   contactId: string;
 }
@@ -48,7 +54,7 @@ interface Posted extends PostedMessage {
 async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provider, media: KeptMedia): Promise<Posted> {
   const { locationId } = message;
   const address = contactAddressOf(message) ?? '';
-  const known = await contactOf(deps.db, locationId, address);
+  const known = await knownContact(deps, message, address);
   try {
     return await addTo(deps, message, provider, media, known ?? (await findContact(deps, message, address)));
   } catch (error) {
@@ -59,6 +65,13 @@ async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provid
   }
 }
 
+async function knownContact({ db }: PostDeps, message: MessageInHand, address: string): Promise<string | null> {
+  // A 500 may be HighLevel's word for a contact that is gone (platform.md 6.2).
+  if (message.reasonCode === 'highlevel_failed' && message.retryCount >= contactDoubtedAfter) return null;
+  // What an earlier try may have left is in the conversation that it was posted to, whosever the address is now.
+  return (message.postingSince && message.contactId) || contactOf(db, message.locationId, address);
+}
+
 /** Asks HighLevel whose address it is. The job's slot pays for one call; these are more. */
 async function findContact(deps: PostDeps, message: MessageInHand, address: string): Promise<string> {
   const { locationId, name, medium } = message;
@@ -66,6 +79,7 @@ async function findContact(deps: PostDeps, message: MessageInHand, address: stri
     deps.highLevel,
     { locationId, ...(medium === 'email' ? { email: address } : { phone: address }) },
     name,
+    message.createdAt,
   );
   await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
   return contactId;
@@ -107,10 +121,10 @@ async function addTo(
 
 /** @returns null when no further try can help */
 function delayAfter(deps: PostDeps, message: MessageInHand, error: AppError): number | null {
-  if (error.code === 'highlevel_stored_nothing') {
-    return nextDelayMs(sendDelaysMs, message.retryCount, deps.chance());
+  if (scheduled.includes(error.code)) {
+    const schedule = error.code === 'media_unreachable' ? mediaDelaysMs : sendDelaysMs;
+    return nextDelayMs(schedule, message.retryCount, deps.chance());
   }
-  if (error.code === 'media_unreachable') return nextDelayMs(mediaDelaysMs, message.retryCount, deps.chance());
   if (error.retry === 'never') return null;
   return error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance());
 }
@@ -146,7 +160,7 @@ function giveUp(deps: PostDeps, job: Job, why: Reason, error: AppError | null): 
 
 function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError, at: Date): Promise<void> {
   // What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks.
-  const mayStand = message.postingSince !== null || error.code === 'highlevel_unreachable';
+  const mayStand = message.postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
   return deps.settle({
     job,
     again: at,
@@ -157,8 +171,7 @@ function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason,
       nextAttemptAt: at,
       postingSince: mayStand ? current.postingSince : null,
       reportTries: current.reportTries + 1,
-      // Only what HighLevel swallows, and what can't be fetched, uses up a schedule; an outage of HighLevel's own may last.
-      retryCount: current.retryCount + (isAppError(error, 'highlevel_stored_nothing', 'media_unreachable') ? 1 : 0),
+      retryCount: current.retryCount + (scheduled.includes(error.code) ? 1 : 0),
     }),
     ...refusalOf(error),
   });

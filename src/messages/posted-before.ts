@@ -1,6 +1,6 @@
 import { isAppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
-import { location } from '../highlevel/client.ts';
+import { clocksDifferMs, location } from '../highlevel/client.ts';
 import { listMessages } from '../highlevel/message-list.ts';
 import type { InboundPost, PostedMessage } from '../highlevel/messages.ts';
 import { operations } from '../highlevel/operations.ts';
@@ -8,9 +8,6 @@ import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { findInstallation } from '../installations/store.ts';
 import { charge, paceKey } from '../queue/pace.ts';
 import type { ReportDeps } from './report.ts';
-
-/** How far HighLevel's clock may be behind ours. */
-const clocksDifferMs = 60_000;
 
 /**
  * Looks for what an earlier post may have left in the conversation, whose answer we never saw: HighLevel takes no key that would make a

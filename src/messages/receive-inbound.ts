@@ -1,4 +1,5 @@
 import type { InboundContent } from '../channels/channel.ts';
+import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
 import { storable } from '../core/text.ts';
 import { isBadData } from '../database/client.ts';
@@ -15,7 +16,7 @@ import { postJob } from './store.ts';
  * @throws AppError `overloaded`
  */
 export type ReceiveInbound = (
-  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
   provider: Provider,
   content: InboundContent,
   body: Buffer,
@@ -37,11 +38,12 @@ export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
 
 function rowOf(
   deps: ReceiveDeps,
-  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
   provider: Provider,
   content: InboundContent,
   body: Buffer,
 ) {
+  const isEmail = provider.kind.startsWith('email');
   return {
     id: deps.newId(),
     locationId: connection.locationId,
@@ -49,9 +51,10 @@ function rowOf(
     connectionId: connection.id,
     externalId: content.externalId,
     inboundKey: `${connection.id}/${content.externalId}`,
-    medium: provider.kind.startsWith('email') ? 'email' : 'sms',
+    medium: isEmail ? 'email' : 'sms',
     from: content.from,
-    to: content.to ?? null,
+    // HighLevel does not take an email that says not to whom (platform.md 6.2).
+    to: content.to ?? (isEmail && !content.sentElsewhere ? deliverySettingsOf(connection.config).sender : null) ?? null,
     name: content.name ?? null,
     text: content.text ?? null,
     html: content.html ?? null,

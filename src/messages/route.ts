@@ -6,7 +6,7 @@ import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
-import { paceKey, turnOf } from '../queue/pace.ts';
+import { mayCall, paceKey } from '../queue/pace.ts';
 import type { Reason } from './next-step.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import type { MessageInHand } from './store.ts';
@@ -73,11 +73,8 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
 async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<string | null> {
   if (!message.contactId) return null;
   const { locationId, contactId, medium } = message;
-  const turn = await turnOf(deps, paceKey.highLevel(location(locationId)), highLevelLimit, null);
-  if (turn) {
-    throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.', {
-      retryAfterMs: turn.getTime() - deps.clock.now(),
-    });
+  if (!(await mayCall(deps, paceKey.highLevel(location(locationId)), highLevelLimit))) {
+    throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }
   try {
     const { phone, email } = await contactAddress(deps.highLevel, locationId, contactId);

@@ -18,7 +18,7 @@ export interface LaneLimits {
 }
 
 /**
- * Asks whether the next call of an installation, or a look-up, may leave now, under a limit that all processes share (GCRA, one row a
+ * Asks whether the next call of an installation may leave now, under a limit that all processes share (GCRA, one row a
  * limit). Whoever must wait gets a slot of its own and keeps it, so a thousand that wait do not ask a thousand times.
  *
  * @param slotAt the slot that it already has
@@ -36,6 +36,22 @@ export async function turnOf(
   if (isCurrent && !(await isBlocked(deps.db, key, now))) return null;
   const slot = await reserve(deps.db, key, limit, now);
   return slot > now ? slot : null;
+}
+
+/** Whether a call that can wait may leave now. It takes a slot only then: whoever has a slot, or jobs of the lane, need not wait for it. */
+export async function mayCall(
+  deps: { db: Database; clock: Clock },
+  key: string,
+  { intervalMs, burst }: PaceLimit,
+): Promise<boolean> {
+  const now = nowOf(deps.clock);
+  const rows = await deps.db.client.$queryRaw<unknown[]>`
+    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
+    ON CONFLICT (key) DO UPDATE SET busy_until = GREATEST(paces.busy_until, ${now}::timestamptz) + ${intervalMs} * interval '1 ms'
+      WHERE paces.busy_until <= ${now}::timestamptz + ${(burst - 1) * intervalMs} * interval '1 ms'
+        AND (paces.blocked_until IS NULL OR paces.blocked_until <= ${now})
+    RETURNING 1`;
+  return rows.length > 0;
 }
 
 /**

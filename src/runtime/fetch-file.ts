@@ -4,7 +4,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, deadline } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { type FileType, typeOfFile } from './file-types.ts';
@@ -47,12 +47,11 @@ const timeoutMs = 30_000;
  */
 export function fileFetcher(deps: FetchFileDeps): FetchFile {
   return async (url, signal) => {
-    const stopping = new AbortController();
-    const timer = deps.clock.setTimeout(() => stopping.abort(), timeoutMs);
+    const until = deadline(deps.clock, timeoutMs, signal);
     try {
-      return await fetchFile(deps, url, signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal);
+      return await fetchFile(deps, url, until.signal);
     } finally {
-      deps.clock.clearTimeout(timer);
+      until.letGo();
     }
   };
 }

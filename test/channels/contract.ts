@@ -30,7 +30,8 @@ export const message: OutboundMessage = {
 export function keepsTheContract(subject: Subject): void {
   const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
   const fetchMedia = () => Promise.reject(new Error('This channel takes addresses.'));
-  const tools = (signal = new AbortController().signal) => ({ http, fetchMedia, clock: testClock(), signal });
+  const clock = testClock();
+  const tools = (signal = new AbortController().signal) => ({ http, fetchMedia, clock, signal });
   const at = (url: string, secret: string) => {
     const { channel, config } = subject.open({ url, secret });
     const connection: ConnectionOf<object> = { id: 'c', config, callbackUrl: 'http://patchbay.example/channels/c' };
@@ -100,6 +101,14 @@ export function keepsTheContract(subject: Subject): void {
         return 'hang';
       });
       expect(await here().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
+    });
+
+    test('a far side that answers drop by drop is not waited for without end', async () => {
+      await using network = await brokenNetwork('drop by drop');
+      const sent = at(network.url, farSide.secret).send();
+      await network.isDropping;
+      await clock.tick(60_000);
+      expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no answer in time') });
     });
 
     test('no secret in an outcome, whatever the far side says', async () => {

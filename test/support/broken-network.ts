@@ -1,10 +1,15 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-export type Breakage = 'refuse' | 'accept and hang' | 'cut after the request' | 'cut after the headers';
+export type Breakage = 'refuse' | 'accept and hang' | 'cut after the request' | 'cut after the headers' | 'drop by drop';
 
 /** An address behind which the network is broken in one way. */
 export async function brokenNetwork(mode: Breakage) {
   const sockets = new Set<Socket>();
+  let drops: NodeJS.Timeout | undefined;
+  let dropping = () => {};
+  const isDropping = new Promise<void>((done) => {
+    dropping = done;
+  });
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {}); // Being cut off is what it is for.
@@ -12,6 +17,13 @@ export async function brokenNetwork(mode: Breakage) {
     if (mode === 'cut after the headers') {
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{', () => socket.destroy());
+      });
+    }
+    if (mode === 'drop by drop') {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{');
+        drops = setInterval(() => socket.write(' '), 20);
+        dropping();
       });
     }
   });
@@ -22,7 +34,9 @@ export async function brokenNetwork(mode: Breakage) {
   if (mode === 'refuse') await close();
   return {
     url: `http://127.0.0.1:${port}/`,
+    isDropping,
     async [Symbol.asyncDispose]() {
+      clearInterval(drops);
       for (const socket of sockets) socket.destroy();
       if (mode !== 'refuse') await close();
     },

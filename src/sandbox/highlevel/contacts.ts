@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { nowOf } from '../../core/clock.ts';
 import { type Answer, type Endpoint, refuse } from './endpoint.ts';
 import { invalid } from './messages.ts';
 import { contactsOf, highLevelId, type SimContact } from './state.ts';
@@ -83,6 +84,7 @@ export function addContact(world: SimWorld, locationId: string, fields: Partial<
     email: null,
     tags: [],
     source: null,
+    dateAdded: nowOf(world.clock).toISOString(),
     ...fields,
   };
   world.state.contacts[contact.id] = contact;

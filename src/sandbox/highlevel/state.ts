@@ -40,6 +40,7 @@ export interface SimContact {
   email: string | null;
   tags: string[];
   source: string | null;
+  dateAdded: string;
 }
 
 export type SimStatus = 'pending' | 'delivered' | 'failed' | 'read';

@@ -1,0 +1,118 @@
+import { allScopes } from '../src/highlevel/operations.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const from = '+12025550143';
+
+const says = (world: World, connectionId: string, content: object) =>
+  world.callback(connectionId, 'inbound', { externalId: 'a', from, text: 'yes', ...content }).expect(202);
+const posts = (world: World) => world.highlevel.calls.of('addInboundMessage');
+const delivered = (world: World) => world.db.message.count({ where: { state: 'delivered' } });
+
+test('a 500 that speaks of what the request names is no outage: the contact is looked for anew, at once', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  await says(world, location.connectionId, {});
+  await world.until(async () => (await delivered(world)) === 1);
+  const body = { message: 'Contact with id x not found' };
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 500, body } });
+  await says(world, location.connectionId, { externalId: 'b' });
+  await world.until(async () => (await delivered(world)) === 2);
+  expect(world.highlevel.calls.of('upsertContact')).toHaveLength(2);
+  expect((await world.db.message.findMany()).map(({ retryCount }) => retryCount)).toEqual([0, 0]);
+});
+
+test('an answer at which HighLevel fails again and again is given up a day later, is among the undelivered, and holds nothing back', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  await says(world, location.connectionId, {});
+  await world.until(async () => (await delivered(world)) === 1);
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 9, does: { answer: 500 } });
+  await says(world, location.connectionId, { externalId: 'b', text: 'poison' });
+  await says(world, location.connectionId, { externalId: 'c', text: 'after it' });
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2, 'the next is posted', 600_000);
+  expect(world.highlevel.conversationOf(location.contact.id).at(-1)?.text).toBe('after it');
+  // The contact that was remembered is doubted in time.
+  expect(world.highlevel.calls.of('upsertContact').length).toBeGreaterThan(1);
+
+  const { body } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
+  expect(body.items).toMatchObject([{ text: 'poison', reason: { code: 'highlevel_failed' } }]);
+  await world.api.post(`/messages/${body.items[0].id}/retry`).expect(202);
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 3);
+});
+
+test('what a lost reply has left is looked for where it was posted, also when the address is another contact’s meanwhile', async () => {
+  await using world = await startWorld({ scopes: allScopes });
+  const location = await world.ready();
+  const other = world.highlevel.addContact(location.id, { phone: '+12025550999' });
+  await says(world, location.connectionId, {});
+  await world.until(async () => (await delivered(world)) === 1);
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  await says(world, location.connectionId, { externalId: 'b', text: 'once' });
+  await world.until(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_unreachable' } })) === 1);
+  // As a message to that other contact would teach us.
+  await world.db.identity.updateMany({ where: { address: from }, data: { contactId: other.id } });
+  await world.until(async () => (await delivered(world)) === 2);
+  expect(posts(world)).toHaveLength(2);
+  expect(world.highlevel.conversationOf(other.id)).toEqual([]);
+});
+
+test('a contact that could be added and not named at first gets its name with the next try, and one with a name keeps it', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  let upserts = 0;
+  world.highlevel.faults.decide((operation) => {
+    if (operation !== 'upsertContact') return null;
+    upserts += 1;
+    return upserts === 2 ? { answer: 503 } : null;
+  });
+  await says(world, location.connectionId, { from: '+15550009999', name: 'Zoë' });
+  await says(world, location.connectionId, { externalId: 'b', name: 'Somebody else' });
+  await world.until(async () => (await delivered(world)) === 2);
+  const names = Object.values(world.highlevel.state.contacts).map(({ name }) => name);
+  expect(names.sort()).toEqual(['Maya Ortiz', 'Zoë']);
+});
+
+test('a contact that has long been without a name stays so', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.highlevel.addContact(location.id, { phone: '+12025550777' });
+  world.clock.jump(3_600_000);
+  await says(world, location.connectionId, { from: '+12025550777', name: 'Zoë' });
+  await world.until(async () => (await delivered(world)) === 1);
+  expect(Object.values(world.highlevel.state.contacts).map(({ name }) => name)).toEqual(['Maya Ortiz', null]);
+});
+
+test('an email that names no receiver is posted with the connection’s own address', async () => {
+  await using world = await startWorld();
+  const location = await world.install();
+  const connectionId = await world.connect(location.id, 'mail', { sender: 'desk@agency.example' });
+  await says(world, connectionId, { from: 'maya@example.com' });
+  await says(world, connectionId, {
+    externalId: 'b',
+    from: 'desk@agency.example',
+    to: 'maya@example.com',
+    direction: 'outbound',
+  });
+  await world.until(async () => (await delivered(world)) === 2);
+  expect(posts(world).map(({ body }) => body)).toMatchObject([
+    { direction: 'inbound', emailFrom: 'maya@example.com', emailTo: 'desk@agency.example' },
+    { direction: 'outbound', emailFrom: 'desk@agency.example', emailTo: 'maya@example.com' },
+  ]);
+});
+
+test('questions for addresses that the webhook left out wait for room and take none from reports and answers', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const key = `highlevel/${location.id}`;
+  const busyUntil = new Date(world.clock.now() + 20_000);
+  await world.db.pace.upsert({ where: { key }, create: { key, busyUntil }, update: { busyUntil } });
+  for (let index = 0; index < 30; index++) {
+    const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
+    const body = { locationId: location.id, messageId: `m-${index}`, contactId: contact.id, message: 'hi' };
+    await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
+  }
+  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_limit' } })) === 30);
+  expect((await world.db.pace.findUniqueOrThrow({ where: { key } })).busyUntil).toEqual(busyUntil);
+  await world.until(() => world.farSide.requests.length === 30);
+  expect(world.farSide.received()).toHaveLength(30);
+});
