@@ -44,6 +44,24 @@ test('what a far side has taken and failed is another sending when it is sent ag
   await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
 });
 
+test('a failure that is told once more after its message was sent again is not the new sending’s', async () => {
+  await using world = await startWorld();
+  const { say, send, resend } = await gatewayOf(world);
+  const { messageId } = await send();
+  await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
+  const { id } = await world.message(messageId);
+  const told = { id, ...opening, at: new Date(world.clock.now()).toISOString() };
+  await say(told);
+  world.farSide.answers({ status: 503 });
+  await resend(id);
+  await world.until(async () => (await world.message(messageId)).reasonCode === 'http_503');
+  await say(told);
+  expect((await world.message(messageId)).state).toBe('pending');
+  world.farSide.answers({ body: { status: 'delivered' } });
+  await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
+  expect(world.farSide.received()).toHaveLength(2);
+});
+
 test('what was refused, or is of unknown fate, goes again under the same id', async () => {
   await using world = await startWorld();
   const { send, resend } = await gatewayOf(world);

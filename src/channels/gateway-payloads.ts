@@ -11,7 +11,7 @@ export const longestId = 500;
 const id = text.pipe(z.string().min(1).max(longestId));
 const messageId = text.pipe(z.string().trim().min(1).max(longestId));
 const at = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
-const url = z.url({ protocol: /^https?$/ });
+const url = text.pipe(z.url({ protocol: /^https?$/ }));
 
 const receipt = z
   .object({

@@ -66,7 +66,9 @@ async function recordTogether(
       rows.flatMap(({ connectionId, externalId }) => (externalId ? { connectionId, externalId } : [])),
     );
     const found = await messagesOf(tx, rows);
-    const known = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
+    const said = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
+    const repeated = await failuresOfBefore(tx, said);
+    const known = said.filter(({ id }) => !repeated.has(id));
     const ids = [...new Set(known.flatMap(({ messageId }) => messageId ?? []))];
     const counted = await ofTheWhole(tx, known, ids);
     const byMessage = Map.groupBy(
@@ -111,6 +113,23 @@ async function messagesOf(
     JSON.stringify(rows),
   );
   return new Map(found.map(({ id, messageId }) => [id, messageId]));
+}
+
+/** Failures that were told before their message was sent again, and are told once more: they are not this sending's. */
+async function failuresOfBefore(
+  tx: Executor,
+  said: readonly { id: string; messageId: string | null; state: string; recipient: string | null; occurredAt: Date | null }[],
+): Promise<Set<string>> {
+  const failures = said.filter(({ messageId, state, occurredAt }) => messageId && state === 'failed' && occurredAt);
+  if (failures.length === 0) return new Set();
+  const repeated = await tx.$queryRawUnsafe<{ id: string }[]>(
+    `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
+     JOIN messages m ON m.id = f."messageId" JOIN receipts r ON r.message_id = m.id
+     WHERE r.received_at < m.resent_at AND r.state = 'failed' AND r.occurred_at = f."occurredAt"
+       AND r.recipient IS NOT DISTINCT FROM f.recipient`,
+    JSON.stringify(failures),
+  );
+  return new Set(repeated.map(({ id }) => id));
 }
 
 interface StoredReceipt {

@@ -24,5 +24,5 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   });
 
   await expect(heard).resolves.toBeUndefined();
-  await expect(ending).resolves.toEqual({ changed: [], reports: [] });
+  await expect(ending).resolves.toMatchObject({ changed: [], reports: [] });
 });
