@@ -40,6 +40,22 @@ test('an answer at which HighLevel fails again and again is given up a day later
   await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 3);
 });
 
+test('an answer that may stand although it was given up is looked for when a person sends it again', async () => {
+  await using world = await startWorld({ scopes: allScopes });
+  const location = await world.ready();
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  await says(world, location.connectionId, {});
+  await world.until(async () => (await world.db.message.count({ where: { retryCount: 8 } })) === 1, 'eight tries', 600_000);
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1, 'it stands', 600_000);
+  world.highlevel.faults.add({ operation: 'listMessages', times: 1, does: { answer: 500 } });
+  await world.until(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'given up', 60_000);
+  const { id } = await world.db.message.findFirstOrThrow();
+  await world.api.post(`/messages/${id}/retry`).expect(202);
+  await world.until(async () => (await delivered(world)) === 1);
+  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+});
+
 test('what a lost reply has left is looked for where it was posted, also when the address is another contact’s meanwhile', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.ready();
@@ -103,16 +119,30 @@ test('an email that names no receiver is posted with the connection’s own addr
 test('questions for addresses that the webhook left out wait for room and take none from reports and answers', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  const key = `highlevel/${location.id}`;
-  const busyUntil = new Date(world.clock.now() + 20_000);
-  await world.db.pace.upsert({ where: { key }, create: { key, busyUntil }, update: { busyUntil } });
+  const paces = () => world.db.pace.findMany({ where: { key: { contains: location.id } }, orderBy: { key: 'asc' } });
   for (let index = 0; index < 30; index++) {
     const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
     const body = { locationId: location.id, messageId: `m-${index}`, contactId: contact.id, message: 'hi' };
     await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
   }
-  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_limit' } })) === 30);
-  expect((await world.db.pace.findUniqueOrThrow({ where: { key } })).busyUntil).toEqual(busyUntil);
+  // Three may leave at once, and the rest at half of what the location may do.
+  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_limit' } })) === 27);
+  await world.soon(() => world.farSide.requests.length === 3);
+  const [main] = await paces();
+  expect((main?.busyUntil.getTime() ?? 0) - world.clock.now()).toBeLessThan(1_500);
   await world.until(() => world.farSide.requests.length === 30);
   expect(world.farSide.received()).toHaveLength(30);
+});
+
+test('a message whose address HighLevel can’t tell waits a day for it, and fails with that reason', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { answer: 500 } : null));
+  const body = { locationId: location.id, messageId: 'no-phone', contactId: location.contact.id, message: 'hi' };
+  await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
+  await world.until(async () => (await world.message('no-phone')).reasonCode === 'highlevel_failed');
+  await world.pass(20 * 3_600_000, 600_000);
+  expect((await world.message('no-phone')).state).toBe('pending');
+  await world.until(async () => (await world.message('no-phone')).state === 'failed', 'given up', 600_000);
+  expect((await world.message('no-phone')).reasonCode).toBe('address_unknown');
 });

@@ -62,6 +62,31 @@ test('a failure that is told once more after its message was sent again is not t
   expect(world.farSide.received()).toHaveLength(2);
 });
 
+test('what a person sends again while an attempt is still in hand goes out after it', async () => {
+  await using world = await startWorld();
+  const { say, send, resend } = await gatewayOf(world);
+  let release = () => {};
+  const isReleased = new Promise<void>((done) => {
+    release = done;
+  });
+  world.farSide.answers(async () => {
+    if (world.farSide.requests.length === 1) await isReleased;
+    return { body: { status: 'accepted' } };
+  });
+  const { messageId } = await send();
+  await world.soon(() => world.farSide.requests.length === 1);
+  const { id } = await world.message(messageId);
+  await say({ id, ...opening });
+  await resend(id);
+  // Told once more before anything of the new sending has left.
+  await say({ id, ...opening });
+  release();
+  await world.until(() => world.farSide.received().length === 2);
+  await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
+  await say({ id, status: 'delivered' });
+  await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
+});
+
 test('what was refused, or is of unknown fate, goes again under the same id', async () => {
   await using world = await startWorld();
   const { send, resend } = await gatewayOf(world);

@@ -56,6 +56,16 @@ test('a message that may have arrived is not reported failed because later attem
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
 });
 
+test('once a person has had it sent again, it is as any other: what fails then has failed', async () => {
+  await using world = await startWorld();
+  const { location, messageId, isUnknown } = await cutMessage(world);
+  await world.api.delete(`/locations/${location.id}/channels/sms`).expect(204);
+  await world.until(isUnknown);
+  await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
+  await world.untilReported(messageId);
+  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'no_channel' } });
+});
+
 test('nor because there is no way for it any more, or the app was uninstalled', async () => {
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world);
@@ -80,6 +90,14 @@ test('a far side that drops repeats and refuses one has taken none: the message 
   world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
   await world.untilReported(messageId);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+});
+
+test('the refusal of something on the way, such as a proxy, is not the far side’s word', async () => {
+  await using world = await startWorld();
+  const { messageId, isUnknown } = await cutMessage(world);
+  world.farSide.answers({ status: 404, body: '<h1>No such tunnel</h1>' });
+  await world.until(isUnknown);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
 });
 
 test('where repeats are not dropped and the connection resends, a later refusal says nothing of the first attempt', async () => {

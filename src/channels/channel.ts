@@ -89,12 +89,13 @@ export interface OutboundMessage {
 
 /**
  * How one attempt ended. `unknown` is kept apart from `busy` because only `busy` proves that nothing was sent.
- * `answer` is what the far side said, for the log of attempts.
+ * `answer` is what the far side said, for the log of attempts. A refusal `isItsWord` when the far side itself refuses this message, not
+ * something on the way to it, such as a proxy: one that drops repeats has then taken it in no earlier attempt either.
  */
 export type SendOutcome = { answer?: string } & (
   | { kind: 'accepted'; externalId?: string }
   | { kind: 'delivered'; externalId?: string }
-  | { kind: 'refused'; code: string; message: string }
+  | { kind: 'refused'; code: string; message: string; isItsWord?: boolean }
   | { kind: 'busy'; code: string; message: string; retryAfterMs?: number }
   | { kind: 'unknown'; code: string; message: string }
 );

@@ -9,7 +9,8 @@ const address = text.pipe(z.string().trim().min(1).max(320));
 /** So long that a mail's own id fits, so short that it fits into an index. */
 export const longestId = 500;
 const id = text.pipe(z.string().min(1).max(longestId));
-const messageId = text.pipe(z.string().trim().min(1).max(longestId));
+/** Another message's id; a mail's own may be long. */
+const messageId = text.pipe(z.string().trim().min(1).max(1_000));
 const at = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
 const url = text.pipe(z.url({ protocol: /^https?$/ }));
 

@@ -124,7 +124,9 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
   const error = (typeof body.error === 'object' ? body.error : {}) as { code?: unknown; message?: unknown } | null;
   const code = trimmed(textOf(error?.code) ?? `http_${status}`, 200);
   const said = typeof error?.message === 'string' ? trimmed(error.message) : `The gateway answered ${status}.`;
-  if (status >= 400 && status < 500 && !passing.has(status)) return { kind: 'refused', code, message: said };
+  if (status >= 400 && status < 500 && !passing.has(status)) {
+    return { kind: 'refused', code, message: said, isItsWord: error?.code !== undefined };
+  }
   const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
   return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }

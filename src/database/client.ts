@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -73,20 +74,22 @@ function sqlStateOf({ code, meta }: Failure): string {
   return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
 }
 
-/** SQLSTATE classes of a value or a row that can't be stored, whoever else stands beside it. */
-const badDataClasses = ['22', '23', '54'];
+/** Whether a value can't be stored, as it is malformed or too long: SQLSTATE classes 22 and 54. */
+export function isUnstorable(error: unknown): boolean {
+  return /^(22|54)/.test(sqlStateOf((error ?? {}) as Failure));
+}
 
-/** Whether a statement failed for what it was to write, not for the database's own state. */
+/** Whether a statement failed for what it was to write, a value or a row beside others (class 23), not for the database's own state. */
 export function isBadData(error: unknown): boolean {
-  return badDataClasses.includes(sqlStateOf((error ?? {}) as Failure).slice(0, 2));
+  return isUnstorable(error) || sqlStateOf((error ?? {}) as Failure).startsWith('23');
 }
 
 /** What Prisma, its adapter and PostgreSQL call it when the server is away, starting, full, or broke off for another's sake. */
 const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
-const unavailableStates = /^(08|40|53|57P)/;
-/** What node-postgres says when a session breaks while it is being made, or is silent: it has no code. */
-const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/;
+const unavailableStates = /^(08|40|53|57P|57014|25P03)/;
+/** What node-postgres says when a session breaks while it is being made: it has no code. */
+const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
 
 /** Whether a statement failed for the database's own state, so that it would do later. */
 export function isUnavailable(error: unknown): boolean {
@@ -123,9 +126,8 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
-      // A connection can die without a word; whoever waits on it would wait for ever.
-      query_timeout: target.silentMs ?? silentMs,
       ...keepAlive,
+      onConnect: (session) => limitSilence(session, target.silentMs ?? silentMs),
     }),
   });
   return {
@@ -134,6 +136,17 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
     listen: (channel, onHear) => listenOnServer(target.url, channel, onHear),
     close: () => client.$disconnect(),
   };
+}
+
+/**
+ * A connection can die without a word, and whoever waits on it would wait for ever. It is broken off, not only given up: what reaches the
+ * server late would else come into the middle of what the next one does with it. The server, for its part, ends what takes nearly as long
+ * and a transaction whose client says nothing, so that nobody waits for its locks.
+ */
+async function limitSilence(session: pg.ClientBase, ms: number): Promise<void> {
+  const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
+  stream.setTimeout(ms, () => stream.destroy());
+  await session.query(`SET statement_timeout = ${Math.round((ms * 2) / 3)}; SET idle_in_transaction_session_timeout = ${ms}`);
 }
 
 async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opened' }): Promise<DatabaseConnection> {

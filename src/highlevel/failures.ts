@@ -33,16 +33,27 @@ export function failureOf(operation: OperationName, answer: HighLevelAnswer): Ap
         retryAfterMs: answer.limits.retryAfterMs ?? answer.limits.intervalMs ?? 10_000,
       });
   }
-  // It gives wrong ids a 500 too, where other times it would say 400 or 404.
-  if (answer.status === 500 && aboutIds.test(said)) {
-    if (isStatusCall(operation)) return tooEarly(said);
-    return error('highlevel_refused', 'The CRM does not know what the request names.');
+  if (answer.status === 500 && ofMessages.has(operation)) {
+    // It gives wrong ids a 500 too, where other times it would say 400 or 404.
+    if (!aboutIds.test(said)) return error('highlevel_failed', 'The CRM failed at this request.');
+    return isStatusCall(operation)
+      ? tooEarly(said)
+      : error('highlevel_refused', 'The CRM does not know what the request names.');
   }
-  if (answer.status === 500) return error('highlevel_failed', 'The CRM failed at this request.');
-  if (answer.status > 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
+  if (answer.status >= 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
   return error('highlevel_refused', `The CRM refused the request with ${answer.status}.`);
 }
 
+/** Calls that are about one message or contact, so that their failures may be too. */
+const ofMessages: ReadonlySet<OperationName> = new Set([
+  'updateMessageStatus',
+  'updateEmailStatus',
+  'addInboundMessage',
+  'uploadFile',
+  'listMessages',
+  'getContact',
+  'upsertContact',
+]);
 const aboutIds = /not found|(invalid|incorrect|access to the) conversationProvider/i;
 
 function tooEarly(said: string): AppError {

@@ -13,6 +13,9 @@ export interface PaceLimit {
  */
 export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10 };
 
+/** Half of them at most ask for addresses that webhooks have left out, so that reports and answers go on beside. */
+export const lookUpLimit: PaceLimit = { intervalMs: 2 * highLevelLimit.intervalMs, burst: 3 };
+
 /** Calls of one day for a location or a company (platform.md 5.9). */
 export const highLevelDay = 200_000;
 

@@ -3,7 +3,7 @@ import { type Channel, type ConnectionOf, sensitiveFields } from '../channels/ch
 import { deliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { type Channels, channelOfType } from '../channels/registry.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import { firstIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
@@ -83,25 +83,44 @@ function laneLimitsOf(config: object) {
 const restoredAtOnce = 200;
 
 /** Gives connections back the limits that an earlier version of the program took from lanes which had long been quiet. */
-export async function restoreLimits({ db, box, clock }: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>): Promise<void> {
+export async function restoreLimits(deps: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>): Promise<void> {
+  const { client } = deps.db;
   let last: string | undefined;
   do {
-    const rows = await db.client.connection.findMany({
-      where: { dormantSince: null, config: { not: '' }, ...(last ? { id: { gt: last } } : {}) },
+    const rows = await client.connection.findMany({
+      where: { dormantSince: null, ...(last ? { id: { gt: last } } : {}) },
       orderBy: { id: 'asc' },
       take: restoredAtOnce,
     });
-    const keys = rows.map(paceKey.sending);
-    const limited = { key: { in: keys }, OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
-    const known = new Set((await db.client.pace.findMany({ where: limited })).map(({ key }) => key));
-    for (const row of rows.filter((_, index) => !known.has(keys[index] as string))) {
-      const limits = laneLimitsOf(JSON.parse(box.open(row.config, identity(row.id))));
-      if (limits.intervalMs !== null || limits.concurrency !== null) {
-        await limitLane(db.client, paceKey.sending(row), limits, nowOf(clock));
-      }
-    }
+    const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
+    const paces = await client.pace.findMany({ where: { key: { in: rows.map(paceKey.sending) }, ...limited } });
+    const known = new Set(paces.map(({ key }) => key));
+    for (const row of rows) if (!known.has(paceKey.sending(row))) await restoreLimitsOf(deps, row);
     last = rows.length < restoredAtOnce ? undefined : rows.at(-1)?.id;
   } while (last);
+}
+
+async function restoreLimitsOf({ db, box, clock }: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>, { id }: ConnectionRow) {
+  await db.transaction(async (tx) => {
+    // Whoever changes the connection holds its row; so do we.
+    await tx.$queryRaw`SELECT 1 FROM connections WHERE id = ${id}::uuid FOR UPDATE`;
+    const row = await tx.connection.findUnique({ where: { id } });
+    const config = row && configOf(box, row);
+    const limits = config && laneLimitsOf(config);
+    if (limits && (limits.intervalMs !== null || limits.concurrency !== null)) {
+      await limitLane(tx, paceKey.sending(row), limits, nowOf(clock));
+    }
+  });
+}
+
+/** Null where nobody can read it any more: whoever uses the connection says so. */
+function configOf(box: SecretBox, row: ConnectionRow): object | null {
+  try {
+    return JSON.parse(box.open(row.config, identity(row.id)));
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable')) return null;
+    throw error;
+  }
 }
 
 /** @returns whether there was one */

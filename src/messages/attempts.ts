@@ -53,13 +53,13 @@ const beginSql = `
   WITH wanted AS (
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, "connectionId" uuid, "whenUnknown" text)),
   pending AS (
-    SELECT id, location_id, contact_id FROM messages
+    SELECT id, location_id, contact_id, resent_at FROM messages
     WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND unknown_since IS NULL ORDER BY id FOR KEY SHARE),
   interrupted AS (
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL RETURNING message_id),
   judged AS (
-    SELECT w.*, CASE
+    SELECT w.*, p.resent_at, CASE
       WHEN w."whenUnknown" = 'ask' AND EXISTS (SELECT 1 FROM interrupted i WHERE i.message_id = w."messageId") THEN 'interrupted'
       WHEN EXISTS (
         SELECT 1 FROM messages answer JOIN jobs ON jobs.kind = 'tell' AND jobs.message_id = answer.id AND jobs.worker_id IS NOT NULL
@@ -69,7 +69,8 @@ const beginSql = `
     FROM wanted w JOIN pending p ON p.id = w."messageId"),
   begun AS (
     INSERT INTO attempts (id, message_id, connection_id, begun_at)
-    SELECT id, "messageId", "connectionId", $2 FROM judged WHERE outcome = 'begun')
+    -- Whoever had it sent again may have a clock that is ahead of ours.
+    SELECT id, "messageId", "connectionId", GREATEST($2, resent_at) FROM judged WHERE outcome = 'begun')
   SELECT id, outcome FROM judged`;
 
 /** SQL that records how sends ended: a part of a WITH. @param rows from `endedAttempts`, as JSON. @param now a parameter */
@@ -91,7 +92,7 @@ export function endedAttempts(items: readonly { attempt?: { id: string; outcome:
 
 /**
  * Whether a message may have reached its contact although its newest attempt has not: an earlier one ended unknown, or a crash has
- * interrupted it. What its far side has failed itself (see `resentAt`) has not.
+ * interrupted it. A person who has had it sent again has judged what was before.
  *
  * @param besides the newest attempt
  */

@@ -5,6 +5,7 @@ import type { Database, Executor, Prisma, Redrive } from '../database/client.ts'
 import { type Actor, audit } from '../installations/audit.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { reasonsStatement } from './log-statements.ts';
+import { reason } from './reasons.ts';
 import { deliverJob, lockMessages, type Message, postJob, type StoreDeps } from './store.ts';
 
 export type { Redrive };
@@ -125,12 +126,18 @@ export function workOffRedrives(deps: StoreDeps): Promise<number> {
 export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, ids: readonly string[]): Promise<number> {
   const now = nowOf(deps.clock);
   await lockMessages(tx, ids);
-  // Its far side had taken it, so it would drop the same one: this is another sending.
+  // What its far side had taken and failed, it would drop if it were the same sending.
   await tx.$executeRaw`
-    UPDATE messages SET resent_at = ${now}
+    UPDATE messages SET sending_since = ${now}
     WHERE id = ANY (${[...ids]}::uuid[]) AND state = 'failed' AND direction = 'outbound' AND EXISTS (
       SELECT 1 FROM receipts
-      WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(resent_at, '-infinity'))`;
+      WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(sending_since, '-infinity'))`;
+  // A crash may have left an attempt open: whoever sends again has judged that too.
+  const interrupted = reason('interrupted');
+  await tx.attempt.updateMany({
+    where: { messageId: { in: [...ids] }, endedAt: null },
+    data: { endedAt: now, outcome: 'unknown', code: interrupted.code, reason: interrupted.message },
+  });
   const rows = await tx.message.updateManyAndReturn({
     where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
     data: {
@@ -140,6 +147,7 @@ export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, id
       reasonCode: null,
       reason: null,
       nextAttemptAt: null,
+      resentAt: now,
       updatedAt: now,
     },
   });

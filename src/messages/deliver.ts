@@ -1,7 +1,7 @@
 import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
 import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
-import { isAppError } from '../core/errors.ts';
+import { type AppError, isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import { allStorable } from '../core/text.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
@@ -31,6 +31,8 @@ export interface DeliverDeps extends StoreDeps, RouteDeps, LimitDeps {
 }
 
 const soonMs = 1_000;
+/** There is room again every moment; the many that may wait for it must not all ask each time. */
+const limitWaitMs = 60_000;
 const installWaitMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -39,7 +41,10 @@ const installWaitMs = 24 * 60 * 60 * 1000;
  */
 export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   const message = await deps.findMessage(job.messageId);
-  if (message?.state !== 'pending' || message.unknownSince) return deps.settle({ job });
+  if (message?.state !== 'pending' || message.unknownSince) {
+    // It may just be sent again, and find this job there.
+    return deps.settle({ job, again: (current) => (isUntried(current) ? nowOf(deps.clock) : null) });
+  }
 
   const way = await findWay(deps, message);
   if ('wait' in way) return deps.settle(putOff(job, way.wait));
@@ -48,6 +53,11 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
     return deps.settle({ job, ...following(step, nowOf(deps.clock)) });
   }
   return send(deps, job, message, way);
+}
+
+/** As a message is that is to be sent: nothing has come of it yet. */
+function isUntried({ state, unknownSince, reasonCode }: Current): boolean {
+  return state === 'pending' && unknownSince === null && reasonCode === null;
 }
 
 interface Wait {
@@ -67,13 +77,17 @@ async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route
     if (isAppError(error, 'installation_missing', 'uninstalled') && isTooLate(deps, message)) {
       return { refused: reason('not_installed') };
     }
-    if (isAppError(error, 'highlevel_failed') && isTooLate(deps, message)) return { refused: reason('no_address') };
-    const delayMs = error.retryAfterMs ?? outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
+    const delayMs = error.retryAfterMs ?? waitMs(deps, message, error);
     return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } } };
   }
 }
 
-/** An install may be on its way, or HighLevel find itself; after a day nobody expects the message any more. */
+function waitMs(deps: DeliverDeps, message: MessageInHand, error: AppError): number {
+  const delayMs = outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
+  return error.code === 'highlevel_limit' ? Math.min(delayMs, limitWaitMs) : delayMs;
+}
+
+/** An install may be on its way; after a day nobody expects the message any more. */
 function isTooLate(deps: DeliverDeps, message: MessageInHand): boolean {
   return deps.clock.now() - message.createdAt.getTime() > installWaitMs;
 }
@@ -115,10 +129,10 @@ async function send(
     whenUnknown,
   });
   // A far side that drops repeats and refuses this one has taken none.
-  const isSure = outcome.kind === 'refused' && channel.can.dropsRepeats;
+  const isSure = outcome.kind === 'refused' && outcome.isItsWord === true && channel.can.dropsRepeats;
   const step = isSure ? next : await truly(deps, message, next, begun.attempt);
   await deps.settle({
-    ...settlement(job, connection, step, now),
+    ...unlessResent(message, settlement(job, connection, step, now), now),
     attempt: { id: begun.attempt, connectionId: connection.id, outcome },
     identity: identityIn(message, outbound.to, outcome),
   });
@@ -128,6 +142,17 @@ async function send(
 async function truly(deps: DeliverDeps, message: MessageInHand, step: NextStep, besides?: string): Promise<NextStep> {
   if (step.do !== 'finish' || step.state !== 'failed') return step;
   return (await mayHaveArrived(deps.db.client, message, besides)) ? { do: 'ask a person', reason: step.reason } : step;
+}
+
+/** A receipt may have failed the message while it was being sent, and a person have it sent again: what comes of this attempt is not of that. */
+function unlessResent(message: MessageInHand, { change, again, ...rest }: Settlement, now: Date): Settlement {
+  const isResent = (current: Current) => current.resentAt?.getTime() !== message.resentAt?.getTime();
+  const atOf = (current: Current) => (typeof again === 'function' ? again(current) : (again ?? null));
+  return {
+    ...rest,
+    change: (current) => (isResent(current) ? {} : (change?.(current) ?? {})),
+    again: (current) => (isResent(current) ? now : atOf(current)),
+  };
 }
 
 function settlement(job: Job, { id }: Connection, step: NextStep, now: Date): Settlement {

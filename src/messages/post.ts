@@ -27,7 +27,7 @@ export interface PostDeps extends ReportDeps, OfferDeps {
 export async function post(deps: PostDeps, job: Job, message: MessageInHand): Promise<void> {
   if (message.state !== 'pending') return deps.settle({ job });
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
-  if (!provider) return giveUp(deps, job, reason('provider_removed'), null);
+  if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
   try {
     const media = await keepMedia(deps, message, job.signal);
     await finish(deps, job, message, await postOnce(deps, message, provider, media));
@@ -38,7 +38,7 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
     const why = { code: error.code, message: [error.message, ...error.details].join(' ') };
     const delayMs = delayAfter(deps, message, error);
     await (delayMs === null
-      ? giveUp(deps, job, why, error)
+      ? giveUp(deps, job, message, why, error)
       : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs)));
   }
 }
@@ -150,17 +150,26 @@ function finish(deps: PostDeps, job: Job, message: MessageInHand, posted: Posted
   });
 }
 
-function giveUp(deps: PostDeps, job: Job, why: Reason, error: AppError | null): Promise<void> {
+function giveUp(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError | null): Promise<void> {
   return deps.settle({
     job,
-    change: () => ({ ...settled, state: 'failed', reasonCode: why.code, reason: why.message }),
+    change: (current) => ({
+      ...settled,
+      state: 'failed',
+      reasonCode: why.code,
+      reason: why.message,
+      postingSince: mayStand(message, error) ? current.postingSince : null,
+    }),
     ...refusalOf(error),
   });
 }
 
+/** What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks. */
+function mayStand({ postingSince }: MessageInHand, error: AppError | null): boolean {
+  return postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
+}
+
 function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError, at: Date): Promise<void> {
-  // What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks.
-  const mayStand = message.postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
   return deps.settle({
     job,
     again: at,
@@ -169,7 +178,7 @@ function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason,
       reasonCode: why.code,
       reason: why.message,
       nextAttemptAt: at,
-      postingSince: mayStand ? current.postingSince : null,
+      postingSince: mayStand(message, error) ? current.postingSince : null,
       reportTries: current.reportTries + 1,
       retryCount: current.retryCount + (scheduled.includes(error.code) ? 1 : 0),
     }),

@@ -42,8 +42,8 @@ function isSame(said: string, address: string): boolean {
 }
 
 /** Those of the present sending: after a person has had a failed message sent again, what was said before is of an earlier one. */
-export function receiptsSince<R extends { receivedAt: Date }>(resentAt: Date | null, receipts: readonly R[]): R[] {
-  return receipts.filter(({ receivedAt }) => resentAt === null || receivedAt >= resentAt);
+export function receiptsSince<R extends { receivedAt: Date }>(sendingSince: Date | null, receipts: readonly R[]): R[] {
+  return receipts.filter(({ receivedAt }) => sendingSince === null || receivedAt >= sendingSince);
 }
 
 interface Said extends RecipientReceipt {
@@ -73,7 +73,7 @@ export async function ofTheWhole<R extends Said>(
     select: {
       id: true,
       to: true,
-      resentAt: true,
+      sendingSince: true,
       receipts: {
         select: { state: true, recipient: true, reason: true, receivedAt: true },
         orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
@@ -87,7 +87,7 @@ export async function ofTheWhole<R extends Said>(
     if (!email || recipient === null) return true;
     if (!recipientsOf(email.to).some((address) => isSame(recipient, address))) return false;
     if (state !== 'failed') return true;
-    const before = receiptsSince(email.resentAt, email.receipts) as RecipientReceipt[];
+    const before = receiptsSince(email.sendingSince, email.receipts) as RecipientReceipt[];
     const all = [...before, ...receipts.filter((receipt) => receipt.messageId === messageId)];
     return recipientStates(email.to, all).every((one) => one.state === 'failed');
   });

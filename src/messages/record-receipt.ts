@@ -67,8 +67,8 @@ async function recordTogether(
     );
     const found = await messagesOf(tx, rows);
     const said = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
-    const repeated = await failuresOfBefore(tx, said);
-    const known = said.filter(({ id }) => !repeated.has(id));
+    const earlier = await failuresOfEarlier(tx, said);
+    const known = said.filter(({ id }) => !earlier.has(id));
     const ids = [...new Set(known.flatMap(({ messageId }) => messageId ?? []))];
     const counted = await ofTheWhole(tx, known, ids);
     const byMessage = Map.groupBy(
@@ -115,21 +115,25 @@ async function messagesOf(
   return new Map(found.map(({ id, messageId }) => [id, messageId]));
 }
 
-/** Failures that were told before their message was sent again, and are told once more: they are not this sending's. */
-async function failuresOfBefore(
+/** Failures of an earlier sending: told once more after their message was sent again, or before any attempt of the present one has begun. */
+async function failuresOfEarlier(
   tx: Executor,
   said: readonly { id: string; messageId: string | null; state: string; recipient: string | null; occurredAt: Date | null }[],
 ): Promise<Set<string>> {
-  const failures = said.filter(({ messageId, state, occurredAt }) => messageId && state === 'failed' && occurredAt);
+  const failures = said.filter(({ messageId, state }) => messageId && state === 'failed');
   if (failures.length === 0) return new Set();
-  const repeated = await tx.$queryRawUnsafe<{ id: string }[]>(
+  const earlier = await tx.$queryRawUnsafe<{ id: string }[]>(
     `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
-     JOIN messages m ON m.id = f."messageId" JOIN receipts r ON r.message_id = m.id
-     WHERE r.received_at < m.resent_at AND r.state = 'failed' AND r.occurred_at = f."occurredAt"
-       AND r.recipient IS NOT DISTINCT FROM f.recipient`,
+     JOIN messages m ON m.id = f."messageId"
+     WHERE m.sending_since IS NOT NULL AND (
+       NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = m.id AND a.begun_at >= m.sending_since)
+       OR EXISTS (
+         SELECT 1 FROM receipts r
+         WHERE r.message_id = m.id AND r.received_at < m.sending_since AND r.state = 'failed' AND r.occurred_at = f."occurredAt"
+           AND r.recipient IS NOT DISTINCT FROM f.recipient))`,
     JSON.stringify(failures),
   );
-  return new Set(repeated.map(({ id }) => id));
+  return new Set(earlier.map(({ id }) => id));
 }
 
 interface StoredReceipt {

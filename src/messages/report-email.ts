@@ -37,7 +37,7 @@ export async function emailNews({ db }: Pick<StoreDeps, 'db'>, message: MessageI
       },
     },
   });
-  const receipts = receiptsSince(message.resentAt, row.receipts).filter(isSaid);
+  const receipts = receiptsSince(message.sendingSince, row.receipts).filter(isSaid);
   const hasNames = receipts.some(({ recipient }) => recipient !== null);
   // Where the far side names nobody it speaks of all, and so does its answer to the send.
   const states = hasNames ? recipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));

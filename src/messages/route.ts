@@ -1,12 +1,13 @@
 import type { OutboundMessage } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { nowOf } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { type HighLevel, location } from '../highlevel/client.ts';
 import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { highLevelLimit, lookUpLimit } from '../highlevel/rate-limit.ts';
 import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
-import { mayCall, paceKey } from '../queue/pace.ts';
+import { charge, isBlocked, mayCall, paceKey } from '../queue/pace.ts';
 import type { Reason } from './next-step.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import type { MessageInHand } from './store.ts';
@@ -35,19 +36,19 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
   if (!message.text && !message.html && message.attachments.length === 0) return refused('nothing_to_send');
   if (message.medium === 'email' && !can.email) return refused('email_unsupported');
   if (message.attachments.length > 0 && !can.media) return refused('media_unsupported');
-  const to = message.to ?? (await addressOf(deps, message));
-  if (!to) return refused('no_address');
+  const address = message.to ? { to: message.to } : await addressOf(deps, message);
+  if ('refused' in address) return refused(address.refused);
 
   return {
     connection,
     outbound: {
       id: message.id,
-      sendingId: message.resentAt ? `${message.id}-${message.resentAt.getTime()}` : message.id,
+      sendingId: message.sendingSince ? `${message.id}-${message.sendingSince.getTime()}` : message.id,
       locationId,
       contactId: message.contactId,
       conversationId: message.conversationId,
       medium: message.medium,
-      to,
+      to: address.to,
       from: message.from ?? deliverySettingsOf(connection.config).sender ?? null,
       text: message.text,
       html: message.html,
@@ -69,18 +70,27 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
   }
 }
 
+const askedForMs = 24 * 60 * 60 * 1000;
+
 /** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
-async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<string | null> {
-  if (!message.contactId) return null;
+async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to: string } | { refused: ReasonCode }> {
+  const none = { refused: 'no_address' } as const;
+  if (!message.contactId) return none;
   const { locationId, contactId, medium } = message;
-  if (!(await mayCall(deps, paceKey.highLevel(location(locationId)), highLevelLimit))) {
+  const lane = paceKey.highLevel(location(locationId));
+  if ((await isBlocked(deps.db, lane, nowOf(deps.clock))) || !(await mayCall(deps, paceKey.lookUps(locationId), lookUpLimit))) {
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }
+  await charge(deps, lane, highLevelLimit, 1);
   try {
     const { phone, email } = await contactAddress(deps.highLevel, locationId, contactId);
-    return medium === 'email' ? email : phone;
+    const to = medium === 'email' ? email : phone;
+    return to ? { to } : none;
   } catch (error) {
-    if (isAppError(error, 'highlevel_refused')) return null;
+    if (isAppError(error, 'highlevel_refused')) return none;
+    // It fails at some contacts for good. After a day of nothing else nobody expects the message any more.
+    const failsStill = isAppError(error, 'highlevel_failed') && message.reasonCode === error.code;
+    if (failsStill && deps.clock.now() - message.createdAt.getTime() > askedForMs) return { refused: 'address_unknown' };
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { SendOutcome } from '../channels/channel.ts';
 import { nowOf, pause } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { type Executor, isBadData, isUnavailable } from '../database/client.ts';
+import { type Executor, isBadData, isUnavailable, isUnstorable } from '../database/client.ts';
 import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
@@ -73,7 +73,7 @@ export function settler(deps: SettleDeps): Settle {
       } catch (error) {
         // Alone, and still not ours: whoever has it now judges by what he finds.
         if (isAppError(error, 'conflict')) return;
-        if (isBadData(error) && settlement === asked) {
+        if (isUnstorable(error) && settlement === asked) {
           deps.log.error({ err: error, messageId: asked.job.messageId }, 'what others said of a message can’t be kept');
           settlement = inOurWords(asked);
           continue;

@@ -49,6 +49,7 @@ const needed = [
   'unknownSince',
   'retryCount',
   'resentAt',
+  'sendingSince',
   'reportedState',
   'reportTries',
   'postingSince',
@@ -66,7 +67,7 @@ export function messageReader(db: Database): (id: string) => Promise<MessageInHa
         db.client,
         query,
         [ids],
-        ['unknownSince', 'resentAt', 'postingSince', 'occurredAt', 'createdAt'],
+        ['unknownSince', 'resentAt', 'sendingSince', 'postingSince', 'occurredAt', 'createdAt'],
       );
       // A list that was never set is null in SQL.
       return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
@@ -151,8 +152,10 @@ const changing = {
   highlevelMessageId: 'text',
 } as const satisfies Partial<Record<keyof Message, string>>;
 
+const standing = ['id', 'direction', 'locationId', 'resentAt', 'createdAt'] as const satisfies (keyof Message)[];
+
 /** A message as it is while its row is locked. */
-export type Current = Pick<Message, keyof typeof changing | 'id' | 'direction' | 'locationId' | 'createdAt'>;
+export type Current = Pick<Message, keyof typeof changing | (typeof standing)[number]>;
 
 export type Patch = Partial<Pick<Message, keyof typeof changing>>;
 
@@ -164,7 +167,7 @@ const names = Object.keys(changing) as (keyof typeof changing)[];
 /** Everybody locks messages in the order of their ids, and only then their jobs: whoever has a message need wait for none of its jobs. */
 const lockSql = `
   WITH locked AS MATERIALIZED (
-    SELECT ${columnsOf(['id', 'direction', 'locationId', 'createdAt', ...names])}
+    SELECT ${columnsOf([...standing, ...names])}
     FROM messages WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE),
   ${heldJobs('$2', 'locked')}
   SELECT locked.* FROM locked CROSS JOIN (SELECT count(*) FROM held) AS held`;
@@ -206,7 +209,7 @@ export async function decideChanges(
   changes: ReadonlyMap<string, Change>,
   ending: readonly Job[] = [],
 ): Promise<{ changed: Current[]; reports: NewJob[]; over: string[] }> {
-  const times = ['createdAt', 'unknownSince', 'nextAttemptAt', 'postingSince'] as const;
+  const times = ['createdAt', 'resentAt', 'unknownSince', 'nextAttemptAt', 'postingSince'] as const;
   const rows = await jsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(heldRow))], times);
   const changed: Current[] = [];
   const reports: NewJob[] = [];

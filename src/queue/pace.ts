@@ -6,6 +6,8 @@ import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
 /** Whose limit it is. These keys are also the names of the queue's lanes. */
 export const paceKey = {
   highLevel: ({ resourceId }: TokenOwner) => `highlevel/${resourceId}`,
+  /** Questions for what a location's webhooks have left out: a share of the calls above. */
+  lookUps: (locationId: string) => `look-ups/${locationId}`,
   /** What a location sends through the channel that it has connected for a provider. */
   sending: (place: { locationId: string; providerKey: string }) => `sending/${place.locationId}/${place.providerKey}`,
 };
@@ -38,17 +40,19 @@ export async function turnOf(
   return slot > now ? slot : null;
 }
 
-/** Whether a call that can wait may leave now. It takes a slot only then: whoever has a slot, or jobs of the lane, need not wait for it. */
+/** Whether a call that can wait may leave now. It takes a slot only then: nobody waits for a slot that is not used. */
 export async function mayCall(
   deps: { db: Database; clock: Clock },
   key: string,
   { intervalMs, burst }: PaceLimit,
 ): Promise<boolean> {
   const now = nowOf(deps.clock);
+  // A rounded millisecond in the stored time must not cost a slot.
+  const roomMs = (burst - 1) * intervalMs + 1;
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
     ON CONFLICT (key) DO UPDATE SET busy_until = GREATEST(paces.busy_until, ${now}::timestamptz) + ${intervalMs} * interval '1 ms'
-      WHERE paces.busy_until <= ${now}::timestamptz + ${(burst - 1) * intervalMs} * interval '1 ms'
+      WHERE paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms'
         AND (paces.blocked_until IS NULL OR paces.blocked_until <= ${now})
     RETURNING 1`;
   return rows.length > 0;
@@ -114,7 +118,8 @@ export async function limitLane(on: Executor, key: string, limits: LaneLimits, n
   await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: changed });
 }
 
-async function isBlocked(db: Database, key: string, now: Date): Promise<boolean> {
+/** Whether a limit rests. */
+export async function isBlocked(db: Database, key: string, now: Date): Promise<boolean> {
   const pace = await db.client.pace.findUnique({ where: { key } });
   return pace?.blockedUntil !== null && pace?.blockedUntil !== undefined && pace.blockedUntil > now;
 }

@@ -124,14 +124,17 @@ function startLoop(
   }
 
   /**
-   * When the answer to a look is lost, the jobs that it took are ours and we do not know of them. Looked for again and again, as such a look
-   * may take its effect late; never beside one of ours.
+   * When the answer to a look is lost, the jobs that it took are ours and we do not know of them. They are looked for again and again, as
+   * such a look may take its effect late. Only rows as they were seen are freed: so may this statement, when its job is in hand.
    */
   async function freeStrays(workerId: string): Promise<void> {
     const known = [...inHand].filter((job) => job.workerId === workerId).map(({ messageId }) => messageId);
-    await db.client.$executeRaw`
-      UPDATE jobs SET worker_id = NULL
+    const strays = await db.client.$queryRaw<{ place: string; version: string }[]>`
+      SELECT ctid::text AS place, xmin::text AS version FROM jobs
       WHERE kind = ${kind}::job_kind AND worker_id = ${workerId}::uuid AND message_id <> ALL (${known}::uuid[])`;
+    for (const { place, version } of strays) {
+      await db.client.$executeRaw`UPDATE jobs SET worker_id = NULL WHERE ctid = ${place}::tid AND xmin::text = ${version}`;
+    }
     straysAt = clock.now() + strayEveryMs;
   }
 

@@ -31,7 +31,7 @@ async function wire(url: string) {
 test('a connection that dies without a word holds nobody for ever: what waits fails as unavailable, and the next try gets through', async () => {
   const { target, remove } = await freshDatabase();
   const between = await wire((target as { url: string }).url);
-  const db = await openDatabase({ kind: 'postgres', url: between.url, silentMs: 200 });
+  const db = await openDatabase({ kind: 'postgres', url: between.url, silentMs: 300 });
   await db.client.worker.count();
   between.fallsSilent();
   const failure = await db.client.worker.count().catch((error: unknown) => error);
@@ -50,5 +50,23 @@ test('a connection that dies without a word holds nobody for ever: what waits fa
   expect(await ask()).toBe(0);
   await db.close();
   between.close();
+  await remove();
+});
+
+test('what waits too long for another’s lock is ended by the server, and its connection is as good as new', async () => {
+  const { target, remove } = await freshDatabase();
+  const db = await openDatabase({ ...(target as { kind: 'postgres'; url: string }), silentMs: 600 });
+  const other = await openDatabase(target);
+  await db.client.pace.create({ data: { key: 'one', busyUntil: new Date() } });
+  const change = () => db.transaction((tx) => tx.pace.update({ where: { key: 'one' }, data: { sentToday: 1 } }));
+  await other.transaction(async (tx) => {
+    await tx.$queryRaw`SELECT 1 FROM paces FOR UPDATE`;
+    expect(await change().catch(isUnavailable)).toBe(true);
+  });
+  await change();
+  await db.client.pace.create({ data: { key: 'two', busyUntil: new Date() } });
+  expect(await other.client.pace.count({ where: { OR: [{ key: 'two' }, { sentToday: 1 }] } })).toBe(2);
+  await other.close();
+  await db.close();
   await remove();
 });
