@@ -21,7 +21,7 @@ test('a 500 that speaks of what the request names is no outage: the contact is l
   expect((await world.db.message.findMany()).map(({ retryCount }) => retryCount)).toEqual([0, 0]);
 });
 
-test('an answer at which HighLevel fails again and again is given up a day later, is among the undelivered, and holds nothing back', async () => {
+test('an answer at which HighLevel fails again and again is given up a day later, so that the next one goes, and is among the undelivered', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   await says(world, location.connectionId, {});
@@ -134,7 +134,7 @@ test('questions for addresses that the webhook left out wait for room and take n
   expect(world.farSide.received()).toHaveLength(30);
 });
 
-test('a message whose address HighLevel can’t tell waits a day for it, and fails with that reason', async () => {
+test('a message whose address HighLevel can’t tell waits a day for it, however old it is, and fails with that reason', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { answer: 500 } : null));

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../src/database/client.ts';
 import { claim } from '../src/queue/claim.ts';
 import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type Job, mendKeys, type NewJob } from '../src/queue/jobs.ts';
 import { openQueue } from '../src/queue/queue.ts';
+import { freeStrays } from '../src/queue/strays.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { freshDatabase } from './support/databases.ts';
 import { eventually } from './support/program.ts';
@@ -188,4 +189,32 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   await eventually(async () => (await db.client.job.count()) === 0, 'both are done');
   await queue.stop(100);
   expect(handled).toEqual([first.messageId, lost.messageId]);
+});
+
+test('a job that is taken again since it was seen astray is not freed', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const [one, two] = [jobOf('one'), jobOf('two')];
+  await enqueue(db.client, [one, two]);
+  const workerId = newId();
+  const take = (messageId: string) => db.client.job.updateMany({ where: { messageId }, data: { workerId } });
+  await take(one.messageId);
+  await take(two.messageId);
+  let sawAt = 0;
+  const client = new Proxy(db.client, {
+    get(target, name) {
+      if (name !== '$queryRaw') return Reflect.get(target, name);
+      return async (...query: Parameters<typeof db.client.$queryRaw>) => {
+        const rows = await target.$queryRaw(...query);
+        sawAt += 1;
+        // It ends and is taken once more before the statement that frees it arrives.
+        await take(one.messageId);
+        return rows;
+      };
+    },
+  });
+  await freeStrays({ ...db, client }, 'deliver', workerId, []);
+  expect(sawAt).toBe(1);
+  const jobs = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
+  expect(jobs.map((job) => job.workerId)).toEqual([workerId, null]);
 });

@@ -87,7 +87,7 @@ test('what a person sends again while an attempt is still in hand goes out after
   await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
 });
 
-test('what was refused, or is of unknown fate, goes again under the same id', async () => {
+test('what was refused goes again under the same id', async () => {
   await using world = await startWorld();
   const { send, resend } = await gatewayOf(world);
   world.farSide.answers({ status: 400, body: { error: { code: '1', message: 'no' } } });

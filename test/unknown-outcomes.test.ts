@@ -100,6 +100,21 @@ test('the refusal of something on the way, such as a proxy, is not the far sideâ
   expect(world.highlevel.statusesOf(messageId)).toEqual([]);
 });
 
+test('nor is what the far side of a changed connection says the word of the one before', async () => {
+  await using world = await startWorld();
+  const { location, messageId, isUnknown } = await cutMessage(world);
+  world.clock.jump(1_000);
+  await world.connect(location.id, 'sms', { timeoutMs: 20_000 });
+  world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
+  await world.until(isUnknown);
+  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
+  await world.untilReported(messageId);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  // The same sending for all that: whoever drops repeats must know it.
+  expect(new Set(world.farSide.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+});
+
 test('where repeats are not dropped and the connection resends, a later refusal says nothing of the first attempt', async () => {
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {

@@ -103,6 +103,9 @@ function withoutSecret(text: string, secret: string): string {
   return text.replaceAll(secret.replace(/^whsec_/, ''), '[redacted]');
 }
 
+/** 4xx answers that may come from before the gateway has looked at the message: from its door, or from a proxy. */
+const ofTheWay = new Set([401, 403, 404, 405, 407]);
+
 /** 4xx answers that pass by themselves. */
 const passing = new Set([408, 425, 429]);
 
@@ -125,7 +128,7 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
   const code = trimmed(textOf(error?.code) ?? `http_${status}`, 200);
   const said = typeof error?.message === 'string' ? trimmed(error.message) : `The gateway answered ${status}.`;
   if (status >= 400 && status < 500 && !passing.has(status)) {
-    return { kind: 'refused', code, message: said, isItsWord: error?.code !== undefined };
+    return { kind: 'refused', code, message: said, isItsWord: typeof error?.code === 'string' && !ofTheWay.has(status) };
   }
   const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
   return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };

@@ -8,7 +8,7 @@ import { firstIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { perSecond } from '../queue/allowance.ts';
-import { limitLane, paceKey } from '../queue/pace.ts';
+import { type LaneLimits, limitLane, paceKey } from '../queue/pace.ts';
 import { readInGroups } from '../runtime/in-groups.ts';
 import { type Actor, audit } from './audit.ts';
 
@@ -95,7 +95,8 @@ export async function restoreLimits(deps: Pick<ConnectionDeps, 'db' | 'box' | 'c
     const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
     const paces = await client.pace.findMany({ where: { key: { in: rows.map(paceKey.sending) }, ...limited } });
     const known = new Set(paces.map(({ key }) => key));
-    for (const row of rows) if (!known.has(paceKey.sending(row))) await restoreLimitsOf(deps, row);
+    const isLimited = (row: ConnectionRow) => limitsIn(deps.box, row) !== null;
+    for (const row of rows) if (!known.has(paceKey.sending(row)) && isLimited(row)) await restoreLimitsOf(deps, row);
     last = rows.length < restoredAtOnce ? undefined : rows.at(-1)?.id;
   } while (last);
 }
@@ -105,18 +106,16 @@ async function restoreLimitsOf({ db, box, clock }: Pick<ConnectionDeps, 'db' | '
     // Whoever changes the connection holds its row; so do we.
     await tx.$queryRaw`SELECT 1 FROM connections WHERE id = ${id}::uuid FOR UPDATE`;
     const row = await tx.connection.findUnique({ where: { id } });
-    const config = row && configOf(box, row);
-    const limits = config && laneLimitsOf(config);
-    if (limits && (limits.intervalMs !== null || limits.concurrency !== null)) {
-      await limitLane(tx, paceKey.sending(row), limits, nowOf(clock));
-    }
+    const limits = row && limitsIn(box, row);
+    if (limits) await limitLane(tx, paceKey.sending(row), limits, nowOf(clock));
   });
 }
 
-/** Null where nobody can read it any more: whoever uses the connection says so. */
-function configOf(box: SecretBox, row: ConnectionRow): object | null {
+/** Null for none, and where nobody can read them any more: whoever uses the connection says so. */
+function limitsIn(box: SecretBox, row: ConnectionRow): LaneLimits | null {
   try {
-    return JSON.parse(box.open(row.config, identity(row.id)));
+    const limits = laneLimitsOf(JSON.parse(box.open(row.config, identity(row.id))));
+    return limits.intervalMs === null && limits.concurrency === null ? null : limits;
   } catch (error) {
     if (isAppError(error, 'secret_unreadable')) return null;
     throw error;

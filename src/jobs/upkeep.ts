@@ -41,6 +41,8 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   const { client } = deps.db;
   const now = nowOf(clock);
   await mendKeys(client);
+  // A process of an earlier version may still be there and take them away.
+  await restoreLimits(deps);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
   await client.pace.deleteMany({
     where: {

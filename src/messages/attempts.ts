@@ -90,23 +90,28 @@ export function endedAttempts(items: readonly { attempt?: { id: string; outcome:
   });
 }
 
+export interface WhichAttempts {
+  /** All but this one. */
+  readonly besides?: string;
+  /** Those that began before. */
+  readonly before?: Date;
+}
+
 /**
  * Whether a message may have reached its contact although its newest attempt has not: an earlier one ended unknown, or a crash has
  * interrupted it. A person who has had it sent again has judged what was before.
- *
- * @param besides the newest attempt
  */
 export async function mayHaveArrived(
   on: Executor,
   { id, resentAt }: { id: string; resentAt: Date | null },
-  besides?: string,
+  { besides, before }: WhichAttempts = {},
 ): Promise<boolean> {
   const count = await on.attempt.count({
     where: {
       messageId: id,
       OR: [{ outcome: 'unknown' }, { outcome: null }],
       ...(besides ? { id: { not: besides } } : {}),
-      ...(resentAt ? { begunAt: { gte: resentAt } } : {}),
+      begunAt: { ...(resentAt ? { gte: resentAt } : {}), ...(before ? { lt: before } : {}) },
     },
   });
   return count > 0;

@@ -132,12 +132,6 @@ export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, id
     WHERE id = ANY (${[...ids]}::uuid[]) AND state = 'failed' AND direction = 'outbound' AND EXISTS (
       SELECT 1 FROM receipts
       WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(sending_since, '-infinity'))`;
-  // A crash may have left an attempt open: whoever sends again has judged that too.
-  const interrupted = reason('interrupted');
-  await tx.attempt.updateMany({
-    where: { messageId: { in: [...ids] }, endedAt: null },
-    data: { endedAt: now, outcome: 'unknown', code: interrupted.code, reason: interrupted.message },
-  });
   const rows = await tx.message.updateManyAndReturn({
     where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
     data: {
@@ -150,6 +144,12 @@ export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, id
       resentAt: now,
       updatedAt: now,
     },
+  });
+  // A crash may have left an attempt open: whoever sends again has judged that too.
+  const interrupted = reason('interrupted');
+  await tx.attempt.updateMany({
+    where: { messageId: { in: rows.map(({ id }) => id) }, endedAt: null },
+    data: { endedAt: now, outcome: 'unknown', code: interrupted.code, reason: interrupted.message },
   });
   await enqueue(
     tx,

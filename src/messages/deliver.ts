@@ -9,7 +9,7 @@ import type { Connection } from '../installations/connections.ts';
 import type { Job } from '../queue/jobs.ts';
 import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { type BeginAttempt, mayHaveArrived } from './attempts.ts';
+import { type BeginAttempt, mayHaveArrived, type WhichAttempts } from './attempts.ts';
 import { type LimitDeps, overLimit } from './limits.ts';
 import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
@@ -41,28 +41,25 @@ const installWaitMs = 24 * 60 * 60 * 1000;
  */
 export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   const message = await deps.findMessage(job.messageId);
-  if (message?.state !== 'pending' || message.unknownSince) {
-    // It may just be sent again, and find this job there.
-    return deps.settle({ job, again: (current) => (isUntried(current) ? nowOf(deps.clock) : null) });
-  }
+  if (!message) return deps.settle({ job });
+  // Whatever comes of it is not of what a person may meanwhile have asked for.
+  const settle = (settlement: Settlement) => deps.settle({ ...settlement, of: message });
+  if (message.state !== 'pending' || message.unknownSince) return settle({ job });
 
   const way = await findWay(deps, message);
-  if ('wait' in way) return deps.settle(putOff(job, way.wait));
+  if ('wait' in way) return settle(putOff(job, way.wait));
   if ('refused' in way) {
     const step = await truly(deps, message, { do: 'finish', state: 'failed', reason: way.refused });
-    return deps.settle({ job, ...following(step, nowOf(deps.clock)) });
+    return settle({ job, ...following(step, nowOf(deps.clock)) });
   }
-  return send(deps, job, message, way);
-}
-
-/** As a message is that is to be sent: nothing has come of it yet. */
-function isUntried({ state, unknownSince, reasonCode }: Current): boolean {
-  return state === 'pending' && unknownSince === null && reasonCode === null;
+  return send({ ...deps, settle }, job, message, way);
 }
 
 interface Wait {
   at: Date;
   why: Reason;
+  /** It uses up a wait of the schedule. */
+  isRetry?: boolean;
 }
 
 /** What must hold before anything is sent: the location can be reported for, there is a way, and its limits allow it. */
@@ -77,8 +74,12 @@ async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route
     if (isAppError(error, 'installation_missing', 'uninstalled') && isTooLate(deps, message)) {
       return { refused: reason('not_installed') };
     }
-    const delayMs = error.retryAfterMs ?? waitMs(deps, message, error);
-    return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message } } };
+    const isRetry = error.code === 'highlevel_failed';
+    const delayMs = isRetry
+      ? nextDelayMs(sendDelaysMs, message.retryCount, deps.chance())
+      : (error.retryAfterMs ?? waitMs(deps, message, error));
+    if (delayMs === null) return { refused: reason('address_unknown') };
+    return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message }, isRetry } };
   }
 }
 
@@ -128,31 +129,21 @@ async function send(
     receipts: channel.can.receipts,
     whenUnknown,
   });
-  // A far side that drops repeats and refuses this one has taken none.
+  // A far side that drops repeats and refuses this one has taken none; what the connection was before may have led to another.
   const isSure = outcome.kind === 'refused' && outcome.isItsWord === true && channel.can.dropsRepeats;
-  const step = isSure ? next : await truly(deps, message, next, begun.attempt);
+  const others = { besides: begun.attempt, ...(isSure ? { before: connection.updatedAt } : {}) };
+  const step = await truly(deps, message, next, others);
   await deps.settle({
-    ...unlessResent(message, settlement(job, connection, step, now), now),
+    ...settlement(job, connection, step, now),
     attempt: { id: begun.attempt, connectionId: connection.id, outcome },
     identity: identityIn(message, outbound.to, outcome),
   });
 }
 
 /** Not `failed` while an earlier attempt may have arrived: no status of ours is untrue. */
-async function truly(deps: DeliverDeps, message: MessageInHand, step: NextStep, besides?: string): Promise<NextStep> {
+async function truly(deps: DeliverDeps, message: MessageInHand, step: NextStep, which: WhichAttempts = {}): Promise<NextStep> {
   if (step.do !== 'finish' || step.state !== 'failed') return step;
-  return (await mayHaveArrived(deps.db.client, message, besides)) ? { do: 'ask a person', reason: step.reason } : step;
-}
-
-/** A receipt may have failed the message while it was being sent, and a person have it sent again: what comes of this attempt is not of that. */
-function unlessResent(message: MessageInHand, { change, again, ...rest }: Settlement, now: Date): Settlement {
-  const isResent = (current: Current) => current.resentAt?.getTime() !== message.resentAt?.getTime();
-  const atOf = (current: Current) => (typeof again === 'function' ? again(current) : (again ?? null));
-  return {
-    ...rest,
-    change: (current) => (isResent(current) ? {} : (change?.(current) ?? {})),
-    again: (current) => (isResent(current) ? now : atOf(current)),
-  };
+  return (await mayHaveArrived(deps.db.client, message, which)) ? { do: 'ask a person', reason: step.reason } : step;
 }
 
 function settlement(job: Job, { id }: Connection, step: NextStep, now: Date): Settlement {
@@ -192,11 +183,12 @@ function following(step: NextStep, now: Date): Pick<Settlement, 'again'> & { cha
   }
 }
 
-/** Puts a message off without using up a retry: what it waits for has nothing to do with it. */
-function putOff(job: Job, { at, why }: Wait): Settlement {
+/** Puts a message off, mostly without using up a retry: what it waits for has nothing to do with it. */
+function putOff(job: Job, { at, why, isRetry }: Wait): Settlement {
   return {
     job,
-    change: (current) => stillPending(current, why, { nextAttemptAt: at }),
+    change: (current) =>
+      stillPending(current, why, { nextAttemptAt: at, ...(isRetry ? { retryCount: current.retryCount + 1 } : {}) }),
     again: (current) => (current.state === 'pending' ? at : null),
   };
 }

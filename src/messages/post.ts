@@ -54,22 +54,27 @@ interface Posted extends PostedMessage {
 async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provider, media: KeptMedia): Promise<Posted> {
   const { locationId } = message;
   const address = contactAddressOf(message) ?? '';
-  const known = await knownContact(deps, message, address);
-  try {
-    return await addTo(deps, message, provider, media, known ?? (await findContact(deps, message, address)));
-  } catch (error) {
-    if (!known || !isAppError(error, 'highlevel_refused')) throw error;
-    // The contact that we remember may have been deleted or merged.
-    await forgetIdentity(deps.db, locationId, address);
-    return addTo(deps, message, provider, media, await findContact(deps, message, address));
-  }
-}
-
-async function knownContact({ db }: PostDeps, message: MessageInHand, address: string): Promise<string | null> {
-  // A 500 may be HighLevel's word for a contact that is gone (platform.md 6.2).
-  if (message.reasonCode === 'highlevel_failed' && message.retryCount >= contactDoubtedAfter) return null;
   // What an earlier try may have left is in the conversation that it was posted to, whosever the address is now.
-  return (message.postingSince && message.contactId) || contactOf(db, message.locationId, address);
+  const known = (message.postingSince && message.contactId) || (await contactOf(deps.db, locationId, address));
+  const first = known ?? (await findContact(deps, message, address));
+  let isPosting = false;
+  try {
+    const body = await bodyOf(deps, message, provider, media, first);
+    const before = message.postingSince && (await postedBefore(deps, body, message.postingSince));
+    if (before) return { ...before, contactId: first };
+    isPosting = true;
+    return { ...(await addInboundMessage(deps.highLevel, body)), contactId: first };
+  } catch (error) {
+    // The contact that we remember may have been deleted or merged; a 500 may be HighLevel's word for that, too (platform.md 6.2).
+    const isRefused = isAppError(error, 'highlevel_refused');
+    const fails = isPosting && isAppError(error, 'highlevel_failed') && message.retryCount >= contactDoubtedAfter;
+    if (!known || !(isRefused || fails)) throw error;
+    await forgetIdentity(deps.db, locationId, address);
+    const contactId = await findContact(deps, message, address);
+    if (contactId === first && !isRefused) throw error;
+    const body = await bodyOf(deps, message, provider, media, contactId);
+    return { ...(await addInboundMessage(deps.highLevel, body)), contactId };
+  }
 }
 
 /** Asks HighLevel whose address it is. The job's slot pays for one call; these are more. */
@@ -85,13 +90,14 @@ async function findContact(deps: PostDeps, message: MessageInHand, address: stri
   return contactId;
 }
 
-async function addTo(
+/** What is posted to a contact; from here on it may stand there. */
+async function bodyOf(
   deps: PostDeps,
   message: MessageInHand,
   provider: Provider,
   media: KeptMedia,
   contactId: string,
-): Promise<Posted> {
+): Promise<InboundPost> {
   const { locationId } = message;
   const { attachments, notes } = await offerMedia(deps, { locationId, contactId }, media);
   const { text, html } = withNotes(message, notes);
@@ -100,7 +106,7 @@ async function addTo(
     where: { id: message.id },
     data: { contactId, postingSince: message.postingSince ?? nowOf(deps.clock) },
   });
-  const body: InboundPost = {
+  return {
     locationId,
     provider,
     contactId,
@@ -115,8 +121,6 @@ async function addTo(
     emailMessageId,
     occurredAt: message.occurredAt,
   };
-  const before = message.postingSince && (await postedBefore(deps, body, message.postingSince));
-  return { ...(before ?? (await addInboundMessage(deps.highLevel, body))), contactId };
 }
 
 /** @returns null when no further try can help */

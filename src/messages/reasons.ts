@@ -7,7 +7,7 @@ export const reasons = {
     'The connected channel is not available in this installation. Connect another, then send the message again.',
   provider_removed: 'The operator has removed this provider from the app.',
   no_address: 'The contact has no phone number or email address that this message could go to.',
-  address_unknown: 'The CRM could not say for a day which phone number or email address the contact has.',
+  address_unknown: 'The CRM failed each time it was asked for the contact’s phone number or email address.',
   email_unsupported: 'The connected channel does not carry email.',
   media_unsupported: 'The connected channel does not carry attachments.',
   nothing_to_send: 'The message has neither text nor attachments.',

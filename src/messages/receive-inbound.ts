@@ -2,7 +2,7 @@ import type { InboundContent } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
 import { storable } from '../core/text.ts';
-import { isBadData } from '../database/client.ts';
+import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
 import { addingJobs } from '../queue/jobs.ts';

@@ -1,7 +1,8 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import { storable } from '../core/text.ts';
-import { type Database, isBadData } from '../database/client.ts';
+import type { Database } from '../database/client.ts';
+import { isBadData } from '../database/failures.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { addingJobs } from '../queue/jobs.ts';

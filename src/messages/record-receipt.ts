@@ -2,7 +2,8 @@ import type { ReceiptContent } from '../channels/channel.ts';
 import { nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import { allStorable } from '../core/text.ts';
-import { type Executor, isBadData } from '../database/client.ts';
+import type { Executor } from '../database/client.ts';
+import { isBadData } from '../database/failures.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Reason } from './next-step.ts';
@@ -12,6 +13,7 @@ import {
   type Current,
   changeMessages,
   lockExternalIds,
+  lockMessages,
   movedTo,
   type Patch,
   recipientsReportJob,
@@ -67,9 +69,9 @@ async function recordTogether(
     );
     const found = await messagesOf(tx, rows);
     const said = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
-    const earlier = await failuresOfEarlier(tx, said);
+    const ids = [...new Set(said.flatMap(({ messageId }) => messageId ?? []))];
+    const earlier = await failuresOfEarlier(tx, said, ids);
     const known = said.filter(({ id }) => !earlier.has(id));
-    const ids = [...new Set(known.flatMap(({ messageId }) => messageId ?? []))];
     const counted = await ofTheWhole(tx, known, ids);
     const byMessage = Map.groupBy(
       counted.filter(({ messageId }) => messageId !== null),
@@ -119,9 +121,12 @@ async function messagesOf(
 async function failuresOfEarlier(
   tx: Executor,
   said: readonly { id: string; messageId: string | null; state: string; recipient: string | null; occurredAt: Date | null }[],
+  ids: readonly string[],
 ): Promise<Set<string>> {
   const failures = said.filter(({ messageId, state }) => messageId && state === 'failed');
   if (failures.length === 0) return new Set();
+  // Whoever is just having them sent again has locked them: what he makes of them is to be seen.
+  await lockMessages(tx, ids);
   const earlier = await tx.$queryRawUnsafe<{ id: string }[]>(
     `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
      JOIN messages m ON m.id = f."messageId"

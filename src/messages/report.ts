@@ -1,3 +1,4 @@
+import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import { backoffMs, nextDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
 import type { Executor } from '../database/client.ts';
@@ -25,7 +26,10 @@ export async function report(deps: ReportDeps, job: Job, message: MessageInHand)
     return reportEmail(deps, job, message, message.emailMessageId, await emailNews(deps, message));
   }
   const { highlevelMessageId, locationId, state } = message;
-  if (!highlevelMessageId || state === 'pending' || state === message.reportedState) return deps.settle({ job });
+  if (!highlevelMessageId || state === 'pending' || state === message.reportedState) {
+    // What came meanwhile found this job in the queue and asked for no other.
+    return deps.settle({ job, again: (current) => (current.state === state ? null : nowOf(deps.clock)) });
+  }
   const error = state === 'failed' ? failureOf(message) : undefined;
   return tell(deps, job, message, () =>
     updateMessageStatus(deps.highLevel, { locationId, highlevelMessageId, status: state, error }),
@@ -45,7 +49,11 @@ async function reportEmail(
     const before = async (tx: Executor) => {
       isMore = await news.told(tx, false);
     };
-    return deps.settle({ job, before, again: () => (isMore ? new Date(deps.clock.now()) : null) });
+    return deps.settle({
+      job,
+      before,
+      again: (current) => (isMore || current.state !== state ? nowOf(deps.clock) : null),
+    });
   }
   const { recipients } = news;
   return tell(

@@ -70,8 +70,6 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
   }
 }
 
-const askedForMs = 24 * 60 * 60 * 1000;
-
 /** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
 async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to: string } | { refused: ReasonCode }> {
   const none = { refused: 'no_address' } as const;
@@ -88,9 +86,6 @@ async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to:
     return to ? { to } : none;
   } catch (error) {
     if (isAppError(error, 'highlevel_refused')) return none;
-    // It fails at some contacts for good. After a day of nothing else nobody expects the message any more.
-    const failsStill = isAppError(error, 'highlevel_failed') && message.reasonCode === error.code;
-    if (failsStill && deps.clock.now() - message.createdAt.getTime() > askedForMs) return { refused: 'address_unknown' };
     throw error;
   }
 }

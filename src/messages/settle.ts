@@ -2,7 +2,8 @@ import type { SendOutcome } from '../channels/channel.ts';
 import { nowOf, pause } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { type Executor, isBadData, isUnavailable, isUnstorable } from '../database/client.ts';
+import type { Executor } from '../database/client.ts';
+import { isBadData, isUnavailable, isUnstorable } from '../database/failures.ts';
 import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
@@ -18,6 +19,7 @@ import {
   decideChanges,
   lockExternalIds,
   lockMessages,
+  type Message,
   type Patch,
   recipientsReportJob,
   type StoreDeps,
@@ -27,6 +29,8 @@ import {
 /** What a job leads to: all of it is written with the end of the job, or none of it. */
 export interface Settlement {
   readonly job: Job;
+  /** The message as it was when the job began. A person may have had it sent again since: then the job runs again, and what it led to is not of that. */
+  readonly of?: Pick<Message, 'resentAt'>;
   /** From what the message is now; a receipt may have moved it while it was being sent. */
   readonly change?: (current: Current) => Patch;
   /** When the job runs again; null when it is done. */
@@ -87,10 +91,11 @@ export function settler(deps: SettleDeps): Settle {
 }
 
 /** A settlement without what others wrote: if that can't be stored, what has happened must be, or the message would be sent again and again. */
-function inOurWords({ job, change, again, attempt, before }: Settlement): Settlement {
+function inOurWords({ job, of, change, again, attempt, before }: Settlement): Settlement {
   const { code, message } = reason('unreadable_answer');
   return {
     job,
+    ...(of ? { of } : {}),
     ...(again === undefined ? {} : { again }),
     ...(before ? { before } : {}),
     ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
@@ -115,6 +120,7 @@ function oncePerMessage(items: readonly Settlement[]): Settlement[][] {
 }
 
 function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise<void> {
+  const now = nowOf(deps.clock);
   return deps.db.transaction(async (tx) => {
     const ids = items.map(({ job }) => job.messageId);
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
@@ -127,7 +133,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
 
     const ended = new Map<Job, Ended>();
     const changes = new Map<string, Change>(
-      items.map((item) => [item.job.messageId, changeOf(item, learnt, receipts, (end) => ended.set(item.job, end))]),
+      items.map((item) => [item.job.messageId, changeOf(item, learnt, receipts, now, (end) => ended.set(item.job, end))]),
     );
     const { changed, reports } = await decideChanges(
       deps,
@@ -142,7 +148,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
     const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
       settleSql,
-      nowOf(deps.clock),
+      now,
       JSON.stringify(changed),
       JSON.stringify(endedAttempts(items)),
       JSON.stringify(triedRows(deps.newId, there)),
@@ -172,6 +178,7 @@ function changeOf(
   item: Settlement,
   learnt: readonly Learnt[],
   receipts: readonly WaitingReceipt[],
+  now: Date,
   onEnd: (ended: Ended) => void,
 ): Change {
   const { job } = item;
@@ -179,6 +186,10 @@ function changeOf(
   const externalId = learnt.find(isIts)?.externalId;
   const early = receipts.filter(isIts);
   return (current) => {
+    if (item.of && item.of.resentAt?.getTime() !== current.resentAt?.getTime()) {
+      onEnd({ job, again: now });
+      return {};
+    }
     const asked = { ...item.change?.(current), ...(externalId ? { externalId } : {}) };
     const patch = { ...asked, ...receiptsApplied({ ...current, ...asked }, early) };
     onEnd({ job, again: typeof item.again === 'function' ? item.again({ ...current, ...patch }) : (item.again ?? null) });

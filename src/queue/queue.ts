@@ -4,6 +4,7 @@ import type { Database } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Claimed, claim } from './claim.ts';
 import { type Job, type JobKind, jobsChannel } from './jobs.ts';
+import { freeStrays } from './strays.ts';
 import { joinWorkers, type Worker } from './workers.ts';
 
 export interface Queue {
@@ -118,24 +119,12 @@ function startLoop(
   }
 
   async function look(workerId: string, cursor: string): Promise<Claimed | null> {
-    if (clock.now() >= straysAt) await freeStrays(workerId);
+    if (clock.now() >= straysAt) {
+      await freeStrays(db, kind, workerId, inHand);
+      straysAt = clock.now() + strayEveryMs;
+    }
     const free = hands.atMost - inHand.size;
     return free > 0 ? claim(deps, { kind, workerId, free, perLane: hands.perLane, inHand: laneCounts, cursor }) : null;
-  }
-
-  /**
-   * When the answer to a look is lost, the jobs that it took are ours and we do not know of them. They are looked for again and again, as
-   * such a look may take its effect late. Only rows as they were seen are freed: so may this statement, when its job is in hand.
-   */
-  async function freeStrays(workerId: string): Promise<void> {
-    const known = [...inHand].filter((job) => job.workerId === workerId).map(({ messageId }) => messageId);
-    const strays = await db.client.$queryRaw<{ place: string; version: string }[]>`
-      SELECT ctid::text AS place, xmin::text AS version FROM jobs
-      WHERE kind = ${kind}::job_kind AND worker_id = ${workerId}::uuid AND message_id <> ALL (${known}::uuid[])`;
-    for (const { place, version } of strays) {
-      await db.client.$executeRaw`UPDATE jobs SET worker_id = NULL WHERE ctid = ${place}::tid AND xmin::text = ${version}`;
-    }
-    straysAt = clock.now() + strayEveryMs;
   }
 
   function earlier(a: number | null, b: number | null): number | null {

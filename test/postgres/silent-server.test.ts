@@ -1,5 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { isUnavailable, openDatabase } from '../../src/database/client.ts';
+import { openDatabase } from '../../src/database/client.ts';
+import { isUnavailable } from '../../src/database/failures.ts';
 import { freshDatabase } from '../support/databases.ts';
 
 /** What lies between us and the server: connections that were made before `falls silent` carry nothing any more, and nobody says so. */
@@ -53,20 +54,50 @@ test('a connection that dies without a word holds nobody for ever: what waits fa
   await remove();
 });
 
-test('what waits too long for another’s lock is ended by the server, and its connection is as good as new', async () => {
+/** Two who want the same row: one whose patience is short and whose wire can be cut, and another. */
+async function rivals() {
   const { target, remove } = await freshDatabase();
-  const db = await openDatabase({ ...(target as { kind: 'postgres'; url: string }), silentMs: 600 });
-  const other = await openDatabase(target);
-  await db.client.pace.create({ data: { key: 'one', busyUntil: new Date() } });
+  const { url } = target as { url: string };
+  const between = await wire(url);
+  const other = await openDatabase({ kind: 'postgres', url });
+  const db = await openDatabase({ kind: 'postgres', url: between.url, silentMs: 600 });
+  await other.client.pace.create({ data: { key: 'one', busyUntil: new Date() } });
+  return {
+    db,
+    other,
+    between,
+    async [Symbol.asyncDispose]() {
+      await other.close();
+      await db.close();
+      between.close();
+      await remove();
+    },
+  };
+}
+
+test('what waits too long for another’s lock is ended by the server, and nothing of it stays open', async () => {
+  await using two = await rivals();
+  const { db, other } = two;
   const change = () => db.transaction((tx) => tx.pace.update({ where: { key: 'one' }, data: { sentToday: 1 } }));
   await other.transaction(async (tx) => {
     await tx.$queryRaw`SELECT 1 FROM paces FOR UPDATE`;
-    expect(await change().catch(isUnavailable)).toBe(true);
+    const failure = await change().catch((error: unknown) => error);
+    expect(isUnavailable(failure)).toBe(true);
+    expect(JSON.stringify(failure)).toContain('57014');
   });
   await change();
   await db.client.pace.create({ data: { key: 'two', busyUntil: new Date() } });
   expect(await other.client.pace.count({ where: { OR: [{ key: 'two' }, { sentToday: 1 }] } })).toBe(2);
-  await other.close();
-  await db.close();
-  await remove();
+});
+
+test('a transaction whose process has died without a word holds its locks for no longer than that', async () => {
+  await using two = await rivals();
+  const { db, other, between } = two;
+  const silent = db.transaction(async (tx) => {
+    await tx.$queryRaw`SELECT 1 FROM paces FOR UPDATE`;
+    between.fallsSilent();
+    await tx.pace.count();
+  });
+  await expect(silent).rejects.toThrow();
+  await other.client.pace.update({ where: { key: 'one' }, data: { sentToday: 1 } });
 });

@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import express from 'express';
 import request from 'supertest';
 import { PrismaClient } from '../../prisma/generated/client.ts';
-import { isUnavailable } from '../../src/database/client.ts';
+import { isUnavailable } from '../../src/database/failures.ts';
 import { errorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 

@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError, isAppError } from '../../core/errors.ts';
-import { isUnavailable } from '../../database/client.ts';
+import { isUnavailable } from '../../database/failures.ts';
 import type { Log } from '../../runtime/log.ts';
 import { problemText, type Text } from '../pages/texts.ts';
 
