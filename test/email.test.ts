@@ -1,3 +1,4 @@
+import { giveUp } from '../src/messages/location-changes.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const addresses = ['maya@example.com', 'Ben@example.com', 'cleo@example.com'];
@@ -127,6 +128,20 @@ test('what is said of recipients before the send is answered, or while a report 
   await says({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
   await world.pass(20_000);
   expect(calls(world)).toHaveLength(before);
+});
+
+test('that HighLevel refuses one recipient’s report does not change what the email waits for', async () => {
+  await using world = await startWorld();
+  world.farSide.answers({ body: { externalId: 'far-4' } });
+  const { id, send, says } = await mailbox(world);
+  const { messageId } = await send({ emailTo: addresses });
+  await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
+  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, does: { answer: 400 } });
+  await says({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
+  await world.until(() => calls(world).length === 1);
+  await world.soon(async () => (await world.db.job.count()) === 0);
+  await giveUp(world.services, id);
+  expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 
 test('an email that HighLevel does not find is told again later', async () => {

@@ -218,3 +218,41 @@ test('what was sent today still counts after an hourly tidying, however long ago
   await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap' } })) === 1);
   expect(world.farSide.requests).toHaveLength(2);
 });
+
+test('what a far side puts off is not counted, so that a cap is one of messages and not of attempts', async () => {
+  await using world = await startWorld();
+  const location = await world.ready({ dailyCap: 2, whenOver: 'fail' });
+  world.farSide.answers(() => (world.farSide.requests.length <= 6 ? { status: 503 } : { body: { status: 'delivered' } }));
+  const ids = await sendMany(world, location, 2);
+  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).length > 0), 'both are reported', 10_000);
+  expect(ids.map((id) => world.highlevel.statusesOf(id).join())).toEqual(['delivered', 'delivered']);
+  const [third = ''] = await sendMany(world, location, 1);
+  await world.untilReported(third);
+  expect((await world.message(third)).reasonCode).toBe('daily_cap');
+});
+
+test('what waits for a limit goes on as soon as the limit is loosened, in its order', async () => {
+  await using world = await startWorld();
+  // A location by the hours of a zone that is closed now.
+  const hour = new Date(world.clock.now()).getUTCHours();
+  const clockTime = (ahead: number) => `${String((hour + ahead) % 24).padStart(2, '0')}:00`;
+  const location = await world.ready({ sendingWindow: { from: clockTime(10), to: clockTime(12) } });
+  const place = { where: { resourceId: location.id }, data: { timezone: 'UTC' } };
+  await world.soon(async () => (await world.db.installation.count({ where: { timezone: { not: null } } })) > 0);
+  await world.db.installation.updateMany(place);
+  const contactId = location.contact.id;
+  for (const text of ['one', 'two']) await world.highlevel.sendMessage(location.id, { contactId, text });
+  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'outside_window' } })) === 1);
+  await world.connect(location.id, 'sms', {});
+  await world.until(() => world.farSide.requests.length === 2);
+  expect(world.farSide.requests.map(({ body }) => body.text)).toEqual(['one', 'two']);
+
+  await world.connect(location.id, 'sms', { ratePerSecond: 0.001 });
+  await sendMany(world, location, 1);
+  await world.until(() => world.farSide.requests.length === 3);
+  await world.connect(location.id, 'sms', { ratePerSecond: 100 });
+  const begunAt = world.clock.now();
+  await sendMany(world, location, 3);
+  await world.until(() => world.farSide.requests.length === 6);
+  expect(world.clock.now() - begunAt).toBeLessThan(10_000);
+});

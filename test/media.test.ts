@@ -222,6 +222,21 @@ test('a file that HighLevel refuses is left out; a contact that it refuses is no
   expect(posted(world).attachments).toHaveLength(1);
 });
 
+test('an error of the store is not taken for the file', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
+  await untilPosted(world);
+  const path = pathOf(world, posted(world).attachments?.[0]);
+  Object.assign(world.services.mediaStore, {
+    read: () => Promise.reject(new AppError('media_store_unavailable', 'The bucket does not answer.')),
+  });
+  const { headers } = await world.client.get(path).set('accept', 'application/json').set('range', 'bytes=1-3').expect(503);
+  expect(headers['content-type']).toContain('json');
+  expect(headers['cache-control'] ?? '').not.toContain('max-age=3600');
+  expect(headers['content-range']).toBeUndefined();
+});
+
 test('files go with the messages of a location that was uninstalled', async () => {
   await using world = await startWorld();
   const { connectionId, id } = await world.ready();

@@ -1,4 +1,4 @@
-import { dayIn } from '../src/core/local-time.ts';
+import { dayIn } from '../src/core/local-days.ts';
 import { Prisma } from '../src/database/client.ts';
 import { listMessages } from '../src/messages/log.ts';
 import { boundaryStatement, idsStatement, type LogQuery, reasonsStatement } from '../src/messages/log-statements.ts';

@@ -143,3 +143,43 @@ test('a report of a message that was deleted meanwhile ends, and nothing is left
   await world.soon(async () => (await world.db.job.count()) === 0, 'its report is over');
   expect(world.highlevel.calls.of('updateMessageStatus')[0]?.path).toContain(second.messageId);
 });
+
+test('a report at which HighLevel fails each time ends after its schedule, and is no outage for the others', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const send = () => world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  world.highlevel.faults.decide((operation) => (operation === 'updateMessageStatus' ? { answer: 500 } : null));
+  const poisoned = await Promise.all(Array.from({ length: 8 }, send));
+  const calls = () => world.highlevel.calls.of('updateMessageStatus');
+  await world.until(() => calls().length >= 8);
+  expect(await world.db.pace.count({ where: { blockedCode: 'highlevel_outage' } })).toBe(0);
+  await world.until(async () => (await world.db.job.count()) === 0, 'nothing is left to do', 600_000);
+  expect(calls()).toHaveLength(8 * 9);
+  expect((await world.message(poisoned[0]?.messageId ?? '')).reasonCode).toBe('not_known_to_highlevel');
+  world.highlevel.faults.clear();
+  const { messageId } = await send();
+  await world.untilReported(messageId);
+});
+
+test('tries that met an outage use up nothing of the time that HighLevel has to know a message', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const too = { answer: 403, body: { message: 'No conversation provider found for this message' } };
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 12, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, does: too });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(16);
+});
+
+test('a time where a duration was meant parks a location for an hour at most', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const headers = { 'retry-after': '1790000000' };
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 429, headers } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'one' });
+  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 1);
+  const at = world.clock.now();
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 60_000);
+  expect(world.clock.now() - at).toBeLessThan(2 * 3_600_000);
+});

@@ -1,4 +1,4 @@
-import { localTime } from './local-time.ts';
+import { changeAtMostMs, localTime, quarterMs } from './local-time.ts';
 
 /** One day of a time zone, and the moments between which it lies. */
 export interface LocalDay {
@@ -11,9 +11,6 @@ export interface LocalDay {
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-/** Clocks are changed by at most this, and to the quarter of an hour. */
-const changeAtMostMs = 3 * 60 * minuteMs;
-const quarterMs = 15 * minuteMs;
 
 /**
  * The last days of a time zone, today's last. A day has 23 or 25 hours where clocks are changed, and need not begin at midnight there.
@@ -22,7 +19,7 @@ const quarterMs = 15 * minuteMs;
  */
 export function lastDays(now: Date, zone: string, count: number): LocalDay[] {
   const days: LocalDay[] = [];
-  let to = nextStart(now.getTime(), zone);
+  let to = nextDayAt(now.getTime(), zone);
   for (let left = count; left > 0; left--) {
     const from = startOf(to - 1, zone);
     days.unshift({ day: localTime(to - 1, zone).day, from: new Date(from), to: new Date(to) });
@@ -43,7 +40,21 @@ function startOf(atMs: number, zone: string): number {
   return midnight;
 }
 
-function nextStart(atMs: number, zone: string): number {
+/** When the next day of a zone begins: mostly at midnight. */
+export function nextDayAt(atMs: number, zone: string): number {
   // Late enough for a day of 25 hours, early enough for one of 23.
   return startOf(startOf(atMs, zone) + dayMs + changeAtMostMs, zone);
+}
+
+/**
+ * When a day begins and ends in a zone.
+ *
+ * @param day `2026-11-24`
+ */
+export function dayIn(day: string, zone: string): { since: Date; until: Date } {
+  const noonMs = Date.parse(`${day}T12:00:00Z`) - dayMs;
+  // Far east of Greenwich the day has begun by then.
+  const beforeMs = localTime(noonMs, zone).day < day ? noonMs : noonMs - dayMs / 2;
+  const sinceMs = nextDayAt(beforeMs, zone);
+  return { since: new Date(sinceMs), until: new Date(nextDayAt(sinceMs, zone)) };
 }

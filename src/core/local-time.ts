@@ -7,10 +7,15 @@ export interface LocalTime {
   readonly minutes: number;
 }
 
-export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+export type Weekday = (typeof weekdays)[number];
 
 const minuteMs = 60_000;
 const dayMinutes = 24 * 60;
+/** Clocks are changed by at most this, and to the quarter of an hour. */
+export const changeAtMostMs = 3 * 60 * minuteMs;
+export const quarterMs = 15 * minuteMs;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** @param zone an IANA name; one that is not known counts as UTC */
@@ -75,30 +80,19 @@ export function opensAt(window: DailyWindow, atMs: number, zone: string): number
   for (let days = 0; days <= 7; days++) {
     const minutes = days * dayMinutes + from - now.minutes;
     if (minutes <= 0) continue;
-    const at = onTheMinute(atMs + minutes * minuteMs, from, zone);
-    if (at > atMs && window.days.includes(localTime(at, zone).weekday)) return at;
+    const at = firstOpen(window, onTheMinute(atMs + minutes * minuteMs, from, zone), zone);
+    if (at !== null && at > atMs) return at;
   }
-  // A day that the change of clocks has no such time on.
+  // The change of clocks has left nothing of it in a week.
   return atMs + 60 * minuteMs;
 }
 
-/** The next midnight of a zone. */
-export function nextDayAt(atMs: number, zone: string): number {
-  const { minutes } = localTime(atMs, zone);
-  return onTheMinute(atMs + (dayMinutes - minutes) * minuteMs, 0, zone);
-}
-
-/**
- * When a day begins and ends in a zone.
- *
- * @param day `2026-11-24`
- */
-export function dayIn(day: string, zone: string): { since: Date; until: Date } {
-  const noonMs = Date.parse(`${day}T12:00:00Z`) - dayMinutes * minuteMs;
-  // Far east of Greenwich the day has begun by then.
-  const beforeMs = localTime(noonMs, zone).day < day ? noonMs : noonMs - (dayMinutes / 2) * minuteMs;
-  const sinceMs = nextDayAt(beforeMs, zone);
-  return { since: new Date(sinceMs), until: new Date(nextDayAt(sinceMs, zone)) };
+/** The window's beginning, or, where the change of clocks has left that out, the quarter of an hour with which clocks go on. */
+function firstOpen(window: DailyWindow, beginMs: number, zone: string): number | null {
+  if (isOpen(window, beginMs, zone)) return beginMs;
+  const first = Math.floor(beginMs / quarterMs) * quarterMs;
+  for (let at = first; at <= first + changeAtMostMs; at += quarterMs) if (at > beginMs && isOpen(window, at, zone)) return at;
+  return null;
 }
 
 function isOpen({ from, to, days }: DailyWindow, atMs: number, zone: string): boolean {
@@ -106,7 +100,12 @@ function isOpen({ from, to, days }: DailyWindow, atMs: number, zone: string): bo
   const [start, end] = [minutesOf(from), minutesOf(to)];
   if (start < end) return days.includes(weekday) && minutes >= start && minutes < end;
   if (minutes >= start) return days.includes(weekday);
-  return minutes < end && days.includes(localTime(atMs - dayMinutes * minuteMs, zone).weekday);
+  return minutes < end && days.includes(dayBefore(weekday));
+}
+
+/** By its name: a day ago need not be yesterday when clocks were changed. */
+function dayBefore(weekday: Weekday): Weekday {
+  return weekdays[(weekdays.indexOf(weekday) + 6) % 7] as Weekday;
 }
 
 /** Corrects a guess for a change of clocks on the way, and for the seconds. */

@@ -43,9 +43,9 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
     traceId: typeof body.traceId === 'string' ? body.traceId : null,
     limits: {
       remaining: numberOf(response.headers['x-ratelimit-remaining']),
-      intervalMs: numberOf(response.headers['x-ratelimit-interval-milliseconds']),
+      intervalMs: waitOf(numberOf(response.headers['x-ratelimit-interval-milliseconds'])),
       remainingToday: numberOf(response.headers['x-ratelimit-daily-remaining']),
-      retryAfterMs: secondsToMs(numberOf(response.headers['retry-after'])),
+      retryAfterMs: waitOf(numberOf(response.headers['retry-after']), 1_000),
     },
   };
 }
@@ -62,6 +62,9 @@ function numberOf(header: unknown): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function secondsToMs(seconds: number | null): number | null {
-  return seconds === null ? null : seconds * 1000;
+const hourMs = 60 * 60 * 1000;
+
+/** A wait in milliseconds, an hour at most: a time where a duration was meant must not park a location. */
+function waitOf(value: number | null, unitMs = 1): number | null {
+  return value === null || value < 0 ? null : Math.min(value * unitMs, hourMs);
 }

@@ -81,6 +81,9 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
   };
 }
 
+/** Before HighLevel had a marketplace: whatever claims to be older is no time at all. */
+const firstYear = new Date('2020-01-01');
+
 const event = z.looseObject({
   type: text,
   appId: text,
@@ -94,7 +97,12 @@ const event = z.looseObject({
   newPlanId: text,
   previousStatus: text,
   newStatus: text,
-  timestamp: z.coerce.date().optional().catch(undefined),
+  timestamp: z
+    .string()
+    .transform((said) => new Date(said))
+    .pipe(z.date().min(firstYear))
+    .optional()
+    .catch(undefined),
 });
 
 /** INSTALL, UNINSTALL and the like (platform.md 5.6). */

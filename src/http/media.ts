@@ -25,6 +25,9 @@ export function mediaPages(deps: MediaPageDeps): Router {
   router.get('/media/:secret/:name', async (request, response) => {
     const found = await fileBehind(deps, String(request.params.secret));
     const range = rangeOf(request, found.bytes);
+    // Before anything is said of it: an error must not be taken for the file.
+    const bytes = request.method === 'HEAD' ? null : await deps.mediaStore.read(found.id, range ?? undefined);
+    if (!bytes && request.method !== 'HEAD') throw gone();
     response.set({
       'content-type': found.contentType,
       'content-disposition': `${shown.test(found.contentType) ? 'inline' : 'attachment'}; filename="${found.name}"`,
@@ -36,12 +39,7 @@ export function mediaPages(deps: MediaPageDeps): Router {
       'content-length': String(range ? range.end - range.start + 1 : found.bytes),
     });
     if (range) response.status(206).set('content-range', `bytes ${range.start}-${range.end}/${found.bytes}`);
-    if (request.method === 'HEAD') return void response.end();
-    const bytes = await deps.mediaStore.read(found.id, range ?? undefined);
-    if (!bytes) {
-      response.removeHeader('content-length');
-      throw gone();
-    }
+    if (!bytes) return void response.end();
     // Whoever hangs up has what he wanted.
     await pipeline(bytes, response).catch(() => response.destroy());
   });

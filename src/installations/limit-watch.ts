@@ -15,7 +15,7 @@ export const dayUsedUp = {
 };
 const outage = { code: untilTried.outage, message: 'The CRM does not answer at present; work goes on when it does.' };
 
-/** So many failures in a row are an outage. Fewer may be of certain requests: HighLevel answers some wrong ones with a 500 too (platform.md 4.1). */
+/** So many failures in a row are an outage. */
 const outageAfter = 5;
 /** How long an outage can have been over before it is noticed. */
 const outageCheckMs = 60_000;
@@ -41,7 +41,9 @@ export function limitWatch(deps: { db: Database; clock: Clock; log: Log; chance:
   return async (owner: TokenOwner, answer: HighLevelAnswer | null): Promise<void> => {
     const key = paceKey.highLevel(owner);
     const now = deps.clock.now();
-    if (!answer || answer.status >= 500) return failed(owner, key, now);
+    // A 500 may be of this very request and says nothing of HighLevel (platform.md 4.1).
+    if (answer?.status === 500) return;
+    if (!answer || answer.status > 500) return failed(owner, key, now);
     const { limits } = answer;
     const { remainingToday } = limits;
     const isDue = remainingToday === 0 || now - (notedAt.get(key) ?? 0) >= noteEveryMs;

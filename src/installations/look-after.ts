@@ -131,9 +131,18 @@ export async function learnDescription(
 ): Promise<boolean> {
   try {
     const { name, timezone } = await describeLocation(deps.highLevel, locationId);
-    await deps.db.client.installation.updateMany({
+    const { client } = deps.db;
+    if (timezone) {
+      const isOther = { OR: [{ timezone: null }, { timezone: { not: timezone } }] };
+      const { count } = await client.installation.updateMany({
+        where: { ...location(locationId), ...isOther },
+        data: { timezone },
+      });
+      if (count > 0) await forgetHours(deps, locationId);
+    }
+    await client.installation.updateMany({
       where: location(locationId),
-      data: { ...(name ? { name } : {}), ...(timezone ? { timezone } : {}), describedAt: now },
+      data: { ...(name ? { name } : {}), describedAt: now },
     });
     return true;
   } catch (error) {
@@ -141,6 +150,17 @@ export async function learnDescription(
     deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
     return false;
   }
+}
+
+/** Rests of channels that were reckoned in another time zone. */
+async function forgetHours({ db }: Pick<LookAfterDeps, 'db'>, locationId: string): Promise<void> {
+  await db.client.pace.updateMany({
+    where: {
+      key: { startsWith: paceKey.sending({ locationId, providerKey: '' }) },
+      blockedCode: { in: ['outside_window', 'daily_cap'] },
+    },
+    data: { blockedUntil: null, blockedCode: null, blockedReason: null },
+  });
 }
 
 async function keepTurn(deps: LookAfterDeps, row: Installation, turn: Date): Promise<Date> {

@@ -10,7 +10,7 @@ import type { Job } from '../queue/jobs.ts';
 import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { type BeginAttempt, mayHaveArrived, type WhichAttempts } from './attempts.ts';
-import { type LimitDeps, overLimit } from './limits.ts';
+import { giveBack, type LimitDeps, overLimit } from './limits.ts';
 import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
 import { type Route, type RouteDeps, routeOf } from './route.ts';
@@ -49,8 +49,8 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   const way = await findWay(deps, message);
   if ('wait' in way) return settle(putOff(job, way.wait));
   if ('refused' in way) {
-    const step = await truly(deps, message, { do: 'finish', state: 'failed', reason: way.refused });
-    return settle({ job, ...following(step, nowOf(deps.clock)) });
+    const step: NextStep = { do: 'finish', state: 'failed', reason: way.refused };
+    return settle({ job, ...truly(message, step, nowOf(deps.clock)) });
   }
   return send({ ...deps, settle }, job, message, way);
 }
@@ -60,6 +60,8 @@ interface Wait {
   why: Reason;
   /** It uses up a wait of the schedule. */
   isRetry?: boolean;
+  /** When its job is due, where its lane rests until `at`: so it goes on with the lane, also when somebody ends that rest. */
+  dueAt?: Date;
 }
 
 /** What must hold before anything is sent: the location can be reported for, there is a way, and its limits allow it. */
@@ -102,14 +104,18 @@ async function send(
   const { channel } = connection;
   const settings = deliverySettingsOf(connection.config);
   const whenUnknown = channel.can.dropsRepeats ? 'resend' : settings.whenUnknown;
+  const countedMs = deps.clock.now();
   const begun = await deps.beginAttempt({ messageId: message.id, connectionId: connection.id, whenUnknown });
+  if (typeof begun === 'string') await giveBack(deps, connection, countedMs);
   switch (begun) {
     case 'given up':
       return deps.settle({ job });
     case 'answer in hand':
       return deps.settle(putOff(job, { at: new Date(deps.clock.now() + soonMs), why: reason('answer_in_hand') }));
     case 'interrupted':
-      return deps.settle(settlement(job, connection, { do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock)));
+      return deps.settle(
+        settlement(job, connection, following({ do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock))),
+      );
   }
 
   const begunMs = deps.clock.now();
@@ -123,7 +129,7 @@ async function send(
   const now = nowOf(deps.clock);
   deps.onSent(channel.type, outcome.kind, now.getTime() - begunMs);
 
-  const next = nextStep(outcome, {
+  const step = nextStep(outcome, {
     now,
     nextDelayMs: nextDelay(deps, message, settings, now),
     receipts: channel.can.receipts,
@@ -132,22 +138,28 @@ async function send(
   // A far side that drops repeats and refuses this one has taken none; what the connection was before may have led to another.
   const isSure = outcome.kind === 'refused' && outcome.isItsWord === true && channel.can.dropsRepeats;
   const others = { besides: begun.attempt, ...(isSure ? { before: connection.updatedAt } : {}) };
-  const step = await truly(deps, message, next, others);
   await deps.settle({
-    ...settlement(job, connection, step, now),
+    ...settlement(job, connection, truly(message, step, now, others)),
     attempt: { id: begun.attempt, connectionId: connection.id, outcome },
     identity: identityIn(message, outbound.to, outcome),
   });
+  if (outcome.kind === 'busy') await giveBack(deps, connection, countedMs);
 }
 
-/** Not `failed` while an earlier attempt may have arrived: no status of ours is untrue. */
-async function truly(deps: DeliverDeps, message: MessageInHand, step: NextStep, which: WhichAttempts = {}): Promise<NextStep> {
-  if (step.do !== 'finish' || step.state !== 'failed') return step;
-  return (await mayHaveArrived(deps.db.client, message, which)) ? { do: 'ask a person', reason: step.reason } : step;
+/** What follows: not `failed` while an earlier attempt may have arrived, as no status of ours is untrue. */
+function truly(message: MessageInHand, step: NextStep, now: Date, which: WhichAttempts = {}): Following {
+  if (step.do !== 'finish' || step.state !== 'failed') return following(step, now);
+  const [failed, asked] = [following(step, now), following({ do: 'ask a person', reason: step.reason }, now)];
+  let mayHave = false;
+  return {
+    async before(tx) {
+      mayHave = await mayHaveArrived(tx, message, which);
+    },
+    change: (current) => (mayHave ? asked : failed).change(current),
+  };
 }
 
-function settlement(job: Job, { id }: Connection, step: NextStep, now: Date): Settlement {
-  const { change, ...rest } = following(step, now);
+function settlement(job: Job, { id }: Connection, { change, ...rest }: Following): Settlement {
   return { job, ...rest, change: (current) => ({ connectionId: id, ...change(current) }) };
 }
 
@@ -166,8 +178,10 @@ function identityIn({ locationId, contactId, isTest }: MessageInHand, address: s
   return isTaken && contactId && !isTest ? { locationId, address, contactId } : null;
 }
 
+type Following = Pick<Settlement, 'again' | 'before'> & { change: (current: Current) => Patch };
+
 /** What follows an attempt. A receipt may have moved the message while it was being sent; then only the job is left to end. */
-function following(step: NextStep, now: Date): Pick<Settlement, 'again'> & { change: (current: Current) => Patch } {
+function following(step: NextStep, now: Date): Following {
   switch (step.do) {
     case 'finish':
       return { change: (current) => movedTo(current, step.state, step.state === 'failed' ? step.reason : undefined) };
@@ -184,12 +198,12 @@ function following(step: NextStep, now: Date): Pick<Settlement, 'again'> & { cha
 }
 
 /** Puts a message off, mostly without using up a retry: what it waits for has nothing to do with it. */
-function putOff(job: Job, { at, why, isRetry }: Wait): Settlement {
+function putOff(job: Job, { at, why, isRetry, dueAt = at }: Wait): Settlement {
   return {
     job,
     change: (current) =>
       stillPending(current, why, { nextAttemptAt: at, ...(isRetry ? { retryCount: current.retryCount + 1 } : {}) }),
-    again: (current) => (current.state === 'pending' ? at : null),
+    again: (current) => (current.state === 'pending' ? dueAt : null),
   };
 }
 

@@ -1,6 +1,7 @@
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
-import { localTime, nextDayAt, opensAt } from '../core/local-time.ts';
+import { nextDayAt } from '../core/local-days.ts';
+import { localTime, opensAt } from '../core/local-time.ts';
 import type { Database } from '../database/client.ts';
 import { location } from '../highlevel/client.ts';
 import type { Connection } from '../installations/connections.ts';
@@ -16,7 +17,7 @@ export interface LimitDeps {
 }
 
 /**
- * Whether a connection may send now, by its window and its daily cap; if so, one send is counted. Rate and concurrency are kept by the
+ * Whether a connection may send now, by its window and its daily cap; if so, one send is counted (see `giveBack`). Rate and concurrency are kept by the
  * queue before it hands a job out.
  *
  * @returns null when it may; else until when the whole connection waits, or why the message fails
@@ -24,11 +25,11 @@ export interface LimitDeps {
 export async function overLimit(
   deps: LimitDeps,
   connection: Connection,
-): Promise<{ wait: { at: Date; why: Reason } } | { refused: Reason } | null> {
+): Promise<{ wait: { at: Date; why: Reason; dueAt: Date } } | { refused: Reason } | null> {
   const { sendingWindow, dailyCap, whenOver } = deliverySettingsOf(connection.config);
   if (!sendingWindow && dailyCap === undefined) return null;
   const key = paceKey.sending(connection);
-  const zone = (await deps.installationOf(location(connection.locationId)))?.timezone ?? 'UTC';
+  const zone = await zoneOf(deps, connection);
   const nowMs = deps.clock.now();
 
   const over = async (untilMs: number, code: ReasonCode) => {
@@ -37,7 +38,7 @@ export async function overLimit(
     const at = new Date(untilMs);
     // The others need not be looked at one by one.
     await rest(deps, key, at, why);
-    return { wait: { at, why } };
+    return { wait: { at, why, dueAt: new Date(nowMs) } };
   };
 
   const windowAt = sendingWindow ? opensAt(sendingWindow, nowMs, zone) : null;
@@ -57,4 +58,19 @@ async function countSend(deps: LimitDeps, key: string, day: string, cap: number)
       WHERE paces.day IS DISTINCT FROM ${day} OR paces.sent_today < ${cap}
     RETURNING 1`;
   return rows.length > 0;
+}
+
+/** What was counted at a time and has not left after all is taken off its day, with the rest that it may have led to. */
+export async function giveBack(deps: LimitDeps, connection: Connection, atMs: number): Promise<void> {
+  if (deliverySettingsOf(connection.config).dailyCap === undefined) return;
+  const key = paceKey.sending(connection);
+  const { day } = localTime(atMs, await zoneOf(deps, connection));
+  await deps.db.client.$executeRaw`
+    UPDATE paces SET sent_today = sent_today - 1,
+      blocked_until = CASE WHEN blocked_code IS DISTINCT FROM 'daily_cap' THEN blocked_until END
+    WHERE key = ${key} AND day = ${day} AND sent_today > 0`;
+}
+
+async function zoneOf(deps: LimitDeps, { locationId }: Connection): Promise<string> {
+  return (await deps.installationOf(location(locationId)))?.timezone ?? 'UTC';
 }

@@ -7,7 +7,7 @@ import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
 import { addingJobs } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
-import type { ReceiveDeps } from './receive.ts';
+import { arrivals, type ReceiveDeps } from './receive.ts';
 import { postJob } from './store.ts';
 
 /**
@@ -24,12 +24,9 @@ export type ReceiveInbound = (
 
 type Row = ReturnType<typeof rowOf>;
 
-const group = { atMost: 200, waitingAtMost: 2_000 };
-
-/** Messages that arrive together are one commit. */
 export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
   const store = inGroups<Row, 'stored' | 'repeated'>({
-    ...group,
+    ...arrivals,
     work: (rows) => storeTogether(deps, rows),
     isItemsFault: isBadData,
   });

@@ -29,12 +29,22 @@ interface Received extends DeliveryWebhook {
   readonly raw: string;
 }
 
-/** Webhooks that arrive together are one commit. The limits are memory: a webhook is at most 1 MiB, and mostly less than one KiB. */
-const group = { atMost: 200, waitingAtMost: 2_000 };
+const megabyte = 1024 * 1024;
+
+/** What arrives together is one commit. The limits are memory: a body is at most 1 MiB, and mostly less than one KiB. */
+export const arrivals = {
+  atMost: 200,
+  waitingAtMost: 2_000,
+  size: {
+    of: ({ raw }: { readonly raw: string }) => raw.length,
+    groupAtMost: 4 * megabyte,
+    waitingAtMost: 32 * megabyte,
+  },
+};
 
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const store = inGroups<Received, 'stored' | 'repeated'>({
-    ...group,
+    ...arrivals,
     work: (messages) => storeTogether(deps, messages),
     isItemsFault: isBadData,
   });

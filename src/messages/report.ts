@@ -1,6 +1,6 @@
 import { nowOf } from '../core/clock.ts';
-import { type AppError, isAppError } from '../core/errors.ts';
-import { backoffMs, nextDelayMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
+import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
+import { backoffMs, nextDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
 import type { Executor } from '../database/client.ts';
 import { answerBehind, type HighLevel, type HighLevelAnswer } from '../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../highlevel/messages.ts';
@@ -96,15 +96,17 @@ async function tell(
     });
   } catch (error) {
     if (!isAppError(error)) throw error;
-    const at = whenAgain(deps, message, error);
+    const at = await whenAgain(deps, message, error);
     const why = reason('not_known_to_highlevel');
+    // What failed, or still waits, says why.
+    const isOver = state === 'delivered' || state === 'read';
     await deps.settle({
       job,
       tried: { state, answer: answerBehind(error), error },
       ...(news ? { before: before(false) } : {}),
       change: (current) => ({
         reportTries: current.reportTries + 1,
-        ...(at === null && state !== 'failed' ? { reasonCode: why.code, reason: why.message } : {}),
+        ...(at === null && isOver && current.state === state ? { reasonCode: why.code, reason: why.message } : {}),
       }),
       again: again(at),
     });
@@ -112,15 +114,28 @@ async function tell(
 }
 
 /** @returns null when no further try can help */
-function whenAgain(deps: ReportDeps, message: MessageInHand, error: AppError): Date | null {
+async function whenAgain(deps: ReportDeps, message: MessageInHand, error: AppError): Promise<Date | null> {
   const now = deps.clock.now();
   const after = (ms: number | null) => (ms === null ? null : new Date(now + ms));
-  if (error.code === 'highlevel_too_early') {
-    deps.knownAfter.tooEarly(now - message.createdAt.getTime());
-    return after(nextDelayMs(tooEarlyDelaysMs, message.reportTries, deps.chance()));
+  const schedule = schedules[error.code];
+  if (schedule) {
+    if (error.code === 'highlevel_too_early') deps.knownAfter.tooEarly(now - message.createdAt.getTime());
+    return after(nextDelayMs(schedule, await triesAnswered(deps, message, error), deps.chance()));
   }
   if (error.retry === 'never') return null;
   return after(error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance()));
+}
+
+/** What is not tried for ever. HighLevel answers some wrong requests with a 500 each time (platform.md 4.1). */
+const schedules: Partial<Record<ErrorCode, readonly number[]>> = {
+  highlevel_too_early: tooEarlyDelaysMs,
+  highlevel_failed: sendDelaysMs,
+};
+
+/** How often it was told this state and answered in this way: an outage before uses up no schedule. */
+function triesAnswered({ db }: ReportDeps, { id, state }: MessageInHand, error: AppError): Promise<number> {
+  const httpStatus = answerBehind(error)?.status ?? null;
+  return db.client.report.count({ where: { messageId: id, state, accepted: false, httpStatus } });
 }
 
 /** HighLevel takes a failure only with all three, as strings (platform.md 4.1). */

@@ -9,7 +9,7 @@ import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
 import { type Identity, learningIdentities, learntRows } from './identities.ts';
-import { reason } from './reasons.ts';
+import { reason, reasonType } from './reasons.ts';
 import { ofTheWhole } from './recipients.ts';
 import { receiptsApplied } from './record-receipt.ts';
 import { recordingReports, type Tried, triedRows } from './record-report.ts';
@@ -101,7 +101,9 @@ function inOurWords({ job, of, change, again, attempt, before }: Settlement): Se
     ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
     change: (current) => {
       const patch = change?.(current) ?? {};
-      return patch.reason ? { ...patch, reasonCode: code, reason: message } : patch;
+      return patch.reasonCode && reasonType(patch.reasonCode) === 'provider'
+        ? { ...patch, reasonCode: code, reason: message }
+        : patch;
     },
   };
 }

@@ -111,11 +111,11 @@ export async function noteRemaining(deps: { db: Database; clock: Clock }, key: s
     ON CONFLICT (key) DO UPDATE SET remaining_today = EXCLUDED.remaining_today, remaining_at = EXCLUDED.remaining_at`;
 }
 
-/** Sets a lane's own limits, or takes them away. What blocked it belonged to the old ones. */
+/** Sets a lane's own limits, or takes them away. What blocked it, and what was booked, belonged to the old ones. */
 export async function limitLane(on: Executor, key: string, limits: LaneLimits, now: Date): Promise<void> {
   const { intervalMs, burst, concurrency } = limits;
   const changed = { intervalMs, burst, concurrency, blockedUntil: null, blockedCode: null, blockedReason: null };
-  await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: changed });
+  await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: { busyUntil: now, ...changed } });
 }
 
 /** Whether a limit rests. */

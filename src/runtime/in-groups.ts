@@ -12,6 +12,8 @@ export interface GroupOptions<Item, Result> {
   atMost: number;
   /** The most items that wait; one more is refused. */
   waitingAtMost?: number;
+  /** How much memory an item takes, about; a group, and all that wait, take only so much. */
+  size?: { of(item: Item): number; groupAtMost: number; waitingAtMost: number };
 }
 
 interface Waiting<Item, Result> {
@@ -27,17 +29,32 @@ const retryAfterMs = 1_000;
  * into the next one. So a group grows with the load, and without load an item waits for nobody.
  */
 export function inGroups<Item, Result>(options: GroupOptions<Item, Result>): Grouped<Item, Result> {
-  const { work, isItemsFault = () => false, atMost, waitingAtMost = Number.POSITIVE_INFINITY } = options;
+  const { work, isItemsFault = () => false, atMost, waitingAtMost = Number.POSITIVE_INFINITY, size } = options;
   let waiting: Waiting<Item, Result>[] = [];
+  let waitingSize = 0;
   let isWorking = false;
 
   async function workAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const group = waiting.slice(0, atMost);
-      waiting = waiting.slice(atMost);
-      await settle(group);
-    }
+    while (waiting.length > 0) await settle(nextGroup());
     isWorking = false;
+  }
+
+  function nextGroup(): Waiting<Item, Result>[] {
+    const count = size ? fitting(size) : atMost;
+    const group = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    for (const { item } of group) waitingSize -= size?.of(item) ?? 0;
+    return group;
+  }
+
+  /** How many of those that wait make a group; one at least. */
+  function fitting({ of, groupAtMost }: NonNullable<typeof size>): number {
+    let total = 0;
+    const count = waiting.slice(0, atMost).findIndex(({ item }, index) => {
+      total += of(item);
+      return index > 0 && total > groupAtMost;
+    });
+    return count === -1 ? atMost : count;
   }
 
   /** Halves a group until whoever is at fault stands alone: its neighbours must not fail with it. */
@@ -57,7 +74,8 @@ export function inGroups<Item, Result>(options: GroupOptions<Item, Result>): Gro
   }
 
   return (item) => {
-    if (waiting.length >= waitingAtMost) {
+    const itemSize = size?.of(item) ?? 0;
+    if (waiting.length >= waitingAtMost || (size && waitingSize + itemSize > size.waitingAtMost)) {
       const error = new AppError('overloaded', 'More arrives than can be stored. Please send it again in a moment.', {
         retryAfterMs,
       });
@@ -65,6 +83,7 @@ export function inGroups<Item, Result>(options: GroupOptions<Item, Result>): Gro
     }
     return new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
+      waitingSize += itemSize;
       if (isWorking) return;
       isWorking = true;
       setImmediate(() => void workAll());

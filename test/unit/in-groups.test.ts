@@ -107,3 +107,20 @@ test('more than may wait is refused at once, with a time to come again, and cost
   await store.releaseAll();
   expect(await Promise.all(taken)).toEqual(['stored 1', 'stored 2', 'stored 3']);
 });
+
+test('a group, and all that wait, take no more memory than they may, and what is large goes alone', async () => {
+  const commits: number[][] = [];
+  const write = inGroups<number, number>({
+    async work(items) {
+      commits.push([...items]);
+      return items;
+    },
+    atMost: 100,
+    size: { of: (item) => item, groupAtMost: 10, waitingAtMost: 40 },
+  });
+  const taken = [4, 4, 4, 20, 3, 5].map(write);
+  await expect(write(1)).rejects.toMatchObject({ code: 'overloaded' });
+  expect(await Promise.all(taken)).toEqual([4, 4, 4, 20, 3, 5]);
+  expect(commits).toEqual([[4, 4], [4], [20], [3, 5]]);
+  expect(await write(40)).toBe(40);
+});

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import { dayIn, isTimeZone } from '../../core/local-time.ts';
+import { dayIn } from '../../core/local-days.ts';
+import { isTimeZone } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
