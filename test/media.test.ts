@@ -10,22 +10,14 @@ import { requestLog } from '../src/http/middleware/request-log.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
 import type { Log } from '../src/runtime/log.ts';
 import { html, pdf, png, svg } from './support/files.ts';
+import { answer, pathOf, posted, posts, untilPosted } from './support/media.ts';
 import { testClock } from './support/test-clock.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-async function answer(world: World, connectionId: string, attachments: string[], fields: object = {}) {
-  const content = { externalId: 'm-1', from: '+12025550143', text: 'look', attachments, ...fields };
-  await world.callback(connectionId, 'inbound', content).expect(202);
-}
-
-const posts = (world: World) => world.highlevel.calls.of('addInboundMessage').filter(({ status }) => status === 200);
-const posted = (world: World) => posts(world).at(-1)?.body as { message?: string; attachments?: string[] };
-const untilPosted = (world: World, stepMs = 1_000) => world.until(() => posts(world).length > 0, 'posted', stepMs);
 const reasonOf = async (world: World, externalId: string) =>
   (await world.db.message.findFirst({ where: { externalId } }))?.reasonCode;
-const pathOf = (world: World, url: string | undefined) => (url ?? '').replace(world.url, '');
 
 test('what a contact sends is kept, offered under an address that nobody can guess, and gone when it expires', async () => {
   await using world = await startWorld();
@@ -62,7 +54,8 @@ test('what a contact sends is kept, offered under an address that nobody can gue
     .expect(416);
   expect((await world.client.head(picture ?? '').expect(200)).headers['content-length']).toBe(String(png.length));
 
-  await world.client.get((picture ?? '').replace(/media\/./, 'media/_')).expect(404);
+  const another = (picture ?? '').replace(/media\/(.)/, (_, first) => `media/${first === 'a' ? 'b' : 'a'}`);
+  await world.client.get(another).expect(404);
   const rows = await world.db.medium.findMany();
   for (const row of rows) expect(JSON.stringify(row)).not.toContain((picture ?? '').split('/')[2]);
   world.clock.jump(31 * dayMs);
@@ -167,27 +160,6 @@ test('what stays away is posted without it after a quarter of an hour', async ()
   expect(world.clock.now() - begunAt).toBeLessThan(20 * 60_000);
 });
 
-test('a stop of the program says nothing of a file, not even at the last try', async () => {
-  await using world = await startWorld();
-  const { connectionId } = await world.ready();
-  let tries = 0;
-  const slow = world.farSide.offers('slow', (_request, response) => {
-    tries += 1;
-    if (tries < 5) response.status(503).end();
-  });
-  await answer(world, connectionId, [slow]);
-  const row = () => world.db.message.findFirstOrThrow();
-  await world.until(async () => (await row()).retryCount === 4, 'the last try is next', 20_000);
-  world.clock.jump(((await row()).nextAttemptAt?.getTime() ?? 0) - world.clock.now());
-  await world.clock.tick(1_000);
-  await world.soon(() => tries === 5);
-  const stopped = world.services.stopWorking(100);
-  await world.clock.tick(200);
-  await stopped;
-  expect(await row()).toMatchObject({ state: 'pending', retryCount: 4 });
-  expect(await world.db.job.findFirst()).toMatchObject({ workerId: null, dueAt: expect.any(Date) });
-});
-
 test('where HighLevel can’t reach us, files are uploaded, once each, and what it does not take is left out', async () => {
   await using world = await startWorld({ media: { delivery: 'upload', maxBytes: 8 * 1024 * 1024 } });
   const { connectionId, contact } = await world.ready();
@@ -205,36 +177,6 @@ test('where HighLevel can’t reach us, files are uploaded, once each, and what 
   });
   const one = { name: 'attachment-1.png', type: 'image/png', bytes: png.length, contactId: contact.id };
   expect(world.highlevel.world.uploads).toEqual([one]);
-});
-
-test('a file that HighLevel refuses is left out; a contact that it refuses is not taken for the file’s fault', async () => {
-  await using world = await startWorld({ media: { delivery: 'upload' } });
-  const { connectionId } = await world.ready();
-  const refuse = (message: string) =>
-    world.highlevel.faults.add({ operation: 'uploadFile', times: 1, does: { answer: 400, body: { message } } });
-  refuse('File could not be read');
-  await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
-  await untilPosted(world);
-  expect(posted(world).message).toBe('look\n[An attachment was left out: it was not taken by the CRM.]');
-  refuse('Contact not found');
-  await answer(world, connectionId, [world.farSide.offers('b.png', png)], { externalId: 'm-2' });
-  await world.until(() => posts(world).length === 2);
-  expect(posted(world).attachments).toHaveLength(1);
-});
-
-test('an error of the store is not taken for the file', async () => {
-  await using world = await startWorld();
-  const { connectionId } = await world.ready();
-  await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
-  await untilPosted(world);
-  const path = pathOf(world, posted(world).attachments?.[0]);
-  Object.assign(world.services.mediaStore, {
-    read: () => Promise.reject(new AppError('media_store_unavailable', 'The bucket does not answer.')),
-  });
-  const { headers } = await world.client.get(path).set('accept', 'application/json').set('range', 'bytes=1-3').expect(503);
-  expect(headers['content-type']).toContain('json');
-  expect(headers['cache-control'] ?? '').not.toContain('max-age=3600');
-  expect(headers['content-range']).toBeUndefined();
 });
 
 test('files go with the messages of a location that was uninstalled', async () => {

@@ -1,4 +1,4 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -42,14 +42,14 @@ inBrowser(
     world.farSide.answers({ body: { status: 'accepted', externalId: 'e1' } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
     await frame.getByText('Queued', { exact: true }).waitFor();
-    await world.until(() => frame.locator('#step-accepted.good').isVisible());
+    await untilShown(world, frame.locator('#step-accepted.good'));
     expect(await frame.locator('#step-delivered.now').isVisible()).toBe(true);
     const { connectionId, id } = await world.db.message.findFirstOrThrow({ where: { isTest: true } });
     await world.callback(connectionId as string, 'status', { id, status: 'delivered' }).expect(202);
-    await world.until(() => frame.getByText('It works: the message has arrived.').isVisible());
+    await untilShown(world, frame.getByText('It works: the message has arrived.'));
     world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'The number is not on our list.' } } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
-    await world.until(() => frame.getByText('The number is not on our list.').first().isVisible());
+    await untilShown(world, frame.getByText('The number is not on our list.').first());
     expect(await inspect(page, 'channel-refused', frame)).toEqual([]);
 
     await frame.getByRole('link', { name: 'Change the connection' }).click();
@@ -82,9 +82,9 @@ inBrowser(
     for (const wait of ['now', 'later']) {
       await frame.getByRole('button', { name: 'Send the test' }).click();
       await frame.getByRole('heading', { name: /^Test to/ }).waitFor();
-      if (wait === 'now') await world.until(() => frame.getByText('It works: the message has arrived.').isVisible());
+      if (wait === 'now') await untilShown(world, frame.getByText('It works: the message has arrived.'));
     }
-    await world.until(() => frame.getByText('A message to 1 contact is waiting.').isVisible());
+    await untilShown(world, frame.getByText('A message to 1 contact is waiting.'));
     expect(world.farSide.requests.at(-1)?.body.from).toBe('+12025550999');
     expect(await inspect(page, 'channel-waits', frame)).toEqual([]);
 

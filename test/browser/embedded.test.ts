@@ -1,4 +1,4 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
 import { keyboardOf } from '../support/keyboard.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld } from '../support/world.ts';
@@ -29,7 +29,7 @@ inBrowser(
     const button = frame.getByRole('button', { name: 'Disconnect now' });
     await page.keyboard.press('Tab');
     await world.connect(location.id);
-    await world.until(() => frame.getByText('Text messages: connected').isVisible());
+    await untilShown(world, frame.getByText('Text messages: connected'));
     expect(await frame.locator('time').first().getAttribute('title')).toMatch(/20\d\d/);
     expect(await button.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(await inspect(page, 'home', frame)).toEqual([]);

@@ -1,5 +1,5 @@
 import type { Frame } from 'playwright-core';
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
 import { addMessages } from '../support/many-messages.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld, type World } from '../support/world.ts';
@@ -66,7 +66,7 @@ inBrowser(
       messageId: 'new-1',
       text: 'The newest of all',
     });
-    await world.until(() => frame.getByText('The newest of all').count().then(Boolean));
+    await untilShown(world, frame.getByText('The newest of all'));
     expect(await read.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(Math.abs(((await read.boundingBox())?.y ?? 0) - (before ?? 0))).toBeLessThan(2);
 
@@ -110,7 +110,7 @@ inBrowser(
     expect(await inspect(page, 'message-failed', frame)).toEqual([]);
     await press(frame, 'Retry');
     await frame.getByText('The message is on its way again.').waitFor();
-    await world.until(() => frame.getByText('Reported “Delivered” to the CRM').count().then(Boolean));
+    await untilShown(world, frame.getByText('Reported “Delivered” to the CRM'));
     expect(await frame.getByRole('button', { name: 'Retry' }).count()).toBe(0);
 
     await goTo(frame, `messages/${ids[5]}`, `Message to +12025550105`);
@@ -150,7 +150,7 @@ inBrowser('what was given up is counted by reason, and sent again with progress'
   await frame.getByText('0 de 310 mensajes están de nuevo en camino').first().waitFor();
   expect(await frame.locator('progress').count()).toBe(1);
   expect(await inspect(page, 'dead-letters-progress', frame)).toEqual([]);
-  await world.until(() => frame.getByText('Listo: 310 de 310 mensajes volvieron a salir').count().then(Boolean));
+  await untilShown(world, frame.getByText('Listo: 310 de 310 mensajes volvieron a salir'));
   await frame.getByText('Ningún mensaje coincide').waitFor();
   expect(await world.db.message.count({ where: { state: 'failed' } })).toBe(1);
   await goTo(frame, 'dead-letters', 'Mensajes sin entregar');

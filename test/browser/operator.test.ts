@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
 import { fillForOperator } from '../support/operator-session.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { startWorld } from '../support/world.ts';
@@ -62,7 +62,7 @@ inBrowser('the operator signs in, goes through all pages and signs out, with the
   // What changes comes by itself and leaves the focus where it is.
   await page.getByRole('button', { name: 'Sign out' }).focus();
   await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
-  await world.until(() => page.getByText('No alert is open.').isVisible());
+  await untilShown(world, page.getByText('No alert is open.'));
   await press(page, 'Enter');
   await heading(page, 'Sign in as the operator');
   await page.goBack();

@@ -1,4 +1,4 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
+import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { storeMessages, toNoon, twoWeeks } from '../support/stored-messages.ts';
 import { startWorld } from '../support/world.ts';
@@ -20,7 +20,7 @@ inBrowser('staff see at a glance whether everything goes out, live, and get from
 
   const connectionId = await world.connect(location.id);
   await storeMessages(world, location.id, twoWeeks(world.clock.now(), 180));
-  await world.until(() => frame.getByText('Everything is going out.').isVisible());
+  await untilShown(world, frame.getByText('Everything is going out.'));
   const sent = await frame.locator('.tile').first().locator('a').textContent();
   expect(await inspect(page, 'overview', frame)).toEqual([]);
 
@@ -52,7 +52,7 @@ inBrowser('staff see at a glance whether everything goes out, live, and get from
     },
   });
   await storeMessages(world, location.id, [{ at: world.clock.now(), state: 'failed', reason: ['no_address', 'x'] }]);
-  await world.until(() => frame.getByText('Something here needs a hand.').isVisible());
+  await untilShown(world, frame.getByText('Something here needs a hand.'));
   expect(Number((await frame.locator('.tile').first().locator('a').textContent())?.replace(',', ''))).toBe(
     Number(sent?.replace(',', '')) + 1,
   );
@@ -68,7 +68,7 @@ inBrowser('staff see at a glance whether everything goes out, live, and get from
   await frame.getByRole('heading', { name: 'A channel is failing' }).waitFor();
   expect(await inspect(page, 'alerts', frame)).toEqual([]);
   await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
-  await world.until(() => frame.getByText('Nothing needs attention').isVisible());
+  await untilShown(world, frame.getByText('Nothing needs attention'));
   await frame.getByRole('row', { name: /A channel is failing/ }).waitFor();
   expect(await frame.getByRole('link', { name: 'Alerts', exact: true }).count()).toBe(1);
   expect(complaints).toEqual([]);

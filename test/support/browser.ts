@@ -2,7 +2,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AxeResults, RunOptions } from 'axe-core';
-import { type Browser, chromium, type Frame, type Page } from 'playwright-core';
+import { type Browser, chromium, type Frame, type Locator, type Page } from 'playwright-core';
+import type { World } from './world.ts';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const screenshots = process.env.SCREENSHOTS;
@@ -123,4 +124,17 @@ async function takeScreenshots(page: Page, folder: string, name: string): Promis
     await page.screenshot({ path: join(folder, `${name}-${width}.png`) });
   }
   if (before) await page.setViewportSize(before);
+}
+
+/** Moves the clock until something is shown, slowly enough for a browser, whose own time goes on as it does: pages load, ask and are told. */
+export function untilShown(world: World, what: Locator): Promise<void> {
+  const isShown = () =>
+    what
+      .first()
+      .waitFor({ timeout: 200 })
+      .then(
+        () => true,
+        () => false,
+      );
+  return world.until(isShown, `shown: ${what}`);
 }
