@@ -1,19 +1,7 @@
 import { restoreLimits } from '../src/installations/connections.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
-import { startWorld, type World } from './support/world.ts';
-
-type Ready = Awaited<ReturnType<World['ready']>>;
-
-/** So many messages of a location, each to a contact of its own. */
-async function sendMany(world: World, location: Ready, count: number): Promise<string[]> {
-  const ids: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
-    const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: `text ${index}` });
-    ids.push(messageId);
-  }
-  return ids;
-}
+import { sendMany } from './support/send-many.ts';
+import { startWorld } from './support/world.ts';
 
 const at = (time: string) => new Date(time).getTime();
 
@@ -70,27 +58,6 @@ function nextWeekday(nowMs: number, weekday: number, hour: number): number {
   while (date.getUTCDay() !== weekday || date.getTime() <= nowMs) date.setUTCDate(date.getUTCDate() + 1);
   return date.getTime();
 }
-
-test('a daily cap lets so many leave and the rest wait for the next day, or fail where that is wished', async () => {
-  await using world = await startWorld();
-  const waits = await world.ready({ dailyCap: 2 });
-  const fails = await world.ready({ dailyCap: 2, whenOver: 'fail' });
-  await sendMany(world, waits, 5);
-  const failing = await sendMany(world, fails, 5);
-  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap', state: 'failed' } })) === 3);
-  await world.until(() => failing.every((id) => world.highlevel.statusesOf(id).length === 1));
-  expect(failing.map((id) => world.highlevel.statusesOf(id)[0]).sort()).toEqual([
-    'delivered',
-    'delivered',
-    'failed',
-    'failed',
-    'failed',
-  ]);
-  const sentBy = (locationId: string) => world.farSide.requests.filter(({ body }) => body.locationId === locationId).length;
-  expect(sentBy(waits.id)).toBe(2);
-  await world.until(() => sentBy(waits.id) === 4, 'the next day', 3_600_000);
-  await world.until(() => sentBy(waits.id) === 5, 'the day after', 3_600_000);
-});
 
 test('a message in retry holds its contact’s later ones until it is given up after the time that was set', async () => {
   await using world = await startWorld();
@@ -205,30 +172,6 @@ test('a connection that has long been quiet keeps its limits, and gets those bac
   await restoreLimits(world.services);
   expect(await world.db.pace.findUnique({ where: { key } })).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
   expect(await world.db.pace.count()).toBe(1);
-});
-
-test('what was sent today still counts after an hourly tidying, however long ago the cap was set', async () => {
-  await using world = await startWorld();
-  const location = await world.ready({ dailyCap: 2 });
-  world.clock.jump(40 * 24 * 3_600_000);
-  await sendMany(world, location, 2);
-  await world.until(() => world.farSide.requests.length === 2);
-  await tidy(world.services);
-  await sendMany(world, location, 1);
-  await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap' } })) === 1);
-  expect(world.farSide.requests).toHaveLength(2);
-});
-
-test('what a far side puts off is not counted, so that a cap is one of messages and not of attempts', async () => {
-  await using world = await startWorld();
-  const location = await world.ready({ dailyCap: 2, whenOver: 'fail' });
-  world.farSide.answers(() => (world.farSide.requests.length <= 6 ? { status: 503 } : { body: { status: 'delivered' } }));
-  const ids = await sendMany(world, location, 2);
-  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).length > 0), 'both are reported', 10_000);
-  expect(ids.map((id) => world.highlevel.statusesOf(id).join())).toEqual(['delivered', 'delivered']);
-  const [third = ''] = await sendMany(world, location, 1);
-  await world.untilReported(third);
-  expect((await world.message(third)).reasonCode).toBe('daily_cap');
 });
 
 test('what waits for a limit goes on as soon as the limit is loosened, in its order', async () => {

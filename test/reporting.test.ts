@@ -183,3 +183,17 @@ test('a time where a duration was meant parks a location for an hour at most', a
   await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 60_000);
   expect(world.clock.now() - at).toBeLessThan(2 * 3_600_000);
 });
+
+test('what was told in vain before a message was sent again uses up nothing of what is told after it', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers({ status: 400, body: { error: { code: '1', message: 'no' } } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 10, does: { answer: 500 } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 9, 'told in vain', 600_000);
+  await world.soon(async () => (await world.db.job.count()) === 0);
+  world.clock.jump(1_000);
+  await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
+  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'told', 10_000);
+  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+});

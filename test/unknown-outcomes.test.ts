@@ -1,5 +1,6 @@
 import type { SendOutcome } from '../src/channels/channel.ts';
 import { channelsOf } from '../src/channels/registry.ts';
+import { startWorker } from '../src/jobs/worker.ts';
 import { giveUp } from '../src/messages/location-changes.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -30,6 +31,26 @@ test('where repeats are not dropped, an unknown outcome asks a person: it is not
   await world.api.post(`/messages/${id}/retry`).expect(202);
   await world.untilReported(messageId);
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+});
+
+test('an interrupted attempt that somebody has found, and could not tell of any more, asks a person all the same', async () => {
+  let sends = 0;
+  const send = async (): Promise<SendOutcome> => {
+    sends += 1;
+    return { kind: 'delivered' };
+  };
+  await using world = await startWorld({ isIdle: true, channels: () => channelsOf([carelessChannel(send)]) });
+  const location = await world.install();
+  const { body } = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
+  const { messageId } = await text(world, location);
+  const { id, createdAt } = await world.message(messageId);
+  const found = { outcome: 'unknown' as const, endedAt: createdAt };
+  await world.db.attempt.create({
+    data: { id: world.services.newId(), messageId: id, connectionId: body.connectionId, begunAt: createdAt, ...found },
+  });
+  await startWorker(world.services);
+  await world.until(async () => (await world.message(messageId)).unknownSince !== null);
+  expect(sends).toBe(0);
 });
 
 /** A message of which the first attempt was cut: it may have arrived. */

@@ -60,7 +60,11 @@ const beginSql = `
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL RETURNING message_id),
   judged AS (
     SELECT w.*, p.resent_at, CASE
-      WHEN w."whenUnknown" = 'ask' AND EXISTS (SELECT 1 FROM interrupted i WHERE i.message_id = w."messageId") THEN 'interrupted'
+      WHEN w."whenUnknown" = 'ask' AND (
+        EXISTS (SELECT 1 FROM interrupted i WHERE i.message_id = w."messageId")
+        -- Found before, by somebody who did not come to say so.
+        OR EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = p.id AND a.outcome = 'unknown'
+          AND a.begun_at >= COALESCE(p.resent_at, '-infinity'))) THEN 'interrupted'
       WHEN EXISTS (
         SELECT 1 FROM messages answer JOIN jobs ON jobs.kind = 'tell' AND jobs.message_id = answer.id AND jobs.worker_id IS NOT NULL
         WHERE answer.location_id = p.location_id AND answer.contact_id = p.contact_id AND answer.posting_since IS NOT NULL)

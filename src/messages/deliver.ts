@@ -9,7 +9,7 @@ import type { Connection } from '../installations/connections.ts';
 import type { Job } from '../queue/jobs.ts';
 import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { type BeginAttempt, mayHaveArrived, type WhichAttempts } from './attempts.ts';
+import { type BeginAttempt, type Beginning, mayHaveArrived, type WhichAttempts } from './attempts.ts';
 import { giveBack, type LimitDeps, overLimit } from './limits.ts';
 import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
@@ -106,16 +106,9 @@ async function send(
   const whenUnknown = channel.can.dropsRepeats ? 'resend' : settings.whenUnknown;
   const countedMs = deps.clock.now();
   const begun = await deps.beginAttempt({ messageId: message.id, connectionId: connection.id, whenUnknown });
-  if (typeof begun === 'string') await giveBack(deps, connection, countedMs);
-  switch (begun) {
-    case 'given up':
-      return deps.settle({ job });
-    case 'answer in hand':
-      return deps.settle(putOff(job, { at: new Date(deps.clock.now() + soonMs), why: reason('answer_in_hand') }));
-    case 'interrupted':
-      return deps.settle(
-        settlement(job, connection, following({ do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock))),
-      );
+  if (typeof begun === 'string') {
+    await deps.settle(notBegun(deps, job, connection, begun));
+    return giveBack(deps, connection, countedMs);
   }
 
   const begunMs = deps.clock.now();
@@ -144,6 +137,17 @@ async function send(
     identity: identityIn(message, outbound.to, outcome),
   });
   if (outcome.kind === 'busy') await giveBack(deps, connection, countedMs);
+}
+
+function notBegun(deps: DeliverDeps, job: Job, connection: Connection, why: Exclude<Beginning, object>): Settlement {
+  switch (why) {
+    case 'given up':
+      return { job };
+    case 'answer in hand':
+      return putOff(job, { at: new Date(deps.clock.now() + soonMs), why: reason('answer_in_hand') });
+    case 'interrupted':
+      return settlement(job, connection, following({ do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock)));
+  }
 }
 
 /** What follows: not `failed` while an earlier attempt may have arrived, as no status of ours is untrue. */

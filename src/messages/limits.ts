@@ -7,14 +7,18 @@ import { location } from '../highlevel/client.ts';
 import type { Connection } from '../installations/connections.ts';
 import type { Installation } from '../installations/store.ts';
 import { paceKey, rest } from '../queue/pace.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Reason } from './next-step.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 
 export interface LimitDeps {
   db: Database;
   clock: Clock;
+  log: Log;
   installationOf(owner: ReturnType<typeof location>): Promise<Installation | null>;
 }
+
+type OverLimit = { wait: { at: Date; why: Reason; dueAt: Date } } | { refused: Reason };
 
 /**
  * Whether a connection may send now, by its window and its daily cap; if so, one send is counted (see `giveBack`). Rate and concurrency are kept by the
@@ -22,31 +26,41 @@ export interface LimitDeps {
  *
  * @returns null when it may; else until when the whole connection waits, or why the message fails
  */
-export async function overLimit(
-  deps: LimitDeps,
-  connection: Connection,
-): Promise<{ wait: { at: Date; why: Reason; dueAt: Date } } | { refused: Reason } | null> {
+export async function overLimit(deps: LimitDeps, connection: Connection): Promise<OverLimit | null> {
   const { sendingWindow, dailyCap, whenOver } = deliverySettingsOf(connection.config);
   if (!sendingWindow && dailyCap === undefined) return null;
   const key = paceKey.sending(connection);
   const zone = await zoneOf(deps, connection);
   const nowMs = deps.clock.now();
 
-  const over = async (untilMs: number, code: ReasonCode) => {
-    const why = reason(code);
-    if (whenOver === 'fail') return { refused: why };
-    const at = new Date(untilMs);
-    // The others need not be looked at one by one.
-    await rest(deps, key, at, why);
-    return { wait: { at, why, dueAt: new Date(nowMs) } };
-  };
+  const over = (untilMs: number, code: ReasonCode): OverLimit =>
+    whenOver === 'fail'
+      ? { refused: reason(code) }
+      : { wait: { at: new Date(untilMs), why: reason(code), dueAt: new Date(nowMs) } };
 
   const windowAt = sendingWindow ? opensAt(sendingWindow, nowMs, zone) : null;
-  if (windowAt !== null) return over(windowAt, 'outside_window');
-  if (dailyCap !== undefined && !(await countSend(deps, key, localTime(nowMs, zone).day, dailyCap))) {
-    return over(nextDayAt(nowMs, zone), 'daily_cap');
+  if (windowAt !== null) {
+    const answer = over(windowAt, 'outside_window');
+    // The others need not be looked at one by one.
+    if ('wait' in answer) await rest(deps, key, answer.wait.at, answer.wait.why);
+    return answer;
+  }
+  if (dailyCap === undefined) return null;
+  const { day } = localTime(nowMs, zone);
+  while (!(await countSend(deps, key, day, dailyCap))) {
+    const answer = over(nextDayAt(nowMs, zone), 'daily_cap');
+    if ('refused' in answer || (await restOfDay(deps, key, day, dailyCap, answer.wait.at))) return answer;
   }
   return null;
+}
+
+/** Lets the lane rest while its day is used up; one may just have been given back. @returns whether it still is */
+async function restOfDay(deps: LimitDeps, key: string, day: string, cap: number, until: Date): Promise<boolean> {
+  const { code, message } = reason('daily_cap');
+  const rows = await deps.db.client.$queryRaw<unknown[]>`
+    UPDATE paces SET blocked_until = GREATEST(blocked_until, ${until}), blocked_code = ${code}, blocked_reason = ${message}
+    WHERE key = ${key} AND day = ${day} AND sent_today >= ${cap} RETURNING 1`;
+  return rows.length > 0;
 }
 
 /** @returns whether the day had one left */
@@ -60,15 +74,22 @@ async function countSend(deps: LimitDeps, key: string, day: string, cap: number)
   return rows.length > 0;
 }
 
-/** What was counted at a time and has not left after all is taken off its day, with the rest that it may have led to. */
+/**
+ * What was counted at a time and has not left after all is taken off its day, with the rest that it may have led to. Never throws: the
+ * job has ended by then and may be in hand again, and a place too few is no harm.
+ */
 export async function giveBack(deps: LimitDeps, connection: Connection, atMs: number): Promise<void> {
   if (deliverySettingsOf(connection.config).dailyCap === undefined) return;
   const key = paceKey.sending(connection);
-  const { day } = localTime(atMs, await zoneOf(deps, connection));
-  await deps.db.client.$executeRaw`
-    UPDATE paces SET sent_today = sent_today - 1,
-      blocked_until = CASE WHEN blocked_code IS DISTINCT FROM 'daily_cap' THEN blocked_until END
-    WHERE key = ${key} AND day = ${day} AND sent_today > 0`;
+  try {
+    const { day } = localTime(atMs, await zoneOf(deps, connection));
+    await deps.db.client.$executeRaw`
+      UPDATE paces SET sent_today = sent_today - 1,
+        blocked_until = CASE WHEN blocked_code IS DISTINCT FROM 'daily_cap' THEN blocked_until END
+      WHERE key = ${key} AND day = ${day} AND sent_today > 0`;
+  } catch (error) {
+    deps.log.warn({ err: error, locationId: connection.locationId }, 'a send that was put off still counts today');
+  }
 }
 
 async function zoneOf(deps: LimitDeps, { locationId }: Connection): Promise<string> {

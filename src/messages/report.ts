@@ -132,10 +132,13 @@ const schedules: Partial<Record<ErrorCode, readonly number[]>> = {
   highlevel_failed: sendDelaysMs,
 };
 
-/** How often it was told this state and answered in this way: an outage before uses up no schedule. */
-function triesAnswered({ db }: ReportDeps, { id, state }: MessageInHand, error: AppError): Promise<number> {
+/** How often this news was told and answered in this way: an outage, or what was told before, uses up no schedule. */
+async function triesAnswered({ db }: ReportDeps, { id, state, resentAt }: MessageInHand, error: AppError): Promise<number> {
+  const { report } = db.client;
+  const taken = await report.findFirst({ where: { messageId: id, accepted: true }, orderBy: { triedAt: 'desc' } });
+  const since = new Date(Math.max(resentAt?.getTime() ?? 0, taken?.triedAt.getTime() ?? 0));
   const httpStatus = answerBehind(error)?.status ?? null;
-  return db.client.report.count({ where: { messageId: id, state, accepted: false, httpStatus } });
+  return report.count({ where: { messageId: id, state, accepted: false, httpStatus, triedAt: { gte: since } } });
 }
 
 /** HighLevel takes a failure only with all three, as strings (platform.md 4.1). */
