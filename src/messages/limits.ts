@@ -21,8 +21,8 @@ export interface LimitDeps {
 type OverLimit = { wait: { at: Date; why: Reason; dueAt: Date } } | { refused: Reason };
 
 /**
- * Whether a connection may send now, by its window and its daily cap; if so, one send is counted (see `giveBack`). Rate and concurrency are kept by the
- * queue before it hands a job out.
+ * Whether a connection may send now, by its window and its daily cap; if so, one send is counted (see `giveBack`). Rate and concurrency
+ * are kept by the queue before it hands a job out.
  *
  * @returns null when it may; else until when the whole connection waits, or why the message fails
  */
