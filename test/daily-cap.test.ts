@@ -1,6 +1,7 @@
 import { type Connection, findConnection } from '../src/installations/connections.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
 import { giveBack, overLimit } from '../src/messages/limits.ts';
+import { hooked } from './support/hooked-database.ts';
 import { sendMany } from './support/send-many.ts';
 import { startWorld } from './support/world.ts';
 
@@ -55,18 +56,10 @@ test('a place that is given back while a lane is about to rest for the day is ta
   const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
   expect(await overLimit(world.services, connection)).toBeNull();
   let looks = 0;
-  const client = new Proxy(world.db, {
-    get(target, name) {
-      if (name !== '$queryRaw') return Reflect.get(target, name);
-      return async (...query: Parameters<typeof target.$queryRaw>) => {
-        const rows = await target.$queryRaw(...query);
-        looks += 1;
-        if (looks === 1) await giveBack(world.services, connection, world.clock.now());
-        return rows;
-      };
-    },
+  const db = hooked(world.services.db, '$queryRaw', async () => {
+    looks += 1;
+    if (looks === 1) await giveBack(world.services, connection, world.clock.now());
   });
-  const db = { ...world.services.db, client };
   expect(await overLimit({ ...world.services, db }, connection)).toBeNull();
   expect(looks).toBe(3);
   expect(await world.db.pace.count({ where: { blockedUntil: { not: null } } })).toBe(0);

@@ -8,6 +8,7 @@ import { openQueue } from '../src/queue/queue.ts';
 import { freeStrays } from '../src/queue/strays.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { freshDatabase } from './support/databases.ts';
+import { hooked } from './support/hooked-database.ts';
 import { eventually } from './support/program.ts';
 import { testClock } from './support/test-clock.ts';
 
@@ -158,18 +159,11 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   await using world = await opened();
   const { db } = world;
   let looks = 0;
-  const client = new Proxy(db.client, {
-    get(target, name) {
-      if (name !== '$queryRawUnsafe') return Reflect.get(target, name);
-      return async (...query: Parameters<typeof db.client.$queryRawUnsafe>) => {
-        const rows = await target.$queryRawUnsafe(...query);
-        // What is done is done; only the answer does not arrive.
-        if (++looks === 2) throw new Error('Connection terminated unexpectedly');
-        return rows;
-      };
-    },
+  const losing = hooked(db, '$queryRawUnsafe', () => {
+    // What is done is done; only the answer does not arrive.
+    if (++looks === 2) throw new Error('Connection terminated unexpectedly');
   });
-  const queue = openQueue({ db: { ...db, client }, clock: systemClock, newId, log: createLog('silent') });
+  const queue = openQueue({ db: losing, clock: systemClock, newId, log: createLog('silent') });
   const handled: string[] = [];
   let release = () => {};
   const isReleased = new Promise<void>((done) => {
@@ -201,19 +195,12 @@ test('a job that is taken again since it was seen astray is not freed', async ()
   await take(one.messageId);
   await take(two.messageId);
   let sawAt = 0;
-  const client = new Proxy(db.client, {
-    get(target, name) {
-      if (name !== '$queryRaw') return Reflect.get(target, name);
-      return async (...query: Parameters<typeof db.client.$queryRaw>) => {
-        const rows = await target.$queryRaw(...query);
-        sawAt += 1;
-        // It ends and is taken once more before the statement that frees it arrives.
-        await take(one.messageId);
-        return rows;
-      };
-    },
+  const slow = hooked(db, '$queryRaw', async () => {
+    sawAt += 1;
+    // It ends and is taken once more before the statement that frees it arrives.
+    await take(one.messageId);
   });
-  await freeStrays({ ...db, client }, 'deliver', workerId, []);
+  await freeStrays(slow, 'deliver', workerId, []);
   expect(sawAt).toBe(1);
   const jobs = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
   expect(jobs.map((job) => job.workerId)).toEqual([workerId, null]);

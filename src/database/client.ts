@@ -38,7 +38,8 @@ interface DatabaseConnection {
 export type DatabaseTarget =
   | {
       kind: 'postgres';
-      url: string /** A server that is silent for longer, in milliseconds, is taken for gone. */;
+      url: string;
+      /** A server that is silent for longer, in milliseconds, is taken for gone. */
       silentMs?: number;
     }
   | { kind: 'embedded'; dataDir: string }

@@ -5,13 +5,16 @@ import { listInstalledLocations } from '../highlevel/companies.ts';
 import { describeLocation } from '../highlevel/locations.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { mayCall, paceKey, turnOf } from '../queue/pace.ts';
+import { endHourlyRests, mayCall, paceKey, turnOf } from '../queue/pace.ts';
 import type { AccessTokens } from './access-token.ts';
 import { describeEveryMs, dueAfter, dueAfterOutage, isIdleRefreshDue } from './due.ts';
 import { learn } from './news.ts';
 import { findInstallation, type Installation, keyOf } from './store.ts';
 import { isSyncDue, isUnseen, syncPage } from './sync.ts';
 import { cleanUp, type UninstallDeps } from './uninstall.ts';
+
+/** When a company's calls leave no room for a question. */
+const askAgainMs = 5_000;
 
 export interface LookAfterDeps extends UninstallDeps {
   tokens: AccessTokens;
@@ -71,9 +74,6 @@ async function lookAfterLocation(deps: LookAfterDeps, row: Installation): Promis
   return again(deps, row);
 }
 
-/** When the company's calls leave no room for a question. */
-const askAgainMs = 5_000;
-
 /** The install's own callback may still be on its way; until then nobody has tokens to give. */
 function isTooYoung(row: Installation, now: Date): boolean {
   return row.status === 'pending' && now.getTime() - row.updatedAt.getTime() < 10_000;
@@ -86,8 +86,8 @@ async function findCompany(deps: LookAfterDeps, row: Installation): Promise<Date
     orderBy: [{ toFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
   for (const agency of companies) {
-    if (!(await mayCall(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit)))
-      return new Date(deps.clock.now() + askAgainMs);
+    const isFree = await mayCall(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit);
+    if (!isFree) return new Date(deps.clock.now() + askAgainMs);
     const askedAt = nowOf(deps.clock);
     const of = { companyId: agency.resourceId, appId: appIdOf(deps.app) };
     const { installed } = await listInstalledLocations(deps.highLevel, of, { locationId: row.resourceId });
@@ -138,7 +138,8 @@ export async function learnDescription(
         where: { ...location(locationId), ...isOther },
         data: { timezone },
       });
-      if (count > 0) await forgetHours(deps, locationId);
+      // Their rests were reckoned in another time zone.
+      if (count > 0) await endHourlyRests(deps, locationId);
     }
     await client.installation.updateMany({
       where: location(locationId),
@@ -150,17 +151,6 @@ export async function learnDescription(
     deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
     return false;
   }
-}
-
-/** Rests of channels that were reckoned in another time zone. */
-async function forgetHours({ db }: Pick<LookAfterDeps, 'db'>, locationId: string): Promise<void> {
-  await db.client.pace.updateMany({
-    where: {
-      key: { startsWith: paceKey.sending({ locationId, providerKey: '' }) },
-      blockedCode: { in: ['outside_window', 'daily_cap'] },
-    },
-    data: { blockedUntil: null, blockedCode: null, blockedReason: null },
-  });
 }
 
 async function keepTurn(deps: LookAfterDeps, row: Installation, turn: Date): Promise<Date> {

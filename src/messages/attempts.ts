@@ -57,14 +57,13 @@ const beginSql = `
     WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND unknown_since IS NULL ORDER BY id FOR KEY SHARE),
   interrupted AS (
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
-    WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL RETURNING message_id),
+    WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
   judged AS (
     SELECT w.*, p.resent_at, CASE
-      WHEN w."whenUnknown" = 'ask' AND (
-        EXISTS (SELECT 1 FROM interrupted i WHERE i.message_id = w."messageId")
-        -- Found before, by somebody who did not come to say so.
-        OR EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = p.id AND a.outcome = 'unknown'
-          AND a.begun_at >= COALESCE(p.resent_at, '-infinity'))) THEN 'interrupted'
+      -- Interrupted, or found so before by somebody who did not come to say it.
+      WHEN w."whenUnknown" = 'ask' AND EXISTS (
+        SELECT 1 FROM attempts a WHERE a.message_id = p.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
+          AND a.begun_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
       WHEN EXISTS (
         SELECT 1 FROM messages answer JOIN jobs ON jobs.kind = 'tell' AND jobs.message_id = answer.id AND jobs.worker_id IS NOT NULL
         WHERE answer.location_id = p.location_id AND answer.contact_id = p.contact_id AND answer.posting_since IS NOT NULL)

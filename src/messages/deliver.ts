@@ -15,7 +15,7 @@ import { type NextStep, nextStep, type Reason } from './next-step.ts';
 import { reason } from './reasons.ts';
 import { type Route, type RouteDeps, routeOf } from './route.ts';
 import type { Settle, Settlement } from './settle.ts';
-import { type Current, type MessageInHand, movedTo, type Patch, type StoreDeps } from './store.ts';
+import { type Current, type MessageInHand, movedTo, type Patch, type StoreDeps, stillPending } from './store.ts';
 
 export interface DeliverDeps extends StoreDeps, RouteDeps, LimitDeps {
   /** For user-supplied addresses: guarded. */
@@ -209,8 +209,4 @@ function putOff(job: Job, { at, why, isRetry, dueAt = at }: Wait): Settlement {
       stillPending(current, why, { nextAttemptAt: at, ...(isRetry ? { retryCount: current.retryCount + 1 } : {}) }),
     again: (current) => (current.state === 'pending' ? dueAt : null),
   };
-}
-
-function stillPending(current: Current, why: Reason, fields: Patch): Patch {
-  return current.state === 'pending' ? { ...fields, reasonCode: why.code, reason: why.message } : {};
 }

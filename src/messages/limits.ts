@@ -68,7 +68,8 @@ async function countSend(deps: LimitDeps, key: string, day: string, cap: number)
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO paces (key, busy_until, day, sent_today) VALUES (${key}, ${nowOf(deps.clock)}, ${day}, 1)
     ON CONFLICT (key) DO UPDATE
-      SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), day = ${day}, sent_today = CASE WHEN paces.day = ${day} THEN paces.sent_today + 1 ELSE 1 END
+      SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), day = ${day},
+        sent_today = CASE WHEN paces.day = ${day} THEN paces.sent_today + 1 ELSE 1 END
       WHERE paces.day IS DISTINCT FROM ${day} OR paces.sent_today < ${cap}
     RETURNING 1`;
   return rows.length > 0;

@@ -3,7 +3,7 @@ import type { Executor, Prisma } from '../database/client.ts';
 import { type JobKind, wake } from '../queue/jobs.ts';
 import { mayHaveArrived } from './attempts.ts';
 import { reason } from './reasons.ts';
-import { changeMessages, lockMessages, movedTo, type StoreDeps } from './store.ts';
+import { type Change, changeMessages, lockMessages, movedTo, type StoreDeps, stillPending } from './store.ts';
 
 /** Why messages wait for their location and for nothing else. */
 const waitingForLocation = [
@@ -67,11 +67,11 @@ function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<voi
     const message = await tx.message.findFirst({ where: { ...queued(locationId), id }, select: { id: true, resentAt: true } });
     if (!message) return;
     const why = reason('uninstalled');
-    const isUnknown = await mayHaveArrived(tx, message);
-    const asked = { unknownSince: nowOf(deps.clock), nextAttemptAt: null, reasonCode: why.code, reason: why.message };
-    await changeMessages(deps, tx, new Map([[id, (current) => (isUnknown ? asked : movedTo(current, 'failed', why))]]));
-    // Its job would hold back the contact's next message, should the app come back.
-    await wake(tx, 'deliver', [id], nowOf(deps.clock));
+    const asking = { unknownSince: nowOf(deps.clock), nextAttemptAt: null };
+    const change: Change = (await mayHaveArrived(tx, message))
+      ? (current) => stillPending(current, why, asking)
+      : (current) => movedTo(current, 'failed', why);
+    await changeMessages(deps, tx, new Map([[id, change]]));
   });
 }
 

@@ -16,7 +16,7 @@ import { type OfferDeps, offerMedia, withNotes } from './offer-media.ts';
 import { postedBefore } from './posted-before.ts';
 import { reason } from './reasons.ts';
 import type { ReportDeps } from './report.ts';
-import { contactAddressOf, type MessageInHand, type Patch } from './store.ts';
+import { type Current, contactAddressOf, type MessageInHand, type Patch } from './store.ts';
 import { threadOf } from './thread.ts';
 
 export interface PostDeps extends ReportDeps, OfferDeps {
@@ -157,20 +157,15 @@ function finish(deps: PostDeps, job: Job, message: MessageInHand, posted: Posted
 function giveUp(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError | null): Promise<void> {
   return deps.settle({
     job,
-    change: (current) => ({
-      ...settled,
-      state: 'failed',
-      reasonCode: why.code,
-      reason: why.message,
-      postingSince: mayStand(message, error) ? current.postingSince : null,
-    }),
+    change: (current) => ({ ...unposted(message, current, why, error), state: 'failed' }),
     ...refusalOf(error),
   });
 }
 
-/** What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks. */
-function mayStand({ postingSince }: MessageInHand, error: AppError | null): boolean {
-  return postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
+function unposted(message: MessageInHand, current: Current, why: Reason, error: AppError | null): Patch {
+  // What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks.
+  const mayStand = message.postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
+  return { ...settled, reasonCode: why.code, reason: why.message, postingSince: mayStand ? current.postingSince : null };
 }
 
 function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError, at: Date): Promise<void> {
@@ -178,11 +173,8 @@ function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason,
     job,
     again: at,
     change: (current) => ({
-      ...settled,
-      reasonCode: why.code,
-      reason: why.message,
+      ...unposted(message, current, why, error),
       nextAttemptAt: at,
-      postingSince: mayStand(message, error) ? current.postingSince : null,
       reportTries: current.reportTries + 1,
       retryCount: current.retryCount + (scheduled.includes(error.code) ? 1 : 0),
     }),

@@ -24,6 +24,7 @@ export type ReceiveInbound = (
 
 type Row = ReturnType<typeof rowOf>;
 
+/** Messages that arrive together are one commit. */
 export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
   const store = inGroups<Row, 'stored' | 'repeated'>({
     ...arrivals,

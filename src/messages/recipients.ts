@@ -1,6 +1,5 @@
 import type { Executor } from '../database/client.ts';
 import { advance, type MessageState } from './state.ts';
-import { lockMessages } from './store.ts';
 
 /** What a far side said of one recipient, or of all (null). */
 export interface RecipientReceipt {
@@ -55,18 +54,12 @@ interface Said extends RecipientReceipt {
  * one recipient while others have not failed. An email has failed when it has with every recipient; it is delivered, or read, when it is
  * with any. Costs nothing where no receipt names a recipient.
  *
- * @param receipts new ones: they are not stored yet, or not as their message's
- * @param ids all messages that the transaction is about to change. They are locked, in the order in which all lock them: who hears of
- *   one recipient must see what another has just heard of the other
+ * @param receipts new ones: they are not stored yet, or not as their message's. Their messages are locked: who hears of one recipient must
+ *   see what another has just heard of the other
  */
-export async function ofTheWhole<R extends Said>(
-  tx: Executor,
-  receipts: readonly R[],
-  ids: readonly string[],
-): Promise<readonly R[]> {
+export async function ofTheWhole<R extends Said>(tx: Executor, receipts: readonly R[]): Promise<readonly R[]> {
   const named = new Set(receipts.flatMap(({ recipient, messageId }) => (recipient !== null && messageId ? messageId : [])));
   if (named.size === 0) return receipts;
-  await lockMessages(tx, ids);
   const messages = await tx.message.findMany({
     // A text has one recipient, however it is written.
     where: { id: { in: [...named] }, medium: 'email' },

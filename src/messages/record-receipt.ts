@@ -70,9 +70,11 @@ async function recordTogether(
     const found = await messagesOf(tx, rows);
     const said = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
     const ids = [...new Set(said.flatMap(({ messageId }) => messageId ?? []))];
-    const earlier = await failuresOfEarlier(tx, said, ids);
+    // Whoever is just having a message sent again, or hears of another recipient of it, has locked it: what he makes of it is to be seen.
+    if (said.some(({ state, recipient }) => state === 'failed' || recipient !== null)) await lockMessages(tx, ids);
+    const earlier = await failuresOfEarlier(tx, said);
     const known = said.filter(({ id }) => !earlier.has(id));
-    const counted = await ofTheWhole(tx, known, ids);
+    const counted = await ofTheWhole(tx, known);
     const byMessage = Map.groupBy(
       counted.filter(({ messageId }) => messageId !== null),
       ({ messageId }) => messageId as string,
@@ -117,16 +119,16 @@ async function messagesOf(
   return new Map(found.map(({ id, messageId }) => [id, messageId]));
 }
 
-/** Failures of an earlier sending: told once more after their message was sent again, or before any attempt of the present one has begun. */
+/**
+ * Failures of an earlier sending, of messages that are locked: told once more after their message was sent again, or before any attempt
+ * of the present one has begun.
+ */
 async function failuresOfEarlier(
   tx: Executor,
   said: readonly { id: string; messageId: string | null; state: string; recipient: string | null; occurredAt: Date | null }[],
-  ids: readonly string[],
 ): Promise<Set<string>> {
   const failures = said.filter(({ messageId, state }) => messageId && state === 'failed');
   if (failures.length === 0) return new Set();
-  // Whoever is just having them sent again has locked them: what he makes of them is to be seen.
-  await lockMessages(tx, ids);
   const earlier = await tx.$queryRawUnsafe<{ id: string }[]>(
     `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
      JOIN messages m ON m.id = f."messageId"

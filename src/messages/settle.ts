@@ -91,13 +91,10 @@ export function settler(deps: SettleDeps): Settle {
 }
 
 /** A settlement without what others wrote: if that can't be stored, what has happened must be, or the message would be sent again and again. */
-function inOurWords({ job, of, change, again, attempt, before }: Settlement): Settlement {
+function inOurWords({ tried: _tried, identity: _identity, attempt, change, ...rest }: Settlement): Settlement {
   const { code, message } = reason('unreadable_answer');
   return {
-    job,
-    ...(of ? { of } : {}),
-    ...(again === undefined ? {} : { again }),
-    ...(before ? { before } : {}),
+    ...rest,
     ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
     change: (current) => {
       const patch = change?.(current) ?? {};
@@ -128,9 +125,9 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
     await lockExternalIds(tx, learnt);
     const early = await waitingReceipts(tx, learnt);
-    const receipts = await ofTheWhole(tx, early, ids);
-    // What comes before may touch yet another message, an echo: these go first.
-    if (items.some(({ before }) => before)) await lockMessages(tx, ids);
+    // What comes before may touch yet another message, an echo: these go first. What is said of one recipient depends on the others.
+    if (early.length > 0 || items.some(({ before }) => before)) await lockMessages(tx, ids);
+    const receipts = await ofTheWhole(tx, early);
     for (const { before } of items) await before?.(tx);
 
     const ended = new Map<Job, Ended>();

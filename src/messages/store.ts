@@ -219,7 +219,7 @@ export async function decideChanges(
     if (Object.keys(patch).length === 0) continue;
     const after = { ...before, ...patch };
     changed.push(after);
-    if (before.nextAttemptAt && after.state !== 'pending') over.push(after.id);
+    if (before.nextAttemptAt && (after.state !== 'pending' || after.unknownSince)) over.push(after.id);
     if (after.state !== before.state && after.highlevelMessageId && after.direction === 'outbound') {
       reports.push(reportJob(after, new Date(after.createdAt.getTime() + deps.knownAfter.ms())));
     }
@@ -267,6 +267,11 @@ export function movedTo(current: Pick<Current, 'state'>, wanted: MessageState, w
     nextAttemptAt: null,
     reportTries: 0,
   };
+}
+
+/** What a message waits for now; nothing, where something has come of it meanwhile. */
+export function stillPending(current: Current, why: Reason, fields: Patch): Patch {
+  return current.state === 'pending' ? { ...fields, reasonCode: why.code, reason: why.message } : {};
 }
 
 /** Serialises what concerns ids of far sides, so that a receipt and the answer that names its message can't miss each other. */

@@ -85,12 +85,21 @@ export function isUntilTried(code: string | null): boolean {
   return code === untilTried.outage || code === untilTried.dayUsed;
 }
 
+const noRest = { blockedUntil: null, blockedCode: null, blockedReason: null };
+
 /** A lane works again. */
-export async function endRest(deps: { db: Database }, key: string): Promise<void> {
-  await deps.db.client.pace.updateMany({
-    where: { key, blockedCode: { in: Object.values(untilTried) } },
-    data: { blockedUntil: null, blockedCode: null, blockedReason: null },
-  });
+export function endRest(deps: { db: Database }, key: string): Promise<void> {
+  return endRests(deps, key, Object.values(untilTried));
+}
+
+/** What a location's connections rest for by its clock: their hours, and the day of their cap. */
+export function endHourlyRests(deps: { db: Database }, locationId: string): Promise<void> {
+  const startsWith = paceKey.sending({ locationId, providerKey: '' });
+  return endRests(deps, { startsWith }, ['outside_window', 'daily_cap']);
+}
+
+async function endRests({ db }: { db: Database }, key: string | { startsWith: string }, codes: string[]): Promise<void> {
+  await db.client.pace.updateMany({ where: { key, blockedCode: { in: codes } }, data: noRest });
 }
 
 /** Takes calls that were made without asking off what may leave next. */
@@ -114,7 +123,7 @@ export async function noteRemaining(deps: { db: Database; clock: Clock }, key: s
 /** Sets a lane's own limits, or takes them away. What blocked it, and what was booked, belonged to the old ones. */
 export async function limitLane(on: Executor, key: string, limits: LaneLimits, now: Date): Promise<void> {
   const { intervalMs, burst, concurrency } = limits;
-  const changed = { intervalMs, burst, concurrency, blockedUntil: null, blockedCode: null, blockedReason: null };
+  const changed = { intervalMs, burst, concurrency, ...noRest };
   await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: { busyUntil: now, ...changed } });
 }
 
