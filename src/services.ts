@@ -34,6 +34,7 @@ import { type Bucket, s3Store } from './media/s3-store.ts';
 import { attemptBeginner } from './messages/attempts.ts';
 import { knownAfter } from './messages/known-after.ts';
 import { giveUp, goOn, unreported } from './messages/location-changes.ts';
+import { addressReader, countryFinder } from './messages/read-address.ts';
 import { deliveryReceiver } from './messages/receive.ts';
 import { inboundReceiver } from './messages/receive-inbound.ts';
 import { receiptRecorder } from './messages/record-receipt.ts';
@@ -142,6 +143,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     );
   };
 
+  const installationOf = installationReader(db);
+  const readAddress = addressReader(countryFinder(installationOf));
   const store = { db, clock, knownAfter: knownAfter() };
   const messages = {
     goOn: (tx: Executor, locationId: string) => goOn(store, tx, locationId),
@@ -183,14 +186,15 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     highLevel: call,
     queue,
     live: liveStreams({ clock, log }),
-    receiveDelivery: deliveryReceiver({ ...store, newId }),
-    receiveInbound: inboundReceiver({ ...store, newId }),
+    receiveDelivery: deliveryReceiver({ ...store, newId, readAddress }),
+    receiveInbound: inboundReceiver({ ...store, newId, readAddress }),
     recordReceipt: receiptRecorder({ ...store, newId }),
     beginAttempt: attemptBeginner({ ...store, newId }),
     settle: settler({ ...store, newId, log }),
     findMessage: messageReader(db),
     connectionOf: connectionReader(db),
-    installationOf: installationReader(db),
+    installationOf,
+    readAddress,
     keepChannels: options.keepChannels,
     sendsAtOnce: options.sendsAtOnce,
     retentionDays: options.retentionDays,

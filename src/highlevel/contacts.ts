@@ -1,4 +1,4 @@
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import { clocksDifferMs, type HighLevel, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
@@ -27,6 +27,27 @@ export async function findOrAddContact(
   if (!isOurs || !nameIfNew) return { contactId: id, calls: 1 };
   await upsert(highLevel, { ...address, name: nameIfNew });
   return { contactId: id, calls: 2 };
+}
+
+/**
+ * Creates a contact that has a name and neither number nor email address: its address is one that HighLevel has no field for, such as a
+ * short code. HighLevel can't find it by that address again, so the caller remembers whose it is.
+ *
+ * @throws AppError as the client; `highlevel_stored_nothing`
+ */
+export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
+  const answer = await highLevel({ operation: 'createContact', owner: location(locationId), body: { locationId, name } });
+  const { id } = (answer.body.contact ?? {}) as { id?: unknown };
+  if (typeof id === 'string' && id !== '') return id;
+  throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
+}
+
+/** Whether HighLevel refused an upsert as it holds the number for none: its rules for numbers are stricter than E.164. */
+export function isPhoneRefused(error: unknown): boolean {
+  return (
+    isAppError(error, 'highlevel_refused') &&
+    error.details.some((said) => /phone.*valid|(invalid|incorrect).*phone/i.test(said))
+  );
 }
 
 async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: string }) {

@@ -53,6 +53,7 @@ const ofMessages: ReadonlySet<OperationName> = new Set([
   'listMessages',
   'getContact',
   'upsertContact',
+  'createContact',
 ]);
 const aboutIds = /not found|(invalid|incorrect|access to the) conversationProvider/i;
 

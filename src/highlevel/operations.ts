@@ -32,6 +32,7 @@ export const operations = {
     isOptional: true,
   },
   upsertContact: { method: 'POST', path: '/contacts/upsert', version: '2021-07-28', scope: 'contacts.write' },
+  createContact: { method: 'POST', path: '/contacts/', version: '2021-07-28', scope: 'contacts.write' },
   getContact: { method: 'GET', path: '/contacts/{contactId}', version: '2021-07-28', scope: 'contacts.readonly' },
   getLocation: { method: 'GET', path: '/locations/{locationId}', version: '2021-07-28', scope: 'locations.readonly' },
   listInstalledLocations: {

@@ -130,7 +130,7 @@ export async function learnDescription(
   now: Date,
 ): Promise<boolean> {
   try {
-    const { name, timezone } = await describeLocation(deps.highLevel, locationId);
+    const { name, timezone, country } = await describeLocation(deps.highLevel, locationId);
     const { client } = deps.db;
     if (timezone) {
       const isOther = { OR: [{ timezone: null }, { timezone: { not: timezone } }] };
@@ -143,7 +143,7 @@ export async function learnDescription(
     }
     await client.installation.updateMany({
       where: location(locationId),
-      data: { ...(name ? { name } : {}), describedAt: now },
+      data: { ...(name ? { name } : {}), ...(country ? { country } : {}), describedAt: now },
     });
     return true;
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
 import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { normalizeAddress } from '../core/address.ts';
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
@@ -177,9 +178,12 @@ function nextDelay(deps: DeliverDeps, message: MessageInHand, settings: Delivery
 }
 
 /** What the contact answers from this address belongs into this conversation. */
-function identityIn({ locationId, contactId, isTest }: MessageInHand, address: string, { kind }: SendOutcome) {
+function identityIn({ locationId, contactId, isTest }: MessageInHand, to: string, { kind }: SendOutcome) {
   const isTaken = kind === 'accepted' || kind === 'delivered';
-  return isTaken && contactId && !isTest ? { locationId, address, contactId } : null;
+  const { address, kind: addressKind } = normalizeAddress(to);
+  // An email to several says of none of them alone whose it is.
+  const isOne = addressKind !== 'other' || !to.includes('@');
+  return isTaken && contactId && !isTest && isOne ? { locationId, address, contactId } : null;
 }
 
 type Following = Pick<Settlement, 'again' | 'before'> & { change: (current: Current) => Patch };

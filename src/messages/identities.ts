@@ -31,6 +31,15 @@ export function learntRows(items: readonly { identity?: Identity | null }[]): Id
   return [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
 }
 
+/** Keeps whose address this is, outside of a settlement. */
+export async function rememberContact(db: Database, { locationId, address, contactId }: Identity, now: Date): Promise<void> {
+  await db.client.identity.upsert({
+    where: { locationId_address: { locationId, address } },
+    create: { locationId, address, contactId, updatedAt: now },
+    update: { contactId, updatedAt: now },
+  });
+}
+
 /** HighLevel does not know this contact any more. */
 export async function forgetIdentity(db: Database, locationId: string, address: string): Promise<void> {
   await db.client.identity.deleteMany({ where: { locationId, address } });

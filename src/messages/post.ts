@@ -1,15 +1,16 @@
+import { normalizeAddress } from '../core/address.ts';
 import { nowOf } from '../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
 import { backoffMs, mediaDelaysMs, nextDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
-import { findOrAddContact } from '../highlevel/contacts.ts';
+import { createNamedContact, findOrAddContact, isPhoneRefused } from '../highlevel/contacts.ts';
 import { addInboundMessage, type InboundPost, type PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import type { Job } from '../queue/jobs.ts';
 import { charge, paceKey } from '../queue/pace.ts';
 import { dropEcho } from './echo.ts';
-import { contactOf, forgetIdentity } from './identities.ts';
+import { contactOf, forgetIdentity, rememberContact } from './identities.ts';
 import { type KeptMedia, keepMedia } from './keep-media.ts';
 import type { Reason } from './next-step.ts';
 import { type OfferDeps, offerMedia, withNotes } from './offer-media.ts';
@@ -79,13 +80,25 @@ async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provid
 
 /** Asks HighLevel whose address it is. The job's slot pays for one call; these are more. */
 async function findContact(deps: PostDeps, message: MessageInHand, address: string): Promise<string> {
-  const { locationId, name, medium } = message;
-  const { contactId, calls } = await findOrAddContact(
-    deps.highLevel,
-    { locationId, ...(medium === 'email' ? { email: address } : { phone: address }) },
-    name,
-    message.createdAt,
-  );
+  const { locationId, name } = message;
+  const { kind } = normalizeAddress(address);
+  if (kind === 'other') return createByName(deps, message, address, 1);
+  try {
+    const by = kind === 'email' ? { email: address } : { phone: address };
+    const { contactId, calls } = await findOrAddContact(deps.highLevel, { locationId, ...by }, name, message.createdAt);
+    await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
+    return contactId;
+  } catch (error) {
+    if (!isPhoneRefused(error)) throw error;
+    return createByName(deps, message, address, 2);
+  }
+}
+
+/** Creates a contact for an address that HighLevel can't hold, and remembers it at once: HighLevel can't find it by the address again. */
+async function createByName(deps: PostDeps, message: MessageInHand, address: string, calls: number): Promise<string> {
+  const { locationId, name } = message;
+  const contactId = await createNamedContact(deps.highLevel, locationId, name ?? address);
+  await rememberContact(deps.db, { locationId, address, contactId }, nowOf(deps.clock));
   await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
   return contactId;
 }

@@ -22,7 +22,7 @@ export type ReceiveInbound = (
   body: Buffer,
 ) => Promise<'stored' | 'repeated'>;
 
-type Row = ReturnType<typeof rowOf>;
+type Row = Awaited<ReturnType<typeof rowOf>>;
 
 /** Messages that arrive together are one commit. */
 export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
@@ -31,10 +31,10 @@ export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
     work: (rows) => storeTogether(deps, rows),
     isItemsFault: isBadData,
   });
-  return (connection, provider, content, body) => store(rowOf(deps, connection, provider, content, body));
+  return async (connection, provider, content, body) => store(await rowOf(deps, connection, provider, content, body));
 }
 
-function rowOf(
+async function rowOf(
   deps: ReceiveDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
   provider: Provider,
@@ -42,17 +42,22 @@ function rowOf(
   body: Buffer,
 ) {
   const isEmail = provider.kind.startsWith('email');
+  const { locationId } = connection;
+  const from = (await deps.readAddress(locationId, content.from)).address;
+  const to = content.to === undefined ? null : (await deps.readAddress(locationId, content.to)).address;
+  const [said, kept] = content.sentElsewhere && to !== null ? [content.to, to] : [content.from, from];
   return {
     id: deps.newId(),
-    locationId: connection.locationId,
+    locationId,
     providerKey: connection.providerKey,
     connectionId: connection.id,
     externalId: content.externalId,
     inboundKey: `${connection.id}/${content.externalId}`,
     medium: isEmail ? 'email' : 'sms',
-    from: content.from,
+    from,
     // HighLevel does not take an email that says not to whom (platform.md 6.2).
-    to: content.to ?? (isEmail && !content.sentElsewhere ? deliverySettingsOf(connection.config).sender : null) ?? null,
+    to: to ?? (isEmail && !content.sentElsewhere ? deliverySettingsOf(connection.config).sender : null) ?? null,
+    rawAddress: said !== kept ? said : null,
     name: content.name ?? null,
     text: content.text ?? null,
     html: content.html ?? null,
@@ -81,14 +86,14 @@ async function storeTogether(deps: ReceiveDeps, rows: readonly Row[]): Promise<(
 const insertSql = `
   WITH stored AS (
     INSERT INTO messages (
-      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, medium, "from", "to", name, text, html, subject,
-      attachments, reply_to_external_id, sent_elsewhere, occurred_at, raw, created_at, updated_at)
+      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, medium, "from", "to", raw_address, name, text, html,
+      subject, attachments, reply_to_external_id, sent_elsewhere, occurred_at, raw, created_at, updated_at)
     SELECT
-      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", medium, "from", "to", name, text, html, subject,
-      attachments, "replyToExternalId", "sentElsewhere", "occurredAt", raw, $2::timestamptz, $2::timestamptz
+      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", medium, "from", "to", "rawAddress", name, text, html,
+      subject, attachments, "replyToExternalId", "sentElsewhere", "occurredAt", raw, $2::timestamptz, $2::timestamptz
     FROM json_to_recordset($1::json) AS row (
       id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, medium message_medium,
-      "from" text, "to" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
+      "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
       "sentElsewhere" boolean, "occurredAt" timestamptz, raw text)
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),

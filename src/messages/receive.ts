@@ -7,12 +7,14 @@ import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads
 import type { Provider } from '../highlevel/providers.ts';
 import { addingJobs } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
+import type { ReadAddress } from './read-address.ts';
 import { deliverJob } from './store.ts';
 
 export interface ReceiveDeps {
   db: Database;
   clock: Clock;
   newId: NewId;
+  readAddress: ReadAddress;
 }
 
 /**
@@ -26,6 +28,7 @@ export type ReceiveDelivery = (provider: Provider, body: Buffer) => Promise<'sto
 interface Received extends DeliveryWebhook {
   readonly id: string;
   readonly providerKey: string;
+  readonly rawAddress: string | null;
   readonly raw: string;
 }
 
@@ -51,8 +54,18 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   return async (provider, body) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
     const raw = storable(body.toString('utf8'));
-    return store({ ...webhook, id: deps.newId(), providerKey: provider.key, raw });
+    return store({ ...webhook, ...(await addressIn(deps, webhook)), id: deps.newId(), providerKey: provider.key, raw });
   };
+}
+
+/** An email's recipients stay as HighLevel wrote them: they may be many. */
+async function addressIn(
+  { readAddress }: ReceiveDeps,
+  { locationId, medium, to }: DeliveryWebhook,
+): Promise<{ to: string | null; rawAddress: string | null }> {
+  if (medium === 'email' || to === null) return { to, rawAddress: null };
+  const { address } = await readAddress(locationId, to);
+  return { to: address, rawAddress: address === to ? null : to };
 }
 
 async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
@@ -73,13 +86,13 @@ async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): 
 const insertSql = `
   WITH stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
-    "from", "to", text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
   SELECT
     id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-    "from", "to", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $2::timestamptz, $2::timestamptz
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $2::timestamptz, $2::timestamptz
   FROM json_to_recordset($1::json) AS row (
     id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
-    "userId" text, medium message_medium, "from" text, "to" text, text text, html text, subject text, attachments text[],
+    "userId" text, medium message_medium, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
     "emailMessageId" text, "replyToExternalId" text, raw text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),

@@ -9,6 +9,7 @@ import { highLevelLimit, lookUpLimit } from '../highlevel/rate-limit.ts';
 import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
 import { charge, isBlocked, mayCall, paceKey } from '../queue/pace.ts';
 import type { Reason } from './next-step.ts';
+import type { ReadAddress } from './read-address.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import type { MessageInHand } from './store.ts';
 
@@ -16,6 +17,7 @@ export interface RouteDeps extends ConnectionDeps {
   providers: readonly Provider[];
   highLevel: HighLevel;
   connectionOf: ConnectionReader;
+  readAddress: ReadAddress;
 }
 
 /** Which way a message goes, or why it can't go at all. */
@@ -83,7 +85,7 @@ async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to:
   try {
     const { phone, email } = await contactAddress(deps.highLevel, locationId, contactId);
     const to = medium === 'email' ? email : phone;
-    return to ? { to } : none;
+    return to ? { to: (await deps.readAddress(locationId, to)).address } : none;
   } catch (error) {
     if (isAppError(error, 'highlevel_refused')) return none;
     throw error;

@@ -2,6 +2,7 @@ import { nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Connection } from '../installations/connections.ts';
 import { enqueue } from '../queue/jobs.ts';
+import type { ReadAddress } from './read-address.ts';
 import { deliverJob, type Message, type StoreDeps } from './store.ts';
 
 /** Where a test message goes when nobody says where: nobody is disturbed. The number is reserved for fiction. */
@@ -9,11 +10,12 @@ export const testAddress = { sms: '+12025550100', email: 'nobody@example.com' } 
 
 /** A real message through a connection, so that somebody sees whether it works. HighLevel does not know it; it is not retried. */
 export async function sendTest(
-  deps: StoreDeps & { newId: NewId },
+  deps: StoreDeps & { newId: NewId; readAddress: ReadAddress },
   connection: Connection,
   content: { to: string; text: string; medium: 'sms' | 'email' },
 ): Promise<Message> {
   const now = nowOf(deps.clock);
+  const { address } = await deps.readAddress(connection.locationId, content.to);
   return deps.db.transaction(async (tx) => {
     const message = await tx.message.create({
       data: {
@@ -24,6 +26,8 @@ export async function sendTest(
         providerKey: connection.providerKey,
         connectionId: connection.id,
         ...content,
+        to: address,
+        rawAddress: address === content.to ? null : content.to,
         subject: content.medium === 'email' ? content.text : null,
         raw: '',
         createdAt: now,

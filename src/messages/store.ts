@@ -1,3 +1,4 @@
+import { normalizeAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { nowOf } from '../core/clock.ts';
 import type { Database, Executor, Message } from '../database/client.ts';
@@ -98,9 +99,10 @@ export function postJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewh
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key, rank: 0, dueAt };
 }
 
-/** The contact's own address in an inbound message. */
+/** The contact's own address in an inbound message, in its one form also where an earlier version has stored it. */
 export function contactAddressOf(message: Pick<Message, 'sentElsewhere' | 'from' | 'to'>): string | null {
-  return (message.sentElsewhere ? message.to : message.from) ?? message.from;
+  const said = (message.sentElsewhere ? message.to : message.from) ?? message.from;
+  return said === null ? null : normalizeAddress(said).address;
 }
 
 /** Failures go first, as staff can act on them; that a message was read is the least urgent. */

@@ -13,6 +13,7 @@ function row(fields: Partial<Installation> = {}): Installation {
     companyId: null,
     name: null,
     timezone: null,
+    country: null,
     status: 'pending',
     statusReason: null,
     userId: null,

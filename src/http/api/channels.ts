@@ -9,6 +9,7 @@ import {
   findConnection,
   publicConfig,
 } from '../../installations/connections.ts';
+import type { ReadAddress } from '../../messages/read-address.ts';
 import { sendTest, testAddress } from '../../messages/send-test.ts';
 import type { StoreDeps } from '../../messages/store.ts';
 import { actorOf } from '../access.ts';
@@ -18,6 +19,7 @@ import { connection, connectionParams, connectionWanted, message, testWanted } f
 
 export interface ChannelRouteDeps extends ConnectionDeps, StoreDeps {
   providers: readonly Provider[];
+  readAddress: ReadAddress;
 }
 
 /** Addresses about the channel that a location has connected for a provider. */

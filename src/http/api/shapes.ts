@@ -93,6 +93,7 @@ const messageFields = {
   channel: z.enum(['sms', 'email']),
   from: z.string().nullable(),
   to: z.string().nullable(),
+  rawAddress: z.string().nullable().describe('The contact’s address as it came, where it is kept in another form.'),
   subject: z.string().nullable(),
   text: z.string().nullable(),
   attachments: z.array(z.string()),

@@ -4,12 +4,14 @@ import type { RandomSource } from '../../core/ids.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { type Connection, type ConnectionDeps, findConnection } from '../../installations/connections.ts';
 import type { Installation } from '../../installations/store.ts';
+import type { ReadAddress } from '../../messages/read-address.ts';
 import type { StoreDeps } from '../../messages/store.ts';
 import type { Text } from './texts.ts';
 
 export interface ChannelPageDeps extends ConnectionDeps, StoreDeps {
   providers: readonly Provider[];
   random: RandomSource;
+  readAddress: ReadAddress;
   /** A far side to try things with; sandbox mode has one. */
   example: ConnectionExample | undefined;
 }

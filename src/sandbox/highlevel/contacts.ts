@@ -9,7 +9,8 @@ const text = z.string().min(1);
 const upsertBody = z
   .strictObject({
     locationId: text,
-    phone: text.optional(),
+    // As HighLevel's validator says it of what is no E.164.
+    phone: text.regex(/^\+[1-9]\d{6,14}$/, { error: 'phone must be a valid phone number' }).optional(),
     email: text.optional(),
     name: text.optional(),
     firstName: text.optional(),
@@ -18,6 +19,8 @@ const upsertBody = z
     tags: z.array(text).optional(),
   })
   .refine((body) => body.phone !== undefined || body.email !== undefined, { error: 'phone or email is needed' });
+
+const createBody = z.strictObject({ locationId: text, name: text });
 
 /** Contacts and the location itself (platform.md 6.3). */
 export function contactEndpoints(world: SimWorld): Endpoint[] {
@@ -30,6 +33,14 @@ export function contactEndpoints(world: SimWorld): Endpoint[] {
       path: '/contacts/upsert',
       scope: 'contacts.write',
       handle: (request, token) => upsert(world, token.resourceId, request.body),
+    },
+    {
+      ...shared,
+      operation: 'createContact',
+      method: 'post',
+      path: '/contacts/',
+      scope: 'contacts.write',
+      handle: (request, token) => create(world, token.resourceId, request.body),
     },
     {
       ...shared,
@@ -71,6 +82,15 @@ function upsert(world: SimWorld, locationId: string, body: unknown): Answer {
   );
   const contact = Object.assign(found ?? addContact(world, locationId, {}), fields);
   return { status: 200, body: { new: !found, contact } };
+}
+
+/** Makes a contact each time it is asked to: HighLevel compares numbers and email addresses, never names. */
+function create(world: SimWorld, locationId: string, body: unknown): Answer {
+  const parsed = createBody.safeParse(body);
+  if (!parsed.success) return invalid(422, parsed.error);
+  const { locationId: said, name } = parsed.data;
+  if (said !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
+  return { status: 201, body: { contact: addContact(world, locationId, { name }) } };
 }
 
 /** Adds a contact with its conversation. */

@@ -121,6 +121,7 @@ export function createSimulator(options: SimulatorOptions) {
         companyId: 'SandboxCompany000001',
         name: `Location ${id.slice(0, 4)}`,
         timezone: 'America/New_York',
+        country: 'US',
         isActive: true,
         isInstalled: false,
         ...fields,

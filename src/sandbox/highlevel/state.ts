@@ -18,6 +18,7 @@ export interface SimLocation {
   companyId: string;
   name: string;
   timezone: string;
+  country: string;
   isActive: boolean;
   isInstalled: boolean;
 }
