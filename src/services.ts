@@ -42,6 +42,7 @@ import { settler } from './messages/settle.ts';
 import { messageReader } from './messages/store.ts';
 import { openQueue } from './queue/queue.ts';
 import { fileFetcher } from './runtime/fetch-file.ts';
+import { freeDiskCheck } from './runtime/free-disk.ts';
 import type { Log } from './runtime/log.ts';
 import { type MailOptions, mailer } from './runtime/mail.ts';
 import { createMetrics } from './runtime/metrics.ts';
@@ -83,6 +84,10 @@ export interface ServiceOptions {
     folder: string;
     bucket?: Bucket | undefined;
     maxBytes: number;
+    /** Of all files that a location has kept. */
+    maxBytesPerLocation: number;
+    /** Below so much free disk, files wait. */
+    minFreeBytes: number;
     /** How long a kept file is offered. */
     days: number;
     /** How HighLevel gets it: by an address of ours, or by an upload. */
@@ -237,10 +242,18 @@ function mediaParts(options: ServiceOptions, deps: { targetHttp: HttpClient; clo
   const bucketHttp = httpClient({ timeoutMs: mostSendMs, allowPrivateTargets: true });
   return {
     mediaFolder,
-    fetchFile: fileFetcher({ http: targetHttp, clock, newId, folder: mediaFolder, maxBytes: media.maxBytes }),
+    fetchFile: fileFetcher({
+      http: targetHttp,
+      clock,
+      newId,
+      folder: mediaFolder,
+      maxBytes: media.maxBytes,
+      hasRoom: freeDiskCheck(clock, mediaFolder, media.minFreeBytes),
+    }),
     mediaStore: media.bucket ? s3Store({ http: bucketHttp, clock }, media.bucket) : diskStore(join(media.folder, 'files')),
     mediaLinks: mediaLinks(encryptionKeys[0] as Buffer, appUrl),
     mediaDays: media.days,
+    maxMediaBytesPerLocation: media.maxBytesPerLocation,
     mediaDelivery: media.delivery,
   };
 }

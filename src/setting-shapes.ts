@@ -1,9 +1,12 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import * as z from 'zod';
+import { withoutDisplayName } from './core/address.ts';
 
 // What a setting's text must look like, and what it is read as.
 
 export const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
+
+const trailingSlashes = (url: string) => [...url].reverse().findIndex((letter) => letter !== '/');
 
 export const list = (text: string) =>
   text
@@ -11,7 +14,9 @@ export const list = (text: string) =>
     .map((part) => part.trim())
     .filter(Boolean);
 export const anyWebAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
-export const webAddress = anyWebAddress.transform((url) => url.replace(/\/+$/, ''));
+export const webAddress = anyWebAddress.transform((url) =>
+  url.endsWith('/') ? url.slice(0, url.length - trailingSlashes(url)) : url,
+);
 
 export const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })
@@ -39,7 +44,7 @@ export const providers = z
   .refine((all) => new Set(all.map(({ key }) => key)).size === all.length, { error: 'has a key twice' });
 
 export const publicKeys = z.string().transform((text, context): KeyObject[] => {
-  const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[\s\S]+?-----END PUBLIC KEY-----/g);
+  const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----/g);
   try {
     return (pem ?? list(text)).map((key) => {
       const parsed = pem
@@ -77,7 +82,7 @@ export const secrets = z
 /** Enough to tell a forgotten setting from addresses; the mail server judges the rest. */
 export const mailAddresses = z
   .string()
-  .refine((text) => list(text).length > 0 && list(text).every((one) => /^[^@\s]+@[^@\s]+$|<[^@\s]+@[^@\s]+>$/.test(one)), {
+  .refine((text) => list(text).length > 0 && list(text).every((one) => /^[^@\s]+@[^@\s]+$/.test(withoutDisplayName(one))), {
     error: 'must be mail addresses, separated by commas',
   });
 

@@ -42,6 +42,8 @@ const highLevelKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiO
 /** Where HighLevel shows an app's pages under its own names; an agency's own domain is learnt (platform.md 7.5). */
 const highLevelPages = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
 
+const megabyte = 1024 * 1024;
+
 /** Every setting. What is optional here and needed in production is asked for below. */
 export const settingsSchema = z.object({
   NODE_ENV: z.string().default('development'),
@@ -90,6 +92,8 @@ export const settingsSchema = z.object({
     .regex(/^smtps?:\/\/[^/]/, 'must be an smtp:// or smtps:// address')
     .optional(),
   MEDIA_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes' }).positive().max(1024).default(25),
+  MEDIA_MAX_MEGABYTES_PER_LOCATION: wholeNumber(1, 1_000_000_000).default(2_000),
+  MEDIA_MIN_FREE_MEGABYTES: wholeNumber(0, 1_000_000_000).default(500),
   MEDIA_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(30),
   MEDIA_DELIVERY: z.enum(['link', 'upload'], { error: 'must be link or upload' }).default('link'),
   MEDIA_S3_ENDPOINT: webAddress.optional(),
@@ -106,6 +110,10 @@ export const settingsSchema = z.object({
 
 export interface MediaSettings {
   maxBytes: number;
+  /** Of all files that a location has kept. */
+  maxBytesPerLocation: number;
+  /** Below so much free disk, files wait. */
+  minFreeBytes: number;
   days: number;
   delivery: 'link' | 'upload';
   /** Where files are kept; undefined for DATA_DIR. */
@@ -184,7 +192,9 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDays: read.RETENTION_DAYS_AFTER_UNINSTALL,
     media: {
-      maxBytes: Math.round(read.MEDIA_MAX_MEGABYTES * 1024 * 1024),
+      maxBytes: Math.round(read.MEDIA_MAX_MEGABYTES * megabyte),
+      maxBytesPerLocation: read.MEDIA_MAX_MEGABYTES_PER_LOCATION * megabyte,
+      minFreeBytes: read.MEDIA_MIN_FREE_MEGABYTES * megabyte,
       days: read.MEDIA_DAYS,
       delivery: read.MEDIA_DELIVERY,
       bucket: bucketOf(read),

@@ -9,18 +9,18 @@ test('a stop of the program says nothing of a file, not even at the last try', a
   let tries = 0;
   const slow = world.farSide.offers('slow', (_request, response) => {
     tries += 1;
-    if (tries < 5) response.status(503).end();
+    if (tries < 6) response.status(503).end();
   });
   await answer(world, connectionId, [slow]);
   const row = () => world.db.message.findFirstOrThrow();
-  await world.until(async () => (await row()).retryCount === 4, 'the last try is next', 20_000);
+  await world.until(async () => (await row()).retryCount === 5, 'the last try is next', 20_000);
   world.clock.jump(((await row()).nextAttemptAt?.getTime() ?? 0) - world.clock.now());
   await world.clock.tick(1_000);
-  await world.soon(() => tries === 5);
+  await world.soon(() => tries === 6);
   const stopped = world.services.stopWorking(100);
   await world.clock.tick(200);
   await stopped;
-  expect(await row()).toMatchObject({ state: 'pending', retryCount: 4 });
+  expect(await row()).toMatchObject({ state: 'pending', retryCount: 5 });
   expect(await world.db.job.findFirst()).toMatchObject({ workerId: null, dueAt: expect.any(Date) });
 });
 
@@ -52,4 +52,54 @@ test('an error of the store is not taken for the file', async () => {
   expect(headers['content-type']).toContain('json');
   expect(headers['cache-control'] ?? '').not.toContain('max-age=3600');
   expect(headers['content-range']).toBeUndefined();
+});
+
+test('a file that is not there for a moment is waited for; one that stays away for a minute is left out', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  let asked = 0;
+  const late = world.farSide.offers('late.png', (_request, response) => {
+    asked += 1;
+    if (asked < 3) response.status(404).end();
+    else response.type('image/png').end(png);
+  });
+  await answer(world, connectionId, [late]);
+  await untilPosted(world);
+  expect(posted(world)).toMatchObject({ message: 'look', attachments: [expect.stringMatching(/\.png$/)] });
+
+  const gone = world.farSide.offers('gone.png', (_request, response) => void response.status(404).end());
+  await answer(world, connectionId, [gone], { externalId: 'm-2' });
+  const begun = world.clock.now();
+  await world.until(() => posts(world).length === 2);
+  expect(posted(world).message).toBe('look\n[An attachment was left out: it could not be fetched (404).]');
+  expect(world.clock.now() - begun).toBeGreaterThanOrEqual(60_000);
+});
+
+test('files of a location beyond its quota are left out and the text goes on; another location has its own', async () => {
+  await using world = await startWorld({ media: { maxBytesPerLocation: png.length + 10 } });
+  const [one, two] = [await world.ready(), await world.ready()];
+  const picture = world.farSide.offers('a.png', png);
+  await answer(world, one.connectionId, [picture, picture]);
+  await untilPosted(world);
+  expect(posted(world).attachments).toHaveLength(1);
+  expect(posted(world).message).toContain('does not fit into the location’s storage');
+  const hits = world.farSide.hitsOf('a.png');
+  await answer(world, one.connectionId, [picture], { externalId: 'm-2' });
+  await world.until(() => posts(world).length === 2);
+  expect(world.farSide.hitsOf('a.png')).toBeLessThanOrEqual(hits + 1);
+  await answer(world, two.connectionId, [picture], { externalId: 'm-3' });
+  await world.until(() => posts(world).length === 3);
+  expect(posted(world)).toMatchObject({ message: 'look', attachments: [expect.any(String)] });
+});
+
+test('while the disk is nearly full a message with files waits, and one without goes on', async () => {
+  await using world = await startWorld({ media: { minFreeBytes: Number.MAX_SAFE_INTEGER } });
+  const { connectionId } = await world.ready();
+  await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
+  const other = { externalId: 'm-2', from: '+12025550144', text: 'no files' };
+  await world.callback(connectionId, 'inbound', other).expect(202);
+  await world.until(() => posts(world).length === 1);
+  expect(posted(world).message).toBe('no files');
+  const waiting = await world.db.message.findFirstOrThrow({ where: { externalId: 'm-1' } });
+  expect(waiting).toMatchObject({ state: 'pending', reasonCode: 'media_store_unavailable' });
 });

@@ -9,7 +9,7 @@ export interface Address {
 }
 
 const e164 = /^\+[1-9]\d{6,14}$/;
-const email = /^[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+$/;
+const email = /^[^\s@<>,;]+@[^\s@<>,;.]+(?:\.[^\s@<>,;.]+)+$/;
 /** As WhatsApp writes a number. */
 const whatsAppUser = /^(\d{7,15})(?::\d+)?@(?:s\.whatsapp\.net|c\.us)$/i;
 /** Its other ids, of groups and of users who hide their number, look like email addresses. */

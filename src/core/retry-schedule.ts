@@ -18,7 +18,10 @@ export const sendDelaysMs: readonly number[] = [
  * Waits between tries to fetch what came with an inbound message, in milliseconds. Short, as the text, and all that this sender writes
  * after it, waits too; then the message is posted without it. About 13 minutes in all.
  */
-export const mediaDelaysMs: readonly number[] = [5 * second, 30 * second, 2 * minute, 10 * minute];
+export const mediaDelaysMs: readonly number[] = [5 * second, 15 * second, 40 * second, 2 * minute, 10 * minute];
+
+/** So many of these waits, a minute, are granted to a file that is not there: many vendors announce a file a moment before it is. */
+export const missingFileRetries = 3;
 
 /**
  * Waits between reports while HighLevel does not know the message yet: it does so 5 to 10 seconds after its webhook, sometimes

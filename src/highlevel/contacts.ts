@@ -45,8 +45,7 @@ export async function createNamedContact(highLevel: HighLevel, locationId: strin
 /** Whether HighLevel refused an upsert as it holds the number for none: its rules for numbers are stricter than E.164. */
 export function isPhoneRefused(error: unknown): boolean {
   return (
-    isAppError(error, 'highlevel_refused') &&
-    error.details.some((said) => /phone.*valid|(invalid|incorrect).*phone/i.test(said))
+    isAppError(error, 'highlevel_refused') && error.details.some((said) => /phone/i.test(said) && /valid|incorrect/i.test(said))
   );
 }
 

@@ -92,7 +92,7 @@ export function withDomain(known: string[], said: string | null | undefined): st
     ?.trim()
     .toLowerCase()
     .replace(/^https?:\/\//, '')
-    .replace(/[/:].*$/, '');
+    .split(/[/:]/, 1)[0];
   if (!name || !domainName.test(name) || known.includes(name)) return known;
   return [...known, name].slice(-domainsAtMost);
 }

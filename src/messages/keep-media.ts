@@ -1,7 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { mediaDelaysMs } from '../core/retry-schedule.ts';
+import { mediaDelaysMs, missingFileRetries } from '../core/retry-schedule.ts';
 import type { Database, Medium } from '../database/client.ts';
 import { hashOfSecret, type MediaLinks } from '../media/links.ts';
 import type { MediaStore } from '../media/store.ts';
@@ -17,6 +18,8 @@ export interface MediaDeps {
   mediaLinks: MediaLinks;
   /** How long a file is offered. */
   mediaDays: number;
+  /** How many bytes of files a location may have kept at a time. */
+  maxMediaBytesPerLocation: number;
 }
 
 /** A file that we keep. */
@@ -43,10 +46,9 @@ const dayMs = 24 * 60 * 60 * 1000;
 export async function keepMedia(deps: MediaDeps, message: MessageInHand, signal: AbortSignal): Promise<KeptMedia> {
   if (message.attachments.length === 0) return { kept: [], leftOut: [] };
   const rows = await rowsOf(deps, message);
-  const isLastTry = message.retryCount >= mediaDelaysMs.length;
-  const done = await Promise.all(
-    rows.map((row) => (row.bytes === null && row.problem === null ? keep(deps, message, row, isLastTry, signal) : row)),
-  );
+  const missing = rows.filter((row) => row.bytes === null && row.problem === null);
+  const takeRoom = missing.length > 0 ? await roomOf(deps, message.locationId) : () => true;
+  const done = await Promise.all(rows.map((row) => (missing.includes(row) ? keep(deps, message, row, takeRoom, signal) : row)));
   if (done.includes(null)) {
     throw new AppError(
       'media_unreachable',
@@ -62,16 +64,30 @@ function isKept(row: Medium): row is Medium & KeptMedium {
 }
 
 /** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
-async function rowsOf({ db, clock, newId, mediaDays }: MediaDeps, { id, attachments }: MessageInHand): Promise<Medium[]> {
+async function rowsOf(deps: MediaDeps, { id, locationId, attachments }: MessageInHand): Promise<Medium[]> {
+  const { db, clock, newId, mediaDays } = deps;
   const { medium } = db.client;
   const createdAt = nowOf(clock);
   const expiresAt = new Date(createdAt.getTime() + mediaDays * dayMs);
   const { count } = await medium.updateMany({ where: { messageId: id }, data: { expiresAt } });
   if (count < attachments.length) {
-    const rows = attachments.map((_, position) => ({ id: newId(), messageId: id, position, createdAt, expiresAt }));
+    const rows = attachments.map((_, position) => ({ id: newId(), messageId: id, locationId, position, createdAt, expiresAt }));
     await medium.createMany({ data: rows, skipDuplicates: true });
   }
   return medium.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
+}
+
+const noRoom = 'does not fit into the location’s storage for files, which is full';
+
+/** Counts what a location has kept. @returns takes room for a file, if there is any; what other messages take meanwhile is not seen */
+async function roomOf(deps: MediaDeps, locationId: string): Promise<(bytes: number) => boolean> {
+  const { _sum } = await deps.db.client.medium.aggregate({ where: { locationId }, _sum: { bytes: true } });
+  let left = deps.maxMediaBytesPerLocation - (_sum.bytes ?? 0);
+  return (bytes) => {
+    if (left <= 0 || bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
 }
 
 /** @returns null when it is worth another try */
@@ -79,15 +95,24 @@ async function keep(
   deps: MediaDeps,
   message: MessageInHand,
   { id, position }: Medium,
-  isLastTry: boolean,
+  takeRoom: (bytes: number) => boolean,
   signal: AbortSignal,
 ): Promise<Medium | null> {
   const { medium } = deps.db.client;
+  const leaveOut = (problem: string) => medium.update({ where: { id }, data: { problem } });
+  // Not fetched at all where there is no room: a tenant that sends files without end costs no traffic either.
+  if (!takeRoom(0)) return leaveOut(noRoom);
   const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
   if (file.kind !== 'fetched') {
     // A program that stops has interrupted it; that says nothing of the file.
+    const isLastTry = message.retryCount >= mediaDelaysMs.length;
     if (file.kind === 'busy' && (!isLastTry || signal.aborted)) return null;
-    return medium.update({ where: { id }, data: { problem: file.why } });
+    if (file.kind === 'missing' && message.retryCount < missingFileRetries) return null;
+    return leaveOut(file.why);
+  }
+  if (!takeRoom(file.bytes)) {
+    await rm(file.path, { force: true });
+    return leaveOut(noRoom);
   }
   await deps.mediaStore.put(id, file);
   const { bytes, contentType } = file;

@@ -1,3 +1,4 @@
+import { withoutDisplayName } from '../core/address.ts';
 import type { Executor } from '../database/client.ts';
 import { advance, type MessageState } from './state.ts';
 
@@ -17,7 +18,7 @@ export interface RecipientState {
 
 /** The addresses of an email, without the names. */
 export function recipientsOf(to: string | null): string[] {
-  const addresses = (to ?? '').split(',').map((entry) => (/<([^>]+)>/.exec(entry)?.[1] ?? entry).trim());
+  const addresses = (to ?? '').split(',').map((entry) => withoutDisplayName(entry.trim()).trim());
   return addresses.filter((address) => address.includes('@'));
 }
 

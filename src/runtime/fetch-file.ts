@@ -18,6 +18,8 @@ export interface FetchFileDeps {
   /** Where files are while nobody has taken them. */
   folder: string;
   maxBytes: number;
+  /** Whether the disk has room for files; below the floor they wait, so that they can't fill the disk of the database. */
+  hasRoom: () => Promise<boolean>;
 }
 
 /** A file that was fetched and judged. Whoever asked for it takes it away from its path, or removes it. */
@@ -31,11 +33,16 @@ export interface FetchedFile extends FileType {
   readonly name: string | null;
 }
 
-/** Why there is no file: for good, or for now. `why` completes "it was left out: it …", and never holds the address. */
-export type NotFetched = { readonly kind: 'refused' | 'busy'; readonly code: string; readonly why: string };
+/**
+ * Why there is no file: for good, for now, or not there, which passes where its sender has announced it too early. `why` completes "it
+ * was left out: it …", and never holds the address.
+ */
+export type NotFetched = { readonly kind: 'refused' | 'busy' | 'missing'; readonly code: string; readonly why: string };
 
 export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | NotFetched>;
 
+/** A header may have 16 KB; no file is called so. */
+const maxNameChars = 200;
 const redirectsAtMost = 3;
 const timeoutMs = 30_000;
 
@@ -43,10 +50,13 @@ const timeoutMs = 30_000;
  * Fetches a file from an address that somebody else gave us: through the guard at every redirect, within limits of size, time and type,
  * straight to disk. Never throws for what the other side does.
  *
- * @throws AppError `media_store_unavailable`: our own disk fails
+ * @throws AppError `media_store_unavailable`: our own disk fails or is nearly full
  */
 export function fileFetcher(deps: FetchFileDeps): FetchFile {
   return async (url, signal) => {
+    if (!(await deps.hasRoom())) {
+      throw new AppError('media_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
+    }
     const until = deadline(deps.clock, timeoutMs, signal);
     try {
       return await fetchFile(deps, url, until.signal);
@@ -65,14 +75,21 @@ async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal
     if (status >= 200 && status < 300) return take(deps, answer, signal);
     data.destroy();
     const next = status >= 300 && status < 400 && headers.location ? webAddress(headers.location, url) : null;
-    if (!next) return status >= 500 || passing.has(status) ? busy() : refused('media_gone', `could not be fetched (${status})`);
+    if (!next) return notFetched(status);
     url = next;
   }
   return refused('media_gone', 'could not be fetched (too many redirects)');
 }
 
-/** 4xx answers that pass by themselves. */
+/** 4xx responses that pass by themselves. */
 const passing = new Set([408, 425, 429]);
+/** A vendor's webhook often comes before its file is there, or before the address is valid. */
+const early = new Set([403, 404, 409, 423]);
+
+function notFetched(status: number): NotFetched {
+  if (status >= 500 || passing.has(status)) return busy();
+  return { kind: early.has(status) ? 'missing' : 'refused', code: 'media_gone', why: `could not be fetched (${status})` };
+}
 
 interface Answer {
   status: number;
@@ -152,12 +169,21 @@ function nameIn(disposition: string | undefined): string | null {
   const [, encoded] = /filename\*=(?:UTF-8|utf-8)''([^;]+)/.exec(disposition ?? '') ?? [];
   const [, quoted, bare] = /filename=(?:"([^"]*)"|([^;]+))/.exec(disposition ?? '') ?? [];
   const said = (encoded && decoded(encoded)) || quoted || bare || '';
-  const name = said
+  const letters = said
+    .slice(0, maxNameChars)
     .replace(/\.[A-Za-z0-9]{1,5}$/, '')
-    .replace(/[^A-Za-z0-9._-]+/g, '_')
-    .replace(/^[._]+|[._]+$/g, '')
-    .slice(0, 60);
+    .replace(/[^A-Za-z0-9._-]+/g, '_');
+  const name = letters.slice(...inner(letters)).slice(0, 60);
   return /[A-Za-z0-9]/.test(name) ? name : null;
+}
+
+/** Returns where a name begins and ends without the dots and underscores around it. An expression for it would take quadratic time. */
+function inner(name: string): [number, number] {
+  const isEdge = (letter: string | undefined) => letter === '.' || letter === '_';
+  let [start, end] = [0, name.length];
+  while (start < end && isEdge(name[start])) start += 1;
+  while (end > start && isEdge(name[end - 1])) end -= 1;
+  return [start, end];
 }
 
 function decoded(text: string): string | null {
@@ -196,7 +222,8 @@ export async function fetchMedia(
 ): Promise<FetchedMedia | { kind: 'refused' | 'busy'; code: string; message: string }> {
   const file = await fetch(url, signal).catch(asBusy);
   if (file.kind !== 'fetched') {
-    return { kind: file.kind, code: file.code, message: `An attachment could not be sent: it ${file.why}.` };
+    const kind = file.kind === 'busy' ? 'busy' : 'refused';
+    return { kind, code: file.code, message: `An attachment could not be sent: it ${file.why}.` };
   }
   try {
     const { contentType, extension } = file;

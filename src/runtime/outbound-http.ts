@@ -68,8 +68,15 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
 
 /** Whether an address is anything but an ordinary public one: loopback, private, link-local, multicast, mapped, reserved. */
 export function isPrivate(address: string): boolean {
-  return ipaddr.process(address).range() !== 'unicast';
+  const parsed = ipaddr.process(address);
+  return parsed.range() !== 'unicast' || alsoPrivate.some(([kind, range]) => parsed.kind() === kind && parsed.match(range));
 }
+
+/** Ranges that pass for public ones: Azure's own host, IPv4-compatible addresses, local NAT64, segment routing and documentation. */
+const alsoPrivate = ['168.63.129.16/32', '::/96', '64:ff9b:1::/48', '5f00::/16', '3fff::/20'].map((range) => {
+  const parsed = ipaddr.parseCIDR(range);
+  return [parsed[0].kind(), parsed] as const;
+});
 
 /** Whether a URL's host is such an address written as numbers; names are judged when they are resolved. */
 export function isPrivateHost(hostname: string): boolean {

@@ -164,7 +164,7 @@ function receive(
         id: said.id,
         number: said.to,
         isMine: false,
-        text: said.text ?? said.html?.replace(/<[^>]*>/g, '') ?? '',
+        text: said.text ?? said.html?.replace(/<[^<>]*>/g, '') ?? '',
         attachments: said.attachments,
         at: clock.now(),
         isRead: false,

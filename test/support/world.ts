@@ -102,7 +102,15 @@ export async function startWorld(options: WorldOptions = {}) {
     sendsAtOnce: 500,
     retentionDays: 30,
     alertLimits: { failureRate: 0.5, silentHours: 48, budgetRemaining: 10_000, queueAgeSeconds: 300, signatureFailures: 20 },
-    media: { folder: folder.path, maxBytes: 1024 * 1024, days: 30, delivery: 'link', ...options.media },
+    media: {
+      folder: folder.path,
+      maxBytes: 1024 * 1024,
+      maxBytesPerLocation: 100 * 1024 * 1024,
+      minFreeBytes: 0,
+      days: 30,
+      delivery: 'link',
+      ...options.media,
+    },
     channels: options.channels?.(farSide),
     ...options.services,
   });

@@ -14,7 +14,14 @@ const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 
 const fetcher = (http: HttpClient, path = folder.path) =>
-  fileFetcher({ http, clock: systemClock, newId: orderedIds(systemClock, systemRandom), folder: path, maxBytes: 10_000 });
+  fileFetcher({
+    http,
+    clock: systemClock,
+    newId: orderedIds(systemClock, systemRandom),
+    folder: path,
+    maxBytes: 10_000,
+    hasRoom: async () => true,
+  });
 const open = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
 const guarded = httpClient({ timeoutMs: 1_000, allowPrivateTargets: false });
 
@@ -69,5 +76,17 @@ test('a channel gets bytes, or an outcome that it can return', async () => {
     sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
   expect(readFileSync(file.kind === 'fetched' ? file.path : '')).toEqual(pdf);
+  await close();
+});
+
+test.each([
+  [`x${'.'.repeat(15_000)}xxxxxxxxx`, 'x'],
+  [`"...invoice 7 (final).pdf"`, 'invoice_7_final'],
+  ['"___"', null],
+])('a name is made harmless in linear time, whatever a sender calls its file', async (said, name) => {
+  const { url, close } = await listen((_request, response) =>
+    response.writeHead(200, { 'content-disposition': `attachment; filename=${said}` }).end(pdf),
+  );
+  expect(await fetcher(open)(url)).toMatchObject({ kind: 'fetched', name });
   await close();
 });

@@ -40,7 +40,11 @@ test('every address of the private ranges is private, and ordinary ones are not'
       }
     }),
   );
-  for (const address of ['8.8.8.8', '93.184.216.34', '2606:4700:4700::1111']) expect(isPrivate(address)).toBe(false);
+  for (const address of ['168.63.129.16', '::102:304', '::ffff:10.0.0.1', '64:ff9b:1::a00:1', '64:ff9b::a00:1', '3fff::1']) {
+    expect(isPrivate(address)).toBe(true);
+  }
+  for (const address of ['168.63.129.17', '8.8.8.8', '93.184.216.34', '2606:4700:4700::1111'])
+    expect(isPrivate(address)).toBe(false);
 });
 
 test('a refused connection was not sent', async () => {

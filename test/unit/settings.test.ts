@@ -151,6 +151,13 @@ test('files go to a bucket only with all that it needs', () => {
   ]);
   const keys = { MEDIA_S3_ACCESS_KEY_ID: 'id', MEDIA_S3_SECRET_ACCESS_KEY: 'key' };
   expect(load({ ...bucket, ...keys }).media.bucket).toMatchObject({ endpoint: 'https://s3.example.com', region: 'us-east-1' });
-  expect(load({}).media).toEqual({ maxBytes: 25 * 1024 * 1024, days: 30, delivery: 'link', bucket: undefined });
+  expect(load({}).media).toEqual({
+    maxBytes: 25 * 1024 * 1024,
+    maxBytesPerLocation: 2_000 * 1024 * 1024,
+    minFreeBytes: 500 * 1024 * 1024,
+    days: 30,
+    delivery: 'link',
+    bucket: undefined,
+  });
   expect(problemsOf({ MEDIA_DELIVERY: 'pigeon' })).toEqual(['MEDIA_DELIVERY must be link or upload']);
 });

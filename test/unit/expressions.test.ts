@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { resolve } from 'node:path';
+import { parse, tokTypes } from 'acorn';
+
+// Its other back ends are programs of their own.
+process.env.RECHECK_BACKEND = 'pure';
+const { checkSync } = await import('recheck');
+
+const src = resolve(import.meta.dirname, '../../src');
+
+/** Every regular expression of the program, with the file where it stands first. */
+function expressionsIn(folder: string): Map<string, { file: string; pattern: string; flags: string }> {
+  const found = new Map<string, { file: string; pattern: string; flags: string }>();
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))) {
+    parse(stripTypeScriptTypes(readFileSync(resolve(folder, file), 'utf8')), {
+      ecmaVersion: 'latest',
+      sourceType: 'module',
+      onToken(token) {
+        if (token.type !== tokTypes.regexp) return;
+        const { pattern, flags } = (token as unknown as { value: unknown }).value as { pattern: string; flags: string };
+        if (!found.has(`/${pattern}/${flags}`)) found.set(`/${pattern}/${flags}`, { file, pattern, flags });
+      },
+    });
+  }
+  return found;
+}
+
+test('no text that others send makes a regular expression take more than linear time', () => {
+  const expressions = expressionsIn(src);
+  expect(expressions.size).toBeGreaterThan(50);
+  const slow = [...expressions].flatMap(([expression, { file, pattern, flags }]) => {
+    const { status } = checkSync(pattern, flags, { timeout: 10_000 });
+    return status === 'safe' ? [] : [`${file}: ${expression} is ${status}`];
+  });
+  expect(slow).toEqual([]);
+});
+
+test('the check finds an expression that is quadratic', () => {
+  expect(checkSync('^[._]+|[._]+$', 'g').status).toBe('vulnerable');
+});
