@@ -88,6 +88,7 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
     providers: settings.providers,
     webhookKeys: settings.webhookKeys,
     sharedSecrets: settings.sharedSecrets,
+    metricsToken: settings.metricsToken,
     allowPrivateTargets: settings.allowPrivateTargets,
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannels,

@@ -34,6 +34,7 @@ import { type Bucket, s3Store } from './media/s3-store.ts';
 import { attemptBeginner } from './messages/attempts.ts';
 import { knownAfter } from './messages/known-after.ts';
 import { giveUp, goOn, unreported } from './messages/location-changes.ts';
+import { messageLister } from './messages/log.ts';
 import { addressReader, countryFinder } from './messages/read-address.ts';
 import { deliveryReceiver } from './messages/receive.ts';
 import { inboundReceiver } from './messages/receive-inbound.ts';
@@ -65,6 +66,7 @@ export interface ServiceOptions {
   /** Decrypt user contexts. */
   sharedSecrets: readonly string[];
   adminToken: string | undefined;
+  metricsToken?: string | undefined;
   /** Of the program, for the operator's eyes. */
   version: string;
   allowPrivateTargets: boolean;
@@ -178,6 +180,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     sessionSecrets: options.sessionSecrets,
     sharedSecrets: options.sharedSecrets,
     adminToken: options.adminToken,
+    metricsToken: options.metricsToken,
     sandboxUrl: options.sandboxUrl,
     version: options.version,
     startedAt: nowOf(clock),
@@ -197,6 +200,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     beginAttempt: attemptBeginner({ ...store, newId }),
     settle: settler({ ...store, newId, log }),
     findMessage: messageReader(db),
+    listMessages: messageLister(db),
     connectionOf: connectionReader(db),
     installationOf,
     readAddress,

@@ -68,6 +68,7 @@ export const settingsSchema = z.object({
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SESSION_SECRETS: secrets.optional(),
   ADMIN_TOKEN: z.string().optional(),
+  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOW_PRIVATE_TARGETS: flag.optional(),
   FRAME_ANCESTORS: z
     .string()
@@ -139,6 +140,7 @@ export interface Settings {
   encryptionKeys: Buffer[] | undefined;
   sessionSecrets: string[] | undefined;
   adminToken: string | undefined;
+  metricsToken: string | undefined;
   allowPrivateTargets: boolean;
   frameAncestors: string[];
   keepChannels: boolean;
@@ -187,6 +189,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     encryptionKeys: read.ENCRYPTION_KEYS,
     sessionSecrets: read.SESSION_SECRETS,
     adminToken: read.ADMIN_TOKEN,
+    metricsToken: read.METRICS_TOKEN,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? !isProduction,
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,

@@ -13,6 +13,8 @@ const errors = {
   not_found: { status: 404, retry: 'never' },
   form_outdated: { status: 403, retry: 'never' },
   conflict: { status: 409, retry: 'never' },
+  method_not_allowed: { status: 405, retry: 'never' },
+  precondition_failed: { status: 412, retry: 'never' },
   too_large: { status: 413, retry: 'never' },
   range_invalid: { status: 416, retry: 'never' },
   too_many_requests: { status: 429, retry: 'later' },

@@ -18,9 +18,12 @@ export const systemRandom: RandomSource = (length) => {
   return bytes;
 };
 
+const maxIdTimeMs = 2 ** 48 - 1;
+
 /** The lowest id that can have been made at this moment or later: a time as a place among ids. */
 export function firstIdAt(at: Date): string {
-  const hex = at.getTime().toString(16).padStart(12, '0');
+  // An id has 48 bits for its time: what lies outside of them is before all ids, or after all.
+  const hex = Math.min(Math.max(at.getTime(), 0), maxIdTimeMs).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 

@@ -17,6 +17,13 @@ export function storable(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }
 
+/** Whether each text in a value, its keys too, is one that PostgreSQL can keep. */
+export function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\u0000') && value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, part]) => isStorable(name) && isStorable(part));
+}
+
 /** What others said, field by field: each text as {@link storable}. */
 export function allStorable<Said extends object>(said: Said): Said {
   const entries = Object.entries(said).map(([name, value]) => [name, typeof value === 'string' ? storable(value) : value]);

@@ -1,4 +1,4 @@
-import type { Database } from './client.ts';
+import type { Database, Executor } from './client.ts';
 
 /** What the database is. */
 export interface DatabaseFacts {
@@ -20,4 +20,11 @@ export async function databaseFacts({ client, isShared }: Database): Promise<Dat
     bytes: Number(row?.bytes ?? 0),
     migration: row?.migration ?? '',
   };
+}
+
+/** Whether the database takes writes: a replica, or a server in a failover, answers and takes none. */
+export async function isWritable(on: Executor): Promise<boolean> {
+  const [row] = await on.$queryRaw<{ isReadOnly: boolean }[]>`
+    SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "isReadOnly"`;
+  return row?.isReadOnly === false;
 }

@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import { type ApiDeps, api } from './api/router.ts';
 import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
 import { type EmbedDeps, embed } from './embed.ts';
-import { health } from './health.ts';
+import { type HealthDeps, health } from './health.ts';
 import { type InstallPageDeps, install } from './install.ts';
 import { installProgressPage } from './install-progress.ts';
 import { type MediaPageDeps, mediaPages } from './media.ts';
@@ -29,6 +29,7 @@ export interface AppDeps
     CallbackDeps,
     InstallPageDeps,
     EmbedDeps,
+    HealthDeps,
     MediaPageDeps,
     Omit<WithGuesses, 'guesses'> {
   newId: NewId;
@@ -54,6 +55,8 @@ export function createApp(deps: AppDeps): Express {
   const https = deps.appUrl.startsWith('https:');
   const app = express();
   app.disable('x-powered-by');
+  // A session's cookie and the log's masks compare paths by letter; so does every router.
+  app.enable('case sensitive routing');
   // What we answer is new each time; its hash would only cost. Files have their own.
   app.disable('etag');
   app.set('views', views);

@@ -1,12 +1,13 @@
 import { Router } from 'express';
 import * as z from 'zod';
-import { AppError, isAppError } from '../core/errors.ts';
+import { AppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { type ConnectionDeps, connectionById } from '../installations/connections.ts';
 import type { ReceiveInbound } from '../messages/receive-inbound.ts';
 import type { RecordReceipt } from '../messages/record-receipt.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { acknowledge } from './acknowledge.ts';
+import { asAppError } from './middleware/errors.ts';
 import { rawBody } from './middleware/raw-body.ts';
 
 export interface CallbackDeps extends ConnectionDeps {
@@ -18,7 +19,7 @@ export interface CallbackDeps extends ConnectionDeps {
 
 /** What far sides tell us: proven by their channel, stored, then acknowledged. */
 export function channelCallbacks(deps: CallbackDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
 
   router.post('/channels/:connectionId/:event', rawBody, async (request, response) => {
     const { connectionId, event } = request.params;
@@ -40,9 +41,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
       deps.metrics.callbacks.inc({ ...labels, outcome });
       acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
     } catch (error) {
-      const known = isAppError(error)
-        ? error
-        : new AppError('database_unavailable', 'This could not be stored. Please send it again.', { cause: error });
+      const known = asAppError(error);
       // Only events that the channel has may become a label: the rest is whatever somebody typed.
       if (known.code !== 'not_found') deps.metrics.callbacks.inc({ ...labels, outcome: known.code });
       throw known;

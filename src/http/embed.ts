@@ -1,9 +1,12 @@
 import { Router } from 'express';
+import type { Clock } from '../core/clock.ts';
+import { unhurried } from '../core/unhurried.ts';
 import type { Database } from '../database/client.ts';
 import { framedBy } from './middleware/security-headers.ts';
 
 export interface EmbedDeps {
   db: Database;
+  clock: Clock;
   /** Who may show the page in a frame, besides the agencies' own domains. */
   frameAncestors: readonly string[];
 }
@@ -13,9 +16,12 @@ export interface EmbedDeps {
  * and gets a token for it. No cookie is set or read, as browsers block those of a framed page.
  */
 export function embed(deps: EmbedDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
+  // One look at all of them for all who ask: the page is open to strangers.
+  const look = unhurried<ReadonlySet<string>>(deps.clock);
+  const findDomains = () => look('domains', () => whiteLabelDomains(deps.db));
   router.get('/embed', async (request, response) => {
-    const own = await whiteLabelOrigin(deps.db, request.get('referer'));
+    const own = await whiteLabelOrigin(findDomains, request.get('referer'));
     framedBy(response, [...deps.frameAncestors, ...own]);
     response.set('cache-control', 'no-store').render('embed');
   });
@@ -26,12 +32,19 @@ export function embed(deps: EmbedDeps): Router {
  * The parent frame's origin, if it is a domain under which an agency shows HighLevel. Only the one that asks is ever named: a list of
  * all would tell everybody who the agencies are.
  */
-async function whiteLabelOrigin(db: Database, referer: string | undefined): Promise<string[]> {
+async function whiteLabelOrigin(
+  findDomains: () => Promise<ReadonlySet<string>>,
+  referer: string | undefined,
+): Promise<string[]> {
   if (!referer || !URL.canParse(referer)) return [];
   const { protocol, hostname, origin } = new URL(referer);
   if (protocol !== 'https:') return [];
-  const known = await db.client.installation.count({
-    where: { whiteLabelDomains: { has: hostname }, status: { not: 'uninstalled' } },
-  });
-  return known > 0 ? [origin] : [];
+  return (await findDomains()).has(hostname) ? [origin] : [];
+}
+
+async function whiteLabelDomains({ client }: Database): Promise<ReadonlySet<string>> {
+  const rows = await client.$queryRaw<{ domain: string }[]>`
+    SELECT DISTINCT unnest(white_label_domains) AS domain FROM installations
+    WHERE status <> 'uninstalled' AND white_label_domains <> '{}'`;
+  return new Set(rows.map(({ domain }) => domain));
 }

@@ -1,48 +1,88 @@
-import { Router } from 'express';
+import { type RequestHandler, Router } from 'express';
 import { countOpen } from '../alerts/store.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import { isSame } from '../core/is-same.ts';
+import { unhurried } from '../core/unhurried.ts';
 import type { Database } from '../database/client.ts';
+import { isWritable } from '../database/facts.ts';
 import { depths } from '../queue/jobs.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { limitRequests } from './middleware/rate-limit.ts';
 
-/** For whoever watches the process: is it up, can it work, what does it do. */
-export function health(deps: { db: Database; clock: Clock; metrics: Metrics; log: Log }): Router {
-  const router = Router();
+export interface HealthDeps {
+  db: Database;
+  clock: Clock;
+  metrics: Metrics;
+  log: Log;
+  /** Needed for `/metrics` where it is set. */
+  metricsToken: string | undefined;
+}
+
+/** A balancer asks every second, a collector every few; each from one address. */
+const requests = { points: 600, duration: 60 };
+
+/** Creates the addresses for whoever watches the process: is it up, can it work, what does it do. Their looks at the database are shared. */
+export function health(deps: HealthDeps): Router {
+  const router = Router({ caseSensitive: true });
+  const look = unhurried<unknown>(deps.clock);
+  const findDepths = () => look('depths', () => depths(deps.db.client, nowOf(deps.clock))) as ReturnType<typeof depths>;
+  const findCounts = () => look('counts', () => countAll(deps.db)) as ReturnType<typeof countAll>;
+  const limited = limitRequests(requests);
 
   router.get('/healthz', (_request, response) => {
     response.json({ status: 'ok' });
   });
 
-  router.get('/readyz', async (_request, response) => {
+  router.get('/readyz', limited, async (_request, response) => {
     const checks = {
-      database: await answers(deps.log, () => deps.db.client.$queryRaw`SELECT 1`),
-      queue: await answers(deps.log, () => depths(deps.db.client, nowOf(deps.clock))),
+      database: await holds(deps.log, () => look('database', () => requireWritable(deps.db))),
+      queue: await holds(deps.log, findDepths),
     };
     const isReady = Object.values(checks).every(Boolean);
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready', checks });
   });
 
-  router.get('/metrics', async (_request, response) => {
-    for (const { name, ready, deferred, active, oldestReadySeconds } of await depths(deps.db.client, nowOf(deps.clock))) {
+  router.get('/metrics', limited, requireMetricsToken(deps.metricsToken), async (_request, response) => {
+    for (const { name, ready, deferred, active, oldestReadySeconds } of await findDepths()) {
       deps.metrics.queueDepth.set({ queue: name, state: 'ready' }, ready);
       deps.metrics.queueDepth.set({ queue: name, state: 'deferred' }, deferred);
       deps.metrics.queueDepth.set({ queue: name, state: 'active' }, active);
       deps.metrics.queueAge.set({ queue: name }, oldestReadySeconds);
     }
-    const installations = await deps.db.client.installation.groupBy({ by: ['kind', 'status'], _count: true });
+    const { installations, alerts } = await findCounts();
     deps.metrics.installations.reset();
     for (const { kind, status, _count } of installations) deps.metrics.installations.set({ kind, status }, _count);
-    for (const [kind, count] of await countOpen(deps.db.client)) deps.metrics.alerts.set({ kind }, count);
+    for (const [kind, count] of alerts) deps.metrics.alerts.set({ kind }, count);
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
   });
 
   return router;
 }
 
-async function answers(log: Log, ask: () => Promise<unknown>): Promise<boolean> {
+async function countAll({ client }: Database) {
+  const installations = await client.installation.groupBy({ by: ['kind', 'status'], _count: true });
+  return { installations, alerts: [...(await countOpen(client))] };
+}
+
+/** A replica that is not promoted yet, or a server that has been made read-only, answers and takes nothing. */
+async function requireWritable(db: Database): Promise<void> {
+  if (!(await isWritable(db.client))) throw new AppError('database_unavailable', 'The database is read-only.');
+}
+
+/** Lets a collector pass that knows the token, where there is one: the figures say how many tenants there are. */
+function requireMetricsToken(token: string | undefined): RequestHandler {
+  return (request, response, next) => {
+    if (token === undefined || isSame(request.get('authorization') ?? '', `Bearer ${token}`)) return next();
+    response.set('www-authenticate', 'Bearer');
+    throw new AppError('unauthorized', 'This needs METRICS_TOKEN: Authorization: Bearer <METRICS_TOKEN>.');
+  };
+}
+
+async function holds(log: Log, check: () => Promise<unknown>): Promise<boolean> {
   try {
-    await ask();
+    await check();
     return true;
   } catch (error) {
     log.warn({ err: error }, 'not ready');

@@ -17,7 +17,7 @@ export async function progressTicket(deps: TokenDeps, companyId: string): Promis
 
 /** How far an agency's install has got, for the page that the installer sees. */
 export function installProgressPage(deps: TokenDeps & { db: Database }): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   router.get('/progress', async (request, response) => {
     const ticket = await verifiedToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketShape);
     const row = ticket ? await findInstallation(deps.db.client, company(ticket.companyId)) : null;

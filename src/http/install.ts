@@ -18,7 +18,7 @@ const callback = z.object({
 
 /** The way into the app: to HighLevel's authorization page, and back with a code. */
 export function install(deps: InstallPageDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
 
   router.get('/install', (request, response) => {
     const { url, pending } = beginInstall(deps, request.session.pendingInstalls ?? []);

@@ -20,7 +20,7 @@ const shown = /^(image|audio|video)\/|^application\/pdf$/;
  * browser may take them for anything but what we say they are, nor run anything in them.
  */
 export function mediaPages(deps: MediaPageDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
 
   router.get('/media/:secret/:name', async (request, response) => {
     const found = await fileBehind(deps, String(request.params.secret));

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { Router } from 'express';
 import { AppError, isAppError } from '../core/errors.ts';
+import { isUnavailable } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
@@ -20,7 +21,7 @@ export interface WebhookDeps extends ReceiveDeps {
 
 /** What HighLevel posts to us. It is acknowledged only after it is stored; whatever keeps us from storing it is a 503, never a 2xx. */
 export function webhooks(deps: WebhookDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
 
   router.post('/webhooks/providers/:key', rawBody, async (request, response) => {
     const provider = deps.providers.find(({ key }) => key === request.params.key);
@@ -47,7 +48,7 @@ async function stored<T>(write: Promise<T>): Promise<T> {
   try {
     return await write;
   } catch (error) {
-    if (isAppError(error)) throw error;
+    if (!isUnavailable(error)) throw error;
     throw new AppError('database_unavailable', 'The message could not be stored. Please send it again.', { cause: error });
   }
 }

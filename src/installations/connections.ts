@@ -184,10 +184,24 @@ export async function connectionsOf(deps: ConnectionDeps, locationId: string): P
   return rows.map((row) => openConnection(deps, row));
 }
 
-/** A connection's config as people may see it: without its secrets. */
-export function publicConfig(connection: Connection): Record<string, unknown> {
+/**
+ * Returns a connection's config as people may see it: without its secrets, and without what is often one in an address.
+ *
+ * @param canWrite who may change it sees addresses whole, as they must be given back whole
+ */
+export function publicConfig(connection: Connection, canWrite: boolean): Record<string, unknown> {
   const secret = new Set(sensitiveFields(connection.channel.configSchema));
-  return Object.fromEntries(Object.entries(connection.config).filter(([name]) => !secret.has(name)));
+  const shown = Object.entries(connection.config).filter(([name]) => !secret.has(name));
+  return Object.fromEntries(shown.map(([name, value]) => [name, canWrite ? value : maskAddress(value)]));
+}
+
+/** Hides the user info of an address and the values of its query, such as an API key. */
+function maskAddress(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value)) return value;
+  const url = new URL(value);
+  if (url.username || url.password) [url.username, url.password] = ['***', ''];
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, '***');
+  return url.href;
 }
 
 /** What its far side calls, by event. */

@@ -1,3 +1,5 @@
+import { AppError } from '../core/errors.ts';
+import { createKeyedQueue } from '../core/keyed-queue.ts';
 import type { Database } from '../database/client.ts';
 import { boundaryStatement, exactStatement, idsStatement, isSearch, type LogQuery, type LogScope } from './log-statements.ts';
 import type { Message } from './store.ts';
@@ -13,6 +15,25 @@ export interface LogPage {
   newer: string | null;
   /** A search looks at so many messages at once: where it stopped, if it did so before the page was full. */
   lookedUntil: string | null;
+}
+
+/** Lists messages as `listMessages`; a tenant's searches take turns. @throws AppError `too_many_requests` */
+export type ListMessages = (scope: LogScope, query: LogQuery) => Promise<LogPage>;
+
+const maxWaitingSearches = 10;
+
+/** Creates the list of messages that tenants share fairly: a search costs the database much, and one tenant's takes one connection. */
+export function messageLister(db: Database): ListMessages {
+  const searches = createKeyedQueue(
+    maxWaitingSearches,
+    () =>
+      new AppError('too_many_requests', 'Too many searches at a time. Please wait for the others.', { retryAfterMs: 2_000 }),
+  );
+  return (scope, query) => {
+    const list = () => listMessages(db, scope, query);
+    // A location's search is its own; those over several locations share one turn, by the first of them.
+    return query.q || isSearch(query) ? searches.run(scope === 'all' ? scope : (scope[0] ?? ''), list) : list();
+  };
 }
 
 /** A search through 20,000 messages took 50 ms on PostgreSQL, by state or reason much less. */

@@ -12,7 +12,7 @@ import {
 import type { ReadAddress } from '../../messages/read-address.ts';
 import { sendTest, testAddress } from '../../messages/send-test.ts';
 import type { StoreDeps } from '../../messages/store.ts';
-import { actorOf } from '../access.ts';
+import { actorOf, may } from '../access.ts';
 import { messageView } from './messages.ts';
 import { route } from './route.ts';
 import { connection, connectionParams, connectionWanted, message, testWanted } from './shapes.ts';
@@ -34,7 +34,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       needs: 'read',
       params: connectionParams,
       answer: connection,
-      handle: async ({ params }) => view(await connected(deps, params)),
+      handle: async ({ params, access }) => view(await connected(deps, params), may(access, 'write')),
     }),
 
     route({
@@ -48,7 +48,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       async handle({ params, body, location, access }) {
         providerOf(deps, params.providerKey);
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
-        return view(await connect(deps, params, body, actorOf(access)));
+        return view(await connect(deps, params, body, actorOf(access)), true);
       },
     }),
 
@@ -100,13 +100,13 @@ function notConnected(): AppError {
   return new AppError('not_found', 'This location has no channel connected for this provider.');
 }
 
-function view(found: Connection) {
+function view(found: Connection, canWrite: boolean) {
   return {
     connectionId: found.id,
     locationId: found.locationId,
     providerKey: found.providerKey,
     type: found.channel.type,
-    config: publicConfig(found),
+    config: publicConfig(found, canWrite),
     callbackUrls: callbackUrlsOf(found),
     createdAt: found.createdAt,
     updatedAt: found.updatedAt,

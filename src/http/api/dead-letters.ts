@@ -4,7 +4,7 @@ import type { StoreDeps } from '../../messages/store.ts';
 import { actorOf } from '../access.ts';
 import { messageView } from './messages.ts';
 import { route } from './route.ts';
-import { deadLettersQuery, locationParams, message, pageOf, pageQuery, redrive, redriveWanted } from './shapes.ts';
+import { deadLettersQuery, idPageQuery, locationParams, message, pageOf, redrive, redriveWanted } from './shapes.ts';
 
 /** Addresses about what was given up: looking at it, and sending again all of it that fits. One alone: `/messages/:id/retry`. */
 export function deadLetterRoutes(deps: StoreDeps & { newId: NewId }) {
@@ -41,7 +41,7 @@ export function deadLetterRoutes(deps: StoreDeps & { newId: NewId }) {
       summary: 'How far sending again has come, newest first',
       needs: 'read',
       params: locationParams,
-      query: pageQuery,
+      query: idPageQuery,
       answer: pageOf(redrive),
       async handle({ location, query }) {
         const { items, nextCursor } = await listRedrives(deps.db, location.resourceId, query);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Channels } from '../../channels/registry.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import { listMessages, messageWithHistory } from '../../messages/log.ts';
+import { type ListMessages, messageWithHistory } from '../../messages/log.ts';
 import { markSent, resend } from '../../messages/resend.ts';
 import type { Message, StoreDeps } from '../../messages/store.ts';
 import { inEnglish, timelineOf } from '../../messages/timeline.ts';
@@ -14,6 +14,7 @@ import { locationParams, message, messageDetail, messageParams, messagesQuery, p
 export interface MessageDeps extends StoreDeps {
   newId: NewId;
   channels: Channels;
+  listMessages: ListMessages;
 }
 
 /** Addresses about messages: the log of a location, one message with all that happened to it, and sending it again. */
@@ -30,7 +31,7 @@ export function messageRoutes(deps: MessageDeps) {
       async handle({ location, query }) {
         const { cursor, ...rest } = query;
         const before = z.uuid().safeParse(cursor);
-        const { items, older } = await listMessages(deps.db, [location.resourceId], { ...rest, before: before.data });
+        const { items, older } = await deps.listMessages([location.resourceId], { ...rest, before: before.data });
         const waits = await waitsOf(deps, items);
         return { items: items.map((row) => messageView(row, waits)), nextCursor: older };
       },

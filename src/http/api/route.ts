@@ -1,6 +1,7 @@
 import type { Request, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { isStorable } from '../../core/text.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/store.ts';
@@ -106,8 +107,10 @@ function bodyOf(request: Request): unknown {
 
 function parse(shape: z.ZodType, input: unknown, place: string): unknown {
   const result = shape.safeParse(input);
-  if (result.success) return result.data;
-  const details = result.error.issues.map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`);
+  if (result.success && isStorable(input)) return result.data;
+  const details = result.success
+    ? [`${place}: holds a character that can’t be stored`]
+    : result.error.issues.map((issue) => `${[place, ...issue.path].join('.')}: ${issue.message}`);
   // An id that can't exist names nothing, which is what the caller needs to know.
   if (place === 'path') throw new AppError('not_found', 'There is nothing with this id.', { details });
   throw new AppError('request_invalid', 'The request does not have the expected shape.', { details });

@@ -8,13 +8,19 @@ import { type ChannelRouteDeps, channelRoutes } from './channels.ts';
 import { type CompanyRouteDeps, companyRoutes } from './companies.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { locationRoutes } from './locations.ts';
-import { messageRoutes } from './messages.ts';
+import { type MessageDeps, messageRoutes } from './messages.ts';
 import { openApiDocument } from './openapi.ts';
 import { type OverviewRouteDeps, overviewRoutes } from './overview.ts';
 import { mount } from './route.ts';
 import { type SessionRouteDeps, sessionRoutes } from './session.ts';
 
-export interface ApiDeps extends ChannelRouteDeps, CompanyRouteDeps, AuditRouteDeps, SessionRouteDeps, OverviewRouteDeps {
+export interface ApiDeps
+  extends ChannelRouteDeps,
+    MessageDeps,
+    CompanyRouteDeps,
+    AuditRouteDeps,
+    SessionRouteDeps,
+    OverviewRouteDeps {
   adminToken: string | undefined;
 }
 
@@ -23,7 +29,7 @@ const requests = { points: 6_000, duration: 60 };
 
 /** The JSON API. Its description and the exchange of a user's context for a token are open; everything else needs a token. */
 export function api(deps: ApiDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   const routes = [
     ...sessionRoutes(deps),
     ...companyRoutes(deps),
@@ -42,7 +48,7 @@ export function api(deps: ApiDeps): Router {
     response.json(description);
   });
   router.use(limitRequests(requests));
-  const open = Router().use(express.json({ limit: '16kb' }));
+  const open = Router({ caseSensitive: true }).use(express.json({ limit: '16kb' }));
   for (const defined of routes.filter(({ needs }) => needs === 'nothing')) mount(open, deps.db, defined);
   router.use(open);
   // Who may not read must not make us read their body either.

@@ -21,6 +21,9 @@ export const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
+/** As `pageQuery`, for lists whose cursor is an id of ours. */
+export const idPageQuery = pageQuery.extend({ cursor: z.uuid().optional() });
+
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }
@@ -133,7 +136,11 @@ export const messageDetail = z
   })
   .meta({ id: 'MessageDetail' });
 
-const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+const moment = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  // Other years can't be stored, or not be compared.
+  .pipe(z.date().min(new Date('1970-01-01')).max(new Date('2100-01-01')));
 
 /** What no index serves is looked for in a part of the log at a time: a page may be short and still have a next one. */
 export const messagesQuery = pageQuery.extend({

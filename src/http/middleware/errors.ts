@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
-import { AppError, isAppError } from '../../core/errors.ts';
-import { isUnavailable } from '../../database/failures.ts';
+import { AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
+import { isUnavailable, isUnstorable } from '../../database/failures.ts';
 import type { Log } from '../../runtime/log.ts';
 import { problemText, type Text } from '../pages/texts.ts';
 
@@ -23,29 +23,51 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 export function answerFor(log: Log, thrown: unknown, request: Request, response: Response): AppError {
   const error = asAppError(thrown);
   if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
+  // What was to be sent may have been described already.
+  for (const name of representationHeaders) response.removeHeader(name);
   response.status(error.status);
   if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
   return error;
 }
 
+const representationHeaders = [
+  'content-type',
+  'content-length',
+  'content-disposition',
+  'cache-control',
+  'etag',
+  'last-modified',
+];
+
 /** Body parsers throw errors of their own kind, with a status; the database says in many ways that it is away. */
-function asAppError(thrown: unknown): AppError {
+export function asAppError(thrown: unknown): AppError {
   if (isAppError(thrown)) return thrown;
   if (isUnavailable(thrown)) {
     return new AppError('database_unavailable', 'The database does not answer at present. Please try again.', {
       cause: thrown,
     });
   }
-  const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined;
-  switch (status) {
-    case 413:
-      return new AppError('too_large', 'The body is larger than this address takes.', { cause: thrown });
-    case 400:
-    case 415:
-      return new AppError('payload_invalid', 'The request could not be read.', { cause: thrown });
+  if (isUnstorable(thrown)) {
+    return new AppError('payload_invalid', 'The request holds a value that can’t be stored or looked for.', { cause: thrown });
+  }
+  const status = thrown instanceof Error && 'status' in thrown ? Number(thrown.status) : 500;
+  if (status >= 400 && status < 500) {
+    const { code, message } = clientErrors[status] ?? clientErrors[400];
+    return new AppError(code, message, { cause: thrown });
   }
   return new AppError('internal', 'Something went wrong here. It has been logged.', { cause: thrown });
 }
+
+/** What Express's parts throw for what a caller did, by the status that they give it. */
+const clientErrors: Record<number, { code: ErrorCode; message: string }> & { 400: { code: ErrorCode; message: string } } = {
+  400: { code: 'payload_invalid', message: 'The request could not be read.' },
+  403: { code: 'forbidden', message: 'This is not open to anyone.' },
+  404: { code: 'not_found', message: 'There is nothing at this address.' },
+  405: { code: 'method_not_allowed', message: 'This address does not take this method.' },
+  412: { code: 'precondition_failed', message: 'A condition of the request does not hold.' },
+  413: { code: 'too_large', message: 'The body is larger than this address takes.' },
+  416: { code: 'range_invalid', message: 'The file has no such part.' },
+};
 
 function wantsPage(request: Request, response: Response): boolean {
   const isForPeople = request.method === 'GET' && !request.originalUrl.startsWith('/api');

@@ -21,7 +21,7 @@ export function operatorPages(deps: OperatorPagesDeps): Router {
   const shared = allPages(deps).filter(({ path, about }) => !own.some((page) => page.path === path && page.about === about));
   const pages = [...own, ...shared];
   const frame = operatorFrame({ version: deps.version, https: deps.appUrl.startsWith('https:') });
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   router.use(ownHeaders, express.urlencoded({ extended: false, limit: '64kb' }), signIn(deps));
   router.use(operatorOnly(deps), refuseForgery, withoutEmptyFields);
   router.use('/live', liveRouter(deps, pages, frame));

@@ -73,7 +73,11 @@ export function operatorOnly(deps: OperatorSessionDeps): RequestHandler {
       return response.redirect(303, signInPath(request.originalUrl));
     }
     response.locals.access = 'operator';
-    response.locals.streams = { holder: request.sessionID, endsAtMs: Math.min(endsAtMs, deps.clock.now() + idleMs) };
+    response.locals.streams = {
+      holder: request.sessionID,
+      tenant: 'operator',
+      endsAtMs: Math.min(endsAtMs, deps.clock.now() + idleMs),
+    };
     response.locals.formFields = forgeryFields(request);
     // Without it nothing is written when the answer ends, so the session's time runs on.
     if (isBackground) Reflect.deleteProperty(request, 'session');

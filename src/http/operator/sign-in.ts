@@ -25,7 +25,7 @@ const shown = { points: 60, duration: 60 };
 
 /** The way in, with the operator's token, and out again. Forms must have been read, and their session found. */
 export function signIn(deps: SignInDeps): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true });
 
   const show = (response: Response, status: number, problem?: { code?: 'wrong'; error?: AppError }) => {
     const request = response.req;

@@ -16,7 +16,7 @@ export function assets(folder: string): { url: string; router: Router } {
     if (statSync(path).isFile()) hash.update(file).update(readFileSync(path));
   }
   const url = `/assets/${hash.digest('hex').slice(0, 12)}`;
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   router.use(url, express.static(folder, { maxAge: '1y', immutable: true, index: false, redirect: false }));
   router.use('/assets', express.static(folder, { maxAge: '1h', index: false, redirect: false }));
   return { url, router };

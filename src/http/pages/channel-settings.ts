@@ -71,7 +71,7 @@ export function channelSettingsPage(deps: ChannelPageDeps) {
           // Where it says nothing it is not asked for, and stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
           const kept = connection.channel.can.dropsRepeats && whenUnknown ? { whenUnknown } : {};
-          const others = Object.entries(publicConfig(connection)).filter(([name]) => !deliveryNames.includes(name));
+          const others = Object.entries(publicConfig(connection, true)).filter(([name]) => !deliveryNames.includes(name));
           const wanted = {
             type: connection.channel.type,
             config: { ...Object.fromEntries(others), ...settings, ...kept, ...hours },

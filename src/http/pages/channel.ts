@@ -34,7 +34,7 @@ export function channelPage(deps: ChannelPageDeps) {
     view: 'channel',
     query: z.object({ test: z.uuid().optional().catch(undefined) }),
 
-    async show({ location, providerKey, query, text }) {
+    async show({ location, providerKey, query, text, can }) {
       const provider = providerOf(deps, providerKey);
       const status = (await channelStatuses(deps, text, location)).find(({ key }) => key === providerKey);
       const connection = await connectedAt(deps, { locationId: location.resourceId, providerKey });
@@ -49,7 +49,7 @@ export function channelPage(deps: ChannelPageDeps) {
       const { channel } = connection;
       const isExample = deps.example?.type === channel.type || channel.type === 'sandbox';
       const fields = fieldsOf(channel.configSchema);
-      const values = formValues(fields, publicConfig(connection));
+      const values = formValues(fields, publicConfig(connection, can('write')));
       return {
         ...shown,
         connection: { id: connection.id, type: channel.type, can: channel.can },

@@ -32,7 +32,7 @@ export function connectPage(deps: ChannelPageDeps) {
     needs: 'write',
     query: z.object({ type: type.optional(), example: z.literal('1').optional(), make: z.string().max(64).optional() }),
 
-    async show({ location, providerKey, query, text }) {
+    async show({ location, providerKey, query, text, can }) {
       const provider = providerOf(deps, providerKey);
       requireInstalled(location);
       const connection = await connectedAt(deps, { locationId: location.resourceId, providerKey });
@@ -54,7 +54,7 @@ export function connectPage(deps: ChannelPageDeps) {
         chosen: choiceOf(text, channel),
         fields: inWords(text, `channels.types.${channel.type}`, fields),
         initial: {
-          ...formValues(fields, own ? publicConfig(own) : undefined),
+          ...formValues(fields, own ? publicConfig(own, can('write')) : undefined),
           ...generated(deps, fields, own ? query.make : 'all'),
           ...(isExample ? formValues(fieldsOf(channel.configSchema), example.config) : {}),
           ...(isExample ? secretsOf(fields, example.config) : {}),

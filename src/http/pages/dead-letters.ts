@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { nowOf } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { beginRedrive, countByReason, listRedrives } from '../../messages/dead-letters.ts';
-import { type LogQuery, listMessages } from '../../messages/log.ts';
+import type { ListMessages, LogQuery } from '../../messages/log.ts';
 import type { StoreDeps } from '../../messages/store.ts';
 import { actorOf } from '../access.ts';
 import { linkToMessage, messageRows, rowsVersion } from './message-rows.ts';
@@ -22,7 +22,7 @@ const filter = z.object({
 const query = filter.extend({ before: ifGiven(z.uuid()), after: ifGiven(z.uuid()) });
 
 /** What was given up in a location, or waits for a person's decision: why, which, and sending again all that fits. */
-export function deadLettersPage(deps: StoreDeps & { newId: NewId }) {
+export function deadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: ListMessages }) {
   const logQuery = ({ reason, direction, before, after }: z.output<typeof query>): LogQuery => ({
     status: 'given_up',
     reason,
@@ -41,7 +41,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId }) {
     query,
 
     async show({ location: { resourceId }, query, text, url, can }) {
-      const { items, older, newer } = await listMessages(deps.db, [resourceId], logQuery(query));
+      const { items, older, newer } = await deps.listMessages([resourceId], logQuery(query));
       const { reasons, atMost } = await countByReason(deps.db, resourceId);
       const redrives = await listRedrives(deps.db, resourceId, { limit: redrivesShown });
       const { before, after, ...kept } = query;
@@ -81,7 +81,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId }) {
     },
 
     async version({ location: { resourceId }, query }) {
-      const { items } = await listMessages(deps.db, [resourceId], logQuery(query));
+      const { items } = await deps.listMessages([resourceId], logQuery(query));
       const redrives = await listRedrives(deps.db, resourceId, { limit: redrivesShown });
       return JSON.stringify([rowsVersion(items), redrives.items.map(({ id, done, endedAt }) => [id, done, endedAt])]);
     },

@@ -19,7 +19,7 @@ const requests = { points: 1_200, duration: 60 };
 export function embeddedPages(deps: EmbeddedDeps): Router {
   const pages = allPages(deps);
   const known: RequestHandler[] = [limitRequests(requests), authenticate(deps, deps.guesses)];
-  const router = Router();
+  const router = Router({ caseSensitive: true });
   router.use('/embed/live', ...known, liveRouter(deps, pages, frame));
   router.use('/embed/pages', ...known, pageRouter(deps, pages, frame));
   return router;

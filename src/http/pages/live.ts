@@ -1,11 +1,14 @@
 import type { Response } from 'express';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
+import { createKeyedQueue } from '../../core/keyed-queue.ts';
 import type { Log } from '../../runtime/log.ts';
 
-/** Whose streams are counted together and end together: a token, or a session. */
+/** Whose streams are counted together and end together: those of a user, or of an operator's session. */
 export interface StreamHolder {
   holder: string;
+  /** A location, an agency, or the operator: its streams have a limit of their own and take turns at the database. */
+  tenant: string;
   /** When the holder's right ends, if it does. */
   endsAtMs: number | undefined;
 }
@@ -22,7 +25,7 @@ export interface LiveStreams {
   /**
    * Sends the version now and whenever it changes, as server-sent events, until the holder's right ends or one of both sides goes.
    *
-   * @throws AppError `too_many_requests`: the holder has as many streams as it may have
+   * @throws AppError `too_many_requests`: the holder, its tenant or the process has as many streams as it may have
    */
   open(response: Response, wanted: LiveSubject): void;
   /** Ends those of a holder whose right has ended early. */
@@ -32,6 +35,7 @@ export interface LiveStreams {
 }
 
 interface Watched {
+  tenant: string;
   version: () => Promise<string>;
   last: string | undefined;
   streams: Set<Response>;
@@ -40,20 +44,22 @@ interface Watched {
 
 const everyMs = 1_000;
 const keepAliveMs = 15_000;
-const streamsAtMost = 8;
+const maxStreams = { holder: 8, tenant: 64, process: 1_000 };
 /** A stream without an end of its own: its client comes again. */
 const longestMs = 60 * 60 * 1000;
 
 /** Tells pages that what they show has changed. One look a second for a subject, however many watch it, and none when nobody does. */
 export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStreams {
   const subjects = new Map<string, Watched>();
-  const held = new Map<string, number>();
+  const held = { holder: createCounts(), tenant: createCounts() };
+  // Whose pages are slow to look at waits for its own looks, and takes one connection of the database.
+  const looks = createKeyedQueue(maxStreams.tenant, () => new AppError('too_many_requests', 'Too many pages are open.'));
   const open = new Map<() => void, string>();
   let isClosed = false;
 
   async function look(subject: string, watched: Watched): Promise<void> {
     try {
-      const version = await watched.version();
+      const version = await looks.run(watched.tenant, watched.version);
       if (version !== watched.last) {
         watched.last = version;
         for (const stream of watched.streams) tell(stream, version);
@@ -68,7 +74,8 @@ export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStr
 
   function watch(wanted: LiveSubject, response: Response): () => void {
     const known = subjects.get(wanted.subject);
-    const watched = known ?? { version: wanted.version, last: undefined, streams: new Set<Response>(), timer: undefined };
+    const { tenant, version } = wanted;
+    const watched = known ?? { tenant, version, last: undefined, streams: new Set<Response>(), timer: undefined };
     watched.streams.add(response);
     if (!known) {
       subjects.set(wanted.subject, watched);
@@ -84,11 +91,16 @@ export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStr
 
   return {
     open(response, wanted) {
-      const count = held.get(wanted.holder) ?? 0;
-      if (isClosed || count >= streamsAtMost) {
+      const { holder, tenant } = wanted;
+      const isFull =
+        held.holder.get(holder) >= maxStreams.holder ||
+        held.tenant.get(tenant) >= maxStreams.tenant ||
+        open.size >= maxStreams.process;
+      if (isClosed || isFull) {
         throw new AppError('too_many_requests', 'Too many pages are open. Please close some.', { retryAfterMs: 10_000 });
       }
-      held.set(wanted.holder, count + 1);
+      held.holder.add(holder, 1);
+      held.tenant.add(tenant, 1);
       // A proxy that collects an answer before it passes it on would keep everything to itself.
       response.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
       response.flushHeaders();
@@ -101,12 +113,11 @@ export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStr
         unwatch();
         clock.clearInterval(keepAlive);
         clock.clearTimeout(end);
-        const left = (held.get(wanted.holder) ?? 1) - 1;
-        if (left > 0) held.set(wanted.holder, left);
-        else held.delete(wanted.holder);
+        held.holder.add(holder, -1);
+        held.tenant.add(tenant, -1);
         response.end();
       };
-      open.set(finish, wanted.holder);
+      open.set(finish, holder);
       response.once('close', finish);
     },
     end(holder) {
@@ -115,6 +126,20 @@ export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStr
     close() {
       isClosed = true;
       for (const finish of [...open.keys()]) finish();
+    },
+  };
+}
+
+/** Creates a count by name that keeps no name whose count is zero. */
+function createCounts() {
+  const counts = new Map<string, number>();
+  const get = (name: string) => counts.get(name) ?? 0;
+  return {
+    get,
+    add(name: string, difference: number): void {
+      const count = get(name) + difference;
+      if (count > 0) counts.set(name, count);
+      else counts.delete(name);
     },
   };
 }

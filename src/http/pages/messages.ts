@@ -5,7 +5,7 @@ import { isTimeZone } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
-import { type LogQuery, type LogScope, listMessages } from '../../messages/log.ts';
+import type { ListMessages, LogQuery, LogScope } from '../../messages/log.ts';
 import { waitsOf } from '../../messages/waits.ts';
 import { type Access, reachable } from '../access.ts';
 import { linkToMessage, locationNames, messageRows, rowsVersion } from './message-rows.ts';
@@ -13,6 +13,7 @@ import { ifGiven, type PageInput, page } from './page.ts';
 import { reasonText } from './texts.ts';
 
 export interface LogPageDeps {
+  listMessages: ListMessages;
   db: Database;
   clock: Clock;
   providers: readonly Provider[];
@@ -26,7 +27,7 @@ const query = z.object({
   direction: ifGiven(z.enum(['outbound', 'inbound'])),
   channel: ifGiven(z.string().max(64)),
   reason: ifGiven(z.string().max(100)),
-  day: ifGiven(z.iso.date()),
+  day: ifGiven(z.iso.date().refine((day) => day >= '1970-01-01' && day <= '2100-01-01')),
   /** In which the day is meant: the viewer's, which the browser fills in; else the location's. */
   zone: ifGiven(z.string().max(64).refine(isTimeZone)),
   before: ifGiven(z.uuid()),
@@ -109,9 +110,9 @@ function isStill({ query: { q, status, direction, channel, reason }, location }:
 async function found(deps: LogPageDeps, input: Asked) {
   const { before, after } = input.query;
   const scope = await scopeOf(deps.db, input);
-  const page = await listMessages(deps.db, scope, logQueryOf(input));
+  const page = await deps.listMessages(scope, logQueryOf(input));
   if (after === undefined || page.newer || page.items.length === rowsAtOnce) return { ...page, isFirst: !before && !after };
-  return { ...(await listMessages(deps.db, scope, { ...logQueryOf(input), after: undefined })), isFirst: true };
+  return { ...(await deps.listMessages(scope, { ...logQueryOf(input), after: undefined })), isFirst: true };
 }
 
 async function scopeOf(db: Database, { access, location }: Asked): Promise<LogScope> {

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { isStorable } from '../../core/text.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/store.ts';
@@ -37,6 +38,7 @@ export async function inputOf(
 ): Promise<Asked> {
   const { page, viewer, frame, request, response } = asked;
   const { access, text } = whoAsks(response);
+  if (!isStorable(request.params)) throw new AppError('not_found', 'There is nothing at this address.');
   const found: { location?: Installation; message?: Message; providerKey?: string } = {};
   for (const [name, value] of Object.entries(request.params)) {
     const find = reachedByName[name];
@@ -51,7 +53,7 @@ export async function inputOf(
     throw new AppError('not_found', 'There is no such message.');
   }
   const query = page.query.safeParse(request.query);
-  if (!query.success) throw new AppError('request_invalid', 'This link is not one of this page.');
+  if (!query.success || !isStorable(request.query)) throw new AppError('request_invalid', 'This link is not one of this page.');
 
   const top = page.about === 'location' && viewer !== 'location' ? `locations/${found.location?.resourceId}` : '';
   return {

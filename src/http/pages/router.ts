@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from 'express';
 import { AppError, isAppError } from '../../core/errors.ts';
+import { isStorable } from '../../core/text.ts';
 import type { Database } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type Access, requireNeed } from '../access.ts';
@@ -36,7 +37,7 @@ export function pageRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
     const start = firstPage(pages, viewer);
     if (start) routers[viewer].get('/', (_request, response) => frame.goTo(response, frame.href(start.path), undefined));
   }
-  return Router().use(byViewer(routers), notFound, problemHandler(deps.log, pages, frame));
+  return Router({ caseSensitive: true }).use(byViewer(routers), notFound, problemHandler(deps.log, pages, frame));
 }
 
 /** What changed on pages, as server-sent events, by the same paths: see `live.ts`. */
@@ -47,12 +48,12 @@ export function liveRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
     router.get(path, async (request, response) => {
       const { input } = await inputOf(deps.db, { page, path, viewer, frame, request, response });
       const { access } = input;
-      // Whose it is belongs to the subject: two tenants never share an answer.
-      const whose = access === 'operator' ? access : `${access.companyId}/${access.locationId}`;
+      const holder = response.locals.streams ?? holderOf(access);
       deps.live.open(response, {
-        subject: JSON.stringify([whose, page.path, request.path, input.query]),
+        // The tenant belongs to the subject: two tenants never share a version.
+        subject: JSON.stringify([holder.tenant, page.path, request.path, input.query]),
         version: () => version(input as never),
-        ...(response.locals.streams ?? holderOf(access)),
+        ...holder,
       });
     });
   });
@@ -60,12 +61,18 @@ export function liveRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
 }
 
 function holderOf(access: Access): StreamHolder {
-  if (access === 'operator') return { holder: access, endsAtMs: undefined };
-  return { holder: access.jti, endsAtMs: access.exp * 1000 };
+  if (access === 'operator') return { holder: access, tenant: access, endsAtMs: undefined };
+  const tenant = `${access.companyId}/${access.locationId}`;
+  // Not the token: a user gets as many tokens as it asks for.
+  return { holder: `${tenant}/${access.sub}`, tenant, endsAtMs: access.exp * 1000 };
 }
 
 function eachViewer(pages: readonly Page[], add: (router: Router, viewer: Viewer, page: Page, path: string) => void) {
-  const routers = { location: Router(), agency: Router(), operator: Router() };
+  const routers = {
+    location: Router({ caseSensitive: true }),
+    agency: Router({ caseSensitive: true }),
+    operator: Router({ caseSensitive: true }),
+  };
   for (const page of pages) {
     for (const viewer of page.viewers) {
       const isPrefixed = page.about === 'location' && viewer !== 'location';
@@ -105,6 +112,7 @@ async function showPage(
 
 async function act({ page, input, request }: Asked): Promise<{ form?: FormState; problem?: AppError; done: Done }> {
   const values = (request.body ?? {}) as Record<string, unknown>;
+  if (!isStorable(values)) throw new AppError('request_invalid', 'The form holds a character that can’t be stored.');
   const name = String(values.do ?? '');
   const action = Object.hasOwn(page.actions, name) ? page.actions[name] : undefined;
   if (!action) throw new AppError('request_invalid', 'This page has no such form.');
