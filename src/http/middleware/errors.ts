@@ -25,19 +25,12 @@ export function answerFor(log: Log, thrown: unknown, request: Request, response:
   if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
   // What was to be sent may have been described already.
   for (const name of representationHeaders) response.removeHeader(name);
-  response.status(error.status);
+  response.status(error.status).set('cache-control', 'no-store');
   if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
   return error;
 }
 
-const representationHeaders = [
-  'content-type',
-  'content-length',
-  'content-disposition',
-  'cache-control',
-  'etag',
-  'last-modified',
-];
+const representationHeaders = ['content-type', 'content-length', 'content-disposition', 'etag', 'last-modified'];
 
 /** Body parsers throw errors of their own kind, with a status; the database says in many ways that it is away. */
 export function asAppError(thrown: unknown): AppError {
