@@ -23,6 +23,7 @@ import { accessTokens } from './installations/access-token.ts';
 import { connectionReader } from './installations/connections.ts';
 import { keyRings, noteKeys } from './installations/keys.ts';
 import { limitWatch } from './installations/limit-watch.ts';
+import { permissionGate } from './installations/permissions.ts';
 import { installationReader } from './installations/store.ts';
 import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
@@ -33,7 +34,7 @@ import { mediaLinks } from './media/links.ts';
 import { type Bucket, s3Store } from './media/s3-store.ts';
 import { attemptBeginner } from './messages/attempts.ts';
 import { knownAfter } from './messages/known-after.ts';
-import { giveUp, goOn, unreported } from './messages/location-changes.ts';
+import { giveUp, goOn, resumeReports, unreported } from './messages/location-changes.ts';
 import { messageLister } from './messages/log.ts';
 import { addressReader, countryFinder } from './messages/read-address.ts';
 import { deliveryReceiver } from './messages/receive.ts';
@@ -161,7 +162,14 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   // Tokens are needed to call HighLevel, and some of HighLevel's calls give tokens.
   const call: HighLevel = (wanted) => callHighLevel(wanted);
   const tokens = accessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, chance });
-  const callHighLevel = highLevel({ http: highLevelHttp, tokens, onAnswer });
+  const permissions = permissionGate({
+    db,
+    clock,
+    log,
+    providers: options.providers,
+    resume: (locationId) => resumeReports(store, locationId),
+  });
+  const callHighLevel = highLevel({ http: highLevelHttp, tokens, permissions, onAnswer });
 
   const shared = {
     ...store,

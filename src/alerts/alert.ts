@@ -11,6 +11,7 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   budget_low: 'Requests nearly used up',
   queue_old: 'Queue waiting',
   signatures_failing: 'Wrong signatures',
+  permission_missing: 'Permission missing',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];

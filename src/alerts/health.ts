@@ -22,7 +22,14 @@ export interface Known {
 }
 
 /** Those that stand first matter most. */
-const kinds = ['channel_failing', 'channel_disconnected', 'budget_low', 'queue_old', 'signatures_failing'] as const;
+const kinds = [
+  'permission_missing',
+  'channel_failing',
+  'channel_disconnected',
+  'budget_low',
+  'queue_old',
+  'signatures_failing',
+] as const;
 
 /**
  * How a location is. It judges nothing that the alerts judge: what is open there is what is wrong. Beside them stand the installation's own

@@ -8,6 +8,7 @@ import { lowBudgets } from './budget-low.ts';
 import { disconnectedChannels } from './channel-disconnected.ts';
 import { failingChannels } from './channel-failing.ts';
 import { silentLocations } from './location-silent.ts';
+import { missingPermissions } from './permission-missing.ts';
 import { waitingQueues } from './queue-old.ts';
 import { reconnectsNeeded } from './reauth-required.ts';
 import { wrongSignatures } from './signatures-failing.ts';
@@ -36,6 +37,7 @@ const looks: Readonly<Record<AlertKind, Look>> = {
   budget_low: lowBudgets,
   queue_old: waitingQueues,
   signatures_failing: wrongSignatures,
+  permission_missing: missingPermissions,
 };
 
 /**

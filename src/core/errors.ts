@@ -31,6 +31,8 @@ const errors = {
   location_inactive: { status: 409, retry: 'later' },
   reauth_required: { status: 409, retry: 'later' },
   highlevel_token_rejected: { status: 502, retry: 'later' },
+  highlevel_forbidden: { status: 502, retry: 'later' },
+  highlevel_provider_mismatch: { status: 502, retry: 'never' },
   highlevel_too_early: { status: 502, retry: 'later' },
   highlevel_limit: { status: 503, retry: 'later' },
   highlevel_refused: { status: 502, retry: 'never' },

@@ -26,7 +26,7 @@ export interface LimitHeaders {
 /**
  * Waits for HighLevel and keeps what it says.
  *
- * @throws AppError `highlevel_unreachable`: no answer came; whether the request was carried out is not known
+ * @throws AppError `highlevel_unreachable`: no response of HighLevel's came; whether the request was carried out is not known
  */
 export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promise<HighLevelAnswer> {
   let response: AxiosResponse<unknown>;
@@ -36,10 +36,18 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
     throw new AppError('highlevel_unreachable', `The CRM did not answer: ${requestFailure(error).message}.`);
   }
   const body = jsonOf(response);
+  const text = typeof response.data === 'string' ? response.data : '';
+  // A page of a firewall or a proxy in between is no word of HighLevel's, whatever its status says.
+  if (!isJson(text) && !judgedByStatus.has(response.status)) {
+    throw new AppError(
+      'highlevel_unreachable',
+      `The CRM’s address answered ${response.status} with something that is not the CRM’s: a firewall or proxy may be in between.`,
+    );
+  }
   return {
     status: response.status,
     body,
-    text: trimmed(typeof response.data === 'string' ? response.data : ''),
+    text: isJson(text) ? trimmed(text) : '',
     traceId: typeof body.traceId === 'string' ? body.traceId : null,
     limits: {
       remaining: numberOf(response.headers['x-ratelimit-remaining']),
@@ -48,6 +56,20 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
       retryAfterMs: waitOf(numberOf(response.headers['retry-after']), 1_000),
     },
   };
+}
+
+/** A gateway in front of HighLevel says these itself, and means the request: its limit, and the size of a file. */
+const judgedByStatus = new Set([413, 429]);
+
+/** Whether a body is a JSON document; an empty one says nothing, and its status counts. */
+function isJson(text: string): boolean {
+  if (text.trim() === '') return true;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** HighLevel's own words in an error answer; a list of them for a shape it did not like. */

@@ -1,7 +1,7 @@
-import { isAppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, type LimitHeaders } from './answer.ts';
-import { failureOf } from './failures.ts';
+import { classifyFailure, type Permission } from './failures.ts';
 import { type Operation, type OperationName, operations } from './operations.ts';
 
 /** A location or a company: whose token is used, and whose limit is spent (platform.md 5.9). */
@@ -28,13 +28,19 @@ export function idField({ kind, resourceId }: TokenOwner): { companyId: string }
 export interface Tokens {
   /** @throws AppError `installation_missing`, `uninstalled`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */
   tokenFor(owner: TokenOwner): Promise<string>;
-  /** A token other than the one that HighLevel has just refused. */
-  replacementFor(owner: TokenOwner, refused: string): Promise<string>;
+  /**
+   * A token other than the one that HighLevel has just refused; null when the refused one is fresh, so that no other would do better.
+   *
+   * @throws AppError as `tokenFor`
+   */
+  replacementFor(owner: TokenOwner, refused: string): Promise<string | null>;
 }
 
 export interface HighLevelCall {
   operation: OperationName;
   owner: TokenOwner;
+  /** The provider that it is about, by its key. */
+  providerKey?: string;
   /** Parts of the path, by name. */
   path?: Record<string, string>;
   query?: Record<string, string>;
@@ -49,24 +55,92 @@ export const clocksDifferMs = 60_000;
 /** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
 export type HighLevel = (call: HighLevelCall) => Promise<HighLevelAnswer>;
 
+/** Remembers what HighLevel refuses for good, so that it is not asked again and again (`installations/permissions.ts`). */
+export interface PermissionGate {
+  /**
+   * Lets a call pass that nothing is refused of, or that is to find out whether it still is.
+   *
+   * @throws AppError `highlevel_forbidden`: it is refused, and it is not time to try it again
+   */
+  check(call: HighLevelCall): Promise<{ isProbe: boolean }>;
+  /** Keeps a refusal. @returns the error to throw, in words that say what to do */
+  refuse(call: HighLevelCall, permission: Permission, error: AppError): Promise<AppError>;
+  /** Forgets refusals that a call has shown to be over. */
+  allow(call: HighLevelCall): Promise<void>;
+}
+
 export interface HighLevelDeps {
   http: HttpClient;
   tokens: Tokens;
+  permissions: PermissionGate;
   /** Told of every answer and of every silence (null). */
   onAnswer(call: HighLevelCall, answer: HighLevelAnswer | null): void | Promise<void>;
 }
 
-/** One request: token, Version header, one more try with a new token after a 401. Pacing is the caller's: it knows what can wait. */
+/**
+ * Makes the one function that calls HighLevel: token, Version header, one more try with another token after a 401. What a fresh token does
+ * not mend is a permission problem and costs no further refresh. Pacing is the caller's: it knows what can wait.
+ */
 export function highLevel(deps: HighLevelDeps): HighLevel {
-  return async (call) => {
-    const token = await deps.tokens.tokenFor(call.owner);
+  const { tokens, permissions } = deps;
+
+  async function attempt(call: HighLevelCall, isProbe: boolean): Promise<HighLevelAnswer> {
+    const token = await tokens.tokenFor(call.owner);
     try {
       return await request(deps, call, token);
     } catch (error) {
       if (!isAppError(error, 'highlevel_token_rejected')) throw error;
-      return request(deps, call, await deps.tokens.replacementFor(call.owner, token));
+      // Another token has not mended it before.
+      if (isProbe && !isExpiry(error)) throw asPermission(call, error);
+      const other = await tokens.replacementFor(call.owner, token).catch((why: unknown) => {
+        throw Object.assign(why as object, { answer: answerBehind(error) });
+      });
+      if (other === null) throw isExpiry(error) ? tryLater(error) : asPermission(call, error);
+      return await request(deps, call, other).catch((again: unknown) => {
+        if (!isAppError(again, 'highlevel_token_rejected')) throw again;
+        throw isExpiry(again) ? tryLater(again) : asPermission(call, again);
+      });
+    }
+  }
+
+  return async (call) => {
+    const { isProbe } = await permissions.check(call);
+    try {
+      const answer = await attempt(call, isProbe);
+      await permissions.allow(call);
+      return answer;
+    } catch (error) {
+      const permission = permissionBehind(error);
+      if (!isAppError(error) || permission === null) throw error;
+      throw Object.assign(await permissions.refuse(call, permission, error), { answer: answerBehind(error) });
     }
   };
+}
+
+/** HighLevel's words for a token that is over or unreadable: only those does a refresh mend (platform-2026-11.md 2). */
+function isExpiry(error: AppError): boolean {
+  return error.details.some((said) => /jwt|expired/i.test(said));
+}
+
+/** A token of this very minute that is called expired: a clock is wrong, or HighLevel's parts do not agree yet. */
+function tryLater(error: AppError): AppError {
+  const later = new AppError('highlevel_unreachable', 'The CRM does not accept a new access token yet.', {
+    details: error.details,
+  });
+  return Object.assign(later, { answer: answerBehind(error) });
+}
+
+/** A 401 that a fresh token has not mended, in words that we do not know. */
+function asPermission(call: HighLevelCall, error: AppError): AppError {
+  const permission: Permission = `operation:${call.operation}`;
+  const refused = new AppError('highlevel_forbidden', 'The CRM refuses this even with a new access token.', {
+    details: error.details,
+  });
+  return Object.assign(refused, { answer: answerBehind(error), permission });
+}
+
+function permissionBehind(error: unknown): Permission | null {
+  return (error as { permission?: Permission | null }).permission ?? null;
 }
 
 async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelAnswer> {
@@ -93,7 +167,8 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
   }
   await deps.onAnswer(call, answer);
   if (answer.status >= 200 && answer.status < 300) return answer;
-  throw Object.assign(failureOf(call.operation, answer), { answer });
+  const { error, permission } = classifyFailure(call, answer);
+  throw Object.assign(error, { answer, permission });
 }
 
 /** The answer behind an error of {@link HighLevel}, for the record; null when none came. */

@@ -1,53 +1,42 @@
 import { AppError, type ErrorCode } from '../core/errors.ts';
 import { type HighLevelAnswer, messageIn } from './answer.ts';
-import type { OperationName } from './operations.ts';
+import { type OperationName, operations } from './operations.ts';
 
 /**
- * Says what an error answer means and whether trying again helps. HighLevel's status codes alone do not tell (platform.md 4.1, 6.1),
- * so its words are read too.
+ * What HighLevel may refuse for good until a person mends it, whatever the token: a scope, one of the app's providers, a kind of token,
+ * or, where its words say no more, an operation.
  */
-export function failureOf(operation: OperationName, answer: HighLevelAnswer): AppError {
-  const said = messageIn(answer);
-  const error = (code: ErrorCode, message: string) => new AppError(code, message, { details: said ? [said] : [] });
+export type Permission = `${'scope' | 'provider' | 'token' | 'operation'}:${string}`;
 
-  if (/location is not active/i.test(said)) {
-    return error('location_inactive', 'This location is not active at present.');
-  }
-  if (/no conversation provider found/i.test(said)) return tooEarly(said);
-  // An email that HighLevel does not find may just not be known yet.
-  if (operation === 'updateEmailStatus' && (answer.status === 404 || /not? (message )?found/i.test(said)))
-    return tooEarly(said);
-  switch (answer.status) {
-    case 401:
-      // An email thread's message has ids of its own; no token mends a wrong one.
-      if (/no message found/i.test(said)) return error('highlevel_refused', 'The CRM does not know this message.');
-      return error('highlevel_token_rejected', 'The CRM did not accept the access token.');
-    case 403:
-      // HighLevel's documentation shows this answer too for a message that it does not know yet. The other wording is definite.
-      if (isStatusCall(operation) && !/conversationProvider/i.test(said)) return tooEarly(said);
-      return error('highlevel_refused', 'The CRM does not allow this app to do that.');
-    case 408:
-      return error('highlevel_unreachable', 'The CRM did not answer in time.');
-    case 429:
-      return new AppError('highlevel_limit', 'The CRM takes no more requests for now; its limit is used up.', {
-        retryAfterMs: answer.limits.retryAfterMs ?? answer.limits.intervalMs ?? 10_000,
-      });
-  }
-  if (answer.status === 500 && ofMessages.has(operation)) {
-    // It gives wrong ids a 500 too, where other times it would say 400 or 404.
-    if (!aboutIds.test(said)) return error('highlevel_failed', 'The CRM failed at this request.');
-    return isStatusCall(operation)
-      ? tooEarly(said)
-      : error('highlevel_refused', 'The CRM does not know what the request names.');
-  }
-  if (answer.status >= 500) return error('highlevel_unreachable', `The CRM answered ${answer.status}.`);
-  return error('highlevel_refused', `The CRM refused the request with ${answer.status}.`);
+/** What a call asked for. */
+interface Asked {
+  readonly operation: OperationName;
+  readonly providerKey?: string;
 }
 
+/** What an error response means. `permission` is what is refused, where that is what it says. */
+export interface Failure {
+  readonly error: AppError;
+  readonly permission: Permission | null;
+}
+
+interface Rule {
+  /** HighLevel's own code for the error; in no specification, but the surest (platform-2026-11.md 2, 4.4). */
+  readonly canonicalCode?: RegExp;
+  readonly words?: RegExp;
+  readonly status?: readonly number[];
+  /** Only these operations; all by default. */
+  readonly of?: ReadonlySet<OperationName>;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly permission?: (call: Asked) => Permission;
+}
+
+const statusCalls: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus']);
+const emailStatus: ReadonlySet<OperationName> = new Set(['updateEmailStatus']);
 /** Calls that are about one message or contact, so that their failures may be too. */
 const ofMessages: ReadonlySet<OperationName> = new Set([
-  'updateMessageStatus',
-  'updateEmailStatus',
+  ...statusCalls,
   'addInboundMessage',
   'uploadFile',
   'listMessages',
@@ -55,12 +44,102 @@ const ofMessages: ReadonlySet<OperationName> = new Set([
   'upsertContact',
   'createContact',
 ]);
-const aboutIds = /not found|(invalid|incorrect|access to the) conversationProvider/i;
 
-function tooEarly(said: string): AppError {
-  return new AppError('highlevel_too_early', 'The CRM does not know this message yet.', { details: [said] });
+const scopeOf = ({ operation }: Asked): Permission => `scope:${operations[operation].scope}`;
+const providerOf = ({ operation, providerKey }: Asked): Permission =>
+  providerKey ? `provider:${providerKey}` : `operation:${operation}`;
+const tooEarly = { code: 'highlevel_too_early', message: 'The CRM does not know this message yet.' } as const;
+const mismatch = {
+  code: 'highlevel_provider_mismatch',
+  message: 'The CRM does not take a message of this type for this provider.',
+} as const;
+
+/**
+ * What error responses mean, the first that fits: by HighLevel's own code, then by its words, then by the HTTP status, which alone does
+ * not tell (platform.md 4.1, 6.1; platform-2026-11.md 2).
+ */
+const rules: readonly Rule[] = [
+  {
+    canonicalCode: /_PROVIDER_NO_ACCESS$/,
+    code: 'highlevel_forbidden',
+    message: 'The CRM says that the app has no access to this provider in this location.',
+    permission: providerOf,
+  },
+  { canonicalCode: /_CONVERSATION_PROVIDER_MISMATCH$/, ...mismatch },
+
+  { words: /location is not active/i, code: 'location_inactive', message: 'This location is not active at present.' },
+  { words: /no conversation provider found/i, ...tooEarly },
+  { words: /incorrect conversationProviderId\/type/i, ...mismatch },
+  {
+    words: /not authorized for this scope/i,
+    code: 'highlevel_forbidden',
+    message: 'The CRM says that the app was not given a scope that this needs.',
+    permission: scopeOf,
+  },
+  {
+    words: /authClass type is not allowed/i,
+    code: 'highlevel_forbidden',
+    message: 'The CRM does not take this kind of token here.',
+    permission: ({ operation }) => `token:${operation}`,
+  },
+  {
+    status: [401],
+    words: /access to the conversationProvider/i,
+    code: 'highlevel_forbidden',
+    message: 'The CRM says that the app has no access to this provider in this location.',
+    permission: providerOf,
+  },
+  // An email that HighLevel does not find may just not be known yet.
+  { of: emailStatus, status: [404], ...tooEarly },
+  { of: emailStatus, words: /not? (message )?found/i, ...tooEarly },
+  // An email thread's message has ids of its own; no token mends a wrong one.
+  { status: [401], words: /no message found/i, code: 'highlevel_refused', message: 'The CRM does not know this message.' },
+  // HighLevel gives wrong ids a 500 too, where other times it would say 400 or 404.
+  { of: statusCalls, status: [500], words: /not found|(invalid|incorrect|access to the) conversationProvider/i, ...tooEarly },
+  {
+    of: ofMessages,
+    status: [500],
+    words: /not found|(invalid|incorrect|access to the) conversationProvider/i,
+    code: 'highlevel_refused',
+    message: 'The CRM does not know what the request names.',
+  },
+  {
+    of: statusCalls,
+    status: [403],
+    words: /conversationProvider/i,
+    code: 'highlevel_refused',
+    message: 'The CRM does not allow this app to do that.',
+  },
+
+  { status: [401], code: 'highlevel_token_rejected', message: 'The CRM did not accept the access token.' },
+  // HighLevel's documentation shows this response too for a message that it does not know yet. The other wording is definite.
+  { of: statusCalls, status: [403], ...tooEarly },
+  { status: [403], code: 'highlevel_refused', message: 'The CRM does not allow this app to do that.' },
+  { status: [408], code: 'highlevel_unreachable', message: 'The CRM did not answer in time.' },
+  { status: [429], code: 'highlevel_limit', message: 'The CRM takes no more requests for now; its limit is used up.' },
+  { of: ofMessages, status: [500], code: 'highlevel_failed', message: 'The CRM failed at this request.' },
+];
+
+/** Classifies an error response and says whether trying again helps. */
+export function classifyFailure(call: Asked, answer: HighLevelAnswer): Failure {
+  const said = messageIn(answer);
+  const canonicalCode = typeof answer.body.canonicalCode === 'string' ? answer.body.canonicalCode : '';
+  const rule = rules.find(
+    ({ canonicalCode: code, words, status, of }) =>
+      (code?.test(canonicalCode) ?? true) &&
+      (words?.test(said) ?? true) &&
+      (status?.includes(answer.status) ?? true) &&
+      (of?.has(call.operation) ?? true),
+  );
+  const { code, message } = rule ?? byStatus(answer.status);
+  const details = [said, canonicalCode].filter(Boolean);
+  const { retryAfterMs, intervalMs } = answer.limits;
+  const wait = code === 'highlevel_limit' ? { retryAfterMs: retryAfterMs ?? intervalMs ?? 10_000 } : {};
+  return { error: new AppError(code, message, { details, ...wait }), permission: rule?.permission?.(call) ?? null };
 }
 
-function isStatusCall(operation: OperationName): boolean {
-  return operation === 'updateMessageStatus' || operation === 'updateEmailStatus';
+function byStatus(status: number): { code: ErrorCode; message: string } {
+  return status >= 500
+    ? { code: 'highlevel_unreachable', message: `The CRM answered ${status}.` }
+    : { code: 'highlevel_refused', message: `The CRM refused the request with ${status}.` };
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
-import type { ProviderKind } from './providers.ts';
+import type { Provider } from './providers.ts';
 import { withoutEmpty } from './request-body.ts';
 
 /** The states that HighLevel takes; `sent` is none of them (platform.md 4.1). `pending` is the start, so we never report it. */
@@ -8,6 +8,8 @@ export type ReportableStatus = 'delivered' | 'read' | 'failed';
 
 export interface StatusReport {
   locationId: string;
+  /** Whose provider must be allowed to this app. */
+  providerKey: string;
   highlevelMessageId: string;
   status: ReportableStatus;
   /** Sent with `failed`, always complete. */
@@ -19,6 +21,7 @@ export function updateMessageStatus(highLevel: HighLevel, report: StatusReport):
   return highLevel({
     operation: 'updateMessageStatus',
     owner: location(report.locationId),
+    providerKey: report.providerKey,
     path: { messageId: report.highlevelMessageId },
     body: {
       status: report.status,
@@ -29,6 +32,7 @@ export function updateMessageStatus(highLevel: HighLevel, report: StatusReport):
 
 export interface EmailStatusReport {
   locationId: string;
+  providerKey: string;
   emailMessageId: string;
   status: ReportableStatus | 'pending';
   recipients: readonly EmailRecipientStatus[];
@@ -45,10 +49,11 @@ export interface EmailRecipientStatus {
  * heard of a recipient before is overwritten, of others it stays. @throws AppError as the client
  */
 export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusReport): Promise<HighLevelAnswer> {
-  const { locationId, emailMessageId, status, recipients } = report;
+  const { locationId, providerKey, emailMessageId, status, recipients } = report;
   return highLevel({
     operation: 'updateEmailStatus',
     owner: location(locationId),
+    providerKey,
     path: { id: emailMessageId },
     body: { status, ...(recipients.length > 0 ? { recipients } : {}) },
   });
@@ -56,7 +61,7 @@ export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusRepor
 
 export interface InboundPost {
   locationId: string;
-  provider: { id: string; kind: ProviderKind };
+  provider: Provider;
   contactId: string;
   direction: 'inbound' | 'outbound';
   externalId: string;
@@ -88,6 +93,7 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost)
   const answer = await highLevel({
     operation: 'addInboundMessage',
     owner: location(post.locationId),
+    providerKey: post.provider.key,
     body: inboundBody(post),
   });
   const { messageId, conversationId, emailMessageId } = answer.body;

@@ -34,7 +34,13 @@ export const operations = {
   upsertContact: { method: 'POST', path: '/contacts/upsert', version: '2021-07-28', scope: 'contacts.write' },
   createContact: { method: 'POST', path: '/contacts/', version: '2021-07-28', scope: 'contacts.write' },
   getContact: { method: 'GET', path: '/contacts/{contactId}', version: '2021-07-28', scope: 'contacts.readonly' },
-  getLocation: { method: 'GET', path: '/locations/{locationId}', version: '2021-07-28', scope: 'locations.readonly' },
+  getLocation: {
+    method: 'GET',
+    path: '/locations/{locationId}',
+    version: '2021-07-28',
+    scope: 'locations.readonly',
+    isHelpful: true,
+  },
   listInstalledLocations: {
     method: 'GET',
     path: '/oauth/installedLocations',
@@ -63,8 +69,10 @@ export interface Operation {
   scope: string;
   /** The body is a form, not JSON. */
   isForm?: true;
-  /** We do without it where its scope was not granted. */
+  /** The app does without it where its scope was not granted; it is not among the scopes that the app asks for by itself. */
   isOptional?: true;
+  /** The app asks for it, and does without it where it is refused. */
+  isHelpful?: true;
 }
 
 export type OperationName = keyof typeof operations;

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
 import { company } from '../highlevel/client.ts';
+import { listPermissionProblems } from '../installations/permissions.ts';
 import { installProgress } from '../installations/progress.ts';
 import { findInstallation, type Installation } from '../installations/store.ts';
 import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
@@ -41,7 +42,9 @@ export async function progressOf(db: Database, row: Installation) {
     orderBy: [{ status: 'desc' }, { resourceId: 'asc' }],
     take: failedAtMost,
   });
+  const [problem] = await listPermissionProblems(db.client, [row]);
   return {
+    problem: problem?.message ?? null,
     connected: active + suspended,
     total: pending + active + suspended + broken,
     isDone: sync.status === 'done' && pending === 0,

@@ -12,6 +12,12 @@ export interface AccessTokens extends Tokens {
   renewed(row: Installation): Promise<string>;
 }
 
+const refreshPauseMs = 60_000;
+
+function isWithin(at: Date | null, now: number): boolean {
+  return at !== null && at.getTime() <= now && now - at.getTime() < refreshPauseMs;
+}
+
 /**
  * The one place that hands out valid access tokens. What is suspended or must be installed again is not asked about here: the
  * reconciler does that in its own time, so that ten thousand waiting messages are not ten thousand questions.
@@ -37,6 +43,8 @@ export function accessTokens(deps: RenewDeps): AccessTokens {
   async function goodToken(row: Installation): Promise<string> {
     const leftMs = row.accessExpiresAt ? row.accessExpiresAt.getTime() - clock.now() : 0;
     if (leftMs > refreshAheadMs) return openToken(box, row, 'access_token');
+    // Still good, and its refresh has just failed: ten thousand messages do not ask ten thousand times.
+    if (leftMs > 0 && isWithin(row.refreshTriedAt, clock.now())) return openToken(box, row, 'access_token');
     try {
       return await renewed(row);
     } catch (error) {
@@ -57,7 +65,16 @@ export function accessTokens(deps: RenewDeps): AccessTokens {
     async replacementFor(owner, refused) {
       const row = usable(await find(owner));
       const current = openToken(box, row, 'access_token');
-      return current === refused ? renewed(row) : current;
+      if (current !== refused) return current;
+      const now = clock.now();
+      // One refresh a minute and no more: what its token is refused for, no other token mends.
+      if (isWithin(row.refreshTriedAt, now)) {
+        if (row.tokensSince && row.refreshTriedAt && row.tokensSince >= row.refreshTriedAt) return null;
+        throw new AppError('highlevel_unreachable', 'The CRM gave no new access token a moment ago.', {
+          retryAfterMs: (row.refreshTriedAt?.getTime() ?? now) + refreshPauseMs - now,
+        });
+      }
+      return renewed(row);
     },
 
     async readyToSend(locationId) {

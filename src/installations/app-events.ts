@@ -9,6 +9,7 @@ import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
 import { audit } from './audit.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
+import { probeSoon } from './permissions.ts';
 import { listAgain } from './sync.ts';
 
 export interface AppEventDeps {
@@ -89,6 +90,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
     case 'UPDATE': {
       const { userId, whiteLabelDomain } = event;
       await learn(tx, { key, companyId, presentAt: at, userId, whiteLabelDomain, isHint: true }, now);
+      await probeSoon(tx, key, now);
       if (key.kind === 'company') await listAgain(tx, key.resourceId, now);
       return 'applied';
     }

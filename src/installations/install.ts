@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
@@ -10,6 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { learnDescription } from './look-after.ts';
 import { learn } from './news.ts';
+import { probeSoon } from './permissions.ts';
 import { begins, type RenewDeps, working } from './renew.ts';
 import { findInstallation, type Installation, keyOf, keyOfTokens, sealedTokens } from './store.ts';
 
@@ -32,6 +34,27 @@ export interface InstallDeps {
   marketplaceUrl: string;
   highLevel: HighLevel;
   log: Log;
+}
+
+/** How long the page of a finished install may be loaded again. */
+const reloadMs = 60 * 60 * 1000;
+
+/** Finds what the install with this code has connected, while it still is. @returns null for another code, or an hour later */
+export async function installedBefore(
+  { db, clock }: Pick<InstallDeps, 'db' | 'clock'>,
+  code: string,
+): Promise<Installation | null> {
+  return db.client.installation.findFirst({
+    where: {
+      installCodeHash: hashOf(code),
+      installedAt: { gt: new Date(clock.now() - reloadMs) },
+      status: { notIn: ['pending', 'uninstalled'] },
+    },
+  });
+}
+
+function hashOf(code: string): string {
+  return createHash('sha256').update(code).digest('hex');
 }
 
 const stateLifeMs = 10 * 60 * 1000;
@@ -74,7 +97,7 @@ export function redeemState(clock: Clock, pending: readonly PendingInstall[], st
 export async function completeInstall(deps: InstallDeps, code: string): Promise<Installation> {
   const sentAt = nowOf(deps.clock);
   const tokens = readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
-  const installed = await saveInstallation(deps, tokens, sentAt);
+  const installed = await saveInstallation(deps, tokens, sentAt, code);
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
   // A name is good to have and no reason to fail an install that has happened.
   if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, nowOf(deps.clock));
@@ -82,7 +105,7 @@ export async function completeInstall(deps: InstallDeps, code: string): Promise<
 }
 
 /** Keeps what an install brought. Tokens that come again replace the old ones and make the installation active. */
-async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Date): Promise<Installation> {
+async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Date, code: string): Promise<Installation> {
   const { db, box, clock } = deps;
   const key = keyOfTokens(tokens);
   const now = nowOf(clock);
@@ -95,13 +118,15 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
     const row = await tx.installation.update({
       where: { kind_resourceId: key },
       data: {
-        ...sealedTokens(box, key, tokens),
+        ...sealedTokens(box, key, tokens, now),
         ...working,
+        installCodeHash: hashOf(code),
         ...(key.kind === 'company' ? { nextSyncAt: now, syncSkip: null } : {}),
         dueAt: now,
         updatedAt: now,
       },
     });
+    await probeSoon(tx, key, now);
     if (before?.status !== 'active') {
       await begins(deps, tx, row, before?.status, userId ? { userId } : 'patchbay');
     }

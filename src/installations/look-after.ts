@@ -166,7 +166,8 @@ async function again(deps: LookAfterDeps, { kind, resourceId }: Installation): P
 
 async function afterFailure(deps: LookAfterDeps, row: Installation, error: unknown): Promise<Date | null> {
   const now = nowOf(deps.clock);
-  if (isAppError(error, 'highlevel_limit')) return new Date(now.getTime() + (error.retryAfterMs ?? 10_000));
+  if (isAppError(error, 'highlevel_limit', 'highlevel_forbidden'))
+    return new Date(now.getTime() + (error.retryAfterMs ?? 10_000));
   const isExpected = isAppError(error, 'installation_missing', 'location_inactive', 'reauth_required', 'uninstalled');
   const log = isAppError(error) ? (isExpected ? 'debug' : 'warn') : 'error';
   deps.log[log]({ err: error, ...keyOf(row) }, 'an installation could not be looked after');

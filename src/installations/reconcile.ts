@@ -1,6 +1,6 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import { type LookAfterDeps, lookAfter } from './look-after.ts';
-import { findInstallation, type InstallationKey, keyOf } from './store.ts';
+import { findInstallation, type Installation, type InstallationKey, keyOf } from './store.ts';
 
 /** Longer than any look takes. A process that is killed in the middle leaves its rows to others after this. */
 const claimMs = 2 * 60 * 1000;
@@ -37,11 +37,43 @@ async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey): Promise
   const row = await findInstallation(deps.db.client, key);
   if (!row) return;
   const { dueAt, isWell } = await lookAfter(deps, row);
+  const after = await findInstallation(deps.db.client, key);
+  const next = nextLook({ dueAt, isWell, tries: row.tries, hasProgressed: hasProgressed(row, after) }, nowOf(deps.clock));
   // News that came meanwhile has made it due already; that must stand.
   await deps.db.client.installation.updateMany({
     where: { ...keyOf(key), dueAt: { gt: nowOf(deps.clock) } },
-    data: { dueAt, ...(isWell ? { tries: 0 } : {}) },
+    data: { dueAt: next.dueAt, ...(next.isSettled ? { tries: 0 } : {}) },
   });
+}
+
+/** The longest pause that a look without progress leads to; the first is a second. */
+const maxStallMs = 15 * 60 * 1000;
+/** A look that comes later than this is a plan, not another try. */
+const plannedAfterMs = 60_000;
+
+/**
+ * Decides when an installation is looked at again. What is due never runs twice in a row without either progress or a growing pause,
+ * whatever the look itself asked for.
+ *
+ * @returns `isSettled`: its tries begin anew
+ */
+export function nextLook(
+  look: { dueAt: Date | null; isWell: boolean; tries: number; hasProgressed: boolean },
+  now: Date,
+): { dueAt: Date | null; isSettled: boolean } {
+  const { dueAt, isWell, tries, hasProgressed } = look;
+  if (dueAt === null) return { dueAt, isSettled: isWell };
+  const isPlan = dueAt.getTime() - now.getTime() >= plannedAfterMs;
+  if (hasProgressed || isPlan) return { dueAt, isSettled: isWell };
+  const pauseMs = Math.min(1_000 * 2 ** Math.max(tries - 1, 0), maxStallMs);
+  return { dueAt: new Date(Math.max(dueAt.getTime(), now.getTime() + pauseMs)), isSettled: false };
+}
+
+/** Whether a look has changed anything that is known of an installation, apart from when it is looked at. */
+function hasProgressed(before: Installation, after: Installation | null): boolean {
+  const known = ({ dueAt: _due, tries: _tries, updatedAt: _at, refreshTriedAt: _tried, ...rest }: Installation) =>
+    JSON.stringify(rest);
+  return after === null || known(before) !== known(after);
 }
 
 /** Keeps doing `pass` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */

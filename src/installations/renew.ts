@@ -6,6 +6,7 @@ import type { TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Actor, type AuditAction, audit } from './audit.ts';
 import { dueAfter } from './due.ts';
+import { probeSoon } from './permissions.ts';
 import { type RungDeps, rungs } from './rungs.ts';
 import {
   findInstallation,
@@ -84,7 +85,8 @@ async function takeLease(deps: RenewDeps, seen: Installation): Promise<string | 
   // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
-    SET refresh_lease = ${lease}::uuid, refresh_lease_until = ${until}, due_at = LEAST(due_at, ${until})
+    SET refresh_lease = ${lease}::uuid, refresh_lease_until = ${until}, 
+      refresh_tried_at = CASE WHEN status = 'active' THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
     WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
       AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})`;
   return count === 1 ? lease : null;
@@ -102,14 +104,21 @@ async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: strin
 
 /** Tries one rung after the other. The lease is renewed before each, as each may take as long as it lasts. */
 async function climb(deps: RenewDeps, row: Installation, lease: string): Promise<TokenSet> {
+  let forbidden: AppError | null = null;
   for (const rung of rungs) {
     await deps.db.client.installation.updateMany({
       where: { ...keyOf(row), refreshLease: lease },
       data: { refreshLeaseUntil: new Date(deps.clock.now() + leaseMs) },
     });
-    const tokens = await rung(deps, row);
+    const tokens = await rung(deps, row).catch((error: unknown) => {
+      // The company may not ask for its locations' tokens. Another way may lead to one; if none does, this is why.
+      if (!isAppError(error, 'highlevel_forbidden')) throw error;
+      forbidden = error;
+      return null;
+    });
     if (tokens) return tokens;
   }
+  if (forbidden) throw forbidden;
   if (row.status === 'pending') {
     throw new AppError('installation_missing', 'The CRM has no token for this installation yet.');
   }
@@ -122,9 +131,15 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: string, t
   const isMine = await db.transaction(async (tx) => {
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease, status: { not: 'uninstalled' } },
-      data: { ...sealedTokens(box, seen, tokens), ...working, companyId: tokens.companyId ?? seen.companyId, updatedAt: now },
+      data: {
+        ...sealedTokens(box, seen, tokens, now),
+        ...working,
+        companyId: tokens.companyId ?? seen.companyId,
+        updatedAt: now,
+      },
     });
     if (count === 0) return false;
+    await probeSoon(tx, seen, now);
     const row = (await findInstallation(tx, seen)) as Installation;
     if (seen.status !== 'active') await begins(deps, tx, row, seen.status);
     // A company that has just begun lists its locations next; a location is asked for its name.

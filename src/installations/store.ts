@@ -32,13 +32,14 @@ export function installationReader(db: Database): (key: InstallationKey) => Prom
 }
 
 /** The columns of a token set, sealed and bound to their row. */
-export function sealedTokens(box: SecretBox, key: InstallationKey, tokens: TokenSet) {
+export function sealedTokens(box: SecretBox, key: InstallationKey, tokens: TokenSet, now: Date) {
   return {
     accessToken: box.seal(tokens.accessToken, identity(key, 'access_token')),
     refreshToken: tokens.refreshToken === null ? null : box.seal(tokens.refreshToken, identity(key, 'refresh_token')),
     accessExpiresAt: tokens.accessExpiresAt,
     scopes: [...tokens.scopes],
     tokenSet: { increment: 1 },
+    tokensSince: now,
   };
 }
 

@@ -115,7 +115,7 @@ async function leave(deps: UninstallDeps, row: Installation, reason: string): Pr
   } catch (error) {
     if (!isAppError(error)) throw error;
     // A refused token, or one that is gone, says that it is done already.
-    if (error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'reauth_required')) {
+    if (error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'highlevel_forbidden', 'reauth_required')) {
       deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
       return null;
     }

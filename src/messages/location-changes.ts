@@ -1,6 +1,8 @@
 import { nowOf } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
-import { type JobKind, wake } from '../queue/jobs.ts';
+import { location } from '../highlevel/client.ts';
+import { type JobKind, runLaneNow, wake } from '../queue/jobs.ts';
+import { paceKey } from '../queue/pace.ts';
 import { mayHaveArrived } from './attempts.ts';
 import { reason } from './reasons.ts';
 import { type Change, changeMessages, lockMessages, movedTo, type StoreDeps, stillPending } from './store.ts';
@@ -26,6 +28,15 @@ export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): P
     reportTries: { gt: 0 },
     state: { not: 'pending' },
     OR: [{ reportedState: null }, { reportedState: { not: { equals: tx.message.fields.state } } }],
+  });
+}
+
+/** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
+export function resumeReports(deps: StoreDeps, locationId: string): Promise<void> {
+  return deps.db.transaction(async (tx) => {
+    const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
+    await wakeThose(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
+    await runLaneNow(tx, 'tell', paceKey.highLevel(location(locationId)), nowOf(deps.clock));
   });
 }
 

@@ -196,6 +196,8 @@ function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason,
 }
 
 function refusalOf(error: AppError | null) {
+  // A call that was not made leaves no trace.
+  if (isAppError(error, 'highlevel_forbidden') && !answerBehind(error)) return {};
   return error ? { tried: { state: null, answer: answerBehind(error), error } } : {};
 }
 

@@ -37,7 +37,7 @@ export async function postedBefore(deps: ReportDeps, post: InboundPost, since: D
     const found = alike.find(({ id }) => !known.has(id));
     return found ? { answer, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null } : null;
   } catch (error) {
-    if (isAppError(error, 'highlevel_refused')) return null;
+    if (isAppError(error, 'highlevel_refused', 'highlevel_forbidden')) return null;
     throw error;
   }
 }

@@ -25,14 +25,14 @@ export async function report(deps: ReportDeps, job: Job, message: MessageInHand)
   if (message.medium === 'email' && message.emailMessageId) {
     return reportEmail(deps, job, message, message.emailMessageId, await emailNews(deps, message));
   }
-  const { highlevelMessageId, locationId, state } = message;
+  const { highlevelMessageId, locationId, providerKey, state } = message;
   if (!highlevelMessageId || state === 'pending' || state === message.reportedState) {
     // What came meanwhile found this job in the queue and asked for no other.
     return deps.settle({ job, again: (current) => (current.state === state ? null : nowOf(deps.clock)) });
   }
   const error = state === 'failed' ? failureOf(message) : undefined;
   return tell(deps, job, message, () =>
-    updateMessageStatus(deps.highLevel, { locationId, highlevelMessageId, status: state, error }),
+    updateMessageStatus(deps.highLevel, { locationId, providerKey, highlevelMessageId, status: state, error }),
   );
 }
 
@@ -43,7 +43,7 @@ async function reportEmail(
   emailMessageId: string,
   news: EmailNews,
 ): Promise<void> {
-  const { locationId, state } = message;
+  const { locationId, providerKey, state } = message;
   if (news.isKnown || !message.highlevelMessageId) {
     let isMore = false;
     const before = async (tx: Executor) => {
@@ -60,7 +60,7 @@ async function reportEmail(
     deps,
     job,
     message,
-    () => updateEmailStatus(deps.highLevel, { locationId, emailMessageId, status: state, recipients }),
+    () => updateEmailStatus(deps.highLevel, { locationId, providerKey, emailMessageId, status: state, recipients }),
     news,
   );
 }
@@ -96,6 +96,11 @@ async function tell(
     });
   } catch (error) {
     if (!isAppError(error)) throw error;
+    // No call was made: HighLevel refuses it until a person mends that.
+    if (isAppError(error, 'highlevel_forbidden') && !answerBehind(error)) {
+      const dueAt = new Date(deps.clock.now() + (error.retryAfterMs ?? 60_000));
+      return deps.settle({ job, ...(news ? { before: before(false) } : {}), again: again(dueAt) });
+    }
     const at = await whenAgain(deps, message, error);
     const why = reason('not_known_to_highlevel');
     // What failed, or still waits, says why.

@@ -139,6 +139,17 @@ export async function wake(tx: Executor, kind: JobKind, messageIds: readonly str
     SELECT pg_notify(${jobsChannel}, ${kind})::text FROM woken LIMIT 1`;
 }
 
+/** What waits for its time in a lane need not wait any more. */
+export async function runLaneNow(tx: Executor, kind: JobKind, lane: string, now: Date): Promise<void> {
+  await tx.$queryRaw`
+    WITH waiting AS (
+      SELECT message_id FROM jobs WHERE kind = ${kind}::job_kind AND lane = ${lane} AND worker_id IS NULL AND due_at > ${now}
+      ORDER BY key, message_id FOR NO KEY UPDATE),
+    woken AS (
+      UPDATE jobs SET due_at = ${now} FROM waiting WHERE kind = ${kind}::job_kind AND jobs.message_id = waiting.message_id RETURNING 1)
+    SELECT pg_notify(${jobsChannel}, ${kind})::text FROM woken LIMIT 1`;
+}
+
 export interface QueueDepth {
   name: JobKind;
   ready: number;

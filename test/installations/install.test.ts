@@ -95,6 +95,8 @@ test('a used code and wrong keys are told apart', async () => {
   const place = world.highlevel.addLocation();
   const code = world.highlevel.approveInstall(place.id);
   await callback(world.client, { code }).expect(200);
+  // Within the hour it is a reload of the page that it ended with.
+  world.clock.jump(61 * 60_000);
   expect((await callback(world.client, { code }).expect(400)).text).toContain('The CRM refused this install');
 
   Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
@@ -139,4 +141,25 @@ test('a location without a name is installed all the same', async () => {
   world.highlevel.faults.add({ operation: 'getLocation', times: 1, does: { answer: 500 } });
   await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
   expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ name: null, status: 'active' });
+});
+
+test('reloading the page of a finished install says what is connected, for an hour and while it is', async () => {
+  await using world = await startWorld();
+  const location = world.highlevel.addLocation({ name: 'Harbour Dental' });
+  const code = world.highlevel.approveInstall(location.id);
+  const open = () => world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html');
+  for (const _ of [1, 2, 3])
+    await open()
+      .expect(200)
+      .expect(/Harbour Dental/);
+  expect(await world.db.auditEntry.count({ where: { action: 'installed' } })).toBe(1);
+  world.clock.jump(61 * 60_000);
+  await open().expect(400);
+});
+
+test('what HighLevel says of a failed authorization is shown, as text', async () => {
+  await using world = await startWorld();
+  const query = { error: 'invalid_scope', error_description: 'The scope <b>x.read</b> is not part of the app' };
+  const { text } = await world.client.get('/oauth/callback').query(query).set('accept', 'text/html').expect(400);
+  expect(text).toContain('invalid_scope: The scope &lt;b&gt;x.read&lt;/b&gt; is not part of the app');
 });

@@ -2,6 +2,7 @@ import { AppError, isAppError } from '../../core/errors.ts';
 import { cutPage } from '../../core/page.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { listPermissionProblems } from '../../installations/permissions.ts';
 import { installProgress } from '../../installations/progress.ts';
 import { reconcileNow } from '../../installations/reconcile.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
@@ -82,6 +83,7 @@ async function view(deps: { db: Database; appUrl: string }, row: Installation) {
   return {
     ...row,
     companyId: row.resourceId,
+    permissionProblems: await listPermissionProblems(deps.db.client, [row]),
     ...(await installProgress(deps.db, row)),
     reconnectUrl: row.status === 'reauth_required' ? `${deps.appUrl}/install` : null,
   };

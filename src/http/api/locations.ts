@@ -1,6 +1,7 @@
 import { cutPage } from '../../core/page.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { listPermissionProblems } from '../../installations/permissions.ts';
 import type { Installation } from '../../installations/store.ts';
 import { reachable } from '../access.ts';
 import { disconnect } from './companies.ts';
@@ -66,11 +67,13 @@ async function withChannels(deps: { db: Database; appUrl: string }, rows: Instal
     where: { locationId: { in: rows.map(({ resourceId }) => resourceId) }, dormantSince: null },
     orderBy: { id: 'asc' },
   });
+  const problems = await listPermissionProblems(deps.db.client, rows);
   return rows.map(({ status, ...row }) => ({
     ...row,
     // One whose tokens are only on their way is on no list.
     status: status === 'pending' ? ('uninstalled' as const) : status,
     locationId: row.resourceId,
+    permissionProblems: problems.filter(({ resourceId }) => resourceId === row.resourceId),
     reconnectUrl: status === 'reauth_required' ? `${deps.appUrl}/install` : null,
     channels: connections
       .filter(({ locationId }) => locationId === row.resourceId)

@@ -28,6 +28,10 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }
 
+const permissionProblems = z
+  .array(z.object({ permission: z.string(), message: z.string(), since: time }))
+  .describe('What the CRM refuses to this installation until a person mends it, with what to do.');
+
 export const location = z
   .object({
     locationId: z.string(),
@@ -36,6 +40,7 @@ export const location = z
     timezone: z.string().nullable(),
     status: z.enum(['active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
+    permissionProblems,
     reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
     installedAt: time.nullable(),
     channels: z.array(z.object({ providerKey: z.string(), type: z.string(), connectionId: z.uuid() })),
@@ -188,6 +193,7 @@ export const company = z
     name: z.string().nullable(),
     status: z.enum(['pending', 'active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
+    permissionProblems,
     reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
     toFutureLocations: z.boolean().describe('The app comes by itself to locations that are made later.'),
     installedAt: time.nullable(),

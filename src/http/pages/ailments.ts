@@ -27,11 +27,13 @@ const mends: Readonly<Record<string, { path: string; query?: LinkQuery }>> = {
   channel_disconnected: { path: 'channels' },
   channel_failing: { path: 'messages', query: { status: 'failed' } },
   location_silent: { path: 'messages', query: { direction: 'outbound' } },
+  permission_missing: { path: 'alerts' },
 };
 
 const tones: Readonly<Record<string, Told['tone']>> = {
   reauth_required: 'bad',
   channel_failing: 'bad',
+  permission_missing: 'bad',
   no_channel: 'warn',
   location_silent: 'info',
 };

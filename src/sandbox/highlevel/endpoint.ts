@@ -106,5 +106,7 @@ function tokenOf(world: SimWorld, request: Request): AccessToken | null {
 function send(world: SimWorld, response: Response, answer: Answer): void {
   response.status(answer.status);
   if (answer.body === undefined) return void response.end();
+  // Not HighLevel's own: a page of what stands in front of it.
+  if (typeof answer.body === 'string') return void response.type('html').send(answer.body);
   response.json({ ...(answer.body as object), traceId: highLevelId(world.random) });
 }

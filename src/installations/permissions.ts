@@ -1,0 +1,151 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { Database, Executor, PermissionProblem } from '../database/client.ts';
+import type { HighLevelCall, PermissionGate, TokenOwner } from '../highlevel/client.ts';
+import type { Permission } from '../highlevel/failures.ts';
+import { operations } from '../highlevel/operations.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import type { Log } from '../runtime/log.ts';
+
+export interface PermissionDeps {
+  db: Database;
+  clock: Clock;
+  log: Log;
+  providers: readonly Provider[];
+  /** What has waited for a permission of this location can go on. */
+  resume(locationId: string): Promise<void>;
+}
+
+const minute = 60_000;
+/** Pauses between calls that find out whether a permission is there again; the last repeats: a few calls an hour. */
+const probePausesMs = [minute, 5 * minute, 15 * minute, 25 * minute];
+/** How long this process goes by what it has read: another one may have met, or ended, a problem. */
+const readForMs = 10_000;
+
+/**
+ * Creates the memory of what HighLevel refuses to installations for good, shared by all processes through the database. While a
+ * permission is refused, calls that need it fail here without being made, but for one now and then that finds out whether a person has
+ * mended it: ten thousand waiting messages cost one call. The calls that nothing is refused of cost no statement.
+ */
+export function permissionGate(deps: PermissionDeps): PermissionGate {
+  const { db, clock, log } = deps;
+  let open = new Map<string, PermissionProblem>();
+  let readAt = Number.NEGATIVE_INFINITY;
+
+  async function read(): Promise<void> {
+    readAt = clock.now();
+    const rows = await db.client.permissionProblem.findMany();
+    open = new Map(rows.map((row) => [nameOf(row, row.permission), row]));
+  }
+
+  const openFor = (call: HighLevelCall) =>
+    neededFor(call).flatMap((permission) => open.get(nameOf(call.owner, permission)) ?? []);
+
+  return {
+    async check(call) {
+      if (clock.now() - readAt >= readForMs) await read();
+      const problems = openFor(call);
+      for (const problem of problems) {
+        if (problem.probeAt.getTime() <= clock.now() && (await claimProbe(deps, problem))) continue;
+        await read();
+        const current = open.get(nameOf(call.owner, problem.permission));
+        if (current) throw refused(current, clock.now());
+      }
+      return { isProbe: problems.length > 0 };
+    },
+
+    async refuse(call, permission, error) {
+      const now = nowOf(clock);
+      const key = { kind: call.owner.kind, resourceId: call.owner.resourceId, permission };
+      const message = describe(deps, call, permission, error);
+      await db.client.$executeRaw`
+        INSERT INTO permission_problems (kind, resource_id, permission, message, since, probe_at)
+        VALUES (${key.kind}::installation_kind, ${key.resourceId}, ${permission}, ${message}, ${now},
+          ${new Date(now.getTime() + pauseMs(0))})
+        ON CONFLICT (kind, resource_id, permission) DO UPDATE SET message = EXCLUDED.message`;
+      await read();
+      const problem = open.get(nameOf(key, permission));
+      if (problem?.probes === 0) log.warn({ ...key, err: error }, 'HighLevel refuses this until a person mends it');
+      return problem ? refused(problem, clock.now(), error) : error;
+    },
+
+    async allow(call) {
+      const over = openFor(call);
+      if (over.length === 0) return;
+      for (const { kind, resourceId, permission } of over) {
+        await db.client.permissionProblem.deleteMany({ where: { kind, resourceId, permission } });
+        open.delete(nameOf({ kind, resourceId }, permission));
+        log.info({ kind, resourceId, permission }, 'HighLevel allows this again');
+      }
+      if (call.owner.kind === 'location') await deps.resume(call.owner.resourceId);
+    },
+  };
+}
+
+/** Lets the next call find out whether a permission is there again: the app was installed anew, updated, or has got new tokens. */
+export async function probeSoon(on: Executor, { kind, resourceId }: TokenOwner, now: Date): Promise<void> {
+  await on.permissionProblem.updateMany({ where: { kind, resourceId }, data: { probeAt: now } });
+}
+
+/** Lists what is refused to these installations, the oldest first. */
+export function listPermissionProblems(on: Executor, owners: readonly TokenOwner[]): Promise<PermissionProblem[]> {
+  const where = { OR: owners.map(({ kind, resourceId }) => ({ kind, resourceId })) };
+  return on.permissionProblem.findMany({ where, orderBy: { since: 'asc' } });
+}
+
+/** Every permission whose absence would make a call fail. */
+function neededFor({ operation, providerKey }: HighLevelCall): Permission[] {
+  const ofProvider: Permission[] = providerKey ? [`provider:${providerKey}`] : [];
+  return [`scope:${operations[operation].scope}`, ...ofProvider, `token:${operation}`, `operation:${operation}`];
+}
+
+/** @returns whether this call is the one that may try; the next pause is longer */
+async function claimProbe({ db, clock }: PermissionDeps, problem: PermissionProblem): Promise<boolean> {
+  const { kind, resourceId, permission, probes } = problem;
+  const now = nowOf(clock);
+  const { count } = await db.client.permissionProblem.updateMany({
+    where: { kind, resourceId, permission, probeAt: { lte: now } },
+    data: { probeAt: new Date(now.getTime() + pauseMs(probes + 1)), probes: { increment: 1 } },
+  });
+  return count === 1;
+}
+
+function pauseMs(probes: number): number {
+  return probePausesMs[Math.min(probes, probePausesMs.length - 1)] as number;
+}
+
+function refused({ message, probeAt }: PermissionProblem, now: number, cause?: AppError): AppError {
+  return new AppError('highlevel_forbidden', message, {
+    cause,
+    details: cause?.details ?? [],
+    retryAfterMs: Math.max(probeAt.getTime() - now, 1_000),
+  });
+}
+
+/** What is refused and what to do about it, for the people of the location and for the operator. */
+function describe(
+  { providers }: PermissionDeps,
+  { operation }: HighLevelCall,
+  permission: Permission,
+  error: AppError,
+): string {
+  const colon = permission.indexOf(':');
+  const [what, name] = [permission.slice(0, colon), permission.slice(colon + 1)];
+  const said = error.details[0] ? ` The CRM says: ${error.details[0]}` : '';
+  switch (what) {
+    case 'scope':
+      return `The app has not been given the scope “${name}” here. Add it to the app in the developer portal, publish that version, and install or update the app here.${said}`;
+    case 'provider': {
+      const id = providers.find(({ key }) => key === name)?.id ?? 'unknown';
+      return `The app has no access to its provider “${name}” (id ${id}) here. Check the id in HIGHLEVEL_PROVIDERS, and that the installed version of the app has this provider; then install the app here again.${said}`;
+    }
+    case 'token':
+      return `The CRM does not take this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${said}`;
+    default:
+      return `The CRM refuses “${operation}” even with a new access token. Check the app’s scopes and version in the developer portal, then install the app here again.${said}`;
+  }
+}
+
+function nameOf({ kind, resourceId }: TokenOwner, permission: string): string {
+  return `${kind}/${resourceId}/${permission}`;
+}

@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { nextLook } from '../../src/installations/reconcile.ts';
+
+const start = 1_800_000_000_000;
+
+test('what is due never runs twice in a row without progress or a growing pause, whatever each look asks for', () => {
+  const outcome = fc.record({
+    // Before now, now, or soon: what a look that goes wrong may ask for.
+    inMs: fc.integer({ min: -10_000, max: 50_000 }),
+    isWell: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(outcome, { minLength: 3, maxLength: 40 }), (outcomes) => {
+      let now = start;
+      let tries = 0;
+      const pauses: number[] = [];
+      for (const { inMs, isWell } of outcomes) {
+        tries += 1;
+        const wanted = { dueAt: new Date(now + inMs), isWell, tries, hasProgressed: false };
+        const { dueAt, isSettled } = nextLook(wanted, new Date(now));
+        const pause = (dueAt?.getTime() ?? 0) - now;
+        expect(pause).toBeGreaterThanOrEqual(Math.min(1_000 * 2 ** (tries - 1), 15 * 60_000));
+        expect(isSettled).toBe(false);
+        pauses.push(pause);
+        now += pause;
+      }
+      // An hour sees a handful, not thousands.
+      expect(pauses.filter((_, at) => pauses.slice(0, at).reduce((sum, ms) => sum + ms, 0) < 3_600_000).length).toBeLessThan(
+        16,
+      );
+    }),
+  );
+});
+
+test('a look that made progress, and one that is planned, come when they asked for', () => {
+  const now = new Date(start);
+  const at = (ms: number) => new Date(start + ms);
+  expect(nextLook({ dueAt: now, isWell: true, tries: 9, hasProgressed: true }, now)).toEqual({ dueAt: now, isSettled: true });
+  const later = nextLook({ dueAt: at(3_600_000), isWell: true, tries: 9, hasProgressed: false }, now);
+  expect(later).toEqual({ dueAt: at(3_600_000), isSettled: true });
+  expect(nextLook({ dueAt: null, isWell: false, tries: 3, hasProgressed: false }, now).dueAt).toBeNull();
+});
