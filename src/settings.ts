@@ -161,7 +161,10 @@ export interface Settings {
  */
 export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFile = resolve('.env')): Settings {
   const fromFile = existsSync(envFile) ? parseEnv(readFileSync(envFile, 'utf8')) : {};
-  const given = Object.entries({ ...fromFile, ...environment }).filter(([, value]) => value !== undefined && value !== '');
+  // Blanks and line ends come along when a value is pasted, or read from a file; no setting begins or ends with one.
+  const given = Object.entries({ ...fromFile, ...environment })
+    .map(([name, value]) => [name, value?.replace(/^\ufeff/, '').trim()] as const)
+    .filter(([, value]) => value !== undefined && value !== '');
   const result = settingsSchema.safeParse(Object.fromEntries(given));
   const shapeProblems = (result.error?.issues ?? []).map(({ path: [name, ...rest], message }) =>
     [String(name), rest.length > 0 ? `(${rest.join('.')})` : '', message].filter(Boolean).join(' '),

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { allScopes } from '../src/highlevel/operations.ts';
 import { png } from './support/files.ts';
 import { allProviders, startWorld } from './support/world.ts';
@@ -214,4 +215,75 @@ test('where the app may not read messages, an answer is posted again rather than
   await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
   expect(world.highlevel.calls.of('listMessages')).toEqual([]);
   expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+});
+
+test.each([
+  ['a data: address', ['data:image/png;base64,AAAA'], '[An attachment was left out:'],
+  [
+    'more than twenty attachments',
+    Array.from({ length: 23 }, (_, n) => `https://127.0.0.1:1/${n}`),
+    '[3 attachments were left out:',
+  ],
+])('%s takes nothing from the text beside it, which says what was left out', async (_name, attachments, note) => {
+  await using world = await startWorld({ isIdle: true });
+  const { connectionId } = await world.ready();
+  await world.callback(connectionId, 'inbound', { ...said, attachments }).expect(202);
+  const row = await world.db.message.findFirstOrThrow({ where: { direction: 'inbound' } });
+  expect(row.text).toMatch(/^hello\n/);
+  expect(row.text).toContain(note);
+  expect(row.attachments.length).toBe(Math.min(attachments.length, 20) - (attachments.length === 1 ? 1 : 0));
+});
+
+test('a signed body that is not UTF-8 is 400 with the reason, and one that is wrongly signed 401', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { connectionId } = await world.ready();
+  const body = Buffer.from('{"externalId":"e","from":"+12025550143","text":"caf\u00e9"}', 'latin1');
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const mac = createHmac('sha256', Buffer.from(world.farSide.secret.replace('whsec_', ''), 'base64'));
+  const signature = `v1,${mac.update(`id.${timestamp}.`).update(body).digest('base64')}`;
+  const send = (signed: string) =>
+    world.client
+      .post(`/channels/${connectionId}/inbound`)
+      .set({
+        'webhook-id': 'id',
+        'webhook-timestamp': timestamp,
+        'webhook-signature': signed,
+        'content-type': 'application/json',
+      })
+      .serialize((raw) => raw as never)
+      .send(body);
+  expect((await send(signature).expect(400)).body.error.message).toBe('The body is not UTF-8.');
+  await send(signature.replace(/.=$/, 'A=')).expect(401);
+});
+
+test('what says that it happened in year 0, or years ahead, is taken', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { connectionId } = await world.ready();
+  for (const [externalId, at] of [
+    ['old', '0000-01-01T00:00:00Z'],
+    ['ahead', '2096-01-01T00:00:00Z'],
+  ]) {
+    await world.callback(connectionId, 'inbound', { ...said, externalId, at }).expect(202);
+    await world.callback(connectionId, 'status', { externalId, status: 'delivered', at }).expect(202);
+  }
+  const rows = await world.db.message.findMany({ where: { direction: 'inbound' }, orderBy: { externalId: 'desc' } });
+  expect(rows[0]?.occurredAt).toBeNull();
+  expect(rows[1]?.occurredAt?.getTime()).toBeLessThanOrEqual(world.clock.now() + 24 * 60 * 60_000);
+});
+
+test('a channel’s secret that was changed is good for a day beside the new one, both ways', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const old = world.farSide.secret;
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  await world.connect(location.id, 'sms', { secret });
+  await world.callback(location.connectionId, 'inbound', { ...said, externalId: 'a' }, { secret: old }).expect(202);
+  await world.callback(location.connectionId, 'inbound', { ...said, externalId: 'b' }, { secret }).expect(202);
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.until(() => world.farSide.requests.length === 1);
+  expect(String(world.farSide.requests[0]?.headers['webhook-signature']).split(' ')).toHaveLength(2);
+  world.farSide.wrongSignatures.length = 0;
+  world.clock.jump(25 * 60 * 60_000);
+  await world.callback(location.connectionId, 'inbound', { ...said, externalId: 'c' }, { secret: old }).expect(401);
+  await world.callback(location.connectionId, 'inbound', { ...said, externalId: 'c' }, { secret }).expect(202);
 });

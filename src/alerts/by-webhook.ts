@@ -31,7 +31,7 @@ export function byWebhook(http: HttpClient, { url, secret }: AlertWebhook): Tell
           endedAt: alert.endedAt,
         },
       });
-      const headers = signatureHeaders(secret, `${alert.id}-${event}`, now, body);
+      const headers = signatureHeaders([secret], `${alert.id}-${event}`, now, body);
       const { status } = await http
         .post(url, body, { headers: { 'content-type': 'application/json', ...headers } })
         .catch((error: unknown) => {

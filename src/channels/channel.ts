@@ -64,6 +64,8 @@ export interface ChannelTools {
 export interface ConnectionOf<Config> {
   readonly id: string;
   readonly config: Config;
+  /** What it was before its secrets were changed, for a day: vendors do not change theirs in the same moment. */
+  readonly previousConfig?: Config | undefined;
   /** Where the far side calls us: this, `/`, and an event. */
   readonly callbackUrl: string;
 }

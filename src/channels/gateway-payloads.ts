@@ -1,27 +1,33 @@
 import * as z from 'zod';
+import { displayNameIn, withoutDisplayName } from '../core/address.ts';
 import { AppError } from '../core/errors.ts';
+import { anything, neededText, optionalId, readAttachments, text, time, toObject, toText } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
-import { storable, trimmed } from '../core/text.ts';
+import { trimmed } from '../core/text.ts';
 import type { CallbackContent, OutboundMessage } from './channel.ts';
 
-const text = z.string().transform(storable);
-const address = text.pipe(z.string().trim().min(1).max(320));
 /** So long that a mail's own id fits, so short that it fits into an index. */
 export const longestId = 500;
-const id = text.pipe(z.string().min(1).max(longestId));
 /** Another message's id; a mail's own may be long. */
-const messageId = text.pipe(z.string().trim().min(1).max(1_000));
-const at = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
-const url = text.pipe(z.url({ protocol: /^https?$/ }));
+const messageId = optionalId(1_000);
+const maxAddressChars = 320;
+/** HighLevel takes no more with one message. */
+const maxAttachments = 20;
+
+const word = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  anything.transform((value) => toText(value)?.trim().toLowerCase()).pipe(z.enum(words));
 
 const receipt = z
   .object({
-    id: z.uuid().optional(),
-    externalId: id.optional(),
-    status: z.enum(['delivered', 'read', 'failed']),
-    recipient: address.optional(),
-    error: z.object({ code: z.coerce.string(), message: text }).partial().optional(),
-    at: at.optional(),
+    id: anything.transform((value) => toText(value)?.trim()).pipe(z.uuid().optional()),
+    externalId: optionalId(longestId),
+    status: word(['delivered', 'read', 'failed']),
+    recipient: optionalId(maxAddressChars),
+    // Some say it in a word.
+    error: anything.transform((value) =>
+      typeof value === 'string' ? { code: undefined, message: toText(value) } : errorIn(value),
+    ),
+    at: time,
   })
   .refine((body) => body.id !== undefined || body.externalId !== undefined, {
     error: 'id or externalId is needed to find the message',
@@ -29,22 +35,33 @@ const receipt = z
 
 const inbound = z
   .object({
-    externalId: id,
-    from: address,
-    to: address.optional(),
-    name: text.optional(),
-    text: text.optional(),
-    html: text.optional(),
-    subject: text.optional(),
-    attachments: z.array(url).max(20).default([]),
-    replyToExternalId: messageId.optional(),
-    inReplyTo: messageId.optional(),
-    at: at.optional(),
-    direction: z.enum(['inbound', 'outbound']).default('inbound'),
+    externalId: neededText(longestId),
+    from: neededText(maxAddressChars),
+    to: optionalId(maxAddressChars),
+    name: text,
+    text,
+    html: text,
+    subject: text,
+    attachments: anything.transform(readAttachments),
+    replyToExternalId: messageId,
+    inReplyTo: messageId,
+    at: time,
+    direction: anything
+      .transform((value) => toText(value)?.trim().toLowerCase() ?? 'inbound')
+      .pipe(z.enum(['inbound', 'outbound'])),
   })
-  .refine((body) => body.text || body.html || body.attachments.length > 0, {
+  .refine((body) => body.text || body.html || body.attachments.urls.length > 0, {
     error: 'text, html or attachments is needed: an empty message says nothing',
+  })
+  .refine((body) => body.direction === 'inbound' || body.to !== undefined, {
+    path: ['to'],
+    error: 'is needed for a message that was sent elsewhere: it names the contact',
   });
+
+function errorIn(value: unknown): { code: string | undefined; message: string | undefined } {
+  const { code, message } = toObject(value);
+  return { code: toText(code), message: toText(message) };
+}
 
 const wrongShape = 'The body does not have the shape of the gateway protocol.';
 
@@ -90,16 +107,37 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
       };
     }
     case 'inbound': {
-      const { at: occurredAt, direction, inReplyTo, ...said } = readJsonBody(inbound, body, wrongShape);
-      const replyToExternalId = said.replyToExternalId ?? inReplyTo;
+      const said = readJsonBody(inbound, body, wrongShape);
+      const { at: occurredAt, direction, inReplyTo, attachments, ...rest } = said;
+      const urls = attachments.urls.slice(0, maxAttachments);
+      const leftOut = attachments.unread + attachments.urls.length - urls.length;
       return {
         kind: 'inbound',
-        inbound: { ...said, replyToExternalId, occurredAt, sentElsewhere: direction === 'outbound' },
+        inbound: {
+          ...rest,
+          name: said.name ?? displayNameIn(said.from),
+          from: withoutDisplayName(said.from),
+          ...withNote(said, leftOut),
+          attachments: urls,
+          replyToExternalId: said.replyToExternalId ?? inReplyTo,
+          occurredAt,
+          sentElsewhere: direction === 'outbound',
+        },
       };
     }
     default:
       throw new AppError('not_found', `This channel has no event called ${trimmed(event, 40)}; it has status and inbound.`);
   }
+}
+
+/** Says in a message how many of its attachments were left out, so that its reader knows. */
+function withNote({ text, html }: { text?: string | undefined; html?: string | undefined }, leftOut: number) {
+  if (leftOut === 0) return { text, html };
+  const note =
+    leftOut === 1
+      ? '[An attachment was left out: it has no web address, or there were too many.]'
+      : `[${leftOut} attachments were left out: they have no web address, or there were too many.]`;
+  return { text: [text, note].filter(Boolean).join('\n'), html: html && `${html}\n<p>${note}</p>` };
 }
 
 function failureOf(error: { code?: string | undefined; message?: string | undefined } | undefined) {

@@ -1,7 +1,8 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
 import { deadline, nowOf } from '../core/clock.ts';
-import { storable, trimmed } from '../core/text.ts';
+import { toObject, toText } from '../core/foreign.ts';
+import { trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
 import { longestId, readGatewayCallback, sendBody } from './gateway-payloads.ts';
@@ -11,6 +12,8 @@ import { isSigningSecret, requireSignature, signatureHeaders } from './signed-we
 export interface SignedTarget {
   readonly url: string;
   readonly secret: string;
+  /** The one before, while it is still good. */
+  readonly previousSecret?: string | undefined;
   readonly timeoutMs: number;
 }
 
@@ -27,9 +30,11 @@ export function gatewayChannel(options: { allowPrivateTargets: boolean }): Chann
     configSchema: configSchema(options.allowPrivateTargets),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
     guide: 'gateway-protocol',
-    send: (tools, { config }, message) => sendSigned(tools, config, message, sendBody(message)),
-    readCallback({ config }, event, callback) {
-      requireSignature(config.secret, callback.headers, callback.body);
+    send: (tools, { config, previousConfig }, message) =>
+      sendSigned(tools, { ...config, previousSecret: previousConfig?.secret }, message, sendBody(message)),
+    readCallback({ config, previousConfig }, event, callback) {
+      const secrets = previousConfig ? [config.secret, previousConfig.secret] : [config.secret];
+      requireSignature(secrets, callback.headers, callback.body);
       return readGatewayCallback(event, callback.body);
     },
   });
@@ -74,7 +79,12 @@ export async function sendSigned(
   content: Record<string, unknown>,
 ): Promise<SendOutcome> {
   const body = JSON.stringify(content);
-  const headers = signatureHeaders(target.secret, message.sendingId, nowOf(tools.clock), body);
+  const headers = signatureHeaders(
+    [target.secret, target.previousSecret ?? []].flat(),
+    message.sendingId,
+    nowOf(tools.clock),
+    body,
+  );
   // The client's own time-out is one of silence: an answer that comes drop by drop would never be late.
   const until = deadline(tools.clock, target.timeoutMs, tools.signal);
   let response: AxiosResponse<unknown>;
@@ -94,7 +104,8 @@ export async function sendSigned(
     until.letGo();
   }
   // A far side that echoes its request must not bring our secret into the log.
-  response.data = typeof response.data === 'string' ? withoutSecret(response.data, target.secret) : '';
+  const said = typeof response.data === 'string' ? response.data : '';
+  response.data = [target.secret, target.previousSecret ?? []].flat().reduce(withoutSecret, said);
   const outcome = readSendAnswer(response, tools.clock.now());
   return { ...outcome, answer: trimmed(`HTTP ${response.status} ${response.data}`.trim()) };
 }
@@ -118,24 +129,21 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
   const { status } = response;
   const body = jsonOf(response);
   if (status >= 200 && status < 300) {
-    const externalId = textOf(body.externalId);
+    const externalId = toText(body.externalId);
     return {
-      kind: body.status === 'delivered' ? 'delivered' : 'accepted',
+      kind: toText(body.status)?.toLowerCase() === 'delivered' ? 'delivered' : 'accepted',
       ...(externalId && externalId.length <= longestId ? { externalId } : {}),
     };
   }
-  const error = (typeof body.error === 'object' ? body.error : {}) as { code?: unknown; message?: unknown } | null;
-  const code = trimmed(textOf(error?.code) ?? `http_${status}`, 200);
-  const said = typeof error?.message === 'string' ? trimmed(error.message) : `The gateway answered ${status}.`;
+  const error = toObject(body.error);
+  const ownCode = toText(error.code);
+  const code = trimmed(ownCode ?? `http_${status}`, 200);
+  const said = trimmed(toText(error.message) ?? toText(body.error) ?? `The gateway answered ${status}.`);
   if (status >= 400 && status < 500 && !passing.has(status)) {
-    return { kind: 'refused', code, message: said, isItsWord: typeof error?.code === 'string' && !ofTheWay.has(status) };
+    return { kind: 'refused', code, message: said, isItsWord: ownCode !== undefined && !ofTheWay.has(status) };
   }
   const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
   return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' || typeof value === 'number' ? storable(String(value)) || undefined : undefined;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -27,7 +27,7 @@ export function sandboxChannel(phone: Phone): Channel {
         callbackUrl: connection.callbackUrl,
       }),
     readCallback(_connection, event, callback) {
-      requireSignature(phone.secret, callback.headers, callback.body);
+      requireSignature([phone.secret], callback.headers, callback.body);
       return readGatewayCallback(event, callback.body);
     },
   });

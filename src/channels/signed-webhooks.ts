@@ -1,5 +1,6 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { systemClock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { RandomSource } from '../core/ids.ts';
 
@@ -15,29 +16,48 @@ export function newSigningSecret(random: RandomSource): string {
   return `whsec_${random(32).toString('base64')}`;
 }
 
-/** The three headers that prove that we sent `body`. `id` is the same on every attempt, so that the far side can drop repeats. */
-export function signatureHeaders(secret: string, id: string, at: Date, body: string): Record<string, string> {
-  return {
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': new Webhook(secret).sign(id, at, body),
-  };
+/**
+ * Returns the three headers that prove that we sent `body`. `id` is the same on every attempt, so that the vendor can drop repeats.
+ *
+ * @param secrets more than one while a changed secret is still good: the receiver needs to know one of them
+ */
+export function signatureHeaders(secrets: readonly string[], id: string, at: Date, body: string): Record<string, string> {
+  const timestamp = String(Math.floor(at.getTime() / 1000));
+  const signatures = secrets.map((secret) => `v1,${signatureOf(secret, id, timestamp, Buffer.from(body)).toString('base64')}`);
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
 }
 
+const toleranceMs = 5 * 60 * 1000;
+
 /**
- * Proves that whoever called knows the secret, over the raw bytes and not more than five minutes ago.
+ * Proves that the caller knows one of the secrets, over the raw bytes and not more than five minutes ago (Standard Webhooks).
  *
  * @throws AppError `signature_invalid`
  */
-export function requireSignature(secret: string, headers: IncomingHttpHeaders, body: Buffer): void {
-  try {
-    new Webhook(secret).verify(body.toString('utf8'), headers as Record<string, string>, { jsonParse: false });
-  } catch (error) {
-    if (!(error instanceof WebhookVerificationError)) throw error;
-    throw new AppError(
-      'signature_invalid',
-      'The Standard Webhooks signature is missing, wrong or more than five minutes old.',
-      { cause: error },
-    );
-  }
+export function requireSignature(
+  secrets: readonly string[],
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  nowMs = systemClock.now(),
+): void {
+  const [id, timestamp, signatures] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => headers[name]);
+  const isComplete = typeof id === 'string' && typeof timestamp === 'string' && typeof signatures === 'string';
+  const isFresh = isComplete && /^\d{1,12}$/.test(timestamp) && Math.abs(nowMs - Number(timestamp) * 1000) <= toleranceMs;
+  if (isFresh && secrets.some((secret) => isSignedWith(secret, id, timestamp, signatures, body))) return;
+  throw new AppError('signature_invalid', 'The Standard Webhooks signature is missing, wrong or more than five minutes old.');
+}
+
+function isSignedWith(secret: string, id: string, timestamp: string, signatures: string, body: Buffer): boolean {
+  const expected = signatureOf(secret, id, timestamp, body);
+  return signatures.split(' ').some((versioned) => {
+    const [version, signature = ''] = versioned.split(',');
+    const given = Buffer.from(signature, 'base64');
+    return version === 'v1' && given.length === expected.length && timingSafeEqual(given, expected);
+  });
+}
+
+/** The bytes as they came: as text, what is not UTF-8 would be signed as something else. */
+function signatureOf(secret: string, id: string, timestamp: string, body: Buffer): Buffer {
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
 }

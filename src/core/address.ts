@@ -58,6 +58,15 @@ export function withoutDisplayName(text: string): string {
   return at < 0 ? text : text.slice(at + 1, -1).trim();
 }
 
+/** Returns the name in `Maya Ray <maya@example.com>`, if there is one. */
+export function displayNameIn(text: string): string | undefined {
+  const address = withoutDisplayName(text);
+  if (address === text) return undefined;
+  const name = text.slice(0, text.lastIndexOf('<')).trim();
+  const bare = name.startsWith('"') && name.endsWith('"') ? name.slice(1, -1).trim() : name;
+  return bare || undefined;
+}
+
 function toE164(text: string, country: string | null): string | null {
   if (!phoneCharacters.test(text)) return null;
   const digits = digitsOf(text);

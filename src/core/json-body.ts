@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { AppError } from './errors.ts';
+import { parseForeignJson } from './foreign.ts';
 
 /**
  * Reads the bytes of a request that somebody else has shaped.
@@ -8,13 +9,7 @@ import { AppError } from './errors.ts';
  * @throws AppError `payload_invalid`
  */
 export function readJsonBody<Shape extends z.ZodType>(shape: Shape, body: Buffer, wrongShape: string): z.output<Shape> {
-  let json: unknown;
-  try {
-    json = JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new AppError('payload_invalid', 'The body is not JSON.', { cause });
-  }
-  const result = shape.safeParse(json);
+  const result = shape.safeParse(parseForeignJson(body));
   if (result.success) return result.data;
   throw new AppError('payload_invalid', wrongShape, {
     details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),

@@ -1,5 +1,6 @@
 import type { AxiosResponse } from 'axios';
 import { AppError } from '../core/errors.ts';
+import { parseWithAllDigits, toText } from '../core/foreign.ts';
 import { trimmed } from '../core/text.ts';
 import { jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 
@@ -48,7 +49,7 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
     status: response.status,
     body,
     text: isJson(text) ? trimmed(text) : '',
-    traceId: typeof body.traceId === 'string' ? body.traceId : null,
+    traceId: toText(body.traceId) ?? null,
     limits: {
       remaining: numberOf(response.headers['x-ratelimit-remaining']),
       intervalMs: waitOf(numberOf(response.headers['x-ratelimit-interval-milliseconds'])),
@@ -65,7 +66,7 @@ const judgedByStatus = new Set([413, 429]);
 function isJson(text: string): boolean {
   if (text.trim() === '') return true;
   try {
-    JSON.parse(text);
+    parseWithAllDigits(text);
     return true;
   } catch {
     return false;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
+import { flag, neededText, readRows, text, toText } from '../core/foreign.ts';
 import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
 import { readTokenSet, type TokenSet } from './oauth.ts';
 
@@ -14,16 +15,7 @@ export interface ListedLocations {
   readonly toFutureLocations: boolean | null;
 }
 
-const listing = z.object({
-  locations: z.array(
-    z.object({
-      _id: z.string().min(1).max(128),
-      name: z.string().nullable().catch(null),
-      isInstalled: z.boolean().catch(false),
-    }),
-  ),
-  installToFutureLocations: z.boolean().nullable().catch(null),
-});
+const listedLocation = z.object({ _id: neededText(128), name: text, isInstalled: flag });
 
 /**
  * Asks in which of a company's locations the app is installed: a page of them, or one. Every row is checked, as rows of locations
@@ -42,15 +34,16 @@ export async function listInstalledLocations(
     owner: company(of.companyId),
     query: { companyId: of.companyId, appId: of.appId, isInstalled: 'true', ...range },
   });
-  const read = listing.safeParse(body);
-  if (!read.success) throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
-  const { locations, installToFutureLocations } = read.data;
+  if (!Array.isArray(body.locations)) {
+    throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
+  }
+  const { rows } = readRows(listedLocation, body.locations);
   return {
-    rows: locations.length,
-    installed: locations
+    rows: body.locations.length,
+    installed: rows
       .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in which) || _id === which.locationId))
-      .map(({ _id, name }) => ({ locationId: _id, name })),
-    toFutureLocations: installToFutureLocations,
+      .map(({ _id, name }) => ({ locationId: _id, name: name ?? null })),
+    toFutureLocations: toText(body.installToFutureLocations) ? flag.parse(body.installToFutureLocations) : null,
   };
 }
 

@@ -1,4 +1,5 @@
 import { AppError, isAppError } from '../core/errors.ts';
+import { flag, toObject, toText } from '../core/foreign.ts';
 import { clocksDifferMs, type HighLevel, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
@@ -37,8 +38,8 @@ export async function findOrAddContact(
  */
 export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
   const answer = await highLevel({ operation: 'createContact', owner: location(locationId), body: { locationId, name } });
-  const { id } = (answer.body.contact ?? {}) as { id?: unknown };
-  if (typeof id === 'string' && id !== '') return id;
+  const id = toText(toObject(answer.body.contact).id);
+  if (id !== undefined) return id;
   throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
 }
 
@@ -55,16 +56,15 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
     owner: location(fields.locationId),
     body: withoutEmpty({ ...fields }),
   });
-  const contact = (answer.body.contact ?? {}) as Partial<
-    Record<'id' | 'name' | 'firstName' | 'lastName' | 'dateAdded', unknown>
-  >;
-  if (typeof contact.id !== 'string' || contact.id === '') {
+  const contact = toObject(answer.body.contact);
+  const id = toText(contact.id);
+  if (id === undefined) {
     throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }
   return {
-    id: contact.id,
-    isNew: answer.body.new === true,
-    isNamed: [contact.name, contact.firstName, contact.lastName].some(Boolean),
+    id,
+    isNew: flag.parse(answer.body.new),
+    isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
     /** Not a number where HighLevel does not say it; that is never since anything. */
     addedAt: Date.parse(String(contact.dateAdded)),
   };
@@ -77,9 +77,6 @@ export async function contactAddress(
   contactId: string,
 ): Promise<{ phone: string | null; email: string | null }> {
   const answer = await highLevel({ operation: 'getContact', owner: location(locationId), path: { contactId } });
-  const contact = (answer.body.contact ?? {}) as { phone?: unknown; email?: unknown };
-  return {
-    phone: typeof contact.phone === 'string' && contact.phone !== '' ? contact.phone : null,
-    email: typeof contact.email === 'string' && contact.email !== '' ? contact.email : null,
-  };
+  const { phone, email } = toObject(answer.body.contact);
+  return { phone: toText(phone) ?? null, email: toText(email) ?? null };
 }

@@ -1,3 +1,4 @@
+import { toObject, toText } from '../core/foreign.ts';
 import { type HighLevel, location } from './client.ts';
 
 /** A location's name, time zone and country; its token response has none of them (platform.md 5.3). @throws AppError as the client */
@@ -6,10 +7,10 @@ export async function describeLocation(
   locationId: string,
 ): Promise<{ name: string | null; timezone: string | null; country: string | null }> {
   const answer = await highLevel({ operation: 'getLocation', owner: location(locationId), path: { locationId } });
-  const described = (answer.body.location ?? {}) as { name?: unknown; timezone?: unknown; country?: unknown };
+  const { name, timezone, country } = toObject(answer.body.location);
   return {
-    name: typeof described.name === 'string' ? described.name : null,
-    timezone: typeof described.timezone === 'string' ? described.timezone : null,
-    country: typeof described.country === 'string' ? described.country.trim().toUpperCase() || null : null,
+    name: toText(name) ?? null,
+    timezone: toText(timezone) ?? null,
+    country: toText(country)?.trim().toUpperCase() ?? null,
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { anything, neededText, readRows, text, toList } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 
 /** A message as HighLevel's list shows it. It leaves `altId` out, so nothing there names ours. */
@@ -20,15 +21,14 @@ export interface MessagesWanted {
 
 const listedAtMost = 100;
 
-const optional = z.string().nullish();
 const listed = z.object({
-  id: z.string(),
-  contactId: z.string(),
-  conversationId: z.string(),
-  conversationProviderId: optional,
-  direction: z.string().nullish(),
-  body: optional,
-  attachments: z.array(z.unknown()).nullish(),
+  id: neededText(500),
+  contactId: neededText(500),
+  conversationId: neededText(500),
+  conversationProviderId: text,
+  direction: text,
+  body: text,
+  attachments: anything.transform(toList),
 });
 
 /**
@@ -45,17 +45,15 @@ export async function listMessages(
     owner: location(locationId),
     query: { locationId, contactId, startDate: since.toISOString(), sortOrder: 'desc', limit: String(listedAtMost) },
   });
-  const rows = Array.isArray(answer.body.messages) ? answer.body.messages : [];
-  const messages = rows
-    .flatMap((row) => listed.safeParse(row).data ?? [])
-    .filter((row) => row.contactId === contactId)
-    .map(({ id, conversationId, conversationProviderId, direction, body: text, attachments }) => ({
+  const messages = readRows(listed, answer.body.messages)
+    .rows.filter((row) => row.contactId === contactId)
+    .map(({ id, conversationId, conversationProviderId, direction, body: said, attachments }) => ({
       id,
       conversationId,
       conversationProviderId: conversationProviderId ?? null,
       direction: direction === 'outbound' ? ('outbound' as const) : ('inbound' as const),
-      text: text ?? '',
-      attachmentCount: attachments?.length ?? 0,
+      text: said ?? '',
+      attachmentCount: attachments.length,
     }))
     .reverse();
   return { answer, messages };

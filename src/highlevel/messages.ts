@@ -1,4 +1,5 @@
 import { AppError } from '../core/errors.ts';
+import { toText } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 import type { Provider } from './providers.ts';
 import { withoutEmpty } from './request-body.ts';
@@ -96,8 +97,8 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost)
     providerKey: post.provider.key,
     body: inboundBody(post),
   });
-  const { messageId, conversationId, emailMessageId } = answer.body;
-  if (typeof messageId !== 'string' || messageId === '') {
+  const highlevelMessageId = toText(answer.body.messageId);
+  if (highlevelMessageId === undefined) {
     throw Object.assign(
       new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),
       { answer },
@@ -105,9 +106,9 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost)
   }
   return {
     answer,
-    highlevelMessageId: messageId,
-    conversationId: typeof conversationId === 'string' ? conversationId : null,
-    emailMessageId: typeof emailMessageId === 'string' ? emailMessageId : null,
+    highlevelMessageId,
+    conversationId: toText(answer.body.conversationId) ?? null,
+    emailMessageId: toText(answer.body.emailMessageId) ?? null,
   };
 }
 

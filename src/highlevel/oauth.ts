@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
+import { anything, flag, neededText, optionalId, text, toNumber, toText } from '../core/foreign.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
 import { idField, type TokenOwner } from './client.ts';
@@ -97,16 +98,19 @@ function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, stri
 }
 
 const tokenAnswer = z.object({
-  access_token: z.string().min(1),
-  refresh_token: z.string().min(1).nullish(),
-  expires_in: z.coerce.number().positive(),
-  scope: z.string().catch(''),
-  userType: z.enum(['Company', 'Location']),
-  companyId: z.string().min(1).optional(),
-  locationId: z.string().min(1).optional(),
-  userId: z.string().optional().catch(undefined),
-  isBulkInstallation: z.boolean().catch(false),
-  installToFutureLocations: z.boolean().catch(false),
+  access_token: neededText(20_000),
+  refresh_token: text,
+  expires_in: anything.transform(toNumber).pipe(z.number().positive()),
+  scope: text,
+  userType: z
+    .unknown()
+    .transform(toText)
+    .pipe(z.enum(['Company', 'Location'])),
+  companyId: optionalId(128),
+  locationId: optionalId(128),
+  userId: text,
+  isBulkInstallation: flag,
+  installToFutureLocations: flag,
 });
 
 /**
@@ -116,7 +120,7 @@ const tokenAnswer = z.object({
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
 export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
+  if (isSuccess(answer)) return readSpentCode(answer, sentAt);
   if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
   if (isWrongClient(answer)) {
     throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
@@ -128,6 +132,20 @@ export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet 
     'The CRM did not accept this install: its code was used before or is too old. Please start the install again.',
     { details: [messageIn(answer)] },
   );
+}
+
+/** The code is spent, whatever the response looks like: a page that promised that nothing is lost would not be true. */
+function readSpentCode(answer: HighLevelAnswer, sentAt: Date): TokenSet {
+  try {
+    return readTokenSet(answer.body, sentAt);
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    throw new AppError(
+      'install_denied',
+      'The CRM went through with the install, but its response can’t be read. Please start the install again.',
+      { details: [error.message], cause: error },
+    );
+  }
 }
 
 /**
@@ -194,7 +212,7 @@ export function readTokenSet(body: Record<string, unknown>, sentAt: Date): Token
     accessToken: token.access_token,
     refreshToken: token.refresh_token ?? null,
     accessExpiresAt: new Date(sentAt.getTime() + token.expires_in * 1000),
-    scopes: token.scope.split(' ').filter(Boolean),
+    scopes: (token.scope ?? '').split(' ').filter(Boolean),
     userId: token.userId ?? null,
     isBulk: token.isBulkInstallation,
     toFutureLocations: token.installToFutureLocations,

@@ -1,19 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { anything, inner, neededText, readAttachments, text, toList, toText } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
-import { storable } from '../core/text.ts';
 
-/** A value of another type than expected counts as absent: HighLevel changes its payloads without notice (platform.md 3.2). */
-const text = z.string().transform(storable).optional().catch(undefined);
-const id = z.string().min(1).max(128).transform(storable);
+const id = neededText(128);
 
-/** A list of URLs; HighLevel's own examples show one bare string too. Things that are no text are no address. */
-const texts = z
-  .union([z.array(z.unknown()), z.string().transform((one) => [one])])
-  .catch([])
-  .transform((list) =>
-    list.filter((entry) => typeof entry === 'string' && entry !== '').map((entry) => storable(entry as string)),
-  );
+/** Addresses of an email; HighLevel's own examples show one bare string too. */
+const addresses = anything.transform((value) => toList(value).flatMap((entry) => toText(entry) ?? []));
 
 const wrongShape = 'The webhook lacks what is needed to handle it.';
 
@@ -27,11 +20,11 @@ const delivery = z.looseObject({
   type: text,
   message: text,
   phone: text,
-  emailTo: texts,
+  emailTo: addresses,
   emailFrom: text,
   html: text,
   subject: text,
-  attachments: texts,
+  attachments: anything.transform(readAttachments),
   emailMessageId: text,
   replyToAltId: text,
 });
@@ -50,6 +43,8 @@ export interface DeliveryWebhook {
   readonly html: string | null;
   readonly subject: string | null;
   readonly attachments: readonly string[];
+  /** How many attachments have no address that can be read: then the message is not complete. */
+  readonly unreadAttachments: number;
   readonly emailMessageId: string | null;
   readonly replyToExternalId: string | null;
 }
@@ -75,7 +70,8 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
     text: said.message ?? null,
     html: said.html ?? null,
     subject: said.subject ?? null,
-    attachments: said.attachments,
+    attachments: said.attachments.urls,
+    unreadAttachments: said.attachments.unread,
     emailMessageId: said.emailMessageId || null,
     replyToExternalId: said.replyToAltId || null,
   };
@@ -92,7 +88,7 @@ const event = z.looseObject({
   webhookId: text,
   id: text,
   userId: text,
-  whitelabelDetails: z.looseObject({ domain: text }).optional().catch(undefined),
+  whitelabelDetails: inner(z.looseObject({ domain: text })),
   currentPlanId: text,
   newPlanId: text,
   previousStatus: text,
@@ -135,7 +131,7 @@ export function readAppEvent(body: Buffer): AppEventWebhook {
     locationId: said.locationId || null,
     subjectId: said.id || null,
     userId: said.userId || null,
-    whiteLabelDomain: said.whitelabelDetails?.domain || null,
+    whiteLabelDomain: said.whitelabelDetails.domain || null,
     before: said.currentPlanId || said.previousStatus || null,
     after: said.newPlanId || said.newStatus || null,
     occurredAt: said.timestamp ?? null,

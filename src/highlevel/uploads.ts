@@ -1,4 +1,5 @@
 import { AppError } from '../core/errors.ts';
+import { toObject, toText } from '../core/foreign.ts';
 import { type HighLevel, location } from './client.ts';
 
 export interface Upload {
@@ -28,7 +29,11 @@ export async function uploadFile(highLevel: HighLevel, upload: Upload): Promise<
   form.set('locationId', upload.locationId);
   form.set('fileAttachment', new Blob([upload.data], { type: upload.contentType }), upload.name);
   const answer = await highLevel({ operation: 'uploadFile', owner: location(upload.locationId), form });
-  const [url] = Object.values((answer.body.uploadedFiles ?? {}) as Record<string, unknown>);
-  if (typeof url === 'string' && url !== '') return url;
+  const { uploadedFiles } = answer.body;
+  // By name, or as a list.
+  const [url] = Object.values(Array.isArray(uploadedFiles) ? uploadedFiles : toObject(uploadedFiles)).flatMap(
+    (one) => toText(one) ?? [],
+  );
+  if (url) return url;
   throw new AppError('highlevel_stored_nothing', 'The CRM answered an upload without an address.');
 }

@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
-import { storable } from '../core/text.ts';
+import { inner, text } from '../core/foreign.ts';
 
 /** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
 export interface UserContext {
@@ -19,17 +19,18 @@ export interface UserContext {
 
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const word = z.string().regex(/^[A-Za-z0-9_ -]{1,40}$/);
-const said = (length: number) => z.string().max(length).transform(storable).nullish();
+const said = (maxChars: number) => text.pipe(z.string().max(maxChars).optional());
 
 const context = z.looseObject({
   userId: id,
   companyId: id,
-  activeLocation: id.nullish(),
+  // Empty in an agency's context, in some accounts.
+  activeLocation: text.pipe(id.optional()),
   role: word,
   type: word,
   userName: said(300),
   email: said(320),
-  whitelabelDetails: z.looseObject({ domain: said(300) }).nullish(),
+  whitelabelDetails: inner(z.looseObject({ domain: said(300) })),
 });
 
 /**
@@ -55,7 +56,7 @@ export function readUserContext(encrypted: string, secrets: readonly string[]): 
       locationId: activeLocation ?? null,
       userName: userName ?? null,
       email: email ?? null,
-      whiteLabelDomain: whitelabelDetails?.domain ?? null,
+      whiteLabelDomain: whitelabelDetails.domain ?? null,
     };
   }
   throw new AppError('context_invalid', 'It could not be verified who you are. Please reload the page.');

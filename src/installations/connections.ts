@@ -11,6 +11,9 @@ import { perSecond } from '../queue/allowance.ts';
 import { type LaneLimits, limitLane, paceKey } from '../queue/pace.ts';
 import { readInGroups } from '../runtime/in-groups.ts';
 import { type Actor, audit } from './audit.ts';
+import { identity, keptBefore, openPrevious } from './sealed-config.ts';
+
+export { identity };
 
 /** A location's configured channel for one provider, opened and ready to use. */
 export interface Connection extends ConnectionOf<object> {
@@ -56,7 +59,7 @@ export async function connect(
   const row = await deps.db.transaction(async (tx) => {
     // The id comes first: it binds the sealed config to its row. An upsert keeps two who connect at once from failing.
     const newId = deps.newId();
-    const { id, dormantSince } = await tx.connection.upsert({
+    const { id, dormantSince, ...before } = await tx.connection.upsert({
       where: { locationId_providerKey: place },
       create: { id: newId, ...place, type: channel.type, config: '', createdAt: now, updatedAt: now },
       update: {},
@@ -67,7 +70,13 @@ export async function connect(
     await limitLane(tx, paceKey.sending(place), laneLimitsOf(config), now);
     return tx.connection.update({
       where: { id },
-      data: { type: channel.type, config: sealed, dormantSince: null, updatedAt: now },
+      data: {
+        type: channel.type,
+        config: sealed,
+        ...keptBefore(deps, { id, ...before }, channel, config, now),
+        dormantSince: null,
+        updatedAt: now,
+      },
     });
   });
   return openConnection(deps, row);
@@ -217,6 +226,7 @@ export function openConnection(deps: ConnectionDeps, row: ConnectionRow): Connec
     providerKey: row.providerKey,
     channel: channelOfType(deps.channels, row.type),
     config: JSON.parse(deps.box.open(row.config, identity(row.id))),
+    previousConfig: openPrevious(deps, row),
     callbackUrl: `${deps.appUrl}/channels/${row.id}`,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
@@ -257,9 +267,4 @@ export async function checkConfig(
     .extend(deliverySettings)
     .safeParse(whole, words ? { error: words } : undefined);
   return result.success ? { config: result.data } : { issues: result.error.issues };
-}
-
-/** What a sealed config is bound to. */
-export function identity(id: string): string {
-  return `connections/${id}/config`;
 }

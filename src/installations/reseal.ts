@@ -44,7 +44,7 @@ export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealP
   await eachPage(
     (last: SealedConfig | undefined) =>
       client.connection.findMany({
-        select: { id: true, config: true },
+        select: { id: true, config: true, previousConfig: true },
         orderBy: { id: 'asc' },
         take: batchSize,
         ...(last ? { where: { id: { gt: last.id } } } : {}),
@@ -55,7 +55,7 @@ export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealP
   return progress;
 }
 
-type SealedConfig = { id: string; config: string };
+type SealedConfig = { id: string; config: string; previousConfig: string | null };
 
 /** Goes through a table page by page. @param pageAfter the rows that follow the last one seen */
 async function eachPage<Row>(
@@ -92,8 +92,9 @@ async function resealInstallation({ db, box }: ResealDeps, row: Installation): P
   await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: renewed });
 }
 
-async function resealConnection({ db, box }: ResealDeps, { id, config }: SealedConfig): Promise<void> {
+async function resealConnection({ db, box }: ResealDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
   if (config === '') return;
   const renewed = box.reseal(config, configIdentity(id));
-  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed } });
+  const renewedBefore = previousConfig ? { previousConfig: box.reseal(previousConfig, configIdentity(id)) } : {};
+  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed, ...renewedBefore } });
 }

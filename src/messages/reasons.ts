@@ -10,6 +10,8 @@ export const reasons = {
   address_unknown: 'The CRM failed each time it was asked for the contact’s phone number or email address.',
   email_unsupported: 'The connected channel does not carry email.',
   media_unsupported: 'The connected channel does not carry attachments.',
+  attachments_unreadable:
+    'An attachment of this message has no address that can be read, so it was not sent. Send it again without, or attach the file anew.',
   nothing_to_send: 'The message has neither text nor attachments.',
   interrupted: 'The program stopped while it was sending this message, so it is not known whether it was sent.',
   uninstalled: 'The app was uninstalled before this message could be sent.',

@@ -1,6 +1,7 @@
 import type { InboundContent } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
+import { notFarAhead } from '../core/foreign.ts';
 import { storable } from '../core/text.ts';
 import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
@@ -65,7 +66,7 @@ async function rowOf(
     attachments: content.attachments,
     replyToExternalId: content.replyToExternalId ?? null,
     sentElsewhere: content.sentElsewhere,
-    occurredAt: content.occurredAt ?? null,
+    occurredAt: notFarAhead(content.occurredAt, deps.clock.now()) ?? null,
     raw: storable(body.toString('utf8')),
   };
 }

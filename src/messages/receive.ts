@@ -8,6 +8,7 @@ import type { Provider } from '../highlevel/providers.ts';
 import { addingJobs } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { ReadAddress } from './read-address.ts';
+import { type ReasonCode, reason } from './reasons.ts';
 import { deliverJob } from './store.ts';
 
 export interface ReceiveDeps {
@@ -29,6 +30,9 @@ interface Received extends DeliveryWebhook {
   readonly id: string;
   readonly providerKey: string;
   readonly rawAddress: string | null;
+  /** Why it can't be sent as it is, where that is known already. */
+  readonly reasonCode: ReasonCode | null;
+  readonly reason: string | null;
   readonly raw: string;
 }
 
@@ -54,8 +58,22 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   return async (provider, body) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
     const raw = storable(body.toString('utf8'));
-    return store({ ...webhook, ...(await addressIn(deps, webhook)), id: deps.newId(), providerKey: provider.key, raw });
+    return store({
+      ...webhook,
+      ...(await addressIn(deps, webhook)),
+      id: deps.newId(),
+      providerKey: provider.key,
+      ...problemOf(webhook),
+      raw,
+    });
   };
+}
+
+/** Without an attachment a message is another one than the user has sent: it fails, and says so. */
+function problemOf({ unreadAttachments }: DeliveryWebhook): { reasonCode: ReasonCode | null; reason: string | null } {
+  if (unreadAttachments === 0) return { reasonCode: null, reason: null };
+  const { code, message } = reason('attachments_unreadable');
+  return { reasonCode: code as ReasonCode, reason: message };
 }
 
 /** An email's recipients stay as HighLevel wrote them: they may be many. */
@@ -86,14 +104,14 @@ async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): 
 const insertSql = `
   WITH stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
-    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw, created_at, updated_at)
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, reason_code, reason, raw, created_at, updated_at)
   SELECT
     id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, $2::timestamptz, $2::timestamptz
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "reasonCode", reason, raw, $2::timestamptz, $2::timestamptz
   FROM json_to_recordset($1::json) AS row (
     id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
     "userId" text, medium message_medium, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
-    "emailMessageId" text, "replyToExternalId" text, raw text)
+    "emailMessageId" text, "replyToExternalId" text, "reasonCode" text, reason text, raw text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),
   ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}

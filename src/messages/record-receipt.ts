@@ -58,7 +58,7 @@ async function recordTogether(
       recipient: receipt.recipient ?? null,
       code: receipt.error?.code ?? null,
       reason: receipt.error?.message ?? null,
-      occurredAt: receipt.occurredAt ?? null,
+      occurredAt: notFarAhead(receipt.occurredAt, deps.clock.now()) ?? null,
       receivedAt,
     }),
   );

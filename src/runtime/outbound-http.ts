@@ -7,6 +7,7 @@ import { TLSSocket } from 'node:tls';
 import axios, { type AxiosError, type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
 import ipaddr from 'ipaddr.js';
 import { AppError, isAppError } from '../core/errors.ts';
+import { parseWithAllDigits, toObject } from '../core/foreign.ts';
 
 export type { AxiosInstance as HttpClient };
 
@@ -154,8 +155,7 @@ function describe(code: string): string {
 export function jsonOf(response: AxiosResponse<unknown>): Record<string, unknown> {
   if (typeof response.data !== 'string' || response.data === '') return {};
   try {
-    const parsed: unknown = JSON.parse(response.data);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : {};
+    return toObject(parseWithAllDigits(response.data));
   } catch {
     // An HTML page from a proxy is an ordinary answer to a status code, not an error of ours.
     return {};

@@ -91,7 +91,7 @@ test('attachments are addresses, and a message of attachments alone is sent with
     attachments,
   });
   await world.untilReported(messageId);
-  expect(world.farSide.received()[0]).toMatchObject({ text: '', attachments });
+  expect(world.farSide.received()[0]).toMatchObject({ text: null, attachments });
   expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
 });
 
@@ -145,4 +145,27 @@ test('an echo that was sent before we could know it does not make our post repea
   await world.until(async () => (await world.db.message.count({ where: { direction: 'inbound', state: 'delivered' } })) === 1);
   await world.pass(30_000, 5_000);
   expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+});
+
+test('a message whose attachment can’t be read is not told as delivered: it fails and says why', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  const post = (messageId: string, attachments: unknown) =>
+    world.highlevel.postSigned(
+      '/webhooks/providers/sms',
+      JSON.stringify({
+        locationId: location.id,
+        messageId,
+        contactId: location.contact.id,
+        phone: '+12025550143',
+        message: 'look',
+        attachments,
+      }),
+    );
+  expect(await post('as-object', [{ url: 'https://files.example.com/1.png' }])).toBe(202);
+  expect(await post('unreadable', ['https://files.example.com/1.png', { name: '2.png' }])).toBe(202);
+  await world.until(async () => (await world.message('unreadable')).state === 'failed');
+  expect(await world.message('unreadable')).toMatchObject({ reasonCode: 'attachments_unreadable' });
+  await world.until(() => world.farSide.received().length === 1);
+  expect(world.farSide.received()).toMatchObject([{ attachments: ['https://files.example.com/1.png'] }]);
 });

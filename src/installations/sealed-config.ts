@@ -1,0 +1,51 @@
+import { type Channel, sensitiveFields } from '../channels/channel.ts';
+import { type Clock, nowOf } from '../core/clock.ts';
+import { isAppError } from '../core/errors.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Connection as ConnectionRow } from '../database/client.ts';
+
+interface SealedConfigDeps {
+  box: SecretBox;
+  clock: Clock;
+}
+
+/** What a sealed config is bound to. */
+export function identity(id: string): string {
+  return `connections/${id}/config`;
+}
+
+const previousGoodForMs = 24 * 60 * 60 * 1000;
+
+/** Keeps the config whose secrets are replaced for a day; a connection that had none, or another channel, keeps nothing. */
+export function keptBefore(
+  deps: Pick<SealedConfigDeps, 'box'>,
+  row: Pick<ConnectionRow, 'id' | 'type' | 'config'>,
+  channel: Channel,
+  config: object,
+  now: Date,
+) {
+  if (row.config === '' || row.type !== channel.type) return { previousConfig: null, previousUntil: null };
+  const secrets = (of: object) =>
+    JSON.stringify(sensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
+  try {
+    const before = JSON.parse(deps.box.open(row.config, identity(row.id)));
+    if (secrets(before) === secrets(config)) return {};
+  } catch (error) {
+    // With a lost key nobody can read what was before; it is replaced.
+    if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousUntil: null };
+    throw error;
+  }
+  return { previousConfig: row.config, previousUntil: new Date(now.getTime() + previousGoodForMs) };
+}
+
+/** The config before its secrets were changed, while they are still good. Without its key the present one works all the same. */
+export function openPrevious({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
+  const { previousConfig, previousUntil } = row;
+  if (!previousConfig || !previousUntil || previousUntil <= nowOf(clock)) return undefined;
+  try {
+    return JSON.parse(box.open(previousConfig, identity(row.id)));
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable')) return undefined;
+    throw error;
+  }
+}
