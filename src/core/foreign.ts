@@ -72,6 +72,14 @@ export function optionalId(maxChars: number) {
   });
 }
 
+/** An id that may be missing; one that is too long to be kept counts as missing. */
+export function shortId(maxChars: number) {
+  return anything.transform((value) => {
+    const read = toText(value)?.trim() || undefined;
+    return read !== undefined && read.length <= maxChars ? read : undefined;
+  });
+}
+
 /** A flag, also as text or number; false where there is none. */
 export const flag = anything.transform((value) => /^(true|1|yes)$/i.test(toText(value) ?? ''));
 

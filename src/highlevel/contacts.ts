@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../core/errors.ts';
-import { flag, toObject, toText } from '../core/foreign.ts';
+import { flag, shortId, toObject, toText } from '../core/foreign.ts';
 import { clocksDifferMs, type HighLevel, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
@@ -38,7 +38,7 @@ export async function findOrAddContact(
  */
 export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
   const answer = await highLevel({ operation: 'createContact', owner: location(locationId), body: { locationId, name } });
-  const id = toText(toObject(answer.body.contact).id);
+  const id = shortId(128).parse(toObject(answer.body.contact).id);
   if (id !== undefined) return id;
   throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
 }
@@ -57,7 +57,7 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
     body: withoutEmpty({ ...fields }),
   });
   const contact = toObject(answer.body.contact);
-  const id = toText(contact.id);
+  const id = shortId(128).parse(contact.id);
   if (id === undefined) {
     throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }

@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import { toText } from '../core/foreign.ts';
+import { shortId, toText } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 import type { Provider } from './providers.ts';
 import { withoutEmpty } from './request-body.ts';
@@ -97,7 +97,7 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost)
     providerKey: post.provider.key,
     body: inboundBody(post),
   });
-  const highlevelMessageId = toText(answer.body.messageId);
+  const highlevelMessageId = shortId(128).parse(answer.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
       new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),

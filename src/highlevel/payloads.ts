@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { anything, inner, neededText, readAttachments, text, toList, toText } from '../core/foreign.ts';
+import { anything, inner, neededText, readAttachments, shortId, text, toList, toText } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
 
 const id = neededText(128);
+/** HighLevel's ids have some twenty characters; what is longer is none, and would not fit an index. */
+const longestId = 500;
 
 /** Addresses of an email; HighLevel's own examples show one bare string too. */
 const addresses = anything.transform((value) => toList(value).flatMap((entry) => toText(entry) ?? []));
@@ -13,10 +15,10 @@ const wrongShape = 'The webhook lacks what is needed to handle it.';
 const delivery = z.looseObject({
   locationId: id,
   messageId: id,
-  contactId: text,
-  conversationId: text,
-  conversationProviderId: text,
-  userId: text,
+  contactId: shortId(longestId),
+  conversationId: shortId(longestId),
+  conversationProviderId: shortId(longestId),
+  userId: shortId(longestId),
   type: text,
   message: text,
   phone: text,
@@ -25,8 +27,8 @@ const delivery = z.looseObject({
   html: text,
   subject: text,
   attachments: anything.transform(readAttachments),
-  emailMessageId: text,
-  replyToAltId: text,
+  emailMessageId: shortId(longestId),
+  replyToAltId: shortId(longestId),
 });
 
 /** What HighLevel posts to a Delivery URL, as we use it; whatever else it says stays in the raw body. */
@@ -81,13 +83,13 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
 const firstYear = new Date('2020-01-01');
 
 const event = z.looseObject({
-  type: text,
-  appId: text,
-  companyId: text,
-  locationId: text,
-  webhookId: text,
-  id: text,
-  userId: text,
+  type: shortId(128),
+  appId: shortId(128),
+  companyId: shortId(128),
+  locationId: shortId(128),
+  webhookId: shortId(128),
+  id: shortId(128),
+  userId: shortId(128),
   whitelabelDetails: inner(z.looseObject({ domain: text })),
   currentPlanId: text,
   newPlanId: text,

@@ -26,6 +26,10 @@ const hourMs = 60 * 60 * 1000;
 /** Longer than HighLevel repeats a webhook, and than a shared secret should be replayable unnoticed. */
 const traceDays = 90;
 
+/** A receipt that names no message of ours may be early; what comes a day before its send is of another. */
+const unnamedReceiptDays = 1;
+const maxUnnamedReceipts = 10_000;
+
 /** Mends what an earlier version left, and removes, once an hour, what nobody needs any more. @returns stops it */
 export function startUpkeep(deps: UpkeepDeps): () => void {
   restoreLimits(deps).catch((error: unknown) => deps.log.error({ err: error }, 'limits could not be restored'));
@@ -54,7 +58,8 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
     },
   });
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
-  await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
+  await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, unnamedReceiptDays) } } });
+  await forgetStrangersReceipts(client);
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
@@ -65,6 +70,15 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   while ((await forgetMessages(deps, before)) > 0);
   while ((await forgetMedia(deps)) > 0);
   await removeStale(deps.mediaFolder, daysBefore(clock, 1));
+}
+
+/** Keeps the newest receipts that name no message, of each connection so many: a vendor that sends no others must not fill the disk. */
+async function forgetStrangersReceipts(client: Database['client']): Promise<void> {
+  await client.$executeRaw`
+    DELETE FROM receipts WHERE id IN (
+      SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY connection_id ORDER BY id DESC) AS place FROM receipts WHERE message_id IS NULL
+      ) AS unnamed WHERE place > ${maxUnnamedReceipts})`;
 }
 
 function daysBefore(clock: Clock, days: number): Date {

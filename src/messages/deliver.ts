@@ -177,12 +177,15 @@ function nextDelay(deps: DeliverDeps, message: MessageInHand, settings: Delivery
   return now.getTime() + delayMs > lastAt ? null : delayMs;
 }
 
+/** As long as an index entry may be, with room. */
+const maxAddressChars = 320;
+
 /** What the contact answers from this address belongs into this conversation. */
 function identityIn({ locationId, contactId, isTest }: MessageInHand, to: string, { kind }: SendOutcome) {
   const isTaken = kind === 'accepted' || kind === 'delivered';
   const { address, kind: addressKind } = normalizeAddress(to);
   // An email to several says of none of them alone whose it is.
-  const isOne = addressKind !== 'other' || !to.includes('@');
+  const isOne = (addressKind !== 'other' || !to.includes('@')) && address.length <= maxAddressChars;
   return isTaken && contactId && !isTest && isOne ? { locationId, address, contactId } : null;
 }
 

@@ -1,4 +1,4 @@
-import type { Executor } from '../database/client.ts';
+import type { Executor, Message } from '../database/client.ts';
 
 /**
  * Removes an outbound message that turned out to be the echo of our own post. One that was sent already stays: it happened. So does an
@@ -14,4 +14,34 @@ export async function dropEcho(tx: Executor, locationId: string, highlevelMessag
     dropped AS (DELETE FROM messages WHERE id IN (SELECT id FROM same WHERE is_echo))
     SELECT NOT EXISTS (SELECT 1 FROM same WHERE NOT is_echo) AS "isFree"`;
   return row?.isFree ?? true;
+}
+
+/** How long a send may take to name the message that its vendor has already told of. */
+const responseWithinMs = 2 * 60 * 1000;
+
+/**
+ * Says whether what a vendor tells of as sent elsewhere is our own send: `own` when its id is one of ours, `pending` while a send to the
+ * same address is under way, whose response may still name it.
+ */
+export async function findOwnSend(
+  on: Executor,
+  message: Pick<Message, 'connectionId' | 'externalId' | 'to' | 'createdAt'>,
+  now: Date,
+): Promise<'own' | 'pending' | 'other'> {
+  const { connectionId, externalId, to, createdAt } = message;
+  if (!connectionId || !externalId) return 'other';
+  const [row] = await on.$queryRaw<{ isOwn: boolean; isPending: boolean }[]>`
+    SELECT
+      EXISTS (SELECT FROM messages WHERE connection_id = ${connectionId}::uuid AND external_id = ${externalId} AND direction = 'outbound') AS "isOwn",
+      EXISTS (
+        SELECT FROM attempts a JOIN messages m ON m.id = a.message_id
+        WHERE a.connection_id = ${connectionId}::uuid AND a.ended_at IS NULL AND (m."to" = ${to} OR m."to" IS NULL)
+      ) AS "isPending"`;
+  if (row?.isOwn) return 'own';
+  return row?.isPending && now.getTime() - createdAt.getTime() < responseWithinMs ? 'pending' : 'other';
+}
+
+/** Removes a message that a vendor told of as sent elsewhere and that turned out to be our own send. */
+export async function dropOwnSend(tx: Executor, id: string): Promise<void> {
+  await tx.message.deleteMany({ where: { id, direction: 'inbound', sentElsewhere: true } });
 }

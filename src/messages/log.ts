@@ -81,16 +81,35 @@ function messagesBy(db: Database, ids: readonly string[]): Promise<Message[]> {
   return db.client.message.findMany({ where: { id: { in: [...ids] } }, orderBy: { id: 'desc' } });
 }
 
-/** One message with all that is recorded of it. */
-export function messageWithHistory(db: Database, id: string) {
-  return db.client.message.findUnique({
+const historyRows = 100;
+
+/**
+ * Reads one message with what is recorded of it, newest part first: vendors repeat themselves, and retries add up.
+ *
+ * @param before the id from which on an earlier part goes back
+ * @returns `older`: where the part before this one goes back from; null when this is the first
+ */
+export async function messageWithHistory(db: Database, id: string, before?: string) {
+  const part = { where: before ? { id: { lt: before } } : {}, orderBy: { id: 'desc' }, take: historyRows + 1 } as const;
+  const found = await db.client.message.findUnique({
     where: { id },
-    include: {
-      attempts: { orderBy: { id: 'asc' } },
-      receipts: { orderBy: { id: 'asc' } },
-      reports: { orderBy: { id: 'asc' } },
-    },
+    include: { attempts: part, receipts: part, reports: part },
   });
+  if (!found) return null;
+  const ids = [...found.attempts, ...found.receipts, ...found.reports]
+    .map((row) => row.id)
+    .sort()
+    .reverse();
+  const oldest = ids.length > historyRows ? (ids[historyRows - 1] as string) : '';
+  const shown = <Row extends { id: string }>(rows: Row[]) => rows.filter((row) => row.id >= oldest).reverse();
+  return {
+    ...found,
+    attempts: shown(found.attempts),
+    receipts: shown(found.receipts),
+    reports: shown(found.reports),
+    isFirstPart: oldest === '',
+    older: oldest || null,
+  };
 }
 
 export type MessageWithHistory = NonNullable<Awaited<ReturnType<typeof messageWithHistory>>>;

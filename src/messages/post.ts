@@ -9,7 +9,7 @@ import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import type { Job } from '../queue/jobs.ts';
 import { charge, paceKey } from '../queue/pace.ts';
-import { dropEcho } from './echo.ts';
+import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
 import { contactOf, forgetIdentity, rememberContact } from './identities.ts';
 import { type KeptMedia, keepMedia } from './keep-media.ts';
 import type { Reason } from './next-step.ts';
@@ -27,6 +27,11 @@ export interface PostDeps extends ReportDeps, OfferDeps {
 /** Posts one inbound message into its contact's conversation. HighLevel must name the message it made; else nothing was stored. */
 export async function post(deps: PostDeps, job: Job, message: MessageInHand): Promise<void> {
   if (message.state !== 'pending') return deps.settle({ job });
+  if (message.sentElsewhere) {
+    const found = await findOwnSend(deps.db.client, message, nowOf(deps.clock));
+    if (found === 'own') return deps.settle({ job, before: (tx) => dropOwnSend(tx, message.id) });
+    if (found === 'pending') return deps.settle({ job, again: new Date(deps.clock.now() + ownSendDelayMs) });
+  }
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
   if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
   try {
@@ -43,6 +48,9 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
       : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs)));
   }
 }
+
+/** How soon it is looked again whether a send that is under way was told of. */
+const ownSendDelayMs = 2_000;
 
 /** What uses up a schedule: what HighLevel swallows or fails at, and what can't be fetched. An outage of HighLevel's own may last. */
 const scheduled: readonly ErrorCode[] = ['highlevel_stored_nothing', 'highlevel_failed', 'media_unreachable'];

@@ -96,6 +96,10 @@ const insertSql = `
       id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, medium message_medium,
       "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
       "sentElsewhere" boolean, "occurredAt" timestamptz, raw text)
+    -- What this connection itself has sent is there already.
+    WHERE NOT ("sentElsewhere" AND EXISTS (
+      SELECT FROM messages own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"
+        AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
   ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}

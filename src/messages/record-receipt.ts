@@ -1,8 +1,9 @@
 import type { ReceiptContent } from '../channels/channel.ts';
 import { nowOf } from '../core/clock.ts';
+import { notFarAhead } from '../core/foreign.ts';
 import type { NewId } from '../core/ids.ts';
 import { allStorable } from '../core/text.ts';
-import type { Executor } from '../database/client.ts';
+import type { Executor, Prisma } from '../database/client.ts';
 import { isBadData } from '../database/failures.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
@@ -86,10 +87,53 @@ async function recordTogether(
     const named = new Set(known.flatMap(({ messageId, recipient }) => (recipient ? messageId : [])));
     // The messages are locked first: a stored receipt holds a share of its message, and two who hold one can't both lock it.
     await changeMessages(deps, tx, new Map(changes), named);
-    await tx.receipt.createMany({ data: known });
+    await tx.receipt.createMany({ data: await countRepeats(tx, known) });
     await reportRecipients(deps, tx, named);
   });
 }
+
+/** A receipt as it is stored. */
+type ReceiptRow = Omit<Prisma.ReceiptCreateManyInput, 'state'> & { id: string; state: 'delivered' | 'read' | 'failed' };
+
+/**
+ * Counts receipts that say once more what is stored already, of the same sending: vendors repeat them by the thousand.
+ *
+ * @returns those that say something new, each once
+ */
+async function countRepeats<Row extends ReceiptRow>(tx: Executor, said: readonly Row[]): Promise<Row[]> {
+  const groups = Map.groupBy(said, ({ connectionId, messageId, externalId, state, recipient, code, reason, occurredAt }) => {
+    // By its time a failure that is told once more is known after the message was sent again.
+    const at = state === 'failed' ? occurredAt : null;
+    return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, code, reason, at]);
+  });
+  const fresh = [...groups.values()].map(([first, ...more]) => ({ ...(first as Row), repeats: more.length }));
+  if (fresh.length === 0) return [];
+  const known = await tx.$queryRawUnsafe<{ id: string }[]>(countRepeatsSql, JSON.stringify(fresh));
+  const ids = new Set(known.map(({ id }) => id));
+  return fresh.filter(({ id }) => !ids.has(id));
+}
+
+const countRepeatsSql = `
+  WITH said AS (
+    SELECT * FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text,
+      state message_state, recipient text, code text, reason text, "occurredAt" timestamptz, repeats int)),
+  same AS (
+    SELECT said.id, said.repeats, (
+      SELECT r.id FROM receipts r LEFT JOIN messages m ON m.id = r.message_id
+      WHERE r.connection_id = said."connectionId" AND r.state = said.state
+        AND r.recipient IS NOT DISTINCT FROM said.recipient AND r.code IS NOT DISTINCT FROM said.code
+        AND r.reason IS NOT DISTINCT FROM said.reason
+        AND (r.state <> 'failed' OR r.occurred_at IS NOT DISTINCT FROM said."occurredAt")
+        AND (r.message_id = said."messageId" OR (said."messageId" IS NULL AND r.message_id IS NULL AND r.external_id = said."externalId"))
+        -- What was said of an earlier sending says nothing of this one.
+        AND (m.sending_since IS NULL OR r.received_at >= m.sending_since)
+      LIMIT 1) AS first
+    FROM said),
+  counted AS (
+    UPDATE receipts SET repeats = receipts.repeats + t.count
+    FROM (SELECT first, sum(repeats + 1)::int AS count FROM same WHERE first IS NOT NULL GROUP BY first) AS t
+    WHERE receipts.id = t.first)
+  SELECT id FROM same WHERE first IS NOT NULL`;
 
 /** What became of one recipient is news for HighLevel, even where the message as a whole stands as before. */
 async function reportRecipients(deps: StoreDeps, tx: Executor, named: ReadonlySet<string | null>): Promise<void> {

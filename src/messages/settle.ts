@@ -199,6 +199,7 @@ function changeOf(
 interface Learnt {
   messageId: string;
   connectionId: string;
+  attemptId: string;
   externalId: string;
 }
 
@@ -213,7 +214,8 @@ interface WaitingReceipt {
 
 function externalIdOf(attempt: Settlement['attempt'], messageId: string): Learnt[] {
   if (!attempt || !('externalId' in attempt.outcome) || !attempt.outcome.externalId) return [];
-  return [{ messageId, connectionId: attempt.connectionId, externalId: attempt.outcome.externalId }];
+  const { id: attemptId, connectionId } = attempt;
+  return [{ messageId, connectionId, attemptId, externalId: attempt.outcome.externalId }];
 }
 
 /**
@@ -223,10 +225,13 @@ function externalIdOf(attempt: Settlement['attempt'], messageId: string): Learnt
 async function waitingReceipts(tx: Executor, learnt: readonly Learnt[]): Promise<WaitingReceipt[]> {
   if (learnt.length === 0) return [];
   return tx.$queryRawUnsafe<WaitingReceipt[]>(
-    `SELECT id, l."messageId", state, recipient, code, reason
-     FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "externalId" text)
-     JOIN receipts ON connection_id = l."connectionId" AND external_id = l."externalId" AND message_id IS NULL
-     ORDER BY received_at, id`,
+    `SELECT receipts.id, l."messageId", state, recipient, receipts.code, receipts.reason
+     FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "attemptId" uuid, "externalId" text)
+     JOIN attempts ON attempts.id = l."attemptId"
+     JOIN receipts ON receipts.connection_id = l."connectionId" AND external_id = l."externalId" AND receipts.message_id IS NULL
+       -- Vendors give an id again: what was said of it before this attempt began is of another message.
+       AND received_at >= begun_at
+     ORDER BY received_at, receipts.id`,
     JSON.stringify(learnt),
   );
 }

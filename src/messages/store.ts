@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { normalizeAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { nowOf } from '../core/clock.ts';
@@ -86,7 +87,7 @@ export function deliverJob(
     kind: 'deliver',
     messageId: id,
     lane: paceKey.sending(message),
-    key: `${locationId}/${contactId ?? to ?? id}`,
+    key: orderingKey(locationId, contactId ?? to ?? id),
     rank: 0,
     dueAt,
   };
@@ -95,8 +96,16 @@ export function deliverJob(
 /** Posting an inbound message. What an address sends keeps its order, and makes one contact, whichever channel it comes by. */
 export function postJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewhere' | 'from' | 'to'>, dueAt: Date): NewJob {
   const { id, locationId } = message;
-  const key = `${locationId}/${contactAddressOf(message) ?? id}`;
+  const key = orderingKey(locationId, contactAddressOf(message) ?? id);
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key, rank: 0, dueAt };
+}
+
+const maxOrderingKeyChars = 300;
+
+/** What keeps its order: a contact of a location, or an address. It fits an index entry, however many recipients an email has. */
+function orderingKey(locationId: string, of: string): string {
+  const key = `${locationId}/${of}`;
+  return key.length <= maxOrderingKeyChars ? key : `${locationId}/${createHash('sha256').update(of).digest('hex')}`;
 }
 
 /** The contact's own address in an inbound message, in its one form also where an earlier version has stored it. */

@@ -14,6 +14,8 @@ export interface Happening {
   why: { code: string | null; message: string } | null;
   /** What the far side answered, trimmed and redacted. */
   answer: string | null;
+  /** How often it was said once more. */
+  repeats: number;
   /** HighLevel's name for the call; its support asks for it. */
   traceId: string | null;
 }
@@ -42,10 +44,10 @@ export type Saying = keyof typeof sentences;
 /** Everything that happened to a message, oldest first. */
 export function timelineOf(message: MessageWithHistory): Happening[] {
   const isOutbound = message.direction === 'outbound';
-  const nothing = { state: null, recipient: null, why: null, answer: null, traceId: null };
-  const begin = isOutbound ? (message.isTest ? 'test_wanted' : 'received') : 'answered';
+  const nothing = { state: null, recipient: null, why: null, answer: null, repeats: 0, traceId: null };
+  const begin: Saying = isOutbound ? (message.isTest ? 'test_wanted' : 'received') : 'answered';
   const happened: Happening[] = [
-    { ...nothing, at: message.createdAt, event: 'received', says: begin },
+    ...(message.isFirstPart ? [{ ...nothing, at: message.createdAt, event: 'received' as const, says: begin }] : []),
     ...message.attempts.flatMap((attempt): Happening[] => [
       { ...nothing, at: attempt.begunAt, event: 'attempt_begun', says: 'sending' },
       ...(attempt.endedAt
@@ -69,6 +71,7 @@ export function timelineOf(message: MessageWithHistory): Happening[] {
         says: receipt.recipient ? 'receipt_of' : 'receipt',
         state: receipt.state,
         recipient: receipt.recipient,
+        repeats: receipt.repeats,
         why: whyOf(receipt),
       }),
     ),
@@ -81,9 +84,16 @@ export function timelineOf(message: MessageWithHistory): Happening[] {
   return happened.sort((a, b) => a.at.getTime() - b.at.getTime());
 }
 
-export function inEnglish({ says, state, recipient, why }: Omit<Happening, 'at' | 'event' | 'answer' | 'traceId'>): string {
+export function inEnglish({
+  says,
+  state,
+  recipient,
+  why,
+  repeats,
+}: Omit<Happening, 'at' | 'event' | 'answer' | 'traceId'>): string {
   const because = why ? `: ${why.message}${why.code ? ` (${why.code})` : ''}` : '.';
-  return `${sentences[says].replace('{recipient}', recipient ?? '').replace('{state}', state ?? '')}${because}`;
+  const again = repeats > 0 ? ` Repeated ${repeats} times.` : '';
+  return `${sentences[says].replace('{recipient}', recipient ?? '').replace('{state}', state ?? '')}${because}${again}`;
 }
 
 function whyOf({ code, reason }: { code: string | null; reason: string | null }): Happening['why'] {

@@ -41,6 +41,7 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
     httpAgent: new http.Agent(agent),
     httpsAgent: new https.Agent(agent),
   });
+  client.interceptors.response.use(undefined, asTruncated);
   if (!options.allowPrivateTargets) {
     client.interceptors.request.use((request) => {
       refusePrivateLiteral(new URL(request.url ?? '', request.baseURL));
@@ -48,6 +49,14 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
     });
   }
   return client;
+}
+
+/** A response whose body is too long: its status line decides, its body says nothing. @throws every other error as it is */
+function asTruncated(error: unknown): Partial<AxiosResponse<unknown>> {
+  const response: http.IncomingMessage | undefined = isAxiosError(error) ? error.request?.res : undefined;
+  const isTooLong = isAxiosError(error) && /^maxContentLength/.test(error.message);
+  if (!isTooLong || response?.statusCode === undefined) throw error;
+  return { status: response.statusCode, headers: response.headers as AxiosResponse['headers'], data: '' };
 }
 
 /** An address that `lookup` never sees because it is written as numbers. */

@@ -9,7 +9,7 @@ import { inEnglish, timelineOf } from '../../messages/timeline.ts';
 import { reasonOf, statusOf, type Waits, waitsOf } from '../../messages/waits.ts';
 import { type Access, actorOf } from '../access.ts';
 import { route } from './route.ts';
-import { locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
+import { historyQuery, locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
 
 export interface MessageDeps extends StoreDeps {
   newId: NewId;
@@ -43,8 +43,9 @@ export function messageRoutes(deps: MessageDeps) {
       summary: 'One message with every attempt and its timeline',
       needs: 'read',
       params: messageParams,
+      query: historyQuery,
       answer: messageDetail,
-      handle: ({ message: row }) => detail(deps, row.id),
+      handle: ({ message: row, query }) => detail(deps, row.id, query.before),
     }),
 
     route({
@@ -85,8 +86,8 @@ export async function markAsSent(deps: MessageDeps, row: Message, access: Access
   await markSent(deps, row, hasReceipts, actorOf(access));
 }
 
-async function detail(deps: StoreDeps, id: string) {
-  const found = await messageWithHistory(deps.db, id);
+async function detail(deps: StoreDeps, id: string, before?: string) {
+  const found = await messageWithHistory(deps.db, id, before);
   if (!found) throw noMessage();
   const waits = await waitsOf(deps, [found]);
   return {
@@ -94,6 +95,7 @@ async function detail(deps: StoreDeps, id: string) {
     html: found.html,
     attempts: found.attempts.map((attempt) => ({ ...attempt, reason: reasonView(attempt.code, attempt.reason) })),
     timeline: timelineOf(found).map((happened) => ({ ...happened, text: inEnglish(happened) })),
+    timelineBefore: found.older,
   };
 }
 

@@ -113,6 +113,8 @@ const messageFields = {
 
 export const message = z.object(messageFields).meta({ id: 'Message' });
 
+export const historyQuery = z.object({ before: z.uuid().optional().describe('From `timelineBefore`.') });
+
 export const messageDetail = z
   .object({
     ...messageFields,
@@ -137,7 +139,8 @@ export const messageDetail = z
           traceId: z.string().nullable(),
         }),
       )
-      .describe('Everything that happened, oldest first.'),
+      .describe('What happened, oldest first; of very much the newest part.'),
+    timelineBefore: z.uuid().nullable().describe('Where an earlier part goes back from: ask again with `before`.'),
   })
   .meta({ id: 'MessageDetail' });
 

@@ -27,7 +27,9 @@ const mended: Record<string, 'channels' | 'reconnect' | undefined> = {
   reauth_required: 'reconnect',
 };
 
-type Asked = PageInput & { message: Message };
+const historyQuery = z.object({ before: z.uuid().optional() });
+
+type Asked = PageInput & { message: Message; query: z.output<typeof historyQuery> };
 
 /** One message of a location, with all that happened to it and what can be done about it. */
 export function messagePage(deps: MessagePageDeps) {
@@ -36,7 +38,7 @@ export function messagePage(deps: MessagePageDeps) {
     about: 'location',
     viewers: ['location', 'agency', 'operator'],
     view: 'message',
-    query: z.object({}),
+    query: historyQuery,
     show: (input) => show(deps, '', input),
     version: (input) => version(deps, input),
     actions: actionsOf(deps),
@@ -50,15 +52,15 @@ export function messagePageOfReach(deps: MessagePageDeps) {
     about: 'reach',
     viewers: ['agency', 'operator'],
     view: 'message',
-    query: z.object({}),
+    query: historyQuery,
     show: (input) => show(deps, `/locations/${input.message.locationId}`, input),
     version: (input) => version(deps, input),
     actions: actionsOf(deps),
   });
 }
 
-async function show(deps: MessagePageDeps, home: string, { message: { id }, text, url, can }: Asked) {
-  const message = await messageWithHistory(deps.db, id);
+async function show(deps: MessagePageDeps, home: string, { message: { id }, query, text, url, can }: Asked) {
+  const message = await messageWithHistory(deps.db, id, query.before);
   if (!message) throw new AppError('not_found', 'There is no such message.');
   const types = await connectionTypes(deps.db, [message.connectionId]);
   const waits = await waitsOf(deps, [message]);
@@ -87,6 +89,8 @@ async function show(deps: MessagePageDeps, home: string, { message: { id }, text
     canRetry: can('write') && status === 'failed',
     canDecide: can('write') && status === 'unknown',
     timeline: timelineOf(message).map((happened) => told(text, happened)),
+    older: message.older && url(`${isReach ? '/' : ''}messages/${id}`, { before: message.older }),
+    newest: query.before ? url(`${isReach ? '/' : ''}messages/${id}`) : null,
     attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
   };
 }
@@ -102,7 +106,7 @@ const moods: Partial<Record<Happening['says'], 'good' | 'bad'>> = {
 };
 
 /** A happening in the reader's words. */
-function told(text: Text, { at, says, state, recipient, why, answer, traceId }: Happening) {
+function told(text: Text, { at, says, state, recipient, why, answer, repeats, traceId }: Happening) {
   const reason = why && reasonText(text, { code: why.code ?? '', message: why.message });
   return {
     at,
@@ -110,6 +114,7 @@ function told(text: Text, { at, says, state, recipient, why, answer, traceId }: 
     mood: says === 'receipt' || says === 'receipt_of' ? (state === 'failed' ? 'bad' : 'good') : (moods[says] ?? ''),
     reason,
     code: why?.code ?? null,
+    repeats: repeats > 0 ? text('log.repeats', { count: repeats }) : null,
     // Where the reader's words say less than the far side's own, those are kept beside them.
     answer: [why && why.message !== reason ? why.message : null, answer].filter(Boolean).join('\n') || null,
     traceId,

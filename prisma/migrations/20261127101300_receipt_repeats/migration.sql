@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "receipts" ADD COLUMN     "repeats" INTEGER NOT NULL DEFAULT 0;
