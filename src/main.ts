@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -7,6 +7,7 @@ import { systemClock } from './core/clock.ts';
 import { systemRandom } from './core/ids.ts';
 import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
+import { createHttpServer } from './http/server.ts';
 import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
 import { startWatcher } from './jobs/watcher.ts';
@@ -54,9 +55,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const stopUpkeep = works ? startUpkeep(services) : () => {};
   const stopReconciler = works ? startReconciler(services) : async () => {};
   const stopWatcher = works ? startWatcher(services) : async () => {};
-  const server = createServer(settings.role === 'worker' ? createHealthApp(services) : createApp(services));
-  // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
-  server.keepAliveTimeout = 65_000;
+  const app = settings.role === 'worker' ? createHealthApp(services) : createApp(services);
+  const server = createHttpServer(app, { maxConnections: settings.maxConnections });
   await listen(server, settings.port);
 
   const stop = (signal: string) =>

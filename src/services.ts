@@ -19,12 +19,14 @@ import type { Provider } from './highlevel/providers.ts';
 import type { AppDeps } from './http/app.ts';
 import type { ConnectionExample } from './http/pages/channel-place.ts';
 import { liveStreams } from './http/pages/live.ts';
+import { createBodyReader } from './http/read-body.ts';
 import { accessTokens } from './installations/access-token.ts';
 import { connectionReader } from './installations/connections.ts';
 import { keyRings, noteKeys } from './installations/keys.ts';
 import { limitWatch } from './installations/limit-watch.ts';
 import { permissionGate } from './installations/permissions.ts';
 import { installationReader } from './installations/store.ts';
+import { createSightingRecorder } from './installations/webhook-sightings.ts';
 import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
 import type { WatcherDeps } from './jobs/watcher.ts';
@@ -138,6 +140,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   const chance = () => random(4).readUInt32BE() / 2 ** 32;
   const wrongSignatures = countWrongSignatures({ db, clock, log });
+  const sightings = createSightingRecorder({ db, clock, log });
   const watchLimits = limitWatch({ db, clock, log, chance });
   const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
     metrics.highLevelCalls.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
@@ -219,6 +222,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     chance,
     alertLimits: options.alertLimits,
     alertWays: alertWays(options),
+    readBody: createBodyReader(),
+    sightings,
     onWrongSignature: () => wrongSignatures.count(),
     onSent(channel: string, outcome: string, ms: number) {
       metrics.sends.inc({ channel, outcome });
@@ -231,7 +236,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     stopWorking: (timeoutMs) => queue.stop(timeoutMs),
     async close() {
       shared.live.close();
-      await wrongSignatures.stop();
+      await Promise.all([wrongSignatures.stop(), sightings.stop()]);
       await db.close();
     },
   };

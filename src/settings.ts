@@ -104,6 +104,7 @@ export const settingsSchema = z.object({
   MEDIA_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
   SENDS_AT_ONCE: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
+  MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
     .default('info'),
@@ -148,6 +149,7 @@ export interface Settings {
   media: MediaSettings;
   role: 'web' | 'worker' | 'all';
   sendsAtOnce: number;
+  maxConnections: number;
   logLevel: string;
   alertLimits: AlertLimits;
   alertWebhook: AlertWebhook | undefined;
@@ -207,6 +209,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     },
     role: read.ROLE,
     sendsAtOnce: read.SENDS_AT_ONCE,
+    maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
     alertLimits: {
       failureRate: read.ALERT_FAILURE_RATE,

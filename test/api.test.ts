@@ -209,6 +209,7 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/audit',
     '/api/companies/{companyId}/audit',
     '/api/locations/{locationId}/audit',
+    '/api/unknown-webhooks',
     '/api/overview',
   ]);
   expect(Object.keys(body.paths['/api/locations/{locationId}/channels/{providerKey}'])).toEqual(['get', 'put', 'delete']);

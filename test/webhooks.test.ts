@@ -4,23 +4,16 @@ import { startWorld } from './support/world.ts';
 const post = (world: Awaited<ReturnType<typeof startWorld>>, path: string, body: string) =>
   world.client.post(path).set('content-type', 'application/json').set('x-ghl-signature', world.highlevel.sign(body)).send(body);
 
-test('an unknown provider key is 404, a body over 1 MiB is 413, one that is not JSON is 400', async () => {
+test('an unknown provider key is 404, one that is not JSON is 400, one without ids is acknowledged and no message', async () => {
   await using world = await startWorld({ isIdle: true });
   const good = JSON.stringify({ locationId: 'l', messageId: 'm' });
   await post(world, '/webhooks/providers/nobody', good).expect(404);
-  await post(world, '/webhooks/providers/sms', JSON.stringify({ pad: 'x'.repeat(1024 * 1024) })).expect(413);
   const { body } = await post(world, '/webhooks/providers/sms', 'not json').expect(400);
   expect(body).toEqual({ error: { code: 'payload_invalid', message: 'The body is not JSON.', details: [] } });
-  await post(world, '/webhooks/providers/sms', '{"messageId":"m"}').expect(400);
+  await post(world, '/webhooks/providers/sms', '{"messageId":"m"}').expect(202);
   await post(world, '/webhooks/providers/sms', '').expect(400);
   await post(world, '/webhooks/providers/sms', good).expect(202);
   expect(await world.db.message.count()).toBe(1);
-});
-
-test('a body of just under 1 MiB is taken', async () => {
-  await using world = await startWorld({ isIdle: true });
-  const body = JSON.stringify({ locationId: 'l', messageId: 'm', message: 'x'.repeat(1024 * 1024 - 100) });
-  await post(world, '/webhooks/providers/sms', body).expect(202);
 });
 
 test('any of the configured keys will do, so that HighLevel can rotate its own', async () => {
@@ -68,7 +61,7 @@ test('app events of any type are kept once, by webhookId or by their bytes', asy
   await using world = await startWorld({ isIdle: true });
   const install = JSON.stringify({
     type: 'INSTALL',
-    appId: 'a',
+    appId: '5f1a2b3c4d5e6f7a8b9c0d1e',
     companyId: 'c',
     webhookId: 'w1',
     timestamp: '2026-01-01T09:00:00Z',

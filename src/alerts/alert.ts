@@ -12,6 +12,7 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   queue_old: 'Queue waiting',
   signatures_failing: 'Wrong signatures',
   permission_missing: 'Permission missing',
+  addresses_mixed_up: 'Addresses mixed up',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];

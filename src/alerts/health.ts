@@ -29,6 +29,7 @@ const kinds = [
   'budget_low',
   'queue_old',
   'signatures_failing',
+  'addresses_mixed_up',
 ] as const;
 
 /**

@@ -1,11 +1,11 @@
-import { type Clock, nowOf, type Timer } from '../core/clock.ts';
+import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
+import { createDelayedWrite } from '../runtime/delayed-write.ts';
 import type { Log } from '../runtime/log.ts';
 import type { AlertLimits, Finding, OpenOnes } from './alert.ts';
 
 const minuteMs = 60_000;
 const burstMs = 5 * minuteMs;
-const writeAfterMs = 3_000;
 
 /** Whether wrong signatures come in a burst. It ends at half of the limit. */
 export function isBurst(count: number, isOpen: boolean, limit: number): boolean {
@@ -30,12 +30,11 @@ export interface WrongSignatures {
 }
 
 /** Counts wrong signatures of this process and adds them to everybody's. */
-export function countWrongSignatures({ db, clock, log }: { db: Database; clock: Clock; log: Log }): WrongSignatures {
+export function countWrongSignatures(deps: { db: Database; clock: Clock; log: Log }): WrongSignatures {
+  const { db, clock } = deps;
   let count = 0;
-  let timer: Timer | null = null;
 
-  const write = async () => {
-    timer = null;
+  const writing = createDelayedWrite(deps, 'wrong signatures', async () => {
     const counted = count;
     count = 0;
     const minute = new Date(Math.floor(clock.now() / minuteMs) * minuteMs);
@@ -45,20 +44,16 @@ export function countWrongSignatures({ db, clock, log }: { db: Database; clock: 
         ON CONFLICT (minute) DO UPDATE SET count = wrong_signatures.count + EXCLUDED.count`;
     } catch (error) {
       count += counted;
-      log.warn({ err: error, count }, 'wrong signatures could not be counted yet');
+      throw error;
     }
-  };
+  });
 
   return {
     count() {
       count += 1;
-      timer ??= clock.setTimeout(() => void write(), writeAfterMs);
+      writing.request();
     },
-    async stop() {
-      if (timer === null) return;
-      clock.clearTimeout(timer);
-      await write();
-    },
+    stop: writing.stop,
   };
 }
 

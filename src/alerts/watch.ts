@@ -3,6 +3,7 @@ import type { NewId } from '../core/ids.ts';
 import type { Alert, AlertKind, Database, Executor } from '../database/client.ts';
 import { claimWatch } from '../database/turns.ts';
 import type { Log } from '../runtime/log.ts';
+import { mixedUpAddresses } from './addresses-mixed-up.ts';
 import { type AlertLimits, alertKinds, type Finding, type OpenOnes } from './alert.ts';
 import { lowBudgets } from './budget-low.ts';
 import { disconnectedChannels } from './channel-disconnected.ts';
@@ -38,6 +39,7 @@ const looks: Readonly<Record<AlertKind, Look>> = {
   queue_old: waitingQueues,
   signatures_failing: wrongSignatures,
   permission_missing: missingPermissions,
+  addresses_mixed_up: (on, _open, _limits, now) => mixedUpAddresses(on, now),
 };
 
 /**

@@ -17,6 +17,8 @@ export interface Channel<Config extends object = object> {
   readonly can: Capabilities;
   /** The events whose addresses its far side must be told: people copy them. Left out: `status` and `inbound`. */
   readonly callbacks?: readonly string[];
+  /** The header of a callback's signature, in lower case: without it the body is not even read. */
+  readonly signatureHeader?: string;
   /** A file of `docs/` for whoever sets up the far side, without its ending. */
   readonly guide?: string;
   /** Hands one message to the far side. Never throws for what the far side says or does: that is an outcome. */

@@ -29,6 +29,7 @@ export function gatewayChannel(options: { allowPrivateTargets: boolean }): Chann
     title: 'HTTP gateway',
     configSchema: configSchema(options.allowPrivateTargets),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
+    signatureHeader: 'webhook-signature',
     guide: 'gateway-protocol',
     send: (tools, { config, previousConfig }, message) =>
       sendSigned(tools, { ...config, previousSecret: previousConfig?.secret }, message, sendBody(message)),

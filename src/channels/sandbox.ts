@@ -19,6 +19,7 @@ export function sandboxChannel(phone: Phone): Channel {
     title: 'Sandbox phone',
     configSchema: z.strictObject({}),
     can: { receipts: true, media: true, email: true, dropsRepeats: true },
+    signatureHeader: 'webhook-signature',
     // It is told where to call with every message.
     callbacks: [],
     send: (tools, connection, message) =>

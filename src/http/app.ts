@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import express, { type Express } from 'express';
 import type { NewId } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
+import { addressPages } from './address-pages.ts';
 import { type ApiDeps, api } from './api/router.ts';
 import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
 import { type EmbedDeps, embed } from './embed.ts';
@@ -16,6 +17,7 @@ import { limitRequests } from './middleware/rate-limit.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { operatorSessions, sessions } from './middleware/sessions.ts';
+import { singleHost } from './middleware/single-host.ts';
 import { type OperatorPagesDeps, operatorPages } from './operator/router.ts';
 import { assets } from './pages/assets.ts';
 import { type EmbeddedDeps, embeddedPages } from './pages/embedded.ts';
@@ -63,7 +65,7 @@ export function createApp(deps: AppDeps): Express {
   app.set('view engine', 'ejs');
   // A proxy in front of us is on our own network; anybody else's X-Forwarded-For is only a claim.
   app.set('trust proxy', ['loopback', 'linklocal', 'uniquelocal']);
-  app.use(requestLog(deps));
+  app.use(requestLog(deps), singleHost);
 
   // What programs post: they heed no header that is meant for browsers, and there are thousands of them a second.
   app.use(webhooks(deps), channelCallbacks(deps));
@@ -78,7 +80,13 @@ export function createApp(deps: AppDeps): Express {
   const ours = assets(resolve(views, 'assets'));
   app.locals.assets = ours.url;
   app.use(ours.router, language(loadLanguages(resolve(views, 'languages'))));
-  app.use(embed(deps), embeddedPages({ ...deps, guesses }), limitRequests(pages), installProgressPage(deps));
+  app.use(
+    embed(deps),
+    embeddedPages({ ...deps, guesses }),
+    limitRequests(pages),
+    addressPages(deps),
+    installProgressPage(deps),
+  );
   app.use('/admin', operatorSessions(deps.db, { secrets: deps.sessionSecrets, https }), operatorPages({ ...deps, guesses }));
   // What whoever sets up a far side needs to read.
   for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.guide ?? []))) {
@@ -100,6 +108,6 @@ export function createApp(deps: AppDeps): Express {
 export function createHealthApp(deps: Parameters<typeof health>[0]): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(health(deps), notFound, errorHandler(deps.log));
+  app.use(singleHost, health(deps), notFound, errorHandler(deps.log));
   return app;
 }

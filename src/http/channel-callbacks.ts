@@ -3,25 +3,30 @@ import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { type ConnectionDeps, connectionById } from '../installations/connections.ts';
+import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
 import type { ReceiveInbound } from '../messages/receive-inbound.ts';
 import type { RecordReceipt } from '../messages/record-receipt.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { acknowledge } from './acknowledge.ts';
 import { asAppError } from './middleware/errors.ts';
-import { rawBody } from './middleware/raw-body.ts';
+import type { ReadBody } from './read-body.ts';
 
 export interface CallbackDeps extends ConnectionDeps {
   receiveInbound: ReceiveInbound;
   recordReceipt: RecordReceipt;
   providers: readonly Provider[];
   metrics: Metrics;
+  readBody: ReadBody;
+  sightings: Pick<SightingRecorder, 'record'>;
 }
+
+const maxBytes = 1024 * 1024;
 
 /** What far sides tell us: proven by their channel, stored, then acknowledged. */
 export function channelCallbacks(deps: CallbackDeps): Router {
   const router = Router({ caseSensitive: true });
 
-  router.post('/channels/:connectionId/:event', rawBody, async (request, response) => {
+  router.post('/channels/:connectionId/:event', async (request, response) => {
     const { connectionId, event } = request.params;
     if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'There is no such connection.');
     const connection = await connectionById(deps, connectionId as string);
@@ -29,19 +34,27 @@ export function channelCallbacks(deps: CallbackDeps): Router {
     if (!provider) throw new AppError('not_found', 'This connection’s provider is not part of the app any more.');
 
     const labels = { channel: connection.channel.type, event: event as string };
+    const sightAs = sightingAddress.connection(connection.id);
     try {
+      const { signatureHeader } = connection.channel;
+      if (signatureHeader && !request.headers[signatureHeader]) {
+        throw new AppError('signature_invalid', `The request lacks the header ${signatureHeader}.`);
+      }
+      const body = await deps.readBody(request, response, maxBytes);
       const content = connection.channel.readCallback(connection, event as string, {
         headers: request.headers,
-        body: request.body,
+        body,
       });
+      deps.sightings.record(sightAs, { isValid: true });
       const outcome =
         content.kind === 'receipt'
           ? await deps.recordReceipt(connection, content.receipt).then(() => 'stored' as const)
-          : await deps.receiveInbound(connection, provider, content.inbound, request.body);
+          : await deps.receiveInbound(connection, provider, content.inbound, body);
       deps.metrics.callbacks.inc({ ...labels, outcome });
       acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
     } catch (error) {
       const known = asAppError(error);
+      if (known.code === 'signature_invalid') deps.sightings.record(sightAs, { isValid: false });
       // Only events that the channel has may become a label: the rest is whatever somebody typed.
       if (known.code !== 'not_found') deps.metrics.callbacks.inc({ ...labels, outcome: known.code });
       throw known;

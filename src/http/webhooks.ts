@@ -1,69 +1,145 @@
 import type { KeyObject } from 'node:crypto';
-import { Router } from 'express';
+import { type Request, type Response, Router } from 'express';
+import * as z from 'zod';
+import type { Clock } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import { isUnavailable } from '../database/failures.ts';
+import type { NewId } from '../core/ids.ts';
+import { readJsonBody } from '../core/json-body.ts';
+import { inOneLine } from '../core/text.ts';
+import type { Database } from '../database/client.ts';
+import { isUnstorable } from '../database/failures.ts';
+import { classifyWebhook, properAddress, type WebhookAddress, type WebhookClass } from '../highlevel/classify-webhook.ts';
+import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
+import { readSignatureHeader, requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
-import type { ReceiveDelivery, ReceiveDeps } from '../messages/receive.ts';
+import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
+import type { ReceiveDelivery } from '../messages/receive.ts';
+import { recordUnknown } from '../messages/unknown-webhooks.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { acknowledge } from './acknowledge.ts';
-import { rawBody } from './middleware/raw-body.ts';
+import { asAppError } from './middleware/errors.ts';
+import { maxDeliveryBytes, type ReadBody } from './read-body.ts';
 
-export interface WebhookDeps extends ReceiveDeps {
+export interface WebhookDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  log: Log;
+  app: AppKeys;
   providers: readonly Provider[];
   webhookKeys: readonly KeyObject[];
+  readBody: ReadBody;
   receiveDelivery: ReceiveDelivery;
+  sightings: Pick<SightingRecorder, 'record'>;
   metrics: Metrics;
   /** Told of every signature that is wrong; it must cost nothing. */
   onWrongSignature(): void;
 }
 
+/** Beyond this not even the ids of a message are read: the signature covers all bytes, so all would have to be kept. */
+const maxBytes = 40 * 1024 * 1024;
+
 /** What HighLevel posts to us. It is acknowledged only after it is stored; whatever keeps us from storing it is a 503, never a 2xx. */
 export function webhooks(deps: WebhookDeps): Router {
   const router = Router({ caseSensitive: true });
 
-  router.post('/webhooks/providers/:key', rawBody, async (request, response) => {
+  router.post('/webhooks/providers/:key', (request, response) => {
     const provider = deps.providers.find(({ key }) => key === request.params.key);
     if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
-    const outcome = await counted(deps, 'provider', async () => {
-      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
-      return stored(deps.receiveDelivery(provider, request.body));
-    });
-    acknowledge(response, 202, outcome);
+    return receive(deps, provider, request, response);
   });
 
-  router.post('/webhooks/app', rawBody, async (request, response) => {
-    const outcome = await counted(deps, 'app', async () => {
-      requireHighLevelSignature(deps.webhookKeys, request.get('x-ghl-signature'), request.body);
-      return (await stored(recordAppEvent(deps, request.body))) ? 'stored' : 'repeated';
-    });
-    acknowledge(response, 202, outcome);
-  });
+  router.post('/webhooks/app', (request, response) => receive(deps, 'app', request, response));
 
   return router;
+}
+
+async function receive(deps: WebhookDeps, address: WebhookAddress, request: Request, response: Response): Promise<void> {
+  const kind = address === 'app' ? 'app' : 'provider';
+  let stop = deps.metrics.acknowledgement.startTimer();
+  try {
+    // A request that can't be HighLevel's does not make us read its body.
+    const signature = readSignatureHeader(request.get('x-ghl-signature'));
+    const body = await deps.readBody(request, response, maxBytes);
+    // How long the caller takes to send it is not ours.
+    stop = deps.metrics.acknowledgement.startTimer();
+    const outcome = await handle(deps, address, signature, body);
+    deps.metrics.webhooks.inc({ kind, outcome });
+    const deliveryId = request.get('deliveryid');
+    if (deliveryId) deps.log.debug({ deliveryId: inOneLine(deliveryId, 100), kind, outcome }, 'a webhook was taken');
+    acknowledge(response, 202, outcome);
+  } catch (error) {
+    deps.metrics.webhooks.inc({ kind, outcome: asAppError(error).code });
+    if (isAppError(error, 'signature_invalid')) {
+      deps.onWrongSignature();
+      deps.sightings.record(nameOf(address), { isValid: false });
+    }
+    throw error;
+  } finally {
+    stop();
+  }
+}
+
+async function handle(deps: WebhookDeps, address: WebhookAddress, signature: Buffer, body: Buffer): Promise<string> {
+  await requireHighLevelSignature(deps.webhookKeys, signature, body);
+  deps.sightings.record(nameOf(address), { isValid: true });
+  const json = readJsonBody(z.unknown(), body, '');
+  const found = classifyWebhook(json, address, { appId: appIdOf(deps.app), providers: deps.providers });
+  const misplaced = describeMisplaced(found, address);
+  if (misplaced !== undefined) deps.sightings.record(nameOf(address), { isValid: true, misplaced });
+  if (isFlaggedTooLarge(json)) deps.log.warn({ address: nameOf(address) }, 'HighLevel has cut a webhook: payloadTooLarge');
+  return stored(act(deps, address, found, body));
+}
+
+/** @returns the outcome, for the response and the metric */
+async function act(deps: WebhookDeps, address: WebhookAddress, found: WebhookClass, body: Buffer): Promise<string> {
+  switch (found.kind) {
+    case 'delivery':
+      try {
+        return await deps.receiveDelivery(found.provider, body, { isTooLarge: body.length > maxDeliveryBytes });
+      } catch (error) {
+        // It looks like a message and can't be read as one.
+        if (!isAppError(error, 'payload_invalid')) throw error;
+        return recordUnknown(deps, { address: nameOf(address), why: 'ids_missing', body });
+      }
+    case 'app_event':
+      if (body.length > maxDeliveryBytes) throw new AppError('too_large', 'This is larger than any app event.');
+      return (await recordAppEvent(deps, body)) ? 'stored' : 'repeated';
+    case 'message_event':
+      return 'ignored';
+    case 'not_ours':
+      return 'not_ours';
+    case 'unknown':
+      return recordUnknown(deps, { address: nameOf(address), why: found.why, body });
+  }
+}
+
+function nameOf(address: WebhookAddress): string {
+  return address === 'app' ? sightingAddress.app : sightingAddress.provider(address.key);
+}
+
+/** Says what arrived, where it does not belong to the address at which it arrived. */
+function describeMisplaced(found: WebhookClass, address: WebhookAddress): string | undefined {
+  if (found.kind === 'not_ours' && found.providerId) return `foreign_provider:${inOneLine(found.providerId, 64)}`;
+  if (found.kind === 'unknown' && found.why === 'provider_ambiguous') return 'ambiguous_delivery';
+  const proper = properAddress(found);
+  if (proper === null || proper === address) return undefined;
+  return proper === 'app' ? 'app_event' : `delivery:${proper.key}`;
+}
+
+/** A flag that HighLevel's help names (platform-2026-11.md 2). */
+function isFlaggedTooLarge(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'payloadTooLarge' in json && json.payloadTooLarge === true;
 }
 
 async function stored<T>(write: Promise<T>): Promise<T> {
   try {
     return await write;
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
+    // What can't be stored for its own sake would not be stored the next time either.
+    if (isAppError(error) || isUnstorable(error)) throw error;
     throw new AppError('database_unavailable', 'The message could not be stored. Please send it again.', { cause: error });
-  }
-}
-
-async function counted(deps: WebhookDeps, kind: string, handle: () => Promise<string>): Promise<string> {
-  const stop = deps.metrics.acknowledgement.startTimer();
-  try {
-    const outcome = await handle();
-    deps.metrics.webhooks.inc({ kind, outcome });
-    return outcome;
-  } catch (error) {
-    deps.metrics.webhooks.inc({ kind, outcome: isAppError(error) ? error.code : 'internal' });
-    if (isAppError(error, 'signature_invalid')) deps.onWrongSignature();
-    throw error;
-  } finally {
-    stop();
   }
 }

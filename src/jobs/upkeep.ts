@@ -3,10 +3,12 @@ import { type Clock, nowOf } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { restoreLimits } from '../installations/connections.ts';
+import { forgetSightings } from '../installations/webhook-sightings.ts';
 import { removeStale } from '../media/disk-store.ts';
 import type { MediaStore } from '../media/store.ts';
 import { forgetMedia } from '../messages/keep-media.ts';
-import { forgetMessages } from '../messages/location-changes.ts';
+import { forgetMessages, forgetStrangersMessages } from '../messages/location-changes.ts';
+import { forgetUnknownWebhooks } from '../messages/unknown-webhooks.ts';
 import { mendKeys } from '../queue/jobs.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -15,7 +17,7 @@ export interface UpkeepDeps {
   clock: Clock;
   box: SecretBox;
   log: Log;
-  /** Messages of an uninstalled location are deleted after so many days. */
+  /** Messages of a location that has the app no more, or never had it, are deleted after so many days. */
   retentionDays: number;
   mediaStore: MediaStore;
   /** Where downloads are while they last. */
@@ -63,11 +65,14 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
+  await forgetSightings(client, daysBefore(clock, traceDays));
+  await forgetUnknownWebhooks(client, now);
 
   const before = daysBefore(clock, retentionDays);
   await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
   // In steps, so that no statement holds up the work of others.
   while ((await forgetMessages(deps, before)) > 0);
+  while ((await forgetStrangersMessages(deps, before)) > 0);
   while ((await forgetMedia(deps)) > 0);
   await removeStale(deps.mediaFolder, daysBefore(clock, 1));
 }

@@ -133,7 +133,12 @@ export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, id
       SELECT 1 FROM receipts
       WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(sending_since, '-infinity'))`;
   const rows = await tx.message.updateManyAndReturn({
-    where: { id: { in: [...ids] }, OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }] },
+    where: {
+      id: { in: [...ids] },
+      OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }],
+      // Of these nothing is kept that could be sent.
+      AND: { OR: [{ reasonCode: null }, { reasonCode: { not: reason('too_large').code } }] },
+    },
     data: {
       state: 'pending',
       unknownSince: null,

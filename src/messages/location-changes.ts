@@ -111,3 +111,23 @@ export async function forgetMessages(deps: Pick<StoreDeps, 'db'>, before: Date):
       WHERE installations.status = 'uninstalled' AND installations.gone_at < ${before} AND messages.created_at < ${before}
       LIMIT ${deleteAtMost})`;
 }
+
+/**
+ * Deletes the messages of locations that are not known as ever installed, where they came before `before`: HighLevel signs the webhooks
+ * of all apps with one key, so anything may arrive. A step looks at one row of each location, not at each message.
+ *
+ * @returns how many are gone
+ */
+export async function forgetStrangersMessages(deps: Pick<StoreDeps, 'db'>, before: Date): Promise<number> {
+  return deps.db.client.$executeRaw`
+    DELETE FROM messages WHERE id IN (
+      WITH RECURSIVE places AS (
+        SELECT min(location_id) AS id FROM messages
+        UNION ALL
+        SELECT (SELECT min(location_id) FROM messages WHERE location_id > places.id) FROM places WHERE places.id IS NOT NULL)
+      SELECT old.id FROM places CROSS JOIN LATERAL (
+        SELECT messages.id FROM messages
+        WHERE messages.location_id = places.id AND messages.created_at < ${before} ORDER BY messages.id LIMIT ${deleteAtMost}) AS old
+      WHERE NOT EXISTS (SELECT 1 FROM installations WHERE kind = 'location' AND resource_id = places.id)
+      LIMIT ${deleteAtMost})`;
+}

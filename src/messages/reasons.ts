@@ -12,6 +12,7 @@ export const reasons = {
   media_unsupported: 'The connected channel does not carry attachments.',
   attachments_unreadable:
     'An attachment of this message has no address that can be read, so it was not sent. Send it again without, or attach the file anew.',
+  too_large: 'The message is too large to be sent: it has more than 10 MB. Leave out inline pictures, or send a link.',
   nothing_to_send: 'The message has neither text nor attachments.',
   interrupted: 'The program stopped while it was sending this message, so it is not known whether it was sent.',
   uninstalled: 'The app was uninstalled before this message could be sent.',

@@ -1,30 +1,36 @@
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { storable } from '../core/text.ts';
-import type { Database } from '../database/client.ts';
+import { storable, trimmed } from '../core/text.ts';
+import type { Database, MessageState } from '../database/client.ts';
 import { isBadData } from '../database/failures.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { addingJobs } from '../queue/jobs.ts';
+import { addingJobs, type NewJob } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { ReadAddress } from './read-address.ts';
 import { type ReasonCode, reason } from './reasons.ts';
-import { deliverJob } from './store.ts';
+import { deliverJob, reportJob, type StoreDeps } from './store.ts';
 
 export interface ReceiveDeps {
   db: Database;
   clock: Clock;
   newId: NewId;
   readAddress: ReadAddress;
+  knownAfter: StoreDeps['knownAfter'];
 }
 
 /**
  * Takes a delivery webhook; resolves when message and job are durable, so the caller acknowledges only then. HighLevel may post the
  * same message again, and what our own inbound post created may come back as an echo: one `messageId` of a location is one message.
  *
+ * @param how `isTooLarge`: it is not kept whole and so can't be sent; it is stored as failed, which HighLevel is told
  * @throws AppError `payload_invalid`, `overloaded`
  */
-export type ReceiveDelivery = (provider: Provider, body: Buffer) => Promise<'stored' | 'repeated'>;
+export type ReceiveDelivery = (
+  provider: Provider,
+  body: Buffer,
+  how?: { isTooLarge: boolean },
+) => Promise<'stored' | 'repeated'>;
 
 interface Received extends DeliveryWebhook {
   readonly id: string;
@@ -34,11 +40,12 @@ interface Received extends DeliveryWebhook {
   readonly reasonCode: ReasonCode | null;
   readonly reason: string | null;
   readonly raw: string;
+  readonly state: MessageState;
 }
 
 const megabyte = 1024 * 1024;
 
-/** What arrives together is one commit. The limits are memory: a body is at most 1 MiB, and mostly less than one KiB. */
+/** What arrives together is one commit. The limits are memory: a body has mostly less than one KiB. */
 export const arrivals = {
   atMost: 200,
   waitingAtMost: 2_000,
@@ -52,19 +59,19 @@ export const arrivals = {
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const store = inGroups<Received, 'stored' | 'repeated'>({
     ...arrivals,
+    size: { ...arrivals.size, of: sizeInMemory },
     work: (messages) => storeTogether(deps, messages),
     isItemsFault: isBadData,
   });
-  return async (provider, body) => {
+  return async (provider, body, { isTooLarge } = { isTooLarge: false }) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
-    const raw = storable(body.toString('utf8'));
     return store({
       ...webhook,
       ...(await addressIn(deps, webhook)),
+      ...(isTooLarge ? tooLarge : { state: 'pending', ...problemOf(webhook) }),
       id: deps.newId(),
       providerKey: provider.key,
-      ...problemOf(webhook),
-      raw,
+      raw: rawOf(body),
     });
   };
 }
@@ -74,6 +81,25 @@ function problemOf({ unreadAttachments }: DeliveryWebhook): { reasonCode: Reason
   if (unreadAttachments === 0) return { reasonCode: null, reason: null };
   const { code, message } = reason('attachments_unreadable');
   return { reasonCode: code as ReasonCode, reason: message };
+}
+
+/** Nothing is kept that could be sent again: a part of a message must not go out as if it were all. */
+const tooLarge = {
+  text: null,
+  html: null,
+  attachments: [],
+  state: 'failed',
+  reasonCode: 'too_large',
+  reason: reason('too_large').message,
+} as const;
+
+/** The body as it came, for a person who looks for a fault. Of a long one its beginning will do: its content has columns of its own. */
+function rawOf(body: Buffer): string {
+  return body.length <= megabyte ? storable(body.toString('utf8')) : trimmed(body.toString('utf8', 0, megabyte), megabyte);
+}
+
+function sizeInMemory({ raw, text, html }: Received): number {
+  return raw.length + (text?.length ?? 0) + (html?.length ?? 0);
 }
 
 /** An email's recipients stay as HighLevel wrote them: they may be many. */
@@ -94,24 +120,31 @@ async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): 
     insertSql,
     JSON.stringify(rows),
     now,
-    JSON.stringify(messages.map((message) => deliverJob(message, now))),
+    JSON.stringify(messages.map((message) => jobOf(deps, message, now))),
   );
   const ids = new Set(stored.map(({ id }) => id));
   return messages.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+function jobOf({ knownAfter }: ReceiveDeps, message: Received, now: Date): NewJob {
+  if (message.state === 'pending') return deliverJob(message, now);
+  return reportJob(message, new Date(now.getTime() + knownAfter.ms()));
 }
 
 /** One parameter for any number of rows. */
 const insertSql = `
   WITH stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
-    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, reason_code, reason, raw, created_at, updated_at)
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw, state,
+    reason_code, reason, created_at, updated_at)
   SELECT
     id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "reasonCode", reason, raw, $2::timestamptz, $2::timestamptz
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, state,
+    "reasonCode", reason, $2::timestamptz, $2::timestamptz
   FROM json_to_recordset($1::json) AS row (
     id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
     "userId" text, medium message_medium, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
-    "emailMessageId" text, "replyToExternalId" text, "reasonCode" text, reason text, raw text)
+    "emailMessageId" text, "replyToExternalId" text, raw text, state message_state, "reasonCode" text, reason text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),
   ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}

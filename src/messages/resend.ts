@@ -11,6 +11,9 @@ import { changeMessages, type Message, movedTo, type StoreDeps } from './store.t
  * @throws AppError `conflict`: it is still on its way, or has arrived
  */
 export async function resend(deps: StoreDeps & { newId: NewId }, message: Message, actor: Actor): Promise<void> {
+  if (message.reasonCode === reason('too_large').code) {
+    throw new AppError('conflict', 'This message was too large to be kept whole. Send a smaller one from the CRM.');
+  }
   await deps.db.transaction(async (tx) => {
     if ((await sendAgain(deps, tx, [message.id])) === 0) {
       throw new AppError('conflict', 'Only a message that failed, or whose fate is not known, can be sent again.');

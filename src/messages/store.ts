@@ -117,7 +117,8 @@ export function contactAddressOf(message: Pick<Message, 'sentElsewhere' | 'from'
 /** Failures go first, as staff can act on them; that a message was read is the least urgent. */
 const ranks: Record<MessageState, number> = { failed: 0, pending: 1, delivered: 1, read: 2 };
 
-function reportJob({ id, locationId, state }: Current, dueAt: Date): NewJob {
+/** Telling HighLevel what became of a message. */
+export function reportJob({ id, locationId, state }: Pick<Message, 'id' | 'locationId' | 'state'>, dueAt: Date): NewJob {
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key: id, rank: ranks[state], dueAt };
 }
 

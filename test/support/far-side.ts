@@ -21,7 +21,7 @@ export async function startFarSide() {
   let answer: (request: FarSideRequest) => FarSideAnswer | Promise<FarSideAnswer> = () => ({ body: { status: 'delivered' } });
 
   const app = express();
-  app.post('/send', express.raw({ type: () => true }), async (request, response) => {
+  app.post('/send', express.raw({ type: () => true, limit: '20mb' }), async (request, response) => {
     const got = { headers: request.headers, body: JSON.parse(request.body.toString('utf8')) };
     requests.push(got);
     const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = request.headers;

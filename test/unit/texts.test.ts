@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError, errorCodes } from '../../src/core/errors.ts';
+import { unknownReasons } from '../../src/highlevel/classify-webhook.ts';
 import { loadLanguages, problemText, reasonText } from '../../src/http/pages/texts.ts';
 import { reasons } from '../../src/messages/reasons.ts';
 
@@ -57,6 +58,7 @@ test('every error and every reason of ours has its words, and a far side’s rea
   const text = languages.text('en');
   expect(errorCodes.filter((code) => !english.has(`problems.${code}.title`))).toEqual([]);
   for (const [code, message] of Object.entries(reasons)) expect(text(`reasons.${code}`)).toBe(message);
+  for (const why of unknownReasons) expect(text.has(`operator.unknownWebhooks.why.${why}`)).toBe(true);
   expect(reasonText(languages.text('es'), { code: 'no_channel', message: reasons.no_channel })).toContain('ningún canal');
   expect(reasonText(text, { code: '21610', message: 'opted out' })).toBe('opted out');
   const refused = new AppError('conflict', 'This message was sent meanwhile.', { details: ['twice'] });

@@ -13,6 +13,7 @@ import { openApiDocument } from './openapi.ts';
 import { type OverviewRouteDeps, overviewRoutes } from './overview.ts';
 import { mount } from './route.ts';
 import { type SessionRouteDeps, sessionRoutes } from './session.ts';
+import { unknownWebhookRoutes } from './unknown-webhooks.ts';
 
 export interface ApiDeps
   extends ChannelRouteDeps,
@@ -39,6 +40,7 @@ export function api(deps: ApiDeps): Router {
     ...deadLetterRoutes(deps),
     ...alertRoutes(deps),
     ...auditRoutes(deps),
+    ...unknownWebhookRoutes(deps),
     ...overviewRoutes(deps),
   ];
   const description = openApiDocument(routes, deps.appUrl);

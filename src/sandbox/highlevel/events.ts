@@ -28,3 +28,28 @@ export function appEventBody(world: SimWorld, fields: AppEventFields): string {
 export function postAppEvent(world: SimWorld, fields: AppEventFields): Promise<number> {
   return postSigned(world, '/webhooks/app', appEventBody(world, fields));
 }
+
+/** The body of the app event that tells of a message (platform.md 3.3 f): a copy, never to be sent. */
+export function messageEventBody(
+  world: SimWorld,
+  fields: { type: 'OutboundMessage' | 'InboundMessage'; locationId: string; messageId: string; [name: string]: unknown },
+): string {
+  const appId = world.app.clientId.split('-')[0];
+  const sent = fields.type === 'OutboundMessage';
+  return JSON.stringify({
+    versionId: appId,
+    appId,
+    body: 'words',
+    contentType: 'text/plain',
+    dateAdded: new Date(world.clock.now()).toISOString(),
+    direction: sent ? 'outbound' : 'inbound',
+    messageType: 'Custom',
+    messageTypeId: 22,
+    messageTypeString: 'TYPE_CUSTOM_PROVIDER_SMS',
+    status: 'delivered',
+    attachments: [],
+    ...(sent ? { source: 'api' } : {}),
+    timestamp: new Date(world.clock.now()).toISOString(),
+    ...fields,
+  });
+}

@@ -7,7 +7,7 @@ import { callLog } from './calls.ts';
 import { addContact, contactEndpoints } from './contacts.ts';
 import { emailEndpoints } from './emails.ts';
 import { mountEndpoint } from './endpoint.ts';
-import { type AppEventFields, appEventBody, postAppEvent } from './events.ts';
+import { type AppEventFields, appEventBody, messageEventBody, postAppEvent } from './events.ts';
 import { faultList } from './faults.ts';
 import { requestLimits } from './limits.ts';
 import { messageListEndpoints } from './message-list.ts';
@@ -148,6 +148,7 @@ export function createSimulator(options: SimulatorOptions) {
     uninstallCompany: (companyId: string) => uninstallCompany(world, companyId),
     postEvent: (fields: AppEventFields) => postAppEvent(world, fields),
     eventBody: (fields: AppEventFields) => appEventBody(world, fields),
+    messageEventBody: (fields: Parameters<typeof messageEventBody>[1]) => messageEventBody(world, fields),
     /** What the parent frame would hand to the embedded page. */
     userContext: (fields: Partial<SimUserContext> & { companyId: string }) =>
       encryptUserContext(

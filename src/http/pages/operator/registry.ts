@@ -6,6 +6,7 @@ import { type KeysPageDeps, keysPage } from './keys.ts';
 import { limitsPage } from './limits.ts';
 import { locationsPage } from './locations.ts';
 import { type SystemPageDeps, systemPage } from './system.ts';
+import { unknownWebhooksPage } from './unknown-webhooks.ts';
 
 export interface OperatorOnlyDeps extends SystemPageDeps, KeysPageDeps {
   appUrl: string;
@@ -19,6 +20,7 @@ export function operatorOnlyPages(deps: OperatorOnlyDeps): Page[] {
     locationsPage(deps),
     deadLettersPage(deps),
     auditPage(deps),
+    unknownWebhooksPage(deps),
     limitsPage(deps),
     keysPage(deps),
   ];

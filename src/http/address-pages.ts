@@ -1,0 +1,39 @@
+import { type Response, Router } from 'express';
+import * as z from 'zod';
+import { AppError } from '../core/errors.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import type { Text } from './pages/texts.ts';
+
+/**
+ * Says what an address is for to a person who opens it in a browser: these take POST only. Nothing is looked up, so a page says the same
+ * of every connection's id, whether it exists or not.
+ */
+export function addressPages(deps: { providers: readonly Provider[] }): Router {
+  const router = Router({ caseSensitive: true });
+
+  router.get('/webhooks/app', (_request, response) => show(response, 'app'));
+
+  router.get('/webhooks/providers/:key', (request, response) => {
+    const provider = deps.providers.find(({ key }) => key === request.params.key);
+    if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
+    show(response, 'provider', { key: provider.key });
+  });
+
+  router.get('/channels/:connectionId/:event', (request, response) => {
+    if (!z.uuid().safeParse(request.params.connectionId).success) {
+      throw new AppError('not_found', 'There is no such connection.');
+    }
+    show(response, 'channel');
+  });
+
+  return router;
+}
+
+function show(response: Response, address: 'app' | 'provider' | 'channel', values: { key?: string } = {}): void {
+  const text = response.locals.text as Text;
+  const title = text(`addresses.${address}.title`, values);
+  const message = text(`addresses.${address}.message`, values);
+  response.set('cache-control', 'no-store');
+  if (response.req.accepts(['html', 'text']) === 'html') response.render('address', { title, message });
+  else response.type('text').send(`${title}\n${message}\n${text('addresses.postOnly')}\n`);
+}

@@ -1,0 +1,33 @@
+import * as z from 'zod';
+import type { Database } from '../../database/client.ts';
+import { listUnknownWebhooks } from '../../messages/unknown-webhooks.ts';
+import { route } from './route.ts';
+import { pageOf, pageQuery, time } from './shapes.ts';
+
+const unknownWebhook = z
+  .object({
+    id: z.uuid(),
+    address: z.string().describe('Where it arrived: `app` or `providers/<key>`.'),
+    why: z.string().describe('Why it is not known as anything.'),
+    body: z.string().describe('Its beginning, without values that look like secrets.'),
+    bytes: z.int().describe('The length of the whole body.'),
+    count: z.int().describe('How often it came.'),
+    receivedAt: time,
+    lastSeenAt: time,
+  })
+  .meta({ id: 'UnknownWebhook' });
+
+/** The address that lists signed webhooks which are not known as anything. */
+export function unknownWebhookRoutes(deps: { db: Database }) {
+  return [
+    route({
+      method: 'get',
+      path: '/unknown-webhooks',
+      summary: 'Signed webhooks that are not known as anything and were not sent, newest first',
+      needs: 'operator',
+      query: pageQuery.extend({ cursor: z.uuid().optional() }),
+      answer: pageOf(unknownWebhook),
+      handle: ({ query }) => listUnknownWebhooks(deps.db, query),
+    }),
+  ];
+}

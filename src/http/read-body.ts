@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { AppError } from '../core/errors.ts';
+
+/**
+ * Reads the body of a request as bytes, whatever its type says: signatures cover these bytes and no others.
+ *
+ * @throws AppError `too_large`, `overloaded` when the bodies of all requests together take too much memory, `payload_invalid`
+ */
+export type ReadBody = (request: IncomingMessage, response: ServerResponse, maxBytes: number) => Promise<Buffer>;
+
+const mebibyte = 1024 * 1024;
+
+/** A body of a delivery webhook beyond this is read to know whose it is, and not sent. */
+export const maxDeliveryBytes = 10 * mebibyte;
+
+/** Bounds of the memory that bodies take from their first byte until their response has ended. */
+const defaultLimits = {
+  /** All bodies together, without the one that is oversized. */
+  totalBytes: 64 * mebibyte,
+  /** What is kept free for small bodies, so that few large ones do not keep out many small ones. */
+  smallReserveBytes: 16 * mebibyte,
+  smallBytes: 256 * 1024,
+  /** A body beyond this is oversized: one of them is read at a time. */
+  oversizedBytes: maxDeliveryBytes,
+};
+
+const retryAfterMs = 2_000;
+
+/** Creates the one reader of a process: its limits hold for all requests together. */
+export function createBodyReader(limits: Partial<typeof defaultLimits> = {}): ReadBody {
+  const { totalBytes, smallReserveBytes, smallBytes, oversizedBytes } = { ...defaultLimits, ...limits };
+  let heldBytes = 0;
+  let isOversizedTaken = false;
+
+  /** The share of one request. */
+  function createShare() {
+    let held = 0;
+    let isOversized = false;
+    return {
+      /** @returns whether a body may grow to this size */
+      grow(size: number): boolean {
+        if (isOversized) return true;
+        if (size > oversizedBytes) {
+          if (isOversizedTaken) return false;
+          isOversizedTaken = true;
+          isOversized = true;
+          heldBytes -= held;
+          held = 0;
+          return true;
+        }
+        const free = totalBytes - heldBytes - (size > smallBytes ? smallReserveBytes : 0);
+        if (size - held > free) return false;
+        heldBytes += size - held;
+        held = size;
+        return true;
+      },
+      release() {
+        heldBytes -= held;
+        held = 0;
+        if (isOversized) isOversizedTaken = false;
+        isOversized = false;
+      },
+    };
+  }
+
+  return async (request, response, maxBytes) => {
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (announced > maxBytes) throw tooLarge();
+    if (announced > oversizedBytes && isOversizedTaken) throw overloaded();
+    const share = createShare();
+    response.once('close', share.release);
+    return collect(request, (size) => {
+      if (size > maxBytes) throw tooLarge();
+      if (!share.grow(size)) throw overloaded();
+    });
+  };
+}
+
+/** @param admit throws when the body may not grow to this size */
+function collect(request: IncomingMessage, admit: (size: number) => void): Promise<Buffer> {
+  const body = decoded(request);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const onChunk = (chunk: Buffer) => {
+      size += chunk.length;
+      try {
+        admit(size);
+        chunks.push(chunk);
+      } catch (error) {
+        stop(error);
+      }
+    };
+    const stop = (error: unknown) => {
+      body.off('data', onChunk);
+      chunks.length = 0;
+      if (body !== request) {
+        request.unpipe();
+        body.destroy();
+      }
+      // What is still to come is dropped, so that the caller gets to read the response.
+      request.resume();
+      reject(error);
+    };
+    const unreadable = (cause?: unknown) => stop(new AppError('payload_invalid', 'The body could not be read.', { cause }));
+    body.on('data', onChunk);
+    body.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    body.on('error', unreadable);
+    request.once('aborted', unreadable);
+  });
+}
+
+const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+function decoded(request: IncomingMessage): Readable {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
+  if (encoding === 'identity') return request;
+  const decode = decoders[encoding];
+  if (!decode) throw new AppError('payload_invalid', 'The body has a content encoding that is not known here.');
+  return request.pipe(decode());
+}
+
+function tooLarge(): AppError {
+  return new AppError('too_large', 'The body is larger than this address takes.');
+}
+
+/** HighLevel repeats what is answered with 503 for days, but with 429 for an hour only (platform-2026-11.md 2). */
+function overloaded(): AppError {
+  return new AppError('overloaded', 'More arrives than can be read. Please send it again in a moment.', { retryAfterMs });
+}

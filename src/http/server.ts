@@ -1,0 +1,18 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+
+const limits = {
+  /** From a request's first byte to its last. */
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  /** How often the two are looked at; Node's own 30 s would double them. */
+  connectionsCheckingInterval: 5_000,
+  // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
+  keepAliveTimeout: 65_000,
+};
+
+/** Creates the HTTP server with limits on how long a client may take. @param maxConnections one more is closed at once */
+export function createHttpServer(handle: RequestListener, { maxConnections }: { maxConnections: number }): Server {
+  const server = createServer(limits, handle);
+  server.maxConnections = maxConnections;
+  return server;
+}

@@ -1,0 +1,101 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { Database, Executor, WebhookSighting } from '../database/client.ts';
+import { createDelayedWrite } from '../runtime/delayed-write.ts';
+import type { Log } from '../runtime/log.ts';
+
+export type { WebhookSighting };
+
+/** The name of an address, as rows and pages use it. */
+export const sightingAddress = {
+  app: 'app',
+  provider: (key: string) => `providers/${key}`,
+  connection: (id: string) => `channels/${id}`,
+} as const;
+
+export interface Seen {
+  readonly isValid: boolean;
+  /** What it was, where it belongs to another address. */
+  readonly misplaced?: string | undefined;
+}
+
+export interface SightingRecorder {
+  /** Notes that a webhook came. It costs the request nothing: rows are written together, some seconds later. */
+  record(address: string, seen: Seen): void;
+  stop(): Promise<void>;
+}
+
+type Row = Omit<WebhookSighting, 'lastSeenAt'>;
+
+/** Notes when webhooks came to each address. Callers pass addresses that exist, so that a stranger cannot make rows. */
+export function createSightingRecorder(deps: { db: Database; clock: Clock; log: Log }): SightingRecorder {
+  let gathered = new Map<string, Row>();
+
+  const writing = createDelayedWrite(deps, 'sightings of webhooks', async () => {
+    const rows = gathered;
+    gathered = new Map();
+    try {
+      await deps.db.client.$executeRawUnsafe(upsertSql, JSON.stringify([...rows.values()]));
+    } catch (error) {
+      for (const row of gathered.values()) rows.set(row.address, newer(rows.get(row.address), row));
+      gathered = rows;
+      throw error;
+    }
+  });
+
+  return {
+    record(address, { isValid, misplaced }) {
+      const now = nowOf(deps.clock);
+      const row = {
+        address,
+        lastValidAt: isValid ? now : null,
+        lastInvalidAt: isValid ? null : now,
+        lastMisplacedAt: misplaced === undefined ? null : now,
+        misplacedContent: misplaced ?? null,
+      };
+      gathered.set(address, newer(gathered.get(address), row));
+      writing.request();
+    },
+    stop: writing.stop,
+  };
+}
+
+function newer(before: Row | undefined, after: Row): Row {
+  if (!before) return after;
+  return {
+    address: after.address,
+    lastValidAt: after.lastValidAt ?? before.lastValidAt,
+    lastInvalidAt: after.lastInvalidAt ?? before.lastInvalidAt,
+    lastMisplacedAt: after.lastMisplacedAt ?? before.lastMisplacedAt,
+    misplacedContent: after.misplacedContent ?? before.misplacedContent,
+  };
+}
+
+/** Processes write the same rows: each locks them in the order of their addresses, so that there is no deadlock. */
+const upsertSql = `
+  INSERT INTO webhook_sightings (address, last_seen_at, last_valid_at, last_invalid_at, last_misplaced_at, misplaced_content)
+  SELECT address, GREATEST("lastValidAt", "lastInvalidAt"), "lastValidAt", "lastInvalidAt", "lastMisplacedAt", "misplacedContent"
+  FROM json_to_recordset($1::json) AS row (address text, "lastValidAt" timestamptz, "lastInvalidAt" timestamptz,
+    "lastMisplacedAt" timestamptz, "misplacedContent" text)
+  ORDER BY address
+  ON CONFLICT (address) DO UPDATE SET
+    last_seen_at = GREATEST(webhook_sightings.last_seen_at, EXCLUDED.last_seen_at),
+    last_valid_at = GREATEST(webhook_sightings.last_valid_at, EXCLUDED.last_valid_at),
+    last_invalid_at = GREATEST(webhook_sightings.last_invalid_at, EXCLUDED.last_invalid_at),
+    last_misplaced_at = GREATEST(webhook_sightings.last_misplaced_at, EXCLUDED.last_misplaced_at),
+    misplaced_content = COALESCE(EXCLUDED.misplaced_content, webhook_sightings.misplaced_content)`;
+
+/** When webhooks were last seen at these addresses; one that has seen none is not in the map. */
+export async function listSightings(on: Executor, addresses: readonly string[]): Promise<Map<string, WebhookSighting>> {
+  const rows = await on.webhookSighting.findMany({ where: { address: { in: [...addresses] } } });
+  return new Map(rows.map((row) => [row.address, row]));
+}
+
+/** Addresses at which something came since then that belongs to another one. */
+export function listMisplaced(on: Executor, since: Date): Promise<WebhookSighting[]> {
+  return on.webhookSighting.findMany({ where: { lastMisplacedAt: { gt: since } }, orderBy: { address: 'asc' } });
+}
+
+/** Forgets addresses at which nothing has come since then: a connection may be gone. */
+export async function forgetSightings(on: Executor, before: Date): Promise<void> {
+  await on.webhookSighting.deleteMany({ where: { lastSeenAt: { lt: before } } });
+}

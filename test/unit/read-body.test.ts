@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { isAppError } from '../../src/core/errors.ts';
+import { createBodyReader } from '../../src/http/read-body.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { listen } from '../support/http.ts';
+
+const limits = { totalBytes: 1_000, smallReserveBytes: 300, smallBytes: 100, oversizedBytes: 800 };
+
+/** A server that says how long each body was and keeps its response open until it is let go. */
+async function start(maxBytes = 2_000) {
+  const readBody = createBodyReader(limits);
+  const held: (() => void)[] = [];
+  const { url, close } = await listen(async (request, response) => {
+    try {
+      const body = await readBody(request, response, maxBytes);
+      if (request.url === '/held') await new Promise<void>((letGo) => held.push(letGo));
+      response.end(body.toString());
+    } catch (error) {
+      response.statusCode = isAppError(error) ? error.status : 500;
+      response.end();
+    }
+  });
+  const post = (body: string | Buffer, path = '/', headers: Record<string, string> = {}) =>
+    fetch(`${url}${path}`, { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers });
+  return { url, held, post, [Symbol.asyncDispose]: close };
+}
+
+async function untilHeld(held: unknown[], count: number): Promise<void> {
+  while (held.length < count) await new Promise((done) => setImmediate(done));
+}
+
+test('a body is held against the limit of all until its response has ended', async () => {
+  await using server = await start();
+  const first = server.post('a'.repeat(600), '/held');
+  await untilHeld(server.held, 1);
+  expect((await server.post('b'.repeat(200))).status).toBe(503);
+  expect((await server.post('c'.repeat(100))).status).toBe(200);
+  server.held[0]?.();
+  expect(await (await first).text()).toBe('a'.repeat(600));
+  expect((await server.post('b'.repeat(200))).status).toBe(200);
+});
+
+test('small bodies have a share that large ones leave free', async () => {
+  await using server = await start();
+  const large = server.post('a'.repeat(700), '/held');
+  await untilHeld(server.held, 1);
+  const small = [1, 2, 3].map(() => server.post('b'.repeat(100), '/held'));
+  await untilHeld(server.held, 4);
+  expect((await server.post('c')).status).toBe(503);
+  for (const letGo of server.held) letGo();
+  expect((await Promise.all([large, ...small])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+});
+
+test('one oversized body is read at a time, beside the others', async () => {
+  await using server = await start();
+  const first = server.post('a'.repeat(1_500), '/held');
+  await untilHeld(server.held, 1);
+  expect((await server.post('b'.repeat(900))).status).toBe(503);
+  expect((await server.post('c'.repeat(600))).status).toBe(200);
+  server.held[0]?.();
+  expect((await first).status).toBe(200);
+  expect((await server.post('b'.repeat(900))).status).toBe(200);
+});
+
+test('what is too large, announced or not, is 413, and its caller gets to read that', async () => {
+  await using server = await start();
+  expect((await server.post('a'.repeat(2_001))).status).toBe(413);
+  const chunked = new ReadableStream({
+    start(controller) {
+      for (let n = 0; n < 3; n++) controller.enqueue(Buffer.alloc(1_000, 97));
+      controller.close();
+    },
+  });
+  const response = await fetch(server.url, { method: 'POST', body: chunked, duplex: 'half' } as RequestInit);
+  expect(response.status).toBe(413);
+});
+
+test('a compressed body is read, and counts as long as it is', async () => {
+  await using server = await start();
+  for (const [encoding, encode] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
+    const response = await server.post(encode('text of a body'), '/', { 'content-encoding': encoding });
+    expect(await response.text()).toBe('text of a body');
+    expect((await server.post(encode('a'.repeat(3_000)), '/', { 'content-encoding': encoding })).status).toBe(413);
+    expect((await server.post('no such encoding', '/', { 'content-encoding': encoding })).status).toBe(400);
+  }
+  expect((await server.post('x', '/', { 'content-encoding': 'zstd' })).status).toBe(400);
+});
+
+test('a caller that hangs up gives back what it held', async () => {
+  await using server = await start();
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 700\r\n\r\n${'a'.repeat(650)}`);
+  let status = 200;
+  while (status === 200) ({ status } = await server.post('b'.repeat(300)));
+  socket.destroy();
+  while (status !== 200) ({ status } = await server.post('b'.repeat(300)));
+});
+
+test('a server gives a request 30 s, its headers 10 s, and closes what is over its number of connections', async () => {
+  const server = createHttpServer((_request, response) => void response.end('ok'), { maxConnections: 2 });
+  expect([server.requestTimeout, server.headersTimeout]).toEqual([30_000, 10_000]);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 2; n++) {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(socket, 'data');
+    sockets.push(socket);
+  }
+  const third = connect(port, '127.0.0.1');
+  third.on('error', () => {});
+  third.resume();
+  await once(third, 'close');
+  for (const socket of sockets) socket.destroy();
+  server.close();
+  await once(server, 'close');
+});
