@@ -38,6 +38,8 @@ const bounds: Record<string, string> = {
   'PermissionProblem.resourceId': 'an installation’s',
   'PermissionProblem.permission': 'a scope, a provider or an operation of ours',
   'Watch.name': 'ours',
+  'WebhookSighting.address': 'an address of ours',
+  'UnknownWebhook.hash': 'a hash',
   'ActiveDay.locationId': 'an installation’s',
   'DayCount.locationId': 'an installation’s',
   'Key.purpose': 'ours',
