@@ -4,6 +4,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './core/clock.ts';
+import { developmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
 import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
@@ -57,7 +58,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const stopWatcher = works ? startWatcher(services) : async () => {};
   const app = settings.role === 'worker' ? createHealthApp(services) : createApp(services);
   const server = createHttpServer(app, { maxConnections: settings.maxConnections });
-  await listen(server, settings.port);
+  await listen(server, settings);
 
   const stop = (signal: string) =>
     shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler, stopWatcher });
@@ -90,6 +91,8 @@ function serviceOptions(settings: Settings, log: Log): ServiceOptions {
     sharedSecrets: settings.sharedSecrets,
     metricsToken: settings.metricsToken,
     allowPrivateTargets: settings.allowPrivateTargets,
+    trustProxy: settings.trustProxy,
+    allowedHosts: settings.isProduction ? undefined : developmentHosts(settings.appUrl),
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannels,
     sendsAtOnce: settings.sendsAtOnce,
@@ -106,6 +109,7 @@ async function openSandbox(settings: Settings, options: ServiceOptions): Promise
   const { startSandbox } = await import('./sandbox/server.ts');
   return startSandbox({
     port: settings.port + 1,
+    host: settings.host,
     clock: options.clock,
     random: options.random,
     http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
@@ -135,10 +139,10 @@ function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
   };
 }
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, { port, host }: Pick<Settings, 'port' | 'host'>): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, resolve);
+    server.listen({ port, host }, resolve);
   });
 }
 
@@ -150,6 +154,9 @@ function announce(settings: Settings, log: Log, version: string): void {
     console.log(
       `\n  Patchbay is running at ${settings.appUrl}. The operator’s token is in ${developmentKeysFile(settings.dataDir)}\n`,
     );
+  }
+  if (!settings.isProduction && !settings.isSandbox) {
+    log.warn('HighLevel’s keys are set, but NODE_ENV is not production: defaults are those of a developer’s machine');
   }
   if (settings.isProduction && !settings.appUrl.startsWith('https:')) {
     log.warn('APP_URL is not https: browsers will send cookies, and far sides messages, in the clear');

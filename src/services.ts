@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AlertLimits } from './alerts/alert.ts';
 import { byEmail } from './alerts/by-email.ts';
 import { type AlertWebhook, byWebhook } from './alerts/by-webhook.ts';
+import { createGuessRecord, type GuessKind } from './alerts/guesses.ts';
 import { countWrongSignatures } from './alerts/signatures-failing.ts';
 import type { TellingWay } from './alerts/tell.ts';
 import type { Way } from './alerts/tellings.ts';
@@ -73,6 +74,10 @@ export interface ServiceOptions {
   /** Of the program, for the operator's eyes. */
   version: string;
   allowPrivateTargets: boolean;
+  /** How many proxies stand in front, or their addresses. */
+  trustProxy: number | string[];
+  /** Outside production: the hosts under which the program is asked for. */
+  allowedHosts?: ReadonlySet<string> | undefined;
   /** Keeps a location's channels after an uninstall, for its return. */
   keepChannels: boolean;
   /** How many sends a process that works has in hand at most. */
@@ -127,7 +132,7 @@ const alertTimeoutMs = 5_000;
 export async function openServices(options: ServiceOptions): Promise<Services> {
   const { clock, random, log, app } = options;
   const newId = orderedIds(clock, random);
-  const box = secretBox(options.encryptionKeys, random);
+  const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
   const db = await openDatabase(options.database);
   const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
@@ -141,6 +146,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const chance = () => random(4).readUInt32BE() / 2 ** 32;
   const wrongSignatures = countWrongSignatures({ db, clock, log });
   const sightings = createSightingRecorder({ db, clock, log });
+  const guessRecord = createGuessRecord({ db, clock, newId, log });
   const watchLimits = limitWatch({ db, clock, log, chance });
   const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
     metrics.highLevelCalls.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
@@ -193,6 +199,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     adminToken: options.adminToken,
     metricsToken: options.metricsToken,
     sandboxUrl: options.sandboxUrl,
+    trustProxy: options.trustProxy,
+    allowedHosts: options.allowedHosts,
     version: options.version,
     startedAt: nowOf(clock),
     keyRings: rings,
@@ -225,6 +233,10 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     readBody: createBodyReader(),
     sightings,
     onWrongSignature: () => wrongSignatures.count(),
+    onGuess(kind: GuessKind, network: string) {
+      metrics.guesses.inc({ kind });
+      guessRecord.count(kind, network);
+    },
     onSent(channel: string, outcome: string, ms: number) {
       metrics.sends.inc({ channel, outcome });
       metrics.sendDuration.observe({ channel }, ms / 1000);
@@ -236,7 +248,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     stopWorking: (timeoutMs) => queue.stop(timeoutMs),
     async close() {
       shared.live.close();
-      await Promise.all([wrongSignatures.stop(), sightings.stop()]);
+      await Promise.all([wrongSignatures.stop(), sightings.stop(), guessRecord.stop()]);
       await db.close();
     },
   };

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import * as z from 'zod';
 import { withoutDisplayName } from './core/address.ts';
 
@@ -42,6 +43,27 @@ export const providers = z
     ),
   )
   .refine((all) => new Set(all.map(({ key }) => key)).size === all.length, { error: 'has a key twice' });
+
+/** Which proxies are believed: how many stand in front, or which addresses, ranges and kinds of networks they have. */
+export const trustProxy = z.string().transform((text, context): number | string[] => {
+  if (/^\d{1,2}$/.test(text.trim())) return Number(text);
+  const all = list(text);
+  if (all.length > 0 && all.every(isNetwork)) return all;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be a number of proxies, or addresses and ranges such as 203.0.113.0/24, separated by commas',
+  });
+  return z.NEVER;
+});
+
+function isNetwork(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', bits, ...rest] = text.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return (
+    rest.length === 0 && (bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= most)
+  );
+}
 
 export const publicKeys = z.string().transform((text, context): KeyObject[] => {
   const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----/g);

@@ -21,6 +21,7 @@ import {
   providers,
   publicKeys,
   secrets,
+  trustProxy,
   webAddress,
   wholeNumber,
 } from './setting-shapes.ts';
@@ -48,7 +49,12 @@ const megabyte = 1024 * 1024;
 export const settingsSchema = z.object({
   NODE_ENV: z.string().default('development'),
   PORT: z.coerce.number({ error: 'must be a number' }).int().min(0).max(65535).default(3000),
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]+$/, 'must be an address of this machine')
+    .optional(),
   APP_URL: webAddress.optional(),
+  TRUST_PROXY: trustProxy.default(['loopback', 'linklocal', 'uniquelocal']),
   HIGHLEVEL_CLIENT_ID: z.string().optional(),
   HIGHLEVEL_CLIENT_SECRET: z.string().optional(),
   HIGHLEVEL_SCOPES: z
@@ -127,6 +133,10 @@ export interface Settings {
   /** No HighLevel keys and not production: everything outside is simulated. */
   isSandbox: boolean;
   port: number;
+  /** Where it listens; undefined for every address of the machine. */
+  host: string | undefined;
+  /** How many proxies stand in front, or their addresses. */
+  trustProxy: number | string[];
   appUrl: string;
   clientId: string | undefined;
   clientSecret: string | undefined;
@@ -176,10 +186,13 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
   const read = result.data;
 
   const isProduction = read.NODE_ENV === 'production';
+  const isSandbox = !isProduction && !read.HIGHLEVEL_CLIENT_ID && !read.HIGHLEVEL_CLIENT_SECRET;
   return {
     isProduction,
-    isSandbox: !isProduction && !read.HIGHLEVEL_CLIENT_ID && !read.HIGHLEVEL_CLIENT_SECRET,
+    isSandbox,
     port: read.PORT,
+    host: read.HOST ?? (isProduction ? undefined : '127.0.0.1'),
+    trustProxy: read.TRUST_PROXY,
     appUrl: read.APP_URL ?? `http://localhost:${read.PORT}`,
     clientId: read.HIGHLEVEL_CLIENT_ID,
     clientSecret: read.HIGHLEVEL_CLIENT_SECRET,
@@ -195,7 +208,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     sessionSecrets: read.SESSION_SECRETS,
     adminToken: read.ADMIN_TOKEN,
     metricsToken: read.METRICS_TOKEN,
-    allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? !isProduction,
+    allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDays: read.RETENTION_DAYS_AFTER_UNINSTALL,

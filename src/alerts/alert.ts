@@ -13,6 +13,7 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   signatures_failing: 'Wrong signatures',
   permission_missing: 'Permission missing',
   addresses_mixed_up: 'Addresses mixed up',
+  guessing: 'Wrong tokens or user contexts',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];
@@ -25,7 +26,7 @@ export interface AlertLimits {
   /** Requests left of HighLevel's day. */
   readonly budgetRemaining: number;
   readonly queueAgeSeconds: number;
-  /** Wrong signatures within five minutes. */
+  /** Wrong signatures, and wrong guesses of one kind, within five minutes. */
   readonly signatureFailures: number;
 }
 

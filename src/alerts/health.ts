@@ -30,6 +30,7 @@ const kinds = [
   'queue_old',
   'signatures_failing',
   'addresses_mixed_up',
+  'guessing',
 ] as const;
 
 /**

@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import type { AlertLimits, Finding, OpenOnes } from './alert.ts';
 
 const minuteMs = 60_000;
-const burstMs = 5 * minuteMs;
+export const burstMs = 5 * minuteMs;
 
 /** Whether wrong signatures come in a burst. It ends at half of the limit. */
 export function isBurst(count: number, isOpen: boolean, limit: number): boolean {
@@ -37,10 +37,9 @@ export function countWrongSignatures(deps: { db: Database; clock: Clock; log: Lo
   const writing = createDelayedWrite(deps, 'wrong signatures', async () => {
     const counted = count;
     count = 0;
-    const minute = new Date(Math.floor(clock.now() / minuteMs) * minuteMs);
     try {
       await db.client.$executeRaw`
-        INSERT INTO wrong_signatures (minute, count) VALUES (${minute}, ${counted})
+        INSERT INTO wrong_signatures (minute, count) VALUES (${minuteOf(clock)}, ${counted})
         ON CONFLICT (minute) DO UPDATE SET count = wrong_signatures.count + EXCLUDED.count`;
     } catch (error) {
       count += counted;
@@ -55,6 +54,11 @@ export function countWrongSignatures(deps: { db: Database; clock: Clock; log: Lo
     },
     stop: writing.stop,
   };
+}
+
+/** The minute that the clock shows, for a count by minutes. */
+export function minuteOf(clock: Clock): Date {
+  return new Date(Math.floor(clock.now() / minuteMs) * minuteMs);
 }
 
 /** Forgets counts that no burst can need. */

@@ -8,6 +8,7 @@ import { type AlertLimits, alertKinds, type Finding, type OpenOnes } from './ale
 import { lowBudgets } from './budget-low.ts';
 import { disconnectedChannels } from './channel-disconnected.ts';
 import { failingChannels } from './channel-failing.ts';
+import { frequentGuesses } from './guesses.ts';
 import { silentLocations } from './location-silent.ts';
 import { missingPermissions } from './permission-missing.ts';
 import { waitingQueues } from './queue-old.ts';
@@ -40,6 +41,7 @@ const looks: Readonly<Record<AlertKind, Look>> = {
   signatures_failing: wrongSignatures,
   permission_missing: missingPermissions,
   addresses_mixed_up: (on, _open, _limits, now) => mixedUpAddresses(on, now),
+  guessing: frequentGuesses,
 };
 
 /**

@@ -9,6 +9,7 @@ const errors = {
   signature_invalid: { status: 401, retry: 'never' },
   unauthorized: { status: 401, retry: 'never' },
   forbidden: { status: 403, retry: 'never' },
+  agency_admins_only: { status: 403, retry: 'never' },
   context_invalid: { status: 401, retry: 'never' },
   not_found: { status: 404, retry: 'never' },
   form_outdated: { status: 403, retry: 'never' },

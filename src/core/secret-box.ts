@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { type Clock, systemClock } from './clock.ts';
 import { AppError } from './errors.ts';
 import type { RandomSource } from './ids.ts';
 
@@ -10,6 +11,8 @@ export interface SecretBox {
   open(sealed: string, identity: string): string;
   /** The same secret under the newest key; what is under it already stays as it is. @throws AppError as `open` */
   reseal(sealed: string, identity: string): string;
+  /** Forgets what was opened of a row: its secrets are to be in no memory any more. @param row how their identities begin */
+  forget(row: string): void;
   /** How everything begins that the newest key has sealed, and nothing else does. */
   readonly newestBegins: string;
 }
@@ -17,6 +20,8 @@ export interface SecretBox {
 const version = 'v1';
 /** A busy location's token and config are needed for each of its messages. */
 const rememberAtMost = 1_000;
+/** Another process may have disconnected it meanwhile; then it is not opened here any more. */
+const rememberMs = 10 * 60 * 1000;
 
 /**
  * A box over AES-256-GCM with a ring of keys: the first seals, all open.
@@ -26,7 +31,7 @@ const rememberAtMost = 1_000;
  *
  * @param keys 32 bytes each, newest first
  */
-export function secretBox(keys: readonly Buffer[], random: RandomSource): SecretBox {
+export function secretBox(keys: readonly Buffer[], random: RandomSource, clock: Clock = systemClock): SecretBox {
   const ring = new Map(keys.map((key) => [keyId(key), key]));
   const [newest] = keys;
   if (!newest || keys.some((key) => key.length !== 32)) {
@@ -34,7 +39,8 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
   }
 
   const newestId = keyId(newest);
-  const remembered = new Map<string, string>();
+  /** By identity, the one opened last at the end: of a secret that was changed only the new one stays. */
+  const remembered = new Map<string, { sealed: string; secret: string; openedAt: number }>();
 
   const newestBegins = `${version}.${newestId}.`;
   const box: SecretBox = {
@@ -48,13 +54,16 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
     },
 
     open(sealed, identity) {
-      const known = remembered.get(`${identity}\n${sealed}`);
-      if (known !== undefined) return known;
-      const secret = decrypted(sealed, identity);
-      const [oldest] = remembered.keys();
-      if (remembered.size >= rememberAtMost && oldest !== undefined) remembered.delete(oldest);
-      remembered.set(`${identity}\n${sealed}`, secret);
+      const known = remembered.get(identity);
+      const secret = known?.sealed === sealed ? known.secret : decrypted(sealed, identity);
+      remembered.delete(identity);
+      remembered.set(identity, { sealed, secret, openedAt: clock.now() });
+      forgetOld();
       return secret;
+    },
+
+    forget(row) {
+      for (const identity of remembered.keys()) if (identity.startsWith(row)) remembered.delete(identity);
     },
 
     reseal(sealed, identity) {
@@ -62,6 +71,14 @@ export function secretBox(keys: readonly Buffer[], random: RandomSource): Secret
       return sealed.startsWith(newestBegins) ? sealed : box.seal(secret, identity);
     },
   };
+
+  function forgetOld(): void {
+    const before = clock.now() - rememberMs;
+    for (const [identity, { openedAt }] of remembered) {
+      if (openedAt >= before && remembered.size <= rememberAtMost) return;
+      remembered.delete(identity);
+    }
+  }
 
   function decrypted(sealed: string, identity: string): string {
     const [form, id, nonce, body] = sealed.split('.');

@@ -41,6 +41,7 @@ export const operations = {
     scope: 'locations.readonly',
     isHelpful: true,
   },
+  getUser: { method: 'GET', path: '/users/{userId}', version: '2021-07-28', scope: 'users.readonly', isOptional: true },
   listInstalledLocations: {
     method: 'GET',
     path: '/oauth/installedLocations',

@@ -2,6 +2,7 @@ import { createDecipheriv, createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import { inner, text } from '../core/foreign.ts';
+import { readContextText } from './user-context-text.ts';
 
 /** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
 export interface UserContext {
@@ -64,7 +65,7 @@ export function readUserContext(encrypted: string, secrets: readonly string[]): 
 
 const magic = 'Salted__';
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** CryptoJS's passphrase format, which is OpenSSL's: AES-256-CBC, key and nonce by MD5 (platform.md 7.2). @returns undefined when it is not */
 function decrypted(encrypted: string, secret: string): unknown {
@@ -75,7 +76,7 @@ function decrypted(encrypted: string, secret: string): unknown {
   try {
     const decipher = createDecipheriv('aes-256-cbc', key, iv);
     const plain = Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]);
-    return JSON.parse(utf8.decode(plain));
+    return readContextText(utf8.decode(plain));
   } catch {
     // Another secret, or not a context at all: the caller says so, and says no more.
     return undefined;

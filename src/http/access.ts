@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts';
 import type { Database, Prisma } from '../database/client.ts';
 import type { UserContext } from '../highlevel/user-context.ts';
 import type { Actor } from '../installations/audit.ts';
+import { isRevoked } from '../installations/sessions.ts';
 import type { Installation } from '../installations/store.ts';
 import type { Message } from '../messages/store.ts';
 import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
@@ -14,7 +15,7 @@ export type Access = 'operator' | UserAccess;
 export type UserAccess = z.infer<typeof userAccess>;
 
 /** What an address of the API asks for. */
-export type Need = 'nothing' | 'read' | 'write' | 'leave' | 'operator';
+export type Need = 'nothing' | 'read' | 'write' | 'leave' | 'revoke' | 'operator';
 
 const userAccess = z.object({
   sub: z.string(),
@@ -24,21 +25,33 @@ const userAccess = z.object({
   /** The token's own id, and when it ends, in seconds. */
   jti: z.string(),
   exp: z.number(),
+  /** When its user context was first seen, in milliseconds. */
+  seenAt: z.number(),
 });
 
 const userTokenLifeMs = 15 * 60 * 1000;
 
 /**
  * The token that a verified user context is exchanged for. A location's admin changes that location; in an agency's context everything
- * is read only, but its admin may take the app out of the whole agency.
+ * is read only, but its admin may end sessions and take the app out of the whole agency.
+ *
+ * @param seenAt when the context was first seen
  */
-export function signUserToken(deps: TokenDeps, { userId, companyId, locationId, role }: UserContext) {
-  const scope = ['read', role === 'admin' ? (locationId === null ? 'leave' : 'write') : ''].join(' ').trim();
-  return signToken(deps, 'patchbay/api', { sub: userId, companyId, locationId, scope }, userTokenLifeMs);
+export function signUserToken(deps: TokenDeps, { userId, companyId, locationId, role }: UserContext, seenAt: number) {
+  const scope = ['read', role === 'admin' ? (locationId === null ? 'leave revoke' : 'write') : ''].join(' ').trim();
+  return signToken(deps, 'patchbay/api', { sub: userId, companyId, locationId, scope, seenAt }, userTokenLifeMs);
 }
 
-export function readUserToken(deps: TokenDeps, token: string): Promise<UserAccess | null> {
-  return verifiedToken(deps, 'patchbay/api', token, userAccess);
+/** Reads a user's token. @returns null unless it is ours, has not ended, and its session was not revoked */
+export async function readUserToken(deps: TokenDeps & { db: Database }, token: string): Promise<UserAccess | null> {
+  const access = await verifiedToken(deps, 'patchbay/api', token, userAccess);
+  return access && !(await isRevoked(deps.db, access)) ? access : null;
+}
+
+/** Whether a user's token that was good is so still: its session was not revoked and its place has the app. */
+export async function isStillGood(db: Database, access: UserAccess): Promise<boolean> {
+  if (await isRevoked(db, access)) return false;
+  return (await db.client.installation.count({ where: reachable(access), take: 1 })) > 0;
 }
 
 export function actorOf(access: Access): Actor {

@@ -10,13 +10,14 @@ import { type HealthDeps, health } from './health.ts';
 import { type InstallPageDeps, install } from './install.ts';
 import { installProgressPage } from './install-progress.ts';
 import { type MediaPageDeps, mediaPages } from './media.ts';
-import { guessLimit } from './middleware/authenticate.ts';
 import { errorHandler, notFound } from './middleware/errors.ts';
+import { requireHost, warnOfUntrustedProxy } from './middleware/front.ts';
+import { createGuessLimits, type GuessLimitDeps } from './middleware/guess-limits.ts';
 import { language } from './middleware/language.ts';
 import { limitRequests } from './middleware/rate-limit.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
-import { operatorSessions, sessions } from './middleware/sessions.ts';
+import { operatorSessions } from './middleware/sessions.ts';
 import { singleHost } from './middleware/single-host.ts';
 import { type OperatorPagesDeps, operatorPages } from './operator/router.ts';
 import { assets } from './pages/assets.ts';
@@ -33,11 +34,16 @@ export interface AppDeps
     EmbedDeps,
     HealthDeps,
     MediaPageDeps,
+    GuessLimitDeps,
     Omit<WithGuesses, 'guesses'> {
   newId: NewId;
   log: Log;
   sessionSecrets: string[];
   adminToken: string | undefined;
+  /** How many proxies stand in front, or their addresses, ranges and kinds of networks. */
+  trustProxy: number | string[];
+  /** Outside production: the only hosts under which this is asked for. */
+  allowedHosts: ReadonlySet<string> | undefined;
   /** The simulated HighLevel's address, in sandbox mode. */
   sandboxUrl: string | undefined;
 }
@@ -46,7 +52,7 @@ export interface AppDeps
 const pages = { points: 600, duration: 60 };
 /** A conversation with many pictures asks for all of them at once. */
 const files = { points: 1_200, duration: 60 };
-/** Each begun install is a row in the database, so one address can't begin without end. */
+/** A callback is a call to HighLevel, so one address can't make them without end. */
 const installs = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
@@ -63,15 +69,15 @@ export function createApp(deps: AppDeps): Express {
   app.disable('etag');
   app.set('views', views);
   app.set('view engine', 'ejs');
-  // A proxy in front of us is on our own network; anybody else's X-Forwarded-For is only a claim.
-  app.set('trust proxy', ['loopback', 'linklocal', 'uniquelocal']);
-  app.use(requestLog(deps), singleHost);
+  // X-Forwarded-For of any other sender is only a claim.
+  app.set('trust proxy', deps.trustProxy);
+  app.use(requestLog(deps), singleHost, warnOfUntrustedProxy(deps));
+  if (deps.allowedHosts) app.use(requireHost(deps.allowedHosts));
 
   // What programs post: they heed no header that is meant for browsers, and there are thousands of them a second.
   app.use(webhooks(deps), channelCallbacks(deps));
   app.use(securityHeaders({ https }), health(deps));
-  // One count for an address, whichever way it tries.
-  const guesses = guessLimit();
+  const guesses = createGuessLimits(deps);
   app.use('/api', api({ ...deps, guesses }));
 
   app.use('/media', limitRequests(files));
@@ -98,7 +104,7 @@ export function createApp(deps: AppDeps): Express {
     response.set('cache-control', 'no-store').render('home', { sandboxUrl: deps.sandboxUrl });
   });
   app.use(['/install', '/oauth'], limitRequests(installs));
-  app.use(sessions(deps.db, { secrets: deps.sessionSecrets, https }), install(deps));
+  app.use(install(deps));
 
   app.use(notFound, errorHandler(deps.log));
   return app;

@@ -2,15 +2,19 @@ import { type Response, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import { inOneLine } from '../core/text.ts';
-import { beginInstall, completeInstall, type InstallDeps, installedBefore, redeemState } from '../installations/install.ts';
+import { beginInstall, completeInstall, type InstallDeps, installedBefore, spendState } from '../installations/install.ts';
 import type { Installation } from '../installations/store.ts';
+import { cookieName, readCookie } from './cookies.ts';
 import { progressOf, progressTicket } from './install-progress.ts';
 import type { TokenDeps } from './user-tokens.ts';
 
 export interface InstallPageDeps extends InstallDeps, TokenDeps {
+  appUrl: string;
   /** Where the app's page is shown in a frame; only sandbox mode has such a place of its own. */
   embeddedIn: string | undefined;
 }
+
+const hourMs = 60 * 60 * 1000;
 
 const callback = z.object({
   code: z.string().min(1).optional().catch(undefined),
@@ -23,10 +27,14 @@ const callback = z.object({
 export function install(deps: InstallPageDeps): Router {
   const router = Router({ caseSensitive: true });
 
+  const https = deps.appUrl.startsWith('https:');
+  const name = cookieName('patchbay', { path: '/', https });
+  // The authorization page sends the browser back by a link: `strict` would leave the cookie behind.
+  const cookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, maxAge: hourMs } as const;
+
   router.get('/install', (request, response) => {
-    const { url, pending } = beginInstall(deps, request.session.pendingInstalls ?? []);
-    request.session.pendingInstalls = pending;
-    response.redirect(url);
+    const browser = readCookie(request, name) ?? deps.random(32).toString('base64url');
+    response.cookie(name, browser, cookie).set('cache-control', 'no-store').redirect(beginInstall(deps, browser));
   });
 
   router.get('/oauth/callback', async (request, response) => {
@@ -34,10 +42,9 @@ export function install(deps: InstallPageDeps): Router {
     // A reload of the page that an install ended with: its code is spent, and what it connected is still connected.
     const known = code ? await installedBefore(deps, code) : null;
     if (known) return showConnected(known, response);
-    if (state !== undefined) {
-      request.session.pendingInstalls = redeemState(deps.clock, request.session.pendingInstalls ?? [], state);
-      await saved(request.session);
-    }
+    // Without one it comes from the marketplace listing. A stranger who makes a browser open such an address wins nothing: what is
+    // connected follows from the code alone, and this browser gets no right to it.
+    if (state !== undefined) await spendState(deps, readCookie(request, name), state);
     if (error) throw denied(error, said);
     if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
     const installed = await completeInstall(deps, code);
@@ -63,9 +70,4 @@ function denied(error: string, said: string | undefined): AppError {
     : new AppError('install_denied', 'The CRM did not go through with the install. Please start it again.', {
         details: [`The CRM says: ${inOneLine([error, said].filter(Boolean).join(': '), 300)}`],
       });
-}
-
-/** The state is spent before the code is: a second callback with it must find it gone, even while the first still waits. */
-function saved(session: { save(done: (error?: unknown) => void): void }): Promise<void> {
-  return new Promise((resolve, reject) => session.save((error) => (error ? reject(error) : resolve())));
 }

@@ -132,17 +132,20 @@ function limitsIn(box: SecretBox, row: ConnectionRow): LaneLimits | null {
 }
 
 /** @returns whether there was one */
-export function disconnect(
+export async function disconnect(
   deps: ConnectionDeps,
   place: { locationId: string; providerKey: string },
   actor: Actor,
 ): Promise<boolean> {
   const { locationId, providerKey } = place;
-  return deps.db.transaction(async (tx) => {
-    const { count } = await tx.connection.deleteMany({ where: { locationId, providerKey, dormantSince: null } });
+  const gone = await deps.db.transaction(async (tx) => {
+    const rows = await tx.connection.findMany({ where: { locationId, providerKey, dormantSince: null }, select: { id: true } });
+    const { count } = await tx.connection.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
     if (count > 0) await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, details: `${providerKey}.` });
-    return count > 0;
+    return count > 0 ? rows : [];
   });
+  for (const { id } of gone) deps.box.forget(identity(id));
+  return gone.length > 0;
 }
 
 /** Places whose channel somebody has disconnected since; what an uninstall takes away is not among them. */

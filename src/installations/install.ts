@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
@@ -15,13 +15,6 @@ import { probeSoon } from './permissions.ts';
 import { begins, type RenewDeps, working } from './renew.ts';
 import { findInstallation, type Installation, keyOf, keyOfTokens, sealedTokens } from './store.ts';
 
-/** An install that was begun in one browser: kept in its session, used once. */
-export interface PendingInstall {
-  state: string;
-  /** Milliseconds. */
-  begunAt: number;
-}
-
 export interface InstallDeps {
   db: Database;
   box: SecretBox;
@@ -34,6 +27,8 @@ export interface InstallDeps {
   marketplaceUrl: string;
   highLevel: HighLevel;
   log: Log;
+  /** The first signs a state, all verify. */
+  sessionSecrets: readonly string[];
 }
 
 /** How long the page of a finished install may be loaded again. */
@@ -58,33 +53,46 @@ function hashOf(code: string): string {
 }
 
 const stateLifeMs = 10 * 60 * 1000;
-/** Tabs in which one browser may have begun; the oldest are forgotten. */
-const pendingAtMost = 5;
 
-/** Begins an install. @returns where to send the browser, and what its session must keep */
-export function beginInstall(deps: InstallDeps, pending: readonly PendingInstall[]) {
-  const state = deps.random(32).toString('base64url');
-  return {
-    url: authorizeUrl(deps.marketplaceUrl, deps.app, state),
-    pending: [...pending, { state, begunAt: deps.clock.now() }].slice(-pendingAtMost),
-  };
+/** Begins an install. @param browser a secret that only this browser has @returns where to send the browser */
+export function beginInstall(deps: InstallDeps, browser: string): string {
+  const begun = `${deps.random(16).toString('base64url')}.${deps.clock.now()}`;
+  const state = `${begun}.${stateProof(deps.sessionSecrets[0] ?? '', browser, begun)}`;
+  return authorizeUrl(deps.marketplaceUrl, deps.app, state);
 }
 
 /**
- * Takes a `state` that came back out of what the session keeps.
+ * Spends a `state` that came back: of two requests with the same one, one passes, in whichever processes they arrive. Until then it is
+ * kept nowhere, so that beginning installs fills nothing.
  *
- * @returns what the session keeps from now on: without it, so that it works once
  * @throws AppError `install_state_invalid`: not begun in this browser, used already, or older than ten minutes
  */
-export function redeemState(clock: Clock, pending: readonly PendingInstall[], state: string): PendingInstall[] {
-  const found = pending.find((begun) => isSame(begun.state, state));
-  if (!found || clock.now() - found.begunAt > stateLifeMs) {
-    throw new AppError(
-      'install_state_invalid',
-      'This install was not started in this browser, was already finished, or took longer than ten minutes. Please start it again.',
-    );
-  }
-  return pending.filter((begun) => begun !== found);
+export async function spendState(deps: InstallDeps, browser: string | undefined, state: string): Promise<void> {
+  const [nonce, begunAt, proof = ''] = state.split('.');
+  const isOurs =
+    browser !== undefined &&
+    deps.sessionSecrets.some((secret) => isSame(proof, stateProof(secret, browser, `${nonce}.${begunAt}`)));
+  const isFresh = deps.clock.now() - Number(begunAt) <= stateLifeMs;
+  if (isOurs && isFresh && (await isFirst(deps, state))) return;
+  throw new AppError(
+    'install_state_invalid',
+    'This install was not started in this browser, was already finished, or took longer than ten minutes. Please start it again.',
+  );
+}
+
+async function isFirst(deps: InstallDeps, state: string): Promise<boolean> {
+  const data = { id: hashOf(state), spentAt: nowOf(deps.clock) };
+  return (await deps.db.client.spentState.createMany({ data, skipDuplicates: true })).count === 1;
+}
+
+function stateProof(secret: string, browser: string, begun: string): string {
+  return createHmac('sha256', secret).update(`patchbay/install/${browser}/${begun}`).digest('base64url');
+}
+
+/** Forgets states that are too old to be taken anyway. */
+export async function forgetSpentStates(deps: { db: Database; clock: Clock }): Promise<void> {
+  const before = new Date(deps.clock.now() - 24 * 60 * 60 * 1000);
+  await deps.db.client.spentState.deleteMany({ where: { spentAt: { lt: before } } });
 }
 
 /**

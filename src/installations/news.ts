@@ -94,5 +94,6 @@ export function withDomain(known: string[], said: string | null | undefined): st
     .replace(/^https?:\/\//, '')
     .split(/[/:]/, 1)[0];
   if (!name || !domainName.test(name) || known.includes(name)) return known;
-  return [...known, name].slice(-domainsAtMost);
+  // The first to come are the agency's own: contexts of one user must not push them out.
+  return known.length < domainsAtMost ? [...known, name] : known;
 }

@@ -60,6 +60,11 @@ export function openToken(box: SecretBox, row: Installation, column: 'access_tok
 }
 
 /** What a sealed token is bound to. */
-export function identity({ kind, resourceId }: InstallationKey, column: 'access_token' | 'refresh_token'): string {
-  return `installations/${kind}/${resourceId}/${column}`;
+export function identity(key: InstallationKey, column: 'access_token' | 'refresh_token'): string {
+  return `${rowIdentity(key)}${column}`;
+}
+
+/** How the identities of an installation's tokens begin. */
+export function rowIdentity({ kind, resourceId }: InstallationKey): string {
+  return `installations/${kind}/${resourceId}/`;
 }

@@ -3,10 +3,11 @@ import { isAppError } from '../core/errors.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { type Actor, audit } from './audit.ts';
+import { identity as channelIdentity } from './connections.ts';
 import { dueAfterOutage } from './due.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
 import { placeOf, type RenewDeps } from './renew.ts';
-import { type Installation, keyOf, noTokens } from './store.ts';
+import { type Installation, keyOf, noTokens, rowIdentity } from './store.ts';
 
 /** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */
 export interface Farewell {
@@ -81,6 +82,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     });
     await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...placeOf(row) });
   });
+  deps.box.forget(rowIdentity(row));
   deps.log.info(keyOf(row), 'uninstalled');
   return null;
 }
@@ -104,8 +106,10 @@ async function passOn(deps: UninstallDeps, row: Installation): Promise<void> {
 
 async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<void> {
   const { connection } = deps.db.client;
+  const channels = await connection.findMany({ where: { locationId }, select: { id: true } });
   if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
   else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: nowOf(deps.clock) } });
+  for (const { id } of channels) deps.box.forget(channelIdentity(id));
 }
 
 /** @returns when to ask again, or null when HighLevel has done it, or never will */

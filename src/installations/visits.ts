@@ -45,6 +45,10 @@ export async function receiveVisit(deps: VisitDeps, context: UserContext): Promi
 async function agencyVisit(deps: VisitDeps, context: UserContext, agency: Installation | null): Promise<void> {
   // A location's own user has no business in its agency's context.
   if (context.type !== 'agency') throw notThere();
+  // HighLevel may have given this user some of the locations only, and does not say which.
+  if (context.role !== 'admin') {
+    throw new AppError('agency_admins_only', 'The agency’s page is for its admins. Open the app inside one of your locations.');
+  }
   const isInstalled = agency !== null && agency.status !== 'uninstalled';
   const locations = await deps.db.client.installation.count({
     where: { kind: 'location', companyId: context.companyId, status: { notIn: ['uninstalled', 'pending'] } },
@@ -82,11 +86,12 @@ async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, r
 
 /**
  * Notices a context that was shown before: each handshake makes a new one, so a repeat from another address may have been taken from
- * somebody. It is counted, not refused: people change networks.
+ * somebody. It is counted, not refused: people change networks. The first such repeat of a context is written down.
  *
  * @param from the address that shows it
+ * @returns when it was first seen
  */
-export async function noticeReplay(deps: VisitDeps, encrypted: string, context: UserContext, from: string): Promise<void> {
+export async function noticeContext(deps: VisitDeps, encrypted: string, context: UserContext, from: string): Promise<Date> {
   const now = nowOf(deps.clock);
   const id = sha256(encrypted);
   const origin = sha256(`${id}/${from}`);
@@ -94,19 +99,22 @@ export async function noticeReplay(deps: VisitDeps, encrypted: string, context: 
     data: { id, origin, firstSeenAt: now, lastSeenAt: now },
     skipDuplicates: true,
   });
-  if (count === 1) return;
-  await deps.db.transaction(async (tx) => {
-    const isElsewhere = (await tx.seenContext.count({ where: { id, origin: { not: origin } } })) > 0;
+  if (count === 1) return now;
+  return deps.db.transaction(async (tx) => {
+    const seen = await tx.seenContext.findUnique({ where: { id } });
+    const isElsewhere = seen !== null && seen.origin !== origin;
     await tx.seenContext.updateMany({
       where: { id },
       data: { lastSeenAt: now, ...(isElsewhere ? { elsewhere: { increment: 1 } } : {}) },
     });
-    if (!isElsewhere) return;
-    const { userId, companyId, locationId } = context;
-    deps.metrics.contextReplays.inc();
-    deps.log.warn({ userId, companyId, locationId }, 'a user context was shown again from another address');
-    const details = 'The same user context was shown again from another address.';
-    await audit(tx, deps, { actor: { userId }, action: 'context_replayed', companyId, locationId, details });
+    if (isElsewhere) deps.metrics.contextReplays.inc();
+    if (isElsewhere && seen.elsewhere === 0) {
+      const { userId, companyId, locationId } = context;
+      deps.log.warn({ userId, companyId, locationId }, 'a user context was shown again from another address');
+      const details = 'The same user context was shown again from another address.';
+      await audit(tx, deps, { actor: { userId }, action: 'context_replayed', companyId, locationId, details });
+    }
+    return seen?.firstSeenAt ?? now;
   });
 }
 

@@ -1,9 +1,11 @@
+import { forgetGuesses } from '../alerts/guesses.ts';
 import { forgetWrongSignatures } from '../alerts/signatures-failing.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { restoreLimits } from '../installations/connections.ts';
 import { forgetSightings } from '../installations/webhook-sightings.ts';
+import { forgetSpentStates } from '../installations/install.ts';
 import { removeStale } from '../media/disk-store.ts';
 import type { MediaStore } from '../media/store.ts';
 import { forgetMedia } from '../messages/keep-media.ts';
@@ -25,8 +27,10 @@ export interface UpkeepDeps {
 }
 
 const hourMs = 60 * 60 * 1000;
-/** Longer than HighLevel repeats a webhook, and than a shared secret should be replayable unnoticed. */
+/** Longer than HighLevel repeats a webhook. */
 const traceDays = 90;
+/** Longer than a shared secret should be in use: a context that is forgotten would be a new one. */
+const contextDays = 400;
 
 /** A receipt that names no message of ours may be early; what comes a day before its send is of another. */
 const unnamedReceiptDays = 1;
@@ -62,11 +66,13 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, unnamedReceiptDays) } } });
   await forgetStrangersReceipts(client);
-  await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, traceDays) } } });
+  await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, contextDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
   await forgetSightings(client, daysBefore(clock, traceDays));
   await forgetUnknownWebhooks(client, now);
+  await forgetSpentStates(deps);
+  await forgetGuesses(deps, daysBefore(clock, traceDays));
 
   const before = daysBefore(clock, retentionDays);
   await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });

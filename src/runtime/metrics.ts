@@ -52,6 +52,12 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    guesses: new Counter({
+      name: 'patchbay_wrong_guesses_total',
+      help: 'Wrong guesses that were refused, by kind (operator_token, sign_in, context).',
+      labelNames: ['kind'],
+      registers,
+    }),
     contextReplays: new Counter({
       name: 'patchbay_user_context_replays_total',
       help: 'User contexts that were shown again from another address.',

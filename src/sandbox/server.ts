@@ -2,9 +2,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { AxiosInstance } from 'axios';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
+import { developmentHosts, isKnownHost } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { appClient } from './desk/app-client.ts';
 import { frame } from './desk/frame.ts';
@@ -15,6 +16,8 @@ import { readState, stateWriter } from './state-file.ts';
 
 export interface SandboxOptions {
   port: number;
+  /** Where it listens. By default on this machine alone. */
+  host?: string | undefined;
   clock: Clock;
   random: RandomSource;
   http: AxiosInstance;
@@ -79,14 +82,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 
   const app = express();
   app.disable('x-powered-by').set('views', views).set('view engine', 'ejs');
-  app.use(headers(options.app.baseUrl));
+  app.use(requireHost(options.app.baseUrl), headers(options.app.baseUrl));
   app.use('/assets', express.static(resolve(views, 'assets'), { index: false }));
   app.use('/phone', phone.router);
   app.use('/gateway', phone.gateway);
   app.use(simulator.router, page.router, frame(simulator, options.app.baseUrl));
 
   const server = createServer(app);
-  await new Promise<void>((done, failed) => server.once('error', failed).listen(options.port, done));
+  await new Promise<void>((done, failed) =>
+    server.once('error', failed).listen({ port: options.port, host: options.host ?? '127.0.0.1' }, done),
+  );
   const url = `http://localhost:${(server.address() as AddressInfo).port}`;
   const gatewayUrl = `${url}/gateway`;
   return {
@@ -128,6 +133,15 @@ function seedDemo(simulator: Simulator): void {
   simulator.addContact(dental.id, { name: 'Maya Ortiz', phone: demoNumber, tags: ['patient'], source: 'front desk' });
   simulator.addContact(dental.id, { name: 'Tom Becker', phone: '+12025550117' });
   simulator.addContact(fitness.id, { name: 'Ines Duarte', phone: '+12025550168' });
+}
+
+/** The desk hands out an admin's context to its caller, so a page of another site must not be one. */
+function requireHost(appUrl: string): RequestHandler {
+  const hosts = developmentHosts(appUrl);
+  return (request, response, next) => {
+    if (isKnownHost(hosts, request.headers.host)) return next();
+    response.status(403).json({ problem: 'The sandbox is asked for as localhost, or as the host of APP_URL.' });
+  };
 }
 
 function headers(appUrl: string) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { startWorld, type World } from '../support/world.ts';
 
 const calls = (world: World) =>
@@ -45,10 +46,10 @@ test('disconnecting an agency takes the app out of all of its locations', async 
   const active = () => world.db.installation.count({ where: { companyId: company.id, status: 'active' } });
   await world.until(async () => (await active()) === 4);
 
-  const user = await world.as({ companyId: company.id, role: 'user' });
-  await user.delete(`/companies/${company.id}`).expect(403);
+  const user = await world.as({ companyId: company.id, activeLocation: locations[0]?.id as string });
+  await user.delete(`/companies/${company.id}?confirm=${company.id}`).expect(403);
   const admin = await world.as({ companyId: company.id, role: 'admin' });
-  await admin.delete(`/companies/${company.id}`).expect(202);
+  await admin.delete(`/companies/${company.id}?confirm=${company.id}`).expect(202);
   await world.until(
     async () => (await world.db.installation.count({ where: { companyId: company.id, accessToken: { not: null } } })) === 0,
   );
@@ -94,4 +95,36 @@ test('who connected, changed, disconnected and resent what can be read, by those
     'SandboxUser000000001 installed',
   ]);
   expect(JSON.stringify([body, rest])).not.toContain(world.farSide.secret);
+});
+
+test('opened secrets leave the memory with their channel and their location', async () => {
+  const key = randomBytes(32);
+  await using world = await startWorld({ services: { encryptionKeys: [key] } });
+  const [gone, stays] = [await world.ready(), await world.ready()];
+  const sealedOf = async (locationId: string) => {
+    const connection = await world.db.connection.findFirstOrThrow({ where: { locationId } });
+    const { accessToken } = await row(world, locationId);
+    return [
+      { sealed: connection.config, identity: `connections/${connection.id}/config` },
+      { sealed: accessToken as string, identity: `installations/location/${locationId}/access_token` },
+    ];
+  };
+  const [secrets, kept] = [await sealedOf(gone.id), await sealedOf(stays.id)];
+  const { box } = world.services;
+  for (const { sealed, identity } of [...secrets, ...kept]) box.open(sealed, identity);
+  await world.api.delete(`/locations/${gone.id}`).expect(202);
+  await world.until(async () => (await row(world, gone.id)).accessToken === null);
+  await world.api.delete(`/locations/${stays.id}/channels/sms`).expect(204);
+
+  // From here on nothing is opened that is not remembered.
+  key.fill(0);
+  const isOpen = ({ sealed, identity }: (typeof secrets)[number]) => {
+    try {
+      return box.open(sealed, identity) !== '';
+    } catch {
+      return false;
+    }
+  };
+  expect(secrets.map(isOpen)).toEqual([false, false]);
+  expect(kept.map(isOpen)).toEqual([false, true]);
 });

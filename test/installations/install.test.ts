@@ -64,6 +64,19 @@ test('a state works once, in the browser that began, for ten minutes', async () 
   await callback(late.browser, { code: code(), state: late.url.searchParams.get('state') as string }).expect(400);
 });
 
+test('of several callbacks at once with one state, one passes', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = world.highlevel.addLocation();
+  for (let round = 0; round < 5; round++) {
+    const { browser, url } = await begin(world);
+    const state = url.searchParams.get('state') as string;
+    const codes = Array.from({ length: 4 }, () => world.highlevel.approveInstall(place.id));
+    const answers = await Promise.all(codes.map((code) => callback(browser, { code, state })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400]);
+  }
+  expect(await world.db.spentState.count()).toBe(5);
+});
+
 test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {
   await using world = await startWorld({ isIdle: true });
   const place = world.highlevel.addLocation();

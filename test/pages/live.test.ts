@@ -1,23 +1,5 @@
-import { startWorld, type World } from '../support/world.ts';
-
-/** A real stream, and what it has said so far. */
-async function follow(world: World, token: string, path = '') {
-  const stop = new AbortController();
-  const answer = await fetch(`${world.url}/embed/live/${path}`, {
-    headers: { authorization: `Bearer ${token}` },
-    signal: stop.signal,
-  });
-  const stream = { status: answer.status, said: '', isOver: false, stop: () => stop.abort() };
-  const read = async () => {
-    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) stream.said += chunk;
-  };
-  void read()
-    .catch(() => {})
-    .finally(() => {
-      stream.isOver = true;
-    });
-  return stream;
-}
+import { follow } from '../support/streams.ts';
+import { startWorld } from '../support/world.ts';
 
 const versions = (said: string) => said.split('event: version').length - 1;
 

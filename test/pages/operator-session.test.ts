@@ -44,7 +44,19 @@ test('the token opens the pages, in a new session whose cookie no script, no oth
 test('over https the cookie is for https alone', async () => {
   await using world = await startWorld({ ...idle, services: { appUrl: 'https://patchbay.example' } });
   const page = await world.client.get('/admin/sign-in').set({ ...html, 'x-forwarded-proto': 'https' });
-  expect(String(page.headers['set-cookie'])).toContain('; Secure');
+  const [cookie, ...rest] = String(page.headers['set-cookie']).split('; ');
+  expect(cookie).toMatch(/^__Host-patchbay_sign_in=/);
+  expect(rest).toEqual(expect.arrayContaining(['Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']));
+  const answer = await world.client
+    .post('/admin/sign-in')
+    .set({ ...html, cookie: String(cookie), 'x-forwarded-proto': 'https' })
+    .type('form')
+    .send({ token: adminToken, csrf: csrfOf(page) })
+    .expect(303);
+  const set = (answer.headers['set-cookie'] as unknown as string[]).find((one) => one.startsWith('__Secure-patchbay_admin='));
+  expect(set).toMatch(/; Path=\/admin; .*HttpOnly; Secure; SameSite=Lax/);
+  const begun = await world.client.get('/install').set('x-forwarded-proto', 'https').expect(302);
+  expect(String(begun.headers['set-cookie'])).toMatch(/^__Host-patchbay=[^;]+; .*Path=\/; .*HttpOnly; Secure; SameSite=Lax/);
 });
 
 test('without a session no page is shown and no form does anything; the way leads to the sign-in and back', async () => {
@@ -79,12 +91,11 @@ test('a wrong token is told, written down, and refused from an address that gues
   expect(wrong.text).toContain('That is not the token');
   expect(wrong.text).not.toContain('a guess');
   expect(cookieOf(wrong) || form.cookie).toBe(form.cookie);
-  // The API's guesses count too.
-  for (let count = 0; count < 19; count++)
-    await world.client.get('/api/locations').set('authorization', 'Bearer x').expect(401);
+  for (let count = 0; count < 19; count++) await sendSignIn(world, form, { token: 'another guess' }).expect(401);
   const refused = await sendSignIn(world, form).expect(429);
   expect(refused.text).toContain('One moment, please');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  await world.until(async () => (await world.db.auditEntry.count()) > 0);
   const audited = await world.db.auditEntry.findMany({ orderBy: { id: 'asc' } });
   expect(audited).toMatchObject([
     { action: 'operator_sign_in_failed', actor: 'patchbay', details: expect.stringContaining('127.0.0.1') },

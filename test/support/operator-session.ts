@@ -5,8 +5,9 @@ export const html = { accept: 'text/html' };
 
 export const cookieOf = (answer: { headers: Record<string, unknown> }) =>
   ((answer.headers['set-cookie'] as string[] | undefined) ?? [])
-    .find((cookie) => cookie.startsWith('patchbay_admin='))
-    ?.split(';')[0] ?? '';
+    .map((cookie) => cookie.split(';')[0] as string)
+    .filter((cookie) => /^patchbay_(admin|sign_in)=./.test(cookie))
+    .join('; ');
 
 export const csrfOf = (page: { text: string }) => page.text.match(/name="csrf" value="([^"]+)"/)?.[1] ?? '';
 

@@ -97,6 +97,7 @@ export async function startWorld(options: WorldOptions = {}) {
     version: '0.0.0-test',
     sharedSecrets: ['another-shared-secret', sharedSecret],
     allowPrivateTargets: true,
+    trustProxy: ['loopback'],
     frameAncestors: [],
     keepChannels: false,
     sendsAtOnce: 500,

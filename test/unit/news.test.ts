@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { dueAfter } from '../../src/installations/due.ts';
-import { afterNews, isPresent, type News } from '../../src/installations/news.ts';
+import { afterNews, isPresent, type News, withDomain } from '../../src/installations/news.ts';
 import type { Installation } from '../../src/installations/store.ts';
 
 const key = { kind: 'location', resourceId: 'L' } as const;
@@ -137,4 +137,10 @@ test('an install that nobody can find tokens for is looked for ever less, and no
   );
   expect(waits).toEqual([15, 15, 60, 300, 900, 3_600, 3_600]);
   expect(dueAfter(row({ tries: 200, presentAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
+});
+
+test('the domains that came first stay: contexts of one user push no domain of the agency out', () => {
+  const names = Array.from({ length: 8 }, (_, index) => `crm${index}.example.com`);
+  const known = names.reduce<string[]>((all, name) => withDomain(all, name), []);
+  expect(known).toEqual(names.slice(0, 5));
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { secretBox } from '../../src/core/secret-box.ts';
+import { testClock } from '../support/test-clock.ts';
 
 const key = randomBytes(32);
 const box = secretBox([key], randomBytes);
@@ -51,4 +52,32 @@ test('the same secret sealed twice looks different', () => {
 test('keys of another length are refused', () => {
   expect(() => secretBox([randomBytes(16)], randomBytes)).toThrow(/32 bytes/);
   expect(() => secretBox([], randomBytes)).toThrow(/at least one key/);
+});
+
+test('an opened secret is forgotten when its row is, when it was changed, and after a while without use', () => {
+  const own = randomBytes(32);
+  const clock = testClock();
+  const kept = secretBox([own], randomBytes, clock);
+  const names = ['connections/a/config', 'connections/b/config', 'connections/c/config', 'connections/d/config'] as const;
+  const sealed = new Map(names.map((name) => [name, kept.seal(name, name)]));
+  const open = (name: (typeof names)[number]) => kept.open(sealed.get(name) as string, name);
+  for (const name of names) expect(open(name)).toBe(name);
+  const newer = kept.seal('newer', names[1]);
+  expect(kept.open(newer, names[1])).toBe('newer');
+  kept.forget(names[0]);
+  // From here on nothing is opened that is not remembered.
+  own.fill(0);
+  const isForgotten = (name: (typeof names)[number]) => {
+    try {
+      return open(name) !== name;
+    } catch {
+      return true;
+    }
+  };
+  expect(names.map(isForgotten)).toEqual([true, true, false, false]);
+  expect(kept.open(newer, names[1])).toBe('newer');
+  clock.jump(9 * 60_000);
+  expect(open(names[2])).toBe(names[2]);
+  clock.jump(9 * 60_000);
+  expect([isForgotten(names[2]), isForgotten(names[3])]).toEqual([false, true]);
 });

@@ -62,9 +62,43 @@ test('in production nothing insecure is defaulted', () => {
 
 test('development without HighLevel’s keys is sandbox mode and may reach private addresses', () => {
   expect(load({})).toMatchObject({ isSandbox: true, allowPrivateTargets: true, port: 3000, appUrl: 'http://localhost:3000' });
-  expect(load({ HIGHLEVEL_CLIENT_ID: 'a-b', HIGHLEVEL_CLIENT_SECRET: 's' }).isSandbox).toBe(false);
+  // With real keys there are real tenants, whose channels must not reach what is private.
+  const withKeys = { HIGHLEVEL_CLIENT_ID: 'a-b', HIGHLEVEL_CLIENT_SECRET: 's' };
+  expect(load(withKeys)).toMatchObject({ isSandbox: false, allowPrivateTargets: false });
+  expect(load({ ...withKeys, ALLOW_PRIVATE_TARGETS: 'true' }).allowPrivateTargets).toBe(true);
   expect(load({ ALLOW_PRIVATE_TARGETS: 'false' }).allowPrivateTargets).toBe(false);
   expect(problemsOf({ HIGHLEVEL_CLIENT_ID: 'a-b' })).toEqual([expect.stringMatching(/^HIGHLEVEL_CLIENT_SECRET/)]);
+});
+
+test('outside production it listens on this machine alone, unless HOST says otherwise', () => {
+  expect(load({}).host).toBe('127.0.0.1');
+  expect(load({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+  expect(load(production).host).toBeUndefined();
+  expect(load({ ...production, HOST: '::1' }).host).toBe('::1');
+  expect(problemsOf({ HOST: 'http://x' })).toEqual([expect.stringMatching(/^HOST must be/)]);
+});
+
+test('trusted proxies are a number, or addresses, ranges and kinds of networks; private networks by default', () => {
+  expect(load({}).trustProxy).toEqual(['loopback', 'linklocal', 'uniquelocal']);
+  expect(load({ TRUST_PROXY: '2' }).trustProxy).toBe(2);
+  expect(load({ TRUST_PROXY: '0' }).trustProxy).toBe(0);
+  const all = ['203.0.113.7', '198.51.100.0/24', '2001:db8::/32', 'loopback'];
+  expect(load({ TRUST_PROXY: all.join(', ') }).trustProxy).toEqual(all);
+  for (const wrong of [
+    'true',
+    'proxy.example.com',
+    '203.0.113.0/33',
+    '203.0.113.0/0',
+    '10.0.0.1/8/8',
+    '2001:db8::/129',
+    ',',
+    '-1',
+  ]) {
+    expect({ wrong, problems: problemsOf({ TRUST_PROXY: wrong }) }).toEqual({
+      wrong,
+      problems: [expect.stringMatching(/^TRUST_PROXY must be/)],
+    });
+  }
 });
 
 test('a problem never repeats what could be a secret', () => {

@@ -5,13 +5,15 @@ import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
 import { installProgress } from '../../installations/progress.ts';
 import { reconcileNow } from '../../installations/reconcile.ts';
+import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
 import { disconnectApp } from '../../installations/uninstall.ts';
 import { type Access, actorOf } from '../access.ts';
+import { type ConfirmLeaveDeps, confirmLeave } from '../confirm-leave.ts';
 import { route } from './route.ts';
-import { company, companyParams, leaveQuery, pageOf, pageQuery } from './shapes.ts';
+import { company, companyParams, leaveCompanyQuery, pageOf, pageQuery, revoked } from './shapes.ts';
 
-export interface CompanyRouteDeps extends LookAfterDeps {
+export interface CompanyRouteDeps extends LookAfterDeps, ConfirmLeaveDeps {
   appUrl: string;
 }
 
@@ -52,12 +54,23 @@ export function companyRoutes(deps: CompanyRouteDeps) {
       summary: 'Take the app out of an agency and all of its locations',
       needs: 'leave',
       params: companyParams,
-      query: leaveQuery,
+      query: leaveCompanyQuery,
       answer: company,
       status: 202,
       async handle({ company: row, query, access }) {
+        await confirmLeave(deps, access, row, query.confirm);
         return view(deps, await disconnect(deps, row, access, query.reason));
       },
+    }),
+
+    route({
+      method: 'post',
+      path: '/companies/:companyId/sessions/revoke',
+      summary: 'End all sessions of an agency and of its locations: tokens, live streams and user contexts end',
+      needs: 'revoke',
+      params: companyParams,
+      answer: revoked,
+      handle: async ({ company: row, access }) => ({ revokedAt: await revokeSessions(deps, row, actorOf(access)) }),
     }),
   ];
 }

@@ -2,11 +2,12 @@ import { cutPage } from '../../core/page.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
+import { revokeSessions } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
-import { reachable } from '../access.ts';
+import { actorOf, reachable } from '../access.ts';
 import { disconnect } from './companies.ts';
 import { route } from './route.ts';
-import { leaveQuery, location, locationParams, pageOf, pageQuery } from './shapes.ts';
+import { leaveQuery, location, locationParams, pageOf, pageQuery, revoked } from './shapes.ts';
 
 export interface LocationRouteDeps extends LookAfterDeps {
   appUrl: string;
@@ -58,6 +59,17 @@ export function locationRoutes(deps: LocationRouteDeps) {
       answer: location,
       status: 202,
       handle: async ({ location: row, query, access }) => one(await disconnect(deps, row, access, query.reason)),
+    }),
+
+    route({
+      method: 'post',
+      path: '/locations/:locationId/sessions/revoke',
+      summary:
+        'End all sessions of a location: tokens, live streams and user contexts end. For an agency’s admin and the operator',
+      needs: 'revoke',
+      params: locationParams,
+      answer: revoked,
+      handle: async ({ location: row, access }) => ({ revokedAt: await revokeSessions(deps, row, actorOf(access)) }),
     }),
   ];
 }

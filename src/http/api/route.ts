@@ -1,4 +1,4 @@
-import type { Request, Router } from 'express';
+import type { Request, RequestHandler, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/text.ts';
@@ -69,15 +69,15 @@ export function route<
   } as ApiRoute;
 }
 
-/** Makes Express answer a defined address. */
-export function mount(router: Router, db: Database, defined: ApiRoute): void {
+/** Makes Express answer a defined address. @param before what runs first at this address alone */
+export function mount(router: Router, db: Database, defined: ApiRoute, ...before: RequestHandler[]): void {
   const finders = Object.keys(defined.params.shape).map((name) => {
     const find = reachedByName[name];
     if (!find) throw new AppError('internal', `${defined.path}: nothing says who reaches a “${name}”.`);
     return { name, find };
   });
 
-  router[defined.method](defined.path, async (request, response) => {
+  router[defined.method](defined.path, ...before, async (request, response) => {
     const access = accessOf(defined, response.locals.access);
     requireNeed(access, defined.needs);
     const params = parse(defined.params, request.params, 'path') as Record<string, string>;
@@ -97,7 +97,7 @@ export function mount(router: Router, db: Database, defined: ApiRoute): void {
 /** An address that needs nothing reaches nothing: its caller is nobody. */
 function accessOf(defined: ApiRoute, access: Access | undefined): Access {
   if (access) return access;
-  if (defined.needs === 'nothing') return { sub: '', companyId: '', locationId: '', scope: [], jti: '', exp: 0 };
+  if (defined.needs === 'nothing') return { sub: '', companyId: '', locationId: '', scope: [], jti: '', exp: 0, seenAt: 0 };
   throw new AppError('unauthorized', 'This needs a token.');
 }
 

@@ -46,15 +46,18 @@ export function api(deps: ApiDeps): Router {
   const description = openApiDocument(routes, deps.appUrl);
   const body = express.json({ limit: '256kb' });
 
+  router.use((_request, response, next) => {
+    response.set('cache-control', 'no-store');
+    next();
+  });
   router.get('/openapi.json', (_request, response) => {
     response.json(description);
   });
   router.use(limitRequests(requests));
-  const open = Router({ caseSensitive: true }).use(express.json({ limit: '16kb' }));
-  for (const defined of routes.filter(({ needs }) => needs === 'nothing')) mount(open, deps.db, defined);
-  router.use(open);
+  const smallBody = express.json({ limit: '16kb' });
+  for (const defined of routes.filter(({ needs }) => needs === 'nothing')) mount(router, deps.db, defined, smallBody);
   // Who may not read must not make us read their body either.
-  router.use(authenticate(deps, deps.guesses), body);
+  router.use(authenticate(deps), body);
   for (const defined of routes.filter(({ needs }) => needs !== 'nothing')) mount(router, deps.db, defined);
   router.use(notFound);
   return router;

@@ -1,15 +1,16 @@
 import { isAppError } from '../../core/errors.ts';
 import { readUserContext, type UserContext } from '../../highlevel/user-context.ts';
-import { noticeReplay, receiveVisit, type VisitDeps } from '../../installations/visits.ts';
+import { requireCurrent } from '../../installations/sessions.ts';
+import { noticeContext, receiveVisit, type VisitDeps } from '../../installations/visits.ts';
 import { signUserToken } from '../access.ts';
-import type { GuessLimit } from '../middleware/authenticate.ts';
+import type { GuessLimits } from '../middleware/guess-limits.ts';
 import type { TokenDeps } from '../user-tokens.ts';
 import { route } from './route.ts';
 import { session, sessionWanted } from './shapes.ts';
 
 export interface SessionRouteDeps extends VisitDeps, TokenDeps {
   sharedSecrets: readonly string[];
-  guesses: GuessLimit;
+  guesses: GuessLimits;
 }
 
 /** The address where the embedded page gets its token. */
@@ -23,11 +24,12 @@ export function sessionRoutes(deps: SessionRouteDeps) {
       body: sessionWanted,
       answer: session,
       async handle({ body, from }) {
-        await deps.guesses.check(from);
+        await deps.guesses.check('context', from);
         const context = await verified(deps, body.encryptedData, from);
-        await noticeReplay(deps, body.encryptedData, context, from);
+        const seenAt = (await noticeContext(deps, body.encryptedData, context, from)).getTime();
+        await requireCurrent(deps, { ...context, seenAt });
         await receiveVisit(deps, context);
-        const { token, expiresAt } = await signUserToken(deps, context);
+        const { token, expiresAt } = await signUserToken(deps, context, seenAt);
         const { userId, userName, email, role, type, locationId, companyId } = context;
         return { token, expiresAt, user: { userId, userName, email, role, type }, locationId, companyId };
       },
@@ -39,7 +41,7 @@ async function verified(deps: SessionRouteDeps, encrypted: string, from: string)
   try {
     return readUserContext(encrypted, deps.sharedSecrets);
   } catch (error) {
-    if (isAppError(error, 'context_invalid')) await deps.guesses.count(from);
+    if (isAppError(error, 'context_invalid')) await deps.guesses.count('context', from);
     throw error;
   }
 }

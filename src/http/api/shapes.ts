@@ -213,6 +213,18 @@ export const leaveQuery = z.object({
   reason: z.string().trim().min(1).max(200).default('Disconnected by the user').describe('Told to the CRM.'),
 });
 
+export const leaveCompanyQuery = leaveQuery.extend({
+  confirm: z
+    .string()
+    .max(300)
+    .optional()
+    .describe('The agency’s name or id: needed with a user’s token, whose context must be of the last five minutes.'),
+});
+
+export const revoked = z
+  .object({ revokedAt: time.describe('What was first seen before is not taken any more.') })
+  .meta({ id: 'RevokedSessions' });
+
 export const alertsQuery = pageQuery.extend({
   cursor: z.uuid().optional(),
   open: z

@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { AppError } from '../../core/errors.ts';
 import { isSame } from '../../core/is-same.ts';
+import type { Database } from '../../database/client.ts';
 import { type Access, readUserToken } from '../access.ts';
 import type { TokenDeps } from '../user-tokens.ts';
-import { tooManyRequests } from './rate-limit.ts';
+import type { GuessLimits } from './guess-limits.ts';
 
 declare global {
   namespace Express {
@@ -15,40 +15,24 @@ declare global {
   }
 }
 
-/** Whoever guesses is slowed down; whoever knows a token never notices. */
-const wrongTokens = { points: 20, duration: 60 };
-
-/** Counts an address's wrong guesses, in this process. */
-export function guessLimit() {
-  const failures = new RateLimiterMemory(wrongTokens);
-  return {
-    /** @throws AppError `too_many_requests` */
-    async check(address: string): Promise<void> {
-      const spent = await failures.get(address);
-      if (spent && spent.consumedPoints >= wrongTokens.points) throw tooManyRequests(spent.msBeforeNext);
-    },
-    async count(address: string): Promise<void> {
-      await failures.penalty(address);
-    },
-  };
+export interface AuthenticateDeps extends TokenDeps {
+  db: Database;
+  adminToken: string | undefined;
+  guesses: GuessLimits;
 }
 
-export type GuessLimit = ReturnType<typeof guessLimit>;
-
 /**
- * Lets the operator's token pass, and those that users got for their context. Without an operator's token configured nobody is one.
+ * Lets the operator's token pass, and those that users got for their context. Without an operator's token configured there is none to
+ * guess. A request without a token, and a signed token that has ended, are no guesses and are never counted: a stranger can't shut out
+ * others who come by the same address.
  *
  * @throws AppError `unauthorized`, `too_many_requests`
  */
-export function authenticate(deps: TokenDeps & { adminToken: string | undefined }, guesses: GuessLimit): RequestHandler {
+export function authenticate(deps: AuthenticateDeps): RequestHandler {
   return async (request, response, next) => {
-    const address = request.ip ?? 'unknown';
-    await guesses.check(address);
     const [scheme, token] = (request.get('authorization') ?? '').split(' ');
-    const access = scheme?.toLowerCase() === 'bearer' && token ? await accessOf(deps, token) : null;
+    const access = scheme?.toLowerCase() === 'bearer' && token ? await accessOf(deps, token, request.ip) : null;
     if (!access) {
-      // One of ours that is over is no guess: nobody can guess a signature.
-      if (token?.split('.').length !== 3) await guesses.count(address);
       response.set('www-authenticate', 'Bearer');
       throw new AppError(
         'unauthorized',
@@ -60,7 +44,19 @@ export function authenticate(deps: TokenDeps & { adminToken: string | undefined 
   };
 }
 
-async function accessOf(deps: Parameters<typeof authenticate>[0], token: string): Promise<Access | null> {
-  if (deps.adminToken && isSame(token, deps.adminToken)) return 'operator';
-  return readUserToken(deps, token);
+async function accessOf(deps: AuthenticateDeps, token: string, address: string | undefined): Promise<Access | null> {
+  const { adminToken, guesses } = deps;
+  const isSigned = partsOf(token) === 3;
+  const user = isSigned ? await readUserToken(deps, token) : null;
+  if (user) return user;
+  // What has the form of a signed token is no guess at an operator's token of another form.
+  if (!adminToken || (isSigned && partsOf(adminToken) !== 3)) return null;
+  await guesses.check('operator_token', address);
+  if (isSame(token, adminToken)) return 'operator';
+  await guesses.count('operator_token', address);
+  return null;
+}
+
+function partsOf(token: string): number {
+  return token.split('.').length;
 }

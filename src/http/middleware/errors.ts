@@ -15,7 +15,9 @@ export function errorHandler(log: Log): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = answerFor(log, thrown, request, response);
     if (wantsPage(request, response)) return showProblem(response, error);
-    response.json({ error: { code: error.code, message: error.message, details: error.details } });
+    response
+      .set('cache-control', 'no-store')
+      .json({ error: { code: error.code, message: error.message, details: error.details } });
   };
 }
 

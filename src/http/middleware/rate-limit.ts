@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../../core/errors.ts';
+import { networkOf } from '../../core/network.ts';
 
 /** So many requests in so many seconds. */
 export interface RequestLimit {
@@ -8,11 +9,11 @@ export interface RequestLimit {
   duration: number;
 }
 
-/** Lets each address make so many requests, in this process. @throws AppError `too_many_requests` */
+/** Lets each address, or each /56 of IPv6, make so many requests, in this process. @throws AppError `too_many_requests` */
 export function limitRequests(limit: RequestLimit): RequestHandler {
   const limiter = new RateLimiterMemory(limit);
   return async (request, _response, next) => {
-    await limiter.consume(request.ip ?? 'unknown').catch((error: unknown) => {
+    await limiter.consume(networkOf(request.ip, 56)).catch((error: unknown) => {
       throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error;
     });
     next();

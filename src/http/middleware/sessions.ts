@@ -1,14 +1,8 @@
 import { PrismaSessionStore } from '@quixo3/prisma-session-store';
 import type { RequestHandler } from 'express';
-import session, { type CookieOptions } from 'express-session';
+import session from 'express-session';
 import type { Database } from '../../database/client.ts';
-import type { PendingInstall } from '../../installations/install.ts';
-
-declare module 'express-session' {
-  interface SessionData {
-    pendingInstalls: PendingInstall[];
-  }
-}
+import { cookieName } from '../cookies.ts';
 
 export interface SessionOptions {
   secrets: string[];
@@ -17,29 +11,23 @@ export interface SessionOptions {
 
 const hourMs = 60 * 60 * 1000;
 
-/** Browser sessions, kept in the database so that any process can continue one. */
-export function sessions(db: Database, options: SessionOptions): RequestHandler {
-  return keptSessions(db, options, { name: 'patchbay', path: '/', rolling: false });
+/** Names the operator's cookie, which no other page gets. */
+export function operatorCookie(https: boolean): { name: string; path: string } {
+  const path = '/admin';
+  return { name: cookieName('patchbay_admin', { path, https }), path };
 }
 
-/** The operator's sessions, by a cookie that no other page gets. They end when nobody has looked at a page for an hour. */
-export function operatorSessions(db: Database, options: SessionOptions): RequestHandler {
-  return keptSessions(db, options, { name: operatorCookie, path: '/admin', rolling: true });
-}
-
-export const operatorCookie = 'patchbay_admin';
-
-function keptSessions(
-  db: Database,
-  { secrets, https }: SessionOptions,
-  { name, path, rolling }: { name: string; rolling: boolean } & Pick<CookieOptions, 'path'>,
-): RequestHandler {
+/**
+ * Keeps the operator's sessions in the database, so that any process can continue one. They end when no page was looked at for an hour.
+ */
+export function operatorSessions(db: Database, { secrets, https }: SessionOptions): RequestHandler {
+  const { name, path } = operatorCookie(https);
   return session({
     name,
     secret: secrets,
     resave: false,
     saveUninitialized: false,
-    rolling,
+    rolling: true,
     cookie: {
       path,
       httpOnly: true,

@@ -2,7 +2,7 @@ import { csrfSync } from 'csrf-sync';
 import type { Request, RequestHandler } from 'express';
 import { AppError } from '../../core/errors.ts';
 
-const field = 'csrf';
+export const field = 'csrf';
 
 const { generateToken, isRequestValid } = csrfSync({ getTokenFromRequest: (request) => request.body?.[field] });
 
@@ -20,12 +20,17 @@ export function forgeryFields(request: Request): Record<string, string> {
 export const refuseForgery: RequestHandler = (request, _response, next) => {
   if (request.method === 'GET' || request.method === 'HEAD') return next();
   if (isFromElsewhere(request) || !isRequestValid(request)) {
-    throw new AppError('form_outdated', 'This form is too old, or was not sent by a page of ours.');
+    throw formOutdated();
   }
   next();
 };
 
-function isFromElsewhere(request: Request): boolean {
+export function formOutdated(): AppError {
+  return new AppError('form_outdated', 'This form is too old, or was not sent by a page of ours.');
+}
+
+/** Whether the browser says that a request comes from another site than ours. */
+export function isFromElsewhere(request: Request): boolean {
   const site = request.get('sec-fetch-site');
   if (site !== undefined && site !== 'same-origin') return true;
   const origin = request.get('origin');

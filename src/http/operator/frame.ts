@@ -1,18 +1,18 @@
+import { cookieName, readCookie } from '../cookies.ts';
 import type { PageFrame } from '../pages/page-frame.ts';
 import type { Text } from '../pages/texts.ts';
-
-const noticeCookie = 'patchbay_notice';
 
 /** Whole pages under `/admin`, for a browser that carries the operator's session. Links are paths; every form proves that it is ours. */
 export function operatorFrame({ version, https }: { version: string; https: boolean }): PageFrame {
   const address = (path: string) => `/admin/${path}`.replace(/\/$/, '');
+  const noticeCookie = cookieName('patchbay_notice', { path: '/admin', https });
   const cookie = { path: '/admin', httpOnly: true, sameSite: 'strict', secure: https } as const;
   return {
     href: address,
     action: address,
     hiddenFields: (_request, response) => response.locals.formFields ?? {},
     send(response, { status, title, nav, body, notice }) {
-      const kept = response.req.headers.cookie?.match(new RegExp(`(?:^|; )${noticeCookie}=([^;]*)`))?.[1];
+      const kept = readCookie(response.req, noticeCookie);
       if (kept) response.clearCookie(noticeCookie, cookie);
       response
         .status(status)
@@ -22,7 +22,7 @@ export function operatorFrame({ version, https }: { version: string; https: bool
           title,
           nav,
           body,
-          notice: notice ?? (kept ? decoded(kept) : null),
+          notice: notice ?? kept ?? null,
           hidden: response.locals.formFields ?? {},
           version,
         });
@@ -33,13 +33,4 @@ export function operatorFrame({ version, https }: { version: string; https: bool
       response.set('cache-control', 'no-store').redirect(303, href);
     },
   };
-}
-
-function decoded(value: string): string | null {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    // Not one that we wrote.
-    return null;
-  }
 }

@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { isSame } from '../../core/is-same.ts';
+import type { Database } from '../../database/client.ts';
 import type { StreamHolder } from '../pages/live.ts';
 import { forgeryFields } from './forgery.ts';
 
@@ -24,6 +25,7 @@ declare global {
 }
 
 export interface OperatorSessionDeps {
+  db: Database;
   clock: Clock;
   adminToken: string | undefined;
   sessionSecrets: readonly string[];
@@ -77,6 +79,8 @@ export function operatorOnly(deps: OperatorSessionDeps): RequestHandler {
       holder: request.sessionID,
       tenant: 'operator',
       endsAtMs: Math.min(endsAtMs, deps.clock.now() + idleMs),
+      // Signing out deletes it, in whichever process.
+      isAllowed: async () => (await deps.db.client.session.count({ where: { sid: request.sessionID } })) > 0,
     };
     response.locals.formFields = forgeryFields(request);
     // Without it nothing is written when the answer ends, so the session's time runs on.

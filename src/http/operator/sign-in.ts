@@ -4,28 +4,31 @@ import type { NewId } from '../../core/ids.ts';
 import { isSame } from '../../core/is-same.ts';
 import type { Database } from '../../database/client.ts';
 import { type AuditAction, audit } from '../../installations/audit.ts';
-import type { GuessLimit } from '../middleware/authenticate.ts';
+import type { GuessLimits } from '../middleware/guess-limits.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
+import { operatorCookie } from '../middleware/sessions.ts';
 import type { LiveStreams } from '../pages/live.ts';
 import { viewTools } from '../pages/render.ts';
 import { problemText, type Text } from '../pages/texts.ts';
-import { forgeryFields, refuseForgery } from './forgery.ts';
+import { refuseForgery } from './forgery.ts';
 import { beginSession, endSession, type OperatorSessionDeps, ownPath, sessionEnd } from './session.ts';
+import { createSignInForm, type SignInFormDeps } from './sign-in-form.ts';
 
-export interface SignInDeps extends OperatorSessionDeps {
+export interface SignInDeps extends OperatorSessionDeps, SignInFormDeps {
   db: Database;
   newId: NewId;
   live: LiveStreams;
-  guesses: GuessLimit;
+  guesses: GuessLimits;
   sandboxUrl: string | undefined;
 }
 
-/** Of one address: a page that is shown leaves a row in the database. */
+/** Of one address. */
 const shown = { points: 60, duration: 60 };
 
 /** The way in, with the operator's token, and out again. Forms must have been read, and their session found. */
 export function signIn(deps: SignInDeps): Router {
   const router = Router({ caseSensitive: true });
+  const form = createSignInForm(deps);
 
   const show = (response: Response, status: number, problem?: { code?: 'wrong'; error?: AppError }) => {
     const request = response.req;
@@ -40,13 +43,13 @@ export function signIn(deps: SignInDeps): Router {
         isSandbox: deps.sandboxUrl !== undefined,
         isWrong: problem?.code === 'wrong',
         problem: problem?.error ? problemText(text, problem.error) : null,
-        hidden: deps.adminToken === undefined ? {} : forgeryFields(request),
+        hidden: deps.adminToken === undefined ? {} : form.fields(response),
         to: ownPath(request.query.to ?? request.body?.to),
       });
   };
 
-  const note = (response: Response, action: AuditAction, actor: 'operator' | 'patchbay') =>
-    audit(deps.db.client, deps, { actor, action, details: `From ${response.req.ip ?? 'an unknown address'}.` });
+  const note = (response: Response, action: AuditAction) =>
+    audit(deps.db.client, deps, { actor: 'operator', action, details: `From ${response.req.ip ?? 'an unknown address'}.` });
 
   router.get('/sign-in', limitRequests(shown), (request, response) => {
     if (sessionEnd(deps, request) !== null) return response.redirect(303, ownPath(request.query.to));
@@ -55,17 +58,16 @@ export function signIn(deps: SignInDeps): Router {
 
   const guarded: RequestHandler = async (request, response) => {
     if (deps.adminToken === undefined) return show(response, 200);
-    const address = request.ip ?? 'unknown';
-    await deps.guesses.check(address);
-    refuseForgery(request, response, () => {});
+    await deps.guesses.check('sign_in', request.ip);
+    form.verify(request);
     const token = request.body?.token;
     if (typeof token !== 'string' || !isSame(token.trim(), deps.adminToken)) {
-      await deps.guesses.count(address);
-      await note(response, 'operator_sign_in_failed', 'patchbay');
+      await deps.guesses.count('sign_in', request.ip);
       return show(response, 401, { code: 'wrong' });
     }
     await beginSession(deps, request);
-    await note(response, 'operator_signed_in', 'operator');
+    form.clear(response);
+    await note(response, 'operator_signed_in');
     response.redirect(303, ownPath(request.body.to));
   };
 
@@ -80,9 +82,12 @@ export function signIn(deps: SignInDeps): Router {
   });
 
   router.post('/sign-out', refuseForgery, async (request, response) => {
-    if (sessionEnd(deps, request) !== null) await note(response, 'operator_signed_out', 'operator');
+    if (sessionEnd(deps, request) !== null) await note(response, 'operator_signed_out');
     deps.live.end(request.sessionID);
     await endSession(request);
+    const { name, path } = operatorCookie(deps.appUrl.startsWith('https:'));
+    // Not "cookies": that would end sessions of other programs under the same domain.
+    response.clearCookie(name, { path }).set('clear-site-data', '"cache", "storage"');
     response.redirect(303, '/admin/sign-in');
   });
 

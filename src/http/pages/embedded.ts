@@ -1,16 +1,12 @@
 import { type RequestHandler, Router } from 'express';
-import { authenticate, type GuessLimit } from '../middleware/authenticate.ts';
+import { type AuthenticateDeps, authenticate } from '../middleware/authenticate.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
-import type { TokenDeps } from '../user-tokens.ts';
 import type { PageFrame } from './page-frame.ts';
 import { allPages, type PageDeps } from './registry.ts';
 import { escaped } from './render.ts';
 import { liveRouter, type PageRouterDeps, pageRouter } from './router.ts';
 
-export interface EmbeddedDeps extends TokenDeps, PageRouterDeps, PageDeps {
-  adminToken: string | undefined;
-  guesses: GuessLimit;
-}
+export interface EmbeddedDeps extends AuthenticateDeps, PageRouterDeps, PageDeps {}
 
 /** Of one address: whole agencies sit behind one. */
 const requests = { points: 1_200, duration: 60 };
@@ -18,7 +14,7 @@ const requests = { points: 1_200, duration: 60 };
 /** The pages inside the CRM, as fragments for the shell at `/embed`: who asks is known from the token alone. */
 export function embeddedPages(deps: EmbeddedDeps): Router {
   const pages = allPages(deps);
-  const known: RequestHandler[] = [limitRequests(requests), authenticate(deps, deps.guesses)];
+  const known: RequestHandler[] = [limitRequests(requests), authenticate(deps)];
   const router = Router({ caseSensitive: true });
   router.use('/embed/live', ...known, liveRouter(deps, pages, frame));
   router.use('/embed/pages', ...known, pageRouter(deps, pages, frame));

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { revokeSessions } from '../../installations/sessions.ts';
+import { actorOf } from '../access.ts';
 import { disconnect } from '../api/companies.ts';
 import type { ChannelPageDeps } from './channel-place.ts';
 import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
@@ -44,6 +46,15 @@ export function homePage(deps: HomeDeps) {
     },
 
     actions: {
+      revoke: action({
+        needs: 'revoke',
+        body: z.object({}),
+        async run({ location, access, text }) {
+          await revokeSessions(deps, location, actorOf(access));
+          return { notice: text('home.sessions.done') };
+        },
+      }),
+
       disconnect: action({
         needs: 'write',
         body: z.object({}),

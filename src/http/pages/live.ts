@@ -11,6 +11,8 @@ export interface StreamHolder {
   tenant: string;
   /** When the holder's right ends, if it does. */
   endsAtMs: number | undefined;
+  /** Whether the holder's right goes on: it may end early, in another process. */
+  isAllowed(): Promise<boolean>;
 }
 
 /** A wish to be told when something changes. */
@@ -44,6 +46,7 @@ interface Watched {
 
 const everyMs = 1_000;
 const keepAliveMs = 15_000;
+const checkMs = 5_000;
 const maxStreams = { holder: 8, tenant: 64, process: 1_000 };
 /** A stream without an end of its own: its client comes again. */
 const longestMs = 60 * 60 * 1000;
@@ -106,12 +109,19 @@ export function liveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStr
       response.flushHeaders();
       const unwatch = watch(wanted, response);
       const keepAlive = clock.setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
+      const check = clock.setInterval(() => {
+        wanted
+          .isAllowed()
+          .then((isAllowed) => isAllowed || finish())
+          .catch((error: unknown) => log.warn({ err: error }, 'a stream’s right could not be looked at'));
+      }, checkMs);
       const lifeMs = Math.min((wanted.endsAtMs ?? Number.POSITIVE_INFINITY) - clock.now(), longestMs);
       const end = clock.setTimeout(() => finish(), Math.max(lifeMs, 0));
       const finish = () => {
         if (!open.delete(finish)) return;
         unwatch();
         clock.clearInterval(keepAlive);
+        clock.clearInterval(check);
         clock.clearTimeout(end);
         held.holder.add(holder, -1);
         held.tenant.add(tenant, -1);

@@ -1,3 +1,4 @@
+import { type AgencyPageDeps, agencyPage } from './agency.ts';
 import { type AlertPageDeps, locationAlertsPage, reachAlertsPage } from './alerts.ts';
 import { channelPage } from './channel.ts';
 import type { ChannelPageDeps } from './channel-place.ts';
@@ -12,7 +13,13 @@ import { type LogPageDeps, messagesPage, messagesPageOfReach } from './messages.
 import { locationOverviewPage, type OverviewDeps, reachOverviewPage } from './overview.ts';
 import type { Page } from './page.ts';
 
-export type PageDeps = HomeDeps & OverviewDeps & LogPageDeps & MessagePageDeps & AlertPageDeps & ChannelPageDeps;
+export type PageDeps = HomeDeps &
+  OverviewDeps &
+  LogPageDeps &
+  MessagePageDeps &
+  AlertPageDeps &
+  ChannelPageDeps &
+  AgencyPageDeps;
 
 /** Every page that there is: a new one is its file, its view, its texts, and a line here. */
 export function allPages(deps: PageDeps): Page[] {
@@ -32,5 +39,6 @@ export function allPages(deps: PageDeps): Page[] {
     channelPage(deps),
     connectPage(deps),
     channelSettingsPage(deps),
+    agencyPage(deps),
   ];
 }

@@ -3,7 +3,7 @@ import { AppError, isAppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/text.ts';
 import type { Database } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
-import { type Access, requireNeed } from '../access.ts';
+import { type Access, isStillGood, requireNeed } from '../access.ts';
 import { answerFor, notFound } from '../middleware/errors.ts';
 import type { LiveStreams, StreamHolder } from './live.ts';
 import type { Done, FormState, Page, Viewer } from './page.ts';
@@ -45,10 +45,15 @@ export function liveRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
   const routers = eachViewer(pages, (router, viewer, page, path) => {
     const { version } = page;
     if (!version) return;
+    // Express takes HEAD for GET, and a stream without a body would stay open for nothing.
+    router.head(path, (_request, response) => {
+      response.set('allow', 'GET');
+      throw new AppError('method_not_allowed', 'A stream of events takes GET alone.');
+    });
     router.get(path, async (request, response) => {
       const { input } = await inputOf(deps.db, { page, path, viewer, frame, request, response });
       const { access } = input;
-      const holder = response.locals.streams ?? holderOf(access);
+      const holder = response.locals.streams ?? holderOf(deps.db, access);
       deps.live.open(response, {
         // The tenant belongs to the subject: two tenants never share a version.
         subject: JSON.stringify([holder.tenant, page.path, request.path, input.query]),
@@ -60,11 +65,18 @@ export function liveRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
   return byViewer(routers);
 }
 
-function holderOf(access: Access): StreamHolder {
-  if (access === 'operator') return { holder: access, tenant: access, endsAtMs: undefined };
+function holderOf(db: Database, access: Access): StreamHolder {
+  if (access === 'operator') {
+    return { holder: access, tenant: access, endsAtMs: undefined, isAllowed: async () => true };
+  }
   const tenant = `${access.companyId}/${access.locationId}`;
   // Not the token: a user gets as many tokens as it asks for.
-  return { holder: `${tenant}/${access.sub}`, tenant, endsAtMs: access.exp * 1000 };
+  return {
+    holder: `${tenant}/${access.sub}`,
+    tenant,
+    endsAtMs: access.exp * 1000,
+    isAllowed: () => isStillGood(db, access),
+  };
 }
 
 function eachViewer(pages: readonly Page[], add: (router: Router, viewer: Viewer, page: Page, path: string) => void) {

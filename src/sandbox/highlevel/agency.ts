@@ -45,6 +45,15 @@ export function agencyEndpoints(world: SimWorld): Endpoint[] {
       handle: (request, token) => mint(world, token, request.body),
     },
     {
+      operation: 'getUser',
+      method: 'get',
+      path: '/users/:userId',
+      version,
+      scope: 'users.readonly',
+      kind: 'either',
+      handle: (request, token) => user(world, token, String(request.params.userId)),
+    },
+    {
       operation: 'uninstall',
       method: 'delete',
       path: '/marketplace/app/:appId/installations',
@@ -100,6 +109,13 @@ function mint(world: SimWorld, token: AccessToken, body: unknown): Answer {
     ...fields
   } = tokenAnswer(world, of, newRefreshToken(world, of)).body;
   return { status: 200, body: fields };
+}
+
+function user(world: SimWorld, token: AccessToken, id: string): Answer {
+  const known = world.users.get(id);
+  if (known?.companyId !== token.companyId) return refuse(400, 'The user id is invalid.', 'state');
+  const { role, type } = known;
+  return { status: 200, body: { id, name: 'Sandbox User', email: 'user@example.com', roles: { type, role, locationIds: [] } } };
 }
 
 function leave(world: SimWorld, token: AccessToken, appId: string, body: unknown): Answer {

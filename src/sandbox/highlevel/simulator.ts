@@ -23,7 +23,7 @@ import {
   type SimLocation,
   type State,
 } from './state.ts';
-import { encryptUserContext, type SimUserContext } from './user-context.ts';
+import { contextFor, encryptUserContext, type SimUserContext } from './user-context.ts';
 import { postDelivery, postSigned } from './webhooks.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
 
@@ -68,6 +68,7 @@ export function createSimulator(options: SimulatorOptions) {
       ...options.behaviour,
     },
     calls,
+    users: new Map(),
     uploads: [],
     faults: faultList(),
     signer: signer(options.seed ?? options.random(32)),
@@ -150,19 +151,13 @@ export function createSimulator(options: SimulatorOptions) {
     eventBody: (fields: AppEventFields) => appEventBody(world, fields),
     messageEventBody: (fields: Parameters<typeof messageEventBody>[1]) => messageEventBody(world, fields),
     /** What the parent frame would hand to the embedded page. */
-    userContext: (fields: Partial<SimUserContext> & { companyId: string }) =>
-      encryptUserContext(
-        {
-          userId: 'SandboxUser000000001',
-          role: 'admin',
-          type: 'agency',
-          userName: 'Sandbox User',
-          email: 'user@example.com',
-          ...fields,
-        },
-        world.app.sharedSecret ?? '',
-        world.random,
-      ),
+    userContext(fields: Partial<SimUserContext> & { companyId: string }) {
+      const context = contextFor(fields);
+      world.users.set(context.userId, context);
+      return encryptUserContext(context, world.app.sharedSecret ?? '', world.random);
+    },
+    /** What the API says of users. */
+    users: world.users,
 
     sendMessage,
     /** The same webhook again, to the byte. */

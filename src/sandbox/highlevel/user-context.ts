@@ -13,8 +13,25 @@ export interface SimUserContext {
   [name: string]: unknown;
 }
 
+/** A context in the order in which HighLevel writes it, whatever the order of what is given. */
+export function contextFor({ activeLocation, ...given }: Partial<SimUserContext> & { companyId: string }): SimUserContext {
+  const user = {
+    userId: 'SandboxUser000000001',
+    role: 'admin',
+    type: 'agency',
+    userName: 'Sandbox User',
+    email: 'user@example.com',
+  };
+  const { userId, companyId, role, type, ...rest } = { ...user, ...given };
+  return { userId, companyId, role, type, ...(activeLocation === undefined ? {} : { activeLocation }), ...rest };
+}
+
 /** Encrypts as CryptoJS does with a passphrase, which is OpenSSL's format (platform.md 7.2). */
 export function encryptUserContext(context: SimUserContext, secret: string, random: RandomSource): string {
+  return encryptText(Buffer.from(JSON.stringify(context)), secret, random);
+}
+
+export function encryptText(text: Buffer, secret: string, random: RandomSource): string {
   const salt = random(8);
   let bytes = Buffer.alloc(0);
   let block = Buffer.alloc(0);
@@ -25,6 +42,6 @@ export function encryptUserContext(context: SimUserContext, secret: string, rand
     bytes = Buffer.concat([bytes, block]);
   }
   const cipher = createCipheriv('aes-256-cbc', bytes.subarray(0, 32), bytes.subarray(32, 48));
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(context), 'utf8'), cipher.final()]);
+  const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
   return Buffer.concat([Buffer.from('Salted__'), salt, sealed]).toString('base64');
 }

@@ -59,6 +59,8 @@ export interface SimWorld {
   calls: CallLog;
   faults: Faults;
   signer: Signer;
+  /** Users by their ids: those of whom a context was handed out. */
+  users: Map<string, { companyId: string; role: string; type: string }>;
   /** What was uploaded, the newest last. */
   uploads: { name: string; type: string; bytes: number; contactId: string }[];
   /** Told after every change. */

@@ -1,0 +1,39 @@
+import { isIPv6 } from 'node:net';
+
+/**
+ * Names the network that an address is counted by: an IPv4 address by itself, an IPv6 address by its prefix, as one customer of a
+ * provider has all of a /64 and often of a /56. An IPv4 address in IPv6 form is the same caller as without it.
+ *
+ * @param prefixBits how many bits of an IPv6 address tell callers apart
+ */
+export function networkOf(address: string | undefined, prefixBits: 56 | 64): string {
+  const groups = groupsOf(address ?? '');
+  if (!groups) return address ?? 'unknown';
+  if (isMapped(groups)) return groups.slice(6).flatMap(bytesOf).join('.');
+  const kept = groups.map((group, index) => {
+    const bits = Math.min(Math.max(prefixBits - index * 16, 0), 16);
+    return group & (0xffff << (16 - bits)) & 0xffff;
+  });
+  const text = kept.map((group) => group.toString(16)).slice(0, Math.ceil(prefixBits / 16));
+  return `${text.join(':')}::/${prefixBits}`;
+}
+
+/** The eight groups of an IPv6 address; null for anything else. */
+function groupsOf(address: string): number[] | null {
+  const [plain = ''] = address.split('%');
+  if (!isIPv6(plain)) return null;
+  // A URL writes an address in one form, without dots.
+  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
+  const left = head.split(':').filter(Boolean);
+  const right = (tail ?? '').split(':').filter(Boolean);
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16));
+}
+
+function isMapped(groups: readonly number[]): boolean {
+  return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+}
+
+function bytesOf(group: number): number[] {
+  return [group >> 8, group & 0xff];
+}

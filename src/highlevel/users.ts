@@ -1,0 +1,30 @@
+import * as z from 'zod';
+import { isAppError } from '../core/errors.ts';
+import { company, type HighLevel } from './client.ts';
+
+const answer = z.object({
+  roles: z.object({ type: z.string(), role: z.string() }),
+  companyId: z.string().nullish(),
+});
+
+/**
+ * Asks what a user of a company is.
+ *
+ * @returns null where HighLevel knows no such user there
+ * @throws AppError as the client
+ */
+export async function findUser(
+  highLevel: HighLevel,
+  companyId: string,
+  userId: string,
+): Promise<{ type: string; role: string } | null> {
+  try {
+    const { body } = await highLevel({ operation: 'getUser', owner: company(companyId), path: { userId } });
+    const read = answer.safeParse(body);
+    if (!read.success || (read.data.companyId ?? companyId) !== companyId) return null;
+    return read.data.roles;
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused')) return null;
+    throw error;
+  }
+}

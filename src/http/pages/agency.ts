@@ -1,0 +1,68 @@
+import * as z from 'zod';
+import type { Database } from '../../database/client.ts';
+import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { revokeSessions } from '../../installations/sessions.ts';
+import { findInstallation, type Installation } from '../../installations/store.ts';
+import { type Access, actorOf, reachedCompany } from '../access.ts';
+import { disconnect } from '../api/companies.ts';
+import { type ConfirmLeaveDeps, confirmLeave, isLeaveWord, leaveWord } from '../confirm-leave.ts';
+import { action, page } from './page.ts';
+
+export type AgencyPageDeps = LookAfterDeps & ConfirmLeaveDeps;
+
+const reason = 'An admin has taken the app out of the agency on the app’s page.';
+
+/** What an agency's admin does for the whole agency: end all sessions, and take the app out of it. */
+export function agencyPage(deps: AgencyPageDeps) {
+  const find = (access: Access) => reachedCompany(deps.db, access, companyOf(access));
+
+  return page({
+    path: 'agency',
+    about: 'reach',
+    viewers: ['agency'],
+    view: 'agency',
+    nav: { text: 'agency.nav', order: 90 },
+    query: z.object({}),
+
+    async show({ access, text }) {
+      const row = await ownAgency(deps.db, access);
+      return { title: text('agency.title'), isInstalled: isHere(row), word: row && leaveWord(row), status: row?.status };
+    },
+
+    actions: {
+      revoke: action({
+        needs: 'revoke',
+        body: z.object({}),
+        async run({ access, text }) {
+          await revokeSessions(deps, await find(access), actorOf(access));
+          return { notice: text('agency.sessions.done') };
+        },
+      }),
+      leave: action({
+        needs: 'leave',
+        body: z.object({ confirm: z.string().trim().max(300) }),
+        async run({ access, body, text }) {
+          const row = await find(access);
+          if (!isLeaveWord(row, body.confirm)) {
+            return { errors: { confirm: text('agency.leave.wrong', { name: leaveWord(row) }) } };
+          }
+          await confirmLeave(deps, access, row, body.confirm);
+          await disconnect(deps, row, access, reason);
+          return { notice: text('agency.leave.done') };
+        },
+      }),
+    },
+  });
+}
+
+function companyOf(access: Access): string {
+  return access === 'operator' ? '' : access.companyId;
+}
+
+function ownAgency(db: Database, access: Access): Promise<Installation | null> {
+  return findInstallation(db.client, { kind: 'company', resourceId: companyOf(access) });
+}
+
+function isHere(row: Installation | null): boolean {
+  return row !== null && row.status !== 'uninstalled';
+}

@@ -1,0 +1,62 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Database } from '../database/client.ts';
+import { type Actor, audit } from './audit.ts';
+import { placeOf } from './renew.ts';
+import { type Installation, keyOf } from './store.ts';
+
+/** A user's right in one location, or in an agency: it lasts no longer than the user context that it comes from. */
+export interface UserSession {
+  readonly companyId: string;
+  readonly locationId: string | null;
+  /** When the context was first seen, in milliseconds. */
+  readonly seenAt: number;
+}
+
+/** The page makes a new context with each handshake, four times an hour; an older one was kept by somebody. */
+const contextLifeMs = 8 * 60 * 60 * 1000;
+
+/**
+ * Refuses a user context that was first seen hours ago, or before sessions were ended: it has no time of its own (platform.md 7.4).
+ *
+ * @throws AppError `context_invalid`
+ */
+export async function requireCurrent(deps: { db: Database; clock: Clock }, session: UserSession): Promise<void> {
+  const isOld = deps.clock.now() - session.seenAt > contextLifeMs;
+  if (!isOld && !(await isRevoked(deps.db, session))) return;
+  throw new AppError('context_invalid', 'This user context is an old one. Please reload the page.');
+}
+
+/** Whether an operator or an agency's admin has ended this session. */
+export async function isRevoked(db: Database, { companyId, locationId, seenAt }: UserSession): Promise<boolean> {
+  const count = await db.client.sessionRevocation.count({
+    where: {
+      OR: [
+        { kind: 'company', resourceId: companyId },
+        { kind: 'location', resourceId: locationId ?? '' },
+      ],
+      revokedAt: { gte: new Date(seenAt) },
+    },
+  });
+  return count > 0;
+}
+
+/** Ends all sessions of a location, or of an agency and all of its locations: no context first seen before now is taken any more. */
+export async function revokeSessions(
+  deps: { db: Database; clock: Clock; newId: NewId },
+  row: Installation,
+  actor: Actor,
+): Promise<Date> {
+  const revokedAt = nowOf(deps.clock);
+  const key = keyOf(row);
+  await deps.db.transaction(async (tx) => {
+    await tx.sessionRevocation.upsert({
+      where: { kind_resourceId: key },
+      create: { ...key, revokedAt },
+      update: { revokedAt },
+    });
+    await audit(tx, deps, { actor, action: 'sessions_revoked', ...placeOf(row) });
+  });
+  return revokedAt;
+}
