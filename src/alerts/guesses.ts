@@ -65,6 +65,7 @@ export function createGuessRecord(deps: { db: Database; clock: Clock; newId: New
   const written = createDelayedWrite(deps, 'wrong guesses', async () => {
     const all = [...counted];
     counted = new Map();
+    const failures: unknown[] = [];
     for (const [kind, { count, networks }] of all) {
       const from = [...networks].join(', ');
       log.warn({ kind, count, from }, 'wrong guesses were refused');
@@ -72,9 +73,10 @@ export function createGuessRecord(deps: { db: Database; clock: Clock; newId: New
         await writeGuesses(db.client, { kind, minute: minuteOf(clock), count, id: newId(), from });
       } catch (error) {
         add(kind, count, networks);
-        throw error;
+        failures.push(error);
       }
     }
+    if (failures.length > 0) throw failures[0];
   });
 
   return {
