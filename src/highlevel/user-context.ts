@@ -25,8 +25,8 @@ const said = (maxChars: number) => text.pipe(z.string().max(maxChars).optional()
 const context = z.looseObject({
   userId: id,
   companyId: id,
-  // Empty in an agency's context, in some accounts.
-  activeLocation: text.pipe(id.optional()),
+  // Empty in an agency's context, in some accounts. Anything else that is no id is none of HighLevel's, and would widen what is reached.
+  activeLocation: z.union([id, z.literal('')]).nullish(),
   role: word,
   type: word,
   userName: said(300),
@@ -54,7 +54,7 @@ export function readUserContext(encrypted: string, secrets: readonly string[]): 
     const { userId, companyId, role, type } = rest;
     return {
       ...{ userId, companyId, role, type },
-      locationId: activeLocation ?? null,
+      locationId: activeLocation || null,
       userName: userName ?? null,
       email: email ?? null,
       whiteLabelDomain: whitelabelDetails.domain ?? null,

@@ -283,7 +283,7 @@ test('JSON of others is parsed in one place, so that no reader forgets these rul
     'database/json-rows.ts',
     'database/directory-lock.ts',
     'development-keys.ts',
-    'highlevel/user-context.ts',
+    'highlevel/user-context-text.ts',
     'http/pages/config-form.ts',
     'http/pages/texts.ts',
     'installations/connections.ts',
