@@ -112,3 +112,14 @@ test('neither a sign-in page that is looked at, nor a wrong sign-in, nor an inst
   await world.pass(5_000);
   expect(await world.db.auditEntry.count()).toBeLessThanOrEqual(2);
 });
+
+test('guesses at the token for metrics are counted like any other, and a collector without one is no guess', async () => {
+  const metricsToken = 'metrics-token-of-the-tests';
+  await using world = await startWorld({ ...idle, services: { metricsToken } });
+  const metrics = (token: string) => world.client.get('/metrics').set(bearer(token));
+  expect(await repeat(25, () => world.client.get('/metrics'))).toEqual([401]);
+  await metrics(metricsToken).expect(200);
+  expect(await repeat(20, () => metrics('guess'))).toEqual([401]);
+  await metrics(metricsToken).expect(429);
+  await ask(world, adminToken).expect(200);
+});

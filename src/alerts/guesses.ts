@@ -7,25 +7,28 @@ import type { Log } from '../runtime/log.ts';
 import type { AlertLimits, Finding, OpenOnes } from './alert.ts';
 import { burstMs, isBurst, minuteOf } from './signatures-failing.ts';
 
-/** What a caller can guess at: the operator's token at the API, the same at the sign-in page, a user context. */
-export type GuessKind = 'operator_token' | 'sign_in' | 'context';
+/** What a caller can guess at: the operator's token at the API, the same at the sign-in page, a user context, the token for metrics. */
+export type GuessKind = 'operator_token' | 'sign_in' | 'context' | 'metrics_token';
 
 /** Under which action the wrong ones of a minute stand in the audit. */
 export const guessActions = {
   operator_token: 'operator_token_refused',
   sign_in: 'operator_sign_in_failed',
   context: 'context_refused',
+  metrics_token: 'metrics_token_refused',
 } as const satisfies Record<GuessKind, AuditAction>;
 
 const guessed: Record<GuessKind, string> = {
   operator_token: 'requests to the API with a wrong token',
   sign_in: 'attempts to sign in with a wrong token',
   context: 'user contexts that do not decrypt to what HighLevel writes',
+  metrics_token: 'requests for metrics with a wrong token',
 };
 const because: Record<GuessKind, string> = {
   operator_token: 'a stranger guesses ADMIN_TOKEN, or a program of yours has an old one.',
   sign_in: 'a stranger guesses ADMIN_TOKEN.',
   context: 'a stranger forges them, or the app has another shared secret (HIGHLEVEL_SHARED_SECRETS).',
+  metrics_token: 'a stranger guesses METRICS_TOKEN, or a collector has an old one.',
 };
 
 /** Finds bursts of wrong guesses, in all processes together. */

@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
 import { countOpen } from '../alerts/store.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { nowOf } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { isSame } from '../core/is-same.ts';
 import { unhurried } from '../core/unhurried.ts';
@@ -9,11 +9,11 @@ import { isWritable } from '../database/facts.ts';
 import { depths } from '../queue/jobs.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { createGuessLimits, type GuessLimitDeps } from './middleware/guess-limits.ts';
 import { limitRequests } from './middleware/rate-limit.ts';
 
-export interface HealthDeps {
+export interface HealthDeps extends GuessLimitDeps {
   db: Database;
-  clock: Clock;
   metrics: Metrics;
   log: Log;
   /** Needed for `/metrics` where it is set. */
@@ -44,7 +44,7 @@ export function health(deps: HealthDeps): Router {
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready', checks });
   });
 
-  router.get('/metrics', limited, requireMetricsToken(deps.metricsToken), async (_request, response) => {
+  router.get('/metrics', limited, requireMetricsToken(deps), async (_request, response) => {
     for (const { name, ready, deferred, active, oldestReadySeconds } of await findDepths()) {
       deps.metrics.queueDepth.set({ queue: name, state: 'ready' }, ready);
       deps.metrics.queueDepth.set({ queue: name, state: 'deferred' }, deferred);
@@ -72,9 +72,17 @@ async function requireWritable(db: Database): Promise<void> {
 }
 
 /** Lets a collector pass that knows the token, where there is one: the figures say how many tenants there are. */
-function requireMetricsToken(token: string | undefined): RequestHandler {
-  return (request, response, next) => {
-    if (token === undefined || isSame(request.get('authorization') ?? '', `Bearer ${token}`)) return next();
+function requireMetricsToken(deps: HealthDeps): RequestHandler {
+  const token = deps.metricsToken;
+  const guesses = createGuessLimits(deps);
+  return async (request, response, next) => {
+    if (token === undefined) return next();
+    const given = request.get('authorization');
+    if (given !== undefined) {
+      await guesses.check('metrics_token', request.ip);
+      if (isSame(given, `Bearer ${token}`)) return next();
+      await guesses.count('metrics_token', request.ip);
+    }
     response.set('www-authenticate', 'Bearer');
     throw new AppError('unauthorized', 'This needs METRICS_TOKEN: Authorization: Bearer <METRICS_TOKEN>.');
   };

@@ -26,6 +26,7 @@ export const auditActions = [
   'sessions_revoked',
   'context_refused',
   'operator_token_refused',
+  'metrics_token_refused',
   'operator_signed_in',
   'operator_sign_in_failed',
   'operator_signed_out',

@@ -54,7 +54,7 @@ export function createMetrics() {
     }),
     guesses: new Counter({
       name: 'patchbay_wrong_guesses_total',
-      help: 'Wrong guesses that were refused, by kind (operator_token, sign_in, context).',
+      help: 'Wrong guesses that were refused, by kind (operator_token, sign_in, context, metrics_token).',
       labelNames: ['kind'],
       registers,
     }),

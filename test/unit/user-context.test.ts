@@ -110,3 +110,13 @@ test.each([
   expect(read(text)).toMatchObject({ role: 'admin' });
   expect(read(change(text))).toBeNull();
 });
+
+test('an empty active location is an agency’s context, one that is no id is no context', () => {
+  const { activeLocation: _, ...ids } = own;
+  const withLocation = (value: unknown) => {
+    const { userId, companyId, role, type, ...rest } = contextFor(ids);
+    return read(JSON.stringify({ userId, companyId, role, type, activeLocation: value, ...rest }));
+  };
+  for (const empty of ['', null]) expect(withLocation(empty)).toMatchObject({ locationId: null });
+  for (const wrong of [{}, [], { $ne: null }, 0, false, ' ', 'a b', '..']) expect(withLocation(wrong)).toBeNull();
+});
