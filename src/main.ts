@@ -6,6 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './core/clock.ts';
 import { developmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
+import type { DatabaseTarget } from './database/client.ts';
+import { lockDirectory } from './database/directory-lock.ts';
 import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
@@ -13,6 +15,7 @@ import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
 import { startWatcher } from './jobs/watcher.ts';
 import { startWorker } from './jobs/worker.ts';
+import { keepFilesPrivate, makePrivate } from './runtime/file-permissions.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { httpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
@@ -25,6 +28,10 @@ const stopWithinMs = 10_000;
 const finishJobsWithinMs = 7_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
+
+keepFilesPrivate();
+// A log that can't be written, on a full disk or into a pipe that nobody reads, ends nothing.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 // Collect garbage rather than grow: a process that works beside others is to stay small under load.
 setFlagsFromString('--heap-growing-percent=30');
@@ -46,7 +53,11 @@ function readSettings(): Settings {
 }
 
 async function start(settings: Settings, log: Log): Promise<void> {
-  const options = serviceOptions(settings, log);
+  const database = databaseOf(settings);
+  // Before anything is read or written there: a start that is refused must touch nothing.
+  if (database.kind === 'embedded') database.unlock = await lockDirectory(database.dataDir);
+  makePrivate(settings.dataDir);
+  const options = serviceOptions(settings, database, log);
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const services = await openServices(sandbox ? inSandbox(options, sandbox) : options);
   services.metrics.collectProcess();
@@ -69,10 +80,10 @@ async function start(settings: Settings, log: Log): Promise<void> {
   flushCompileCache();
 }
 
-function serviceOptions(settings: Settings, log: Log): ServiceOptions {
+function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log): ServiceOptions {
   return {
     ...keysOf(settings, systemRandom),
-    database: databaseOf(settings),
+    database,
     clock: systemClock,
     random: systemRandom,
     log,

@@ -3,7 +3,10 @@ import { secretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
 import { keysOf } from './development-keys.ts';
 import { type ResealProgress, resealAll } from './installations/reseal.ts';
+import { keepFilesPrivate } from './runtime/file-permissions.ts';
 import { databaseOf, loadSettings, SettingsError } from './settings.ts';
+
+keepFilesPrivate();
 
 /** `npm run rotate-keys`: seals every stored secret anew with the first of ENCRYPTION_KEYS. Safe while the program runs on PostgreSQL. */
 try {

@@ -135,6 +135,11 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
   const db = await openDatabase(options.database);
+  if (db.isDeaf) {
+    log.warn(
+      'DATABASE_URL leads through a connection pooler, which loses notifications: work is found by looking every second. Set DATABASE_DIRECT_URL to the server itself.',
+    );
+  }
   const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
   await noteKeys({ db, clock }, rings);
   const queue = openQueue({ db, clock, newId, log });

@@ -70,6 +70,10 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address')
     .optional(),
+  DATABASE_DIRECT_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address')
+    .optional(),
   DATA_DIR: z.string().default('./data'),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SESSION_SECRETS: secrets.optional(),
@@ -147,6 +151,8 @@ export interface Settings {
   apiUrl: string;
   marketplaceUrl: string;
   databaseUrl: string | undefined;
+  /** Past a pooler. */
+  databaseDirectUrl: string | undefined;
   dataDir: string;
   encryptionKeys: Buffer[] | undefined;
   sessionSecrets: string[] | undefined;
@@ -203,6 +209,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     apiUrl: read.HIGHLEVEL_API_URL,
     marketplaceUrl: read.HIGHLEVEL_MARKETPLACE_URL,
     databaseUrl: read.DATABASE_URL,
+    databaseDirectUrl: read.DATABASE_DIRECT_URL,
     dataDir: resolve(read.DATA_DIR),
     encryptionKeys: read.ENCRYPTION_KEYS,
     sessionSecrets: read.SESSION_SECRETS,
@@ -251,8 +258,8 @@ function bucketOf(read: z.output<typeof settingsSchema>): Bucket | undefined {
 }
 
 /** Which database the settings name. */
-export function databaseOf({ databaseUrl, dataDir }: Settings): DatabaseTarget {
-  return databaseUrl ? { kind: 'postgres', url: databaseUrl } : { kind: 'embedded', dataDir };
+export function databaseOf({ databaseUrl, databaseDirectUrl: directUrl, dataDir }: Settings): DatabaseTarget {
+  return databaseUrl ? { kind: 'postgres', url: databaseUrl, directUrl } : { kind: 'embedded', dataDir };
 }
 
 /** What depends on more than one setting. It looks at what was given, so that it is told together with what is malformed. */

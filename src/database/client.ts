@@ -7,6 +7,7 @@ import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { keepAlive, listenOnServer } from './listen.ts';
 import { migrate, type SqlSession } from './migrate.ts';
+import { LenientPool } from './server-pool.ts';
 
 export type * from '../../prisma/generated/client.ts';
 export { Prisma } from '../../prisma/generated/client.ts';
@@ -24,6 +25,8 @@ interface DatabaseConnection {
   readonly client: PrismaClient;
   /** Whether other processes may use it at the same time. */
   readonly isShared: boolean;
+  /** A pooler stands in between that gives sessions away after each transaction: LISTEN hears nothing through it. */
+  readonly isDeaf: boolean;
   /**
    * Hears what is said with `pg_notify` on a channel.
    *
@@ -39,10 +42,17 @@ export type DatabaseTarget =
   | {
       kind: 'postgres';
       url: string;
+      /** Past a pooler, for what needs a session of its own: migrations, and LISTEN. */
+      directUrl?: string | undefined;
       /** A server that is silent for longer, in milliseconds, is taken for gone. */
       silentMs?: number;
     }
-  | { kind: 'embedded'; dataDir: string }
+  | {
+      kind: 'embedded';
+      dataDir: string;
+      /** Where the directory was locked before: gives it back. */
+      unlock?: () => Promise<void>;
+    }
   | { kind: 'opened' /** Stays open when we close. */; embedded: PGlite };
 
 /** Waiting for a session or running a transaction longer than this is a failure, which callers answer with 503. */
@@ -65,7 +75,10 @@ export async function openDatabase(target: DatabaseTarget): Promise<Database> {
 }
 
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promise<DatabaseConnection> {
-  const session = new pg.Client({ connectionString: target.url, connectionTimeoutMillis: connectTimeoutMs });
+  const session = new pg.Client({
+    connectionString: target.directUrl ?? target.url,
+    connectionTimeoutMillis: connectTimeoutMs,
+  });
   try {
     await session.connect();
   } catch (cause) {
@@ -73,7 +86,9 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
       cause,
     });
   }
+  let isDeaf: boolean;
   try {
+    isDeaf = await isPooled(session);
     await migrate({
       execute: async (sql) => void (await session.query(sql)),
       query: async (sql, values) => (await session.query(sql, values)).rows,
@@ -82,21 +97,32 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promis
     await session.end();
   }
 
-  const client = new PrismaClient({
-    adapter: new PrismaPg({
+  const pool = new LenientPool(
+    {
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
       ...keepAlive,
       onConnect: (session) => limitSilence(session, target.silentMs ?? silentMs),
-    }),
+    },
+    transactionLimits.maxWait,
+  );
+  const client = new PrismaClient({
+    adapter: new PrismaPg(pool, { disposeExternalPool: true }),
   });
   return {
     client,
     isShared: true,
-    listen: (channel, onHear) => listenOnServer(target.url, channel, onHear),
+    isDeaf,
+    listen: (channel, onHear) => listenOnServer(target.directUrl ?? target.url, channel, onHear),
     close: () => client.$disconnect(),
   };
+}
+
+/** Whether a pooler answers in the server's place: it gives each client a process number of its own. */
+async function isPooled(session: pg.Client): Promise<boolean> {
+  const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid !== (session as unknown as { processID: number }).processID;
 }
 
 /**
@@ -116,7 +142,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
     import('@electric-sql/pglite'),
     import('pglite-prisma-adapter'),
   ]);
-  const unlock = target.kind === 'embedded' ? await lockDirectory(target.dataDir) : async () => {};
+  const unlock = target.kind === 'embedded' ? (target.unlock ?? (await lockDirectory(target.dataDir))) : async () => {};
   const embedded = target.kind === 'embedded' ? await Embedded.create(join(target.dataDir, 'database')) : target.embedded;
   const session: SqlSession = {
     execute: async (sql) => void (await embedded.exec(sql)),
@@ -128,6 +154,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
   return {
     client,
     isShared: false,
+    isDeaf: false,
     listen: (channel, onHear) => embedded.listen(channel, onHear),
     async close() {
       await client.$disconnect();

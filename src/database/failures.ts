@@ -22,7 +22,12 @@ export function isBadData(error: unknown): boolean {
 /** What Prisma, its adapter and PostgreSQL call it when the server is away, starting, full, or broke off for another's sake. */
 const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
-const unavailableStates = /^(08|40|53|57P|57014|25P03)/;
+/**
+ * SQLSTATE: connections (08), a transaction that gave way to another (40), resources (53), an operator's hand or a shutdown (57), the
+ * system below (58), a server that is read-only as in a failover (25006), a transaction that was silent too long (25P03), a lock that
+ * did not come in time (55P03).
+ */
+const unavailableStates = /^(08|40|53|57|58|25006|25P03|55P03)/;
 /** What node-postgres says when a session breaks while it is being made: it has no code. */
 const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
 

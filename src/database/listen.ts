@@ -51,7 +51,8 @@ export async function listenOnServer(
     }
   }
 
-  await connect();
+  // Without it jobs are still found, by looking: a server that has no session left for it now may have one later.
+  await connect().catch(() => void again());
   return async () => {
     isStopped = true;
     await session?.end().catch(() => {});

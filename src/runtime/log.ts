@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 
 export type Log = Logger;
 
@@ -23,7 +23,7 @@ const secretHeaders = ['authorization', 'cookie', 'set-cookie', 'webhook-signatu
 
 /** The program's log: one JSON line an event, secrets replaced wherever they are known to stand. */
 export function createLog(level: string): Log {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: undefined,
     formatters: { level: (label) => ({ level: label }) },
@@ -37,7 +37,18 @@ export function createLog(level: string): Log {
       ],
       censor: '[redacted]',
     },
-  });
+  };
+  return pino(options, logDestination());
+}
+
+/** So much waits for a log that takes nothing, a full disk or a pipe that is not read; what is beyond is lost. */
+const maxWaitingBytes = 4 * 1024 * 1024;
+
+/** Standard output, written in the background: a disk that is full, or a pipe that nobody empties, never holds up or ends the program. */
+function logDestination() {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: maxWaitingBytes });
+  destination.on('error', () => {});
+  return destination;
 }
 
 /**

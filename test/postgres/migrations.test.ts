@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { openDatabase } from '../../src/database/client.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { freshDatabase } from '../support/databases.ts';
+import { eventually, temporaryFolder } from '../support/program.ts';
+
+async function sessionOf(url: string) {
+  const session = new pg.Client({ connectionString: url });
+  await session.connect();
+  return session;
+}
+
+const on = (session: pg.Client) => ({
+  execute: async (sql: string) => void (await session.query(sql)),
+  query: async (sql: string, values?: unknown[]) => (await session.query(sql, values)).rows,
+});
+
+test('a migration that waits behind a long reader holds up nobody, and goes through when the reader ends', async () => {
+  const { target, remove } = await freshDatabase();
+  const { url } = target as { url: string };
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, '1_wide'));
+  writeFileSync(join(folder.path, '1_wide', 'migration.sql'), 'CREATE TABLE wide (a int);');
+  const [reader, migrating, working] = [await sessionOf(url), await sessionOf(url), await sessionOf(url)];
+  try {
+    // What is there stays as it is: these are other migrations of another folder.
+    await migrating.query('DROP TABLE "_prisma_migrations"');
+    await migrate(on(migrating), folder.path);
+    await reader.query('BEGIN; SELECT * FROM wide');
+    mkdirSync(join(folder.path, '2_wider'));
+    writeFileSync(join(folder.path, '2_wider', 'migration.sql'), 'ALTER TABLE wide ADD COLUMN b int;');
+    const done = migrate(on(migrating), folder.path);
+    await eventually(async () => {
+      const { rows } = await working.query('SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted');
+      return rows[0].count > 0;
+    }, 'the migration waits');
+    // It would wait as long as the reader takes, which is longer than this statement may.
+    await working.query(`SET statement_timeout = '8s'`);
+    await working.query('INSERT INTO wide VALUES (1)');
+    await reader.query('COMMIT');
+    await done;
+    await working.query('INSERT INTO wide (a, b) VALUES (1, 2)');
+  } finally {
+    await Promise.all([reader.end(), migrating.end(), working.end()]);
+    await remove();
+  }
+});
+
+test('several that start at once migrate once, without a lock that outlives a transaction', async () => {
+  const { target, remove } = await freshDatabase();
+  const { url } = target as { url: string };
+  const sessions = await Promise.all(Array.from({ length: 4 }, () => sessionOf(url)));
+  try {
+    await sessions[0]?.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await Promise.all(sessions.map((session) => migrate(on(session))));
+    const { rows } = await (sessions[0] as pg.Client).query(
+      `SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory'`,
+    );
+    expect(rows[0].count).toBe(0);
+  } finally {
+    await Promise.all(sessions.map((session) => session.end()));
+    await remove();
+  }
+});
+
+test('a server that allows fewer connections than wanted is shared by those who wait', async () => {
+  const { target, remove } = await freshDatabase();
+  const { url } = target as { url: string };
+  const admin = await sessionOf(url);
+  const role = `few_${Date.now()}`;
+  await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER; ALTER ROLE ${role} NOSUPERUSER CONNECTION LIMIT 3`);
+  await admin.query(`GRANT ALL ON SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
+  const few = new URL(url);
+  few.username = role;
+  const db = await openDatabase({ kind: 'postgres', url: few.href });
+  const stop = await db.listen('a_channel', () => {});
+  try {
+    const asked = Array.from({ length: 40 }, () => db.client.$queryRaw`SELECT 1 FROM pg_sleep(0.02)`);
+    expect(await Promise.allSettled(asked).then((all) => all.filter(({ status }) => status === 'rejected'))).toEqual([]);
+  } finally {
+    await stop();
+    await db.close();
+    await admin.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    await admin.end();
+    await remove();
+  }
+});

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { dataFolder } from '../support/databases.ts';
+import { eventually, freePorts, spawnProgram, startProgram, temporaryFolder } from '../support/program.ts';
+
+/** What the folder of the embedded database is kept from: two processes, other users, and a log that can't be written. */
+
+const environment = async (folder: string) => ({ DATA_DIR: folder, PORT: String(await freePorts()) });
+
+/** Every file of a folder with its content, but for the database's own, which its process may write at any time. */
+function contentOf(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('database/'));
+  return Object.fromEntries(
+    files
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex'),
+      ]),
+  );
+}
+
+test('a process that was stopped still has its database: another is refused and touches nothing, and the first goes on', async () => {
+  using folder = dataFolder();
+  await using first = await startProgram(await environment(folder.path));
+  first.child.kill('SIGSTOP');
+  const before = contentOf(folder.path);
+  const second = await startProgram(await environment(folder.path), { isReady: false });
+  expect(second.child.exitCode).toBe(1);
+  expect(second.output()).toContain(`Another process (${first.child.pid} on `);
+  expect(contentOf(folder.path)).toEqual(before);
+  first.child.kill('SIGCONT');
+  expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
+});
+
+test('files are for the program’s user alone, whoever made the folder', async () => {
+  using folder = temporaryFolder();
+  const data = join(folder.path, 'data');
+  mkdirSync(data);
+  chmodSync(data, 0o755);
+  writeFileSync(join(data, 'left.txt'), 'open');
+  chmodSync(join(data, 'left.txt'), 0o666);
+  await using _program = await startProgram(await environment(data));
+  // The embedded database sets the permissions of its own files itself; its folder, and the one above, let nobody in.
+  const open = readdirSync(data, { recursive: true, encoding: 'utf8' })
+    .filter((name) => !name.startsWith('database/'))
+    .map((name) => ({ name, mode: statSync(join(data, name)).mode & 0o077 }))
+    .filter(({ mode }) => mode !== 0);
+  expect(open).toEqual([]);
+  expect(statSync(data).mode & 0o777).toBe(0o700);
+});
+
+test.each(['/dev/full', 'a pipe that is not read'])('a log on %s never stops the program', async (place) => {
+  using folder = dataFolder();
+  const settings = { ...(await environment(folder.path)), LOG_LEVEL: 'trace' };
+  const output = place === '/dev/full' ? openSync(place, 'w') : ('pipe' as const);
+  const child = spawnProgram(settings, 'node', output);
+  try {
+    const url = `http://127.0.0.1:${settings.PORT}`;
+    const isUp = async () => (await fetch(`${url}/healthz`).catch(() => null))?.status === 200;
+    await eventually(isUp, 'it is up');
+    // Far more lines than a pipe holds.
+    for (let n = 0; n < 1_500; n++) await fetch(`${url}/${'x'.repeat(900)}`);
+    expect(await isUp()).toBe(true);
+    expect(child.exitCode).toBeNull();
+  } finally {
+    child.kill('SIGKILL');
+    if (typeof output === 'number') closeSync(output);
+  }
+});

@@ -1,0 +1,42 @@
+import { isUnavailable, isUnstorable } from '../../src/database/failures.ts';
+
+test.each([
+  '08000',
+  '08001',
+  '08003',
+  '08004',
+  '08006',
+  '08P01',
+  '25006',
+  '25P03',
+  '40001',
+  '40P01',
+  '53000',
+  '53100',
+  '53200',
+  '53300',
+  '53400',
+  '55P03',
+  '57000',
+  '57014',
+  '57P01',
+  '57P02',
+  '57P03',
+  '57P04',
+  '57P05',
+  '58000',
+  '58030',
+  '58P01',
+])('SQLSTATE %s is an outage: the statement would do later', (code) => {
+  expect(isUnavailable({ code })).toBe(true);
+  expect(isUnavailable({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode: code } } } })).toBe(true);
+});
+
+test.each(['22001', '22021', '23505', '42601', '42P01', '54000', ''])('SQLSTATE %s is none', (code) => {
+  expect(isUnavailable({ code })).toBe(false);
+});
+
+test('what can’t be stored is of classes 22 and 54', () => {
+  expect(['22001', '22021', '54000', '54001'].every((code) => isUnstorable({ code }))).toBe(true);
+  expect(['08006', '23505'].some((code) => isUnstorable({ code }))).toBe(false);
+});
