@@ -19,6 +19,8 @@ export const webAddress = anyWebAddress.transform((url) =>
   url.endsWith('/') ? url.slice(0, url.length - trailingSlashes(url)) : url,
 );
 
+export const databaseAddress = z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address');
+
 export const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })
   .transform((word) => ['true', '1', 'yes'].includes(word));

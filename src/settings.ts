@@ -13,6 +13,7 @@ import type { Bucket } from './media/s3-store.ts';
 import type { MailOptions } from './runtime/mail.ts';
 import {
   anyWebAddress,
+  databaseAddress,
   encryptionKeys,
   flag,
   frameSource,
@@ -66,14 +67,8 @@ export const settingsSchema = z.object({
   HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelKey).pipe(publicKeys),
   HIGHLEVEL_API_URL: webAddress.default('https://services.leadconnectorhq.com'),
   HIGHLEVEL_MARKETPLACE_URL: webAddress.default('https://marketplace.gohighlevel.com'),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address')
-    .optional(),
-  DATABASE_DIRECT_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address')
-    .optional(),
+  DATABASE_URL: databaseAddress.optional(),
+  DATABASE_DIRECT_URL: databaseAddress.optional(),
   DATA_DIR: z.string().default('./data'),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SESSION_SECRETS: secrets.optional(),
