@@ -13,6 +13,7 @@ const rows = [
   ['installations'],
   ['messages'],
   ['alerts'],
+  ['checks'],
   ['http', 'jobs', 'sandbox'],
   ['.'],
 ];

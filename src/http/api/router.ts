@@ -1,10 +1,12 @@
 import express, { Router } from 'express';
+import type { CheckDeps } from '../../checks/run-checks.ts';
 import { authenticate } from '../middleware/authenticate.ts';
 import { notFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
 import { alertRoutes } from './alerts.ts';
 import { type AuditRouteDeps, auditRoutes } from './audit.ts';
 import { type ChannelRouteDeps, channelRoutes } from './channels.ts';
+import { checkRoutes } from './checks.ts';
 import { type CompanyRouteDeps, companyRoutes } from './companies.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { locationRoutes } from './locations.ts';
@@ -16,7 +18,8 @@ import { type SessionRouteDeps, sessionRoutes } from './session.ts';
 import { unknownWebhookRoutes } from './unknown-webhooks.ts';
 
 export interface ApiDeps
-  extends ChannelRouteDeps,
+  extends CheckDeps,
+    ChannelRouteDeps,
     MessageDeps,
     CompanyRouteDeps,
     AuditRouteDeps,
@@ -42,6 +45,7 @@ export function api(deps: ApiDeps): Router {
     ...auditRoutes(deps),
     ...unknownWebhookRoutes(deps),
     ...overviewRoutes(deps),
+    ...checkRoutes(deps),
   ];
   const description = openApiDocument(routes, deps.appUrl);
   const body = express.json({ limit: '256kb' });

@@ -1,3 +1,4 @@
+import type { CheckDeps } from '../../checks/run-checks.ts';
 import { type AgencyPageDeps, agencyPage } from './agency.ts';
 import { type AlertPageDeps, locationAlertsPage, reachAlertsPage } from './alerts.ts';
 import { channelPage } from './channel.ts';
@@ -5,6 +6,7 @@ import type { ChannelPageDeps } from './channel-place.ts';
 import { channelSettingsPage } from './channel-settings.ts';
 import { channelsPage } from './channels.ts';
 import { connectPage } from './connect.ts';
+import { connectionCheckPage } from './connection-check.ts';
 import { deadLettersPage } from './dead-letters.ts';
 import { type HomeDeps, homePage } from './home.ts';
 import { locationsPage } from './locations.ts';
@@ -19,7 +21,8 @@ export type PageDeps = HomeDeps &
   MessagePageDeps &
   AlertPageDeps &
   ChannelPageDeps &
-  AgencyPageDeps;
+  AgencyPageDeps &
+  CheckDeps;
 
 /** Every page that there is: a new one is its file, its view, its texts, and a line here. */
 export function allPages(deps: PageDeps): Page[] {
@@ -40,5 +43,6 @@ export function allPages(deps: PageDeps): Page[] {
     connectPage(deps),
     channelSettingsPage(deps),
     agencyPage(deps),
+    connectionCheckPage(deps),
   ];
 }

@@ -1,3 +1,5 @@
+import type { CheckDeps } from '../../../checks/run-checks.ts';
+import { programCheckPage } from '../connection-check.ts';
 import type { Page } from '../page.ts';
 import { agenciesPage } from './agencies.ts';
 import { auditPage } from './audit.ts';
@@ -8,7 +10,7 @@ import { locationsPage } from './locations.ts';
 import { type SystemPageDeps, systemPage } from './system.ts';
 import { unknownWebhooksPage } from './unknown-webhooks.ts';
 
-export interface OperatorOnlyDeps extends SystemPageDeps, KeysPageDeps {
+export interface OperatorOnlyDeps extends SystemPageDeps, KeysPageDeps, CheckDeps {
   appUrl: string;
 }
 
@@ -23,5 +25,6 @@ export function operatorOnlyPages(deps: OperatorOnlyDeps): Page[] {
     unknownWebhooksPage(deps),
     limitsPage(deps),
     keysPage(deps),
+    programCheckPage(deps),
   ];
 }

@@ -1,0 +1,153 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type {
+  Connection as ConnectionRow,
+  Database,
+  Installation,
+  PermissionProblem,
+  WebhookSighting,
+} from '../database/client.ts';
+import { isWritable } from '../database/facts.ts';
+import { location as ownerOf } from '../highlevel/client.ts';
+import type { AppKeys } from '../highlevel/oauth.ts';
+import { allScopes, minimalScopes } from '../highlevel/operations.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import { listPermissionProblems } from '../installations/permissions.ts';
+import { listSightings, sightingAddress } from '../installations/webhook-sightings.ts';
+import { paceKey } from '../queue/pace.ts';
+import { type Check, type Fix, toCheck } from './check.ts';
+
+export interface CheckDeps {
+  db: Database;
+  clock: Clock;
+  app: AppKeys;
+  appUrl: string;
+  providers: readonly Provider[];
+  sharedSecrets: readonly string[];
+}
+
+/** Checks what must be right for a location's messages, on HighLevel's side and on the vendors'. Makes no call: it goes by what was seen. */
+export async function checkLocation(deps: CheckDeps, row: Installation): Promise<Check[]> {
+  const { client } = deps.db;
+  const owner = ownerOf(row.resourceId);
+  const connections = await client.connection.findMany({
+    where: { locationId: row.resourceId, dormantSince: null },
+    orderBy: { id: 'asc' },
+  });
+  const problems = await listPermissionProblems(client, [owner]);
+  const pace = await client.pace.findUnique({ where: { key: paceKey.highLevel(owner) } });
+  const sightings = await listSightings(client, [
+    ...deps.providers.map(({ key }) => sightingAddress.provider(key)),
+    ...connections.map(({ id }) => sightingAddress.connection(id)),
+  ]);
+  const isPaused = pace?.blockedUntil != null && pace.blockedUntil > nowOf(deps.clock);
+  return [
+    checkToken(deps, row),
+    ...checkScopes(row),
+    ...checkPermissions(deps, problems),
+    isPaused
+      ? toCheck('calls', 'warning', 'calls_paused', { reason: pace.blockedReason ?? '' })
+      : toCheck('calls', 'ok', 'calls_open'),
+    ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
+    ...deps.providers
+      .filter(({ key }) => connections.some(({ providerKey }) => providerKey === key))
+      .map(({ key }) => checkWebhooks(deps, sightingAddress.provider(key), sightings, 'portal_address', 'signature_key')),
+    ...connections.map(({ id }) =>
+      checkWebhooks(deps, sightingAddress.connection(id), sightings, 'vendor_address', 'vendor_secret'),
+    ),
+  ];
+}
+
+/** Checks what must be right for the whole program. */
+export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
+  const { client } = deps.db;
+  const addresses = [sightingAddress.app, ...deps.providers.map(({ key }) => sightingAddress.provider(key))];
+  const sightings = await listSightings(client, addresses);
+  const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { since: 'asc' } });
+  const lost = await client.installation.count({ where: { status: 'reauth_required' } });
+  return [
+    (await isWritable(client))
+      ? toCheck('database', 'ok', 'database_writable')
+      : toCheck('database', 'failed', 'database_read_only', {}, 'database'),
+    toCheck('keys', 'ok', 'keys_set'),
+    deps.providers.length > 0
+      ? toCheck('providers', 'ok', 'providers_set', {
+          providers: deps.providers.map(({ key, id }) => `${key} (${id})`).join(', '),
+        })
+      : toCheck('providers', 'failed', 'providers_none', {}, 'set_providers'),
+    deps.sharedSecrets.length > 0
+      ? toCheck('shared_secret', 'ok', 'secrets_set')
+      : toCheck('shared_secret', 'failed', 'secrets_none', {}, 'set_shared_secret'),
+    lost > 0
+      ? toCheck('installations', 'failed', 'reconnects', { count: String(lost) }, 'see_alerts')
+      : toCheck('installations', 'ok', 'installations_good'),
+    ...problems.map(({ resourceId, permission, message }) =>
+      toCheck(`permission:${resourceId}/${permission}`, 'failed', 'refused', { message }),
+    ),
+    ...addresses.map((address) => checkWebhooks(deps, address, sightings, 'portal_address', 'signature_key')),
+  ];
+}
+
+function checkToken({ clock }: CheckDeps, { status, accessExpiresAt }: Installation): Check {
+  if (status === 'active') {
+    const isGood = accessExpiresAt !== null && accessExpiresAt > nowOf(clock);
+    return isGood
+      ? toCheck('token', 'ok', 'token_good', { until: accessExpiresAt.toISOString() })
+      : toCheck('token', 'warning', 'token_refreshing');
+  }
+  const byStatus = { suspended: 'activate', reauth_required: 'reinstall', uninstalled: 'reinstall', pending: null } as const;
+  return toCheck('token', status === 'pending' ? 'warning' : 'failed', status, {}, byStatus[status]);
+}
+
+function checkScopes({ scopes, status }: Installation): Check[] {
+  if (status !== 'active') return [];
+  const lacking = (wanted: readonly string[]) =>
+    wanted.filter((scope) => !scopes.includes(scope) && !scope.startsWith('oauth.'));
+  const missing = lacking(minimalScopes);
+  const optional = lacking(allScopes).filter((scope) => !missing.includes(scope));
+  return [
+    missing.length > 0
+      ? toCheck('scopes', 'failed', 'scopes_missing', { scopes: missing.join(', ') }, 'add_scopes')
+      : toCheck('scopes', 'ok', 'scopes_granted', { count: String(minimalScopes.length) }),
+    ...(optional.length > 0
+      ? [toCheck('scopes:optional', 'warning', 'scopes_optional', { scopes: optional.join(', ') }, 'add_scopes')]
+      : []),
+  ];
+}
+
+/** A provider that is not refused is open; the message of a refusal says what to do. */
+function checkPermissions({ providers }: CheckDeps, problems: readonly PermissionProblem[]): Check[] {
+  const refused = problems.map(({ permission, message }) =>
+    toCheck(`permission:${permission}`, 'failed', 'refused', { message }),
+  );
+  const open = providers.filter(({ key }) => !problems.some(({ permission }) => permission === `provider:${key}`));
+  return [...refused, ...open.map(({ key }) => toCheck(`provider:${key}`, 'ok', 'provider_open', { provider: key }))];
+}
+
+function checkChannel({ key }: Provider, connections: readonly ConnectionRow[]): Check {
+  const connection = connections.find(({ providerKey }) => providerKey === key);
+  return connection
+    ? toCheck(`channel:${key}`, 'ok', 'channel_connected', { provider: key, type: connection.type })
+    : toCheck(`channel:${key}`, 'warning', 'channel_missing', { provider: key }, 'connect');
+}
+
+function checkWebhooks(
+  { appUrl }: CheckDeps,
+  address: string,
+  sightings: ReadonlyMap<string, WebhookSighting>,
+  whereToEnter: Fix,
+  whenInvalid: Fix,
+): Check {
+  const name = `webhooks:${address}`;
+  const url = address.startsWith('channels/') ? `${appUrl}/${address}` : `${appUrl}/webhooks/${address}`;
+  const seen = sightings.get(address);
+  if (!seen) return toCheck(name, 'warning', 'webhook_never', { address: url }, whereToEnter);
+  const { lastValidAt, lastInvalidAt, lastMisplacedAt, misplacedContent } = seen;
+  if (lastInvalidAt && (!lastValidAt || lastInvalidAt > lastValidAt)) {
+    return toCheck(name, 'failed', 'webhook_invalid', { at: lastInvalidAt.toISOString(), address: url }, whenInvalid);
+  }
+  if (lastMisplacedAt && lastValidAt && lastMisplacedAt >= lastValidAt) {
+    const values = { at: lastMisplacedAt.toISOString(), what: misplacedContent ?? '', address: url };
+    return toCheck(name, 'failed', 'webhook_misplaced', values, 'mixed_up');
+  }
+  return toCheck(name, 'ok', 'webhook_seen', { at: lastValidAt?.toISOString() ?? '', address: url });
+}

@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import type { Check } from '../../checks/check.ts';
+import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-checks.ts';
+import { page } from './page.ts';
+import type { Text } from './texts.ts';
+
+/** The connection check of a location, for its admin and for the operator. */
+export function connectionCheckPage(deps: CheckDeps) {
+  return page({
+    path: 'check',
+    about: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'connection-check',
+    needs: 'write',
+    nav: { text: 'checks.nav', order: 45 },
+    query: z.object({}),
+    show: async ({ location, text }) => shown(text, await checkLocation(deps, location)),
+    version: async ({ location }) => JSON.stringify(await checkLocation(deps, location)),
+  });
+}
+
+/** The connection check of the whole program. */
+export function programCheckPage(deps: CheckDeps) {
+  return page({
+    path: 'check',
+    about: 'reach',
+    viewers: ['operator'],
+    view: 'connection-check',
+    needs: 'operator',
+    nav: { text: 'checks.nav', order: 75 },
+    query: z.object({}),
+    show: async ({ text }) => shown(text, await checkProgram(deps)),
+    version: async () => JSON.stringify(await checkProgram(deps)),
+  });
+}
+
+/** What is wrong comes first. */
+const order = { failed: 0, warning: 1, ok: 2 } as const;
+
+function shown(text: Text, checks: readonly Check[]) {
+  const sorted = checks.toSorted((a, b) => order[a.status] - order[b.status]);
+  return {
+    title: text('checks.title'),
+    failedCount: checks.filter(({ status }) => status === 'failed').length,
+    checks: sorted.map(({ name, status, says, values, fix }) => ({
+      name,
+      status,
+      label: text(`checks.statuses.${status}`),
+      message: text(`checks.sayings.${says}`, written(text, values)),
+      fix: fix && text(`checks.fixes.${fix}`),
+    })),
+  };
+}
+
+/** Times as the reader's language writes them. */
+function written(text: Text, values: Record<string, string>): Record<string, string> {
+  const entries = Object.entries(values).map(([name, value]) => [
+    name,
+    name === 'at' || name === 'until' ? text.time(new Date(value), { dateStyle: 'medium', timeStyle: 'short' }) : value,
+  ]);
+  return Object.fromEntries(entries);
+}
