@@ -14,6 +14,14 @@ export const sendDelaysMs: readonly number[] = [
   12 * hour,
 ];
 
+const urgentDelaysMs: readonly number[] = [1, 2, 5, 10, 20, 40].map((seconds) => seconds * second);
+
+/** Waits between tries to post what a contact wrote, in milliseconds: short ones first, as a person waits for it, then the long schedule. */
+export const postDelaysMs: readonly number[] = [
+  ...urgentDelaysMs,
+  ...sendDelaysMs.filter((delay) => delay > (urgentDelaysMs.at(-1) as number)),
+];
+
 /**
  * Waits between tries to fetch what came with an inbound message, in milliseconds. Short, as the text, and all that this sender writes
  * after it, waits too; then the message is posted without it. About 13 minutes in all.
@@ -49,6 +57,19 @@ export const tooEarlyDelaysMs: readonly number[] = [
 export function nextDelayMs(schedule: readonly number[], retriesDone: number, chance: number): number | null {
   const delay = schedule[retriesDone];
   return delay === undefined ? null : Math.round(delay * (1 + chance / 5));
+}
+
+const holdsOthersForMs = 5 * minute;
+
+/**
+ * Decides whether later jobs of the same ordering key go ahead of one that keeps failing by itself: once its schedule would hold them back
+ * for more than five minutes.
+ *
+ * @param retriesDone as in {@link nextDelayMs}, before the wait that follows
+ */
+export function letsOthersPass(schedule: readonly number[], retriesDone: number): boolean {
+  const heldMs = schedule.slice(0, retriesDone + 1).reduce((sum, ms) => sum + ms, 0);
+  return retriesDone < schedule.length && heldMs > holdsOthersForMs;
 }
 
 /**

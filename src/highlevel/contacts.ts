@@ -1,6 +1,7 @@
 import { AppError, isAppError } from '../core/errors.ts';
 import { flag, shortId, toObject, toText } from '../core/foreign.ts';
-import { clocksDifferMs, type HighLevel, location } from './client.ts';
+import { messageIn } from './answer.ts';
+import { answerBehind, clocksDifferMs, type HighLevel, type HighLevelAnswer, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
 
 export interface ContactAddress {
@@ -50,12 +51,20 @@ export function isPhoneRefused(error: unknown): boolean {
   );
 }
 
+/**
+ * Upserts a contact. HighLevel refuses an address that its check for duplicates knows and its upsert does not find, such as a contact's
+ * second number, and names the contact: then it is that one, and nothing of it is changed.
+ */
 async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: string }) {
-  const answer = await highLevel({
-    operation: 'upsertContact',
-    owner: location(fields.locationId),
-    body: withoutEmpty({ ...fields }),
-  });
+  const call = { operation: 'upsertContact', owner: location(fields.locationId), body: withoutEmpty({ ...fields }) } as const;
+  let answer: HighLevelAnswer;
+  try {
+    answer = await highLevel(call);
+  } catch (error) {
+    const duplicated = duplicatedContact(error);
+    if (duplicated === undefined) throw error;
+    return { id: duplicated, isNew: false, isNamed: true, addedAt: Number.NaN };
+  }
   const contact = toObject(answer.body.contact);
   const id = shortId(128).parse(contact.id);
   if (id === undefined) {
@@ -70,13 +79,39 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
   };
 }
 
-/** A contact's phone number and email address, where it has them. @throws AppError as the client */
+/** Returns the contact that HighLevel names when it refuses another one with the same address. */
+function duplicatedContact(error: unknown): string | undefined {
+  const answer = isAppError(error, 'highlevel_refused') ? answerBehind(error) : null;
+  return answer && /duplicate/i.test(messageIn(answer)) ? shortId(128).parse(toObject(answer.body.meta).contactId) : undefined;
+}
+
+/**
+ * Asks for a contact's phone number and email address.
+ *
+ * @returns null for either that it does not have, and null in place of both where the contact was deleted
+ * @throws AppError as the client
+ */
 export async function contactAddress(
   highLevel: HighLevel,
   locationId: string,
   contactId: string,
-): Promise<{ phone: string | null; email: string | null }> {
-  const answer = await highLevel({ operation: 'getContact', owner: location(locationId), path: { contactId } });
+): Promise<{ phone: string | null; email: string | null } | null> {
+  let answer: HighLevelAnswer;
+  try {
+    answer = await highLevel({ operation: 'getContact', owner: location(locationId), path: { contactId } });
+  } catch (error) {
+    if (isContactMissing(error)) return null;
+    throw error;
+  }
+  if (!answer.body.contact) return null;
   const { phone, email } = toObject(answer.body.contact);
   return { phone: toText(phone) ?? null, email: toText(email) ?? null };
+}
+
+/** Returns whether HighLevel says that there is no such contact. It does so with 400, 404 or 500 (platform.md 6.1), so its words decide. */
+function isContactMissing(error: unknown): boolean {
+  return (
+    isAppError(error, 'highlevel_refused') &&
+    error.details.some((said) => /\bcontact\b/i.test(said) && /not found|deleted|not exist/i.test(said))
+  );
 }

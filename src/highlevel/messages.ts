@@ -1,7 +1,7 @@
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import { shortId, toText } from '../core/foreign.ts';
-import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
-import type { Provider } from './providers.ts';
+import { answerBehind, type HighLevel, type HighLevelAnswer, location } from './client.ts';
+import type { Provider, ProviderKind } from './providers.ts';
 import { withoutEmpty } from './request-body.ts';
 
 /** The states that HighLevel takes; `sent` is none of them (platform.md 4.1). `pending` is the start, so we never report it. */
@@ -60,6 +60,22 @@ export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusRepor
   });
 }
 
+/** The `type` of an inbound message; HighLevel takes it in exactly these capitals. */
+export type InboundType = 'SMS' | 'Email' | 'Custom';
+
+/**
+ * The types under which HighLevel may take messages of each kind of provider, the right one for that kind first (platform-2026-11.md 2).
+ * A default provider is not named in the body, so its type is not in doubt.
+ */
+export const inboundTypes: Record<ProviderKind, readonly InboundType[]> = {
+  sms: ['SMS'],
+  'sms-extra': ['Custom', 'SMS'],
+  email: ['Email'],
+  // Never Email: HighLevel may store it in the default email channel without an error (platform.md 6.1).
+  'email-extra': ['Custom'],
+  call: ['SMS'],
+};
+
 export interface InboundPost {
   locationId: string;
   provider: Provider;
@@ -86,16 +102,17 @@ export interface PostedMessage {
 }
 
 /**
- * Adds a message to the contact's conversation (platform.md 6.1).
+ * Adds a message to the contact's conversation (platform.md 6.1). The contact is named and never a conversation: one that was made
+ * through the API belongs to no provider, and HighLevel refuses an extra provider's messages there.
  *
  * @throws AppError as the client, and `highlevel_stored_nothing` for a 2xx that names no message
  */
-export async function addInboundMessage(highLevel: HighLevel, post: InboundPost): Promise<PostedMessage> {
+export async function addInboundMessage(highLevel: HighLevel, post: InboundPost, type: InboundType): Promise<PostedMessage> {
   const answer = await highLevel({
     operation: 'addInboundMessage',
     owner: location(post.locationId),
     providerKey: post.provider.key,
-    body: inboundBody(post),
+    body: inboundBody(post, type),
   });
   const highlevelMessageId = shortId(128).parse(answer.body.messageId);
   if (highlevelMessageId === undefined) {
@@ -112,15 +129,19 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost)
   };
 }
 
-/** The body that each kind of provider asks for: the wrong one is stored nowhere or in another channel (platform.md 3.1, 6.1). */
-export function inboundBody(post: InboundPost): Record<string, unknown> {
+/** Returns whether HighLevel refused a message because its provider takes another type. Nothing was stored, which a 500 leaves open. */
+export function isTypeMismatch(error: unknown): boolean {
+  return isAppError(error, 'highlevel_provider_mismatch') && answerBehind(error)?.status === 400;
+}
+
+/** Builds the body that each kind of provider asks for: the wrong one is stored nowhere or in another channel (platform.md 3.1, 6.1). */
+export function inboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
   const { kind, id } = post.provider;
   const isEmail = kind === 'email' || kind === 'email-extra';
   const isExtra = kind === 'sms-extra' || kind === 'email-extra';
   const { from: emailFrom, to: emailTo, emailMessageId } = post;
   return withoutEmpty({
-    // An extra email provider must say Custom; as Email it would land in the default email channel.
-    type: kind === 'email-extra' ? 'Custom' : isEmail ? 'Email' : 'SMS',
+    type,
     contactId: post.contactId,
     conversationProviderId: isExtra ? id : null,
     direction: post.direction,

@@ -3,7 +3,7 @@ import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-
 import { normalizeAddress } from '../core/address.ts';
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
-import { nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
+import { letsOthersPass, nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
 import { allStorable } from '../core/text.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import type { Connection } from '../installations/connections.ts';
@@ -61,6 +61,8 @@ interface Wait {
   why: Reason;
   /** It uses up a wait of the schedule. */
   isRetry?: boolean;
+  /** What goes wrong with it alone no longer holds back the contact's later messages. */
+  letsOthersPass?: boolean;
   /** When its job is due, where its lane rests until `at`: so it goes on with the lane, also when somebody ends that rest. */
   dueAt?: Date;
 }
@@ -82,7 +84,9 @@ async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route
       ? nextDelayMs(sendDelaysMs, message.retryCount, deps.chance())
       : (error.retryAfterMs ?? waitMs(deps, message, error));
     if (delayMs === null) return { refused: reason('address_unknown') };
-    return { wait: { at: new Date(deps.clock.now() + delayMs), why: { code: error.code, message: error.message }, isRetry } };
+    const why = { code: error.code, message: error.message };
+    const passes = isRetry && letsOthersPass(sendDelaysMs, message.retryCount);
+    return { wait: { at: new Date(deps.clock.now() + delayMs), why, isRetry, letsOthersPass: passes } };
   }
 }
 
@@ -209,9 +213,10 @@ function following(step: NextStep, now: Date): Following {
 }
 
 /** Puts a message off, mostly without using up a retry: what it waits for has nothing to do with it. */
-function putOff(job: Job, { at, why, isRetry, dueAt = at }: Wait): Settlement {
+function putOff(job: Job, { at, why, isRetry, letsOthersPass = false, dueAt = at }: Wait): Settlement {
   return {
     job,
+    letsOthersPass,
     change: (current) =>
       stillPending(current, why, { nextAttemptAt: at, ...(isRetry ? { retryCount: current.retryCount + 1 } : {}) }),
     again: (current) => (current.state === 'pending' ? dueAt : null),

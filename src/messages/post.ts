@@ -1,16 +1,17 @@
 import { normalizeAddress } from '../core/address.ts';
 import { nowOf } from '../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
-import { backoffMs, mediaDelaysMs, nextDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
+import { backoffMs, letsOthersPass, mediaDelaysMs, nextDelayMs, postDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
 import { createNamedContact, findOrAddContact, isPhoneRefused } from '../highlevel/contacts.ts';
-import { addInboundMessage, type InboundPost, type PostedMessage } from '../highlevel/messages.ts';
+import { type InboundPost, isTypeMismatch, type PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import type { Job } from '../queue/jobs.ts';
 import { charge, paceKey } from '../queue/pace.ts';
 import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
 import { contactOf, forgetIdentity, rememberContact } from './identities.ts';
+import { type InboundTypeDeps, postInbound } from './inbound-types.ts';
 import { type KeptMedia, keepMedia } from './keep-media.ts';
 import type { Reason } from './next-step.ts';
 import { type OfferDeps, offerMedia, withNotes } from './offer-media.ts';
@@ -20,7 +21,7 @@ import type { ReportDeps } from './report.ts';
 import { type Current, contactAddressOf, type MessageInHand, type Patch } from './store.ts';
 import { threadOf } from './thread.ts';
 
-export interface PostDeps extends ReportDeps, OfferDeps {
+export interface PostDeps extends ReportDeps, OfferDeps, InboundTypeDeps {
   providers: readonly Provider[];
 }
 
@@ -52,8 +53,15 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
 /** How soon it is looked again whether a send that is under way was told of. */
 const ownSendDelayMs = 2_000;
 
-/** What uses up a schedule: what HighLevel swallows or fails at, and what can't be fetched. An outage of HighLevel's own may last. */
-const scheduled: readonly ErrorCode[] = ['highlevel_stored_nothing', 'highlevel_failed', 'media_unreachable'];
+/**
+ * Schedules of what goes wrong with one message alone: what HighLevel swallows or fails at, and files that can't be fetched. An outage
+ * of HighLevel's own, which all messages share, may last.
+ */
+const schedules: Partial<Record<ErrorCode, readonly number[]>> = {
+  highlevel_stored_nothing: postDelaysMs,
+  highlevel_failed: postDelaysMs,
+  media_unreachable: mediaDelaysMs,
+};
 const contactDoubtedAfter = 2;
 
 interface Posted extends PostedMessage {
@@ -69,20 +77,20 @@ async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provid
   let isPosting = false;
   try {
     const body = await bodyOf(deps, message, provider, media, first);
-    const before = message.postingSince && (await postedBefore(deps, body, message.postingSince));
+    const before = message.postingSince && (await postedBefore(deps, message, body, message.postingSince));
     if (before) return { ...before, contactId: first };
     isPosting = true;
-    return { ...(await addInboundMessage(deps.highLevel, body)), contactId: first };
+    return { ...(await postInbound(deps, body)), contactId: first };
   } catch (error) {
     // The contact that we remember may have been deleted or merged; a 500 may be HighLevel's word for that, too (platform.md 6.2).
-    const isRefused = isAppError(error, 'highlevel_refused');
+    const isRefused = isAppError(error, 'highlevel_refused') && !isTypeMismatch(error);
     const fails = isPosting && isAppError(error, 'highlevel_failed') && message.retryCount >= contactDoubtedAfter;
     if (!known || !(isRefused || fails)) throw error;
     await forgetIdentity(deps.db, locationId, address);
     const contactId = await findContact(deps, message, address);
     if (contactId === first && !isRefused) throw error;
     const body = await bodyOf(deps, message, provider, media, contactId);
-    return { ...(await addInboundMessage(deps.highLevel, body)), contactId };
+    return { ...(await postInbound(deps, body)), contactId };
   }
 }
 
@@ -140,16 +148,15 @@ async function bodyOf(
     subject: message.subject,
     attachments,
     emailMessageId,
-    occurredAt: message.occurredAt,
+    // What comes late keeps its place in time, also where nothing is known of it but when it was received.
+    occurredAt: message.occurredAt ?? (message.passedAt && message.createdAt),
   };
 }
 
 /** @returns null when no further try can help */
 function delayAfter(deps: PostDeps, message: MessageInHand, error: AppError): number | null {
-  if (scheduled.includes(error.code)) {
-    const schedule = error.code === 'media_unreachable' ? mediaDelaysMs : sendDelaysMs;
-    return nextDelayMs(schedule, message.retryCount, deps.chance());
-  }
+  const schedule = schedules[error.code];
+  if (schedule) return nextDelayMs(schedule, message.retryCount, deps.chance());
   if (error.retry === 'never') return null;
   return error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance());
 }
@@ -190,14 +197,16 @@ function unposted(message: MessageInHand, current: Current, why: Reason, error: 
 }
 
 function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason, error: AppError, at: Date): Promise<void> {
+  const schedule = schedules[error.code];
   return deps.settle({
     job,
     again: at,
+    letsOthersPass: schedule !== undefined && letsOthersPass(schedule, message.retryCount),
     change: (current) => ({
       ...unposted(message, current, why, error),
       nextAttemptAt: at,
       reportTries: current.reportTries + 1,
-      retryCount: current.retryCount + (scheduled.includes(error.code) ? 1 : 0),
+      retryCount: current.retryCount + (schedule ? 1 : 0),
     }),
     ...refusalOf(error),
   });

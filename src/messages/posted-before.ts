@@ -8,17 +8,24 @@ import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { findInstallation } from '../installations/store.ts';
 import { charge, paceKey } from '../queue/pace.ts';
 import type { ReportDeps } from './report.ts';
+import type { MessageInHand } from './store.ts';
 
 /**
  * Looks for what an earlier post may have left in the conversation, whose answer we never saw: HighLevel takes no key that would make a
- * repeat harmless (platform.md 6.1). It is a message with the same content that is none of those we know; what one address sends is
- * posted one after the other, so it is ours. Emails are not looked for: their list leaves out what they say.
+ * repeat harmless (platform.md 6.1). It is a message with the same content that is none of those we know. What one address sends is
+ * posted one after the other, so it is ours; where others have gone ahead of one that kept failing, those that may just be posted are
+ * left theirs. Emails are not looked for: their list leaves out what they say.
  *
  * @param since when posting began
  * @returns null when nothing is there, or this app was not allowed to look when it was installed
  * @throws AppError as the client
  */
-export async function postedBefore(deps: ReportDeps, post: InboundPost, since: Date): Promise<PostedMessage | null> {
+export async function postedBefore(
+  deps: ReportDeps,
+  message: MessageInHand,
+  post: InboundPost,
+  since: Date,
+): Promise<PostedMessage | null> {
   const { locationId, contactId, occurredAt, provider } = post;
   if (provider.kind.startsWith('email') || !(await mayLook(deps.db, locationId))) return null;
   // HighLevel dates a message by what we say of it.
@@ -27,14 +34,15 @@ export async function postedBefore(deps: ReportDeps, post: InboundPost, since: D
   try {
     const { answer, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
     const alike = messages.filter(
-      (message) =>
-        message.direction === post.direction &&
-        message.text.trim() === (post.text ?? '').trim() &&
-        message.attachmentCount === post.attachments.length &&
-        (message.conversationProviderId ?? provider.id) === provider.id,
+      (listed) =>
+        listed.direction === post.direction &&
+        listed.text.trim() === (post.text ?? '').trim() &&
+        listed.attachmentCount === post.attachments.length &&
+        (listed.conversationProviderId ?? provider.id) === provider.id,
     );
     const known = await knownOf(deps.db, locationId, alike);
-    const found = alike.find(({ id }) => !known.has(id));
+    const unknown = alike.filter(({ id }) => !known.has(id));
+    const found = unknown.length > (await countOthersInDoubt(deps.db, message, contactId)) ? unknown[0] : null;
     return found ? { answer, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null } : null;
   } catch (error) {
     if (isAppError(error, 'highlevel_refused', 'highlevel_forbidden')) return null;
@@ -54,4 +62,22 @@ async function knownOf(db: Database, locationId: string, messages: readonly { id
     select: { highlevelMessageId: true },
   });
   return new Set(rows.map(({ highlevelMessageId }) => highlevelMessageId));
+}
+
+/** Counts other messages with the same text to the same conversation whose post may have succeeded without our knowing it yet. */
+function countOthersInDoubt(db: Database, message: MessageInHand, contactId: string): Promise<number> {
+  const { id, locationId, providerKey, sentElsewhere, text } = message;
+  return db.client.message.count({
+    where: {
+      locationId,
+      contactId,
+      providerKey,
+      direction: 'inbound',
+      sentElsewhere,
+      text,
+      state: 'pending',
+      postingSince: { not: null },
+      id: { not: id },
+    },
+  });
 }

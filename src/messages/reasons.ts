@@ -6,7 +6,11 @@ export const reasons = {
   channel_unavailable:
     'The connected channel is not available in this installation. Connect another, then send the message again.',
   provider_removed: 'The operator has removed this provider from the app.',
-  no_address: 'The contact has no phone number or email address that this message could go to.',
+  no_address: 'The contact has neither a phone number nor an email address that this message could go to.',
+  no_phone: 'The contact has no phone number. Add one in the CRM, then send the message again.',
+  no_email: 'The contact has no email address. Add one in the CRM, then send the message again.',
+  contact_deleted: 'The contact was deleted in the CRM, so it is not known where this message should go.',
+  address_refused: 'The CRM refused to say the contact’s phone number or email address.',
   address_unknown: 'The CRM failed each time it was asked for the contact’s phone number or email address.',
   email_unsupported: 'The connected channel does not carry email.',
   media_unsupported: 'The connected channel does not carry attachments.',

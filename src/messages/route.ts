@@ -40,7 +40,7 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
   if (message.medium === 'email' && !can.email) return refused('email_unsupported');
   if (message.attachments.length > 0 && !can.media) return refused('media_unsupported');
   const address = message.to ? { to: message.to } : await addressOf(deps, message);
-  if ('refused' in address) return refused(address.refused);
+  if ('refused' in address) return address;
 
   return {
     connection,
@@ -74,9 +74,8 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
 }
 
 /** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
-async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to: string } | { refused: ReasonCode }> {
-  const none = { refused: 'no_address' } as const;
-  if (!message.contactId) return none;
+async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to: string } | { refused: Reason }> {
+  if (!message.contactId) return { refused: reason('no_address') };
   const { locationId, contactId, medium } = message;
   const lane = paceKey.highLevel(location(locationId));
   if ((await isBlocked(deps.db, lane, nowOf(deps.clock))) || !(await mayCall(deps, paceKey.lookUps(locationId), lookUpLimit))) {
@@ -84,11 +83,15 @@ async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to:
   }
   await charge(deps, lane, highLevelLimit, 1);
   try {
-    const { phone, email } = await contactAddress(deps.highLevel, locationId, contactId);
-    const to = medium === 'email' ? email : phone;
-    return to ? { to: (await deps.readAddress(locationId, to)).address } : none;
+    const contact = await contactAddress(deps.highLevel, locationId, contactId);
+    if (!contact) return { refused: reason('contact_deleted') };
+    const to = medium === 'email' ? contact.email : contact.phone;
+    if (to) return { to: (await deps.readAddress(locationId, to)).address };
+    if (!contact.phone && !contact.email) return { refused: reason('no_address') };
+    return { refused: reason(medium === 'email' ? 'no_email' : 'no_phone') };
   } catch (error) {
-    if (isAppError(error, 'highlevel_refused')) return none;
-    throw error;
+    if (!isAppError(error, 'highlevel_refused')) throw error;
+    const { code, message: text } = reason('address_refused');
+    return { refused: { code, message: [text, ...error.details].join(' ') } };
   }
 }

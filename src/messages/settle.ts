@@ -35,6 +35,8 @@ export interface Settlement {
   readonly change?: (current: Current) => Patch;
   /** When the job runs again; null when it is done. */
   readonly again?: Date | null | ((current: Current) => Date | null);
+  /** Where the job runs again: later jobs of its ordering key go ahead of it. The message notes it in `passedAt`. */
+  readonly letsOthersPass?: boolean;
   /** How an attempt ended. */
   readonly attempt?: { readonly id: string; readonly connectionId: string; readonly outcome: SendOutcome };
   /** One try to tell HighLevel something. */
@@ -191,8 +193,10 @@ function changeOf(
     }
     const asked = { ...item.change?.(current), ...(externalId ? { externalId } : {}) };
     const patch = { ...asked, ...receiptsApplied({ ...current, ...asked }, early) };
-    onEnd({ job, again: typeof item.again === 'function' ? item.again({ ...current, ...patch }) : (item.again ?? null) });
-    return patch;
+    const again = typeof item.again === 'function' ? item.again({ ...current, ...patch }) : (item.again ?? null);
+    const leavesKey = item.letsOthersPass === true && again !== null;
+    onEnd({ job, again, leavesKey });
+    return leavesKey ? { ...patch, passedAt: current.passedAt ?? now } : patch;
   };
 }
 

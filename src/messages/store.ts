@@ -55,6 +55,7 @@ const needed = [
   'reportedState',
   'reportTries',
   'postingSince',
+  'passedAt',
   'occurredAt',
   'createdAt',
 ] as const satisfies (keyof Message)[];
@@ -69,7 +70,7 @@ export function messageReader(db: Database): (id: string) => Promise<MessageInHa
         db.client,
         query,
         [ids],
-        ['unknownSince', 'resentAt', 'sendingSince', 'postingSince', 'occurredAt', 'createdAt'],
+        ['unknownSince', 'resentAt', 'sendingSince', 'postingSince', 'passedAt', 'occurredAt', 'createdAt'],
       );
       // A list that was never set is null in SQL.
       return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
@@ -156,6 +157,7 @@ const changing = {
   reportedState: 'message_state',
   reportTries: 'int',
   postingSince: 'timestamptz',
+  passedAt: 'timestamptz',
   connectionId: 'uuid',
   externalId: 'text',
   contactId: 'text',
@@ -221,7 +223,7 @@ export async function decideChanges(
   changes: ReadonlyMap<string, Change>,
   ending: readonly Job[] = [],
 ): Promise<{ changed: Current[]; reports: NewJob[]; over: string[] }> {
-  const times = ['createdAt', 'resentAt', 'unknownSince', 'nextAttemptAt', 'postingSince'] as const;
+  const times = ['createdAt', 'resentAt', 'unknownSince', 'nextAttemptAt', 'postingSince', 'passedAt'] as const;
   const rows = await jsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(heldRow))], times);
   const changed: Current[] = [];
   const reports: NewJob[] = [];

@@ -4,7 +4,7 @@ import type { MessageState } from './state.ts';
 /** Something that happened to a message, for any language: `says` names the sentence, the rest is what stands in it and behind it. */
 export interface Happening {
   at: Date;
-  event: 'received' | 'attempt_begun' | 'attempt_ended' | 'receipt' | 'report';
+  event: 'received' | 'attempt_begun' | 'attempt_ended' | 'receipt' | 'report' | 'passed';
   says: Saying;
   /** What was said or reported. */
   state: MessageState | null;
@@ -37,6 +37,7 @@ export const sentences = {
   not_reported: 'Could not report “{state}” to the CRM',
   posted: 'Posted into the conversation',
   not_posted: 'Could not post into the conversation',
+  passed: 'Kept failing, so later messages of this contact go ahead of it',
 } as const satisfies Record<string, string>;
 
 export type Saying = keyof typeof sentences;
@@ -80,6 +81,7 @@ export function timelineOf(message: MessageWithHistory): Happening[] {
       const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
       return { ...nothing, at: triedAt, event: 'report', says, state, why, traceId };
     }),
+    ...(message.passedAt ? [{ ...nothing, at: message.passedAt, event: 'passed' as const, says: 'passed' as const }] : []),
   ];
   return happened.sort((a, b) => a.at.getTime() - b.at.getTime());
 }

@@ -78,6 +78,8 @@ export async function enqueue(tx: Executor, jobs: readonly NewJob[]): Promise<vo
 export interface Ended {
   readonly job: Job;
   readonly again: Date | null;
+  /** It leaves its key for one of its own: later jobs of its key need not wait until it runs again. */
+  readonly leavesKey?: boolean;
 }
 
 /**
@@ -95,15 +97,19 @@ export function heldJobs(rows: string, after: string): string {
 /** SQL that ends jobs: parts of a WITH, of which `ended_jobs` counts how many were still in these hands. @param rows from `endedRows`, as JSON */
 export function endingJobs(rows: string): string {
   return `ends AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid, worker uuid, again timestamptz)),
+    SELECT kind, id, worker, again, leaves AND again IS NOT NULL AS leaves
+    FROM json_to_recordset(${rows}::json) AS e (kind job_kind, id uuid, worker uuid, again timestamptz, leaves boolean)),
   done_jobs AS (DELETE FROM jobs USING ends e
     WHERE jobs.kind = e.kind AND message_id = e.id AND worker_id = e.worker AND e.again IS NULL RETURNING jobs.kind, jobs.key),
-  again_jobs AS (UPDATE jobs SET worker_id = NULL, due_at = e.again, crashes = 0 FROM ends e
+  left_keys AS MATERIALIZED (SELECT jobs.kind, jobs.key FROM jobs JOIN ends e
+    ON jobs.kind = e.kind AND message_id = e.id AND worker_id = e.worker AND e.leaves),
+  again_jobs AS (UPDATE jobs SET worker_id = NULL, due_at = e.again, crashes = 0, is_first = is_first OR e.leaves,
+      key = CASE WHEN e.leaves THEN message_id::text ELSE key END FROM ends e
     WHERE jobs.kind = e.kind AND message_id = e.id AND worker_id = e.worker AND e.again IS NOT NULL RETURNING 1),
   next_jobs AS (UPDATE jobs SET is_first = true FROM (
-      SELECT done.kind, next.message_id FROM (SELECT DISTINCT kind, key FROM done_jobs) AS done CROSS JOIN LATERAL (
+      SELECT done.kind, next.message_id FROM (SELECT * FROM done_jobs UNION SELECT * FROM left_keys) AS done CROSS JOIN LATERAL (
         SELECT message_id FROM jobs WHERE jobs.kind = done.kind AND jobs.key = done.key
-          AND NOT EXISTS (SELECT 1 FROM ends e WHERE e.kind = jobs.kind AND e.id = jobs.message_id AND e.again IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM ends e WHERE e.kind = jobs.kind AND e.id = jobs.message_id AND (e.again IS NULL OR e.leaves))
         ORDER BY message_id LIMIT 1) AS next) AS following
     WHERE jobs.kind = following.kind AND jobs.message_id = following.message_id AND NOT jobs.is_first),
   ended_jobs AS (SELECT ((SELECT count(*) FROM done_jobs) + (SELECT count(*) FROM again_jobs))::int AS count)`;
@@ -120,7 +126,7 @@ export async function mendKeys(on: Executor): Promise<void> {
 }
 
 export function endedRows(ended: readonly Ended[]) {
-  return ended.map(({ job, again }) => ({ ...heldRow(job), again }));
+  return ended.map(({ job, again, leavesKey = false }) => ({ ...heldRow(job), again, leaves: leavesKey }));
 }
 
 export function heldRow({ kind, messageId, workerId }: Job) {

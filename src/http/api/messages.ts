@@ -108,6 +108,7 @@ export function messageView(row: Message, waits: Waits = new Map()) {
     reason: reason && { code: reason.code, message: reason.message },
     reportedStatus: row.reportedState === 'pending' ? null : row.reportedState,
     channel: row.medium,
+    outOfOrder: row.passedAt !== null,
   };
 }
 

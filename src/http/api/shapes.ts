@@ -106,6 +106,9 @@ const messageFields = {
   text: z.string().nullable(),
   attachments: z.array(z.string()),
   isTest: z.boolean(),
+  outOfOrder: z
+    .boolean()
+    .describe('It kept failing by itself, so later messages of its contact went ahead of it. It may stand out of order.'),
   nextAttemptAt: time.nullable(),
   createdAt: time,
   updatedAt: time,
@@ -134,7 +137,7 @@ export const messageDetail = z
       .array(
         z.object({
           at: time,
-          event: z.enum(['received', 'attempt_begun', 'attempt_ended', 'receipt', 'report']),
+          event: z.enum(['received', 'attempt_begun', 'attempt_ended', 'receipt', 'report', 'passed']),
           text: z.string(),
           traceId: z.string().nullable(),
         }),

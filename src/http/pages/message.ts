@@ -103,6 +103,7 @@ const moods: Partial<Record<Happening['says'], 'good' | 'bad'>> = {
   not_reported: 'bad',
   posted: 'good',
   not_posted: 'bad',
+  passed: 'bad',
 };
 
 /** A happening in the reader's words. */

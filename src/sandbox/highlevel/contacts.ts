@@ -80,8 +80,21 @@ function upsert(world: SimWorld, locationId: string, body: unknown): Answer {
   const found = contactsOf(world.state, locationId).find(
     ({ phone, email }) => (fields.phone && phone === fields.phone) || (fields.email && email === fields.email),
   );
+  if (!found) {
+    const duplicate = contactsOf(world.state, locationId).find(({ otherAddresses }) =>
+      otherAddresses?.some((address) => address === fields.phone || address === fields.email),
+    );
+    if (duplicate) return refuseDuplicate(duplicate, fields.phone ? 'phone' : 'email');
+  }
   const contact = Object.assign(found ?? addContact(world, locationId, {}), fields);
   return { status: 200, body: { new: !found, contact } };
+}
+
+/** Names the contact that has the address already. */
+function refuseDuplicate({ id, name }: SimContact, matchingField: string): Answer {
+  return refuse(400, 'This location does not allow duplicated contacts.', 'state', {
+    meta: { contactId: id, contactName: name, matchingField },
+  });
 }
 
 /** Makes a contact each time it is asked to: HighLevel compares numbers and email addresses, never names. */

@@ -27,9 +27,14 @@ export interface Endpoint {
 }
 
 /** An error in HighLevel's own form. */
-export function refuse(status: number, message: string | string[], refusal: Refusal): Answer {
+export function refuse(
+  status: number,
+  message: string | string[],
+  refusal: Refusal,
+  more: Record<string, unknown> = {},
+): Answer {
   const error = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 422: 'Unprocessable Entity' }[status];
-  return { status, body: { statusCode: status, message, ...(error ? { error } : {}) }, refusal };
+  return { status, body: { statusCode: status, message, ...(error ? { error } : {}), ...more }, refusal };
 }
 
 /** Adds one endpoint of the API with all that the platform checks before it does anything. */

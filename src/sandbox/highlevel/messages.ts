@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Answer, type Endpoint, refuse } from './endpoint.ts';
-import { highLevelId, type SimContact, type SimMessage } from './state.ts';
+import { highLevelId, messagesOf, type SimContact, type SimMessage } from './state.ts';
 import { postDelivery } from './webhooks.ts';
 import type { SimWorld } from './world.ts';
 
@@ -80,7 +80,10 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
   if (!said.contactId && !said.conversationId) return refuse(400, 'Either conversationId or contactId is required', 'shape');
   if (contact?.locationId !== locationId) return refuse(400, 'Contact not found', 'state');
   const provider = providerFor(world, said.type, said.conversationProviderId);
-  if (!provider) return refuse(400, 'Incorrect conversationProviderId/type', 'shape');
+  if (!provider) return mismatch(world, said.type, said.conversationProviderId);
+  if (said.conversationId && provider.kind.endsWith('-extra') && !isInConversation(world, contact, provider.key)) {
+    return mismatch(world, said.type, undefined);
+  }
 
   if (said.emailMessageId && !isThread(world, locationId, said.emailMessageId)) {
     return refuse(400, 'No email thread with this emailMessageId', 'state');
@@ -112,12 +115,35 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
   };
 }
 
-/** An extra provider must be named; a default one may be left out (platform.md 3.1). */
+type SimProviderKind = SimWorld['app']['providers'][number]['kind'];
+
+/** The types under which an inbound message of each kind of provider is taken (platform-2026-11.md 2). */
+const typesOf: Record<SimProviderKind, readonly string[]> = {
+  sms: ['SMS'],
+  'sms-extra': ['Custom'],
+  email: ['Email'],
+  'email-extra': ['Custom'],
+  call: ['Call'],
+};
+
+/** Finds the provider of an inbound message: an extra one must be named, a default one may be left out (platform.md 3.1). */
 function providerFor(world: SimWorld, type: string, id: string | undefined) {
-  const kinds = { SMS: ['sms', 'sms-extra'], Email: ['email'], Custom: ['sms-extra', 'email-extra'] }[type] ?? [];
   return world.app.providers.find(
-    (provider) => kinds.includes(provider.kind) && (id ? provider.id === id : !provider.kind.endsWith('-extra')),
+    ({ id: own, kind }) => typesOf[kind].includes(type) && (id ? own === id : !kind.endsWith('-extra')),
   );
+}
+
+/** Refuses a type that the provider does not take. A provider that is of another kind than the app was told is no fault of the app's. */
+function mismatch(world: SimWorld, type: string, id: string | undefined): Answer {
+  const isTold = type === 'Custom' && world.app.providers.some((provider) => provider.id === id);
+  return refuse(400, 'Incorrect conversationProviderId/type', isTold ? 'state' : 'shape', {
+    canonicalCode: 'CONVERSATIONS_MSG_CONVERSATION_PROVIDER_MISMATCH',
+  });
+}
+
+/** Whether an extra provider may post by the conversation's id: only where it has messages already. */
+function isInConversation(world: SimWorld, contact: SimContact, providerKey: string): boolean {
+  return messagesOf(world.state, contact.id).some((message) => message.providerKey === providerKey);
 }
 
 function isThread(world: SimWorld, locationId: string, emailMessageId: string): boolean {

@@ -39,6 +39,8 @@ export interface SimContact {
   name: string | null;
   phone: string | null;
   email: string | null;
+  /** Further numbers and email addresses: the check for duplicates knows them, an upsert does not find them. */
+  otherAddresses?: string[];
   tags: string[];
   source: string | null;
   dateAdded: string;
