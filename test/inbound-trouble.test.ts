@@ -21,15 +21,17 @@ test('a 500 that speaks of what the request names is no outage: the contact is l
   expect((await world.db.message.findMany()).map(({ retryCount }) => retryCount)).toEqual([0, 0]);
 });
 
-test('an answer at which HighLevel fails again and again is given up a day later, so that the next one goes, and is among the undelivered', async () => {
+test('an answer at which HighLevel fails again and again is given up a day later, long after the next one went, and is among the undelivered', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   await says(world, location.connectionId, {});
   await world.until(async () => (await delivered(world)) === 1);
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 9, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, does: { answer: 500 } });
   await says(world, location.connectionId, { externalId: 'b', text: 'poison' });
   await says(world, location.connectionId, { externalId: 'c', text: 'after it' });
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2, 'the next is posted', 600_000);
+  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2, 'the next is posted', 10_000);
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 5, does: { answer: 500 } });
+  await world.until(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'given up', 600_000);
   expect(world.highlevel.conversationOf(location.contact.id).at(-1)?.text).toBe('after it');
   // The contact that was remembered is doubted in time.
   expect(world.highlevel.calls.of('upsertContact').length).toBeGreaterThan(1);
@@ -43,10 +45,10 @@ test('an answer at which HighLevel fails again and again is given up a day later
 test('an answer that may stand although it was given up is looked for when a person sends it again', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 12, does: { answer: 500 } });
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
   await says(world, location.connectionId, {});
-  await world.until(async () => (await world.db.message.count({ where: { retryCount: 8 } })) === 1, 'eight tries', 600_000);
+  await world.until(async () => (await world.db.message.count({ where: { retryCount: 12 } })) === 1, 'twelve tries', 600_000);
   await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1, 'it stands', 600_000);
   world.highlevel.faults.add({ operation: 'listMessages', times: 1, does: { answer: 500 } });
   await world.until(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'given up', 60_000);

@@ -69,7 +69,7 @@ test('each kind of provider gets the body that it asks for', async () => {
   expect(bodies).toEqual(
     expect.arrayContaining([
       { ...common, type: 'SMS', altId: 'sms' },
-      { ...common, type: 'SMS', altId: 'whatsapp', conversationProviderId: '681630446243877ebda60302' },
+      { ...common, type: 'Custom', altId: 'whatsapp', conversationProviderId: '681630446243877ebda60302' },
       { ...common, ...mail, type: 'Email', altId: 'mail' },
       { ...common, ...mail, type: 'Custom', altId: 'letters', conversationProviderId: '681630446243877ebda60304' },
     ]),

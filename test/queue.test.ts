@@ -19,12 +19,12 @@ function jobOf(key: string, lane = `lane ${key.length % 3}`): NewJob {
 }
 
 /** Ends a job as the pipeline does: locked first, ended in a later statement of the same transaction. */
-function end(db: Database, job: Job): Promise<void> {
+function end(db: Database, job: Job, how: { again: Date | null; leavesKey?: boolean } = { again: null }): Promise<void> {
   return db.transaction(async (tx) => {
     await tx.$queryRawUnsafe(`WITH ${heldJobs('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([heldRow(job)]));
     await tx.$queryRawUnsafe(
       `WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`,
-      JSON.stringify(endedRows([{ job, again: null }])),
+      JSON.stringify(endedRows([{ job, ...how }])),
     );
   });
 }
@@ -74,6 +74,81 @@ test('jobs that are added while others of their key end are all done, each once,
   expect(done).toHaveLength(4 * rounds * 5);
   expect(new Set(done).size).toBe(done.length);
   await Promise.all(queues.map((queue) => queue.stop(2_000)));
+});
+
+test('jobs that leave their key are done all the same, and the others of it keep their order', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const log = createLog('silent');
+  const keyOf = new Map<string, string>();
+  const inHand = new Set<string>();
+  const done: string[] = [];
+  const left = new Set<string>();
+  const handle = async (job: Job) => {
+    const { messageId } = job;
+    const key = left.has(messageId) ? messageId : (keyOf.get(messageId) as string);
+    expect(inHand.has(key)).toBe(false);
+    inHand.add(key);
+    await new Promise((next) => setImmediate(next));
+    inHand.delete(key);
+    const leavesKey = !left.has(messageId) && Math.random() < 0.3;
+    if (leavesKey) {
+      left.add(messageId);
+      return end(db, job, { again: new Date(Date.now() + 20 * Math.random()), leavesKey });
+    }
+    done.push(messageId);
+    return end(db, job);
+  };
+  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { atMost: 40, perLane: 20 }, handle)));
+  const adders = Array.from({ length: 4 }, async (_, adder) => {
+    for (let round = 0; round < 20; round++) {
+      const jobs = Array.from({ length: 5 }, () => jobOf('k'.repeat(1 + adder)));
+      for (const { messageId, key } of jobs) keyOf.set(messageId, key);
+      await db.transaction((tx) => enqueue(tx, jobs));
+    }
+  });
+  await Promise.all(adders);
+  await eventually(async () => (await db.client.job.count()) === 0, 'every job is done', 30_000);
+  expect(done.toSorted()).toEqual([...keyOf.keys()].toSorted());
+  for (const [, ofKey] of Map.groupBy(
+    done.filter((id) => !left.has(id)),
+    (id) => keyOf.get(id),
+  )) {
+    expect(ofKey).toEqual(ofKey.toSorted());
+  }
+  await Promise.all(queues.map((queue) => queue.stop(2_000)));
+});
+
+test('a job leaves its key with the end of its run or not at all, and only once it is to run again', async () => {
+  await using world = await opened();
+  const { db } = world;
+  const [one, two, three] = [jobOf('one'), jobOf('one'), jobOf('one')];
+  await enqueue(db.client, [one, two, three]);
+  const workerId = newId();
+  const inHandOf = (job: NewJob): Job => ({ ...job, workerId, signal: new AbortController().signal });
+  const take = (job: NewJob) => db.client.job.updateMany({ where: { messageId: job.messageId }, data: { workerId } });
+  const rows = async () => {
+    const found = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
+    return found.map(({ key, isFirst }) => ({ key, isFirst }));
+  };
+  const again = new Date();
+  await take(one);
+  // Another process has it by now: nothing changes.
+  await end(db, { ...inHandOf(one), workerId: newId() }, { again, leavesKey: true });
+  expect(await rows()).toEqual([true, false, false].map((isFirst) => ({ key: 'one', isFirst })));
+  await end(db, inHandOf(one), { again, leavesKey: true });
+  const own = { key: one.messageId, isFirst: true };
+  expect(await rows()).toEqual([own, { key: 'one', isFirst: true }, { key: 'one', isFirst: false }]);
+  // Once more, and with a neighbour that ends for good.
+  await take(one);
+  await end(db, inHandOf(one), { again, leavesKey: true });
+  await take(two);
+  await end(db, inHandOf(two), { again: null, leavesKey: true });
+  expect(await rows()).toEqual([own, { key: 'one', isFirst: true }]);
+  await take(one);
+  await end(db, inHandOf(one));
+  expect(await rows()).toEqual([{ key: 'one', isFirst: true }]);
 });
 
 test('only the first job of a key is up, the next one when it ends, and a key that has lost its first gets another', async () => {

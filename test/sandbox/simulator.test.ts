@@ -30,6 +30,7 @@ function simulator() {
       providers: [
         { key: 'sms', id: 'p-sms', kind: 'sms' },
         { key: 'extra', id: 'p-extra', kind: 'sms-extra' },
+        { key: 'letters', id: 'p-letters', kind: 'email-extra' },
       ],
       scopes,
     },
@@ -131,6 +132,44 @@ test('inbound messages meet the platform’s own traps', async () => {
   const { body } = await post(good).expect(200);
   await post({ ...good, type: 'Custom', conversationProviderId: 'p-extra' }).expect(200);
   expect(made.conversationOf(contact.id).map(({ id }) => id)).toContain(body.messageId);
+});
+
+test('an extra provider’s message is taken as Custom only, in exactly these letters and by its contact', async () => {
+  const { made, client } = simulator();
+  const { call, contact } = await installed(made, client);
+  const post = (body: object) =>
+    call('post', '/conversations/messages/inbound', '2021-04-15').send({ message: 'hi', direction: 'inbound', ...body });
+  const extra = { contactId: contact.id, conversationProviderId: 'p-extra' };
+  const mismatch = {
+    statusCode: 400,
+    message: 'Incorrect conversationProviderId/type',
+    canonicalCode: 'CONVERSATIONS_MSG_CONVERSATION_PROVIDER_MISMATCH',
+  };
+  expect((await post({ ...extra, type: 'SMS' }).expect(400)).body).toMatchObject(mismatch);
+  await post({ ...extra, type: 'CUSTOM' }).expect(422);
+  expect((await post({ ...extra, conversationProviderId: 'p-letters', type: 'Email' }).expect(400)).body).toMatchObject(
+    mismatch,
+  );
+  const { contactId, ...named } = { ...extra, type: 'Custom' };
+  expect((await post({ ...named, conversationId: contact.conversationId }).expect(400)).body).toMatchObject(mismatch);
+  expect(made.calls.violations()).toHaveLength(4);
+  // A provider that is a default one in the portal was set up so by a person, not by the app.
+  expect((await post({ ...named, contactId, conversationProviderId: 'p-sms' }).expect(400)).body).toMatchObject(mismatch);
+  expect(made.calls.violations()).toHaveLength(4);
+  await post({ ...named, contactId }).expect(200);
+  await post({ ...named, conversationId: contact.conversationId }).expect(200);
+});
+
+test('an upsert with an address that a contact has as a further one is refused, and names that contact', async () => {
+  const { made, client } = simulator();
+  const { call, location, contact } = await installed(made, client);
+  Object.assign(contact, { otherAddresses: ['+12025550177'] });
+  const upsert = (phone: string) => call('post', '/contacts/upsert', '2021-07-28').send({ locationId: location.id, phone });
+  expect((await upsert('+12025550177').expect(400)).body).toMatchObject({
+    message: 'This location does not allow duplicated contacts.',
+    meta: { contactId: contact.id, matchingField: 'phone' },
+  });
+  await upsert('+12025550143').expect(200);
 });
 
 test('an upsert overwrites every field that it carries', async () => {

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { nextDelayMs, outageDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../../src/core/retry-schedule.ts';
+import {
+  letsOthersPass,
+  mediaDelaysMs,
+  nextDelayMs,
+  outageDelayMs,
+  postDelaysMs,
+  sendDelaysMs,
+  tooEarlyDelaysMs,
+} from '../../src/core/retry-schedule.ts';
 import { type AttemptFacts, nextStep } from '../../src/messages/next-step.ts';
 
 const now = new Date('2026-01-01T09:00:00Z');
@@ -40,6 +48,21 @@ test('the schedule is 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, each up to 
     }),
   );
   expect(nextDelayMs(sendDelaysMs, 8, 0)).toBeNull();
+});
+
+test('what a contact wrote is tried again within seconds at first, then by the long schedule', () => {
+  expect(postDelaysMs.map((ms) => ms / 1000)).toEqual([1, 2, 5, 10, 20, 40, 120, 600, 3_600, 10_800, 21_600, 43_200]);
+});
+
+test('one that keeps failing lets others pass once they would wait for it more than five minutes, and never while it is given up', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(postDelaysMs, sendDelaysMs, mediaDelaysMs), fc.nat({ max: 15 }), (schedule, retries) => {
+      const heldMs = schedule.slice(0, retries + 1).reduce((sum, ms) => sum + ms, 0);
+      expect(letsOthersPass(schedule, retries)).toBe(nextDelayMs(schedule, retries, 0) !== null && heldMs > 5 * 60_000);
+    }),
+  );
+  const first = postDelaysMs.findIndex((_, retries) => letsOthersPass(postDelaysMs, retries));
+  expect(postDelaysMs.slice(0, first).reduce((sum, ms) => sum + ms, 0)).toBe(198_000);
 });
 
 test('reports that come too early begin with 2 s, 5 s, 10 s, 20 s and end after about 15 minutes', () => {

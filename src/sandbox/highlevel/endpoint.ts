@@ -61,7 +61,7 @@ export function mountEndpoint(
         said: JSON.stringify(answer.body ?? null),
       });
 
-    const fault = world.faults.take(endpoint.operation, resourceId);
+    const fault = world.faults.take(endpoint.operation, resourceId, request.body);
     if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
     if (fault && 'answer' in fault) {
       record({ status: fault.answer, refusal: 'fault' });

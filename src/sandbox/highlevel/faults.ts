@@ -11,7 +11,7 @@ export interface Fault {
     | { cut: 'before the work' | 'after the work' };
 }
 
-type Decider = (operation: string, resourceId: string | null) => Fault['does'] | null;
+type Decider = (operation: string, resourceId: string | null, body: unknown) => Fault['does'] | null;
 
 export interface Faults {
   add(fault: Fault): void;
@@ -19,7 +19,7 @@ export interface Faults {
   decide(decider: Decider): void;
   clear(): void;
   /** The fault that meets this call, if any; it is used up by one. */
-  take(operation: string, resourceId: string | null): Fault['does'] | null;
+  take(operation: string, resourceId: string | null, body?: unknown): Fault['does'] | null;
 }
 
 export function faultList(): Faults {
@@ -34,11 +34,11 @@ export function faultList(): Faults {
       waiting = [];
       decided = () => null;
     },
-    take(operation, resourceId) {
+    take(operation, resourceId, body) {
       const found = waiting.find(
         (fault) => fault.operation === operation && (!fault.resourceId || fault.resourceId === resourceId),
       );
-      if (!found) return decided(operation, resourceId);
+      if (!found) return decided(operation, resourceId, body);
       found.times -= 1;
       if (found.times <= 0) waiting = waiting.filter((fault) => fault !== found);
       return found.does;
