@@ -4,7 +4,7 @@ import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
 import { backoffMs, letsOthersPass, mediaDelaysMs, nextDelayMs, postDelaysMs } from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
 import { createNamedContact, findOrAddContact, isPhoneRefused } from '../highlevel/contacts.ts';
-import { type InboundPost, isTypeMismatch, type PostedMessage } from '../highlevel/messages.ts';
+import type { InboundPost, PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import type { Job } from '../queue/jobs.ts';
@@ -83,7 +83,7 @@ async function postOnce(deps: PostDeps, message: MessageInHand, provider: Provid
     return { ...(await postInbound(deps, body)), contactId: first };
   } catch (error) {
     // The contact that we remember may have been deleted or merged; a 500 may be HighLevel's word for that, too (platform.md 6.2).
-    const isRefused = isAppError(error, 'highlevel_refused') && !isTypeMismatch(error);
+    const isRefused = isAppError(error, 'highlevel_refused');
     const fails = isPosting && isAppError(error, 'highlevel_failed') && message.retryCount >= contactDoubtedAfter;
     if (!known || !(isRefused || fails)) throw error;
     await forgetIdentity(deps.db, locationId, address);
