@@ -157,6 +157,10 @@ describe('a reply at which HighLevel fails', () => {
     const events = body.timeline.map(({ event }: { event: string }) => event);
     expect(events.at(-1)).toBe('report');
     expect(events.filter((event: string) => event === 'passed')).toHaveLength(1);
+    // A history has parts; each entry stands in one of them.
+    const part = await world.api.get(`/messages/${id}?timelineBefore=${id}`).expect(200);
+    expect(part.body.outOfOrder).toBe(true);
+    expect(part.body.timeline.map(({ event }: { event: string }) => event)).not.toContain('passed');
     const after = await rowOf(world, 'after');
     expect((await world.api.get(`/messages/${after.id}`).expect(200)).body.outOfOrder).toBe(false);
     expect(await world.db.job.count({ where: { kind: 'tell' } })).toBe(0);

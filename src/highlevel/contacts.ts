@@ -103,8 +103,9 @@ export async function contactAddress(
     if (isContactMissing(error)) return null;
     throw error;
   }
-  if (!answer.body.contact) return null;
-  const { phone, email } = toObject(answer.body.contact);
+  const contact = toObject(answer.body.contact);
+  if (Object.keys(contact).length === 0) return null;
+  const { phone, email } = contact;
   return { phone: toText(phone) ?? null, email: toText(email) ?? null };
 }
 

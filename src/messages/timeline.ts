@@ -81,7 +81,9 @@ export function timelineOf(message: MessageWithHistory): Happening[] {
       const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
       return { ...nothing, at: triedAt, event: 'report', says, state, why, traceId };
     }),
-    ...(message.passedAt ? [{ ...nothing, at: message.passedAt, event: 'passed' as const, says: 'passed' as const }] : []),
+    ...(message.passedAt && message.isPassedInPart
+      ? [{ ...nothing, at: message.passedAt, event: 'passed' as const, says: 'passed' as const }]
+      : []),
   ];
   return happened.sort((a, b) => a.at.getTime() - b.at.getTime());
 }

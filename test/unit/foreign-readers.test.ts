@@ -140,7 +140,11 @@ const readers: Record<string, Reader> = {
       } as const;
       const rest = { subject: null, attachments: [], emailMessageId: null, occurredAt: null, locationId: 'L' };
       const provider = { key: 'sms', id: 'P', kind: 'sms' } as const;
-      const { answer: _answer, ...posted } = await addInboundMessage(answering(document), { ...post, ...rest, provider });
+      const { answer: _answer, ...posted } = await addInboundMessage(
+        answering(document),
+        { ...post, ...rest, provider },
+        'SMS',
+      );
       return posted;
     },
   },
