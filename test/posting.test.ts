@@ -158,7 +158,7 @@ describe('a reply at which HighLevel fails', () => {
     expect(events.at(-1)).toBe('report');
     expect(events.filter((event: string) => event === 'passed')).toHaveLength(1);
     // A history has parts; each entry stands in one of them.
-    const part = await world.api.get(`/messages/${id}?timelineBefore=${id}`).expect(200);
+    const part = await world.api.get(`/messages/${id}?before=${id}`).expect(200);
     expect(part.body.outOfOrder).toBe(true);
     expect(part.body.timeline.map(({ event }: { event: string }) => event)).not.toContain('passed');
     const after = await rowOf(world, 'after');

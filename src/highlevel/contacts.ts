@@ -104,7 +104,8 @@ export async function contactAddress(
     throw error;
   }
   const contact = toObject(answer.body.contact);
-  if (Object.keys(contact).length === 0) return null;
+  // An existing contact has an id at least.
+  if (!Object.values(contact).some(toText)) return null;
   const { phone, email } = contact;
   return { phone: toText(phone) ?? null, email: toText(email) ?? null };
 }

@@ -110,7 +110,7 @@ const readers: Record<string, Reader> = {
   'a contact': {
     document: { contact: { phone: '+12025550143', email: 'a@b.c' } },
     needed: [],
-    read: (document) => contactAddress(answering(document), 'L', 'C'),
+    read: async (document) => ({ contact: await contactAddress(answering(document), 'L', 'C') }),
   },
   'a location': {
     document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },
@@ -129,22 +129,12 @@ const readers: Record<string, Reader> = {
     document: { messageId: 'M', conversationId: 'V', emailMessageId: 'E' },
     needed: ['messageId'],
     async read(document) {
-      const post = {
-        contactId: 'C',
-        direction: 'inbound',
-        externalId: 'x',
-        from: 'f',
-        to: null,
-        text: 't',
-        html: null,
-      } as const;
+      const ids = { contactId: 'C', direction: 'inbound', externalId: 'x' } as const;
+      const post = { ...ids, from: 'f', to: null, text: 't', html: null };
       const rest = { subject: null, attachments: [], emailMessageId: null, occurredAt: null, locationId: 'L' };
       const provider = { key: 'sms', id: 'P', kind: 'sms' } as const;
-      const { answer: _answer, ...posted } = await addInboundMessage(
-        answering(document),
-        { ...post, ...rest, provider },
-        'SMS',
-      );
+      const inbound = { ...post, ...rest, provider };
+      const { answer: _answer, ...posted } = await addInboundMessage(answering(document), inbound, 'SMS');
       return posted;
     },
   },
