@@ -39,7 +39,7 @@ export const providers = z
     z.array(
       z.object({
         key: z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
-        id: z.string().min(1),
+        id: z.string().min(1).max(128),
         kind: z.enum(['sms', 'sms-extra', 'email', 'email-extra', 'call']),
       }),
     ),

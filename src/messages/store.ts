@@ -136,14 +136,8 @@ export function recipientsReportJob(
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
   const dueAt = new Date(createdAt.getTime() + knownAfter.ms());
-  return together(clock, {
-    kind: 'tell',
-    messageId: id,
-    lane: paceKey.highLevel(location(locationId)),
-    key: id,
-    rank: 1,
-    dueAt,
-  });
+  const lane = paceKey.highLevel(location(locationId));
+  return together(clock, { kind: 'tell', messageId: id, lane, key: id, rank: 1, dueAt });
 }
 
 /** The columns that change while a message makes its way, and their SQL types. */

@@ -22,6 +22,7 @@ const bounds: Record<string, string> = {
   'Pace.key': 'ids of a location and a provider',
   'Job.key': 'an ordering key: 300, longer ones are hashed',
   'Job.lane': 'ids of a location and a provider',
+  'InboundType.providerId': 'a setting: 128',
   'Identity.locationId': 'an installation’s',
   'Identity.address': '320, longer ones are not remembered',
   'Medium.locationId': 'a message’s',
