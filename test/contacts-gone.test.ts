@@ -16,7 +16,8 @@ test.each([
   const location = await world.install();
   await world.connect(location.id, provider);
   const contact = world.highlevel.addContact(location.id, has);
-  await bare(world, { locationId: location.id, contactId: contact.id, html: 'hi' }, provider);
+  const html = provider === 'mail' ? { html: 'hi' } : {};
+  await bare(world, { locationId: location.id, contactId: contact.id, ...html }, provider);
   await untilFailed(world);
   expect(await world.message('m')).toMatchObject({ reasonCode: code });
 });
