@@ -48,7 +48,13 @@ async function lookAfterCompany(deps: LookAfterDeps, row: Installation): Promise
   if (isSyncDue(row, now)) {
     const turn = await turnOf(deps, paceKey.highLevel(keyOf(row)), highLevelLimit, row.slotAt);
     if (turn) return keepTurn(deps, row, turn);
-    return (await syncPage(deps, row)) ? now : again(deps, row);
+    try {
+      return (await syncPage(deps, row)) ? now : again(deps, row);
+    } catch (error) {
+      // A listing that is refused must not let the token run out.
+      if (isAppError(error, 'highlevel_forbidden') && isIdleRefreshDue(row, now)) await deps.tokens.renewed(row);
+      throw error;
+    }
   }
   if (isIdleRefreshDue(row, now)) await deps.tokens.renewed(row);
   return again(deps, row);

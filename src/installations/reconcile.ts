@@ -69,11 +69,25 @@ export function nextLook(
   return { dueAt: new Date(Math.max(dueAt.getTime(), now.getTime() + pauseMs)), isSettled: false };
 }
 
-/** Whether a look has changed anything that is known of an installation, apart from when it is looked at. */
+/** Whether a look has got any work done. A new token alone is none: it may be refused like the one before. */
 function hasProgressed(before: Installation, after: Installation | null): boolean {
-  const known = ({ dueAt: _due, tries: _tries, updatedAt: _at, refreshTriedAt: _tried, ...rest }: Installation) =>
-    JSON.stringify(rest);
-  return after === null || known(before) !== known(after);
+  return after === null || marksOf(before) !== marksOf(after);
+}
+
+/** What changes when work is done. */
+function marksOf(row: Installation): string {
+  return JSON.stringify([
+    row.status,
+    row.companyId,
+    row.presentAt,
+    row.goneAt,
+    row.leaveReason,
+    row.accessToken === null,
+    row.refreshToken === null,
+    row.describedAt,
+    row.syncSkip,
+    row.syncedAt,
+  ]);
 }
 
 /** Keeps doing `pass` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */

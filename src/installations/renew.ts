@@ -77,24 +77,30 @@ export function usable(row: Installation): Installation {
   }
 }
 
-/** @returns the lease, or null while another holds it or once the tokens are no longer those that were seen */
-async function takeLease(deps: RenewDeps, seen: Installation): Promise<string | null> {
+interface Lease {
+  id: string;
+  /** When the reconciler goes on where this process dies. */
+  until: Date;
+}
+
+/** @returns null while another holds it or once the tokens are no longer those that were seen */
+async function takeLease(deps: RenewDeps, seen: Installation): Promise<Lease | null> {
   const now = nowOf(deps.clock);
-  const lease = deps.newId();
+  const id = deps.newId();
   const until = new Date(now.getTime() + leaseMs);
   // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
-    SET refresh_lease = ${lease}::uuid, refresh_lease_until = ${until}, 
+    SET refresh_lease = ${id}::uuid, refresh_lease_until = ${until},
       refresh_tried_at = CASE WHEN status = 'active' THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
     WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
       AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})`;
-  return count === 1 ? lease : null;
+  return count === 1 ? { id, until } : null;
 }
 
-async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: string): Promise<string> {
+async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: Lease): Promise<string> {
   try {
-    const tokens = await climb(deps, seen, lease);
+    const tokens = await climb(deps, seen, lease.id);
     return await storeTokens(deps, seen, lease, tokens);
   } catch (error) {
     await release(deps, seen, lease, error);
@@ -125,15 +131,17 @@ async function climb(deps: RenewDeps, row: Installation, lease: string): Promise
   throw new AppError('reauth_required', 'The CRM no longer accepts this installation. The app must be installed again.');
 }
 
-async function storeTokens(deps: RenewDeps, seen: Installation, lease: string, tokens: TokenSet): Promise<string> {
+async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, tokens: TokenSet): Promise<string> {
   const { db, box, clock, log } = deps;
   const now = nowOf(clock);
   const isMine = await db.transaction(async (tx) => {
     const { count } = await tx.installation.updateMany({
-      where: { ...keyOf(seen), refreshLease: lease, status: { not: 'uninstalled' } },
+      where: { ...keyOf(seen), refreshLease: lease.id, status: { not: 'uninstalled' } },
       data: {
         ...sealedTokens(box, seen, tokens, now),
         ...working,
+        // A refresh is no end of what is tried in vain.
+        tries: seen.status === 'active' ? seen.tries : 0,
         companyId: tokens.companyId ?? seen.companyId,
         updatedAt: now,
       },
@@ -142,16 +150,25 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: string, t
     await probeSoon(tx, seen, now);
     const row = (await findInstallation(tx, seen)) as Installation;
     if (seen.status !== 'active') await begins(deps, tx, row, seen.status);
-    // A company that has just begun lists its locations next; a location is asked for its name.
-    const isReady = seen.status === 'active' || row.describedAt !== null;
-    const dueAt = isReady ? dueAfter(row, now, deps.chance()) : now;
-    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { dueAt } });
+    await tx.installation.update({
+      where: { kind_resourceId: keyOf(row) },
+      data: { dueAt: dueWith(row, seen, lease, now, deps.chance()) },
+    });
     return true;
   });
   // A new install, or another process after our lease had run out, wrote its own tokens meanwhile: those are the newer ones.
   if (!isMine) return openToken(box, await current(deps, seen), 'access_token');
   if (seen.status !== 'active') log.info(keyOf(seen), 'installation is active');
   return tokens.accessToken;
+}
+
+/** When to look at an installation with new tokens. A refresh alone is no reason to look sooner than was planned, or it would end a pause. */
+function dueWith(row: Installation, seen: Installation, lease: Lease, now: Date, chance: number): Date | null {
+  const due = dueAfter(row, now, chance);
+  // A company that has just begun lists its locations next; a location is asked for its name.
+  if (seen.status !== 'active') return row.describedAt === null ? now : due;
+  const isOurs = row.dueAt?.getTime() === lease.until.getTime();
+  return isOurs && due ? new Date(Math.max(due.getTime(), seen.dueAt?.getTime() ?? 0)) : row.dueAt;
 }
 
 /** What holds of an installation that has just got tokens. */
@@ -194,7 +211,7 @@ async function current(deps: RenewDeps, key: InstallationKey): Promise<Installat
   return usable(row);
 }
 
-async function release(deps: RenewDeps, seen: Installation, lease: string, error: unknown): Promise<void> {
+async function release(deps: RenewDeps, seen: Installation, lease: Lease, error: unknown): Promise<void> {
   const { db, clock, log } = deps;
   const status = statusAfter(error);
   const now = nowOf(clock);
@@ -202,8 +219,13 @@ async function release(deps: RenewDeps, seen: Installation, lease: string, error
   const isNews = status !== null && status !== seen.status;
   const becomes = isNews ? { status, tries: 0 } : {};
   await db.transaction(async (tx) => {
+    // What was planned stands again, unless there was news.
+    await tx.installation.updateMany({
+      where: { ...keyOf(seen), refreshLease: lease.id, dueAt: lease.until },
+      data: { dueAt: seen.dueAt },
+    });
     const { count } = await tx.installation.updateMany({
-      where: { ...keyOf(seen), refreshLease: lease },
+      where: { ...keyOf(seen), refreshLease: lease.id },
       data: {
         ...released,
         ...becomes,

@@ -91,7 +91,11 @@ async function tell(
       job,
       tried: { state, answer, error: null },
       ...(news ? { before: before(true) } : {}),
-      change: () => ({ reportedState: state, reportTries: 0 }),
+      change: (current) => ({
+        reportedState: state,
+        reportTries: 0,
+        ...(isOver(current) && current.reasonCode === 'highlevel_forbidden' ? { reasonCode: null, reason: null } : {}),
+      }),
       again: again(null),
     });
   } catch (error) {
@@ -99,23 +103,34 @@ async function tell(
     // No call was made: HighLevel refuses it until a person mends that.
     if (isAppError(error, 'highlevel_forbidden') && !answerBehind(error)) {
       const dueAt = new Date(deps.clock.now() + (error.retryAfterMs ?? 60_000));
-      return deps.settle({ job, ...(news ? { before: before(false) } : {}), again: again(dueAt) });
+      return deps.settle({
+        job,
+        ...(news ? { before: before(false) } : {}),
+        // What failed says why it did.
+        change: (current) => (isOver(current) ? { reasonCode: error.code, reason: error.message } : {}),
+        again: again(dueAt),
+      });
     }
     const at = await whenAgain(deps, message, error);
     const why = reason('not_known_to_highlevel');
     // What failed, or still waits, says why.
-    const isOver = state === 'delivered' || state === 'read';
+    const isOverNow = isOver(message);
     await deps.settle({
       job,
       tried: { state, answer: answerBehind(error), error },
       ...(news ? { before: before(false) } : {}),
       change: (current) => ({
         reportTries: current.reportTries + 1,
-        ...(at === null && isOver && current.state === state ? { reasonCode: why.code, reason: why.message } : {}),
+        ...(at === null && isOverNow && current.state === state ? { reasonCode: why.code, reason: why.message } : {}),
       }),
       again: again(at),
     });
   }
+}
+
+/** Whether a message stands where it should, so that a reason beside it is of its report alone. */
+function isOver({ state }: Pick<Current, 'state'>): boolean {
+  return state === 'delivered' || state === 'read';
 }
 
 /** @returns null when no further try can help */

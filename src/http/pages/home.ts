@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { actorOf } from '../access.ts';
+import { listPermissionProblems } from '../../installations/permissions.ts';
 import { disconnect } from '../api/companies.ts';
 import type { ChannelPageDeps } from './channel-place.ts';
 import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
@@ -29,6 +30,7 @@ export function homePage(deps: HomeDeps) {
       return {
         title: location.name ?? text('home.unnamed'),
         status,
+        problems: status === 'uninstalled' ? [] : await listPermissionProblems(deps.db.client, [location]),
         reconnectUrl: status === 'reauth_required' ? `${deps.appUrl}/install` : null,
         installedAt: location.installedAt,
         statuses,
@@ -42,7 +44,12 @@ export function homePage(deps: HomeDeps) {
         where: { kind_resourceId: { kind, resourceId } },
         select: { status: true, name: true },
       });
-      return JSON.stringify([row?.status, row?.name, await channelsVersion(deps, location)]);
+      return JSON.stringify([
+        row?.status,
+        row?.name,
+        (await listPermissionProblems(deps.db.client, [location])).map(({ permission }) => permission),
+        await channelsVersion(deps, location),
+      ]);
     },
 
     actions: {

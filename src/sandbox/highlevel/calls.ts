@@ -1,5 +1,15 @@
 /** Why the platform refused a call. The first five are the app's own fault. */
-export type Refusal = 'shape' | 'version' | 'rate' | 'scope' | 'unknown endpoint' | 'token' | 'too early' | 'state' | 'fault';
+export type Refusal =
+  | 'shape'
+  | 'version'
+  | 'rate'
+  | 'scope'
+  | 'unknown endpoint'
+  | 'token'
+  | 'too early'
+  | 'state'
+  | 'denied'
+  | 'fault';
 
 export interface Call {
   operation: string;

@@ -65,6 +65,7 @@ export function mountEndpoint(
     if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
     if (fault && 'answer' in fault) {
       record({ status: fault.answer, refusal: 'fault' });
+      if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
       response.set(fault.headers ?? {});
       return send(world, response, { status: fault.answer, body: fault.body ?? { statusCode: fault.answer } });
     }
@@ -73,7 +74,10 @@ export function mountEndpoint(
       return void request.socket.destroy();
     }
 
-    const answer = check(endpoint, request, token, limits, response) ?? (await endpoint.handle(request, token as AccessToken));
+    const answer =
+      check(endpoint, request, token, limits, response) ??
+      world.denials.answerTo(endpoint.operation, resourceId ?? '', providerKeyOf(world, request)) ??
+      (await endpoint.handle(request, token as AccessToken));
     record(fault ? { ...answer, refusal: 'fault' } : answer);
     if (fault && 'hang' in fault) return;
     if (fault) return void request.socket.destroy();
@@ -100,6 +104,14 @@ function check(
   const type = endpoint.takes ?? 'application/json';
   if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'shape');
   return null;
+}
+
+/** Of which provider the message is that a request is about. */
+function providerKeyOf(world: SimWorld, { params, body }: Request): string | null {
+  const message = world.state.messages[String(params.messageId ?? params.id ?? '')];
+  const named = world.app.providers.find(({ id }) => id === body?.conversationProviderId);
+  const usual = world.app.providers.find(({ kind }) => kind === (body?.type === 'Email' ? 'email' : 'sms'));
+  return message?.providerKey ?? named?.key ?? (body?.type ? (usual?.key ?? null) : null);
 }
 
 function tokenOf(world: SimWorld, request: Request): AccessToken | null {

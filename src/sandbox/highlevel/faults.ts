@@ -7,6 +7,8 @@ export interface Fault {
   resourceId?: string;
   does:
     | { answer: number; body?: unknown; headers?: Record<string, string> }
+    /** A page of HTML, as a firewall or a proxy answers in HighLevel's place. */
+    | { answer: number; html: string }
     | { hang: true | 'after the work' }
     | { cut: 'before the work' | 'after the work' };
 }

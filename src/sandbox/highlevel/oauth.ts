@@ -72,10 +72,11 @@ function answerWithFaults(
   operation: string,
   work: () => Answer,
 ): void {
-  const fault = world.faults.take(operation, null);
+  const resourceId = world.state.refreshTokens[String(request.body?.refresh_token ?? '')]?.resourceId ?? null;
+  const fault = world.faults.take(operation, resourceId);
   const record = (status: number, refusal: Call['refusal']): void => {
     const { method, path, body } = request;
-    log({ operation, method, path, resourceId: null, at: world.clock.now(), status, refusal, body, said: '' });
+    log({ operation, method, path, resourceId, at: world.clock.now(), status, refusal, body, said: '' });
   };
   if (fault && 'hang' in fault && fault.hang === true) {
     record(0, 'fault');
@@ -83,6 +84,7 @@ function answerWithFaults(
   }
   if (fault && 'answer' in fault) {
     record(fault.answer, 'fault');
+    if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
     return void response.status(fault.answer).json(fault.body ?? {});
   }
   if (fault && 'cut' in fault && fault.cut === 'before the work') {

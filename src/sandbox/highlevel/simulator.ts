@@ -5,6 +5,7 @@ import type { RandomSource } from '../../core/ids.ts';
 import { agencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
 import { callLog } from './calls.ts';
 import { addContact, contactEndpoints } from './contacts.ts';
+import { denialList } from './denials.ts';
 import { emailEndpoints } from './emails.ts';
 import { mountEndpoint } from './endpoint.ts';
 import { type AppEventFields, appEventBody, messageEventBody, postAppEvent } from './events.ts';
@@ -71,6 +72,7 @@ export function createSimulator(options: SimulatorOptions) {
     users: new Map(),
     uploads: [],
     faults: faultList(),
+    denials: denialList(),
     signer: signer(options.seed ?? options.random(32)),
     changed: options.changed ?? (() => {}),
   };
@@ -111,6 +113,10 @@ export function createSimulator(options: SimulatorOptions) {
     state,
     calls,
     faults: world.faults,
+    denials: world.denials,
+    /** How often a location's or company's refresh token was used. */
+    refreshesOf: (resourceId: string) =>
+      calls.of('token:refresh_token').filter((call) => call.resourceId === resourceId).length,
     behaviour: world.behaviour,
     publicKey: world.signer.publicKey,
     router: routes(world, calls.add),

@@ -2,6 +2,7 @@ import type { AxiosInstance } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import type { CallLog } from './calls.ts';
+import type { Denials } from './denials.ts';
 import type { Faults } from './faults.ts';
 import type { Signer } from './signer.ts';
 import type { State } from './state.ts';
@@ -58,6 +59,7 @@ export interface SimWorld {
   behaviour: Behaviour;
   calls: CallLog;
   faults: Faults;
+  denials: Denials;
   signer: Signer;
   /** Users by their ids: those of whom a context was handed out. */
   users: Map<string, { companyId: string; role: string; type: string }>;

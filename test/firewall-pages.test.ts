@@ -1,0 +1,77 @@
+import { startWorld, type World } from './support/world.ts';
+
+const html = '<!doctype html><html><head><title>Access denied</title></head><body><h1>Request blocked</h1></body></html>';
+const inbound = { externalId: 'in-1', from: '+12025550143', text: 'hello' };
+
+/** All that is kept and could be shown of a message. */
+async function allOf(world: World) {
+  const [messages, reports, attempts] = await Promise.all([
+    world.db.message.findMany({ omit: { raw: true } }),
+    world.db.report.findMany(),
+    world.db.attempt.findMany(),
+  ]);
+  return JSON.stringify([messages, reports, attempts, await world.db.pace.findMany(), await world.db.alert.findMany()]);
+}
+
+test.each([403, 401, 404, 502, 200])(
+  'a page of HTML with %i in HighLevel’s place is an outage: what a contact wrote is posted when it is over',
+  async (answer) => {
+    await using world = await startWorld();
+    const place = await world.ready();
+    for (const operation of ['upsertContact', 'addInboundMessage']) {
+      world.highlevel.faults.add({ operation, times: 2, does: { answer, html } });
+    }
+    await world.callback(place.connectionId, 'inbound', inbound).expect(202);
+    const message = () => world.db.message.findFirstOrThrow({ where: { direction: 'inbound' } });
+    await world.until(async () => (await message()).reasonCode === 'highlevel_unreachable');
+    expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
+    await world.until(async () => (await message()).state === 'delivered');
+    expect(world.highlevel.conversationOf(place.contact.id).map(({ text }) => text)).toEqual(['hello']);
+    expect(world.highlevel.refreshesOf(place.id)).toBe(0);
+    expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
+  },
+);
+
+test.each([403, 401, 404, 200])(
+  'a status that a page of HTML with %i has answered is reported when HighLevel is back',
+  async (answer) => {
+    await using world = await startWorld();
+    const place = await world.ready();
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, does: { answer, html } });
+    const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+    await world.untilReported(messageId);
+    expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+    expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
+  },
+);
+
+test('an answer without a body is judged by its status', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 404, html: '' } });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  await world.until(async () => (await world.message(messageId)).reasonCode === 'not_known_to_highlevel');
+});
+
+test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the installation as it is', async (answer) => {
+  await using world = await startWorld({ isIdle: true });
+  const place = await world.install();
+  world.clock.jump(24 * 60 * 60_000);
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { answer, html } });
+  const owner = { kind: 'location', resourceId: place.id } as const;
+  await expect(world.services.tokens.tokenFor(owner)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ status: 'active', statusReason: null });
+  expect(await world.services.tokens.tokenFor(owner)).toMatch(/^access\./);
+});
+
+test('a page of HTML instead of an install’s tokens is shown as an outage, without the page', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = world.highlevel.addLocation();
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 403, html } });
+  const page = await world.client
+    .get('/oauth/callback')
+    .query({ code: world.highlevel.approveInstall(location.id) })
+    .set('accept', 'text/html')
+    .expect(502);
+  expect(page.text).not.toContain('Request blocked');
+});

@@ -1,0 +1,64 @@
+import { startWorld, type World } from '../support/world.ts';
+
+const minute = 60_000;
+
+/** An agency with so many locations, its consent given. */
+function agency(world: World, count: number) {
+  const { id: companyId } = world.highlevel.addCompany();
+  const locations = Array.from({ length: count }, () => world.highlevel.addLocation({ companyId }));
+  return { companyId, locations, code: world.highlevel.approveCompanyInstall(companyId) };
+}
+
+test('new tokens with other scopes let all go on at once', async () => {
+  await using world = await startWorld();
+  const place = await world.ready();
+  world.highlevel.denials.add({ operation: 'updateMessageStatus', as: 'scope' });
+  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
+  const missing = async () => (await world.api.get(`/locations/${place.id}`)).body.permissionProblems;
+  await world.until(async () => (await missing()).length === 1);
+  await world.pass(30 * minute, 10_000);
+
+  world.highlevel.denials.clear();
+  const askedAt = world.clock.now();
+  await world.finishInstall(world.highlevel.approveInstall(place.id));
+  expect(await missing()).toEqual([]);
+  await world.untilReported(messageId);
+  expect(world.clock.now() - askedAt).toBeLessThan(minute);
+});
+
+test('the success page that is loaded again says what is connected', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = world.highlevel.addLocation({ name: 'Harbour Dental' });
+  const code = world.highlevel.approveInstall(location.id);
+  await world.finishInstall(code);
+  expect((await world.finishInstall(code)).text).toContain('Harbour Dental is connected');
+  expect(world.highlevel.calls.of('token:authorization_code')).toHaveLength(1);
+  // Another code, and this one after an hour, are not taken for it.
+  await world.client.get('/oauth/callback').query({ code: 'other' }).expect(400);
+  world.clock.jump(61 * minute);
+  await world.client.get('/oauth/callback').query({ code }).expect(400);
+});
+
+test('an agency’s success page that is loaded again says how far it is', async () => {
+  await using world = await startWorld();
+  const { code } = agency(world, 2);
+  await world.finishInstall(code);
+  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 2);
+  expect((await world.finishInstall(code)).text).toContain('2 of 2 locations are connected');
+});
+
+test.each(['access_denied', 'invalid_scope'])(
+  'what HighLevel says of a failed authorization (%s) is shown, as text',
+  async (error) => {
+    await using world = await startWorld({ isIdle: true });
+    const description = `Scope <b>contacts.write</b> ${'is not approved '.repeat(100)}`;
+    const page = await world.client
+      .get('/oauth/callback')
+      .query({ error, error_description: description })
+      .set('accept', 'text/html')
+      .expect(400);
+    expect(page.text).toContain('contacts.write is not approved');
+    expect(page.text).not.toContain('<b>contacts');
+    expect(page.text.length).toBeLessThan(20_000);
+  },
+);
