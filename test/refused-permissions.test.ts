@@ -1,7 +1,6 @@
 import { pagesAs } from './support/pages-as.ts';
 import { startWorld, type World } from './support/world.ts';
 
-const minute = 60_000;
 const calls = (world: World, operation: string) => world.highlevel.calls.of(operation).length;
 
 async function sendSome(world: World, place: { id: string; contact: { id: string } }, count: number, providerKey = 'sms') {

@@ -100,28 +100,22 @@ async function tell(
     });
   } catch (error) {
     if (!isAppError(error)) throw error;
-    // No call was made: HighLevel refuses it until a person mends that.
-    if (isAppError(error, 'highlevel_forbidden') && !answerBehind(error)) {
-      const dueAt = new Date(deps.clock.now() + (error.retryAfterMs ?? 60_000));
-      return deps.settle({
-        job,
-        ...(news ? { before: before(false) } : {}),
-        // What failed says why it did.
-        change: (current) => (isOver(current) ? { reasonCode: error.code, reason: error.message } : {}),
-        again: again(dueAt),
-      });
-    }
     const at = await whenAgain(deps, message, error);
-    const why = reason('not_known_to_highlevel');
-    // What failed, or still waits, says why.
-    const isOverNow = isOver(message);
+    const isForbidden = isAppError(error, 'highlevel_forbidden');
+    const why = isForbidden ? { code: error.code, message: error.message } : reason('not_known_to_highlevel');
+    const answer = answerBehind(error);
+    // A call that was not made leaves no trace and is no try.
+    const isMade = !isForbidden || answer !== null;
     await deps.settle({
       job,
-      tried: { state, answer: answerBehind(error), error },
+      ...(isMade ? { tried: { state, answer, error } } : {}),
       ...(news ? { before: before(false) } : {}),
       change: (current) => ({
-        reportTries: current.reportTries + 1,
-        ...(at === null && isOverNow && current.state === state ? { reasonCode: why.code, reason: why.message } : {}),
+        reportTries: current.reportTries + (isMade ? 1 : 0),
+        // What failed, or still waits, says why.
+        ...((at === null || isForbidden) && isOver(current) && current.state === state
+          ? { reasonCode: why.code, reason: why.message }
+          : {}),
       }),
       again: again(at),
     });
