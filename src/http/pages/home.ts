@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { listPermissionProblems } from '../../installations/permissions.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { actorOf } from '../access.ts';
-import { listPermissionProblems } from '../../installations/permissions.ts';
 import { disconnect } from '../api/companies.ts';
 import type { ChannelPageDeps } from './channel-place.ts';
 import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
