@@ -57,7 +57,7 @@ test.each(['access_denied', 'invalid_scope'])(
       .query({ error, error_description: description })
       .set('accept', 'text/html')
       .expect(400);
-    expect(page.text).toContain('contacts.write is not approved');
+    expect(page.text).toContain('contacts.write');
     expect(page.text).not.toContain('<b>contacts');
     expect(page.text.length).toBeLessThan(20_000);
   },

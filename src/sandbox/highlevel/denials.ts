@@ -1,4 +1,4 @@
-import { type Answer, refuse } from './endpoint.ts';
+import type { Refusal } from './calls.ts';
 
 /** A permission that the platform withholds although the token is good (platform-2026-11.md 2). */
 export interface Denial {
@@ -15,7 +15,7 @@ export interface Denials {
   add(denial: Denial): void;
   /** Everything is allowed again. */
   clear(): void;
-  answerTo(operation: string, resourceId: string, providerKey: string | null): Answer | null;
+  answerTo(operation: string, resourceId: string, providerKey: string | null): Refused | null;
 }
 
 export function denialList(): Denials {
@@ -37,12 +37,20 @@ export function denialList(): Denials {
   };
 }
 
-const answers: Record<Denial['as'], () => Answer> = {
-  scope: () => refuse(401, 'The token is not authorized for this scope.', 'denied'),
-  'auth class': () => refuse(401, 'This authClass type is not allowed to access this scope', 'denied'),
-  unknown: () => refuse(401, 'Unauthorized', 'denied'),
-  provider() {
-    const { body, ...answer } = refuse(401, 'You do not have access to this conversation provider.', 'denied');
-    return { ...answer, body: { ...(body as object), canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' } };
-  },
+interface Refused {
+  status: number;
+  body: object;
+  refusal: Refusal;
+}
+
+const answers: Record<Denial['as'], () => Refused> = {
+  scope: () => refused('The token is not authorized for this scope.'),
+  'auth class': () => refused('This authClass type is not allowed to access this scope'),
+  unknown: () => refused('Unauthorized'),
+  provider: () =>
+    refused('You do not have access to this conversation provider.', { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' }),
 };
+
+function refused(message: string, more: object = {}): Refused {
+  return { status: 401, body: { statusCode: 401, message, error: 'Unauthorized', ...more }, refusal: 'denied' };
+}
