@@ -99,7 +99,7 @@ test('whoever installs an agency sees how many of its locations are connected, a
   const ticket = page.text.match(/data-ticket="([^"]+)"/)?.[1] ?? '';
   const progress = async () => (await world.client.get('/progress').query({ ticket }).expect(200)).body;
   await world.until(async () => (await progress()).isDone);
-  expect(await progress()).toEqual({ connected: 30, total: 30, isDone: true, failed: { count: 0, some: [] } });
+  expect(await progress()).toEqual({ connected: 30, total: 30, isDone: true, problem: null, failed: { count: 0, some: [] } });
   for (const wrong of ['', 'x', `${ticket.slice(0, -4)}AAAA`]) {
     await world.client.get('/progress').query({ ticket: wrong }).expect(404);
   }
