@@ -137,6 +137,9 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
     await probeSoon(tx, key, now);
     if (before?.status !== 'active') {
       await begins(deps, tx, row, before?.status, userId ? { userId } : 'patchbay');
+    } else if (key.kind === 'location') {
+      // What waits for a permission finds out at once whether this install has brought it.
+      await deps.goOn(tx, key.resourceId);
     }
     return row;
   });

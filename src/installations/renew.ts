@@ -30,6 +30,8 @@ export interface RenewDeps extends RungDeps {
 /** Longer than a request can take, far shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
 const leaseMs = 12 * 1000;
 const waitMs = 100;
+/** A token that has not expired is renewed no more often. */
+const refreshIntervalMs = 60_000;
 const maxWaitMs = 6 * leaseMs;
 
 /**
@@ -50,6 +52,12 @@ export async function renew(deps: RenewDeps, seen: Installation): Promise<string
     const lease = await takeLease(deps, seen);
     if (lease) return renewUnderLease(deps, seen, lease);
     const row = await findInstallation(deps.db.client, seen);
+    const restMs = row?.refreshLease === null && row.tokenSet === seen.tokenSet ? refreshRestMs(row, deps.clock.now()) : 0;
+    if (restMs > 0) {
+      throw new AppError('highlevel_limit', 'A new access token was asked for less than a minute ago.', {
+        retryAfterMs: restMs,
+      });
+    }
     if (row && row.tokenSet !== seen.tokenSet) return openToken(deps.box, usable(row), 'access_token');
     // Whoever had the lease has just met something definite; asking again would only hear it again.
     if (row?.refreshLease === null && row.status !== seen.status) usable(row);
@@ -58,6 +66,12 @@ export async function renew(deps: RenewDeps, seen: Installation): Promise<string
     }
     await pause(deps.clock, waitMs);
   }
+}
+
+/** Returns how long no new token may be asked for, in milliseconds: 0 when that was a minute ago, or the token has expired. */
+function refreshRestMs({ accessExpiresAt, refreshTriedAt }: Installation, nowMs: number): number {
+  if (!refreshTriedAt || !accessExpiresAt || accessExpiresAt.getTime() <= nowMs || refreshTriedAt.getTime() > nowMs) return 0;
+  return Math.max(refreshTriedAt.getTime() + refreshIntervalMs - nowMs, 0);
 }
 
 /** @throws AppError unless the row has tokens that may be used */
@@ -88,13 +102,16 @@ async function takeLease(deps: RenewDeps, seen: Installation): Promise<Lease | n
   const now = nowOf(deps.clock);
   const id = deps.newId();
   const until = new Date(now.getTime() + leaseMs);
+  const restsSince = new Date(now.getTime() - refreshIntervalMs);
   // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
     SET refresh_lease = ${id}::uuid, refresh_lease_until = ${until},
-      refresh_tried_at = CASE WHEN status = 'active' THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
+      refresh_tried_at = CASE WHEN status IN ('active', 'suspended') THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
     WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
-      AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})`;
+      AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})
+      AND (refresh_tried_at IS NULL OR refresh_tried_at <= ${restsSince} OR refresh_tried_at > ${now}
+        OR access_expires_at IS NULL OR access_expires_at <= ${now})`;
   return count === 1 ? { id, until } : null;
 }
 

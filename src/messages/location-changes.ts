@@ -14,6 +14,7 @@ const waitingForLocation = [
   'location_inactive',
   'reauth_required',
   'app_not_configured',
+  'highlevel_forbidden',
 ];
 const batchSize = 200;
 
@@ -21,14 +22,7 @@ const batchSize = 200;
 export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
   await wakeThose(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await wakeThose(deps, tx, 'tell', { ...waiting, direction: 'inbound' });
-  await wakeThose(deps, tx, 'tell', {
-    locationId,
-    direction: 'outbound',
-    reportTries: { gt: 0 },
-    state: { not: 'pending' },
-    OR: [{ reportedState: null }, { reportedState: { not: { equals: tx.message.fields.state } } }],
-  });
+  await runLaneNow(tx, 'tell', paceKey.highLevel(location(locationId)), nowOf(deps.clock));
 }
 
 /** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
