@@ -20,7 +20,9 @@ test('webhooks that arrive together are all stored with their jobs, each once, a
   expect(statuses.every((status) => status === 202)).toBe(true);
   const rows = await world.db.message.findMany();
   expect(rows.map(({ highlevelMessageId }) => highlevelMessageId).sort()).toEqual([...ids].sort());
-  expect(rows.every(({ state, attachments }) => state === 'pending' && attachments[0] === 'https://files.example.com/a')).toBe(true);
+  expect(rows.every(({ state, attachments }) => state === 'pending' && attachments[0] === 'https://files.example.com/a')).toBe(
+    true,
+  );
   const [jobs] = await world.db.$queryRaw<{ count: bigint }[]>`
     SELECT count(*) FROM jobs WHERE kind = 'deliver'`;
   expect(Number(jobs?.count)).toBe(60);
