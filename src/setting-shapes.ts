@@ -67,13 +67,22 @@ function isNetwork(text: string): boolean {
   );
 }
 
+const [pemBegin, pemEnd] = ['-----BEGIN PUBLIC KEY-----', '-----END PUBLIC KEY-----'];
+
+/** The PEM blocks in a text. */
+function pemBlocks(text: string): string[] {
+  const [, ...parts] = text.split(pemBegin);
+  return parts.filter((part) => part.includes(pemEnd)).map((part) => `${pemBegin}${part.split(pemEnd, 1)[0]}${pemEnd}`);
+}
+
 export const publicKeys = z.string().transform((text, context): KeyObject[] => {
-  const pem = text.replaceAll('\\n', '\n').match(/-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----/g);
+  const pem = pemBlocks(text.replaceAll('\\n', '\n'));
   try {
-    return (pem ?? list(text)).map((key) => {
-      const parsed = pem
-        ? createPublicKey(key)
-        : createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
+    return (pem.length > 0 ? pem : list(text)).map((key) => {
+      const parsed =
+        pem.length > 0
+          ? createPublicKey(key)
+          : createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' });
       if (parsed.asymmetricKeyType !== 'ed25519') throw new TypeError('not Ed25519');
       return parsed;
     });

@@ -37,7 +37,7 @@ test('each red line says what to do: a wrong signature, a missing scope, a provi
   await using world = await startWorld();
   const location = await world.ready();
   const path = `/locations/${location.id}/check`;
-  await world.highlevel.postSigned('/webhooks/providers/sms', '{}', { signature: 'AAAA'.repeat(21) + 'AA==' });
+  await world.highlevel.postSigned('/webhooks/providers/sms', '{}', { signature: `${'AAAA'.repeat(21)}AA==` });
   await world.until(async () => (await linesOf(world, '/check'))['webhooks:providers/sms']?.status === 'failed');
   expect((await linesOf(world, '/check'))['webhooks:providers/sms']?.fix).toContain('HIGHLEVEL_WEBHOOK_PUBLIC_KEYS');
 
