@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { withoutDisplayName } from './core/address.ts';
+import { neededText, parseWithAllDigits } from './core/foreign.ts';
 
 // What a setting's text must look like, and what it is read as.
 
@@ -29,7 +30,7 @@ export const providers = z
   .string()
   .transform((text, context): unknown => {
     try {
-      return JSON.parse(text);
+      return parseWithAllDigits(text);
     } catch {
       context.addIssue({ code: 'custom', message: 'must be a JSON list such as [{"key":"sms","id":"…","kind":"sms"}]' });
       return z.NEVER;
@@ -38,8 +39,11 @@ export const providers = z
   .pipe(
     z.array(
       z.object({
-        key: z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
-        id: z.string().min(1).max(128),
+        key: z
+          .string()
+          .trim()
+          .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
+        id: neededText(128),
         kind: z.enum(['sms', 'sms-extra', 'email', 'email-extra', 'call']),
       }),
     ),

@@ -173,7 +173,7 @@ export interface Settings {
  * @throws SettingsError with every problem; a value that could be a secret is never part of it
  */
 export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFile = resolve('.env')): Settings {
-  const fromFile = existsSync(envFile) ? parseEnv(readFileSync(envFile, 'utf8')) : {};
+  const fromFile = existsSync(envFile) ? parseEnv(readFileSync(envFile, 'utf8').replace(/^\ufeff/, '')) : {};
   // Blanks and line ends come along when a value is pasted, or read from a file; no setting begins or ends with one.
   const given = Object.entries({ ...fromFile, ...environment })
     .map(([name, value]) => [name, value?.replace(/^\ufeff/, '').trim()] as const)

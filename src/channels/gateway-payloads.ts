@@ -1,7 +1,17 @@
 import * as z from 'zod';
 import { displayNameIn, withoutDisplayName } from '../core/address.ts';
 import { AppError } from '../core/errors.ts';
-import { anything, neededText, optionalId, readAttachments, text, time, toObject, toText } from '../core/foreign.ts';
+import {
+  anything,
+  neededText,
+  optionalId,
+  readAttachments,
+  readableText,
+  text,
+  time,
+  toObject,
+  toText,
+} from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
 import { trimmed } from '../core/text.ts';
 import type { CallbackContent, OutboundMessage } from './channel.ts';
@@ -11,6 +21,8 @@ export const longestId = 500;
 /** Another message's id; a mail's own may be long. */
 const messageId = optionalId(1_000);
 const maxAddressChars = 320;
+/** An address with the name of its owner before it. */
+const maxNamedAddressChars = 400;
 /** HighLevel takes no more with one message. */
 const maxAttachments = 20;
 
@@ -23,10 +35,7 @@ const receipt = z
     externalId: optionalId(longestId),
     status: word(['delivered', 'read', 'failed']),
     recipient: optionalId(maxAddressChars),
-    // Some say it in a word.
-    error: anything.transform((value) =>
-      typeof value === 'string' ? { code: undefined, message: toText(value) } : errorIn(value),
-    ),
+    error: anything.transform(errorIn),
     at: time,
   })
   .refine((body) => body.id !== undefined || body.externalId !== undefined, {
@@ -36,12 +45,12 @@ const receipt = z
 const inbound = z
   .object({
     externalId: neededText(longestId),
-    from: neededText(maxAddressChars),
-    to: optionalId(maxAddressChars),
+    from: neededText(maxNamedAddressChars),
+    to: optionalId(maxNamedAddressChars),
     name: text,
-    text,
-    html: text,
-    subject: text,
+    text: readableText,
+    html: readableText,
+    subject: readableText,
     attachments: anything.transform(readAttachments),
     replyToExternalId: messageId,
     inReplyTo: messageId,
@@ -50,17 +59,21 @@ const inbound = z
       .transform((value) => toText(value)?.trim().toLowerCase() ?? 'inbound')
       .pipe(z.enum(['inbound', 'outbound'])),
   })
-  .refine((body) => body.text || body.html || body.attachments.urls.length > 0, {
+  .refine(({ text, html, attachments: { urls, unread } }) => text || html || urls.length + unread > 0, {
     error: 'text, html or attachments is needed: an empty message says nothing',
   })
   .refine((body) => body.direction === 'inbound' || body.to !== undefined, {
     path: ['to'],
     error: 'is needed for a message that was sent elsewhere: it names the contact',
+  })
+  .refine(({ from, to }) => [from, to ?? ''].every((address) => withoutDisplayName(address).length <= maxAddressChars), {
+    error: `from and to must have at most ${maxAddressChars} characters`,
   });
 
-function errorIn(value: unknown): { code: string | undefined; message: string | undefined } {
+/** Reads the error of a failure; some say it in a word. */
+export function errorIn(value: unknown): { code: string | undefined; message: string | undefined } {
   const { code, message } = toObject(value);
-  return { code: toText(code), message: toText(message) };
+  return { code: toText(code), message: toText(message) ?? toText(value) };
 }
 
 const wrongShape = 'The body does not have the shape of the gateway protocol.';
@@ -117,6 +130,7 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
           ...rest,
           name: said.name ?? displayNameIn(said.from),
           from: withoutDisplayName(said.from),
+          to: said.to && withoutDisplayName(said.to),
           ...withNote(said, leftOut),
           attachments: urls,
           replyToExternalId: said.replyToExternalId ?? inReplyTo,

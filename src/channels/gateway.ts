@@ -1,11 +1,11 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
 import { deadline, nowOf } from '../core/clock.ts';
-import { toObject, toText } from '../core/foreign.ts';
+import { toText } from '../core/foreign.ts';
 import { trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
-import { longestId, readGatewayCallback, sendBody } from './gateway-payloads.ts';
+import { errorIn, longestId, readGatewayCallback, sendBody } from './gateway-payloads.ts';
 import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 
 /** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
@@ -56,6 +56,7 @@ function configSchema(allowPrivateTargets: boolean) {
       .meta({ title: 'Address', description: 'Where messages are posted.', placeholder: 'https://gateway.example/send' }),
     secret: z
       .string()
+      .trim()
       .refine(isSigningSecret, { error: 'must be whsec_ followed by the base64 of 16 to 64 random bytes' })
       .meta({
         title: 'Secret',
@@ -122,26 +123,32 @@ const ofTheWay = new Set([401, 403, 404, 405, 407]);
 const passing = new Set([408, 425, 429]);
 
 /**
- * Reads a gateway's answer: 2xx is accepted or delivered, 4xx is final but for three, everything else is tried again.
+ * Reads a gateway's answer: 2xx is accepted or delivered, unless it says `failed`; 4xx is final but for three, everything else is tried
+ * again. A status that the protocol does not know promises no more than that it was accepted.
  *
  * @param nowMs to read a `Retry-After` that is a date
  */
 export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number): SendOutcome {
   const { status } = response;
   const body = jsonOf(response);
+  const error = errorIn(body.error);
   if (status >= 200 && status < 300) {
-    const externalId = toText(body.externalId);
+    const word = toText(body.status)?.trim().toLowerCase();
+    if (word === 'failed') {
+      const message = error.message ?? 'The gateway says that it has not sent the message.';
+      return { kind: 'refused', code: trimmed(error.code ?? 'failed', 200), message: trimmed(message), isItsWord: true };
+    }
+    // As receipts name it.
+    const externalId = toText(body.externalId)?.trim();
     return {
-      kind: toText(body.status)?.toLowerCase() === 'delivered' ? 'delivered' : 'accepted',
+      kind: word === 'delivered' || word === 'read' ? 'delivered' : 'accepted',
       ...(externalId && externalId.length <= longestId ? { externalId } : {}),
     };
   }
-  const error = toObject(body.error);
-  const ownCode = toText(error.code);
-  const code = trimmed(ownCode ?? `http_${status}`, 200);
-  const said = trimmed(toText(error.message) ?? toText(body.error) ?? `The gateway answered ${status}.`);
+  const code = trimmed(error.code ?? `http_${status}`, 200);
+  const said = trimmed(error.message ?? `The gateway answered ${status}.`);
   if (status >= 400 && status < 500 && !passing.has(status)) {
-    return { kind: 'refused', code, message: said, isItsWord: ownCode !== undefined && !ofTheWay.has(status) };
+    return { kind: 'refused', code, message: said, isItsWord: error.code !== undefined && !ofTheWay.has(status) };
   }
   const retryAfterMs = retryAfter(response.headers['retry-after'], nowMs);
   return { kind: 'busy', code, message: said, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };

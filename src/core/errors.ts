@@ -24,6 +24,7 @@ const errors = {
   install_cancelled: { status: 400, retry: 'never' },
   install_denied: { status: 400, retry: 'never' },
   install_state_invalid: { status: 400, retry: 'never' },
+  install_unfinished: { status: 502, retry: 'unknown' },
   install_code_refused: { status: 400, retry: 'never' },
   app_not_configured: { status: 503, retry: 'later' },
   // What HighLevel answered.

@@ -10,8 +10,8 @@ import { storable } from './text.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Parses the bytes of a JSON document; a byte order mark is dropped. Integers too large for a number stay text with all their digits, as
- * vendors write ids as numbers.
+ * Parses the bytes of a JSON document; a byte order mark is dropped. A number that would lose digits is given as text with all of them,
+ * as vendors write ids as numbers.
  *
  * @throws AppError `payload_invalid`
  */
@@ -32,12 +32,42 @@ export function parseForeignJson(body: Uint8Array): unknown {
 
 /** As {@link parseForeignJson}, from text. @throws SyntaxError */
 export function parseWithAllDigits(text: string): unknown {
-  return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text, keepDigits as Parameters<typeof JSON.parse>[1]);
+  const json = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const parsed: unknown = JSON.parse(json);
+  return mayLoseDigits.test(json) ? JSON.parse(quoteInexactNumbers(json)) : parsed;
 }
 
-function keepDigits(_name: string, value: unknown, context?: { source?: string }): unknown {
-  const isInexact = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
-  return isInexact && /^-?\d+$/.test(context?.source ?? '') ? context?.source : value;
+const mayLoseDigits = /\d{16}|\d[.eE]/;
+
+/**
+ * Puts quotes around each number that JavaScript would write in other digits. A reviver with source text does the same in ten times the
+ * time (8 MB: 2.3 s), and runs out of stack in deep documents.
+ *
+ * @param json valid JSON
+ */
+function quoteInexactNumbers(json: string): string {
+  const tokens = /"|-?\d[\d.eE+-]*/g;
+  const parts: string[] = [];
+  let copiedTo = 0;
+  for (let found = tokens.exec(json); found; found = tokens.exec(json)) {
+    const [token] = found;
+    if (token === '"') tokens.lastIndex = endOfString(json, found.index);
+    else if (String(Number(token)) !== token) {
+      parts.push(json.slice(copiedTo, found.index), '"', token, '"');
+      copiedTo = tokens.lastIndex;
+    }
+  }
+  parts.push(json.slice(copiedTo));
+  return parts.join('');
+}
+
+/** Returns the place behind the closing quote of the string that opens at `from`. */
+function endOfString(json: string, from: number): number {
+  for (let at = json.indexOf('"', from + 1); ; at = json.indexOf('"', at + 1)) {
+    let firstBackslash = at;
+    while (json[firstBackslash - 1] === '\\') firstBackslash -= 1;
+    if ((at - firstBackslash) % 2 === 0) return at + 1;
+  }
 }
 
 /** Text, or what reads as text. @returns undefined for null, absent, empty and for lists and objects */
@@ -51,6 +81,18 @@ export const anything = z.unknown().optional();
 
 /** A field that may be missing: text, undefined where there is none. */
 export const text = anything.transform(toText);
+
+/** Whether a value says something that is no text: a list or an object that is not empty. */
+export function isUnreadText(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
+}
+
+/** A field that may be missing, and is an error where it can't be read: without it the message would be another one. */
+export const readableText = anything.transform((value, context) => {
+  if (!isUnreadText(value)) return toText(value);
+  context.addIssue({ code: 'custom', message: 'must be text' });
+  return z.NEVER;
+});
 
 /** A field that is needed. @param maxChars what is longer can't be kept */
 export function neededText(maxChars: number) {
@@ -112,22 +154,37 @@ export function readRows<Shape extends z.ZodType>(shape: Shape, value: unknown):
   return { rows, unread: results.length - rows.length };
 }
 
-const earliestMs = 0;
 const latestMs = Date.UTC(9999, 0, 1);
-/** Numbers above it are milliseconds, below it seconds. */
-const secondsUntil = 1e11;
+const isoTime = /^(\d{4}-\d{2}-\d{2})(?:[t ](\d{2}:\d{2})(:\d{2})?(?:[.,](\d{1,9}))? ?(z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
+/** As mails and HTTP headers write it; without a zone it says nothing. */
+const mailTime = /^(?:[a-z]{3}, ?)?\d{1,2} [a-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:gmt|utc?|[+-]\d{4})$/i;
 
-/** A moment: ISO 8601, with or without a zone, or seconds or milliseconds since 1970. @returns undefined for what is none, or too old to be */
+/**
+ * Reads a moment: ISO 8601, in UTC where it names no zone, the form of mails, or seconds, milliseconds, micro- or nanoseconds since 1970.
+ *
+ * @returns undefined for what is none, and for what is too old or too far off to be one
+ */
 export function toTime(value: unknown): Date | undefined {
   const said = toText(value)?.trim();
-  if (said === undefined) return undefined;
-  const number = /^\d+(\.\d+)?$/.test(said) ? Number(said) : undefined;
-  const hasZone = /(z|[+-]\d{2}:?\d{2})$/i.test(said);
-  const ms =
-    number !== undefined
-      ? number * (number < secondsUntil ? 1_000 : 1)
-      : Date.parse(hasZone || !said.includes('T') ? said : `${said}Z`);
-  return ms > earliestMs && ms < latestMs ? new Date(ms) : undefined;
+  const ms = said === undefined ? Number.NaN : msIn(said);
+  return ms > 0 && ms < latestMs ? new Date(ms) : undefined;
+}
+
+function msIn(said: string): number {
+  if (/^\d+(\.\d+)?$/.test(said)) return epochMs(Number(said));
+  // Not Date.parse as it is: it takes "yesterday 5" for a day in 2001, and local time where no zone is named.
+  if (mailTime.test(said)) return Date.parse(said);
+  const [, day, minutes = '00:00', seconds = ':00', fraction = '0', zone = 'Z'] = isoTime.exec(said) ?? [];
+  if (day === undefined) return Number.NaN;
+  const offset = zone.toUpperCase() === 'Z' ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
+  return Date.parse(`${day}T${minutes}${seconds}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
+}
+
+/** Tells the unit of a count since 1970 by its size: as seconds, 1e11 is the year 5138, and as milliseconds 1973. */
+function epochMs(count: number): number {
+  if (count < 1e11) return count * 1_000;
+  if (count < 1e14) return count;
+  return count < 1e17 ? count / 1_000 : count / 1_000_000;
 }
 
 /** A field that holds a moment, if it does. */
@@ -145,7 +202,8 @@ const addressFields = ['url', 'fileUrl', 'mediaUrl', 'href', 'link', 'src'];
 
 /** Reads attachments: addresses, or objects that hold one. `unread` counts what has no web address. */
 export function readAttachments(value: unknown): { urls: string[]; unread: number } {
-  const addresses = toList(value).map((entry) => {
+  const entries = toList(value).filter((entry) => entry !== null && entry !== '');
+  const addresses = entries.map((entry) => {
     const said = toText(entry) ?? addressFields.map((name) => toText(toObject(entry)[name])).find(Boolean);
     return said && /^https?:\/\//i.test(said.trim()) && URL.canParse(said.trim()) ? said.trim() : null;
   });

@@ -1,6 +1,6 @@
 import type { AxiosResponse } from 'axios';
 import { AppError } from '../core/errors.ts';
-import { parseWithAllDigits, toText } from '../core/foreign.ts';
+import { parseWithAllDigits, toList, toText } from '../core/foreign.ts';
 import { trimmed } from '../core/text.ts';
 import { jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 
@@ -76,8 +76,8 @@ function isJson(text: string): boolean {
 /** HighLevel's own words in an error answer; a list of them for a shape it did not like. */
 export function messageIn(answer: HighLevelAnswer): string {
   const { message, error_description: description, error } = answer.body;
-  const said = [message, description, error].find((value) => typeof value === 'string' || Array.isArray(value));
-  return trimmed(Array.isArray(said) ? said.join('; ') : ((said as string | undefined) ?? answer.text), 300);
+  const said = [message, description, error].map((value) => toList(value).flatMap((part) => toText(part) ?? []));
+  return trimmed(said.find((parts) => parts.length > 0)?.join('; ') ?? answer.text, 300);
 }
 
 function numberOf(header: unknown): number | null {

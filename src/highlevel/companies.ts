@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
-import { flag, neededText, readRows, text, toText } from '../core/foreign.ts';
+import { flag, neededText, readRows, text, toList, toText } from '../core/foreign.ts';
 import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
 import { readTokenSet, type TokenSet } from './oauth.ts';
 
@@ -11,6 +11,8 @@ const pageSize = 100;
 export interface ListedLocations {
   /** How many rows it had, installed or not: that is how far the next page must skip. */
   readonly rows: number;
+  /** How many of them can't be read. */
+  readonly unread: number;
   readonly installed: readonly { locationId: string; name: string | null }[];
   readonly toFutureLocations: boolean | null;
 }
@@ -34,12 +36,14 @@ export async function listInstalledLocations(
     owner: company(of.companyId),
     query: { companyId: of.companyId, appId: of.appId, isInstalled: 'true', ...range },
   });
-  if (!Array.isArray(body.locations)) {
+  // An empty list may be null; a response without any is no listing.
+  if (body.locations === undefined) {
     throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
   }
-  const { rows } = readRows(listedLocation, body.locations);
+  const { rows, unread } = readRows(listedLocation, body.locations);
   return {
-    rows: body.locations.length,
+    rows: toList(body.locations).length,
+    unread,
     installed: rows
       .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in which) || _id === which.locationId))
       .map(({ _id, name }) => ({ locationId: _id, name: name ?? null })),
@@ -65,7 +69,7 @@ export async function mintLocationToken(
     body: { companyId, locationId },
   });
   // The dated schema promises neither the kind nor the company; both are known here.
-  const tokens = readTokenSet({ userType: 'Location', locationId, companyId, ...body }, sentAt);
+  const tokens = readTokenSet(body, sentAt, { userType: 'Location', locationId, companyId });
   if (tokens.kind === 'location' && tokens.locationId === locationId) return tokens;
   throw new AppError('highlevel_refused', `The CRM answered with a token that is not location ${locationId}’s.`);
 }

@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../core/errors.ts';
-import { flag, shortId, toObject, toText } from '../core/foreign.ts';
+import { flag, shortId, toObject, toText, toTime } from '../core/foreign.ts';
 import { messageIn } from './answer.ts';
 import { answerBehind, clocksDifferMs, type HighLevel, type HighLevelAnswer, location } from './client.ts';
 import { withoutEmpty } from './request-body.ts';
@@ -75,7 +75,7 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
     isNew: flag.parse(answer.body.new),
     isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
     /** Not a number where HighLevel does not say it; that is never since anything. */
-    addedAt: Date.parse(String(contact.dateAdded)),
+    addedAt: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
   };
 }
 

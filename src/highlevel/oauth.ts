@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { AppError, isAppError } from '../core/errors.ts';
-import { anything, flag, neededText, optionalId, text, toNumber, toText } from '../core/foreign.ts';
+import { AppError } from '../core/errors.ts';
+import { anything, flag, neededText, optionalId, text, toList, toNumber, toText } from '../core/foreign.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
 import { idField, type TokenOwner } from './client.ts';
@@ -100,12 +100,9 @@ function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, stri
 const tokenAnswer = z.object({
   access_token: neededText(20_000),
   refresh_token: text,
-  expires_in: anything.transform(toNumber).pipe(z.number().positive()),
-  scope: text,
-  userType: z
-    .unknown()
-    .transform(toText)
-    .pipe(z.enum(['Company', 'Location'])),
+  expires_in: anything.transform(lifetimeIn),
+  scope: anything.transform((value) => toList(value).flatMap((one) => toText(one)?.split(/\s+/).filter(Boolean) ?? [])),
+  userType: anything.transform((value) => toText(value)?.trim().toLowerCase()),
   companyId: optionalId(128),
   locationId: optionalId(128),
   userId: text,
@@ -120,7 +117,7 @@ const tokenAnswer = z.object({
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
 export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return readSpentCode(answer, sentAt);
+  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
   if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
   if (isWrongClient(answer)) {
     throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
@@ -132,20 +129,6 @@ export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet 
     'The CRM did not accept this install: its code was used before or is too old. Please start the install again.',
     { details: [messageIn(answer)] },
   );
-}
-
-/** The code is spent, whatever the response looks like: a page that promised that nothing is lost would not be true. */
-function readSpentCode(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  try {
-    return readTokenSet(answer.body, sentAt);
-  } catch (error) {
-    if (!isAppError(error)) throw error;
-    throw new AppError(
-      'install_denied',
-      'The CRM went through with the install, but its response can’t be read. Please start the install again.',
-      { details: [error.message], cause: error },
-    );
-  }
 }
 
 /**
@@ -177,8 +160,8 @@ export function readRefreshAnswer(answer: HighLevelAnswer, sentAt: Date): TokenS
  * @throws AppError as {@link readRefreshAnswer}
  */
 export function readReconnectAnswer(answer: HighLevelAnswer): string {
-  const { authorizationCode } = answer.body;
-  if (isSuccess(answer) && typeof authorizationCode === 'string' && authorizationCode !== '') return authorizationCode;
+  const authorizationCode = toText(answer.body.authorizationCode);
+  if (isSuccess(answer) && authorizationCode !== undefined) return authorizationCode;
   const said = messageIn(answer);
   if (/not active/i.test(said)) throw inactive([said]);
   if (isSuccess(answer) || answer.status >= 500 || answer.status === 429) throw unreachable(answer);
@@ -194,13 +177,19 @@ export function readReconnectAnswer(answer: HighLevelAnswer): string {
  * Reads a token set wherever it comes from.
  *
  * @param sentAt when the request left
+ * @param known what the response need not say
  * @throws AppError `highlevel_unreachable`: it is not one
  */
-export function readTokenSet(body: Record<string, unknown>, sentAt: Date): TokenSet {
-  const result = tokenAnswer.safeParse(body);
+export function readTokenSet(
+  body: Record<string, unknown>,
+  sentAt: Date,
+  known: { userType?: string; companyId?: string; locationId?: string } = {},
+): TokenSet {
+  const assumed = Object.entries(known).filter(([name]) => toText(body[name]) === undefined);
+  const result = tokenAnswer.safeParse({ ...body, ...Object.fromEntries(assumed) });
   const token = result.data;
-  const kind = token?.userType === 'Company' ? 'company' : 'location';
-  if (!token || (kind === 'company' ? !token.companyId : !token.locationId)) {
+  const kind = token && kindOf(token);
+  if (!token || !kind) {
     // The fields' names are told, never their values: they are secrets.
     const fields = result.error?.issues.map((issue) => issue.path.join('.')).join(', ') || 'companyId or locationId';
     throw new AppError('highlevel_unreachable', `The CRM’s token answer lacks ${fields}.`);
@@ -212,11 +201,28 @@ export function readTokenSet(body: Record<string, unknown>, sentAt: Date): Token
     accessToken: token.access_token,
     refreshToken: token.refresh_token ?? null,
     accessExpiresAt: new Date(sentAt.getTime() + token.expires_in * 1000),
-    scopes: (token.scope ?? '').split(' ').filter(Boolean),
+    scopes: token.scope,
     userId: token.userId ?? null,
     isBulk: token.isBulkInstallation,
     toFutureLocations: token.installToFutureLocations,
   };
+}
+
+/** Returns whose tokens they are; where `userType` does not say it, the ids do. */
+function kindOf({ userType, companyId, locationId }: z.output<typeof tokenAnswer>): TokenSet['kind'] | null {
+  if (userType === 'company') return companyId ? 'company' : null;
+  if (userType === 'location') return locationId ? 'location' : null;
+  if (locationId) return 'location';
+  return companyId ? 'company' : null;
+}
+
+const hourSeconds = 60 * 60;
+const maxLifetimeSeconds = 365 * 24 * hourSeconds;
+
+/** Reads how long a token lives. One that does not say it is renewed within the hour: losing it would be worse. */
+function lifetimeIn(value: unknown): number {
+  const said = toNumber(value) ?? 0;
+  return said > 0 ? Math.min(said, maxLifetimeSeconds) : hourSeconds;
 }
 
 function inactive(details: string[]): AppError {

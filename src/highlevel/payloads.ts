@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { anything, inner, neededText, readAttachments, shortId, text, toList, toText } from '../core/foreign.ts';
+import {
+  anything,
+  inner,
+  isUnreadText,
+  neededText,
+  readAttachments,
+  shortId,
+  text,
+  time,
+  toList,
+  toObject,
+  toText,
+} from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
 
 const id = neededText(128);
@@ -8,7 +20,14 @@ const id = neededText(128);
 const longestId = 500;
 
 /** Addresses of an email; HighLevel's own examples show one bare string too. */
-const addresses = anything.transform((value) => toList(value).flatMap((entry) => toText(entry) ?? []));
+const addresses = anything.transform((value) => {
+  const entries = toList(value).filter((entry) => entry !== null && entry !== '');
+  const read = entries.flatMap((entry) => toText(entry) ?? toText(toObject(entry).email) ?? []);
+  return { read, unread: entries.length - read.length };
+});
+
+/** What the user wrote; `isUnread` where it is no text. */
+const content = anything.transform((value) => ({ text: toText(value), isUnread: isUnreadText(value) }));
 
 const wrongShape = 'The webhook lacks what is needed to handle it.';
 
@@ -20,12 +39,12 @@ const delivery = z.looseObject({
   conversationProviderId: shortId(longestId),
   userId: shortId(longestId),
   type: text,
-  message: text,
+  message: content,
   phone: text,
   emailTo: addresses,
   emailFrom: text,
-  html: text,
-  subject: text,
+  html: content,
+  subject: content,
   attachments: anything.transform(readAttachments),
   emailMessageId: shortId(longestId),
   replyToAltId: shortId(longestId),
@@ -47,6 +66,8 @@ export interface DeliveryWebhook {
   readonly attachments: readonly string[];
   /** How many attachments have no address that can be read: then the message is not complete. */
   readonly unreadAttachments: number;
+  /** Whether some of what the user wrote, or one of the recipients, can't be read: then the message is not complete either. */
+  readonly isContentUnread: boolean;
   readonly emailMessageId: string | null;
   readonly replyToExternalId: string | null;
 }
@@ -59,7 +80,7 @@ export interface DeliveryWebhook {
  */
 export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): DeliveryWebhook {
   const said = readJsonBody(delivery, body, wrongShape);
-  const isEmail = providerIsEmail || (!said.phone && said.emailTo.length > 0);
+  const isEmail = providerIsEmail || (!said.phone && said.emailTo.read.length > 0);
   return {
     locationId: said.locationId,
     highlevelMessageId: said.messageId,
@@ -67,13 +88,15 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
     conversationId: said.conversationId || null,
     userId: said.userId || null,
     medium: isEmail ? 'email' : 'sms',
-    to: (isEmail ? said.emailTo.join(', ') : said.phone) || null,
+    to: (isEmail ? said.emailTo.read.join(', ') : said.phone) || null,
     from: said.emailFrom || null,
-    text: said.message ?? null,
-    html: said.html ?? null,
-    subject: said.subject ?? null,
+    text: said.message.text ?? null,
+    html: said.html.text ?? null,
+    subject: said.subject.text ?? null,
     attachments: said.attachments.urls,
     unreadAttachments: said.attachments.unread,
+    isContentUnread:
+      [said.message, said.html, said.subject].some(({ isUnread }) => isUnread) || (isEmail && said.emailTo.unread > 0),
     emailMessageId: said.emailMessageId || null,
     replyToExternalId: said.replyToAltId || null,
   };
@@ -95,12 +118,7 @@ const event = z.looseObject({
   newPlanId: text,
   previousStatus: text,
   newStatus: text,
-  timestamp: z
-    .string()
-    .transform((said) => new Date(said))
-    .pipe(z.date().min(firstYear))
-    .optional()
-    .catch(undefined),
+  timestamp: time.transform((said) => (said && said >= firstYear ? said : undefined)),
 });
 
 /** INSTALL, UNINSTALL and the like (platform.md 5.6). */

@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import { toObject, toText } from '../core/foreign.ts';
+import { readAttachments } from '../core/foreign.ts';
 import { type HighLevel, location } from './client.ts';
 
 export interface Upload {
@@ -31,9 +31,8 @@ export async function uploadFile(highLevel: HighLevel, upload: Upload): Promise<
   const answer = await highLevel({ operation: 'uploadFile', owner: location(upload.locationId), form });
   const { uploadedFiles } = answer.body;
   // By name, or as a list.
-  const [url] = Object.values(Array.isArray(uploadedFiles) ? uploadedFiles : toObject(uploadedFiles)).flatMap(
-    (one) => toText(one) ?? [],
-  );
+  const isByName = typeof uploadedFiles === 'object' && uploadedFiles !== null;
+  const [url] = readAttachments(isByName ? Object.values(uploadedFiles) : uploadedFiles).urls;
   if (url) return url;
   throw new AppError('highlevel_stored_nothing', 'The CRM answered an upload without an address.');
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { type Clock, nowOf } from '../core/clock.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
 import { isSame } from '../core/is-same.ts';
 import type { SecretBox } from '../core/secret-box.ts';
@@ -100,16 +100,30 @@ export async function forgetSpentStates(deps: { db: Database; clock: Clock }): P
  * the marketplace listing has no state, and nothing in the browser's request proves anything (platform.md 5.2). An agency's locations
  * follow in the background.
  *
- * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
+ * @throws AppError `install_code_refused`, `app_not_configured`, `install_unfinished`
  */
 export async function completeInstall(deps: InstallDeps, code: string): Promise<Installation> {
   const sentAt = nowOf(deps.clock);
-  const tokens = readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
+  const tokens = await redeemCode(deps, code, sentAt);
   const installed = await saveInstallation(deps, tokens, sentAt, code);
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
   // A name is good to have and no reason to fail an install that has happened.
   if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, nowOf(deps.clock));
   return (await findInstallation(deps.db.client, installed)) as Installation;
+}
+
+/** Exchanges the code for tokens. It works once: without a response that can be read, the install must be started again. */
+async function redeemCode(deps: InstallDeps, code: string, sentAt: Date): Promise<TokenSet> {
+  try {
+    return readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
+  } catch (cause) {
+    if (!isAppError(cause, 'highlevel_unreachable')) throw cause;
+    throw new AppError(
+      'install_unfinished',
+      'The CRM’s response to this install did not come or can’t be read, and its code works only once. Please start the install again.',
+      { cause, details: [cause.message] },
+    );
+  }
 }
 
 /** Keeps what an install brought. Tokens that come again replace the old ones and make the installation active. */

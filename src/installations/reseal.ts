@@ -95,6 +95,16 @@ async function resealInstallation({ db, box }: ResealDeps, row: Installation): P
 async function resealConnection({ db, box }: ResealDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
   if (config === '') return;
   const renewed = box.reseal(config, configIdentity(id));
-  const renewedBefore = previousConfig ? { previousConfig: box.reseal(previousConfig, configIdentity(id)) } : {};
-  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed, ...renewedBefore } });
+  const previous = previousConfig === null ? null : resealPrevious(box, id, previousConfig);
+  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed, previousConfig: previous } });
+}
+
+/** Seals anew what a connection was before. Without its key it is given up: it must not keep the present config from being sealed. */
+function resealPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
+  try {
+    return box.reseal(previousConfig, configIdentity(id));
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable')) return null;
+    throw error;
+  }
 }

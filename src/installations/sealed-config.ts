@@ -2,7 +2,7 @@ import { type Channel, sensitiveFields } from '../channels/channel.ts';
 import { type Clock, nowOf } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Connection as ConnectionRow } from '../database/client.ts';
+import type { Connection as ConnectionRow, Executor } from '../database/client.ts';
 
 interface SealedConfigDeps {
   box: SecretBox;
@@ -48,4 +48,12 @@ export function openPrevious({ box, clock }: SealedConfigDeps, row: ConnectionRo
     if (isAppError(error, 'secret_unreadable')) return undefined;
     throw error;
   }
+}
+
+/** Deletes the configs whose secrets are no longer good. */
+export async function forgetPreviousConfigs(on: Executor, now: Date): Promise<void> {
+  await on.connection.updateMany({
+    where: { previousUntil: { lte: now } },
+    data: { previousConfig: null, previousUntil: null },
+  });
 }

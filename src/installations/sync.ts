@@ -21,11 +21,12 @@ export function isSyncDue(row: Installation, now: Date): boolean {
  * @returns whether there are more pages
  */
 export async function syncPage(deps: SyncDeps, row: Installation): Promise<boolean> {
-  const { clock, app, highLevel } = deps;
+  const { clock, app, highLevel, log } = deps;
   const askedAt = nowOf(clock);
   const companyId = row.resourceId;
   const page = await listInstalledLocations(highLevel, { companyId, appId: appIdOf(app) }, { skip: row.syncSkip ?? 0 });
   const isLast = page.rows === 0;
+  if (page.unread > 0) log.warn({ companyId, unread: page.unread }, 'rows of a listing of locations could not be read');
   const begunAt = row.syncSkip === null ? askedAt : (row.syncBegunAt ?? askedAt);
 
   await deps.db.transaction(async (tx) => {

@@ -5,6 +5,7 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { restoreLimits } from '../installations/connections.ts';
 import { forgetSpentStates } from '../installations/install.ts';
+import { forgetPreviousConfigs } from '../installations/sealed-config.ts';
 import { forgetSightings } from '../installations/webhook-sightings.ts';
 import { removeStale } from '../media/disk-store.ts';
 import type { MediaStore } from '../media/store.ts';
@@ -54,6 +55,7 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   // A process of an earlier version may still be there and take them away.
   await restoreLimits(deps);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
+  await forgetPreviousConfigs(client, now);
   await client.pace.deleteMany({
     where: {
       // A connection's own limits stand nowhere else, and its day may be an hour longer than ours.

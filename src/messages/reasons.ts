@@ -17,6 +17,8 @@ export const reasons = {
   attachments_unreadable:
     'An attachment of this message has no address that can be read, so it was not sent. Send it again without, or attach the file anew.',
   too_large: 'The message is too large to be sent: it has more than 10 MB. Leave out inline pictures, or send a link.',
+  content_unreadable:
+    'A part of this message, or one of its recipients, can’t be read, so it was not sent. Please write it again.',
   nothing_to_send: 'The message has neither text nor attachments.',
   interrupted: 'The program stopped while it was sending this message, so it is not known whether it was sent.',
   uninstalled: 'The app was uninstalled before this message could be sent.',

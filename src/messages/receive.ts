@@ -76,11 +76,15 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   };
 }
 
-/** Without an attachment a message is another one than the user has sent: it fails, and says so. */
-function problemOf({ unreadAttachments }: DeliveryWebhook): { reasonCode: ReasonCode | null; reason: string | null } {
-  if (unreadAttachments === 0) return { reasonCode: null, reason: null };
-  const { code, message } = reason('attachments_unreadable');
-  return { reasonCode: code as ReasonCode, reason: message };
+/** Without one of its parts a message is another one than the user has sent: it fails, and says so. */
+function problemOf(webhook: DeliveryWebhook): { reasonCode: ReasonCode | null; reason: string | null } {
+  const reasonCode = unreadable(webhook);
+  return { reasonCode, reason: reasonCode && reason(reasonCode).message };
+}
+
+function unreadable({ unreadAttachments, isContentUnread }: DeliveryWebhook): ReasonCode | null {
+  if (isContentUnread) return 'content_unreadable';
+  return unreadAttachments > 0 ? 'attachments_unreadable' : null;
 }
 
 /** Nothing is kept that could be sent again: a part of a message must not go out as if it were all. */

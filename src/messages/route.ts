@@ -35,7 +35,9 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
   if (!connection) return refused('no_channel');
 
   const { can } = connection.channel;
-  if (message.reasonCode === 'attachments_unreadable') return refused('attachments_unreadable');
+  if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
+    return refused(message.reasonCode);
+  }
   if (!message.text && !message.html && message.attachments.length === 0) return refused('nothing_to_send');
   if (message.medium === 'email' && !can.email) return refused('email_unsupported');
   if (message.attachments.length > 0 && !can.media) return refused('media_unsupported');

@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls';
 import axios, { type AxiosError, type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
 import ipaddr from 'ipaddr.js';
 import { AppError, isAppError } from '../core/errors.ts';
-import { parseWithAllDigits, toObject } from '../core/foreign.ts';
+import { parseWithAllDigits, toList, toObject } from '../core/foreign.ts';
 
 export type { AxiosInstance as HttpClient };
 
@@ -160,11 +160,12 @@ function describe(code: string): string {
   }
 }
 
-/** The JSON object in an answer, or an empty one: a body that is missing or not JSON says nothing. */
+/** The JSON object in an answer, also as the one row of a list, or an empty one: a body that is missing or not JSON says nothing. */
 export function jsonOf(response: AxiosResponse<unknown>): Record<string, unknown> {
   if (typeof response.data !== 'string' || response.data === '') return {};
   try {
-    return toObject(parseWithAllDigits(response.data));
+    const [body, ...more] = toList(parseWithAllDigits(response.data));
+    return more.length === 0 ? toObject(body) : {};
   } catch {
     // An HTML page from a proxy is an ordinary answer to a status code, not an error of ours.
     return {};
