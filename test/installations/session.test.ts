@@ -81,10 +81,28 @@ test.each([
   [{ userId: undefined }],
   [{ activeLocation: { $ne: null } }],
   [{ activeLocation: "x' OR 1=1" }],
+  [{ activeLocation: 5 }],
+  [{ activeLocation: ['yLKVZpNppIdYpah4RjNE'] }],
   [{ role: 5 }],
 ])('a context with %j is refused', (change) => {
   const sealed = encryptUserContext({ ...fixture.context, ...change }, 'secret', (length) => Buffer.alloc(length, 1));
   expect(() => readUserContext(sealed, ['secret'])).toThrow(expect.objectContaining({ code: 'context_invalid' }));
+});
+
+test.each([
+  [{ activeLocation: '' }, { locationId: null }],
+  [{ activeLocation: null }, { locationId: null }],
+  [{ whitelabelDetails: 'app.example.com' }, { whiteLabelDomain: null }],
+  [{ whitelabelDetails: '' }, { whiteLabelDomain: null }],
+  [{ whitelabelDetails: { domain: null } }, { whiteLabelDomain: null }],
+  [
+    { userName: '', email: null },
+    { userName: null, email: null },
+  ],
+])('a context with %j locks no user out', (change, read) => {
+  const context = { ...fixture.context, ...change } as Parameters<typeof encryptUserContext>[0];
+  const sealed = encryptUserContext(context, 'secret', (length) => Buffer.alloc(length, 1));
+  expect(readUserContext(sealed, ['secret'])).toMatchObject({ userId: fixture.context.userId, ...read });
 });
 
 test('a user’s context becomes a token of fifteen minutes for exactly its location', async () => {
