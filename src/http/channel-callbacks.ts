@@ -9,7 +9,7 @@ import type { RecordReceipt } from '../messages/record-receipt.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { acknowledge } from './acknowledge.ts';
 import { asAppError } from './middleware/errors.ts';
-import type { ReadBody } from './read-body.ts';
+import { maxDeliveryBytes, type ReadBody } from './read-body.ts';
 
 export interface CallbackDeps extends ConnectionDeps {
   receiveInbound: ReceiveInbound;
@@ -20,7 +20,8 @@ export interface CallbackDeps extends ConnectionDeps {
   sightings: Pick<SightingRecorder, 'record'>;
 }
 
-const maxBytes = 1024 * 1024;
+/** As of a delivery webhook: a contact may answer with an email as large as the one that was sent. */
+const maxBytes = maxDeliveryBytes;
 
 /** What far sides tell us: proven by their channel, stored, then acknowledged. */
 export function channelCallbacks(deps: CallbackDeps): Router {

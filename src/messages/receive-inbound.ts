@@ -2,13 +2,12 @@ import type { InboundContent } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { nowOf } from '../core/clock.ts';
 import { notFarAhead } from '../core/foreign.ts';
-import { storable } from '../core/text.ts';
 import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
 import { addingJobs } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
-import { arrivals, type ReceiveDeps } from './receive.ts';
+import { arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
 import { postJob } from './store.ts';
 
 /**
@@ -29,6 +28,7 @@ type Row = Awaited<ReturnType<typeof rowOf>>;
 export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
   const store = inGroups<Row, 'stored' | 'repeated'>({
     ...arrivals,
+    size: { ...arrivals.size, of: sizeInMemory },
     work: (rows) => storeTogether(deps, rows),
     isItemsFault: isBadData,
   });
@@ -67,7 +67,7 @@ async function rowOf(
     replyToExternalId: content.replyToExternalId ?? null,
     sentElsewhere: content.sentElsewhere,
     occurredAt: notFarAhead(content.occurredAt, deps.clock.now()) ?? null,
-    raw: storable(body.toString('utf8')),
+    raw: rawOf(body),
   };
 }
 

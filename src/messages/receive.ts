@@ -98,11 +98,11 @@ const tooLarge = {
 } as const;
 
 /** The body as it came, for a person who looks for a fault. Of a long one its beginning will do: its content has columns of its own. */
-function rawOf(body: Buffer): string {
+export function rawOf(body: Buffer): string {
   return body.length <= megabyte ? storable(body.toString('utf8')) : trimmed(body.toString('utf8', 0, megabyte), megabyte);
 }
 
-function sizeInMemory({ raw, text, html }: Received): number {
+export function sizeInMemory({ raw, text, html }: Pick<Received, 'raw' | 'text' | 'html'>): number {
   return raw.length + (text?.length ?? 0) + (html?.length ?? 0);
 }
 

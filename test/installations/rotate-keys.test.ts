@@ -19,7 +19,11 @@ test('everything sealed is sealed anew with the newest key, a second run has not
   expect(progress).toEqual({ done: 6, total: 6, unreadable: [] });
   expect(seen.at(-1)).toBe(6);
 
-  const rows = () => Promise.all([world.db.installation.findMany(), world.db.connection.findMany()]);
+  const rows = () =>
+    Promise.all([
+      world.db.installation.findMany({ orderBy: { resourceId: 'asc' } }),
+      world.db.connection.findMany({ orderBy: { id: 'asc' } }),
+    ]);
   const after = await rows();
   await resealAll({ db: world.services.db, box }, () => {});
   expect(await rows()).toEqual(after);
