@@ -76,6 +76,11 @@ export function toText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? storable(value) || undefined : undefined;
 }
 
+/** An id or an address, without blanks around it: text or a number, as a flag is neither. */
+export function toId(value: unknown): string | undefined {
+  return typeof value === 'boolean' ? undefined : toText(value)?.trim() || undefined;
+}
+
 /** A field of any type, or none. */
 export const anything = z.unknown().optional();
 
@@ -97,7 +102,7 @@ export const readableText = anything.transform((value, context) => {
 /** A field that is needed. @param maxChars what is longer can't be kept */
 export function neededText(maxChars: number) {
   return anything.transform((value, context) => {
-    const read = toText(value)?.trim();
+    const read = toId(value);
     if (read && read.length <= maxChars) return read;
     context.addIssue({ code: 'custom', message: read ? `must have at most ${maxChars} characters` : 'is needed' });
     return z.NEVER;
@@ -107,7 +112,7 @@ export function neededText(maxChars: number) {
 /** A field that may be missing; what is longer counts as an error, as half of an id is another id. */
 export function optionalId(maxChars: number) {
   return anything.transform((value, context) => {
-    const read = toText(value)?.trim() || undefined;
+    const read = toId(value);
     if (read === undefined || read.length <= maxChars) return read;
     context.addIssue({ code: 'custom', message: `must have at most ${maxChars} characters` });
     return z.NEVER;
@@ -117,7 +122,7 @@ export function optionalId(maxChars: number) {
 /** An id that may be missing; one that is too long to be kept counts as missing. */
 export function shortId(maxChars: number) {
   return anything.transform((value) => {
-    const read = toText(value)?.trim() || undefined;
+    const read = toId(value);
     return read !== undefined && read.length <= maxChars ? read : undefined;
   });
 }

@@ -1,3 +1,4 @@
+import { toId } from '../core/foreign.ts';
 import type { Provider } from './providers.ts';
 
 /** Where a webhook arrived: at the Default Webhook URL, or at a provider's Delivery URL. */
@@ -80,12 +81,12 @@ type Marks = ReturnType<typeof readMarks>;
 
 function readMarks(said: Record<string, unknown>) {
   const isGiven = (name: string) => !isEmpty(said[name]);
-  const isId = (name: string) => (textOf(said[name])?.length ?? Number.POSITIVE_INFINITY) <= maxIdLength;
+  const isId = (name: string) => (toId(said[name])?.length ?? Number.POSITIVE_INFINITY) <= maxIdLength;
   return {
-    type: textOf(said.type),
-    appId: textOf(said.appId),
-    providerId: textOf(said.conversationProviderId),
-    direction: textOf(said.direction)?.toLowerCase() ?? null,
+    type: toId(said.type) ?? null,
+    appId: toId(said.appId) ?? null,
+    providerId: toId(said.conversationProviderId) ?? null,
+    direction: toId(said.direction)?.toLowerCase() ?? null,
     hasIds: isId('locationId') && isId('messageId'),
     hasPhone: isGiven('phone'),
     hasEmailTo: isGiven('emailTo'),
@@ -94,12 +95,6 @@ function readMarks(said: Record<string, unknown>) {
     /** Fields of message events that no delivery webhook has (platform.md 3.3). */
     isEventLike: ['body', 'messageType', 'dateAdded'].some(isGiven),
   };
-}
-
-/** Null, absent and empty are one; HighLevel writes some ids as numbers. */
-function textOf(value: unknown): string | null {
-  const text = typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : '';
-  return text === '' ? null : text;
 }
 
 function isEmpty(value: unknown): boolean {

@@ -1,293 +1,185 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
-import { readGatewayCallback } from '../../src/channels/gateway-payloads.ts';
 import { isAppError } from '../../src/core/errors.ts';
-import { notFarAhead, parseForeignJson, readAttachments, toTime } from '../../src/core/foreign.ts';
-import type { HighLevelAnswer } from '../../src/highlevel/answer.ts';
-import { listInstalledLocations } from '../../src/highlevel/companies.ts';
-import { contactAddress, findOrAddContact } from '../../src/highlevel/contacts.ts';
-import { describeLocation } from '../../src/highlevel/locations.ts';
-import { listMessages } from '../../src/highlevel/message-list.ts';
-import { addInboundMessage } from '../../src/highlevel/messages.ts';
-import { readTokenSet } from '../../src/highlevel/oauth.ts';
-import { readAppEvent, readDeliveryWebhook } from '../../src/highlevel/payloads.ts';
+import { type ForeignReader, foreignReaders } from '../support/foreign-readers.ts';
 
 /** Every reader of JSON that others have shaped: null, absent and empty are one; types may differ; rows are read one by one. */
 
-const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
-const at = new Date('2026-01-01T00:00:00Z');
+const readers = Object.entries(foreignReaders);
+const patient = readers.filter(([, { isStrict }]) => !isStrict);
+const withLists = readers.filter(([, { lists = [] }]) => lists.length > 0);
 
-/** HighLevel that answers a document. */
-const answering = (body: unknown) => async (): Promise<HighLevelAnswer> => ({
-  status: 200,
-  body: (body ?? {}) as Record<string, unknown>,
-  text: '',
-  traceId: null,
-  limits: { remaining: null, intervalMs: null, remainingToday: null, retryAfterMs: null },
-});
+type Path = readonly (string | number)[];
 
-interface Reader {
-  /** A whole document. */
-  document: Record<string, unknown>;
-  needed: readonly string[];
-  read(document: unknown): unknown;
+/** Every path of a document, to values and to the objects and lists that hold them. */
+function pathsIn(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  const inside = Object.entries(value).flatMap(([name, inner]) =>
+    pathsIn(inner, [...path, Array.isArray(value) ? Number(name) : name]),
+  );
+  return path.length > 0 ? [path, ...inside] : inside;
 }
 
-const readers: Record<string, Reader> = {
-  'a delivery webhook': {
-    document: {
-      locationId: 'L',
-      messageId: 'M',
-      contactId: 'C',
-      conversationId: 'V',
-      userId: 'U',
-      message: 'hi',
-      phone: '+12025550143',
-      emailTo: ['a@b.c'],
-      emailFrom: 'x@y.z',
-      html: '<p>hi</p>',
-      subject: 's',
-      attachments: ['https://x.example/a.png'],
-      emailMessageId: 'E',
-      replyToAltId: 'R',
-    },
-    needed: ['locationId', 'messageId'],
-    read: (document) => readDeliveryWebhook(bytes(document), false),
-  },
-  'an app event': {
-    document: {
-      type: 'INSTALL',
-      appId: 'A',
-      companyId: 'C',
-      locationId: 'L',
-      webhookId: 'W',
-      userId: 'U',
-      whitelabelDetails: { domain: 'd.example' },
-      timestamp: '2026-01-01T00:00:00.000Z',
-    },
-    needed: ['webhookId'],
-    read: (document) => readAppEvent(bytes(document)),
-  },
-  'an agency’s tokens': {
-    document: {
-      access_token: 'a',
-      refresh_token: 'r',
-      expires_in: 86_399,
-      scope: 'x y',
-      userType: 'Company',
-      companyId: 'C',
-      locationId: undefined,
-      userId: 'U',
-      isBulkInstallation: true,
-      installToFutureLocations: true,
-    },
-    needed: ['access_token', 'expires_in', 'userType', 'companyId'],
-    read: (document) => readTokenSet(document as Record<string, unknown>, at),
-  },
-  'a location’s tokens': {
-    document: {
-      access_token: 'a',
-      expires_in: '86399',
-      userType: 'Location',
-      locationId: 'L',
-      companyId: 'C',
-      refresh_token: 'r',
-    },
-    needed: ['access_token', 'expires_in', 'userType', 'locationId'],
-    read: (document) => readTokenSet(document as Record<string, unknown>, at),
-  },
-  'a listing of locations': {
-    document: { locations: [{ _id: 'L1', name: 'One', isInstalled: true }], installToFutureLocations: true },
-    needed: ['locations'],
-    read: (document) => listInstalledLocations(answering(document), { companyId: 'C', appId: 'A' }, { skip: 0 }),
-  },
-  'an upserted contact': {
-    document: { new: true, contact: { id: 'C', name: 'Maya', dateAdded: '2026-01-01T00:00:00Z' } },
-    needed: ['contact'],
-    read: (document) => findOrAddContact(answering(document), { locationId: 'L', phone: '+12025550143' }, null, at),
-  },
-  'a contact': {
-    document: { contact: { phone: '+12025550143', email: 'a@b.c' } },
-    needed: [],
-    read: async (document) => ({ contact: await contactAddress(answering(document), 'L', 'C') }),
-  },
-  'a location': {
-    document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },
-    needed: [],
-    read: (document) => describeLocation(answering(document), 'L'),
-  },
-  'a list of messages': {
-    document: {
-      messages: [{ id: 'M', contactId: 'C', conversationId: 'V', direction: 'inbound', body: 'hi', attachments: [] }],
-    },
-    needed: [],
-    read: async (document) =>
-      (await listMessages(answering(document), { locationId: 'L', contactId: 'C', since: at })).messages,
-  },
-  'a posted message': {
-    document: { messageId: 'M', conversationId: 'V', emailMessageId: 'E' },
-    needed: ['messageId'],
-    async read(document) {
-      const ids = { contactId: 'C', direction: 'inbound', externalId: 'x' } as const;
-      const post = { ...ids, from: 'f', to: null, text: 't', html: null };
-      const rest = { subject: null, attachments: [], emailMessageId: null, occurredAt: null, locationId: 'L' };
-      const provider = { key: 'sms', id: 'P', kind: 'sms' } as const;
-      const inbound = { ...post, ...rest, provider };
-      const { answer: _answer, ...posted } = await addInboundMessage(answering(document), inbound, 'SMS');
-      return posted;
-    },
-  },
-  'a gateway’s receipt': {
-    document: {
-      externalId: 'x',
-      status: 'failed',
-      error: { code: '1', message: 'no' },
-      at: '2026-01-01T00:00:00Z',
-      recipient: 'a@b.c',
-    },
-    needed: ['externalId', 'status'],
-    read: (document) => readGatewayCallback('status', bytes(document)),
-  },
-  'a gateway’s inbound message': {
-    document: {
-      externalId: 'x',
-      from: '+12025550143',
-      to: '+12025550100',
-      text: 'hi',
-      html: '<p>hi</p>',
-      subject: 's',
-      name: 'Maya',
-      attachments: ['https://x.example/a.png'],
-      replyToExternalId: 'y',
-      at: '2026-01-01T00:00:00Z',
-      direction: 'inbound',
-    },
-    needed: ['externalId', 'from', 'text'],
-    read: (document) => readGatewayCallback('inbound', bytes(document)),
-  },
-};
+/** A copy with another value at a path; without it where the value is undefined. */
+function withValue(document: unknown, [name, ...rest]: Path, value: unknown): unknown {
+  if (name === undefined) return value;
+  const inner = (document as Record<string, unknown>)[name];
+  const changed = rest.length > 0 ? withValue(inner, rest, value) : value;
+  if (Array.isArray(document)) return document.with(Number(name), changed);
+  return { ...(document as object), [name]: changed };
+}
 
-const each = Object.entries(readers);
+const isNeeded = ({ needed }: ForeignReader, path: Path) => needed.includes(path.join('.'));
+const isRow = (path: Path) => typeof path.at(-1) === 'number';
 
 /** What a reader makes of a document, or the code of its error. */
-async function readingOf(reader: Reader, document: unknown): Promise<unknown> {
+async function readingOf(reader: ForeignReader, document: unknown): Promise<unknown> {
   try {
-    return await reader.read(document);
+    return await reader.read(JSON.stringify(document));
   } catch (error) {
-    if (isAppError(error)) return { error: error.code };
+    if (isAppError(error) && reader.refuses.includes(error.code)) return { error: error.code };
     throw error;
   }
 }
 
-test.each(each)('in %s null, absent and empty are one, field by field', async (_name, reader) => {
-  for (const field of Object.keys(reader.document).filter((name) => !reader.needed.includes(name))) {
-    const { [field]: _left, ...absent } = reader.document;
-    const wanted = await readingOf(reader, absent);
-    expect(wanted).not.toHaveProperty('error');
+test.each(readers)('%s: its document is read', async (_name, reader) => {
+  expect(await readingOf(reader, reader.document)).not.toHaveProperty('error');
+});
+
+test.each(readers)('%s: null, absent and empty are one, at every depth', async (_name, reader) => {
+  for (const path of pathsIn(reader.document).filter((path) => !isNeeded(reader, path) && !isRow(path))) {
+    const absent = await readingOf(reader, withValue(reader.document, path, undefined));
+    expect({ path, absent }).not.toHaveProperty('absent.error');
     for (const nothing of [null, '']) {
-      expect({ field, nothing, read: await readingOf(reader, { ...reader.document, [field]: nothing }) }).toEqual({
-        field,
-        nothing,
-        read: wanted,
+      const read = await readingOf(reader, withValue(reader.document, path, nothing));
+      expect({ path, nothing, read }).toEqual({ path, nothing, read: absent });
+    }
+  }
+});
+
+test.each(patient)('%s: a number, or a flag, reads as the text of it', async (_name, reader) => {
+  const leaves = pathsIn(reader.document).filter((path) => !isRow(path));
+  for (const path of leaves) {
+    const isFlag = typeof valueAt(reader.document, path) === 'boolean';
+    for (const value of [12_345, 1_767_225_600, 0.5, ...(isFlag ? [true, false] : [])]) {
+      const [bare, text] = [value, String(value)].map((one) => withValue(reader.document, path, one));
+      expect({ path, value, read: await readingOf(reader, bare) }).toEqual({
+        path,
+        value,
+        read: await readingOf(reader, text),
       });
     }
   }
 });
 
-test.each(each)('in %s what is not known changes nothing', async (_name, reader) => {
+test.each(readers)('%s: a field that is not known changes nothing, at every depth', async (_name, reader) => {
   const whole = await readingOf(reader, reader.document);
-  expect(whole).not.toHaveProperty('error');
-  expect(await readingOf(reader, { ...reader.document, somethingNew: { deep: [1, null] } })).toEqual(whole);
+  const objects = pathsIn(reader.document).filter((path) => isObject(valueAt(reader.document, path)));
+  // By name, an upload's fields are all known.
+  for (const path of [[], ...objects].filter((one) => one[0] !== 'uploadedFiles')) {
+    const inner = valueAt(reader.document, path) as object;
+    const changed = withValue(reader.document, path, { ...inner, somethingNew: { deep: [1, null] }, __more: 'x' });
+    expect({ path, read: await readingOf(reader, changed) }).toEqual({ path, read: whole });
+  }
 });
 
-test.each(each)('%s is read or refused with an error of ours, whatever stands in it', async (_name, reader) => {
-  const fields = fc.constantFrom(...Object.keys(reader.document));
-  await fc.assert(
-    fc.asyncProperty(fields, fc.jsonValue(), async (field, value) => {
-      await readingOf(reader, { ...reader.document, [field]: value });
-    }),
-    { numRuns: 150 },
-  );
+test.each(readers)(
+  '%s: it is read or refused as documented, whatever stands in it, and what is read can be stored',
+  async (_name, reader) => {
+    const paths = fc.constantFrom<Path>([], ...pathsIn(reader.document));
+    const values = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom('\u0000', '\ud800', 'x'.repeat(5_000), 1e300, -1, [[[]]], { url: {} }),
+      fc.string({ unit: 'binary' }),
+    );
+    await fc.assert(
+      fc.asyncProperty(paths, values, async (path, value) => {
+        for (const text of textsIn(await readingOf(reader, withValue(reader.document, path, value)))) {
+          expect(text.includes('\u0000') || !text.isWellFormed()).toBe(false);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  },
+);
+
+test.each(withLists)('%s: a row that can’t be read hides no other row', async (_name, reader) => {
+  for (const name of reader.lists ?? []) {
+    const rows = reader.document[name] as unknown[];
+    const whole = await readingOf(reader, reader.document);
+    const readable = textsIn(whole);
+    for (const garbage of [{}, { nothing: 'known' }, [], null, '', true, 7, [[1]]]) {
+      for (const at of [0, 1, rows.length]) {
+        const read = await readingOf(reader, { ...reader.document, [name]: rows.toSpliced(at, 0, garbage) });
+        const joined = textsIn(read).join('\n');
+        for (const text of readable) for (const part of text.split(', ')) expect(joined).toContain(part);
+      }
+    }
+  }
 });
 
-test('numbers and texts are read where the other was meant', () => {
-  const sms = readDeliveryWebhook(bytes({ locationId: 'L', messageId: 77, message: 482913, phone: 12025550143 }), false);
-  expect(sms).toMatchObject({ highlevelMessageId: '77', text: '482913', to: '12025550143' });
-  expect(readGatewayCallback('inbound', bytes({ externalId: 5, from: 15550002222, text: 0 }))).toMatchObject({
-    inbound: { externalId: '5', from: '15550002222', text: '0' },
-  });
+test.each(withLists)('%s: one value where a list was meant is a list of one', async (_name, reader) => {
+  for (const name of reader.lists ?? []) {
+    const [first] = reader.document[name] as unknown[];
+    const [alone, listed] = [first, [first]].map((value) => ({ ...reader.document, [name]: value }));
+    expect(await readingOf(reader, alone)).toEqual(await readingOf(reader, listed));
+  }
 });
 
-test('nineteen digits of an id keep all of them, wherever they stand', () => {
-  const body = Buffer.from('{"externalId":1234567890123456789,"status":"delivered"}');
-  expect(readGatewayCallback('status', body)).toMatchObject({ receipt: { externalId: '1234567890123456789' } });
-  const webhook = Buffer.from('{"locationId":"L","messageId":9007199254740993}');
-  expect(readDeliveryWebhook(webhook, false).highlevelMessageId).toBe('9007199254740993');
-});
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
-test('one row that can’t be read hides no other, and the next page begins after all of them', async () => {
-  const locations = [{ _id: 'L1', isInstalled: true }, { name: 'nameless' }, null, 7, { _id: 2, isInstalled: 'true' }];
-  const page = await listInstalledLocations(answering({ locations }), { companyId: 'C', appId: 'A' }, { skip: 0 });
-  expect(page).toMatchObject({ rows: 5, installed: [{ locationId: 'L1' }, { locationId: '2' }] });
-});
+function valueAt(document: unknown, path: Path): unknown {
+  return path.reduce((value, name) => (value as Record<string | number, unknown>)[name], document);
+}
 
-test.each([
-  [[{ url: 'https://x.example/a' }], ['https://x.example/a'], 0],
-  [[{ fileUrl: 'https://x.example/a' }, 'https://x.example/b'], ['https://x.example/a', 'https://x.example/b'], 0],
-  ['https://x.example/a', ['https://x.example/a'], 0],
-  [{ url: 'https://x.example/a' }, ['https://x.example/a'], 0],
-  [null, [], 0],
-  [['data:image/png;base64,AAAA', 'https://x.example/a', {}, null, 'javascript:alert(1)'], ['https://x.example/a'], 3],
-])('attachments %j are read, and what can’t be is counted', (value, urls, unread) => {
-  expect(readAttachments(value)).toEqual({ urls, unread });
-});
+/** Every text in a reading. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (value instanceof Date) return [value.toISOString()];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
 
-test('a body with a byte order mark is read; one that is not UTF-8 is refused in words', () => {
-  expect(parseForeignJson(Buffer.from('\ufeff{"a":1}'))).toEqual({ a: 1 });
-  expect(() => parseForeignJson(Buffer.from('{"a":"é"}', 'latin1'))).toThrow('The body is not UTF-8.');
-});
+/** Files that parse JSON of our own: files of ours, sealed values, settings, and forms of our own pages. */
+const ownJson = [
+  'database/json-rows.ts',
+  'database/directory-lock.ts',
+  'development-keys.ts',
+  'http/pages/config-form.ts',
+  'http/pages/texts.ts',
+  'installations/connections.ts',
+  'installations/sealed-config.ts',
+  'messages/dead-letters.ts',
+  'setting-shapes.ts',
+  'version.ts',
+];
+/** What readers are made of; they know no document. */
+const machinery = [
+  'core/foreign.ts',
+  'core/json-body.ts',
+  'runtime/outbound-http.ts',
+  'highlevel/client.ts',
+  // Clamps moments that readers have read.
+  'messages/receive-inbound.ts',
+  'messages/record-receipt.ts',
+  // Hands the document on to a reader that is registered.
+  'http/webhooks.ts',
+];
+const readsJson =
+  /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\bjsonOf\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;
 
-test.each([
-  ['0000-01-01T00:00:00Z', undefined],
-  ['1969-12-31T23:59:59Z', undefined],
-  ['nonsense', undefined],
-  ['', undefined],
-  [null, undefined],
-  ['2026-01-01T09:00:00+01:00', '2026-01-01T08:00:00.000Z'],
-  ['2026-01-01T08:00:00', '2026-01-01T08:00:00.000Z'],
-  [1_767_254_400, '2026-01-01T08:00:00.000Z'],
-  ['1767254400000', '2026-01-01T08:00:00.000Z'],
-  ['9999-12-31T23:59:59-23:59', undefined],
-])('the time %j is %s', (said, iso) => {
-  expect(toTime(said)?.toISOString()).toBe(iso);
-});
-
-test('a moment years ahead is a day ahead', () => {
-  const now = at.getTime();
-  expect(notFarAhead(new Date('2031-01-01'), now)).toEqual(new Date(now + 24 * 60 * 60_000));
-  expect(notFarAhead(new Date(now - 5), now)).toEqual(new Date(now - 5));
-});
-
-test('JSON of others is parsed in one place, so that no reader forgets these rules', () => {
+test('a reader of foreign JSON is registered, so that it keeps these rules', () => {
   const src = resolve(import.meta.dirname, '../../src');
-  /** Our own files, our own sealed values, settings, and forms of our own pages. */
-  const own = [
-    'core/foreign.ts',
-    'database/json-rows.ts',
-    'database/directory-lock.ts',
-    'development-keys.ts',
-    'highlevel/user-context-text.ts',
-    'http/pages/config-form.ts',
-    'http/pages/texts.ts',
-    'installations/connections.ts',
-    'installations/sealed-config.ts',
-    'messages/dead-letters.ts',
-    'setting-shapes.ts',
-    'version.ts',
-  ];
-  const parsers = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  const registered = new Set(readers.map(([, { file }]) => file));
+  const found = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.startsWith('sandbox/'))
-    .filter((file) => /JSON\.parse\(/.test(readFileSync(resolve(src, file), 'utf8')));
-  expect(parsers.filter((file) => !own.includes(file))).toEqual([]);
+    .filter((file) => readsJson.test(readFileSync(resolve(src, file), 'utf8')));
+  expect(found.filter((file) => ![...ownJson, ...machinery].includes(file) && !registered.has(file))).toEqual([]);
+  expect(
+    [...registered, ...ownJson, ...machinery].filter(
+      (file) => !readdirSync(resolve(src, file, '..')).includes(file.split('/').at(-1) ?? ''),
+    ),
+  ).toEqual([]);
 });

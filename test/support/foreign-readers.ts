@@ -1,0 +1,270 @@
+import type { AxiosResponse } from 'axios';
+import { readSendAnswer } from '../../src/channels/gateway.ts';
+import { readGatewayCallback } from '../../src/channels/gateway-payloads.ts';
+import { parseWithAllDigits } from '../../src/core/foreign.ts';
+import { answerOf, type HighLevelAnswer } from '../../src/highlevel/answer.ts';
+import { classifyWebhook } from '../../src/highlevel/classify-webhook.ts';
+import { listInstalledLocations, mintLocationToken } from '../../src/highlevel/companies.ts';
+import { contactAddress, createNamedContact, findOrAddContact } from '../../src/highlevel/contacts.ts';
+import { classifyFailure } from '../../src/highlevel/failures.ts';
+import { describeLocation } from '../../src/highlevel/locations.ts';
+import { listMessages } from '../../src/highlevel/message-list.ts';
+import { addInboundMessage, type InboundPost } from '../../src/highlevel/messages.ts';
+import { readCodeAnswer, readReconnectAnswer, readRefreshAnswer } from '../../src/highlevel/oauth.ts';
+import { readAppEvent, readDeliveryWebhook } from '../../src/highlevel/payloads.ts';
+import { uploadFile } from '../../src/highlevel/uploads.ts';
+import { readUserContext } from '../../src/highlevel/user-context.ts';
+import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import { allProviders } from './world.ts';
+
+/** A reader of JSON that others have shaped, with a document that it reads. */
+export interface ForeignReader {
+  /** Where it stands in `src`. */
+  readonly file: string;
+  readonly document: Readonly<Record<string, unknown>>;
+  /** Paths, such as `contact.id`, without which the document is refused or means something else. */
+  readonly needed: readonly string[];
+  /** The errors that it is documented to throw. */
+  readonly refuses: readonly string[];
+  /** Lists whose rows are read one by one. */
+  readonly lists?: readonly string[];
+  /** It decides who somebody is: other types are refused rather than read. */
+  readonly isStrict?: boolean;
+  read(json: string): unknown;
+}
+
+const now = new Date('2026-01-01T00:00:00Z');
+
+function responseOf(data: string, status: number): AxiosResponse<unknown> {
+  return { data, status, headers: {} } as AxiosResponse<unknown>;
+}
+
+const answer = (json: string, status = 200): Promise<HighLevelAnswer> => answerOf(Promise.resolve(responseOf(json, status)));
+
+/** HighLevel, which answers every call with this. */
+const answering = (json: string) => () => answer(json);
+
+const tokens = { access_token: 'a', refresh_token: 'r', expires_in: 86_399, scope: 'x y', userId: 'U' };
+const place = { locationId: 'L', contactId: 'C' };
+const inboundPost: InboundPost = {
+  ...place,
+  ...{ provider: { key: 'sms', id: 'P', kind: 'sms' }, direction: 'inbound', externalId: 'x', from: 'f', to: null },
+  ...{ text: 't', html: null, subject: null, attachments: [], emailMessageId: null, occurredAt: null },
+};
+const file = { name: 'a.png', contentType: 'image/png', data: Buffer.from('a') };
+
+export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
+  'a delivery webhook': {
+    file: 'highlevel/payloads.ts',
+    document: {
+      ...{ locationId: 'L', messageId: 'M', contactId: 'C', conversationId: 'V', conversationProviderId: 'P', userId: 'U' },
+      ...{ type: 'SMS', message: 'hi', phone: '+12025550143', emailTo: ['a@b.c', { email: 'd@e.f' }], emailFrom: 'x@y.z' },
+      ...{ html: '<p>hi</p>', subject: 's', attachments: ['https://x.example/a', { url: 'https://x.example/b' }] },
+      ...{ emailMessageId: 'E', replyToAltId: 'R' },
+    },
+    needed: ['locationId', 'messageId', 'emailTo.1.email', 'attachments.1.url'],
+    lists: ['attachments', 'emailTo'],
+    refuses: ['payload_invalid'],
+    read: (json) => readDeliveryWebhook(Buffer.from(json), false),
+  },
+  'what a webhook is': {
+    file: 'highlevel/classify-webhook.ts',
+    document: { locationId: 'L', messageId: 'M', contactId: 'C', phone: '+12025550143', message: 'hi', userId: 'U' },
+    needed: ['locationId', 'messageId'],
+    refuses: [],
+    read: (json) =>
+      classifyWebhook(parseWithAllDigits(json), allProviders[0] ?? 'app', { appId: 'A', providers: allProviders }),
+  },
+  'an app event': {
+    file: 'highlevel/payloads.ts',
+    document: {
+      ...{ type: 'INSTALL', appId: 'A', companyId: 'C', locationId: 'L', webhookId: 'W', id: 'I', userId: 'U' },
+      ...{ whitelabelDetails: { domain: 'd.example' }, currentPlanId: 'p', newPlanId: 'q', previousStatus: 'r' },
+      ...{ newStatus: 's', timestamp: '2026-01-01T00:00:00.000Z' },
+    },
+    // Without its id it is known by its bytes.
+    needed: ['webhookId'],
+    refuses: ['payload_invalid'],
+    read: (json) => readAppEvent(Buffer.from(json)),
+  },
+  'an agency’s tokens': {
+    file: 'highlevel/oauth.ts',
+    document: {
+      ...tokens,
+      ...{ userType: 'Company', companyId: 'C', locationId: null, isBulkInstallation: true, installToFutureLocations: true },
+    },
+    needed: ['access_token', 'companyId'],
+    refuses: ['highlevel_unreachable'],
+    read: async (json) => readCodeAnswer(await answer(json), now),
+  },
+  'a location’s tokens': {
+    file: 'highlevel/oauth.ts',
+    document: { ...tokens, userType: 'Location', locationId: 'L', companyId: 'C' },
+    needed: ['access_token', 'locationId'],
+    refuses: ['highlevel_unreachable'],
+    read: async (json) => readRefreshAnswer(await answer(json), now),
+  },
+  'a location’s tokens from its company': {
+    file: 'highlevel/companies.ts',
+    document: { ...tokens, userType: 'Location', locationId: 'L', companyId: 'C' },
+    needed: ['access_token'],
+    refuses: ['highlevel_unreachable', 'highlevel_refused'],
+    read: (json) => mintLocationToken(answering(json), 'C', 'L', now),
+  },
+  'a code for a lost installation': {
+    file: 'highlevel/oauth.ts',
+    document: { authorizationCode: 'c' },
+    needed: ['authorizationCode'],
+    refuses: ['highlevel_unreachable', 'location_inactive'],
+    read: async (json) => readReconnectAnswer(await answer(json)),
+  },
+  'an error response': {
+    file: 'highlevel/failures.ts',
+    document: { message: 'no', error: 'Bad Request', statusCode: 400, traceId: 't' },
+    needed: ['message'],
+    refuses: [],
+    async read(json) {
+      const { error, permission } = classifyFailure({ operation: 'getContact' }, await answer(json, 400));
+      return { code: error.code, details: error.details, permission };
+    },
+  },
+  'an error response in several words': {
+    file: 'highlevel/answer.ts',
+    document: { message: ['phone must be valid', 'name is missing'] },
+    needed: ['message'],
+    refuses: [],
+    async read(json) {
+      const { text: _, ...said } = await answer(json, 400);
+      return { ...said, body: null };
+    },
+  },
+  'a listing of locations': {
+    file: 'highlevel/companies.ts',
+    document: {
+      locations: [
+        { _id: 'L1', name: 'One', isInstalled: true },
+        { _id: 'L2', name: 'Two', isInstalled: true },
+      ],
+      installToFutureLocations: true,
+    },
+    needed: ['locations', 'locations.0._id', 'locations.1._id'],
+    lists: ['locations'],
+    refuses: ['highlevel_unreachable'],
+    async read(json) {
+      const page = await listInstalledLocations(answering(json), { companyId: 'C', appId: 'A' }, { skip: 0 });
+      return { ...page, rows: undefined, unread: undefined };
+    },
+  },
+  'an upserted contact': {
+    file: 'highlevel/contacts.ts',
+    document: {
+      new: false,
+      contact: { id: 'C', name: 'Maya', firstName: 'M', lastName: 'R', dateAdded: '2026-01-01T00:00:00Z' },
+    },
+    needed: ['contact', 'contact.id'],
+    refuses: ['highlevel_stored_nothing'],
+    read: (json) => findOrAddContact(answering(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
+  },
+  'a created contact': {
+    file: 'highlevel/contacts.ts',
+    document: { contact: { id: 'C', name: 'SUPPORT' } },
+    needed: ['contact', 'contact.id'],
+    refuses: ['highlevel_stored_nothing'],
+    read: (json) => createNamedContact(answering(json), 'L', 'SUPPORT'),
+  },
+  'a contact': {
+    file: 'highlevel/contacts.ts',
+    document: { contact: { phone: '+12025550143', email: 'a@b.c' } },
+    needed: [],
+    refuses: [],
+    read: (json) => contactAddress(answering(json), 'L', 'C'),
+  },
+  'a location': {
+    file: 'highlevel/locations.ts',
+    document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },
+    needed: [],
+    refuses: [],
+    read: (json) => describeLocation(answering(json), 'L'),
+  },
+  'a list of messages': {
+    file: 'highlevel/message-list.ts',
+    document: {
+      messages: [
+        { id: 'M', contactId: 'C', conversationId: 'V', conversationProviderId: 'P', direction: 'outbound', body: 'hi' },
+        { id: 'N', contactId: 'C', conversationId: 'V', direction: 'inbound', attachments: ['https://x.example/a'] },
+      ],
+    },
+    needed: [0, 1].flatMap((row) => ['id', 'contactId', 'conversationId'].map((name) => `messages.${row}.${name}`)),
+    lists: ['messages'],
+    refuses: [],
+    read: async (json) => (await listMessages(answering(json), { ...place, since: now })).messages,
+  },
+  'a posted message': {
+    file: 'highlevel/messages.ts',
+    document: { messageId: 'M', conversationId: 'V', emailMessageId: 'E' },
+    needed: ['messageId'],
+    refuses: ['highlevel_stored_nothing'],
+    async read(json) {
+      const { answer: _, ...posted } = await addInboundMessage(answering(json), inboundPost);
+      return posted;
+    },
+  },
+  'an upload': {
+    file: 'highlevel/uploads.ts',
+    document: { uploadedFiles: { 'a.png': 'https://x.example/a' } },
+    needed: ['uploadedFiles', 'uploadedFiles.a.png'],
+    refuses: ['highlevel_stored_nothing'],
+    read: (json) => uploadFile(answering(json), { ...place, ...file }),
+  },
+  'a user context': {
+    file: 'highlevel/user-context.ts',
+    document: {
+      ...{ userId: 'U', companyId: 'C', activeLocation: 'L', role: 'admin', type: 'agency', userName: 'Maya', email: 'a@b.c' },
+      whitelabelDetails: { domain: 'd.example', logoUrl: 'https://x.example/logo' },
+    },
+    needed: ['userId', 'companyId', 'role', 'type'],
+    refuses: ['context_invalid'],
+    isStrict: true,
+    read: (json) =>
+      readUserContext(
+        encryptUserContext(JSON.parse(json), 'secret', (length) => Buffer.alloc(length, 1)),
+        ['secret'],
+      ),
+  },
+  'a gateway’s response to a message': {
+    file: 'channels/gateway.ts',
+    document: { externalId: 'x', status: 'delivered', error: { code: '1', message: 'no' } },
+    needed: [],
+    refuses: [],
+    read: (json) => readSendAnswer(responseOf(json, 200), now.getTime()),
+  },
+  'a gateway’s refusal of a message': {
+    file: 'channels/gateway.ts',
+    document: { error: { code: '21610', message: 'opted out' } },
+    needed: [],
+    refuses: [],
+    read: (json) => readSendAnswer(responseOf(json, 400), now.getTime()),
+  },
+  'a gateway’s receipt': {
+    file: 'channels/gateway-payloads.ts',
+    document: {
+      ...{ id: '0191d4e0-0000-7000-8000-000000000000', externalId: 'x', status: 'failed', recipient: 'a@b.c' },
+      ...{ error: { code: '1', message: 'no' }, at: '2026-01-01T00:00:00Z' },
+    },
+    needed: ['status'],
+    refuses: ['payload_invalid'],
+    read: (json) => readGatewayCallback('status', Buffer.from(json)),
+  },
+  'a gateway’s inbound message': {
+    file: 'channels/gateway-payloads.ts',
+    document: {
+      ...{ externalId: 'x', from: '+12025550143', to: '+12025550100', name: 'Maya', text: 'hi', html: '<p>hi</p>' },
+      ...{ subject: 's', attachments: ['https://x.example/a', { link: 'https://x.example/b' }], at: '2026-01-01T00:00:00Z' },
+      ...{ replyToExternalId: 'y', inReplyTo: 'z', direction: 'inbound' },
+    },
+    needed: ['externalId', 'from', 'attachments.1.link'],
+    lists: ['attachments'],
+    refuses: ['payload_invalid'],
+    read: (json) => readGatewayCallback('inbound', Buffer.from(json)),
+  },
+};
