@@ -59,8 +59,8 @@ const inbound = z
       .transform((value) => toText(value)?.trim().toLowerCase() ?? 'inbound')
       .pipe(z.enum(['inbound', 'outbound'])),
   })
-  .refine(({ text, html, attachments: { urls, unread } }) => text || html || urls.length + unread > 0, {
-    error: 'text, html or attachments is needed: an empty message says nothing',
+  .refine((body) => body.text || body.html || body.attachments.urls.length > 0, {
+    error: 'text, html, or attachments with web addresses are needed: an empty message says nothing',
   })
   .refine((body) => body.direction === 'inbound' || body.to !== undefined, {
     path: ['to'],

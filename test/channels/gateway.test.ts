@@ -1,4 +1,4 @@
-import { gatewayChannel } from '../../src/channels/gateway.ts';
+import { gatewayChannel, readSendAnswer } from '../../src/channels/gateway.ts';
 import { keepsTheContract } from './contract.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
@@ -22,6 +22,32 @@ test.each([
   const result = open.configSchema.safeParse(config);
   expect(result.success).toBe(false);
   expect(result.error?.issues[0]?.path[0]).toBe(field);
+});
+
+test('blanks and line ends around an address and a secret are dropped', () => {
+  const pasted = { url: ' https://x.example/send\n', secret: `${secret}\r\n` };
+  expect(open.configSchema.parse(pasted)).toMatchObject({ url: 'https://x.example/send', secret });
+});
+
+test.each([
+  [200, '{"externalId":1234567890123456789,"status":"DELIVERED "}', { kind: 'delivered', externalId: '1234567890123456789' }],
+  [200, '[{"externalId":" a1 ","status":"read"}]', { kind: 'delivered', externalId: 'a1' }],
+  [200, '{"externalId":null,"status":"sending soon"}', { kind: 'accepted' }],
+  [200, '{"externalId":["a"],"status":{"is":"delivered"}}', { kind: 'accepted' }],
+  [202, '"delivered"', { kind: 'accepted' }],
+  [
+    200,
+    '{"status":"failed","error":{"code":30003,"message":"off"}}',
+    { kind: 'refused', code: '30003', message: 'off', isItsWord: true },
+  ],
+  [
+    400,
+    '{"error":{"code":21610,"message":null}}',
+    { kind: 'refused', code: '21610', message: 'The gateway answered 400.', isItsWord: true },
+  ],
+  [400, '{"error":"opted out"}', { kind: 'refused', code: 'http_400', message: 'opted out', isItsWord: false }],
+])('the response %i %s is read as %j', (status, data, outcome) => {
+  expect(readSendAnswer({ status, data, headers: {} } as Parameters<typeof readSendAnswer>[0], 0)).toEqual(outcome);
 });
 
 test.each(['http://x.example/', 'https://127.0.0.1/', 'https://[::1]/', 'https://10.0.0.1/'])(

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { systemRandom } from '../../src/core/ids.ts';
@@ -133,6 +133,33 @@ test('providers are checked one by one', () => {
   expect(problemsOf({ HIGHLEVEL_PROVIDERS: JSON.stringify([{ ...provider, kind: 'pigeon' }]) })[0]).toMatch(
     /HIGHLEVEL_PROVIDERS \(0.kind\)/,
   );
+});
+
+test('blanks, line ends and byte order marks around settings are dropped', () => {
+  const providers =
+    '\ufeff[{"key":"sms ","id":" 6816 ","kind":"sms"},{"key":"mail","id":1234567890123456789,"kind":"email"}]\r\n';
+  const environment = {
+    ...{ HIGHLEVEL_CLIENT_ID: ' app-1\r\n', HIGHLEVEL_CLIENT_SECRET: 'shh\n', HIGHLEVEL_SHARED_SECRETS: ' one , two\n' },
+    ...{ APP_URL: ' https://x.example/ \n', ADMIN_TOKEN: '\ttoken ', HIGHLEVEL_PROVIDERS: providers },
+  };
+  expect(load(environment)).toMatchObject({
+    ...{ clientId: 'app-1', clientSecret: 'shh', sharedSecrets: ['one', 'two'], appUrl: 'https://x.example' },
+    adminToken: 'token',
+    providers: [
+      { key: 'sms', id: '6816' },
+      { key: 'mail', id: '1234567890123456789' },
+    ],
+  });
+});
+
+test('an .env file with a byte order mark loses no setting', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'patchbay-'));
+  writeFileSync(join(folder, '.env'), '\ufeffPORT=4321\r\nADMIN_TOKEN=token\r\n');
+  try {
+    expect(loadSettings({}, join(folder, '.env'))).toMatchObject({ port: 4321, adminToken: 'token' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('.env.example names every setting and no other', () => {

@@ -54,7 +54,8 @@ export function tokenAnswer(world: SimWorld, of: TokenSubject, refreshToken: str
       refreshTokenId: highLevelId(world.random),
       userType: kind,
       companyId,
-      ...(kind === 'Location' ? { locationId: resourceId } : {}),
+      // An agency's response was seen to name it, as null.
+      locationId: kind === 'Location' ? resourceId : null,
       isBulkInstallation: kind === 'Company',
       ...(kind === 'Company' ? { installToFutureLocations: world.state.companies[companyId]?.toFutureLocations ?? false } : {}),
       userId: 'SandboxUser000000001',
