@@ -1,10 +1,13 @@
 import * as z from 'zod';
 import { isAppError } from '../core/errors.ts';
+import { neededText, readableText } from '../core/foreign.ts';
 import { company, type HighLevel } from './client.ts';
 
+const maxWordChars = 100;
+
 const answer = z.object({
-  roles: z.object({ type: z.string(), role: z.string() }),
-  companyId: z.string().nullish(),
+  roles: z.object({ type: neededText(maxWordChars), role: neededText(maxWordChars) }),
+  companyId: readableText,
 });
 
 /**

@@ -14,6 +14,7 @@ import { readCodeAnswer, readReconnectAnswer, readRefreshAnswer } from '../../sr
 import { readAppEvent, readDeliveryWebhook } from '../../src/highlevel/payloads.ts';
 import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
+import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { allProviders } from './world.ts';
 
@@ -215,6 +216,13 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     needed: ['uploadedFiles', 'uploadedFiles.a.png'],
     refuses: ['highlevel_stored_nothing'],
     read: (json) => uploadFile(answering(json), { ...place, ...file }),
+  },
+  'a user': {
+    file: 'highlevel/users.ts',
+    document: { id: 'U', companyId: 'C', roles: { type: 'agency', role: 'admin', locationIds: ['L'] } },
+    needed: ['roles', 'roles.type', 'roles.role'],
+    refuses: [],
+    read: (json) => findUser(answering(json), 'C', 'U'),
   },
   'a user context': {
     file: 'highlevel/user-context.ts',

@@ -144,6 +144,8 @@ function textsIn(value: unknown): string[] {
 
 /** Files that parse JSON of our own: files of ours, sealed values, settings, and forms of our own pages. */
 const ownJson = [
+  // Read by a reader that is registered.
+  'highlevel/user-context-text.ts',
   'database/json-rows.ts',
   'database/directory-lock.ts',
   'development-keys.ts',
