@@ -175,7 +175,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
   },
   'a contact': {
     file: 'highlevel/contacts.ts',
-    document: { contact: { phone: '+12025550143', email: 'a@b.c' } },
+    document: { contact: { id: 'C', phone: '+12025550143', email: 'a@b.c' } },
     needed: [],
     refuses: [],
     read: (json) => contactAddress(answering(json), 'L', 'C'),
@@ -206,7 +206,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     needed: ['messageId'],
     refuses: ['highlevel_stored_nothing'],
     async read(json) {
-      const { answer: _, ...posted } = await addInboundMessage(answering(json), inboundPost);
+      const { answer: _, ...posted } = await addInboundMessage(answering(json), inboundPost, 'SMS');
       return posted;
     },
   },
