@@ -35,6 +35,16 @@ test.each([
   await callback(world, world.highlevel.approveInstall(place.id)).expect(200);
 });
 
+test('a page does not say to try the same code again when its tokens could not be kept', async () => {
+  await using world = await startWorld(idle);
+  const place = world.highlevel.addLocation();
+  await world.db.$executeRawUnsafe('ALTER TABLE installations ADD CONSTRAINT takes_nothing CHECK (access_token IS NULL)');
+  const { text } = await callback(world, world.highlevel.approveInstall(place.id)).expect(502);
+  expect(text).toContain('The install could not be finished');
+  await world.db.$executeRawUnsafe('ALTER TABLE installations DROP CONSTRAINT takes_nothing');
+  await callback(world, world.highlevel.approveInstall(place.id)).expect(200);
+});
+
 test('a row of a listing that can’t be read hides no other, and the next page begins after all of them', async () => {
   await using world = await startWorld();
   world.highlevel.addCompany({ id: 'Company1' });

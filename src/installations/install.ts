@@ -105,7 +105,9 @@ export async function forgetSpentStates(deps: { db: Database; clock: Clock }): P
 export async function completeInstall(deps: InstallDeps, code: string): Promise<Installation> {
   const sentAt = nowOf(deps.clock);
   const tokens = await redeemCode(deps, code, sentAt);
-  const installed = await saveInstallation(deps, tokens, sentAt, code);
+  const installed = await saveInstallation(deps, tokens, sentAt, code).catch((cause: unknown) => {
+    throw isAppError(cause) ? cause : unfinished(cause);
+  });
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
   // A name is good to have and no reason to fail an install that has happened.
   if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, nowOf(deps.clock));
@@ -117,13 +119,16 @@ async function redeemCode(deps: InstallDeps, code: string, sentAt: Date): Promis
   try {
     return readCodeAnswer(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
   } catch (cause) {
-    if (!isAppError(cause, 'highlevel_unreachable')) throw cause;
-    throw new AppError(
-      'install_unfinished',
-      'The CRM’s response to this install did not come or can’t be read, and its code works only once. Please start the install again.',
-      { cause, details: [cause.message] },
-    );
+    throw isAppError(cause, 'highlevel_unreachable') ? unfinished(cause, [cause.message]) : cause;
   }
+}
+
+function unfinished(cause: unknown, details: string[] = []): AppError {
+  return new AppError(
+    'install_unfinished',
+    'The CRM’s response to this install did not come, can’t be read or could not be kept, and its code works only once. Please start the install again.',
+    { cause, details },
+  );
 }
 
 /** Keeps what an install brought. Tokens that come again replace the old ones and make the installation active. */
