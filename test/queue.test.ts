@@ -3,6 +3,7 @@ import { systemClock } from '../src/core/clock.ts';
 import { orderedIds } from '../src/core/ids.ts';
 import { type Database, openDatabase } from '../src/database/client.ts';
 import { claim } from '../src/queue/claim.ts';
+import { trackConcurrency } from '../src/queue/concurrency.ts';
 import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type Job, mendKeys, type NewJob } from '../src/queue/jobs.ts';
 import { openQueue } from '../src/queue/queue.ts';
 import { freeStrays } from '../src/queue/strays.ts';
@@ -58,7 +59,7 @@ test('jobs that are added while others of their key end are all done, each once,
     await end(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { atMost: 40, perLane: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
 
   // Few keys, so that adding and ending meet all the time.
   const rounds = 40;
@@ -196,7 +197,8 @@ test('of more lanes than one look sees, none is served twice before every other 
   const served: string[] = [];
   let cursor = '';
   do {
-    const options = { kind: 'deliver', workerId, free: 150, perLane: 50, inHand: new Map(), cursor } as const;
+    const { quotas } = trackConcurrency({ total: 200, perGroup: 50 }, systemClock.elapsed);
+    const options = { kind: 'deliver', workerId, quotas, cursor } as const;
     const looked = await claim({ db, clock: systemClock }, options);
     served.push(...looked.jobs.map(({ lane }) => lane));
     cursor = looked.cursor;
@@ -218,7 +220,7 @@ test('a worker that rests under load stops at once when it is told to', async ()
     release = done;
   });
   let inHand = 0;
-  await queue.work('deliver', { atMost: 20, perLane: 20 }, async (job) => {
+  await queue.work('deliver', { total: 20, perGroup: 20 }, async (job) => {
     inHand += 1;
     await held;
     await end(db, job);
@@ -246,7 +248,7 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   });
   const [first, lost] = [jobOf('one'), jobOf('two')];
   await enqueue(db.client, [first]);
-  await queue.work('deliver', { atMost: 40, perLane: 20 }, async (job) => {
+  await queue.work('deliver', { total: 40, perGroup: 20 }, async (job) => {
     handled.push(job.messageId);
     if (job.messageId === first.messageId) await isReleased;
     await end(db, job);

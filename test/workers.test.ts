@@ -10,7 +10,7 @@ const beatMs = 2_000;
 async function startQueue() {
   const world = await startWorld({ isIdle: true });
   const deps = { ...world.services, db: { ...world.services.db, isShared: true } };
-  const wanted = { kind: 'deliver', free: 10, perLane: 10, inHand: new Map(), cursor: '' } as const;
+  const wanted = { kind: 'deliver', quotas: (groups: readonly string[]) => groups.map(() => 10), cursor: '' } as const;
   return {
     world,
     deps,

@@ -1,7 +1,8 @@
 import { type DeliverDeps, deliver } from '../messages/deliver.ts';
 import { type PostDeps, post } from '../messages/post.ts';
 import { report } from '../messages/report.ts';
-import type { Hands, Queue } from '../queue/queue.ts';
+import type { ConcurrencyLimits } from '../queue/concurrency.ts';
+import type { Queue } from '../queue/queue.ts';
 
 export interface WorkerDeps extends DeliverDeps, PostDeps {
   queue: Queue;
@@ -13,15 +14,15 @@ const callsAtOnce = 200;
 
 /** Which function does which work: the only place that takes jobs. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
-  await deps.queue.work('deliver', handsOf(deps.sendsAtOnce, 5), (job) => deliver(deps, job));
-  await deps.queue.work('tell', handsOf(callsAtOnce, 4), async (job) => {
+  await deps.queue.work('deliver', concurrencyFor(deps.sendsAtOnce, 5), (job) => deliver(deps, job));
+  await deps.queue.work('tell', concurrencyFor(callsAtOnce, 4), async (job) => {
     const message = await deps.findMessage(job.messageId);
     if (!message) return deps.settle({ job });
     return message.direction === 'outbound' ? report(deps, job, message) : post(deps, job, message);
   });
 }
 
-/** One hand holds one request to somebody else; a far side that hangs takes its lane's part of them and no more. */
-function handsOf(atMost: number, parts: number): Hands {
-  return { atMost, perLane: Math.ceil(atMost / parts) };
+/** Limits a group to a part of the jobs, as it must not take all of them even while it responds quickly. */
+function concurrencyFor(total: number, parts: number): ConcurrencyLimits {
+  return { total, perGroup: Math.ceil(total / parts) };
 }

@@ -12,17 +12,15 @@ export interface Claimed {
   readonly cursor: string;
   /** When something that waits for its time, or for a limit, can be taken; null for nothing known. */
   readonly nextAt: number | null;
+  /** Whether a group with due jobs was given none for lack of slots in this process. */
+  readonly isCrowded: boolean;
 }
 
 export interface ClaimOptions {
   readonly kind: JobKind;
   readonly workerId: string;
-  /** How many more jobs fit into this process's hands. */
-  readonly free: number;
-  /** The most jobs of one lane in this process's hands. */
-  readonly perLane: number;
-  /** How many of each lane are in this process's hands. */
-  readonly inHand: ReadonlyMap<string, number>;
+  /** Returns how many jobs of each of these groups this process may start now. */
+  readonly quotas: (groups: readonly string[]) => number[];
   readonly cursor: string;
 }
 
@@ -48,14 +46,11 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
   const { db } = deps;
   const lanes = await lanesWithWork(db.client, options.kind, options.cursor);
   const now = nowOf(deps.clock);
-  const due = lanes.filter((lane) => lane.dueAt <= now && (options.inHand.get(lane.lane) ?? 0) < options.perLane);
+  const due = lanes.filter((lane) => lane.dueAt <= now);
   const open = due.filter((lane) => opensAt(stateOf(options.kind, lane, 0), now.getTime()) <= now.getTime());
-  const served = open.slice(0, Math.max(options.free, 1));
-  const share = Math.ceil(options.free / Math.max(served.length, 1));
-  const wanted = served.map((lane) => ({
-    ...lane,
-    atMost: Math.min(share, options.perLane - (options.inHand.get(lane.lane) ?? 0)),
-  }));
+  const quotas = options.quotas(open.map(({ lane }) => lane));
+  const shares = open.map((lane, index) => ({ ...lane, atMost: quotas[index] ?? 0 }));
+  const wanted = shares.filter(({ atMost }) => atMost > 0);
 
   const isLimited = ({ intervalMs, concurrency }: LaneRow) =>
     options.kind === 'tell' || intervalMs !== null || concurrency !== null;
@@ -69,8 +64,11 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
     ...(await takeLimited(db, options, wanted.filter(isLimited), now)),
   ];
 
-  const isWholeTour = lanes.length < lanesAtMost && served.length === open.length;
-  const last = served.length < open.length ? served.at(-1)?.lane : lanes.at(-1)?.lane;
+  // The slots went to the first of them, so the next look goes on behind those. A group that is slow may find none where others do.
+  const firstWithout = shares.findIndex(({ atMost }) => atMost === 0);
+  const isCutShort = wanted.length > 0 && wanted.length === firstWithout;
+  const isWholeTour = lanes.length < lanesAtMost && !isCutShort;
+  const last = isCutShort ? wanted.at(-1)?.lane : lanes.at(-1)?.lane;
   const waits = lanes.map((lane) =>
     lane.dueAt > now ? lane.dueAt.getTime() : opensAt(stateOf(options.kind, lane, 0), now.getTime()),
   );
@@ -78,6 +76,7 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
     jobs,
     cursor: isWholeTour ? '' : (last ?? ''),
     nextAt: waits.filter((at) => at > now.getTime()).reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
+    isCrowded: firstWithout >= 0,
   };
 }
 

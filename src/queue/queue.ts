@@ -3,23 +3,16 @@ import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Claimed, claim } from './claim.ts';
+import { type ConcurrencyLimits, maxRunning, trackConcurrency } from './concurrency.ts';
 import { type Job, type JobKind, jobsChannel } from './jobs.ts';
 import { freeStrays } from './strays.ts';
 import { joinWorkers, type Worker } from './workers.ts';
 
 export interface Queue {
   /** Starts working. A handler ends its job itself, in the transaction that records what it did; one that throws runs again later. */
-  work(kind: JobKind, hands: Hands, handle: (job: Job) => Promise<void>): Promise<void>;
+  work(kind: JobKind, limits: ConcurrencyLimits, handle: (job: Job) => Promise<void>): Promise<void>;
   /** Takes no more jobs and waits for those in hand, at most `timeoutMs`; then their signals end. */
   stop(timeoutMs: number): Promise<void>;
-}
-
-/** How much a process does at once. */
-export interface Hands {
-  /** Jobs in hand. */
-  readonly atMost: number;
-  /** Jobs in hand of one lane: a far side that hangs must not take all the hands. */
-  readonly perLane: number;
 }
 
 /** How often jobs are looked for that were given to us unheard. */
@@ -51,9 +44,9 @@ export function openQueue(deps: { db: Database; clock: Clock; newId: NewId; log:
   };
 
   return {
-    async work(kind, hands, handle) {
+    async work(kind, limits, handle) {
       const { worker } = await join();
-      loops.push(startLoop(deps, worker, kind, hands, handle, stopping.signal));
+      loops.push(startLoop(deps, worker, kind, limits, handle, stopping.signal));
     },
 
     async stop(timeoutMs) {
@@ -72,13 +65,13 @@ function startLoop(
   deps: { db: Database; clock: Clock; log: Log },
   worker: Worker,
   kind: JobKind,
-  hands: Hands,
+  limits: ConcurrencyLimits,
   handle: (job: Job) => Promise<void>,
   signal: AbortSignal,
 ) {
   const { db, clock, log } = deps;
   const inHand = new Set<Job>();
-  const laneCounts = new Map<string, number>();
+  const concurrency = trackConcurrency(limits, clock.elapsed);
   let straysAt = clock.now();
   let isStopped = false;
   let isWoken = false;
@@ -93,10 +86,10 @@ function startLoop(
 
   async function loop(): Promise<void> {
     let cursor = '';
-    let tour = { hasTaken: false, nextAt: null as number | null };
+    let tour = { hasTaken: false, isCrowded: false, nextAt: null as number | null };
     while (!isStopped) {
       // Under load a moment's rest makes one look take what several would: each is dear where there are many lanes.
-      if (inHand.size > hands.atMost / 20) await rest();
+      if (inHand.size > limits.total / 20) await rest();
       isWoken = false;
       const workerId = worker.id();
       const looked = await look(workerId, cursor).catch((error: unknown) => {
@@ -106,15 +99,16 @@ function startLoop(
       });
       for (const { messageId, lane } of looked?.jobs ?? []) void run({ kind, messageId, lane, workerId, signal });
       if (!looked) {
-        await waitFor(null);
+        await waitFor(null, true);
         continue;
       }
       cursor = looked.cursor;
       tour.hasTaken ||= looked.jobs.length > 0;
+      tour.isCrowded ||= looked.isCrowded;
       tour.nextAt = earlier(tour.nextAt, looked.nextAt);
       if (cursor !== '') continue;
-      if (!tour.hasTaken) await waitFor(tour.nextAt);
-      tour = { hasTaken: false, nextAt: null };
+      if (!tour.hasTaken) await waitFor(tour.nextAt, tour.isCrowded);
+      tour = { hasTaken: false, isCrowded: false, nextAt: null };
     }
   }
 
@@ -123,17 +117,19 @@ function startLoop(
       await freeStrays(db, kind, workerId, inHand);
       straysAt = clock.now() + strayEveryMs;
     }
-    const free = hands.atMost - inHand.size;
-    return free > 0 ? claim(deps, { kind, workerId, free, perLane: hands.perLane, inHand: laneCounts, cursor }) : null;
+    const hasRoom = concurrency.hasRoom() && inHand.size < maxRunning(limits);
+    return hasRoom ? claim(deps, { kind, workerId, quotas: concurrency.quotas, cursor }) : null;
   }
 
   function earlier(a: number | null, b: number | null): number | null {
     return a === null || b === null ? (a ?? b) : Math.min(a, b);
   }
 
-  async function waitFor(at: number | null): Promise<void> {
+  /** @param isCrowded a job that only grows older makes room, too */
+  async function waitFor(at: number | null, isCrowded: boolean): Promise<void> {
     if (isWoken || isStopped) return;
-    const ms = Math.min(at === null ? lookEveryMs : Math.max(at - clock.now(), 1), lookEveryMs);
+    const roomMs = Math.max((isCrowded ? concurrency.nextChangeMs() : null) ?? lookEveryMs, restUnderLoadMs);
+    const ms = Math.min(at === null ? lookEveryMs : Math.max(at - clock.now(), 1), roomMs, lookEveryMs);
     await new Promise<void>((done) => {
       const timer = clock.setTimeout(done, ms);
       endWait = () => {
@@ -155,7 +151,7 @@ function startLoop(
 
   async function run(job: Job): Promise<void> {
     inHand.add(job);
-    laneCounts.set(job.lane, (laneCounts.get(job.lane) ?? 0) + 1);
+    const end = concurrency.start(job.lane);
     try {
       await handle(job);
     } catch (error) {
@@ -163,9 +159,7 @@ function startLoop(
       await runLater(job);
     }
     inHand.delete(job);
-    const left = (laneCounts.get(job.lane) ?? 1) - 1;
-    if (left > 0) laneCounts.set(job.lane, left);
-    else laneCounts.delete(job.lane);
+    end();
     if (inHand.size === 0) whenIdle();
     // A hand is free, and the next job of its key may go.
     wake();

@@ -3,12 +3,13 @@ import { systemClock } from '../../src/core/clock.ts';
 import { orderedIds } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { claim } from '../../src/queue/claim.ts';
+import { trackConcurrency } from '../../src/queue/concurrency.ts';
 import { scratchDatabase } from './scratch-database.ts';
 import type { Figure } from './table.ts';
 
 const few = 10;
 const many = 10_000;
-const hands = { free: 200, perLane: 50 };
+const limits = { total: 200, perGroup: 50 };
 const measuredMs = 5_000;
 
 /** What it costs to take turns between ten thousand locations that all have work, beside ten. */
@@ -43,7 +44,7 @@ async function handingOut(serverUrl: string, laneCount: number) {
     while (systemClock.now() - beganAt < measuredMs || (laneCount === many && served.size < many)) {
       const looked = await claim(
         { db, clock: systemClock },
-        { kind: 'deliver', workerId, ...hands, inHand: new Map(), cursor },
+        { kind: 'deliver', workerId, quotas: trackConcurrency(limits, systemClock.elapsed).quotas, cursor },
       );
       cursor = looked.cursor;
       count += looked.jobs.length;

@@ -24,6 +24,7 @@ export function testClock(start: string | number = Date.now()) {
 
   const clock: Clock = {
     now: () => now,
+    elapsed: () => now,
     setTimeout: (run, ms) => add(run, ms, null),
     clearTimeout: remove,
     setInterval: (run, ms) => add(run, ms, Math.max(ms, 1)),

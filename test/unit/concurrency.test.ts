@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import {
+  type ConcurrencyLimits,
+  type GroupLoad,
+  maxRunning,
+  reserveOf,
+  shareOut,
+  trackConcurrency,
+} from '../../src/queue/concurrency.ts';
+
+const limitsArb: fc.Arbitrary<ConcurrencyLimits> = fc
+  .tuple(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 1, max: 10 }))
+  .map(([total, parts]) => ({ total, perGroup: Math.ceil(total / parts) }));
+
+const loadArb: fc.Arbitrary<GroupLoad> = fc.record({
+  level: fc.integer({ min: 0, max: 2 }),
+  isProven: fc.boolean(),
+  window: fc.integer({ min: 1, max: 100 }),
+  running: fc.integer({ min: 0, max: 120 }),
+});
+
+const sumOf = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+const many = (count: number, load: Partial<GroupLoad>): GroupLoad[] =>
+  Array.from({ length: count }, () => ({ level: 0, isProven: false, window: 10, running: 0, ...load }));
+
+test('what is shared out never exceeds the total, nor a group its own limit', () => {
+  fc.assert(
+    fc.property(
+      limitsArb,
+      fc.array(loadArb, { maxLength: 80 }),
+      fc.array(loadArb, { maxLength: 80 }),
+      (limits, running, more) => {
+        const wanting = [...running.slice(0, 10), ...more.map((load) => ({ ...load, running: 0 }))];
+        const quotas = shareOut(limits, running, wanting);
+        const held = sumOf(running.map((load) => load.running));
+        if (held <= maxRunning(limits)) expect(held + sumOf(quotas)).toBeLessThanOrEqual(maxRunning(limits));
+        else expect(sumOf(quotas)).toBe(0);
+        const quick = (of: GroupLoad) => of.level === 0;
+        const quickHeld = sumOf(running.filter(quick).map((load) => load.running));
+        const quickGiven = sumOf(quotas.filter((_, index) => quick(wanting[index] as GroupLoad)));
+        if (quickGiven > 0) expect(quickHeld + quickGiven).toBeLessThanOrEqual(limits.total);
+        for (const [index, quota] of quotas.entries()) {
+          if (quota > 0) expect(quota + (wanting[index] as GroupLoad).running).toBeLessThanOrEqual(limits.perGroup);
+        }
+      },
+    ),
+  );
+});
+
+test('however many groups hang or have not responded yet, one that has responded may start a job', () => {
+  fc.assert(
+    fc.property(
+      limitsArb.filter(({ total }) => total > 1),
+      fc.array(fc.record({ level: fc.integer({ min: 0, max: 2 }) }), { maxLength: 3_000 }),
+      (limits, kinds) => {
+        // Groups that slow down keep what they hold, so all of it comes about one start after the other.
+        const running: GroupLoad[] = [];
+        for (const { level } of kinds) {
+          const group = { level, isProven: false, window: 10, running: 0 };
+          const [quota = 0] = shareOut(limits, running, [group]);
+          if (quota > 0) running.push({ ...group, running: quota });
+          // What has started as quick hangs, a moment later.
+          if (level === 0 && quota > 0) running.push({ ...(running.pop() as GroupLoad), level: 2 });
+        }
+        const held = sumOf(running.map((load) => load.running));
+        expect(held).toBeLessThanOrEqual(maxRunning(limits) - reserveOf(limits));
+        expect(shareOut(limits, running, many(1, { isProven: true }))[0]).toBeGreaterThanOrEqual(1);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('a group that is alone gets all that one group may have', () => {
+  const limits = { total: 500, perGroup: 100 };
+  expect(shareOut(limits, [], many(1, { isProven: true, window: 100 }))).toEqual([100]);
+  expect(shareOut(limits, [], many(1, { level: 1 }))).toEqual([100]);
+  expect(shareOut(limits, [], many(1, { level: 2 }))).toEqual([100]);
+});
+
+test('where nothing is slow all slots are used, in equal shares', () => {
+  const limits = { total: 500, perGroup: 100 };
+  expect(shareOut(limits, [], many(5, { isProven: true, window: 100 }))).toEqual([100, 100, 100, 100, 100]);
+  expect(shareOut(limits, [], many(20, { isProven: true, window: 100 }))).toEqual(Array(20).fill(25));
+  expect(sumOf(shareOut(limits, [], many(700, { isProven: true, window: 100 })))).toBe(500);
+});
+
+test('groups that hang share what is left to them: the more there are, the less each gets', () => {
+  const limits = { total: 500, perGroup: 100 };
+  expect(shareOut(limits, [], many(6, { level: 2 }))).toEqual(Array(6).fill(62));
+  expect(sumOf(shareOut(limits, [], many(600, { level: 2 })))).toBe(375);
+  expect(shareOut(limits, many(375, { level: 2, running: 1 }), many(2, { level: 1 }))).toEqual([63, 62]);
+});
+
+test('a group widens with each quick response, drops when it slows down, and comes back when it responds again', () => {
+  let now = 0;
+  const limits = { total: 500, perGroup: 100 };
+  const concurrency = trackConcurrency(limits, () => now);
+  const quota = () => concurrency.quotas(['a'])[0] as number;
+  const run = (ms: number) => {
+    const end = concurrency.start('a');
+    now += ms;
+    end();
+  };
+  expect(quota()).toBe(10);
+  for (let count = 0; count < 200; count++) run(5);
+  expect(quota()).toBe(100);
+  // Others of its level leave it a part.
+  const others = Array.from({ length: 9 }, (_, index) => concurrency.start(`slow ${index}`));
+  now += 600;
+  run(600);
+  expect(quota()).toBe(50);
+  run(5);
+  expect(quota()).toBe(51);
+  for (const end of others) end();
+  for (let count = 0; count < 100; count++) run(5);
+  expect(quota()).toBe(100);
+});
+
+test('a job that grows old while it runs lowers its group at once, and its slots are free for others', () => {
+  let now = 0;
+  const concurrency = trackConcurrency({ total: 20, perGroup: 4 }, () => now);
+  const keys = Array.from({ length: 30 }, (_, index) => `group ${index}`);
+  for (const [index, quota] of concurrency.quotas(keys).entries()) {
+    for (let count = 0; count < quota; count++) concurrency.start(keys[index] as string);
+  }
+  expect(concurrency.quotas(['another'])).toEqual([0]);
+  expect(concurrency.nextChangeMs()).toBe(500);
+  now += 500;
+  expect(concurrency.quotas(['another'])).toEqual([4]);
+});
+
+test('where slots are short, the group whose last turn is longest ago goes first', () => {
+  let now = 0;
+  const concurrency = trackConcurrency({ total: 1, perGroup: 1 }, () => now);
+  const keys = ['a', 'b', 'c'];
+  const hang = (key: string) => {
+    const end = concurrency.start(key);
+    now += 60_000;
+    end();
+  };
+  for (const key of ['b', 'c', 'a']) hang(key);
+  const turns = Array.from({ length: 6 }, () => {
+    const key = keys[concurrency.quotas(keys).indexOf(1)] as string;
+    hang(key);
+    return key;
+  });
+  expect(turns.join('')).toBe('bcabca');
+});
+
+test('however many groups there were, only so many are remembered, and none that runs is forgotten', () => {
+  const concurrency = trackConcurrency({ total: 500, perGroup: 100 }, () => 0);
+  concurrency.start('runs');
+  for (let count = 0; count < 30_000; count++) concurrency.start(`group ${count}`)();
+  expect(concurrency.size()).toBe(10_000);
+  for (let count = 0; count < 9; count++) concurrency.start('runs');
+  expect(concurrency.quotas(['runs'])).toEqual([0]);
+});
