@@ -12,7 +12,8 @@ import type { Phone } from './channels/sandbox.ts';
 import { type Clock, nowOf } from './core/clock.ts';
 import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
-import { type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
+import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
+import { openDatabaseClock, readDatabaseTime } from './database/clock.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
 import { type HighLevel, type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
@@ -56,7 +57,10 @@ import { type HttpClient, httpClient } from './runtime/outbound-http.ts';
 /** What the program needs to know and what it needs of the world. */
 export interface ServiceOptions {
   database: DatabaseTarget;
+  /** This machine's. */
   clock: Clock;
+  /** Reads the time by which all processes go, the database's, unless a test has a clock of its own. */
+  readTime?: ((db: Database) => Promise<number>) | undefined;
   random: RandomSource;
   log: Log;
   app: AppKeys;
@@ -130,11 +134,13 @@ const alertTimeoutMs = 5_000;
 
 /** The one place where parts meet. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
-  const { clock, random, log, app } = options;
+  const { random, log, app, readTime = readDatabaseTime } = options;
+  const db = await openDatabase(options.database);
+  // From here on there is no other clock: what one process stores, another compares.
+  const clock = await openDatabaseClock({ clock: options.clock, readTime: () => readTime(db), log });
   const newId = orderedIds(clock, random);
   const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
-  const db = await openDatabase(options.database);
   if (db.isDeaf) {
     log.warn(
       'DATABASE_URL leads through a connection pooler, which loses notifications: work is found by looking every second. Set DATABASE_DIRECT_URL to the server itself.',
@@ -254,6 +260,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     async close() {
       shared.live.close();
       await Promise.all([wrongSignatures.stop(), sightings.stop(), guessRecord.stop()]);
+      clock.stop();
       await db.close();
     },
   };

@@ -228,5 +228,5 @@ test('the overview counts locations, messages and jobs', async () => {
   const { body } = await world.api.get('/overview').expect(200);
   expect(body.locations).toEqual({ active: 1 });
   expect(body.messages).toEqual([{ direction: 'outbound', status: 'delivered', count: 1 }]);
-  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'tell']);
+  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'fetch', 'tell']);
 });

@@ -105,6 +105,7 @@ test('while the gateways of six locations hang, another location’s message is 
   const isReleased = new Promise<void>((done) => {
     release = done;
   });
+  using _released = { [Symbol.dispose]: () => release() };
   const delivered = { body: { status: 'delivered' } };
   farSide.answers(({ body }) => (body.text === 'hello' ? delivered : isReleased.then(() => delivered)));
   for (const location of hanging) await sendMany(world, location, 15);

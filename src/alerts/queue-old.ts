@@ -1,12 +1,17 @@
 import type { Executor } from '../database/client.ts';
+import { type JobKind, jobKinds } from '../queue/jobs.ts';
 import { type OldLane, oldLanes } from '../queue/old-lanes.ts';
 import type { AlertLimits, Finding, OpenOnes } from './alert.ts';
 
-const titles = { deliver: 'Sending', tell: 'Reporting to HighLevel' };
+const titles: Record<JobKind, string> = {
+  deliver: 'Sending',
+  tell: 'Reporting to HighLevel',
+  fetch: 'Fetching attachments',
+};
 
 /** The queue whose oldest open job has waited too long. It ends when that is half as old. */
 export function oldQueues(lanes: readonly OldLane[], isOpen: (name: string) => boolean, ageSeconds: number): Finding[] {
-  return (['deliver', 'tell'] as const).flatMap((name) => {
+  return jobKinds.flatMap((name) => {
     const limit = isOpen(name) ? ageSeconds / 2 : ageSeconds;
     const late = lanes.filter((lane) => lane.kind === name && lane.ageSeconds > limit);
     if (late.length === 0) return [];

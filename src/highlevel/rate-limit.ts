@@ -4,6 +4,8 @@ import type { LimitHeaders } from './answer.ts';
 export interface PaceLimit {
   readonly intervalMs: number;
   readonly burst: number;
+  /** Calls that can be booked ahead of the time, where some are made without asking first; by default the burst. */
+  readonly maxBooked?: number;
 }
 
 /**
@@ -11,7 +13,7 @@ export interface PaceLimit {
  * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls that no slot was taken for, such as the second try
  * after a 401.
  */
-export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10 };
+export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10, maxBooked: 80 };
 
 /** Half of them at most ask for addresses that webhooks have left out, so that reports and answers go on beside. */
 export const lookUpLimit: PaceLimit = { intervalMs: 2 * highLevelLimit.intervalMs, burst: 3 };

@@ -1,5 +1,5 @@
 import { type DeliverDeps, deliver } from '../messages/deliver.ts';
-import { type PostDeps, post } from '../messages/post.ts';
+import { fetchAttachments, type PostDeps, post } from '../messages/post.ts';
 import { report } from '../messages/report.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -11,6 +11,7 @@ export interface WorkerDeps extends DeliverDeps, PostDeps {
 }
 
 const callsAtOnce = 200;
+const fetchesAtOnce = 100;
 
 /** Which function does which work: the only place that takes jobs. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
@@ -19,6 +20,10 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
     const message = await deps.findMessage(job.messageId);
     if (!message) return deps.settle({ job });
     return message.direction === 'outbound' ? report(deps, job, message) : post(deps, job, message);
+  });
+  await deps.queue.work('fetch', concurrencyFor(fetchesAtOnce, 5), async (job) => {
+    const message = await deps.findMessage(job.messageId);
+    return message ? fetchAttachments(deps, job, message) : deps.settle({ job });
   });
 }
 

@@ -6,8 +6,9 @@ import { mediaDelaysMs, missingFileRetries } from '../core/retry-schedule.ts';
 import type { Database, Medium } from '../database/client.ts';
 import { hashOfSecret, type MediaLinks } from '../media/links.ts';
 import type { MediaStore } from '../media/store.ts';
+import type { NewJob } from '../queue/jobs.ts';
 import type { FetchFile } from '../runtime/fetch-file.ts';
-import type { MessageInHand } from './store.ts';
+import type { Message, MessageInHand } from './store.ts';
 
 export interface MediaDeps {
   db: Database;
@@ -55,26 +56,64 @@ export async function keepMedia(deps: MediaDeps, message: MessageInHand, signal:
       'An attachment could not be fetched yet. It is tried again before the message is posted.',
     );
   }
-  const settled = done as Medium[];
-  return { kept: settled.filter(isKept), leftOut: settled.flatMap(({ problem }) => problem ?? []) };
+  return toKeptMedia(done as Medium[]);
+}
+
+/** Finds what was kept of a message's attachments, and prolongs it. @returns null while some are still to be fetched */
+export async function findKeptMedia(deps: MediaDeps, { id, attachments }: MessageInHand): Promise<KeptMedia | null> {
+  if (attachments.length === 0) return { kept: [], leftOut: [] };
+  const rows = await prolong(deps, id, nowOf(deps.clock));
+  const isComplete = rows.length >= attachments.length && rows.every((row) => isKept(row) || row.problem !== null);
+  return isComplete ? toKeptMedia(rows) : null;
+}
+
+function toKeptMedia(rows: readonly Medium[]): KeptMedia {
+  return { kept: rows.filter(isKept), leftOut: rows.flatMap(({ problem }) => problem ?? []) };
 }
 
 function isKept(row: Medium): row is Medium & KeptMedium {
   return row.problem === null && row.bytes !== null;
 }
 
+/** Fetching what came with an inbound message. */
+export function fetchJob({ id, locationId }: Pick<Message, 'id' | 'locationId'>, dueAt: Date): NewJob {
+  return { kind: 'fetch', messageId: id, lane: `files/${locationId}`, key: id, rank: 0, dueAt };
+}
+
+/** Longer than fetching takes. Its end posts the message at once; only if that were lost would posting look for itself. */
+const fetchedWithinMs = 30 * 60 * 1000;
+
+/** When a message is posted whose attachments are still to be fetched, at the latest. */
+export function fetchedBy(now: Date): Date {
+  return new Date(now.getTime() + fetchedWithinMs);
+}
+
 /** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
 async function rowsOf(deps: MediaDeps, { id, locationId, attachments }: MessageInHand): Promise<Medium[]> {
-  const { db, clock, newId, mediaDays } = deps;
-  const { medium } = db.client;
-  const createdAt = nowOf(clock);
-  const expiresAt = new Date(createdAt.getTime() + mediaDays * dayMs);
-  const { count } = await medium.updateMany({ where: { messageId: id }, data: { expiresAt } });
-  if (count < attachments.length) {
-    const rows = attachments.map((_, position) => ({ id: newId(), messageId: id, locationId, position, createdAt, expiresAt }));
-    await medium.createMany({ data: rows, skipDuplicates: true });
-  }
-  return medium.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
+  const createdAt = nowOf(deps.clock);
+  const known = await prolong(deps, id, createdAt);
+  if (known.length >= attachments.length) return known;
+  const expiresAt = expiryAfter(deps, createdAt);
+  const rows = attachments.map((_, position) => ({
+    id: deps.newId(),
+    messageId: id,
+    locationId,
+    position,
+    createdAt,
+    expiresAt,
+  }));
+  await deps.db.client.medium.createMany({ data: rows, skipDuplicates: true });
+  return deps.db.client.medium.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
+}
+
+function expiryAfter({ mediaDays }: MediaDeps, now: Date): Date {
+  return new Date(now.getTime() + mediaDays * dayMs);
+}
+
+async function prolong(deps: MediaDeps, messageId: string, now: Date): Promise<Medium[]> {
+  const { medium } = deps.db.client;
+  const rows = await medium.updateManyAndReturn({ where: { messageId }, data: { expiresAt: expiryAfter(deps, now) } });
+  return rows.sort((a, b) => a.position - b.position);
 }
 
 const noRoom = 'does not fit into the location’s storage for files, which is full';

@@ -58,7 +58,8 @@ export async function overLimit(deps: LimitDeps, connection: Connection): Promis
 async function restOfDay(deps: LimitDeps, key: string, day: string, cap: number, until: Date): Promise<boolean> {
   const { code, message } = reason('daily_cap');
   const rows = await deps.db.client.$queryRaw<unknown[]>`
-    UPDATE paces SET blocked_until = GREATEST(blocked_until, ${until}), blocked_code = ${code}, blocked_reason = ${message}
+    UPDATE paces SET blocked_until = CASE WHEN blocked_until > ${until} AND blocked_until < ${until}::timestamptz + interval '8 days'
+        THEN blocked_until ELSE ${until} END, blocked_code = ${code}, blocked_reason = ${message}
     WHERE key = ${key} AND day = ${day} AND sent_today >= ${cap} RETURNING 1`;
   return rows.length > 0;
 }

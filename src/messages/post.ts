@@ -12,7 +12,7 @@ import { charge, paceKey } from '../queue/pace.ts';
 import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
 import { contactOf, forgetIdentity, rememberContact } from './identities.ts';
 import { type InboundTypeDeps, postInbound } from './inbound-types.ts';
-import { type KeptMedia, keepMedia } from './keep-media.ts';
+import { fetchedBy, fetchJob, findKeptMedia, type KeptMedia, keepMedia } from './keep-media.ts';
 import type { Reason } from './next-step.ts';
 import { type OfferDeps, offerMedia, withNotes } from './offer-media.ts';
 import { postedBefore } from './posted-before.ts';
@@ -35,19 +35,40 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
   }
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
   if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
+  const media = await findKeptMedia(deps, message);
+  // Not here: reports and other replies would have no slots while files arrive drop by drop.
+  if (!media) {
+    const now = nowOf(deps.clock);
+    return deps.settle({ job, first: fetchJob(message, now), again: fetchedBy(now) });
+  }
   try {
-    const media = await keepMedia(deps, message, job.signal);
     await finish(deps, job, message, await postOnce(deps, message, provider, media));
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    await tryLater(deps, job, message, error);
+  }
+}
+
+/** Fetches and keeps what came with an inbound message; its end lets the message be posted. */
+export async function fetchAttachments(deps: PostDeps, job: Job, message: MessageInHand): Promise<void> {
+  if (message.state !== 'pending') return deps.settle({ job });
+  try {
+    await keepMedia(deps, message, job.signal);
+    await deps.settle({ job });
   } catch (error) {
     if (!isAppError(error)) throw error;
     // A program that stops has interrupted it; that says nothing of the file.
     if (error.code === 'media_unreachable' && job.signal.aborted) return deps.settle({ job, again: nowOf(deps.clock) });
-    const why = { code: error.code, message: [error.message, ...error.details].join(' ') };
-    const delayMs = delayAfter(deps, message, error);
-    await (delayMs === null
-      ? giveUp(deps, job, message, why, error)
-      : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs)));
+    await tryLater(deps, job, message, error);
   }
+}
+
+function tryLater(deps: PostDeps, job: Job, message: MessageInHand, error: AppError): Promise<void> {
+  const why = { code: error.code, message: [error.message, ...error.details].join(' ') };
+  const delayMs = delayAfter(deps, message, error);
+  return delayMs === null
+    ? giveUp(deps, job, message, why, error)
+    : tryAgain(deps, job, message, why, error, new Date(deps.clock.now() + delayMs));
 }
 
 /** How soon it is looked again whether a send that is under way was told of. */

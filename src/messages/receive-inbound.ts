@@ -5,8 +5,9 @@ import { notFarAhead } from '../core/foreign.ts';
 import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
-import { addingJobs } from '../queue/jobs.ts';
+import { addingJobs, type NewJob } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
+import { fetchedBy, fetchJob } from './keep-media.ts';
 import { arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
 import { postJob } from './store.ts';
 
@@ -78,10 +79,15 @@ async function storeTogether(deps: ReceiveDeps, rows: readonly Row[]): Promise<(
     insertSql,
     JSON.stringify(sorted),
     now,
-    JSON.stringify(rows.map((row) => postJob(row, now))),
+    JSON.stringify(rows.flatMap((row) => jobsFor(row, now))),
   );
   const ids = new Set(stored.map(({ id }) => id));
   return rows.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+/** Plans what is to be done for an inbound message: attachments first. */
+function jobsFor(row: Row, now: Date): NewJob[] {
+  return row.attachments.length === 0 ? [postJob(row, now)] : [fetchJob(row, now), postJob(row, fetchedBy(now))];
 }
 
 const insertSql = `

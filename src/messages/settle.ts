@@ -4,7 +4,7 @@ import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
 import { isBadData, isUnavailable, isUnstorable } from '../database/failures.ts';
-import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob } from '../queue/jobs.ts';
+import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob, wake } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
@@ -37,6 +37,8 @@ export interface Settlement {
   readonly again?: Date | null | ((current: Current) => Date | null);
   /** Where the job runs again: later jobs of its ordering key go ahead of it. The message notes it in `passedAt`. */
   readonly letsOthersPass?: boolean;
+  /** A job that must be done first. */
+  readonly first?: NewJob;
   /** How an attempt ended. */
   readonly attempt?: { readonly id: string; readonly connectionId: string; readonly outcome: SendOutcome };
   /** One try to tell HighLevel something. */
@@ -146,7 +148,9 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     // A message that is gone leaves a job that nobody needs, and nothing that could be said of it.
     const there = items.filter(({ job }) => ended.has(job));
     const named = early.filter(({ messageId }) => there.some(({ job }) => job.messageId === messageId));
+    reports.push(...there.flatMap(({ first }) => first ?? []));
     const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
+    await postFetched(tx, ends, now);
     const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
       settleSql,
       now,
@@ -160,6 +164,18 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     );
     if (row?.count !== items.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
   });
+}
+
+/** Lets messages be posted whose attachments have been fetched, or need not be. */
+async function postFetched(tx: Executor, ends: readonly Ended[], now: Date): Promise<void> {
+  const fetched = ends.filter(({ job, again }) => job.kind === 'fetch' && again === null);
+  if (fetched.length === 0) return;
+  await wake(
+    tx,
+    'tell',
+    fetched.map(({ job }) => job.messageId),
+    now,
+  );
 }
 
 /** One round trip for all tables: the groups are small enough, and trips are what they would wait for. */

@@ -3,7 +3,7 @@ import type { Database, Executor } from '../database/client.ts';
 import { highLevelLimit, type PaceLimit } from '../highlevel/rate-limit.ts';
 import { allowance, busyAfter, type LaneState, opensAt } from './allowance.ts';
 import { highestRank, type JobKind } from './jobs.ts';
-import { isUntilTried } from './pace.ts';
+import { isUntilTried, restsUntil } from './pace.ts';
 
 /** How one look at the queue ended. */
 export interface Claimed {
@@ -47,7 +47,7 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
   const lanes = await lanesWithWork(db.client, options.kind, options.cursor);
   const now = nowOf(deps.clock);
   const due = lanes.filter((lane) => lane.dueAt <= now);
-  const open = due.filter((lane) => opensAt(stateOf(options.kind, lane, 0), now.getTime()) <= now.getTime());
+  const open = due.filter((lane) => opensAt(stateOf(options.kind, lane, 0, now), now.getTime()) <= now.getTime());
   const quotas = options.quotas(open.map(({ lane }) => lane));
   const shares = open.map((lane, index) => ({ ...lane, atMost: quotas[index] ?? 0 }));
   const wanted = shares.filter(({ atMost }) => atMost > 0);
@@ -70,7 +70,7 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
   const isWholeTour = lanes.length < lanesAtMost && !isCutShort;
   const last = isCutShort ? wanted.at(-1)?.lane : lanes.at(-1)?.lane;
   const waits = lanes.map((lane) =>
-    lane.dueAt > now ? lane.dueAt.getTime() : opensAt(stateOf(options.kind, lane, 0), now.getTime()),
+    lane.dueAt > now ? lane.dueAt.getTime() : opensAt(stateOf(options.kind, lane, 0, now), now.getTime()),
   );
   return {
     jobs,
@@ -86,8 +86,8 @@ function limitOf(kind: JobKind, { intervalMs, burst }: { intervalMs: number | nu
 }
 
 /** What is known of a lane, as `allowance.ts` wants it. */
-export function stateOf(kind: JobKind, lane: Omit<LaneRow, 'lane' | 'dueAt'>, inHand: number): LaneState {
-  const { blockedUntil } = lane;
+export function stateOf(kind: JobKind, lane: Omit<LaneRow, 'lane' | 'dueAt'>, inHand: number, now: Date): LaneState {
+  const blockedUntil = restsUntil(lane, now);
   const concurrency = concurrencyOf(lane);
   return { busyUntil: lane.busyUntil ?? new Date(0), blockedUntil, limit: limitOf(kind, lane), concurrency, inHand };
 }
@@ -178,7 +178,7 @@ function takeLimited(db: Database, options: ClaimOptions, wanted: readonly Wante
       WHERE worker_id IS NOT NULL AND lane = ANY (${rows.filter((row) => concurrencyOf(row) !== null).map((row) => row.lane)}::text[])
       GROUP BY lane`;
     const states = new Map(
-      rows.map((row) => [row.lane, stateOf(options.kind, row, hands.find((one) => one.lane === row.lane)?.count ?? 0)]),
+      rows.map((row) => [row.lane, stateOf(options.kind, row, hands.find((one) => one.lane === row.lane)?.count ?? 0, now)]),
     );
     const allowed = wanted
       .map(({ lane, atMost }) => ({

@@ -7,10 +7,12 @@ import type { Executor } from '../database/client.ts';
  * - `deliver`: an outbound message to its far side. Lane: what the location has connected; key: the contact.
  * - `tell`: HighLevel of an outbound message's state, or of an inbound message. Lane: the location's limit at HighLevel; key: the
  *   message, or the sender's address.
+ * - `fetch`: the attachments of an inbound message, before it is posted. Lane: the location's files; key: the message. It has slots of its
+ *   own, as a file may arrive drop by drop; the `tell` job waits meanwhile and keeps the sender's order.
  */
-export type JobKind = 'deliver' | 'tell';
+export type JobKind = 'deliver' | 'tell' | 'fetch';
 
-export const jobKinds: readonly JobKind[] = ['deliver', 'tell'];
+export const jobKinds: readonly JobKind[] = ['deliver', 'tell', 'fetch'];
 
 export interface NewJob {
   readonly kind: JobKind;
@@ -53,13 +55,14 @@ export function addingJobs(from: string, where = ''): string {
     SELECT job.*, row_number() OVER (PARTITION BY kind, key ORDER BY "messageId") AS place
     FROM json_to_recordset(${from}::json) AS job ${columns} ${where} ORDER BY kind, key, place),
   before AS MATERIALIZED (
-    SELECT new_jobs."messageId" FROM new_jobs CROSS JOIN LATERAL (
+    SELECT new_jobs.kind, new_jobs."messageId" FROM new_jobs CROSS JOIN LATERAL (
       SELECT FROM jobs WHERE is_first AND jobs.kind = new_jobs.kind AND jobs.key = new_jobs.key AND message_id < new_jobs."messageId"
       ORDER BY message_id FOR KEY SHARE) AS first
     WHERE place = 1),
   added AS (
     INSERT INTO jobs (kind, message_id, lane, key, rank, due_at, is_first)
-    SELECT kind, "messageId", lane, key, rank, "dueAt", place = 1 AND "messageId" NOT IN (SELECT "messageId" FROM before) FROM new_jobs
+    SELECT kind, "messageId", lane, key, rank, "dueAt", place = 1 AND (kind, "messageId") NOT IN (SELECT kind, "messageId" FROM before)
+    FROM new_jobs
     ON CONFLICT (kind, message_id) DO UPDATE
       SET rank = LEAST(jobs.rank, EXCLUDED.rank), due_at = LEAST(jobs.due_at, EXCLUDED.due_at)
     RETURNING kind),

@@ -36,7 +36,7 @@ export async function oldLanes(on: Executor, now: Date, olderThanMs: number): Pr
 }
 
 function isOpen({ kind, inHand, ...row }: LaneRow & { kind: JobKind; inHand: number }, now: Date): boolean {
-  const state = stateOf(kind, row, inHand);
+  const state = stateOf(kind, row, inHand, now);
   const sometimeBefore = now.getTime() - usedWithinMs;
   const isFull = state.concurrency !== null && inHand >= state.concurrency;
   return !isFull && opensAt(state, sometimeBefore) <= sometimeBefore;

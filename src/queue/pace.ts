@@ -2,6 +2,7 @@ import { type Clock, nowOf } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
 import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
+import { maxBusyMs } from './allowance.ts';
 
 /** Whose limit it is. These keys are also the names of the queue's lanes. */
 export const paceKey = {
@@ -18,6 +19,23 @@ export interface LaneLimits {
   readonly burst: number | null;
   readonly concurrency: number | null;
 }
+
+/** The codes of rests after which a lane is only tried, one job at a time, until {@link endRest} says that it works again. */
+export const untilTried = { outage: 'highlevel_outage', dayUsed: 'highlevel_day_used' } as const;
+
+const [hourMs, dayMs] = [60 * 60 * 1000, 24 * 60 * 60 * 1000];
+
+/** How long a limit may rest, by the code of the rest. A rest that has longer to go was written while the clock was ahead. */
+const maxRestMs: Readonly<Record<string, number>> = {
+  [untilTried.outage]: 2 * 60 * 1000,
+  [untilTried.dayUsed]: 11 * 60 * 1000,
+  highlevel_limit: 1.1 * hourMs,
+  daily_cap: 26 * hourMs,
+  outside_window: 8 * dayMs,
+};
+
+/** Longer than anything here. */
+const veryLongMs = 1e12;
 
 /**
  * Asks whether the next call of an installation may leave now, under a limit that all processes share (GCRA, one row a
@@ -41,18 +59,20 @@ export async function turnOf(
 }
 
 /** Whether a call that can wait may leave now. It takes a slot only then: nobody waits for a slot that is not used. */
-export async function mayCall(
-  deps: { db: Database; clock: Clock },
-  key: string,
-  { intervalMs, burst }: PaceLimit,
-): Promise<boolean> {
+export async function mayCall(deps: { db: Database; clock: Clock }, key: string, limit: PaceLimit): Promise<boolean> {
+  const { intervalMs, burst } = limit;
   const now = nowOf(deps.clock);
   // A rounded millisecond in the stored time must not cost a slot.
   const roomMs = (burst - 1) * intervalMs + 1;
+  // Under other limits a line of those that wait for their turn may reach as far as it likes.
+  const impossibleMs = limit.maxBooked === undefined ? maxBusyMs(limit) + 1 : veryLongMs;
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
-    ON CONFLICT (key) DO UPDATE SET busy_until = GREATEST(paces.busy_until, ${now}::timestamptz) + ${intervalMs} * interval '1 ms'
-      WHERE paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms'
+    ON CONFLICT (key) DO UPDATE SET busy_until = ${intervalMs} * interval '1 ms' + GREATEST(${now}::timestamptz,
+        CASE WHEN paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms' THEN paces.busy_until END)
+      -- What reaches further than any calls can was written while the clock was ahead.
+      WHERE (paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms'
+          OR paces.busy_until > ${now}::timestamptz + ${impossibleMs} * interval '1 ms')
         AND (paces.blocked_until IS NULL OR paces.blocked_until <= ${now})
     RETURNING 1`;
   return rows.length > 0;
@@ -69,20 +89,26 @@ export async function rest(
   why: { code: string; message: string },
   limit?: PaceLimit,
 ): Promise<void> {
-  const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : nowOf(deps.clock);
+  const now = nowOf(deps.clock);
+  const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : now;
   await deps.db.client.$executeRaw`
     INSERT INTO paces (key, busy_until, blocked_until, blocked_code, blocked_reason)
     VALUES (${key}, ${busyUntil}, ${until}, ${why.code}, ${why.message})
     ON CONFLICT (key) DO UPDATE
       SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), blocked_until = EXCLUDED.blocked_until, blocked_code = EXCLUDED.blocked_code, blocked_reason = EXCLUDED.blocked_reason
-      WHERE paces.blocked_until IS NULL OR paces.blocked_until < EXCLUDED.blocked_until`;
+      WHERE paces.blocked_until IS NULL OR paces.blocked_until < EXCLUDED.blocked_until OR paces.blocked_until > ${now}::timestamptz
+        + COALESCE((${JSON.stringify(maxRestMs)}::jsonb ->> paces.blocked_code)::float8, ${veryLongMs}::float8) * interval '1 ms'`;
 }
-
-/** The codes of rests after which a lane is only tried, one job at a time, until {@link endRest} says that it works again. */
-export const untilTried = { outage: 'highlevel_outage', dayUsed: 'highlevel_day_used' } as const;
 
 export function isUntilTried(code: string | null): boolean {
   return code === untilTried.outage || code === untilTried.dayUsed;
+}
+
+/** Returns until when a limit rests; null when it does not. */
+export function restsUntil(pace: { blockedUntil: Date | null; blockedCode: string | null }, now: Date): Date | null {
+  const leftMs = (pace.blockedUntil?.getTime() ?? 0) - now.getTime();
+  const isReal = leftMs > 0 && leftMs <= (maxRestMs[pace.blockedCode ?? ''] ?? veryLongMs);
+  return isReal ? pace.blockedUntil : null;
 }
 
 const noRest = { blockedUntil: null, blockedCode: null, blockedReason: null };
@@ -109,7 +135,13 @@ export async function charge(
   limit: PaceLimit,
   calls: number,
 ): Promise<void> {
-  if (calls > 0) await reserve(deps.db, key, limit, nowOf(deps.clock), calls);
+  if (calls <= 0) return;
+  const now = nowOf(deps.clock);
+  await deps.db.client.$executeRaw`
+    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${limit.intervalMs * calls} * interval '1 ms')
+    ON CONFLICT (key) DO UPDATE SET busy_until = LEAST(
+      GREATEST(paces.busy_until, ${now}::timestamptz, paces.blocked_until) + ${limit.intervalMs * calls} * interval '1 ms',
+      GREATEST(${now}::timestamptz, paces.blocked_until) + ${maxBusyMs(limit)} * interval '1 ms')`;
 }
 
 /** Keeps what HighLevel said is left of a day. */
@@ -130,11 +162,11 @@ export async function limitLane(on: Executor, key: string, limits: LaneLimits, n
 /** Whether a limit rests. */
 export async function isBlocked(db: Database, key: string, now: Date): Promise<boolean> {
   const pace = await db.client.pace.findUnique({ where: { key } });
-  return pace?.blockedUntil !== null && pace?.blockedUntil !== undefined && pace.blockedUntil > now;
+  return pace !== null && restsUntil(pace, now) !== null;
 }
 
-async function reserve(db: Database, key: string, limit: PaceLimit, now: Date, calls = 1): Promise<Date> {
-  const costMs = limit.intervalMs * calls;
+async function reserve(db: Database, key: string, limit: PaceLimit, now: Date): Promise<Date> {
+  const costMs = limit.intervalMs;
   const burstMs = limit.intervalMs * limit.burst;
   const [row] = await db.client.$queryRaw<{ slot: Date }[]>`
     INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${costMs} * interval '1 ms')

@@ -83,6 +83,7 @@ export async function startWorld(options: WorldOptions = {}) {
   const services = await openServices({
     database: target,
     clock,
+    readTime: async () => clock.now(),
     random: randomBytes,
     log: createLog(process.env.TEST_LOG ?? 'silent'),
     app,

@@ -1,0 +1,89 @@
+import { type Clock, nowOf } from '../core/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Database } from './client.ts';
+
+/** The one clock by which times are stored and compared, whichever process does it: the database's. */
+export interface DatabaseClock extends Clock {
+  /** How far this machine's clock is ahead of the database's, in milliseconds. */
+  skewMs(): number;
+  /** Measures anew, now. */
+  measure(): Promise<void>;
+  stop(): void;
+}
+
+export interface DatabaseClockDeps {
+  /** This machine's clock, for timers and for the time between two measurements. */
+  clock: Clock;
+  /** Reads the database's time, in milliseconds since 1970. */
+  readTime: () => Promise<number>;
+  log: Log;
+}
+
+const measureIntervalMs = 10_000;
+/** As many measurements at the start: the quickest is the most exact. */
+const firstMeasurements = 3;
+/** Ordinary quartz gains or loses less than this part of the time. */
+const driftRate = 2e-4;
+/** From here on the skew harms what is signed and what is read in logs. */
+export const skewWarningMs = 1_000;
+
+/** One look at the database's time. */
+export interface TimeSample {
+  /** When, by a clock that is never set. */
+  readonly atMs: number;
+  readonly databaseMs: number;
+  /** The most that it can be wrong by: half of the round trip. */
+  readonly errorMs: number;
+}
+
+/** Reads the time of the database's server, as of this statement. */
+export async function readDatabaseTime({ client }: Pick<Database, 'client'>): Promise<number> {
+  const [row] = await client.$queryRaw<{ ms: number }[]>`
+    SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::float8 AS ms`;
+  return row?.ms ?? Number.NaN;
+}
+
+/**
+ * Returns the sample to go by: the newer one, unless the older one is still more exact and both agree. So a slow round trip moves
+ * nothing, and a clock that was set is followed at once.
+ */
+export function betterSample(old: TimeSample, next: TimeSample): TimeSample {
+  const agedErrorMs = old.errorMs + (next.atMs - old.atMs) * driftRate;
+  const apartMs = Math.abs(next.databaseMs - (old.databaseMs + next.atMs - old.atMs));
+  return next.errorMs > agedErrorMs && apartMs <= next.errorMs + agedErrorMs ? old : next;
+}
+
+/**
+ * Opens the clock that all processes share. Between two measurements it goes by the time that has elapsed, so that setting this machine's
+ * clock moves nothing.
+ */
+export async function openDatabaseClock({ clock, readTime, log }: DatabaseClockDeps): Promise<DatabaseClock> {
+  const sample = async (): Promise<TimeSample> => {
+    const beganMs = clock.elapsed();
+    const databaseMs = await readTime();
+    const tripMs = clock.elapsed() - beganMs;
+    return { atMs: beganMs + tripMs / 2, databaseMs, errorMs: tripMs / 2 };
+  };
+  let current = await sample();
+  for (let count = 1; count < firstMeasurements; count++) current = betterSample(current, await sample());
+  let isWarned = false;
+
+  const now = () => Math.floor(current.databaseMs + clock.elapsed() - current.atMs);
+  const skewMs = () => clock.now() - now();
+  async function measure(): Promise<void> {
+    current = betterSample(current, await sample());
+    const isSkewed = Math.abs(skewMs()) >= skewWarningMs;
+    if (isSkewed && !isWarned) {
+      log.warn(
+        { skewMs: skewMs(), databaseTime: nowOf({ now }) },
+        'the clock of this machine and that of the database differ; keep both in step (NTP)',
+      );
+    }
+    isWarned = isSkewed;
+  }
+  const timer = clock.setInterval(() => {
+    // While the database is away the last measurement stands.
+    measure().catch((error: unknown) => log.debug({ err: error }, 'the time of the database could not be read'));
+  }, measureIntervalMs);
+  return { ...clock, now, skewMs, measure, stop: () => clock.clearInterval(timer) };
+}

@@ -1,0 +1,84 @@
+import { png } from './support/files.ts';
+import { answer, posts } from './support/media.ts';
+import { startWorld } from './support/world.ts';
+
+test('while the files of five locations arrive drop by drop, reports of theirs and of others are told at once', async () => {
+  await using world = await startWorld();
+  const { highlevel, farSide, clock } = world;
+  let finish = () => {};
+  const isFinished = new Promise<void>((done) => {
+    finish = done;
+  });
+  using _finished = { [Symbol.dispose]: () => finish() };
+  const file = farSide.offers('drips', async (_request, response) => {
+    response.type('image/png').write(png.subarray(0, 8));
+    await isFinished;
+    response.end(png.subarray(8));
+  });
+  const dripping = [];
+  for (let count = 0; count < 5; count++) dripping.push(await world.ready());
+  const other = await world.ready();
+  const each = 45;
+  for (const { connectionId } of dripping) {
+    await Promise.all(
+      Array.from({ length: each }, (_, index) =>
+        answer(world, connectionId, [file], { externalId: `m-${index}`, from: `+1202555${1000 + index}` }),
+      ),
+    );
+  }
+  const startedMs = clock.now();
+  await world.until(() => clock.now() - startedMs > 8_000, 'what drips has all the slots that it gets', 200);
+  expect(farSide.hitsOf('drips')).toBeGreaterThan(20);
+  expect(posts(world)).toHaveLength(0);
+
+  for (const location of [other, dripping[0] as typeof other]) {
+    const sentMs = clock.now();
+    const { messageId } = await highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
+    await world.until(() => highlevel.statusesOf(messageId).length > 0, 'it is reported', 200);
+    // A report waits until HighLevel knows its message.
+    expect(clock.now() - sentMs).toBeLessThan(4_000);
+  }
+  finish();
+  await world.until(() => posts(world).length === 5 * each, 'every reply is posted');
+});
+
+test('a reply that has no file waits for the one before it that has, and is posted after it', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  let finish = () => {};
+  const isFinished = new Promise<void>((done) => {
+    finish = done;
+  });
+  using _finished = { [Symbol.dispose]: () => finish() };
+  const file = world.farSide.offers('late', async (_request, response) => {
+    await isFinished;
+    response.type('image/png').end(png);
+  });
+  await answer(world, connectionId, [file], { externalId: 'first', text: 'with a file' });
+  await answer(world, connectionId, [], { externalId: 'second', text: 'without' });
+  await world.pass(3_000);
+  expect(posts(world)).toHaveLength(0);
+  finish();
+  await world.until(() => posts(world).length === 2, 'both are posted');
+  expect(posts(world).map(({ body }) => (body as { message: string }).message)).toEqual(['with a file', 'without']);
+});
+
+test('of replies of one sender that all have files, each is fetched at once, and they are posted in their order', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  let finish = () => {};
+  const isFinished = new Promise<void>((done) => {
+    finish = done;
+  });
+  using _finished = { [Symbol.dispose]: () => finish() };
+  const file = world.farSide.offers('late', async (_request, response) => {
+    await isFinished;
+    response.type('image/png').end(png);
+  });
+  const texts = ['one', 'two', 'three'];
+  for (const text of texts) await answer(world, connectionId, [file], { externalId: text, text });
+  await world.until(() => world.farSide.hitsOf('late') === 3, 'all are asked for', 100);
+  finish();
+  await world.until(() => posts(world).length === 3, 'all are posted');
+  expect(posts(world).map(({ body }) => (body as { message: string }).message)).toEqual(texts);
+});
