@@ -14,6 +14,7 @@ import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
 import { openDatabaseClock, readDatabaseTime } from './database/clock.ts';
+import { followClockSteps } from './database/clock-steps.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
 import { type HighLevel, type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
@@ -137,7 +138,15 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const { random, log, app, readTime = readDatabaseTime } = options;
   const db = await openDatabase(options.database);
   // From here on there is no other clock: what one process stores, another compares.
-  const clock = await openDatabaseClock({ clock: options.clock, readTime: () => readTime(db), log });
+  const clock = await openDatabaseClock({
+    clock: options.clock,
+    readTime: () => readTime(db),
+    async onMeasured(now, setBackMs) {
+      const stepMs = await followClockSteps(db, now, setBackMs);
+      if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; what was planned by it is moved along');
+    },
+    log,
+  });
   const newId = orderedIds(clock, random);
   const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
@@ -260,7 +269,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     async close() {
       shared.live.close();
       await Promise.all([wrongSignatures.stop(), sightings.stop(), guessRecord.stop()]);
-      clock.stop();
+      await clock.stop();
       await db.close();
     },
   };

@@ -8,7 +8,7 @@ export interface DatabaseClock extends Clock {
   skewMs(): number;
   /** Measures anew, now. */
   measure(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export interface DatabaseClockDeps {
@@ -16,6 +16,8 @@ export interface DatabaseClockDeps {
   clock: Clock;
   /** Reads the database's time, in milliseconds since 1970. */
   readTime: () => Promise<number>;
+  /** Is told of each measurement, and of how far the database's clock was set back since the one before. */
+  onMeasured?: (now: Date, setBackMs: number) => Promise<void>;
   log: Log;
 }
 
@@ -57,7 +59,7 @@ export function betterSample(old: TimeSample, next: TimeSample): TimeSample {
  * Opens the clock that all processes share. Between two measurements it goes by the time that has elapsed, so that setting this machine's
  * clock moves nothing.
  */
-export async function openDatabaseClock({ clock, readTime, log }: DatabaseClockDeps): Promise<DatabaseClock> {
+export async function openDatabaseClock({ clock, readTime, onMeasured, log }: DatabaseClockDeps): Promise<DatabaseClock> {
   const sample = async (): Promise<TimeSample> => {
     const beganMs = clock.elapsed();
     const databaseMs = await readTime();
@@ -71,7 +73,10 @@ export async function openDatabaseClock({ clock, readTime, log }: DatabaseClockD
   const now = () => Math.floor(current.databaseMs + clock.elapsed() - current.atMs);
   const skewMs = () => clock.now() - now();
   async function measure(): Promise<void> {
-    current = betterSample(current, await sample());
+    const next = betterSample(current, await sample());
+    const setBackMs = Math.max(current.databaseMs - current.atMs - (next.databaseMs - next.atMs), 0);
+    current = next;
+    await onMeasured?.(nowOf({ now }), setBackMs);
     const isSkewed = Math.abs(skewMs()) >= skewWarningMs;
     if (isSkewed && !isWarned) {
       log.warn(
@@ -81,9 +86,20 @@ export async function openDatabaseClock({ clock, readTime, log }: DatabaseClockD
     }
     isWarned = isSkewed;
   }
+  await measure();
+  let measuring: Promise<void> = Promise.resolve();
   const timer = clock.setInterval(() => {
     // While the database is away the last measurement stands.
-    measure().catch((error: unknown) => log.debug({ err: error }, 'the time of the database could not be read'));
+    measuring = measure().catch((error: unknown) => log.debug({ err: error }, 'the time of the database could not be read'));
   }, measureIntervalMs);
-  return { ...clock, now, skewMs, measure, stop: () => clock.clearInterval(timer) };
+  return {
+    ...clock,
+    now,
+    skewMs,
+    measure,
+    stop() {
+      clock.clearInterval(timer);
+      return measuring;
+    },
+  };
 }

@@ -75,7 +75,8 @@ async function tell(
   const { state } = message;
   const now = deps.clock.now();
   const knownAt = message.createdAt.getTime() + deps.knownAfter.ms();
-  if (now < knownAt) return deps.settle({ job, again: new Date(knownAt) });
+  // A message of the future was stored before a clock was set back; it is no reason to wait until then.
+  if (now >= message.createdAt.getTime() && now < knownAt) return deps.settle({ job, again: new Date(knownAt) });
 
   let isMore = false;
   const before = (accepted: boolean) => async (tx: Executor) => {

@@ -123,6 +123,11 @@ export function reportJob({ id, locationId, state }: Pick<Message, 'id' | 'locat
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key: id, rank: ranks[state], dueAt };
 }
 
+/** Returns when HighLevel is likely to know a message; never later than if it came now, as the clock may have been set back since. */
+function knownAt({ clock, knownAfter }: Pick<StoreDeps, 'clock' | 'knownAfter'>, createdAt: Date): Date {
+  return new Date(Math.min(createdAt.getTime(), clock.now()) + knownAfter.ms());
+}
+
 /** What comes close together is told together. */
 const togetherMs = 2_000;
 
@@ -135,7 +140,7 @@ export function recipientsReportJob(
   { clock, knownAfter }: Pick<StoreDeps, 'clock' | 'knownAfter'>,
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
-  const dueAt = new Date(createdAt.getTime() + knownAfter.ms());
+  const dueAt = knownAt({ clock, knownAfter }, createdAt);
   const lane = paceKey.highLevel(location(locationId));
   return together(clock, { kind: 'tell', messageId: id, lane, key: id, rank: 1, dueAt });
 }
@@ -212,7 +217,7 @@ export function writingMessages(rows: string, now: string): string {
  * @returns `over`: those of which a next attempt was planned that need not be made
  */
 export async function decideChanges(
-  deps: Pick<StoreDeps, 'knownAfter'>,
+  deps: Pick<StoreDeps, 'clock' | 'knownAfter'>,
   tx: Executor,
   changes: ReadonlyMap<string, Change>,
   ending: readonly Job[] = [],
@@ -229,7 +234,7 @@ export async function decideChanges(
     changed.push(after);
     if (before.nextAttemptAt && (after.state !== 'pending' || after.unknownSince)) over.push(after.id);
     if (after.state !== before.state && after.highlevelMessageId && after.direction === 'outbound') {
-      reports.push(reportJob(after, new Date(after.createdAt.getTime() + deps.knownAfter.ms())));
+      reports.push(reportJob(after, knownAt(deps, after.createdAt)));
     }
   }
   return { changed, reports, over };

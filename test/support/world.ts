@@ -15,7 +15,7 @@ import { startFarSide } from './far-side.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
 import { temporaryFolder } from './program.ts';
-import { testClock } from './test-clock.ts';
+import { type TestClock, testClock } from './test-clock.ts';
 import { watchers } from './watchers.ts';
 
 export const sharedSecret = 'shared-secret-of-the-tests';
@@ -37,6 +37,8 @@ export interface WorldOptions {
   /** Look for alerts, as every real worker does. */
   watches?: boolean;
   services?: Partial<ServiceOptions>;
+  /** The machine's clock and the database's, where they are not the test's. */
+  clocks?: (clock: TestClock) => Pick<ServiceOptions, 'clock' | 'readTime'>;
   media?: Partial<ServiceOptions['media']>;
 }
 
@@ -115,6 +117,7 @@ export async function startWorld(options: WorldOptions = {}) {
     },
     channels: options.channels?.(farSide),
     ...options.services,
+    ...options.clocks?.(clock),
   });
   patchbay.server.on('request', createApp(services));
   if (!options.isIdle) await startWorker(services);

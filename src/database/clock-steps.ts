@@ -1,0 +1,59 @@
+import type { Database } from './client.ts';
+
+/** No lease is longer. One that another process has just taken by the new time must stand. */
+const maxLeaseMs = 2 * 60 * 1000;
+
+/**
+ * Times ahead that were written by one process and are waited for by another, by the database's clock, and how far ahead they are
+ * at least to be moved. What is only shown, or compared with what a vendor or HighLevel said, is not among them.
+ */
+export const waitedFor = [
+  ['jobs', 'due_at', 0],
+  ['paces', 'busy_until', 0],
+  ['paces', 'blocked_until', 0],
+  ['installations', 'due_at', 0],
+  ['installations', 'slot_at', 0],
+  ['installations', 'next_sync_at', 0],
+  ['installations', 'refresh_lease_until', maxLeaseMs],
+  ['app_events', 'due_at', 0],
+  ['alert_tellings', 'due_at', 0],
+  ['watches', 'due_at', 0],
+] as const;
+
+/** Smaller steps are worth no statement: measurements of several processes differ, too. */
+const minStepMs = 5_000;
+const name = 'clock';
+
+/**
+ * Notes how far the database's clock has come, for all processes. Where it was set back since, what was planned by the old time would
+ * wait for the whole step; it is moved back by as much, once, by the process that finds it first.
+ *
+ * @param setBackMs by how much this process itself has seen it set back: more exact than what was noted a while ago
+ * @returns the step in milliseconds; 0 for none
+ */
+export async function followClockSteps(db: Database, now: Date, setBackMs = 0): Promise<number> {
+  return db.transaction(async (tx) => {
+    const [noted] = await tx.$queryRaw<
+      { dueAt: Date }[]
+    >`SELECT due_at AS "dueAt" FROM watches WHERE name = ${name} FOR UPDATE`;
+    if (!noted) {
+      await tx.$executeRaw`INSERT INTO watches (name, due_at) VALUES (${name}, ${now}) ON CONFLICT DO NOTHING`;
+      return 0;
+    }
+    const behindMs = noted.dueAt.getTime() - now.getTime();
+    if (behindMs < minStepMs) {
+      await tx.$executeRaw`UPDATE watches SET due_at = GREATEST(due_at, ${now}) WHERE name = ${name}`;
+      return 0;
+    }
+    const stepMs = Math.max(behindMs, setBackMs);
+    for (const [table, column, aheadMs] of waitedFor) {
+      await tx.$executeRawUnsafe(
+        `UPDATE ${table} SET ${column} = ${column} - $1::float8 * interval '1 ms' WHERE ${column} > $2`,
+        stepMs,
+        new Date(now.getTime() + aheadMs),
+      );
+    }
+    await tx.$executeRaw`UPDATE watches SET due_at = ${now} WHERE name = ${name}`;
+    return stepMs;
+  });
+}
