@@ -13,8 +13,7 @@ import { type Clock, nowOf } from './core/clock.ts';
 import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
-import { openDatabaseClock, readDatabaseTime } from './database/clock.ts';
-import { followClockSteps } from './database/clock-steps.ts';
+import { openSharedClock } from './database/clock-steps.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
 import { type HighLevel, type HighLevelCall, highLevel } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
@@ -60,7 +59,6 @@ export interface ServiceOptions {
   database: DatabaseTarget;
   /** This machine's. */
   clock: Clock;
-  /** Reads the time by which all processes go, the database's, unless a test has a clock of its own. */
   readTime?: ((db: Database) => Promise<number>) | undefined;
   random: RandomSource;
   log: Log;
@@ -135,18 +133,10 @@ const alertTimeoutMs = 5_000;
 
 /** The one place where parts meet. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
-  const { random, log, app, readTime = readDatabaseTime } = options;
+  const { random, log, app } = options;
   const db = await openDatabase(options.database);
   // From here on there is no other clock: what one process stores, another compares.
-  const clock = await openDatabaseClock({
-    clock: options.clock,
-    readTime: () => readTime(db),
-    async onMeasured(now, setBackMs) {
-      const stepMs = await followClockSteps(db, now, setBackMs);
-      if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; what was planned by it is moved along');
-    },
-    log,
-  });
+  const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
   const newId = orderedIds(clock, random);
   const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();

@@ -1,4 +1,7 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../runtime/log.ts';
 import type { Database } from './client.ts';
+import { type DatabaseClock, openDatabaseClock, readDatabaseTime } from './clock.ts';
 
 /** No lease is longer. One that another process has just taken by the new time must stand. */
 const maxLeaseMs = 2 * 60 * 1000;
@@ -55,5 +58,22 @@ export async function followClockSteps(db: Database, now: Date, setBackMs = 0): 
     }
     await tx.$executeRaw`UPDATE watches SET due_at = ${now} WHERE name = ${name}`;
     return stepMs;
+  });
+}
+
+/** Opens the clock that all processes of a database share, and follows its steps. */
+export function openSharedClock(
+  db: Database,
+  deps: { clock: Clock; readTime?: ((db: Database) => Promise<number>) | undefined; log: Log },
+): Promise<DatabaseClock> {
+  const { clock, readTime = readDatabaseTime, log } = deps;
+  return openDatabaseClock({
+    clock,
+    readTime: () => readTime(db),
+    async onMeasured(now, setBackMs) {
+      const stepMs = await followClockSteps(db, now, setBackMs);
+      if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; what was planned by it is moved along');
+    },
+    log,
   });
 }

@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.ts';
+
 /** How old a message must be before HighLevel is likely to know it, learnt from its answers. */
 export interface KnownAfter {
   /** Milliseconds after its webhook. */
@@ -29,4 +31,9 @@ export function knownAfter(): KnownAfter {
       waitMs = Math.max(waitMs - 50, 0);
     },
   };
+}
+
+/** Returns when HighLevel is likely to know a message; never later than if it came now, as the clock may have been set back since. */
+export function knownAt({ clock, knownAfter }: { clock: Clock; knownAfter: KnownAfter }, createdAt: Date): Date {
+  return new Date(Math.min(createdAt.getTime(), clock.now()) + knownAfter.ms());
 }

@@ -8,7 +8,7 @@ import { location } from '../highlevel/client.ts';
 import { addingJobs, heldJobs, heldRow, type Job, type NewJob, wake } from '../queue/jobs.ts';
 import { paceKey } from '../queue/pace.ts';
 import { readInGroups } from '../runtime/in-groups.ts';
-import type { KnownAfter } from './known-after.ts';
+import { type KnownAfter, knownAt } from './known-after.ts';
 import type { Reason } from './next-step.ts';
 import { advance, type MessageState } from './state.ts';
 
@@ -121,11 +121,6 @@ const ranks: Record<MessageState, number> = { failed: 0, pending: 1, delivered: 
 /** Telling HighLevel what became of a message. */
 export function reportJob({ id, locationId, state }: Pick<Message, 'id' | 'locationId' | 'state'>, dueAt: Date): NewJob {
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key: id, rank: ranks[state], dueAt };
-}
-
-/** Returns when HighLevel is likely to know a message; never later than if it came now, as the clock may have been set back since. */
-function knownAt({ clock, knownAfter }: Pick<StoreDeps, 'clock' | 'knownAfter'>, createdAt: Date): Date {
-  return new Date(Math.min(createdAt.getTime(), clock.now()) + knownAfter.ms());
 }
 
 /** What comes close together is told together. */

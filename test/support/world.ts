@@ -37,7 +37,6 @@ export interface WorldOptions {
   /** Look for alerts, as every real worker does. */
   watches?: boolean;
   services?: Partial<ServiceOptions>;
-  /** The machine's clock and the database's, where they are not the test's. */
   clocks?: (clock: TestClock) => Pick<ServiceOptions, 'clock' | 'readTime'>;
   media?: Partial<ServiceOptions['media']>;
 }
@@ -84,8 +83,6 @@ export async function startWorld(options: WorldOptions = {}) {
 
   const services = await openServices({
     database: target,
-    clock,
-    readTime: async () => clock.now(),
     random: randomBytes,
     log: createLog(process.env.TEST_LOG ?? 'silent'),
     app,
@@ -117,7 +114,7 @@ export async function startWorld(options: WorldOptions = {}) {
     },
     channels: options.channels?.(farSide),
     ...options.services,
-    ...options.clocks?.(clock),
+    ...(options.clocks ?? sameClock)(clock),
   });
   patchbay.server.on('request', createApp(services));
   if (!options.isIdle) await startWorker(services);
@@ -287,6 +284,7 @@ export async function startWorld(options: WorldOptions = {}) {
 }
 
 const turnsAtMost = 6;
+const sameClock = (clock: TestClock) => ({ clock, readTime: async () => clock.now() });
 
 function apiWith(client: ReturnType<typeof request>, headers: Record<string, string>) {
   return {
@@ -297,7 +295,4 @@ function apiWith(client: ReturnType<typeof request>, headers: Record<string, str
   };
 }
 
-/** A turn for sockets and the database, which keep real time. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5));
-}
+const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
