@@ -101,7 +101,7 @@ test('jobs that leave their key are done all the same, and the others of it keep
     return end(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { atMost: 40, perLane: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
   const adders = Array.from({ length: 4 }, async (_, adder) => {
     for (let round = 0; round < 20; round++) {
       const jobs = Array.from({ length: 5 }, () => jobOf('k'.repeat(1 + adder)));
