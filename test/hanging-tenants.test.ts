@@ -49,7 +49,7 @@ async function startQueue() {
     /** Moves the clock in small steps, each with time for what it sets off. */
     async until(condition: () => boolean, what: string) {
       for (let steps = 0; !condition(); steps++) {
-        if (steps > 500) throw new Error(`It never came about: ${what}`);
+        if (steps > 5_000) throw new Error(`It never came about: ${what}`);
         await clock.tick(20);
         await new Promise((resolve) => setTimeout(resolve, 15));
       }
