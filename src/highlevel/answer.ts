@@ -1,8 +1,7 @@
-import type { AxiosResponse } from 'axios';
 import { AppError } from '../core/errors.ts';
 import { parseWithAllDigits, toList, toText } from '../core/foreign.ts';
 import { trimmed } from '../core/text.ts';
-import { jsonOf, requestFailure } from '../runtime/outbound-http.ts';
+import { type HttpResponse, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 
 /** What HighLevel answered, before anybody judges it. */
 export interface HighLevelAnswer {
@@ -13,6 +12,8 @@ export interface HighLevelAnswer {
   /** HighLevel's name for this request; its support asks for it. */
   readonly traceId: string | null;
   readonly limits: LimitHeaders;
+  /** There was more of the body than could be read: its status counts, and not what it leaves out. */
+  readonly isPartial?: boolean;
 }
 
 /** What the answer says of the limits (platform.md 5.9). */
@@ -29,8 +30,8 @@ export interface LimitHeaders {
  *
  * @throws AppError `highlevel_unreachable`: no response of HighLevel's came; whether the request was carried out is not known
  */
-export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promise<HighLevelAnswer> {
-  let response: AxiosResponse<unknown>;
+export async function answerOf(request: Promise<HttpResponse>): Promise<HighLevelAnswer> {
+  let response: HttpResponse;
   try {
     response = await request;
   } catch (error) {
@@ -39,7 +40,8 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
   const body = jsonOf(response);
   const text = typeof response.data === 'string' ? response.data : '';
   // A page of a firewall or a proxy in between is no word of HighLevel's, whatever its status says.
-  if (!isJson(text) && !judgedByStatus.has(response.status)) {
+  const isTheirs = response.isPartial ? beginsAsJson.test(text) : isJson(text);
+  if (!isTheirs && !judgedByStatus.has(response.status)) {
     throw new AppError(
       'highlevel_unreachable',
       `The CRM’s address answered ${response.status} with something that is not the CRM’s: a firewall or proxy may be in between.`,
@@ -48,7 +50,8 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
   return {
     status: response.status,
     body,
-    text: isJson(text) ? trimmed(text) : '',
+    text: isTheirs ? trimmed(text) : '',
+    isPartial: response.isPartial ?? false,
     traceId: toText(body.traceId) ?? null,
     limits: {
       remaining: numberOf(response.headers['x-ratelimit-remaining']),
@@ -58,6 +61,8 @@ export async function answerOf(request: Promise<AxiosResponse<unknown>>): Promis
     },
   };
 }
+
+const beginsAsJson = /^\s*(?:[[{]|$)/;
 
 /** A gateway in front of HighLevel says these itself, and means the request: its limit, and the size of a file. */
 const judgedByStatus = new Set([413, 429]);

@@ -143,6 +143,9 @@ function permissionBehind(error: unknown): Permission | null {
   return (error as { permission?: Permission | null }).permission ?? null;
 }
 
+/** Calls of which nothing but the status is needed. */
+const doneByStatus: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus', 'uninstall']);
+
 async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelAnswer> {
   const { method, path, version, isForm }: Operation = operations[call.operation];
   const sent = deps.http.request({
@@ -166,7 +169,10 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
     throw error;
   }
   await deps.onAnswer(call, answer);
-  if (answer.status >= 200 && answer.status < 300) return answer;
+  if (answer.status >= 200 && answer.status < 300) {
+    if (!answer.isPartial || doneByStatus.has(call.operation)) return answer;
+    throw Object.assign(new AppError('highlevel_unreachable', 'The CRM’s response is too long to be read.'), { answer });
+  }
   const { error, permission } = classifyFailure(call, answer);
   throw Object.assign(error, { answer, permission });
 }

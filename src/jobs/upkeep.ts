@@ -11,6 +11,7 @@ import { removeStale } from '../media/disk-store.ts';
 import type { MediaStore } from '../media/store.ts';
 import { forgetMedia } from '../messages/keep-media.ts';
 import { forgetMessages, forgetStrangersMessages } from '../messages/location-changes.ts';
+import { trimUnnamedReceipts } from '../messages/receipt-rows.ts';
 import { forgetUnknownWebhooks } from '../messages/unknown-webhooks.ts';
 import { mendKeys } from '../queue/jobs.ts';
 import type { Log } from '../runtime/log.ts';
@@ -35,7 +36,6 @@ const contextDays = 400;
 
 /** A receipt that names no message of ours may be early; what comes a day before its send is of another. */
 const unnamedReceiptDays = 1;
-const maxUnnamedReceipts = 10_000;
 
 /** Mends what an earlier version left, and removes, once an hour, what nobody needs any more. @returns stops it */
 export function startUpkeep(deps: UpkeepDeps): () => void {
@@ -67,7 +67,7 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   });
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysBefore(clock, traceDays) } } });
   await client.receipt.deleteMany({ where: { messageId: null, receivedAt: { lt: daysBefore(clock, unnamedReceiptDays) } } });
-  await forgetStrangersReceipts(client);
+  await trimUnnamedReceipts(deps.db);
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, contextDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
@@ -83,15 +83,6 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   while ((await forgetStrangersMessages(deps, before)) > 0);
   while ((await forgetMedia(deps)) > 0);
   await removeStale(deps.mediaFolder, daysBefore(clock, 1));
-}
-
-/** Keeps the newest receipts that name no message, of each connection so many: a vendor that sends no others must not fill the disk. */
-async function forgetStrangersReceipts(client: Database['client']): Promise<void> {
-  await client.$executeRaw`
-    DELETE FROM receipts WHERE id IN (
-      SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY connection_id ORDER BY id DESC) AS place FROM receipts WHERE message_id IS NULL
-      ) AS unnamed WHERE place > ${maxUnnamedReceipts})`;
 }
 
 function daysBefore(clock: Clock, days: number): Date {

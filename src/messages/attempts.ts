@@ -71,9 +71,9 @@ const beginSql = `
       ELSE 'begun' END AS outcome
     FROM wanted w JOIN pending p ON p.id = w."messageId"),
   begun AS (
-    INSERT INTO attempts (id, message_id, connection_id, begun_at)
+    INSERT INTO attempts (id, message_id, connection_id, begun_at, event_order)
     -- Whoever had it sent again may have a clock that is ahead of ours.
-    SELECT id, "messageId", "connectionId", GREATEST($2, resent_at) FROM judged WHERE outcome = 'begun')
+    SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM judged WHERE outcome = 'begun')
   SELECT id, outcome FROM judged`;
 
 /** SQL that records how sends ended: a part of a WITH. @param rows from `endedAttempts`, as JSON. @param now a parameter */

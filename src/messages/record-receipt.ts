@@ -1,13 +1,15 @@
 import type { ReceiptContent } from '../channels/channel.ts';
+import { fitId } from '../core/bounds.ts';
 import { nowOf } from '../core/clock.ts';
 import { notFarAhead } from '../core/foreign.ts';
 import type { NewId } from '../core/ids.ts';
 import { allStorable } from '../core/text.ts';
-import type { Executor, Prisma } from '../database/client.ts';
+import type { Executor } from '../database/client.ts';
 import { isBadData } from '../database/failures.ts';
 import { enqueue } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Reason } from './next-step.ts';
+import { mayBeTaken, storeReceipts, trimUnnamedReceipts } from './receipt-rows.ts';
 import { ofTheWhole, recipientsOf } from './recipients.ts';
 import {
   type Change,
@@ -30,13 +32,20 @@ import {
 export type RecordReceipt = (connection: { id: string }, receipt: ReceiptContent) => Promise<void>;
 
 const group = { atMost: 200, waitingAtMost: 2_000 };
+/** After so many receipts that name no message this process looks whether there are too many. */
+const trimEvery = 5_000;
 
 /** Receipts that arrive together are one commit. */
 export function receiptRecorder(deps: StoreDeps & { newId: NewId }): RecordReceipt {
+  let unnamed = 0;
   const record = inGroups<{ connectionId: string; receipt: ReceiptContent }, void>({
     ...group,
     async work(items) {
-      await recordTogether(deps, items);
+      unnamed += await recordTogether(deps, items);
+      if (unnamed >= trimEvery) {
+        unnamed = 0;
+        await trimUnnamedReceipts(deps.db);
+      }
       return items.map(() => undefined);
     },
     isItemsFault: isBadData,
@@ -44,17 +53,18 @@ export function receiptRecorder(deps: StoreDeps & { newId: NewId }): RecordRecei
   return (connection, receipt) => record({ connectionId: connection.id, receipt });
 }
 
+/** @returns how many of them name no message */
 async function recordTogether(
   deps: StoreDeps & { newId: NewId },
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
-): Promise<void> {
+): Promise<number> {
   const receivedAt = nowOf(deps.clock);
   const rows = items.map(({ connectionId, receipt }) =>
     allStorable({
       id: deps.newId(),
       connectionId,
       wantedId: receipt.messageId ?? null,
-      externalId: receipt.externalId ?? null,
+      externalId: receipt.externalId ? fitId(receipt.externalId) : null,
       state: receipt.state,
       recipient: receipt.recipient ?? null,
       code: receipt.error?.code ?? null,
@@ -63,13 +73,17 @@ async function recordTogether(
       receivedAt,
     }),
   );
-  await deps.db.transaction(async (tx) => {
+  return deps.db.transaction(async (tx) => {
     await lockExternalIds(
       tx,
       rows.flatMap(({ connectionId, externalId }) => (externalId ? { connectionId, externalId } : [])),
     );
     const found = await messagesOf(tx, rows);
-    const said = rows.map(({ wantedId: _, ...row }) => ({ ...row, messageId: found.get(row.id) ?? null }));
+    const said = rows.map(({ wantedId, externalId, ...row }) => {
+      const messageId = found.get(row.id) ?? null;
+      // What names its message by our id is of no other, whoever else is given the vendor's.
+      return { ...row, messageId, externalId: messageId !== null && wantedId !== null ? null : externalId };
+    });
     const ids = [...new Set(said.flatMap(({ messageId }) => messageId ?? []))];
     // Whoever is just having a message sent again, or hears of another recipient of it, has locked it: what he makes of it is to be seen.
     if (said.some(({ state, recipient }) => state === 'failed' || recipient !== null)) await lockMessages(tx, ids);
@@ -87,53 +101,14 @@ async function recordTogether(
     const named = new Set(known.flatMap(({ messageId, recipient }) => (recipient ? messageId : [])));
     // The messages are locked first: a stored receipt holds a share of its message, and two who hold one can't both lock it.
     await changeMessages(deps, tx, new Map(changes), named);
-    await tx.receipt.createMany({ data: await countRepeats(tx, known) });
+    await storeReceipts(
+      tx,
+      known.filter(({ messageId, externalId }) => messageId !== null || externalId !== null),
+    );
     await reportRecipients(deps, tx, named);
+    return known.filter(({ messageId }) => messageId === null).length;
   });
 }
-
-/** A receipt as it is stored. */
-type ReceiptRow = Omit<Prisma.ReceiptCreateManyInput, 'state'> & { id: string; state: 'delivered' | 'read' | 'failed' };
-
-/**
- * Counts receipts that say once more what is stored already, of the same sending: vendors repeat them by the thousand.
- *
- * @returns those that say something new, each once
- */
-async function countRepeats<Row extends ReceiptRow>(tx: Executor, said: readonly Row[]): Promise<Row[]> {
-  const groups = Map.groupBy(said, ({ connectionId, messageId, externalId, state, recipient, code, reason, occurredAt }) => {
-    // By its time a failure that is told once more is known after the message was sent again.
-    const at = state === 'failed' ? occurredAt : null;
-    return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, code, reason, at]);
-  });
-  const fresh = [...groups.values()].map(([first, ...more]) => ({ ...(first as Row), repeats: more.length }));
-  if (fresh.length === 0) return [];
-  const known = await tx.$queryRawUnsafe<{ id: string }[]>(countRepeatsSql, JSON.stringify(fresh));
-  const ids = new Set(known.map(({ id }) => id));
-  return fresh.filter(({ id }) => !ids.has(id));
-}
-
-const countRepeatsSql = `
-  WITH said AS (
-    SELECT * FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text,
-      state message_state, recipient text, code text, reason text, "occurredAt" timestamptz, repeats int)),
-  same AS (
-    SELECT said.id, said.repeats, (
-      SELECT r.id FROM receipts r LEFT JOIN messages m ON m.id = r.message_id
-      WHERE r.connection_id = said."connectionId" AND r.state = said.state
-        AND r.recipient IS NOT DISTINCT FROM said.recipient AND r.code IS NOT DISTINCT FROM said.code
-        AND r.reason IS NOT DISTINCT FROM said.reason
-        AND (r.state <> 'failed' OR r.occurred_at IS NOT DISTINCT FROM said."occurredAt")
-        AND (r.message_id = said."messageId" OR (said."messageId" IS NULL AND r.message_id IS NULL AND r.external_id = said."externalId"))
-        -- What was said of an earlier sending says nothing of this one.
-        AND (m.sending_since IS NULL OR r.received_at >= m.sending_since)
-      LIMIT 1) AS first
-    FROM said),
-  counted AS (
-    UPDATE receipts SET repeats = receipts.repeats + t.count
-    FROM (SELECT first, sum(repeats + 1)::int AS count FROM same WHERE first IS NOT NULL GROUP BY first) AS t
-    WHERE receipts.id = t.first)
-  SELECT id FROM same WHERE first IS NOT NULL`;
 
 /** What became of one recipient is news for HighLevel, even where the message as a whole stands as before. */
 async function reportRecipients(deps: StoreDeps, tx: Executor, named: ReadonlySet<string | null>): Promise<void> {
@@ -147,21 +122,32 @@ async function reportRecipients(deps: StoreDeps, tx: Executor, named: ReadonlySe
   );
 }
 
-/** Only messages of this very connection: an id that a far side was never given proves nothing. */
+/**
+ * Finds the messages that receipts are of. Only those of the same connection: an id that a vendor was never given proves nothing. Of
+ * several messages that a vendor has given one id, it is of the one whose attempt began last.
+ */
 async function messagesOf(
   tx: Executor,
   rows: readonly { id: string; connectionId: string; wantedId: string | null; externalId: string | null }[],
 ): Promise<Map<string, string>> {
-  const found = await tx.$queryRawUnsafe<{ id: string; messageId: string }[]>(
-    `SELECT r.id, COALESCE(
-       (SELECT a.message_id FROM attempts a WHERE a.message_id = r."wantedId" AND a.connection_id = r."connectionId" LIMIT 1),
-       (SELECT m.id FROM messages m WHERE r."wantedId" IS NULL AND m.connection_id = r."connectionId"
-          AND m.external_id = r."externalId" AND m.direction = 'outbound' ORDER BY m.id DESC LIMIT 1)) AS "messageId"
-     FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "wantedId" uuid, "externalId" text)`,
-    JSON.stringify(rows),
-  );
+  const found = await tx.$queryRawUnsafe<{ id: string; messageId: string }[]>(messagesSql, JSON.stringify(rows));
   return new Map(found.map(({ id, messageId }) => [id, messageId]));
 }
+
+/** A vendor that gives all its messages one id must not make each receipt slow. */
+const maxSameIds = 10;
+
+const messagesSql = `
+  SELECT r.id, COALESCE(
+    (SELECT a.message_id FROM attempts a WHERE a.message_id = r."wantedId" AND a.connection_id = r."connectionId" LIMIT 1),
+    (SELECT same.id FROM (
+       SELECT m.id FROM messages m WHERE r."wantedId" IS NULL AND m.connection_id = r."connectionId"
+         AND m.external_id = r."externalId" AND m.direction = 'outbound' ORDER BY m.id DESC LIMIT ${maxSameIds}) AS same
+     ORDER BY (
+       SELECT max(a.event_order) FROM attempts a
+       WHERE a.message_id = same.id AND a.connection_id = r."connectionId" AND ${mayBeTaken('a')}) DESC NULLS LAST,
+       same.id DESC LIMIT 1)) AS "messageId"
+  FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "wantedId" uuid, "externalId" text)`;
 
 /**
  * Failures of an earlier sending, of messages that are locked: told once more after their message was sent again, or before any attempt

@@ -1,4 +1,5 @@
 import type { SendOutcome } from '../channels/channel.ts';
+import { fitId } from '../core/bounds.ts';
 import { nowOf, pause } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
@@ -10,6 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
 import { type Identity, learningIdentities, learntRows } from './identities.ts';
 import { reason, reasonType } from './reasons.ts';
+import { claimingReceipts, claimRows, type EarlyReceipt, type Learnt, readEarlyReceipts } from './receipt-rows.ts';
 import { ofTheWhole } from './recipients.ts';
 import { receiptsApplied } from './record-receipt.ts';
 import { recordingReports, type Tried, triedRows } from './record-report.ts';
@@ -128,7 +130,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const ids = items.map(({ job }) => job.messageId);
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
     await lockExternalIds(tx, learnt);
-    const early = await waitingReceipts(tx, learnt);
+    const early = await readEarlyReceipts(tx, learnt);
     // What comes before may touch yet another message, an echo: these go first. What is said of one recipient depends on the others.
     if (early.length > 0 || items.some(({ before }) => before)) await lockMessages(tx, ids);
     const receipts = await ofTheWhole(tx, early);
@@ -147,7 +149,8 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     reports.push(...ofRecipients(deps, early, changed, reports));
     // A message that is gone leaves a job that nobody needs, and nothing that could be said of it.
     const there = items.filter(({ job }) => ended.has(job));
-    const named = early.filter(({ messageId }) => there.some(({ job }) => job.messageId === messageId));
+    // Where what the attempt led to is void, its next one may be given the same id.
+    const named = early.filter(({ messageId }) => changed.some(({ id }) => id === messageId));
     reports.push(...there.flatMap(({ first }) => first ?? []));
     const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
     await postFetched(tx, ends, now);
@@ -160,7 +163,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
       JSON.stringify(learntRows(items)),
       JSON.stringify(endedRows(ends)),
       JSON.stringify(reports),
-      JSON.stringify(named.map(({ id, messageId }) => ({ id, messageId }))),
+      JSON.stringify(claimRows(deps.newId, named)),
     );
     if (row?.count !== items.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
   });
@@ -186,15 +189,13 @@ const settleSql = `
   ${learningIdentities('$5', '$1')},
   ${endingJobs('$6')},
   ${addingJobs('$7')},
-  named AS (
-    UPDATE receipts SET message_id = n."messageId" FROM json_to_recordset($8::json) AS n (id uuid, "messageId" uuid)
-    WHERE receipts.id = n.id)
+  ${claimingReceipts('$8', '$1')}
   SELECT ended_jobs.count FROM ended_jobs, woken`;
 
 function changeOf(
   item: Settlement,
   learnt: readonly Learnt[],
-  receipts: readonly WaitingReceipt[],
+  receipts: readonly EarlyReceipt[],
   now: Date,
   onEnd: (ended: Ended) => void,
 ): Change {
@@ -216,50 +217,15 @@ function changeOf(
   };
 }
 
-interface Learnt {
-  messageId: string;
-  connectionId: string;
-  attemptId: string;
-  externalId: string;
-}
-
-interface WaitingReceipt {
-  id: string;
-  messageId: string;
-  recipient: string | null;
-  state: 'delivered' | 'read' | 'failed';
-  code: string | null;
-  reason: string | null;
-}
-
 function externalIdOf(attempt: Settlement['attempt'], messageId: string): Learnt[] {
   if (!attempt || !('externalId' in attempt.outcome) || !attempt.outcome.externalId) return [];
-  const { id: attemptId, connectionId } = attempt;
-  return [{ messageId, connectionId, attemptId, externalId: attempt.outcome.externalId }];
-}
-
-/**
- * A far side may call back before its answer to our send has arrived: what named a message before we knew it is its own now. It is only
- * read here and written with the rest: a receipt that names its message holds a share of it, and the messages are not locked yet.
- */
-async function waitingReceipts(tx: Executor, learnt: readonly Learnt[]): Promise<WaitingReceipt[]> {
-  if (learnt.length === 0) return [];
-  return tx.$queryRawUnsafe<WaitingReceipt[]>(
-    `SELECT receipts.id, l."messageId", state, recipient, receipts.code, receipts.reason
-     FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "attemptId" uuid, "externalId" text)
-     JOIN attempts ON attempts.id = l."attemptId"
-     JOIN receipts ON receipts.connection_id = l."connectionId" AND external_id = l."externalId" AND receipts.message_id IS NULL
-       -- Vendors give an id again: what was said of it before this attempt began is of another message.
-       AND received_at >= begun_at
-     ORDER BY received_at, receipts.id`,
-    JSON.stringify(learnt),
-  );
+  return [{ messageId, connectionId: attempt.connectionId, externalId: fitId(attempt.outcome.externalId) }];
 }
 
 /** What early receipts say of single recipients is news too, even where the message as a whole stands as before. */
 function ofRecipients(
   deps: SettleDeps,
-  early: readonly WaitingReceipt[],
+  early: readonly EarlyReceipt[],
   changed: readonly Current[],
   reports: readonly NewJob[],
 ): NewJob[] {

@@ -3,18 +3,22 @@ import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import axios, { type AxiosError, type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
+import axios, { AxiosError, type AxiosInstance, type AxiosResponse, isAxiosError } from 'axios';
 import ipaddr from 'ipaddr.js';
 import { AppError, isAppError } from '../core/errors.ts';
 import { parseWithAllDigits, toList, toObject } from '../core/foreign.ts';
 
 export type { AxiosInstance as HttpClient };
 
+/** A response, of whose body there may be more than was read. */
+export type HttpResponse = AxiosResponse<unknown> & { isPartial?: boolean };
+
 export interface HttpClientOptions {
   baseURL?: string;
   timeoutMs: number;
-  /** Larger answers are an error: nobody's answer is worth our memory. */
+  /** Of a longer body only the beginning is kept: no response is worth our memory. */
   maxResponseBytes?: number;
   /** Whether addresses come from users: then private and loopback ones are refused unless this is true. */
   allowPrivateTargets: boolean;
@@ -32,6 +36,7 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
     timeout: options.timeoutMs,
     maxRedirects: 0,
     maxContentLength: options.maxResponseBytes ?? 1024 * 1024,
+    adapter: sendAndRead,
     proxy: false,
     validateStatus: () => true,
     // Answers stay text: each reader parses what it expects, so that an HTML error page is data, not a crash.
@@ -41,7 +46,6 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
     httpAgent: new http.Agent(agent),
     httpsAgent: new https.Agent(agent),
   });
-  client.interceptors.response.use(undefined, asTruncated);
   if (!options.allowPrivateTargets) {
     client.interceptors.request.use((request) => {
       refusePrivateLiteral(new URL(request.url ?? '', request.baseURL));
@@ -51,12 +55,45 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
   return client;
 }
 
-/** A response whose body is too long: its status line decides, its body says nothing. @throws every other error as it is */
-function asTruncated(error: unknown): Partial<AxiosResponse<unknown>> {
-  const response: http.IncomingMessage | undefined = isAxiosError(error) ? error.request?.res : undefined;
-  const isTooLong = isAxiosError(error) && /^maxContentLength/.test(error.message);
-  if (!isTooLong || response?.statusCode === undefined) throw error;
-  return { status: response.statusCode, headers: response.headers as AxiosResponse['headers'], data: '' };
+type RequestConfig = Parameters<ReturnType<typeof axios.getAdapter>>[0];
+
+const sendRequest = axios.getAdapter('http');
+
+/**
+ * Sends a request and reads the body of its response as text. The status line decides what became of the request, so a body that is too
+ * long, or that breaks off after an error status, is no failure: its beginning is kept. A success that breaks off stays a failure, as what
+ * it would have said, such as an id, is needed, and another try can still get it.
+ */
+async function sendAndRead(config: RequestConfig): Promise<HttpResponse> {
+  if (config.responseType === 'stream') return sendRequest(config);
+  const response: HttpResponse = await sendRequest({ ...config, responseType: 'stream', maxContentLength: -1 });
+  const { text, isWhole, failure } = await readStart(response.data as Readable, config.maxContentLength ?? -1);
+  if (failure !== undefined && isSuccess(response.status)) {
+    throw isAxiosError(failure) ? failure : AxiosError.from(failure, undefined, config, response.request, response);
+  }
+  return Object.assign(response, { data: text, isPartial: !isWhole });
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Reads a body as far as it comes and as it may be long. */
+async function readStart(body: Readable, maxBytes: number): Promise<{ text: string; isWhole: boolean; failure?: Error }> {
+  const chunks: Buffer[] = [];
+  let left = maxBytes < 0 ? Number.POSITIVE_INFINITY : maxBytes;
+  const read = (isWhole: boolean) => ({ text: Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, ''), isWhole });
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk.subarray(0, left));
+      left -= chunk.length;
+      // Leaving the loop closes the connection.
+      if (left < 0) return read(false);
+    }
+    return read(true);
+  } catch (error) {
+    return { ...read(false), failure: error as Error };
+  }
 }
 
 /** An address that `lookup` never sees because it is written as numbers. */
@@ -133,6 +170,7 @@ const neverConnected = new Set([
 
 /** Whether any of the request may have left us: not before its socket was connected and, with TLS, the far side had proved itself. */
 function mayHaveLeft(error: AxiosError): boolean {
+  if (error.response) return true;
   if (neverConnected.has(error.code ?? '')) return false;
   const { request } = error;
   if (!(request instanceof http.ClientRequest) || request.socket === null || request.socket.connecting) return false;
