@@ -82,7 +82,12 @@ function isSuccess(status: number): boolean {
 async function readStart(body: Readable, maxBytes: number): Promise<{ text: string; isWhole: boolean; failure?: Error }> {
   const chunks: Buffer[] = [];
   let left = maxBytes < 0 ? Number.POSITIVE_INFINITY : maxBytes;
-  const read = (isWhole: boolean) => ({ text: Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, ''), isWhole });
+  const read = (isWhole: boolean) => ({
+    text: Buffer.concat(chunks)
+      .toString('utf8')
+      .replace(/^\ufeff/, ''),
+    isWhole,
+  });
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk.subarray(0, left));

@@ -26,6 +26,8 @@ export const message: OutboundMessage = {
   replyToExternalId: null,
 };
 
+const megabytes = 'x'.repeat(3 * 1024 * 1024);
+
 /** What every channel over HTTP must hold. */
 export function keepsTheContract(subject: Subject): void {
   const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
@@ -65,9 +67,18 @@ export function keepsTheContract(subject: Subject): void {
         { status: 503, body: 'down' },
         { kind: 'busy', code: 'http_503' },
       ],
+      [
+        { status: 400, body: megabytes },
+        { kind: 'refused', code: 'http_400' },
+      ],
+      [{ status: 200, body: megabytes }, { kind: 'accepted' }],
+      [
+        { status: 503, body: megabytes },
+        { kind: 'busy', code: 'http_503' },
+      ],
       ['cut' as const, { kind: 'unknown' }],
       ['hang' as const, { kind: 'unknown' }],
-    ])('the answer %j is the outcome %j', async (answer, outcome) => {
+    ])('the answer %.200j is the outcome %j', async (answer, outcome) => {
       farSide.answers(answer);
       expect(await here().send()).toMatchObject(outcome);
     });
@@ -77,6 +88,7 @@ export function keepsTheContract(subject: Subject): void {
       ['accept and hang', 'unknown'],
       ['cut after the request', 'unknown'],
       ['cut after the headers', 'unknown'],
+      ['cut after a refusal', 'refused'],
     ])('a network that breaks by "%s" is %s', async (breakage, kind) => {
       await using network = await brokenNetwork(breakage);
       expect(await at(network.url, farSide.secret).send()).toMatchObject({ kind });

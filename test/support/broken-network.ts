@@ -1,6 +1,12 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-export type Breakage = 'refuse' | 'accept and hang' | 'cut after the request' | 'cut after the headers' | 'drop by drop';
+export type Breakage =
+  | 'refuse'
+  | 'accept and hang'
+  | 'cut after the request'
+  | 'cut after the headers'
+  | 'cut after a refusal'
+  | 'drop by drop';
 
 /** An address behind which the network is broken in one way. */
 export async function brokenNetwork(mode: Breakage) {
@@ -17,6 +23,11 @@ export async function brokenNetwork(mode: Breakage) {
     if (mode === 'cut after the headers') {
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{', () => socket.destroy());
+      });
+    }
+    if (mode === 'cut after a refusal') {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 400 Bad Request\r\ncontent-length: 1000\r\n\r\n{"error":', () => socket.destroy());
       });
     }
     if (mode === 'drop by drop') {

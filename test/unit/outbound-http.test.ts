@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { httpClient, isPrivate, requestFailure } from '../../src/runtime/outbound-http.ts';
 import { brokenNetwork } from '../support/broken-network.ts';
@@ -67,3 +69,42 @@ test('redirects are not followed: they could lead past the guard', async () => {
   expect((await open.get(url)).status).toBe(302);
   await close();
 });
+
+test.each([200, 400, 503])('of a body that is too long, the status %i and the beginning are kept', async (status) => {
+  await using server = await serve((response) => response.writeHead(status).end(`begin${'x'.repeat(2_000_000)}`));
+  const response = await open.post(server.url, '{}');
+  expect(response).toMatchObject({ status, isPartial: true });
+  expect(response.data).toHaveLength(1024 * 1024);
+  expect(response.data).toMatch(/^begin/);
+});
+
+test('a body that unpacks to too much is read no further', async () => {
+  const packed = gzipSync(Buffer.alloc(50_000_000, 'a'));
+  await using server = await serve((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed));
+  expect((await open.post(server.url, '{}')).data).toHaveLength(1024 * 1024);
+});
+
+test('a body that breaks off after an error status is that error; after a success it may have said more', async () => {
+  await using refusal = await brokenNetwork('cut after a refusal');
+  expect(await open.post(refusal.url, '{}')).toMatchObject({ status: 400, data: '{"error":', isPartial: true });
+  await using success = await brokenNetwork('cut after the headers');
+  expect(await failureOf(open.post(success.url, '{}'))).toMatchObject({ sent: 'maybe' });
+});
+
+test('a whole body is read as it is, and its connection is used again', async () => {
+  const ports = new Set<number | undefined>();
+  await using server = await serve((response) => {
+    ports.add(response.socket?.remotePort);
+    response.end('\ufeffHéllo');
+  });
+  for (let n = 0; n < 3; n++)
+    expect(await open.post(server.url, '{}')).toMatchObject({ status: 200, data: 'Héllo', isPartial: false });
+  expect(ports.size).toBe(1);
+});
+
+/** A server that responds to everything in one way. */
+async function serve(respond: (response: ServerResponse) => unknown) {
+  const { url, server, close } = await listen();
+  server.on('request', (request, response) => request.resume().once('end', () => respond(response)));
+  return { url, [Symbol.asyncDispose]: close };
+}
