@@ -1,3 +1,4 @@
+import { startWorker } from '../src/jobs/worker.ts';
 import { startWorld, type World } from './support/world.ts';
 
 /** What vendors say of messages: again, too early, of another, or in too many words. */
@@ -108,6 +109,59 @@ test.each(['after its response', 'before its response'])(
     expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
   },
 );
+
+test('our own send that a vendor tells of is no second message when only a repeat of the send gets a response', async () => {
+  await using world = await startWorld();
+  const location = await world.ready();
+  world.farSide.answers('cut');
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.until(async () => (await world.message(messageId)).retryCount === 1);
+  const echo = { externalId: 'own-2', from: '+12025550100', to: location.contact.phone, text: 'hi', direction: 'outbound' };
+  await world.callback(location.connectionId, 'inbound', echo).expect(202);
+  await world.pass(2_000);
+  world.farSide.answers({ body: { externalId: 'own-2', status: 'delivered' } });
+  await world.untilReported(messageId);
+  await world.until(async () => (await world.db.job.count()) === 0);
+  expect(await world.db.message.count()).toBe(1);
+  expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
+});
+
+test('our own email that a vendor tells of before its response is no second message, however its recipients are written', async () => {
+  await using world = await startWorld();
+  const location = await world.install();
+  const connectionId = await world.connect(location.id, 'mail');
+  world.farSide.answers(async () => {
+    const echo = { externalId: 'own-3', from: 'us@example.com', to: 'sam@example.com', text: 'hi', direction: 'outbound' };
+    await world.callback(connectionId, 'inbound', echo).expect(202);
+    await world.pass(3_000);
+    return { body: { externalId: 'own-3', status: 'delivered' } };
+  });
+  const emailTo = ['Maya <maya@example.com>', 'Sam <Sam@Example.com>'];
+  const body = { locationId: location.id, messageId: 'mail-1', contactId: location.contact.id, emailTo, html: '<p>hi</p>' };
+  expect(await world.highlevel.postSigned('/webhooks/providers/mail', JSON.stringify(body))).toBe(202);
+  await world.soon(
+    async () => (await world.db.message.findFirst({ where: { externalId: 'own-3', direction: 'outbound' } })) !== null,
+  );
+  await world.until(async () => (await world.db.message.count()) === 1);
+  expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
+});
+
+test('what an earlier version stored as sent elsewhere without saying to whom makes the location’s own number no contact', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.ready();
+  const content = { externalId: 'old', from: '+12025550100', attachments: [], text: 'hi', sentElsewhere: true };
+  const provider = world.services.providers.find(({ key }) => key === 'sms') as (typeof world.services.providers)[number];
+  const connection = { id: location.connectionId, locationId: location.id, providerKey: 'sms', config: {} };
+  await expect(world.services.receiveInbound(connection, provider, content, Buffer.from(''))).rejects.toMatchObject({
+    code: 'payload_invalid',
+  });
+  await world.services.receiveInbound(connection, provider, { ...content, to: '+12025550143' }, Buffer.from(''));
+  await world.db.message.updateMany({ data: { to: null } });
+  await startWorker(world.services);
+  await world.until(async () => (await world.db.message.findFirst())?.state === 'failed');
+  expect(await world.db.message.findFirst()).toMatchObject({ reasonCode: 'contact_not_named' });
+  expect(world.highlevel.calls.of('upsertContact')).toEqual([]);
+});
 
 test('what was sent elsewhere is logged, and needs to say to whom', async () => {
   await using world = await startWorld();

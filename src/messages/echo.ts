@@ -21,7 +21,7 @@ const responseWithinMs = 2 * 60 * 1000;
 
 /**
  * Says whether what a vendor tells of as sent elsewhere is our own send: `own` when its id is one of ours, `pending` while a send to the
- * same address is under way, whose response may still name it.
+ * same address, whose response may still name it, is under way or about to be repeated.
  */
 export async function findOwnSend(
   on: Executor,
@@ -30,12 +30,17 @@ export async function findOwnSend(
 ): Promise<'own' | 'pending' | 'other'> {
   const { connectionId, externalId, to, createdAt } = message;
   if (!connectionId || !externalId) return 'other';
+  const earliest = new Date(now.getTime() - responseWithinMs);
   const [row] = await on.$queryRaw<{ isOwn: boolean; isPending: boolean }[]>`
     SELECT
       EXISTS (SELECT FROM messages WHERE connection_id = ${connectionId}::uuid AND external_id = ${externalId} AND direction = 'outbound') AS "isOwn",
       EXISTS (
         SELECT FROM attempts a JOIN messages m ON m.id = a.message_id
-        WHERE a.connection_id = ${connectionId}::uuid AND a.ended_at IS NULL AND (m."to" = ${to} OR m."to" IS NULL)
+        WHERE a.connection_id = ${connectionId}::uuid
+          -- A send that got no response is repeated, and the repeat may get one.
+          AND (a.ended_at IS NULL OR (a.ended_at > ${earliest} AND a.outcome = 'unknown' AND m.state = 'pending'))
+          -- An email's recipients are kept as they were written.
+          AND (m."to" IS NULL OR m."to" = ${to} OR (m.medium = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
       ) AS "isPending"`;
   if (row?.isOwn) return 'own';
   return row?.isPending && now.getTime() - createdAt.getTime() < responseWithinMs ? 'pending' : 'other';

@@ -35,6 +35,7 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
   }
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
   if (!provider) return giveUp(deps, job, message, reason('provider_removed'), null);
+  if (contactAddressOf(message) === null) return giveUp(deps, job, message, reason('contact_not_named'), null);
   const media = await findKeptMedia(deps, message);
   // Not here: reports and other replies would have no slots while files arrive drop by drop.
   if (!media) {

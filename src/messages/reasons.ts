@@ -25,6 +25,7 @@ export const reasons = {
   not_installed: 'The app is not installed in this location, so the message could not be sent.',
   awaiting_receipt: 'The far side has accepted the message and has not said yet that it was delivered.',
   answer_in_hand: 'An answer of this contact is just being posted; this message follows at once.',
+  contact_not_named: 'The message was sent elsewhere, and the channel did not say to whom.',
   unreadable_answer: 'The other side answered with something that could not be kept.',
   outside_window: 'The channel sends only within its hours; this message is outside of them.',
   daily_cap: 'The channel has sent as many messages as it may today.',

@@ -1,6 +1,8 @@
 import type { InboundContent } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { fitId } from '../core/bounds.ts';
 import { nowOf } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
 import { notFarAhead } from '../core/foreign.ts';
 import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
@@ -8,13 +10,14 @@ import type { Connection } from '../installations/connections.ts';
 import { addingJobs, type NewJob } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import { fetchedBy, fetchJob } from './keep-media.ts';
+import { reason } from './reasons.ts';
 import { arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
 import { postJob } from './store.ts';
 
 /**
  * Takes what a far side tells us; resolves when message and job are durable. The same external id of a connection again changes nothing.
  *
- * @throws AppError `overloaded`
+ * @throws AppError `overloaded`; `payload_invalid` for what was sent elsewhere, it is not said to whom
  */
 export type ReceiveInbound = (
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
@@ -43,8 +46,12 @@ async function rowOf(
   content: InboundContent,
   body: Buffer,
 ) {
+  if (content.sentElsewhere && content.to === undefined) {
+    throw new AppError('payload_invalid', reason('contact_not_named').message);
+  }
   const isEmail = provider.kind.startsWith('email');
   const { locationId } = connection;
+  const externalId = fitId(content.externalId);
   const from = (await deps.readAddress(locationId, content.from)).address;
   const to = content.to === undefined ? null : (await deps.readAddress(locationId, content.to)).address;
   const [said, kept] = content.sentElsewhere && to !== null ? [content.to, to] : [content.from, from];
@@ -53,8 +60,8 @@ async function rowOf(
     locationId,
     providerKey: connection.providerKey,
     connectionId: connection.id,
-    externalId: content.externalId,
-    inboundKey: `${connection.id}/${content.externalId}`,
+    externalId,
+    inboundKey: `${connection.id}/${externalId}`,
     medium: isEmail ? 'email' : 'sms',
     from,
     // HighLevel does not take an email that says not to whom (platform.md 6.2).

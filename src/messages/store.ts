@@ -109,9 +109,9 @@ function orderingKey(locationId: string, of: string): string {
   return key.length <= maxOrderingKeyChars ? key : `${locationId}/${createHash('sha256').update(of).digest('hex')}`;
 }
 
-/** The contact's own address in an inbound message, in its one form also where an earlier version has stored it. */
+/** The contact's own address in an inbound message, in its one form also where an earlier version has stored it; never the location's. */
 export function contactAddressOf(message: Pick<Message, 'sentElsewhere' | 'from' | 'to'>): string | null {
-  const said = (message.sentElsewhere ? message.to : message.from) ?? message.from;
+  const said = message.sentElsewhere ? message.to : message.from;
   return said === null ? null : normalizeAddress(said).address;
 }
 
