@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { displayNameIn, withoutDisplayName } from '../core/address.ts';
+import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import {
   anything,
@@ -16,11 +17,8 @@ import { readJsonBody } from '../core/json-body.ts';
 import { trimmed } from '../core/text.ts';
 import type { CallbackContent, OutboundMessage } from './channel.ts';
 
-/** So long that a mail's own id fits, so short that it fits into an index. */
-export const longestId = 500;
 /** Another message's id; a mail's own may be long. */
 const messageId = optionalId(1_000);
-const maxAddressChars = 320;
 /** An address with the name of its owner before it. */
 const maxNamedAddressChars = 400;
 /** HighLevel takes no more with one message. */
@@ -32,9 +30,9 @@ const word = <const Words extends readonly [string, ...string[]]>(words: Words) 
 const receipt = z
   .object({
     id: anything.transform((value) => toText(value)?.trim()).pipe(z.uuid().optional()),
-    externalId: optionalId(longestId),
+    externalId: optionalId(maxChars.externalId),
     status: word(['delivered', 'read', 'failed']),
-    recipient: optionalId(maxAddressChars),
+    recipient: optionalId(maxChars.address),
     error: anything.transform(errorIn),
     at: time,
   })
@@ -44,7 +42,7 @@ const receipt = z
 
 const inbound = z
   .object({
-    externalId: neededText(longestId),
+    externalId: neededText(maxChars.externalId),
     from: neededText(maxNamedAddressChars),
     to: optionalId(maxNamedAddressChars),
     name: text,
@@ -66,8 +64,8 @@ const inbound = z
     path: ['to'],
     error: 'is needed for a message that was sent elsewhere: it names the contact',
   })
-  .refine(({ from, to }) => [from, to ?? ''].every((address) => withoutDisplayName(address).length <= maxAddressChars), {
-    error: `from and to must have at most ${maxAddressChars} characters`,
+  .refine(({ from, to }) => [from, to ?? ''].every((address) => withoutDisplayName(address).length <= maxChars.address), {
+    error: `from and to must have at most ${maxChars.address} characters`,
   });
 
 /** Reads the error of a failure; some say it in a word. */

@@ -1,11 +1,12 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
+import { maxChars } from '../core/bounds.ts';
 import { deadline, nowOf } from '../core/clock.ts';
 import { toText } from '../core/foreign.ts';
 import { trimmed } from '../core/text.ts';
 import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
-import { errorIn, longestId, readGatewayCallback, sendBody } from './gateway-payloads.ts';
+import { errorIn, readGatewayCallback, sendBody } from './gateway-payloads.ts';
 import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 
 /** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
@@ -142,7 +143,7 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
     const externalId = toText(body.externalId)?.trim();
     return {
       kind: word === 'delivered' || word === 'read' ? 'delivered' : 'accepted',
-      ...(externalId && externalId.length <= longestId ? { externalId } : {}),
+      ...(externalId && externalId.length <= maxChars.externalId ? { externalId } : {}),
     };
   }
   const code = trimmed(error.code ?? `http_${status}`, 200);

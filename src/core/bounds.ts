@@ -8,6 +8,10 @@ export const maxChars = {
   externalId: 500,
   /** A telephone number, an email address or a vendor's id of a person. */
   address: 320,
+  /** A contact's id, or an address; a longer list of recipients ends in its hash. */
+  orderingKey: 500,
+  /** A provider's key, from the operator's settings. */
+  providerKey: 64,
 } as const;
 
 const hashChars = 64;
@@ -23,49 +27,56 @@ export function fitId(id: string, max: number = maxChars.externalId): string {
   return `${id.slice(0, max - hashChars - 1).toWellFormed()}#${hash}`;
 }
 
-/** The longest ordering key of a job: a location's id, and a contact's id or address. */
-export const maxOrderingKey = maxChars.highlevelId + 1 + maxChars.externalId;
+const installed = maxChars.highlevelId;
 
 /**
- * What keeps each text column that an index holds short enough: PostgreSQL's entries have at most 2,704 bytes, and a character has up to
- * three. `ours`: the program makes the value. A test compares this with the schema.
+ * The most characters of each text column that an index holds; null where the program makes the value. An entry of an index has at most
+ * 2,704 bytes, and what does not fit can never be stored. A test compares this with the schema.
  */
-export const indexedText: Record<string, number | 'ours'> = {
-  'installations.resource_id': maxChars.highlevelId,
-  'installations.company_id': maxChars.highlevelId,
-  'installations.install_code_hash': 'ours',
-  'app_events.id': maxChars.highlevelId,
-  'connections.location_id': maxChars.highlevelId,
-  // From the operator's settings.
-  'connections.provider_key': 'ours',
-  'permission_problems.resource_id': maxChars.highlevelId,
-  'permission_problems.permission': 'ours',
-  'messages.location_id': maxChars.highlevelId,
-  'messages.highlevel_message_id': maxChars.highlevelId,
-  'messages.contact_id': maxChars.highlevelId,
-  'messages.external_id': maxChars.externalId,
-  // A connection's id, a slash and an external id.
-  'messages.inbound_key': 36 + 1 + maxChars.externalId,
-  'receipts.external_id': maxChars.externalId,
-  // What it limits, and the ids of a location, a company and a provider.
-  'paces.key': 2 * maxChars.highlevelId,
-  'jobs.key': maxOrderingKey,
-  'identities.location_id': maxChars.highlevelId,
-  'identities.address': maxChars.address,
-  'media.location_id': maxChars.highlevelId,
-  'media.secret_hash': 'ours',
-  'redrives.location_id': maxChars.highlevelId,
-  'sessions.id': 'ours',
-  'sessions.sid': 'ours',
-  'audit_entries.location_id': maxChars.highlevelId,
-  'audit_entries.company_id': maxChars.highlevelId,
-  'seen_contexts.id': 'ours',
-  'alerts.subject': 2 * maxChars.highlevelId,
-  'alerts.open_key': 3 * maxChars.highlevelId,
-  'alerts.location_id': maxChars.highlevelId,
-  'watches.name': 'ours',
-  'active_days.location_id': maxChars.highlevelId,
-  'day_counts.location_id': maxChars.highlevelId,
-  'keys.purpose': 'ours',
-  'keys.fingerprint': 'ours',
+export const indexedText: Readonly<Record<string, number | null>> = {
+  'Installation.resourceId': maxChars.highlevelId,
+  'Installation.companyId': maxChars.highlevelId,
+  'Installation.installCodeHash': null,
+  // HighLevel's webhookId, or a hash.
+  'AppEvent.id': maxChars.highlevelId,
+  'Connection.locationId': installed,
+  'Connection.providerKey': maxChars.providerKey,
+  'PermissionProblem.resourceId': installed,
+  // A scope, a provider or an operation.
+  'PermissionProblem.permission': maxChars.highlevelId,
+  'Message.locationId': maxChars.highlevelId,
+  'Message.highlevelMessageId': maxChars.highlevelId,
+  'Message.contactId': maxChars.highlevelId,
+  'Message.externalId': maxChars.externalId,
+  // A connection's id, a slash and a vendor's id.
+  'Message.inboundKey': 37 + maxChars.externalId,
+  'Receipt.externalId': maxChars.externalId,
+  'Pace.key': 32 + maxChars.highlevelId + maxChars.providerKey,
+  'Job.key': maxChars.highlevelId + 1 + maxChars.orderingKey,
+  // A provider's id, from the operator's settings.
+  'InboundType.providerId': maxChars.highlevelId,
+  'Identity.locationId': installed,
+  'Identity.address': maxChars.address,
+  'Medium.locationId': installed,
+  'Medium.secretHash': null,
+  'Redrive.locationId': installed,
+  'Session.id': null,
+  'Session.sid': null,
+  'AuditEntry.locationId': installed,
+  'AuditEntry.companyId': installed,
+  'SeenContext.id': null,
+  'Alert.subject': 32 + 2 * maxChars.highlevelId,
+  'Alert.openKey': 64 + 2 * maxChars.highlevelId,
+  'Alert.locationId': installed,
+  'Watch.name': null,
+  'WebhookSighting.address': 32 + maxChars.providerKey,
+  'UnknownWebhook.hash': null,
+  'ActiveDay.locationId': installed,
+  'DayCount.locationId': installed,
+  'Guess.kind': null,
+  'SessionRevocation.resourceId': installed,
+  // A hash.
+  'SpentState.id': null,
+  'Key.purpose': null,
+  'Key.fingerprint': null,
 };

@@ -1,3 +1,4 @@
+import { maxChars } from '../core/bounds.ts';
 import { toId } from '../core/foreign.ts';
 import type { Provider } from './providers.ts';
 
@@ -42,8 +43,6 @@ const appEventTypes = new Set([
   'locationupdate',
 ]);
 
-const maxIdLength = 128;
-
 /**
  * Tells what a signed webhook is by its content, as delivery webhooks have no envelope (platform.md 3.2). The address decides only where
  * the content leaves it open.
@@ -81,7 +80,7 @@ type Marks = ReturnType<typeof readMarks>;
 
 function readMarks(said: Record<string, unknown>) {
   const isGiven = (name: string) => !isEmpty(said[name]);
-  const isId = (name: string) => (toId(said[name])?.length ?? Number.POSITIVE_INFINITY) <= maxIdLength;
+  const isId = (name: string) => (toId(said[name])?.length ?? Number.POSITIVE_INFINITY) <= maxChars.highlevelId;
   return {
     type: toId(said.type) ?? null,
     appId: toId(said.appId) ?? null,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import { flag, neededText, readRows, text, toList, toText } from '../core/foreign.ts';
 import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
@@ -17,7 +18,7 @@ export interface ListedLocations {
   readonly toFutureLocations: boolean | null;
 }
 
-const listedLocation = z.object({ _id: neededText(128), name: text, isInstalled: flag });
+const listedLocation = z.object({ _id: neededText(maxChars.highlevelId), name: text, isInstalled: flag });
 
 /**
  * Asks in which of a company's locations the app is installed: a page of them, or one. Every row is checked, as rows of locations

@@ -1,3 +1,4 @@
+import { maxChars } from '../core/bounds.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { flag, shortId, toObject, toText, toTime } from '../core/foreign.ts';
 import { messageIn } from './answer.ts';
@@ -39,7 +40,7 @@ export async function findOrAddContact(
  */
 export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
   const answer = await highLevel({ operation: 'createContact', owner: location(locationId), body: { locationId, name } });
-  const id = shortId(128).parse(toObject(answer.body.contact).id);
+  const id = shortId(maxChars.highlevelId).parse(toObject(answer.body.contact).id);
   if (id !== undefined) return id;
   throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
 }
@@ -66,7 +67,7 @@ async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: st
     return { id: duplicated, isNew: false, isNamed: true, addedAt: Number.NaN };
   }
   const contact = toObject(answer.body.contact);
-  const id = shortId(128).parse(contact.id);
+  const id = shortId(maxChars.highlevelId).parse(contact.id);
   if (id === undefined) {
     throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }

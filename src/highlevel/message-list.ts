@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maxChars } from '../core/bounds.ts';
 import { anything, neededText, readRows, text, toList } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 
@@ -22,9 +23,9 @@ export interface MessagesWanted {
 const listedAtMost = 100;
 
 const listed = z.object({
-  id: neededText(500),
-  contactId: neededText(500),
-  conversationId: neededText(500),
+  id: neededText(maxChars.highlevelId),
+  contactId: neededText(maxChars.highlevelId),
+  conversationId: neededText(maxChars.highlevelId),
   conversationProviderId: text,
   direction: text,
   body: text,

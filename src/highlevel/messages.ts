@@ -1,3 +1,4 @@
+import { maxChars } from '../core/bounds.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { shortId, toText } from '../core/foreign.ts';
 import { answerBehind, type HighLevel, type HighLevelAnswer, location } from './client.ts';
@@ -114,7 +115,7 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost,
     providerKey: post.provider.key,
     body: inboundBody(post, type),
   });
-  const highlevelMessageId = shortId(128).parse(answer.body.messageId);
+  const highlevelMessageId = shortId(maxChars.highlevelId).parse(answer.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
       new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import { anything, flag, neededText, optionalId, text, toList, toNumber, toText } from '../core/foreign.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
@@ -103,8 +104,8 @@ const tokenAnswer = z.object({
   expires_in: anything.transform(lifetimeIn),
   scope: anything.transform((value) => toList(value).flatMap((one) => toText(one)?.split(/\s+/).filter(Boolean) ?? [])),
   userType: anything.transform((value) => toText(value)?.trim().toLowerCase()),
-  companyId: optionalId(128),
-  locationId: optionalId(128),
+  companyId: optionalId(maxChars.highlevelId),
+  locationId: optionalId(maxChars.highlevelId),
   userId: text,
   isBulkInstallation: flag,
   installToFutureLocations: flag,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { maxChars } from '../core/bounds.ts';
 import {
   anything,
   inner,
@@ -15,9 +16,7 @@ import {
 } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
 
-const id = neededText(128);
-/** HighLevel's ids have some twenty characters; what is longer is none, and would not fit an index. */
-const longestId = 500;
+const id = neededText(maxChars.highlevelId);
 
 /** Addresses of an email; HighLevel's own examples show one bare string too. */
 const addresses = anything.transform((value) => {
@@ -34,10 +33,10 @@ const wrongShape = 'The webhook lacks what is needed to handle it.';
 const delivery = z.looseObject({
   locationId: id,
   messageId: id,
-  contactId: shortId(longestId),
-  conversationId: shortId(longestId),
-  conversationProviderId: shortId(longestId),
-  userId: shortId(longestId),
+  contactId: shortId(maxChars.highlevelId),
+  conversationId: shortId(maxChars.highlevelId),
+  conversationProviderId: shortId(maxChars.highlevelId),
+  userId: shortId(maxChars.highlevelId),
   type: text,
   message: content,
   phone: text,
@@ -46,8 +45,8 @@ const delivery = z.looseObject({
   html: content,
   subject: content,
   attachments: anything.transform(readAttachments),
-  emailMessageId: shortId(longestId),
-  replyToAltId: shortId(longestId),
+  emailMessageId: shortId(maxChars.externalId),
+  replyToAltId: shortId(maxChars.externalId),
 });
 
 /** What HighLevel posts to a Delivery URL, as we use it; whatever else it says stays in the raw body. */
@@ -106,13 +105,13 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
 const firstYear = new Date('2020-01-01');
 
 const event = z.looseObject({
-  type: shortId(128),
-  appId: shortId(128),
-  companyId: shortId(128),
-  locationId: shortId(128),
-  webhookId: shortId(128),
-  id: shortId(128),
-  userId: shortId(128),
+  type: shortId(maxChars.highlevelId),
+  appId: shortId(maxChars.highlevelId),
+  companyId: shortId(maxChars.highlevelId),
+  locationId: shortId(maxChars.highlevelId),
+  webhookId: shortId(maxChars.highlevelId),
+  id: shortId(maxChars.highlevelId),
+  userId: shortId(maxChars.highlevelId),
   whitelabelDetails: inner(z.looseObject({ domain: text })),
   currentPlanId: text,
   newPlanId: text,

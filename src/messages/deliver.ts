@@ -1,6 +1,7 @@
 import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
 import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { normalizeAddress } from '../core/address.ts';
+import { maxChars } from '../core/bounds.ts';
 import { nowOf } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
 import { letsOthersPass, nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
@@ -181,15 +182,12 @@ function nextDelay(deps: DeliverDeps, message: MessageInHand, settings: Delivery
   return now.getTime() + delayMs > lastAt ? null : delayMs;
 }
 
-/** As long as an index entry may be, with room. */
-const maxAddressChars = 320;
-
 /** What the contact answers from this address belongs into this conversation. */
 function identityIn({ locationId, contactId, isTest }: MessageInHand, to: string, { kind }: SendOutcome) {
   const isTaken = kind === 'accepted' || kind === 'delivered';
   const { address, kind: addressKind } = normalizeAddress(to);
   // An email to several says of none of them alone whose it is.
-  const isOne = (addressKind !== 'other' || !to.includes('@')) && address.length <= maxAddressChars;
+  const isOne = (addressKind !== 'other' || !to.includes('@')) && address.length <= maxChars.address;
   return isTaken && contactId && !isTest && isOne ? { locationId, address, contactId } : null;
 }
 

@@ -25,21 +25,28 @@ const maxReceipts = 1_000;
  * a repeat of the newest receipt, if possible of one with the same state.
  */
 const storeSql = `
-  WITH said AS (
-    SELECT s.*, COALESCE((SELECT sending_since FROM messages WHERE messages.id = s."messageId"), '-infinity') AS since
-    FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text, state message_state,
+  WITH said AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text, state message_state,
       recipient text, code text, reason text, "occurredAt" timestamptz, "receivedAt" timestamptz, repeats int)),
+  -- Read once for all that is said of a message: there may be many of both.
+  stored AS MATERIALIZED (
+    SELECT r.* FROM receipts r JOIN messages m ON m.id = r.message_id
+    WHERE r.message_id IN (SELECT "messageId" FROM said) AND (m.sending_since IS NULL OR r.received_at >= m.sending_since)
+    UNION ALL
+    SELECT r.* FROM receipts r JOIN (SELECT DISTINCT "connectionId", "externalId" FROM said WHERE "messageId" IS NULL) AS s
+      ON r.connection_id = s."connectionId" AND r.external_id = s."externalId" AND r.message_id IS NULL),
+  same AS (
+    SELECT DISTINCT ON (said.id) said.id, stored.id AS first FROM said JOIN stored
+      ON ${sameKey('said', '"messageId"', '"externalId"', '"occurredAt"')} = ${sameKey('stored', 'message_id', 'external_id', 'occurred_at')}
+      AND said."connectionId" = stored.connection_id
+    ORDER BY said.id),
+  full_messages AS (
+    SELECT message_id, (array_agg(id ORDER BY id DESC))[1] AS last,
+      jsonb_object_agg(state, id ORDER BY id) AS last_of
+    FROM stored WHERE message_id IS NOT NULL GROUP BY message_id HAVING count(*) >= ${maxReceipts}),
   known AS (
-    SELECT said.*, CASE WHEN "messageId" IS NULL THEN (
-        SELECT r.id FROM receipts r
-        WHERE r.connection_id = said."connectionId" AND r.external_id = said."externalId" AND r.message_id IS NULL AND ${isSame('r')} LIMIT 1)
-      ELSE COALESCE(
-        (SELECT r.id FROM receipts r WHERE r.message_id = said."messageId" AND r.received_at >= said.since AND ${isSame('r')} LIMIT 1),
-        (SELECT r.id FROM receipts r
-         WHERE r.message_id = said."messageId" AND r.received_at >= said.since AND ${maxReceipts} <= (
-           SELECT count(*) FROM receipts c WHERE c.message_id = said."messageId" AND c.received_at >= said.since)
-         ORDER BY r.state = said.state DESC, r.id DESC LIMIT 1)) END AS first
-    FROM said),
+    SELECT said.*, COALESCE(same.first, (f.last_of ->> said.state::text)::uuid, f.last) AS first
+    FROM said LEFT JOIN same ON same.id = said.id LEFT JOIN full_messages f ON f.message_id = said."messageId"),
   counted AS (
     UPDATE receipts SET repeats = receipts.repeats + again.count, event_order = nextval('event_order'),
       received_at = CASE WHEN receipts.message_id IS NULL THEN again.at ELSE receipts.received_at END
@@ -49,10 +56,10 @@ const storeSql = `
   SELECT id, "connectionId", "messageId", "externalId", state, recipient, code, reason, "occurredAt", "receivedAt", repeats, nextval('event_order')
   FROM known WHERE first IS NULL`;
 
-function isSame(stored: string): string {
-  return `${stored}.state = said.state AND ${stored}.recipient IS NOT DISTINCT FROM said.recipient AND (said.state <> 'failed' OR (
-    ${stored}.code IS NOT DISTINCT FROM said.code AND ${stored}.reason IS NOT DISTINCT FROM said.reason
-    AND ${stored}.occurred_at IS NOT DISTINCT FROM said."occurredAt"))`;
+/** What makes two receipts say the same, as one value, so that many are compared with many at the cost of both. */
+function sameKey(of: string, messageId: string, externalId: string, occurredAt: string): string {
+  return `jsonb_build_array(${of}.${messageId}, CASE WHEN ${of}.${messageId} IS NULL THEN ${of}.${externalId} END, ${of}.state, ${of}.recipient,
+    CASE WHEN ${of}.state = 'failed' THEN jsonb_build_array(${of}.code, ${of}.reason, ${of}.${occurredAt}) END)`;
 }
 
 /** A vendor's id that a message has just been given, by the attempt that ends now. */

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { normalizeAddress } from '../core/address.ts';
+import { fitId, maxChars } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { nowOf } from '../core/clock.ts';
 import type { Database, Executor, Message } from '../database/client.ts';
@@ -101,12 +101,9 @@ export function postJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewh
   return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key, rank: 0, dueAt };
 }
 
-const maxOrderingKeyChars = 300;
-
 /** What keeps its order: a contact of a location, or an address. It fits an index entry, however many recipients an email has. */
 function orderingKey(locationId: string, of: string): string {
-  const key = `${locationId}/${of}`;
-  return key.length <= maxOrderingKeyChars ? key : `${locationId}/${createHash('sha256').update(of).digest('hex')}`;
+  return `${locationId}/${fitId(of, maxChars.orderingKey)}`;
 }
 
 /** The contact's own address in an inbound message, in its one form also where an earlier version has stored it; never the location's. */

@@ -1,64 +1,57 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import fc from 'fast-check';
+import { fitId, indexedText, maxChars } from '../../src/core/bounds.ts';
 
 const schema = readFileSync(resolve(import.meta.dirname, '../../prisma/schema.prisma'), 'utf8');
 
-/**
- * Every indexed column of text, and what bounds it: an index entry takes some 2,700 bytes, and what does not fit one can never be stored.
- */
-const bounds: Record<string, string> = {
-  'Installation.resourceId': 'an id of HighLevel’s: 128, by its readers',
-  'Installation.companyId': 'an id of HighLevel’s: 128, by its readers',
-  'Installation.installCodeHash': 'a hash',
-  'AppEvent.id': 'webhookId: 128, else a hash',
-  'Connection.locationId': 'an installation’s',
-  'Connection.providerKey': 'a setting: 64',
-  'Message.locationId': 'an id of HighLevel’s: 128',
-  'Message.highlevelMessageId': 'an id of HighLevel’s: 128',
-  'Message.contactId': 'an id of HighLevel’s: 500, longer ones count as missing',
-  'Message.externalId': 'a vendor’s id: 500',
-  'Message.inboundKey': 'a connection’s id and a vendor’s id',
-  'Receipt.externalId': 'a vendor’s id: 500',
-  'Pace.key': 'ids of a location and a provider',
-  'Job.key': 'an ordering key: 300, longer ones are hashed',
-  'Job.lane': 'ids of a location and a provider',
-  'InboundType.providerId': 'a setting: 128',
-  'Identity.locationId': 'an installation’s',
-  'Identity.address': '320, longer ones are not remembered',
-  'Medium.locationId': 'a message’s',
-  'Medium.secretHash': 'a hash',
-  'Redrive.locationId': 'an installation’s',
-  'Session.id': 'ours',
-  'Session.sid': 'ours',
-  'AuditEntry.locationId': 'an installation’s',
-  'AuditEntry.companyId': 'an installation’s',
-  'SeenContext.id': 'a hash',
-  'Alert.openKey': 'ids of ours and of HighLevel’s',
-  'Alert.subject': 'ids of ours and of HighLevel’s',
-  'Alert.locationId': 'an installation’s',
-  'PermissionProblem.resourceId': 'an installation’s',
-  'PermissionProblem.permission': 'a scope, a provider or an operation of ours',
-  'Watch.name': 'ours',
-  'Guess.kind': 'ours',
-  'SessionRevocation.resourceId': 'an installation’s',
-  'SpentState.id': 'a hash',
-  'WebhookSighting.address': 'an address of ours',
-  'UnknownWebhook.hash': 'a hash',
-  'ActiveDay.locationId': 'an installation’s',
-  'DayCount.locationId': 'an installation’s',
-  'Key.purpose': 'ours',
-  'Key.fingerprint': 'a hash',
-};
+/** PostgreSQL's limit of a B-tree entry, less its header. */
+const maxEntryBytes = 2_690;
+/** A UTF-16 unit has at most three bytes in UTF-8. */
+const maxCharBytes = 3;
+/** Of anything else that stands in an index, and of text that the program makes. */
+const otherBytes = 64;
 
-test('every indexed text has a bound that fits an index entry', () => {
-  const indexed = [...schema.matchAll(/^model (\w+) \{\n([\s\S]*?)^\}/gm)].flatMap(([, model = '', body = '']) => {
-    const texts = new Set([...body.matchAll(/^ {2}(\w+) +String\??(?!.*@db\.Uuid)(?!\[)/gm)].map(([, name]) => name as string));
-    const single = [...body.matchAll(/^ {2}(\w+) .*@(?:id|unique)\b/gm)].map(([, name]) => name as string);
-    const lists = [...body.matchAll(/@@(?:id|unique|index)\(\[([^\]]*)\]/g)].flatMap(([, names = '']) =>
-      names.split(',').map((name) => name.trim().replace(/\(.*$/, '')),
-    );
-    return [...new Set([...single, ...lists])].filter((name) => texts.has(name)).map((name) => `${model}.${name}`);
-  });
-  expect(indexed.length).toBeGreaterThan(20);
-  expect(indexed.filter((column) => !(column in bounds))).toEqual([]);
+interface Index {
+  model: string;
+  columns: string[];
+}
+
+const models = [...schema.matchAll(/^model (\w+) \{\n([\s\S]*?)^\}/gm)].map(([, model = '', body = '']) => {
+  const texts = [...body.matchAll(/^ {2}(\w+) +String\??(?!.*@db\.Uuid)(?!\[)/gm)].map(([, name]) => name as string);
+  const single = [...body.matchAll(/^ {2}(\w+) .*@(?:id|unique)\b/gm)].map(([, name]) => [name as string]);
+  const lists = [...body.matchAll(/@@(?:id|unique|index)\(\[([^\]]*)\]/g)].map(([, names = '']) =>
+    names.split(',').map((name) => name.trim().replace(/\(.*$/, '')),
+  );
+  return { texts: new Set(texts), indexes: [...single, ...lists].map((columns): Index => ({ model, columns })) };
+});
+
+test('every indexed text has a bound, and there is no bound without an index', () => {
+  const indexed = models.flatMap(({ texts, indexes }) =>
+    indexes.flatMap(({ model, columns }) => columns.filter((name) => texts.has(name)).map((name) => `${model}.${name}`)),
+  );
+  expect([...new Set(indexed)].sort()).toEqual(Object.keys(indexedText).sort());
+});
+
+test('what keeps the bounds fits each index entry, in any language', () => {
+  const tooLong = models
+    .flatMap(({ indexes }) => indexes)
+    .filter(({ model, columns }) => {
+      const bytes = columns.map((name) => (indexedText[`${model}.${name}`] ?? 0) * maxCharBytes || otherBytes);
+      return bytes.reduce((sum, each) => sum + each, 0) > maxEntryBytes;
+    });
+  expect(tooLong).toEqual([]);
+});
+
+test('an id that is fitted is short, storable, the same each time, and another one for another id', () => {
+  const long = fc.string({ unit: 'binary', minLength: 0, maxLength: 1_500 });
+  fc.assert(
+    fc.property(long, long, (one, other) => {
+      const fitted = fitId(one);
+      expect(fitted.length).toBeLessThanOrEqual(maxChars.externalId);
+      if (one.isWellFormed()) expect(fitted.isWellFormed()).toBe(true);
+      expect(fitId(fitted)).toBe(fitted);
+      expect(fitId(other) === fitted).toBe(other === one);
+    }),
+  );
 });

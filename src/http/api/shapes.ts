@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { alertKinds } from '../../alerts/alert.ts';
+import { maxChars } from '../../core/bounds.ts';
 import { auditActions } from '../../installations/audit.ts';
 
 export const time = z
@@ -7,11 +8,11 @@ export const time = z
   .transform((at) => at.toISOString())
   .pipe(z.string().meta({ format: 'date-time' }));
 
-export const locationParams = z.object({ locationId: z.string().min(1).max(128) });
+export const locationParams = z.object({ locationId: z.string().min(1).max(maxChars.highlevelId) });
 
 export const connectionParams = locationParams.extend({ providerKey: z.string().min(1).max(64) });
 
-export const companyParams = z.object({ companyId: z.string().min(1).max(128) });
+export const companyParams = z.object({ companyId: z.string().min(1).max(maxChars.highlevelId) });
 
 export const messageParams = z.object({ id: z.uuid() });
 
