@@ -82,3 +82,18 @@ test('of replies of one sender that all have files, each is fetched at once, and
   await world.until(() => posts(world).length === 3, 'all are posted');
   expect(posts(world).map(({ body }) => (body as { message: string }).message)).toEqual(texts);
 });
+
+test('a reply whose file can’t be fetched for minutes holds up no later reply of its sender, and is posted in the end', async () => {
+  await using world = await startWorld();
+  const { connectionId } = await world.ready();
+  const file = world.farSide.offers('busy', (_request, response) => void response.status(503).end());
+  await answer(world, connectionId, [file], { externalId: 'first', text: 'with a file' });
+  await answer(world, connectionId, [], { externalId: 'second', text: 'without' });
+  const texts = () => posts(world).map(({ body }) => (body as { message: string }).message.split('\n')[0]);
+  const startedMs = world.clock.now();
+  await world.until(() => texts().includes('without'), 'the later one is posted', 5_000);
+  expect(world.clock.now() - startedMs).toBeLessThan(5 * 60_000);
+  expect(texts()).toEqual(['without']);
+  await world.until(() => texts().length === 2, 'the first is posted, too', 10_000);
+  expect(await world.db.job.count()).toBe(0);
+});

@@ -5,7 +5,7 @@ import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
 import { isBadData, isUnavailable, isUnstorable } from '../database/failures.ts';
-import { addingJobs, type Ended, endedRows, endingJobs, type Job, type NewJob, wake } from '../queue/jobs.ts';
+import { addingJobs, type Ended, endedRows, endingJobs, type Job, leaveKeys, type NewJob, wake } from '../queue/jobs.ts';
 import { inGroups } from '../runtime/in-groups.ts';
 import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
@@ -153,7 +153,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const named = early.filter(({ messageId }) => changed.some(({ id }) => id === messageId));
     reports.push(...there.flatMap(({ first }) => first ?? []));
     const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
-    await postFetched(tx, ends, now);
+    await passOnToPosts(tx, ends, now);
     const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
       settleSql,
       now,
@@ -169,16 +169,14 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
   });
 }
 
-/** Lets messages be posted whose attachments have been fetched, or need not be. */
-async function postFetched(tx: Executor, ends: readonly Ended[], now: Date): Promise<void> {
-  const fetched = ends.filter(({ job, again }) => job.kind === 'fetch' && again === null);
-  if (fetched.length === 0) return;
-  await wake(
-    tx,
-    'tell',
-    fetched.map(({ job }) => job.messageId),
-    now,
-  );
+/** What becomes of the fetching of attachments holds for the posting that waits for it: done, or later ones may pass. */
+async function passOnToPosts(tx: Executor, ends: readonly Ended[], now: Date): Promise<void> {
+  const fetches = ends.filter(({ job }) => job.kind === 'fetch');
+  const idsOf = (some: readonly Ended[]) => some.map(({ job }) => job.messageId);
+  const passed = fetches.filter(({ leavesKey }) => leavesKey);
+  if (passed.length > 0) await leaveKeys(tx, 'tell', idsOf(passed));
+  const done = fetches.filter(({ again }) => again === null);
+  if (done.length > 0) await wake(tx, 'tell', idsOf(done), now);
 }
 
 /** One round trip for all tables: the groups are small enough, and trips are what they would wait for. */

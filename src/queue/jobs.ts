@@ -148,6 +148,24 @@ export async function wake(tx: Executor, kind: JobKind, messageIds: readonly str
     SELECT pg_notify(${jobsChannel}, ${kind})::text FROM woken LIMIT 1`;
 }
 
+/** Lets later jobs go ahead of these, each of which gets a key of its own. Those in hand keep theirs. */
+export async function leaveKeys(tx: Executor, kind: JobKind, messageIds: readonly string[]): Promise<void> {
+  // A statement of its own: the next one sees what was added behind them before they were locked.
+  const left = await tx.$queryRaw<{ messageId: string; key: string }[]>`
+    SELECT message_id::text AS "messageId", key FROM jobs
+    WHERE kind = ${kind}::job_kind AND message_id = ANY (${[...messageIds]}::uuid[]) AND worker_id IS NULL
+    ORDER BY key, message_id FOR UPDATE`;
+  const [ids, keys] = [left.map(({ messageId }) => messageId), left.map(({ key }) => key)];
+  await tx.$executeRaw`
+    WITH left_keys AS (
+      UPDATE jobs SET key = message_id::text, is_first = true WHERE kind = ${kind}::job_kind AND message_id = ANY (${ids}::uuid[]))
+    UPDATE jobs SET is_first = true FROM (
+      SELECT DISTINCT ON (key) message_id FROM jobs
+      WHERE kind = ${kind}::job_kind AND key = ANY (${keys}::text[]) AND message_id <> ALL (${ids}::uuid[])
+      ORDER BY key, message_id) AS next
+    WHERE kind = ${kind}::job_kind AND jobs.message_id = next.message_id AND NOT is_first`;
+}
+
 /** What waits for its time in a lane need not wait any more. */
 export async function runLaneNow(tx: Executor, kind: JobKind, lane: string, now: Date): Promise<void> {
   await tx.$queryRaw`
