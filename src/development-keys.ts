@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { RandomSource } from './core/ids.ts';
@@ -30,8 +30,22 @@ export function developmentKeys(dataDir: string, random: RandomSource): Developm
     adminToken: random(24).toString('base64url'),
   };
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-  return keys;
+  return createWhole(file, `${JSON.stringify(keys, null, 2)}\n`, random) ? keys : developmentKeys(dataDir, random);
+}
+
+/** Creates a file with all of its content at once, so that no other process reads a part. @returns false when it is there already */
+function createWhole(file: string, content: string, random: RandomSource): boolean {
+  const draft = `${file}.${random(8).toString('hex')}`;
+  writeFileSync(draft, content, { mode: 0o600 });
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(draft);
+  }
 }
 
 /** The keys that the settings may give. */

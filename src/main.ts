@@ -17,6 +17,7 @@ import { startWatcher } from './jobs/watcher.ts';
 import { startWorker } from './jobs/worker.ts';
 import { keepFilesPrivate, makePrivate } from './runtime/file-permissions.ts';
 import { createLog, type Log } from './runtime/log.ts';
+import { guardOutput } from './runtime/log-output.ts';
 import { httpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
 import { openServices, type ServiceOptions, type Services } from './services.ts';
@@ -26,12 +27,13 @@ import { programVersion } from './version.ts';
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
 const stopWithinMs = 10_000;
 const finishJobsWithinMs = 7_000;
+/** Longer only while the database is away and a response of a vendor is known to this process alone. Supervisors have limits of their own. */
+const keepResponsesMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
 
 keepFilesPrivate();
-// A log that can't be written, on a full disk or into a pipe that nobody reads, ends nothing.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+guardOutput(process.stderr);
 
 // Collect garbage rather than grow: a process that works beside others is to stay small under load.
 setFlagsFromString('--heap-growing-percent=30');
@@ -55,7 +57,9 @@ function readSettings(): Settings {
 async function start(settings: Settings, log: Log): Promise<void> {
   const database = databaseOf(settings);
   // Before anything is read or written there: a start that is refused must touch nothing.
-  if (database.kind === 'embedded') database.unlock = await lockDirectory(database.dataDir);
+  if (database.kind === 'embedded' || settings.isSandbox) await lockDirectory(settings.dataDir);
+  // Kept until the process ends: the sandbox writes its state last.
+  if (database.kind === 'embedded') database.unlock = async () => {};
   makePrivate(settings.dataDir);
   const options = serviceOptions(settings, database, log);
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
@@ -188,12 +192,18 @@ async function shutDown(
   },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
-  systemClock.setTimeout(() => process.exit(1), stopWithinMs);
+  const isUnwritten = () => running.services.unwritten().length > 0;
+  systemClock.setTimeout(() => isUnwritten() || process.exit(1), stopWithinMs);
+  systemClock.setTimeout(() => process.exit(1), stopWithinMs + keepResponsesMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
   running.services.live.close();
   running.server.closeIdleConnections();
   running.stopUpkeep();
-  await Promise.all([running.services.stopWorking(finishJobsWithinMs), running.stopReconciler(), running.stopWatcher()]);
+  await Promise.all([
+    running.services.stopWorking(finishJobsWithinMs, keepResponsesMs),
+    running.stopReconciler(),
+    running.stopWatcher(),
+  ]);
   running.server.closeAllConnections();
   await closed;
   await running.services.close();

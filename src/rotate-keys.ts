@@ -1,6 +1,7 @@
 import { systemRandom } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
+import { lockDirectory } from './database/directory-lock.ts';
 import { keysOf } from './development-keys.ts';
 import { type ResealProgress, resealAll } from './installations/reseal.ts';
 import { keepFilesPrivate } from './runtime/file-permissions.ts';
@@ -19,8 +20,11 @@ try {
 
 async function rotate(): Promise<number> {
   const settings = loadSettings();
+  const database = databaseOf(settings);
+  // First: where the program runs, nothing is touched.
+  if (database.kind === 'embedded') database.unlock = await lockDirectory(database.dataDir);
   const { encryptionKeys } = keysOf(settings, systemRandom);
-  const db = await openDatabase(databaseOf(settings));
+  const db = await openDatabase(database);
   try {
     const { done, unreadable } = await resealAll({ db, box: secretBox(encryptionKeys, systemRandom) }, show);
     if (unreadable.length === 0) {

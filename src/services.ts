@@ -9,7 +9,7 @@ import type { TellingWay } from './alerts/tell.ts';
 import type { Way } from './alerts/tellings.ts';
 import { type Channels, createChannels } from './channels/registry.ts';
 import type { Phone } from './channels/sandbox.ts';
-import { type Clock, nowOf } from './core/clock.ts';
+import { type Clock, nowOf, pause } from './core/clock.ts';
 import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
@@ -44,7 +44,7 @@ import { addressReader, countryFinder } from './messages/read-address.ts';
 import { deliveryReceiver } from './messages/receive.ts';
 import { inboundReceiver } from './messages/receive-inbound.ts';
 import { receiptRecorder } from './messages/record-receipt.ts';
-import { settler } from './messages/settle.ts';
+import { type Settler, settler } from './messages/settle.ts';
 import { messageReader } from './messages/store.ts';
 import { openQueue } from './queue/queue.ts';
 import { fileFetcher } from './runtime/fetch-file.ts';
@@ -120,8 +120,14 @@ export interface ServiceOptions {
 /** Everything that the web and the worker use. */
 export type Services = AppDeps &
   WorkerDeps & {
-    /** Takes no more jobs and waits for those in hand. */
-    stopWorking(timeoutMs: number): Promise<void>;
+    /**
+     * Takes no more jobs and waits for those in hand.
+     *
+     * @param keepResponsesMs how long it waits then for the database to take what vendors have responded
+     */
+    stopWorking(timeoutMs: number, keepResponsesMs?: number): Promise<void>;
+    /** Returns the messages whose vendors' responses are not written yet. */
+    unwritten(): readonly string[];
     close(): Promise<void>;
   };
 
@@ -130,21 +136,17 @@ type WorkerDeps = Parameters<typeof startWorker>[0] & Parameters<typeof startRec
 const highLevelTimeoutMs = 10_000;
 const mostSendMs = 60_000;
 const alertTimeoutMs = 5_000;
+const unwrittenCheckMs = 1_000;
 
 /** The one place where parts meet. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
   const { random, log, app } = options;
-  const db = await openDatabase(options.database);
+  const db = await openDatabase(options.database, { log });
   // From here on there is no other clock: what one process stores, another compares.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
   const newId = orderedIds(clock, random);
   const box = secretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
-  if (db.isDeaf) {
-    log.warn(
-      'DATABASE_URL leads through a connection pooler, which loses notifications: work is found by looking every second. Set DATABASE_DIRECT_URL to the server itself.',
-    );
-  }
   const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
   await noteKeys({ db, clock }, rings);
   const queue = openQueue({ db, clock, newId, log });
@@ -190,6 +192,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   });
   const callHighLevel = highLevel({ http: highLevelHttp, tokens, permissions, onAnswer });
 
+  const settle = settler({ ...store, newId, log });
   const shared = {
     ...store,
     ...messages,
@@ -213,6 +216,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     allowedHosts: options.allowedHosts,
     version: options.version,
     startedAt: nowOf(clock),
+    clockSkewMs: clock.skewMs,
     keyRings: rings,
     embeddedIn: options.sandboxUrl && `${options.sandboxUrl}/custom-page`,
     example: options.example,
@@ -227,7 +231,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     receiveInbound: inboundReceiver({ ...store, newId, readAddress }),
     recordReceipt: receiptRecorder({ ...store, newId }),
     beginAttempt: attemptBeginner({ ...store, newId }),
-    settle: settler({ ...store, newId, log }),
+    settle,
     findMessage: messageReader(db),
     listMessages: messageLister(db),
     connectionOf: connectionReader(db),
@@ -255,7 +259,9 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   return {
     ...shared,
-    stopWorking: (timeoutMs) => queue.stop(timeoutMs),
+    stopWorking: (timeoutMs, keepResponsesMs = 0) =>
+      queue.stop(timeoutMs, () => untilWritten(settle, clock, log, keepResponsesMs)),
+    unwritten: settle.unwritten,
     async close() {
       shared.live.close();
       await Promise.all([wrongSignatures.stop(), sightings.stop(), guessRecord.stop()]);
@@ -263,6 +269,21 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
       await db.close();
     },
   };
+}
+
+/** Waits until the database has taken what vendors have responded: for a process that stops it is the last chance. */
+async function untilWritten(settle: Settler, clock: Clock, log: Log, ms: number): Promise<void> {
+  const until = clock.now() + ms;
+  while (settle.unwritten().length > 0 && clock.now() < until) {
+    log.warn(
+      { messages: settle.unwritten().length },
+      'the database is awaited: only this process knows what vendors responded',
+    );
+    await pause(clock, Math.min(unwrittenCheckMs, until - clock.now()));
+  }
+  const messageIds = settle.unwritten();
+  if (messageIds.length > 0)
+    log.error({ messageIds }, 'what vendors responded could not be written: these sends count as unknown');
 }
 
 function alertWays({ alertWebhook, alertMail, appUrl }: ServiceOptions): ReadonlyMap<Way, TellingWay> {

@@ -289,6 +289,7 @@ function missing(given: ReadonlyMap<string, unknown>): string[] {
   if (bucket.some((name) => given.has(name))) {
     for (const name of bucket) need(name, 'is needed when files are kept in a bucket, as the other MEDIA_S3 settings say');
   }
+  if (given.has('DATABASE_DIRECT_URL')) need('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
   if (role === 'web' || role === 'worker') {
     need('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);
   }

@@ -1,13 +1,15 @@
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import type pg from 'pg';
 import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
+import { systemClock } from '../core/clock.ts';
+import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { keepAlive, listenOnServer } from './listen.ts';
+import { listenOnServer } from './listen.ts';
 import { migrate, type SqlSession } from './migrate.ts';
-import { LenientPool } from './server-pool.ts';
+import { endWhenSilent, isBehindPooler, keepAlive, PatientPool, serverLimits } from './pool.ts';
+import { openServerSession } from './server-session.ts';
 
 export type * from '../../prisma/generated/client.ts';
 export { Prisma } from '../../prisma/generated/client.ts';
@@ -16,17 +18,12 @@ export { Prisma } from '../../prisma/generated/client.ts';
 export type Executor = Prisma.TransactionClient;
 
 /** One PostgreSQL, ours: embedded or a server. Opened means migrated. */
-export interface Database extends DatabaseConnection {
+export interface Database {
   /** Runs `work` in one transaction. Inside it use only `tx`: the embedded database has a single session. */
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T>;
-}
-
-interface DatabaseConnection {
   readonly client: PrismaClient;
   /** Whether other processes may use it at the same time. */
   readonly isShared: boolean;
-  /** A pooler stands in between that gives sessions away after each transaction: LISTEN hears nothing through it. */
-  readonly isDeaf: boolean;
   /**
    * Hears what is said with `pg_notify` on a channel.
    *
@@ -61,82 +58,67 @@ const connectTimeoutMs = 5_000;
 /** Longer than any statement of ours takes. */
 const silentMs = 30_000;
 
+export interface OpenOptions {
+  log?: Log;
+}
+
 /**
  * Opens the database and brings its tables up to date.
  *
  * @throws Error with a message for the operator: not reachable, or the embedded directory is in use by another process
  */
-export async function openDatabase(target: DatabaseTarget): Promise<Database> {
-  const connection = target.kind === 'postgres' ? await openServer(target) : await openEmbedded(target);
-  return {
-    ...connection,
-    transaction: (work) => connection.client.$transaction(work, transactionLimits),
-  };
+export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}): Promise<Database> {
+  return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target);
 }
 
-async function openServer(target: DatabaseTarget & { kind: 'postgres' }): Promise<DatabaseConnection> {
-  const session = new pg.Client({
-    connectionString: target.directUrl ?? target.url,
-    connectionTimeoutMillis: connectTimeoutMs,
-  });
+async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
+  const { log = createLog('silent') } = options;
+  const clock = systemClock;
+  const directUrl = target.directUrl ?? target.url;
+  const session = await openServerSession(directUrl, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
   try {
-    await session.connect();
-  } catch (cause) {
-    throw new Error('The PostgreSQL server of DATABASE_URL does not answer. Is it running, and is the address right?', {
-      cause,
-    });
-  }
-  let isDeaf: boolean;
-  try {
-    isDeaf = await isPooled(session);
-    await migrate({
-      execute: async (sql) => void (await session.query(sql)),
-      query: async (sql, values) => (await session.query(sql, values)).rows,
-    });
+    await migrate(session, undefined, { log, clock });
   } finally {
-    await session.end();
+    await session.close();
   }
 
-  const pool = new LenientPool(
+  const limits = serverLimits(target.silentMs ?? silentMs);
+  let isPooled = false;
+  const pool = new PatientPool(
     {
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
       ...keepAlive,
-      onConnect: (session) => limitSilence(session, target.silentMs ?? silentMs),
+      async onConnect(session: pg.ClientBase) {
+        endWhenSilent(session, target.silentMs ?? silentMs);
+        isPooled = await isBehindPooler(session);
+        // What is set on a pooler's session stays there for others, and holds for this process only now and then.
+        if (!isPooled) await session.query(limits.ofSession);
+      },
     },
-    transactionLimits.maxWait,
+    clock,
   );
-  const client = new PrismaClient({
-    adapter: new PrismaPg(pool, { disposeExternalPool: true }),
-  });
+  const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
   return {
     client,
     isShared: true,
-    isDeaf,
-    listen: (channel, onHear) => listenOnServer(target.directUrl ?? target.url, channel, onHear),
+    transaction: (work) =>
+      client.$transaction(async (tx) => {
+        if (isPooled) await tx.$executeRawUnsafe(limits.ofTransaction);
+        return work(tx);
+      }, transactionLimits),
+    listen: (channel, onHear) =>
+      listenOnServer(
+        { url: directUrl, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
+        channel,
+        onHear,
+      ),
     close: () => client.$disconnect(),
   };
 }
 
-/** Whether a pooler answers in the server's place: it gives each client a process number of its own. */
-async function isPooled(session: pg.Client): Promise<boolean> {
-  const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  return rows[0]?.pid !== (session as unknown as { processID: number }).processID;
-}
-
-/**
- * A connection can die without a word, and whoever waits on it would wait for ever. It is broken off, not only given up: what reaches the
- * server late would else come into the middle of what the next one does with it. The server, for its part, ends what takes nearly as long
- * and a transaction whose client says nothing, so that nobody waits for its locks.
- */
-async function limitSilence(session: pg.ClientBase, ms: number): Promise<void> {
-  const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
-  stream.setTimeout(ms, () => stream.destroy());
-  await session.query(`SET statement_timeout = ${Math.round((ms * 2) / 3)}; SET idle_in_transaction_session_timeout = ${ms}`);
-}
-
-async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opened' }): Promise<DatabaseConnection> {
+async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opened' }): Promise<Database> {
   // Loaded only where it is used: it is a whole PostgreSQL.
   const [{ PGlite: Embedded }, { PrismaPGlite }] = await Promise.all([
     import('@electric-sql/pglite'),
@@ -154,7 +136,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
   return {
     client,
     isShared: false,
-    isDeaf: false,
+    transaction: (work) => client.$transaction(work, transactionLimits),
     listen: (channel, onHear) => embedded.listen(channel, onHear),
     async close() {
       await client.$disconnect();

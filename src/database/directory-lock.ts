@@ -1,78 +1,130 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { nowOf, pause, systemClock } from '../core/clock.ts';
+
+/** A process that ends may take a moment to do so. */
+const maxTries = 12;
+const retryDelayMs = 250;
+
+/** SQLite's word for a lock that another process has. */
+const sqliteBusy = 5;
+
+/** Kept from the garbage collector, which would close the files and with them give up the locks. */
+const held = new Set<DatabaseSync>();
 
 /**
- * Takes the embedded database's directory for this process: two processes in one directory would destroy it.
+ * Takes DATA_DIR for this process alone: two processes with one embedded database would destroy it.
  *
- * The lock is one that the kernel holds for as long as the process lives (a transaction of SQLite on a file of its own, so it holds between
- * containers that share a volume too). A process that was stopped for an hour still has it; one that was killed has it no more. A lease by
- * time was measured to fail: a suspended laptop lost it, and both processes wrote.
+ * The lock is one of the kernel (fcntl, by way of Node's SQLite, as Node has no call for it). It lasts exactly as long as the process: a
+ * stopped one keeps it, a killed one leaves nothing behind, and containers on one host respect it. A lease by time was lost by a
+ * process that slept. The file is opened once and never removed: closing any other descriptor of it would give the lock up.
+ *
+ * A refused start changes nothing in the directory.
  *
  * @returns gives the directory back
- * @throws Error that says who has it and what to do; then nothing in the directory was touched
+ * @throws Error that says which process has it and what to do
  */
-export async function lockDirectory(dataDir: string): Promise<() => Promise<void>> {
-  const ownerFile = join(dataDir, 'database.owner.json');
-  const owner = readOwner(ownerFile);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const lock = isLeased(dataDir, owner) ? null : await takeLock(join(dataDir, 'database.lock.sqlite'));
-  if (!lock) {
+export async function lockDirectory(path: string): Promise<() => Promise<void>> {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const lockFile = join(path, 'database.lock');
+  const ownerFile = join(path, 'database.owner.json');
+  for (let tries = 1; ; tries++) {
+    const lock = isLeasedByEarlierVersion(lockFile, ownerFile) ? null : await tryLock(lockFile, path);
+    if (lock) {
+      writeOwner(ownerFile);
+      return async () => release(lock);
+    }
+    if (tries === maxTries) throw refusal(path, readOwner(ownerFile));
+    await pause(systemClock, retryDelayMs);
+  }
+}
+
+async function tryLock(file: string, directory: string): Promise<DatabaseSync | null> {
+  const { DatabaseSync: File } = await importSqlite();
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new File(file);
+    // Nothing is ever written to it: no journal either.
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    held.add(lock);
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    if ((cause as { errcode?: number }).errcode === sqliteBusy) return null;
     throw new Error(
-      `Another process${owner ? ` (${owner.pid} on ${owner.host})` : ''} uses the embedded database in ${dataDir}. ` +
-        'Stop it, or choose another DATA_DIR, or set DATABASE_URL: a PostgreSQL server takes many processes.',
+      `${directory} can’t be locked: ${(cause as Error).message}. This program’s user must be able to write there, ` +
+        'and the file system must support locks, as local disks do.',
+      { cause },
     );
   }
-  writeFileSync(
-    ownerFile,
-    JSON.stringify({ pid: process.pid, host: hostname(), since: new Date(processStartedAt()).toISOString() }),
-  );
-  return async () => lock.close();
 }
 
-/** @returns null when another process has it */
-async function takeLock(file: string): Promise<DatabaseSync | null> {
-  const { DatabaseSync: Sqlite } = await import('node:sqlite');
-  const lock = new Sqlite(file);
+function release(lock: DatabaseSync): void {
+  if (held.delete(lock)) lock.close();
+}
+
+/** Node 22 calls its SQLite experimental, each time it is loaded. */
+async function importSqlite(): Promise<typeof import('node:sqlite')> {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
   try {
-    // A process that was killed this very moment still has it until the kernel has cleared it away.
-    lock.exec('PRAGMA busy_timeout = 3000; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if ((error as { errcode?: number }).errcode === sqliteBusy) return null;
-    throw error;
+    return await import('node:sqlite');
+  } finally {
+    process.emitWarning = emitWarning;
   }
-}
-
-const sqliteBusy = 5;
-/** How version 0.3 kept its lock: a folder that it touched every five seconds. */
-const leaseMs = 30_000;
-
-/** Whether a process of version 0.3 on this host has the directory, which knows nothing of the kernel's lock. */
-function isLeased(dataDir: string, owner: Owner | undefined): boolean {
-  const lease = statSync(join(dataDir, 'database.lock'), { throwIfNoEntry: false });
-  if (!lease || processStartedAt() - lease.mtimeMs > leaseMs) return false;
-  return owner?.host !== hostname() || isAlive(owner.pid);
 }
 
 interface Owner {
   pid: number;
   host: string;
+  /** ISO 8601; versions before 0.4 do not say. */
+  since?: string;
 }
 
-function processStartedAt(): number {
-  return performance.timeOrigin;
+/** Written whole or not at all: a refused process reads it to name its owner. */
+function writeOwner(file: string): void {
+  const owner: Owner = { pid: process.pid, host: hostname(), since: nowOf(systemClock).toISOString() };
+  writeFileSync(`${file}.new`, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 function readOwner(file: string): Owner | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    // Not written yet, or half written by a process that was killed: then the owner is not known.
+    // Not written yet: its owner has only just taken the lock.
     return undefined;
   }
+}
+
+function refusal(path: string, owner: Owner | undefined): Error {
+  const since = owner?.since ? `, since ${owner.since}` : '';
+  const who = owner ? ` (${owner.pid} on ${owner.host}${since})` : '';
+  return new Error(
+    `Another process${who} uses ${path}; one that is only suspended keeps it too. ` +
+      'Stop it, or choose another DATA_DIR, or set DATABASE_URL: a PostgreSQL server takes many processes.',
+  );
+}
+
+const earlierLeaseMs = 30_000;
+
+/**
+ * Returns whether a process of version 0.3 has the directory: its lock was a folder of this name, renewed every few seconds. One that is
+ * suspended on this host counts too. What a dead one has left is removed; a file in its place keeps version 0.3 out in turn.
+ */
+function isLeasedByEarlierVersion(lockFile: string, ownerFile: string): boolean {
+  const lease = statSync(lockFile, { throwIfNoEntry: false });
+  if (!lease?.isDirectory()) return false;
+  const owner = readOwner(ownerFile);
+  if (owner?.host === hostname() ? isAlive(owner.pid) : systemClock.now() - lease.mtimeMs < earlierLeaseMs) return true;
+  try {
+    rmdirSync(lockFile);
+  } catch {
+    // Another process that starts has removed it, and may have put its own lock there.
+  }
+  return false;
 }
 
 function isAlive(pid: number): boolean {

@@ -1,6 +1,8 @@
 interface Failure {
   code?: string;
   message?: string;
+  syscall?: string;
+  isAxiosError?: boolean;
   meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
 }
 
@@ -19,26 +21,65 @@ export function isBadData(error: unknown): boolean {
   return isUnstorable(error) || sqlStateOf((error ?? {}) as Failure).startsWith('23');
 }
 
-/** What Prisma, its adapter and PostgreSQL call it when the server is away, starting, full, or broke off for another's sake. */
+/** Prisma's and its adapter's own names for a server that is away, starting, full, or broke off for another's sake. */
 const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
+
 /**
- * SQLSTATE: connections (08), a transaction that gave way to another (40), resources (53), an operator's hand or a shutdown (57), the
- * system below (58), a server that is read-only as in a failover (25006), a transaction that was silent too long (25P03), a lock that
- * did not come in time (55P03).
+ * The SQLSTATEs of an outage, whole classes wherever every code of a class passes by itself. A statement that fails with one of them does
+ * later, unchanged.
  */
-const unavailableStates = /^(08|40|53|57|58|25006|25P03|55P03)/;
-/** What node-postgres says when a session breaks while it is being made: it has no code. */
+const unavailableStates: readonly { readonly state: RegExp; readonly means: string }[] = [
+  { state: /^08/, means: 'the connection broke, or a pooler refused it' },
+  { state: /^25006$/, means: 'the server is read-only: a failover, or a disk that is nearly full' },
+  { state: /^25P03$/, means: 'the transaction was idle for too long' },
+  { state: /^40/, means: 'the transaction was rolled back for the sake of another' },
+  { state: /^53/, means: 'disk, memory or connections are used up' },
+  { state: /^55P03$/, means: 'a lock was not to be had in time' },
+  { state: /^57/, means: 'the server stops, starts, or cancelled the statement' },
+  { state: /^58/, means: 'the server’s disk or system fails' },
+];
+
+/** Errors of a socket that the adapter hands on as they are. */
+const socketCodes =
+  /^E(AI_AGAIN|CONNABORTED|CONNREFUSED|CONNRESET|HOSTDOWN|HOSTUNREACH|NETDOWN|NETUNREACH|NOTFOUND|PIPE|TIMEDOUT)$/;
+/** The texts of node-postgres for a session that breaks while it is being made: they have no code. */
 const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
 
-/** Whether a statement failed for the database's own state, so that it would do later. */
+/** Returns whether a statement failed for the database's own state, so that it would do later. */
 export function isUnavailable(error: unknown): boolean {
   const failure = (error ?? {}) as Failure;
   const { code = '', message = '', meta } = failure;
+  const state = sqlStateOf(failure);
   return (
     unavailableCodes.includes(code) ||
     unavailableKinds.includes(meta?.driverAdapterError?.cause?.kind ?? '') ||
-    unavailableStates.test(sqlStateOf(failure)) ||
+    (state.length === 5 && unavailableStates.some((outage) => outage.state.test(state))) ||
+    isSocketError(failure) ||
     unavailableWords.test(message)
   );
+}
+
+/** Returns whether the server has no connection left for us, or a pooler before it. */
+export function isOutOfConnections(error: unknown): boolean {
+  const failure = (error ?? {}) as Failure;
+  return (
+    sqlStateOf(failure) === '53300' ||
+    (sqlStateOf(failure).startsWith('08') && /too many|no more connections/i.test(failure.message ?? ''))
+  );
+}
+
+/** Returns whether a transaction did not get a lock in time, or was the one to give way. */
+export function isLockFailure(error: unknown): boolean {
+  return ['55P03', '40P01'].includes(sqlStateOf((error ?? {}) as Failure));
+}
+
+/** Returns whether the server refused a write because it is read-only at present. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlStateOf((error ?? {}) as Failure) === '25006';
+}
+
+/** Other hosts' sockets fail too: those errors carry the request that they were of. */
+function isSocketError({ code = '', syscall, isAxiosError }: Failure): boolean {
+  return socketCodes.test(code) && syscall !== undefined && !isAxiosError;
 }

@@ -1,14 +1,29 @@
 import pg from 'pg';
-import { pause, systemClock } from '../core/clock.ts';
+import { type Clock, pause } from '../core/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { isUnavailable } from './failures.ts';
+import { isBehindPooler, keepAlive } from './pool.ts';
 
-const againAfterMs = 500;
+const minRetryDelayMs = 500;
+const maxRetryDelayMs = 5_000;
+const checkTimeoutMs = 3_000;
 
-/** Nothing is said on a session for long times; whether the server still hears it is asked all the same. */
-export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+export interface ListenDeps {
+  url: string;
+  clock: Clock;
+  log: Log;
+  /** Notifies a channel from another session. */
+  notify(channel: string): Promise<unknown>;
+}
 
-/** Listens on a session of its own and comes back when that is lost: a server that restarts must not leave us deaf. */
+/**
+ * Listens on a session of its own and comes back when that is lost. The session is a convenience: where the server has none left for it,
+ * or a pooler does not carry notifications, the callers' own polling is all there is, and the log says so.
+ *
+ * @returns stops it
+ */
 export async function listenOnServer(
-  url: string,
+  { url, clock, log, notify }: ListenDeps,
   channel: string,
   onHear: (payload: string | null) => void,
 ): Promise<() => Promise<void>> {
@@ -21,38 +36,73 @@ export async function listenOnServer(
     const lost = () => {
       if (isLost || isStopped) return;
       isLost = true;
-      void again();
+      void reconnect();
     };
     next.on('error', lost);
     next.on('end', lost);
-    next.on('notification', ({ payload }) => onHear(payload ?? ''));
+    next.on('notification', (heard) => heard.channel === channel && onHear(heard.payload ?? ''));
     try {
       await next.connect();
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+      if (await isBehindPooler(next)) void requireNotifications(next);
     } catch (error) {
       isLost = true;
       await next.end().catch(() => {});
       throw error;
     }
     session = next;
-    // Whatever was said before we listened, nobody says again.
+    // A notification from before this LISTEN is never repeated.
     onHear(null);
   }
 
-  async function again(): Promise<void> {
-    while (!isStopped) {
-      await pause(systemClock, againAfterMs);
+  /** A pooler in transaction mode accepts LISTEN and lets the notifications go elsewhere. */
+  async function requireNotifications(next: pg.Client): Promise<void> {
+    if ((await carriesNotifications(next)) || isStopped || session !== next) return;
+    isStopped = true;
+    await next.end().catch(() => {});
+    log.warn(
+      'the pooler of DATABASE_URL does not carry LISTEN: set DATABASE_DIRECT_URL to the server’s own address. ' +
+        'Until then new work of other processes is seen within a second, not at once.',
+    );
+  }
+
+  async function carriesNotifications(next: pg.Client): Promise<boolean> {
+    const check = `${channel}_check_${(next as unknown as { processID: number }).processID}`;
+    const heard = new Promise<boolean>((resolve) => {
+      next.on('notification', (notification) => notification.channel === check && resolve(true));
+    });
+    try {
+      await next.query(`LISTEN ${pg.escapeIdentifier(check)}`);
+      await notify(check);
+      return await Promise.race([heard, pause(clock, checkTimeoutMs).then(() => false)]);
+    } catch (error) {
+      log.debug({ err: error }, 'it could not be checked whether notifications arrive');
+      return true;
+    }
+  }
+
+  async function reconnect(): Promise<void> {
+    for (let delayMs = minRetryDelayMs; !isStopped; delayMs = Math.min(delayMs * 2, maxRetryDelayMs)) {
+      await pause(clock, delayMs);
       try {
         if (!isStopped) await connect();
         return;
-      } catch {
-        // The server is still away. Whoever needs it says so; here it is only asked for once more.
+      } catch (error) {
+        log.debug({ err: error }, 'the server gives no session for LISTEN at present');
       }
     }
   }
 
-  // Without it jobs are still found, by looking: a server that has no session left for it now may have one later.
-  await connect().catch(() => void again());
+  try {
+    await connect();
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    log.warn(
+      { err: error },
+      'the server gives no session for LISTEN at present: new work is seen within a second, not at once',
+    );
+    void reconnect();
+  }
   return async () => {
     isStopped = true;
     await session?.end().catch(() => {});

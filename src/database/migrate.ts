@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { v7 as uuid } from 'uuid';
-import { pause, systemClock } from '../core/clock.ts';
+import { type Clock, pause, systemClock } from '../core/clock.ts';
+import { type RandomSource, systemRandom } from '../core/ids.ts';
+import type { Log } from '../runtime/log.ts';
+import { isLockFailure } from './failures.ts';
 
 /** One session of a database. */
 export interface SqlSession {
@@ -11,17 +14,40 @@ export interface SqlSession {
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
 }
 
+export interface MigrateOptions {
+  log?: Pick<Log, 'warn' | 'info'>;
+  clock?: Clock;
+  random?: RandomSource;
+}
+
 interface Migration {
   name: string;
-  sql: string;
+  /** Each is one transaction. */
+  steps: string[];
   /** Prisma's own checksum. */
   checksum: string;
+}
+
+/** A row of Prisma's own table. */
+interface Applied {
+  name: string;
+  checksum: string;
+  isFinished: boolean;
+  steps: number;
 }
 
 const migrationsFolder = resolve(import.meta.dirname, '../../prisma/migrations');
 
 /** Prisma's own lock number, so that its `migrate deploy` and we never run at the same time. */
 const advisoryLock = 72_707_369;
+
+/** While a migration waits for a table, every statement on that table waits behind it. */
+const lockTimeoutMs = 2_000;
+const minRetryDelayMs = 1_000;
+const maxRetryDelayMs = 15_000;
+/** Another process that migrates is asked for often: it is done soon. */
+const pollIntervalMs = 250;
+const lockLogIntervalMs = 10_000;
 
 /** Prisma's own table, as it creates it, so that `prisma migrate status` and `deploy` agree with us. */
 const bookkeeping = `
@@ -36,79 +62,146 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "applied_steps_count" INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** A migration waits no longer for a table: behind a long reader it would hold up every statement of the running version with it. */
-const lockTimeoutMs = 2_000;
-const betweenTriesMs = 1_000;
-/** Some minutes: a reader that takes longer is somebody's to end. */
-const maxTries = 200;
-
 /**
- * Applies what is missing of `prisma/migrations`, in order, each with its record in one transaction. Any number of processes may
- * start at once, through a pooler too: the lock belongs to the transaction, so one works and the others wait and find nothing to do.
+ * Applies what is missing of `prisma/migrations`, in order. Any number of processes may start at once: one works, the others wait and find
+ * nothing to do.
+ *
+ * Running processes go on meanwhile. A step that does not get its locks within two seconds is rolled back, so that the statements that
+ * queue behind it go on, and is tried again after a random delay that grows. A migration is one step, unless lines `-- step` divide it:
+ * then it holds the locks of one step at a time, and finished steps are kept over a restart.
+ *
+ * The lock between migrating processes belongs to a transaction: one of a session would be left on a pooler's session.
  *
  * @throws Error when a migration that was applied has been edited since, or fails
  */
-export async function migrate(session: SqlSession, folder = migrationsFolder): Promise<void> {
+export async function migrate(session: SqlSession, folder = migrationsFolder, options: MigrateOptions = {}): Promise<void> {
+  const { log, clock = systemClock, random = systemRandom } = options;
   const migrations = readMigrations(folder);
-  for (let tries = 1; ; tries++) {
-    try {
-      while (await applyNext(session, migrations));
-      return;
-    } catch (error) {
-      if (!isLockTimeout(error) || tries >= maxTries) throw error;
-      await pause(systemClock, betweenTriesMs);
+  // Where nothing is to do, a start needs no lock and waits for no other.
+  if (!findMissing(migrations, await readApplied(session))) return;
+
+  let lockFailures = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const done = await tryStep(session, migrations).catch((error: unknown) => {
+      if (!isLockFailure(error)) throw error;
+      return 'no_lock' as const;
+    });
+    if (done === 'finished') return;
+    if (done === 'applied') lockFailures = 0;
+    if (done === 'applied') continue;
+    if (clock.now() - loggedAt >= lockLogIntervalMs) {
+      loggedAt = clock.now();
+      log?.warn(await describeWait(session, done), `a migration waits: ${waitTexts[done]}`);
     }
+    if (done === 'other_process') await pause(clock, pollIntervalMs);
+    else await pause(clock, retryDelayMs(lockFailures++, random));
   }
 }
 
-/** Applies the first migration that is missing. @returns whether there was one */
-async function applyNext(session: SqlSession, migrations: readonly Migration[]): Promise<boolean> {
+const waitTexts = {
+  other_process: 'another session migrates this database, or a pooler keeps the lock of one that did',
+  no_lock: 'transactions of others hold the tables; the oldest is named here',
+};
+
+function retryDelayMs(failures: number, random: RandomSource): number {
+  const most = Math.min(minRetryDelayMs * 2 ** failures, maxRetryDelayMs);
+  return most / 2 + (most / 2) * (random(4).readUInt32BE() / 2 ** 32);
+}
+
+/** Applies the next missing step and records it, in one transaction. */
+async function tryStep(
+  session: SqlSession,
+  migrations: readonly Migration[],
+): Promise<'applied' | 'finished' | 'other_process'> {
   await session.execute('BEGIN');
   try {
-    await session.query('SELECT pg_advisory_xact_lock($1)', [advisoryLock]);
-    await session.execute(bookkeeping);
-    const next = missingOf(migrations, await appliedIn(session));
-    if (next) await apply(session, next);
+    // A pooler's session may come with limits that others have set.
+    await session.execute(
+      `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`,
+    );
+    const [lock] = await session.query('SELECT pg_try_advisory_xact_lock($1) AS "isOurs"', [advisoryLock]);
+    const done = lock?.isOurs ? await applyNext(session, migrations) : 'other_process';
     await session.execute('COMMIT');
-    return next !== undefined;
+    return done;
   } catch (error) {
-    await session.execute('ROLLBACK');
+    // A session that broke has rolled back by itself.
+    await session.execute('ROLLBACK').catch(() => {});
     throw error;
   }
 }
 
-async function appliedIn(session: SqlSession): Promise<Map<unknown, unknown>> {
-  const rows = await session.query('SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL');
-  return new Map(rows.map((row) => [row.migration_name, row.checksum]));
+async function applyNext(session: SqlSession, migrations: readonly Migration[]): Promise<'applied' | 'finished'> {
+  await session.execute(bookkeeping);
+  const applied = await readApplied(session);
+  const next = findMissing(migrations, applied);
+  if (!next) return 'finished';
+  const begun = applied.get(next.name);
+  const steps = begun?.steps ?? 0;
+  try {
+    await session.execute(next.steps[steps] as string);
+  } catch (cause) {
+    if (isLockFailure(cause)) throw cause;
+    const where =
+      next.steps.length > 1
+        ? `in step ${steps + 1} of ${next.steps.length}; the database is as it was before that step`
+        : '; the database is as it was before it';
+    throw new Error(`Migration ${next.name} failed${where}.`, { cause });
+  }
+  const isLast = steps + 1 === next.steps.length;
+  if (begun) {
+    await session.query(
+      `UPDATE "_prisma_migrations" SET applied_steps_count = $2, checksum = $4, finished_at = CASE WHEN $3::boolean THEN clock_timestamp() END
+       WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`,
+      [next.name, steps + 1, isLast, next.checksum],
+    );
+  } else {
+    await session.query(
+      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count)
+       VALUES ($1, $2, $3, CASE WHEN $5::boolean THEN clock_timestamp() END, $4)`,
+      [uuid(), next.checksum, next.name, steps + 1, isLast],
+    );
+  }
+  return 'applied';
 }
 
-function missingOf(migrations: readonly Migration[], applied: ReadonlyMap<unknown, unknown>): Migration | undefined {
-  const edited = migrations.find(({ name, checksum }) => applied.has(name) && applied.get(name) !== checksum);
+/** Returns the first migration that is not finished; steps of it that have failed may have been mended. @throws Error for an edited one */
+function findMissing(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Migration | undefined {
+  const edited = migrations.find(({ name, checksum }) => {
+    const row = applied.get(name);
+    return row?.isFinished && row.checksum !== checksum;
+  });
   if (edited) {
     throw new Error(
       `Migration ${edited.name} was edited after it was applied to this database. Restore the file and add a new migration.`,
     );
   }
-  return migrations.find(({ name }) => !applied.has(name));
+  return migrations.find(({ name }) => !applied.get(name)?.isFinished);
 }
 
-async function apply(session: SqlSession, migration: Migration): Promise<void> {
-  try {
-    await session.execute(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-    await session.execute(migration.sql);
-    await session.query(
-      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count)
-       VALUES ($1, $2, $3, clock_timestamp(), 1)`,
-      [uuid(), migration.checksum, migration.name],
-    );
-  } catch (cause) {
-    if (isLockTimeout(cause)) throw cause;
-    throw new Error(`Migration ${migration.name} failed; the database is as it was before it.`, { cause });
-  }
+async function readApplied(session: SqlSession): Promise<ReadonlyMap<string, Applied>> {
+  const [table] = await session.query(`SELECT to_regclass('"_prisma_migrations"') IS NOT NULL AS "isThere"`);
+  if (!table?.isThere) return new Map();
+  const rows = (await session.query(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS "isFinished", applied_steps_count AS steps
+     FROM "_prisma_migrations" WHERE finished_at IS NOT NULL OR (applied_steps_count > 0 AND rolled_back_at IS NULL)
+     ORDER BY finished_at NULLS FIRST`,
+  )) as unknown as Applied[];
+  return new Map(rows.map((row) => [row.name, row]));
 }
 
-function isLockTimeout(error: unknown): boolean {
-  return (error as { code?: string } | undefined)?.code === '55P03';
+/** Names the session that a migration waits for, as far as the role may see it. */
+async function describeWait(session: SqlSession, why: keyof typeof waitTexts): Promise<object> {
+  const sessions =
+    why === 'other_process'
+      ? "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted)"
+      : 'xact_start IS NOT NULL AND pid <> pg_backend_pid() AND $1 = $1';
+  const [row] = await session.query(
+    `SELECT pid, application_name AS application, client_addr::text AS address, state, xact_start AS "since"
+     FROM pg_stat_activity WHERE datname = current_database() AND ${sessions} ORDER BY xact_start LIMIT 1`,
+    [advisoryLock],
+  );
+  return row ? { session: row } : {};
 }
 
 function readMigrations(folder: string): Migration[] {
@@ -118,6 +211,6 @@ function readMigrations(folder: string): Migration[] {
     .filter(({ file }) => existsSync(file))
     .map(({ name, file }) => {
       const sql = readFileSync(file, 'utf8');
-      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+      return { name, steps: sql.split(/^-- step\b.*$/m), checksum: createHash('sha256').update(sql).digest('hex') };
     });
 }

@@ -59,14 +59,22 @@ export interface SettleDeps extends StoreDeps {
 }
 
 const groupAtMost = 100;
-const triesAtMost = 60;
-const betweenTriesMs = 1_000;
+const maxAttempts = 60;
+const retryDelayMs = 1_000;
+const maxRetryDelayMs = 30_000;
+
+/** Settles jobs, and knows what it could not write yet. */
+export interface Settler extends Settle {
+  /** Returns the messages for which a vendor or HighLevel has responded, so that only this process knows of it. */
+  unwritten(): readonly string[];
+}
 
 /**
- * Writes what jobs lead to, those that end together in one transaction. While the database is away it waits: what a far side has
- * answered is known only here.
+ * Writes what jobs lead to, those that end together in one transaction. A response of a vendor or of HighLevel is known only here: it is
+ * kept until it is written, however long the database is away and also while the program stops. Only data that the database refuses for
+ * itself is given up, so that it does not hold a hand for ever.
  */
-export function settler(deps: SettleDeps): Settle {
+export function settler(deps: SettleDeps): Settler {
   const settle = inGroups<Settlement, void>({
     atMost: groupAtMost,
     work: async (items) => {
@@ -75,25 +83,43 @@ export function settler(deps: SettleDeps): Settle {
     },
     isItemsFault: (error) => isBadData(error) || isAppError(error, 'conflict'),
   });
-  return async (asked) => {
+  const unwritten = new Set<Settlement>();
+
+  async function settleAtLast(asked: Settlement): Promise<void> {
     let settlement = asked;
-    for (let tries = 1; ; tries++) {
+    for (let attempts = 1; ; attempts++) {
       try {
         return await settle(settlement);
       } catch (error) {
-        // Alone, and still not ours: whoever has it now judges by what he finds.
+        // Alone, and still not ours: the process that has it now judges by what it finds.
         if (isAppError(error, 'conflict')) return;
         if (isUnstorable(error) && settlement === asked) {
           deps.log.error({ err: error, messageId: asked.job.messageId }, 'what others said of a message can’t be kept');
           settlement = inOurWords(asked);
           continue;
         }
-        if ((tries >= triesAtMost && !isUnavailable(error)) || settlement.job.signal.aborted) throw error;
-        deps.log.warn({ err: error, messageId: settlement.job.messageId }, 'what came of a job could not be written yet');
-        await pause(deps.clock, betweenTriesMs);
+        if (mayGiveUp(asked, error, attempts)) throw error;
+        if (holdsResponse(asked)) unwritten.add(asked);
+        deps.log.warn({ err: error, messageId: asked.job.messageId }, 'what came of a job could not be written yet');
+        await pause(deps.clock, isUnavailable(error) ? retryDelayMs : Math.min(retryDelayMs * attempts, maxRetryDelayMs));
       }
     }
-  };
+  }
+
+  return Object.assign((asked: Settlement) => settleAtLast(asked).finally(() => unwritten.delete(asked)), {
+    unwritten: () => [...unwritten].map(({ job }) => job.messageId),
+  });
+}
+
+/** Returns whether a settlement says what a vendor or HighLevel has responded. Lost, it would be asked for again: sent or posted twice. */
+function holdsResponse({ attempt, tried }: Settlement): boolean {
+  return attempt !== undefined || tried !== undefined;
+}
+
+function mayGiveUp(asked: Settlement, error: unknown, attempts: number): boolean {
+  if (attempts >= maxAttempts && isBadData(error)) return true;
+  if (holdsResponse(asked)) return false;
+  return (attempts >= maxAttempts && !isUnavailable(error)) || asked.job.signal.aborted;
 }
 
 /** A settlement without what others wrote: if that can't be stored, what has happened must be, or the message would be sent again and again. */

@@ -11,8 +11,12 @@ import { joinWorkers, type Worker } from './workers.ts';
 export interface Queue {
   /** Starts working. A handler ends its job itself, in the transaction that records what it did; one that throws runs again later. */
   work(kind: JobKind, limits: ConcurrencyLimits, handle: (job: Job) => Promise<void>): Promise<void>;
-  /** Takes no more jobs and waits for those in hand, at most `timeoutMs`; then their signals end. */
-  stop(timeoutMs: number): Promise<void>;
+  /**
+   * Takes no more jobs and waits for those in hand, at most `timeoutMs`; then their signals end.
+   *
+   * @param beforeLeaving runs while the jobs still in hand are this process's own: afterwards others take them
+   */
+  stop(timeoutMs: number, beforeLeaving?: () => Promise<void>): Promise<void>;
 }
 
 /** How often jobs are looked for that were given to us unheard. */
@@ -49,13 +53,14 @@ export function openQueue(deps: { db: Database; clock: Clock; newId: NewId; log:
       loops.push(startLoop(deps, worker, kind, limits, handle, stopping.signal));
     },
 
-    async stop(timeoutMs) {
+    async stop(timeoutMs, beforeLeaving) {
       if (!joined) return;
       const { worker, deafen } = await joined;
       const ended = loops.map((loop) => loop.stop(timeoutMs));
       clock.setTimeout(() => stopping.abort(), timeoutMs);
       await Promise.all(ended);
       await deafen();
+      await beforeLeaving?.();
       await worker.stop().catch((error: unknown) => log.warn({ err: error }, 'leaving the other processes failed'));
     },
   };

@@ -1,4 +1,5 @@
 import { type Logger, type LoggerOptions, pino } from 'pino';
+import { createLogOutput, type Output } from './log-output.ts';
 
 export type Log = Logger;
 
@@ -21,8 +22,8 @@ const secretPaths = [
 /** Headers that carry credentials or are noise. */
 const secretHeaders = ['authorization', 'cookie', 'set-cookie', 'webhook-signature', 'x-ghl-signature'];
 
-/** The program's log: one JSON line an event, secrets replaced wherever they are known to stand. */
-export function createLog(level: string): Log {
+/** Creates the program's log: one JSON line an event, secrets replaced wherever they are known to stand. Writing it never fails and never waits. */
+export function createLog(level: string, output: Output = process.stdout): Log {
   const options: LoggerOptions = {
     level,
     base: undefined,
@@ -38,17 +39,7 @@ export function createLog(level: string): Log {
       censor: '[redacted]',
     },
   };
-  return pino(options, logDestination());
-}
-
-/** So much waits for a log that takes nothing, a full disk or a pipe that is not read; what is beyond is lost. */
-const maxWaitingBytes = 4 * 1024 * 1024;
-
-/** Standard output, written in the background: a disk that is full, or a pipe that nobody empties, never holds up or ends the program. */
-function logDestination() {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: maxWaitingBytes });
-  destination.on('error', () => {});
-  return destination;
+  return pino(options, createLogOutput(output));
 }
 
 /**

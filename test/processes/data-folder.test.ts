@@ -1,5 +1,14 @@
-import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { dataFolder } from '../support/databases.ts';
 import { eventually, freePorts, spawnProgram, startProgram, temporaryFolder } from '../support/program.ts';
@@ -8,32 +17,40 @@ import { eventually, freePorts, spawnProgram, startProgram, temporaryFolder } fr
 
 const environment = async (folder: string) => ({ DATA_DIR: folder, PORT: String(await freePorts()) });
 
-/** Every file of a folder with its content, but for the database's own, which its process may write at any time. */
-function contentOf(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('database/'));
-  return Object.fromEntries(
-    files
-      .filter((name) => statSync(join(folder, name)).isFile())
-      .map((name) => [
-        name,
-        createHash('sha256')
-          .update(readFileSync(join(folder, name)))
-          .digest('hex'),
-      ]),
-  );
+/** Every file under a folder, with what would change if it were written. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .toSorted()
+    .map((name) => {
+      const { mode, size, mtimeMs, ino } = lstatSync(join(folder, name));
+      return [name, mode, size, mtimeMs, ino].join(' ');
+    });
 }
 
-test('a process that was stopped still has its database: another is refused and touches nothing, and the first goes on', async () => {
+test('a process that is only stopped keeps its folder: another start is refused, told who has it, and touches nothing', async () => {
   using folder = dataFolder();
   await using first = await startProgram(await environment(folder.path));
   first.child.kill('SIGSTOP');
-  const before = contentOf(folder.path);
+  const before = filesIn(folder.path);
   const second = await startProgram(await environment(folder.path), { isReady: false });
   expect(second.child.exitCode).toBe(1);
-  expect(second.output()).toContain(`Another process (${first.child.pid} on `);
-  expect(contentOf(folder.path)).toEqual(before);
+  expect(second.output()).toMatch(
+    new RegExp(`Another process \\(${first.child.pid} on \\S+, since 20\\S+\\) uses ${folder.path}`),
+  );
+  expect(second.output()).toContain('DATABASE_URL');
+  const rotation = await startProgram(await environment(folder.path), { isReady: false, by: 'rotate-keys' });
+  expect(rotation.child.exitCode).toBe(1);
+  expect(rotation.output()).toContain('Another process');
+  expect(filesIn(folder.path)).toEqual(before);
+
+  // It works on, and what it stores is there for the next one.
   first.child.kill('SIGCONT');
+  const { adminToken } = JSON.parse(readFileSync(join(folder.path, 'keys.json'), 'utf8'));
+  const headers = { authorization: `Bearer ${adminToken}` };
   expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
+  expect(await first.end('SIGKILL')).toBeNull();
+  await using third = await startProgram(await environment(folder.path));
+  expect((await fetch(`${third.url}/api/overview`, { headers })).status).toBe(200);
 });
 
 test('files are for the program’s user alone, whoever made the folder', async () => {

@@ -1,9 +1,13 @@
 import type { Database } from '../../src/database/client.ts';
-import { type SettleDeps, settler } from '../../src/messages/settle.ts';
+import { type SettleDeps, type Settlement, settler } from '../../src/messages/settle.ts';
 import { testClock } from '../support/test-clock.ts';
 
 /** A database whose transactions end as they are told, and a settlement that waits for them. */
-async function settling(error: (tries: number) => Error | null) {
+async function settling(
+  error: (tries: number) => Error | null,
+  more: Partial<Settlement> = {},
+  signal = new AbortController().signal,
+) {
   const clock = testClock();
   let tries = 0;
   const transaction = async () => {
@@ -13,22 +17,50 @@ async function settling(error: (tries: number) => Error | null) {
   };
   const log = { warn() {} };
   const settle = settler({ db: { transaction } as unknown as Database, clock, log } as unknown as SettleDeps);
-  const job = { kind: 'deliver', messageId: 'm', lane: 'l', workerId: 'w', signal: new AbortController().signal } as const;
+  const job = { kind: 'deliver', messageId: 'm', lane: 'l', workerId: 'w', signal } as const;
   let ended: unknown = 'not yet';
-  void settle({ job }).then(
+  void settle({ job, ...more }).then(
     () => (ended = 'settled'),
     (thrown: unknown) => (ended = thrown),
   );
   for (let turn = 0; turn < 2_000 && ended === 'not yet'; turn++) await clock.tick(1_000);
-  return { ended, tries };
+  return { ended, tries, unwritten: settle.unwritten().length };
 }
 
 test('what a far side has answered is written however long the database is away', async () => {
   const away = Object.assign(new Error('Can’t reach database server'), { code: 'P1001' });
-  expect(await settling((tries) => (tries <= 300 ? away : null))).toEqual({ ended: 'settled', tries: 301 });
+  expect(await settling((tries) => (tries <= 300 ? away : null))).toEqual({ ended: 'settled', tries: 301, unwritten: 0 });
 });
 
 test('what can never be written is given up, so that it does not hold a hand for ever', async () => {
   const defect = new Error('relation "messages" does not exist');
-  expect(await settling(() => defect)).toEqual({ ended: defect, tries: 60 });
+  expect(await settling(() => defect)).toEqual({ ended: defect, tries: 60, unwritten: 0 });
+});
+
+const responses: [string, Partial<Settlement>][] = [
+  ['a vendor', { attempt: { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalId: 'x' } } }],
+  ['HighLevel', { tried: { state: 'delivered', answer: null, error: null } }],
+];
+
+test.each(responses)(
+  'what %s has responded is kept while the process lives, also when it stops and for whatever reason the database refuses',
+  async (_who, response) => {
+    const stopped = AbortSignal.abort();
+    const defect = new Error('relation "messages" does not exist');
+    const readOnly = Object.assign(new Error('read-only'), { code: '25006' });
+    for (const error of [defect, readOnly]) {
+      expect(await settling((tries) => (tries <= 70 ? error : null), response, stopped)).toEqual({
+        ended: 'settled',
+        tries: 71,
+        unwritten: 0,
+      });
+    }
+    const { ended, unwritten } = await settling(() => readOnly, response, stopped);
+    expect([ended, unwritten]).toEqual(['not yet', 1]);
+  },
+);
+
+test('a job that no response hangs on waits no longer than the process has', async () => {
+  const away = Object.assign(new Error('away'), { code: '57P01' });
+  expect(await settling(() => away, {}, AbortSignal.abort())).toEqual({ ended: away, tries: 1, unwritten: 0 });
 });

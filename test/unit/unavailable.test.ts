@@ -1,8 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import express from 'express';
+import fc from 'fast-check';
 import request from 'supertest';
 import { PrismaClient } from '../../prisma/generated/client.ts';
-import { isUnavailable } from '../../src/database/failures.ts';
+import { isBadData, isOutOfConnections, isUnavailable } from '../../src/database/failures.ts';
 import { errorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
@@ -22,10 +23,38 @@ test('whatever is asked while the database is away, the answer is 503 with its r
   await client.$disconnect();
 });
 
-test('a database that is away is told from a defect of ours', () => {
-  const raw = (originalCode: string) => ({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode } } } });
-  expect(['57P01', '57P03', '08006', '53300', '40P01'].map((code) => isUnavailable(raw(code)))).toEqual(Array(5).fill(true));
+const raw = (originalCode: string) => ({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode } } } });
+
+test('every code of the classes 08, 53, 57 and 58, a read-only server, and what gives way to another is an outage', () => {
+  const classes = ['08', '40', '53', '57', '58'];
+  const inClass = fc.tuple(fc.constantFrom(...classes), fc.stringMatching(/^[0-9A-Z]{3}$/)).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.oneof(inClass, fc.constantFrom('25006', '25P03', '55P03')), (state) => {
+      // Prisma gives it with its own code beside it, node-postgres as the code.
+      expect([raw(state), { code: state }].map(isUnavailable)).toEqual([true, true]);
+      expect(isBadData(raw(state))).toBe(false);
+    }),
+  );
+});
+
+test('a connection that breaks is an outage, the socket of another host is not', () => {
+  const socket = { code: 'EHOSTUNREACH', errno: -113, syscall: 'connect' };
+  expect(isUnavailable(Object.assign(new Error('connect EHOSTUNREACH'), socket))).toBe(true);
+  expect(isUnavailable(Object.assign(new Error('connect EHOSTUNREACH'), socket, { isAxiosError: true }))).toBe(false);
   expect(isUnavailable(new Error('Connection terminated unexpectedly'))).toBe(true);
-  expect(['42P01', '23505', '22001'].map((code) => isUnavailable(raw(code)))).toEqual(Array(3).fill(false));
-  expect([new Error('oops'), undefined, null].map(isUnavailable)).toEqual(Array(3).fill(false));
+});
+
+test('a defect of ours is no outage', () => {
+  expect(['42P01', '23505', '22001', '25001', '25P02', 'XX000', '55000'].map((code) => isUnavailable(raw(code)))).toEqual(
+    Array(7).fill(false),
+  );
+  expect([new Error('oops'), { code: '400' }, undefined, null].map(isUnavailable)).toEqual(Array(4).fill(false));
+});
+
+test('a server without a free connection is told from other outages, also where a pooler says it', () => {
+  expect(isOutOfConnections(raw('53300'))).toBe(true);
+  expect(isOutOfConnections(Object.assign(new Error('no more connections allowed (max_client_conn)'), { code: '08P01' }))).toBe(
+    true,
+  );
+  expect([raw('57P03'), raw('08006'), undefined].map(isOutOfConnections)).toEqual([false, false, false]);
 });

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type Clock, nowOf } from '../../../core/clock.ts';
 import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
+import { skewWarningMs } from '../../../database/clock.ts';
 import { databaseFacts } from '../../../database/facts.ts';
 import { type KeyRing, keyAges } from '../../../installations/keys.ts';
 import { countMessages } from '../../../messages/counts.ts';
@@ -15,6 +16,8 @@ import { placesOf } from './places.ts';
 export interface SystemPageDeps {
   db: Database;
   clock: Clock;
+  /** How far this machine's clock is ahead of the database's. */
+  clockSkewMs(): number;
   box: SecretBox;
   keyRings: readonly KeyRing[];
   version: string;
@@ -76,6 +79,7 @@ export function systemPage(deps: SystemPageDeps) {
         ),
         installations: await installationsByStatus(db),
         database: await databaseFacts(db),
+        skew: describeSkew(deps.clockSkewMs(), (ms) => durationText(text, ms)),
         running: {
           version: deps.version,
           node: process.versions.node,
@@ -90,6 +94,11 @@ export function systemPage(deps: SystemPageDeps) {
 
     version: async () => String(Math.floor(clock.now() / everyMs)),
   });
+}
+
+/** Returns null for a skew that harms nothing. */
+function describeSkew(ms: number, inWords: (ms: number) => string) {
+  return Math.abs(ms) >= skewWarningMs ? { duration: inWords(Math.abs(ms)), isAhead: ms > 0 } : null;
 }
 
 async function installationsByStatus(db: Database) {

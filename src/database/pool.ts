@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { type Clock, pause } from '../core/clock.ts';
+import { isOutOfConnections, isReadOnly } from './failures.ts';
+
+/** Sends probes on a connection that is quiet for long, so that a dead one is noticed. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+type Acquired = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  release: (error?: Error | boolean) => void,
+) => void;
+
+const growIntervalMs = 10_000;
+const retryDelayMs = 200;
+const maxWaitMs = 10_000;
+
+/**
+ * A pool that makes do with the connections that the server grants. When the server refuses another one, the pool shrinks to those that it
+ * has, and the caller waits for one of them; every ten seconds it tries for one more. node-postgres alone fails the caller.
+ *
+ * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to what is a standby now.
+ */
+export class PatientPool extends pg.Pool {
+  readonly #clock: Clock;
+  readonly #maxConnections: number;
+  readonly #readOnly = new WeakSet<pg.ClientBase>();
+  #growAt = 0;
+
+  constructor(config: pg.PoolConfig & { max: number }, clock: Clock) {
+    super(config);
+    this.#clock = clock;
+    this.#maxConnections = config.max;
+    this.on('connect', (client) => {
+      const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
+      connection.on('errorMessage', (error) => isReadOnly(error) && this.#readOnly.add(client));
+    });
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(acquired: Acquired): void;
+  override connect(acquired?: Acquired): Promise<pg.PoolClient> | undefined {
+    const acquiring = this.#acquire();
+    if (!acquired) return acquiring;
+    acquiring.then(
+      (client) => acquired(undefined, client, client.release),
+      (error: Error) => acquired(error, undefined, () => {}),
+    );
+    return undefined;
+  }
+
+  async #acquire(): Promise<pg.PoolClient> {
+    const giveUpAt = this.#clock.now() + maxWaitMs;
+    this.#grow();
+    for (;;) {
+      try {
+        return this.#discardReadOnly(await super.connect());
+      } catch (error) {
+        if (!isOutOfConnections(error) || this.#clock.now() >= giveUpAt) throw error;
+        this.options.max = Math.max(1, this.totalCount);
+        this.#growAt = this.#clock.now() + growIntervalMs;
+        if (this.totalCount === 0) await pause(this.#clock, retryDelayMs);
+      }
+    }
+  }
+
+  #grow(): void {
+    if (this.options.max >= this.#maxConnections || this.#clock.now() < this.#growAt) return;
+    this.options.max += 1;
+    this.#growAt = this.#clock.now() + growIntervalMs;
+  }
+
+  #discardReadOnly(client: pg.PoolClient): pg.PoolClient {
+    const { release } = client;
+    client.release = (error) => release(error || this.#readOnly.has(client));
+    return client;
+  }
+}
+
+/** Returns whether a pooler stands between this session and the server: it gives its clients process numbers of its own. */
+export async function isBehindPooler(session: pg.ClientBase): Promise<boolean> {
+  const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid !== (session as unknown as { processID: number | null }).processID;
+}
+
+/**
+ * Breaks a connection off after `ms` of silence: it can die without a word, and a process that waits on it would wait for ever. It is not
+ * only given up, as a statement that reaches the server late would else come into the middle of another transaction.
+ */
+export function endWhenSilent(session: pg.ClientBase, ms: number): void {
+  const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
+  stream.setTimeout(ms, () => stream.destroy());
+}
+
+/** Returns the statements that make the server end a statement before its client gives up, and a transaction whose client says nothing. */
+export function serverLimits(silentMs: number) {
+  const statementMs = Math.round((silentMs * 2) / 3);
+  return {
+    ofSession: `SET statement_timeout = ${statementMs}; SET idle_in_transaction_session_timeout = ${silentMs}`,
+    ofTransaction:
+      `SELECT set_config('statement_timeout', '${statementMs}', true), ` +
+      `set_config('idle_in_transaction_session_timeout', '${silentMs}', true)`,
+  };
+}

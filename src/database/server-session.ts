@@ -1,0 +1,50 @@
+import pg from 'pg';
+import { type Clock, pause } from '../core/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { isUnavailable } from './failures.ts';
+import type { SqlSession } from './migrate.ts';
+import { keepAlive } from './pool.ts';
+
+const connectTimeoutMs = 5_000;
+const retryDelayMs = 500;
+/** A server that starts, or that has no connection left, is waited for; a process manager's patience is longer than this. */
+const maxWaitMs = 30_000;
+
+/**
+ * Opens a session of its own, outside the pool. A server that answers but takes nobody at present is waited for.
+ *
+ * @param setting the name of the setting that the address comes from
+ * @throws Error with a message for the operator
+ */
+export async function openServerSession(
+  url: string,
+  setting: string,
+  { clock, log }: { clock: Clock; log: Log },
+): Promise<SqlSession & { close(): Promise<void> }> {
+  const giveUpAt = clock.now() + maxWaitMs;
+  for (;;) {
+    const session = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
+    // A session that breaks between two statements fails the next one.
+    session.on('error', (error) => log.debug({ err: error }, 'a session of the database broke'));
+    try {
+      await session.connect();
+      return {
+        execute: async (sql) => void (await session.query(sql)),
+        query: async (sql, values) => (await session.query(sql, values)).rows,
+        close: () => session.end(),
+      };
+    } catch (cause) {
+      const isAnswered = /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
+      if (!isAnswered || !isUnavailable(cause) || clock.now() >= giveUpAt) throw refusal(setting, cause, isAnswered);
+      log.warn({ err: cause }, 'the PostgreSQL server takes no session at present; trying again');
+      await pause(clock, retryDelayMs);
+    }
+  }
+}
+
+function refusal(setting: string, cause: unknown, isAnswered: boolean): Error {
+  const message = isAnswered
+    ? `The PostgreSQL server of ${setting} refuses a session: ${(cause as Error).message}.`
+    : `The PostgreSQL server of ${setting} does not answer. Is it running, and is the address right?`;
+  return new Error(message, { cause });
+}

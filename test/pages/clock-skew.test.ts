@@ -1,0 +1,20 @@
+import { signedIn } from '../support/operator-session.ts';
+import { startWorld } from '../support/world.ts';
+
+test.each([
+  ['ahead of', 120_000],
+  ['behind', -120_000],
+])('a host whose clock is two minutes %s the database’s is told so on the system page', async (how, skewMs) => {
+  await using world = await startWorld({
+    isIdle: true,
+    clocks: (clock) => ({ clock, readTime: async () => clock.now() - skewMs }),
+  });
+  const { get } = await signedIn(world);
+  expect((await get('').expect(200)).text).toContain(`This host’s clock is 2 min ${how} the database’s`);
+});
+
+test('clocks that agree are not spoken of', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { get } = await signedIn(world);
+  expect((await get('').expect(200)).text).not.toContain('id="skew"');
+});

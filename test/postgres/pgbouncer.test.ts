@@ -1,0 +1,100 @@
+import pg from 'pg';
+import { openDatabase } from '../../src/database/client.ts';
+import type { Log } from '../../src/runtime/log.ts';
+import { pgbouncerProgram, startPgbouncer } from '../support/pgbouncer.ts';
+import { eventually, freePorts, startProgram, temporaryFolder } from '../support/program.ts';
+import { adminOfFreshDatabase } from '../support/server-access.ts';
+
+const program = pgbouncerProgram() ?? '';
+const whereInstalled = program ? test : test.skip;
+if (!program) console.log('PgBouncer is not installed here: the tests through it are skipped.');
+
+const production = {
+  ENCRYPTION_KEYS: Buffer.alloc(32).toString('base64'),
+  SESSION_SECRETS: 'a session secret of the tests',
+  HIGHLEVEL_CLIENT_ID: 'a-b',
+  HIGHLEVEL_CLIENT_SECRET: 'c',
+};
+
+/** Transactions without a pause, through the pooler, as a busy older version makes them. */
+function load(url: string) {
+  let isOver = false;
+  const workers = Array.from({ length: 4 }, async () => {
+    const session = new pg.Client({ connectionString: url });
+    await session.connect();
+    while (!isOver) {
+      await session.query('BEGIN');
+      await session.query('SELECT pg_sleep(0.01)');
+      await session.query('COMMIT');
+    }
+    await session.end();
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await Promise.all(workers);
+    },
+  };
+}
+
+whereInstalled(
+  'four processes that start at once under load through PgBouncer all come up, and say what they need for LISTEN',
+  async () => {
+    await using admin = await adminOfFreshDatabase();
+    await using pooler = await startPgbouncer(program, admin.url, 4);
+    await admin.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    {
+      await using _load = load(pooler.url);
+      using folder = temporaryFolder();
+      const start = async (role: string) =>
+        startProgram({
+          ...production,
+          DATA_DIR: folder.path,
+          DATABASE_URL: pooler.url,
+          PORT: String(await freePorts()),
+          ROLE: role,
+        });
+      const programs = await Promise.all(['web', 'worker', 'worker', 'all'].map(start));
+      await eventually(
+        () => programs.slice(1).every((one) => one.output().includes('DATABASE_DIRECT_URL')),
+        'those that work say what they need',
+      );
+      for (const one of programs) expect(await one.end('SIGTERM')).toBe(0);
+    }
+    const { rows } = await admin.query("SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory'");
+    expect(rows).toEqual([{ count: 0 }]);
+  },
+);
+
+whereInstalled('with a direct address, news arrives at once though the statements go through the pooler', async () => {
+  await using admin = await adminOfFreshDatabase();
+  await using pooler = await startPgbouncer(program, admin.url, 2);
+  const warnings: unknown[] = [];
+  const log = { debug() {}, info() {}, warn: (...line: unknown[]) => warnings.push(line) } as unknown as Log;
+  const db = await openDatabase({ kind: 'postgres', url: pooler.url, directUrl: admin.url }, { log });
+  const heard: (string | null)[] = [];
+  const stop = await db.listen('news', (payload) => heard.push(payload));
+  await db.client.$queryRaw`SELECT pg_notify('news', 'hello')::text`;
+  await eventually(() => heard.length === 2, 'it is heard');
+  expect(heard).toEqual([null, 'hello']);
+  expect(warnings).toEqual([]);
+  await stop();
+  await db.close();
+});
+
+whereInstalled(
+  'what one process sets for itself stays on no session of the pooler, and still ends what takes too long',
+  async () => {
+    await using admin = await adminOfFreshDatabase();
+    await using pooler = await startPgbouncer(program, admin.url, 1);
+    const db = await openDatabase({ kind: 'postgres', url: pooler.url, silentMs: 900 });
+    const inTransaction = db.transaction(async (tx) => {
+      await tx.$queryRaw`SELECT set_config('application_name', 'within', true)`;
+      return tx.$queryRaw<{ limit: string }[]>`SELECT current_setting('statement_timeout') AS limit`;
+    });
+    expect(await inTransaction).toEqual([{ limit: '600ms' }]);
+    const { rows } = await admin.query("SELECT current_setting('statement_timeout') AS limit");
+    expect(await db.client.$queryRaw`SELECT current_setting('statement_timeout') AS limit`).toEqual(rows);
+    await db.close();
+  },
+);

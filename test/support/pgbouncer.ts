@@ -1,0 +1,61 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { eventually, freePorts, temporaryFolder } from './program.ts';
+
+/** Returns where PgBouncer is; null where it is not installed. */
+export function pgbouncerProgram(): string | null {
+  return ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((path) => existsSync(path)) ?? null;
+}
+
+/** Starts a PgBouncer in transaction mode before a server. @returns the address of a database of the server through it */
+export async function startPgbouncer(program: string, serverUrl: string, poolSize: number) {
+  const server = new URL(serverUrl);
+  const folder = temporaryFolder();
+  // It does not run as root.
+  chmodSync(folder.path, 0o755);
+  const port = await freePorts();
+  const file = join(folder.path, 'pgbouncer.ini');
+  const settings = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'any',
+    pool_mode: 'transaction',
+    default_pool_size: poolSize,
+    max_client_conn: 200,
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  writeFileSync(
+    file,
+    `[databases]\n* = host=${server.hostname} port=${server.port || 5432} user=${server.username}\n[pgbouncer]\n${lines.join('\n')}\n`,
+  );
+  const as = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
+  const [command = '', ...args] = [...as, program, '-q', file];
+  const child: ChildProcess = spawn(command, args, { stdio: 'ignore' });
+  await eventually(() => takesConnections(port), 'PgBouncer listens');
+  const url = new URL(serverUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String(port);
+  return {
+    url: url.href,
+    version: execFileSync(program, ['--version']).toString().split('\n')[0],
+    async [Symbol.asyncDispose]() {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGKILL');
+      await ended;
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
+  });
+}
