@@ -213,6 +213,8 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/locations/{locationId}/audit',
     '/api/unknown-webhooks',
     '/api/overview',
+    '/api/check',
+    '/api/locations/{locationId}/check',
   ]);
   expect(Object.keys(body.paths['/api/locations/{locationId}/channels/{providerKey}'])).toEqual(['get', 'put', 'delete']);
   const references = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1] as string);

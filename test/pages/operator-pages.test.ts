@@ -99,7 +99,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
 
   const letters = await get('/dead-letters').expect(200);
   expect(words(letters)).toContain(
-    'Harbour Dental The contact has no phone number or email address that this message could go to. 4',
+    'Harbour Dental The contact has neither a phone number nor an email address that this message could go to. 4',
   );
   expect(words(letters)).toContain('The recipient has opted out. 1');
   expect(letters.text).toContain(`href="/admin/locations/${locationId}/dead-letters?reason=no_address"`);
