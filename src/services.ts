@@ -9,7 +9,7 @@ import type { TellingWay } from './alerts/tell.ts';
 import type { Way } from './alerts/tellings.ts';
 import { type Channels, createChannels } from './channels/registry.ts';
 import type { Phone } from './channels/sandbox.ts';
-import { type Clock, nowOf, pause } from './core/clock.ts';
+import { type Clock, nowOf } from './core/clock.ts';
 import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
 import { secretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
@@ -37,6 +37,7 @@ import { diskStore } from './media/disk-store.ts';
 import { mediaLinks } from './media/links.ts';
 import { type Bucket, s3Store } from './media/s3-store.ts';
 import { attemptBeginner } from './messages/attempts.ts';
+import { awaitWritten } from './messages/await-written.ts';
 import { knownAfter } from './messages/known-after.ts';
 import { giveUp, goOn, resumeReports, unreported } from './messages/location-changes.ts';
 import { messageLister } from './messages/log.ts';
@@ -120,14 +121,9 @@ export interface ServiceOptions {
 /** Everything that the web and the worker use. */
 export type Services = AppDeps &
   WorkerDeps & {
-    /**
-     * Takes no more jobs and waits for those in hand.
-     *
-     * @param keepResponsesMs how long it waits then for the database to take what vendors have responded
-     */
+    /** Takes no more jobs and waits for those in hand, then `keepResponsesMs` for the database to take what vendors responded. */
     stopWorking(timeoutMs: number, keepResponsesMs?: number): Promise<void>;
-    /** Returns the messages whose vendors' responses are not written yet. */
-    unwritten(): readonly string[];
+    unwritten: Settler['unwritten'];
     close(): Promise<void>;
   };
 
@@ -136,7 +132,6 @@ type WorkerDeps = Parameters<typeof startWorker>[0] & Parameters<typeof startRec
 const highLevelTimeoutMs = 10_000;
 const mostSendMs = 60_000;
 const alertTimeoutMs = 5_000;
-const unwrittenCheckMs = 1_000;
 
 /** The one place where parts meet. */
 export async function openServices(options: ServiceOptions): Promise<Services> {
@@ -260,7 +255,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   return {
     ...shared,
     stopWorking: (timeoutMs, keepResponsesMs = 0) =>
-      queue.stop(timeoutMs, () => untilWritten(settle, clock, log, keepResponsesMs)),
+      queue.stop(timeoutMs, () => awaitWritten(settle, { clock, log }, keepResponsesMs)),
     unwritten: settle.unwritten,
     async close() {
       shared.live.close();
@@ -269,21 +264,6 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
       await db.close();
     },
   };
-}
-
-/** Waits until the database has taken what vendors have responded: for a process that stops it is the last chance. */
-async function untilWritten(settle: Settler, clock: Clock, log: Log, ms: number): Promise<void> {
-  const until = clock.now() + ms;
-  while (settle.unwritten().length > 0 && clock.now() < until) {
-    log.warn(
-      { messages: settle.unwritten().length },
-      'the database is awaited: only this process knows what vendors responded',
-    );
-    await pause(clock, Math.min(unwrittenCheckMs, until - clock.now()));
-  }
-  const messageIds = settle.unwritten();
-  if (messageIds.length > 0)
-    log.error({ messageIds }, 'what vendors responded could not be written: these sends count as unknown');
 }
 
 function alertWays({ alertWebhook, alertMail, appUrl }: ServiceOptions): ReadonlyMap<Way, TellingWay> {
