@@ -254,8 +254,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   return {
     ...shared,
-    stopWorking: (timeoutMs, keepResponsesMs = 0) =>
-      queue.stop(timeoutMs, () => awaitWritten(settle, { clock, log }, keepResponsesMs)),
+    stopWorking: (timeoutMs, keepMs = 0) => queue.stop(timeoutMs, () => awaitWritten(settle, { clock, log }, keepMs)),
     unwritten: settle.unwritten,
     async close() {
       shared.live.close();
