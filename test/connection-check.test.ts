@@ -47,7 +47,7 @@ test('each red line says what to do: a wrong signature, a missing scope, a provi
   await world.until(async () => 'permission:provider:sms' in (await linesOf(world, path)));
   expect((await linesOf(world, path))['permission:provider:sms']).toMatchObject({
     status: 'failed',
-    message: expect.stringContaining('HIGHLEVEL_PROVIDERS'),
+    message: expect.stringContaining('check the id'),
   });
 
   await world.db.installation.updateMany({ data: { scopes: ['contacts.readonly'] } });

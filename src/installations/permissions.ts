@@ -137,7 +137,7 @@ function describe(
       return `The app has not been given the scope “${name}” here. Add it to the app in the developer portal, publish that version, and install or update the app here.${said}`;
     case 'provider': {
       const id = providers.find(({ key }) => key === name)?.id ?? 'unknown';
-      return `The app has no access to its provider “${name}” (id ${id}) here. Check the id in HIGHLEVEL_PROVIDERS, and that the installed version of the app has this provider; then install the app here again.${said}`;
+      return `The app has no access to its provider “${name}” (id ${id}) here. The operator must check the id in the settings, and that the installed version of the app has this provider; then install the app here again.${said}`;
     }
     case 'token':
       return `The CRM does not take this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${said}`;

@@ -94,6 +94,6 @@ test('every way an install can fail has its page, with a way on', async () => {
   await says('/oauth/callback?code=x&state=y', 'This install link is used up', 'href="/install"');
   await says('/oauth/callback?code=wrong', 'The CRM refused this install', 'href="/install"');
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 503 } });
-  await says('/oauth/callback?code=x', 'The CRM does not answer', 'href="/install"');
+  await says('/oauth/callback?code=x', 'The install could not be finished', 'href="/install"');
   await says('/nothing', 'There is nothing here', 'href="/"');
 });
