@@ -71,7 +71,9 @@ test('a server that allows fewer connections than wanted is shared by those who 
   const admin = await sessionOf(url);
   const role = `few_${Date.now()}`;
   await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER; ALTER ROLE ${role} NOSUPERUSER CONNECTION LIMIT 3`);
-  await admin.query(`GRANT ALL ON SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
+  await admin.query(
+    `GRANT ALL ON SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`,
+  );
   const few = new URL(url);
   few.username = role;
   const db = await openDatabase({ kind: 'postgres', url: few.href });

@@ -23,7 +23,8 @@ export async function adminOfFreshDatabase() {
       await session.query(`
         CREATE ROLE "${role}" LOGIN CONNECTION LIMIT ${maxConnections};
         GRANT ALL ON SCHEMA public TO "${role}";
-        GRANT ALL ON ALL TABLES IN SCHEMA public TO "${role}"`);
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO "${role}";
+        GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "${role}"`);
       removals.push(() => session.query(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`));
       const address = new URL(url);
       address.username = role;
