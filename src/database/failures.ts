@@ -43,8 +43,9 @@ const unavailableStates: readonly { readonly state: RegExp; readonly means: stri
 /** Errors of a socket that the adapter hands on as they are. */
 const socketCodes =
   /^E(AI_AGAIN|CONNABORTED|CONNREFUSED|CONNRESET|HOSTDOWN|HOSTUNREACH|NETDOWN|NETUNREACH|NOTFOUND|PIPE|TIMEDOUT)$/;
-/** The texts of node-postgres for a session that breaks while it is being made: they have no code. */
-const unavailableWords = /^(Connection terminated|timeout exceeded when trying to connect)/;
+/** The texts of node-postgres for a session that breaks while it is made, or between two statements: they have no code. */
+const unavailableWords =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable)/m;
 
 /** Returns whether a statement failed for the database's own state, so that it would do later. */
 export function isUnavailable(error: unknown): boolean {

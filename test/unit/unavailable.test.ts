@@ -44,6 +44,18 @@ test('a connection that breaks is an outage, the socket of another host is not',
   expect(isUnavailable(new Error('Connection terminated unexpectedly'))).toBe(true);
 });
 
+test.each([
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Connection terminated due to connection timeout',
+  'Query read timeout',
+  'timeout expired',
+])('“%s” of node-postgres, which has no code, is an outage, also where Prisma puts its own words before it', (words) => {
+  expect(isUnavailable(new Error(words))).toBe(true);
+  expect(isUnavailable(new Error(`\nInvalid \`prisma.worker.count()\` invocation:\n\n\n${words}`))).toBe(true);
+  expect(isUnavailable(new Error(`A text that only speaks of it: ${words}`))).toBe(false);
+});
+
 test('a defect of ours is no outage', () => {
   expect(['42P01', '23505', '22001', '25001', '25P02', 'XX000', '55000'].map((code) => isUnavailable(raw(code)))).toEqual(
     Array(7).fill(false),
