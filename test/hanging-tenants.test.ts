@@ -24,7 +24,7 @@ async function startQueue() {
   const done: string[] = [];
   const startedAt = clock.now();
   let hanging = 0;
-  return {
+  const world = {
     done,
     hanging: () => hanging,
     passedMs: () => clock.now() - startedAt,
@@ -55,13 +55,18 @@ async function startQueue() {
       }
     },
     async [Symbol.asyncDispose]() {
-      const stopped = queue.stop(0);
-      await clock.tick(2_000);
+      let isStopped = false;
+      const stopped = queue.stop(0).finally(() => {
+        isStopped = true;
+      });
+      // It sets its timers between statements, which keep real time.
+      await world.until(() => isStopped, 'the queue has stopped');
       await stopped;
       await db.close();
       await remove();
     },
   };
+  return world;
 }
 
 const hangingGroups = (count: number) => Array.from({ length: count }, (_, index) => `hangs/${index}`);
