@@ -1,20 +1,22 @@
 import { png } from './support/files.ts';
 import { answer, posts } from './support/media.ts';
-import { startWorld } from './support/world.ts';
+import { startWorld, type World } from './support/world.ts';
 
-test('while the files of five locations arrive drop by drop, reports of theirs and of others are told at once', async () => {
-  await using world = await startWorld();
-  const { highlevel, farSide, clock } = world;
-  let finish = () => {};
-  const isFinished = new Promise<void>((done) => {
-    finish = done;
-  });
-  using _finished = { [Symbol.dispose]: () => finish() };
-  const file = farSide.offers('drips', async (_request, response) => {
+/** A file of the far side of which only the beginning comes, until the test lets it finish. */
+function heldFile({ farSide }: World, name: string) {
+  const { promise: isFinished, resolve: finish } = Promise.withResolvers<void>();
+  const url = farSide.offers(name, async (_request, response) => {
     response.type('image/png').write(png.subarray(0, 8));
     await isFinished;
     response.end(png.subarray(8));
   });
+  return { url, finish, [Symbol.dispose]: finish };
+}
+
+test('while the files of five locations arrive drop by drop, reports of theirs and of others are told at once', async () => {
+  await using world = await startWorld();
+  const { highlevel, farSide, clock } = world;
+  using file = heldFile(world, 'drips');
   const dripping = [];
   for (let count = 0; count < 5; count++) dripping.push(await world.ready());
   const other = await world.ready();
@@ -22,7 +24,7 @@ test('while the files of five locations arrive drop by drop, reports of theirs a
   for (const { connectionId } of dripping) {
     await Promise.all(
       Array.from({ length: each }, (_, index) =>
-        answer(world, connectionId, [file], { externalId: `m-${index}`, from: `+1202555${1000 + index}` }),
+        answer(world, connectionId, [file.url], { externalId: `m-${index}`, from: `+1202555${1000 + index}` }),
       ),
     );
   }
@@ -38,27 +40,19 @@ test('while the files of five locations arrive drop by drop, reports of theirs a
     // A report waits until HighLevel knows its message.
     expect(clock.now() - sentMs).toBeLessThan(4_000);
   }
-  finish();
+  file.finish();
   await world.until(() => posts(world).length === 5 * each, 'every reply is posted');
 });
 
 test('a reply that has no file waits for the one before it that has, and is posted after it', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.ready();
-  let finish = () => {};
-  const isFinished = new Promise<void>((done) => {
-    finish = done;
-  });
-  using _finished = { [Symbol.dispose]: () => finish() };
-  const file = world.farSide.offers('late', async (_request, response) => {
-    await isFinished;
-    response.type('image/png').end(png);
-  });
-  await answer(world, connectionId, [file], { externalId: 'first', text: 'with a file' });
+  using file = heldFile(world, 'late');
+  await answer(world, connectionId, [file.url], { externalId: 'first', text: 'with a file' });
   await answer(world, connectionId, [], { externalId: 'second', text: 'without' });
   await world.pass(3_000);
   expect(posts(world)).toHaveLength(0);
-  finish();
+  file.finish();
   await world.until(() => posts(world).length === 2, 'both are posted');
   expect(posts(world).map(({ body }) => (body as { message: string }).message)).toEqual(['with a file', 'without']);
 });
@@ -66,19 +60,11 @@ test('a reply that has no file waits for the one before it that has, and is post
 test('of replies of one sender that all have files, each is fetched at once, and they are posted in their order', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.ready();
-  let finish = () => {};
-  const isFinished = new Promise<void>((done) => {
-    finish = done;
-  });
-  using _finished = { [Symbol.dispose]: () => finish() };
-  const file = world.farSide.offers('late', async (_request, response) => {
-    await isFinished;
-    response.type('image/png').end(png);
-  });
+  using file = heldFile(world, 'late');
   const texts = ['one', 'two', 'three'];
-  for (const text of texts) await answer(world, connectionId, [file], { externalId: text, text });
+  for (const text of texts) await answer(world, connectionId, [file.url], { externalId: text, text });
   await world.until(() => world.farSide.hitsOf('late') === 3, 'all are asked for', 100);
-  finish();
+  file.finish();
   await world.until(() => posts(world).length === 3, 'all are posted');
   expect(posts(world).map(({ body }) => (body as { message: string }).message)).toEqual(texts);
 });

@@ -13,8 +13,6 @@ import { readInGroups } from '../runtime/in-groups.ts';
 import { type Actor, audit } from './audit.ts';
 import { identity, keptBefore, openPrevious } from './sealed-config.ts';
 
-export { identity };
-
 /** A location's configured channel for one provider, opened and ready to use. */
 export interface Connection extends ConnectionOf<object> {
   readonly locationId: string;

@@ -3,10 +3,10 @@ import { isAppError } from '../core/errors.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { type Actor, audit } from './audit.ts';
-import { identity as channelIdentity } from './connections.ts';
 import { dueAfterOutage } from './due.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
 import { placeOf, type RenewDeps } from './renew.ts';
+import { identity as channelIdentity } from './sealed-config.ts';
 import { type Installation, keyOf, noTokens, rowIdentity } from './store.ts';
 
 /** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */

@@ -1,16 +1,8 @@
-import type { HighLevelAnswer } from '../../src/highlevel/answer.ts';
 import { location } from '../../src/highlevel/client.ts';
 import { classifyFailure } from '../../src/highlevel/failures.ts';
 import type { OperationName } from '../../src/highlevel/operations.ts';
+import { highLevelAnswer as answer } from '../support/highlevel-answer.ts';
 
-const limits = { remaining: null, intervalMs: null, remainingToday: null, retryAfterMs: null };
-const answer = (status: number, body: Record<string, unknown>): HighLevelAnswer => ({
-  status,
-  body,
-  text: JSON.stringify(body),
-  traceId: null,
-  limits,
-});
 const call = (operation: OperationName) => ({ operation, owner: location('L'), providerKey: 'sms' });
 
 const noAccess = { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS', message: 'Unauthorized' };

@@ -1,15 +1,7 @@
-import type { HighLevelAnswer } from '../../src/highlevel/answer.ts';
 import { authorizeUrl, readCodeAnswer, readRefreshAnswer } from '../../src/highlevel/oauth.ts';
+import { highLevelAnswer as answer } from '../support/highlevel-answer.ts';
 
 const sentAt = new Date('2026-01-01T09:00:00Z');
-const limits = { remaining: null, intervalMs: null, remainingToday: null, retryAfterMs: null };
-const answer = (status: number, body: Record<string, unknown>): HighLevelAnswer => ({
-  status,
-  body,
-  text: JSON.stringify(body),
-  traceId: null,
-  limits,
-});
 
 /** platform.md 5.3 */
 const location = {
