@@ -13,7 +13,7 @@ import { allScopes, minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
 import { listSightings, sightingAddress } from '../installations/webhook-sightings.ts';
-import { paceKey } from '../queue/pace.ts';
+import { paceKey, restsUntil } from '../queue/pace.ts';
 import { type Check, type Fix, toCheck } from './check.ts';
 
 export interface CheckDeps {
@@ -39,12 +39,11 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     ...deps.providers.map(({ key }) => sightingAddress.provider(key)),
     ...connections.map(({ id }) => sightingAddress.connection(id)),
   ]);
-  const isPaused = pace?.blockedUntil != null && pace.blockedUntil > nowOf(deps.clock);
   return [
     checkToken(deps, row),
     ...checkScopes(row),
     ...checkPermissions(deps, problems),
-    isPaused
+    pace && restsUntil(pace, nowOf(deps.clock))
       ? toCheck('calls', 'warning', 'calls_paused', { reason: pace.blockedReason ?? '' })
       : toCheck('calls', 'ok', 'calls_open'),
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),

@@ -1,4 +1,5 @@
 import type { Executor, Pace, Prisma } from '../database/client.ts';
+import { restsUntil } from './pace.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const highLevel = 'highlevel/';
@@ -63,17 +64,17 @@ function resting(now: Date): Prisma.PaceWhereInput {
 }
 
 function standing(row: Pace, now: Date): LaneStanding {
-  const { key, blockedUntil, blockedCode, blockedReason, intervalMs } = row;
+  const { key, blockedCode, blockedReason, intervalMs } = row;
   const [, resourceId = '', providerKey = null] = key.split('/');
-  const rests = blockedUntil !== null && blockedUntil > now;
+  const blockedUntil = restsUntil(row, now);
   return {
     key,
     resourceId,
     providerKey,
     remainingToday: row.remainingToday,
     remainingAt: row.remainingAt,
-    blockedUntil: rests ? blockedUntil : null,
-    reason: rests && blockedCode && blockedReason ? { code: blockedCode, message: blockedReason } : null,
+    blockedUntil,
+    reason: blockedUntil && blockedCode && blockedReason ? { code: blockedCode, message: blockedReason } : null,
     perSecond: intervalMs === null ? null : 1000 / intervalMs,
     concurrency: row.concurrency,
     sentToday: row.sentToday,

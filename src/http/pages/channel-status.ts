@@ -7,7 +7,7 @@ import type { Connection } from '../../installations/connections.ts';
 import type { Installation } from '../../installations/store.ts';
 import { connectionHealth, type Health } from '../../messages/health.ts';
 import { waitingKeys } from '../../queue/jobs.ts';
-import { paceKey } from '../../queue/pace.ts';
+import { paceKey, restsUntil } from '../../queue/pace.ts';
 import { type ChannelPageDeps, channelName, connectedAt, messageProviders, providerName } from './channel-place.ts';
 import { reasonText, type Text } from './texts.ts';
 
@@ -94,14 +94,14 @@ export async function limitsNow(deps: ChannelPageDeps, connection: Connection, t
   const key = paceKey.sending(connection);
   const now = nowOf(deps.clock);
   const pace = await deps.db.client.pace.findUnique({ where: { key } });
-  const isBlocked = pace?.blockedUntil !== null && pace?.blockedUntil !== undefined && pace.blockedUntil > now;
+  const blockedUntil = pace && restsUntil(pace, now);
   const today = localTime(now.getTime(), timezone ?? 'UTC').day;
-  const waiting = isBlocked ? await waitingKeys(deps.db.client, 'deliver', key, waitingAtMost + 1) : 0;
+  const waiting = blockedUntil ? await waitingKeys(deps.db.client, 'deliver', key, waitingAtMost + 1) : 0;
   return {
     settings: deliverySettingsOf(connection.config),
     sentToday: pace?.day === today ? pace.sentToday : 0,
-    blockedUntil: isBlocked ? pace.blockedUntil : null,
-    blockedBy: isBlocked && pace.blockedCode ? { code: pace.blockedCode, message: pace.blockedReason ?? '' } : null,
+    blockedUntil,
+    blockedBy: blockedUntil && pace?.blockedCode ? { code: pace.blockedCode, message: pace.blockedReason ?? '' } : null,
     waiting: Math.min(waiting, waitingAtMost),
     isMore: waiting > waitingAtMost,
   };
