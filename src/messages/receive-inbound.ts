@@ -8,10 +8,10 @@ import { isBadData } from '../database/failures.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
 import { addingJobs, type NewJob } from '../queue/jobs.ts';
-import { inGroups } from '../runtime/in-groups.ts';
+import { inGroupsBySize } from '../runtime/in-groups.ts';
 import { fetchedBy, fetchJob } from './keep-media.ts';
 import { reason } from './reasons.ts';
-import { arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
+import { apart, arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
 import { postJob } from './store.ts';
 
 /**
@@ -30,12 +30,15 @@ type Row = Awaited<ReturnType<typeof rowOf>>;
 
 /** Messages that arrive together are one commit. */
 export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
-  const store = inGroups<Row, 'stored' | 'repeated'>({
-    ...arrivals,
-    size: { ...arrivals.size, of: sizeInMemory },
-    work: (rows) => storeTogether(deps, rows),
-    isItemsFault: isBadData,
-  });
+  const store = inGroupsBySize<Row, 'stored' | 'repeated'>(
+    {
+      ...arrivals,
+      size: { ...arrivals.size, of: sizeInMemory },
+      work: (rows) => storeTogether(deps, rows),
+      isItemsFault: isBadData,
+    },
+    apart,
+  );
   return async (connection, provider, content, body) => store(await rowOf(deps, connection, provider, content, body));
 }
 

@@ -6,7 +6,7 @@ import { isBadData } from '../database/failures.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { addingJobs, type NewJob } from '../queue/jobs.ts';
-import { inGroups } from '../runtime/in-groups.ts';
+import { inGroupsBySize } from '../runtime/in-groups.ts';
 import type { ReadAddress } from './read-address.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import { deliverJob, reportJob, type StoreDeps } from './store.ts';
@@ -56,13 +56,22 @@ export const arrivals = {
   },
 };
 
+/** From so many characters on a message is stored apart from other locations' small ones. */
+export const apart = {
+  largeFrom: 64 * 1024,
+  tenantOf: ({ locationId }: { readonly locationId: string }) => locationId,
+};
+
 export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
-  const store = inGroups<Received, 'stored' | 'repeated'>({
-    ...arrivals,
-    size: { ...arrivals.size, of: sizeInMemory },
-    work: (messages) => storeTogether(deps, messages),
-    isItemsFault: isBadData,
-  });
+  const store = inGroupsBySize<Received, 'stored' | 'repeated'>(
+    {
+      ...arrivals,
+      size: { ...arrivals.size, of: sizeInMemory },
+      work: (messages) => storeTogether(deps, messages),
+      isItemsFault: isBadData,
+    },
+    apart,
+  );
   return async (provider, body, { isTooLarge } = { isTooLarge: false }) => {
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
     return store({

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { emptyState, type State } from './highlevel/state.ts';
+import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
 
 /** What sandbox mode keeps over a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
@@ -21,7 +21,7 @@ export function readState(file: string | undefined): SandboxState | undefined {
   if (!file || !existsSync(file)) return undefined;
   const kept: SandboxState = JSON.parse(readFileSync(file, 'utf8'));
   // An older version knew fewer things.
-  return { ...kept, highLevel: { ...emptyState(), ...kept.highLevel } };
+  return { ...kept, highLevel: createState(kept.highLevel) };
 }
 
 /** @returns asks for the state to be written soon; many changes are one write. `now` writes at once */

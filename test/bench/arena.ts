@@ -15,8 +15,13 @@ export interface Arena {
   databaseUrl: string | undefined;
   ask<Answer>(asked: Omit<Asked, 'id'>): Promise<Answer>;
   locationIds: readonly string[];
-  /** @param of only this location's, else each of the next location */
-  messages(count: number, of?: string): Promise<OutsideMessage[]>;
+  /** Signs what the gateway of every location posts. */
+  gatewaySecret: string;
+  /**
+   * @param of only this location's, else each of the next location
+   * @param bytesEach how much longer each text is
+   */
+  messages(count: number, of?: string, bytesEach?: number): Promise<OutsideMessage[]>;
   /** What the world outside has seen; with `times` for each message. */
   seen(withTimes?: boolean): Promise<Seen>;
   /** Another process of the program beside the first. */
@@ -86,7 +91,8 @@ export async function openArena(
     databaseUrl: database?.url,
     ask,
     locationIds: installed.ids,
-    messages: (count, of) => ask({ do: 'messages', count, ...(of ? { of } : {}) }),
+    gatewaySecret: opened.secret,
+    messages: (count, of, bytesEach = 0) => ask({ do: 'messages', count, bytesEach, ...(of ? { of } : {}) }),
     seen: (withTimes = false) => ask({ do: 'seen', count: withTimes ? 1 : 0 }),
     async startAnother(another) {
       const started = await startProgram({ ...environment, PORT: String(await freePorts()), ROLE: another });

@@ -55,7 +55,7 @@ async function ratesOf(arena: Arena): Promise<number[]> {
   return rates;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
@@ -83,8 +83,8 @@ function readIfThere(file: string): string {
   }
 }
 
-/** Messages of the past year, delivered and reported, in the locations that there are. */
-async function store(session: pg.Client, locationIds: readonly string[], count: number): Promise<void> {
+/** Stores messages of the past year, delivered and reported, in the locations that there are. */
+export async function store(session: pg.Client, locationIds: readonly string[], count: number): Promise<void> {
   await session.query(
     `WITH past AS (
        SELECT n, now() - n * interval '30 s' AS at, $1::text[] AS locations FROM generate_series(1, $2::int) AS n),

@@ -4,9 +4,13 @@ import { connect } from 'node:net';
 export interface LoadFigures {
   perSecond: number;
   p50Ms: number;
+  p95Ms: number;
   p99Ms: number;
   /** Answers that were no 2xx. */
   refused: number;
+  /** With `readCpuMs`: what the clock of the program's processor time said between request and response. */
+  cpuP50Ms: number;
+  cpuP95Ms: number;
 }
 
 export interface SignedRequest {
@@ -22,7 +26,7 @@ export interface SignedRequest {
 export async function underLoad(
   url: string,
   requests: readonly SignedRequest[],
-  options: { connections: number; perSecond?: number },
+  options: { connections: number; perSecond?: number; readCpuMs?: () => number },
 ): Promise<LoadFigures> {
   const { hostname, port } = new URL(url);
   const bytes = requests.map(({ path, body, signature }) =>
@@ -31,6 +35,7 @@ export async function underLoad(
     ),
   );
   const times: number[] = [];
+  const cpuTimes: number[] = [];
   let refused = 0;
   let next = 0;
   const begunAt = performance.now();
@@ -44,10 +49,12 @@ export async function underLoad(
       const dueAt = options.perSecond ? begunAt + (1000 * index) / options.perSecond : performance.now();
       if (dueAt > performance.now()) await new Promise((done) => setTimeout(done, dueAt - performance.now()));
       const answered = new Promise<Buffer>((done, failed) => socket.once('data', done).once('close', failed));
+      const cpuMs = options.readCpuMs?.() ?? 0;
       socket.write(bytes[index] as Buffer);
       const answer = await answered;
       socket.removeAllListeners('close');
       times.push(performance.now() - dueAt);
+      cpuTimes.push((options.readCpuMs?.() ?? 0) - cpuMs);
       if (answer.subarray(9, 10).toString() !== '2') refused += 1;
     }
     socket.destroy();
@@ -55,9 +62,19 @@ export async function underLoad(
   await Promise.all(Array.from({ length: options.connections }, worker));
 
   const lastedMs = performance.now() - begunAt;
-  times.sort((a, b) => a - b);
-  const at = (part: number) => times[Math.min(Math.floor(times.length * part), times.length - 1)] ?? 0;
-  return { perSecond: (1000 * times.length) / lastedMs, p50Ms: at(0.5), p99Ms: at(0.99), refused };
+  const at = (values: readonly number[], part: number) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
+  };
+  return {
+    perSecond: (1000 * times.length) / lastedMs,
+    p50Ms: at(times, 0.5),
+    p95Ms: at(times, 0.95),
+    p99Ms: at(times, 0.99),
+    refused,
+    cpuP50Ms: at(cpuTimes, 0.5),
+    cpuP95Ms: at(cpuTimes, 0.95),
+  };
 }
 
 /** A figure counts only when every webhook was taken. */

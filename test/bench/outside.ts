@@ -21,6 +21,7 @@ export interface Asked {
   count?: number;
   ms?: number;
   of?: string;
+  bytesEach?: number;
 }
 
 export interface Seen {
@@ -70,7 +71,7 @@ function answerTo(asked: Asked): unknown {
     case 'open':
       return open(asked.baseUrl ?? '', asked.locations ?? 1, asked.contactsEach ?? 1);
     case 'messages':
-      return messages(asked.count ?? 0, asked.of);
+      return messages(asked.count ?? 0, asked.of, asked.bytesEach);
     case 'delay':
       delayMs = asked.ms ?? 0;
       return null;
@@ -117,7 +118,7 @@ function open(baseUrl: string, locations: number, contactsEach: number) {
 }
 
 /** Webhooks of messages that HighLevel knows, each to the next contact of the next location, or of one, with their ids as their texts. */
-function messages(count: number, of?: string): (SignedRequest & { id: string })[] {
+function messages(count: number, of?: string, bytesEach = 0): (SignedRequest & { id: string })[] {
   const state = (highlevel as NonNullable<typeof highlevel>).state;
   const known = Object.values(state.contacts).filter(({ locationId }) => !of || locationId === of);
   const byLocation = Object.values(Object.groupBy(known, ({ locationId }) => locationId));
@@ -148,7 +149,7 @@ function messages(count: number, of?: string): (SignedRequest & { id: string })[
       messageId: id,
       type: 'SMS',
       phone: contact.phone,
-      message: id,
+      message: id + 'x'.repeat(bytesEach),
       attachments: [],
       userId: 'GK56r6wdJDrkUPd0xsmx',
     });

@@ -5,6 +5,7 @@ import { latency } from './latency.ts';
 import { pipeline } from './pipeline.ts';
 import { processes } from './processes.ts';
 import { tableOf } from './table.ts';
+import { tenants } from './tenants.ts';
 
 const serverUrl = process.env.TEST_DATABASE_URL;
 if (!serverUrl) {
@@ -12,7 +13,7 @@ if (!serverUrl) {
   process.exit(1);
 }
 /** `npm run bench -- pipeline` runs one part. */
-const parts = { ingest, latency, pipeline, processes, lanes, cost };
+const parts = { ingest, latency, pipeline, processes, lanes, cost, tenants };
 const wanted = process.argv.slice(2);
 const figures = [];
 for (const [name, measure] of Object.entries(parts)) {

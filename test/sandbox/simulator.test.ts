@@ -58,6 +58,18 @@ async function installed(made: Simulator, client: Client) {
   return { location, contact, tokens: body, call };
 }
 
+test.each(['constructor', 'toString', '__proto__'])(
+  'a code, a token or an id called %s is one that is not known',
+  async (name) => {
+    const { made, client } = simulator();
+    const { location, call } = await installed(made, client);
+    await grant(client, { grant_type: 'authorization_code', code: name }).expect(400);
+    await grant(client, { grant_type: 'refresh_token', refresh_token: name }).expect(400);
+    await client.get(`/locations/${location.id}`).set('authorization', `Bearer ${name}`).expect(401);
+    await call('get', `/contacts/${name}`, '2021-07-28').expect(400);
+  },
+);
+
 test('a refresh token is spent by its use, and for 30 seconds gives the same successor again', async () => {
   const { clock, made, client } = simulator();
   const { tokens } = await installed(made, client);

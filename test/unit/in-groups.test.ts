@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { inGroups } from '../../src/runtime/in-groups.ts';
+import { inGroups, inGroupsBySize } from '../../src/runtime/in-groups.ts';
 
 /** A store whose commits end when they are told to. */
 function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
@@ -123,4 +123,30 @@ test('a group, and all that wait, take no more memory than they may, and what is
   expect(await Promise.all(taken)).toEqual([4, 4, 4, 20, 3, 5]);
   expect(commits).toEqual([[4, 4], [4], [20], [3, 5]]);
   expect(await write(40)).toBe(40);
+});
+
+test('a small item waits for no large one of another tenant, and goes with those of its own', async () => {
+  const commits: string[][] = [];
+  const releases: (() => void)[] = [];
+  const write = inGroupsBySize<string, string>(
+    {
+      async work(items) {
+        commits.push([...items]);
+        if (items.some((item) => item.length >= 10)) await new Promise<void>((done) => releases.push(done));
+        return items;
+      },
+      atMost: 100,
+      size: { of: (item) => item.length, groupAtMost: 100, waitingAtMost: 1_000 },
+    },
+    { largeFrom: 10, tenantOf: ([tenant = '']) => tenant },
+  );
+  const large = write('a very large');
+  expect(await write('b small')).toBe('b small');
+  const own = write('a small');
+  await write('b again');
+  expect(commits).toEqual([['a very large'], ['b small'], ['b again']]);
+  releases[0]?.();
+  expect(await Promise.all([large, own])).toEqual(['a very large', 'a small']);
+  expect(commits.at(-1)).toEqual(['a small']);
+  expect(await write('a later')).toBe('a later');
 });

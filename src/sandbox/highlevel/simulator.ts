@@ -16,7 +16,7 @@ import { addMessage, messageEndpoints } from './messages.ts';
 import { approve, approveCompany, oauth } from './oauth.ts';
 import { signer } from './signer.ts';
 import {
-  emptyState,
+  createState,
   highLevelId,
   messagesOf,
   type SimCompany,
@@ -49,7 +49,7 @@ export type Simulator = ReturnType<typeof createSimulator>;
 export function createSimulator(options: SimulatorOptions) {
   const calls = callLog();
   const world: SimWorld = {
-    state: options.state ?? emptyState(),
+    state: options.state ?? createState(),
     clock: options.clock,
     random: options.random,
     http: options.http,

@@ -93,8 +93,21 @@ export interface RefreshToken {
   successor: string | null;
 }
 
-export function emptyState(): State {
-  return { companies: {}, locations: {}, contacts: {}, messages: {}, codes: {}, accessTokens: {}, refreshTokens: {} };
+/**
+ * Creates the state from what an earlier run kept. Its tables inherit nothing: ids are what others send, and a code `constructor` would be
+ * found in a plain object.
+ */
+export function createState(kept: Partial<State> = {}): State {
+  const table = <Row>(rows: Record<string, Row> = {}): Record<string, Row> => Object.assign(Object.create(null), rows);
+  return {
+    companies: table(kept.companies),
+    locations: table(kept.locations),
+    contacts: table(kept.contacts),
+    messages: table(kept.messages),
+    codes: table(kept.codes),
+    accessTokens: table(kept.accessTokens),
+    refreshTokens: table(kept.refreshTokens),
+  };
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

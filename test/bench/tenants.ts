@@ -1,0 +1,199 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Arena, openArena } from './arena.ts';
+import { median, store } from './cost.ts';
+import type { GeneratorAsked, GeneratorCounts } from './generator.ts';
+import { type LoadFigures, takenAll, underLoad } from './load.ts';
+import type { Figure } from './table.ts';
+import { type Attacker, backlog, createAttacker, sharedSecret } from './worst-tenant.ts';
+
+const probesPerSecond = 40;
+const probes = 160;
+const rounds = { each: 3, all: 5 };
+const stored = 30_000;
+const target = 2;
+
+/** One round: the same webhooks without a load, beside the tenant's, and beside as much that reaches another server. */
+interface Round {
+  idle: LoadFigures;
+  loaded: LoadFigures;
+  control: LoadFigures;
+  /** Cores that the processes took while loaded. */
+  programCores: number;
+  generatorCores: number;
+  counts: GeneratorCounts;
+}
+
+/** How long one location's webhooks take to be acknowledged while another one does its worst, beside how long when nothing goes on. */
+export async function tenants(serverUrl: string): Promise<Figure[]> {
+  await using arena = await openArena(serverUrl, { locations: 10, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } });
+  const session = new pg.Client({ connectionString: arena.databaseUrl });
+  await session.connect();
+  const generator = fork(join(import.meta.dirname, 'generator.ts'));
+  const idleServer = fork(join(import.meta.dirname, 'generator.ts'), ['idle']);
+  try {
+    const [idlePort] = await once(idleServer, 'message');
+    const [worst = '', other = ''] = arena.locationIds;
+    await store(session, [worst], stored);
+    await arena.ask({ do: 'delay', ms: 200 });
+    const attacker = await createAttacker(arena, session, worst);
+    const world = { arena, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
+    // Processes that have just started are slow.
+    await roundOf(world, attacker, 'webhooks');
+    const figures: Figure[] = [];
+    for (const name of wantedNames(attacker)) {
+      const done: Round[] = [];
+      for (let count = 0; count < (name === 'all' ? rounds.all : rounds.each); count++)
+        done.push(await roundOf(world, attacker, name));
+      figures.push(...figuresOf(name, done));
+    }
+    return figures;
+  } finally {
+    generator.kill('SIGKILL');
+    idleServer.kill('SIGKILL');
+    await session.end();
+  }
+}
+
+/** `BENCH_TENANT='event streams,all'` measures some of them. */
+function wantedNames(attacker: Attacker): string[] {
+  const wanted = process.env.BENCH_TENANT?.split(',');
+  return [...attacker.names, 'all'].filter((name) => wanted?.includes(name) ?? true);
+}
+
+interface TenantsWorld {
+  arena: Arena;
+  session: pg.Client;
+  generator: ChildProcess;
+  idleUrl: string;
+  worst: string;
+  other: string;
+}
+
+async function roundOf(world: TenantsWorld, attacker: Attacker, name: string): Promise<Round> {
+  const { arena, generator } = world;
+  const { url } = arena.program;
+  await clearQueue(world);
+  const idle = await probe(world);
+  if (name === 'all' || name === backlog.name) {
+    takenAll(await underLoad(url, await arena.messages(backlog.count, world.worst), { connections: 32 }));
+  }
+  const kinds = (await attacker.kinds()).filter((kind) => name === 'all' || kind.name === name);
+  await ask(generator, { url, kinds });
+  await pause(1_000);
+  const beganAt = performance.now();
+  const pids = [arena.program.child.pid, generator.pid];
+  const before = pids.map(cpuSeconds);
+  const loaded = await probe(world);
+  const after = pids.map(cpuSeconds);
+  const seconds = (performance.now() - beganAt) / 1000;
+  const counts = await ask(generator, { url, kinds: [] });
+  await clearQueue(world);
+
+  const asMany = kinds.map((kind) => ({ ...kind, perSecond: sum(counts[kind.name]) / (seconds + 1) || 1 }));
+  await ask(generator, { url: world.idleUrl, kinds: asMany });
+  await pause(1_000);
+  const control = await probe(world);
+  await ask(generator, { url, kinds: [] });
+  const shown = [idle, loaded, control].map(({ p50Ms, p95Ms, cpuP50Ms, cpuP95Ms }) =>
+    [p50Ms, p95Ms, cpuP50Ms, cpuP95Ms].map((ms) => ms.toFixed(1)).join(' '),
+  );
+  console.log(`${name}: idle ${shown[0]}, loaded ${shown[1]}, at another server ${shown[2]}`);
+  const [programCores = 0, generatorCores = 0] = after.map((value, index) => (value - (before[index] ?? 0)) / seconds);
+  return { idle, loaded, control, programCores, generatorCores, counts };
+}
+
+async function probe({ arena, other }: TenantsWorld): Promise<LoadFigures> {
+  const messages = await arena.messages(probes, other);
+  return takenAll(
+    await underLoad(arena.program.url, messages, {
+      connections: 8,
+      perSecond: probesPerSecond,
+      readCpuMs: () => mainThreadMs(arena.program.child.pid),
+    }),
+  );
+}
+
+/** Ends what the load has left to do, so that the next round begins as the last one did. */
+async function clearQueue({ session, worst }: TenantsWorld): Promise<void> {
+  for (let isEmpty = false; !isEmpty; ) {
+    // What the program has locked goes the next time: to wait for it would be a deadlock.
+    await session.query(
+      `DELETE FROM jobs WHERE (kind, message_id) IN (
+         SELECT kind, message_id FROM jobs WHERE message_id IN (SELECT id FROM messages WHERE location_id = $1) FOR UPDATE SKIP LOCKED)`,
+      [worst],
+    );
+    await pause(500);
+    isEmpty = (await session.query('SELECT FROM jobs LIMIT 1')).rowCount === 0;
+  }
+}
+
+async function ask(generator: ChildProcess, asked: GeneratorAsked): Promise<GeneratorCounts> {
+  const answered = once(generator, 'message');
+  generator.send(asked);
+  const [counts] = await answered;
+  return counts;
+}
+
+const quantiles = {
+  p50Ms: 'p50, ms',
+  p95Ms: 'p95, ms',
+  cpuP50Ms: 'p50, ms of the event loop',
+  cpuP95Ms: 'p95, ms of the event loop',
+} as const;
+type Quantile = keyof typeof quantiles;
+
+function figuresOf(name: string, done: readonly Round[]): Figure[] {
+  const figure = (quantile: Quantile, key: 'loaded' | 'control'): Figure => {
+    const ratios = done.map((round) => round[key][quantile] / round.idle[quantile]).toSorted((a, b) => a - b);
+    const ratio = median(ratios);
+    const shown = `${name}${key === 'control' ? ', at another server' : ''}`;
+    return {
+      name: `a webhook beside another tenant’s ${shown}, ${quantiles[quantile]}`,
+      ours: median(done.map((round) => round[key][quantile])),
+      peer: `idle (ratios ${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)})`,
+      theirs: median(done.map(({ idle }) => idle[quantile])),
+      ratio,
+      ...(key === 'loaded' ? { target: `≤ ${target}`, isMet: ratio <= target } : {}),
+    };
+  };
+  const { counts } = done.at(-1) as Round;
+  for (const [kind, statuses] of Object.entries(counts)) console.log(`${name}: ${kind}`, statuses);
+  return [
+    figure('p50Ms', 'loaded'),
+    figure('p95Ms', 'loaded'),
+    figure('cpuP50Ms', 'loaded'),
+    figure('cpuP95Ms', 'loaded'),
+    figure('p50Ms', 'control'),
+    figure('p95Ms', 'control'),
+    {
+      name: `cores that the program took beside another tenant’s ${name}`,
+      ours: median(done.map(({ programCores }) => programCores)),
+      peer: 'the load’s own process',
+      theirs: median(done.map(({ generatorCores }) => generatorCores)),
+    },
+  ];
+}
+
+/** Processor time of the program's event loop: what others take of the machine does not count. */
+function mainThreadMs(pid: number | undefined): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+}
+
+/** Processor time of a process so far: the 14th and 15th field of its line, in hundredths. */
+function cpuSeconds(pid: number | undefined): number {
+  const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function sum(values: Record<string, number> = {}): number {
+  return Object.values(values).reduce((total, value) => total + value, 0);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { signatureHeaders } from '../../src/channels/signed-webhooks.ts';
+import { contextFor, encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import type { Arena } from './arena.ts';
+import type { LoadKind } from './generator.ts';
+import type { SignedRequest } from './load.ts';
+
+export const sharedSecret = 'bench-shared-secret';
+/** Posted before its round, as HighLevel does in a bulk send. */
+export const backlog = { name: 'queue of 10,000 messages', count: 10_000 };
+
+const users = 8;
+const streamsOfUser = 8;
+const largeBytes = 9 * 1024 * 1024;
+
+export interface Attacker {
+  names: readonly string[];
+  /** What one tenant can ask for, kind by kind, with signatures and tokens that are good now. */
+  kinds(): Promise<LoadKind[]>;
+}
+
+/** Creates the requests of one location that has a connection of its own, users of its own, and wants the worst. */
+export async function createAttacker(arena: Arena, session: pg.Client, locationId: string): Promise<Attacker> {
+  const { rows } = await session.query<{ connection: string; company: string; message: string }>(
+    `SELECT c.id AS connection, i.company_id AS company, (SELECT id FROM messages WHERE location_id = $1 LIMIT 1) AS message
+     FROM connections c JOIN installations i ON i.kind = 'location' AND i.resource_id = c.location_id WHERE c.location_id = $1`,
+    [locationId],
+  );
+  const [ids] = rows;
+  if (!ids) throw new Error('The location has no connection.');
+  const flood = (await arena.messages(5_000, locationId)).map(webhook);
+  const large = (await arena.messages(1, locationId, largeBytes)).map(webhook);
+
+  const callback = (event: string, body: string) => {
+    const headers = signatureHeaders([arena.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
+    return request('POST', `/channels/${ids.connection}/${event}`, { 'content-type': 'application/json', ...headers }, body);
+  };
+  const tokenOf = async (userId: string): Promise<string> => {
+    const context = contextFor({ userId, companyId: ids.company, activeLocation: locationId, role: 'user' });
+    const response = await fetch(`${arena.program.url}/api/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ encryptedData: encryptUserContext(context, sharedSecret, randomBytes) }),
+    });
+    if (response.status !== 200) throw new Error(`No token: ${response.status} ${await response.text()}`);
+    return ((await response.json()) as { token: string }).token;
+  };
+  const asUser = (token: string, path: string) => request('GET', path, { authorization: `Bearer ${token}` });
+
+  async function kinds(): Promise<LoadKind[]> {
+    const tokens = await Promise.all(times(users, (n) => tokenOf(`user${n}`)));
+    const tokenAt = (n: number) => tokens[n % users] as string;
+    const receipt = JSON.stringify({ id: ids?.message, status: 'delivered' });
+    const inbound = JSON.stringify({ externalId: 'large', from: '+12025550143', text: 'x'.repeat(largeBytes) });
+    return [
+      { name: 'webhooks', connections: 32, requests: flood },
+      { name: 'webhooks of 9 MiB', connections: 2, requests: large },
+      { name: 'replies of 9 MiB', connections: 2, requests: [callback('inbound', inbound)] },
+      { name: 'repeated receipts', connections: 32, requests: times(50, () => callback('status', receipt)) },
+      {
+        name: 'searches',
+        connections: 32,
+        requests: times(400, (n) => asUser(tokenAt(n), `/api/locations/${locationId}/messages?q=nowhere${n}`)),
+      },
+      {
+        name: 'event streams',
+        connections: users * streamsOfUser,
+        isStream: true,
+        requests: times(users * streamsOfUser, (n) => asUser(tokenAt(n), `/embed/live/messages?reason=w${n}`)),
+      },
+      {
+        name: 'requests without a token',
+        connections: 16,
+        requests: times(600, (n) =>
+          request('GET', ['/metrics', '/readyz', '/embed'][n % 3] as string, { referer: `https://crm${n}.example/` }),
+        ),
+      },
+      { name: backlog.name, connections: 0, requests: [] },
+    ];
+  }
+  return { names: (await kinds()).map(({ name }) => name), kinds };
+}
+
+function webhook({ path, body, signature }: SignedRequest): string {
+  return request('POST', path, { 'content-type': 'application/json', 'x-ghl-signature': signature }, body);
+}
+
+/** Each from another address, as limits by address would end the load. */
+function request(method: string, path: string, headers: Record<string, string>, body = ''): string {
+  const all = { host: '127.0.0.1', 'x-forwarded-for': `198.51.100.${randomBytes(1)[0]}`, ...headers };
+  const lines = Object.entries({ ...all, ...(body ? { 'content-length': Buffer.byteLength(body) } : {}) });
+  return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
+}
+
+function times<T>(count: number, create: (n: number) => T): T[] {
+  return Array.from({ length: count }, (_, n) => create(n));
+}
