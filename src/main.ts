@@ -3,26 +3,26 @@ import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { getDevelopmentKeysPath, resolveKeys } from './config/development-keys.ts';
+import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
+import { readVersion } from './config/version.ts';
 import { systemClock } from './core/clock.ts';
-import { developmentHosts } from './core/hosts.ts';
+import { listDevelopmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
-import { developmentKeysFile, keysOf } from './development-keys.ts';
 import { createApp, createHealthApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
 import { startReconciler } from './jobs/reconciler.ts';
 import { startUpkeep } from './jobs/upkeep.ts';
 import { startWatcher } from './jobs/watcher.ts';
 import { startWorker } from './jobs/worker.ts';
-import { keepFilesPrivate, makePrivate } from './runtime/file-permissions.ts';
+import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { guardOutput } from './runtime/log-output.ts';
-import { httpClient } from './runtime/outbound-http.ts';
+import { createHttpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
 import { openServices, type ServiceOptions, type Services } from './services.ts';
-import { databaseOf, loadSettings, type Settings, SettingsError } from './settings.ts';
-import { programVersion } from './version.ts';
 
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
 const stopWithinMs = 10_000;
@@ -32,7 +32,7 @@ const keepResponsesMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
 
-keepFilesPrivate();
+restrictNewFiles();
 guardOutput(process.stderr);
 
 // Collect garbage rather than grow: a process that works beside others is to stay small under load.
@@ -55,12 +55,12 @@ function readSettings(): Settings {
 }
 
 async function start(settings: Settings, log: Log): Promise<void> {
-  const database = databaseOf(settings);
+  const database = toDatabaseTarget(settings);
   // Before anything is read or written there: a start that is refused must touch nothing.
   if (database.kind === 'embedded' || settings.isSandbox) await lockDirectory(settings.dataDir);
   // Kept until the process ends: the sandbox writes its state last.
   if (database.kind === 'embedded') database.unlock = async () => {};
-  makePrivate(settings.dataDir);
+  restrictToOwner(settings.dataDir);
   const options = serviceOptions(settings, database, log);
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const services = await openServices(sandbox ? inSandbox(options, sandbox) : options);
@@ -86,7 +86,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
 function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log): ServiceOptions {
   return {
-    ...keysOf(settings, systemRandom),
+    ...resolveKeys(settings, systemRandom),
     database,
     clock: systemClock,
     random: systemRandom,
@@ -97,7 +97,7 @@ function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log):
       redirectUri: `${settings.appUrl}/oauth/callback`,
       scopes: settings.scopes,
     },
-    version: programVersion(),
+    version: readVersion(),
     appUrl: settings.appUrl,
     apiUrl: settings.apiUrl,
     marketplaceUrl: settings.marketplaceUrl,
@@ -107,15 +107,15 @@ function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log):
     metricsToken: settings.metricsToken,
     allowPrivateTargets: settings.allowPrivateTargets,
     trustProxy: settings.trustProxy,
-    allowedHosts: settings.isProduction ? undefined : developmentHosts(settings.appUrl),
+    allowedHosts: settings.isProduction ? undefined : listDevelopmentHosts(settings.appUrl),
     frameAncestors: settings.frameAncestors,
-    keepChannels: settings.keepChannels,
-    sendsAtOnce: settings.sendsAtOnce,
-    retentionDays: settings.retentionDays,
+    keepChannels: settings.keepChannelsAfterUninstall,
+    sendsAtOnce: settings.sendConcurrency,
+    retentionDays: settings.retentionDaysAfterUninstall,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,
     alertMail: settings.alertMail,
-    media: { ...settings.media, folder: join(settings.dataDir, 'media') },
+    media: { ...settings.attachments, folder: join(settings.dataDir, 'media') },
   };
 }
 
@@ -127,7 +127,7 @@ async function openSandbox(settings: Settings, options: ServiceOptions): Promise
     host: settings.host,
     clock: options.clock,
     random: options.random,
-    http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
+    http: createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
     app: {
       ...options.app,
       baseUrl: options.appUrl,
@@ -167,7 +167,7 @@ function announce(settings: Settings, log: Log, version: string): void {
     console.log(`\n  Patchbay is running in sandbox mode. Open  ${settings.appUrl}\n`);
   } else if (!settings.isProduction && !settings.adminToken) {
     console.log(
-      `\n  Patchbay is running at ${settings.appUrl}. The operator’s token is in ${developmentKeysFile(settings.dataDir)}\n`,
+      `\n  Patchbay is running at ${settings.appUrl}. The operator’s token is in ${getDevelopmentKeysPath(settings.dataDir)}\n`,
     );
   }
   if (!settings.isProduction && !settings.isSandbox) {

@@ -1,13 +1,13 @@
+import { resolveKeys } from './config/development-keys.ts';
+import { loadSettings, SettingsError, toDatabaseTarget } from './config/settings.ts';
 import { systemRandom } from './core/ids.ts';
-import { secretBox } from './core/secret-box.ts';
+import { createSecretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
-import { keysOf } from './development-keys.ts';
 import { type ResealProgress, resealAll } from './installations/reseal.ts';
-import { keepFilesPrivate } from './runtime/file-permissions.ts';
-import { databaseOf, loadSettings, SettingsError } from './settings.ts';
+import { restrictNewFiles } from './runtime/file-permissions.ts';
 
-keepFilesPrivate();
+restrictNewFiles();
 
 /** `npm run rotate-keys`: seals every stored secret anew with the first of ENCRYPTION_KEYS. Safe while the program runs on PostgreSQL. */
 try {
@@ -20,13 +20,13 @@ try {
 
 async function rotate(): Promise<number> {
   const settings = loadSettings();
-  const database = databaseOf(settings);
+  const database = toDatabaseTarget(settings);
   // First: where the program runs, nothing is touched.
   if (database.kind === 'embedded') database.unlock = await lockDirectory(database.dataDir);
-  const { encryptionKeys } = keysOf(settings, systemRandom);
+  const { encryptionKeys } = resolveKeys(settings, systemRandom);
   const db = await openDatabase(database);
   try {
-    const { done, unreadable } = await resealAll({ db, box: secretBox(encryptionKeys, systemRandom) }, show);
+    const { done, unreadable } = await resealAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, printProgress);
     if (unreadable.length === 0) {
       console.log(`Done: ${done} rows are sealed with the newest key. The older ones may leave ENCRYPTION_KEYS.`);
       return 0;
@@ -38,6 +38,6 @@ async function rotate(): Promise<number> {
   }
 }
 
-function show({ done, total }: ResealProgress): void {
+function printProgress({ done, total }: ResealProgress): void {
   console.log(`${done} of ${total}`);
 }

@@ -9,9 +9,9 @@ import type { TellingWay } from './alerts/tell.ts';
 import type { Way } from './alerts/tellings.ts';
 import { type Channels, createChannels } from './channels/registry.ts';
 import type { Phone } from './channels/sandbox.ts';
-import { type Clock, nowOf } from './core/clock.ts';
-import { type NewId, orderedIds, type RandomSource } from './core/ids.ts';
-import { secretBox } from './core/secret-box.ts';
+import { type Clock, dateNow } from './core/clock.ts';
+import { createIdGenerator, type NewId, type RandomSource } from './core/ids.ts';
+import { createSecretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
 import { openSharedClock } from './database/clock-steps.ts';
 import type { HighLevelAnswer } from './highlevel/answer.ts';
@@ -47,13 +47,13 @@ import { inboundReceiver } from './messages/receive-inbound.ts';
 import { receiptRecorder } from './messages/record-receipt.ts';
 import { type Settler, settler } from './messages/settle.ts';
 import { messageReader } from './messages/store.ts';
-import { openQueue } from './queue/queue.ts';
-import { fileFetcher } from './runtime/fetch-file.ts';
-import { freeDiskCheck } from './runtime/free-disk.ts';
+import { createQueue } from './queue/queue.ts';
+import { createFileFetcher } from './runtime/fetch-file.ts';
+import { createFreeDiskCheck } from './runtime/free-disk.ts';
 import type { Log } from './runtime/log.ts';
-import { type MailOptions, mailer } from './runtime/mail.ts';
+import { createMailer, type MailOptions } from './runtime/mail.ts';
 import { createMetrics } from './runtime/metrics.ts';
-import { type HttpClient, httpClient } from './runtime/outbound-http.ts';
+import { createHttpClient, type HttpClient } from './runtime/outbound-http.ts';
 
 /** What the program needs to know and what it needs of the world. */
 export interface ServiceOptions {
@@ -139,16 +139,16 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const db = await openDatabase(options.database, { log });
   // From here on there is no other clock: what one process stores, another compares.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
-  const newId = orderedIds(clock, random);
-  const box = secretBox(options.encryptionKeys, random, clock);
+  const newId = createIdGenerator(clock, random);
+  const box = createSecretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
   const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
   await noteKeys({ db, clock }, rings);
-  const queue = openQueue({ db, clock, newId, log });
+  const queue = createQueue({ db, clock, newId, log });
 
   // HighLevel's address is the operator's setting, not a user's: no guard.
-  const highLevelHttp = httpClient({ baseURL: options.apiUrl, timeoutMs: highLevelTimeoutMs, allowPrivateTargets: true });
-  const targetHttp = httpClient({ timeoutMs: mostSendMs, allowPrivateTargets: options.allowPrivateTargets });
+  const highLevelHttp = createHttpClient({ baseURL: options.apiUrl, timeoutMs: highLevelTimeoutMs, allowPrivateTargets: true });
+  const targetHttp = createHttpClient({ timeoutMs: mostSendMs, allowPrivateTargets: options.allowPrivateTargets });
 
   const chance = () => random(4).readUInt32BE() / 2 ** 32;
   const wrongSignatures = countWrongSignatures({ db, clock, log });
@@ -156,7 +156,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const guessRecord = createGuessRecord({ db, clock, newId, log });
   const watchLimits = limitWatch({ db, clock, log, chance });
   const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
-    metrics.highLevelCalls.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
+    metrics.highLevelRequests.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
     if (call.operation === 'updateMessageStatus' || call.operation === 'updateEmailStatus') {
       metrics.reports.inc({ outcome: answer && answer.status < 300 ? 'accepted' : 'refused' });
     }
@@ -210,7 +210,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     trustProxy: options.trustProxy,
     allowedHosts: options.allowedHosts,
     version: options.version,
-    startedAt: nowOf(clock),
+    startedAt: dateNow(clock),
     clockSkewMs: clock.skewMs,
     keyRings: rings,
     embeddedIn: options.sandboxUrl && `${options.sandboxUrl}/custom-page`,
@@ -243,11 +243,11 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     sightings,
     onWrongSignature: () => wrongSignatures.count(),
     onGuess(kind: GuessKind, network: string) {
-      metrics.guesses.inc({ kind });
+      metrics.authFailures.inc({ kind });
       guessRecord.count(kind, network);
     },
     onSent(channel: string, outcome: string, ms: number) {
-      metrics.sends.inc({ channel, outcome });
+      metrics.sendAttempts.inc({ channel, outcome });
       metrics.sendDuration.observe({ channel }, ms / 1000);
     },
   };
@@ -268,9 +268,9 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 function alertWays({ alertWebhook, alertMail, appUrl }: ServiceOptions): ReadonlyMap<Way, TellingWay> {
   const ways = new Map<Way, TellingWay>();
   // The operator's own address, as HighLevel's is: no guard.
-  const http = httpClient({ timeoutMs: alertTimeoutMs, allowPrivateTargets: true });
+  const http = createHttpClient({ timeoutMs: alertTimeoutMs, allowPrivateTargets: true });
   if (alertWebhook) ways.set('webhook', byWebhook(http, alertWebhook));
-  if (alertMail) ways.set('email', byEmail(mailer(alertMail), appUrl));
+  if (alertMail) ways.set('email', byEmail(createMailer(alertMail), appUrl));
   return ways;
 }
 
@@ -279,16 +279,16 @@ function mediaParts(options: ServiceOptions, deps: { targetHttp: HttpClient; clo
   const { targetHttp, clock, newId } = deps;
   const mediaFolder = join(media.folder, 'incoming');
   // A bucket's address is the operator's setting, like HighLevel's.
-  const bucketHttp = httpClient({ timeoutMs: mostSendMs, allowPrivateTargets: true });
+  const bucketHttp = createHttpClient({ timeoutMs: mostSendMs, allowPrivateTargets: true });
   return {
     mediaFolder,
-    fetchFile: fileFetcher({
+    fetchFile: createFileFetcher({
       http: targetHttp,
       clock,
       newId,
       folder: mediaFolder,
       maxBytes: media.maxBytes,
-      hasRoom: freeDiskCheck(clock, mediaFolder, media.minFreeBytes),
+      hasRoom: createFreeDiskCheck(clock, mediaFolder, media.minFreeBytes),
     }),
     mediaStore: media.bucket ? s3Store({ http: bucketHttp, clock }, media.bucket) : diskStore(join(media.folder, 'files')),
     mediaLinks: mediaLinks(encryptionKeys[0] as Buffer, appUrl),

@@ -1,6 +1,6 @@
 import { v7 } from 'uuid';
 import { startWorker } from '../src/jobs/worker.ts';
-import { noteRemaining, paceKey, rest } from '../src/queue/pace.ts';
+import { pause, rateLimitKey, recordQuota } from '../src/queue/rate-limits.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const minute = 60_000;
@@ -163,18 +163,18 @@ test('tokens that must be reconnected are alerts of the location or the agency, 
 test('a daily limit that is nearly used up is an alert until HighLevel says better, or for a day', async () => {
   await using world = await startWorld({ isIdle: true, watches: true });
   const [low, blocked, fine] = [await world.ready(), await world.ready(), await world.ready()];
-  const keyOf = ({ id }: { id: string }) => paceKey.highLevel({ kind: 'location', resourceId: id });
-  await noteRemaining(world.services, keyOf(low), 9_999);
-  await noteRemaining(world.services, keyOf(fine), 10_000);
+  const keyOf = ({ id }: { id: string }) => rateLimitKey.highLevel({ kind: 'location', resourceId: id });
+  await recordQuota(world.services, keyOf(low), 9_999);
+  await recordQuota(world.services, keyOf(fine), 10_000);
   const used = { code: 'highlevel_day_used', message: 'used' };
-  await rest(world.services, keyOf(blocked), new Date(world.clock.now() + hour), used);
+  await pause(world.services, keyOf(blocked), new Date(world.clock.now() + hour), used);
   await untilOpen(world, 'budget_low', 'budget_low');
   expect((await openOnes(world)).map(({ locationId }) => locationId).sort()).toEqual([low.id, blocked.id].sort());
   // A little more is no new day.
-  await noteRemaining(world.services, keyOf(low), 12_000);
+  await recordQuota(world.services, keyOf(low), 12_000);
   await world.until(async () => (await openOnes(world)).length === 1, 'the rest is over', 10 * minute);
   expect(await openOnes(world)).toEqual([expect.objectContaining({ locationId: low.id })]);
-  await noteRemaining(world.services, keyOf(low), 199_000);
+  await recordQuota(world.services, keyOf(low), 199_000);
   await untilOpen(world);
 });
 
@@ -182,8 +182,8 @@ test('a job that could be done and is not is an alert; one that waits for its ow
   await using world = await startWorld({ isIdle: true, watches: true });
   const [ready, blocked, waiting] = [await world.ready(), await world.ready(), await world.ready()];
   await send(world, blocked, 1);
-  const lane = paceKey.sending({ locationId: blocked.id, providerKey: 'sms' });
-  await rest(world.services, lane, new Date(world.clock.now() + day), { code: 'outside_window', message: 'closed' });
+  const lane = rateLimitKey.connection({ locationId: blocked.id, providerKey: 'sms' });
+  await pause(world.services, lane, new Date(world.clock.now() + day), { code: 'outside_window', message: 'closed' });
   await send(world, waiting, 2);
   const [first] = await world.db.job.findMany({ where: { lane: { contains: waiting.id } }, orderBy: { messageId: 'asc' } });
   await world.db.job.updateMany({

@@ -1,8 +1,8 @@
 import { openDatabaseClock } from '../src/database/clock.ts';
 import { lookUpLimit } from '../src/highlevel/rate-limit.ts';
 import { startWorker } from '../src/jobs/worker.ts';
-import { mayCall, paceKey } from '../src/queue/pace.ts';
-import { openQueue } from '../src/queue/queue.ts';
+import { createQueue } from '../src/queue/queue.ts';
+import { rateLimitKey, tryAcquire } from '../src/queue/rate-limits.ts';
 import type { TestClock } from './support/test-clock.ts';
 import { startWorld } from './support/world.ts';
 
@@ -18,7 +18,7 @@ test.each([2, -10, 10])(
     });
     const { services, clock, highlevel } = world;
     const own = await openDatabaseClock({ clock, readTime: async () => clock.now(), log: services.log });
-    const queue = openQueue({ ...services, clock: own });
+    const queue = createQueue({ ...services, clock: own });
     await startWorker({ ...services, queue });
     const location = await world.ready();
     const sentMs = clock.now();
@@ -82,10 +82,10 @@ test('when the clock of the database was ahead and is set right, neither reports
 
 test('look-ups go on when their limit was used up by a clock that was ahead', async () => {
   await using world = await startWorld({ isIdle: true });
-  const key = paceKey.lookUps('location');
+  const key = rateLimitKey.contactLookups('location');
   await world.db.pace.create({ data: { key, busyUntil: new Date(world.clock.now() + 10 * minuteMs) } });
   const deps = { db: world.services.db, clock: world.clock };
-  expect(await mayCall(deps, key, lookUpLimit)).toBe(true);
+  expect(await tryAcquire(deps, key, lookUpLimit)).toBe(true);
   const pace = await world.db.pace.findUniqueOrThrow({ where: { key } });
   expect(pace.busyUntil.getTime() - world.clock.now()).toBeLessThan(1_000);
 });

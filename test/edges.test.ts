@@ -1,4 +1,4 @@
-import { firstIdAt } from '../src/core/ids.ts';
+import { minIdAt } from '../src/core/ids.ts';
 import { createKeyedQueue } from '../src/core/keyed-queue.ts';
 import { startWorld } from './support/world.ts';
 
@@ -43,7 +43,7 @@ test('what PostgreSQL can’t store is refused in paths, queries, bodies and for
 });
 
 test('a time as a place among ids is one for every time that there is', () => {
-  for (const at of [-1, 0, 8.64e15, -8.64e15]) expect(firstIdAt(new Date(at))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-0000-/);
+  for (const at of [-1, 0, 8.64e15, -8.64e15]) expect(minIdAt(new Date(at))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-0000-/);
 });
 
 test('an address with credentials in it is shown whole only to who may change it', async () => {

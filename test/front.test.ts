@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import request from 'supertest';
 import { systemClock } from '../src/core/clock.ts';
-import { developmentHosts } from '../src/core/hosts.ts';
+import { listDevelopmentHosts } from '../src/core/hosts.ts';
 import { createApp } from '../src/http/app.ts';
 import { createLog } from '../src/runtime/log.ts';
-import { httpClient } from '../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../src/runtime/outbound-http.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
 import { signedIn } from './support/operator-session.ts';
 import { adminToken } from './support/production-settings.ts';
@@ -44,7 +44,10 @@ test('forwarded headers count only from a trusted proxy; from others they are wa
 });
 
 test('outside production the app is asked for by its own names alone, whatever a forwarded header says', async () => {
-  await using world = await startWorld({ ...idle, services: { allowedHosts: developmentHosts('http://patchbay.test:3000') } });
+  await using world = await startWorld({
+    ...idle,
+    services: { allowedHosts: listDevelopmentHosts('http://patchbay.test:3000') },
+  });
   const ask = (host: string, more: Record<string, string> = {}) => world.client.get('/healthz').set({ host, ...more });
   for (const host of ['localhost:3000', '127.0.0.1', '[::1]:3000', 'patchbay.test', 'PATCHBAY.test:1'])
     await ask(host).expect(200);
@@ -63,7 +66,7 @@ test('outside production the app is asked for by its own names alone, whatever a
 });
 
 test('the sandbox listens on this machine alone and hands out a context only under its own names', async () => {
-  const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
+  const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
   const app = {
     clientId: 'a-b',
     clientSecret: 'x',

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../src/core/clock.ts';
-import { orderedIds } from '../src/core/ids.ts';
+import { createIdGenerator } from '../src/core/ids.ts';
 import { openDatabase } from '../src/database/client.ts';
-import { enqueue, type NewJob } from '../src/queue/jobs.ts';
-import { openQueue } from '../src/queue/queue.ts';
+import { enqueue, type NewJob } from '../src/queue/job.ts';
+import { createQueue } from '../src/queue/queue.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { freshDatabase } from './support/databases.ts';
 import { eventually } from './support/program.ts';
@@ -13,14 +13,14 @@ import { startWorld } from './support/world.ts';
 
 /** As the worker has it with default settings. */
 const limits = { total: 500, perGroup: 100 };
-const newId = orderedIds(systemClock, randomBytes);
+const newId = createIdGenerator(systemClock, randomBytes);
 
 /** A queue whose jobs never end in the groups that hang, and at once in all others. */
 async function startQueue() {
   const { target, remove } = await freshDatabase();
   const db = await openDatabase(target);
   const clock = testClock();
-  const queue = openQueue({ db, clock, newId, log: createLog('silent') });
+  const queue = createQueue({ db, clock, newId, log: createLog('silent') });
   const done: string[] = [];
   const startedAt = clock.now();
   let hanging = 0;
@@ -29,7 +29,7 @@ async function startQueue() {
     hanging: () => hanging,
     passedMs: () => clock.now() - startedAt,
     work: () =>
-      queue.work('deliver', limits, async ({ messageId, lane }) => {
+      queue.work('deliver', limits, async ({ messageId, groupKey: lane }) => {
         if (lane.startsWith('hangs')) {
           hanging += 1;
           return new Promise<void>(() => {});
@@ -41,7 +41,7 @@ async function startQueue() {
       const jobs = lanes.flatMap((lane) =>
         Array.from({ length: each }, (): NewJob => {
           const messageId = newId();
-          return { kind: 'deliver', messageId, lane, key: messageId, rank: 0, dueAt: new Date(0) };
+          return { queue: 'deliver', messageId, groupKey: lane, orderingKey: messageId, priority: 0, dueAt: new Date(0) };
         }),
       );
       await enqueue(db.client, jobs);

@@ -1,4 +1,4 @@
-import { dayIn } from '../src/core/local-days.ts';
+import { getDayRange } from '../src/core/local-days.ts';
 import { Prisma } from '../src/database/client.ts';
 import { listMessages } from '../src/messages/log.ts';
 import { boundaryStatement, idsStatement, type LogQuery, reasonsStatement } from '../src/messages/log-statements.ts';
@@ -51,7 +51,7 @@ test('messages are found by state, direction, channel, reason, day, words, ids a
 
   const zone = 'America/Mexico_City';
   const newest = new Date(world.clock.now()).toLocaleDateString('sv', { timeZone: zone });
-  const day = dayIn(newest, zone);
+  const day = getDayRange(newest, zone);
   const today = await find({ ...day });
   expect(today[0]).toBe(0);
   expect(today.length).toBe(Math.floor((world.clock.now() - day.since.getTime()) / 60_000) + 1);

@@ -1,31 +1,44 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../src/core/clock.ts';
-import { orderedIds } from '../src/core/ids.ts';
+import { createIdGenerator } from '../src/core/ids.ts';
 import { type Database, openDatabase } from '../src/database/client.ts';
 import { claim } from '../src/queue/claim.ts';
 import { trackConcurrency } from '../src/queue/concurrency.ts';
-import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type Job, mendKeys, type NewJob } from '../src/queue/jobs.ts';
-import { openQueue } from '../src/queue/queue.ts';
-import { freeStrays } from '../src/queue/strays.ts';
+import {
+  enqueue,
+  finishJobsCte,
+  finishRows,
+  type Job,
+  lockJobsCte,
+  lockRow,
+  type NewJob,
+  repairQueueHeads,
+} from '../src/queue/job.ts';
+import { releaseOrphanedJobs } from '../src/queue/orphans.ts';
+import { createQueue } from '../src/queue/queue.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { freshDatabase } from './support/databases.ts';
 import { hooked } from './support/hooked-database.ts';
 import { eventually } from './support/program.ts';
 import { testClock } from './support/test-clock.ts';
 
-const newId = orderedIds(systemClock, randomBytes);
+const newId = createIdGenerator(systemClock, randomBytes);
 
 function jobOf(key: string, lane = `lane ${key.length % 3}`): NewJob {
-  return { kind: 'deliver', messageId: newId(), lane, key, rank: 0, dueAt: new Date() };
+  return { queue: 'deliver', messageId: newId(), groupKey: lane, orderingKey: key, priority: 0, dueAt: new Date() };
 }
 
 /** Ends a job as the pipeline does: locked first, ended in a later statement of the same transaction. */
-function end(db: Database, job: Job, how: { again: Date | null; leavesKey?: boolean } = { again: null }): Promise<void> {
+function end(
+  db: Database,
+  job: Job,
+  how: { runAgainAt: Date | null; releasesOrderingKey?: boolean } = { runAgainAt: null },
+): Promise<void> {
   return db.transaction(async (tx) => {
-    await tx.$queryRawUnsafe(`WITH ${heldJobs('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([heldRow(job)]));
+    await tx.$queryRawUnsafe(`WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([lockRow(job)]));
     await tx.$queryRawUnsafe(
-      `WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`,
-      JSON.stringify(endedRows([{ job, ...how }])),
+      `WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`,
+      JSON.stringify(finishRows([{ job, ...how }])),
     );
   });
 }
@@ -58,7 +71,7 @@ test('jobs that are added while others of their key end are all done, each once,
     done.push(job.messageId);
     await end(db, job);
   };
-  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
+  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
   await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
 
   // Few keys, so that adding and ending meet all the time.
@@ -66,7 +79,7 @@ test('jobs that are added while others of their key end are all done, each once,
   const adders = Array.from({ length: 4 }, async () => {
     for (let round = 0; round < rounds; round++) {
       const jobs = Array.from({ length: 5 }, () => jobOf('k'.repeat(1 + Math.floor(Math.random() * 6))));
-      for (const { messageId, key } of jobs) keyOf.set(messageId, key);
+      for (const { messageId, orderingKey: key } of jobs) keyOf.set(messageId, key);
       await db.transaction((tx) => enqueue(tx, jobs));
     }
   });
@@ -95,17 +108,17 @@ test('jobs that leave their key are done all the same, and the others of it keep
     const leavesKey = !left.has(messageId) && Math.random() < 0.3;
     if (leavesKey) {
       left.add(messageId);
-      return end(db, job, { again: new Date(Date.now() + 20 * Math.random()), leavesKey });
+      return end(db, job, { runAgainAt: new Date(Date.now() + 20 * Math.random()), releasesOrderingKey: leavesKey });
     }
     done.push(messageId);
     return end(db, job);
   };
-  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => openQueue({ db, clock: systemClock, newId, log }));
+  const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
   await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
   const adders = Array.from({ length: 4 }, async (_, adder) => {
     for (let round = 0; round < 20; round++) {
       const jobs = Array.from({ length: 5 }, () => jobOf('k'.repeat(1 + adder)));
-      for (const { messageId, key } of jobs) keyOf.set(messageId, key);
+      for (const { messageId, orderingKey: key } of jobs) keyOf.set(messageId, key);
       await db.transaction((tx) => enqueue(tx, jobs));
     }
   });
@@ -136,16 +149,16 @@ test('a job leaves its key with the end of its run or not at all, and only once 
   const again = new Date();
   await take(one);
   // Another process has it by now: nothing changes.
-  await end(db, { ...inHandOf(one), workerId: newId() }, { again, leavesKey: true });
+  await end(db, { ...inHandOf(one), workerId: newId() }, { runAgainAt: again, releasesOrderingKey: true });
   expect(await rows()).toEqual([true, false, false].map((isFirst) => ({ key: 'one', isFirst })));
-  await end(db, inHandOf(one), { again, leavesKey: true });
+  await end(db, inHandOf(one), { runAgainAt: again, releasesOrderingKey: true });
   const own = { key: one.messageId, isFirst: true };
   expect(await rows()).toEqual([own, { key: 'one', isFirst: true }, { key: 'one', isFirst: false }]);
   // Once more, and with a neighbour that ends for good.
   await take(one);
-  await end(db, inHandOf(one), { again, leavesKey: true });
+  await end(db, inHandOf(one), { runAgainAt: again, releasesOrderingKey: true });
   await take(two);
-  await end(db, inHandOf(two), { again: null, leavesKey: true });
+  await end(db, inHandOf(two), { runAgainAt: null, releasesOrderingKey: true });
   expect(await rows()).toEqual([own, { key: 'one', isFirst: true }]);
   await take(one);
   await end(db, inHandOf(one));
@@ -170,7 +183,7 @@ test('only the first job of a key is up, the next one when it ends, and a key th
 
   await db.client.job.deleteMany({ where: { messageId: jobs[1]?.messageId ?? '' } });
   expect(await first()).toEqual([2]);
-  await mendKeys(db.client);
+  await repairQueueHeads(db.client);
   expect(await first()).toEqual([2, 3]);
 
   // One that is older than all of its key goes first, as after a person's resend.
@@ -198,9 +211,9 @@ test('of more lanes than one look sees, none is served twice before every other 
   let cursor = '';
   do {
     const { quotas } = trackConcurrency({ total: 200, perGroup: 50 }, systemClock.elapsed);
-    const options = { kind: 'deliver', workerId, quotas, cursor } as const;
+    const options = { queue: 'deliver', workerId, quotas, cursor } as const;
     const looked = await claim({ db, clock: systemClock }, options);
-    served.push(...looked.jobs.map(({ lane }) => lane));
+    served.push(...looked.jobs.map(({ groupKey: lane }) => lane));
     cursor = looked.cursor;
   } while (cursor !== '');
   expect(served).toHaveLength(laneCount);
@@ -212,7 +225,7 @@ test('a worker that rests under load stops at once when it is told to', async ()
   const { db } = world;
   // A clock that stands still: whatever waits for it waits for ever.
   const clock = testClock();
-  const queue = openQueue({ db, clock, newId, log: createLog('silent') });
+  const queue = createQueue({ db, clock, newId, log: createLog('silent') });
   const jobs = [jobOf('one'), jobOf('two'), jobOf('three')].map((job) => ({ ...job, dueAt: new Date(clock.now()) }));
   await enqueue(db.client, jobs);
   let release = () => {};
@@ -240,7 +253,7 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
     // What is done is done; only the answer does not arrive.
     if (++looks === 2) throw new Error('Connection terminated unexpectedly');
   });
-  const queue = openQueue({ db: losing, clock: systemClock, newId, log: createLog('silent') });
+  const queue = createQueue({ db: losing, clock: systemClock, newId, log: createLog('silent') });
   const handled: string[] = [];
   let release = () => {};
   const isReleased = new Promise<void>((done) => {
@@ -277,7 +290,7 @@ test('a job that is taken again since it was seen astray is not freed', async ()
     // It ends and is taken once more before the statement that frees it arrives.
     await take(one.messageId);
   });
-  await freeStrays(slow, 'deliver', workerId, []);
+  await releaseOrphanedJobs(slow, 'deliver', workerId, []);
   expect(sawAt).toBe(1);
   const jobs = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
   expect(jobs.map((job) => job.workerId)).toEqual([workerId, null]);

@@ -101,7 +101,13 @@ async function end(
   if (one.open === null) return;
   const workerId = world.services.newId();
   await world.db.job.updateMany({ where: { messageId: one.rowId }, data: { workerId } });
-  const job = { kind: 'deliver', messageId: one.rowId, lane: 'lane', workerId, signal: new AbortController().signal } as const;
+  const job = {
+    queue: 'deliver',
+    messageId: one.rowId,
+    groupKey: 'lane',
+    workerId,
+    signal: new AbortController().signal,
+  } as const;
   const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalId } : outcomes[how];
   await world.services.settle({
     job,

@@ -67,14 +67,14 @@ test('a send and a report of one message that end together are both written, and
   } as const;
   await world.db.job.create({ data: told });
   await world.db.job.updateMany({ data: { workerId } });
-  const job = { messageId: message.id, lane: 'l', workerId, signal: new AbortController().signal };
+  const job = { messageId: message.id, groupKey: 'l', workerId, signal: new AbortController().signal };
   await Promise.all([
     world.services.settle({
-      job: { ...job, kind: 'tell' },
+      job: { ...job, queue: 'tell' },
       change: () => ({ reportedState: 'delivered' }),
       again: (current) => (current.state === 'delivered' ? null : new Date(world.clock.now())),
     }),
-    world.services.settle({ job: { ...job, kind: 'deliver' }, change: () => ({ nextAttemptAt: null }) }),
+    world.services.settle({ job: { ...job, queue: 'deliver' }, change: () => ({ nextAttemptAt: null }) }),
   ]);
   expect((await world.message(messageId)).reportedState).toBe('delivered');
   expect(await world.db.job.findMany({ select: { kind: true, workerId: true } })).toEqual([{ kind: 'tell', workerId: null }]);

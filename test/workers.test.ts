@@ -1,6 +1,6 @@
 import { claim } from '../src/queue/claim.ts';
-import { enqueue } from '../src/queue/jobs.ts';
-import { joinWorkers, type Worker } from '../src/queue/workers.ts';
+import { enqueue } from '../src/queue/job.ts';
+import { registerWorker, type Worker } from '../src/queue/workers.ts';
 import { testClock } from './support/test-clock.ts';
 import { startWorld } from './support/world.ts';
 
@@ -10,14 +10,14 @@ const beatMs = 2_000;
 async function startQueue() {
   const world = await startWorld({ isIdle: true });
   const deps = { ...world.services, db: { ...world.services.db, isShared: true } };
-  const wanted = { kind: 'deliver', quotas: (groups: readonly string[]) => groups.map(() => 10), cursor: '' } as const;
+  const wanted = { queue: 'deliver', quotas: (groups: readonly string[]) => groups.map(() => 10), cursor: '' } as const;
   return {
     world,
     deps,
     /** A process with a clock of its own; without a tick it is as good as killed. */
     async join() {
       const clock = testClock();
-      const worker = await joinWorkers({ ...deps, clock });
+      const worker = await registerWorker({ ...deps, clock });
       let beats = 0;
       return {
         worker,
@@ -31,7 +31,9 @@ async function startQueue() {
     },
     async addJob() {
       const messageId = deps.newId();
-      await enqueue(world.db, [{ kind: 'deliver', messageId, lane: 'lane', key: messageId, rank: 0, dueAt: new Date(0) }]);
+      await enqueue(world.db, [
+        { queue: 'deliver', messageId, groupKey: 'lane', orderingKey: messageId, priority: 0, dueAt: new Date(0) },
+      ]);
     },
     claim: async (workerId: string) => (await claim(deps, { ...wanted, workerId })).jobs.length,
     inHand: () => world.db.job.count({ where: { workerId: { not: null } } }),

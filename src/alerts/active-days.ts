@@ -1,7 +1,7 @@
-import { type Clock, nowOf } from '../core/clock.ts';
-import { firstIdAt } from '../core/ids.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import { minIdAt } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { claimWatch } from '../database/turns.ts';
+import { claimPeriodicTask } from '../database/periodic-lock.ts';
 
 export const dayMs = 24 * 60 * 60 * 1000;
 /** How far back a location's habit is looked at. */
@@ -25,8 +25,8 @@ export function dayNumber(at: Date): number {
  * @returns how many days were counted
  */
 export async function countActiveDays(deps: { db: Database; clock: Clock }): Promise<number> {
-  const now = nowOf(deps.clock);
-  const turn = await claimWatch(deps, 'active_days', tryAgainMs);
+  const now = dateNow(deps.clock);
+  const turn = await claimPeriodicTask(deps, 'active_days', tryAgainMs);
   if (!turn) return 0;
   const today = dayNumber(now);
   const first = Math.max(today - windowDays, turn.doneUntil ? dayNumber(turn.doneUntil) : 0);
@@ -55,7 +55,7 @@ async function countDay(db: Database, day: number): Promise<void> {
     FROM installations i
     CROSS JOIN LATERAL (SELECT count(*)::int AS count FROM (
       SELECT 1 FROM messages m
-      WHERE m.location_id = i.resource_id AND m.id >= ${firstIdAt(from)}::uuid AND m.id < ${firstIdAt(to)}::uuid
+      WHERE m.location_id = i.resource_id AND m.id >= ${minIdAt(from)}::uuid AND m.id < ${minIdAt(to)}::uuid
         AND m.direction = 'outbound' AND NOT m.is_test
       LIMIT ${messagesAtMost}) AS few) AS sent
     WHERE i.kind = 'location' AND i.status <> 'uninstalled' AND sent.count > 0

@@ -1,6 +1,6 @@
 import type { Executor } from '../database/client.ts';
 import { dayUsedUp } from '../installations/limit-watch.ts';
-import { paceKey } from '../queue/pace.ts';
+import { rateLimitKey } from '../queue/rate-limits.ts';
 import { type AlertLimits, type Finding, type OpenOnes, placeName } from './alert.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -24,7 +24,7 @@ export function isLow({ remaining, isUsedUp }: Budget, isOpen: boolean, limit: n
  * so what was heard counts for a day, or until something newer is.
  */
 export async function lowBudgets(on: Executor, open: OpenOnes, limits: AlertLimits, now: Date): Promise<Finding[]> {
-  const prefix = paceKey.highLevel({ kind: 'location', resourceId: '' });
+  const prefix = rateLimitKey.highLevel({ kind: 'location', resourceId: '' });
   const since = new Date(now.getTime() - dayMs);
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.kind::text AS kind, i.resource_id AS "resourceId", i.company_id AS "companyId", i.name,

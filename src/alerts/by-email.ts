@@ -1,4 +1,4 @@
-import { inOneLine } from '../core/text.ts';
+import { toSingleLine } from '../core/sanitize.ts';
 import type { SendMail } from '../runtime/mail.ts';
 import { alertTitles } from './alert.ts';
 import type { TellingWay } from './tell.ts';
@@ -22,7 +22,7 @@ function subjectOf(tellings: readonly Telling[]): string {
 
 function headline({ event, alert, name }: Telling): string {
   const place = name ?? alert.locationId ?? alert.companyId;
-  const words = `${alertTitles[alert.kind]}${place ? `: ${inOneLine(place, 100)}` : ''}`;
+  const words = `${alertTitles[alert.kind]}${place ? `: ${toSingleLine(place, 100)}` : ''}`;
   return event === 'raised' ? words : `over: ${words}`;
 }
 
@@ -30,7 +30,7 @@ function textOf(tellings: readonly Telling[], appUrl: string): string {
   const blocks = tellings.map(({ event, alert, ...rest }) =>
     [
       headline({ event, alert, ...rest }),
-      inOneLine(alert.details, 1_000),
+      toSingleLine(alert.details, 1_000),
       `Since ${alert.begunAt.toISOString()}${event === 'recovered' && alert.endedAt ? `, over at ${alert.endedAt.toISOString()}` : ''}.`,
     ].join('\n'),
   );

@@ -1,5 +1,5 @@
-import { signatureHeaders } from '../channels/signed-webhooks.ts';
-import { type HttpClient, requestFailure } from '../runtime/outbound-http.ts';
+import { type HttpClient, toRequestFailure } from '../runtime/outbound-http.ts';
+import { createSignatureHeaders } from '../runtime/standard-webhooks.ts';
 import type { TellingWay } from './tell.ts';
 
 /** The operator's own address: a setting, so no guard. */
@@ -31,12 +31,12 @@ export function byWebhook(http: HttpClient, { url, secret }: AlertWebhook): Tell
           endedAt: alert.endedAt,
         },
       });
-      const headers = signatureHeaders([secret], `${alert.id}-${event}`, now, body);
+      const headers = createSignatureHeaders([secret], `${alert.id}-${event}`, now, body);
       const { status } = await http
         .post(url, body, { headers: { 'content-type': 'application/json', ...headers } })
         .catch((error: unknown) => {
           // The error itself carries the address, which may be a secret.
-          throw new Error(`The address of ALERT_WEBHOOK_URL could not be asked: ${requestFailure(error).message}.`);
+          throw new Error(`The address of ALERT_WEBHOOK_URL could not be asked: ${toRequestFailure(error).message}.`);
         });
       if (status < 200 || status > 299) throw new Error(`The address of ALERT_WEBHOOK_URL answered ${status}.`);
     },

@@ -1,4 +1,4 @@
-import { firstIdAt } from '../core/ids.ts';
+import { minIdAt } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
 import { disconnectedSince } from '../installations/connections.ts';
 import { type Finding, placeName } from './alert.ts';
@@ -36,7 +36,7 @@ export async function disconnectedChannels(on: Executor, now: Date): Promise<Fin
     FROM installations i
     CROSS JOIN LATERAL (
       SELECT provider_key, reason_code, direction FROM messages m
-      WHERE m.location_id = i.resource_id AND m.id >= ${firstIdAt(since)}::uuid AND (m.state = 'failed' OR m.unknown_since IS NOT NULL)
+      WHERE m.location_id = i.resource_id AND m.id >= ${minIdAt(since)}::uuid AND (m.state = 'failed' OR m.unknown_since IS NOT NULL)
       ORDER BY m.id DESC LIMIT ${failuresAtMost}) AS recent
     WHERE i.kind = 'location' AND i.status <> 'uninstalled' AND recent.reason_code = 'no_channel' AND recent.direction = 'outbound'
     GROUP BY 1, 2`;

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { AuditAction } from '../installations/audit.ts';
@@ -111,6 +111,6 @@ async function writeGuesses(
 /** Forgets counts that no burst can need; their audit entries stay for longer. */
 export async function forgetGuesses(deps: { db: Database; clock: Clock }, auditBefore: Date): Promise<void> {
   const { client } = deps.db;
-  await client.guess.deleteMany({ where: { minute: { lt: new Date(nowOf(deps.clock).getTime() - 24 * 60 * 60_000) } } });
+  await client.guess.deleteMany({ where: { minute: { lt: new Date(dateNow(deps.clock).getTime() - 24 * 60 * 60_000) } } });
   await client.auditEntry.deleteMany({ where: { action: { in: Object.values(guessActions) }, at: { lt: auditBefore } } });
 }

@@ -1,4 +1,4 @@
-import { firstIdAt } from '../core/ids.ts';
+import { minIdAt } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
 import { countedUntil, dayMs, windowDays } from './active-days.ts';
 import { type AlertLimits, type Finding, type OpenOnes, placeName } from './alert.ts';
@@ -27,7 +27,7 @@ export function isUnusual({ days, messages, today }: Habit): boolean {
 
 /** Locations that used to send and have sent nothing for `silentHours`, though they are active. One ends with the next message. */
 export async function silentLocations(on: Executor, open: OpenOnes, limits: AlertLimits, now: Date): Promise<Finding[]> {
-  const since = firstIdAt(new Date(now.getTime() - limits.silentHours * 60 * 60 * 1000));
+  const since = minIdAt(new Date(now.getTime() - limits.silentHours * 60 * 60 * 1000));
   // While days are still to be counted, half a habit would look like silence. Shortly after midnight it is judged as of yesterday.
   const today = await countedUntil(on, now);
   const rows = await on.$queryRaw<Row[]>`

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
 import { createDelayedWrite } from '../runtime/delayed-write.ts';
 import type { Log } from '../runtime/log.ts';
@@ -63,6 +63,6 @@ export function minuteOf(clock: Clock): Date {
 
 /** Forgets counts that no burst can need. */
 export async function forgetWrongSignatures(deps: { db: Database; clock: Clock }): Promise<void> {
-  const before = new Date(nowOf(deps.clock).getTime() - 24 * 60 * minuteMs);
+  const before = new Date(dateNow(deps.clock).getTime() - 24 * 60 * minuteMs);
   await deps.db.client.wrongSignature.deleteMany({ where: { minute: { lt: before } } });
 }

@@ -1,4 +1,4 @@
-import { cutPage } from '../core/page.ts';
+import { paginate } from '../core/pagination.ts';
 import type { Alert, AlertKind, Database, Executor, Prisma } from '../database/client.ts';
 import { alertKinds } from './alert.ts';
 
@@ -24,7 +24,7 @@ export async function listAlerts(
     orderBy: { id: 'desc' },
     take: limit + 1,
   });
-  return cutPage<Alert>(rows, limit, ({ id }) => id);
+  return paginate<Alert>(rows, limit, ({ id }) => id);
 }
 
 /** The open alerts of these locations, oldest first; a location without any is not in the map. */

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { claimTellings, settleTellings, type Telling, type Way } from './tellings.ts';
@@ -34,7 +34,7 @@ export async function tellDue(deps: TellDeps): Promise<number> {
 async function tellOneWay(deps: TellDeps, name: Way, way: TellingWay): Promise<number> {
   const tellings = await claimTellings(deps, name, way.atOnce);
   if (tellings.length === 0) return 0;
-  const isTold = await way.tell(tellings, nowOf(deps.clock)).then(
+  const isTold = await way.tell(tellings, dateNow(deps.clock)).then(
     () => true,
     (error: unknown) => {
       deps.log.warn({ err: error, way: name, count: tellings.length }, 'alerts could not be told and are told later');

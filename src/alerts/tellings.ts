@@ -1,5 +1,5 @@
-import { type Clock, nowOf } from '../core/clock.ts';
-import { outageDelayMs } from '../core/retry-schedule.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import type { Alert, AlertEvent, AlertWay, Database, Executor } from '../database/client.ts';
 
 export type { AlertEvent, AlertWay as Way } from '../database/client.ts';
@@ -30,7 +30,7 @@ export async function planTellings({
   clock: Clock;
   alertWays: ReadonlyMap<AlertWay, unknown>;
 }) {
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   const ways = [...alertWays.keys()];
   if (ways.length === 0) return;
   await db.client.$executeRaw`
@@ -57,7 +57,7 @@ export async function endTellings(tx: Executor, alertIds: readonly string[], now
 
 /** Takes what is due to be told in one way, so that nobody else tells it. A recovery is due only when its beginning was told. */
 export async function claimTellings(deps: { db: Database; clock: Clock }, way: AlertWay, atMost: number): Promise<Telling[]> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const claimed = await deps.db.client.$queryRaw<{ alertId: string; event: AlertEvent; wantedAt: Date }[]>`
     UPDATE alert_tellings SET due_at = ${new Date(now.getTime() + claimMs)}, tries = tries + 1
     WHERE (alert_id, way, event) IN (
@@ -85,11 +85,11 @@ export async function settleTellings(
   tellings: readonly Telling[],
   isTold: boolean,
 ): Promise<void> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const rows = tellings.map(({ event, alert, wantedAt }) => ({
     id: alert.id,
     event,
-    dueAt: isTold ? null : new Date(now.getTime() + outageDelayMs(now.getTime() - wantedAt.getTime(), deps.chance())),
+    dueAt: isTold ? null : new Date(now.getTime() + computeOutageDelayMs(now.getTime() - wantedAt.getTime(), deps.chance())),
   }));
   await deps.db.client.$executeRaw`
     UPDATE alert_tellings SET due_at = s."dueAt", told_at = ${isTold ? now : null}::timestamptz

@@ -1,7 +1,7 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Alert, AlertKind, Database, Executor } from '../database/client.ts';
-import { claimWatch } from '../database/turns.ts';
+import { claimPeriodicTask } from '../database/periodic-lock.ts';
 import type { Log } from '../runtime/log.ts';
 import { mixedUpAddresses } from './addresses-mixed-up.ts';
 import { type AlertLimits, alertKinds, type Finding, type OpenOnes } from './alert.ts';
@@ -51,13 +51,13 @@ const looks: Readonly<Record<AlertKind, Look>> = {
  * @returns 0: there is nothing more to do before the next minute
  */
 export async function watchAll(deps: WatchDeps): Promise<number> {
-  if (!(await claimWatch(deps, 'alerts', everyMs))) return 0;
+  if (!(await claimPeriodicTask(deps, 'alerts', everyMs))) return 0;
   const { client } = deps.db;
   const open = await client.alert.findMany({ where: { openKey: { not: null } } });
   for (const kind of alertKinds) {
     const ofKind = new Map(open.filter((alert) => alert.kind === kind).map((alert) => [alert.subject, alert]));
     try {
-      const findings = await looks[kind](client, ofKind, deps.alertLimits, nowOf(deps.clock));
+      const findings = await looks[kind](client, ofKind, deps.alertLimits, dateNow(deps.clock));
       await keep(deps, kind, findings, [...ofKind.values()]);
     } catch (error) {
       // The others are looked at all the same, and nothing is known of this one: what was open stays so.
@@ -73,7 +73,7 @@ async function keep(deps: WatchDeps, kind: AlertKind, findings: readonly Finding
   const found = new Set(findings.map(({ subject }) => subject));
   const over = open.filter(({ subject }) => !found.has(subject)).map(({ id }) => id);
   if (findings.length === 0 && over.length === 0) return;
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   // One order for all, so that two who look at once wait for each other and not both for ever.
   const rows = findings
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))

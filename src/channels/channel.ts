@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
-import type { FetchedMedia } from '../runtime/fetch-file.ts';
+import type { FetchedAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 
 /** Everything that differs between ways to reach people. One file implements it; nothing outside `channels/` asks which one it is. */
@@ -57,7 +57,7 @@ export interface ChannelTools {
    * Fetches an attachment, for a far side that takes bytes and no address: guarded, and limited in size, time and type. What keeps it from
    * us is an outcome to return.
    */
-  fetchMedia(url: string): Promise<FetchedMedia | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
+  fetchMedia(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
   readonly clock: Clock;
   /** Ends when the program stops; a request in hand is given up then. */
   readonly signal: AbortSignal;

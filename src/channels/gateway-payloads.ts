@@ -1,20 +1,20 @@
 import * as z from 'zod';
-import { displayNameIn, withoutDisplayName } from '../core/address.ts';
+import { parseDisplayName, stripDisplayName } from '../core/address.ts';
 import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import {
-  anything,
-  neededText,
   optionalId,
   readAttachments,
   readableText,
+  requiredText,
   text,
   time,
   toObject,
   toText,
+  unknownField,
 } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
-import { trimmed } from '../core/text.ts';
+import { truncate } from '../core/sanitize.ts';
 import type { CallbackContent, OutboundMessage } from './channel.ts';
 
 /** Another message's id; a mail's own may be long. */
@@ -25,15 +25,15 @@ const maxNamedAddressChars = 400;
 const maxAttachments = 20;
 
 const word = <const Words extends readonly [string, ...string[]]>(words: Words) =>
-  anything.transform((value) => toText(value)?.trim().toLowerCase()).pipe(z.enum(words));
+  unknownField.transform((value) => toText(value)?.trim().toLowerCase()).pipe(z.enum(words));
 
 const receipt = z
   .object({
-    id: anything.transform((value) => toText(value)?.trim()).pipe(z.uuid().optional()),
+    id: unknownField.transform((value) => toText(value)?.trim()).pipe(z.uuid().optional()),
     externalId: optionalId(maxChars.externalId),
     status: word(['delivered', 'read', 'failed']),
     recipient: optionalId(maxChars.address),
-    error: anything.transform(errorIn),
+    error: unknownField.transform(errorIn),
     at: time,
   })
   .refine((body) => body.id !== undefined || body.externalId !== undefined, {
@@ -42,18 +42,18 @@ const receipt = z
 
 const inbound = z
   .object({
-    externalId: neededText(maxChars.externalId),
-    from: neededText(maxNamedAddressChars),
+    externalId: requiredText(maxChars.externalId),
+    from: requiredText(maxNamedAddressChars),
     to: optionalId(maxNamedAddressChars),
     name: text,
     text: readableText,
     html: readableText,
     subject: readableText,
-    attachments: anything.transform(readAttachments),
+    attachments: unknownField.transform(readAttachments),
     replyToExternalId: messageId,
     inReplyTo: messageId,
     at: time,
-    direction: anything
+    direction: unknownField
       .transform((value) => toText(value)?.trim().toLowerCase() ?? 'inbound')
       .pipe(z.enum(['inbound', 'outbound'])),
   })
@@ -64,7 +64,7 @@ const inbound = z
     path: ['to'],
     error: 'is needed for a message that was sent elsewhere: it names the contact',
   })
-  .refine(({ from, to }) => [from, to ?? ''].every((address) => withoutDisplayName(address).length <= maxChars.address), {
+  .refine(({ from, to }) => [from, to ?? ''].every((address) => stripDisplayName(address).length <= maxChars.address), {
     error: `from and to must have at most ${maxChars.address} characters`,
   });
 
@@ -121,14 +121,14 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
       const said = readJsonBody(inbound, body, wrongShape);
       const { at: occurredAt, direction, inReplyTo, attachments, ...rest } = said;
       const urls = attachments.urls.slice(0, maxAttachments);
-      const leftOut = attachments.unread + attachments.urls.length - urls.length;
+      const leftOut = attachments.unreadCount + attachments.urls.length - urls.length;
       return {
         kind: 'inbound',
         inbound: {
           ...rest,
-          name: said.name ?? displayNameIn(said.from),
-          from: withoutDisplayName(said.from),
-          to: said.to && withoutDisplayName(said.to),
+          name: said.name ?? parseDisplayName(said.from),
+          from: stripDisplayName(said.from),
+          to: said.to && stripDisplayName(said.to),
           ...withNote(said, leftOut),
           attachments: urls,
           replyToExternalId: said.replyToExternalId ?? inReplyTo,
@@ -138,7 +138,7 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
       };
     }
     default:
-      throw new AppError('not_found', `This channel has no event called ${trimmed(event, 40)}; it has status and inbound.`);
+      throw new AppError('not_found', `This channel has no event called ${truncate(event, 40)}; it has status and inbound.`);
   }
 }
 
@@ -154,7 +154,7 @@ function withNote({ text, html }: { text?: string | undefined; html?: string | u
 
 function failureOf(error: { code?: string | undefined; message?: string | undefined } | undefined) {
   return {
-    code: trimmed(error?.code || 'failed', 200),
-    message: trimmed(error?.message || 'The far side reported that the message was not delivered.'),
+    code: truncate(error?.code || 'failed', 200),
+    message: truncate(error?.message || 'The far side reported that the message was not delivered.'),
   };
 }

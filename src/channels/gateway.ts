@@ -1,13 +1,13 @@
 import type { AxiosResponse } from 'axios';
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
-import { deadline, nowOf } from '../core/clock.ts';
+import { createDeadline, dateNow } from '../core/clock.ts';
 import { toText } from '../core/foreign.ts';
-import { trimmed } from '../core/text.ts';
-import { isPrivateHost, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
+import { truncate } from '../core/sanitize.ts';
+import { isPrivateHost, toJsonObject, toRequestFailure } from '../runtime/outbound-http.ts';
+import { createSignatureHeaders, isSigningSecret, requireSignature } from '../runtime/standard-webhooks.ts';
 import { type Channel, type ChannelTools, defineChannel, type OutboundMessage, type SendOutcome } from './channel.ts';
 import { errorIn, readGatewayCallback, sendBody } from './gateway-payloads.ts';
-import { isSigningSecret, requireSignature, signatureHeaders } from './signed-webhooks.ts';
 
 /** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
 export interface SignedTarget {
@@ -82,14 +82,14 @@ export async function sendSigned(
   content: Record<string, unknown>,
 ): Promise<SendOutcome> {
   const body = JSON.stringify(content);
-  const headers = signatureHeaders(
+  const headers = createSignatureHeaders(
     [target.secret, target.previousSecret ?? []].flat(),
     message.sendingId,
-    nowOf(tools.clock),
+    dateNow(tools.clock),
     body,
   );
   // The client's own time-out is one of silence: an answer that comes drop by drop would never be late.
-  const until = deadline(tools.clock, target.timeoutMs, tools.signal);
+  const until = createDeadline(tools.clock, target.timeoutMs, tools.signal);
   let response: AxiosResponse<unknown>;
   try {
     response = await tools.http.post(target.url, body, {
@@ -98,19 +98,19 @@ export async function sendSigned(
       signal: until.signal,
     });
   } catch (error) {
-    const failure = requestFailure(error);
+    const failure = toRequestFailure(error);
     const message = `The gateway could not be reached: ${until.isOver() ? 'no answer in time' : failure.message}.`;
     return failure.sent === 'no'
       ? { kind: 'busy', code: 'unreachable', message }
       : { kind: 'unknown', code: 'no_answer', message };
   } finally {
-    until.letGo();
+    until.dispose();
   }
   // A far side that echoes its request must not bring our secret into the log.
   const said = typeof response.data === 'string' ? response.data : '';
   response.data = [target.secret, target.previousSecret ?? []].flat().reduce(withoutSecret, said);
   const outcome = readSendAnswer(response, tools.clock.now());
-  return { ...outcome, answer: trimmed(`HTTP ${response.status} ${response.data}`.trim()) };
+  return { ...outcome, answer: truncate(`HTTP ${response.status} ${response.data}`.trim()) };
 }
 
 function withoutSecret(text: string, secret: string): string {
@@ -131,13 +131,13 @@ const passing = new Set([408, 425, 429]);
  */
 export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number): SendOutcome {
   const { status } = response;
-  const body = jsonOf(response);
+  const body = toJsonObject(response);
   const error = errorIn(body.error);
   if (status >= 200 && status < 300) {
     const word = toText(body.status)?.trim().toLowerCase();
     if (word === 'failed') {
       const message = error.message ?? 'The gateway says that it has not sent the message.';
-      return { kind: 'refused', code: trimmed(error.code ?? 'failed', 200), message: trimmed(message), isItsWord: true };
+      return { kind: 'refused', code: truncate(error.code ?? 'failed', 200), message: truncate(message), isItsWord: true };
     }
     // As receipts name it.
     const externalId = toText(body.externalId)?.trim();
@@ -146,8 +146,8 @@ export function readSendAnswer(response: AxiosResponse<unknown>, nowMs: number):
       ...(externalId && externalId.length <= maxChars.externalId ? { externalId } : {}),
     };
   }
-  const code = trimmed(error.code ?? `http_${status}`, 200);
-  const said = trimmed(error.message ?? `The gateway answered ${status}.`);
+  const code = truncate(error.code ?? `http_${status}`, 200);
+  const said = truncate(error.message ?? `The gateway answered ${status}.`);
   if (status >= 400 && status < 500 && !passing.has(status)) {
     return { kind: 'refused', code, message: said, isItsWord: error.code !== undefined && !ofTheWay.has(status) };
   }

@@ -1,7 +1,7 @@
 import type { RandomSource } from '../core/ids.ts';
-import { newSigningSecret } from './signed-webhooks.ts';
+import { generateSigningSecret } from '../runtime/standard-webhooks.ts';
 
 /** What `.meta({ generate: ... })` of a channel's field may name: a value that we can make, and the far side has to be told. */
 export const generators: Readonly<Record<string, (random: RandomSource) => string>> = {
-  signingSecret: newSigningSecret,
+  signingSecret: generateSigningSecret,
 };

@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { requireSignature } from '../runtime/standard-webhooks.ts';
 import { type Channel, defineChannel } from './channel.ts';
 import { sendSigned } from './gateway.ts';
 import { readGatewayCallback, sendBody } from './gateway-payloads.ts';
-import { requireSignature } from './signed-webhooks.ts';
 
 /** The phone that sandbox mode shows: a far side that needs no account. */
 export interface Phone {

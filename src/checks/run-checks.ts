@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type {
   Connection as ConnectionRow,
   Database,
@@ -6,14 +6,14 @@ import type {
   PermissionProblem,
   WebhookSighting,
 } from '../database/client.ts';
-import { isWritable } from '../database/facts.ts';
+import { isWritable } from '../database/info.ts';
 import { location as ownerOf } from '../highlevel/client.ts';
 import type { AppKeys } from '../highlevel/oauth.ts';
 import { allScopes, minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
 import { listSightings, sightingAddress } from '../installations/webhook-sightings.ts';
-import { paceKey, restsUntil } from '../queue/pace.ts';
+import { getPausedUntil, rateLimitKey } from '../queue/rate-limits.ts';
 import { type Check, type Fix, toCheck } from './check.ts';
 
 export interface CheckDeps {
@@ -34,7 +34,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     orderBy: { id: 'asc' },
   });
   const problems = await listPermissionProblems(client, [owner]);
-  const pace = await client.pace.findUnique({ where: { key: paceKey.highLevel(owner) } });
+  const pace = await client.pace.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
   const sightings = await listSightings(client, [
     ...deps.providers.map(({ key }) => sightingAddress.provider(key)),
     ...connections.map(({ id }) => sightingAddress.connection(id)),
@@ -43,7 +43,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     checkToken(deps, row),
     ...checkScopes(row),
     ...checkPermissions(deps, problems),
-    pace && restsUntil(pace, nowOf(deps.clock))
+    pace && getPausedUntil(pace, dateNow(deps.clock))
       ? toCheck('calls', 'warning', 'calls_paused', { reason: pace.blockedReason ?? '' })
       : toCheck('calls', 'ok', 'calls_open'),
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
@@ -88,7 +88,7 @@ export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
 
 function checkToken({ clock }: CheckDeps, { status, accessExpiresAt }: Installation): Check {
   if (status === 'active') {
-    const isGood = accessExpiresAt !== null && accessExpiresAt > nowOf(clock);
+    const isGood = accessExpiresAt !== null && accessExpiresAt > dateNow(clock);
     return isGood
       ? toCheck('token', 'ok', 'token_good', { until: accessExpiresAt.toISOString() })
       : toCheck('token', 'warning', 'token_refreshing');

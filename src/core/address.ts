@@ -30,14 +30,14 @@ const maxDisplayNameChars = 400;
  *
  * @param country two letters (ISO 3166), for numbers in their national form; null where it is not known: those then stay as they are
  */
-export function normalizeAddress(said: string, country: string | null = null): Address {
-  if (e164.test(said)) return { address: said, kind: 'phone' };
-  const text = said.replace(invisible, '').trim();
+export function normalizeAddress(raw: string, country: string | null = null): Address {
+  if (e164.test(raw)) return { address: raw, kind: 'phone' };
+  const text = raw.replace(invisible, '').trim();
   const user = whatsAppUser.exec(text);
   if (user) return { address: `+${user[1]}`, kind: 'phone' };
   if (text.includes('@')) {
     if (whatsAppId.test(text)) return { address: text, kind: 'other' };
-    const mail = withoutDisplayName(text);
+    const mail = stripDisplayName(text);
     return email.test(mail) ? { address: mail.toLowerCase(), kind: 'email' } : { address: text, kind: 'other' };
   }
   const number = toE164(text.replace(scheme, ''), country);
@@ -45,13 +45,13 @@ export function normalizeAddress(said: string, country: string | null = null): A
 }
 
 /** Whether the country matters for this address: it may be a number in its national form. */
-export function isNationalForm(said: string): boolean {
-  const text = said.replace(invisible, '').trim().replace(scheme, '');
-  return !text.startsWith('+') && phoneCharacters.test(text) && digitsOf(text).length > maxShortCodeDigits;
+export function isNationalForm(raw: string): boolean {
+  const text = raw.replace(invisible, '').trim().replace(scheme, '');
+  return !text.startsWith('+') && phoneCharacters.test(text) && toDigits(text).length > maxShortCodeDigits;
 }
 
 /** Returns the address in `Maya Ray <maya@example.com>`, else the text itself. */
-export function withoutDisplayName(text: string): string {
+export function stripDisplayName(text: string): string {
   // Bounded, as the text is a stranger's and the search walks back from its end.
   if (text.length > maxDisplayNameChars || !text.endsWith('>')) return text;
   const at = text.lastIndexOf('<');
@@ -59,8 +59,8 @@ export function withoutDisplayName(text: string): string {
 }
 
 /** Returns the name in `Maya Ray <maya@example.com>`, if there is one. */
-export function displayNameIn(text: string): string | undefined {
-  const address = withoutDisplayName(text);
+export function parseDisplayName(text: string): string | undefined {
+  const address = stripDisplayName(text);
   if (address === text) return undefined;
   const name = text.slice(0, text.lastIndexOf('<')).trim();
   const bare = name.startsWith('"') && name.endsWith('"') ? name.slice(1, -1).trim() : name;
@@ -69,7 +69,7 @@ export function displayNameIn(text: string): string | undefined {
 
 function toE164(text: string, country: string | null): string | null {
   if (!phoneCharacters.test(text)) return null;
-  const digits = digitsOf(text);
+  const digits = toDigits(text);
   if (/^[+＋]/.test(text)) {
     const number = parsePhoneNumberFromString(text, { extract: false });
     if (number?.isPossible()) return number.number;
@@ -77,7 +77,7 @@ function toE164(text: string, country: string | null): string | null {
     return e164.test(`+${digits}`) ? `+${digits}` : null;
   }
   if (digits.length <= maxShortCodeDigits) return null;
-  const national = supported(country)
+  const national = isSupported(country)
     ? parsePhoneNumberFromString(text, { defaultCountry: country, extract: false })
     : undefined;
   if (national?.isValid()) return national.number;
@@ -95,10 +95,10 @@ function parseInternational(digits: string) {
   return parsePhoneNumberFromString(`+${bare}`, { extract: false });
 }
 
-function digitsOf(text: string): string {
+function toDigits(text: string): string {
   return text.normalize('NFKC').replace(/\D/g, '');
 }
 
-function supported(country: string | null): country is CountryCode {
+function isSupported(country: string | null): country is CountryCode {
   return country !== null && isSupportedCountry(country);
 }

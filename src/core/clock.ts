@@ -23,31 +23,31 @@ export const systemClock: Clock = {
 };
 
 /** The clock's time as a Date, for rows and answers. */
-export function nowOf(clock: Pick<Clock, 'now'>): Date {
+export function dateNow(clock: Pick<Clock, 'now'>): Date {
   return new Date(clock.now());
 }
 
 /** Resolves after `ms` of the clock's time. */
-export function pause(clock: Clock, ms: number): Promise<void> {
+export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimeout(resolve, ms));
 }
 
 /** A signal that ends with another one, or after `ms` of the clock's time. Whoever has one lets go of it. */
-export function deadline(clock: Clock, ms: number, signal?: AbortSignal) {
-  const ending = new AbortController();
-  let isOver = false;
-  const stop = () => ending.abort();
+export function createDeadline(clock: Clock, ms: number, signal?: AbortSignal) {
+  const controller = new AbortController();
+  let timedOut = false;
+  const stop = () => controller.abort();
   const timer = clock.setTimeout(() => {
-    isOver = true;
+    timedOut = true;
     stop();
   }, ms);
   // Not `AbortSignal.any`: the signal may live as long as the program does.
   signal?.addEventListener('abort', stop);
   if (signal?.aborted) stop();
   return {
-    signal: ending.signal,
-    isOver: () => isOver,
-    letGo() {
+    signal: controller.signal,
+    isOver: () => timedOut,
+    dispose() {
       clock.clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
     },

@@ -12,7 +12,7 @@ const errors = {
   agency_admins_only: { status: 403, retry: 'never' },
   context_invalid: { status: 401, retry: 'never' },
   not_found: { status: 404, retry: 'never' },
-  form_outdated: { status: 403, retry: 'never' },
+  csrf_invalid: { status: 403, retry: 'never' },
   conflict: { status: 409, retry: 'never' },
   method_not_allowed: { status: 405, retry: 'never' },
   precondition_failed: { status: 412, retry: 'never' },
@@ -42,7 +42,7 @@ const errors = {
   highlevel_stored_nothing: { status: 502, retry: 'later' },
   highlevel_unreachable: { status: 502, retry: 'unknown' },
   // What we could not do ourselves; what the operator must mend passes too.
-  target_forbidden: { status: 422, retry: 'never' },
+  private_address: { status: 422, retry: 'never' },
   media_unreachable: { status: 502, retry: 'later' },
   media_store_unavailable: { status: 503, retry: 'later' },
   database_unavailable: { status: 503, retry: 'later' },

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { AppError } from './errors.ts';
-import { storable } from './text.ts';
+import { sanitize } from './sanitize.ts';
 
 /*
  * How the program reads JSON that others have shaped. Their types change without notice, so: null, absent and empty are one; numbers are
@@ -51,7 +51,7 @@ function quoteInexactNumbers(json: string): string {
   let copiedTo = 0;
   for (let found = tokens.exec(json); found; found = tokens.exec(json)) {
     const [token] = found;
-    if (token === '"') tokens.lastIndex = endOfString(json, found.index);
+    if (token === '"') tokens.lastIndex = findStringEnd(json, found.index);
     else if (String(Number(token)) !== token) {
       parts.push(json.slice(copiedTo, found.index), '"', token, '"');
       copiedTo = tokens.lastIndex;
@@ -62,7 +62,7 @@ function quoteInexactNumbers(json: string): string {
 }
 
 /** Returns the place behind the closing quote of the string that opens at `from`. */
-function endOfString(json: string, from: number): number {
+function findStringEnd(json: string, from: number): number {
   for (let at = json.indexOf('"', from + 1); ; at = json.indexOf('"', at + 1)) {
     let firstBackslash = at;
     while (json[firstBackslash - 1] === '\\') firstBackslash -= 1;
@@ -73,7 +73,7 @@ function endOfString(json: string, from: number): number {
 /** Text, or what reads as text. @returns undefined for null, absent, empty and for lists and objects */
 export function toText(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  return typeof value === 'string' && value !== '' ? storable(value) || undefined : undefined;
+  return typeof value === 'string' && value !== '' ? sanitize(value) || undefined : undefined;
 }
 
 /** An id or an address, without blanks around it: text or a number, as a flag is neither. */
@@ -82,10 +82,10 @@ export function toId(value: unknown): string | undefined {
 }
 
 /** A field of any type, or none. */
-export const anything = z.unknown().optional();
+export const unknownField = z.unknown().optional();
 
 /** A field that may be missing: text, undefined where there is none. */
-export const text = anything.transform(toText);
+export const text = unknownField.transform(toText);
 
 /** Whether a value says something that is no text: a list or an object that is not empty. */
 export function isUnreadText(value: unknown): boolean {
@@ -93,15 +93,15 @@ export function isUnreadText(value: unknown): boolean {
 }
 
 /** A field that may be missing, and is an error where it can't be read: without it the message would be another one. */
-export const readableText = anything.transform((value, context) => {
+export const readableText = unknownField.transform((value, context) => {
   if (!isUnreadText(value)) return toText(value);
   context.addIssue({ code: 'custom', message: 'must be text' });
   return z.NEVER;
 });
 
 /** A field that is needed. @param maxChars what is longer can't be kept */
-export function neededText(maxChars: number) {
-  return anything.transform((value, context) => {
+export function requiredText(maxChars: number) {
+  return unknownField.transform((value, context) => {
     const read = toId(value);
     if (read && read.length <= maxChars) return read;
     context.addIssue({ code: 'custom', message: read ? `must have at most ${maxChars} characters` : 'is needed' });
@@ -111,7 +111,7 @@ export function neededText(maxChars: number) {
 
 /** A field that may be missing; what is longer counts as an error, as half of an id is another id. */
 export function optionalId(maxChars: number) {
-  return anything.transform((value, context) => {
+  return unknownField.transform((value, context) => {
     const read = toId(value);
     if (read === undefined || read.length <= maxChars) return read;
     context.addIssue({ code: 'custom', message: `must have at most ${maxChars} characters` });
@@ -121,14 +121,14 @@ export function optionalId(maxChars: number) {
 
 /** An id that may be missing; one that is too long to be kept counts as missing. */
 export function shortId(maxChars: number) {
-  return anything.transform((value) => {
+  return unknownField.transform((value) => {
     const read = toId(value);
     return read !== undefined && read.length <= maxChars ? read : undefined;
   });
 }
 
 /** A flag, also as text or number; false where there is none. */
-export const flag = anything.transform((value) => /^(true|1|yes)$/i.test(toText(value) ?? ''));
+export const flag = unknownField.transform((value) => /^(true|1|yes)$/i.test(toText(value) ?? ''));
 
 /** A number, also as text. @returns undefined for what is none */
 export function toNumber(value: unknown): number | undefined {
@@ -148,15 +148,18 @@ export function toObject(value: unknown): Record<string, unknown> {
 }
 
 /** An object inside another, read by a shape whose fields may all be missing. */
-export function inner<Output>(shape: z.ZodType<Output, Record<string, unknown>>) {
-  return anything.transform(toObject).pipe(shape);
+export function nestedObject<Output>(schema: z.ZodType<Output, Record<string, unknown>>) {
+  return unknownField.transform(toObject).pipe(schema);
 }
 
 /** The rows of a list that can be read, and how many can't. */
-export function readRows<Shape extends z.ZodType>(shape: Shape, value: unknown): { rows: z.output<Shape>[]; unread: number } {
-  const results = toList(value).map((row) => shape.safeParse(row));
+export function readRows<Shape extends z.ZodType>(
+  schema: Shape,
+  value: unknown,
+): { rows: z.output<Shape>[]; unreadCount: number } {
+  const results = toList(value).map((row) => schema.safeParse(row));
   const rows = results.flatMap((result) => (result.success ? [result.data] : []));
-  return { rows, unread: results.length - rows.length };
+  return { rows, unreadCount: results.length - rows.length };
 }
 
 const latestMs = Date.UTC(9999, 0, 1);
@@ -170,48 +173,48 @@ const mailTime = /^(?:[a-z]{3}, ?)?\d{1,2} [a-z]{3} \d{4} \d{2}:\d{2}(?::\d{2})?
  * @returns undefined for what is none, and for what is too old or too far off to be one
  */
 export function toTime(value: unknown): Date | undefined {
-  const said = toText(value)?.trim();
-  const ms = said === undefined ? Number.NaN : msIn(said);
+  const text = toText(value)?.trim();
+  const ms = text === undefined ? Number.NaN : parseMs(text);
   return ms > 0 && ms < latestMs ? new Date(ms) : undefined;
 }
 
-function msIn(said: string): number {
-  if (/^\d+(\.\d+)?$/.test(said)) return epochMs(Number(said));
+function parseMs(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return toEpochMs(Number(text));
   // Not Date.parse as it is: it takes "yesterday 5" for a day in 2001, and local time where no zone is named.
-  if (mailTime.test(said)) return Date.parse(said);
-  const [, day, minutes = '00:00', seconds = ':00', fraction = '0', zone = 'Z'] = isoTime.exec(said) ?? [];
+  if (mailTime.test(text)) return Date.parse(text);
+  const [, day, minutes = '00:00', seconds = ':00', fraction = '0', zone = 'Z'] = isoTime.exec(text) ?? [];
   if (day === undefined) return Number.NaN;
   const offset = zone.toUpperCase() === 'Z' ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
   return Date.parse(`${day}T${minutes}${seconds}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
 }
 
 /** Tells the unit of a count since 1970 by its size: as seconds, 1e11 is the year 5138, and as milliseconds 1973. */
-function epochMs(count: number): number {
+function toEpochMs(count: number): number {
   if (count < 1e11) return count * 1_000;
   if (count < 1e14) return count;
   return count < 1e17 ? count / 1_000 : count / 1_000_000;
 }
 
 /** A field that holds a moment, if it does. */
-export const time = anything.transform(toTime);
+export const time = unknownField.transform(toTime);
 
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** A moment that others have said, not more than a day ahead: later ones are mistakes, and would stand at the end of a list for years. */
-export function notFarAhead(said: Date | undefined, nowMs: number): Date | undefined {
-  return said && new Date(Math.min(said.getTime(), nowMs + dayMs));
+export function capFutureTime(at: Date | undefined, nowMs: number): Date | undefined {
+  return at && new Date(Math.min(at.getTime(), nowMs + dayMs));
 }
 
 /** Where an attachment's address stands in an object. */
 const addressFields = ['url', 'fileUrl', 'mediaUrl', 'href', 'link', 'src'];
 
 /** Reads attachments: addresses, or objects that hold one. `unread` counts what has no web address. */
-export function readAttachments(value: unknown): { urls: string[]; unread: number } {
+export function readAttachments(value: unknown): { urls: string[]; unreadCount: number } {
   const entries = toList(value).filter((entry) => entry !== null && entry !== '');
   const addresses = entries.map((entry) => {
-    const said = toText(entry) ?? addressFields.map((name) => toText(toObject(entry)[name])).find(Boolean);
-    return said && /^https?:\/\//i.test(said.trim()) && URL.canParse(said.trim()) ? said.trim() : null;
+    const url = toText(entry) ?? addressFields.map((name) => toText(toObject(entry)[name])).find(Boolean);
+    return url && /^https?:\/\//i.test(url.trim()) && URL.canParse(url.trim()) ? url.trim() : null;
   });
   const urls = addresses.filter((address) => address !== null);
-  return { urls, unread: addresses.length - urls.length };
+  return { urls, unreadCount: addresses.length - urls.length };
 }

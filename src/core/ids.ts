@@ -21,7 +21,7 @@ export const systemRandom: RandomSource = (length) => {
 const maxIdTimeMs = 2 ** 48 - 1;
 
 /** The lowest id that can have been made at this moment or later: a time as a place among ids. */
-export function firstIdAt(at: Date): string {
+export function minIdAt(at: Date): string {
   // An id has 48 bits for its time: what lies outside of them is before all ids, or after all.
   const hex = Math.min(Math.max(at.getTime(), 0), maxIdTimeMs).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
@@ -35,7 +35,7 @@ export type NewId = () => string;
  *
  * Order matters beyond convenience: the queue orders jobs of one key by time and then by id, and rows of one commit share their time.
  */
-export function orderedIds(clock: Clock, random: RandomSource): NewId {
+export function createIdGenerator(clock: Clock, random: RandomSource): NewId {
   let lastMs = 0;
   let seq = 0;
   return () => {

@@ -5,13 +5,13 @@ import { parseForeignJson } from './foreign.ts';
 /**
  * Reads the bytes of a request that somebody else has shaped.
  *
- * @param wrongShape what to say when it is JSON but not what is needed; every problem is added as a detail
+ * @param schemaMismatch what to say when it is JSON but not what is needed; every problem is added as a detail
  * @throws AppError `payload_invalid`
  */
-export function readJsonBody<Shape extends z.ZodType>(shape: Shape, body: Buffer, wrongShape: string): z.output<Shape> {
-  const result = shape.safeParse(parseForeignJson(body));
+export function readJsonBody<Shape extends z.ZodType>(schema: Shape, body: Buffer, schemaMismatch: string): z.output<Shape> {
+  const result = schema.safeParse(parseForeignJson(body));
   if (result.success) return result.data;
-  throw new AppError('payload_invalid', wrongShape, {
+  throw new AppError('payload_invalid', schemaMismatch, {
     details: result.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`),
   });
 }

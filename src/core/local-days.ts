@@ -1,4 +1,4 @@
-import { changeAtMostMs, localTime, quarterMs } from './local-time.ts';
+import { maxClockChangeMs, quarterMs, toLocalTime } from './local-time.ts';
 
 /** One day of a time zone, and the moments between which it lies. */
 export interface LocalDay {
@@ -17,33 +17,33 @@ const dayMs = 24 * 60 * minuteMs;
  *
  * @param zone an IANA name; one that is not known counts as UTC
  */
-export function lastDays(now: Date, zone: string, count: number): LocalDay[] {
+export function listLastDays(now: Date, zone: string, count: number): LocalDay[] {
   const days: LocalDay[] = [];
-  let to = nextDayAt(now.getTime(), zone);
+  let to = findNextDayStart(now.getTime(), zone);
   for (let left = count; left > 0; left--) {
-    const from = startOf(to - 1, zone);
-    days.unshift({ day: localTime(to - 1, zone).day, from: new Date(from), to: new Date(to) });
+    const from = findDayStart(to - 1, zone);
+    days.unshift({ day: toLocalTime(to - 1, zone).day, from: new Date(from), to: new Date(to) });
     to = from;
   }
   return days;
 }
 
 /** When the day began that a moment lies in. */
-function startOf(atMs: number, zone: string): number {
-  const { day, minutes } = localTime(atMs, zone);
-  const isIn = (ms: number) => localTime(ms, zone).day === day;
+function findDayStart(atMs: number, zone: string): number {
+  const { day, minutes } = toLocalTime(atMs, zone);
+  const isIn = (ms: number) => toLocalTime(ms, zone).day === day;
   const midnight = Math.floor((atMs - minutes * minuteMs) / minuteMs) * minuteMs;
   if (isIn(midnight) && !isIn(midnight - 1)) return midnight;
   // Clocks were changed in between: the day begins with the first quarter of an hour that has its date.
-  const first = Math.floor(midnight / quarterMs) * quarterMs - changeAtMostMs;
+  const first = Math.floor(midnight / quarterMs) * quarterMs - maxClockChangeMs;
   for (let at = first; at < atMs; at += quarterMs) if (isIn(at)) return at;
   return midnight;
 }
 
 /** When the next day of a zone begins: mostly at midnight. */
-export function nextDayAt(atMs: number, zone: string): number {
+export function findNextDayStart(atMs: number, zone: string): number {
   // Late enough for a day of 25 hours, early enough for one of 23.
-  return startOf(startOf(atMs, zone) + dayMs + changeAtMostMs, zone);
+  return findDayStart(findDayStart(atMs, zone) + dayMs + maxClockChangeMs, zone);
 }
 
 /**
@@ -51,10 +51,10 @@ export function nextDayAt(atMs: number, zone: string): number {
  *
  * @param day `2026-11-24`
  */
-export function dayIn(day: string, zone: string): { since: Date; until: Date } {
+export function getDayRange(day: string, zone: string): { since: Date; until: Date } {
   const noonMs = Date.parse(`${day}T12:00:00Z`) - dayMs;
   // Far east of Greenwich the day has begun by then.
-  const beforeMs = localTime(noonMs, zone).day < day ? noonMs : noonMs - dayMs / 2;
-  const sinceMs = nextDayAt(beforeMs, zone);
-  return { since: new Date(sinceMs), until: new Date(nextDayAt(sinceMs, zone)) };
+  const beforeMs = toLocalTime(noonMs, zone).day < day ? noonMs : noonMs - dayMs / 2;
+  const sinceMs = findNextDayStart(beforeMs, zone);
+  return { since: new Date(sinceMs), until: new Date(findNextDayStart(sinceMs, zone)) };
 }

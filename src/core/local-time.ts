@@ -14,14 +14,14 @@ export type Weekday = (typeof weekdays)[number];
 const minuteMs = 60_000;
 const dayMinutes = 24 * 60;
 /** Clocks are changed by at most this, and to the quarter of an hour. */
-export const changeAtMostMs = 3 * 60 * minuteMs;
+export const maxClockChangeMs = 3 * 60 * minuteMs;
 export const quarterMs = 15 * minuteMs;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** @param zone an IANA name; one that is not known counts as UTC */
-export function localTime(atMs: number, zone: string): LocalTime {
+export function toLocalTime(atMs: number, zone: string): LocalTime {
   const parts = Object.fromEntries(
-    formatOf(zone)
+    getFormat(zone)
       .formatToParts(atMs)
       .map(({ type, value }) => [type, value]),
   );
@@ -42,9 +42,9 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = formats.get(zone);
-  if (known) return known;
+function getFormat(zone: string): Intl.DateTimeFormat {
+  const cached = formats.get(zone);
+  if (cached) return cached;
   const options = {
     year: 'numeric',
     month: '2-digit',
@@ -73,14 +73,14 @@ export interface DailyWindow {
 }
 
 /** When a window is open next. @returns null when it is open now */
-export function opensAt(window: DailyWindow, atMs: number, zone: string): number | null {
+export function findNextOpening(window: DailyWindow, atMs: number, zone: string): number | null {
   if (isOpen(window, atMs, zone)) return null;
-  const now = localTime(atMs, zone);
-  const from = minutesOf(window.from);
+  const now = toLocalTime(atMs, zone);
+  const from = toMinutes(window.from);
   for (let days = 0; days <= 7; days++) {
     const minutes = days * dayMinutes + from - now.minutes;
     if (minutes <= 0) continue;
-    const at = firstOpen(window, onTheMinute(atMs + minutes * minuteMs, from, zone), zone);
+    const at = findFirstOpening(window, alignToMinute(atMs + minutes * minuteMs, from, zone), zone);
     if (at !== null && at > atMs) return at;
   }
   // The change of clocks has left nothing of it in a week.
@@ -88,35 +88,40 @@ export function opensAt(window: DailyWindow, atMs: number, zone: string): number
 }
 
 /** The window's beginning, or, where the change of clocks has left that out, the quarter of an hour with which clocks go on. */
-function firstOpen(window: DailyWindow, beginMs: number, zone: string): number | null {
+function findFirstOpening(window: DailyWindow, beginMs: number, zone: string): number | null {
   if (isOpen(window, beginMs, zone)) return beginMs;
   const first = Math.floor(beginMs / quarterMs) * quarterMs;
-  for (let at = first; at <= first + changeAtMostMs; at += quarterMs) if (at > beginMs && isOpen(window, at, zone)) return at;
+  for (let at = first; at <= first + maxClockChangeMs; at += quarterMs) if (at > beginMs && isOpen(window, at, zone)) return at;
   return null;
 }
 
 function isOpen({ from, to, days }: DailyWindow, atMs: number, zone: string): boolean {
-  const { weekday, minutes } = localTime(atMs, zone);
-  const [start, end] = [minutesOf(from), minutesOf(to)];
+  const { weekday, minutes } = toLocalTime(atMs, zone);
+  const [start, end] = [toMinutes(from), toMinutes(to)];
   if (start < end) return days.includes(weekday) && minutes >= start && minutes < end;
   if (minutes >= start) return days.includes(weekday);
-  return minutes < end && days.includes(dayBefore(weekday));
+  return minutes < end && days.includes(getPreviousDay(weekday));
 }
 
 /** By its name: a day ago need not be yesterday when clocks were changed. */
-function dayBefore(weekday: Weekday): Weekday {
+function getPreviousDay(weekday: Weekday): Weekday {
   return weekdays[(weekdays.indexOf(weekday) + 6) % 7] as Weekday;
 }
 
 /** Corrects a guess for a change of clocks on the way, and for the seconds. */
-function onTheMinute(guessMs: number, wanted: number, zone: string): number {
-  const whole = Math.floor(guessMs / minuteMs) * minuteMs;
-  const off = localTime(whole, zone).minutes - wanted;
-  const nearest = off > dayMinutes / 2 ? off - dayMinutes : off < -dayMinutes / 2 ? off + dayMinutes : off;
-  return whole - nearest * minuteMs;
+function alignToMinute(estimateMs: number, wantedMinutes: number, zone: string): number {
+  const whole = Math.floor(estimateMs / minuteMs) * minuteMs;
+  const offsetMinutes = toLocalTime(whole, zone).minutes - wantedMinutes;
+  const nearestMinutes =
+    offsetMinutes > dayMinutes / 2
+      ? offsetMinutes - dayMinutes
+      : offsetMinutes < -dayMinutes / 2
+        ? offsetMinutes + dayMinutes
+        : offsetMinutes;
+  return whole - nearestMinutes * minuteMs;
 }
 
-function minutesOf(time: string): number {
+function toMinutes(time: string): number {
   const [hours = 0, minutes = 0] = time.split(':').map(Number);
   return hours * 60 + minutes;
 }

@@ -6,10 +6,10 @@ import { isIPv6 } from 'node:net';
  *
  * @param prefixBits how many bits of an IPv6 address tell callers apart
  */
-export function networkOf(address: string | undefined, prefixBits: 56 | 64): string {
-  const groups = groupsOf(address ?? '');
+export function toNetwork(address: string | undefined, prefixBits: 56 | 64): string {
+  const groups = parseGroups(address ?? '');
   if (!groups) return address ?? 'unknown';
-  if (isMapped(groups)) return groups.slice(6).flatMap(bytesOf).join('.');
+  if (isMappedIpv4(groups)) return groups.slice(6).flatMap(toBytes).join('.');
   const kept = groups.map((group, index) => {
     const bits = Math.min(Math.max(prefixBits - index * 16, 0), 16);
     return group & (0xffff << (16 - bits)) & 0xffff;
@@ -19,7 +19,7 @@ export function networkOf(address: string | undefined, prefixBits: 56 | 64): str
 }
 
 /** The eight groups of an IPv6 address; null for anything else. */
-function groupsOf(address: string): number[] | null {
+function parseGroups(address: string): number[] | null {
   const [plain = ''] = address.split('%');
   if (!isIPv6(plain)) return null;
   // A URL writes an address in one form, without dots.
@@ -30,10 +30,10 @@ function groupsOf(address: string): number[] | null {
   return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16));
 }
 
-function isMapped(groups: readonly number[]): boolean {
+function isMappedIpv4(groups: readonly number[]): boolean {
   return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
 }
 
-function bytesOf(group: number): number[] {
+function toBytes(group: number): number[] {
   return [group >> 8, group & 0xff];
 }

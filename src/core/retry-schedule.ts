@@ -26,10 +26,10 @@ export const postDelaysMs: readonly number[] = [
  * Waits between tries to fetch what came with an inbound message, in milliseconds. Short, as the text, and all that this sender writes
  * after it, waits too; then the message is posted without it. About 13 minutes in all.
  */
-export const mediaDelaysMs: readonly number[] = [5 * second, 15 * second, 40 * second, 2 * minute, 10 * minute];
+export const attachmentDelaysMs: readonly number[] = [5 * second, 15 * second, 40 * second, 2 * minute, 10 * minute];
 
 /** So many of these waits, a minute, are granted to a file that is not there: many vendors announce a file a moment before it is. */
-export const missingFileRetries = 3;
+export const maxMissingFileRetries = 3;
 
 /**
  * Waits between reports while HighLevel does not know the message yet: it does so 5 to 10 seconds after its webhook, sometimes
@@ -50,26 +50,26 @@ export const tooEarlyDelaysMs: readonly number[] = [
 /**
  * The wait before the next try, spread so that what failed together does not come back together.
  *
- * @param retriesDone how many waits of the schedule are used up
- * @param chance from 0 (inclusive) to 1 (exclusive); the wait lies between the listed one and a fifth more
+ * @param retryCount how many waits of the schedule are used up
+ * @param jitter from 0 (inclusive) to 1 (exclusive); the wait lies between the listed one and a fifth more
  * @returns milliseconds, or null when the schedule is used up
  */
-export function nextDelayMs(schedule: readonly number[], retriesDone: number, chance: number): number | null {
-  const delay = schedule[retriesDone];
-  return delay === undefined ? null : Math.round(delay * (1 + chance / 5));
+export function computeRetryDelayMs(schedule: readonly number[], retryCount: number, jitter: number): number | null {
+  const delay = schedule[retryCount];
+  return delay === undefined ? null : Math.round(delay * (1 + jitter / 5));
 }
 
-const holdsOthersForMs = 5 * minute;
+const maxBlockingMs = 5 * minute;
 
 /**
  * Decides whether later jobs of the same ordering key go ahead of one that keeps failing by itself: once its schedule would hold them back
  * for more than five minutes.
  *
- * @param retriesDone as in {@link nextDelayMs}, before the wait that follows
+ * @param retryCount as in {@link computeRetryDelayMs}, before the wait that follows
  */
-export function letsOthersPass(schedule: readonly number[], retriesDone: number): boolean {
-  const heldMs = schedule.slice(0, retriesDone + 1).reduce((sum, ms) => sum + ms, 0);
-  return retriesDone < schedule.length && heldMs > holdsOthersForMs;
+export function shouldReleaseOrderingKey(schedule: readonly number[], retryCount: number): boolean {
+  const blockingMs = schedule.slice(0, retryCount + 1).reduce((sum, ms) => sum + ms, 0);
+  return retryCount < schedule.length && blockingMs > maxBlockingMs;
 }
 
 /**
@@ -78,12 +78,12 @@ export function letsOthersPass(schedule: readonly number[], retriesDone: number)
  *
  * @returns milliseconds, from 5 seconds to 15 minutes and up to a fifth more
  */
-export function outageDelayMs(lastsMs: number, chance: number): number {
-  const delay = Math.min(Math.max(lastsMs / 4, 5 * second), 15 * minute);
-  return Math.round(delay * (1 + chance / 5));
+export function computeOutageDelayMs(outageMs: number, jitter: number): number {
+  const delay = Math.min(Math.max(outageMs / 4, 5 * second), 15 * minute);
+  return Math.round(delay * (1 + jitter / 5));
 }
 
-/** The wait before another try at something that others must mend, doubled each time. It never gives up. @returns as {@link outageDelayMs} */
-export function backoffMs(triesDone: number, chance: number): number {
-  return outageDelayMs(4 * 5 * second * 2 ** Math.min(triesDone, 10), chance);
+/** The wait before another try at something that others must mend, doubled each time. It never gives up. @returns as {@link computeOutageDelayMs} */
+export function computeBackoffMs(attemptCount: number, jitter: number): number {
+  return computeOutageDelayMs(4 * 5 * second * 2 ** Math.min(attemptCount, 10), jitter);
 }

@@ -8,7 +8,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { listenOnServer } from './listen.ts';
 import { migrate, type SqlSession } from './migrate.ts';
-import { endWhenSilent, isBehindPooler, keepAlive, PatientPool, serverLimits } from './pool.ts';
+import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, setIdleTimeout } from './pool.ts';
 import { openServerSession } from './server-session.ts';
 
 export type * from '../../prisma/generated/client.ts';
@@ -27,10 +27,10 @@ export interface Database {
   /**
    * Hears what is said with `pg_notify` on a channel.
    *
-   * @param onHear also called with null whenever something may have been missed: then look for yourself
+   * @param onNotification also called with null whenever something may have been missed: then look for yourself
    * @returns stops it
    */
-  listen(channel: string, onHear: (payload: string | null) => void): Promise<() => Promise<void>>;
+  listen(channel: string, onNotification: (payload: string | null) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export type DatabaseTarget =
       /** Past a pooler, for what needs a session of its own: migrations, and LISTEN. */
       directUrl?: string | undefined;
       /** A server that is silent for longer, in milliseconds, is taken for gone. */
-      silentMs?: number;
+      idleTimeoutMs?: number;
     }
   | {
       kind: 'embedded';
@@ -56,7 +56,7 @@ export type DatabaseTarget =
 const transactionLimits = { maxWait: 10_000, timeout: 20_000 };
 const connectTimeoutMs = 5_000;
 /** Longer than any statement of ours takes. */
-const silentMs = 30_000;
+const defaultIdleTimeoutMs = 30_000;
 
 export interface OpenOptions {
   log?: Log;
@@ -82,19 +82,19 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     await session.close();
   }
 
-  const limits = serverLimits(target.silentMs ?? silentMs);
+  const limits = getServerLimits(target.idleTimeoutMs ?? defaultIdleTimeoutMs);
   let isPooled = false;
-  const pool = new PatientPool(
+  const pool = new AdaptivePool(
     {
       connectionString: target.url,
       max: 10,
       connectionTimeoutMillis: connectTimeoutMs,
       ...keepAlive,
       async onConnect(session: pg.ClientBase) {
-        endWhenSilent(session, target.silentMs ?? silentMs);
+        setIdleTimeout(session, target.idleTimeoutMs ?? defaultIdleTimeoutMs);
         isPooled = await isBehindPooler(session);
         // What is set on a pooler's session stays there for others, and holds for this process only now and then.
-        if (!isPooled) await session.query(limits.ofSession);
+        if (!isPooled) await session.query(limits.sessionSql);
       },
     },
     clock,
@@ -105,14 +105,14 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     isShared: true,
     transaction: (work) =>
       client.$transaction(async (tx) => {
-        if (isPooled) await tx.$executeRawUnsafe(limits.ofTransaction);
+        if (isPooled) await tx.$executeRawUnsafe(limits.transactionSql);
         return work(tx);
       }, transactionLimits),
-    listen: (channel, onHear) =>
+    listen: (channel, onNotification) =>
       listenOnServer(
         { url: directUrl, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
         channel,
-        onHear,
+        onNotification,
       ),
     close: () => client.$disconnect(),
   };
@@ -137,7 +137,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
     client,
     isShared: false,
     transaction: (work) => client.$transaction(work, transactionLimits),
-    listen: (channel, onHear) => embedded.listen(channel, onHear),
+    listen: (channel, onNotification) => embedded.listen(channel, onNotification),
     async close() {
       await client.$disconnect();
       if (target.kind === 'embedded' && !embedded.closed) await embedded.close();

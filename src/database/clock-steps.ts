@@ -10,7 +10,7 @@ const maxLeaseMs = 2 * 60 * 1000;
  * Times ahead that were written by one process and are waited for by another, by the database's clock, and how far ahead they are
  * at least to be moved. What is only shown, or compared with what a vendor or HighLevel said, is not among them.
  */
-export const waitedFor = [
+export const plannedTimes = [
   ['jobs', 'due_at', 0],
   ['paces', 'busy_until', 0],
   ['paces', 'blocked_until', 0],
@@ -25,7 +25,7 @@ export const waitedFor = [
 
 /** Smaller steps are worth no statement: measurements of several processes differ, too. */
 const minStepMs = 5_000;
-const name = 'clock';
+const taskName = 'clock';
 
 /**
  * Notes how far the database's clock has come, for all processes. Where it was set back since, what was planned by the old time would
@@ -34,29 +34,29 @@ const name = 'clock';
  * @param setBackMs by how much this process itself has seen it set back: more exact than what was noted a while ago
  * @returns the step in milliseconds; 0 for none
  */
-export async function followClockSteps(db: Database, now: Date, setBackMs = 0): Promise<number> {
+export async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
   return db.transaction(async (tx) => {
-    const [noted] = await tx.$queryRaw<
+    const [recorded] = await tx.$queryRaw<
       { dueAt: Date }[]
-    >`SELECT due_at AS "dueAt" FROM watches WHERE name = ${name} FOR UPDATE`;
-    if (!noted) {
-      await tx.$executeRaw`INSERT INTO watches (name, due_at) VALUES (${name}, ${now}) ON CONFLICT DO NOTHING`;
+    >`SELECT due_at AS "dueAt" FROM watches WHERE name = ${taskName} FOR UPDATE`;
+    if (!recorded) {
+      await tx.$executeRaw`INSERT INTO watches (name, due_at) VALUES (${taskName}, ${now}) ON CONFLICT DO NOTHING`;
       return 0;
     }
-    const behindMs = noted.dueAt.getTime() - now.getTime();
+    const behindMs = recorded.dueAt.getTime() - now.getTime();
     if (behindMs < minStepMs) {
-      await tx.$executeRaw`UPDATE watches SET due_at = GREATEST(due_at, ${now}) WHERE name = ${name}`;
+      await tx.$executeRaw`UPDATE watches SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName}`;
       return 0;
     }
     const stepMs = Math.max(behindMs, setBackMs);
-    for (const [table, column, aheadMs] of waitedFor) {
+    for (const [table, column, aheadMs] of plannedTimes) {
       await tx.$executeRawUnsafe(
         `UPDATE ${table} SET ${column} = ${column} - $1::float8 * interval '1 ms' WHERE ${column} > $2`,
         stepMs,
         new Date(now.getTime() + aheadMs),
       );
     }
-    await tx.$executeRaw`UPDATE watches SET due_at = ${now} WHERE name = ${name}`;
+    await tx.$executeRaw`UPDATE watches SET due_at = ${now} WHERE name = ${taskName}`;
     return stepMs;
   });
 }
@@ -71,7 +71,7 @@ export function openSharedClock(
     clock,
     readTime: () => readTime(db),
     async onMeasured(now, setBackMs) {
-      const stepMs = await followClockSteps(db, now, setBackMs);
+      const stepMs = await correctClockStep(db, now, setBackMs);
       if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; what was planned by it is moved along');
     },
     log,

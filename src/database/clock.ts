@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Database } from './client.ts';
 
@@ -23,7 +23,7 @@ export interface DatabaseClockDeps {
 
 const measureIntervalMs = 10_000;
 /** As many measurements at the start: the quickest is the most exact. */
-const firstMeasurements = 3;
+const initialMeasurements = 3;
 /** Ordinary quartz gains or loses less than this part of the time. */
 const driftRate = 2e-4;
 /** From here on the skew harms what is signed and what is read in logs. */
@@ -49,7 +49,7 @@ export async function readDatabaseTime({ client }: Pick<Database, 'client'>): Pr
  * Returns the sample to go by: the newer one, unless the older one is still more exact and both agree. So a slow round trip moves
  * nothing, and a clock that was set is followed at once.
  */
-export function betterSample(old: TimeSample, next: TimeSample): TimeSample {
+export function chooseSample(old: TimeSample, next: TimeSample): TimeSample {
   const agedErrorMs = old.errorMs + (next.atMs - old.atMs) * driftRate;
   const apartMs = Math.abs(next.databaseMs - (old.databaseMs + next.atMs - old.atMs));
   return next.errorMs > agedErrorMs && apartMs <= next.errorMs + agedErrorMs ? old : next;
@@ -61,26 +61,26 @@ export function betterSample(old: TimeSample, next: TimeSample): TimeSample {
  */
 export async function openDatabaseClock({ clock, readTime, onMeasured, log }: DatabaseClockDeps): Promise<DatabaseClock> {
   const sample = async (): Promise<TimeSample> => {
-    const beganMs = clock.elapsed();
+    const startedMs = clock.elapsed();
     const databaseMs = await readTime();
-    const tripMs = clock.elapsed() - beganMs;
-    return { atMs: beganMs + tripMs / 2, databaseMs, errorMs: tripMs / 2 };
+    const tripMs = clock.elapsed() - startedMs;
+    return { atMs: startedMs + tripMs / 2, databaseMs, errorMs: tripMs / 2 };
   };
   let current = await sample();
-  for (let count = 1; count < firstMeasurements; count++) current = betterSample(current, await sample());
+  for (let count = 1; count < initialMeasurements; count++) current = chooseSample(current, await sample());
   let isWarned = false;
 
   const now = () => Math.floor(current.databaseMs + clock.elapsed() - current.atMs);
   const skewMs = () => clock.now() - now();
   async function measure(): Promise<void> {
-    const next = betterSample(current, await sample());
+    const next = chooseSample(current, await sample());
     const setBackMs = Math.max(current.databaseMs - current.atMs - (next.databaseMs - next.atMs), 0);
     current = next;
-    await onMeasured?.(nowOf({ now }), setBackMs);
+    await onMeasured?.(dateNow({ now }), setBackMs);
     const isSkewed = Math.abs(skewMs()) >= skewWarningMs;
     if (isSkewed && !isWarned) {
       log.warn(
-        { skewMs: skewMs(), databaseTime: nowOf({ now }) },
+        { skewMs: skewMs(), databaseTime: dateNow({ now }) },
         'the clock of this machine and that of the database differ; keep both in step (NTP)',
       );
     }

@@ -2,17 +2,17 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { nowOf, pause, systemClock } from '../core/clock.ts';
+import { dateNow, sleep, systemClock } from '../core/clock.ts';
 
 /** A process that ends may take a moment to do so. */
-const maxTries = 12;
+const maxAttempts = 12;
 const retryDelayMs = 250;
 
 /** SQLite's word for a lock that another process has. */
 const sqliteBusy = 5;
 
 /** Kept from the garbage collector, which would close the files and with them give up the locks. */
-const held = new Set<DatabaseSync>();
+const heldLocks = new Set<DatabaseSync>();
 
 /**
  * Takes DATA_DIR for this process alone: two processes with one embedded database would destroy it.
@@ -30,14 +30,14 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const lockFile = join(path, 'database.lock');
   const ownerFile = join(path, 'database.owner.json');
-  for (let tries = 1; ; tries++) {
+  for (let attempt = 1; ; attempt++) {
     const lock = isLeasedByEarlierVersion(lockFile, ownerFile) ? null : await tryLock(lockFile, path);
     if (lock) {
       writeOwner(ownerFile);
       return async () => release(lock);
     }
-    if (tries === maxTries) throw refusal(path, readOwner(ownerFile));
-    await pause(systemClock, retryDelayMs);
+    if (attempt === maxAttempts) throw toLockedError(path, readOwner(ownerFile));
+    await sleep(systemClock, retryDelayMs);
   }
 }
 
@@ -48,7 +48,7 @@ async function tryLock(file: string, directory: string): Promise<DatabaseSync | 
     lock = new File(file);
     // Nothing is ever written to it: no journal either.
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    held.add(lock);
+    heldLocks.add(lock);
     return lock;
   } catch (cause) {
     lock?.close();
@@ -62,7 +62,7 @@ async function tryLock(file: string, directory: string): Promise<DatabaseSync | 
 }
 
 function release(lock: DatabaseSync): void {
-  if (held.delete(lock)) lock.close();
+  if (heldLocks.delete(lock)) lock.close();
 }
 
 /** Node 22 calls its SQLite experimental, each time it is loaded. */
@@ -85,7 +85,7 @@ interface Owner {
 
 /** Written whole or not at all: a refused process reads it to name its owner. */
 function writeOwner(file: string): void {
-  const owner: Owner = { pid: process.pid, host: hostname(), since: nowOf(systemClock).toISOString() };
+  const owner: Owner = { pid: process.pid, host: hostname(), since: dateNow(systemClock).toISOString() };
   writeFileSync(`${file}.new`, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
@@ -99,11 +99,11 @@ function readOwner(file: string): Owner | undefined {
   }
 }
 
-function refusal(path: string, owner: Owner | undefined): Error {
+function toLockedError(path: string, owner: Owner | undefined): Error {
   const since = owner?.since ? `, since ${owner.since}` : '';
-  const who = owner ? ` (${owner.pid} on ${owner.host}${since})` : '';
+  const ownerText = owner ? ` (${owner.pid} on ${owner.host}${since})` : '';
   return new Error(
-    `Another process${who} uses ${path}; one that is only suspended keeps it too. ` +
+    `Another process${ownerText} uses ${path}; one that is only suspended keeps it too. ` +
       'Stop it, or choose another DATA_DIR, or set DATABASE_URL: a PostgreSQL server takes many processes.',
   );
 }

@@ -6,7 +6,7 @@ import type { Executor } from './client.ts';
  * @param query yields columns under the names of `Row`
  * @param dates which of them are times; JSON has none
  */
-export async function jsonRows<Row>(
+export async function queryJsonRows<Row>(
   on: Executor,
   query: string,
   values: readonly unknown[],

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type Clock, pause } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { isUnavailable } from './failures.ts';
+import { isUnavailable } from './errors.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
 
 const minRetryDelayMs = 500;
@@ -25,7 +25,7 @@ export interface ListenDeps {
 export async function listenOnServer(
   { url, clock, log, notify }: ListenDeps,
   channel: string,
-  onHear: (payload: string | null) => void,
+  onNotification: (payload: string | null) => void,
 ): Promise<() => Promise<void>> {
   let session: pg.Client | undefined;
   let isStopped = false;
@@ -33,14 +33,14 @@ export async function listenOnServer(
   async function connect(): Promise<void> {
     const next = new pg.Client({ connectionString: url, ...keepAlive });
     let isLost = false;
-    const lost = () => {
+    const onLost = () => {
       if (isLost || isStopped) return;
       isLost = true;
       void reconnect();
     };
-    next.on('error', lost);
-    next.on('end', lost);
-    next.on('notification', (heard) => heard.channel === channel && onHear(heard.payload ?? ''));
+    next.on('error', onLost);
+    next.on('end', onLost);
+    next.on('notification', (heard) => heard.channel === channel && onNotification(heard.payload ?? ''));
     try {
       await next.connect();
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
@@ -52,7 +52,7 @@ export async function listenOnServer(
     }
     session = next;
     // A notification from before this LISTEN is never repeated.
-    onHear(null);
+    onNotification(null);
   }
 
   /** A pooler in transaction mode accepts LISTEN and lets the notifications go elsewhere. */
@@ -74,7 +74,7 @@ export async function listenOnServer(
     try {
       await next.query(`LISTEN ${pg.escapeIdentifier(check)}`);
       await notify(check);
-      return await Promise.race([heard, pause(clock, checkTimeoutMs).then(() => false)]);
+      return await Promise.race([heard, sleep(clock, checkTimeoutMs).then(() => false)]);
     } catch (error) {
       log.debug({ err: error }, 'it could not be checked whether notifications arrive');
       return true;
@@ -83,7 +83,7 @@ export async function listenOnServer(
 
   async function reconnect(): Promise<void> {
     for (let delayMs = minRetryDelayMs; !isStopped; delayMs = Math.min(delayMs * 2, maxRetryDelayMs)) {
-      await pause(clock, delayMs);
+      await sleep(clock, delayMs);
       try {
         if (!isStopped) await connect();
         return;

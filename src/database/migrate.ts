@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { v7 as uuid } from 'uuid';
-import { type Clock, pause, systemClock } from '../core/clock.ts';
+import { type Clock, sleep, systemClock } from '../core/clock.ts';
 import { type RandomSource, systemRandom } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
-import { isLockFailure } from './failures.ts';
+import { isLockFailure } from './errors.ts';
 
 /** One session of a database. */
 export interface SqlSession {
@@ -50,7 +50,7 @@ const pollIntervalMs = 250;
 const lockLogIntervalMs = 10_000;
 
 /** Prisma's own table, as it creates it, so that `prisma migrate status` and `deploy` agree with us. */
-const bookkeeping = `
+const migrationsTableSql = `
 CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "checksum" VARCHAR(64) NOT NULL,
@@ -83,19 +83,19 @@ export async function migrate(session: SqlSession, folder = migrationsFolder, op
   let lockFailures = 0;
   let loggedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const done = await tryStep(session, migrations).catch((error: unknown) => {
+    const progress = await tryStep(session, migrations).catch((error: unknown) => {
       if (!isLockFailure(error)) throw error;
       return 'no_lock' as const;
     });
-    if (done === 'finished') return;
-    if (done === 'applied') lockFailures = 0;
-    if (done === 'applied') continue;
+    if (progress === 'finished') return;
+    if (progress === 'applied') lockFailures = 0;
+    if (progress === 'applied') continue;
     if (clock.now() - loggedAt >= lockLogIntervalMs) {
       loggedAt = clock.now();
-      log?.warn(await describeWait(session, done), `a migration waits: ${waitTexts[done]}`);
+      log?.warn(await describeWait(session, progress), `a migration waits: ${waitTexts[progress]}`);
     }
-    if (done === 'other_process') await pause(clock, pollIntervalMs);
-    else await pause(clock, retryDelayMs(lockFailures++, random));
+    if (progress === 'other_process') await sleep(clock, pollIntervalMs);
+    else await sleep(clock, computeRetryDelayMs(lockFailures++, random));
   }
 }
 
@@ -104,9 +104,9 @@ const waitTexts = {
   no_lock: 'transactions of others hold the tables; the oldest is named here',
 };
 
-function retryDelayMs(failures: number, random: RandomSource): number {
-  const most = Math.min(minRetryDelayMs * 2 ** failures, maxRetryDelayMs);
-  return most / 2 + (most / 2) * (random(4).readUInt32BE() / 2 ** 32);
+function computeRetryDelayMs(failures: number, random: RandomSource): number {
+  const maxDelayMs = Math.min(minRetryDelayMs * 2 ** failures, maxRetryDelayMs);
+  return maxDelayMs / 2 + (maxDelayMs / 2) * (random(4).readUInt32BE() / 2 ** 32);
 }
 
 /** Applies the next missing step and records it, in one transaction. */
@@ -132,12 +132,12 @@ async function tryStep(
 }
 
 async function applyNext(session: SqlSession, migrations: readonly Migration[]): Promise<'applied' | 'finished'> {
-  await session.execute(bookkeeping);
+  await session.execute(migrationsTableSql);
   const applied = await readApplied(session);
   const next = findMissing(migrations, applied);
   if (!next) return 'finished';
-  const begun = applied.get(next.name);
-  const steps = begun?.steps ?? 0;
+  const started = applied.get(next.name);
+  const steps = started?.steps ?? 0;
   try {
     await session.execute(next.steps[steps] as string);
   } catch (cause) {
@@ -149,7 +149,7 @@ async function applyNext(session: SqlSession, migrations: readonly Migration[]):
     throw new Error(`Migration ${next.name} failed${where}.`, { cause });
   }
   const isLast = steps + 1 === next.steps.length;
-  if (begun) {
+  if (started) {
     await session.query(
       `UPDATE "_prisma_migrations" SET applied_steps_count = $2, checksum = $4, finished_at = CASE WHEN $3::boolean THEN clock_timestamp() END
        WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`,
@@ -191,9 +191,9 @@ async function readApplied(session: SqlSession): Promise<ReadonlyMap<string, App
 }
 
 /** Names the session that a migration waits for, as far as the role may see it. */
-async function describeWait(session: SqlSession, why: keyof typeof waitTexts): Promise<object> {
+async function describeWait(session: SqlSession, reason: keyof typeof waitTexts): Promise<object> {
   const sessions =
-    why === 'other_process'
+    reason === 'other_process'
       ? "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted)"
       : 'xact_start IS NOT NULL AND pid <> pg_backend_pid() AND $1 = $1';
   const [row] = await session.query(

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { type Clock, pause } from '../core/clock.ts';
-import { isOutOfConnections, isReadOnly } from './failures.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import { isOutOfConnections, isReadOnly } from './errors.ts';
 
 /** Sends probes on a connection that is quiet for long, so that a dead one is noticed. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
@@ -22,7 +22,7 @@ const maxWaitMs = 10_000;
  *
  * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to what is a standby now.
  */
-export class PatientPool extends pg.Pool {
+export class AdaptivePool extends pg.Pool {
   readonly #clock: Clock;
   readonly #maxConnections: number;
   readonly #readOnly = new WeakSet<pg.ClientBase>();
@@ -51,16 +51,16 @@ export class PatientPool extends pg.Pool {
   }
 
   async #acquire(): Promise<pg.PoolClient> {
-    const giveUpAt = this.#clock.now() + maxWaitMs;
+    const waitUntil = this.#clock.now() + maxWaitMs;
     this.#grow();
     for (;;) {
       try {
         return this.#discardReadOnly(await super.connect());
       } catch (error) {
-        if (!isOutOfConnections(error) || this.#clock.now() >= giveUpAt) throw error;
+        if (!isOutOfConnections(error) || this.#clock.now() >= waitUntil) throw error;
         this.options.max = Math.max(1, this.totalCount);
         this.#growAt = this.#clock.now() + growIntervalMs;
-        if (this.totalCount === 0) await pause(this.#clock, retryDelayMs);
+        if (this.totalCount === 0) await sleep(this.#clock, retryDelayMs);
       }
     }
   }
@@ -88,18 +88,18 @@ export async function isBehindPooler(session: pg.ClientBase): Promise<boolean> {
  * Breaks a connection off after `ms` of silence: it can die without a word, and a process that waits on it would wait for ever. It is not
  * only given up, as a statement that reaches the server late would else come into the middle of another transaction.
  */
-export function endWhenSilent(session: pg.ClientBase, ms: number): void {
+export function setIdleTimeout(session: pg.ClientBase, ms: number): void {
   const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
   stream.setTimeout(ms, () => stream.destroy());
 }
 
 /** Returns the statements that make the server end a statement before its client gives up, and a transaction whose client says nothing. */
-export function serverLimits(silentMs: number) {
-  const statementMs = Math.round((silentMs * 2) / 3);
+export function getServerLimits(idleTimeoutMs: number) {
+  const statementTimeoutMs = Math.round((idleTimeoutMs * 2) / 3);
   return {
-    ofSession: `SET statement_timeout = ${statementMs}; SET idle_in_transaction_session_timeout = ${silentMs}`,
-    ofTransaction:
-      `SELECT set_config('statement_timeout', '${statementMs}', true), ` +
-      `set_config('idle_in_transaction_session_timeout', '${silentMs}', true)`,
+    sessionSql: `SET statement_timeout = ${statementTimeoutMs}; SET idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+    transactionSql:
+      `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true), ` +
+      `set_config('idle_in_transaction_session_timeout', '${idleTimeoutMs}', true)`,
   };
 }

@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { type Clock, pause } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { isUnavailable } from './failures.ts';
+import { isUnavailable } from './errors.ts';
 import type { SqlSession } from './migrate.ts';
 import { keepAlive } from './pool.ts';
 
@@ -21,7 +21,7 @@ export async function openServerSession(
   setting: string,
   { clock, log }: { clock: Clock; log: Log },
 ): Promise<SqlSession & { close(): Promise<void> }> {
-  const giveUpAt = clock.now() + maxWaitMs;
+  const waitUntil = clock.now() + maxWaitMs;
   for (;;) {
     const session = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
     // A session that breaks between two statements fails the next one.
@@ -34,16 +34,16 @@ export async function openServerSession(
         close: () => session.end(),
       };
     } catch (cause) {
-      const isAnswered = /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
-      if (!isAnswered || !isUnavailable(cause) || clock.now() >= giveUpAt) throw refusal(setting, cause, isAnswered);
+      const hasResponse = /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
+      if (!hasResponse || !isUnavailable(cause) || clock.now() >= waitUntil) throw toConnectError(setting, cause, hasResponse);
       log.warn({ err: cause }, 'the PostgreSQL server takes no session at present; trying again');
-      await pause(clock, retryDelayMs);
+      await sleep(clock, retryDelayMs);
     }
   }
 }
 
-function refusal(setting: string, cause: unknown, isAnswered: boolean): Error {
-  const message = isAnswered
+function toConnectError(setting: string, cause: unknown, hasResponse: boolean): Error {
+  const message = hasResponse
     ? `The PostgreSQL server of ${setting} refuses a session: ${(cause as Error).message}.`
     : `The PostgreSQL server of ${setting} does not answer. Is it running, and is the address right?`;
   return new Error(message, { cause });

@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts';
 import { parseWithAllDigits, toList, toText } from '../core/foreign.ts';
-import { trimmed } from '../core/text.ts';
-import { type HttpResponse, jsonOf, requestFailure } from '../runtime/outbound-http.ts';
+import { truncate } from '../core/sanitize.ts';
+import { type HttpResponse, toJsonObject, toRequestFailure } from '../runtime/outbound-http.ts';
 
 /** What HighLevel answered, before anybody judges it. */
 export interface HighLevelAnswer {
@@ -35,9 +35,9 @@ export async function answerOf(request: Promise<HttpResponse>): Promise<HighLeve
   try {
     response = await request;
   } catch (error) {
-    throw new AppError('highlevel_unreachable', `The CRM did not answer: ${requestFailure(error).message}.`);
+    throw new AppError('highlevel_unreachable', `The CRM did not answer: ${toRequestFailure(error).message}.`);
   }
-  const body = jsonOf(response);
+  const body = toJsonObject(response);
   const text = typeof response.data === 'string' ? response.data : '';
   // A page of a firewall or a proxy in between is no word of HighLevel's, whatever its status says.
   const isTheirs = response.isPartial ? beginsAsJson.test(text) : isJson(text);
@@ -50,7 +50,7 @@ export async function answerOf(request: Promise<HttpResponse>): Promise<HighLeve
   return {
     status: response.status,
     body,
-    text: isTheirs ? trimmed(text) : '',
+    text: isTheirs ? truncate(text) : '',
     isPartial: response.isPartial ?? false,
     traceId: toText(body.traceId) ?? null,
     limits: {
@@ -82,7 +82,7 @@ function isJson(text: string): boolean {
 export function messageIn(answer: HighLevelAnswer): string {
   const { message, error_description: description, error } = answer.body;
   const said = [message, description, error].map((value) => toList(value).flatMap((part) => toText(part) ?? []));
-  return trimmed(said.find((parts) => parts.length > 0)?.join('; ') ?? answer.text, 300);
+  return truncate(said.find((parts) => parts.length > 0)?.join('; ') ?? answer.text, 300);
 }
 
 function numberOf(header: unknown): number | null {

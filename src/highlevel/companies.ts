@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
-import { flag, neededText, readRows, text, toList, toText } from '../core/foreign.ts';
+import { flag, readRows, requiredText, text, toList, toText } from '../core/foreign.ts';
 import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
 import { readTokenSet, type TokenSet } from './oauth.ts';
 
@@ -18,7 +18,7 @@ export interface ListedLocations {
   readonly toFutureLocations: boolean | null;
 }
 
-const listedLocation = z.object({ _id: neededText(maxChars.highlevelId), name: text, isInstalled: flag });
+const listedLocation = z.object({ _id: requiredText(maxChars.highlevelId), name: text, isInstalled: flag });
 
 /**
  * Asks in which of a company's locations the app is installed: a page of them, or one. Every row is checked, as rows of locations
@@ -41,7 +41,7 @@ export async function listInstalledLocations(
   if (body.locations === undefined) {
     throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
   }
-  const { rows, unread } = readRows(listedLocation, body.locations);
+  const { rows, unreadCount: unread } = readRows(listedLocation, body.locations);
   return {
     rows: toList(body.locations).length,
     unread,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
-import { anything, neededText, readRows, text, toList } from '../core/foreign.ts';
+import { readRows, requiredText, text, toList, unknownField } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
 
 /** A message as HighLevel's list shows it. It leaves `altId` out, so nothing there names ours. */
@@ -23,13 +23,13 @@ export interface MessagesWanted {
 const listedAtMost = 100;
 
 const listed = z.object({
-  id: neededText(maxChars.highlevelId),
-  contactId: neededText(maxChars.highlevelId),
-  conversationId: neededText(maxChars.highlevelId),
+  id: requiredText(maxChars.highlevelId),
+  contactId: requiredText(maxChars.highlevelId),
+  conversationId: requiredText(maxChars.highlevelId),
   conversationProviderId: text,
   direction: text,
   body: text,
-  attachments: anything.transform(toList),
+  attachments: unknownField.transform(toList),
 });
 
 /**

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
-import { anything, flag, neededText, optionalId, text, toList, toNumber, toText } from '../core/foreign.ts';
+import { flag, optionalId, requiredText, text, toList, toNumber, toText, unknownField } from '../core/foreign.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
 import { idField, type TokenOwner } from './client.ts';
@@ -99,11 +99,11 @@ function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, stri
 }
 
 const tokenAnswer = z.object({
-  access_token: neededText(20_000),
+  access_token: requiredText(20_000),
   refresh_token: text,
-  expires_in: anything.transform(lifetimeIn),
-  scope: anything.transform((value) => toList(value).flatMap((one) => toText(one)?.split(/\s+/).filter(Boolean) ?? [])),
-  userType: anything.transform((value) => toText(value)?.trim().toLowerCase()),
+  expires_in: unknownField.transform(lifetimeIn),
+  scope: unknownField.transform((value) => toList(value).flatMap((one) => toText(one)?.split(/\s+/).filter(Boolean) ?? [])),
+  userType: unknownField.transform((value) => toText(value)?.trim().toLowerCase()),
   companyId: optionalId(maxChars.highlevelId),
   locationId: optionalId(maxChars.highlevelId),
   userId: text,

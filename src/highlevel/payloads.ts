@@ -2,31 +2,31 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
 import {
-  anything,
-  inner,
   isUnreadText,
-  neededText,
+  nestedObject,
   readAttachments,
+  requiredText,
   shortId,
   text,
   time,
   toList,
   toObject,
   toText,
+  unknownField,
 } from '../core/foreign.ts';
 import { readJsonBody } from '../core/json-body.ts';
 
-const id = neededText(maxChars.highlevelId);
+const id = requiredText(maxChars.highlevelId);
 
 /** Addresses of an email; HighLevel's own examples show one bare string too. */
-const addresses = anything.transform((value) => {
+const addresses = unknownField.transform((value) => {
   const entries = toList(value).filter((entry) => entry !== null && entry !== '');
   const read = entries.flatMap((entry) => toText(entry) ?? toText(toObject(entry).email) ?? []);
   return { read, unread: entries.length - read.length };
 });
 
 /** What the user wrote; `isUnread` where it is no text. */
-const content = anything.transform((value) => ({ text: toText(value), isUnread: isUnreadText(value) }));
+const content = unknownField.transform((value) => ({ text: toText(value), isUnread: isUnreadText(value) }));
 
 const wrongShape = 'The webhook lacks what is needed to handle it.';
 
@@ -44,7 +44,7 @@ const delivery = z.looseObject({
   emailFrom: text,
   html: content,
   subject: content,
-  attachments: anything.transform(readAttachments),
+  attachments: unknownField.transform(readAttachments),
   emailMessageId: shortId(maxChars.externalId),
   replyToAltId: shortId(maxChars.externalId),
 });
@@ -93,7 +93,7 @@ export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): Del
     html: said.html.text ?? null,
     subject: said.subject.text ?? null,
     attachments: said.attachments.urls,
-    unreadAttachments: said.attachments.unread,
+    unreadAttachments: said.attachments.unreadCount,
     isContentUnread:
       [said.message, said.html, said.subject].some(({ isUnread }) => isUnread) || (isEmail && said.emailTo.unread > 0),
     emailMessageId: said.emailMessageId || null,
@@ -112,7 +112,7 @@ const event = z.looseObject({
   webhookId: shortId(maxChars.highlevelId),
   id: shortId(maxChars.highlevelId),
   userId: shortId(maxChars.highlevelId),
-  whitelabelDetails: inner(z.looseObject({ domain: text })),
+  whitelabelDetails: nestedObject(z.looseObject({ domain: text })),
   currentPlanId: text,
   newPlanId: text,
   previousStatus: text,

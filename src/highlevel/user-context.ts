@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
-import { inner, text } from '../core/foreign.ts';
+import { nestedObject, text } from '../core/foreign.ts';
 import { readContextText } from './user-context-text.ts';
 
 /** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
@@ -31,7 +31,7 @@ const context = z.looseObject({
   type: word,
   userName: said(300),
   email: said(320),
-  whitelabelDetails: inner(z.looseObject({ domain: said(300) })),
+  whitelabelDetails: nestedObject(z.looseObject({ domain: said(300) })),
 });
 
 /**

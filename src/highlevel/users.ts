@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { isAppError } from '../core/errors.ts';
-import { neededText, readableText } from '../core/foreign.ts';
+import { readableText, requiredText } from '../core/foreign.ts';
 import { company, type HighLevel } from './client.ts';
 
 const maxWordChars = 100;
 
 const answer = z.object({
-  roles: z.object({ type: neededText(maxWordChars), role: neededText(maxWordChars) }),
+  roles: z.object({ type: requiredText(maxWordChars), role: requiredText(maxWordChars) }),
   companyId: readableText,
 });
 

@@ -51,13 +51,13 @@ export function channelCallbacks(deps: CallbackDeps): Router {
         content.kind === 'receipt'
           ? await deps.recordReceipt(connection, content.receipt).then(() => 'stored' as const)
           : await deps.receiveInbound(connection, provider, content.inbound, body);
-      deps.metrics.callbacks.inc({ ...labels, outcome });
+      deps.metrics.channelWebhooks.inc({ ...labels, outcome });
       acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
     } catch (error) {
       const known = asAppError(error);
       if (known.code === 'signature_invalid') deps.sightings.record(sightAs, { isValid: false });
       // Only events that the channel has may become a label: the rest is whatever somebody typed.
-      if (known.code !== 'not_found') deps.metrics.callbacks.inc({ ...labels, outcome: known.code });
+      if (known.code !== 'not_found') deps.metrics.channelWebhooks.inc({ ...labels, outcome: known.code });
       throw known;
     }
   });

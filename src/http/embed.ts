@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Clock } from '../core/clock.ts';
-import { unhurried } from '../core/unhurried.ts';
 import type { Database } from '../database/client.ts';
+import { createAdaptiveCache } from '../runtime/adaptive-cache.ts';
 import { framedBy } from './middleware/security-headers.ts';
 
 export interface EmbedDeps {
@@ -18,7 +18,7 @@ export interface EmbedDeps {
 export function embed(deps: EmbedDeps): Router {
   const router = Router({ caseSensitive: true });
   // One look at all of them for all who ask: the page is open to strangers.
-  const look = unhurried<ReadonlySet<string>>(deps.clock);
+  const look = createAdaptiveCache<ReadonlySet<string>>(deps.clock);
   const findDomains = () => look('domains', () => whiteLabelDomains(deps.db));
   router.get('/embed', async (request, response) => {
     const own = await whiteLabelOrigin(findDomains, request.get('referer'));

@@ -1,12 +1,12 @@
 import { type RequestHandler, Router } from 'express';
 import { countOpen } from '../alerts/store.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { isSame } from '../core/is-same.ts';
-import { unhurried } from '../core/unhurried.ts';
+import { safeEqual } from '../core/safe-equal.ts';
 import type { Database } from '../database/client.ts';
-import { isWritable } from '../database/facts.ts';
-import { depths } from '../queue/jobs.ts';
+import { isWritable } from '../database/info.ts';
+import { getQueueDepths } from '../queue/job.ts';
+import { createAdaptiveCache } from '../runtime/adaptive-cache.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { createGuessLimits, type GuessLimitDeps } from './middleware/guess-limits.ts';
@@ -26,8 +26,9 @@ const requests = { points: 600, duration: 60 };
 /** Creates the addresses for whoever watches the process: is it up, can it work, what does it do. Their looks at the database are shared. */
 export function health(deps: HealthDeps): Router {
   const router = Router({ caseSensitive: true });
-  const look = unhurried<unknown>(deps.clock);
-  const findDepths = () => look('depths', () => depths(deps.db.client, nowOf(deps.clock))) as ReturnType<typeof depths>;
+  const look = createAdaptiveCache<unknown>(deps.clock);
+  const findDepths = () =>
+    look('depths', () => getQueueDepths(deps.db.client, dateNow(deps.clock))) as ReturnType<typeof getQueueDepths>;
   const findCounts = () => look('counts', () => countAll(deps.db)) as ReturnType<typeof countAll>;
   const limited = limitRequests(requests);
 
@@ -45,11 +46,11 @@ export function health(deps: HealthDeps): Router {
   });
 
   router.get('/metrics', limited, requireMetricsToken(deps), async (_request, response) => {
-    for (const { name, ready, deferred, active, oldestReadySeconds } of await findDepths()) {
+    for (const { name, ready, deferred, active, latencySeconds } of await findDepths()) {
       deps.metrics.queueDepth.set({ queue: name, state: 'ready' }, ready);
       deps.metrics.queueDepth.set({ queue: name, state: 'deferred' }, deferred);
       deps.metrics.queueDepth.set({ queue: name, state: 'active' }, active);
-      deps.metrics.queueAge.set({ queue: name }, oldestReadySeconds);
+      deps.metrics.queueLatency.set({ queue: name }, latencySeconds);
     }
     const { installations, alerts } = await findCounts();
     deps.metrics.installations.reset();
@@ -80,7 +81,7 @@ function requireMetricsToken(deps: HealthDeps): RequestHandler {
     const given = request.get('authorization');
     if (given !== undefined) {
       await guesses.check('metrics_token', request.ip);
-      if (isSame(given, `Bearer ${token}`)) return next();
+      if (safeEqual(given, `Bearer ${token}`)) return next();
       await guesses.count('metrics_token', request.ip);
     }
     response.set('www-authenticate', 'Bearer');

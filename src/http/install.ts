@@ -1,7 +1,7 @@
 import { type Response, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
-import { inOneLine } from '../core/text.ts';
+import { toSingleLine } from '../core/sanitize.ts';
 import { beginInstall, completeInstall, type InstallDeps, installedBefore, spendState } from '../installations/install.ts';
 import type { Installation } from '../installations/store.ts';
 import { cookieName, readCookie } from './cookies.ts';
@@ -68,6 +68,6 @@ function denied(error: string, said: string | undefined): AppError {
   return error === 'access_denied'
     ? new AppError('install_cancelled', 'The install was cancelled: nothing was connected. You can start it again at any time.')
     : new AppError('install_denied', 'The CRM did not go through with the install. Please start it again.', {
-        details: [`The CRM says: ${inOneLine([error, said].filter(Boolean).join(': '), 300)}`],
+        details: [`The CRM says: ${toSingleLine([error, said].filter(Boolean).join(': '), 300)}`],
       });
 }

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { type Request, Router } from 'express';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
 import { hashOfSecret } from '../media/links.ts';
@@ -49,7 +49,7 @@ export function mediaPages(deps: MediaPageDeps): Router {
 
 async function fileBehind({ db, clock }: MediaPageDeps, secret: string) {
   const row = await db.client.medium.findUnique({ where: { secretHash: hashOfSecret(secret) } });
-  if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= nowOf(clock)) throw gone();
+  if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= dateNow(clock)) throw gone();
   if ((await db.client.message.count({ where: { id: row.messageId } })) === 0) throw gone();
   return { id: row.id, bytes: row.bytes, contentType: row.contentType, name: row.name };
 }

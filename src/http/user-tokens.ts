@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type * as z from 'zod';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 
 /** What our own tokens are for: one for the API is no ticket, and the other way round. */
@@ -23,7 +23,7 @@ export async function signToken(
   claims: Record<string, unknown>,
   lifeMs: number,
 ): Promise<{ token: string; expiresAt: Date }> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   // Tokens count in seconds.
   const expiresAt = new Date(Math.floor((now.getTime() + lifeMs) / 1000) * 1000);
   const token = await new SignJWT(claims)
@@ -51,7 +51,7 @@ export async function verifiedToken<Shape extends z.ZodType>(
         issuer: 'patchbay',
         audience,
         requiredClaims: ['exp'],
-        currentDate: nowOf(deps.clock),
+        currentDate: dateNow(deps.clock),
       });
       return shape.safeParse(payload).data ?? null;
     } catch (error) {

@@ -5,9 +5,9 @@ import type { Clock } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { readJsonBody } from '../core/json-body.ts';
-import { inOneLine } from '../core/text.ts';
+import { toSingleLine } from '../core/sanitize.ts';
 import type { Database } from '../database/client.ts';
-import { isUnstorable } from '../database/failures.ts';
+import { isInvalidValue } from '../database/errors.ts';
 import { classifyWebhook, properAddress, type WebhookAddress, type WebhookClass } from '../highlevel/classify-webhook.ts';
 import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
 import type { Provider } from '../highlevel/providers.ts';
@@ -58,17 +58,17 @@ export function webhooks(deps: WebhookDeps): Router {
 
 async function receive(deps: WebhookDeps, address: WebhookAddress, request: Request, response: Response): Promise<void> {
   const kind = address === 'app' ? 'app' : 'provider';
-  let stop = deps.metrics.acknowledgement.startTimer();
+  let stop = deps.metrics.webhookAckDuration.startTimer();
   try {
     // A request that can't be HighLevel's does not make us read its body.
     const signature = readSignatureHeader(request.get('x-ghl-signature'));
     const body = await deps.readBody(request, response, maxBytes);
     // How long the caller takes to send it is not ours.
-    stop = deps.metrics.acknowledgement.startTimer();
+    stop = deps.metrics.webhookAckDuration.startTimer();
     const outcome = await handle(deps, address, signature, body);
     deps.metrics.webhooks.inc({ kind, outcome });
     const deliveryId = request.get('deliveryid');
-    if (deliveryId) deps.log.debug({ deliveryId: inOneLine(deliveryId, 100), kind, outcome }, 'a webhook was taken');
+    if (deliveryId) deps.log.debug({ deliveryId: toSingleLine(deliveryId, 100), kind, outcome }, 'a webhook was taken');
     acknowledge(response, 202, outcome);
   } catch (error) {
     deps.metrics.webhooks.inc({ kind, outcome: asAppError(error).code });
@@ -122,7 +122,7 @@ function nameOf(address: WebhookAddress): string {
 
 /** Says what arrived, where it does not belong to the address at which it arrived. */
 function describeMisplaced(found: WebhookClass, address: WebhookAddress): string | undefined {
-  if (found.kind === 'not_ours' && found.providerId) return `foreign_provider:${inOneLine(found.providerId, 64)}`;
+  if (found.kind === 'not_ours' && found.providerId) return `foreign_provider:${toSingleLine(found.providerId, 64)}`;
   if (found.kind === 'unknown' && found.why === 'provider_ambiguous') return 'ambiguous_delivery';
   const proper = properAddress(found);
   if (proper === null || proper === address) return undefined;
@@ -139,7 +139,7 @@ async function stored<T>(write: Promise<T>): Promise<T> {
     return await write;
   } catch (error) {
     // What can't be stored for its own sake would not be stored the next time either.
-    if (isAppError(error) || isUnstorable(error)) throw error;
+    if (isAppError(error) || isInvalidValue(error)) throw error;
     throw new AppError('database_unavailable', 'The message could not be stored. Please send it again.', { cause: error });
   }
 }

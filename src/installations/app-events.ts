@@ -1,7 +1,7 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { outageDelayMs } from '../core/retry-schedule.ts';
-import { storable } from '../core/text.ts';
+import { computeOutageDelayMs } from '../core/retry-schedule.ts';
+import { sanitize } from '../core/sanitize.ts';
 import type { AppEvent, Database, Executor } from '../database/client.ts';
 import { company, location, type TokenOwner } from '../highlevel/client.ts';
 import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
@@ -23,11 +23,11 @@ export interface AppEventDeps {
 /** Keeps an app event (INSTALL, UNINSTALL, ...) as it came, once. @returns false when it was here before @throws AppError `payload_invalid` */
 export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, body: Buffer): Promise<boolean> {
   const { id, type, appId, companyId, locationId, occurredAt } = readAppEvent(body);
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const { count } = await deps.db.client.appEvent.createMany({
     data: {
       ...{ id, type, appId, companyId, locationId, occurredAt },
-      raw: storable(body.toString('utf8')),
+      raw: sanitize(body.toString('utf8')),
       receivedAt: now,
       dueAt: now,
     },
@@ -40,7 +40,7 @@ const batchSize = 50;
 
 /** Acts on the events that nobody has acted on yet, each in a transaction of its own. @returns how many there were */
 export async function applyDueEvents(deps: AppEventDeps): Promise<number> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const due = await deps.db.client.appEvent.findMany({
     where: { dueAt: { lte: now } },
     orderBy: [{ dueAt: 'asc' }, { id: 'asc' }],
@@ -61,7 +61,7 @@ async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
     });
   } catch (error) {
     log.error({ err: error, eventId: event.id, type: event.type }, 'an app event could not be acted on; it is tried again');
-    const dueAt = new Date(clock.now() + outageDelayMs(clock.now() - event.receivedAt.getTime(), 0));
+    const dueAt = new Date(clock.now() + computeOutageDelayMs(clock.now() - event.receivedAt.getTime(), 0));
     await db.client.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt } });
   }
 }
@@ -80,7 +80,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
   const { companyId, locationId } = event;
   const key = locationId ? location(locationId) : companyId ? company(companyId) : null;
   if (!key) return 'ignored';
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   // Nothing happens later than we hear of it; a wrong clock must not outlast what comes after.
   const at = event.occurredAt && event.occurredAt < stored.receivedAt ? event.occurredAt : stored.receivedAt;
   const place = { companyId, locationId };
@@ -112,7 +112,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
 
 /** The event's own words are not taken over: the location is asked. */
 async function aboutLocation(deps: AppEventDeps, tx: Executor, event: AppEventWebhook): Promise<Outcome> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const locationId = event.locationId ?? event.subjectId;
   if (event.type === 'LocationCreate' && event.companyId) await listAgain(tx, event.companyId, now);
   if (!locationId) return 'ignored';

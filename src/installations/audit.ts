@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { AuditEntry, Executor } from '../database/client.ts';
 
@@ -49,7 +49,7 @@ export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, 
   await tx.auditEntry.create({
     data: {
       id: deps.newId(),
-      at: nowOf(deps.clock),
+      at: dateNow(deps.clock),
       actor: typeof actor === 'string' ? actor : actor.userId,
       action,
       companyId,

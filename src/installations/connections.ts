@@ -2,14 +2,14 @@ import type * as z from 'zod';
 import { type Channel, type ConnectionOf, sensitiveFields } from '../channels/channel.ts';
 import { deliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { type Channels, channelOfType } from '../channels/registry.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import { firstIdAt, type NewId } from '../core/ids.ts';
+import { minIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
-import { perSecond } from '../queue/allowance.ts';
-import { type LaneLimits, limitLane, paceKey } from '../queue/pace.ts';
-import { readInGroups } from '../runtime/in-groups.ts';
+import { limitPerSecond } from '../queue/gcra.ts';
+import { type GroupLimits, rateLimitKey, setGroupLimits } from '../queue/rate-limits.ts';
+import { createLoader } from '../runtime/batcher.ts';
 import { type Actor, audit } from './audit.ts';
 import { identity, keptBefore, openPrevious } from './sealed-config.ts';
 
@@ -53,7 +53,7 @@ export async function connect(
   }
   const { config } = checked;
 
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const row = await deps.db.transaction(async (tx) => {
     // The id comes first: it binds the sealed config to its row. An upsert keeps two who connect at once from failing.
     const newId = deps.newId();
@@ -65,7 +65,7 @@ export async function connect(
     const sealed = deps.box.seal(JSON.stringify(config), identity(id));
     const action = id === newId || dormantSince ? 'channel_connected' : 'channel_changed';
     await audit(tx, deps, { actor, action, locationId: place.locationId, details: `${place.providerKey}: ${channel.type}.` });
-    await limitLane(tx, paceKey.sending(place), laneLimitsOf(config), now);
+    await setGroupLimits(tx, rateLimitKey.connection(place), laneLimitsOf(config), now);
     return tx.connection.update({
       where: { id },
       data: {
@@ -83,7 +83,7 @@ export async function connect(
 /** What of a connection's settings the queue keeps. */
 function laneLimitsOf(config: object) {
   const { ratePerSecond, concurrency = null } = deliverySettingsOf(config);
-  const rate = ratePerSecond === undefined ? { intervalMs: null, burst: null } : perSecond(ratePerSecond);
+  const rate = ratePerSecond === undefined ? { intervalMs: null, burst: null } : limitPerSecond(ratePerSecond);
   return { ...rate, concurrency };
 }
 
@@ -100,10 +100,10 @@ export async function restoreLimits(deps: Pick<ConnectionDeps, 'db' | 'box' | 'c
       take: restoredAtOnce,
     });
     const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
-    const paces = await client.pace.findMany({ where: { key: { in: rows.map(paceKey.sending) }, ...limited } });
+    const paces = await client.pace.findMany({ where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited } });
     const known = new Set(paces.map(({ key }) => key));
     const isLimited = (row: ConnectionRow) => limitsIn(deps.box, row) !== null;
-    for (const row of rows) if (!known.has(paceKey.sending(row)) && isLimited(row)) await restoreLimitsOf(deps, row);
+    for (const row of rows) if (!known.has(rateLimitKey.connection(row)) && isLimited(row)) await restoreLimitsOf(deps, row);
     last = rows.length < restoredAtOnce ? undefined : rows.at(-1)?.id;
   } while (last);
 }
@@ -114,12 +114,12 @@ async function restoreLimitsOf({ db, box, clock }: Pick<ConnectionDeps, 'db' | '
     await tx.$queryRaw`SELECT 1 FROM connections WHERE id = ${id}::uuid FOR UPDATE`;
     const row = await tx.connection.findUnique({ where: { id } });
     const limits = row && limitsIn(box, row);
-    if (limits) await limitLane(tx, paceKey.sending(row), limits, nowOf(clock));
+    if (limits) await setGroupLimits(tx, rateLimitKey.connection(row), limits, dateNow(clock));
   });
 }
 
 /** Null for none, and where nobody can read them any more: whoever uses the connection says so. */
-function limitsIn(box: SecretBox, row: ConnectionRow): LaneLimits | null {
+function limitsIn(box: SecretBox, row: ConnectionRow): GroupLimits | null {
   try {
     const limits = laneLimitsOf(JSON.parse(box.open(row.config, identity(row.id))));
     return limits.intervalMs === null && limits.concurrency === null ? null : limits;
@@ -142,7 +142,7 @@ export async function disconnect(
     if (count > 0) await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, details: `${providerKey}.` });
     return count > 0 ? rows : [];
   });
-  for (const { id } of gone) deps.box.forget(identity(id));
+  for (const { id } of gone) deps.box.evict(identity(id));
   return gone.length > 0;
 }
 
@@ -150,7 +150,7 @@ export async function disconnect(
 export async function disconnectedSince(on: Executor, since: Date): Promise<{ locationId: string; providerKey: string }[]> {
   // By the order of ids: entries have no index by time or action.
   const rows = await on.auditEntry.findMany({
-    where: { id: { gte: firstIdAt(since) }, action: 'channel_disconnected', locationId: { not: null } },
+    where: { id: { gte: minIdAt(since) }, action: 'channel_disconnected', locationId: { not: null } },
     select: { locationId: true, details: true },
   });
   return rows.map(({ locationId, details }) => ({
@@ -174,7 +174,7 @@ export type ConnectionReader = (place: { locationId: string; providerKey: string
 
 export function connectionReader(db: Database): ConnectionReader {
   const nameOf = ({ locationId, providerKey }: { locationId: string; providerKey: string }) => `${locationId}/${providerKey}`;
-  return readInGroups(nameOf, async (places) => {
+  return createLoader(nameOf, async (places) => {
     const OR = places.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
     const rows = await db.client.connection.findMany({ where: { dormantSince: null, OR } });
     return new Map(rows.map((row) => [nameOf(row), row]));

@@ -1,4 +1,4 @@
-import { backoffMs } from '../core/retry-schedule.ts';
+import { computeBackoffMs } from '../core/retry-schedule.ts';
 import type { Installation } from './store.ts';
 
 const second = 1_000;
@@ -52,7 +52,7 @@ export function dueAfter(row: Installation, now: Date, chance: number): Date | n
 
 /** When to try again what HighLevel's silence has stopped. */
 export function dueAfterOutage(row: Installation, now: Date, chance: number): Date {
-  return new Date(now.getTime() + backoffMs(row.tries, chance));
+  return new Date(now.getTime() + computeBackoffMs(row.tries, chance));
 }
 
 function untilIdleRefresh(row: Installation, now: Date, chance: number): number {

@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId, RandomSource } from '../core/ids.ts';
-import { isSame } from '../core/is-same.ts';
+import { safeEqual } from '../core/safe-equal.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import type { HighLevel } from '../highlevel/client.ts';
@@ -71,7 +71,7 @@ export async function spendState(deps: InstallDeps, browser: string | undefined,
   const [nonce, begunAt, proof = ''] = state.split('.');
   const isOurs =
     browser !== undefined &&
-    deps.sessionSecrets.some((secret) => isSame(proof, stateProof(secret, browser, `${nonce}.${begunAt}`)));
+    deps.sessionSecrets.some((secret) => safeEqual(proof, stateProof(secret, browser, `${nonce}.${begunAt}`)));
   const isFresh = deps.clock.now() - Number(begunAt) <= stateLifeMs;
   if (isOurs && isFresh && (await isFirst(deps, state))) return;
   throw new AppError(
@@ -81,7 +81,7 @@ export async function spendState(deps: InstallDeps, browser: string | undefined,
 }
 
 async function isFirst(deps: InstallDeps, state: string): Promise<boolean> {
-  const data = { id: hashOf(state), spentAt: nowOf(deps.clock) };
+  const data = { id: hashOf(state), spentAt: dateNow(deps.clock) };
   return (await deps.db.client.spentState.createMany({ data, skipDuplicates: true })).count === 1;
 }
 
@@ -103,14 +103,14 @@ export async function forgetSpentStates(deps: { db: Database; clock: Clock }): P
  * @throws AppError `install_code_refused`, `app_not_configured`, `install_unfinished`
  */
 export async function completeInstall(deps: InstallDeps, code: string): Promise<Installation> {
-  const sentAt = nowOf(deps.clock);
+  const sentAt = dateNow(deps.clock);
   const tokens = await redeemCode(deps, code, sentAt);
   const installed = await saveInstallation(deps, tokens, sentAt, code).catch((cause: unknown) => {
     throw isAppError(cause) ? cause : unfinished(cause);
   });
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
   // A name is good to have and no reason to fail an install that has happened.
-  if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, nowOf(deps.clock));
+  if (installed.kind === 'location') await learnDescription(deps, installed.resourceId, dateNow(deps.clock));
   return (await findInstallation(deps.db.client, installed)) as Installation;
 }
 
@@ -135,7 +135,7 @@ function unfinished(cause: unknown, details: string[] = []): AppError {
 async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Date, code: string): Promise<Installation> {
   const { db, box, clock } = deps;
   const key = keyOfTokens(tokens);
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   return db.transaction(async (tx) => {
     const before = await findInstallation(tx, key);
     const { companyId, userId, isBulk, toFutureLocations } = tokens;

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 
@@ -38,7 +38,7 @@ function fingerprint(purpose: KeyPurpose, key: Buffer | string): string {
 
 /** Writes down at the start of a process which keys it knows; what is new is seen for the first time. */
 export async function noteKeys(deps: { db: Database; clock: Clock }, rings: readonly KeyRing[]): Promise<void> {
-  const at = nowOf(deps.clock);
+  const at = dateNow(deps.clock);
   for (const { purpose, fingerprints } of rings) {
     for (const name of new Set(fingerprints)) {
       await deps.db.client.key.upsert({
@@ -64,7 +64,7 @@ export async function keyAges(
     ages.push({
       purpose,
       fingerprint: current,
-      firstSeenAt: row?.firstSeenAt ?? nowOf(deps.clock),
+      firstSeenAt: row?.firstSeenAt ?? dateNow(deps.clock),
       olderCount: new Set(fingerprints).size - 1,
       sealedWithOlder: purpose === 'encryption' ? await countSealedWithOlder(deps) : null,
     });
@@ -74,7 +74,7 @@ export async function keyAges(
 
 /** Secrets that `resealAll` has still to do: a sealed secret says by how it begins which key sealed it. */
 async function countSealedWithOlder({ db, box }: { db: Database; box: SecretBox }): Promise<number> {
-  const older = `${box.newestBegins}%`;
+  const older = `${box.currentKeyPrefix}%`;
   const [row] = await db.client.$queryRaw<{ count: number }[]>`
     SELECT ((SELECT count(*) FROM installations WHERE access_token NOT LIKE ${older})
       + (SELECT count(*) FROM installations WHERE refresh_token NOT LIKE ${older})

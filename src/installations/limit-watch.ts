@@ -1,19 +1,19 @@
 import type { Clock } from '../core/clock.ts';
-import { outageDelayMs } from '../core/retry-schedule.ts';
+import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import type { Database } from '../database/client.ts';
 import type { HighLevelAnswer, TokenOwner } from '../highlevel/client.ts';
 import { highLevelLimit, restAfter } from '../highlevel/rate-limit.ts';
-import { endRest, noteRemaining, paceKey, rest, untilTried } from '../queue/pace.ts';
+import { breakerCodes, pause, rateLimitKey, recordQuota, resume } from '../queue/rate-limits.ts';
 import type { Log } from '../runtime/log.ts';
 
 const noteEveryMs = 60_000;
 
 const usedUp = { code: 'highlevel_limit', message: 'The CRM takes no more requests from this location for now.' };
 export const dayUsedUp = {
-  code: untilTried.dayUsed,
+  code: breakerCodes.quotaUsed,
   message: 'The CRM’s daily limit of requests for this location is used up; work goes on when it renews.',
 };
-const outage = { code: untilTried.outage, message: 'The CRM does not answer at present; work goes on when it does.' };
+const outage = { code: breakerCodes.outage, message: 'The CRM does not answer at present; work goes on when it does.' };
 
 /** So many failures in a row are an outage. */
 const outageAfter = 5;
@@ -32,14 +32,14 @@ export function limitWatch(deps: { db: Database; clock: Clock; log: Log; chance:
     const { since, count } = failing.get(key) ?? { since: now, count: 0 };
     failing.set(key, { since, count: count + 1 });
     if (count + 1 < outageAfter) return;
-    const restMs = Math.min(outageDelayMs(now - since, deps.chance()), outageCheckMs);
+    const restMs = Math.min(computeOutageDelayMs(now - since, deps.chance()), outageCheckMs);
     deps.log.warn({ ...owner, restMs }, 'HighLevel does not answer for this owner');
-    await rest(deps, key, new Date(now + restMs), outage, highLevelLimit);
+    await pause(deps, key, new Date(now + restMs), outage, highLevelLimit);
   }
 
   /** @param answer null for none */
   return async (owner: TokenOwner, answer: HighLevelAnswer | null): Promise<void> => {
-    const key = paceKey.highLevel(owner);
+    const key = rateLimitKey.highLevel(owner);
     const now = deps.clock.now();
     // A 500 may be of this very request and says nothing of HighLevel (platform.md 4.1).
     if (answer?.status === 500) return;
@@ -48,16 +48,16 @@ export function limitWatch(deps: { db: Database; clock: Clock; log: Log; chance:
     const { remainingToday } = limits;
     const isDue = remainingToday === 0 || now - (notedAt.get(key) ?? 0) >= noteEveryMs;
     if (isDue) notedAt.set(key, now);
-    if (isDue && remainingToday !== null) await noteRemaining(deps, key, remainingToday);
+    if (isDue && remainingToday !== null) await recordQuota(deps, key, remainingToday);
     const { count = 0 } = failing.get(key) ?? {};
     failing.delete(key);
     const restMs = restAfter(limits, answer.status === 429);
     if (restMs === 0) {
       // Asks now and then although this process has seen no rest: another one may have, and be gone.
-      if (isDue || count >= outageAfter) await endRest(deps, key);
+      if (isDue || count >= outageAfter) await resume(deps, key);
       return;
     }
     deps.log.warn({ ...owner, restMs, ...limits }, 'HighLevel’s limit is used up');
-    await rest(deps, key, new Date(now + restMs), remainingToday === 0 ? dayUsedUp : usedUp, highLevelLimit);
+    await pause(deps, key, new Date(now + restMs), remainingToday === 0 ? dayUsedUp : usedUp, highLevelLimit);
   };
 }

@@ -1,11 +1,11 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { company, location } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
 import { describeLocation } from '../highlevel/locations.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { endHourlyRests, mayCall, paceKey, turnOf } from '../queue/pace.ts';
+import { rateLimitKey, reserveSlot, resumeScheduledPauses, tryAcquire } from '../queue/rate-limits.ts';
 import type { AccessTokens } from './access-token.ts';
 import { describeEveryMs, dueAfter, dueAfterOutage, isIdleRefreshDue } from './due.ts';
 import { learn } from './news.ts';
@@ -40,13 +40,13 @@ async function step(deps: LookAfterDeps, row: Installation): Promise<Date | null
 }
 
 async function lookAfterCompany(deps: LookAfterDeps, row: Installation): Promise<Date | null> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   if (row.status !== 'active') {
     if (!isTooYoung(row, now)) await deps.tokens.renewed(row);
     return again(deps, row);
   }
   if (isSyncDue(row, now)) {
-    const turn = await turnOf(deps, paceKey.highLevel(keyOf(row)), highLevelLimit, row.slotAt);
+    const turn = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(row)), highLevelLimit, row.slotAt);
     if (turn) return keepTurn(deps, row, turn);
     try {
       return (await syncPage(deps, row)) ? now : again(deps, row);
@@ -61,7 +61,7 @@ async function lookAfterCompany(deps: LookAfterDeps, row: Installation): Promise
 }
 
 async function lookAfterLocation(deps: LookAfterDeps, row: Installation): Promise<Date | null> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const agency = row.companyId ? await findInstallation(deps.db.client, company(row.companyId)) : null;
   if (agency?.goneAt && row.presentAt && agency.goneAt >= row.presentAt) {
     // It was learnt of after its company's uninstall, which is its own too.
@@ -92,9 +92,9 @@ async function findCompany(deps: LookAfterDeps, row: Installation): Promise<Date
     orderBy: [{ toFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
   for (const agency of companies) {
-    const isFree = await mayCall(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit);
+    const isFree = await tryAcquire(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelLimit);
     if (!isFree) return new Date(deps.clock.now() + askAgainMs);
-    const askedAt = nowOf(deps.clock);
+    const askedAt = dateNow(deps.clock);
     const of = { companyId: agency.resourceId, appId: appIdOf(deps.app) };
     const { installed } = await listInstalledLocations(deps.highLevel, of, { locationId: row.resourceId });
     const [found] = installed;
@@ -108,7 +108,7 @@ async function findCompany(deps: LookAfterDeps, row: Installation): Promise<Date
 
 /** Its company's listing left it out. Its own tokens are the better witness: while they work, it is installed. */
 async function lookForUnseen(deps: LookAfterDeps, row: Installation): Promise<Date | null> {
-  const askedAt = nowOf(deps.clock);
+  const askedAt = dateNow(deps.clock);
   let isThere = true;
   try {
     await deps.tokens.renewed(row);
@@ -117,14 +117,14 @@ async function lookForUnseen(deps: LookAfterDeps, row: Installation): Promise<Da
     isThere = false;
   }
   const news = isThere ? { presentAt: askedAt } : { goneAt: askedAt };
-  await deps.db.transaction((tx) => learn(tx, { key: keyOf(row), ...news }, nowOf(deps.clock)));
+  await deps.db.transaction((tx) => learn(tx, { key: keyOf(row), ...news }, dateNow(deps.clock)));
   return isThere ? again(deps, row) : askedAt;
 }
 
 /** Keeps name and time zone fresh. They are good to have and no reason to fail. */
 async function describe(deps: LookAfterDeps, row: Installation, now: Date): Promise<void> {
   if (row.describedAt && now.getTime() - row.describedAt.getTime() < describeEveryMs) return;
-  if (!(await mayCall(deps, paceKey.highLevel(keyOf(row)), highLevelLimit))) return;
+  if (!(await tryAcquire(deps, rateLimitKey.highLevel(keyOf(row)), highLevelLimit))) return;
   if (await learnDescription(deps, row.resourceId, now)) return;
   await deps.db.client.installation.updateMany({ where: keyOf(row), data: { describedAt: now } });
 }
@@ -145,7 +145,7 @@ export async function learnDescription(
         data: { timezone },
       });
       // Their rests were reckoned in another time zone.
-      if (count > 0) await endHourlyRests(deps, locationId);
+      if (count > 0) await resumeScheduledPauses(deps, locationId);
     }
     await client.installation.updateMany({
       where: location(locationId),
@@ -167,11 +167,11 @@ async function keepTurn(deps: LookAfterDeps, row: Installation, turn: Date): Pro
 /** The next look by the row as it is now. */
 async function again(deps: LookAfterDeps, { kind, resourceId }: Installation): Promise<Date | null> {
   const row = await findInstallation(deps.db.client, { kind, resourceId });
-  return row && dueAfter(row, nowOf(deps.clock), deps.chance());
+  return row && dueAfter(row, dateNow(deps.clock), deps.chance());
 }
 
 async function afterFailure(deps: LookAfterDeps, row: Installation, error: unknown): Promise<Date | null> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   if (isAppError(error, 'highlevel_limit', 'highlevel_forbidden'))
     return new Date(now.getTime() + (error.retryAfterMs ?? 10_000));
   const isExpected = isAppError(error, 'installation_missing', 'location_inactive', 'reauth_required', 'uninstalled');

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database, Executor, PermissionProblem } from '../database/client.ts';
 import type { HighLevelCall, PermissionGate, TokenOwner } from '../highlevel/client.ts';
@@ -55,7 +55,7 @@ export function permissionGate(deps: PermissionDeps): PermissionGate {
     },
 
     async refuse(call, permission, error) {
-      const now = nowOf(clock);
+      const now = dateNow(clock);
       const key = { kind: call.owner.kind, resourceId: call.owner.resourceId, permission };
       const message = describe(deps, call, permission, error);
       await db.client.$executeRaw`
@@ -102,7 +102,7 @@ function neededFor({ operation, providerKey }: HighLevelCall): Permission[] {
 /** @returns whether this call is the one that may try; the next pause is longer */
 async function claimProbe({ db, clock }: PermissionDeps, problem: PermissionProblem): Promise<boolean> {
   const { kind, resourceId, permission, probes } = problem;
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   const { count } = await db.client.permissionProblem.updateMany({
     where: { kind, resourceId, permission, probeAt: { lte: now } },
     data: { probeAt: new Date(now.getTime() + pauseMs(probes + 1)), probes: { increment: 1 } },

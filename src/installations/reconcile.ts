@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { type LookAfterDeps, lookAfter } from './look-after.ts';
 import { findInstallation, type Installation, type InstallationKey, keyOf } from './store.ts';
 
@@ -14,7 +14,7 @@ const restMs = 1_000;
  * @returns how many were looked at
  */
 export async function reconcileDue(deps: LookAfterDeps): Promise<number> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const claimedUntil = new Date(now.getTime() + claimMs);
   const claimed = await deps.db.client.$queryRaw<InstallationKey[]>`
     UPDATE installations SET due_at = ${claimedUntil}, tries = tries + 1
@@ -38,10 +38,10 @@ async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey): Promise
   if (!row) return;
   const { dueAt, isWell } = await lookAfter(deps, row);
   const after = await findInstallation(deps.db.client, key);
-  const next = nextLook({ dueAt, isWell, tries: row.tries, hasProgressed: hasProgressed(row, after) }, nowOf(deps.clock));
+  const next = nextLook({ dueAt, isWell, tries: row.tries, hasProgressed: hasProgressed(row, after) }, dateNow(deps.clock));
   // News that came meanwhile has made it due already; that must stand.
   await deps.db.client.installation.updateMany({
-    where: { ...keyOf(key), dueAt: { gt: nowOf(deps.clock) } },
+    where: { ...keyOf(key), dueAt: { gt: dateNow(deps.clock) } },
     data: { dueAt: next.dueAt, ...(next.isSettled ? { tries: 0 } : {}) },
   });
 }

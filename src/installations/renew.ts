@@ -1,4 +1,4 @@
-import { nowOf, pause } from '../core/clock.ts';
+import { dateNow, sleep } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
@@ -64,7 +64,7 @@ export async function renew(deps: RenewDeps, seen: Installation): Promise<string
     if (deps.clock.now() > giveUpAt) {
       throw new AppError('highlevel_unreachable', 'Another process is still looking for a token of this installation.');
     }
-    await pause(deps.clock, waitMs);
+    await sleep(deps.clock, waitMs);
   }
 }
 
@@ -99,7 +99,7 @@ interface Lease {
 
 /** @returns null while another holds it or once the tokens are no longer those that were seen */
 async function takeLease(deps: RenewDeps, seen: Installation): Promise<Lease | null> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const id = deps.newId();
   const until = new Date(now.getTime() + leaseMs);
   const restsSince = new Date(now.getTime() - refreshIntervalMs);
@@ -150,7 +150,7 @@ async function climb(deps: RenewDeps, row: Installation, lease: string): Promise
 
 async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, tokens: TokenSet): Promise<string> {
   const { db, box, clock, log } = deps;
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   const isMine = await db.transaction(async (tx) => {
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id, status: { not: 'uninstalled' } },
@@ -210,11 +210,11 @@ export async function begins(
   const isNew = before === undefined || before === 'pending' || before === 'uninstalled';
   await audit(tx, deps, { actor, action: isNew ? 'installed' : 'active_again', ...placeOf(row) });
   if (row.kind === 'company') {
-    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: nowOf(deps.clock) } });
+    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: dateNow(deps.clock) } });
     // What its locations could not do without it, they can do now.
     await tx.installation.updateMany({
       where: { kind: 'location', companyId: row.resourceId, status: { notIn: ['active', 'uninstalled'] } },
-      data: { dueAt: nowOf(deps.clock), tries: 0 },
+      data: { dueAt: dateNow(deps.clock), tries: 0 },
     });
     return;
   }
@@ -231,7 +231,7 @@ async function current(deps: RenewDeps, key: InstallationKey): Promise<Installat
 async function release(deps: RenewDeps, seen: Installation, lease: Lease, error: unknown): Promise<void> {
   const { db, clock, log } = deps;
   const status = statusAfter(error);
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   const released = { refreshLease: null, refreshLeaseUntil: null };
   const isNews = status !== null && status !== seen.status;
   const becomes = isNews ? { status, tries: 0 } : {};

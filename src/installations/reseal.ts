@@ -85,8 +85,8 @@ async function attempt(progress: ResealProgress, name: string, reseal: () => Pro
 async function resealInstallation({ db, box }: ResealDeps, row: Installation): Promise<void> {
   const { accessToken, refreshToken } = row;
   const renewed = {
-    ...(accessToken ? { accessToken: box.reseal(accessToken, identity(row, 'access_token')) } : {}),
-    ...(refreshToken ? { refreshToken: box.reseal(refreshToken, identity(row, 'refresh_token')) } : {}),
+    ...(accessToken ? { accessToken: box.reencrypt(accessToken, identity(row, 'access_token')) } : {}),
+    ...(refreshToken ? { refreshToken: box.reencrypt(refreshToken, identity(row, 'refresh_token')) } : {}),
   };
   // Compared with what was read: a refresh that wrote meanwhile is newer.
   await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: renewed });
@@ -94,7 +94,7 @@ async function resealInstallation({ db, box }: ResealDeps, row: Installation): P
 
 async function resealConnection({ db, box }: ResealDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
   if (config === '') return;
-  const renewed = box.reseal(config, configIdentity(id));
+  const renewed = box.reencrypt(config, configIdentity(id));
   const previous = previousConfig === null ? null : resealPrevious(box, id, previousConfig);
   await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed, previousConfig: previous } });
 }
@@ -102,7 +102,7 @@ async function resealConnection({ db, box }: ResealDeps, { id, config, previousC
 /** Seals anew what a connection was before. Without its key it is given up: it must not keep the present config from being sealed. */
 function resealPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
   try {
-    return box.reseal(previousConfig, configIdentity(id));
+    return box.reencrypt(previousConfig, configIdentity(id));
   } catch (error) {
     if (isAppError(error, 'secret_unreadable')) return null;
     throw error;

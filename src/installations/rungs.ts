@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
@@ -15,7 +15,7 @@ import {
   type TokenSet,
 } from '../highlevel/oauth.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { paceKey, turnOf } from '../queue/pace.ts';
+import { rateLimitKey, reserveSlot } from '../queue/rate-limits.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { findInstallation, type Installation, keyOf, keyOfTokens, openToken } from './store.ts';
 
@@ -45,7 +45,7 @@ export const rungs: readonly Rung[] = [byRefreshToken, byCompany, byReconnect];
 
 async function byRefreshToken({ box, clock, highLevelHttp, app }: RungDeps, row: Installation): Promise<TokenSet | null> {
   if (!row.refreshToken) return null;
-  const sentAt = nowOf(clock);
+  const sentAt = dateNow(clock);
   const answer = await requestTokenByRefresh(highLevelHttp, app, openToken(box, row, 'refresh_token'), row.kind);
   return unlessGone(() => ownTokens(row, readRefreshAnswer(answer, sentAt)));
 }
@@ -55,7 +55,7 @@ async function byCompany(deps: RungDeps, row: Installation): Promise<TokenSet | 
   if (row.kind === 'company' || !row.companyId) return null;
   const agency = await findInstallation(deps.db.client, company(row.companyId));
   if (!agency?.accessToken || agency.status === 'uninstalled') return null;
-  const turn = await turnOf(deps, paceKey.highLevel(keyOf(agency)), highLevelLimit, row.slotAt);
+  const turn = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelLimit, row.slotAt);
   if (turn) {
     const where = { kind_resourceId: keyOf(row) };
     await deps.db.client.installation.update({ where, data: { slotAt: turn } });
@@ -64,7 +64,7 @@ async function byCompany(deps: RungDeps, row: Installation): Promise<TokenSet | 
     });
   }
   try {
-    return await mintLocationToken(deps.highLevel, row.companyId, row.resourceId, nowOf(deps.clock));
+    return await mintLocationToken(deps.highLevel, row.companyId, row.resourceId, dateNow(deps.clock));
   } catch (error) {
     if (isAppError(error, 'highlevel_refused', 'highlevel_token_rejected', 'reauth_required', 'uninstalled')) return null;
     throw error;
@@ -76,7 +76,7 @@ async function byReconnect({ clock, highLevelHttp, app }: RungDeps, row: Install
   const answer = await requestReconnectCode(highLevelHttp, app, keyOf(row));
   const code = unlessGone(() => readReconnectAnswer(answer));
   if (code === null) return null;
-  const sentAt = nowOf(clock);
+  const sentAt = dateNow(clock);
   const exchanged = await requestTokenByCode(highLevelHttp, app, code, row.kind);
   try {
     return ownTokens(row, readCodeAnswer(exchanged, sentAt));

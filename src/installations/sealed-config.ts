@@ -1,5 +1,5 @@
 import { type Channel, sensitiveFields } from '../channels/channel.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Executor } from '../database/client.ts';
@@ -41,7 +41,7 @@ export function keptBefore(
 /** The config before its secrets were changed, while they are still good. Without its key the present one works all the same. */
 export function openPrevious({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
   const { previousConfig, previousUntil } = row;
-  if (!previousConfig || !previousUntil || previousUntil <= nowOf(clock)) return undefined;
+  if (!previousConfig || !previousUntil || previousUntil <= dateNow(clock)) return undefined;
   try {
     return JSON.parse(box.open(previousConfig, identity(row.id)));
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
@@ -48,7 +48,7 @@ export async function revokeSessions(
   row: Installation,
   actor: Actor,
 ): Promise<Date> {
-  const revokedAt = nowOf(deps.clock);
+  const revokedAt = dateNow(deps.clock);
   const key = keyOf(row);
   await deps.db.transaction(async (tx) => {
     await tx.sessionRevocation.upsert({

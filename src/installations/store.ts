@@ -2,7 +2,7 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database, Executor, Installation, InstallationKind, InstallationStatus } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
-import { readInGroups } from '../runtime/in-groups.ts';
+import { createLoader } from '../runtime/batcher.ts';
 
 export type { Installation, InstallationKind, InstallationStatus };
 
@@ -25,7 +25,7 @@ export function findInstallation(on: Executor, { kind, resourceId }: Installatio
 /** As `findInstallation`, many in one statement. */
 export function installationReader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
   const nameOf = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
-  return readInGroups(nameOf, async (keys) => {
+  return createLoader(nameOf, async (keys) => {
     const rows = await db.client.installation.findMany({ where: { OR: keys.map(keyOf) } });
     return new Map(rows.map((row) => [nameOf(row), row]));
   });

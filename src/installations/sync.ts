@@ -1,4 +1,4 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import type { Executor } from '../database/client.ts';
 import { company, type HighLevel, location } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
@@ -22,7 +22,7 @@ export function isSyncDue(row: Installation, now: Date): boolean {
  */
 export async function syncPage(deps: SyncDeps, row: Installation): Promise<boolean> {
   const { clock, app, highLevel, log } = deps;
-  const askedAt = nowOf(clock);
+  const askedAt = dateNow(clock);
   const companyId = row.resourceId;
   const page = await listInstalledLocations(highLevel, { companyId, appId: appIdOf(app) }, { skip: row.syncSkip ?? 0 });
   const isLast = page.rows === 0;

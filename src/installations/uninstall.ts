@@ -1,4 +1,4 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { appIdOf } from '../highlevel/oauth.ts';
@@ -39,7 +39,7 @@ export async function disconnectApp(
   row: Installation,
   by: { actor: Actor; reason: string },
 ): Promise<void> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   await deps.db.transaction(async (tx) => {
     // A clock that stands still must not make this older than what it ends.
     const goneAt = new Date(Math.max(now.getTime(), (row.presentAt?.getTime() ?? 0) + 1));
@@ -82,7 +82,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     });
     await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...placeOf(row) });
   });
-  deps.box.forget(rowIdentity(row));
+  deps.box.evict(rowIdentity(row));
   deps.log.info(keyOf(row), 'uninstalled');
   return null;
 }
@@ -99,7 +99,7 @@ async function hasLastReports(deps: UninstallDeps, row: Installation): Promise<b
 
 /** Locations that were learnt of after the company's own uninstall are told too. */
 async function passOn(deps: UninstallDeps, row: Installation): Promise<void> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const { goneAt } = row;
   if (goneAt) await deps.db.transaction((tx) => learnGoneWithCompany(tx, row.resourceId, goneAt, now));
 }
@@ -108,8 +108,8 @@ async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<
   const { connection } = deps.db.client;
   const channels = await connection.findMany({ where: { locationId }, select: { id: true } });
   if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
-  else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: nowOf(deps.clock) } });
-  for (const { id } of channels) deps.box.forget(channelIdentity(id));
+  else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: dateNow(deps.clock) } });
+  for (const { id } of channels) deps.box.evict(channelIdentity(id));
 }
 
 /** @returns when to ask again, or null when HighLevel has done it, or never will */
@@ -124,7 +124,7 @@ async function leave(deps: UninstallDeps, row: Installation, reason: string): Pr
       return null;
     }
     if (row.tries >= askAtMost) throw error;
-    return dueAfterOutage(row, nowOf(deps.clock), deps.chance());
+    return dueAfterOutage(row, dateNow(deps.clock), deps.chance());
   }
   return null;
 }

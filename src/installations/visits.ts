@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
@@ -69,7 +69,7 @@ async function hint(
   agency: Installation | null,
 ): Promise<void> {
   if (row?.status === 'active' || (row?.companyId && row.companyId !== context.companyId)) return;
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const isUnknown = !row || row.status === 'uninstalled';
   if (!isUnknown) {
     const companyId = agency?.status === 'active' ? context.companyId : undefined;
@@ -81,7 +81,7 @@ async function hint(
 
 async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
   if (withDomain(row.whiteLabelDomains, whiteLabelDomain) === row.whiteLabelDomains) return;
-  await deps.db.transaction((tx) => learn(tx, { key: row, whiteLabelDomain }, nowOf(deps.clock)));
+  await deps.db.transaction((tx) => learn(tx, { key: row, whiteLabelDomain }, dateNow(deps.clock)));
 }
 
 /**
@@ -92,7 +92,7 @@ async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, r
  * @returns when it was first seen
  */
 export async function noticeContext(deps: VisitDeps, encrypted: string, context: UserContext, from: string): Promise<Date> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const id = sha256(encrypted);
   const origin = sha256(`${id}/${from}`);
   const { count } = await deps.db.client.seenContext.createMany({

@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor, WebhookSighting } from '../database/client.ts';
 import { createDelayedWrite } from '../runtime/delayed-write.ts';
 import type { Log } from '../runtime/log.ts';
@@ -44,7 +44,7 @@ export function createSightingRecorder(deps: { db: Database; clock: Clock; log: 
 
   return {
     record(address, { isValid, misplaced }) {
-      const now = nowOf(deps.clock);
+      const now = dateNow(deps.clock);
       const row = {
         address,
         lastValidAt: isValid ? now : null,

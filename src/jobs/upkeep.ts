@@ -1,6 +1,6 @@
 import { forgetGuesses } from '../alerts/guesses.ts';
 import { forgetWrongSignatures } from '../alerts/signatures-failing.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { restoreLimits } from '../installations/connections.ts';
@@ -13,7 +13,7 @@ import { forgetMedia } from '../messages/keep-media.ts';
 import { forgetMessages, forgetStrangersMessages } from '../messages/location-changes.ts';
 import { trimUnnamedReceipts } from '../messages/receipt-rows.ts';
 import { forgetUnknownWebhooks } from '../messages/unknown-webhooks.ts';
-import { mendKeys } from '../queue/jobs.ts';
+import { repairQueueHeads } from '../queue/job.ts';
 import type { Log } from '../runtime/log.ts';
 
 export interface UpkeepDeps {
@@ -50,8 +50,8 @@ export function startUpkeep(deps: UpkeepDeps): () => void {
 export async function tidy(deps: UpkeepDeps): Promise<void> {
   const { clock, retentionDays } = deps;
   const { client } = deps.db;
-  const now = nowOf(clock);
-  await mendKeys(client);
+  const now = dateNow(clock);
+  await repairQueueHeads(client);
   // A process of an earlier version may still be there and take them away.
   await restoreLimits(deps);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });

@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { type HttpClient, requestFailure } from '../runtime/outbound-http.ts';
+import { type HttpClient, toRequestFailure } from '../runtime/outbound-http.ts';
 import type { MediaStore } from './store.ts';
 
 /** A bucket of any service that speaks S3, addressed by path. */
@@ -37,7 +37,7 @@ export function s3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket
       secretAccessKey: bucket.secretAccessKey,
       region: bucket.region,
       service: 's3',
-      datetime: nowOf(deps.clock)
+      datetime: dateNow(deps.clock)
         .toISOString()
         .replace(/[:-]|\.\d{3}/g, ''),
     }).sign();
@@ -53,7 +53,7 @@ export function s3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket
         ...(body ? { data: body } : {}),
       });
     } catch (error) {
-      throw unavailable(requestFailure(error).message);
+      throw unavailable(toRequestFailure(error).message);
     }
   }
 

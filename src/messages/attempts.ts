@@ -1,8 +1,8 @@
 import type { SendOutcome } from '../channels/channel.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { inGroups } from '../runtime/in-groups.ts';
+import { createBatcher } from '../runtime/batcher.ts';
 import { reason } from './reasons.ts';
 
 export interface AttemptWanted {
@@ -27,15 +27,15 @@ const groupAtMost = 200;
 
 /** Records that sends begin, before anything leaves; those that begin together in one statement. */
 export function attemptBeginner(deps: { db: Database; clock: Clock; newId: NewId }): BeginAttempt {
-  return inGroups<AttemptWanted, Beginning>({
-    atMost: groupAtMost,
-    async work(wanted) {
+  return createBatcher<AttemptWanted, Beginning>({
+    maxBatchSize: groupAtMost,
+    async run(wanted) {
       const asked = wanted.map((one) => ({ ...one, id: deps.newId() }));
       const { code, message } = reason('interrupted');
       const rows = await deps.db.client.$queryRawUnsafe<{ id: string; outcome: 'begun' | 'interrupted' | 'answer in hand' }[]>(
         beginSql,
         JSON.stringify(asked),
-        nowOf(deps.clock),
+        dateNow(deps.clock),
         code,
         message,
       );

@@ -1,4 +1,4 @@
-import { type Clock, pause } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 
 const checkIntervalMs = 1_000;
@@ -15,7 +15,7 @@ export async function awaitWritten(
       { messages: settle.unwritten().length },
       'the database is awaited: only this process knows what vendors responded',
     );
-    await pause(clock, Math.min(checkIntervalMs, until - clock.elapsed()));
+    await sleep(clock, Math.min(checkIntervalMs, until - clock.elapsed()));
   }
   const messageIds = settle.unwritten();
   if (messageIds.length > 0)

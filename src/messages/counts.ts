@@ -1,4 +1,4 @@
-import { firstIdAt } from '../core/ids.ts';
+import { minIdAt } from '../core/ids.ts';
 import type { Executor, MessageState } from '../database/client.ts';
 
 /** How many messages there are of a kind; `unknown` are those that wait for a person's decision. */
@@ -12,7 +12,7 @@ export interface StateCount {
 export async function countMessages(on: Executor, since: Date): Promise<StateCount[]> {
   return on.$queryRaw<StateCount[]>`
     SELECT direction::text AS direction, CASE WHEN unknown_since IS NULL THEN state::text ELSE 'unknown' END AS state, count(*)::int AS count
-    FROM messages WHERE id >= ${firstIdAt(since)}::uuid GROUP BY 1, 2`;
+    FROM messages WHERE id >= ${minIdAt(since)}::uuid GROUP BY 1, 2`;
 }
 
 /** What was given up in a location for one reason, or waits for a decision. */
@@ -41,14 +41,14 @@ export async function countGivenUp(
   { take, skip }: { take: number; skip: number },
 ): Promise<{ rows: GivenUp[]; lookedSince: Date | null }> {
   const oldest = await on.message.findFirst({
-    where: { id: { gte: firstIdAt(since) } },
+    where: { id: { gte: minIdAt(since) } },
     orderBy: { id: 'desc' },
     skip: looksAtMost,
     select: { id: true, createdAt: true },
   });
   const rows = await on.$queryRaw<GivenUp[]>`
     SELECT location_id AS "locationId", reason_code AS code, max(reason) AS reason, count(*)::int AS count, max(created_at) AS "lastAt"
-    FROM messages WHERE id >= ${oldest?.id ?? firstIdAt(since)}::uuid AND (state = 'failed' OR unknown_since IS NOT NULL)
+    FROM messages WHERE id >= ${oldest?.id ?? minIdAt(since)}::uuid AND (state = 'failed' OR unknown_since IS NOT NULL)
     GROUP BY location_id, reason_code ORDER BY count DESC, location_id, code NULLS FIRST LIMIT ${take} OFFSET ${skip}`;
   return { rows, lookedSince: oldest?.createdAt ?? null };
 }

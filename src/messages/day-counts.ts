@@ -1,7 +1,7 @@
-import { firstIdAt } from '../core/ids.ts';
-import { type LocalDay, lastDays } from '../core/local-days.ts';
+import { minIdAt } from '../core/ids.ts';
+import { type LocalDay, listLastDays } from '../core/local-days.ts';
 import type { Executor } from '../database/client.ts';
-import { jsonRows } from '../database/json-rows.ts';
+import { queryJsonRows } from '../database/json-rows.ts';
 
 /** A location, and the zone whose days are its days. */
 export interface CountedPlace {
@@ -75,7 +75,7 @@ export const countNames = [...new Set(Object.values(columns))];
 export function daysOf(places: readonly CountedPlace[], now: Date): DayOf[] {
   const ofZone = new Map<string, LocalDay[]>();
   return places.flatMap((place) => {
-    const days = ofZone.get(place.zone) ?? lastDays(now, place.zone, countedDays);
+    const days = ofZone.get(place.zone) ?? listLastDays(now, place.zone, countedDays);
     ofZone.set(place.zone, days);
     return days.map((day) => ({ ...day, ...place }));
   });
@@ -94,11 +94,11 @@ export async function countFromMessages(
   { lastDayFrom = null, details = true }: { lastDayFrom?: Date | null; details?: boolean } = {},
 ): Promise<DayCounts[]> {
   if (days.length === 0) return [];
-  const wanted = days.map(({ locationId, from, to }, n) => ({ n, locationId, from: firstIdAt(from), to: firstIdAt(to) }));
-  const groups = await jsonRows<Group>(
+  const wanted = days.map(({ locationId, from, to }, n) => ({ n, locationId, from: minIdAt(from), to: minIdAt(to) }));
+  const groups = await queryJsonRows<Group>(
     on,
     countSql,
-    [JSON.stringify(wanted), lastDayFrom ? firstIdAt(lastDayFrom) : lastId, details],
+    [JSON.stringify(wanted), lastDayFrom ? minIdAt(lastDayFrom) : lastId, details],
     ['lastAt'],
   );
   const byDay = Map.groupBy(groups, ({ n }) => n);

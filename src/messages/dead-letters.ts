@@ -1,9 +1,9 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { cutPage } from '../core/page.ts';
+import { paginate } from '../core/pagination.ts';
 import type { Database, Executor, Prisma, Redrive } from '../database/client.ts';
 import { type Actor, audit } from '../installations/audit.ts';
-import { enqueue } from '../queue/jobs.ts';
+import { enqueue } from '../queue/job.ts';
 import { reasonsStatement } from './log-statements.ts';
 import { reason } from './reasons.ts';
 import { deliverJob, lockMessages, type Message, postJob, type StoreDeps } from './store.ts';
@@ -33,7 +33,7 @@ export async function listDeadLetters(
     orderBy: { id: 'desc' },
     take: query.limit + 1,
   });
-  return cutPage<Message>(rows, query.limit, ({ id }) => id);
+  return paginate<Message>(rows, query.limit, ({ id }) => id);
 }
 
 const countedAtMost = 10_000;
@@ -52,7 +52,7 @@ export async function beginRedrive(
   filter: DeadLetterFilter,
   actor: Actor,
 ): Promise<Redrive> {
-  const begunAt = nowOf(deps.clock);
+  const begunAt = dateNow(deps.clock);
   // What fails while it is worked off is not sent again by it.
   const asked = { ...filter, until: filter.until ?? begunAt };
   return deps.db.transaction(async (tx) => {
@@ -79,7 +79,7 @@ export async function listRedrives(db: Database, locationId: string, query: { cu
     orderBy: { id: 'desc' },
     take: query.limit + 1,
   });
-  return cutPage<Redrive>(rows, query.limit, ({ id }) => id);
+  return paginate<Redrive>(rows, query.limit, ({ id }) => id);
 }
 
 const stepSize = 200;
@@ -110,7 +110,7 @@ export function workOffRedrives(deps: StoreDeps): Promise<number> {
       data: {
         done: { increment: count },
         cursor: found.at(-1)?.id ?? redrive.cursor,
-        endedAt: isLast ? nowOf(deps.clock) : null,
+        endedAt: isLast ? dateNow(deps.clock) : null,
       },
     });
     return 1;
@@ -124,7 +124,7 @@ export function workOffRedrives(deps: StoreDeps): Promise<number> {
  * @returns how many there were
  */
 export async function sendAgain(deps: Pick<StoreDeps, 'clock'>, tx: Executor, ids: readonly string[]): Promise<number> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   await lockMessages(tx, ids);
   // What its far side had taken and failed, it would drop if it were the same sending.
   await tx.$executeRaw`

@@ -2,14 +2,14 @@ import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
 import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { normalizeAddress } from '../core/address.ts';
 import { maxChars } from '../core/bounds.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { type AppError, isAppError } from '../core/errors.ts';
-import { letsOthersPass, nextDelayMs, outageDelayMs, sendDelaysMs } from '../core/retry-schedule.ts';
-import { allStorable } from '../core/text.ts';
+import { computeOutageDelayMs, computeRetryDelayMs, sendDelaysMs, shouldReleaseOrderingKey } from '../core/retry-schedule.ts';
+import { sanitizeFields } from '../core/sanitize.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import type { Connection } from '../installations/connections.ts';
-import type { Job } from '../queue/jobs.ts';
-import { type FetchFile, fetchMedia } from '../runtime/fetch-file.ts';
+import type { Job } from '../queue/job.ts';
+import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { type BeginAttempt, type Beginning, mayHaveArrived, type WhichAttempts } from './attempts.ts';
 import { giveBack, type LimitDeps, overLimit } from './limits.ts';
@@ -52,7 +52,7 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   if ('wait' in way) return settle(putOff(job, way.wait));
   if ('refused' in way) {
     const step: NextStep = { do: 'finish', state: 'failed', reason: way.refused };
-    return settle({ job, ...truly(message, step, nowOf(deps.clock)) });
+    return settle({ job, ...truly(message, step, dateNow(deps.clock)) });
   }
   return send({ ...deps, settle }, job, message, way);
 }
@@ -82,17 +82,17 @@ async function findWay(deps: DeliverDeps, message: MessageInHand): Promise<Route
     }
     const isRetry = error.code === 'highlevel_failed';
     const delayMs = isRetry
-      ? nextDelayMs(sendDelaysMs, message.retryCount, deps.chance())
+      ? computeRetryDelayMs(sendDelaysMs, message.retryCount, deps.chance())
       : (error.retryAfterMs ?? waitMs(deps, message, error));
     if (delayMs === null) return { refused: reason('address_unknown') };
     const why = { code: error.code, message: error.message };
-    const passes = isRetry && letsOthersPass(sendDelaysMs, message.retryCount);
+    const passes = isRetry && shouldReleaseOrderingKey(sendDelaysMs, message.retryCount);
     return { wait: { at: new Date(deps.clock.now() + delayMs), why, isRetry, letsOthersPass: passes } };
   }
 }
 
 function waitMs(deps: DeliverDeps, message: MessageInHand, error: AppError): number {
-  const delayMs = outageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
+  const delayMs = computeOutageDelayMs(deps.clock.now() - message.createdAt.getTime(), deps.chance());
   return error.code === 'highlevel_limit' ? Math.min(delayMs, limitWaitMs) : delayMs;
 }
 
@@ -120,12 +120,12 @@ async function send(
   const begunMs = deps.clock.now();
   const tools: ChannelTools = {
     http: deps.targetHttp,
-    fetchMedia: (url) => fetchMedia(deps.fetchFile, url, job.signal),
+    fetchMedia: (url) => fetchAttachment(deps.fetchFile, url, job.signal),
     clock: deps.clock,
     signal: job.signal,
   };
-  const outcome = allStorable(await channel.send(tools, connection, outbound));
-  const now = nowOf(deps.clock);
+  const outcome = sanitizeFields(await channel.send(tools, connection, outbound));
+  const now = dateNow(deps.clock);
   deps.onSent(channel.type, outcome.kind, now.getTime() - begunMs);
 
   const step = nextStep(outcome, {
@@ -152,7 +152,7 @@ function notBegun(deps: DeliverDeps, job: Job, connection: Connection, why: Excl
     case 'answer in hand':
       return putOff(job, { at: new Date(deps.clock.now() + soonMs), why: reason('answer_in_hand') });
     case 'interrupted':
-      return settlement(job, connection, following({ do: 'ask a person', reason: reason('interrupted') }, nowOf(deps.clock)));
+      return settlement(job, connection, following({ do: 'ask a person', reason: reason('interrupted') }, dateNow(deps.clock)));
   }
 }
 
@@ -176,7 +176,7 @@ function settlement(job: Job, { id }: Connection, { change, ...rest }: Following
 /** @returns null when no further try is to be made */
 function nextDelay(deps: DeliverDeps, message: MessageInHand, settings: DeliverySettings, now: Date): number | null {
   if (message.isTest) return null;
-  const delayMs = nextDelayMs(sendDelaysMs, message.retryCount, deps.chance());
+  const delayMs = computeRetryDelayMs(sendDelaysMs, message.retryCount, deps.chance());
   if (delayMs === null || settings.giveUpAfterMinutes === undefined) return delayMs;
   const lastAt = message.createdAt.getTime() + settings.giveUpAfterMinutes * 60_000;
   return now.getTime() + delayMs > lastAt ? null : delayMs;

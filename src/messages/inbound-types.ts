@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import { type HighLevel, location } from '../highlevel/client.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type PostedMessage,
 } from '../highlevel/messages.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import { charge, paceKey } from '../queue/pace.ts';
+import { consume, rateLimitKey } from '../queue/rate-limits.ts';
 import type { Log } from '../runtime/log.ts';
 
 export interface InboundTypeDeps {
@@ -37,7 +37,7 @@ export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Pro
     for (const type of others) {
       if (!isTypeMismatch(refusal)) break;
       // The job's slot has paid for the first call only.
-      await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, 1);
+      await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
       try {
         const posted = await addInboundMessage(deps.highLevel, post, type);
         await rememberType(deps, provider, type);
@@ -60,7 +60,7 @@ async function listTypes(db: Database, { id, kind }: InboundPost['provider']): P
 
 /** Remembers a type. The message is posted by now, so a failure here must not make it be posted again: the next one finds out anew. */
 async function rememberType(deps: InboundTypeDeps, { id }: InboundPost['provider'], type: InboundType): Promise<void> {
-  const known = { type, learnedAt: nowOf(deps.clock) };
+  const known = { type, learnedAt: dateNow(deps.clock) };
   try {
     await deps.db.client.inboundType.upsert({ where: { providerId: id }, create: { providerId: id, ...known }, update: known });
   } catch (error) {

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { mediaDelaysMs, missingFileRetries } from '../core/retry-schedule.ts';
+import { attachmentDelaysMs, maxMissingFileRetries } from '../core/retry-schedule.ts';
 import type { Database, Medium } from '../database/client.ts';
 import { hashOfSecret, type MediaLinks } from '../media/links.ts';
 import type { MediaStore } from '../media/store.ts';
-import type { NewJob } from '../queue/jobs.ts';
+import type { NewJob } from '../queue/job.ts';
 import type { FetchFile } from '../runtime/fetch-file.ts';
 import type { Message, MessageInHand } from './store.ts';
 
@@ -62,7 +62,7 @@ export async function keepMedia(deps: MediaDeps, message: MessageInHand, signal:
 /** Finds what was kept of a message's attachments, and prolongs it. @returns null while some are still to be fetched */
 export async function findKeptMedia(deps: MediaDeps, { id, attachments }: MessageInHand): Promise<KeptMedia | null> {
   if (attachments.length === 0) return { kept: [], leftOut: [] };
-  const rows = await prolong(deps, id, nowOf(deps.clock));
+  const rows = await prolong(deps, id, dateNow(deps.clock));
   const isComplete = rows.length >= attachments.length && rows.every((row) => isKept(row) || row.problem !== null);
   return isComplete ? toKeptMedia(rows) : null;
 }
@@ -77,7 +77,7 @@ function isKept(row: Medium): row is Medium & KeptMedium {
 
 /** Fetching what came with an inbound message. */
 export function fetchJob({ id, locationId }: Pick<Message, 'id' | 'locationId'>, dueAt: Date): NewJob {
-  return { kind: 'fetch', messageId: id, lane: `files/${locationId}`, key: id, rank: 0, dueAt };
+  return { queue: 'fetch', messageId: id, groupKey: `files/${locationId}`, orderingKey: id, priority: 0, dueAt };
 }
 
 /** Longer than fetching takes. Its end posts the message at once; only if that were lost would posting look for itself. */
@@ -90,7 +90,7 @@ export function fetchedBy(now: Date): Date {
 
 /** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
 async function rowsOf(deps: MediaDeps, { id, locationId, attachments }: MessageInHand): Promise<Medium[]> {
-  const createdAt = nowOf(deps.clock);
+  const createdAt = dateNow(deps.clock);
   const known = await prolong(deps, id, createdAt);
   if (known.length >= attachments.length) return known;
   const expiresAt = expiryAfter(deps, createdAt);
@@ -144,10 +144,10 @@ async function keep(
   const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
   if (file.kind !== 'fetched') {
     // A program that stops has interrupted it; that says nothing of the file.
-    const isLastTry = message.retryCount >= mediaDelaysMs.length;
+    const isLastTry = message.retryCount >= attachmentDelaysMs.length;
     if (file.kind === 'busy' && (!isLastTry || signal.aborted)) return null;
-    if (file.kind === 'missing' && message.retryCount < missingFileRetries) return null;
-    return leaveOut(file.why);
+    if (file.kind === 'missing' && message.retryCount < maxMissingFileRetries) return null;
+    return leaveOut(file.reason);
   }
   if (!takeRoom(file.bytes)) {
     await rm(file.path, { force: true });
@@ -172,7 +172,7 @@ const deleteAtMost = 500;
 
 /** Deletes files that are not offered any more, or whose message is gone, some at a time. @returns how many are gone */
 export async function forgetMedia(deps: Pick<MediaDeps, 'db' | 'clock' | 'mediaStore'>): Promise<number> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const { client } = deps.db;
   // First nobody is given them any more; then the bytes go, and the row last: so a crash leaves no bytes that nobody knows of.
   const rows = await client.$queryRaw<{ id: string }[]>`

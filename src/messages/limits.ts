@@ -1,12 +1,12 @@
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
-import { type Clock, nowOf } from '../core/clock.ts';
-import { nextDayAt } from '../core/local-days.ts';
-import { localTime, opensAt } from '../core/local-time.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import { findNextDayStart } from '../core/local-days.ts';
+import { findNextOpening, toLocalTime } from '../core/local-time.ts';
 import type { Database } from '../database/client.ts';
 import { location } from '../highlevel/client.ts';
 import type { Connection } from '../installations/connections.ts';
 import type { Installation } from '../installations/store.ts';
-import { paceKey, rest } from '../queue/pace.ts';
+import { pause, rateLimitKey } from '../queue/rate-limits.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Reason } from './next-step.ts';
 import { type ReasonCode, reason } from './reasons.ts';
@@ -29,7 +29,7 @@ type OverLimit = { wait: { at: Date; why: Reason; dueAt: Date } } | { refused: R
 export async function overLimit(deps: LimitDeps, connection: Connection): Promise<OverLimit | null> {
   const { sendingWindow, dailyCap, whenOver } = deliverySettingsOf(connection.config);
   if (!sendingWindow && dailyCap === undefined) return null;
-  const key = paceKey.sending(connection);
+  const key = rateLimitKey.connection(connection);
   const zone = await zoneOf(deps, connection);
   const nowMs = deps.clock.now();
 
@@ -38,17 +38,17 @@ export async function overLimit(deps: LimitDeps, connection: Connection): Promis
       ? { refused: reason(code) }
       : { wait: { at: new Date(untilMs), why: reason(code), dueAt: new Date(nowMs) } };
 
-  const windowAt = sendingWindow ? opensAt(sendingWindow, nowMs, zone) : null;
+  const windowAt = sendingWindow ? findNextOpening(sendingWindow, nowMs, zone) : null;
   if (windowAt !== null) {
     const answer = over(windowAt, 'outside_window');
     // The others need not be looked at one by one.
-    if ('wait' in answer) await rest(deps, key, answer.wait.at, answer.wait.why);
+    if ('wait' in answer) await pause(deps, key, answer.wait.at, answer.wait.why);
     return answer;
   }
   if (dailyCap === undefined) return null;
-  const { day } = localTime(nowMs, zone);
+  const { day } = toLocalTime(nowMs, zone);
   while (!(await countSend(deps, key, day, dailyCap))) {
-    const answer = over(nextDayAt(nowMs, zone), 'daily_cap');
+    const answer = over(findNextDayStart(nowMs, zone), 'daily_cap');
     if ('refused' in answer || (await restOfDay(deps, key, day, dailyCap, answer.wait.at))) return answer;
   }
   return null;
@@ -67,7 +67,7 @@ async function restOfDay(deps: LimitDeps, key: string, day: string, cap: number,
 /** @returns whether the day had one left */
 async function countSend(deps: LimitDeps, key: string, day: string, cap: number): Promise<boolean> {
   const rows = await deps.db.client.$queryRaw<unknown[]>`
-    INSERT INTO paces (key, busy_until, day, sent_today) VALUES (${key}, ${nowOf(deps.clock)}, ${day}, 1)
+    INSERT INTO paces (key, busy_until, day, sent_today) VALUES (${key}, ${dateNow(deps.clock)}, ${day}, 1)
     ON CONFLICT (key) DO UPDATE
       SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), day = ${day},
         sent_today = CASE WHEN paces.day = ${day} THEN paces.sent_today + 1 ELSE 1 END
@@ -82,9 +82,9 @@ async function countSend(deps: LimitDeps, key: string, day: string, cap: number)
  */
 export async function giveBack(deps: LimitDeps, connection: Connection, atMs: number): Promise<void> {
   if (deliverySettingsOf(connection.config).dailyCap === undefined) return;
-  const key = paceKey.sending(connection);
+  const key = rateLimitKey.connection(connection);
   try {
-    const { day } = localTime(atMs, await zoneOf(deps, connection));
+    const { day } = toLocalTime(atMs, await zoneOf(deps, connection));
     await deps.db.client.$executeRaw`
       UPDATE paces SET sent_today = sent_today - 1,
         blocked_until = CASE WHEN blocked_code IS DISTINCT FROM 'daily_cap' THEN blocked_until END

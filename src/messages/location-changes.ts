@@ -1,8 +1,8 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import type { Executor, Prisma } from '../database/client.ts';
 import { location } from '../highlevel/client.ts';
-import { type JobKind, runLaneNow, wake } from '../queue/jobs.ts';
-import { paceKey } from '../queue/pace.ts';
+import { type QueueName, runGroupNow, runNow } from '../queue/job.ts';
+import { rateLimitKey } from '../queue/rate-limits.ts';
 import { mayHaveArrived } from './attempts.ts';
 import { reason } from './reasons.ts';
 import { type Change, changeMessages, lockMessages, movedTo, type StoreDeps, stillPending } from './store.ts';
@@ -22,7 +22,7 @@ const batchSize = 200;
 export async function goOn(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
   await wakeThose(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await runLaneNow(tx, 'tell', paceKey.highLevel(location(locationId)), nowOf(deps.clock));
+  await runGroupNow(tx, 'tell', rateLimitKey.highLevel(location(locationId)), dateNow(deps.clock));
 }
 
 /** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
@@ -30,14 +30,14 @@ export function resumeReports(deps: StoreDeps, locationId: string): Promise<void
   return deps.db.transaction(async (tx) => {
     const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
     await wakeThose(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-    await runLaneNow(tx, 'tell', paceKey.highLevel(location(locationId)), nowOf(deps.clock));
+    await runGroupNow(tx, 'tell', rateLimitKey.highLevel(location(locationId)), dateNow(deps.clock));
   });
 }
 
-async function wakeThose(deps: StoreDeps, tx: Executor, kind: JobKind, where: Prisma.MessageWhereInput): Promise<void> {
+async function wakeThose(deps: StoreDeps, tx: Executor, kind: QueueName, where: Prisma.MessageWhereInput): Promise<void> {
   const found = await tx.message.findMany({ where, select: { id: true } });
   const ids = found.map(({ id }) => id);
-  await wake(tx, kind, ids, nowOf(deps.clock));
+  await runNow(tx, kind, ids, dateNow(deps.clock));
 }
 
 /** What is queued and was not sent: neither in hand at this moment, nor taken by its far side, nor of unknown fate. */
@@ -72,7 +72,7 @@ function giveUpOne(deps: StoreDeps, locationId: string, id: string): Promise<voi
     const message = await tx.message.findFirst({ where: { ...queued(locationId), id }, select: { id: true, resentAt: true } });
     if (!message) return;
     const why = reason('uninstalled');
-    const asking = { unknownSince: nowOf(deps.clock), nextAttemptAt: null };
+    const asking = { unknownSince: dateNow(deps.clock), nextAttemptAt: null };
     const change: Change = (await mayHaveArrived(tx, message))
       ? (current) => stillPending(current, why, asking)
       : (current) => movedTo(current, 'failed', why);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { firstIdAt } from '../core/ids.ts';
+import { minIdAt } from '../core/ids.ts';
 import { Prisma } from '../database/client.ts';
 
 const { sql, join, empty } = Prisma;
@@ -151,8 +151,8 @@ function rangeOf({ before, after, since, until }: LogQuery): Prisma.Sql[] {
   return [
     ...(before ? [sql`id < ${before}::uuid`] : []),
     ...(after ? [sql`id > ${after}::uuid`] : []),
-    ...(since ? [sql`id >= ${firstIdAt(since)}::uuid`] : []),
-    ...(until ? [sql`id < ${firstIdAt(until)}::uuid`] : []),
+    ...(since ? [sql`id >= ${minIdAt(since)}::uuid`] : []),
+    ...(until ? [sql`id < ${minIdAt(until)}::uuid`] : []),
   ];
 }
 

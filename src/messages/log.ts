@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import { firstIdAt } from '../core/ids.ts';
+import { minIdAt } from '../core/ids.ts';
 import { createKeyedQueue } from '../core/keyed-queue.ts';
 import type { Database } from '../database/client.ts';
 import { boundaryStatement, exactStatement, idsStatement, isSearch, type LogQuery, type LogScope } from './log-statements.ts';
@@ -102,7 +102,7 @@ export async function messageWithHistory(db: Database, id: string, before?: stri
     .sort()
     .reverse();
   const oldest = ids.length > historyRows ? (ids[historyRows - 1] as string) : '';
-  const isInPart = (at: Date) => firstIdAt(at) >= oldest && (!before || firstIdAt(at) < before);
+  const isInPart = (at: Date) => minIdAt(at) >= oldest && (!before || minIdAt(at) < before);
   const shown = <Row extends { id: string }>(rows: Row[]) => rows.filter((row) => row.id >= oldest).reverse();
   return {
     ...found,

@@ -3,7 +3,7 @@ import { type AppError, isAppError } from '../core/errors.ts';
 import { answerBehind, type HighLevel, location } from '../highlevel/client.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { canBeUploaded, uploadAtMostBytes, uploadFile } from '../highlevel/uploads.ts';
-import { charge, paceKey } from '../queue/pace.ts';
+import { consume, rateLimitKey } from '../queue/rate-limits.ts';
 import { type KeptMedia, type KeptMedium, linkTo, type MediaDeps } from './keep-media.ts';
 
 export interface OfferDeps extends MediaDeps {
@@ -47,7 +47,7 @@ async function upload(
   const stored = await deps.mediaStore.read(id);
   if (!stored) return { problem: 'is not there any more' };
   const data = await buffer(stored);
-  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, 1);
+  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
   try {
     const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
     await deps.db.client.medium.update({ where: { id }, data: { uploadedUrl: url } });

@@ -1,14 +1,20 @@
 import { normalizeAddress } from '../core/address.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
-import { backoffMs, letsOthersPass, mediaDelaysMs, nextDelayMs, postDelaysMs } from '../core/retry-schedule.ts';
+import {
+  attachmentDelaysMs,
+  computeBackoffMs,
+  computeRetryDelayMs,
+  postDelaysMs,
+  shouldReleaseOrderingKey,
+} from '../core/retry-schedule.ts';
 import { answerBehind, location } from '../highlevel/client.ts';
 import { createNamedContact, findOrAddContact, isPhoneRefused } from '../highlevel/contacts.ts';
 import type { InboundPost, PostedMessage } from '../highlevel/messages.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
-import type { Job } from '../queue/jobs.ts';
-import { charge, paceKey } from '../queue/pace.ts';
+import type { Job } from '../queue/job.ts';
+import { consume, rateLimitKey } from '../queue/rate-limits.ts';
 import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
 import { contactOf, forgetIdentity, rememberContact } from './identities.ts';
 import { type InboundTypeDeps, postInbound } from './inbound-types.ts';
@@ -29,7 +35,7 @@ export interface PostDeps extends ReportDeps, OfferDeps, InboundTypeDeps {
 export async function post(deps: PostDeps, job: Job, message: MessageInHand): Promise<void> {
   if (message.state !== 'pending') return deps.settle({ job });
   if (message.sentElsewhere) {
-    const found = await findOwnSend(deps.db.client, message, nowOf(deps.clock));
+    const found = await findOwnSend(deps.db.client, message, dateNow(deps.clock));
     if (found === 'own') return deps.settle({ job, before: (tx) => dropOwnSend(tx, message.id) });
     if (found === 'pending') return deps.settle({ job, again: new Date(deps.clock.now() + ownSendDelayMs) });
   }
@@ -39,7 +45,7 @@ export async function post(deps: PostDeps, job: Job, message: MessageInHand): Pr
   const media = await findKeptMedia(deps, message);
   // Not here: reports and other replies would have no slots while files arrive drop by drop.
   if (!media) {
-    const now = nowOf(deps.clock);
+    const now = dateNow(deps.clock);
     return deps.settle({ job, first: fetchJob(message, now), again: fetchedBy(now) });
   }
   try {
@@ -59,7 +65,7 @@ export async function fetchAttachments(deps: PostDeps, job: Job, message: Messag
   } catch (error) {
     if (!isAppError(error)) throw error;
     // A program that stops has interrupted it; that says nothing of the file.
-    if (error.code === 'media_unreachable' && job.signal.aborted) return deps.settle({ job, again: nowOf(deps.clock) });
+    if (error.code === 'media_unreachable' && job.signal.aborted) return deps.settle({ job, again: dateNow(deps.clock) });
     await tryLater(deps, job, message, error);
   }
 }
@@ -82,7 +88,7 @@ const ownSendDelayMs = 2_000;
 const schedules: Partial<Record<ErrorCode, readonly number[]>> = {
   highlevel_stored_nothing: postDelaysMs,
   highlevel_failed: postDelaysMs,
-  media_unreachable: mediaDelaysMs,
+  media_unreachable: attachmentDelaysMs,
 };
 const contactDoubtedAfter = 2;
 
@@ -124,7 +130,7 @@ async function findContact(deps: PostDeps, message: MessageInHand, address: stri
   try {
     const by = kind === 'email' ? { email: address } : { phone: address };
     const { contactId, calls } = await findOrAddContact(deps.highLevel, { locationId, ...by }, name, message.createdAt);
-    await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
+    await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, calls);
     return contactId;
   } catch (error) {
     if (!isPhoneRefused(error)) throw error;
@@ -136,8 +142,8 @@ async function findContact(deps: PostDeps, message: MessageInHand, address: stri
 async function createByName(deps: PostDeps, message: MessageInHand, address: string, calls: number): Promise<string> {
   const { locationId, name } = message;
   const contactId = await createNamedContact(deps.highLevel, locationId, name ?? address);
-  await rememberContact(deps.db, { locationId, address, contactId }, nowOf(deps.clock));
-  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, calls);
+  await rememberContact(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
+  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, calls);
   return contactId;
 }
 
@@ -155,7 +161,7 @@ async function bodyOf(
   const emailMessageId = await threadOf(deps.db, message);
   await deps.db.client.message.update({
     where: { id: message.id },
-    data: { contactId, postingSince: message.postingSince ?? nowOf(deps.clock) },
+    data: { contactId, postingSince: message.postingSince ?? dateNow(deps.clock) },
   });
   return {
     locationId,
@@ -178,9 +184,9 @@ async function bodyOf(
 /** @returns null when no further try can help */
 function delayAfter(deps: PostDeps, message: MessageInHand, error: AppError): number | null {
   const schedule = schedules[error.code];
-  if (schedule) return nextDelayMs(schedule, message.retryCount, deps.chance());
+  if (schedule) return computeRetryDelayMs(schedule, message.retryCount, deps.chance());
   if (error.retry === 'never') return null;
-  return error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance());
+  return error.retryAfterMs ?? computeBackoffMs(message.reportTries, deps.chance());
 }
 
 function finish(deps: PostDeps, job: Job, message: MessageInHand, posted: Posted): Promise<void> {
@@ -223,7 +229,7 @@ function tryAgain(deps: PostDeps, job: Job, message: MessageInHand, why: Reason,
   return deps.settle({
     job,
     again: at,
-    letsOthersPass: schedule !== undefined && letsOthersPass(schedule, message.retryCount),
+    letsOthersPass: schedule !== undefined && shouldReleaseOrderingKey(schedule, message.retryCount),
     change: (current) => ({
       ...unposted(message, current, why, error),
       nextAttemptAt: at,

@@ -6,7 +6,7 @@ import type { InboundPost, PostedMessage } from '../highlevel/messages.ts';
 import { operations } from '../highlevel/operations.ts';
 import { highLevelLimit } from '../highlevel/rate-limit.ts';
 import { findInstallation } from '../installations/store.ts';
-import { charge, paceKey } from '../queue/pace.ts';
+import { consume, rateLimitKey } from '../queue/rate-limits.ts';
 import type { ReportDeps } from './report.ts';
 import type { MessageInHand } from './store.ts';
 
@@ -30,7 +30,7 @@ export async function postedBefore(
   if (provider.kind.startsWith('email') || !(await mayLook(deps.db, locationId))) return null;
   // HighLevel dates a message by what we say of it.
   const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - clocksDifferMs;
-  await charge(deps, paceKey.highLevel(location(locationId)), highLevelLimit, 1);
+  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
   try {
     const { answer, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
     const alike = messages.filter(

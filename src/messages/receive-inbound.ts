@@ -1,14 +1,14 @@
 import type { InboundContent } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
 import { fitId } from '../core/bounds.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { notFarAhead } from '../core/foreign.ts';
-import { isBadData } from '../database/failures.ts';
+import { capFutureTime } from '../core/foreign.ts';
+import { isDataError } from '../database/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Connection } from '../installations/connections.ts';
-import { addingJobs, type NewJob } from '../queue/jobs.ts';
-import { inGroupsBySize } from '../runtime/in-groups.ts';
+import { insertJobsCte, type NewJob } from '../queue/job.ts';
+import { inGroupsBySize } from '../runtime/batcher.ts';
 import { fetchedBy, fetchJob } from './keep-media.ts';
 import { reason } from './reasons.ts';
 import { apart, arrivals, type ReceiveDeps, rawOf, sizeInMemory } from './receive.ts';
@@ -33,9 +33,9 @@ export function inboundReceiver(deps: ReceiveDeps): ReceiveInbound {
   const store = inGroupsBySize<Row, 'stored' | 'repeated'>(
     {
       ...arrivals,
-      size: { ...arrivals.size, of: sizeInMemory },
-      work: (rows) => storeTogether(deps, rows),
-      isItemsFault: isBadData,
+      weight: { ...arrivals.size, of: sizeInMemory },
+      run: (rows) => storeTogether(deps, rows),
+      isItemError: isDataError,
     },
     apart,
   );
@@ -77,13 +77,13 @@ async function rowOf(
     attachments: content.attachments,
     replyToExternalId: content.replyToExternalId ?? null,
     sentElsewhere: content.sentElsewhere,
-    occurredAt: notFarAhead(content.occurredAt, deps.clock.now()) ?? null,
+    occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
     raw: rawOf(body),
   };
 }
 
 async function storeTogether(deps: ReceiveDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const sorted = rows.toSorted((a, b) => (a.inboundKey < b.inboundKey ? -1 : 1));
   const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
     insertSql,
@@ -118,5 +118,5 @@ const insertSql = `
         AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
-  ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}
-  SELECT id FROM stored, woken`;
+  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, notified`;

@@ -1,12 +1,12 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { storable, trimmed } from '../core/text.ts';
+import { sanitize, truncate } from '../core/sanitize.ts';
 import type { Database, MessageState } from '../database/client.ts';
-import { isBadData } from '../database/failures.ts';
+import { isDataError } from '../database/errors.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../highlevel/payloads.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { addingJobs, type NewJob } from '../queue/jobs.ts';
-import { inGroupsBySize } from '../runtime/in-groups.ts';
+import { insertJobsCte, type NewJob } from '../queue/job.ts';
+import { inGroupsBySize } from '../runtime/batcher.ts';
 import type { ReadAddress } from './read-address.ts';
 import { type ReasonCode, reason } from './reasons.ts';
 import { deliverJob, reportJob, type StoreDeps } from './store.ts';
@@ -47,12 +47,12 @@ const megabyte = 1024 * 1024;
 
 /** What arrives together is one commit. The limits are memory: a body has mostly less than one KiB. */
 export const arrivals = {
-  atMost: 200,
-  waitingAtMost: 2_000,
+  maxBatchSize: 200,
+  maxQueued: 2_000,
   size: {
     of: ({ raw }: { readonly raw: string }) => raw.length,
-    groupAtMost: 4 * megabyte,
-    waitingAtMost: 32 * megabyte,
+    maxPerBatch: 4 * megabyte,
+    maxQueued: 32 * megabyte,
   },
 };
 
@@ -66,9 +66,9 @@ export function deliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const store = inGroupsBySize<Received, 'stored' | 'repeated'>(
     {
       ...arrivals,
-      size: { ...arrivals.size, of: sizeInMemory },
-      work: (messages) => storeTogether(deps, messages),
-      isItemsFault: isBadData,
+      weight: { ...arrivals.size, of: sizeInMemory },
+      run: (messages) => storeTogether(deps, messages),
+      isItemError: isDataError,
     },
     apart,
   );
@@ -108,7 +108,7 @@ const tooLarge = {
 
 /** The body as it came, for a person who looks for a fault. Of a long one its beginning will do: its content has columns of its own. */
 export function rawOf(body: Buffer): string {
-  return body.length <= megabyte ? storable(body.toString('utf8')) : trimmed(body.toString('utf8', 0, megabyte), megabyte);
+  return body.length <= megabyte ? sanitize(body.toString('utf8')) : truncate(body.toString('utf8', 0, megabyte), megabyte);
 }
 
 export function sizeInMemory({ raw, text, html }: Pick<Received, 'raw' | 'text' | 'html'>): number {
@@ -128,7 +128,7 @@ async function addressIn(
 async function storeTogether(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
   // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
   const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
     insertSql,
     JSON.stringify(rows),
@@ -160,5 +160,5 @@ const insertSql = `
     "emailMessageId" text, "replyToExternalId" text, raw text, state message_state, "reasonCode" text, reason text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),
-  ${addingJobs('$3', 'JOIN stored ON stored.id = job."messageId"')}
-  SELECT id FROM stored, woken`;
+  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, notified`;

@@ -1,4 +1,4 @@
-import { withoutDisplayName } from '../core/address.ts';
+import { stripDisplayName } from '../core/address.ts';
 import type { Executor } from '../database/client.ts';
 import { advance, type MessageState } from './state.ts';
 
@@ -18,7 +18,7 @@ export interface RecipientState {
 
 /** The addresses of an email, without the names. */
 export function recipientsOf(to: string | null): string[] {
-  const addresses = (to ?? '').split(',').map((entry) => withoutDisplayName(entry.trim()).trim());
+  const addresses = (to ?? '').split(',').map((entry) => stripDisplayName(entry.trim()).trim());
   return addresses.filter((address) => address.includes('@'));
 }
 

@@ -1,13 +1,13 @@
 import type { ReceiptContent } from '../channels/channel.ts';
 import { fitId } from '../core/bounds.ts';
-import { nowOf } from '../core/clock.ts';
-import { notFarAhead } from '../core/foreign.ts';
+import { dateNow } from '../core/clock.ts';
+import { capFutureTime } from '../core/foreign.ts';
 import type { NewId } from '../core/ids.ts';
-import { allStorable } from '../core/text.ts';
+import { sanitizeFields } from '../core/sanitize.ts';
 import type { Executor } from '../database/client.ts';
-import { isBadData } from '../database/failures.ts';
-import { enqueue } from '../queue/jobs.ts';
-import { inGroups } from '../runtime/in-groups.ts';
+import { isDataError } from '../database/errors.ts';
+import { enqueue } from '../queue/job.ts';
+import { createBatcher } from '../runtime/batcher.ts';
 import type { Reason } from './next-step.ts';
 import { mayBeTaken, storeReceipts, trimUnnamedReceipts } from './receipt-rows.ts';
 import { ofTheWhole, recipientsOf } from './recipients.ts';
@@ -31,16 +31,16 @@ import {
  */
 export type RecordReceipt = (connection: { id: string }, receipt: ReceiptContent) => Promise<void>;
 
-const group = { atMost: 200, waitingAtMost: 2_000 };
+const group = { maxBatchSize: 200, maxQueued: 2_000 };
 /** After so many receipts that name no message this process looks whether there are too many. */
 const trimEvery = 5_000;
 
 /** Receipts that arrive together are one commit. */
 export function receiptRecorder(deps: StoreDeps & { newId: NewId }): RecordReceipt {
   let unnamed = 0;
-  const record = inGroups<{ connectionId: string; receipt: ReceiptContent }, void>({
+  const record = createBatcher<{ connectionId: string; receipt: ReceiptContent }, void>({
     ...group,
-    async work(items) {
+    async run(items) {
       unnamed += await recordTogether(deps, items);
       if (unnamed >= trimEvery) {
         unnamed = 0;
@@ -48,7 +48,7 @@ export function receiptRecorder(deps: StoreDeps & { newId: NewId }): RecordRecei
       }
       return items.map(() => undefined);
     },
-    isItemsFault: isBadData,
+    isItemError: isDataError,
   });
   return (connection, receipt) => record({ connectionId: connection.id, receipt });
 }
@@ -58,9 +58,9 @@ async function recordTogether(
   deps: StoreDeps & { newId: NewId },
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
 ): Promise<number> {
-  const receivedAt = nowOf(deps.clock);
+  const receivedAt = dateNow(deps.clock);
   const rows = items.map(({ connectionId, receipt }) =>
-    allStorable({
+    sanitizeFields({
       id: deps.newId(),
       connectionId,
       wantedId: receipt.messageId ?? null,
@@ -69,7 +69,7 @@ async function recordTogether(
       recipient: receipt.recipient ?? null,
       code: receipt.error?.code ?? null,
       reason: receipt.error?.message ?? null,
-      occurredAt: notFarAhead(receipt.occurredAt, deps.clock.now()) ?? null,
+      occurredAt: capFutureTime(receipt.occurredAt, deps.clock.now()) ?? null,
       receivedAt,
     }),
   );

@@ -1,7 +1,7 @@
 import type { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { HighLevelAnswer } from '../highlevel/client.ts';
-import type { Job } from '../queue/jobs.ts';
+import type { Job } from '../queue/job.ts';
 import type { MessageState } from './state.ts';
 
 /** One try to tell HighLevel something. */

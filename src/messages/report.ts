@@ -1,10 +1,10 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../core/errors.ts';
-import { backoffMs, nextDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
+import { computeBackoffMs, computeRetryDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../core/retry-schedule.ts';
 import type { Executor } from '../database/client.ts';
 import { answerBehind, type HighLevel, type HighLevelAnswer } from '../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../highlevel/messages.ts';
-import type { Job } from '../queue/jobs.ts';
+import type { Job } from '../queue/job.ts';
 import { reason, reasonType } from './reasons.ts';
 import { type EmailNews, emailNews } from './report-email.ts';
 import type { Settle } from './settle.ts';
@@ -28,7 +28,7 @@ export async function report(deps: ReportDeps, job: Job, message: MessageInHand)
   const { highlevelMessageId, locationId, providerKey, state } = message;
   if (!highlevelMessageId || state === 'pending' || state === message.reportedState) {
     // What came meanwhile found this job in the queue and asked for no other.
-    return deps.settle({ job, again: (current) => (current.state === state ? null : nowOf(deps.clock)) });
+    return deps.settle({ job, again: (current) => (current.state === state ? null : dateNow(deps.clock)) });
   }
   const error = state === 'failed' ? failureOf(message) : undefined;
   return tell(deps, job, message, () =>
@@ -52,7 +52,7 @@ async function reportEmail(
     return deps.settle({
       job,
       before,
-      again: (current) => (isMore || current.state !== state ? nowOf(deps.clock) : null),
+      again: (current) => (isMore || current.state !== state ? dateNow(deps.clock) : null),
     });
   }
   const { recipients } = news;
@@ -135,10 +135,10 @@ async function whenAgain(deps: ReportDeps, message: MessageInHand, error: AppErr
   const schedule = schedules[error.code];
   if (schedule) {
     if (error.code === 'highlevel_too_early') deps.knownAfter.tooEarly(now - message.createdAt.getTime());
-    return after(nextDelayMs(schedule, await triesAnswered(deps, message, error), deps.chance()));
+    return after(computeRetryDelayMs(schedule, await triesAnswered(deps, message, error), deps.chance()));
   }
   if (error.retry === 'never') return null;
-  return after(error.retryAfterMs ?? backoffMs(message.reportTries, deps.chance()));
+  return after(error.retryAfterMs ?? computeBackoffMs(message.reportTries, deps.chance()));
 }
 
 /** What is not tried for ever. HighLevel answers some wrong requests with a 500 each time (platform.md 4.1). */

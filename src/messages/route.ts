@@ -1,13 +1,13 @@
 import type { OutboundMessage } from '../channels/channel.ts';
 import { deliverySettingsOf } from '../channels/delivery-settings.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { type HighLevel, location } from '../highlevel/client.ts';
 import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit, lookUpLimit } from '../highlevel/rate-limit.ts';
 import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
-import { charge, isBlocked, mayCall, paceKey } from '../queue/pace.ts';
+import { consume, isPaused, rateLimitKey, tryAcquire } from '../queue/rate-limits.ts';
 import type { Reason } from './next-step.ts';
 import type { ReadAddress } from './read-address.ts';
 import { type ReasonCode, reason } from './reasons.ts';
@@ -79,11 +79,14 @@ async function connectionFor(deps: RouteDeps, place: { locationId: string; provi
 async function addressOf(deps: RouteDeps, message: MessageInHand): Promise<{ to: string } | { refused: Reason }> {
   if (!message.contactId) return { refused: reason('no_address') };
   const { locationId, contactId, medium } = message;
-  const lane = paceKey.highLevel(location(locationId));
-  if ((await isBlocked(deps.db, lane, nowOf(deps.clock))) || !(await mayCall(deps, paceKey.lookUps(locationId), lookUpLimit))) {
+  const lane = rateLimitKey.highLevel(location(locationId));
+  if (
+    (await isPaused(deps.db, lane, dateNow(deps.clock))) ||
+    !(await tryAcquire(deps, rateLimitKey.contactLookups(locationId), lookUpLimit))
+  ) {
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }
-  await charge(deps, lane, highLevelLimit, 1);
+  await consume(deps, lane, highLevelLimit, 1);
   try {
     const contact = await contactAddress(deps.highLevel, locationId, contactId);
     if (!contact) return { refused: reason('contact_deleted') };

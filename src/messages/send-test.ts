@@ -1,7 +1,7 @@
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Connection } from '../installations/connections.ts';
-import { enqueue } from '../queue/jobs.ts';
+import { enqueue } from '../queue/job.ts';
 import type { ReadAddress } from './read-address.ts';
 import { deliverJob, type Message, type StoreDeps } from './store.ts';
 
@@ -14,7 +14,7 @@ export async function sendTest(
   connection: Connection,
   content: { to: string; text: string; medium: 'sms' | 'email' },
 ): Promise<Message> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const { address } = await deps.readAddress(connection.locationId, content.to);
   return deps.db.transaction(async (tx) => {
     const message = await tx.message.create({

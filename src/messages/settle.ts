@@ -1,12 +1,21 @@
 import type { SendOutcome } from '../channels/channel.ts';
 import { fitId } from '../core/bounds.ts';
-import { nowOf, pause } from '../core/clock.ts';
+import { dateNow, sleep } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
-import { isBadData, isUnavailable, isUnstorable } from '../database/failures.ts';
-import { addingJobs, type Ended, endedRows, endingJobs, type Job, leaveKeys, type NewJob, wake } from '../queue/jobs.ts';
-import { inGroups } from '../runtime/in-groups.ts';
+import { isDataError, isInvalidValue, isUnavailable } from '../database/errors.ts';
+import {
+  finishJobsCte,
+  finishRows,
+  insertJobsCte,
+  type Job,
+  type JobResult,
+  type NewJob,
+  releaseOrderingKeys,
+  runNow,
+} from '../queue/job.ts';
+import { createBatcher } from '../runtime/batcher.ts';
 import type { Log } from '../runtime/log.ts';
 import { endedAttempts, endingAttempts } from './attempts.ts';
 import { type Identity, learningIdentities, learntRows } from './identities.ts';
@@ -75,13 +84,13 @@ export interface Settler extends Settle {
  * itself is given up, so that it does not hold a hand for ever.
  */
 export function settler(deps: SettleDeps): Settler {
-  const settle = inGroups<Settlement, void>({
-    atMost: groupAtMost,
-    work: async (items) => {
+  const settle = createBatcher<Settlement, void>({
+    maxBatchSize: groupAtMost,
+    run: async (items) => {
       for (const some of oncePerMessage(items)) await settleTogether(deps, some);
       return items.map(() => undefined);
     },
-    isItemsFault: (error) => isBadData(error) || isAppError(error, 'conflict'),
+    isItemError: (error) => isDataError(error) || isAppError(error, 'conflict'),
   });
   const unwritten = new Set<Settlement>();
 
@@ -93,7 +102,7 @@ export function settler(deps: SettleDeps): Settler {
       } catch (error) {
         // Alone, and still not ours: the process that has it now judges by what it finds.
         if (isAppError(error, 'conflict')) return;
-        if (isUnstorable(error) && settlement === asked) {
+        if (isInvalidValue(error) && settlement === asked) {
           deps.log.error({ err: error, messageId: asked.job.messageId }, 'what others said of a message can’t be kept');
           settlement = inOurWords(asked);
           continue;
@@ -101,7 +110,7 @@ export function settler(deps: SettleDeps): Settler {
         if (mayGiveUp(asked, error, attempts)) throw error;
         if (holdsResponse(asked)) unwritten.add(asked);
         deps.log.warn({ err: error, messageId: asked.job.messageId }, 'what came of a job could not be written yet');
-        await pause(deps.clock, isUnavailable(error) ? retryDelayMs : Math.min(retryDelayMs * attempts, maxRetryDelayMs));
+        await sleep(deps.clock, isUnavailable(error) ? retryDelayMs : Math.min(retryDelayMs * attempts, maxRetryDelayMs));
       }
     }
   }
@@ -117,7 +126,7 @@ function holdsResponse({ attempt, tried }: Settlement): boolean {
 }
 
 function mayGiveUp(asked: Settlement, error: unknown, attempts: number): boolean {
-  if (attempts >= maxAttempts && isBadData(error)) return true;
+  if (attempts >= maxAttempts && isDataError(error)) return true;
   if (holdsResponse(asked)) return false;
   return (attempts >= maxAttempts && !isUnavailable(error)) || asked.job.signal.aborted;
 }
@@ -151,7 +160,7 @@ function oncePerMessage(items: readonly Settlement[]): Settlement[][] {
 }
 
 function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise<void> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   return deps.db.transaction(async (tx) => {
     const ids = items.map(({ job }) => job.messageId);
     const learnt = items.flatMap(({ job, attempt }) => externalIdOf(attempt, job.messageId));
@@ -162,7 +171,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     const receipts = await ofTheWhole(tx, early);
     for (const { before } of items) await before?.(tx);
 
-    const ended = new Map<Job, Ended>();
+    const ended = new Map<Job, JobResult>();
     const changes = new Map<string, Change>(
       items.map((item) => [item.job.messageId, changeOf(item, learnt, receipts, now, (end) => ended.set(item.job, end))]),
     );
@@ -178,7 +187,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
     // Where what the attempt led to is void, its next one may be given the same id.
     const named = early.filter(({ messageId }) => changed.some(({ id }) => id === messageId));
     reports.push(...there.flatMap(({ first }) => first ?? []));
-    const ends = items.map(({ job }) => ended.get(job) ?? { job, again: null });
+    const ends = items.map(({ job }) => ended.get(job) ?? { job, runAgainAt: null });
     await passOnToPosts(tx, ends, now);
     const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
       settleSql,
@@ -187,7 +196,7 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
       JSON.stringify(endedAttempts(items)),
       JSON.stringify(triedRows(deps.newId, there)),
       JSON.stringify(learntRows(items)),
-      JSON.stringify(endedRows(ends)),
+      JSON.stringify(finishRows(ends)),
       JSON.stringify(reports),
       JSON.stringify(claimRows(deps.newId, named)),
     );
@@ -196,13 +205,13 @@ function settleTogether(deps: SettleDeps, items: readonly Settlement[]): Promise
 }
 
 /** What becomes of the fetching of attachments holds for the posting that waits for it: done, or later ones may pass. */
-async function passOnToPosts(tx: Executor, ends: readonly Ended[], now: Date): Promise<void> {
-  const fetches = ends.filter(({ job }) => job.kind === 'fetch');
-  const idsOf = (some: readonly Ended[]) => some.map(({ job }) => job.messageId);
-  const passed = fetches.filter(({ leavesKey }) => leavesKey);
-  if (passed.length > 0) await leaveKeys(tx, 'tell', idsOf(passed));
-  const done = fetches.filter(({ again }) => again === null);
-  if (done.length > 0) await wake(tx, 'tell', idsOf(done), now);
+async function passOnToPosts(tx: Executor, ends: readonly JobResult[], now: Date): Promise<void> {
+  const fetches = ends.filter(({ job }) => job.queue === 'fetch');
+  const idsOf = (some: readonly JobResult[]) => some.map(({ job }) => job.messageId);
+  const passed = fetches.filter(({ releasesOrderingKey: leavesKey }) => leavesKey);
+  if (passed.length > 0) await releaseOrderingKeys(tx, 'tell', idsOf(passed));
+  const done = fetches.filter(({ runAgainAt: again }) => again === null);
+  if (done.length > 0) await runNow(tx, 'tell', idsOf(done), now);
 }
 
 /** One round trip for all tables: the groups are small enough, and trips are what they would wait for. */
@@ -211,17 +220,17 @@ const settleSql = `
   ${endingAttempts('$3', '$1')},
   ${recordingReports('$4', '$1')},
   ${learningIdentities('$5', '$1')},
-  ${endingJobs('$6')},
-  ${addingJobs('$7')},
+  ${finishJobsCte('$6')},
+  ${insertJobsCte('$7')},
   ${claimingReceipts('$8', '$1')}
-  SELECT ended_jobs.count FROM ended_jobs, woken`;
+  SELECT ended_jobs.count FROM ended_jobs, notified`;
 
 function changeOf(
   item: Settlement,
   learnt: readonly Learnt[],
   receipts: readonly EarlyReceipt[],
   now: Date,
-  onEnd: (ended: Ended) => void,
+  onEnd: (ended: JobResult) => void,
 ): Change {
   const { job } = item;
   const isIts = ({ messageId }: { messageId: string }) => messageId === job.messageId;
@@ -229,14 +238,14 @@ function changeOf(
   const early = receipts.filter(isIts);
   return (current) => {
     if (item.of && item.of.resentAt?.getTime() !== current.resentAt?.getTime()) {
-      onEnd({ job, again: now });
+      onEnd({ job, runAgainAt: now });
       return {};
     }
     const asked = { ...item.change?.(current), ...(externalId ? { externalId } : {}) };
     const patch = { ...asked, ...receiptsApplied({ ...current, ...asked }, early) };
     const again = typeof item.again === 'function' ? item.again({ ...current, ...patch }) : (item.again ?? null);
     const leavesKey = item.letsOthersPass === true && again !== null;
-    onEnd({ job, again, leavesKey });
+    onEnd({ job, runAgainAt: again, releasesOrderingKey: leavesKey });
     return leavesKey ? { ...patch, passedAt: current.passedAt ?? now } : patch;
   };
 }

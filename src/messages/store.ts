@@ -1,13 +1,13 @@
 import { normalizeAddress } from '../core/address.ts';
 import { fitId, maxChars } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
-import { nowOf } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import type { Database, Executor, Message } from '../database/client.ts';
-import { jsonRows } from '../database/json-rows.ts';
+import { queryJsonRows } from '../database/json-rows.ts';
 import { location } from '../highlevel/client.ts';
-import { addingJobs, heldJobs, heldRow, type Job, type NewJob, wake } from '../queue/jobs.ts';
-import { paceKey } from '../queue/pace.ts';
-import { readInGroups } from '../runtime/in-groups.ts';
+import { insertJobsCte, type Job, lockJobsCte, lockRow, type NewJob, runNow } from '../queue/job.ts';
+import { rateLimitKey } from '../queue/rate-limits.ts';
+import { createLoader } from '../runtime/batcher.ts';
 import { type KnownAfter, knownAt } from './known-after.ts';
 import type { Reason } from './next-step.ts';
 import { advance, type MessageState } from './state.ts';
@@ -63,10 +63,10 @@ const needed = [
 /** Messages by their ids, many in one statement. */
 export function messageReader(db: Database): (id: string) => Promise<MessageInHand | null> {
   const query = `SELECT ${columnsOf(needed)} FROM messages WHERE id = ANY ($1::uuid[])`;
-  return readInGroups(
+  return createLoader(
     (id: string) => id,
     async (ids) => {
-      const rows = await jsonRows<MessageInHand>(
+      const rows = await queryJsonRows<MessageInHand>(
         db.client,
         query,
         [ids],
@@ -85,11 +85,11 @@ export function deliverJob(
 ): NewJob {
   const { id, locationId, contactId, to } = message;
   return {
-    kind: 'deliver',
+    queue: 'deliver',
     messageId: id,
-    lane: paceKey.sending(message),
-    key: orderingKey(locationId, contactId ?? to ?? id),
-    rank: 0,
+    groupKey: rateLimitKey.connection(message),
+    orderingKey: orderingKey(locationId, contactId ?? to ?? id),
+    priority: 0,
     dueAt,
   };
 }
@@ -98,7 +98,14 @@ export function deliverJob(
 export function postJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewhere' | 'from' | 'to'>, dueAt: Date): NewJob {
   const { id, locationId } = message;
   const key = orderingKey(locationId, contactAddressOf(message) ?? id);
-  return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key, rank: 0, dueAt };
+  return {
+    queue: 'tell',
+    messageId: id,
+    groupKey: rateLimitKey.highLevel(location(locationId)),
+    orderingKey: key,
+    priority: 0,
+    dueAt,
+  };
 }
 
 /** What keeps its order: a contact of a location, or an address. It fits an index entry, however many recipients an email has. */
@@ -117,7 +124,14 @@ const ranks: Record<MessageState, number> = { failed: 0, pending: 1, delivered: 
 
 /** Telling HighLevel what became of a message. */
 export function reportJob({ id, locationId, state }: Pick<Message, 'id' | 'locationId' | 'state'>, dueAt: Date): NewJob {
-  return { kind: 'tell', messageId: id, lane: paceKey.highLevel(location(locationId)), key: id, rank: ranks[state], dueAt };
+  return {
+    queue: 'tell',
+    messageId: id,
+    groupKey: rateLimitKey.highLevel(location(locationId)),
+    orderingKey: id,
+    priority: ranks[state],
+    dueAt,
+  };
 }
 
 /** What comes close together is told together. */
@@ -133,8 +147,8 @@ export function recipientsReportJob(
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
   const dueAt = knownAt({ clock, knownAfter }, createdAt);
-  const lane = paceKey.highLevel(location(locationId));
-  return together(clock, { kind: 'tell', messageId: id, lane, key: id, rank: 1, dueAt });
+  const lane = rateLimitKey.highLevel(location(locationId));
+  return together(clock, { queue: 'tell', messageId: id, groupKey: lane, orderingKey: id, priority: 1, dueAt });
 }
 
 /** The columns that change while a message makes its way, and their SQL types. */
@@ -174,7 +188,7 @@ const lockSql = `
   WITH locked AS MATERIALIZED (
     SELECT ${columnsOf([...standing, ...names])}
     FROM messages WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE),
-  ${heldJobs('$2', 'locked')}
+  ${lockJobsCte('$2', 'locked')}
   SELECT locked.* FROM locked CROSS JOIN (SELECT count(*) FROM held) AS held`;
 
 /** Locks messages until the transaction ends, where something must be looked at before it is decided what becomes of them. */
@@ -215,7 +229,7 @@ export async function decideChanges(
   ending: readonly Job[] = [],
 ): Promise<{ changed: Current[]; reports: NewJob[]; over: string[] }> {
   const times = ['createdAt', 'resentAt', 'unknownSince', 'nextAttemptAt', 'postingSince', 'passedAt'] as const;
-  const rows = await jsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(heldRow))], times);
+  const rows = await queryJsonRows<Current>(tx, lockSql, [[...changes.keys()], JSON.stringify(ending.map(lockRow))], times);
   const changed: Current[] = [];
   const reports: NewJob[] = [];
   const over: string[] = [];
@@ -247,11 +261,11 @@ export async function changeMessages(
   const { changed, reports, over } = await decideChanges(deps, tx, changes);
   if (changed.length === 0) return;
   // Their jobs would hold back their contacts' next messages until that attempt was due.
-  if (over.length > 0) await wake(tx, 'deliver', over, nowOf(deps.clock));
+  if (over.length > 0) await runNow(tx, 'deliver', over, dateNow(deps.clock));
   await tx.$queryRawUnsafe(
-    `WITH ${writingMessages('$1', '$2')}, ${addingJobs('$3')} SELECT * FROM woken`,
+    `WITH ${writingMessages('$1', '$2')}, ${insertJobsCte('$3')} SELECT * FROM notified`,
     JSON.stringify(changed),
-    nowOf(deps.clock),
+    dateNow(deps.clock),
     JSON.stringify(reports.map((job) => (expectMore.has(job.messageId) ? together(deps.clock, job) : job))),
   );
 }

@@ -1,7 +1,7 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { jsonRows } from '../database/json-rows.ts';
-import { claimWatch } from '../database/turns.ts';
+import { queryJsonRows } from '../database/json-rows.ts';
+import { claimPeriodicTask } from '../database/periodic-lock.ts';
 import {
   type CountedPlace,
   countedDays,
@@ -51,9 +51,9 @@ export async function dayCounts(
  * @returns how many it counted
  */
 export async function keepDayCounts(deps: { db: Database; clock: Clock }): Promise<number> {
-  if (!(await claimWatch(deps, 'day_counts', hourMs))) return 0;
+  if (!(await claimPeriodicTask(deps, 'day_counts', hourMs))) return 0;
   const { client } = deps.db;
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   let counted = 0;
   for (let after = ''; ; ) {
     const rows = await client.installation.findMany({
@@ -104,7 +104,7 @@ async function storedDays(
       last_sent_at AS "lastSentAt", last_received_at AS "lastReceivedAt", counted_at AS "countedAt",
       ${details ? 'reasons, times' : `'[]'::json AS reasons, '[]'::json AS times`}
     FROM day_counts WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
-  const rows = await jsonRows<Stored>(
+  const rows = await queryJsonRows<Stored>(
     on,
     query,
     [places.map(({ locationId }) => locationId), first],

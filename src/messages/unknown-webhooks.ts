@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import { cutPage } from '../core/page.ts';
-import { trimmed } from '../core/text.ts';
+import { paginate } from '../core/pagination.ts';
+import { truncate } from '../core/sanitize.ts';
 import type { Database, Executor, UnknownWebhook } from '../database/client.ts';
 import type { UnknownReason } from '../highlevel/classify-webhook.ts';
 
@@ -23,9 +23,9 @@ export async function recordUnknown(
 ): Promise<'unknown'> {
   const { address, why, body } = unknown;
   const hash = createHash('sha256').update(address).update('\n').update(body).digest('hex');
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   // One character has four bytes at most.
-  const start = trimmed(redact(body.subarray(0, maxBodyLength * 4).toString('utf8')), maxBodyLength);
+  const start = truncate(redact(body.subarray(0, maxBodyLength * 4).toString('utf8')), maxBodyLength);
   await deps.db.client.$executeRaw`
     WITH oldest AS (
       DELETE FROM unknown_webhooks WHERE id IN (SELECT id FROM unknown_webhooks ORDER BY received_at DESC OFFSET ${maxRows - 1}))
@@ -52,7 +52,7 @@ export async function listUnknownWebhooks(db: Database, { cursor, limit }: { cur
     orderBy: { id: 'desc' },
     take: limit + 1,
   });
-  return cutPage<UnknownWebhook>(rows, limit, ({ id }) => id);
+  return paginate<UnknownWebhook>(rows, limit, ({ id }) => id);
 }
 
 /** Forgets unknown webhooks that came a month ago. */

@@ -1,7 +1,7 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import { location } from '../highlevel/client.ts';
-import { paceKey } from '../queue/pace.ts';
+import { rateLimitKey } from '../queue/rate-limits.ts';
 import type { Reason } from './next-step.ts';
 import type { Message } from './store.ts';
 
@@ -15,7 +15,7 @@ export async function waitsOf(deps: { db: Database; clock: Clock }, rows: readon
   const lanes = new Set(rows.filter(isQueued).map(laneOf));
   if (lanes.size === 0) return new Map();
   const found = await deps.db.client.pace.findMany({
-    where: { key: { in: [...lanes] }, blockedUntil: { gt: nowOf(deps.clock) }, blockedReason: { not: null } },
+    where: { key: { in: [...lanes] }, blockedUntil: { gt: dateNow(deps.clock) }, blockedReason: { not: null } },
   });
   return new Map(
     found.map(({ key, blockedCode, blockedReason, blockedUntil }) => [
@@ -42,5 +42,5 @@ function isQueued(row: Queued): boolean {
 }
 
 function laneOf(row: Queued): string {
-  return row.direction === 'outbound' ? paceKey.sending(row) : paceKey.highLevel(location(row.locationId));
+  return row.direction === 'outbound' ? rateLimitKey.connection(row) : rateLimitKey.highLevel(location(row.locationId));
 }

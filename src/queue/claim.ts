@@ -1,31 +1,31 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
 import { highLevelLimit, type PaceLimit } from '../highlevel/rate-limit.ts';
-import { allowance, busyAfter, type LaneState, opensAt } from './allowance.ts';
-import { highestRank, type JobKind } from './jobs.ts';
-import { isUntilTried, restsUntil } from './pace.ts';
+import { type GroupState, nextPermitAt, permitsAt, tatAfter } from './gcra.ts';
+import { maxPriority, type QueueName } from './job.ts';
+import { getPausedUntil, isHalfOpen } from './rate-limits.ts';
 
 /** How one look at the queue ended. */
-export interface Claimed {
-  readonly jobs: readonly { messageId: string; lane: string }[];
+export interface ClaimResult {
+  readonly jobs: readonly { messageId: string; groupKey: string }[];
   /** Where the next look begins, so that no lane is served twice before every other was served once; empty when all were seen. */
   readonly cursor: string;
   /** When something that waits for its time, or for a limit, can be taken; null for nothing known. */
   readonly nextAt: number | null;
   /** Whether a group with due jobs was given none for lack of slots in this process. */
-  readonly isCrowded: boolean;
+  readonly isSaturated: boolean;
 }
 
 export interface ClaimOptions {
-  readonly kind: JobKind;
+  readonly queue: QueueName;
   readonly workerId: string;
   /** Returns how many jobs of each of these groups this process may start now. */
   readonly quotas: (groups: readonly string[]) => number[];
   readonly cursor: string;
 }
 
-export interface LaneRow {
-  lane: string;
+export interface GroupRow {
+  groupKey: string;
   dueAt: Date;
   busyUntil: Date | null;
   blockedUntil: Date | null;
@@ -36,171 +36,182 @@ export interface LaneRow {
 }
 
 /** Lanes that one look sees. A lane that nothing can be taken from costs a look a few hundredths of a millisecond. */
-const lanesAtMost = 500;
+const maxGroups = 500;
 
 /**
  * Takes due jobs, each lane in turn, each as much as its limits allow, and of each key only the first. Two processes never take the
  * same job, and a lane's limit holds for all of them.
  */
-export async function claim(deps: { db: Database; clock: Clock }, options: ClaimOptions): Promise<Claimed> {
+export async function claim(deps: { db: Database; clock: Clock }, options: ClaimOptions): Promise<ClaimResult> {
   const { db } = deps;
-  const lanes = await lanesWithWork(db.client, options.kind, options.cursor);
-  const now = nowOf(deps.clock);
-  const due = lanes.filter((lane) => lane.dueAt <= now);
-  const open = due.filter((lane) => opensAt(stateOf(options.kind, lane, 0, now), now.getTime()) <= now.getTime());
-  const quotas = options.quotas(open.map(({ lane }) => lane));
-  const shares = open.map((lane, index) => ({ ...lane, atMost: quotas[index] ?? 0 }));
-  const wanted = shares.filter(({ atMost }) => atMost > 0);
+  const groups = await findReadyGroups(db.client, options.queue, options.cursor);
+  const now = dateNow(deps.clock);
+  const due = groups.filter((group) => group.dueAt <= now);
+  const open = due.filter((group) => nextPermitAt(toGroupState(options.queue, group, 0, now), now.getTime()) <= now.getTime());
+  const quotas = options.quotas(open.map(({ groupKey }) => groupKey));
+  const shares = open.map((group, index) => ({ ...group, quota: quotas[index] ?? 0 }));
+  const selected = shares.filter(({ quota }) => quota > 0);
 
-  const isLimited = ({ intervalMs, concurrency }: LaneRow) =>
-    options.kind === 'tell' || intervalMs !== null || concurrency !== null;
+  const isLimited = ({ intervalMs, concurrency }: GroupRow) =>
+    options.queue === 'tell' || intervalMs !== null || concurrency !== null;
   const jobs = [
-    ...(await take(
+    ...(await claimJobs(
       db.client,
       options,
-      wanted.filter((lane) => !isLimited(lane)),
+      selected.filter((group) => !isLimited(group)),
       now,
     )),
-    ...(await takeLimited(db, options, wanted.filter(isLimited), now)),
+    ...(await claimWithinLimits(db, options, selected.filter(isLimited), now)),
   ];
 
   // The slots went to the first of them, so the next look goes on behind those. A group that is slow may find none where others do.
-  const firstWithout = shares.findIndex(({ atMost }) => atMost === 0);
-  const isCutShort = wanted.length > 0 && wanted.length === firstWithout;
-  const isWholeTour = lanes.length < lanesAtMost && !isCutShort;
-  const last = isCutShort ? wanted.at(-1)?.lane : lanes.at(-1)?.lane;
-  const waits = lanes.map((lane) =>
-    lane.dueAt > now ? lane.dueAt.getTime() : opensAt(stateOf(options.kind, lane, 0, now), now.getTime()),
+  const firstUnserved = shares.findIndex(({ quota }) => quota === 0);
+  const isCutShort = selected.length > 0 && selected.length === firstUnserved;
+  const isFullSweep = groups.length < maxGroups && !isCutShort;
+  const last = isCutShort ? selected.at(-1)?.groupKey : groups.at(-1)?.groupKey;
+  const waits = groups.map((group) =>
+    group.dueAt > now ? group.dueAt.getTime() : nextPermitAt(toGroupState(options.queue, group, 0, now), now.getTime()),
   );
   return {
     jobs,
-    cursor: isWholeTour ? '' : (last ?? ''),
+    cursor: isFullSweep ? '' : (last ?? ''),
     nextAt: waits.filter((at) => at > now.getTime()).reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
-    isCrowded: firstWithout >= 0,
+    isSaturated: firstUnserved >= 0,
   };
 }
 
-function limitOf(kind: JobKind, { intervalMs, burst }: { intervalMs: number | null; burst: number | null }): PaceLimit | null {
-  if (kind === 'tell') return highLevelLimit;
+function toRateLimit(
+  queue: QueueName,
+  { intervalMs, burst }: { intervalMs: number | null; burst: number | null },
+): PaceLimit | null {
+  if (queue === 'tell') return highLevelLimit;
   return intervalMs === null ? null : { intervalMs, burst: burst ?? 1 };
 }
 
 /** What is known of a lane, as `allowance.ts` wants it. */
-export function stateOf(kind: JobKind, lane: Omit<LaneRow, 'lane' | 'dueAt'>, inHand: number, now: Date): LaneState {
-  const blockedUntil = restsUntil(lane, now);
-  const concurrency = concurrencyOf(lane);
-  return { busyUntil: lane.busyUntil ?? new Date(0), blockedUntil, limit: limitOf(kind, lane), concurrency, inHand };
+export function toGroupState(
+  queue: QueueName,
+  row: Omit<GroupRow, 'groupKey' | 'dueAt'>,
+  running: number,
+  now: Date,
+): GroupState {
+  const pausedUntil = getPausedUntil(row, now);
+  const concurrency = toConcurrency(row);
+  return { tat: row.busyUntil ?? new Date(0), pausedUntil, limit: toRateLimit(queue, row), concurrency, running };
 }
 
 /** What has failed is tried by one before the others follow. */
-function concurrencyOf({ blockedCode, concurrency }: Pick<LaneRow, 'blockedCode' | 'concurrency'>): number | null {
-  return isUntilTried(blockedCode) ? 1 : concurrency;
+function toConcurrency({ blockedCode, concurrency }: Pick<GroupRow, 'blockedCode' | 'concurrency'>): number | null {
+  return isHalfOpen(blockedCode) ? 1 : concurrency;
 }
 
 /** From one lane with work to the next by the index, not through all the jobs: a queue of a million costs as much as one of ten. */
-function lanesWithWork(on: Executor, kind: JobKind, cursor: string): Promise<LaneRow[]> {
-  return on.$queryRaw<LaneRow[]>`
-    WITH RECURSIVE lanes AS (
-      (SELECT lane, 1 AS place FROM jobs
-        WHERE kind = ${kind}::job_kind AND worker_id IS NULL AND is_first AND lane > ${cursor} ORDER BY lane LIMIT 1)
+function findReadyGroups(on: Executor, queue: QueueName, cursor: string): Promise<GroupRow[]> {
+  return on.$queryRaw<GroupRow[]>`
+    WITH RECURSIVE groups AS (
+      (SELECT lane, 1 AS ordinal FROM jobs
+        WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND lane > ${cursor} ORDER BY lane LIMIT 1)
       UNION ALL
       SELECT (SELECT lane FROM jobs
-        WHERE kind = ${kind}::job_kind AND worker_id IS NULL AND is_first AND lane > lanes.lane ORDER BY lane LIMIT 1), place + 1
-      FROM lanes WHERE lane IS NOT NULL AND place < ${lanesAtMost}::int
+        WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND lane > groups.lane ORDER BY lane LIMIT 1), ordinal + 1
+      FROM groups WHERE lane IS NOT NULL AND ordinal < ${maxGroups}::int
     )
-    SELECT lane, first.due_at AS "dueAt", busy_until AS "busyUntil", blocked_until AS "blockedUntil",
+    SELECT lane AS "groupKey", head.due_at AS "dueAt", busy_until AS "busyUntil", blocked_until AS "blockedUntil",
       blocked_code AS "blockedCode", interval_ms AS "intervalMs", burst, concurrency
-    FROM lanes
-    CROSS JOIN LATERAL (SELECT min(due_at) AS due_at FROM generate_series(0, ${highestRank}::int) AS r CROSS JOIN LATERAL (
-      SELECT due_at FROM jobs WHERE kind = ${kind}::job_kind AND worker_id IS NULL AND is_first AND jobs.lane = lanes.lane AND rank = r
-      ORDER BY due_at LIMIT 1) AS of_rank) AS first
+    FROM groups
+    CROSS JOIN LATERAL (SELECT min(due_at) AS due_at FROM generate_series(0, ${maxPriority}::int) AS r CROSS JOIN LATERAL (
+      SELECT due_at FROM jobs WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND jobs.lane = groups.lane AND rank = r
+      ORDER BY due_at LIMIT 1) AS by_priority) AS head
     LEFT JOIN paces ON key = lane
-    WHERE lane IS NOT NULL AND first.due_at IS NOT NULL ORDER BY lane`;
+    WHERE lane IS NOT NULL AND head.due_at IS NOT NULL ORDER BY lane`;
 }
 
-interface Wanted {
-  lane: string;
-  atMost: number;
+interface ClaimQuota {
+  groupKey: string;
+  quota: number;
 }
 
 /**
  * Takes jobs and says whose they are. What another process is just taking is left to it. Who was taken for dead takes nothing under the
  * old name: nobody would look for it there.
  */
-async function take(on: Executor, { kind, workerId }: ClaimOptions, wanted: readonly Wanted[], now: Date) {
-  if (wanted.length === 0) return [];
-  const lanes = wanted.map(({ lane, atMost }) => ({ lane, atMost }));
-  const rows = await on.$queryRawUnsafe<{ messageId: string; lane: string; rank: number }[]>(
-    takeSql,
-    kind,
-    JSON.stringify(lanes),
+async function claimJobs(on: Executor, { queue, workerId }: ClaimOptions, quotas: readonly ClaimQuota[], now: Date) {
+  if (quotas.length === 0) return [];
+  const groups = quotas.map(({ groupKey, quota }) => ({ groupKey, quota }));
+  const rows = await on.$queryRawUnsafe<{ messageId: string; groupKey: string; priority: number }[]>(
+    claimJobsSql,
+    queue,
+    JSON.stringify(groups),
     now,
     workerId,
   );
   // A statement returns its rows in no order.
-  return rows.sort((a, b) => a.rank - b.rank || (a.messageId < b.messageId ? -1 : 1));
+  return rows.sort((a, b) => a.priority - b.priority || (a.messageId < b.messageId ? -1 : 1));
 }
 
 /** Rows are found again by their place, where their locks keep them: by their ids, a planner with old figures may read the whole table. */
-const takeSql = `
-  WITH wanted AS (SELECT * FROM json_to_recordset($2::json) AS w (lane text, "atMost" int)),
+const claimJobsSql = `
+  WITH selected AS (SELECT * FROM json_to_recordset($2::json) AS q ("groupKey" text, quota int)),
   picked AS (
-    SELECT place FROM wanted CROSS JOIN LATERAL (
-      SELECT of_rank.place FROM generate_series(0, ${highestRank}) AS r CROSS JOIN LATERAL (
-        SELECT j.ctid AS place FROM jobs j
-        WHERE j.kind = $1::job_kind AND j.worker_id IS NULL AND j.is_first AND j.lane = wanted.lane AND j.rank = r AND j.due_at <= $3
+    SELECT row_location FROM selected CROSS JOIN LATERAL (
+      SELECT by_priority.row_location FROM generate_series(0, ${maxPriority}) AS r CROSS JOIN LATERAL (
+        SELECT j.ctid AS row_location FROM jobs j
+        WHERE j.kind = $1::job_kind AND j.worker_id IS NULL AND j.is_first AND j.lane = selected."groupKey" AND j.rank = r AND j.due_at <= $3
           -- Two that were added at the same moment may both be first.
           AND NOT EXISTS (
             SELECT 1 FROM jobs b WHERE b.kind = j.kind AND b.key = j.key AND b.message_id <> j.message_id
               AND (b.message_id < j.message_id OR b.worker_id IS NOT NULL))
         ORDER BY j.due_at, j.message_id
-        LIMIT wanted."atMost"
-        FOR UPDATE SKIP LOCKED) AS of_rank
-      ORDER BY r LIMIT wanted."atMost") AS of_lane),
+        LIMIT selected.quota
+        FOR UPDATE SKIP LOCKED) AS by_priority
+      ORDER BY r LIMIT selected.quota) AS by_group),
   alive AS (SELECT id FROM workers WHERE id = $4::uuid FOR KEY SHARE)
   UPDATE jobs SET worker_id = alive.id FROM picked, alive
-  WHERE jobs.ctid = picked.place AND worker_id IS NULL
-  RETURNING jobs.message_id AS "messageId", lane, rank`;
+  WHERE jobs.ctid = picked.row_location AND worker_id IS NULL
+  RETURNING jobs.message_id AS "messageId", lane AS "groupKey", rank AS priority`;
 
-/** As `take`, under the lanes' locks: what one process takes counts before another looks. */
-function takeLimited(db: Database, options: ClaimOptions, wanted: readonly Wanted[], now: Date) {
-  if (wanted.length === 0) return [];
+/** As {@link claimJobs}, under the lanes' locks: what one process takes counts before another looks. */
+function claimWithinLimits(db: Database, options: ClaimOptions, quotas: readonly ClaimQuota[], now: Date) {
+  if (quotas.length === 0) return [];
   return db.transaction(async (tx) => {
-    const keys = wanted.map(({ lane }) => lane).sort();
-    const rows = await tx.$queryRaw<(Omit<LaneRow, 'dueAt'> & { lane: string })[]>`
+    const keys = quotas.map(({ groupKey }) => groupKey).sort();
+    const rows = await tx.$queryRaw<Omit<GroupRow, 'dueAt'>[]>`
       INSERT INTO paces (key, busy_until) SELECT key, ${now} FROM unnest(${keys}::text[]) AS key ORDER BY key
       ON CONFLICT (key) DO UPDATE SET key = EXCLUDED.key
-      RETURNING key AS lane, busy_until AS "busyUntil", blocked_until AS "blockedUntil", blocked_code AS "blockedCode",
+      RETURNING key AS "groupKey", busy_until AS "busyUntil", blocked_until AS "blockedUntil", blocked_code AS "blockedCode",
         interval_ms AS "intervalMs", burst, concurrency`;
     // A statement of its own, begun under the locks: it sees what the process before us has taken.
-    const hands = await tx.$queryRaw<{ lane: string; count: number }[]>`
-      SELECT lane, count(*)::int AS count FROM jobs
-      WHERE worker_id IS NOT NULL AND lane = ANY (${rows.filter((row) => concurrencyOf(row) !== null).map((row) => row.lane)}::text[])
+    const runningByGroup = await tx.$queryRaw<{ groupKey: string; count: number }[]>`
+      SELECT lane AS "groupKey", count(*)::int AS count FROM jobs
+      WHERE worker_id IS NOT NULL AND lane = ANY (${rows.filter((row) => toConcurrency(row) !== null).map((row) => row.groupKey)}::text[])
       GROUP BY lane`;
     const states = new Map(
-      rows.map((row) => [row.lane, stateOf(options.kind, row, hands.find((one) => one.lane === row.lane)?.count ?? 0, now)]),
+      rows.map((row) => [
+        row.groupKey,
+        toGroupState(options.queue, row, runningByGroup.find((one) => one.groupKey === row.groupKey)?.count ?? 0, now),
+      ]),
     );
-    const allowed = wanted
-      .map(({ lane, atMost }) => ({
-        lane,
-        atMost: Math.min(atMost, allowance(states.get(lane) as LaneState, now.getTime())),
+    const allowed = quotas
+      .map(({ groupKey, quota }) => ({
+        groupKey,
+        quota: Math.min(quota, permitsAt(states.get(groupKey) as GroupState, now.getTime())),
       }))
-      .filter(({ atMost }) => atMost > 0);
-    const taken = await take(tx, options, allowed, now);
+      .filter(({ quota }) => quota > 0);
+    const claimed = await claimJobs(tx, options, allowed, now);
 
-    const counts = Map.groupBy(taken, ({ lane }) => lane);
-    const busy = [...counts]
-      .map(([lane, jobs]) => ({
-        lane,
-        until: busyAfter(states.get(lane) as LaneState, jobs.length, now.getTime()),
-        limit: states.get(lane)?.limit,
+    const counts = Map.groupBy(claimed, ({ groupKey }) => groupKey);
+    const tats = [...counts]
+      .map(([groupKey, jobs]) => ({
+        groupKey,
+        tat: tatAfter(states.get(groupKey) as GroupState, jobs.length, now.getTime()),
+        limit: states.get(groupKey)?.limit,
       }))
       .filter(({ limit }) => limit);
-    if (busy.length > 0) {
+    if (tats.length > 0) {
       await tx.$executeRaw`
-        UPDATE paces SET busy_until = b.until
-        FROM json_to_recordset(${JSON.stringify(busy)}::json) AS b (lane text, until timestamptz) WHERE key = b.lane`;
+        UPDATE paces SET busy_until = t.tat
+        FROM json_to_recordset(${JSON.stringify(tats)}::json) AS t ("groupKey" text, tat timestamptz) WHERE key = t."groupKey"`;
     }
-    return taken;
+    return claimed;
   });
 }

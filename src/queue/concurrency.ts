@@ -46,44 +46,44 @@ function levelAfter(ms: number): number {
 }
 
 /** Jobs that a group may run before it has responded. */
-export function firstWindow({ perGroup }: ConcurrencyLimits): number {
+export function getInitialWindow({ perGroup }: ConcurrencyLimits): number {
   return Math.min(perGroup, Math.max(4, Math.ceil(perGroup / 10)));
 }
 
 /** Slots that only a group which has responded quickly may use. */
-export function reserveOf({ total }: ConcurrencyLimits): number {
+export function countReserved({ total }: ConcurrencyLimits): number {
   return total > 1 ? Math.max(1, Math.floor(total / 4)) : 0;
 }
 
 /** The most jobs that run at once, with those of groups that are slow. */
-export function maxRunning({ total }: ConcurrencyLimits): number {
+export function getMaxRunning({ total }: ConcurrencyLimits): number {
   return 2 * total;
 }
 
 /**
  * Shares out what may start, one job a turn, so that each group gets as much as the next.
  *
- * @param running the groups that run jobs now. @param wanting groups with work, in the order of their turns
+ * @param running the groups that run jobs now. @param ready groups with work, in the order of their turns
  */
-export function shareOut(limits: ConcurrencyLimits, running: readonly GroupLoad[], wanting: readonly GroupLoad[]): number[] {
-  const room = roomIn(limits, running);
+export function shareOut(limits: ConcurrencyLimits, running: readonly GroupLoad[], ready: readonly GroupLoad[]): number[] {
+  const room = createSlots(limits, running);
   const groupsAt = [0, 0, 0];
   for (const { level } of running) groupsAt[level] = (groupsAt[level] ?? 0) + 1;
-  for (const { level, running } of wanting) if (running === 0) groupsAt[level] = (groupsAt[level] ?? 0) + 1;
-  const most = wanting.map(({ level, window }) =>
+  for (const { level, running } of ready) if (running === 0) groupsAt[level] = (groupsAt[level] ?? 0) + 1;
+  const maxima = ready.map(({ level, window }) =>
     Math.min(
       limits.perGroup,
       level === 0 ? window : Math.max(1, Math.floor(levelBound(limits, level) / (groupsAt[level] ?? 1))),
     ),
   );
 
-  const quotas = wanting.map(() => 0);
-  let turn = wanting.map((_, index) => index);
+  const quotas = ready.map(() => 0);
+  let turn = ready.map((_, index) => index);
   while (turn.length > 0) {
     turn = turn.filter((index) => {
-      const group = wanting[index] as GroupLoad;
+      const group = ready[index] as GroupLoad;
       const quota = quotas[index] as number;
-      if (group.running + quota >= (most[index] as number) || !room.take(group)) return false;
+      if (group.running + quota >= (maxima[index] as number) || !room.take(group)) return false;
       quotas[index] = quota + 1;
       return true;
     });
@@ -97,15 +97,15 @@ function levelBound({ total }: ConcurrencyLimits, level: number): number {
 }
 
 /** The slots that are left, as each kind of group sees them. */
-function roomIn(limits: ConcurrencyLimits, running: readonly GroupLoad[]) {
-  const reserve = reserveOf(limits);
+function createSlots(limits: ConcurrencyLimits, running: readonly GroupLoad[]) {
+  const reserve = countReserved(limits);
   const held = [0, 0, 0];
   for (const { level, running: count } of running) held[level] = (held[level] ?? 0) + count;
   const [quick, slow, hanging] = [() => held[0] ?? 0, () => (held[1] ?? 0) + (held[2] ?? 0), () => held[2] ?? 0];
   const isOpen = ({ level, isProven }: Pick<GroupLoad, 'level' | 'isProven'>) => {
-    const kept = level === 0 && isProven ? 0 : reserve;
-    if (quick() + slow() >= maxRunning(limits) - kept) return false;
-    if (level === 0) return quick() < limits.total - kept;
+    const reserved = level === 0 && isProven ? 0 : reserve;
+    if (quick() + slow() >= getMaxRunning(limits) - reserved) return false;
+    if (level === 0) return quick() < limits.total - reserved;
     return slow() < levelBound(limits, 1) && (level === 1 || hanging() < levelBound(limits, 2));
   };
   return {
@@ -136,7 +136,13 @@ interface Group {
  * @param elapsedMs a clock that is never set
  */
 export function trackConcurrency(limits: ConcurrencyLimits, elapsedMs: () => number): Concurrency {
-  const fresh = (): Group => ({ running: new Set(), window: firstWindow(limits), isProven: false, endedAt: 0, turn: 0 });
+  const createGroup = (): Group => ({
+    running: new Set(),
+    window: getInitialWindow(limits),
+    isProven: false,
+    endedAt: 0,
+    turn: 0,
+  });
   /** In the order of their last start. */
   const groups = new Map<string, Group>();
   const runningGroups = new Set<Group>();
@@ -147,15 +153,15 @@ export function trackConcurrency(limits: ConcurrencyLimits, elapsedMs: () => num
     const [oldest] = running;
     return oldest ? now - oldest.at : 0;
   };
-  const loadOf = (group: Group, now: number): GroupLoad => ({
+  const toLoad = (group: Group, now: number): GroupLoad => ({
     level: Math.max(group.endedAt, levelAfter(oldestMs(group, now))),
     isProven: group.isProven,
     window: group.window,
     running: group.running.size,
   });
-  const loads = (now: number) => [...runningGroups].map((group) => loadOf(group, now));
+  const loads = (now: number) => [...runningGroups].map((group) => toLoad(group, now));
 
-  function forgetOldest(): void {
+  function evictOldest(): void {
     if (groups.size <= maxGroups) return;
     for (const [key, group] of groups) {
       if (group.running.size > 0) continue;
@@ -176,42 +182,44 @@ export function trackConcurrency(limits: ConcurrencyLimits, elapsedMs: () => num
     } else {
       slowGroups.add(group);
       group.isProven = false;
-      group.window = Math.max(Math.floor(group.window / 2), firstWindow(limits));
+      group.window = Math.max(Math.floor(group.window / 2), getInitialWindow(limits));
     }
   }
 
   return {
     start(key) {
-      const group = groups.get(key) ?? fresh();
+      const group = groups.get(key) ?? createGroup();
       groups.delete(key);
       groups.set(key, group);
       const job = { at: elapsedMs() };
       group.running.add(job);
       group.turn = ++turns;
       runningGroups.add(group);
-      forgetOldest();
+      evictOldest();
       return () => end(group, job);
     },
 
     quotas(keys) {
       const now = elapsedMs();
-      const known = keys.map((key) => groups.get(key) ?? fresh());
+      const requested = keys.map((key) => groups.get(key) ?? createGroup());
       // The group whose last turn is longest ago goes first: where slots are short, the same ones would go first each time.
-      const order = keys.map((_, index) => index).sort((a, b) => (known[a]?.turn ?? 0) - (known[b]?.turn ?? 0) || a - b);
+      const order = keys
+        .map((_, index) => index)
+        .sort((a, b) => (requested[a]?.turn ?? 0) - (requested[b]?.turn ?? 0) || a - b);
       const shares = shareOut(
         limits,
         loads(now),
-        order.map((index) => loadOf(known[index] as Group, now)),
+        order.map((index) => toLoad(requested[index] as Group, now)),
       );
       const quotas = keys.map(() => 0);
-      for (const [place, index] of order.entries()) quotas[index] = shares[place] as number;
+      for (const [position, index] of order.entries()) quotas[index] = shares[position] as number;
       return quotas;
     },
 
     hasRoom() {
       const now = elapsedMs();
       const running = loads(now);
-      const { isOpen } = roomIn(limits, running);
+      const { isOpen } = createSlots(limits, running);
       const isAnySlow = slowGroups.size > 0 || running.some(({ level }) => level > 0);
       return isOpen({ level: 0, isProven: true }) || (isAnySlow && isOpen({ level: 1, isProven: false }));
     },

@@ -2,11 +2,11 @@ import type { Clock } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
-import { jobsChannel } from './jobs.ts';
+import { jobsChannel } from './job.ts';
 
-const beatMs = 2_000;
+const heartbeatIntervalMs = 2_000;
 /** A process whose beats have stood still for so long is gone. */
-export const goneAfterMs = 10_000;
+export const workerTimeoutMs = 10_000;
 
 /** This process as others see it. */
 export interface Worker {
@@ -20,77 +20,77 @@ export interface Worker {
  * its own clock how long they have stood still: clocks that disagree do no harm. What one has seen of a silence it hands on, so that
  * processes that live shortly find the dead too.
  *
- * A process that was taken for dead gets a new name; what it still has in hand under the old one counts no more (see `endingJobs`).
+ * A process that was taken for dead gets a new name; what it still has in hand under the old one counts no more (see `finishJobsCte`).
  */
-export async function joinWorkers(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): Promise<Worker> {
+export async function registerWorker(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): Promise<Worker> {
   const { db, clock, newId, log } = deps;
-  const seen = new Map<string, Seen>();
-  let lookedAt = clock.now();
+  const samples = new Map<string, HeartbeatSample>();
+  let reapedAt = clock.now();
   let id = newId();
 
   await db.client.worker.create({ data: { id } });
   // Nobody else can use it, so whoever was here before us is gone.
   if (!db.isShared) {
     const others = await db.client.worker.findMany({ where: { id: { not: id } } });
-    for (const other of others) await free(db, other);
+    for (const other of others) await releaseWorker(db, other);
   }
 
-  async function beat(): Promise<void> {
+  async function sendHeartbeat(): Promise<void> {
     const { count } = await db.client.worker.updateMany({ where: { id }, data: { beats: { increment: 1 }, silentMs: 0 } });
     if (count === 0) {
       log.warn('this process was taken for dead: what it has in hand, others do');
       id = newId();
       await db.client.worker.create({ data: { id } });
     }
-    await look();
+    await reapStaleWorkers();
   }
 
-  async function look(): Promise<void> {
+  async function reapStaleWorkers(): Promise<void> {
     const others = await db.client.worker.findMany({ where: { id: { not: id } } });
     const now = clock.now();
     // When we could not look (the database was away, the machine slept), the others perhaps could not beat.
-    if (now - lookedAt > 2 * beatMs) seen.clear();
-    lookedAt = now;
+    if (now - reapedAt > 2 * heartbeatIntervalMs) samples.clear();
+    reapedAt = now;
     for (const other of others) {
-      const before = seen.get(other.id);
-      if (before?.beats !== other.beats) {
-        seen.set(other.id, { beats: other.beats, since: now - other.silentMs });
+      const previous = samples.get(other.id);
+      if (previous?.heartbeat !== other.beats) {
+        samples.set(other.id, { heartbeat: other.beats, since: now - other.silentMs });
         continue;
       }
-      const silentMs = now - before.since;
-      if (silentMs >= goneAfterMs) {
-        if (await free(db, other)) log.warn({ worker: other.id }, 'a process is gone; its jobs are taken over');
-        seen.delete(other.id);
-      } else if (silentMs > other.silentMs) {
-        await db.client.worker.updateMany({ where: { id: other.id, beats: other.beats }, data: { silentMs } });
+      const staleMs = now - previous.since;
+      if (staleMs >= workerTimeoutMs) {
+        if (await releaseWorker(db, other)) log.warn({ worker: other.id }, 'a process is gone; its jobs are taken over');
+        samples.delete(other.id);
+      } else if (staleMs > other.silentMs) {
+        await db.client.worker.updateMany({ where: { id: other.id, beats: other.beats }, data: { silentMs: staleMs } });
       }
     }
   }
 
-  if (db.isShared) await look();
-  let beating: Promise<void> = Promise.resolve();
+  if (db.isShared) await reapStaleWorkers();
+  let sending: Promise<void> = Promise.resolve();
   const timer = clock.setInterval(() => {
-    beating = beating.then(beat).catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
-  }, beatMs);
+    sending = sending.then(sendHeartbeat).catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
+  }, heartbeatIntervalMs);
 
   return {
     id: () => id,
     async stop() {
       clock.clearInterval(timer);
-      await beating;
-      await free(db, { id });
+      await sending;
+      await releaseWorker(db, { id });
     },
   };
 }
 
 /** Since when beats stand still, by our clock. */
-interface Seen {
-  beats: number;
+interface HeartbeatSample {
+  heartbeat: number;
   since: number;
 }
 
 /** @returns false when it has beaten meanwhile, or somebody else has freed it */
-function free(db: Database, { id, beats }: { id: string; beats?: number }): Promise<boolean> {
+function releaseWorker(db: Database, { id, beats }: { id: string; beats?: number }): Promise<boolean> {
   return db.transaction(async (tx) => {
     const { count } = await tx.worker.deleteMany({ where: { id, beats } });
     if (count === 0) return false;

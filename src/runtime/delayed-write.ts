@@ -15,7 +15,7 @@ const delayMs = 3_000;
  *
  * @param write takes what was gathered and writes it. When it throws it must have put it back: it is tried again after the same time
  */
-export function createDelayedWrite(deps: { clock: Clock; log: Log }, what: string, write: () => Promise<void>): DelayedWrite {
+export function createDelayedWrite(deps: { clock: Clock; log: Log }, label: string, write: () => Promise<void>): DelayedWrite {
   const { clock, log } = deps;
   let timer: Timer | null = null;
   let writing: Promise<void> | null = null;
@@ -29,7 +29,7 @@ export function createDelayedWrite(deps: { clock: Clock; log: Log }, what: strin
     timer = null;
     if (writing) return request();
     writing = write().catch((error: unknown) => {
-      log.warn({ err: error }, `${what} could not be written yet`);
+      log.warn({ err: error }, `${label} could not be written yet`);
       request();
     });
     await writing;

@@ -4,11 +4,11 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, deadline } from '../core/clock.ts';
+import { type Clock, createDeadline } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import { type FileType, typeOfFile } from './file-types.ts';
-import { type HttpClient, requestFailure } from './outbound-http.ts';
+import { detectFileType, type FileType } from './file-types.ts';
+import { type HttpClient, toRequestFailure } from './outbound-http.ts';
 
 export interface FetchFileDeps {
   /** For addresses that others gave us: guarded. */
@@ -37,13 +37,13 @@ export interface FetchedFile extends FileType {
  * Why there is no file: for good, for now, or not there, which passes where its sender has announced it too early. `why` completes "it
  * was left out: it …", and never holds the address.
  */
-export type NotFetched = { readonly kind: 'refused' | 'busy' | 'missing'; readonly code: string; readonly why: string };
+export type FetchFailure = { readonly kind: 'refused' | 'busy' | 'missing'; readonly code: string; readonly reason: string };
 
-export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | NotFetched>;
+export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | FetchFailure>;
 
 /** A header may have 16 KB; no file is called so. */
 const maxNameChars = 200;
-const redirectsAtMost = 3;
+const maxRedirects = 3;
 const timeoutMs = 30_000;
 
 /**
@@ -52,52 +52,56 @@ const timeoutMs = 30_000;
  *
  * @throws AppError `media_store_unavailable`: our own disk fails or is nearly full
  */
-export function fileFetcher(deps: FetchFileDeps): FetchFile {
+export function createFileFetcher(deps: FetchFileDeps): FetchFile {
   return async (url, signal) => {
     if (!(await deps.hasRoom())) {
       throw new AppError('media_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
     }
-    const until = deadline(deps.clock, timeoutMs, signal);
+    const deadline = createDeadline(deps.clock, timeoutMs, signal);
     try {
-      return await fetchFile(deps, url, until.signal);
+      return await fetchFile(deps, url, deadline.signal);
     } finally {
-      until.letGo();
+      deadline.dispose();
     }
   };
 }
 
-async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal): Promise<FetchedFile | NotFetched> {
+async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal): Promise<FetchedFile | FetchFailure> {
   let url = first;
-  for (let redirects = 0; redirects <= redirectsAtMost; redirects++) {
-    const answer = await ask(deps, url, signal);
-    if ('kind' in answer) return answer;
-    const { status, headers, data } = answer;
-    if (status >= 200 && status < 300) return take(deps, answer, signal);
+  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+    const response = await requestFile(deps, url, signal);
+    if ('kind' in response) return response;
+    const { status, headers, data } = response;
+    if (status >= 200 && status < 300) return saveFile(deps, response, signal);
     data.destroy();
-    const next = status >= 300 && status < 400 && headers.location ? webAddress(headers.location, url) : null;
-    if (!next) return notFetched(status);
+    const next = status >= 300 && status < 400 && headers.location ? toWebUrl(headers.location, url) : null;
+    if (!next) return toFetchFailure(status);
     url = next;
   }
   return refused('media_gone', 'could not be fetched (too many redirects)');
 }
 
 /** 4xx responses that pass by themselves. */
-const passing = new Set([408, 425, 429]);
+const retryableStatuses = new Set([408, 425, 429]);
 /** A vendor's webhook often comes before its file is there, or before the address is valid. */
-const early = new Set([403, 404, 409, 423]);
+const earlyStatuses = new Set([403, 404, 409, 423]);
 
-function notFetched(status: number): NotFetched {
-  if (status >= 500 || passing.has(status)) return busy();
-  return { kind: early.has(status) ? 'missing' : 'refused', code: 'media_gone', why: `could not be fetched (${status})` };
+function toFetchFailure(status: number): FetchFailure {
+  if (status >= 500 || retryableStatuses.has(status)) return busy();
+  return {
+    kind: earlyStatuses.has(status) ? 'missing' : 'refused',
+    code: 'media_gone',
+    reason: `could not be fetched (${status})`,
+  };
 }
 
-interface Answer {
+interface FileResponse {
   status: number;
   headers: Partial<Record<string, string>>;
   data: Readable;
 }
 
-async function ask(deps: FetchFileDeps, url: string, signal: AbortSignal): Promise<Answer | NotFetched> {
+async function requestFile(deps: FetchFileDeps, url: string, signal: AbortSignal): Promise<FileResponse | FetchFailure> {
   try {
     const { status, headers, data } = await deps.http.get(url, {
       responseType: 'stream',
@@ -106,17 +110,17 @@ async function ask(deps: FetchFileDeps, url: string, signal: AbortSignal): Promi
       timeout: timeoutMs,
       signal,
     });
-    return { status, headers: headers as Answer['headers'], data };
+    return { status, headers: headers as FileResponse['headers'], data };
   } catch (error) {
-    const failure = requestFailure(error);
-    return 'isForbidden' in failure ? refused('media_forbidden', 'is not at a public address') : busy();
+    const failure = toRequestFailure(error);
+    return 'isPrivateAddress' in failure ? refused('media_forbidden', 'is not at a public address') : busy();
   }
 }
 
 class TooLarge extends Error {}
 
-async function take(deps: FetchFileDeps, answer: Answer, signal: AbortSignal): Promise<FetchedFile | NotFetched> {
-  const { headers, data } = answer;
+async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: AbortSignal): Promise<FetchedFile | FetchFailure> {
+  const { headers, data } = response;
   const path = join(deps.folder, deps.newId());
   const hash = createHash('sha256');
   let bytes = 0;
@@ -127,9 +131,9 @@ async function take(deps: FetchFileDeps, answer: Answer, signal: AbortSignal): P
       done(bytes > deps.maxBytes ? new TooLarge() : null, chunk);
     },
   });
-  const leave = async (why: NotFetched): Promise<NotFetched> => {
+  const discard = async (failure: FetchFailure): Promise<FetchFailure> => {
     await rm(path, { force: true });
-    return why;
+    return failure;
   };
 
   try {
@@ -138,47 +142,54 @@ async function take(deps: FetchFileDeps, answer: Answer, signal: AbortSignal): P
     await pipeline(data, counted, createWriteStream(path), { signal });
   } catch (error) {
     data.destroy();
-    if (diskErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw unavailable(error);
-    return leave(
-      error instanceof TooLarge ? refused('media_too_large', `is larger than ${inMegabytes(deps.maxBytes)}`) : busy(),
+    if (diskErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw storeUnavailable(error);
+    return discard(
+      error instanceof TooLarge ? refused('media_too_large', `is larger than ${formatMegabytes(deps.maxBytes)}`) : busy(),
     );
   }
-  if (bytes === 0) return leave(refused('media_empty', 'is empty'));
-  const type = await typeOfFile(path, headers['content-type'] ?? '');
-  if (!type) return leave(refused('media_type', 'is of a type that is not passed on'));
-  return { kind: 'fetched', path, bytes, sha256: hash.digest('hex'), name: nameIn(headers['content-disposition']), ...type };
+  if (bytes === 0) return discard(refused('media_empty', 'is empty'));
+  const type = await detectFileType(path, headers['content-type'] ?? '');
+  if (!type) return discard(refused('media_type', 'is of a type that is not passed on'));
+  return {
+    kind: 'fetched',
+    path,
+    bytes,
+    sha256: hash.digest('hex'),
+    name: parseFileName(headers['content-disposition']),
+    ...type,
+  };
 }
 
 /** Our own disk, not the other side's connection. */
 const diskErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EMFILE']);
 
-function unavailable(cause: unknown): AppError {
+function storeUnavailable(cause: unknown): AppError {
   return new AppError('media_store_unavailable', 'Files can’t be fetched at present: the folder for them does not work.', {
     cause,
   });
 }
 
-function webAddress(location: string, base: string): string | null {
+function toWebUrl(location: string, base: string): string | null {
   if (!URL.canParse(location, base)) return null;
   const url = new URL(location, base);
   return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
 }
 
 /** Letters, digits, dots and dashes of what an answer calls its file, without the extension: that follows from the type. */
-function nameIn(disposition: string | undefined): string | null {
+function parseFileName(disposition: string | undefined): string | null {
   const [, encoded] = /filename\*=(?:UTF-8|utf-8)''([^;]+)/.exec(disposition ?? '') ?? [];
   const [, quoted, bare] = /filename=(?:"([^"]*)"|([^;]+))/.exec(disposition ?? '') ?? [];
-  const said = (encoded && decoded(encoded)) || quoted || bare || '';
-  const letters = said
+  const given = (encoded && decode(encoded)) || quoted || bare || '';
+  const letters = given
     .slice(0, maxNameChars)
     .replace(/\.[A-Za-z0-9]{1,5}$/, '')
     .replace(/[^A-Za-z0-9._-]+/g, '_');
-  const name = letters.slice(...inner(letters)).slice(0, 60);
+  const name = letters.slice(...findInnerRange(letters)).slice(0, 60);
   return /[A-Za-z0-9]/.test(name) ? name : null;
 }
 
 /** Returns where a name begins and ends without the dots and underscores around it. An expression for it would take quadratic time. */
-function inner(name: string): [number, number] {
+function findInnerRange(name: string): [number, number] {
   const isEdge = (letter: string | undefined) => letter === '.' || letter === '_';
   let [start, end] = [0, name.length];
   while (start < end && isEdge(name[start])) start += 1;
@@ -186,7 +197,7 @@ function inner(name: string): [number, number] {
   return [start, end];
 }
 
-function decoded(text: string): string | null {
+function decode(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -195,35 +206,35 @@ function decoded(text: string): string | null {
   }
 }
 
-function refused(code: string, why: string): NotFetched {
-  return { kind: 'refused', code, why };
+function refused(code: string, reason: string): FetchFailure {
+  return { kind: 'refused', code, reason };
 }
 
-function busy(): NotFetched {
-  return { kind: 'busy', code: 'media_unreachable', why: 'could not be fetched' };
+function busy(): FetchFailure {
+  return { kind: 'busy', code: 'media_unreachable', reason: 'could not be fetched' };
 }
 
-function inMegabytes(bytes: number): string {
+function formatMegabytes(bytes: number): string {
   return `${Math.round((bytes / 1024 / 1024) * 10) / 10} MB`;
 }
 
 /** A file as bytes, for who has to hand them on. */
-export interface FetchedMedia extends FileType {
+export interface FetchedAttachment extends FileType {
   readonly kind: 'fetched';
   readonly data: Buffer;
   readonly name: string;
 }
 
 /** Fetches a file into memory. What keeps it from us has the form of a send's outcome, so that a channel can just return it. */
-export async function fetchMedia(
+export async function fetchAttachment(
   fetch: FetchFile,
   url: string,
   signal?: AbortSignal,
-): Promise<FetchedMedia | { kind: 'refused' | 'busy'; code: string; message: string }> {
-  const file = await fetch(url, signal).catch(asBusy);
+): Promise<FetchedAttachment | { kind: 'refused' | 'busy'; code: string; message: string }> {
+  const file = await fetch(url, signal).catch(toBusy);
   if (file.kind !== 'fetched') {
     const kind = file.kind === 'busy' ? 'busy' : 'refused';
-    return { kind, code: file.code, message: `An attachment could not be sent: it ${file.why}.` };
+    return { kind, code: file.code, message: `An attachment could not be sent: it ${file.reason}.` };
   }
   try {
     const { contentType, extension } = file;
@@ -235,7 +246,7 @@ export async function fetchMedia(
 }
 
 /** What fails on our side is no reason to give a message up. */
-function asBusy(error: unknown): NotFetched {
+function toBusy(error: unknown): FetchFailure {
   if (!isAppError(error)) throw error;
-  return { kind: 'busy', code: error.code, why: 'could not be kept here for the moment' };
+  return { kind: 'busy', code: error.code, reason: 'could not be kept here for the moment' };
 }

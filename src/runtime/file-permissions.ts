@@ -2,19 +2,19 @@ import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Makes every file that this process creates from now on readable for its own user alone. */
-export function keepFilesPrivate(): void {
+export function restrictNewFiles(): void {
   process.umask(0o077);
 }
 
 /** Kept files may be many; the folder above them keeps others out. */
-const notEntered = new Set(['media']);
+const skippedFolders = new Set(['media']);
 
 /**
  * Takes the data folder away from other users of the machine, whoever made it.
  *
  * @throws Error for the operator, when it belongs to another user
  */
-export function makePrivate(dataDir: string): void {
+export function restrictToOwner(dataDir: string): void {
   if (process.platform === 'win32' || !existsSync(dataDir)) return;
   try {
     chmodTree(dataDir);
@@ -33,6 +33,6 @@ function chmodTree(path: string): void {
   if ((stats.mode & 0o077) !== 0) chmodSync(path, mode);
   if (!stats.isDirectory()) return;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory() ? !notEntered.has(entry.name) : entry.isFile()) chmodTree(join(path, entry.name));
+    if (entry.isDirectory() ? !skippedFolders.has(entry.name) : entry.isFile()) chmodTree(join(path, entry.name));
   }
 }

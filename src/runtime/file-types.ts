@@ -12,7 +12,7 @@ export interface FileType {
  * What is passed on, by the name that its bytes have: pictures, sound, films and documents. Nothing that a browser would run (HTML, SVG,
  * scripts), no programs and no archives.
  */
-const known: Record<string, FileType> = {
+const fileTypes: Record<string, FileType> = {
   'image/jpeg': { contentType: 'image/jpeg', extension: 'jpg' },
   'image/png': { contentType: 'image/png', extension: 'png' },
   'image/apng': { contentType: 'image/png', extension: 'png' },
@@ -56,14 +56,14 @@ const known: Record<string, FileType> = {
 };
 
 /** Older office files all have the same form; which one it is only its sender says. */
-const oldOffice: Record<string, FileType> = {
+const legacyOfficeTypes: Record<string, FileType> = {
   'application/msword': { contentType: 'application/msword', extension: 'doc' },
   'application/vnd.ms-excel': { contentType: 'application/vnd.ms-excel', extension: 'xls' },
   'application/vnd.ms-powerpoint': { contentType: 'application/vnd.ms-powerpoint', extension: 'ppt' },
 };
 
 /** Plain text has no marks of its own, so what its sender says counts, among what can do no harm. */
-const texts: Record<string, FileType> = {
+const textTypes: Record<string, FileType> = {
   'text/plain': { contentType: 'text/plain; charset=utf-8', extension: 'txt' },
   'text/csv': { contentType: 'text/csv; charset=utf-8', extension: 'csv' },
   'text/vcard': { contentType: 'text/vcard; charset=utf-8', extension: 'vcf' },
@@ -74,24 +74,24 @@ const texts: Record<string, FileType> = {
 /**
  * What a file is, judged by its bytes. What its sender claims only tells apart what the bytes can't.
  *
- * @param claim a Content-Type
+ * @param claimedType a Content-Type
  * @returns null for what is not passed on
  */
-export async function typeOfFile(path: string, claim: string): Promise<FileType | null> {
-  const claimed = (claim.split(';')[0] ?? '').trim().toLowerCase();
+export async function detectFileType(path: string, claimedType: string): Promise<FileType | null> {
+  const claimed = (claimedType.split(';')[0] ?? '').trim().toLowerCase();
   const found = (await fileTypeFromFile(path))?.mime.split(';')[0];
-  if (found === 'application/x-cfb') return oldOffice[claimed] ?? null;
-  if (found !== undefined) return known[found] ?? null;
-  return (await isText(path)) ? (texts[claimed] ?? null) : null;
+  if (found === 'application/x-cfb') return legacyOfficeTypes[claimed] ?? null;
+  if (found !== undefined) return fileTypes[found] ?? null;
+  return (await isText(path)) ? (textTypes[claimed] ?? null) : null;
 }
 
-const looksAtBytes = 64 * 1024;
+const sniffedBytes = 64 * 1024;
 
 /** Whether a file begins as UTF-8 text does, and not as a page that somebody calls text. */
 async function isText(path: string): Promise<boolean> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(looksAtBytes), 0, looksAtBytes, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(sniffedBytes), 0, sniffedBytes, 0);
     // A character may be cut in two at the end of what was read.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, bytesRead), { stream: true });
     return !text.includes('\u0000') && !/^\s*<(!doctype|html|svg|script|\?xml)/i.test(text);

@@ -2,28 +2,28 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 
-const measuredForMs = 5_000;
+const measurementTtlMs = 5_000;
 
 /**
  * Creates a check of whether a folder's disk has at least so many bytes free for this program's user. One measurement serves for some
  * seconds. A disk that can't be measured counts as having room: the write itself will tell.
  */
-export function freeDiskCheck(clock: Clock, folder: string, minFreeBytes: number): () => Promise<boolean> {
+export function createFreeDiskCheck(clock: Clock, folder: string, minFreeBytes: number): () => Promise<boolean> {
   let measured: { at: number; hasRoom: Promise<boolean> } | undefined;
   return () => {
     const now = clock.now();
-    if (!measured || now - measured.at >= measuredForMs) measured = { at: now, hasRoom: hasFree(folder, minFreeBytes) };
+    if (!measured || now - measured.at >= measurementTtlMs) measured = { at: now, hasRoom: hasFreeBytes(folder, minFreeBytes) };
     return measured.hasRoom;
   };
 }
 
-async function hasFree(folder: string, minFreeBytes: number): Promise<boolean> {
+async function hasFreeBytes(folder: string, minFreeBytes: number): Promise<boolean> {
   try {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize >= minFreeBytes;
   } catch (error) {
     // The folder is made with its first file.
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(folder) !== folder;
-    return isMissing ? hasFree(dirname(folder), minFreeBytes) : true;
+    return isMissing ? hasFreeBytes(dirname(folder), minFreeBytes) : true;
   }
 }

@@ -38,7 +38,7 @@ export function createLogOutput(output: Output): { write(line: string): void } {
     }
     const missing = dropped;
     dropped = 0;
-    const text = missing > 0 ? `${notice(line, missing)}${line}` : line;
+    const text = missing > 0 ? `${formatNotice(line, missing)}${line}` : line;
     try {
       output.write(text, (error) => {
         if (error) dropped += missing + 1;
@@ -52,7 +52,7 @@ export function createLogOutput(output: Output): { write(line: string): void } {
 }
 
 /** A line of the form that all have, at the time of the line that it stands before. */
-function notice(line: string, count: number): string {
+function formatNotice(line: string, count: number): string {
   const [, time] = /"time":"([^"]+)"/.exec(line) ?? [];
   return `${JSON.stringify({ level: 'warn', time, dropped: count, msg: 'log lines could not be written and are missing here' })}\n`;
 }

@@ -29,7 +29,7 @@ export function createLog(level: string, output: Output = process.stdout): Log {
     base: undefined,
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: errorFields },
+    serializers: { err: toErrorFields },
     redact: {
       paths: [
         ...secretPaths,
@@ -45,7 +45,7 @@ export function createLog(level: string, output: Output = process.stdout): Log {
 /**
  * What is worth logging of an error. Never the whole object: an axios error carries the request, and with it the token or secret.
  */
-export function errorFields(error: unknown): Record<string, unknown> {
+export function toErrorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code } = error as { code?: unknown };
   return {
@@ -53,6 +53,6 @@ export function errorFields(error: unknown): Record<string, unknown> {
     message: error.message,
     ...(code === undefined ? {} : { code }),
     stack: error.stack,
-    ...(error.cause === undefined ? {} : { cause: errorFields(error.cause) }),
+    ...(error.cause === undefined ? {} : { cause: toErrorFields(error.cause) }),
   };
 }

@@ -22,7 +22,7 @@ export interface MailOptions {
 const timeoutMs = 5_000;
 
 /** Mail over SMTP, each wait limited; nothing is read from files or addresses that a text might name. */
-export function mailer({ smtpUrl, from, to }: MailOptions): SendMail {
+export function createMailer({ smtpUrl, from, to }: MailOptions): SendMail {
   const transport = createTransport({
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,

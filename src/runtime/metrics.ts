@@ -15,19 +15,19 @@ export function createMetrics() {
       labelNames: ['kind', 'outcome'],
       registers,
     }),
-    callbacks: new Counter({
+    channelWebhooks: new Counter({
       name: 'patchbay_callbacks_total',
       help: 'Calls from far sides, by channel, event and outcome.',
       labelNames: ['channel', 'event', 'outcome'],
       registers,
     }),
-    acknowledgement: new Histogram({
+    webhookAckDuration: new Histogram({
       name: 'patchbay_acknowledgement_seconds',
       help: 'From a webhook to its acknowledgement, the durable write included.',
       buckets: seconds,
       registers,
     }),
-    sends: new Counter({
+    sendAttempts: new Counter({
       name: 'patchbay_sends_total',
       help: 'Attempts to send, by channel and outcome.',
       labelNames: ['channel', 'outcome'],
@@ -40,7 +40,7 @@ export function createMetrics() {
       buckets: seconds,
       registers,
     }),
-    highLevelCalls: new Counter({
+    highLevelRequests: new Counter({
       name: 'patchbay_highlevel_calls_total',
       help: 'Calls to HighLevel, by operation and HTTP status (0: no answer).',
       labelNames: ['operation', 'status'],
@@ -52,7 +52,7 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
-    guesses: new Counter({
+    authFailures: new Counter({
       name: 'patchbay_wrong_guesses_total',
       help: 'Wrong guesses that were refused, by kind (operator_token, sign_in, context, metrics_token).',
       labelNames: ['kind'],
@@ -81,7 +81,7 @@ export function createMetrics() {
       labelNames: ['queue', 'state'],
       registers,
     }),
-    queueAge: new Gauge({
+    queueLatency: new Gauge({
       name: 'patchbay_queue_oldest_seconds',
       help: 'How long the oldest ready job has waited, by queue.',
       labelNames: ['queue'],

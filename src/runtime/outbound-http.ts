@@ -28,7 +28,7 @@ export interface HttpClientOptions {
  * An HTTP client for one far side: a time-out and a size limit always set, no redirects (a redirect could lead past the guard, and
  * none of our far sides needs one), no proxy from the environment, every status an answer rather than an error.
  */
-export function httpClient(options: HttpClientOptions): AxiosInstance {
+export function createHttpClient(options: HttpClientOptions): AxiosInstance {
   const lookup = options.allowPrivateTargets ? undefined : guardedLookup;
   const agent = { keepAlive: true, maxSockets: 256, ...(lookup ? { lookup } : {}) };
   const client = axios.create({
@@ -48,7 +48,7 @@ export function httpClient(options: HttpClientOptions): AxiosInstance {
   });
   if (!options.allowPrivateTargets) {
     client.interceptors.request.use((request) => {
-      refusePrivateLiteral(new URL(request.url ?? '', request.baseURL));
+      rejectPrivateLiteral(new URL(request.url ?? '', request.baseURL));
       return request;
     });
   }
@@ -67,11 +67,11 @@ const sendRequest = axios.getAdapter('http');
 async function sendAndRead(config: RequestConfig): Promise<HttpResponse> {
   if (config.responseType === 'stream') return sendRequest(config);
   const response: HttpResponse = await sendRequest({ ...config, responseType: 'stream', maxContentLength: -1 });
-  const { text, isWhole, failure } = await readStart(response.data as Readable, config.maxContentLength ?? -1);
+  const { text, isComplete, failure } = await readUpTo(response.data as Readable, config.maxContentLength ?? -1);
   if (failure !== undefined && isSuccess(response.status)) {
     throw isAxiosError(failure) ? failure : AxiosError.from(failure, undefined, config, response.request, response);
   }
-  return Object.assign(response, { data: text, isPartial: !isWhole });
+  return Object.assign(response, { data: text, isPartial: !isComplete });
 }
 
 function isSuccess(status: number): boolean {
@@ -79,14 +79,14 @@ function isSuccess(status: number): boolean {
 }
 
 /** Reads a body as far as it comes and as it may be long. */
-async function readStart(body: Readable, maxBytes: number): Promise<{ text: string; isWhole: boolean; failure?: Error }> {
+async function readUpTo(body: Readable, maxBytes: number): Promise<{ text: string; isComplete: boolean; failure?: Error }> {
   const chunks: Buffer[] = [];
   let left = maxBytes < 0 ? Number.POSITIVE_INFINITY : maxBytes;
-  const read = (isWhole: boolean) => ({
+  const read = (isComplete: boolean) => ({
     text: Buffer.concat(chunks)
       .toString('utf8')
       .replace(/^\ufeff/, ''),
-    isWhole,
+    isComplete,
   });
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -102,16 +102,16 @@ async function readStart(body: Readable, maxBytes: number): Promise<{ text: stri
 }
 
 /** An address that `lookup` never sees because it is written as numbers. */
-function refusePrivateLiteral(url: URL): void {
-  if (isPrivateHost(url.hostname)) throw forbidden(url.hostname);
+function rejectPrivateLiteral(url: URL): void {
+  if (isPrivateHost(url.hostname)) throw privateAddressError(url.hostname);
 }
 
 /** Resolves a name and refuses it when any of its addresses is ours or our network's. The socket then uses these very addresses. */
 const guardedLookup: LookupFunction = (hostname, options, callback) => {
   systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, '');
-    const found = addresses.find(({ address }) => isPrivate(address));
-    if (found) return callback(forbidden(hostname), '');
+    const privateAddress = addresses.find(({ address }) => isPrivateAddress(address));
+    if (privateAddress) return callback(privateAddressError(hostname), '');
     if (options.all) return callback(null, addresses);
     const [first] = addresses;
     callback(null, first?.address ?? '', first?.family);
@@ -119,13 +119,15 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
 };
 
 /** Whether an address is anything but an ordinary public one: loopback, private, link-local, multicast, mapped, reserved. */
-export function isPrivate(address: string): boolean {
+export function isPrivateAddress(address: string): boolean {
   const parsed = ipaddr.process(address);
-  return parsed.range() !== 'unicast' || alsoPrivate.some(([kind, range]) => parsed.kind() === kind && parsed.match(range));
+  return (
+    parsed.range() !== 'unicast' || extraPrivateRanges.some(([kind, range]) => parsed.kind() === kind && parsed.match(range))
+  );
 }
 
 /** Ranges that pass for public ones: Azure's own host, IPv4-compatible addresses, local NAT64, segment routing and documentation. */
-const alsoPrivate = ['168.63.129.16/32', '::/96', '64:ff9b:1::/48', '5f00::/16', '3fff::/20'].map((range) => {
+const extraPrivateRanges = ['168.63.129.16/32', '::/96', '64:ff9b:1::/48', '5f00::/16', '3fff::/20'].map((range) => {
   const parsed = ipaddr.parseCIDR(range);
   return [parsed[0].kind(), parsed] as const;
 });
@@ -133,12 +135,12 @@ const alsoPrivate = ['168.63.129.16/32', '::/96', '64:ff9b:1::/48', '5f00::/16',
 /** Whether a URL's host is such an address written as numbers; names are judged when they are resolved. */
 export function isPrivateHost(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '');
-  return isIP(host) !== 0 && isPrivate(host);
+  return isIP(host) !== 0 && isPrivateAddress(host);
 }
 
-function forbidden(host: string): AppError {
+function privateAddressError(host: string): AppError {
   return new AppError(
-    'target_forbidden',
+    'private_address',
     `${host} is a private or reserved address. Only public addresses may be called; ALLOW_PRIVATE_TARGETS opens this for development.`,
   );
 }
@@ -146,7 +148,7 @@ function forbidden(host: string): AppError {
 /** What became of a request that got no answer. */
 export type RequestFailure =
   /** The connection was never made, so nothing was sent; or the guard forbids it. */
-  | { sent: 'no'; message: string; isForbidden?: true }
+  | { sent: 'no'; message: string; isPrivateAddress?: true }
   /** The request may have arrived: a time-out or a cut after the connection was made. */
   | { sent: 'maybe'; message: string };
 
@@ -155,15 +157,15 @@ export type RequestFailure =
  *
  * @throws whatever is neither a network failure nor a refusal of the guard: that is a defect
  */
-export function requestFailure(error: unknown): RequestFailure {
-  const refused = isAppError(error) ? error : isAxiosError(error) && isAppError(error.cause) ? error.cause : undefined;
-  if (refused?.code === 'target_forbidden') return { sent: 'no', message: refused.message, isForbidden: true };
+export function toRequestFailure(error: unknown): RequestFailure {
+  const rejection = isAppError(error) ? error : isAxiosError(error) && isAppError(error.cause) ? error.cause : undefined;
+  if (rejection?.code === 'private_address') return { sent: 'no', message: rejection.message, isPrivateAddress: true };
   if (!isAxiosError(error)) throw error;
-  return { sent: mayHaveLeft(error) ? 'maybe' : 'no', message: describe(error.code ?? error.message) };
+  return { sent: mayHaveBeenSent(error) ? 'maybe' : 'no', message: describeFailure(error.code ?? error.message) };
 }
 
 /** Failures of making a connection: the request was waiting behind it. */
-const neverConnected = new Set([
+const connectErrors = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -174,9 +176,9 @@ const neverConnected = new Set([
 ]);
 
 /** Whether any of the request may have left us: not before its socket was connected and, with TLS, the far side had proved itself. */
-function mayHaveLeft(error: AxiosError): boolean {
+function mayHaveBeenSent(error: AxiosError): boolean {
   if (error.response) return true;
-  if (neverConnected.has(error.code ?? '')) return false;
+  if (connectErrors.has(error.code ?? '')) return false;
   const { request } = error;
   if (!(request instanceof http.ClientRequest) || request.socket === null || request.socket.connecting) return false;
   const { socket } = request;
@@ -186,7 +188,7 @@ function mayHaveLeft(error: AxiosError): boolean {
   return !handshaking && !socket.authorizationError;
 }
 
-function describe(code: string): string {
+function describeFailure(code: string): string {
   switch (code) {
     case 'ECONNABORTED':
     case 'ETIMEDOUT':
@@ -204,7 +206,7 @@ function describe(code: string): string {
 }
 
 /** The JSON object in an answer, also as the one row of a list, or an empty one: a body that is missing or not JSON says nothing. */
-export function jsonOf(response: AxiosResponse<unknown>): Record<string, unknown> {
+export function toJsonObject(response: AxiosResponse<unknown>): Record<string, unknown> {
   if (typeof response.data !== 'string' || response.data === '') return {};
   try {
     const [body, ...more] = toList(parseWithAllDigits(response.data));

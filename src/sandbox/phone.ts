@@ -2,7 +2,7 @@ import type { AxiosInstance } from 'axios';
 import express, { Router } from 'express';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import * as z from 'zod';
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { RandomSource } from '../core/ids.ts';
 
 /** What somebody holds who is written to. Plain data, kept over a restart. */
@@ -63,7 +63,7 @@ export function createPhone(options: {
 
   async function call(url: string, content: Record<string, unknown>): Promise<number> {
     const body = JSON.stringify(content);
-    const at = nowOf(clock);
+    const at = dateNow(clock);
     const id = random(12).toString('hex');
     const response = await http.post(url, body, {
       headers: {
@@ -90,11 +90,11 @@ export function createPhone(options: {
   function read(text: PhoneText): void {
     if (text.isMine || text.isRead) return;
     text.isRead = true;
-    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'read', at: nowOf(clock).toISOString() });
+    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'read', at: dateNow(clock).toISOString() });
   }
 
   function arrive(text: PhoneText): void {
-    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'delivered', at: nowOf(clock).toISOString() });
+    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'delivered', at: dateNow(clock).toISOString() });
     if (state.isOpen) clock.setTimeout(() => read(text), deliveryMs);
     changed();
   }

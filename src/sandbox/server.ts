@@ -5,7 +5,7 @@ import type { AxiosInstance } from 'axios';
 import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
-import { developmentHosts, isKnownHost } from '../core/hosts.ts';
+import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { appClient } from './desk/app-client.ts';
 import { frame } from './desk/frame.ts';
@@ -137,9 +137,9 @@ function seedDemo(simulator: Simulator): void {
 
 /** The desk hands out an admin's context to its caller, so a page of another site must not be one. */
 function requireHost(appUrl: string): RequestHandler {
-  const hosts = developmentHosts(appUrl);
+  const hosts = listDevelopmentHosts(appUrl);
   return (request, response, next) => {
-    if (isKnownHost(hosts, request.headers.host)) return next();
+    if (isAllowedHost(hosts, request.headers.host)) return next();
     response.status(403).json({ problem: 'The sandbox is asked for as localhost, or as the host of APP_URL.' });
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
-import { orderedIds } from '../../src/core/ids.ts';
+import { createIdGenerator } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { claim } from '../../src/queue/claim.ts';
 import { trackConcurrency } from '../../src/queue/concurrency.ts';
@@ -33,7 +33,7 @@ async function handingOut(serverUrl: string, laneCount: number) {
   const scratch = await scratchDatabase(serverUrl);
   const db = await openDatabase({ kind: 'postgres', url: scratch.url });
   try {
-    const workerId = orderedIds(systemClock, randomBytes)();
+    const workerId = createIdGenerator(systemClock, randomBytes)();
     await db.client.worker.create({ data: { id: workerId } });
     await fill(db, laneCount);
     const served = new Set<string>();
@@ -44,11 +44,11 @@ async function handingOut(serverUrl: string, laneCount: number) {
     while (systemClock.now() - beganAt < measuredMs || (laneCount === many && served.size < many)) {
       const looked = await claim(
         { db, clock: systemClock },
-        { kind: 'deliver', workerId, quotas: trackConcurrency(limits, systemClock.elapsed).quotas, cursor },
+        { queue: 'deliver', workerId, quotas: trackConcurrency(limits, systemClock.elapsed).quotas, cursor },
       );
       cursor = looked.cursor;
       count += looked.jobs.length;
-      for (const { lane } of looked.jobs) served.add(lane);
+      for (const { groupKey: lane } of looked.jobs) served.add(lane);
       if (Number.isNaN(tourSeconds) && served.size === laneCount) tourSeconds = (systemClock.now() - beganAt) / 1000;
       await db.client.job.deleteMany({ where: { workerId } });
     }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import express from 'express';
 import { systemClock } from '../../src/core/clock.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import type { SignedRequest } from './load.ts';
 
@@ -87,7 +87,7 @@ function open(baseUrl: string, locations: number, contactsEach: number) {
   highlevel = createSimulator({
     clock: systemClock,
     random: randomBytes,
-    http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
+    http: createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
     app: {
       clientId: 'app-bench',
       clientSecret: 'secret',

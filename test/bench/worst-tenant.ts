@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { signatureHeaders } from '../../src/channels/signed-webhooks.ts';
+import { createSignatureHeaders } from '../../src/runtime/standard-webhooks.ts';
 import { contextFor, encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import type { Arena } from './arena.ts';
 import type { LoadKind } from './generator.ts';
@@ -33,7 +33,7 @@ export async function createAttacker(arena: Arena, session: pg.Client, locationI
   const large = (await arena.messages(1, locationId, largeBytes)).map(webhook);
 
   const callback = (event: string, body: string) => {
-    const headers = signatureHeaders([arena.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
+    const headers = createSignatureHeaders([arena.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
     return request('POST', `/channels/${ids.connection}/${event}`, { 'content-type': 'application/json', ...headers }, body);
   };
   const tokenOf = async (userId: string): Promise<string> => {

@@ -1,5 +1,5 @@
 import type { Channel, ConnectionOf, OutboundMessage } from '../../src/channels/channel.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Breakage, brokenNetwork } from '../support/broken-network.ts';
 import { type FarSide, startFarSide } from '../support/far-side.ts';
 import { testClock } from '../support/test-clock.ts';
@@ -30,7 +30,7 @@ const megabytes = 'x'.repeat(3 * 1024 * 1024);
 
 /** What every channel over HTTP must hold. */
 export function keepsTheContract(subject: Subject): void {
-  const http = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
+  const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
   const fetchMedia = () => Promise.reject(new Error('This channel takes addresses.'));
   const clock = testClock();
   const tools = (signal = new AbortController().signal) => ({ http, fetchMedia, clock, signal });

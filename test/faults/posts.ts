@@ -1,5 +1,5 @@
 import { isAxiosError } from 'axios';
-import { type HttpClient, httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient, type HttpClient } from '../../src/runtime/outbound-http.ts';
 
 /** What posts to the program, and notes each answer that a correct program never gives. */
 export interface Poster {
@@ -14,7 +14,7 @@ export interface Poster {
 const lateMs = 20_000;
 
 export function startPoster(): Poster {
-  const http = httpClient({ timeoutMs: 30_000, allowPrivateTargets: true });
+  const http = createHttpClient({ timeoutMs: 30_000, allowPrivateTargets: true });
   const odd: string[] = [];
   const statuses = new Map<number, number>();
   const begun = new WeakMap<object, number>();

@@ -1,6 +1,6 @@
 import { location } from '../../src/highlevel/client.ts';
 import { accessTokens } from '../../src/installations/access-token.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
@@ -10,7 +10,7 @@ const anotherProcess = (world: World) => {
   const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
   return accessTokens({
     ...world.services,
-    highLevelHttp: httpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
+    highLevelHttp: createHttpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
   });
 };
 

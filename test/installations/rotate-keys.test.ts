@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { secretBox } from '../../src/core/secret-box.ts';
+import { createSecretBox } from '../../src/core/secret-box.ts';
 import { location } from '../../src/highlevel/client.ts';
 import { accessTokens } from '../../src/installations/access-token.ts';
 import { resealAll } from '../../src/installations/reseal.ts';
@@ -13,7 +13,7 @@ const [old, newer] = [randomBytes(32), randomBytes(32)];
 test('everything sealed is sealed anew with the newest key, a second run has nothing to do, and the old key may go', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
   const places = [await world.ready(), await world.ready(), await world.ready()];
-  const box = secretBox([newer, old], randomBytes);
+  const box = createSecretBox([newer, old], randomBytes);
   const seen: number[] = [];
   const progress = await resealAll({ db: world.services.db, box }, ({ done }) => seen.push(done));
   expect(progress).toEqual({ done: 6, total: 6, unreadable: [] });
@@ -27,14 +27,14 @@ test('everything sealed is sealed anew with the newest key, a second run has not
   const after = await rows();
   await resealAll({ db: world.services.db, box }, () => {});
   expect(await rows()).toEqual(after);
-  const alone = accessTokens({ ...world.services, box: secretBox([newer], randomBytes) });
+  const alone = accessTokens({ ...world.services, box: createSecretBox([newer], randomBytes) });
   for (const { id } of places) expect(await alone.tokenFor(location(id))).toMatch(/^access\./);
 });
 
 test('a token that is refreshed while the keys rotate is not written over, and a process with both keys goes on', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [newer, old] } });
   const { id } = await world.install();
-  const box = secretBox([newer, old], randomBytes);
+  const box = createSecretBox([newer, old], randomBytes);
   world.clock.jump(24 * 60 * 60_000);
   const [token] = await Promise.all([
     world.services.tokens.tokenFor(location(id)),
@@ -48,9 +48,9 @@ test('secrets that no key opens are named, not lost, and the rest is done', asyn
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
   const [good, bad] = [await world.install(), await world.install()];
   const where = { kind_resourceId: { kind: 'location' as const, resourceId: bad.id } };
-  const lost = secretBox([randomBytes(32)], randomBytes).seal('x', `installations/location/${bad.id}/access_token`);
+  const lost = createSecretBox([randomBytes(32)], randomBytes).seal('x', `installations/location/${bad.id}/access_token`);
   await world.db.installation.update({ where, data: { accessToken: lost } });
-  const progress = await resealAll({ db: world.services.db, box: secretBox([newer, old], randomBytes) }, () => {});
+  const progress = await resealAll({ db: world.services.db, box: createSecretBox([newer, old], randomBytes) }, () => {});
   expect(progress).toMatchObject({ done: 2, unreadable: [`location ${bad.id}`] });
   expect(await world.db.installation.findUnique({ where })).toMatchObject({ accessToken: lost });
   expect(good.id).not.toBe(bad.id);

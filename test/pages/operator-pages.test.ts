@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import request from 'supertest';
-import { secretBox } from '../../src/core/secret-box.ts';
+import { createSecretBox } from '../../src/core/secret-box.ts';
 import { createApp } from '../../src/http/app.ts';
 import { keyRings, noteKeys } from '../../src/installations/keys.ts';
 import { resealAll } from '../../src/installations/reseal.ts';
@@ -141,7 +141,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   expect(rows).toMatch(/"fingerprint":"[0-9a-f]{16}"/);
 
   const rings = keyRings({ encryption: [newer, old], session: ['session-secret-of-the-tests'] });
-  const box = secretBox([newer, old], randomBytes);
+  const box = createSecretBox([newer, old], randomBytes);
   await noteKeys(world.services, rings);
   await noteKeys(world.services, rings);
   const rotating = request(createApp({ ...world.services, box, keyRings: rings }));

@@ -1,5 +1,5 @@
 import { changeMessages, decideChanges, lockMessages, movedTo } from '../../src/messages/store.ts';
-import { enqueue } from '../../src/queue/jobs.ts';
+import { enqueue } from '../../src/queue/job.ts';
 import { someoneWaits } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -10,10 +10,12 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   await world.highlevel.sendMessage(locationId, { contactId: contact.id, text: 'Hi', messageId: 'm1' });
   const { id: messageId } = await world.message('m1');
   const lane = 'a lane';
-  await enqueue(db.client, [{ kind: 'tell', messageId, lane, key: messageId, rank: 1, dueAt: new Date() }]);
+  await enqueue(db.client, [
+    { queue: 'tell', messageId, groupKey: lane, orderingKey: messageId, priority: 1, dueAt: new Date() },
+  ]);
   const workerId = world.services.newId();
   await db.client.job.updateMany({ where: { kind: 'tell' }, data: { workerId } });
-  const job = { kind: 'tell', messageId, lane, workerId, signal: new AbortController().signal } as const;
+  const job = { queue: 'tell', messageId, groupKey: lane, workerId, signal: new AbortController().signal } as const;
 
   let ending: Promise<unknown> = Promise.resolve();
   const heard = db.transaction(async (tx) => {

@@ -87,7 +87,7 @@ whereInstalled(
   async () => {
     await using admin = await adminOfFreshDatabase();
     await using pooler = await startPgbouncer(program, admin.url, 1);
-    const db = await openDatabase({ kind: 'postgres', url: pooler.url, silentMs: 900 });
+    const db = await openDatabase({ kind: 'postgres', url: pooler.url, idleTimeoutMs: 900 });
     const inTransaction = db.transaction(async (tx) => {
       await tx.$queryRaw`SELECT set_config('application_name', 'within', true)`;
       return tx.$queryRaw<{ limit: string }[]>`SELECT current_setting('statement_timeout') AS limit`;

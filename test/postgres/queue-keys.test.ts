@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
-import { orderedIds } from '../../src/core/ids.ts';
+import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
-import { endedRows, endingJobs, enqueue, heldJobs, heldRow, type NewJob } from '../../src/queue/jobs.ts';
+import { enqueue, finishJobsCte, finishRows, lockJobsCte, lockRow, type NewJob } from '../../src/queue/job.ts';
 import { freshDatabase, someoneWaits } from '../support/databases.ts';
 
-const newId = orderedIds(systemClock, randomBytes);
-const jobOf = (): NewJob => ({ kind: 'deliver', messageId: newId(), lane: 'l', key: 'k', rank: 0, dueAt: new Date() });
+const newId = createIdGenerator(systemClock, randomBytes);
+const jobOf = (): NewJob => ({
+  queue: 'deliver',
+  messageId: newId(),
+  groupKey: 'l',
+  orderingKey: 'k',
+  priority: 0,
+  dueAt: new Date(),
+});
 
 test('a job that is being added while the one before it ends becomes the first, whoever commits first', async () => {
   const { target, remove } = await freshDatabase();
@@ -22,11 +29,11 @@ test('a job that is being added while the one before it ends becomes the first, 
     await enqueue(tx, [follower]);
     ending = db.transaction(async (other) => {
       await other.$queryRawUnsafe(
-        `WITH ${heldJobs('$1', 'messages')} SELECT count(*) FROM held`,
-        JSON.stringify([heldRow(held)]),
+        `WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`,
+        JSON.stringify([lockRow(held)]),
       );
-      const rows = JSON.stringify(endedRows([{ job: held, again: null }]));
-      await other.$queryRawUnsafe(`WITH ${endingJobs('$1')} SELECT count FROM ended_jobs`, rows);
+      const rows = JSON.stringify(finishRows([{ job: held, runAgainAt: null }]));
+      await other.$queryRawUnsafe(`WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`, rows);
     });
     await someoneWaits(db);
   });

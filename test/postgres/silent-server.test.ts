@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { openDatabase } from '../../src/database/client.ts';
-import { isUnavailable } from '../../src/database/failures.ts';
+import { isUnavailable } from '../../src/database/errors.ts';
 import { freshDatabase } from '../support/databases.ts';
 
 /** What lies between us and the server: connections that were made before `falls silent` carry nothing any more, and nobody says so. */
@@ -32,7 +32,7 @@ async function wire(url: string) {
 test('a connection that dies without a word holds nobody for ever: what waits fails as unavailable, and the next try gets through', async () => {
   const { target, remove } = await freshDatabase();
   const between = await wire((target as { url: string }).url);
-  const db = await openDatabase({ kind: 'postgres', url: between.url, silentMs: 300 });
+  const db = await openDatabase({ kind: 'postgres', url: between.url, idleTimeoutMs: 300 });
   await db.client.worker.count();
   between.fallsSilent();
   const failure = await db.client.worker.count().catch((error: unknown) => error);
@@ -60,7 +60,7 @@ async function rivals() {
   const { url } = target as { url: string };
   const between = await wire(url);
   const other = await openDatabase({ kind: 'postgres', url });
-  const db = await openDatabase({ kind: 'postgres', url: between.url, silentMs: 600 });
+  const db = await openDatabase({ kind: 'postgres', url: between.url, idleTimeoutMs: 600 });
   await other.client.pace.create({ data: { key: 'one', busyUntil: new Date() } });
   return {
     db,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import express from 'express';
 import request from 'supertest';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { testClock } from '../support/test-clock.ts';
 
@@ -21,7 +21,7 @@ function simulator() {
   const made = createSimulator({
     clock,
     random: randomBytes,
-    http: httpClient({ timeoutMs: 1_000, allowPrivateTargets: true }),
+    http: createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true }),
     app: {
       clientId: 'app-x',
       clientSecret: 'secret',

@@ -1,4 +1,4 @@
-import { firstIdAt } from '../../src/core/ids.ts';
+import { minIdAt } from '../../src/core/ids.ts';
 import type { Prisma } from '../../src/database/client.ts';
 import type { World } from './world.ts';
 
@@ -72,5 +72,5 @@ let made = 0;
 /** No two are the same, whichever location they are for. */
 function idOf(at: Date, index: number): string {
   made += 1;
-  return `${firstIdAt(at).slice(0, 14)}7${(index % 4096).toString(16).padStart(3, '0')}-8000-${made.toString(16).padStart(12, '0')}`;
+  return `${minIdAt(at).slice(0, 14)}7${(index % 4096).toString(16).padStart(3, '0')}-8000-${made.toString(16).padStart(12, '0')}`;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import express from 'express';
 import { systemClock } from '../../src/core/clock.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { dataFolder, freshDatabase } from './databases.ts';
 import { startFarSide } from './far-side.ts';
@@ -35,7 +35,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
     scopes: minimalScopes,
   };
-  const http = httpClient({ timeoutMs: 15_000, allowPrivateTargets: true });
+  const http = createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true });
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app, behaviour });
   platform.server.on('request', express().use(highlevel.router));
   const environment = {

@@ -7,7 +7,7 @@ import { createApp } from '../../src/http/app.ts';
 import { startReconciler } from '../../src/jobs/reconciler.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
 import { createLog } from '../../src/runtime/log.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
 import { openServices, type ServiceOptions } from '../../src/services.ts';
 import { freshDatabase } from './databases.ts';
@@ -74,7 +74,7 @@ export async function startWorld(options: WorldOptions = {}) {
   const highlevel = createSimulator({
     clock,
     random: randomBytes,
-    http: httpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
+    http: createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
     app: { ...app, sharedSecret },
     behaviour: options.behaviour ?? {},
   });

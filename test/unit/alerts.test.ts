@@ -5,7 +5,7 @@ import { isFailing } from '../../src/alerts/channel-failing.ts';
 import { isUnusual } from '../../src/alerts/location-silent.ts';
 import { oldQueues } from '../../src/alerts/queue-old.ts';
 import { isBurst } from '../../src/alerts/signatures-failing.ts';
-import { firstIdAt, orderedIds, systemRandom } from '../../src/core/ids.ts';
+import { createIdGenerator, minIdAt, systemRandom } from '../../src/core/ids.ts';
 
 const run = (good: number, bad: number) => [...Array(good).fill(false), ...Array(bad).fill(true)];
 
@@ -98,7 +98,7 @@ test('limits end later than they begin', () => {
     fc.property(fc.nat(30_000), fc.integer({ min: 1, max: 20_000 }), (value, limit) => {
       const low = (isOpen: boolean) => isLow({ remaining: value, isUsedUp: false }, isOpen, limit);
       const burst = (isOpen: boolean) => isBurst(value, isOpen, limit);
-      const lanes = [{ kind: 'tell' as const, lane: 'x', ageSeconds: value }];
+      const lanes = [{ queue: 'tell' as const, groupKey: 'x', ageSeconds: value }];
       const old = (isOpen: boolean) => oldQueues(lanes, () => isOpen, limit).length > 0;
       expect([low(false), burst(false), old(false)]).toEqual([value < limit, value > limit, value > limit]);
       for (const judge of [low, burst, old]) if (judge(false)) expect(judge(true)).toBe(true);
@@ -111,9 +111,9 @@ test('limits end later than they begin', () => {
 test('the first id of a moment sorts before every id made then, and after every id made before', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 ** 47 }), (ms) => {
-      const idAt = (now: number) => orderedIds({ now: () => now } as never, systemRandom)();
-      expect(firstIdAt(new Date(ms)) < idAt(ms)).toBe(true);
-      expect(firstIdAt(new Date(ms)) > idAt(ms - 1)).toBe(true);
+      const idAt = (now: number) => createIdGenerator({ now: () => now } as never, systemRandom)();
+      expect(minIdAt(new Date(ms)) < idAt(ms)).toBe(true);
+      expect(minIdAt(new Date(ms)) > idAt(ms - 1)).toBe(true);
     }),
   );
 });

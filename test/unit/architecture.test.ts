@@ -15,12 +15,13 @@ const rows = [
   ['alerts'],
   ['checks'],
   ['http', 'jobs', 'sandbox'],
+  ['config'],
   ['.'],
 ];
 
 /** What may be touched in one place only: what, where it may stand, what to use instead. */
 const reserved: [RegExp, RegExp, string][] = [
-  [/process\.env\b/, /^settings\.ts$/, 'a setting'],
+  [/process\.env\b/, /^config\/settings\.ts$/, 'a setting'],
   [/Date\.now\(|new Date\(\)|[^.\w]set(Timeout|Interval)\(/, /^core\/clock\.ts$/, 'the clock you were given'],
   [/Math\.random\(|randomUUID\(|randomBytes\(/, /^core\/ids\.ts$/, 'the random source you were given'],
   [/^import (?!type ).*from 'axios'/m, /^runtime\/outbound-http\.ts$/, 'the HTTP client you were given'],
@@ -69,7 +70,7 @@ test('nothing but main loads the sandbox, and only when it is asked for', () => 
 test('only what starts a process knows settings and services', () => {
   const wrong = files
     .filter((file) => !['main.ts', 'services.ts', 'rotate-keys.ts'].includes(file))
-    .filter((file) => imports(file).some((target) => ['settings.ts', 'services.ts'].includes(target)));
+    .filter((file) => imports(file).some((target) => ['config/settings.ts', 'services.ts'].includes(target)));
   expect(wrong).toEqual([]);
 });
 

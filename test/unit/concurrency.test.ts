@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import {
   type ConcurrencyLimits,
+  countReserved,
   type GroupLoad,
-  maxRunning,
-  reserveOf,
+  getMaxRunning,
   shareOut,
   trackConcurrency,
 } from '../../src/queue/concurrency.ts';
@@ -33,7 +33,7 @@ test('what is shared out never exceeds the total, nor a group its own limit', ()
         const wanting = [...running.slice(0, 10), ...more.map((load) => ({ ...load, running: 0 }))];
         const quotas = shareOut(limits, running, wanting);
         const held = sumOf(running.map((load) => load.running));
-        if (held <= maxRunning(limits)) expect(held + sumOf(quotas)).toBeLessThanOrEqual(maxRunning(limits));
+        if (held <= getMaxRunning(limits)) expect(held + sumOf(quotas)).toBeLessThanOrEqual(getMaxRunning(limits));
         else expect(sumOf(quotas)).toBe(0);
         const quick = (of: GroupLoad) => of.level === 0;
         const quickHeld = sumOf(running.filter(quick).map((load) => load.running));
@@ -63,7 +63,7 @@ test('however many groups hang or have not responded yet, one that has responded
           if (level === 0 && quota > 0) running.push({ ...(running.pop() as GroupLoad), level: 2 });
         }
         const held = sumOf(running.map((load) => load.running));
-        expect(held).toBeLessThanOrEqual(maxRunning(limits) - reserveOf(limits));
+        expect(held).toBeLessThanOrEqual(getMaxRunning(limits) - countReserved(limits));
         expect(shareOut(limits, running, many(1, { isProven: true }))[0]).toBeGreaterThanOrEqual(1);
       },
     ),

@@ -1,4 +1,4 @@
-import { isUnavailable, isUnstorable } from '../../src/database/failures.ts';
+import { isInvalidValue, isUnavailable } from '../../src/database/errors.ts';
 
 test.each([
   '08000',
@@ -37,6 +37,6 @@ test.each(['22001', '22021', '23505', '42601', '42P01', '54000', ''])('SQLSTATE 
 });
 
 test('what can’t be stored is of classes 22 and 54', () => {
-  expect(['22001', '22021', '54000', '54001'].every((code) => isUnstorable({ code }))).toBe(true);
-  expect(['08006', '23505'].some((code) => isUnstorable({ code }))).toBe(false);
+  expect(['22001', '22021', '54000', '54001'].every((code) => isInvalidValue({ code }))).toBe(true);
+  expect(['08006', '23505'].some((code) => isInvalidValue({ code }))).toBe(false);
 });

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { systemClock } from '../../src/core/clock.ts';
-import { orderedIds, systemRandom } from '../../src/core/ids.ts';
-import { fetchMedia, fileFetcher } from '../../src/runtime/fetch-file.ts';
-import { type HttpClient, httpClient } from '../../src/runtime/outbound-http.ts';
+import { createIdGenerator, systemRandom } from '../../src/core/ids.ts';
+import { createFileFetcher, fetchAttachment } from '../../src/runtime/fetch-file.ts';
+import { createHttpClient, type HttpClient } from '../../src/runtime/outbound-http.ts';
 import { brokenNetwork } from '../support/broken-network.ts';
 import { pdf, png } from '../support/files.ts';
 import { listen } from '../support/http.ts';
@@ -14,16 +14,16 @@ const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 
 const fetcher = (http: HttpClient, path = folder.path) =>
-  fileFetcher({
+  createFileFetcher({
     http,
     clock: systemClock,
-    newId: orderedIds(systemClock, systemRandom),
+    newId: createIdGenerator(systemClock, systemRandom),
     folder: path,
     maxBytes: 10_000,
     hasRoom: async () => true,
   });
-const open = httpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
-const guarded = httpClient({ timeoutMs: 1_000, allowPrivateTargets: false });
+const open = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
+const guarded = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: false });
 
 test('a redirect passes the guard like any address', async () => {
   for (const location of ['http://169.254.169.254/latest/meta-data/', 'http://localhost:9/']) {
@@ -31,7 +31,7 @@ test('a redirect passes the guard like any address', async () => {
     const get = (url: string, options: object) =>
       url === 'https://files.example.com/' ? Promise.resolve(redirected) : guarded.get(url, options);
     const fetched = await fetcher({ get } as unknown as HttpClient)('https://files.example.com/');
-    expect(fetched).toEqual({ kind: 'refused', code: 'media_forbidden', why: 'is not at a public address' });
+    expect(fetched).toEqual({ kind: 'refused', code: 'media_forbidden', reason: 'is not at a public address' });
   }
 });
 
@@ -54,7 +54,7 @@ test('a fetch that is stopped, and a disk that fails, say nothing of the file', 
   writeFileSync(join(folder.path, 'file'), '');
   const broken = fetcher(open, join(folder.path, 'file', 'folder'));
   await expect(broken(url)).rejects.toMatchObject({ code: 'media_store_unavailable' });
-  expect(await fetchMedia(broken, url)).toMatchObject({ kind: 'busy', code: 'media_store_unavailable' });
+  expect(await fetchAttachment(broken, url)).toMatchObject({ kind: 'busy', code: 'media_store_unavailable' });
   await close();
 });
 
@@ -64,10 +64,10 @@ test('a channel gets bytes, or an outcome that it can return', async () => {
     if (request.url === '/secret-404') return response.writeHead(404).end();
     return response.writeHead(200, name).end(pdf);
   });
-  const media = await fetchMedia(fetcher(open), `${url}/bill`);
+  const media = await fetchAttachment(fetcher(open), `${url}/bill`);
   expect(media).toEqual({ kind: 'fetched', data: pdf, contentType: 'application/pdf', extension: 'pdf', name: 'bill.pdf' });
   const message = 'An attachment could not be sent: it could not be fetched (404).';
-  expect(await fetchMedia(fetcher(open), `${url}/secret-404`)).toEqual({ kind: 'refused', code: 'media_gone', message });
+  expect(await fetchAttachment(fetcher(open), `${url}/secret-404`)).toEqual({ kind: 'refused', code: 'media_gone', message });
   const file = await fetcher(open)(`${url}/x`);
   expect(file).toMatchObject({
     kind: 'fetched',

@@ -148,14 +148,14 @@ const ownJson = [
   'highlevel/user-context-text.ts',
   'database/json-rows.ts',
   'database/directory-lock.ts',
-  'development-keys.ts',
+  'config/development-keys.ts',
   'http/pages/config-form.ts',
   'http/pages/texts.ts',
   'installations/connections.ts',
   'installations/sealed-config.ts',
   'messages/dead-letters.ts',
-  'setting-shapes.ts',
-  'version.ts',
+  'config/setting-schemas.ts',
+  'config/version.ts',
 ];
 /** What readers are made of; they know no document. */
 const machinery = [
@@ -170,7 +170,7 @@ const machinery = [
   'http/webhooks.ts',
 ];
 const readsJson =
-  /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\bjsonOf\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;
+  /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\btoJsonObject\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;
 
 test('a reader of foreign JSON is registered, so that it keeps these rules', () => {
   const src = resolve(import.meta.dirname, '../../src');

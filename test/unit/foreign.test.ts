@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { notFarAhead, parseForeignJson, parseWithAllDigits, readAttachments, toTime } from '../../src/core/foreign.ts';
-import { jsonOf } from '../../src/runtime/outbound-http.ts';
+import { capFutureTime, parseForeignJson, parseWithAllDigits, readAttachments, toTime } from '../../src/core/foreign.ts';
+import { toJsonObject } from '../../src/runtime/outbound-http.ts';
 
 /** What the readers of foreign JSON are made of. */
 
@@ -47,7 +47,7 @@ test('a body with a byte order mark is read; one that is not UTF-8 is refused in
 });
 
 test('a response that is a list of one object is that object; what is no object says nothing', () => {
-  const read = (data: string) => jsonOf({ data } as Parameters<typeof jsonOf>[0]);
+  const read = (data: string) => toJsonObject({ data } as Parameters<typeof toJsonObject>[0]);
   expect(read('[{"externalId":1234567890123456789}]')).toEqual({ externalId: '1234567890123456789' });
   for (const nothing of ['[{"a":1},{"a":2}]', '"text"', '7', 'null', '[]', '<html>', '']) expect(read(nothing)).toEqual({});
 });
@@ -61,7 +61,7 @@ test.each([
   [['', null], [], 0],
   [['data:image/png;base64,AAAA', 'https://x.example/a', {}, null, 'javascript:alert(1)'], ['https://x.example/a'], 3],
 ])('attachments %j are read, and what can’t be is counted', (value, urls, unread) => {
-  expect(readAttachments(value)).toEqual({ urls, unread });
+  expect(readAttachments(value)).toEqual({ urls, unreadCount: unread });
 });
 
 test.each([
@@ -93,6 +93,6 @@ test.each([
 
 test('a moment years ahead is a day ahead', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
-  expect(notFarAhead(new Date('2031-01-01'), now)).toEqual(new Date(now + 24 * 60 * 60_000));
-  expect(notFarAhead(new Date(now - 5), now)).toEqual(new Date(now - 5));
+  expect(capFutureTime(new Date('2031-01-01'), now)).toEqual(new Date(now + 24 * 60 * 60_000));
+  expect(capFutureTime(new Date(now - 5), now)).toEqual(new Date(now - 5));
 });

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
-import { networkOf } from '../../src/core/network.ts';
+import { toNetwork } from '../../src/core/network.ts';
 import { createGuessLimits } from '../../src/http/middleware/guess-limits.ts';
 import { testClock } from '../support/test-clock.ts';
 
 test('a network of IPv6 is its prefix, whatever the form of the address; IPv4 is itself in every form', () => {
-  expect(networkOf('2001:db8:1:2:3:4:5:6', 64)).toBe('2001:db8:1:2::/64');
-  expect(networkOf('2001:db8:1:2ff::1', 56)).toBe('2001:db8:1:200::/56');
-  expect(networkOf('2001:DB8::1', 64)).toBe('2001:db8:0:0::/64');
-  expect(networkOf('::1', 64)).toBe('0:0:0:0::/64');
-  expect(networkOf('fe80::1%eth0', 64)).toBe('fe80:0:0:0::/64');
-  expect(networkOf('::ffff:203.0.113.9', 64)).toBe('203.0.113.9');
-  expect(networkOf('::ffff:cb00:7109', 56)).toBe('203.0.113.9');
-  expect(networkOf('203.0.113.9', 56)).toBe('203.0.113.9');
-  expect(networkOf(undefined, 64)).toBe('unknown');
+  expect(toNetwork('2001:db8:1:2:3:4:5:6', 64)).toBe('2001:db8:1:2::/64');
+  expect(toNetwork('2001:db8:1:2ff::1', 56)).toBe('2001:db8:1:200::/56');
+  expect(toNetwork('2001:DB8::1', 64)).toBe('2001:db8:0:0::/64');
+  expect(toNetwork('::1', 64)).toBe('0:0:0:0::/64');
+  expect(toNetwork('fe80::1%eth0', 64)).toBe('fe80:0:0:0::/64');
+  expect(toNetwork('::ffff:203.0.113.9', 64)).toBe('203.0.113.9');
+  expect(toNetwork('::ffff:cb00:7109', 56)).toBe('203.0.113.9');
+  expect(toNetwork('203.0.113.9', 56)).toBe('203.0.113.9');
+  expect(toNetwork(undefined, 64)).toBe('unknown');
 });
 
 test('two IPv6 addresses count as one exactly when their first 64 bits are the same', () => {
@@ -22,8 +22,8 @@ test('two IPv6 addresses count as one exactly when their first 64 bits are the s
     fc.property(groups, groups, (one, other) => {
       fc.pre(one.slice(0, 4).some((group) => group > 0));
       const mixed = [...one.slice(0, 4), ...other.slice(4)];
-      expect(networkOf(textOf(mixed), 64)).toBe(networkOf(textOf(one), 64));
-      expect(networkOf(textOf(one), 64) === networkOf(textOf(other), 64)).toBe(
+      expect(toNetwork(textOf(mixed), 64)).toBe(toNetwork(textOf(one), 64));
+      expect(toNetwork(textOf(one), 64) === toNetwork(textOf(other), 64)).toBe(
         textOf(one.slice(0, 4)) === textOf(other.slice(0, 4)),
       );
     }),
@@ -31,7 +31,7 @@ test('two IPv6 addresses count as one exactly when their first 64 bits are the s
 });
 
 test('any text at all has a network', () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4()), (text) => typeof networkOf(text, 64) === 'string'));
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4()), (text) => typeof toNetwork(text, 64) === 'string'));
 });
 
 test('while all networks together guess a lot, each further wrong one is answered later, and right ones are not', async () => {

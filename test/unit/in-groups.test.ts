@@ -1,21 +1,21 @@
 import fc from 'fast-check';
-import { inGroups, inGroupsBySize } from '../../src/runtime/in-groups.ts';
+import { createBatcher, inGroupsBySize } from '../../src/runtime/batcher.ts';
 
 /** A store whose commits end when they are told to. */
 function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
   const commits: number[][] = [];
   const releases: (() => void)[] = [];
   const fault = new Error('bad item');
-  const write = inGroups<number, string>({
-    async work(items) {
+  const write = createBatcher<number, string>({
+    async run(items) {
       commits.push([...items]);
       await new Promise<void>((done) => releases.push(done));
       if (items.some((item) => options.isBad?.(item))) throw fault;
       return items.map((item) => `stored ${item}`);
     },
-    isItemsFault: (error) => error === fault,
-    atMost: options.atMost ?? 100,
-    waitingAtMost: options.waitingAtMost ?? 1_000,
+    isItemError: (error) => error === fault,
+    maxBatchSize: options.atMost ?? 100,
+    maxQueued: options.waitingAtMost ?? 1_000,
   });
   const turn = () => new Promise<void>((done) => setImmediate(done));
   return {
@@ -81,15 +81,15 @@ test('one bad item fails alone, whatever stands beside it', async () => {
 test('what is nobody’s fault fails all that stand together, once, and the next ones are tried', async () => {
   let isDown = true;
   let tries = 0;
-  const write = inGroups<number, number>({
-    async work(items) {
+  const write = createBatcher<number, number>({
+    async run(items) {
       tries += 1;
       if (isDown) throw new Error('the database is down');
       return items;
     },
-    isItemsFault: () => false,
-    atMost: 10,
-    waitingAtMost: 100,
+    isItemError: () => false,
+    maxBatchSize: 10,
+    maxQueued: 100,
   });
   const answers = await Promise.allSettled([write(1), write(2), write(3)]);
   expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
@@ -110,13 +110,13 @@ test('more than may wait is refused at once, with a time to come again, and cost
 
 test('a group, and all that wait, take no more memory than they may, and what is large goes alone', async () => {
   const commits: number[][] = [];
-  const write = inGroups<number, number>({
-    async work(items) {
+  const write = createBatcher<number, number>({
+    async run(items) {
       commits.push([...items]);
       return items;
     },
-    atMost: 100,
-    size: { of: (item) => item, groupAtMost: 10, waitingAtMost: 40 },
+    maxBatchSize: 100,
+    weight: { of: (item) => item, maxPerBatch: 10, waitingAtMost: 40 },
   });
   const taken = [4, 4, 4, 20, 3, 5].map(write);
   await expect(write(1)).rejects.toMatchObject({ code: 'overloaded' });
@@ -130,13 +130,13 @@ test('a small item waits for no large one of another tenant, and goes with those
   const releases: (() => void)[] = [];
   const write = inGroupsBySize<string, string>(
     {
-      async work(items) {
+      async run(items) {
         commits.push([...items]);
         if (items.some((item) => item.length >= 10)) await new Promise<void>((done) => releases.push(done));
         return items;
       },
-      atMost: 100,
-      size: { of: (item) => item.length, groupAtMost: 100, waitingAtMost: 1_000 },
+      maxBatchSize: 100,
+      weight: { of: (item) => item.length, maxPerBatch: 100, waitingAtMost: 1_000 },
     },
     { largeFrom: 10, tenantOf: ([tenant = '']) => tenant },
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { lastDays } from '../../src/core/local-days.ts';
-import { localTime } from '../../src/core/local-time.ts';
+import { listLastDays } from '../../src/core/local-days.ts';
+import { toLocalTime } from '../../src/core/local-time.ts';
 
 const hour = 60 * 60 * 1000;
 // Half hours, changes at midnight and by half an hour, and a zone that is none.
@@ -20,15 +20,15 @@ test('days follow each other without a gap, each holds only its own date, todayâ
       fc.constantFrom(...zones),
       fc.date({ min: new Date('2025-01-01'), max: new Date('2028-01-01'), noInvalidDate: true }),
       (zone, now) => {
-        const days = lastDays(now, zone, 14);
+        const days = listLastDays(now, zone, 14);
         expect(days).toHaveLength(14);
-        expect(days.at(-1)?.day).toBe(localTime(now.getTime(), zone).day);
+        expect(days.at(-1)?.day).toBe(toLocalTime(now.getTime(), zone).day);
         expect(now >= (days.at(-1)?.from as Date) && now < (days.at(-1)?.to as Date)).toBe(true);
         days.forEach(({ day, from, to }, n) => {
           if (n > 0) expect(from).toEqual(days[n - 1]?.to);
-          expect(localTime(from.getTime(), zone).day).toBe(day);
-          expect(localTime(to.getTime() - 1, zone).day).toBe(day);
-          expect(localTime(to.getTime(), zone).day > day).toBe(true);
+          expect(toLocalTime(from.getTime(), zone).day).toBe(day);
+          expect(toLocalTime(to.getTime() - 1, zone).day).toBe(day);
+          expect(toLocalTime(to.getTime(), zone).day > day).toBe(true);
         });
       },
     ),
@@ -38,7 +38,7 @@ test('days follow each other without a gap, each holds only its own date, todayâ
 
 test('a day on which clocks are changed has 23 or 25 hours', () => {
   const hours = (now: string, zone: string) =>
-    lastDays(new Date(now), zone, 2).map(({ from, to }) => (to.getTime() - from.getTime()) / hour);
+    listLastDays(new Date(now), zone, 2).map(({ from, to }) => (to.getTime() - from.getTime()) / hour);
   expect(hours('2026-11-02T12:00:00Z', 'America/New_York')).toEqual([25, 24]);
   expect(hours('2026-03-08T12:00:00Z', 'America/New_York')).toEqual([24, 23]);
 });

@@ -1,18 +1,20 @@
 import fc from 'fast-check';
-import { dayIn, lastDays, nextDayAt } from '../../src/core/local-days.ts';
-import { type DailyWindow, localTime, opensAt } from '../../src/core/local-time.ts';
+import { findNextDayStart, getDayRange, listLastDays } from '../../src/core/local-days.ts';
+import { type DailyWindow, findNextOpening, toLocalTime } from '../../src/core/local-time.ts';
 
 const at = (time: string) => new Date(time).getTime();
 const all = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 const hours = (from: string, to: string, days: DailyWindow['days'] = all): DailyWindow => ({ from, to, days });
 const opening = (window: DailyWindow, time: string, zone: string) => {
-  const opens = opensAt(window, at(time), zone);
+  const opens = findNextOpening(window, at(time), zone);
   return opens && new Date(opens).toISOString();
 };
 
 test('where clocks go forward at midnight the next day begins at one, and is a day like others', () => {
-  expect(new Date(nextDayAt(at('2026-09-06T03:30:00Z'), 'America/Santiago')).toISOString()).toBe('2026-09-06T04:00:00.000Z');
-  expect(dayIn('2026-09-06', 'America/Santiago')).toEqual({
+  expect(new Date(findNextDayStart(at('2026-09-06T03:30:00Z'), 'America/Santiago')).toISOString()).toBe(
+    '2026-09-06T04:00:00.000Z',
+  );
+  expect(getDayRange('2026-09-06', 'America/Santiago')).toEqual({
     since: new Date('2026-09-06T04:00:00Z'),
     until: new Date('2026-09-07T03:00:00Z'),
   });
@@ -35,10 +37,10 @@ const moment = fc.date({ min: new Date('2025-01-01'), max: new Date('2028-01-01'
 test('the next day is ahead, has another date, and all before it has this one', () => {
   fc.assert(
     fc.property(fc.constantFrom(...zones), moment, (zone, now) => {
-      const next = nextDayAt(now.getTime(), zone);
+      const next = findNextDayStart(now.getTime(), zone);
       expect(next).toBeGreaterThan(now.getTime());
-      expect(new Date(next)).toEqual(lastDays(now, zone, 1)[0]?.to);
-      expect(localTime(next - 1, zone).day).toBe(localTime(now.getTime(), zone).day);
+      expect(new Date(next)).toEqual(listLastDays(now, zone, 1)[0]?.to);
+      expect(toLocalTime(next - 1, zone).day).toBe(toLocalTime(now.getTime(), zone).day);
     }),
   );
 });
@@ -53,14 +55,14 @@ test('a window opens in the future, is open then, and was closed at every quarte
     fc.property(fc.constantFrom(...zones), moment, minute, minute, days, (zone, now, from, to, weekdays) => {
       fc.pre(from !== to);
       const window = hours(from, to, weekdays);
-      const opens = opensAt(window, now.getTime(), zone);
+      const opens = findNextOpening(window, now.getTime(), zone);
       if (opens === null) return;
       expect(opens).toBeGreaterThan(now.getTime());
       const quarter = 15 * 60_000;
       for (let time = Math.ceil(now.getTime() / quarter) * quarter; time < opens; time += quarter) {
-        expect(opensAt(window, time, zone)).not.toBeNull();
+        expect(findNextOpening(window, time, zone)).not.toBeNull();
       }
-      expect(opensAt(window, opens, zone)).toBeNull();
+      expect(findNextOpening(window, opens, zone)).toBeNull();
     }),
     { numRuns: 200 },
   );

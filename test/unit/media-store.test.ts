@@ -7,12 +7,12 @@ import { diskStore, removeStale } from '../../src/media/disk-store.ts';
 import { hashOfSecret, mediaLinks } from '../../src/media/links.ts';
 import { s3Store } from '../../src/media/s3-store.ts';
 import type { MediaStore } from '../../src/media/store.ts';
-import { httpClient } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startBucket } from '../support/bucket.ts';
 import { png } from '../support/files.ts';
 import { temporaryFolder } from '../support/program.ts';
 
-const http = httpClient({ timeoutMs: 5_000, allowPrivateTargets: true });
+const http = createHttpClient({ timeoutMs: 5_000, allowPrivateTargets: true });
 const folder = temporaryFolder();
 const bucket = await startBucket();
 afterAll(async () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import {
-  letsOthersPass,
-  mediaDelaysMs,
-  nextDelayMs,
-  outageDelayMs,
+  attachmentDelaysMs,
+  computeOutageDelayMs,
+  computeRetryDelayMs,
   postDelaysMs,
   sendDelaysMs,
+  shouldReleaseOrderingKey,
   tooEarlyDelaysMs,
 } from '../../src/core/retry-schedule.ts';
 import { type AttemptFacts, nextStep } from '../../src/messages/next-step.ts';
@@ -42,12 +42,12 @@ test('the schedule is 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, each up to 
   fc.assert(
     fc.property(fc.nat({ max: 7 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (retries, chance) => {
       const listed = sendDelaysMs[retries] as number;
-      const delay = nextDelayMs(sendDelaysMs, retries, chance) as number;
+      const delay = computeRetryDelayMs(sendDelaysMs, retries, chance) as number;
       expect(delay).toBeGreaterThanOrEqual(listed);
       expect(delay).toBeLessThanOrEqual(listed * 1.2);
     }),
   );
-  expect(nextDelayMs(sendDelaysMs, 8, 0)).toBeNull();
+  expect(computeRetryDelayMs(sendDelaysMs, 8, 0)).toBeNull();
 });
 
 test('what a contact wrote is tried again within seconds at first, then by the long schedule', () => {
@@ -56,12 +56,14 @@ test('what a contact wrote is tried again within seconds at first, then by the l
 
 test('one that keeps failing lets others pass once they would wait for it more than five minutes, and never while it is given up', () => {
   fc.assert(
-    fc.property(fc.constantFrom(postDelaysMs, sendDelaysMs, mediaDelaysMs), fc.nat({ max: 15 }), (schedule, retries) => {
+    fc.property(fc.constantFrom(postDelaysMs, sendDelaysMs, attachmentDelaysMs), fc.nat({ max: 15 }), (schedule, retries) => {
       const heldMs = schedule.slice(0, retries + 1).reduce((sum, ms) => sum + ms, 0);
-      expect(letsOthersPass(schedule, retries)).toBe(nextDelayMs(schedule, retries, 0) !== null && heldMs > 5 * 60_000);
+      expect(shouldReleaseOrderingKey(schedule, retries)).toBe(
+        computeRetryDelayMs(schedule, retries, 0) !== null && heldMs > 5 * 60_000,
+      );
     }),
   );
-  const first = postDelaysMs.findIndex((_, retries) => letsOthersPass(postDelaysMs, retries));
+  const first = postDelaysMs.findIndex((_, retries) => shouldReleaseOrderingKey(postDelaysMs, retries));
   expect(postDelaysMs.slice(0, first).reduce((sum, ms) => sum + ms, 0)).toBe(198_000);
 });
 
@@ -73,7 +75,7 @@ test('reports that come too early begin with 2 s, 5 s, 10 s, 20 s and end after 
 });
 
 test('an outage is waited for a quarter of the time that it has lasted, from 5 seconds to 15 minutes', () => {
-  expect(outageDelayMs(0, 0)).toBe(5_000);
-  expect(outageDelayMs(4 * 60_000, 0)).toBe(60_000);
-  expect(outageDelayMs(24 * 3_600_000, 0)).toBe(900_000);
+  expect(computeOutageDelayMs(0, 0)).toBe(5_000);
+  expect(computeOutageDelayMs(4 * 60_000, 0)).toBe(60_000);
+  expect(computeOutageDelayMs(24 * 3_600_000, 0)).toBe(900_000);
 });

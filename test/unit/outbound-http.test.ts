@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { httpClient, isPrivate, requestFailure } from '../../src/runtime/outbound-http.ts';
+import { createHttpClient, isPrivateAddress, toRequestFailure } from '../../src/runtime/outbound-http.ts';
 import { brokenNetwork } from '../support/broken-network.ts';
 import { listen } from '../support/http.ts';
 
-const open = httpClient({ timeoutMs: 300, allowPrivateTargets: true });
-const guarded = httpClient({ timeoutMs: 300, allowPrivateTargets: false });
-const failureOf = (call: Promise<unknown>) => call.then(() => 'answered' as const, requestFailure);
+const open = createHttpClient({ timeoutMs: 300, allowPrivateTargets: true });
+const guarded = createHttpClient({ timeoutMs: 300, allowPrivateTargets: false });
+const failureOf = (call: Promise<unknown>) => call.then(() => 'answered' as const, toRequestFailure);
 
 test.each([
   'http://127.0.0.1:9/',
@@ -38,15 +38,15 @@ test('every address of the private ranges is private, and ordinary ones are not'
         `192.168.${a}.${b}`,
         `172.${16 + (a % 16)}.${b}.${c}`,
       ]) {
-        expect(isPrivate(address)).toBe(true);
+        expect(isPrivateAddress(address)).toBe(true);
       }
     }),
   );
   for (const address of ['168.63.129.16', '::102:304', '::ffff:10.0.0.1', '64:ff9b:1::a00:1', '64:ff9b::a00:1', '3fff::1']) {
-    expect(isPrivate(address)).toBe(true);
+    expect(isPrivateAddress(address)).toBe(true);
   }
   for (const address of ['168.63.129.17', '8.8.8.8', '93.184.216.34', '2606:4700:4700::1111'])
-    expect(isPrivate(address)).toBe(false);
+    expect(isPrivateAddress(address)).toBe(false);
 });
 
 test('a refused connection was not sent', async () => {

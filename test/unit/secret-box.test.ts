@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { secretBox } from '../../src/core/secret-box.ts';
+import { createSecretBox } from '../../src/core/secret-box.ts';
 import { testClock } from '../support/test-clock.ts';
 
 const key = randomBytes(32);
-const box = secretBox([key], randomBytes);
+const box = createSecretBox([key], randomBytes);
 
 test('what is sealed opens as it was, for the row that it was sealed for', () => {
   fc.assert(
@@ -39,10 +39,10 @@ test('any change of any character keeps it shut', () => {
 
 test('the first key seals and every key of the ring opens', () => {
   const newKey = randomBytes(32);
-  const ring = secretBox([newKey, key], randomBytes);
+  const ring = createSecretBox([newKey, key], randomBytes);
   expect(ring.open(box.seal('old', 'row'), 'row')).toBe('old');
-  expect(secretBox([newKey], randomBytes).open(ring.seal('new', 'row'), 'row')).toBe('new');
-  expect(() => secretBox([newKey], randomBytes).open(box.seal('old', 'row'), 'row')).toThrow(/none of ENCRYPTION_KEYS/);
+  expect(createSecretBox([newKey], randomBytes).open(ring.seal('new', 'row'), 'row')).toBe('new');
+  expect(() => createSecretBox([newKey], randomBytes).open(box.seal('old', 'row'), 'row')).toThrow(/none of ENCRYPTION_KEYS/);
 });
 
 test('the same secret sealed twice looks different', () => {
@@ -50,21 +50,21 @@ test('the same secret sealed twice looks different', () => {
 });
 
 test('keys of another length are refused', () => {
-  expect(() => secretBox([randomBytes(16)], randomBytes)).toThrow(/32 bytes/);
-  expect(() => secretBox([], randomBytes)).toThrow(/at least one key/);
+  expect(() => createSecretBox([randomBytes(16)], randomBytes)).toThrow(/32 bytes/);
+  expect(() => createSecretBox([], randomBytes)).toThrow(/at least one key/);
 });
 
 test('an opened secret is forgotten when its row is, when it was changed, and after a while without use', () => {
   const own = randomBytes(32);
   const clock = testClock();
-  const kept = secretBox([own], randomBytes, clock);
+  const kept = createSecretBox([own], randomBytes, clock);
   const names = ['connections/a/config', 'connections/b/config', 'connections/c/config', 'connections/d/config'] as const;
   const sealed = new Map(names.map((name) => [name, kept.seal(name, name)]));
   const open = (name: (typeof names)[number]) => kept.open(sealed.get(name) as string, name);
   for (const name of names) expect(open(name)).toBe(name);
   const newer = kept.seal('newer', names[1]);
   expect(kept.open(newer, names[1])).toBe('newer');
-  kept.forget(names[0]);
+  kept.evict(names[0]);
   // From here on nothing is opened that is not remembered.
   own.fill(0);
   const isForgotten = (name: (typeof names)[number]) => {

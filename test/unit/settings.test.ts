@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { getDevelopmentKeysPath, loadDevelopmentKeys } from '../../src/config/development-keys.ts';
+import { loadSettings, SettingsError, settingsSchema } from '../../src/config/settings.ts';
 import { systemRandom } from '../../src/core/ids.ts';
-import { developmentKeys, developmentKeysFile } from '../../src/development-keys.ts';
-import { loadSettings, SettingsError, settingsSchema } from '../../src/settings.ts';
 
 const nowhere = '/nonexistent/.env';
 const load = (environment: Record<string, string>) => loadSettings(environment, nowhere);
@@ -170,9 +170,9 @@ test('.env.example names every setting and no other', () => {
 
 test('development’s keys are made once, for their owner’s eyes only', () => {
   const dataDir = join(mkdtempSync(join(tmpdir(), 'patchbay-keys-')), 'data');
-  const first = developmentKeys(dataDir, systemRandom);
-  expect(developmentKeys(dataDir, systemRandom)).toEqual(first);
-  expect(statSync(developmentKeysFile(dataDir)).mode & 0o777).toBe(0o600);
+  const first = loadDevelopmentKeys(dataDir, systemRandom);
+  expect(loadDevelopmentKeys(dataDir, systemRandom)).toEqual(first);
+  expect(statSync(getDevelopmentKeysPath(dataDir)).mode & 0o777).toBe(0o600);
   expect(Buffer.from(first.encryptionKey, 'base64')).toHaveLength(32);
   rmSync(dataDir, { recursive: true });
 });
@@ -211,8 +211,11 @@ test('files go to a bucket only with all that it needs', () => {
     'MEDIA_S3_SECRET_ACCESS_KEY',
   ]);
   const keys = { MEDIA_S3_ACCESS_KEY_ID: 'id', MEDIA_S3_SECRET_ACCESS_KEY: 'key' };
-  expect(load({ ...bucket, ...keys }).media.bucket).toMatchObject({ endpoint: 'https://s3.example.com', region: 'us-east-1' });
-  expect(load({}).media).toEqual({
+  expect(load({ ...bucket, ...keys }).attachments.bucket).toMatchObject({
+    endpoint: 'https://s3.example.com',
+    region: 'us-east-1',
+  });
+  expect(load({}).attachments).toEqual({
     maxBytes: 25 * 1024 * 1024,
     maxBytesPerLocation: 2_000 * 1024 * 1024,
     minFreeBytes: 500 * 1024 * 1024,

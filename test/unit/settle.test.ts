@@ -17,7 +17,7 @@ async function settling(
   };
   const log = { warn() {} };
   const settle = settler({ db: { transaction } as unknown as Database, clock, log } as unknown as SettleDeps);
-  const job = { kind: 'deliver', messageId: 'm', lane: 'l', workerId: 'w', signal } as const;
+  const job = { queue: 'deliver', messageId: 'm', groupKey: 'l', workerId: 'w', signal } as const;
   let ended: unknown = 'not yet';
   void settle({ job, ...more }).then(
     () => (ended = 'settled'),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Clock } from '../../src/core/clock.ts';
-import { betterSample, openDatabaseClock, type TimeSample } from '../../src/database/clock.ts';
-import { allowance, busyAfter, type LaneState, maxBusyMs, opensAt, perSecond } from '../../src/queue/allowance.ts';
+import { chooseSample, openDatabaseClock, type TimeSample } from '../../src/database/clock.ts';
+import { type GroupState, limitPerSecond, maxTatAheadMs, nextPermitAt, permitsAt, tatAfter } from '../../src/queue/gcra.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
 const log = createLog('silent');
@@ -68,7 +68,7 @@ test('a slow round trip moves the clock by no more than it can be wrong, and a c
       (firstError, secondError, firstPart, secondPart, step) => {
         const old: TimeSample = { atMs: 0, databaseMs: firstError * firstPart, errorMs: firstError };
         const next: TimeSample = { atMs: 10_000, databaseMs: 10_000 + step + secondError * secondPart, errorMs: secondError };
-        const taken = betterSample(old, next);
+        const taken = chooseSample(old, next);
         const wrongMs = Math.abs(taken.databaseMs - taken.atMs - step);
         if (step === 0) expect(wrongMs).toBeLessThanOrEqual(Math.min(secondError, firstError + 2) + 0.001);
         if (Math.abs(step) > 2 * (firstError + secondError) + 4) expect(taken).toBe(next);
@@ -78,7 +78,7 @@ test('a slow round trip moves the clock by no more than it can be wrong, and a c
 });
 
 const limitArb = fc.oneof(
-  fc.double({ min: 0.1, max: 500, noNaN: true }).map(perSecond),
+  fc.double({ min: 0.1, max: 500, noNaN: true }).map(limitPerSecond),
   fc.record({ intervalMs: fc.constant(1000 / 7), burst: fc.constant(10), maxBooked: fc.constant(80) }),
 );
 
@@ -86,20 +86,20 @@ test('whatever stands in its row, a limit keeps nothing waiting longer than what
   fc.assert(
     fc.property(limitArb, fc.integer({ min: -3_600_000, max: 3_600_000 }), (limit, aheadMs) => {
       const now = 1_800_000_000_000;
-      const lane: LaneState = {
-        busyUntil: new Date(now + aheadMs),
-        blockedUntil: null,
+      const lane: GroupState = {
+        tat: new Date(now + aheadMs),
+        pausedUntil: null,
         limit,
         concurrency: null,
-        inHand: 0,
+        running: 0,
       };
-      const opens = opensAt(lane, now);
-      expect(opens - now).toBeLessThanOrEqual(maxBusyMs(limit) + 1);
+      const opens = nextPermitAt(lane, now);
+      expect(opens - now).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
       // When it opens something may leave indeed, and the row is right again after it.
       const atMs = Math.ceil(opens);
-      expect(allowance(lane, atMs)).toBeGreaterThanOrEqual(1);
-      const after = { ...lane, busyUntil: busyAfter(lane, 1, atMs) };
-      expect(after.busyUntil.getTime() - atMs).toBeLessThanOrEqual(maxBusyMs(limit) + 1);
+      expect(permitsAt(lane, atMs)).toBeGreaterThanOrEqual(1);
+      const after = { ...lane, busyUntil: tatAfter(lane, 1, atMs) };
+      expect(after.busyUntil.getTime() - atMs).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
     }),
   );
 });

@@ -3,7 +3,7 @@ import express from 'express';
 import fc from 'fast-check';
 import request from 'supertest';
 import { PrismaClient } from '../../prisma/generated/client.ts';
-import { isBadData, isOutOfConnections, isUnavailable } from '../../src/database/failures.ts';
+import { isDataError, isOutOfConnections, isUnavailable } from '../../src/database/errors.ts';
 import { errorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
@@ -32,7 +32,7 @@ test('every code of the classes 08, 53, 57 and 58, a read-only server, and what 
     fc.property(fc.oneof(inClass, fc.constantFrom('25006', '25P03', '55P03')), (state) => {
       // Prisma gives it with its own code beside it, node-postgres as the code.
       expect([raw(state), { code: state }].map(isUnavailable)).toEqual([true, true]);
-      expect(isBadData(raw(state))).toBe(false);
+      expect(isDataError(raw(state))).toBe(false);
     }),
   );
 });

@@ -1,11 +1,11 @@
-import { unhurried } from '../../src/core/unhurried.ts';
+import { createAdaptiveCache } from '../../src/runtime/adaptive-cache.ts';
 import { testClock } from '../support/test-clock.ts';
 
 test('what was quick is looked at anew, what was slow is given again for twenty times as long, and those who wait share it', async () => {
   const clock = testClock();
   let looks = 0;
   let tookMs = 0;
-  const ask = unhurried<number>(clock);
+  const ask = createAdaptiveCache<number>(clock);
   const look = (key = 'a') =>
     ask(key, async () => {
       looks += 1;
@@ -23,7 +23,7 @@ test('what was quick is looked at anew, what was slow is given again for twenty 
 });
 
 test('a look that failed is nobody else’s answer', async () => {
-  const ask = unhurried<string>(testClock());
+  const ask = createAdaptiveCache<string>(testClock());
   await expect(ask('a', () => Promise.reject(new Error('away')))).rejects.toThrow('away');
   expect(await ask('a', async () => 'there')).toBe('there');
 });

@@ -1,4 +1,4 @@
-import { cutPage } from '../../core/page.ts';
+import { paginate } from '../../core/pagination.ts';
 import type { AuditEntry, Database, Prisma } from '../../database/client.ts';
 import { route } from './route.ts';
 import { auditEntry, auditQuery, companyParams, locationParams, pageOf } from './shapes.ts';
@@ -51,5 +51,5 @@ async function page(db: Database, where: Prisma.AuditEntryWhereInput, { cursor, 
     orderBy: { id: 'desc' },
     take: limit + 1,
   });
-  return cutPage(rows, limit, ({ id }) => id);
+  return paginate(rows, limit, ({ id }) => id);
 }

@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '../../core/errors.ts';
-import { cutPage } from '../../core/page.ts';
+import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
@@ -33,7 +33,7 @@ export function companyRoutes(deps: CompanyRouteDeps) {
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
-        const { items, nextCursor } = cutPage(rows, query.limit, ({ resourceId }) => resourceId);
+        const { items, nextCursor } = paginate(rows, query.limit, ({ resourceId }) => resourceId);
         return { items: await Promise.all(items.map((row) => view(deps, row))), nextCursor };
       },
     }),

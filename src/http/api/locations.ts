@@ -1,4 +1,4 @@
-import { cutPage } from '../../core/page.ts';
+import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
 import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
@@ -34,7 +34,7 @@ export function locationRoutes(deps: LocationRouteDeps) {
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
-        const { items, nextCursor } = cutPage(rows, query.limit, ({ resourceId }) => resourceId);
+        const { items, nextCursor } = paginate(rows, query.limit, ({ resourceId }) => resourceId);
         return { items: await withChannels(deps, items), nextCursor };
       },
     }),

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../core/clock.ts';
-import { firstIdAt } from '../../core/ids.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import { minIdAt } from '../../core/ids.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import type { Database, Prisma } from '../../database/client.ts';
 import { type KeyRing, keyAges, keyPurposes } from '../../installations/keys.ts';
-import { depths } from '../../queue/jobs.ts';
-import { lowestBudgets } from '../../queue/lanes.ts';
+import { listLowestQuotas } from '../../queue/group-status.ts';
+import { getQueueDepths } from '../../queue/job.ts';
 import { type Access, reachable } from '../access.ts';
 import { route } from './route.ts';
 import { messageStatus, reason, time } from './shapes.ts';
@@ -31,7 +31,7 @@ const overview = z
         ready: z.int(),
         deferred: z.int(),
         active: z.int(),
-        oldestReadySeconds: z.number(),
+        latencySeconds: z.number(),
       }),
     ),
     limits: z
@@ -75,7 +75,7 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
       async handle({ access }) {
         const { client } = deps.db;
         const within = await messagesWithin(deps.db, access);
-        const since = new Date(nowOf(deps.clock).getTime() - dayMs);
+        const since = new Date(dateNow(deps.clock).getTime() - dayMs);
         const locations = await client.installation.groupBy({
           by: ['status'],
           where: access === 'operator' ? { kind: 'location' } : reachable(access),
@@ -83,11 +83,11 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
         });
         const states = await client.message.groupBy({
           by: ['direction', 'state'],
-          where: { ...within, id: { gte: firstIdAt(since) }, unknownSince: null },
+          where: { ...within, id: { gte: minIdAt(since) }, unknownSince: null },
           _count: true,
         });
         const unknown = await client.message.count({
-          where: { ...within, id: { gte: firstIdAt(since) }, unknownSince: { not: null } },
+          where: { ...within, id: { gte: minIdAt(since) }, unknownSince: { not: null } },
         });
         return {
           since,
@@ -97,8 +97,8 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
             ...(unknown > 0 ? [{ direction: 'outbound' as const, status: 'unknown' as const, count: unknown }] : []),
           ],
           // Everybody's queues are nobody's business but the operator's.
-          limits: access === 'operator' ? await lowestLimits(deps.db, nowOf(deps.clock)) : [],
-          queues: access === 'operator' ? await depths(client, nowOf(deps.clock)) : [],
+          limits: access === 'operator' ? await lowestLimits(deps.db, dateNow(deps.clock)) : [],
+          queues: access === 'operator' ? await getQueueDepths(client, dateNow(deps.clock)) : [],
           version: access === 'operator' ? deps.version : null,
           keys: access === 'operator' ? await keyAges(deps, deps.keyRings) : [],
         };
@@ -108,14 +108,16 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
 }
 
 async function lowestLimits(db: Database, now: Date) {
-  const lanes = await lowestBudgets(db.client, now, { take: 20 });
-  return lanes.map(({ resourceId, remainingToday, remainingAt, blockedUntil, reason }) => ({
-    locationId: resourceId,
-    remainingToday,
-    at: remainingAt,
-    blockedUntil,
-    reason,
-  }));
+  const lanes = await listLowestQuotas(db.client, now, { take: 20 });
+  return lanes.map(
+    ({ resourceId, quotaRemaining: remainingToday, quotaCheckedAt: remainingAt, pausedUntil: blockedUntil, reason }) => ({
+      locationId: resourceId,
+      remainingToday,
+      at: remainingAt,
+      blockedUntil,
+      reason,
+    }),
+  );
 }
 
 /** Which messages the token reaches. */

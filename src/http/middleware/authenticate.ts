@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../core/errors.ts';
-import { isSame } from '../../core/is-same.ts';
+import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
 import { type Access, readUserToken } from '../access.ts';
 import type { TokenDeps } from '../user-tokens.ts';
@@ -52,7 +52,7 @@ async function accessOf(deps: AuthenticateDeps, token: string, address: string |
   // What has the form of a signed token is no guess at an operator's token of another form.
   if (!adminToken || (isSigned && partsOf(adminToken) !== 3)) return null;
   await guesses.check('operator_token', address);
-  if (isSame(token, adminToken)) return 'operator';
+  if (safeEqual(token, adminToken)) return 'operator';
   await guesses.count('operator_token', address);
   return null;
 }

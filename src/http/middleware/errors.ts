@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
-import { isUnavailable, isUnstorable } from '../../database/failures.ts';
+import { isInvalidValue, isUnavailable } from '../../database/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { problemText, type Text } from '../pages/texts.ts';
 
@@ -42,7 +42,7 @@ export function asAppError(thrown: unknown): AppError {
       cause: thrown,
     });
   }
-  if (isUnstorable(thrown)) {
+  if (isInvalidValue(thrown)) {
     return new AppError('payload_invalid', 'The request holds a value that can’t be stored or looked for.', { cause: thrown });
   }
   const status = thrown instanceof Error && 'status' in thrown ? Number(thrown.status) : 500;

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { isKnownHost } from '../../core/hosts.ts';
+import { isAllowedHost } from '../../core/hosts.ts';
 import type { Log } from '../../runtime/log.ts';
 
 const hourMs = 60 * 60 * 1000;
@@ -29,7 +29,7 @@ export function warnOfUntrustedProxy({ log, clock }: { log: Log; clock: Clock })
 /** Refuses requests for other hosts, without looking at forwarded headers. @throws AppError `forbidden` */
 export function requireHost(hosts: ReadonlySet<string>): RequestHandler {
   return (request, _response, next) => {
-    if (isKnownHost(hosts, request.headers.host)) return next();
+    if (isAllowedHost(hosts, request.headers.host)) return next();
     throw new AppError('forbidden', 'Outside production this program is asked for as localhost, or as the host of APP_URL.');
   };
 }

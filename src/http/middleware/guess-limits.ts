@@ -1,7 +1,7 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { GuessKind } from '../../alerts/guesses.ts';
 import type { Clock } from '../../core/clock.ts';
-import { networkOf } from '../../core/network.ts';
+import { toNetwork } from '../../core/network.ts';
 import { tooManyRequests } from './rate-limit.ts';
 
 export interface GuessLimitDeps {
@@ -48,12 +48,12 @@ export function createGuessLimits({ clock, onGuess }: GuessLimitDeps): GuessLimi
 
   return {
     async check(kind, address) {
-      const spent = await failures.get(keyOf(kind, networkOf(address, 64)));
+      const spent = await failures.get(keyOf(kind, toNetwork(address, 64)));
       if (spent && spent.consumedPoints >= perNetwork.points) throw tooManyRequests(spent.msBeforeNext);
     },
 
     async count(kind, address) {
-      const network = networkOf(address, 64);
+      const network = toNetwork(address, 64);
       onGuess(kind, network);
       await failures.penalty(keyOf(kind, network));
       const delayMs = nextDelayMs();

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../../core/errors.ts';
-import { networkOf } from '../../core/network.ts';
+import { toNetwork } from '../../core/network.ts';
 
 /** So many requests in so many seconds. */
 export interface RequestLimit {
@@ -13,7 +13,7 @@ export interface RequestLimit {
 export function limitRequests(limit: RequestLimit): RequestHandler {
   const limiter = new RateLimiterMemory(limit);
   return async (request, _response, next) => {
-    await limiter.consume(networkOf(request.ip, 56)).catch((error: unknown) => {
+    await limiter.consume(toNetwork(request.ip, 56)).catch((error: unknown) => {
       throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error;
     });
     next();

@@ -15,7 +15,7 @@ export function forgeryFields(request: Request): Record<string, string> {
  * Lets a form pass that one of our own pages has sent: the browser says where it comes from, and it carries its session's token.
  * The body must have been read.
  *
- * @throws AppError `form_outdated`
+ * @throws AppError `csrf_invalid`
  */
 export const refuseForgery: RequestHandler = (request, _response, next) => {
   if (request.method === 'GET' || request.method === 'HEAD') return next();
@@ -26,7 +26,7 @@ export const refuseForgery: RequestHandler = (request, _response, next) => {
 };
 
 export function formOutdated(): AppError {
-  return new AppError('form_outdated', 'This form is too old, or was not sent by a page of ours.');
+  return new AppError('csrf_invalid', 'This form is too old, or was not sent by a page of ours.');
 }
 
 /** Whether the browser says that a request comes from another site than ours. */

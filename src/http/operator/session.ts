@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { isSame } from '../../core/is-same.ts';
+import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
 import type { StreamHolder } from '../pages/live.ts';
 import { forgeryFields } from './forgery.ts';
@@ -57,7 +57,7 @@ export function sessionEnd(deps: OperatorSessionDeps, request: Request): number 
   const { operator } = request.session;
   if (!deps.adminToken || !operator) return null;
   const endsAtMs = operator.signedInAt + longestMs;
-  const isProven = deps.sessionSecrets.some((secret) => isSame(operator.proof, proofOf(deps.adminToken, secret)));
+  const isProven = deps.sessionSecrets.some((secret) => safeEqual(operator.proof, proofOf(deps.adminToken, secret)));
   return isProven && endsAtMs > deps.clock.now() ? endsAtMs : null;
 }
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { RandomSource } from '../../core/ids.ts';
-import { isSame } from '../../core/is-same.ts';
+import { safeEqual } from '../../core/safe-equal.ts';
 import { cookieName, readCookie } from '../cookies.ts';
 import { field, formOutdated, isFromElsewhere } from './forgery.ts';
 
@@ -29,14 +29,14 @@ export function createSignInForm(deps: SignInFormDeps) {
       response.cookie(name, nonce, { ...cookie, maxAge: lifeMs });
       return { [field]: proofOf(deps.sessionSecrets[0] ?? '', nonce) };
     },
-    /** @throws AppError `form_outdated` */
+    /** @throws AppError `csrf_invalid` */
     verify(request: Request): void {
       const nonce = readCookie(request, name);
       const given = request.body?.[field];
       const isOurs =
         nonce !== undefined &&
         typeof given === 'string' &&
-        deps.sessionSecrets.some((secret) => isSame(given, proofOf(secret, nonce)));
+        deps.sessionSecrets.some((secret) => safeEqual(given, proofOf(secret, nonce)));
       if (!isOurs || isFromElsewhere(request)) throw formOutdated();
     },
     clear(response: Response): void {

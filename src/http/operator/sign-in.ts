@@ -1,7 +1,7 @@
 import { type RequestHandler, type Response, Router } from 'express';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import { isSame } from '../../core/is-same.ts';
+import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
 import { type AuditAction, audit } from '../../installations/audit.ts';
 import type { GuessLimits } from '../middleware/guess-limits.ts';
@@ -61,7 +61,7 @@ export function signIn(deps: SignInDeps): Router {
     await deps.guesses.check('sign_in', request.ip);
     form.verify(request);
     const token = request.body?.token;
-    if (typeof token !== 'string' || !isSame(token.trim(), deps.adminToken)) {
+    if (typeof token !== 'string' || !safeEqual(token.trim(), deps.adminToken)) {
       await deps.guesses.count('sign_in', request.ip);
       return show(response, 401, { code: 'wrong' });
     }
@@ -75,7 +75,7 @@ export function signIn(deps: SignInDeps): Router {
     try {
       await guarded(request, response, next);
     } catch (error) {
-      if (!isAppError(error, 'too_many_requests', 'form_outdated')) throw error;
+      if (!isAppError(error, 'too_many_requests', 'csrf_invalid')) throw error;
       if (error.retryAfterMs) response.set('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
       show(response, error.status, { error });
     }

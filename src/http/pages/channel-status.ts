@@ -1,13 +1,13 @@
 import { openAlertsOf } from '../../alerts/store.ts';
 import { deliverySettingsOf } from '../../channels/delivery-settings.ts';
-import { nowOf } from '../../core/clock.ts';
-import { localTime } from '../../core/local-time.ts';
+import { dateNow } from '../../core/clock.ts';
+import { toLocalTime } from '../../core/local-time.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Connection } from '../../installations/connections.ts';
 import type { Installation } from '../../installations/store.ts';
 import { connectionHealth, type Health } from '../../messages/health.ts';
-import { waitingKeys } from '../../queue/jobs.ts';
-import { paceKey, restsUntil } from '../../queue/pace.ts';
+import { countReadyHeads } from '../../queue/job.ts';
+import { getPausedUntil, rateLimitKey } from '../../queue/rate-limits.ts';
 import { type ChannelPageDeps, channelName, connectedAt, messageProviders, providerName } from './channel-place.ts';
 import { reasonText, type Text } from './texts.ts';
 
@@ -91,12 +91,12 @@ const waitingAtMost = 1_000;
 
 /** How much of a connection's limits is used up, and what waits because of them. */
 export async function limitsNow(deps: ChannelPageDeps, connection: Connection, timezone: string | null) {
-  const key = paceKey.sending(connection);
-  const now = nowOf(deps.clock);
+  const key = rateLimitKey.connection(connection);
+  const now = dateNow(deps.clock);
   const pace = await deps.db.client.pace.findUnique({ where: { key } });
-  const blockedUntil = pace && restsUntil(pace, now);
-  const today = localTime(now.getTime(), timezone ?? 'UTC').day;
-  const waiting = blockedUntil ? await waitingKeys(deps.db.client, 'deliver', key, waitingAtMost + 1) : 0;
+  const blockedUntil = pace && getPausedUntil(pace, now);
+  const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
+  const waiting = blockedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, waitingAtMost + 1) : 0;
   return {
     settings: deliverySettingsOf(connection.config),
     sentToday: pace?.day === today ? pace.sentToday : 0,

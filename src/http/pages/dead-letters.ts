@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nowOf } from '../../core/clock.ts';
+import { dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { beginRedrive, countByReason, listRedrives } from '../../messages/dead-letters.ts';
 import type { ListMessages, LogQuery } from '../../messages/log.ts';
@@ -92,7 +92,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: 
         body: filter.extend({ span: z.enum(['day', 'week', 'month', 'all']).default('all') }),
         async run({ location, access, text, url, body: { reason, direction, span } }) {
           const ms = spans[span];
-          const since = ms === null ? undefined : new Date(nowOf(deps.clock).getTime() - ms);
+          const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
           const { total } = await beginRedrive(deps, location.resourceId, wanted, actorOf(access));
           // From its top, where the progress is.

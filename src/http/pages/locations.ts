@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../core/clock.ts';
-import { unhurried } from '../../core/unhurried.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
+import { createAdaptiveCache } from '../../runtime/adaptive-cache.ts';
 import type { Access } from '../access.ts';
 import { sparkline } from './charts/sparkline.ts';
 import { isWanted, type LocationRow, locationRows, type Order, type Sort, sorted, sorts, usualOrder } from './location-rows.ts';
@@ -21,10 +21,10 @@ const query = z.object({
 
 /** The locations that somebody reaches, with their health: what needs attention first. */
 export function locationsPage(deps: { db: Database; clock: Clock }) {
-  const share = unhurried<LocationRow[]>(deps.clock);
+  const share = createAdaptiveCache<LocationRow[]>(deps.clock);
   const look = (access: Access) =>
     share(access === 'operator' ? access : `${access.companyId}/${access.locationId}`, () =>
-      locationRows(deps.db, access, nowOf(deps.clock)),
+      locationRows(deps.db, access, dateNow(deps.clock)),
     );
 
   return page({

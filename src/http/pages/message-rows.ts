@@ -1,5 +1,5 @@
-import { type Clock, nowOf } from '../../core/clock.ts';
-import { inOneLine } from '../../core/text.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import { toSingleLine } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Message } from '../../messages/store.ts';
 import { reasonOf, statusOf, waitsOf } from '../../messages/waits.ts';
@@ -33,7 +33,7 @@ export async function messageRows(
       attachments: message.attachments.length,
       status: statusOf(message),
       reason: message.state !== 'delivered' && message.state !== 'read' && reason ? reasonText(text, reason) : null,
-      nextAt: nextAttemptOf(message, reason?.until, nowOf(deps.clock)),
+      nextAt: nextAttemptOf(message, reason?.until, dateNow(deps.clock)),
       channel: type ? text('log.providerBy', { provider, type }) : provider,
       locationId: message.locationId,
       createdAt: message.createdAt,
@@ -84,5 +84,5 @@ export function linkToMessage(url: PageInput['url'], about: 'location' | 'reach'
 }
 
 function excerptOf({ subject, text }: Message): string {
-  return inOneLine([subject, text].filter(Boolean).join(' – '), excerptLength);
+  return toSingleLine([subject, text].filter(Boolean).join(' – '), excerptLength);
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nowOf } from '../../core/clock.ts';
+import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { messageWithHistory } from '../../messages/log.ts';
 import { resend } from '../../messages/resend.ts';
@@ -77,7 +77,7 @@ async function show(deps: MessagePageDeps, home: string, { message: { id }, quer
     message,
     status,
     reason: reason ? reasonText(text, reason) : null,
-    nextAt: nextAttemptOf(message, reason?.until, nowOf(deps.clock)),
+    nextAt: nextAttemptOf(message, reason?.until, dateNow(deps.clock)),
     mendUrl:
       mend === 'channels'
         ? url(isReach ? `${home}/channels` : 'channels')

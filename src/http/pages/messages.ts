@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import { dayIn } from '../../core/local-days.ts';
+import { getDayRange } from '../../core/local-days.ts';
 import { isTimeZone } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
@@ -128,7 +128,7 @@ async function reachableLocations(db: Database, access: Access): Promise<LogScop
 function logQueryOf(input: Asked): LogQuery {
   const { q, status, direction, channel, reason, before, after } = input.query;
   return {
-    ...(input.query.day ? dayIn(input.query.day, zoneOf(input)) : {}),
+    ...(input.query.day ? getDayRange(input.query.day, zoneOf(input)) : {}),
     q: q || undefined,
     status,
     direction,

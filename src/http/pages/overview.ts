@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { healthOf } from '../../alerts/health.ts';
 import { openAlertsOf } from '../../alerts/store.ts';
-import { type Clock, nowOf } from '../../core/clock.ts';
-import { lastDays } from '../../core/local-days.ts';
-import { unhurried } from '../../core/unhurried.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import { listLastDays } from '../../core/local-days.ts';
 import type { Alert, Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import { countedDays, type DayCounts } from '../../messages/day-counts.ts';
 import { statisticsByDay, statisticsOf } from '../../messages/statistics.ts';
 import { dayCounts, placeOf } from '../../messages/stored-days.ts';
+import { createAdaptiveCache } from '../../runtime/adaptive-cache.ts';
 import { type Access, reachable } from '../access.ts';
 import { alertsWithin } from '../api/alerts.ts';
 import { type TellDeps, tell } from './ailments.ts';
@@ -56,7 +56,7 @@ export function locationOverviewPage(deps: OverviewDeps) {
         zoneNote: text('overview.zone', { zone }),
         isConnected: channelCount > 0,
         isMany: false,
-        ...numbersOf({ text, url }, days, nowOf(deps.clock)),
+        ...numbersOf({ text, url }, days, dateNow(deps.clock)),
       };
     },
 
@@ -112,7 +112,7 @@ export function reachOverviewPage(deps: OverviewDeps) {
         zoneNote: text('overview.zones'),
         isConnected: true,
         isMany: true,
-        ...numbersOf({ text, url }, days, nowOf(deps.clock)),
+        ...numbersOf({ text, url }, days, dateNow(deps.clock)),
       };
     },
 
@@ -126,9 +126,9 @@ export function reachOverviewPage(deps: OverviewDeps) {
 
 /** The last days of locations; who looks at the same shares the look. */
 function looker(deps: OverviewDeps) {
-  const share = unhurried<DayCounts[]>(deps.clock);
+  const share = createAdaptiveCache<DayCounts[]>(deps.clock);
   return (key: string, find: () => Promise<Pick<Installation, 'resourceId' | 'timezone'>[]>) =>
-    share(key, async () => dayCounts(deps.db.client, (await find()).map(placeOf), nowOf(deps.clock), { details: true }));
+    share(key, async () => dayCounts(deps.db.client, (await find()).map(placeOf), dateNow(deps.clock), { details: true }));
 }
 
 function channelsOf(db: Database, locationId: string): Promise<number> {
@@ -184,7 +184,7 @@ function numbersOf({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonl
 /** Whether a row is of the day that is today in its own zone. */
 function todayOf(days: readonly DayCounts[], now: Date): (row: DayCounts) => boolean {
   const zones = new Set(days.map(({ zone }) => zone));
-  const today = new Map([...zones].map((zone) => [zone, lastDays(now, zone, 1)[0]?.day]));
+  const today = new Map([...zones].map((zone) => [zone, listLastDays(now, zone, 1)[0]?.day]));
   return ({ zone, day }) => today.get(zone) === day;
 }
 

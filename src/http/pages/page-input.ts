@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { isStorable } from '../../core/text.ts';
+import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/store.ts';

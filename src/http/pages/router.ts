@@ -1,6 +1,6 @@
 import express, { type ErrorRequestHandler, type RequestHandler, type Response, Router } from 'express';
 import { AppError, isAppError } from '../../core/errors.ts';
-import { isStorable } from '../../core/text.ts';
+import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type Access, isStillGood, requireNeed } from '../access.ts';

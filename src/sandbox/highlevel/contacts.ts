@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nowOf } from '../../core/clock.ts';
+import { dateNow } from '../../core/clock.ts';
 import { type Answer, type Endpoint, refuse } from './endpoint.ts';
 import { invalid } from './messages.ts';
 import { contactsOf, highLevelId, type SimContact } from './state.ts';
@@ -117,7 +117,7 @@ export function addContact(world: SimWorld, locationId: string, fields: Partial<
     email: null,
     tags: [],
     source: null,
-    dateAdded: nowOf(world.clock).toISOString(),
+    dateAdded: dateNow(world.clock).toISOString(),
     ...fields,
   };
   world.state.contacts[contact.id] = contact;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cutPage } from '../../../core/page.ts';
+import { paginate } from '../../../core/pagination.ts';
 import type { Database, InstallationStatus } from '../../../database/client.ts';
 import { installProgress } from '../../../installations/progress.ts';
 import { page } from '../page.ts';
@@ -24,7 +24,7 @@ export function agenciesPage({ db, appUrl }: { db: Database; appUrl: string }) {
         orderBy: { resourceId: 'asc' },
         take: rowsAtOnce + 1,
       });
-      const { items, nextCursor } = cutPage(rows, rowsAtOnce, ({ resourceId }) => resourceId);
+      const { items, nextCursor } = paginate(rows, rowsAtOnce, ({ resourceId }) => resourceId);
       const agencies = [];
       for (const row of items) {
         const { locations, sync } = await installProgress(db, row);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cutPage } from '../../../core/page.ts';
+import { paginate } from '../../../core/pagination.ts';
 import type { Database } from '../../../database/client.ts';
 import { auditActions } from '../../../installations/audit.ts';
 import { page } from '../page.ts';
@@ -33,7 +33,7 @@ export function auditPage({ db }: { db: Database }) {
         orderBy: { id: 'desc' },
         take: rowsAtOnce + 1,
       });
-      const { items, nextCursor } = cutPage(rows, rowsAtOnce, ({ id }) => id);
+      const { items, nextCursor } = paginate(rows, rowsAtOnce, ({ id }) => id);
       return {
         title: text('operator.audit.title'),
         entries: items.map((entry) => ({

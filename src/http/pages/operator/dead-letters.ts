@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../../core/clock.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { Database } from '../../../database/client.ts';
 import { countGivenUp } from '../../../messages/counts.ts';
 import { page } from '../page.ts';
@@ -23,7 +23,7 @@ export function deadLettersPage({ db, clock }: { db: Database; clock: Clock }) {
     query: z.object({ days: z.enum(spans).default('7'), page: z.coerce.number().int().min(1).max(1_000).default(1) }),
 
     async show({ text, query: { days, page } }) {
-      const since = new Date(nowOf(clock).getTime() - Number(days) * dayMs);
+      const since = new Date(dateNow(clock).getTime() - Number(days) * dayMs);
       const { rows, lookedSince } = await countGivenUp(db.client, since, {
         take: rowsAtOnce + 1,
         skip: (page - 1) * rowsAtOnce,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../../core/clock.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
 import { type KeyRing, keyAges } from '../../../installations/keys.ts';
@@ -27,7 +27,7 @@ export function keysPage(deps: KeysPageDeps) {
     query: z.object({}),
 
     async show({ text }) {
-      const now = nowOf(deps.clock).getTime();
+      const now = dateNow(deps.clock).getTime();
       const keys = await keyAges(deps, deps.keyRings);
       return {
         title: text('operator.keys.title'),

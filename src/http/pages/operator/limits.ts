@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../../core/clock.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { Database } from '../../../database/client.ts';
 import { highLevelDay, highLevelLimit } from '../../../highlevel/rate-limit.ts';
-import { lowestBudgets, sendingLanes } from '../../../queue/lanes.ts';
+import { listConnectionGroups, listLowestQuotas } from '../../../queue/group-status.ts';
 import { page } from '../page.ts';
 import { placesOf } from './places.ts';
 import { everyMs } from './system.ts';
@@ -23,17 +23,17 @@ export function limitsPage({ db, clock }: { db: Database; clock: Clock }) {
     }),
 
     async show({ text, query }) {
-      const now = nowOf(clock);
+      const now = dateNow(clock);
       const window = (page: number) => ({ take: rowsAtOnce + 1, skip: (page - 1) * rowsAtOnce });
-      const budgets = await lowestBudgets(db.client, now, window(query.page));
-      const channels = await sendingLanes(db.client, now, window(query.channels));
+      const budgets = await listLowestQuotas(db.client, now, window(query.page));
+      const channels = await listConnectionGroups(db.client, now, window(query.channels));
       return {
         title: text('operator.limits.title'),
         day: highLevelDay,
         perSecond: 1000 / highLevelLimit.intervalMs,
         budgets: budgets.slice(0, rowsAtOnce).map((row) => ({
           ...row,
-          used: row.remainingToday === null ? null : Math.max(highLevelDay - row.remainingToday, 0),
+          used: row.quotaRemaining === null ? null : Math.max(highLevelDay - row.quotaRemaining, 0),
         })),
         channels: channels.slice(0, rowsAtOnce),
         places: await placesOf(

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cutPage } from '../../../core/page.ts';
+import { paginate } from '../../../core/pagination.ts';
 import type { Database, Prisma } from '../../../database/client.ts';
 import { page } from '../page.ts';
 import { placesOf } from './places.ts';
@@ -34,7 +34,7 @@ export function locationsPage({ db }: { db: Database }) {
         orderBy: { resourceId: 'asc' },
         take: rowsAtOnce + 1,
       });
-      const { items, nextCursor } = cutPage(rows, rowsAtOnce, ({ resourceId }) => resourceId);
+      const { items, nextCursor } = paginate(rows, rowsAtOnce, ({ resourceId }) => resourceId);
       const channels = await db.client.connection.groupBy({
         by: ['locationId'],
         where: { locationId: { in: items.map(({ resourceId }) => resourceId) }, dormantSince: null },

@@ -1,14 +1,14 @@
 import * as z from 'zod';
-import { type Clock, nowOf } from '../../../core/clock.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
 import { skewWarningMs } from '../../../database/clock.ts';
-import { databaseFacts } from '../../../database/facts.ts';
+import { getDatabaseInfo } from '../../../database/info.ts';
 import { type KeyRing, keyAges } from '../../../installations/keys.ts';
 import { countMessages } from '../../../messages/counts.ts';
-import { workersSeen } from '../../../queue/alive.ts';
-import { depths } from '../../../queue/jobs.ts';
-import { countResting, lowestBudgets, restingLanes } from '../../../queue/lanes.ts';
+import { countPausedGroups, listLowestQuotas, listPausedGroups } from '../../../queue/group-status.ts';
+import { getQueueDepths } from '../../../queue/job.ts';
+import { createWorkerMonitor } from '../../../queue/worker-health.ts';
 import { durationText } from '../durations.ts';
 import { page } from '../page.ts';
 import { placesOf } from './places.ts';
@@ -33,7 +33,7 @@ const statuses = ['active', 'pending', 'suspended', 'reauth_required', 'uninstal
 /** How the whole installation stands: what waits, who works, what is used up, and what it runs on. */
 export function systemPage(deps: SystemPageDeps) {
   const { db, clock } = deps;
-  const workers = workersSeen(deps);
+  const workers = createWorkerMonitor(deps);
   return page({
     path: '',
     about: 'reach',
@@ -44,33 +44,33 @@ export function systemPage(deps: SystemPageDeps) {
 
     async show({ text }) {
       const { client } = db;
-      const now = nowOf(clock);
+      const now = dateNow(clock);
       const counts = await countMessages(client, new Date(now.getTime() - dayMs));
-      const budgets = await lowestBudgets(client, now, { take: rowsAtOnce });
-      const resting = await restingLanes(client, now, rowsAtOnce);
+      const budgets = await listLowestQuotas(client, now, { take: rowsAtOnce });
+      const resting = await listPausedGroups(client, now, rowsAtOnce);
       const alerts = await client.alert.findMany({
         where: { openKey: { not: null } },
         orderBy: { id: 'desc' },
         take: rowsAtOnce,
       });
-      const queues = await depths(client, now);
+      const queues = await getQueueDepths(client, now);
       return {
         title: text('operator.system.title'),
         alerts,
         alertCount: await client.alert.count({ where: { openKey: { not: null } } }),
-        queues: queues.map((queue) => ({ ...queue, age: durationText(text, queue.oldestReadySeconds * 1000) })),
+        queues: queues.map((queue) => ({ ...queue, age: durationText(text, queue.latencySeconds * 1000) })),
         oldest: queues.every(({ ready }) => ready === 0)
           ? null
-          : durationText(text, Math.max(...queues.map(({ oldestReadySeconds }) => oldestReadySeconds)) * 1000),
+          : durationText(text, Math.max(...queues.map(({ latencySeconds }) => latencySeconds)) * 1000),
         workers: await workers(),
         messages: ['outbound' as const, 'inbound' as const].map((direction) => ({
           direction,
           counts: counts.filter((count) => count.direction === direction),
           total: counts.reduce((sum, count) => sum + (count.direction === direction ? count.count : 0), 0),
         })),
-        budgets: budgets.filter(({ remainingToday }) => remainingToday !== null),
+        budgets: budgets.filter(({ quotaRemaining: remainingToday }) => remainingToday !== null),
         resting,
-        restingCount: await countResting(client, now),
+        restingCount: await countPausedGroups(client, now),
         places: await placesOf(
           client,
           [...budgets, ...resting]
@@ -78,7 +78,7 @@ export function systemPage(deps: SystemPageDeps) {
             .concat(alerts.flatMap(({ locationId }) => locationId ?? [])),
         ),
         installations: await installationsByStatus(db),
-        database: await databaseFacts(db),
+        database: await getDatabaseInfo(db),
         skew: describeSkew(deps.clockSkewMs(), (ms) => durationText(text, ms)),
         running: {
           version: deps.version,

@@ -1,19 +1,19 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { RandomSource } from './core/ids.ts';
+import type { RandomSource } from '../core/ids.ts';
 
-const shape = z.object({
+const schema = z.object({
   encryptionKey: z.base64(),
   sessionSecret: z.string().min(16),
   adminToken: z.string().min(16),
 });
 
 /** Keys that development makes for itself. */
-type DevelopmentKeys = z.infer<typeof shape>;
+type DevelopmentKeys = z.infer<typeof schema>;
 
 /** Where they are kept. */
-export function developmentKeysFile(dataDir: string): string {
+export function getDevelopmentKeysPath(dataDir: string): string {
   return join(dataDir, 'keys.json');
 }
 
@@ -21,20 +21,20 @@ export function developmentKeysFile(dataDir: string): string {
  * Keys for development, made once and kept beside the data that they protect: other keys could not read it any more. Production never
  * comes here.
  */
-export function developmentKeys(dataDir: string, random: RandomSource): DevelopmentKeys {
-  const file = developmentKeysFile(dataDir);
-  if (existsSync(file)) return shape.parse(JSON.parse(readFileSync(file, 'utf8')));
+export function loadDevelopmentKeys(dataDir: string, random: RandomSource): DevelopmentKeys {
+  const file = getDevelopmentKeysPath(dataDir);
+  if (existsSync(file)) return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
   const keys = {
     encryptionKey: random(32).toString('base64'),
     sessionSecret: random(32).toString('base64url'),
     adminToken: random(24).toString('base64url'),
   };
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  return createWhole(file, `${JSON.stringify(keys, null, 2)}\n`, random) ? keys : developmentKeys(dataDir, random);
+  return createAtomically(file, `${JSON.stringify(keys, null, 2)}\n`, random) ? keys : loadDevelopmentKeys(dataDir, random);
 }
 
 /** Creates a file with all of its content at once, so that no other process reads a part. @returns false when it is there already */
-function createWhole(file: string, content: string, random: RandomSource): boolean {
+function createAtomically(file: string, content: string, random: RandomSource): boolean {
   const draft = `${file}.${random(8).toString('hex')}`;
   writeFileSync(draft, content, { mode: 0o600 });
   try {
@@ -49,7 +49,7 @@ function createWhole(file: string, content: string, random: RandomSource): boole
 }
 
 /** The keys that the settings may give. */
-interface GivenKeys {
+interface ConfiguredKeys {
   isProduction: boolean;
   dataDir: string;
   encryptionKeys: Buffer[] | undefined;
@@ -58,11 +58,11 @@ interface GivenKeys {
 }
 
 /** The keys that a process works with: those that are given and, outside production, development's own for the rest. */
-export function keysOf(given: GivenKeys, random: RandomSource) {
-  const made = given.isProduction ? undefined : developmentKeys(given.dataDir, random);
+export function resolveKeys(configured: ConfiguredKeys, random: RandomSource) {
+  const developmentKeys = configured.isProduction ? undefined : loadDevelopmentKeys(configured.dataDir, random);
   return {
-    encryptionKeys: given.encryptionKeys ?? [Buffer.from(made?.encryptionKey ?? '', 'base64')],
-    sessionSecrets: given.sessionSecrets ?? [made?.sessionSecret ?? ''],
-    adminToken: given.adminToken ?? made?.adminToken,
+    encryptionKeys: configured.encryptionKeys ?? [Buffer.from(developmentKeys?.encryptionKey ?? '', 'base64')],
+    sessionSecrets: configured.sessionSecrets ?? [developmentKeys?.sessionSecret ?? ''],
+    adminToken: configured.adminToken ?? developmentKeys?.adminToken,
   };
 }

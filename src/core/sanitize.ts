@@ -1,19 +1,19 @@
-/** Shortens what others wrote before we keep it, as {@link storable}: a far side's page of HTML is no use in a row. */
-export function trimmed(text: string, length = 500): string {
+/** Shortens what others wrote before we keep it, as {@link sanitize}: a far side's page of HTML is no use in a row. */
+export function truncate(text: string, maxLength = 500): string {
   // The cut may go through the middle of a character.
-  return storable(text.length <= length ? text : `${text.slice(0, length)}…`);
+  return sanitize(text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`);
 }
 
 /** Text of others' as part of a line of ours. */
-export function inOneLine(text: string, length: number): string {
-  return trimmed(text.replace(/\s+/g, ' ').trim(), length);
+export function toSingleLine(text: string, maxLength: number): string {
+  return truncate(text.replace(/\s+/g, ' ').trim(), maxLength);
 }
 
 /**
  * Text that PostgreSQL can keep. It refuses NUL, and lone surrogates have no UTF-8, so one such character in a message would make
  * its webhook fail for ever.
  */
-export function storable(text: string): string {
+export function sanitize(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }
 
@@ -24,8 +24,8 @@ export function isStorable(value: unknown): boolean {
   return Object.entries(value).every(([name, part]) => isStorable(name) && isStorable(part));
 }
 
-/** What others said, field by field: each text as {@link storable}. */
-export function allStorable<Said extends object>(said: Said): Said {
-  const entries = Object.entries(said).map(([name, value]) => [name, typeof value === 'string' ? storable(value) : value]);
+/** What others said, field by field: each text as {@link sanitize}. */
+export function sanitizeFields<Said extends object>(said: Said): Said {
+  const entries = Object.entries(said).map(([name, value]) => [name, typeof value === 'string' ? sanitize(value) : value]);
   return Object.fromEntries(entries) as Said;
 }

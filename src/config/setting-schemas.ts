@@ -1,23 +1,23 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { withoutDisplayName } from './core/address.ts';
-import { neededText, parseWithAllDigits } from './core/foreign.ts';
+import { stripDisplayName } from '../core/address.ts';
+import { parseWithAllDigits, requiredText } from '../core/foreign.ts';
 
 // What a setting's text must look like, and what it is read as.
 
 export const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
 
-const trailingSlashes = (url: string) => [...url].reverse().findIndex((letter) => letter !== '/');
+const countTrailingSlashes = (url: string) => [...url].reverse().findIndex((letter) => letter !== '/');
 
-export const list = (text: string) =>
+export const parseList = (text: string) =>
   text
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
 export const anyWebAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 export const webAddress = anyWebAddress.transform((url) =>
-  url.endsWith('/') ? url.slice(0, url.length - trailingSlashes(url)) : url,
+  url.endsWith('/') ? url.slice(0, url.length - countTrailingSlashes(url)) : url,
 );
 
 export const databaseAddress = z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address');
@@ -43,7 +43,7 @@ export const providers = z
           .string()
           .trim()
           .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and dashes'),
-        id: neededText(128),
+        id: requiredText(128),
         kind: z.enum(['sms', 'sms-extra', 'email', 'email-extra', 'call']),
       }),
     ),
@@ -53,7 +53,7 @@ export const providers = z
 /** Which proxies are believed: how many stand in front, or which addresses, ranges and kinds of networks they have. */
 export const trustProxy = z.string().transform((text, context): number | string[] => {
   if (/^\d{1,2}$/.test(text.trim())) return Number(text);
-  const all = list(text);
+  const all = parseList(text);
   if (all.length > 0 && all.every(isNetwork)) return all;
   context.addIssue({
     code: 'custom',
@@ -65,24 +65,25 @@ export const trustProxy = z.string().transform((text, context): number | string[
 function isNetwork(text: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
   const [address = '', bits, ...rest] = text.split('/');
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   return (
-    rest.length === 0 && (bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= most)
+    rest.length === 0 &&
+    (bits === undefined ? maxBits > 0 : /^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= maxBits)
   );
 }
 
 const [pemBegin, pemEnd] = ['-----BEGIN PUBLIC KEY-----', '-----END PUBLIC KEY-----'];
 
 /** The PEM blocks in a text. */
-function pemBlocks(text: string): string[] {
+function findPemBlocks(text: string): string[] {
   const [, ...parts] = text.split(pemBegin);
   return parts.filter((part) => part.includes(pemEnd)).map((part) => `${pemBegin}${part.split(pemEnd, 1)[0]}${pemEnd}`);
 }
 
 export const publicKeys = z.string().transform((text, context): KeyObject[] => {
-  const pem = pemBlocks(text.replaceAll('\\n', '\n'));
+  const pem = findPemBlocks(text.replaceAll('\\n', '\n'));
   try {
-    return (pem.length > 0 ? pem : list(text)).map((key) => {
+    return (pem.length > 0 ? pem : parseList(text)).map((key) => {
       const parsed =
         pem.length > 0
           ? createPublicKey(key)
@@ -100,7 +101,7 @@ export const publicKeys = z.string().transform((text, context): KeyObject[] => {
 });
 
 export const encryptionKeys = z.string().transform((text, context): Buffer[] => {
-  const keys = list(text).map((key) => Buffer.from(key, 'base64'));
+  const keys = parseList(text).map((key) => Buffer.from(key, 'base64'));
   if (keys.length > 0 && keys.every((key) => key.length === 32)) return keys;
   context.addIssue({
     code: 'custom',
@@ -111,7 +112,7 @@ export const encryptionKeys = z.string().transform((text, context): Buffer[] => 
 
 export const secrets = z
   .string()
-  .transform(list)
+  .transform(parseList)
   .refine((all) => all.length > 0 && all.every((secret) => secret.length >= 16), {
     error: 'must be of at least 16 characters each',
   });
@@ -119,9 +120,11 @@ export const secrets = z
 /** Enough to tell a forgotten setting from addresses; the mail server judges the rest. */
 export const mailAddresses = z
   .string()
-  .refine((text) => list(text).length > 0 && list(text).every((one) => /^[^@\s]+@[^@\s]+$/.test(withoutDisplayName(one))), {
-    error: 'must be mail addresses, separated by commas',
-  });
+  .refine(
+    (text) => parseList(text).length > 0 && parseList(text).every((one) => /^[^@\s]+@[^@\s]+$/.test(stripDisplayName(one))),
+    {
+      error: 'must be mail addresses, separated by commas',
+    },
+  );
 
-export const wholeNumber = (least: number, most: number) =>
-  z.coerce.number({ error: 'must be a number' }).int().min(least).max(most);
+export const wholeNumber = (min: number, max: number) => z.coerce.number({ error: 'must be a number' }).int().min(min).max(max);

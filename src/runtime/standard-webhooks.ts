@@ -12,7 +12,7 @@ export function isSigningSecret(secret: string): boolean {
 }
 
 /** A new one, for both sides to keep. */
-export function newSigningSecret(random: RandomSource): string {
+export function generateSigningSecret(random: RandomSource): string {
   return `whsec_${random(32).toString('base64')}`;
 }
 
@@ -21,9 +21,11 @@ export function newSigningSecret(random: RandomSource): string {
  *
  * @param secrets more than one while a changed secret is still good: the receiver needs to know one of them
  */
-export function signatureHeaders(secrets: readonly string[], id: string, at: Date, body: string): Record<string, string> {
+export function createSignatureHeaders(secrets: readonly string[], id: string, at: Date, body: string): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
-  const signatures = secrets.map((secret) => `v1,${signatureOf(secret, id, timestamp, Buffer.from(body)).toString('base64')}`);
+  const signatures = secrets.map(
+    (secret) => `v1,${computeSignature(secret, id, timestamp, Buffer.from(body)).toString('base64')}`,
+  );
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') };
 }
 
@@ -48,7 +50,7 @@ export function requireSignature(
 }
 
 function isSignedWith(secret: string, id: string, timestamp: string, signatures: string, body: Buffer): boolean {
-  const expected = signatureOf(secret, id, timestamp, body);
+  const expected = computeSignature(secret, id, timestamp, body);
   return signatures.split(' ').some((versioned) => {
     const [version, signature = ''] = versioned.split(',');
     const given = Buffer.from(signature, 'base64');
@@ -57,7 +59,7 @@ function isSignedWith(secret: string, id: string, timestamp: string, signatures:
 }
 
 /** The bytes as they came: as text, what is not UTF-8 would be signed as something else. */
-function signatureOf(secret: string, id: string, timestamp: string, body: Buffer): Buffer {
+function computeSignature(secret: string, id: string, timestamp: string, body: Buffer): Buffer {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
 }

@@ -1,7 +1,7 @@
 import type { Database, Executor } from './client.ts';
 
 /** What the database is. */
-export interface DatabaseFacts {
+export interface DatabaseInfo {
   kind: 'postgres' | 'embedded';
   /** PostgreSQL's. */
   version: string;
@@ -10,7 +10,7 @@ export interface DatabaseFacts {
   migration: string;
 }
 
-export async function databaseFacts({ client, isShared }: Database): Promise<DatabaseFacts> {
+export async function getDatabaseInfo({ client, isShared }: Database): Promise<DatabaseInfo> {
   const [row] = await client.$queryRaw<{ version: string; bytes: bigint; migration: string | null }[]>`
     SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
       (SELECT max(migration_name) FROM _prisma_migrations WHERE finished_at IS NOT NULL) AS migration`;

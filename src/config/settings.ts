@@ -3,29 +3,29 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as z from 'zod';
-import type { AlertLimits } from './alerts/alert.ts';
-import type { AlertWebhook } from './alerts/by-webhook.ts';
-import { isSigningSecret } from './channels/signed-webhooks.ts';
-import type { DatabaseTarget } from './database/client.ts';
-import { minimalScopes } from './highlevel/operations.ts';
-import type { Provider } from './highlevel/providers.ts';
-import type { Bucket } from './media/s3-store.ts';
-import type { MailOptions } from './runtime/mail.ts';
+import type { AlertLimits } from '../alerts/alert.ts';
+import type { AlertWebhook } from '../alerts/by-webhook.ts';
+import type { DatabaseTarget } from '../database/client.ts';
+import { minimalScopes } from '../highlevel/operations.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import type { Bucket } from '../media/s3-store.ts';
+import type { MailOptions } from '../runtime/mail.ts';
+import { isSigningSecret } from '../runtime/standard-webhooks.ts';
 import {
   anyWebAddress,
   databaseAddress,
   encryptionKeys,
   flag,
   frameSource,
-  list,
   mailAddresses,
+  parseList,
   providers,
   publicKeys,
   secrets,
   trustProxy,
   webAddress,
   wholeNumber,
-} from './setting-shapes.ts';
+} from './setting-schemas.ts';
 
 /** Everything that is wrong with the settings, at once, in words. */
 export class SettingsError extends Error {
@@ -39,10 +39,10 @@ export class SettingsError extends Error {
 }
 
 /** HighLevel's published key for webhooks and Delivery URLs (platform.md 1.1). */
-const highLevelKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
+const highLevelPublicKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
 
 /** Where HighLevel shows an app's pages under its own names; an agency's own domain is learnt (platform.md 7.5). */
-const highLevelPages = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
+const highLevelOrigins = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
 
 const megabyte = 1024 * 1024;
 
@@ -63,8 +63,8 @@ export const settingsSchema = z.object({
     .default(minimalScopes.join(' '))
     .transform((text) => text.split(/\s+/).filter(Boolean)),
   HIGHLEVEL_PROVIDERS: providers.default([]),
-  HIGHLEVEL_SHARED_SECRETS: z.string().default('').transform(list),
-  HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelKey).pipe(publicKeys),
+  HIGHLEVEL_SHARED_SECRETS: z.string().default('').transform(parseList),
+  HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelPublicKey).pipe(publicKeys),
   HIGHLEVEL_API_URL: webAddress.default('https://services.leadconnectorhq.com'),
   HIGHLEVEL_MARKETPLACE_URL: webAddress.default('https://marketplace.gohighlevel.com'),
   DATABASE_URL: databaseAddress.optional(),
@@ -77,7 +77,7 @@ export const settingsSchema = z.object({
   ALLOW_PRIVATE_TARGETS: flag.optional(),
   FRAME_ANCESTORS: z
     .string()
-    .default(highLevelPages)
+    .default(highLevelOrigins)
     .transform((text) => text.split(/[\s,]+/).filter(Boolean))
     .refine((all) => all.every((source) => frameSource.test(source)), {
       error: 'must be origins such as https://app.example.com or https://*.example.com, separated by spaces',
@@ -115,7 +115,7 @@ export const settingsSchema = z.object({
     .default('info'),
 });
 
-export interface MediaSettings {
+export interface AttachmentSettings {
   maxBytes: number;
   /** Of all files that a location has kept. */
   maxBytesPerLocation: number;
@@ -155,11 +155,11 @@ export interface Settings {
   metricsToken: string | undefined;
   allowPrivateTargets: boolean;
   frameAncestors: string[];
-  keepChannels: boolean;
-  retentionDays: number;
-  media: MediaSettings;
+  keepChannelsAfterUninstall: boolean;
+  retentionDaysAfterUninstall: number;
+  attachments: AttachmentSettings;
   role: 'web' | 'worker' | 'all';
-  sendsAtOnce: number;
+  sendConcurrency: number;
   maxConnections: number;
   logLevel: string;
   alertLimits: AlertLimits;
@@ -179,10 +179,10 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     .map(([name, value]) => [name, value?.replace(/^\ufeff/, '').trim()] as const)
     .filter(([, value]) => value !== undefined && value !== '');
   const result = settingsSchema.safeParse(Object.fromEntries(given));
-  const shapeProblems = (result.error?.issues ?? []).map(({ path: [name, ...rest], message }) =>
+  const schemaProblems = (result.error?.issues ?? []).map(({ path: [name, ...rest], message }) =>
     [String(name), rest.length > 0 ? `(${rest.join('.')})` : '', message].filter(Boolean).join(' '),
   );
-  const problems = [...shapeProblems, ...missing(new Map(given))];
+  const problems = [...schemaProblems, ...findMissing(new Map(given))];
   if (!result.success || problems.length > 0) throw new SettingsError(problems);
   const read = result.data;
 
@@ -212,18 +212,18 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     metricsToken: read.METRICS_TOKEN,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
     frameAncestors: read.FRAME_ANCESTORS,
-    keepChannels: read.KEEP_CHANNELS_AFTER_UNINSTALL,
-    retentionDays: read.RETENTION_DAYS_AFTER_UNINSTALL,
-    media: {
+    keepChannelsAfterUninstall: read.KEEP_CHANNELS_AFTER_UNINSTALL,
+    retentionDaysAfterUninstall: read.RETENTION_DAYS_AFTER_UNINSTALL,
+    attachments: {
       maxBytes: Math.round(read.MEDIA_MAX_MEGABYTES * megabyte),
       maxBytesPerLocation: read.MEDIA_MAX_MEGABYTES_PER_LOCATION * megabyte,
       minFreeBytes: read.MEDIA_MIN_FREE_MEGABYTES * megabyte,
       days: read.MEDIA_DAYS,
       delivery: read.MEDIA_DELIVERY,
-      bucket: bucketOf(read),
+      bucket: toBucket(read),
     },
     role: read.ROLE,
-    sendsAtOnce: read.SENDS_AT_ONCE,
+    sendConcurrency: read.SENDS_AT_ONCE,
     maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
     alertLimits: {
@@ -245,7 +245,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
   };
 }
 
-function bucketOf(read: z.output<typeof settingsSchema>): Bucket | undefined {
+function toBucket(read: z.output<typeof settingsSchema>): Bucket | undefined {
   const { MEDIA_S3_ENDPOINT: endpoint, MEDIA_S3_BUCKET: bucket, MEDIA_S3_REGION: region } = read;
   const { MEDIA_S3_ACCESS_KEY_ID: accessKeyId, MEDIA_S3_SECRET_ACCESS_KEY: secretAccessKey } = read;
   if (!endpoint || !bucket || !accessKeyId || !secretAccessKey) return undefined;
@@ -253,45 +253,45 @@ function bucketOf(read: z.output<typeof settingsSchema>): Bucket | undefined {
 }
 
 /** Which database the settings name. */
-export function databaseOf({ databaseUrl, databaseDirectUrl: directUrl, dataDir }: Settings): DatabaseTarget {
+export function toDatabaseTarget({ databaseUrl, databaseDirectUrl: directUrl, dataDir }: Settings): DatabaseTarget {
   return databaseUrl ? { kind: 'postgres', url: databaseUrl, directUrl } : { kind: 'embedded', dataDir };
 }
 
 /** What depends on more than one setting. It looks at what was given, so that it is told together with what is malformed. */
-function missing(given: ReadonlyMap<string, unknown>): string[] {
+function findMissing(given: ReadonlyMap<string, unknown>): string[] {
   const isProduction = given.get('NODE_ENV') === 'production';
   const role = given.get('ROLE');
   const problems: string[] = [];
-  const need = (name: string, why: string) => {
-    if (!given.has(name)) problems.push(`${name} ${why}`);
+  const require = (name: string, reason: string) => {
+    if (!given.has(name)) problems.push(`${name} ${reason}`);
   };
 
   if (isProduction) {
-    need('HIGHLEVEL_CLIENT_ID', 'is needed in production: the marketplace app’s client id');
-    need('HIGHLEVEL_CLIENT_SECRET', 'is needed in production: the marketplace app’s client secret');
-    need('ENCRYPTION_KEYS', 'is needed in production: openssl rand -base64 32');
-    need('SESSION_SECRETS', 'is needed in production: openssl rand -base64 32');
+    require('HIGHLEVEL_CLIENT_ID', 'is needed in production: the marketplace app’s client id');
+    require('HIGHLEVEL_CLIENT_SECRET', 'is needed in production: the marketplace app’s client secret');
+    require('ENCRYPTION_KEYS', 'is needed in production: openssl rand -base64 32');
+    require('SESSION_SECRETS', 'is needed in production: openssl rand -base64 32');
     if (String(given.get('ADMIN_TOKEN') ?? 'long enough or none').length < 16) {
       problems.push('ADMIN_TOKEN must have at least 16 characters in production');
     }
   } else if (given.has('HIGHLEVEL_CLIENT_ID') !== given.has('HIGHLEVEL_CLIENT_SECRET')) {
-    need('HIGHLEVEL_CLIENT_ID', 'is needed with HIGHLEVEL_CLIENT_SECRET');
-    need('HIGHLEVEL_CLIENT_SECRET', 'is needed with HIGHLEVEL_CLIENT_ID');
+    require('HIGHLEVEL_CLIENT_ID', 'is needed with HIGHLEVEL_CLIENT_SECRET');
+    require('HIGHLEVEL_CLIENT_SECRET', 'is needed with HIGHLEVEL_CLIENT_ID');
   }
   for (const names of [
     ['ALERT_WEBHOOK_URL', 'ALERT_WEBHOOK_SECRET'],
     ['ALERT_EMAIL_TO', 'ALERT_EMAIL_FROM', 'SMTP_URL'],
   ]) {
     const first = names.find((name) => given.has(name));
-    if (first) for (const name of names) need(name, `is needed with ${first}`);
+    if (first) for (const name of names) require(name, `is needed with ${first}`);
   }
   const bucket = ['MEDIA_S3_ENDPOINT', 'MEDIA_S3_BUCKET', 'MEDIA_S3_ACCESS_KEY_ID', 'MEDIA_S3_SECRET_ACCESS_KEY'];
   if (bucket.some((name) => given.has(name))) {
-    for (const name of bucket) need(name, 'is needed when files are kept in a bucket, as the other MEDIA_S3 settings say');
+    for (const name of bucket) require(name, 'is needed when files are kept in a bucket, as the other MEDIA_S3 settings say');
   }
-  if (given.has('DATABASE_DIRECT_URL')) need('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
+  if (given.has('DATABASE_DIRECT_URL')) require('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
   if (role === 'web' || role === 'worker') {
-    need('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);
+    require('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);
   }
   return problems;
 }

@@ -1,71 +1,72 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
 import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
-import { maxBusyMs } from './allowance.ts';
+import { maxTatAheadMs } from './gcra.ts';
 
 /** Whose limit it is. These keys are also the names of the queue's lanes. */
-export const paceKey = {
+export const rateLimitKey = {
   highLevel: ({ resourceId }: TokenOwner) => `highlevel/${resourceId}`,
   /** Questions for what a location's webhooks have left out: a share of the calls above. */
-  lookUps: (locationId: string) => `look-ups/${locationId}`,
+  contactLookups: (locationId: string) => `look-ups/${locationId}`,
   /** What a location sends through the channel that it has connected for a provider. */
-  sending: (place: { locationId: string; providerKey: string }) => `sending/${place.locationId}/${place.providerKey}`,
+  connection: (connection: { locationId: string; providerKey: string }) =>
+    `sending/${connection.locationId}/${connection.providerKey}`,
 };
 
 /** A connection's own limits; null for none. */
-export interface LaneLimits {
+export interface GroupLimits {
   readonly intervalMs: number | null;
   readonly burst: number | null;
   readonly concurrency: number | null;
 }
 
-/** The codes of rests after which a lane is only tried, one job at a time, until {@link endRest} says that it works again. */
-export const untilTried = { outage: 'highlevel_outage', dayUsed: 'highlevel_day_used' } as const;
+/** The codes of rests after which a lane is only tried, one job at a time, until {@link resume} says that it works again. */
+export const breakerCodes = { outage: 'highlevel_outage', quotaUsed: 'highlevel_day_used' } as const;
 
 const [hourMs, dayMs] = [60 * 60 * 1000, 24 * 60 * 60 * 1000];
 
 /** How long a limit may rest, by the code of the rest. A rest that has longer to go was written while the clock was ahead. */
-const maxRestMs: Readonly<Record<string, number>> = {
-  [untilTried.outage]: 2 * 60 * 1000,
-  [untilTried.dayUsed]: 11 * 60 * 1000,
+const maxPauseMs: Readonly<Record<string, number>> = {
+  [breakerCodes.outage]: 2 * 60 * 1000,
+  [breakerCodes.quotaUsed]: 11 * 60 * 1000,
   highlevel_limit: 1.1 * hourMs,
   daily_cap: 26 * hourMs,
   outside_window: 8 * dayMs,
 };
 
 /** Longer than anything here. */
-const veryLongMs = 1e12;
+const unboundedMs = 1e12;
 
 /**
  * Asks whether the next call of an installation may leave now, under a limit that all processes share (GCRA, one row a
  * limit). Whoever must wait gets a slot of its own and keeps it, so a thousand that wait do not ask a thousand times.
  *
- * @param slotAt the slot that it already has
+ * @param slotReservedAt the slot that it already has
  * @returns null for now, else when
  */
-export async function turnOf(
+export async function reserveSlot(
   deps: { db: Database; clock: Clock },
   key: string,
   limit: PaceLimit,
-  slotAt: Date | null,
+  slotReservedAt: Date | null,
 ): Promise<Date | null> {
-  const now = nowOf(deps.clock);
-  if (slotAt && slotAt > now) return slotAt;
-  const isCurrent = slotAt && now.getTime() - slotAt.getTime() <= slotLifeMs;
-  if (isCurrent && !(await isBlocked(deps.db, key, now))) return null;
-  const slot = await reserve(deps.db, key, limit, now);
+  const now = dateNow(deps.clock);
+  if (slotReservedAt && slotReservedAt > now) return slotReservedAt;
+  const isCurrent = slotReservedAt && now.getTime() - slotReservedAt.getTime() <= slotLifeMs;
+  if (isCurrent && !(await isPaused(deps.db, key, now))) return null;
+  const slot = await bookSlot(deps.db, key, limit, now);
   return slot > now ? slot : null;
 }
 
 /** Whether a call that can wait may leave now. It takes a slot only then: nobody waits for a slot that is not used. */
-export async function mayCall(deps: { db: Database; clock: Clock }, key: string, limit: PaceLimit): Promise<boolean> {
+export async function tryAcquire(deps: { db: Database; clock: Clock }, key: string, limit: PaceLimit): Promise<boolean> {
   const { intervalMs, burst } = limit;
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   // A rounded millisecond in the stored time must not cost a slot.
   const roomMs = (burst - 1) * intervalMs + 1;
   // Under other limits a line of those that wait for their turn may reach as far as it likes.
-  const impossibleMs = limit.maxBooked === undefined ? maxBusyMs(limit) + 1 : veryLongMs;
+  const impossibleMs = limit.maxBooked === undefined ? maxTatAheadMs(limit) + 1 : unboundedMs;
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
     ON CONFLICT (key) DO UPDATE SET busy_until = ${intervalMs} * interval '1 ms' + GREATEST(${now}::timestamptz,
@@ -82,90 +83,90 @@ export async function mayCall(deps: { db: Database; clock: Clock }, key: string,
  * Lets nothing under this limit leave for a while, and then, where a limit is given, only one call at first: it shows whether the rest was
  * long enough. What was said before for longer stands.
  */
-export async function rest(
+export async function pause(
   deps: { db: Database; clock: Clock },
   key: string,
   until: Date,
-  why: { code: string; message: string },
+  reason: { code: string; message: string },
   limit?: PaceLimit,
 ): Promise<void> {
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : now;
   await deps.db.client.$executeRaw`
     INSERT INTO paces (key, busy_until, blocked_until, blocked_code, blocked_reason)
-    VALUES (${key}, ${busyUntil}, ${until}, ${why.code}, ${why.message})
+    VALUES (${key}, ${busyUntil}, ${until}, ${reason.code}, ${reason.message})
     ON CONFLICT (key) DO UPDATE
       SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), blocked_until = EXCLUDED.blocked_until, blocked_code = EXCLUDED.blocked_code, blocked_reason = EXCLUDED.blocked_reason
       WHERE paces.blocked_until IS NULL OR paces.blocked_until < EXCLUDED.blocked_until OR paces.blocked_until > ${now}::timestamptz
-        + COALESCE((${JSON.stringify(maxRestMs)}::jsonb ->> paces.blocked_code)::float8, ${veryLongMs}::float8) * interval '1 ms'`;
+        + COALESCE((${JSON.stringify(maxPauseMs)}::jsonb ->> paces.blocked_code)::float8, ${unboundedMs}::float8) * interval '1 ms'`;
 }
 
-export function isUntilTried(code: string | null): boolean {
-  return code === untilTried.outage || code === untilTried.dayUsed;
+export function isHalfOpen(code: string | null): boolean {
+  return code === breakerCodes.outage || code === breakerCodes.quotaUsed;
 }
 
 /** Returns until when a limit rests; null when it does not. */
-export function restsUntil(pace: { blockedUntil: Date | null; blockedCode: string | null }, now: Date): Date | null {
-  const leftMs = (pace.blockedUntil?.getTime() ?? 0) - now.getTime();
-  const isReal = leftMs > 0 && leftMs <= (maxRestMs[pace.blockedCode ?? ''] ?? veryLongMs);
-  return isReal ? pace.blockedUntil : null;
+export function getPausedUntil(row: { blockedUntil: Date | null; blockedCode: string | null }, now: Date): Date | null {
+  const leftMs = (row.blockedUntil?.getTime() ?? 0) - now.getTime();
+  const isReal = leftMs > 0 && leftMs <= (maxPauseMs[row.blockedCode ?? ''] ?? unboundedMs);
+  return isReal ? row.blockedUntil : null;
 }
 
-const noRest = { blockedUntil: null, blockedCode: null, blockedReason: null };
+const notPaused = { blockedUntil: null, blockedCode: null, blockedReason: null };
 
 /** A lane works again. */
-export function endRest(deps: { db: Database }, key: string): Promise<void> {
-  return endRests(deps, key, Object.values(untilTried));
+export function resume(deps: { db: Database }, key: string): Promise<void> {
+  return resumeWhere(deps, key, Object.values(breakerCodes));
 }
 
 /** What a location's connections rest for by its clock: their hours, and the day of their cap. */
-export function endHourlyRests(deps: { db: Database }, locationId: string): Promise<void> {
-  const startsWith = paceKey.sending({ locationId, providerKey: '' });
-  return endRests(deps, { startsWith }, ['outside_window', 'daily_cap']);
+export function resumeScheduledPauses(deps: { db: Database }, locationId: string): Promise<void> {
+  const startsWith = rateLimitKey.connection({ locationId, providerKey: '' });
+  return resumeWhere(deps, { startsWith }, ['outside_window', 'daily_cap']);
 }
 
-async function endRests({ db }: { db: Database }, key: string | { startsWith: string }, codes: string[]): Promise<void> {
-  await db.client.pace.updateMany({ where: { key, blockedCode: { in: codes } }, data: noRest });
+async function resumeWhere({ db }: { db: Database }, key: string | { startsWith: string }, codes: string[]): Promise<void> {
+  await db.client.pace.updateMany({ where: { key, blockedCode: { in: codes } }, data: notPaused });
 }
 
 /** Takes calls that were made without asking off what may leave next. */
-export async function charge(
+export async function consume(
   deps: { db: Database; clock: Clock },
   key: string,
   limit: PaceLimit,
   calls: number,
 ): Promise<void> {
   if (calls <= 0) return;
-  const now = nowOf(deps.clock);
+  const now = dateNow(deps.clock);
   await deps.db.client.$executeRaw`
     INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${limit.intervalMs * calls} * interval '1 ms')
     ON CONFLICT (key) DO UPDATE SET busy_until = LEAST(
       GREATEST(paces.busy_until, ${now}::timestamptz, paces.blocked_until) + ${limit.intervalMs * calls} * interval '1 ms',
-      GREATEST(${now}::timestamptz, paces.blocked_until) + ${maxBusyMs(limit)} * interval '1 ms')`;
+      GREATEST(${now}::timestamptz, paces.blocked_until) + ${maxTatAheadMs(limit)} * interval '1 ms')`;
 }
 
 /** Keeps what HighLevel said is left of a day. */
-export async function noteRemaining(deps: { db: Database; clock: Clock }, key: string, remainingToday: number): Promise<void> {
-  const now = nowOf(deps.clock);
+export async function recordQuota(deps: { db: Database; clock: Clock }, key: string, remaining: number): Promise<void> {
+  const now = dateNow(deps.clock);
   await deps.db.client.$executeRaw`
-    INSERT INTO paces (key, busy_until, remaining_today, remaining_at) VALUES (${key}, ${now}, ${remainingToday}, ${now})
+    INSERT INTO paces (key, busy_until, remaining_today, remaining_at) VALUES (${key}, ${now}, ${remaining}, ${now})
     ON CONFLICT (key) DO UPDATE SET remaining_today = EXCLUDED.remaining_today, remaining_at = EXCLUDED.remaining_at`;
 }
 
 /** Sets a lane's own limits, or takes them away. What blocked it, and what was booked, belonged to the old ones. */
-export async function limitLane(on: Executor, key: string, limits: LaneLimits, now: Date): Promise<void> {
+export async function setGroupLimits(on: Executor, key: string, limits: GroupLimits, now: Date): Promise<void> {
   const { intervalMs, burst, concurrency } = limits;
-  const changed = { intervalMs, burst, concurrency, ...noRest };
+  const changed = { intervalMs, burst, concurrency, ...notPaused };
   await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: { busyUntil: now, ...changed } });
 }
 
 /** Whether a limit rests. */
-export async function isBlocked(db: Database, key: string, now: Date): Promise<boolean> {
-  const pace = await db.client.pace.findUnique({ where: { key } });
-  return pace !== null && restsUntil(pace, now) !== null;
+export async function isPaused(db: Database, key: string, now: Date): Promise<boolean> {
+  const row = await db.client.pace.findUnique({ where: { key } });
+  return row !== null && getPausedUntil(row, now) !== null;
 }
 
-async function reserve(db: Database, key: string, limit: PaceLimit, now: Date): Promise<Date> {
+async function bookSlot(db: Database, key: string, limit: PaceLimit, now: Date): Promise<Date> {
   const costMs = limit.intervalMs;
   const burstMs = limit.intervalMs * limit.burst;
   const [row] = await db.client.$queryRaw<{ slot: Date }[]>`

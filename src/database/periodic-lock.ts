@@ -1,4 +1,4 @@
-import { type Clock, nowOf } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from './client.ts';
 
 /**
@@ -7,17 +7,17 @@ import type { Database } from './client.ts';
  *
  * @returns null when it is not due, or another process has it
  */
-export async function claimWatch(
+export async function claimPeriodicTask(
   { db, clock }: { db: Database; clock: Clock },
   name: 'alerts' | 'active_days' | 'day_counts',
-  forMs: number,
+  intervalMs: number,
 ): Promise<{ doneUntil: Date | null } | null> {
-  const now = nowOf(clock);
+  const now = dateNow(clock);
   // Looking is free; only whoever finds it due writes.
   const row = await db.client.watch.findUnique({ where: { name } });
   if (row && row.dueAt > now) return null;
   const rows = await db.client.$queryRaw<{ doneUntil: Date | null }[]>`
-    INSERT INTO watches (name, due_at) VALUES (${name}, ${new Date(now.getTime() + forMs)})
+    INSERT INTO watches (name, due_at) VALUES (${name}, ${new Date(now.getTime() + intervalMs)})
     ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE watches.due_at <= ${now}
     RETURNING done_until AS "doneUntil"`;
   return rows[0] ?? null;

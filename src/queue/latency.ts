@@ -1,0 +1,43 @@
+import type { Executor } from '../database/client.ts';
+import { type GroupRow, toGroupState } from './claim.ts';
+import { nextPermitAt } from './gcra.ts';
+import type { QueueName } from './job.ts';
+
+/** A lane with a job that nobody takes though it could be done. */
+export interface LateGroup {
+  readonly queue: QueueName;
+  readonly groupKey: string;
+  /** How long its oldest such job has waited. */
+  readonly ageSeconds: number;
+}
+
+/** A lane that works at its limit opens again and again, and is used at once. */
+const recentlyServedMs = 5_000;
+
+/**
+ * Lanes whose oldest job that could be done has been ready for longer than `olderThanMs`. What waits for an earlier message of its
+ * contact, for the hours or the limits of its lane, or for a free hand where the lane allows only so many, is not among it.
+ */
+export async function findLateGroups(on: Executor, now: Date, olderThanMs: number): Promise<LateGroup[]> {
+  const rows = await on.$queryRaw<(GroupRow & { queue: QueueName; running: number })[]>`
+    SELECT late.kind::text AS queue, late.lane AS "groupKey", late.due_at AS "dueAt", busy_until AS "busyUntil", blocked_until AS "blockedUntil",
+      blocked_code AS "blockedCode", interval_ms AS "intervalMs", burst, concurrency,
+      (SELECT count(*)::int FROM jobs h WHERE h.lane = late.lane AND h.worker_id IS NOT NULL) AS running
+    FROM (
+      SELECT kind, lane, min(due_at) AS due_at FROM jobs j
+      WHERE worker_id IS NULL AND is_first AND due_at < ${new Date(now.getTime() - olderThanMs)} AND NOT EXISTS (
+        SELECT 1 FROM jobs b WHERE b.kind = j.kind AND b.key = j.key AND b.message_id <> j.message_id
+          AND (b.message_id < j.message_id OR b.worker_id IS NOT NULL))
+      GROUP BY kind, lane) AS late
+    LEFT JOIN paces ON key = late.lane`;
+  return rows
+    .filter((row) => isServable(row, now))
+    .map(({ queue, groupKey, dueAt }) => ({ queue, groupKey, ageSeconds: (now.getTime() - dueAt.getTime()) / 1000 }));
+}
+
+function isServable({ queue, running, ...row }: GroupRow & { queue: QueueName; running: number }, now: Date): boolean {
+  const state = toGroupState(queue, row, running, now);
+  const recentMs = now.getTime() - recentlyServedMs;
+  const isFull = state.concurrency !== null && running >= state.concurrency;
+  return !isFull && nextPermitAt(state, recentMs) <= recentMs;
+}
