@@ -134,7 +134,7 @@ async function openSandbox(settings: Settings, options: ServiceOptions): Promise
       providers: settings.providers.length > 0 ? settings.providers : [sandboxProvider],
     },
     adminToken: options.adminToken ?? '',
-    behaviour: { knowsMessagesAfterMs: 1_500 },
+    behaviour: { statusDelayMs: 1_500 },
     stateFile: join(settings.dataDir, 'sandbox.json'),
   });
 }

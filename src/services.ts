@@ -7,8 +7,12 @@ import { createGuessRecord, type GuessKind } from './alerts/guesses.ts';
 import { countWrongSignatures } from './alerts/signatures-failing.ts';
 import type { TellingWay } from './alerts/tell.ts';
 import type { Way } from './alerts/tellings.ts';
+import { createDiskStore } from './attachments/disk-store.ts';
+import { createAttachmentLinks } from './attachments/links.ts';
+import { type Bucket, createS3Store } from './attachments/s3-store.ts';
 import { type Channels, createChannels } from './channels/registry.ts';
-import type { Phone } from './channels/sandbox.ts';
+import type { Phone } from './channels/sandbox/sandbox.ts';
+import { createConnectionLoader } from './connections/connect.ts';
 import { type Clock, dateNow } from './core/clock.ts';
 import { createIdGenerator, type NewId, type RandomSource } from './core/ids.ts';
 import { createSecretBox } from './core/secret-box.ts';
@@ -23,7 +27,6 @@ import type { ConnectionExample } from './http/pages/channel-place.ts';
 import { liveStreams } from './http/pages/live.ts';
 import { createBodyReader } from './http/read-body.ts';
 import { accessTokens } from './installations/access-token.ts';
-import { connectionReader } from './installations/connections.ts';
 import { keyRings, noteKeys } from './installations/keys.ts';
 import { limitWatch } from './installations/limit-watch.ts';
 import { permissionGate } from './installations/permissions.ts';
@@ -33,9 +36,6 @@ import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
 import type { WatcherDeps } from './jobs/watcher.ts';
 import type { startWorker } from './jobs/worker.ts';
-import { diskStore } from './media/disk-store.ts';
-import { mediaLinks } from './media/links.ts';
-import { type Bucket, s3Store } from './media/s3-store.ts';
 import { attemptBeginner } from './messages/attempts.ts';
 import { awaitWritten } from './messages/await-written.ts';
 import { knownAfter } from './messages/known-after.ts';
@@ -229,7 +229,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     settle,
     findMessage: messageReader(db),
     listMessages: messageLister(db),
-    connectionOf: connectionReader(db),
+    connectionOf: createConnectionLoader(db),
     installationOf,
     readAddress,
     keepChannels: options.keepChannels,
@@ -290,8 +290,10 @@ function mediaParts(options: ServiceOptions, deps: { targetHttp: HttpClient; clo
       maxBytes: media.maxBytes,
       hasRoom: createFreeDiskCheck(clock, mediaFolder, media.minFreeBytes),
     }),
-    mediaStore: media.bucket ? s3Store({ http: bucketHttp, clock }, media.bucket) : diskStore(join(media.folder, 'files')),
-    mediaLinks: mediaLinks(encryptionKeys[0] as Buffer, appUrl),
+    mediaStore: media.bucket
+      ? createS3Store({ http: bucketHttp, clock }, media.bucket)
+      : createDiskStore(join(media.folder, 'files')),
+    mediaLinks: createAttachmentLinks(encryptionKeys[0] as Buffer, appUrl),
     mediaDays: media.days,
     maxMediaBytesPerLocation: media.maxBytesPerLocation,
     mediaDelivery: media.delivery,

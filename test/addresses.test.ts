@@ -27,8 +27,8 @@ test.each(['+15864603999', '15864603999', '586-460-3999', 'whatsapp:+15864603999
     await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
     await world.until(() => world.farSide.received().length === 1);
     await world.callback(location.connectionId, 'inbound', { externalId: 'r-1', from, text: 'yes' }).expect(202);
-    await world.until(() => world.highlevel.conversationOf(contact.id).some(({ text }) => text === 'yes'));
-    expect(world.highlevel.calls.of('upsertContact')).toEqual([]);
+    await world.until(() => world.highlevel.listConversation(contact.id).some(({ text }) => text === 'yes'));
+    expect(world.highlevel.calls.listByOperation('upsertContact')).toEqual([]);
   },
 );
 
@@ -38,8 +38,8 @@ test.each(['15550002303', '+1 (555) 000-2304', 'whatsapp:+15550002305', '1555000
     await using world = await startWorld();
     const location = await world.ready();
     await world.callback(location.connectionId, 'inbound', { externalId: 'r-1', from, text: 'yes' }).expect(202);
-    await world.until(() => world.highlevel.calls.of('addInboundMessage').length === 1);
-    const made = world.highlevel.calls.of('upsertContact').map(({ body }) => body as { phone: string });
+    await world.until(() => world.highlevel.calls.listByOperation('addInboundMessage').length === 1);
+    const made = world.highlevel.calls.listByOperation('upsertContact').map(({ body }) => body as { phone: string });
     expect(made).toEqual([{ locationId: location.id, phone: expect.stringMatching(/^\+1555000230[3-6]$/) }]);
   },
 );
@@ -55,19 +55,21 @@ test.each([
     await world.callback(location.connectionId, 'inbound', { externalId, from, name, text: externalId }).expect(202);
     await world.until(async () => (await world.db.message.count({ where: { externalId, state: 'delivered' } })) === 1);
   }
-  expect(world.highlevel.calls.of('createContact').map(({ body }) => body)).toEqual([{ locationId: location.id, name: shown }]);
+  expect(world.highlevel.calls.listByOperation('createContact').map(({ body }) => body)).toEqual([
+    { locationId: location.id, name: shown },
+  ]);
   const [contact] = Object.values(world.highlevel.state.contacts).filter(({ name: said }) => said === shown);
-  expect(world.highlevel.conversationOf(contact?.id ?? '').map(({ text }) => text)).toEqual(['r-1', 'r-2']);
+  expect(world.highlevel.listConversation(contact?.id ?? '').map(({ text }) => text)).toEqual(['r-1', 'r-2']);
 });
 
 test('a number that HighLevel holds for none is no reason to lose what was written from it', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   const body = { statusCode: 422, message: ['phone must be a valid phone number'], error: 'Unprocessable Entity' };
-  world.highlevel.faults.add({ operation: 'upsertContact', does: { answer: 422, body }, times: 1 });
+  world.highlevel.faults.add({ operation: 'upsertContact', effect: { status: 422, body }, times: 1 });
   await world.callback(location.connectionId, 'inbound', { externalId: 'r-1', from: '+15550001', text: 'yes' }).expect(202);
   await world.until(async () => (await world.db.message.count({ where: { externalId: 'r-1', state: 'delivered' } })) === 1);
-  expect(world.highlevel.calls.of('createContact')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('createContact')).toHaveLength(1);
 });
 
 test('an email address is the same in capitals', async () => {
@@ -78,7 +80,7 @@ test('an email address is the same in capitals', async () => {
   for (const [at, from] of ['MAYA@Example.com', 'maya@example.com'].entries()) {
     await world.callback(connectionId, 'inbound', { ...mail, externalId: `r-${at}`, from }).expect(202);
   }
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 2);
 });
 
 test('a test message to a number in its national form goes to that number', async () => {

@@ -125,7 +125,7 @@ test('a test message goes through the channel, is not reported to HighLevel and 
   await world.soon(async () => (await world.api.get(`/messages/${failed.id}`)).body.status === 'failed');
   await world.pass(60_000, 10_000);
   expect(world.farSide.requests).toHaveLength(2);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
   await world.api.post(`/locations/${id}/channels/whatsapp/test`).expect(404);
 });
 
@@ -182,8 +182,8 @@ test('what failed can be sent again and then wins; what is on its way or has arr
   world.farSide.answers({ body: { status: 'delivered' } });
   const { id } = await world.message(messageId);
   await world.api.post(`/messages/${id}/retry`).expect(202);
-  await world.until(() => world.highlevel.statusesOf(messageId).includes('delivered'));
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed', 'delivered']);
+  await world.until(() => world.highlevel.listStatuses(messageId).includes('delivered'));
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed', 'delivered']);
   expect((await world.api.post(`/messages/${id}/retry`).expect(409)).body.error.code).toBe('conflict');
 });
 

@@ -23,7 +23,7 @@ test.each([2, -10, 10])(
     const location = await world.ready();
     const sentMs = clock.now();
     const { messageId } = await highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
-    await world.until(() => highlevel.statusesOf(messageId).length > 0, 'it is reported', 200);
+    await world.until(() => highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
     expect(clock.now() - sentMs).toBeLessThan(4_000);
     await queue.stop(1_000);
     await own.stop();
@@ -40,7 +40,7 @@ test('a machine’s clock that is set while it works delays nothing', async () =
     const sentMs = world.clock.now();
     const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
     skewMs = nextMs;
-    await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'it is reported', 200);
+    await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
     expect(world.clock.now() - sentMs).toBeLessThan(4_000);
   }
 });
@@ -64,7 +64,7 @@ test('when the clock of the database was ahead and is set right, neither reports
     body.text === 'later' && triesOf('later') < 3 ? { status: 503 } : { body: { status: 'delivered' } },
   );
   const early = await send('early');
-  await world.until(() => highlevel.statusesOf(early).length > 0, 'the first is reported', 200);
+  await world.until(() => highlevel.listStatuses(early).length > 0, 'the first is reported', 200);
   // Its third attempt is due half a minute after the second, by the clock that is wrong; another message was just delivered.
   const later = await send('later');
   await world.until(async () => (await world.message(later)).retryCount === 2, 'it waits for its third attempt', 200);
@@ -74,7 +74,7 @@ test('when the clock of the database was ahead and is set right, neither reports
   const setMs = clock.now();
   const after = await send('after');
   for (const id of [later, before, after]) {
-    await world.until(() => highlevel.statusesOf(id).length > 0, `${id} is reported`, 200);
+    await world.until(() => highlevel.listStatuses(id).length > 0, `${id} is reported`, 200);
   }
   // The delays themselves, 10 seconds until it is measured, and no more.
   expect(clock.now() - setMs).toBeLessThan(50_000);

@@ -42,7 +42,7 @@ test('each red line says what to do: a wrong signature, a missing scope, a provi
   expect((await linesOf(world, '/check'))['webhooks:providers/sms']?.fix).toContain('HIGHLEVEL_WEBHOOK_PUBLIC_KEYS');
 
   const noAccess = { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS', message: 'Unauthorized' };
-  world.highlevel.faults.decide((operation) => (operation === 'updateMessageStatus' ? { answer: 401, body: noAccess } : null));
+  world.highlevel.faults.decide((operation) => (operation === 'updateMessageStatus' ? { status: 401, body: noAccess } : null));
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.until(async () => 'permission:provider:sms' in (await linesOf(world, path)));
   expect((await linesOf(world, path))['permission:provider:sms']).toMatchObject({

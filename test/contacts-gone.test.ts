@@ -24,13 +24,13 @@ test.each([
 
 test.each([
   { what: 'the contact is gone', does: null },
-  { what: '404', does: { answer: 404, body: { statusCode: 404, message: 'Contact not found', error: 'Not Found' } } },
-  { what: '500 with its words', does: { answer: 500, body: { message: 'Contact with id abc not found' } } },
-  { what: 'null in place of the contact', does: { answer: 200, body: { contact: null } } },
+  { what: '404', does: { status: 404, body: { statusCode: 404, message: 'Contact not found', error: 'Not Found' } } },
+  { what: '500 with its words', does: { status: 500, body: { message: 'Contact with id abc not found' } } },
+  { what: 'null in place of the contact', does: { status: 200, body: { contact: null } } },
 ])('a message to a deleted contact says that it was deleted: $what', async ({ does }) => {
   await using world = await startWorld();
   const location = await world.ready();
-  if (does) world.highlevel.faults.add({ operation: 'getContact', times: 1, does });
+  if (does) world.highlevel.faults.add({ operation: 'getContact', times: 1, effect: does });
   else delete world.highlevel.state.contacts[location.contact.id];
   await bare(world, { locationId: location.id, contactId: location.contact.id });
   await untilFailed(world);
@@ -43,7 +43,7 @@ test('a refusal that is about something else is not told as a missing phone numb
   await using world = await startWorld();
   const location = await world.ready();
   const body = { message: 'The token does not have access to this location.' };
-  world.highlevel.faults.add({ operation: 'getContact', times: 1, does: { answer: 403, body } });
+  world.highlevel.faults.add({ operation: 'getContact', times: 1, effect: { status: 403, body } });
   await bare(world, { locationId: location.id, contactId: location.contact.id });
   await untilFailed(world);
   const { reasonCode, reason } = await world.message('m');
@@ -62,8 +62,8 @@ test('a reply from an address that HighLevel refuses to hold twice goes to the c
       .callback(location.connectionId, 'inbound', { externalId, from: second, text: externalId, name: 'Somebody Else' })
       .expect(202);
   }
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2);
-  expect(world.highlevel.calls.of('upsertContact')).toHaveLength(1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 2);
+  expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(1);
   expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
   await world.soon(async () => (await world.db.identity.count({ where: { address: second } })) === 1);
 });
@@ -75,7 +75,7 @@ test.each([
 ])('a refused upsert that names no contact stays a failure: %j', async (body) => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'upsertContact', times: 1, does: { answer: 400, body } });
+  world.highlevel.faults.add({ operation: 'upsertContact', times: 1, effect: { status: 400, body } });
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550177', text: 'hi' }).expect(202);
   await world.until(async () => (await world.db.message.findFirstOrThrow()).state === 'failed');
   expect((await world.db.message.findFirstOrThrow()).reason).toContain(body.message);

@@ -1,4 +1,4 @@
-import { type Connection, findConnection } from '../src/installations/connections.ts';
+import { type Connection, findConnection } from '../src/connections/connect.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
 import { giveBack, overLimit } from '../src/messages/limits.ts';
 import { hooked } from './support/hooked-database.ts';
@@ -12,8 +12,8 @@ test('a daily cap lets so many leave and the rest wait for the next day, or fail
   await sendMany(world, waits, 5);
   const failing = await sendMany(world, fails, 5);
   await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap', state: 'failed' } })) === 3);
-  await world.until(() => failing.every((id) => world.highlevel.statusesOf(id).length === 1));
-  expect(failing.map((id) => world.highlevel.statusesOf(id)[0]).sort()).toEqual([
+  await world.until(() => failing.every((id) => world.highlevel.listStatuses(id).length === 1));
+  expect(failing.map((id) => world.highlevel.listStatuses(id)[0]).sort()).toEqual([
     'delivered',
     'delivered',
     'failed',
@@ -43,8 +43,8 @@ test('what a far side puts off is not counted, so that a cap is one of messages 
   const location = await world.ready({ dailyCap: 2, whenOver: 'fail' });
   world.farSide.answers(() => (world.farSide.requests.length <= 6 ? { status: 503 } : { body: { status: 'delivered' } }));
   const ids = await sendMany(world, location, 2);
-  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).length > 0), 'both are reported', 10_000);
-  expect(ids.map((id) => world.highlevel.statusesOf(id).join())).toEqual(['delivered', 'delivered']);
+  await world.until(() => ids.every((id) => world.highlevel.listStatuses(id).length > 0), 'both are reported', 10_000);
+  expect(ids.map((id) => world.highlevel.listStatuses(id).join())).toEqual(['delivered', 'delivered']);
   const [third = ''] = await sendMany(world, location, 1);
   await world.untilReported(third);
   expect((await world.message(third)).reasonCode).toBe('daily_cap');

@@ -1,4 +1,4 @@
-import { channelsOf } from '../src/channels/registry.ts';
+import { indexChannels } from '../src/channels/registry.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -28,7 +28,7 @@ test('a temporary failure is retried by the schedule until it goes through, each
   const tried = await attempts(world);
   expect(tried.map(({ outcome }) => outcome)).toEqual(['busy', 'busy', 'busy', 'delivered']);
   expect(tried[0]).toMatchObject({ code: 'http_503', answer: 'HTTP 503 down' });
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('after the last wait, a day later, the message is given up and reported failed with the last reason', async () => {
@@ -36,9 +36,9 @@ test('after the last wait, a day later, the message is given up and reported fai
   const location = await world.ready();
   world.farSide.answers({ status: 500, body: { error: { code: 'E500', message: 'still down' } } });
   const { messageId } = await text(world, location);
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'given up', 600_000);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'given up', 600_000);
   expect(await attempts(world)).toHaveLength(9);
-  expect(world.highlevel.message(messageId)).toMatchObject({
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({
     status: 'failed',
     error: { code: 'E500', message: 'still down' },
   });
@@ -119,7 +119,7 @@ test('a receipt that beats the answer to our own send is kept, by our id and by 
     });
     const { messageId } = await text(world, location);
     await world.untilReported(messageId);
-    expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+    expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   }
 });
 
@@ -135,10 +135,10 @@ test('receipts in any order and repeated never go back, and a late delivered aft
   await say('failed');
   await world.untilReported(messageId);
   for (const status of ['delivered', 'read', 'delivered', 'failed', 'read']) await say(status);
-  await world.until(() => world.highlevel.statusesOf(messageId).includes('read'));
+  await world.until(() => world.highlevel.listStatuses(messageId).includes('read'));
   await world.pass(10_000);
-  expect(world.highlevel.statusesOf(messageId).at(0)).toBe('failed');
-  expect(world.highlevel.statusesOf(messageId).at(-1)).toBe('read');
+  expect(world.highlevel.listStatuses(messageId).at(0)).toBe('failed');
+  expect(world.highlevel.listStatuses(messageId).at(-1)).toBe('read');
   const receipts = await world.db.receipt.findMany({ orderBy: { id: 'asc' }, select: { state: true, repeats: true } });
   expect(receipts).toEqual([
     { state: 'failed', repeats: 1 },
@@ -161,7 +161,7 @@ test('a receipt from another connection changes nothing', async () => {
 
 test('what a channel can’t carry is refused with the reason, and accepted is delivered where there are no receipts', async () => {
   const channel = carelessChannel(async () => ({ kind: 'accepted' }));
-  await using world = await startWorld({ channels: () => channelsOf([channel]) });
+  await using world = await startWorld({ channels: () => indexChannels([channel]) });
   const location = await world.install();
   for (const key of ['sms', 'mail'])
     await world.api.put(`/locations/${location.id}/channels/${key}`, { type: 'careless' }).expect(200);
@@ -170,12 +170,12 @@ test('what a channel can’t carry is refused with the reason, and accepted is d
   const email = await world.highlevel.sendMessage(location.id, { contactId, text: 'hi', providerKey: 'mail' });
   const plain = await text(world, location);
   for (const { messageId } of [media, email, plain]) await world.untilReported(messageId);
-  expect(world.highlevel.message(media.messageId)?.error?.code).toBe('media_unsupported');
-  expect(world.highlevel.message(email.messageId)).toMatchObject({
+  expect(world.highlevel.findMessage(media.messageId)?.error?.code).toBe('media_unsupported');
+  expect(world.highlevel.findMessage(email.messageId)).toMatchObject({
     status: 'failed',
     recipients: { 'maya@example.com': { failReason: 'The connected channel does not carry email.' } },
   });
-  expect(world.highlevel.statusesOf(plain.messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(plain.messageId)).toEqual(['delivered']);
 });
 
 test('a phone number that HighLevel left out is asked for', async () => {
@@ -197,6 +197,6 @@ test('a message for a location that has not installed the app yet waits for it',
   await world.finishInstall(code);
   await world.untilReported(messageId);
   // Then it goes on at once, and says what is missing next.
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
   expect((await world.message(messageId)).reasonCode).toBe('no_channel');
 });

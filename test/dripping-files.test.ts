@@ -36,7 +36,7 @@ test('while the files of five locations arrive drop by drop, reports of theirs a
   for (const location of [other, dripping[0] as typeof other]) {
     const sentMs = clock.now();
     const { messageId } = await highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
-    await world.until(() => highlevel.statusesOf(messageId).length > 0, 'it is reported', 200);
+    await world.until(() => highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
     // A report waits until HighLevel knows its message.
     expect(clock.now() - sentMs).toBeLessThan(4_000);
   }

@@ -12,10 +12,10 @@ async function mailbox(world: World, providerKey = 'mail') {
   return { ...location, connectionId, send, says };
 }
 
-const calls = (world: World) => world.highlevel.calls.of('updateEmailStatus').map(({ body }) => body);
+const calls = (world: World) => world.highlevel.calls.listByOperation('updateEmailStatus').map(({ body }) => body);
 
 test('an email is reported by its emailMessageId, with its recipient, and never as a text', async () => {
-  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 6_000 } });
+  await using world = await startWorld({ behaviour: { statusDelayMs: 6_000 } });
   const { send, says } = await mailbox(world);
   const { messageId } = await send();
   await world.untilReported(messageId);
@@ -24,15 +24,15 @@ test('an email is reported by its emailMessageId, with its recipient, and never 
   const bounced = await send();
   await world.untilReported(bounced.messageId);
   await says({ id: (await world.message(messageId)).id, status: 'read', recipient: 'maya@example.com' });
-  await world.until(() => world.highlevel.statusesOf(messageId).length === 2);
+  await world.until(() => world.highlevel.listStatuses(messageId).length === 2);
   const told = (status: string, rest = {}) => ({ status, recipients: [{ emailId: 'maya@example.com', status, ...rest }] });
-  const accepted = world.highlevel.calls.of('updateEmailStatus').filter(({ status }) => status === 200);
+  const accepted = world.highlevel.calls.listByOperation('updateEmailStatus').filter(({ status }) => status === 200);
   expect(accepted.map(({ path, body }) => [path, body])).toEqual([
     [`/conversations/messages/email/${messageId}E/status`, told('delivered')],
     [`/conversations/messages/email/${bounced.messageId}E/status`, told('failed', { failReason: 'mailbox not found' })],
     [`/conversations/messages/email/${messageId}E/status`, told('read')],
   ]);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
 });
 
 test('each recipient’s state is told, what comes close together in one call, and an email has failed only with all', async () => {
@@ -77,7 +77,7 @@ test('each recipient’s state is told, what comes close together in one call, a
   for (const address of addresses.slice(0, 2)) await says({ ...failed(address), externalId: undefined, id });
   expect(await world.message(hopeless)).toMatchObject({ state: 'failed', reason: 'no' });
   await world.untilReported(hopeless);
-  expect(world.highlevel.message(hopeless)).toMatchObject({
+  expect(world.highlevel.findMessage(hopeless)).toMatchObject({
     status: 'failed',
     recipients: { 'maya@example.com': { status: 'failed' }, 'Ben@example.com': { status: 'failed' } },
   });
@@ -97,7 +97,7 @@ test('what becomes of a copy says nothing of the email, before the answer to the
   expect((await world.message(messageId)).state).toBe('pending');
   await says({ externalId: 'far-3', status: 'failed', recipient: 'maya@example.com', error: { code: '550', message: 'no' } });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });
 
 test('what is said of recipients before the send is answered, or while a report is under way, is told too', async () => {
@@ -114,12 +114,12 @@ test('what is said of recipients before the send is answered, or while a report 
     recipients: [{ emailId: addresses[0], status: 'failed', failReason: 'full' }],
   });
 
-  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, effect: { status: 503 } });
   await says({ externalId: 'early', status: 'delivered', recipient: addresses[1] });
   await world.until(() => calls(world).length === 2);
   await says({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
-  await world.until(() => Object.keys(world.highlevel.message(messageId)?.recipients ?? {}).length === 3);
-  expect(world.highlevel.message(messageId)?.recipients).toMatchObject({
+  await world.until(() => Object.keys(world.highlevel.findMessage(messageId)?.recipients ?? {}).length === 3);
+  expect(world.highlevel.findMessage(messageId)?.recipients).toMatchObject({
     [addresses[0] as string]: { status: 'failed' },
     [addresses[1] as string]: { status: 'delivered' },
     [addresses[2] as string]: { status: 'delivered' },
@@ -136,7 +136,7 @@ test('that HighLevel refuses one recipient’s report does not change what the e
   const { id, send, says } = await mailbox(world);
   const { messageId } = await send({ emailTo: addresses });
   await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
-  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, does: { answer: 400 } });
+  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, effect: { status: 400 } });
   await says({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
   await world.until(() => calls(world).length === 1);
   await world.soon(async () => (await world.db.job.count()) === 0);
@@ -147,7 +147,7 @@ test('that HighLevel refuses one recipient’s report does not change what the e
 test('an email that HighLevel does not find is told again later', async () => {
   await using world = await startWorld();
   const body = { statusCode: 404, message: 'Email message not found' };
-  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 2, does: { answer: 404, body } });
+  world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 2, effect: { status: 404, body } });
   const { messageId } = await (await mailbox(world)).send();
   await world.untilReported(messageId);
   expect(calls(world)).toHaveLength(3);
@@ -165,8 +165,8 @@ test.each(['mail', 'letters'])('an answer by %s comes into the thread of the ema
   await answer({ externalId: '<answer-1@x>', inReplyTo: 'sent-1@mail.example' });
   await answer({ externalId: '<answer-2@x>', replyToExternalId: '<answer-1@x>' });
   await answer({ externalId: '<new-1@x>', inReplyTo: '<unheard-of@x>' });
-  await world.until(() => world.highlevel.conversationOf(contact.id).length === 4);
-  const bodies = world.highlevel.calls.of('addInboundMessage').map(({ body }) => body as { altId: string });
+  await world.until(() => world.highlevel.listConversation(contact.id).length === 4);
+  const bodies = world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body as { altId: string });
   const threadOf = (altId: string) =>
     (bodies.find((body) => body.altId === altId) as { emailMessageId?: string }).emailMessageId;
   expect(threadOf('<answer-1@x>')).toBe(`${messageId}E`);

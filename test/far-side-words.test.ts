@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../src/channels/channel.ts';
-import { channelsOf } from '../src/channels/registry.ts';
+import { indexChannels } from '../src/channels/registry.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -19,7 +19,7 @@ test.each([
   world.farSide.answers({ status: 400, body: { error: { code: words, message: words } } });
   const refused = await text(world, location);
   await world.untilReported(refused.messageId);
-  expect(world.highlevel.statusesOf(refused.messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(refused.messageId)).toEqual(['failed']);
   expect((await world.message(refused.messageId)).reason).toMatch(/^(x{499}\ufffd…|nothing)$/);
 
   world.farSide.answers({ body: { status: 'accepted' } });
@@ -29,7 +29,7 @@ test.each([
   const failed = { id, status: 'failed', error: { code: words, message: words } };
   await world.callback(location.connectionId, 'status', failed).expect(202);
   await world.untilReported(accepted.messageId);
-  expect(world.highlevel.statusesOf(accepted.messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(accepted.messageId)).toEqual(['failed']);
   expect(world.farSide.requests).toHaveLength(2);
 });
 
@@ -40,13 +40,13 @@ test('what can’t be kept of an answer all the same does not make the message g
     // Longer than an index takes, and too much of a jumble to be made shorter.
     return { kind: 'delivered', externalId: Array.from({ length: 2_000 }, (_, i) => (i * 7_919 ** 2).toString(36)).join('') };
   };
-  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  await using world = await startWorld({ channels: () => indexChannels([carelessChannel(send)]) });
   const location = await world.install();
   await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
   const { messageId } = await text(world, location);
   await world.untilReported(messageId);
   await world.pass(600_000, 60_000);
   expect(sends).toBe(1);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect(await world.db.attempt.findFirst()).toMatchObject({ outcome: 'delivered', code: null });
 });

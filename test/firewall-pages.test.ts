@@ -19,15 +19,15 @@ test.each([403, 401, 404, 502, 200])(
     await using world = await startWorld();
     const place = await world.ready();
     for (const operation of ['upsertContact', 'addInboundMessage']) {
-      world.highlevel.faults.add({ operation, times: 2, does: { answer, html } });
+      world.highlevel.faults.add({ operation, times: 2, effect: { status: answer, html } });
     }
     await world.callback(place.connectionId, 'inbound', inbound).expect(202);
     const message = () => world.db.message.findFirstOrThrow({ where: { direction: 'inbound' } });
     await world.until(async () => (await message()).reasonCode === 'highlevel_unreachable');
     expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
     await world.until(async () => (await message()).state === 'delivered');
-    expect(world.highlevel.conversationOf(place.contact.id).map(({ text }) => text)).toEqual(['hello']);
-    expect(world.highlevel.refreshesOf(place.id)).toBe(0);
+    expect(world.highlevel.listConversation(place.contact.id).map(({ text }) => text)).toEqual(['hello']);
+    expect(world.highlevel.countRefreshes(place.id)).toBe(0);
     expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
   },
 );
@@ -37,10 +37,10 @@ test.each([403, 401, 404, 200])(
   async (answer) => {
     await using world = await startWorld();
     const place = await world.ready();
-    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, does: { answer, html } });
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, effect: { status: answer, html } });
     const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
     await world.untilReported(messageId);
-    expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+    expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
     expect(await allOf(world)).not.toMatch(/<\/?(html|h1|title|!doctype)/i);
   },
 );
@@ -48,7 +48,7 @@ test.each([403, 401, 404, 200])(
 test('an answer without a body is judged by its status', async () => {
   await using world = await startWorld();
   const place = await world.ready();
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 404, html: '' } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 404, html: '' } });
   const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
   await world.until(async () => (await world.message(messageId)).reasonCode === 'not_known_to_highlevel');
 });
@@ -57,7 +57,7 @@ test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the 
   await using world = await startWorld({ isIdle: true });
   const place = await world.install();
   world.clock.jump(24 * 60 * 60_000);
-  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { answer, html } });
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { status: answer, html } });
   const owner = { kind: 'location', resourceId: place.id } as const;
   await expect(world.services.tokens.tokenFor(owner)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ status: 'active', statusReason: null });
@@ -67,7 +67,7 @@ test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the 
 test('a page of HTML instead of an install’s tokens is shown as an outage, without the page', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 403, html } });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 403, html } });
   const page = await world.client
     .get('/oauth/callback')
     .query({ code: world.highlevel.approveInstall(location.id) })

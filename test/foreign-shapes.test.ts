@@ -14,20 +14,20 @@ test('tokens that write null for what they are not of, numbers as text, and no k
     ...{ access_token: 'a', refresh_token: 'r', expires_in: '86399', scope: ['x', 'y'], userType: null },
     ...{ companyId: null, locationId: place.id, isBulkInstallation: null, userId: '' },
   };
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 200, body } });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 200, body } });
   await callback(world, world.highlevel.approveInstall(place.id)).expect(200);
   expect(await world.db.installation.findMany()).toMatchObject([{ kind: 'location', resourceId: place.id, status: 'active' }]);
 });
 
 test.each([
-  ['names nothing that it is of', { answer: 200, body: { access_token: 'a', companyId: null, locationId: null } }],
-  ['is no JSON', { answer: 200, body: '<html>' }],
-  ['is lost', { cut: 'after the work' }],
-  ['says that HighLevel is down', { answer: 503 }],
+  ['names nothing that it is of', { status: 200, body: { access_token: 'a', companyId: null, locationId: null } }],
+  ['is no JSON', { status: 200, body: '<html>' }],
+  ['is lost', { cut: 'after_handling' }],
+  ['says that HighLevel is down', { status: 503 }],
 ] as const)('a page does not promise that nothing is lost when the response to a code %s', async (_name, does) => {
   await using world = await startWorld(idle);
   const place = world.highlevel.addLocation();
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: does });
   const { text } = await callback(world, world.highlevel.approveInstall(place.id)).expect(502);
   expect(text).toContain('The install could not be finished');
   expect(text).not.toMatch(/nothing is lost/i);
@@ -55,11 +55,11 @@ test('a row of a listing that can’t be read hides no other, and the next page 
     null,
     { _id: places[3], isInstalled: true },
   ];
-  const page = { answer: 200, body: { locations, installToFutureLocations: null } };
-  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, does: page });
+  const page = { status: 200, body: { locations, installToFutureLocations: null } };
+  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: page });
   await world.finishInstall(world.highlevel.approveCompanyInstall('Company1', [places[0], places[3]] as string[]));
   await world.until(async () => (await world.api.get('/companies/Company1')).body.sync.status === 'done');
-  expect(world.highlevel.calls.of('listInstalledLocations')).toHaveLength(2);
+  expect(world.highlevel.calls.listByOperation('listInstalledLocations')).toHaveLength(2);
   const active = { kind: 'location', status: 'active' } as const;
   await world.until(async () => (await world.db.installation.count({ where: active })) === 2);
 });
@@ -77,7 +77,7 @@ test.each([
   const webhook = { locationId: id, messageId: 'odd', contactId: contact.id, phone: '+12025550143', type: 'SMS', ...content };
   expect(await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(webhook))).toBe(202);
   await world.untilReported('odd');
-  expect(world.highlevel.statusesOf('odd')).toEqual(['failed']);
+  expect(world.highlevel.listStatuses('odd')).toEqual(['failed']);
   expect(await world.message('odd')).toMatchObject({ state: 'failed', reasonCode: code });
   expect(world.farSide.requests).toHaveLength(1);
 });
@@ -102,8 +102,8 @@ test('what a contact wrote beside attachments that can’t be read is never lost
   await call({ externalId: 2, attachments: [null] }).expect(202);
   const { body } = await call({ externalId: 3, text: null, attachments: data }).expect(400);
   expect(body.error.details).toEqual([expect.stringContaining('attachments with web addresses')]);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2);
-  expect(world.highlevel.conversationOf(location.contact.id).map(({ text }) => text)).toEqual([
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 2);
+  expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual([
     'hello\n[2 attachments were left out: they have no web address, or there were too many.]',
     'hello',
   ]);
@@ -138,8 +138,8 @@ test('an email in capitals, or with its owner’s name, comes from one contact, 
     const to = 'The clinic <clinic@example.com>';
     await world.callback(connectionId, 'inbound', { externalId: at, from, to, html: '<p>hi</p>' }).expect(202);
   }
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 3);
-  const bodies = world.highlevel.calls.of('addInboundMessage').map(({ body }) => body as Record<string, unknown>);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 3);
+  const bodies = world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body as Record<string, unknown>);
   expect(bodies.map(({ emailFrom, emailTo }) => [emailFrom, emailTo])).toEqual(
     senders.map(() => ['maya@example.com', 'clinic@example.com']),
   );

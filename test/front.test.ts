@@ -105,7 +105,7 @@ test('a body of 256 KB is read with a token, one of 16 KB without, and no more',
 test('no answer of the API is kept by a cache, nor is any error', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
-  const encryptedData = world.highlevel.userContext({ companyId, activeLocation: id });
+  const encryptedData = world.highlevel.createUserContext({ companyId, activeLocation: id });
   const answers = [
     await world.client.get('/api/openapi.json').expect(200),
     await world.client.get('/api/locations').set(bearer).expect(200),

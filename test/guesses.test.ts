@@ -30,14 +30,14 @@ test('a request without a token, or with a signed one that is not good, is no gu
   }
   expect(await repeat(25, () => ask(world, 'a.b.c'))).toEqual([401]);
   await ask(world, adminToken).expect(200);
-  await exchange(world, world.highlevel.userContext({ companyId, activeLocation: id })).expect(200);
+  await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
   expect(await world.db.guess.count()).toBe(0);
 });
 
 test('guesses at the operator’s token, at contexts and at the sign-in are counted apart; users pass whatever is guessed', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
-  const context = () => world.highlevel.userContext({ companyId, activeLocation: id });
+  const context = () => world.highlevel.createUserContext({ companyId, activeLocation: id });
   const token = (await exchange(world, context()).expect(200)).body.token;
   const form = await signInForm(world);
   const signIn = (wanted: string) => sendSignIn(world, form, { token: wanted }).set('x-forwarded-for', '203.0.113.7');

@@ -79,7 +79,7 @@ test('every request that the program makes fits HighLevel’s own description', 
   world.farSide.answers({ status: 400, body: { error: { code: 1, message: 'no' } } });
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'fails' });
   // Its answer is lost, so it is looked for.
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
   const overSms = await world.db.connection.findFirstOrThrow({ where: { providerKey: 'sms' } });
   await world.callback(overSms.id, 'inbound', {
     externalId: 'new',
@@ -91,8 +91,8 @@ test('every request that the program makes fits HighLevel’s own description', 
   await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(bare));
   world.highlevel.expireTokens();
   await world.until(async () => (await world.db.message.count({ where: { state: 'pending' } })) === 0);
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length >= 3);
-  await world.until(() => world.highlevel.calls.of('updateEmailStatus').length >= 2);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length >= 3);
+  await world.until(() => world.highlevel.calls.listByOperation('updateEmailStatus').length >= 2);
 
   const agency = world.highlevel.addCompany();
   world.highlevel.addLocation({ companyId: agency.id });
@@ -102,7 +102,7 @@ test('every request that the program makes fits HighLevel’s own description', 
     async () => (await world.db.installation.count({ where: { companyId: agency.id, status: 'active' } })) === 2,
   );
   for (const path of [`/locations/${location.id}`, `/companies/${agency.id}`]) await world.api.delete(path).expect(202);
-  await world.until(() => world.highlevel.calls.of('uninstall').length === 2);
+  await world.until(() => world.highlevel.calls.listByOperation('uninstall').length === 2);
 
   const problemsOf = validator();
   const seen = new Set<string>();

@@ -5,7 +5,7 @@ const from = '+12025550143';
 
 const says = (world: World, connectionId: string, content: object) =>
   world.callback(connectionId, 'inbound', { externalId: 'a', from, text: 'yes', ...content }).expect(202);
-const posts = (world: World) => world.highlevel.calls.of('addInboundMessage');
+const posts = (world: World) => world.highlevel.calls.listByOperation('addInboundMessage');
 const delivered = (world: World) => world.db.message.count({ where: { state: 'delivered' } });
 
 test('a 500 that speaks of what the request names is no outage: the contact is looked for anew, at once', async () => {
@@ -14,10 +14,10 @@ test('a 500 that speaks of what the request names is no outage: the contact is l
   await says(world, location.connectionId, {});
   await world.until(async () => (await delivered(world)) === 1);
   const body = { message: 'Contact with id x not found' };
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 500, body } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 500, body } });
   await says(world, location.connectionId, { externalId: 'b' });
   await world.until(async () => (await delivered(world)) === 2);
-  expect(world.highlevel.calls.of('upsertContact')).toHaveLength(2);
+  expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(2);
   expect((await world.db.message.findMany()).map(({ retryCount }) => retryCount)).toEqual([0, 0]);
 });
 
@@ -26,36 +26,36 @@ test('an answer at which HighLevel fails again and again is given up a day later
   const location = await world.ready();
   await says(world, location.connectionId, {});
   await world.until(async () => (await delivered(world)) === 1);
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, effect: { status: 500 } });
   await says(world, location.connectionId, { externalId: 'b', text: 'poison' });
   await says(world, location.connectionId, { externalId: 'c', text: 'after it' });
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2, 'the next is posted', 10_000);
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 5, does: { answer: 500 } });
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 2, 'the next is posted', 10_000);
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 5, effect: { status: 500 } });
   await world.until(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'given up', 600_000);
-  expect(world.highlevel.conversationOf(location.contact.id).at(-1)?.text).toBe('after it');
+  expect(world.highlevel.listConversation(location.contact.id).at(-1)?.text).toBe('after it');
   // The contact that was remembered is doubted in time.
-  expect(world.highlevel.calls.of('upsertContact').length).toBeGreaterThan(1);
+  expect(world.highlevel.calls.listByOperation('upsertContact').length).toBeGreaterThan(1);
 
   const { body } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
   expect(body.items).toMatchObject([{ text: 'poison', reason: { code: 'highlevel_failed' } }]);
   await world.api.post(`/messages/${body.items[0].id}/retry`).expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 3);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 3);
 });
 
 test('an answer that may stand although it was given up is looked for when a person sends it again', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 12, does: { answer: 500 } });
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 12, effect: { status: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
   await says(world, location.connectionId, {});
   await world.until(async () => (await world.db.message.count({ where: { retryCount: 12 } })) === 1, 'twelve tries', 600_000);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1, 'it stands', 600_000);
-  world.highlevel.faults.add({ operation: 'listMessages', times: 1, does: { answer: 500 } });
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1, 'it stands', 600_000);
+  world.highlevel.faults.add({ operation: 'listMessages', times: 1, effect: { status: 500 } });
   await world.until(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'given up', 60_000);
   const { id } = await world.db.message.findFirstOrThrow();
   await world.api.post(`/messages/${id}/retry`).expect(202);
   await world.until(async () => (await delivered(world)) === 1);
-  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+  expect(world.highlevel.listConversation(location.contact.id)).toHaveLength(1);
 });
 
 test('what a lost reply has left is looked for where it was posted, also when the address is another contact’s meanwhile', async () => {
@@ -64,14 +64,14 @@ test('what a lost reply has left is looked for where it was posted, also when th
   const other = world.highlevel.addContact(location.id, { phone: '+12025550999' });
   await says(world, location.connectionId, {});
   await world.until(async () => (await delivered(world)) === 1);
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
   await says(world, location.connectionId, { externalId: 'b', text: 'once' });
   await world.until(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_unreachable' } })) === 1);
   // As a message to that other contact would teach us.
   await world.db.identity.updateMany({ where: { address: from }, data: { contactId: other.id } });
   await world.until(async () => (await delivered(world)) === 2);
   expect(posts(world)).toHaveLength(2);
-  expect(world.highlevel.conversationOf(other.id)).toEqual([]);
+  expect(world.highlevel.listConversation(other.id)).toEqual([]);
 });
 
 test('a contact that could be added and not named at first gets its name with the next try, and one with a name keeps it', async () => {
@@ -81,7 +81,7 @@ test('a contact that could be added and not named at first gets its name with th
   world.highlevel.faults.decide((operation) => {
     if (operation !== 'upsertContact') return null;
     upserts += 1;
-    return upserts === 2 ? { answer: 503 } : null;
+    return upserts === 2 ? { status: 503 } : null;
   });
   await says(world, location.connectionId, { from: '+15550009999', name: 'Zoë' });
   await says(world, location.connectionId, { externalId: 'b', name: 'Somebody else' });
@@ -139,7 +139,7 @@ test('questions for addresses that the webhook left out wait for room and take n
 test('a message whose address HighLevel can’t tell waits a day for it, however old it is, and fails with that reason', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { answer: 500 } : null));
+  world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { status: 500 } : null));
   const body = { locationId: location.id, messageId: 'no-phone', contactId: location.contact.id, message: 'hi' };
   await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
   await world.until(async () => (await world.message('no-phone')).reasonCode === 'highlevel_failed');

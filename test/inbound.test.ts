@@ -10,10 +10,10 @@ test('a repeated externalId answers 200 and changes nothing, at once or later', 
   const location = await world.ready();
   const answers = await Promise.all(Array.from({ length: 5 }, () => world.callback(location.connectionId, 'inbound', said)));
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 202]);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
   await world.callback(location.connectionId, 'inbound', said).expect(200);
   await world.pass(5_000);
-  expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toHaveLength(1);
 });
 
 test('the same externalId on two connections is two messages', async () => {
@@ -54,8 +54,8 @@ test('each kind of provider gets the body that it asks for', async () => {
     };
     await world.callback(connectionId, 'inbound', { ...content, at: '2026-01-01T09:00:00+01:00' }).expect(202);
   }
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === allProviders.length);
-  const bodies = world.highlevel.calls.of('addInboundMessage').map(({ body }) => body);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === allProviders.length);
+  const bodies = world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body);
   const ours = new RegExp(`^${world.url}/media/[\\w-]{43}/attachment-1\\.png$`);
   const common = {
     contactId: location.contact.id,
@@ -80,11 +80,11 @@ test('no empty field is sent, neither to the contact nor with the message', asyn
   await using world = await startWorld();
   const location = await world.ready();
   await world.callback(location.connectionId, 'inbound', { ...said, attachments: [], subject: '' }).expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
-  expect(world.highlevel.calls.of('upsertContact').map(({ body }) => body)).toEqual([
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
+  expect(world.highlevel.calls.listByOperation('upsertContact').map(({ body }) => body)).toEqual([
     { locationId: location.id, phone: '+12025550143' },
   ]);
-  expect(world.highlevel.calls.of('addInboundMessage').map(({ body }) => body)).toEqual([
+  expect(world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body)).toEqual([
     { type: 'SMS', contactId: location.contact.id, direction: 'inbound', altId: 'e-1', message: 'hello' },
   ]);
 });
@@ -92,12 +92,12 @@ test('no empty field is sent, neither to the contact nor with the message', asyn
 test('answers of one sender keep their order while HighLevel fails', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 500 } });
   for (const count of [1, 2, 3]) {
     await world.callback(location.connectionId, 'inbound', { ...said, externalId: `e-${count}`, text: `${count}` }).expect(202);
   }
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 3);
-  expect(world.highlevel.conversationOf(location.contact.id).map(({ text }) => text)).toEqual(['1', '2', '3']);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 3);
+  expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['1', '2', '3']);
 });
 
 test('what HighLevel refuses for good is kept as failed with its words, and a person can post it again', async () => {
@@ -106,14 +106,14 @@ test('what HighLevel refuses for good is kept as failed with its words, and a pe
   world.highlevel.faults.add({
     operation: 'addInboundMessage',
     times: 1,
-    does: { answer: 400, body: { message: 'Contact is odd' } },
+    effect: { status: 400, body: { message: 'Contact is odd' } },
   });
   await world.callback(location.connectionId, 'inbound', said).expect(202);
   await world.soon(async () => (await world.db.message.findFirstOrThrow()).state === 'failed');
   const { body } = await world.api.get(`/locations/${location.id}/messages?direction=inbound&status=failed`).expect(200);
   expect(body.items[0].reason.message).toContain('Contact is odd');
   await world.api.post(`/messages/${body.items[0].id}/retry`).expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
 });
 
 test('an answer that HighLevel has taken is not posted again because its limits could not be noted', async () => {
@@ -125,7 +125,7 @@ test('an answer that HighLevel has taken is not posted again because its limits 
   world.highlevel.faults.decide((operation) => {
     if (operation !== 'addInboundMessage') return null;
     away ??= rename('paces', 'paces_away');
-    return { answer: 200, headers, body: { success: true, messageId: 'm' } };
+    return { status: 200, headers, body: { success: true, messageId: 'm' } };
   });
   const said = { externalId: 'a', from: location.contact.phone, text: 'hi' };
   await world.callback(location.connectionId, 'inbound', said).expect(202);
@@ -133,7 +133,7 @@ test('an answer that HighLevel has taken is not posted again because its limits 
   await away;
   await rename('paces_away', 'paces');
   await world.until(async () => (await world.db.job.count()) === 0);
-  expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toHaveLength(1);
 });
 
 test('a burst from a new number, over two channels of one location, makes one contact', async () => {
@@ -150,16 +150,16 @@ test('a burst from a new number, over two channels of one location, makes one co
     }),
   );
   expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 202));
-  await world.until(() => world.highlevel.calls.of('addInboundMessage').length === 12);
+  await world.until(() => world.highlevel.calls.listByOperation('addInboundMessage').length === 12);
   const made = Object.values(world.highlevel.state.contacts).filter(({ phone }) => phone === from);
   expect(made).toHaveLength(1);
-  expect(world.highlevel.conversationOf(made[0]?.id ?? '')).toHaveLength(12);
+  expect(world.highlevel.listConversation(made[0]?.id ?? '')).toHaveLength(12);
   // One to make it, one for the name of who is new.
-  expect(world.highlevel.calls.of('upsertContact')).toHaveLength(2);
+  expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(2);
 });
 
 test('what was sent elsewhere is logged as outbound, and its echo is not sent', async () => {
-  await using world = await startWorld({ behaviour: { echo: 'after answering' } });
+  await using world = await startWorld({ behaviour: { echo: 'after_response' } });
   const location = await world.ready();
   const elsewhere = {
     externalId: 'o-1',
@@ -169,10 +169,15 @@ test('what was sent elsewhere is logged as outbound, and its echo is not sent', 
     direction: 'outbound',
   };
   await world.callback(location.connectionId, 'inbound', elsewhere).expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
   await world.pass(10_000);
-  expect(world.highlevel.conversationOf(location.contact.id)).toMatchObject([{ direction: 'outbound', text: 'from my phone' }]);
-  expect(world.highlevel.calls.of('addInboundMessage')[0]?.body).toMatchObject({ direction: 'outbound', altId: 'o-1' });
+  expect(world.highlevel.listConversation(location.contact.id)).toMatchObject([
+    { direction: 'outbound', text: 'from my phone' },
+  ]);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')[0]?.body).toMatchObject({
+    direction: 'outbound',
+    altId: 'o-1',
+  });
   expect(world.farSide.requests).toEqual([]);
 });
 
@@ -182,14 +187,14 @@ test('an answer whose post got no reply is looked for, and not posted again when
   const says = (externalId: string, text: string) =>
     world.callback(location.connectionId, 'inbound', { externalId, from: '+12025550143', text }).expect(202);
   await says('first', 'yes');
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
-  for (const does of [{ cut: 'after the work' }, { cut: 'before the work' }, { cut: 'after the work' }] as const) {
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does });
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
+  for (const does of [{ cut: 'after_handling' }, { cut: 'before_handling' }, { cut: 'after_handling' }] as const) {
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: does });
   }
   // The same words each time: what is there already must not be taken for what is missing.
   for (const id of ['second', 'third', 'fourth', 'fifth']) await says(id, 'yes');
   await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 5);
-  const stored = world.highlevel.conversationOf(location.contact.id);
+  const stored = world.highlevel.listConversation(location.contact.id);
   expect(stored.map(({ altId }) => altId)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
   const kept = await world.db.message.findMany({ orderBy: { id: 'asc' } });
   expect(kept.map(({ highlevelMessageId }) => highlevelMessageId)).toEqual(stored.map(({ id }) => id));
@@ -199,22 +204,23 @@ test('an answer whose post got no reply is looked for, and not posted again when
 test('while the CRM can’t be asked, an answer that may be there already is not posted', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
-  for (const answer of [503, 429, 503]) world.highlevel.faults.add({ operation: 'listMessages', times: 1, does: { answer } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
+  for (const answer of [503, 429, 503])
+    world.highlevel.faults.add({ operation: 'listMessages', times: 1, effect: { status: answer } });
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'yes' }).expect(202);
   await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
-  expect(world.highlevel.calls.of('listMessages')).toHaveLength(4);
-  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('listMessages')).toHaveLength(4);
+  expect(world.highlevel.listConversation(location.contact.id)).toHaveLength(1);
 });
 
 test('where the app may not read messages, an answer is posted again rather than lost', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'before the work' } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'before_handling' } });
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'yes' }).expect(202);
   await world.until(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
-  expect(world.highlevel.calls.of('listMessages')).toEqual([]);
-  expect(world.highlevel.conversationOf(location.contact.id)).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('listMessages')).toEqual([]);
+  expect(world.highlevel.listConversation(location.contact.id)).toHaveLength(1);
 });
 
 test.each([

@@ -57,10 +57,12 @@ test('a larger one is not sent: it is stored as failed, HighLevel is told why, a
   await post(world, '/webhooks/providers/sms', body).expect(202);
   await post(world, '/webhooks/providers/sms', body).expect(202);
   await world.untilReported('large');
-  expect(world.highlevel.statusesOf('large')).toEqual(['failed']);
+  expect(world.highlevel.listStatuses('large')).toEqual(['failed']);
   const stored = await world.message('large');
   expect(stored).toMatchObject({ state: 'failed', reasonCode: 'too_large', text: null, attachments: [] });
-  expect(JSON.stringify(world.highlevel.calls.of('updateMessageStatus').at(-1)?.body)).toContain('more than 10 MB');
+  expect(JSON.stringify(world.highlevel.calls.listByOperation('updateMessageStatus').at(-1)?.body)).toContain(
+    'more than 10 MB',
+  );
 
   const { body: refused } = await world.api.post(`/messages/${stored.id}/retry`).expect(409);
   expect(refused.error.message).toContain('too large');

@@ -1,4 +1,4 @@
-import { restoreLimits } from '../src/installations/connections.ts';
+import { restoreGroupLimits } from '../src/connections/connect.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
 import { sendMany } from './support/send-many.ts';
 import { startWorld } from './support/world.ts';
@@ -71,7 +71,7 @@ test('a message in retry holds its contact’s later ones until it is given up a
   expect(world.farSide.requests.every(({ body }) => body.text === 'first')).toBe(true);
   await world.until(() => world.farSide.requests.some(({ body }) => body.text === 'second'), 'the second one goes', 10_000);
   await world.untilReported(second.messageId);
-  expect(world.highlevel.statusesOf(first.messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(first.messageId)).toEqual(['failed']);
   expect((await world.message(first.messageId)).reasonCode).toBe('http_503');
 });
 
@@ -94,18 +94,18 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
   await world.db.message.update({ where: { id: reader.id }, data: { reportedState: 'delivered' } });
   await world.callback(location.connectionId, 'status', { id: reader.id, status: 'read' }).expect(202);
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' }).expect(202);
-  const begin = world.highlevel.calls.of('updateMessageStatus').length;
+  const begin = world.highlevel.calls.listByOperation('updateMessageStatus').length;
   await world.soon(async () => (await world.db.job.count({ where: { kind: 'tell' } })) === 32);
   world.clock.jump(61_000);
   // In small steps: what leaves must have time to arrive before the next may leave.
-  await world.until(() => ids.slice(1).every((id) => world.highlevel.statusesOf(id).length > 0), 'all are reported', 20);
-  await world.until(() => world.highlevel.statusesOf(ids[0] as string).includes('read'));
-  const statuses = world.highlevel.calls.of('updateMessageStatus').slice(begin);
+  await world.until(() => ids.slice(1).every((id) => world.highlevel.listStatuses(id).length > 0), 'all are reported', 20);
+  await world.until(() => world.highlevel.listStatuses(ids[0] as string).includes('read'));
+  const statuses = world.highlevel.calls.listByOperation('updateMessageStatus').slice(begin);
   // Those that leave together have no order among themselves.
   const placeOf = (id: string | undefined) => statuses.findIndex(({ path }) => path.includes(id ?? ''));
   expect(placeOf(ids[30])).toBeLessThan(10);
   expect(placeOf(ids[0])).toBe(statuses.length - 1);
-  const answeredAt = world.highlevel.calls.of('addInboundMessage')[0]?.at ?? Number.POSITIVE_INFINITY;
+  const answeredAt = world.highlevel.calls.listByOperation('addInboundMessage')[0]?.at ?? Number.POSITIVE_INFINITY;
   expect(answeredAt).toBeLessThanOrEqual(statuses[12]?.at ?? 0);
 });
 
@@ -131,7 +131,11 @@ test('when HighLevel’s day is used up, everything of that location waits, says
   expect(looks.length).toBeLessThanOrEqual(3);
   world.highlevel.calls.all.length = 0;
   world.highlevel.behaviour.dailyLimit = 200_000;
-  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'delivered'), 'all are reported', 10_000);
+  await world.until(
+    () => ids.every((id) => world.highlevel.listStatuses(id).join() === 'delivered'),
+    'all are reported',
+    10_000,
+  );
 });
 
 test('what was given up is listed with its reason, and all that fits is sent again, with progress', async () => {
@@ -140,7 +144,7 @@ test('what was given up is listed with its reason, and all that fits is sent aga
   const refusal = (code: string) => ({ status: 400, body: { error: { code, message: 'not now' } } });
   world.farSide.answers(({ body }) => refusal(Number(body.text?.split(' ')[1]) % 2 === 0 ? 'even' : 'odd'));
   const ids = await sendMany(world, location, 10);
-  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'failed'));
+  await world.until(() => ids.every((id) => world.highlevel.listStatuses(id).join() === 'failed'));
   const listed = await world.api.get(`/locations/${location.id}/dead-letters?reason=even&limit=3`).expect(200);
   expect(listed.body.items).toHaveLength(3);
   expect(listed.body.items[0].reason).toEqual({ code: 'even', message: 'not now' });
@@ -152,7 +156,7 @@ test('what was given up is listed with its reason, and all that fits is sent aga
     const { body: page } = await world.api.get(`/locations/${location.id}/redrives`).expect(200);
     return page.items[0].done === 5 && page.items[0].endedAt !== null;
   });
-  await world.until(() => ids.filter((id) => world.highlevel.statusesOf(id).includes('delivered')).length === 5);
+  await world.until(() => ids.filter((id) => world.highlevel.listStatuses(id).includes('delivered')).length === 5);
   const { body: left } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
   expect(left.items.map(({ reason }: { reason: { code: string } }) => reason.code)).toEqual(Array(5).fill('odd'));
   expect(at(body.begunAt)).toBeLessThanOrEqual(world.clock.now());
@@ -169,7 +173,7 @@ test('a connection that has long been quiet keeps its limits, and gets those bac
   expect(before).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
 
   await world.db.pace.deleteMany({});
-  await restoreLimits(world.services);
+  await restoreGroupLimits(world.services);
   expect(await world.db.pace.findUnique({ where: { key } })).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
   expect(await world.db.pace.count()).toBe(1);
 });

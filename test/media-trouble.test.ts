@@ -28,7 +28,7 @@ test('a file that HighLevel refuses is left out; a contact that it refuses is no
   await using world = await startWorld({ media: { delivery: 'upload' } });
   const { connectionId } = await world.ready();
   const refuse = (message: string) =>
-    world.highlevel.faults.add({ operation: 'uploadFile', times: 1, does: { answer: 400, body: { message } } });
+    world.highlevel.faults.add({ operation: 'uploadFile', times: 1, effect: { status: 400, body: { message } } });
   refuse('File could not be read');
   await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
   await untilPosted(world);

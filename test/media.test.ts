@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Request, Response } from 'express';
 import * as z from 'zod';
 import { defineChannel } from '../src/channels/channel.ts';
-import { channelsOf } from '../src/channels/registry.ts';
+import { indexChannels } from '../src/channels/registry.ts';
 import { AppError } from '../src/core/errors.ts';
 import { requestLog } from '../src/http/middleware/request-log.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
@@ -132,18 +132,18 @@ test('what is slow or down is tried again, and what is kept is fetched and offer
     if (tries === 2) return void response.status(503).end();
     response.end(png);
   });
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
   await answer(world, connectionId, [world.farSide.offers('a.png', png), slow]);
   await answer(world, connectionId, [], { externalId: 'later', text: 'and then' });
   await world.soon(() => tries === 1);
   expect(posts(world)).toEqual([]);
   await world.until(() => tries === 2);
   await world.soon(async () => (await reasonOf(world, 'm-1')) === 'media_unreachable');
-  await world.until(() => world.highlevel.conversationOf(contact.id).length >= 3);
+  await world.until(() => world.highlevel.listConversation(contact.id).length >= 3);
   expect(world.farSide.hitsOf('a.png')).toBe(1);
   expect(tries).toBe(3);
   // The first post was cut off after it was stored: the same addresses again, so neither is broken.
-  const [first, again, later] = world.highlevel.conversationOf(contact.id);
+  const [first, again, later] = world.highlevel.listConversation(contact.id);
   expect(first?.attachments).toHaveLength(2);
   expect(again?.attachments).toEqual(first?.attachments);
   expect(later?.text).toBe('and then');
@@ -164,7 +164,7 @@ test('where HighLevel can’t reach us, files are uploaded, once each, and what 
   await using world = await startWorld({ media: { delivery: 'upload', maxBytes: 8 * 1024 * 1024 } });
   const { connectionId, contact } = await world.ready();
   const webp = Buffer.from('RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0', 'latin1');
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 500 } });
   await answer(world, connectionId, [
     world.farSide.offers('a.png', png),
     world.farSide.offers('large', Buffer.concat([png, Buffer.alloc(6 * 1024 * 1024)])),
@@ -201,20 +201,20 @@ test('a channel that needs bytes gets them, and a message whose file can’t be 
     type: 'bytes',
     title: 'Takes bytes',
     configSchema: z.strictObject({}),
-    can: { receipts: false, media: true, email: false, dropsRepeats: true },
+    capabilities: { receipts: false, attachments: true, email: false, idempotent: true },
     async send(tools, _connection, message) {
       for (const url of message.attachments) {
-        const file = await tools.fetchMedia(url);
+        const file = await tools.fetchAttachment(url);
         if (file.kind !== 'fetched') return file;
         sent.push(file);
       }
       return { kind: 'accepted' };
     },
-    readCallback() {
+    receiveWebhook() {
       throw new AppError('not_found', 'It says nothing.');
     },
   });
-  await using world = await startWorld({ channels: () => channelsOf([channel]) });
+  await using world = await startWorld({ channels: () => indexChannels([channel]) });
   const { id, contact } = await world.install();
   await world.api.put(`/locations/${id}/channels/sms`, { type: 'bytes', config: {} }).expect(200);
   let isUp = false;

@@ -9,11 +9,11 @@ const unknown401 = { message: 'Unauthorized', statusCode: 401 };
 
 /** Refuses operations until told otherwise. */
 function refusing(world: World, operations: readonly string[], body: object) {
-  world.highlevel.faults.decide((operation) => (operations.includes(operation) ? { answer: 401, body } : null));
+  world.highlevel.faults.decide((operation) => (operations.includes(operation) ? { status: 401, body } : null));
   return () => world.highlevel.faults.clear();
 }
 
-const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
+const refreshes = (world: World) => world.highlevel.calls.listByOperation('token:refresh_token');
 
 test.each([
   ['provider', noAccess, 0, 12],
@@ -37,7 +37,7 @@ test.each([
     await world.until(() => world.farSide.received().length === 20);
     await world.pass(10 * 60_000, 20_000);
     // The first ones were under way together; after that one call a pause.
-    expect(world.highlevel.calls.of('updateMessageStatus').length).toBeLessThanOrEqual(mostCalls);
+    expect(world.highlevel.calls.listByOperation('updateMessageStatus').length).toBeLessThanOrEqual(mostCalls);
     expect(refreshes(world).length).toBeLessThanOrEqual(mostRefreshes);
 
     const { body: shown } = await world.api.get(`/locations/${location.id}`).expect(200);
@@ -49,7 +49,7 @@ test.each([
     expect(alerts.items[0]).toMatchObject({ locationId: location.id });
 
     mend();
-    await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).length === 1), 'all reported', 20_000);
+    await world.until(() => ids.every((id) => world.highlevel.listStatuses(id).length === 1), 'all reported', 20_000);
     expect((await world.api.get(`/locations/${location.id}`)).body.permissionProblems).toEqual([]);
     await world.until(
       async () => (await world.db.alert.count({ where: { openKey: { not: null } } })) === 0,
@@ -69,13 +69,13 @@ test('what a contact wrote waits, says why, and is posted once the scope is ther
       .expect(202);
   }
   await world.pass(8 * 60_000, 20_000);
-  expect(world.highlevel.calls.of('upsertContact').length).toBeLessThanOrEqual(6);
+  expect(world.highlevel.calls.listByOperation('upsertContact').length).toBeLessThanOrEqual(6);
   expect(refreshes(world)).toEqual([]);
   const waiting = await world.db.message.findFirstOrThrow({ where: { externalId: 'r-1' } });
   expect(waiting).toMatchObject({ state: 'pending', reasonCode: 'highlevel_forbidden' });
   expect(waiting.reason).toContain('contacts.write');
   mend();
-  await world.until(() => world.highlevel.calls.of('addInboundMessage').length === 3, 'posted', 20_000);
+  await world.until(() => world.highlevel.calls.listByOperation('addInboundMessage').length === 3, 'posted', 20_000);
 });
 
 test('a provider that is refused does not hold up another one of the same location', async () => {
@@ -110,10 +110,10 @@ test('a page of a firewall is an outage, whatever its status, and no markup is k
   const location = await world.ready();
   const page = '<!DOCTYPE html><html><body><h1>403 Forbidden</h1></body></html>';
   world.highlevel.faults.decide((operation) =>
-    operation === 'addInboundMessage' ? { answer: 403, body: page, headers: { 'content-type': 'text/html' } } : null,
+    operation === 'addInboundMessage' ? { status: 403, body: page, headers: { 'content-type': 'text/html' } } : null,
   );
   await world.callback(location.connectionId, 'inbound', { externalId: 'r-1', from: '+12025550143', text: 'yes' }).expect(202);
-  await world.until(() => world.highlevel.calls.of('addInboundMessage').length >= 3);
+  await world.until(() => world.highlevel.calls.listByOperation('addInboundMessage').length >= 3);
   const row = await world.db.message.findFirstOrThrow({ where: { externalId: 'r-1' }, include: { reports: true } });
   expect(row.state).toBe('pending');
   expect(JSON.stringify(row)).not.toMatch(/<html|<h1/);
@@ -133,7 +133,7 @@ test('an agency whose listing is refused is asked a few times an hour, and says 
   expect(page.status).toBe(200);
   await world.until(async () => (await world.db.permissionProblem.count()) === 1);
   await world.pass(60 * 60_000, 30_000);
-  expect(world.highlevel.calls.of('listInstalledLocations').length).toBeLessThanOrEqual(8);
+  expect(world.highlevel.calls.listByOperation('listInstalledLocations').length).toBeLessThanOrEqual(8);
   expect(refreshes(world)).toEqual([]);
   const { body } = await world.api.get(`/companies/${company.id}`).expect(200);
   expect(body.permissionProblems).toMatchObject([
@@ -151,6 +151,6 @@ test('twenty locations of an agency that may not ask for their tokens cost it a 
   await world.finishInstall(world.highlevel.approveCompanyInstall(company.id));
   await world.until(async () => (await world.db.installation.count({ where: { kind: 'location' } })) === 20);
   await world.pass(10 * 60_000, 20_000);
-  expect(world.highlevel.calls.of('mintLocationToken').length).toBeLessThanOrEqual(24);
+  expect(world.highlevel.calls.listByOperation('mintLocationToken').length).toBeLessThanOrEqual(24);
   expect(refreshes(world)).toEqual([]);
 });

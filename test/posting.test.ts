@@ -12,7 +12,7 @@ const mismatch = {
 
 const says = (world: World, connectionId: string, externalId: string, content: object = {}) =>
   world.callback(connectionId, 'inbound', { externalId, from, text: externalId, ...content }).expect(202);
-const posts = (world: World) => world.highlevel.calls.of('addInboundMessage');
+const posts = (world: World) => world.highlevel.calls.listByOperation('addInboundMessage');
 const typesOf = (world: World) => posts(world).map(({ body }) => (body as { type: string }).type);
 const postsOf = (world: World, altId: string) => posts(world).filter(({ body }) => (body as { altId: string }).altId === altId);
 const rowOf = (world: World, externalId: string) => world.db.message.findFirstOrThrow({ where: { externalId } });
@@ -52,7 +52,7 @@ describe('the type of a reply', () => {
     expect(typesOf(world)).toEqual(['Custom', 'SMS', 'SMS']);
     expect(await world.db.inboundType.findMany()).toMatchObject([{ type: 'SMS' }]);
     // Both calls of the first post count in the location's limit, as the look for the contact does.
-    expect(world.highlevel.calls.of('upsertContact')).toHaveLength(2);
+    expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(2);
   });
 
   test('what was remembered is learnt anew when HighLevel refuses it', async () => {
@@ -61,7 +61,7 @@ describe('the type of a reply', () => {
     const connectionId = await world.connect(location.id, 'whatsapp');
     const learnedAt = new Date(world.clock.now());
     await world.db.inboundType.create({ data: { providerId: extraId ?? '', type: 'SMS', learnedAt } });
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 400, body: mismatch } });
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 400, body: mismatch } });
     await says(world, connectionId, 'a');
     await untilDelivered(world, 'a');
     await says(world, connectionId, 'b');
@@ -78,7 +78,7 @@ describe('the type of a reply', () => {
     await using world = await startWorld();
     const location = await world.install();
     const connectionId = await world.connect(location.id, 'whatsapp');
-    world.highlevel.faults.decide((operation) => (operation === 'addInboundMessage' ? { answer: status, body } : null));
+    world.highlevel.faults.decide((operation) => (operation === 'addInboundMessage' ? { status, body } : null));
     await says(world, connectionId, 'a');
     await world.until(async () => (await rowOf(world, 'a')).state === 'failed');
     expect(typesOf(world)).toEqual(['Custom', 'SMS'].slice(0, tries));
@@ -89,7 +89,7 @@ describe('the type of a reply', () => {
     await using world = await startWorld();
     const location = await world.install();
     const connectionId = await world.connect(location.id, 'letters');
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 400, body: mismatch } });
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 400, body: mismatch } });
     await says(world, connectionId, 'a', { from: 'maya@example.com', to: 'us@example.com' });
     await world.until(async () => (await rowOf(world, 'a')).state === 'failed');
     expect(typesOf(world)).toEqual(['Custom']);
@@ -101,10 +101,10 @@ describe('the type of a reply', () => {
     const connectionId = await world.connect(location.id, 'whatsapp');
     await says(world, connectionId, 'a');
     await untilDelivered(world, 'a');
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, does: { answer: 400, body: mismatch } });
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 400, body: mismatch } });
     await says(world, connectionId, 'b');
     await world.until(async () => (await rowOf(world, 'b')).state === 'failed');
-    expect(world.highlevel.calls.of('upsertContact')).toHaveLength(1);
+    expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(1);
     expect(typesOf(world)).toEqual(['Custom', 'Custom', 'SMS']);
   });
 });
@@ -112,13 +112,13 @@ describe('the type of a reply', () => {
 describe('a reply at which HighLevel fails', () => {
   const fails = (world: World, altId: string) =>
     world.highlevel.faults.decide((operation, _resourceId, body) =>
-      operation === 'addInboundMessage' && (body as { altId?: string }).altId === altId ? { answer: 500 } : null,
+      operation === 'addInboundMessage' && (body as { altId?: string }).altId === altId ? { status: 500 } : null,
     );
 
   test('is posted again within seconds: after 1, 2, 5, 10, 20 and 40', async () => {
     await using world = await startWorld();
     const location = await world.ready();
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 6, does: { answer: 500 } });
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 6, effect: { status: 500 } });
     await says(world, location.connectionId, 'a');
     await untilDelivered(world, 'a');
     const at = posts(world).map((call) => call.at);
@@ -138,14 +138,14 @@ describe('a reply at which HighLevel fails', () => {
     for (const id of ['before', 'poison', 'after', 'last']) await says(world, location.connectionId, id);
     await world.pass(60_000, 5_000);
     // A short trouble changes no order.
-    expect(world.highlevel.conversationOf(location.contact.id).map(({ text }) => text)).toEqual(['before']);
+    expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['before']);
     await untilDelivered(world, 'last', 5_000);
     expect(world.clock.now() - receivedAt).toBeLessThan(6 * 60_000);
     expect(await rowOf(world, 'poison')).toMatchObject({ state: 'pending', reasonCode: 'highlevel_failed' });
 
     world.highlevel.faults.clear();
     await untilDelivered(world, 'poison', 60_000);
-    const texts = world.highlevel.conversationOf(location.contact.id).map(({ text }) => text);
+    const texts = world.highlevel.listConversation(location.contact.id).map(({ text }) => text);
     expect(texts).toEqual(['before', 'after', 'last', 'poison']);
     const { id } = await rowOf(world, 'poison');
     expect(postsOf(world, 'poison').at(-1)?.body).toMatchObject({
@@ -191,10 +191,10 @@ describe('a reply at which HighLevel fails', () => {
     world.highlevel.faults.clear();
     await world.api.post(`/messages/${(await rowOf(world, 'poison')).id}/retry`).expect(202);
     await untilDelivered(world, 'poison');
-    expect(world.highlevel.conversationOf(location.contact.id).map(({ text }) => text)).toEqual(['after', 'poison']);
+    expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['after', 'poison']);
   });
 
-  test.each([{ answer: 503 }, { answer: 429, headers: { 'retry-after': '60' } }, { cut: 'before the work' } as const])(
+  test.each([{ status: 503 }, { status: 429, headers: { 'retry-after': '60' } }, { cut: 'before_handling' } as const])(
     'is passed by none while all share the trouble: %j',
     async (does) => {
       await using world = await startWorld();
@@ -205,7 +205,7 @@ describe('a reply at which HighLevel fails', () => {
       await world.pass(20 * 60_000, 30_000);
       isDown = false;
       await untilDelivered(world, 'b', 30_000);
-      expect(world.highlevel.conversationOf(location.contact.id).map(({ text }) => text)).toEqual(['a', 'b']);
+      expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['a', 'b']);
       expect(await world.db.message.count({ where: { passedAt: { not: null } } })).toBe(0);
     },
   );
@@ -220,7 +220,7 @@ describe('a reply at which HighLevel fails', () => {
     expect(await rowOf(world, 'with a file')).toMatchObject({ state: 'pending', reasonCode: 'media_unreachable' });
     await untilDelivered(world, 'with a file', 20_000);
 
-    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, does: { answer: 201, body: {} } });
+    world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, effect: { status: 201, body: {} } });
     await says(world, location.connectionId, 'swallowed');
     await says(world, location.connectionId, 'next');
     await untilDelivered(world, 'next', 5_000);
@@ -263,7 +263,7 @@ describe('a reply at which HighLevel fails', () => {
 test('a question for a contact’s address at which HighLevel fails holds back that contact’s later messages for minutes only', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { answer: 500 } : null));
+  world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { status: 500 } : null));
   const bare = { locationId: location.id, messageId: 'bare', contactId: location.contact.id, message: 'hi' };
   await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(bare));
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'with a number' });

@@ -1,5 +1,5 @@
 import type { ReceiptContent } from '../src/channels/channel.ts';
-import { channelsOf } from '../src/channels/registry.ts';
+import { indexChannels } from '../src/channels/registry.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -70,7 +70,7 @@ test('an id of any length that a channel gives names its message in a receipt', 
   const externalId = Array.from({ length: 2_000 }, (_, n) => (n * 7_919 ** 2).toString(36)).join('');
   const careless = carelessChannel(async () => ({ kind: 'accepted', externalId }));
   await using world = await startWorld({
-    channels: () => channelsOf([{ ...careless, can: { ...careless.can, receipts: true } }]),
+    channels: () => indexChannels([{ ...careless, capabilities: { ...careless.capabilities, receipts: true } }]),
   });
   const location = await world.install();
   const { body } = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);

@@ -24,7 +24,7 @@ test('what is said between an attempt without a response and its repeat counts',
   await say(world, location, 'x', 'delivered');
   world.farSide.answers(accept('x'));
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('what is said before an attempt that can’t have been taken does not count', async () => {
@@ -60,7 +60,7 @@ test('what was said of an id before, and is said again during the attempt, count
   });
   const messageId = await send(world, location);
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('an id that is given again is the newer message’s, from the moment that its attempt began', async () => {
@@ -78,9 +78,9 @@ test('an id that is given again is the newer message’s, from the moment that i
   const second = await send(world, location);
   await world.untilReported(second);
   await say(world, location, 'x', 'read');
-  await world.until(() => world.highlevel.statusesOf(second).includes('read'));
+  await world.until(() => world.highlevel.listStatuses(second).includes('read'));
   await world.pass(5_000);
-  expect(world.highlevel.statusesOf(first)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(first)).toEqual(['delivered']);
 });
 
 test('an id that an older message is given after a newer one is the older message’s from then on', async () => {
@@ -96,7 +96,7 @@ test('an id that an older message is given after a newer one is the older messag
   await world.until(isAwaited(world, older));
   await say(world, location, 'x', 'delivered');
   await world.untilReported(older);
-  expect(world.highlevel.statusesOf(newer)).toEqual([]);
+  expect(world.highlevel.listStatuses(newer)).toEqual([]);
 });
 
 test('a receipt of an id that names no message of ours is no row', async () => {

@@ -16,7 +16,7 @@ test('what was said of an id before its attempt began is of another message', as
   await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
   await receipt(world, location.connectionId, { externalId: 'again', status: 'delivered' });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('a receipt that comes during the attempt, before its response, still counts', async () => {
@@ -106,7 +106,7 @@ test.each(['after its response', 'before its response'])(
     if (when === 'after its response') await echo().expect(200);
     await world.until(async () => (await world.db.job.count()) === 0);
     expect(await world.db.message.count()).toBe(1);
-    expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
+    expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
   },
 );
 
@@ -123,7 +123,7 @@ test('our own send that a vendor tells of is no second message when only a repea
   await world.untilReported(messageId);
   await world.until(async () => (await world.db.job.count()) === 0);
   expect(await world.db.message.count()).toBe(1);
-  expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
 });
 
 test('our own email that a vendor tells of before its response is no second message, however its recipients are written', async () => {
@@ -143,13 +143,13 @@ test('our own email that a vendor tells of before its response is no second mess
     async () => (await world.db.message.findFirst({ where: { externalId: 'own-3', direction: 'outbound' } })) !== null,
   );
   await world.until(async () => (await world.db.message.count()) === 1);
-  expect(world.highlevel.calls.of('addInboundMessage')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
 });
 
 test('what an earlier version stored as sent elsewhere without saying to whom makes the location’s own number no contact', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.ready();
-  const content = { externalId: 'old', from: '+12025550100', attachments: [], text: 'hi', sentElsewhere: true };
+  const content = { externalId: 'old', from: '+12025550100', attachments: [], text: 'hi', sentExternally: true };
   const provider = world.services.providers.find(({ key }) => key === 'sms') as (typeof world.services.providers)[number];
   const connection = { id: location.connectionId, locationId: location.id, providerKey: 'sms', config: {} };
   await expect(world.services.receiveInbound(connection, provider, content, Buffer.from(''))).rejects.toMatchObject({
@@ -160,7 +160,7 @@ test('what an earlier version stored as sent elsewhere without saying to whom ma
   await startWorker(world.services);
   await world.until(async () => (await world.db.message.findFirst())?.state === 'failed');
   expect(await world.db.message.findFirst()).toMatchObject({ reasonCode: 'contact_not_named' });
-  expect(world.highlevel.calls.of('upsertContact')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('upsertContact')).toEqual([]);
 });
 
 test('what was sent elsewhere is logged, and needs to say to whom', async () => {
@@ -170,8 +170,8 @@ test('what was sent elsewhere is logged, and needs to say to whom', async () => 
   const { body } = await world.callback(location.connectionId, 'inbound', content).expect(400);
   expect(JSON.stringify(body)).toContain('names the contact');
   await world.callback(location.connectionId, 'inbound', { ...content, to: location.contact.phone }).expect(202);
-  await world.until(() => world.highlevel.calls.of('addInboundMessage').length === 1);
-  expect(world.highlevel.calls.of('upsertContact')).toMatchObject([{ body: { phone: '+12025550143' } }]);
+  await world.until(() => world.highlevel.calls.listByOperation('addInboundMessage').length === 1);
+  expect(world.highlevel.calls.listByOperation('upsertContact')).toMatchObject([{ body: { phone: '+12025550143' } }]);
 });
 
 test('a refusal whose body is too long is a refusal: the status line decides', async () => {

@@ -1,7 +1,7 @@
 import { pagesAs } from './support/pages-as.ts';
 import { startWorld, type World } from './support/world.ts';
 
-const calls = (world: World, operation: string) => world.highlevel.calls.of(operation).length;
+const calls = (world: World, operation: string) => world.highlevel.calls.listByOperation(operation).length;
 
 async function sendSome(world: World, place: { id: string; contact: { id: string } }, count: number, providerKey = 'sms') {
   const ids: string[] = [];
@@ -29,7 +29,7 @@ test('a message whose status may not be reported says so, is sent all the same, 
   await world.until(async () => (await world.message(id)).reasonCode === 'highlevel_forbidden', 'said', 10_000);
   expect(await world.message(id)).toMatchObject({ state: 'delivered', reportedState: null });
   world.highlevel.denials.clear();
-  await world.until(() => world.highlevel.statusesOf(id).length === 1, 'reported', 10_000);
+  await world.until(() => world.highlevel.listStatuses(id).length === 1, 'reported', 10_000);
   await world.until(async () => (await world.message(id)).reasonCode === null);
 });
 

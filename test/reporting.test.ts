@@ -1,7 +1,7 @@
 import { startWorld } from './support/world.ts';
 
 test('states that come close together are one call, and only the newest is sent', async () => {
-  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 6_000 } });
+  await using world = await startWorld({ behaviour: { statusDelayMs: 6_000 } });
   const location = await world.ready();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.soon(async () => (await world.message(messageId)).state === 'delivered');
@@ -9,7 +9,7 @@ test('states that come close together are one call, and only the newest is sent'
   await world.callback(location.connectionId, 'status', { id, status: 'read' }).expect(202);
   await world.untilReported(messageId);
   await world.pass(10_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['read']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['read']);
 });
 
 test('150 messages of one location are all reported without one call beyond its 100 in 10 seconds', async () => {
@@ -23,22 +23,22 @@ test('150 messages of one location are all reported without one call beyond its 
       world.highlevel.sendMessage(location.id, { contactId: contacts[index % 30]?.id ?? '', text: `message ${index}` }),
     ),
   );
-  await world.until(() => sent.every(({ messageId }) => world.highlevel.statusesOf(messageId).length > 0));
-  expect(sent.every(({ messageId }) => world.highlevel.statusesOf(messageId).join() === 'delivered')).toBe(true);
-  expect(world.highlevel.calls.violations()).toEqual([]);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(150);
+  await world.until(() => sent.every(({ messageId }) => world.highlevel.listStatuses(messageId).length > 0));
+  expect(sent.every(({ messageId }) => world.highlevel.listStatuses(messageId).join() === 'delivered')).toBe(true);
+  expect(world.highlevel.calls.listViolations()).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(150);
 });
 
 test('a 429 rests the whole location for as long as HighLevel says, and loses nothing', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   const headers = { 'retry-after': '30' };
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 429, headers } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 429, headers } });
   const first = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'one' });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 1);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length === 1);
   const second = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'two' });
   await world.pass(25_000);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(1);
   await world.untilReported(first.messageId);
   await world.untilReported(second.messageId);
 });
@@ -47,9 +47,9 @@ test('when the headers say that nothing is left, calls rest until the interval i
   await using world = await startWorld();
   const location = await world.ready();
   const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-interval-milliseconds': '10000' };
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 200, headers, body: {} } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 200, headers, body: {} } });
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'one' });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 1);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length === 1);
   const at = world.clock.now();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'two' });
   await world.untilReported(messageId);
@@ -59,7 +59,7 @@ test('when the headers say that nothing is left, calls rest until the interval i
 test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is worked off without a storm', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  const down = { times: 10_000, does: { answer: 503 } };
+  const down = { times: 10_000, effect: { status: 503 } };
   world.highlevel.faults.add({ operation: 'updateMessageStatus', ...down });
   world.highlevel.faults.add({ operation: 'addInboundMessage', ...down });
   const ids: string[] = [];
@@ -68,7 +68,7 @@ test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is 
     ids.push((await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: `text ${index}` })).messageId);
   }
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' }).expect(202);
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length > 0);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length > 0);
   const pace = () => world.db.pace.findUnique({ where: { key: `highlevel/${location.id}` } });
   await world.until(async () => (await pace())?.blockedCode === 'highlevel_outage');
   await world.pass(3_600_000, 60_000);
@@ -77,8 +77,8 @@ test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is 
 
   world.highlevel.faults.clear();
   const begunAt = world.clock.now();
-  await world.until(() => ids.every((id) => world.highlevel.statusesOf(id).join() === 'delivered'), 'all are reported');
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).some(({ text }) => text === 'hello'));
+  await world.until(() => ids.every((id) => world.highlevel.listStatuses(id).join() === 'delivered'), 'all are reported');
+  await world.until(() => world.highlevel.listConversation(location.contact.id).some(({ text }) => text === 'hello'));
   expect(world.clock.now() - begunAt).toBeLessThan(20 * 60_000);
 });
 
@@ -86,11 +86,11 @@ test('a report that HighLevel refuses for good is not repeated, and the message 
   await using world = await startWorld();
   const location = await world.ready();
   const body = { message: "You don't have access to the conversationProvider with id: x" };
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 5, does: { answer: 403, body } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 5, effect: { status: 403, body } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 1);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length === 1);
   await world.pass(60_000, 5_000);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(1);
   expect(await world.message(messageId)).toMatchObject({ state: 'delivered', reportedState: null });
 });
 
@@ -109,8 +109,8 @@ test('while the app’s own keys are wrong, reports wait for the operator and ar
   await world.pass(600_000, 10_000);
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
   app.clientSecret = clientSecret;
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('a report of a message that was deleted meanwhile ends, and nothing is left of it', async () => {
@@ -138,19 +138,19 @@ test('a report of a message that was deleted meanwhile ends, and nothing is left
       return null;
     });
   });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length > 0, 'it is being reported');
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length > 0, 'it is being reported');
   await deleted;
   await world.soon(async () => (await world.db.job.count()) === 0, 'its report is over');
-  expect(world.highlevel.calls.of('updateMessageStatus')[0]?.path).toContain(second.messageId);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')[0]?.path).toContain(second.messageId);
 });
 
 test('a report at which HighLevel fails each time ends after its schedule, and is no outage for the others', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   const send = () => world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  world.highlevel.faults.decide((operation) => (operation === 'updateMessageStatus' ? { answer: 500 } : null));
+  world.highlevel.faults.decide((operation) => (operation === 'updateMessageStatus' ? { status: 500 } : null));
   const poisoned = await Promise.all(Array.from({ length: 8 }, send));
-  const calls = () => world.highlevel.calls.of('updateMessageStatus');
+  const calls = () => world.highlevel.calls.listByOperation('updateMessageStatus');
   await world.until(() => calls().length >= 8);
   expect(await world.db.pace.count({ where: { blockedCode: 'highlevel_outage' } })).toBe(0);
   await world.until(async () => (await world.db.job.count()) === 0, 'nothing is left to do', 600_000);
@@ -164,23 +164,23 @@ test('a report at which HighLevel fails each time ends after its schedule, and i
 test('tries that met an outage use up nothing of the time that HighLevel has to know a message', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  const too = { answer: 403, body: { message: 'No conversation provider found for this message' } };
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 12, does: { answer: 503 } });
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, does: too });
+  const too = { status: 403, body: { message: 'No conversation provider found for this message' } };
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 12, effect: { status: 503 } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 3, effect: too });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(16);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(16);
 });
 
 test('a time where a duration was meant parks a location for an hour at most', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   const headers = { 'retry-after': '1790000000' };
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 429, headers } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 429, headers } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'one' });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 1);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length === 1);
   const at = world.clock.now();
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 60_000);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 60_000);
   expect(world.clock.now() - at).toBeLessThan(2 * 3_600_000);
 });
 
@@ -188,12 +188,12 @@ test('what was told in vain before a message was sent again uses up nothing of w
   await using world = await startWorld();
   const location = await world.ready();
   world.farSide.answers({ status: 400, body: { error: { code: '1', message: 'no' } } });
-  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 10, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 10, effect: { status: 500 } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.until(() => world.highlevel.calls.of('updateMessageStatus').length === 9, 'told in vain', 600_000);
+  await world.until(() => world.highlevel.calls.listByOperation('updateMessageStatus').length === 9, 'told in vain', 600_000);
   await world.soon(async () => (await world.db.job.count()) === 0);
   world.clock.jump(1_000);
   await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'told', 10_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'told', 10_000);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });

@@ -41,7 +41,7 @@ test('what a far side has taken and failed is another sending when it is sent ag
   expect(world.farSide.requests.every(({ body }) => body.id === id)).toBe(true);
   expect(world.farSide.received()).toHaveLength(3);
   await say({ id, status: 'delivered' });
-  await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
+  await world.until(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
 });
 
 test('a failure that is told once more after its message was sent again is not the new sending’s', async () => {
@@ -58,7 +58,7 @@ test('a failure that is told once more after its message was sent again is not t
   await say(told);
   expect((await world.message(messageId)).state).toBe('pending');
   world.farSide.answers({ body: { status: 'delivered' } });
-  await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
+  await world.until(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
   expect(world.farSide.received()).toHaveLength(2);
 });
 
@@ -84,7 +84,7 @@ test('what a person sends again while an attempt is still in hand goes out after
   await world.until(() => world.farSide.received().length === 2);
   await world.until(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
   await say({ id, status: 'delivered' });
-  await world.until(() => world.highlevel.statusesOf(messageId).at(-1) === 'delivered');
+  await world.until(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
 });
 
 test('what was refused goes again under the same id', async () => {
@@ -115,7 +115,7 @@ test('what a far side said of an email’s recipients before counts no more when
   // Nothing is known of Ben's yet.
   expect((await world.message(messageId)).state).toBe('pending');
   await say({ id, recipient: emailTo[1], status: 'delivered' });
-  const bodies = () => world.highlevel.calls.of('updateEmailStatus').map(({ body }) => body as { status: string });
+  const bodies = () => world.highlevel.calls.listByOperation('updateEmailStatus').map(({ body }) => body as { status: string });
   await world.until(() => bodies().at(-1)?.status === 'delivered');
   expect(bodies().at(-1)).toEqual({
     status: 'delivered',

@@ -26,7 +26,7 @@ async function agency(world: World) {
 test('a context that was first seen eight hours ago is refused, however often it came since and whatever is tidied up', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
-  const context = world.highlevel.userContext({ companyId, activeLocation: id });
+  const context = world.highlevel.createUserContext({ companyId, activeLocation: id });
   await exchange(world, context).expect(200);
   world.clock.jump(7 * hour);
   await exchange(world, context).expect(200);
@@ -36,14 +36,14 @@ test('a context that was first seen eight hours ago is refused, however often it
   world.clock.jump(300 * 24 * hour);
   await tidy(world.services);
   await exchange(world, context).expect(401);
-  await exchange(world, world.highlevel.userContext({ companyId, activeLocation: id })).expect(200);
+  await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
 });
 
 test('an agency’s admin ends all sessions of a location: tokens, streams and contexts end, others’ do not, new ones begin', async () => {
   await using world = await startWorld();
   const { companyId, locationId } = await agency(world);
   const other = await world.install();
-  const context = world.highlevel.userContext({ companyId, activeLocation: locationId });
+  const context = world.highlevel.createUserContext({ companyId, activeLocation: locationId });
   const token = (await exchange(world, context).expect(200)).body.token as string;
   const elsewhere = await world.tokenOf({ companyId: other.companyId, activeLocation: other.id });
   const [stream, kept] = [await follow(world, token), await follow(world, elsewhere)];
@@ -121,7 +121,7 @@ test('signing out says what the browser must forget, and takes its cookie back',
 test('an agency’s plain user gets no token for all of its locations, and is told why', async () => {
   await using world = await startWorld(idle);
   const { companyId } = await world.install();
-  const { body } = await exchange(world, world.highlevel.userContext({ companyId, role: 'user' })).expect(403);
+  const { body } = await exchange(world, world.highlevel.createUserContext({ companyId, role: 'user' })).expect(403);
   expect(body.error).toMatchObject({ code: 'agency_admins_only', message: expect.stringContaining('for its admins') });
   expect((await world.client.get('/embed').set('accept-language', 'en')).text).toContain('data-problem="agency_admins_only"');
 });
@@ -134,7 +134,7 @@ test('an agency’s admin takes the app out of it only with its name and a new h
   await world.finishInstall(code);
   await world.db.installation.updateMany({ where: { resourceId: companyId }, data: { name: 'Harbour Agency' } });
   const status = async () => (await world.api.get(`/companies/${companyId}`)).body.status;
-  const context = world.highlevel.userContext({ companyId });
+  const context = world.highlevel.createUserContext({ companyId });
   const leave = async (query: string) => {
     const { body } = await exchange(world, context).expect(200);
     return world.client.delete(`/api/companies/${companyId}${query}`).set(bearer(body.token));
@@ -176,13 +176,13 @@ test('where the app may read users, HighLevel is asked whether it is the agency�
   world.highlevel.users.delete('Forged0000000000001');
   await unknown.delete(`/companies/${companyId}?confirm=Brightside%20Agency`).expect(403);
   expect((await leave('Admin00000000000001')).status).toBe(202);
-  expect(world.highlevel.calls.of('getUser').map(({ status }) => status)).toEqual([200, 400, 200]);
+  expect(world.highlevel.calls.listByOperation('getUser').map(({ status }) => status)).toEqual([200, 400, 200]);
 });
 
 test('a context that is shown again from ever new addresses is written down once and counted each time', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
-  const context = world.highlevel.userContext({ companyId, activeLocation: id });
+  const context = world.highlevel.createUserContext({ companyId, activeLocation: id });
   for (let host = 0; host < 5; host++) await exchange(world, context).set('x-forwarded-for', `203.0.113.${host}`).expect(200);
   expect((await world.client.get('/metrics')).text).toContain('user_context_replays_total 4');
   expect(await world.db.auditEntry.count({ where: { action: 'context_replayed' } })).toBe(1);

@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../src/channels/channel.ts';
-import { channelsOf } from '../src/channels/registry.ts';
+import { indexChannels } from '../src/channels/registry.ts';
 import { startWorker } from '../src/jobs/worker.ts';
 import { giveUp } from '../src/messages/location-changes.ts';
 import { carelessChannel } from './support/careless-channel.ts';
@@ -16,21 +16,21 @@ test('where repeats are not dropped, an unknown outcome asks a person: it is not
     sends += 1;
     return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No answer in time.' } : { kind: 'delivered' };
   };
-  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  await using world = await startWorld({ channels: () => indexChannels([carelessChannel(send)]) });
   const location = await world.install();
   await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
   const { messageId } = await text(world, location);
   await world.soon(async () => (await world.message(messageId)).unknownSince !== null);
   await world.pass(24 * 3_600_000, 600_000);
   expect(sends).toBe(1);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 
   const { id } = await world.message(messageId);
   const { body } = await world.api.get(`/locations/${location.id}/messages?status=unknown`).expect(200);
   expect(body.items).toMatchObject([{ id, status: 'unknown', reason: { code: 'no_answer' } }]);
   await world.api.post(`/messages/${id}/retry`).expect(202);
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('an interrupted attempt that somebody has found, and could not tell of any more, asks a person all the same', async () => {
@@ -39,7 +39,7 @@ test('an interrupted attempt that somebody has found, and could not tell of any 
     sends += 1;
     return { kind: 'delivered' };
   };
-  await using world = await startWorld({ isIdle: true, channels: () => channelsOf([carelessChannel(send)]) });
+  await using world = await startWorld({ isIdle: true, channels: () => indexChannels([carelessChannel(send)]) });
   const location = await world.install();
   const { body } = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless' }).expect(200);
   const { messageId } = await text(world, location);
@@ -69,12 +69,12 @@ test('a message that may have arrived is not reported failed because later attem
   await world.until(isUnknown, 'a person is asked', 30_000);
   expect((await outcomes(world)).slice(0, 3)).toEqual(['unknown', 'busy', 'busy']);
   await world.pass(60_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 
   // The far side had it, and says so late.
   await world.callback(location.connectionId, 'status', { id: (await world.message(messageId)).id, status: 'delivered' });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('once a person has had it sent again, it is as any other: what fails then has failed', async () => {
@@ -84,7 +84,7 @@ test('once a person has had it sent again, it is as any other: what fails then h
   await world.until(isUnknown);
   await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
   await world.untilReported(messageId);
-  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'no_channel' } });
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'no_channel' } });
 });
 
 test('nor because there is no way for it any more, or the app was uninstalled', async () => {
@@ -102,7 +102,7 @@ test('nor because there is no way for it any more, or the app was uninstalled', 
   expect(await world.message(second)).toMatchObject({ state: 'pending', reasonCode: 'uninstalled' });
   expect((await world.message(second)).unknownSince).not.toBeNull();
   await world.pass(30_000);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
 });
 
 test('a far side that drops repeats and refuses one has taken none: the message has failed', async () => {
@@ -110,7 +110,7 @@ test('a far side that drops repeats and refuses one has taken none: the message 
   const { messageId } = await cutMessage(world);
   world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });
 
 test('the refusal of something on the way, such as a proxy, is not the far side’s word', async () => {
@@ -118,7 +118,7 @@ test('the refusal of something on the way, such as a proxy, is not the far side�
   const { messageId, isUnknown } = await cutMessage(world);
   world.farSide.answers({ status: 404, body: '<h1>No such tunnel</h1>' });
   await world.until(isUnknown);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 });
 
 test('nor is what the far side of a changed connection says the word of the one before', async () => {
@@ -128,10 +128,10 @@ test('nor is what the far side of a changed connection says the word of the one 
   await world.connect(location.id, 'sms', { timeoutMs: 20_000 });
   world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
   await world.until(isUnknown);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
   await world.api.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
   // The same sending for all that: whoever drops repeats must know it.
   expect(new Set(world.farSide.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
 });
@@ -142,14 +142,14 @@ test('where repeats are not dropped and the connection resends, a later refusal 
     sends += 1;
     return { kind: sends === 1 ? 'unknown' : 'refused', code: 'why', message: 'Whatever.' };
   };
-  await using world = await startWorld({ channels: () => channelsOf([carelessChannel(send)]) });
+  await using world = await startWorld({ channels: () => indexChannels([carelessChannel(send)]) });
   const location = await world.install();
   const config = { whenUnknown: 'resend' };
   await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'careless', config }).expect(200);
   const { messageId } = await text(world, location);
   await world.until(async () => (await world.message(messageId)).unknownSince !== null);
   expect(await outcomes(world)).toEqual(['unknown', 'refused']);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 });
 
 test('a receipt that settles a message lets its contact’s next one go at once, not when its own next try was due', async () => {

@@ -1,7 +1,7 @@
 import { startWorld } from './support/world.ts';
 
 test('a message goes the whole way: sent, delivered, read, answered', async () => {
-  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 7_000 } });
+  await using world = await startWorld({ behaviour: { statusDelayMs: 7_000 } });
   const location = await world.ready();
   world.farSide.answers(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'accepted' } }));
 
@@ -31,12 +31,12 @@ test('a message goes the whole way: sent, delivered, read, answered', async () =
   await world.callback(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
   await world.untilReported(messageId);
   await world.callback(location.connectionId, 'status', { externalId: `far-${id}`, status: 'read' }).expect(202);
-  await world.until(() => world.highlevel.statusesOf(messageId).includes('read'));
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered', 'read']);
+  await world.until(() => world.highlevel.listStatuses(messageId).includes('read'));
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered', 'read']);
 
   await world.callback(location.connectionId, 'inbound', { externalId: 'in-1', from: '+12025550143', text: 'Hi!' }).expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 2);
-  expect(world.highlevel.conversationOf(location.contact.id).at(-1)).toMatchObject({
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 2);
+  expect(world.highlevel.listConversation(location.contact.id).at(-1)).toMatchObject({
     direction: 'inbound',
     text: 'Hi!',
     altId: 'in-1',

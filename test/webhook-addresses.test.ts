@@ -38,9 +38,9 @@ test.each(['OutboundMessage', 'InboundMessage'] as const)(
     const attachments = ['https://example.com/picture.png'];
     const fields = { type, locationId: location.id, contactId: location.contact.id, messageId: 'the-message', attachments };
     for (const path of ['/webhooks/providers/sms', '/webhooks/app']) {
-      expect(await post(world, path, world.highlevel.messageEventBody(fields))).toBe(202);
+      expect(await post(world, path, world.highlevel.toMessageEventBody(fields))).toBe(202);
       // Older ones name no app.
-      expect(await post(world, path, world.highlevel.messageEventBody({ ...fields, appId: undefined }))).toBe(202);
+      expect(await post(world, path, world.highlevel.toMessageEventBody({ ...fields, appId: undefined }))).toBe(202);
     }
     expect(await world.db.message.count()).toBe(0);
     expect(await world.db.appEvent.count()).toBe(0);
@@ -110,10 +110,10 @@ test('what HighLevel signed for another app or its provider is acknowledged, cou
   await using world = await startWorld(idle);
   const { id } = await world.install();
   const appId = 'anotherapp00000000000000';
-  const uninstall = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: id, appId });
+  const uninstall = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: id, appId });
   for (const path of ['/webhooks/providers/sms', '/webhooks/app']) {
     const event = { type: 'InboundMessage', locationId: id, messageId: 'm1', appId } as const;
-    expect(await post(world, path, world.highlevel.messageEventBody(event))).toBe(202);
+    expect(await post(world, path, world.highlevel.toMessageEventBody(event))).toBe(202);
     expect(await post(world, path, text(id, { conversationProviderId: 'another-provider' }))).toBe(202);
     expect(await post(world, path, text(id, { appId }))).toBe(202);
     expect(await post(world, path, uninstall)).toBe(202);
@@ -128,7 +128,7 @@ test('an app event at a Delivery URL is acted on', async () => {
   await using world = await startWorld();
   const location = await world.ready();
   world.clock.jump(1_000);
-  const body = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: location.id });
+  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: location.id });
   expect(await post(world, '/webhooks/providers/sms', body)).toBe(202);
   const status = async () => (await world.db.installation.findFirstOrThrow()).status;
   await world.until(async () => (await status()) === 'uninstalled');
@@ -170,7 +170,7 @@ test('only the newest thousand unknown webhooks are kept, each with its beginnin
 test('the operator is told once that addresses are mixed up, which one and what belongs there; it ends a day after the last one', async () => {
   await using world = await startWorld({ ...idle, watches: true, services: onlySmsAndMail });
   await post(world, '/webhooks/app', text('l'));
-  await post(world, '/webhooks/providers/sms', world.highlevel.eventBody({ type: 'INSTALL', companyId: 'c' }));
+  await post(world, '/webhooks/providers/sms', world.highlevel.toEventBody({ type: 'INSTALL', companyId: 'c' }));
   await post(world, '/webhooks/providers/mail', text('l', { messageId: 'm2', conversationProviderId: 'id-with-a-typo' }));
   await world.until(async () => (await mixedUp(world)).length === 3, 'three alerts', 20_000);
   const found = Object.fromEntries((await mixedUp(world)).map(({ subject, details }) => [subject, details]));

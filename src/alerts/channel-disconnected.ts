@@ -1,6 +1,6 @@
+import { listDisconnects } from '../connections/connect.ts';
 import { minIdAt } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
-import { disconnectedSince } from '../installations/connections.ts';
 import { type Finding, placeName } from './alert.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -30,7 +30,7 @@ export function isMissed({ isDisconnected, failures }: MissedChannel): boolean {
 /** Places without a channel that had one a day ago, or whose messages fail for it. It ends when one is connected, or after a day. */
 export async function disconnectedChannels(on: Executor, now: Date): Promise<Finding[]> {
   const since = new Date(now.getTime() - dayMs);
-  const left = await disconnectedSince(on, since);
+  const left = await listDisconnects(on, since);
   const failing = await on.$queryRaw<(Place & { failures: number })[]>`
     SELECT i.resource_id AS "locationId", recent.provider_key AS "providerKey", count(*)::int AS failures
     FROM installations i

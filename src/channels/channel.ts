@@ -14,22 +14,22 @@ export interface Channel<Config extends object = object> {
    * set (`delivery-settings.ts`) comes on top of it.
    */
   readonly configSchema: z.ZodObject & z.ZodType<Config>;
-  readonly can: Capabilities;
+  readonly capabilities: Capabilities;
   /** The events whose addresses its far side must be told: people copy them. Left out: `status` and `inbound`. */
-  readonly callbacks?: readonly string[];
+  readonly webhookEvents?: readonly string[];
   /** The header of a callback's signature, in lower case: without it the body is not even read. */
   readonly signatureHeader?: string;
   /** A file of `docs/` for whoever sets up the far side, without its ending. */
-  readonly guide?: string;
+  readonly setupGuide?: string;
   /** Hands one message to the far side. Never throws for what the far side says or does: that is an outcome. */
-  send(tools: ChannelTools, connection: ConnectionOf<Config>, message: OutboundMessage): Promise<SendOutcome>;
+  send(context: ChannelContext, connection: ChannelConnection<Config>, message: OutboundMessage): Promise<SendOutcome>;
   /**
    * Proves who calls, over the raw bytes, then reads what is said.
    *
    * @param event the last part of the callback address, such as `status` or `inbound`
    * @throws AppError `signature_invalid`, `payload_invalid`, or `not_found` for an event that the channel does not have
    */
-  readCallback(connection: ConnectionOf<Config>, event: string, callback: Callback): CallbackContent;
+  receiveWebhook(connection: ChannelConnection<Config>, event: string, request: WebhookRequest): ChannelEvent;
 }
 
 /**
@@ -43,33 +43,33 @@ export function defineChannel<Config extends object>(channel: Channel<Config>): 
 export interface Capabilities {
   /** The far side says later what became of a message; until then `accepted` is not `delivered`. */
   readonly receipts: boolean;
-  readonly media: boolean;
+  readonly attachments: boolean;
   readonly email: boolean;
   /** The far side recognises a repeated id, so that sending again after an unknown outcome can't double the message. */
-  readonly dropsRepeats: boolean;
+  readonly idempotent: boolean;
 }
 
 /** What a channel may use of the world. */
-export interface ChannelTools {
+export interface ChannelContext {
   /** Refuses private addresses unless the operator allows them. */
   readonly http: HttpClient;
   /**
    * Fetches an attachment, for a far side that takes bytes and no address: guarded, and limited in size, time and type. What keeps it from
    * us is an outcome to return.
    */
-  fetchMedia(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
+  fetchAttachment(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
   readonly clock: Clock;
   /** Ends when the program stops; a request in hand is given up then. */
   readonly signal: AbortSignal;
 }
 
-export interface ConnectionOf<Config> {
+export interface ChannelConnection<Config> {
   readonly id: string;
   readonly config: Config;
   /** What it was before its secrets were changed, for a day: vendors do not change theirs in the same moment. */
   readonly previousConfig?: Config | undefined;
   /** Where the far side calls us: this, `/`, and an event. */
-  readonly callbackUrl: string;
+  readonly webhookUrl: string;
 }
 
 /** A message as channels see it. */
@@ -77,11 +77,11 @@ export interface OutboundMessage {
   /** Ours: what receipts may name it by. */
   readonly id: string;
   /** What a far side that drops repeats knows it by: the same on every attempt, another when a person sends again what it has failed. */
-  readonly sendingId: string;
+  readonly idempotencyKey: string;
   readonly locationId: string;
   readonly contactId: string | null;
   readonly conversationId: string | null;
-  readonly medium: 'sms' | 'email';
+  readonly messageType: 'sms' | 'email';
   readonly to: string;
   readonly from: string | null;
   readonly text: string | null;
@@ -93,24 +93,24 @@ export interface OutboundMessage {
 
 /**
  * How one attempt ended. `unknown` is kept apart from `busy` because only `busy` proves that nothing was sent.
- * `answer` is what the far side said, for the log of attempts. A refusal `isItsWord` when the far side itself refuses this message, not
+ * `response` is what the far side said, for the log of attempts. A refusal `isAuthoritative` when the far side itself refuses this message, not
  * something on the way to it, such as a proxy: one that drops repeats has then taken it in no earlier attempt either.
  */
-export type SendOutcome = { answer?: string } & (
+export type SendOutcome = { response?: string } & (
   | { kind: 'accepted'; externalId?: string }
   | { kind: 'delivered'; externalId?: string }
-  | { kind: 'refused'; code: string; message: string; isItsWord?: boolean }
+  | { kind: 'refused'; code: string; message: string; isAuthoritative?: boolean }
   | { kind: 'busy'; code: string; message: string; retryAfterMs?: number }
   | { kind: 'unknown'; code: string; message: string }
 );
 
-export interface Callback {
+export interface WebhookRequest {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
 /** What a far side told us in one call. */
-export type CallbackContent =
+export type ChannelEvent =
   | { readonly kind: 'receipt'; readonly receipt: ReceiptContent }
   | { readonly kind: 'inbound'; readonly inbound: InboundContent };
 
@@ -138,20 +138,20 @@ export interface InboundContent {
   readonly replyToExternalId?: string | undefined;
   readonly occurredAt?: Date | undefined;
   /** It was sent elsewhere, by the location, and is only to be logged. */
-  readonly sentElsewhere: boolean;
+  readonly sentExternally: boolean;
 }
 
 /**
  * The names of a channel's secret fields: never returned, kept when an update leaves them out. A field with something secret anywhere in
  * it, be it optional, in an object or in a list, is secret as a whole.
  */
-export function sensitiveFields(schema: z.ZodObject): string[] {
-  const known = secretNames.get(schema);
-  if (known) return known;
+export function listSensitiveFields(schema: z.ZodObject): string[] {
+  const cached = sensitiveFieldsCache.get(schema);
+  if (cached) return cached;
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   const names = Object.keys(properties).filter((name) => JSON.stringify(properties[name]).includes('"sensitive":true'));
-  secretNames.set(schema, names);
+  sensitiveFieldsCache.set(schema, names);
   return names;
 }
 
-const secretNames = new WeakMap<z.ZodObject, string[]>();
+const sensitiveFieldsCache = new WeakMap<z.ZodObject, string[]>();

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 
-const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must be a time of day such as 09:00' });
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must be a time of day such as 09:00' });
 
 const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
 /** When a connection may send, in its location's time zone. A window that ends before it starts goes over midnight. */
 const sendingWindow = z.strictObject({
-  from: clockTime,
-  to: clockTime,
+  from: timeOfDay,
+  to: timeOfDay,
   days: z
     .array(z.enum(weekdays))
     .min(1)
@@ -49,12 +49,15 @@ export const deliverySettings = {
     ),
 };
 
-const schema = z.object(deliverySettings);
+const deliverySettingsSchema = z.object(deliverySettings);
 
-export type DeliverySettings = z.output<typeof schema> & { whenOver: 'wait' | 'fail'; whenUnknown: 'resend' | 'ask' };
+export type DeliverySettings = z.output<typeof deliverySettingsSchema> & {
+  whenOver: 'wait' | 'fail';
+  whenUnknown: 'resend' | 'ask';
+};
 
 /** These settings in a connection's config, which was parsed when it was stored. */
-export function deliverySettingsOf(config: object): DeliverySettings {
-  const set = schema.parse(config);
-  return { ...set, whenOver: set.whenOver ?? 'wait', whenUnknown: set.whenUnknown ?? 'ask' };
+export function parseDeliverySettings(config: object): DeliverySettings {
+  const settings = deliverySettingsSchema.parse(config);
+  return { ...settings, whenOver: settings.whenOver ?? 'wait', whenUnknown: settings.whenUnknown ?? 'ask' };
 }

@@ -4,7 +4,7 @@ export interface Check {
   readonly name: string;
   readonly status: 'ok' | 'warning' | 'failed';
   /** Which sentence says how it stands; pages have the same in every language. */
-  readonly says: Saying;
+  readonly messageKey: CheckMessageKey;
   /** What stands in the sentences. */
   readonly values: Record<string, string>;
   /** What to do, where something is to be done. */
@@ -12,7 +12,7 @@ export interface Check {
 }
 
 /** How something stands, in English. */
-export const sayings = {
+export const checkMessages = {
   token_good: 'HighLevel’s access token is good until {until}.',
   token_refreshing: 'The access token is over and is being refreshed.',
   suspended: 'HighLevel says that this location is not active. Messages wait.',
@@ -43,10 +43,10 @@ export const sayings = {
   installations_good: 'No installation must be installed again.',
 } as const satisfies Record<string, string>;
 
-export type Saying = keyof typeof sayings;
+export type CheckMessageKey = keyof typeof checkMessages;
 
 /** What to do, in English. */
-export const fixes = {
+export const checkFixes = {
   reinstall: 'Install the app here again.',
   activate: 'Activate the location in HighLevel; nothing has to be done here.',
   add_scopes: 'Add the scopes to the app in the developer portal, publish that version, and install or update the app here.',
@@ -62,20 +62,20 @@ export const fixes = {
   see_alerts: 'See the alerts.',
 } as const satisfies Record<string, string>;
 
-export type Fix = keyof typeof fixes;
+export type Fix = keyof typeof checkFixes;
 
 /** Fills `{name}` in a sentence. */
-export function filled(sentence: string, values: Record<string, string>): string {
-  return sentence.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
+export function fillPlaceholders(template: string, values: Record<string, string>): string {
+  return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
 }
 
 /** Makes a line of the check. */
 export function toCheck(
   name: string,
   status: Check['status'],
-  says: Saying,
+  messageKey: CheckMessageKey,
   values: Record<string, string> = {},
   fix: Fix | null = null,
 ): Check {
-  return { name, status, says, values, fix };
+  return { name, status, messageKey, values, fix };
 }

@@ -34,8 +34,8 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     orderBy: { id: 'asc' },
   });
   const problems = await listPermissionProblems(client, [owner]);
-  const pace = await client.pace.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
-  const sightings = await listSightings(client, [
+  const rateLimit = await client.pace.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
+  const observations = await listSightings(client, [
     ...deps.providers.map(({ key }) => sightingAddress.provider(key)),
     ...connections.map(({ id }) => sightingAddress.connection(id)),
   ]);
@@ -43,15 +43,15 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     checkToken(deps, row),
     ...checkScopes(row),
     ...checkPermissions(deps, problems),
-    pace && getPausedUntil(pace, dateNow(deps.clock))
-      ? toCheck('calls', 'warning', 'calls_paused', { reason: pace.blockedReason ?? '' })
+    rateLimit && getPausedUntil(rateLimit, dateNow(deps.clock))
+      ? toCheck('calls', 'warning', 'calls_paused', { reason: rateLimit.blockedReason ?? '' })
       : toCheck('calls', 'ok', 'calls_open'),
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
     ...deps.providers
       .filter(({ key }) => connections.some(({ providerKey }) => providerKey === key))
-      .map(({ key }) => checkWebhooks(deps, sightingAddress.provider(key), sightings, 'portal_address', 'signature_key')),
+      .map(({ key }) => checkWebhooks(deps, sightingAddress.provider(key), observations, 'portal_address', 'signature_key')),
     ...connections.map(({ id }) =>
-      checkWebhooks(deps, sightingAddress.connection(id), sightings, 'vendor_address', 'vendor_secret'),
+      checkWebhooks(deps, sightingAddress.connection(id), observations, 'vendor_address', 'vendor_secret'),
     ),
   ];
 }
@@ -60,9 +60,9 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
 export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
   const { client } = deps.db;
   const addresses = [sightingAddress.app, ...deps.providers.map(({ key }) => sightingAddress.provider(key))];
-  const sightings = await listSightings(client, addresses);
+  const observations = await listSightings(client, addresses);
   const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { since: 'asc' } });
-  const lost = await client.installation.count({ where: { status: 'reauth_required' } });
+  const reauthCount = await client.installation.count({ where: { status: 'reauth_required' } });
   return [
     (await isWritable(client))
       ? toCheck('database', 'ok', 'database_writable')
@@ -76,13 +76,13 @@ export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
     deps.sharedSecrets.length > 0
       ? toCheck('shared_secret', 'ok', 'secrets_set')
       : toCheck('shared_secret', 'failed', 'secrets_none', {}, 'set_shared_secret'),
-    lost > 0
-      ? toCheck('installations', 'failed', 'reconnects', { count: String(lost) }, 'see_alerts')
+    reauthCount > 0
+      ? toCheck('installations', 'failed', 'reconnects', { count: String(reauthCount) }, 'see_alerts')
       : toCheck('installations', 'ok', 'installations_good'),
     ...problems.map(({ resourceId, permission, message }) =>
       toCheck(`permission:${resourceId}/${permission}`, 'failed', 'refused', { message }),
     ),
-    ...addresses.map((address) => checkWebhooks(deps, address, sightings, 'portal_address', 'signature_key')),
+    ...addresses.map((address) => checkWebhooks(deps, address, observations, 'portal_address', 'signature_key')),
   ];
 }
 
@@ -99,10 +99,10 @@ function checkToken({ clock }: CheckDeps, { status, accessExpiresAt }: Installat
 
 function checkScopes({ scopes, status }: Installation): Check[] {
   if (status !== 'active') return [];
-  const lacking = (wanted: readonly string[]) =>
+  const findMissing = (wanted: readonly string[]) =>
     wanted.filter((scope) => !scopes.includes(scope) && !scope.startsWith('oauth.'));
-  const missing = lacking(minimalScopes);
-  const optional = lacking(allScopes).filter((scope) => !missing.includes(scope));
+  const missing = findMissing(minimalScopes);
+  const optional = findMissing(allScopes).filter((scope) => !missing.includes(scope));
   return [
     missing.length > 0
       ? toCheck('scopes', 'failed', 'scopes_missing', { scopes: missing.join(', ') }, 'add_scopes')
@@ -118,8 +118,8 @@ function checkPermissions({ providers }: CheckDeps, problems: readonly Permissio
   const refused = problems.map(({ permission, message }) =>
     toCheck(`permission:${permission}`, 'failed', 'refused', { message }),
   );
-  const open = providers.filter(({ key }) => !problems.some(({ permission }) => permission === `provider:${key}`));
-  return [...refused, ...open.map(({ key }) => toCheck(`provider:${key}`, 'ok', 'provider_open', { provider: key }))];
+  const accessible = providers.filter(({ key }) => !problems.some(({ permission }) => permission === `provider:${key}`));
+  return [...refused, ...accessible.map(({ key }) => toCheck(`provider:${key}`, 'ok', 'provider_open', { provider: key }))];
 }
 
 function checkChannel({ key }: Provider, connections: readonly ConnectionRow[]): Check {
@@ -132,17 +132,17 @@ function checkChannel({ key }: Provider, connections: readonly ConnectionRow[]):
 function checkWebhooks(
   { appUrl }: CheckDeps,
   address: string,
-  sightings: ReadonlyMap<string, WebhookSighting>,
-  whereToEnter: Fix,
-  whenInvalid: Fix,
+  observations: ReadonlyMap<string, WebhookSighting>,
+  setupFix: Fix,
+  signatureFix: Fix,
 ): Check {
   const name = `webhooks:${address}`;
   const url = address.startsWith('channels/') ? `${appUrl}/${address}` : `${appUrl}/webhooks/${address}`;
-  const seen = sightings.get(address);
-  if (!seen) return toCheck(name, 'warning', 'webhook_never', { address: url }, whereToEnter);
-  const { lastValidAt, lastInvalidAt, lastMisplacedAt, misplacedContent } = seen;
+  const observation = observations.get(address);
+  if (!observation) return toCheck(name, 'warning', 'webhook_never', { address: url }, setupFix);
+  const { lastValidAt, lastInvalidAt, lastMisplacedAt, misplacedContent } = observation;
   if (lastInvalidAt && (!lastValidAt || lastInvalidAt > lastValidAt)) {
-    return toCheck(name, 'failed', 'webhook_invalid', { at: lastInvalidAt.toISOString(), address: url }, whenInvalid);
+    return toCheck(name, 'failed', 'webhook_invalid', { at: lastInvalidAt.toISOString(), address: url }, signatureFix);
   }
   if (lastMisplacedAt && lastValidAt && lastMisplacedAt >= lastValidAt) {
     const values = { at: lastMisplacedAt.toISOString(), what: misplacedContent ?? '', address: url };

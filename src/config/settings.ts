@@ -5,10 +5,10 @@ import { parseEnv } from 'node:util';
 import * as z from 'zod';
 import type { AlertLimits } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/by-webhook.ts';
+import type { Bucket } from '../attachments/s3-store.ts';
 import type { DatabaseTarget } from '../database/client.ts';
 import { minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import type { Bucket } from '../media/s3-store.ts';
 import type { MailOptions } from '../runtime/mail.ts';
 import { isSigningSecret } from '../runtime/standard-webhooks.ts';
 import {

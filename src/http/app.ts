@@ -95,7 +95,7 @@ export function createApp(deps: AppDeps): Express {
   );
   app.use('/admin', operatorSessions(deps.db, { secrets: deps.sessionSecrets, https }), operatorPages({ ...deps, guesses }));
   // What whoever sets up a far side needs to read.
-  for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.guide ?? []))) {
+  for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {
     app.get(`/docs/${guide}.md`, (_request, response) => {
       response.sendFile(resolve(docs, `${guide}.md`), { headers: { 'content-type': 'text/plain; charset=utf-8' } });
     });

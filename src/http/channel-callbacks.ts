@@ -1,8 +1,8 @@
 import { Router } from 'express';
 import * as z from 'zod';
+import { type ConnectionDeps, getConnection } from '../connections/connect.ts';
 import { AppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { type ConnectionDeps, connectionById } from '../installations/connections.ts';
 import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
 import type { ReceiveInbound } from '../messages/receive-inbound.ts';
 import type { RecordReceipt } from '../messages/record-receipt.ts';
@@ -30,7 +30,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
   router.post('/channels/:connectionId/:event', async (request, response) => {
     const { connectionId, event } = request.params;
     if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'There is no such connection.');
-    const connection = await connectionById(deps, connectionId as string);
+    const connection = await getConnection(deps, connectionId as string);
     const provider = deps.providers.find(({ key }) => key === connection.providerKey);
     if (!provider) throw new AppError('not_found', 'This connection’s provider is not part of the app any more.');
 
@@ -42,7 +42,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
         throw new AppError('signature_invalid', `The request lacks the header ${signatureHeader}.`);
       }
       const body = await deps.readBody(request, response, maxBytes);
-      const content = connection.channel.readCallback(connection, event as string, {
+      const content = connection.channel.receiveWebhook(connection, event as string, {
         headers: request.headers,
         body,
       });

@@ -1,15 +1,15 @@
 import { pipeline } from 'node:stream/promises';
 import { type Request, Router } from 'express';
+import { hashSecret } from '../attachments/links.ts';
+import type { AttachmentStore } from '../attachments/store.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
-import { hashOfSecret } from '../media/links.ts';
-import type { MediaStore } from '../media/store.ts';
 
 export interface MediaPageDeps {
   db: Database;
   clock: Clock;
-  mediaStore: MediaStore;
+  mediaStore: AttachmentStore;
 }
 
 /** What browsers show by themselves; the rest is saved. */
@@ -48,7 +48,7 @@ export function mediaPages(deps: MediaPageDeps): Router {
 }
 
 async function fileBehind({ db, clock }: MediaPageDeps, secret: string) {
-  const row = await db.client.medium.findUnique({ where: { secretHash: hashOfSecret(secret) } });
+  const row = await db.client.medium.findUnique({ where: { secretHash: hashSecret(secret) } });
   if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= dateNow(clock)) throw gone();
   if ((await db.client.message.count({ where: { id: row.messageId } })) === 0) throw gone();
   return { id: row.id, bytes: row.bytes, contentType: row.contentType, name: row.name };

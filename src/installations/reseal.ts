@@ -1,7 +1,7 @@
+import { configAad as configIdentity } from '../connections/sealed-config.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import { identity as configIdentity } from './sealed-config.ts';
 import { type Installation, identity, keyOf } from './store.ts';
 
 export interface ResealDeps {

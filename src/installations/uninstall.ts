@@ -1,3 +1,4 @@
+import { configAad as channelIdentity } from '../connections/sealed-config.ts';
 import { dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
@@ -6,7 +7,6 @@ import { type Actor, audit } from './audit.ts';
 import { dueAfterOutage } from './due.ts';
 import { learn, learnGoneWithCompany } from './news.ts';
 import { placeOf, type RenewDeps } from './renew.ts';
-import { identity as channelIdentity } from './sealed-config.ts';
 import { type Installation, keyOf, noTokens, rowIdentity } from './store.ts';
 
 /** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */

@@ -1,14 +1,14 @@
 import { forgetGuesses } from '../alerts/guesses.ts';
 import { forgetWrongSignatures } from '../alerts/signatures-failing.ts';
+import { removeStaleDownloads } from '../attachments/disk-store.ts';
+import type { AttachmentStore } from '../attachments/store.ts';
+import { restoreGroupLimits } from '../connections/connect.ts';
+import { purgePreviousConfigs } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import { restoreLimits } from '../installations/connections.ts';
 import { forgetSpentStates } from '../installations/install.ts';
-import { forgetPreviousConfigs } from '../installations/sealed-config.ts';
 import { forgetSightings } from '../installations/webhook-sightings.ts';
-import { removeStale } from '../media/disk-store.ts';
-import type { MediaStore } from '../media/store.ts';
 import { forgetMedia } from '../messages/keep-media.ts';
 import { forgetMessages, forgetStrangersMessages } from '../messages/location-changes.ts';
 import { trimUnnamedReceipts } from '../messages/receipt-rows.ts';
@@ -23,7 +23,7 @@ export interface UpkeepDeps {
   log: Log;
   /** Messages of a location that has the app no more, or never had it, are deleted after so many days. */
   retentionDays: number;
-  mediaStore: MediaStore;
+  mediaStore: AttachmentStore;
   /** Where downloads are while they last. */
   mediaFolder: string;
 }
@@ -39,7 +39,7 @@ const unnamedReceiptDays = 1;
 
 /** Mends what an earlier version left, and removes, once an hour, what nobody needs any more. @returns stops it */
 export function startUpkeep(deps: UpkeepDeps): () => void {
-  restoreLimits(deps).catch((error: unknown) => deps.log.error({ err: error }, 'limits could not be restored'));
+  restoreGroupLimits(deps).catch((error: unknown) => deps.log.error({ err: error }, 'limits could not be restored'));
   const timer = deps.clock.setInterval(() => {
     tidy(deps).catch((error: unknown) => deps.log.error({ err: error }, 'upkeep failed'));
   }, hourMs);
@@ -53,9 +53,9 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   const now = dateNow(clock);
   await repairQueueHeads(client);
   // A process of an earlier version may still be there and take them away.
-  await restoreLimits(deps);
+  await restoreGroupLimits(deps);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
-  await forgetPreviousConfigs(client, now);
+  await purgePreviousConfigs(client, now);
   await client.pace.deleteMany({
     where: {
       // A connection's own limits stand nowhere else, and its day may be an hour longer than ours.
@@ -82,7 +82,7 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   while ((await forgetMessages(deps, before)) > 0);
   while ((await forgetStrangersMessages(deps, before)) > 0);
   while ((await forgetMedia(deps)) > 0);
-  await removeStale(deps.mediaFolder, daysBefore(clock, 1));
+  await removeStaleDownloads(deps.mediaFolder, daysBefore(clock, 1));
 }
 
 function daysBefore(clock: Clock, days: number): Date {

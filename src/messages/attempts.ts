@@ -89,7 +89,7 @@ export function endedAttempts(items: readonly { attempt?: { id: string; outcome:
     if (!attempt) return [];
     const { id, outcome } = attempt;
     const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
-    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, answer: outcome.answer };
+    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, answer: outcome.response };
   });
 }
 

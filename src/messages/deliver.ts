@@ -1,5 +1,6 @@
-import type { ChannelTools, SendOutcome } from '../channels/channel.ts';
-import { type DeliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
+import type { ChannelContext, SendOutcome } from '../channels/channel.ts';
+import { type DeliverySettings, parseDeliverySettings } from '../channels/delivery-settings.ts';
+import type { Connection } from '../connections/connect.ts';
 import { normalizeAddress } from '../core/address.ts';
 import { maxChars } from '../core/bounds.ts';
 import { dateNow } from '../core/clock.ts';
@@ -7,7 +8,6 @@ import { type AppError, isAppError } from '../core/errors.ts';
 import { computeOutageDelayMs, computeRetryDelayMs, sendDelaysMs, shouldReleaseOrderingKey } from '../core/retry-schedule.ts';
 import { sanitizeFields } from '../core/sanitize.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
-import type { Connection } from '../installations/connections.ts';
 import type { Job } from '../queue/job.ts';
 import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
@@ -108,8 +108,8 @@ async function send(
   { connection, outbound }: Extract<Route, { connection: Connection }>,
 ): Promise<void> {
   const { channel } = connection;
-  const settings = deliverySettingsOf(connection.config);
-  const whenUnknown = channel.can.dropsRepeats ? 'resend' : settings.whenUnknown;
+  const settings = parseDeliverySettings(connection.config);
+  const whenUnknown = channel.capabilities.idempotent ? 'resend' : settings.whenUnknown;
   const countedMs = deps.clock.now();
   const begun = await deps.beginAttempt({ messageId: message.id, connectionId: connection.id, whenUnknown });
   if (typeof begun === 'string') {
@@ -118,9 +118,9 @@ async function send(
   }
 
   const begunMs = deps.clock.now();
-  const tools: ChannelTools = {
+  const tools: ChannelContext = {
     http: deps.targetHttp,
-    fetchMedia: (url) => fetchAttachment(deps.fetchFile, url, job.signal),
+    fetchAttachment: (url) => fetchAttachment(deps.fetchFile, url, job.signal),
     clock: deps.clock,
     signal: job.signal,
   };
@@ -131,11 +131,11 @@ async function send(
   const step = nextStep(outcome, {
     now,
     nextDelayMs: nextDelay(deps, message, settings, now),
-    receipts: channel.can.receipts,
+    receipts: channel.capabilities.receipts,
     whenUnknown,
   });
   // A far side that drops repeats and refuses this one has taken none; what the connection was before may have led to another.
-  const isSure = outcome.kind === 'refused' && outcome.isItsWord === true && channel.can.dropsRepeats;
+  const isSure = outcome.kind === 'refused' && outcome.isAuthoritative === true && channel.capabilities.idempotent;
   const others = { besides: begun.attempt, ...(isSure ? { before: connection.updatedAt } : {}) };
   await deps.settle({
     ...settlement(job, connection, truly(message, step, now, others)),

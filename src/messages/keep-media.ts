@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { type AttachmentLinks, hashSecret } from '../attachments/links.ts';
+import type { AttachmentStore } from '../attachments/store.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { attachmentDelaysMs, maxMissingFileRetries } from '../core/retry-schedule.ts';
 import type { Database, Medium } from '../database/client.ts';
-import { hashOfSecret, type MediaLinks } from '../media/links.ts';
-import type { MediaStore } from '../media/store.ts';
 import type { NewJob } from '../queue/job.ts';
 import type { FetchFile } from '../runtime/fetch-file.ts';
 import type { Message, MessageInHand } from './store.ts';
@@ -15,8 +15,8 @@ export interface MediaDeps {
   clock: Clock;
   newId: NewId;
   fetchFile: FetchFile;
-  mediaStore: MediaStore;
-  mediaLinks: MediaLinks;
+  mediaStore: AttachmentStore;
+  mediaLinks: AttachmentLinks;
   /** How long a file is offered. */
   mediaDays: number;
   /** How many bytes of files a location may have kept at a time. */
@@ -156,16 +156,16 @@ async function keep(
   await deps.mediaStore.put(id, file);
   const { bytes, contentType } = file;
   const name = `${file.name ?? `attachment-${position + 1}`}.${file.extension}`;
-  const secretHash = hashOfSecret(deps.mediaLinks.secretOf(id));
+  const secretHash = hashSecret(deps.mediaLinks.deriveSecret(id));
   return medium.update({ where: { id }, data: { name, contentType, bytes, secretHash } });
 }
 
 /** Where HighLevel finds a kept file. */
 export async function linkTo(deps: MediaDeps, { id, name, secretHash }: KeptMedium): Promise<string> {
-  const hash = hashOfSecret(deps.mediaLinks.secretOf(id));
+  const hash = hashSecret(deps.mediaLinks.deriveSecret(id));
   // The key was changed since it was kept.
   if (hash !== secretHash) await deps.db.client.medium.update({ where: { id }, data: { secretHash: hash } });
-  return deps.mediaLinks.addressOf(id, name);
+  return deps.mediaLinks.toUrl(id, name);
 }
 
 const deleteAtMost = 500;

@@ -1,10 +1,10 @@
-import { deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { parseDeliverySettings } from '../channels/delivery-settings.ts';
+import type { Connection } from '../connections/connect.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { findNextDayStart } from '../core/local-days.ts';
 import { findNextOpening, toLocalTime } from '../core/local-time.ts';
 import type { Database } from '../database/client.ts';
 import { location } from '../highlevel/client.ts';
-import type { Connection } from '../installations/connections.ts';
 import type { Installation } from '../installations/store.ts';
 import { pause, rateLimitKey } from '../queue/rate-limits.ts';
 import type { Log } from '../runtime/log.ts';
@@ -27,7 +27,7 @@ type OverLimit = { wait: { at: Date; why: Reason; dueAt: Date } } | { refused: R
  * @returns null when it may; else until when the whole connection waits, or why the message fails
  */
 export async function overLimit(deps: LimitDeps, connection: Connection): Promise<OverLimit | null> {
-  const { sendingWindow, dailyCap, whenOver } = deliverySettingsOf(connection.config);
+  const { sendingWindow, dailyCap, whenOver } = parseDeliverySettings(connection.config);
   if (!sendingWindow && dailyCap === undefined) return null;
   const key = rateLimitKey.connection(connection);
   const zone = await zoneOf(deps, connection);
@@ -81,7 +81,7 @@ async function countSend(deps: LimitDeps, key: string, day: string, cap: number)
  * job has ended by then and may be in hand again, and a place too few is no harm.
  */
 export async function giveBack(deps: LimitDeps, connection: Connection, atMs: number): Promise<void> {
-  if (deliverySettingsOf(connection.config).dailyCap === undefined) return;
+  if (parseDeliverySettings(connection.config).dailyCap === undefined) return;
   const key = rateLimitKey.connection(connection);
   try {
     const { day } = toLocalTime(atMs, await zoneOf(deps, connection));

@@ -1,12 +1,12 @@
 import type { InboundContent } from '../channels/channel.ts';
-import { deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { parseDeliverySettings } from '../channels/delivery-settings.ts';
+import type { Connection } from '../connections/connect.ts';
 import { fitId } from '../core/bounds.ts';
 import { dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { capFutureTime } from '../core/foreign.ts';
 import { isDataError } from '../database/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import type { Connection } from '../installations/connections.ts';
 import { insertJobsCte, type NewJob } from '../queue/job.ts';
 import { inGroupsBySize } from '../runtime/batcher.ts';
 import { fetchedBy, fetchJob } from './keep-media.ts';
@@ -49,7 +49,7 @@ async function rowOf(
   content: InboundContent,
   body: Buffer,
 ) {
-  if (content.sentElsewhere && content.to === undefined) {
+  if (content.sentExternally && content.to === undefined) {
     throw new AppError('payload_invalid', reason('contact_not_named').message);
   }
   const isEmail = provider.kind.startsWith('email');
@@ -57,7 +57,7 @@ async function rowOf(
   const externalId = fitId(content.externalId);
   const from = (await deps.readAddress(locationId, content.from)).address;
   const to = content.to === undefined ? null : (await deps.readAddress(locationId, content.to)).address;
-  const [said, kept] = content.sentElsewhere && to !== null ? [content.to, to] : [content.from, from];
+  const [said, kept] = content.sentExternally && to !== null ? [content.to, to] : [content.from, from];
   return {
     id: deps.newId(),
     locationId,
@@ -68,7 +68,7 @@ async function rowOf(
     medium: isEmail ? 'email' : 'sms',
     from,
     // HighLevel does not take an email that says not to whom (platform.md 6.2).
-    to: to ?? (isEmail && !content.sentElsewhere ? deliverySettingsOf(connection.config).sender : null) ?? null,
+    to: to ?? (isEmail && !content.sentExternally ? parseDeliverySettings(connection.config).sender : null) ?? null,
     rawAddress: said !== kept ? said : null,
     name: content.name ?? null,
     text: content.text ?? null,
@@ -76,7 +76,7 @@ async function rowOf(
     subject: content.subject ?? null,
     attachments: content.attachments,
     replyToExternalId: content.replyToExternalId ?? null,
-    sentElsewhere: content.sentElsewhere,
+    sentElsewhere: content.sentExternally,
     occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
     raw: rawOf(body),
   };

@@ -1,12 +1,12 @@
 import type { OutboundMessage } from '../channels/channel.ts';
-import { deliverySettingsOf } from '../channels/delivery-settings.ts';
+import { parseDeliverySettings } from '../channels/delivery-settings.ts';
+import { type Connection, type ConnectionDeps, type ConnectionLoader, decryptConnection } from '../connections/connect.ts';
 import { dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { type HighLevel, location } from '../highlevel/client.ts';
 import { contactAddress } from '../highlevel/contacts.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { highLevelLimit, lookUpLimit } from '../highlevel/rate-limit.ts';
-import { type Connection, type ConnectionDeps, type ConnectionReader, openConnection } from '../installations/connections.ts';
 import { consume, isPaused, rateLimitKey, tryAcquire } from '../queue/rate-limits.ts';
 import type { Reason } from './next-step.ts';
 import type { ReadAddress } from './read-address.ts';
@@ -16,7 +16,7 @@ import type { MessageInHand } from './store.ts';
 export interface RouteDeps extends ConnectionDeps {
   providers: readonly Provider[];
   highLevel: HighLevel;
-  connectionOf: ConnectionReader;
+  connectionOf: ConnectionLoader;
   readAddress: ReadAddress;
 }
 
@@ -34,13 +34,13 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
   if (connection === 'unavailable') return refused('channel_unavailable');
   if (!connection) return refused('no_channel');
 
-  const { can } = connection.channel;
+  const { capabilities: can } = connection.channel;
   if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
     return refused(message.reasonCode);
   }
   if (!message.text && !message.html && message.attachments.length === 0) return refused('nothing_to_send');
   if (message.medium === 'email' && !can.email) return refused('email_unsupported');
-  if (message.attachments.length > 0 && !can.media) return refused('media_unsupported');
+  if (message.attachments.length > 0 && !can.attachments) return refused('media_unsupported');
   const address = message.to ? { to: message.to } : await addressOf(deps, message);
   if ('refused' in address) return address;
 
@@ -48,13 +48,13 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
     connection,
     outbound: {
       id: message.id,
-      sendingId: message.sendingSince ? `${message.id}-${message.sendingSince.getTime()}` : message.id,
+      idempotencyKey: message.sendingSince ? `${message.id}-${message.sendingSince.getTime()}` : message.id,
       locationId,
       contactId: message.contactId,
       conversationId: message.conversationId,
-      medium: message.medium,
+      messageType: message.medium,
       to: address.to,
-      from: message.from ?? deliverySettingsOf(connection.config).sender ?? null,
+      from: message.from ?? parseDeliverySettings(connection.config).sender ?? null,
       text: message.text,
       html: message.html,
       subject: message.subject,
@@ -68,7 +68,7 @@ export async function routeOf(deps: RouteDeps, message: MessageInHand): Promise<
 async function connectionFor(deps: RouteDeps, place: { locationId: string; providerKey: string }) {
   try {
     const row = await deps.connectionOf(place);
-    return row && openConnection(deps, row);
+    return row && decryptConnection(deps, row);
   } catch (error) {
     if (isAppError(error, 'request_invalid')) return 'unavailable';
     throw error;

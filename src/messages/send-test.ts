@@ -1,6 +1,6 @@
+import type { Connection } from '../connections/connect.ts';
 import { dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Connection } from '../installations/connections.ts';
 import { enqueue } from '../queue/job.ts';
 import type { ReadAddress } from './read-address.ts';
 import { deliverJob, type Message, type StoreDeps } from './store.ts';

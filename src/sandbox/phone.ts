@@ -27,7 +27,7 @@ export interface PhoneText {
   callbackUrl: string;
 }
 
-const message = z.object({
+const sendSchema = z.object({
   id: z.string(),
   to: z.string(),
   text: z.string().nullable(),
@@ -38,7 +38,7 @@ const message = z.object({
   callbackUrl: z.url().optional(),
 });
 
-const deliveryMs = 700;
+const deliveryDelayMs = 700;
 
 export type SandboxPhone = ReturnType<typeof createPhone>;
 
@@ -53,15 +53,15 @@ export function createPhone(options: {
   /** Shared with the channel. */
   secret: string;
   /** Where the app listens for the gateway, as its operator would have been told. */
-  callbackUrlOf?: (locationId: string) => Promise<string | null>;
+  findCallbackUrl?: (locationId: string) => Promise<string | null>;
   state?: PhoneState | undefined;
-  changed: () => void;
+  onChange: () => void;
 }) {
-  const { clock, random, http, changed } = options;
+  const { clock, random, http, onChange: changed } = options;
   const state: PhoneState = options.state ?? { texts: [], mode: 'on', isOpen: false };
   const signing = new Webhook(options.secret);
 
-  async function call(url: string, content: Record<string, unknown>): Promise<number> {
+  async function post(url: string, content: Record<string, unknown>): Promise<number> {
     const body = JSON.stringify(content);
     const at = dateNow(clock);
     const id = random(12).toString('hex');
@@ -78,66 +78,70 @@ export function createPhone(options: {
   }
 
   /** A call that the app does not take now is made again, as any carrier does. */
-  function callUntilTaken(url: string, content: Record<string, unknown>, waitMs = 1_000): void {
-    call(url, content)
+  function postWithRetry(url: string, content: Record<string, unknown>, waitMs = 1_000): void {
+    post(url, content)
       .catch(() => 503)
       .then((status) => {
         if (status < 500) return;
-        clock.setTimeout(() => callUntilTaken(url, content, Math.min(waitMs * 2, 60_000)), waitMs);
+        clock.setTimeout(() => postWithRetry(url, content, Math.min(waitMs * 2, 60_000)), waitMs);
       });
   }
 
-  function read(text: PhoneText): void {
+  function markRead(text: PhoneText): void {
     if (text.isMine || text.isRead) return;
     text.isRead = true;
-    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'read', at: dateNow(clock).toISOString() });
+    postWithRetry(`${text.callbackUrl}/status`, { id: text.id, status: 'read', at: dateNow(clock).toISOString() });
   }
 
-  function arrive(text: PhoneText): void {
-    callUntilTaken(`${text.callbackUrl}/status`, { id: text.id, status: 'delivered', at: dateNow(clock).toISOString() });
-    if (state.isOpen) clock.setTimeout(() => read(text), deliveryMs);
+  function deliver(text: PhoneText): void {
+    postWithRetry(`${text.callbackUrl}/status`, { id: text.id, status: 'delivered', at: dateNow(clock).toISOString() });
+    if (state.isOpen) clock.setTimeout(() => markRead(text), deliveryDelayMs);
     changed();
   }
 
   return {
     state,
     /** Receives what the sandbox channel sends. */
-    router: receive({ state, signing, clock, arrive, changed }, '/messages', async () => null),
+    router: createReceiver({ state, signing, clock, deliver, onChange: changed }, '/messages', async () => null),
     /** Receives what a connected gateway is sent. */
-    gateway: receive({ state, signing, clock, arrive, changed }, '/', options.callbackUrlOf ?? (async () => null)),
-    textsOf: (number: string) => state.texts.filter((text) => text.number === number),
+    gateway: createReceiver(
+      { state, signing, clock, deliver, onChange: changed },
+      '/',
+      options.findCallbackUrl ?? (async () => null),
+    ),
+    listTexts: (number: string) => state.texts.filter((text) => text.number === number),
 
     setMode(mode: PhoneMode) {
       state.mode = mode;
       changed();
     },
     /** Somebody looks at the phone, or puts it away. */
-    open(isOpen: boolean) {
+    setOpen(isOpen: boolean) {
       state.isOpen = isOpen;
-      if (isOpen) for (const text of state.texts) read(text);
+      if (isOpen) for (const text of state.texts) markRead(text);
       changed();
     },
     /** Somebody types an answer. */
-    type(number: string, text: string, callbackUrl: string) {
+    sendReply(number: string, text: string, callbackUrl: string) {
       const id = `phone-${random(10).toString('hex')}`;
       const at = clock.now();
       state.texts.push({ id, number, isMine: true, text, attachments: [], at, isRead: true, callbackUrl });
-      callUntilTaken(`${callbackUrl}/inbound`, { externalId: id, from: number, text, at: new Date(at).toISOString() });
+      postWithRetry(`${callbackUrl}/inbound`, { externalId: id, from: number, text, at: new Date(at).toISOString() });
       changed();
     },
   };
 }
 
-function receive(
+function createReceiver(
   phone: {
     state: PhoneState;
     signing: Webhook;
     clock: Clock;
-    arrive: (text: PhoneText) => void;
-    changed: () => void;
+    deliver: (text: PhoneText) => void;
+    onChange: () => void;
   },
   path: string,
-  callbackUrlOf: (locationId: string) => Promise<string | null>,
+  findCallbackUrl: (locationId: string) => Promise<string | null>,
 ): Router {
   const { state, signing, clock } = phone;
   const router = Router();
@@ -148,33 +152,33 @@ function receive(
       if (!(error instanceof WebhookVerificationError)) throw error;
       return void response.status(401).json({ error: { code: 'signature', message: 'Wrong signature.' } });
     }
-    const said = message.parse(JSON.parse(request.body.toString('utf8')));
+    const payload = sendSchema.parse(JSON.parse(request.body.toString('utf8')));
     if (state.mode === 'flight') {
       return void response.status(503).json({ error: { code: 'unreachable', message: 'The phone is in flight mode.' } });
     }
     if (state.mode === 'blocked') {
       return void response.status(400).json({ error: { code: '21610', message: 'The contact has opted out of messages.' } });
     }
-    const callbackUrl = said.callbackUrl ?? (await callbackUrlOf(said.locationId));
+    const callbackUrl = payload.callbackUrl ?? (await findCallbackUrl(payload.locationId));
     if (!callbackUrl) {
       return void response.status(409).json({ error: { code: 'unknown', message: 'This gateway is not connected there.' } });
     }
-    if (!state.texts.some(({ id }) => id === said.id)) {
+    if (!state.texts.some(({ id }) => id === payload.id)) {
       const text: PhoneText = {
-        id: said.id,
-        number: said.to,
+        id: payload.id,
+        number: payload.to,
         isMine: false,
-        text: said.text ?? said.html?.replace(/<[^<>]*>/g, '') ?? '',
-        attachments: said.attachments,
+        text: payload.text ?? payload.html?.replace(/<[^<>]*>/g, '') ?? '',
+        attachments: payload.attachments,
         at: clock.now(),
         isRead: false,
         callbackUrl,
       };
       state.texts.push(text);
-      clock.setTimeout(() => phone.arrive(text), deliveryMs);
-      phone.changed();
+      clock.setTimeout(() => phone.deliver(text), deliveryDelayMs);
+      phone.onChange();
     }
-    response.json({ externalId: `phone-${said.id}`, status: 'accepted' });
+    response.json({ externalId: `phone-${payload.id}`, status: 'accepted' });
   });
   return router;
 }

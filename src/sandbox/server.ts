@@ -7,12 +7,12 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
-import { appClient } from './desk/app-client.ts';
-import { frame } from './desk/frame.ts';
-import { desk } from './desk/router.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
-import { readState, stateWriter } from './state-file.ts';
+import { createStateWriter, readState } from './state-file.ts';
+import { createAppClient } from './ui/app-client.ts';
+import { createCustomPageRouter } from './ui/frame.ts';
+import { createUi } from './ui/router.ts';
 
 export interface SandboxOptions {
   port: number;
@@ -45,48 +45,57 @@ export interface Sandbox {
 /** Reserved for fiction, as all of the demo's. */
 const demoNumber = '+12025550143';
 
-const views = resolve(import.meta.dirname, '../../views');
+const viewsFolder = resolve(import.meta.dirname, '../../views');
 
 /** Starts sandbox mode's outside world on one port of this machine. Never loaded in production. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { clock, random, http } = options;
-  const kept = readState(options.stateFile);
-  const seed = kept ? Buffer.from(kept.seed, 'base64') : random(32);
-  const phoneSecret = kept?.phoneSecret ?? `whsec_${random(32).toString('base64')}`;
+  const saved = readState(options.stateFile);
+  const seed = saved ? Buffer.from(saved.seed, 'base64') : random(32);
+  const phoneSecret = saved?.phoneSecret ?? `whsec_${random(32).toString('base64')}`;
 
-  const changed = () => {
-    writer.soon();
-    page.changed();
+  const notifyChange = () => {
+    writer.schedule();
+    page.notifyChange();
   };
-  const sharedSecret = kept?.sharedSecret ?? random(24).toString('base64url');
+  const sharedSecret = saved?.sharedSecret ?? random(24).toString('base64url');
   const simulator = createSimulator({
     ...options,
     app: { ...options.app, sharedSecret },
     seed,
-    state: kept?.highLevel,
-    changed,
+    state: saved?.highLevel,
+    onChange: notifyChange,
   });
-  const client = appClient(http, options.app.baseUrl, options.adminToken);
-  const callbackUrlOf = (locationId: string) => gatewayCallbackUrl(client, options.app.providers, locationId, () => gatewayUrl);
-  const phone = createPhone({ clock, random, http, secret: phoneSecret, state: kept?.phone, changed, callbackUrlOf });
-  const writer = stateWriter(clock, options.stateFile, () => ({
+  const client = createAppClient(http, options.app.baseUrl, options.adminToken);
+  const findCallbackUrl = (locationId: string) =>
+    findGatewayCallbackUrl(client, options.app.providers, locationId, () => gatewayUrl);
+  const phone = createPhone({
+    clock,
+    random,
+    http,
+    secret: phoneSecret,
+    state: saved?.phone,
+    onChange: notifyChange,
+    findCallbackUrl,
+  });
+  const writer = createStateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
     phoneSecret,
     sharedSecret,
     highLevel: simulator.state,
     phone: phone.state,
   }));
-  const page = desk({ simulator, phone, app: client, appUrl: options.app.baseUrl });
-  if (!kept) seedDemo(simulator);
+  const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl });
+  if (!saved) seedDemo(simulator);
   writer.now();
 
   const app = express();
-  app.disable('x-powered-by').set('views', views).set('view engine', 'ejs');
-  app.use(requireHost(options.app.baseUrl), headers(options.app.baseUrl));
-  app.use('/assets', express.static(resolve(views, 'assets'), { index: false }));
+  app.disable('x-powered-by').set('views', viewsFolder).set('view engine', 'ejs');
+  app.use(requireHost(options.app.baseUrl), setSecurityHeaders(options.app.baseUrl));
+  app.use('/assets', express.static(resolve(viewsFolder, 'assets'), { index: false }));
   app.use('/phone', phone.router);
   app.use('/gateway', phone.gateway);
-  app.use(simulator.router, page.router, frame(simulator, options.app.baseUrl));
+  app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
   const server = createServer(app);
   await new Promise<void>((done, failed) =>
@@ -113,14 +122,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 /** The provider for which a location has connected the phone's gateway knows where its calls go. */
-async function gatewayCallbackUrl(
-  client: ReturnType<typeof appClient>,
+async function findGatewayCallbackUrl(
+  client: ReturnType<typeof createAppClient>,
   providers: SimApp['providers'],
   locationId: string,
   url: () => string,
 ): Promise<string | null> {
   for (const { key } of providers) {
-    const found = await client.callbackUrlOfGateway(locationId, key, url());
+    const found = await client.findGatewayCallbackUrl(locationId, key, url());
     if (found) return found;
   }
   return null;
@@ -144,7 +153,7 @@ function requireHost(appUrl: string): RequestHandler {
   };
 }
 
-function headers(appUrl: string) {
+function setSecurityHeaders(appUrl: string) {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,

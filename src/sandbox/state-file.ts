@@ -14,21 +14,21 @@ export interface SandboxState {
   phone: PhoneState;
 }
 
-const quietMs = 100;
+const writeDelayMs = 100;
 
 /** Reads what an earlier run left. */
 export function readState(file: string | undefined): SandboxState | undefined {
   if (!file || !existsSync(file)) return undefined;
-  const kept: SandboxState = JSON.parse(readFileSync(file, 'utf8'));
+  const saved: SandboxState = JSON.parse(readFileSync(file, 'utf8'));
   // An older version knew fewer things.
-  return { ...kept, highLevel: createState(kept.highLevel) };
+  return { ...saved, highLevel: createState(saved.highLevel) };
 }
 
-/** @returns asks for the state to be written soon; many changes are one write. `now` writes at once */
-export function stateWriter(clock: Clock, file: string | undefined, state: () => SandboxState) {
-  let isDue = false;
-  const now = () => {
-    isDue = false;
+/** @returns asks for the state to be written soon; many changes are one write. `write` writes at once */
+export function createStateWriter(clock: Clock, file: string | undefined, state: () => SandboxState) {
+  let isScheduled = false;
+  const write = () => {
+    isScheduled = false;
     if (!file) return;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     // Renaming is one step: a process killed while it writes leaves the old file whole.
@@ -36,11 +36,11 @@ export function stateWriter(clock: Clock, file: string | undefined, state: () =>
     renameSync(`${file}.new`, file);
   };
   return {
-    now,
-    soon() {
-      if (isDue) return;
-      isDue = true;
-      clock.setTimeout(now, quietMs);
+    now: write,
+    schedule() {
+      if (isScheduled) return;
+      isScheduled = true;
+      clock.setTimeout(write, writeDelayMs);
     },
   };
 }

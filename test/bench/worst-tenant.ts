@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { createSignatureHeaders } from '../../src/runtime/standard-webhooks.ts';
-import { contextFor, encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import { createUserContext, encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import type { Arena } from './arena.ts';
 import type { LoadKind } from './generator.ts';
 import type { SignedRequest } from './load.ts';
@@ -37,7 +37,7 @@ export async function createAttacker(arena: Arena, session: pg.Client, locationI
     return request('POST', `/channels/${ids.connection}/${event}`, { 'content-type': 'application/json', ...headers }, body);
   };
   const tokenOf = async (userId: string): Promise<string> => {
-    const context = contextFor({ userId, companyId: ids.company, activeLocation: locationId, role: 'user' });
+    const context = createUserContext({ userId, companyId: ids.company, activeLocation: locationId, role: 'user' });
     const response = await fetch(`${arena.program.url}/api/session`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -1,4 +1,4 @@
-import type { Channel, ConnectionOf, OutboundMessage } from '../../src/channels/channel.ts';
+import type { Channel, ChannelConnection, OutboundMessage } from '../../src/channels/channel.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Breakage, brokenNetwork } from '../support/broken-network.ts';
 import { type FarSide, startFarSide } from '../support/far-side.ts';
@@ -12,11 +12,11 @@ export interface Subject {
 
 export const message: OutboundMessage = {
   id: '01890000-0000-7000-8000-000000000001',
-  sendingId: '01890000-0000-7000-8000-000000000001-1790000000000',
+  idempotencyKey: '01890000-0000-7000-8000-000000000001-1790000000000',
   locationId: 'loc',
   contactId: 'contact',
   conversationId: null,
-  medium: 'sms',
+  messageType: 'sms',
   to: '+12025550143',
   from: null,
   text: 'hello',
@@ -31,12 +31,12 @@ const megabytes = 'x'.repeat(3 * 1024 * 1024);
 /** What every channel over HTTP must hold. */
 export function keepsTheContract(subject: Subject): void {
   const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
-  const fetchMedia = () => Promise.reject(new Error('This channel takes addresses.'));
+  const fetchAttachment = () => Promise.reject(new Error('This channel takes addresses.'));
   const clock = testClock();
-  const tools = (signal = new AbortController().signal) => ({ http, fetchMedia, clock, signal });
+  const tools = (signal = new AbortController().signal) => ({ http, fetchAttachment, clock, signal });
   const at = (url: string, secret: string) => {
     const { channel, config } = subject.open({ url, secret });
-    const connection: ConnectionOf<object> = { id: 'c', config, callbackUrl: 'http://patchbay.example/channels/c' };
+    const connection: ChannelConnection<object> = { id: 'c', config, webhookUrl: 'http://patchbay.example/channels/c' };
     return { channel, connection, send: (signal?: AbortSignal) => channel.send(tools(signal), connection, message) };
   };
   let farSide: FarSide;
@@ -100,8 +100,8 @@ export function keepsTheContract(subject: Subject): void {
       await here().send();
       await here().send();
       const [first, second] = farSide.requests.slice(before);
-      expect(first?.headers['webhook-id']).toBe(message.sendingId);
-      expect(second?.headers['webhook-id']).toBe(message.sendingId);
+      expect(first?.headers['webhook-id']).toBe(message.idempotencyKey);
+      expect(second?.headers['webhook-id']).toBe(message.idempotencyKey);
       expect(first?.body).toMatchObject({ id: message.id, attachments: message.attachments });
       expect(farSide.wrongSignatures).toEqual([]);
     });
@@ -131,7 +131,7 @@ export function keepsTheContract(subject: Subject): void {
     test('a callback is read only with the right signature over the raw bytes, not too old', () => {
       const { channel, connection } = here();
       const read = ({ headers, body }: { headers: Record<string, string>; body: string }, event = 'status') =>
-        channel.readCallback(connection, event, { headers, body: Buffer.from(body) });
+        channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) });
       const content = { id: message.id, status: 'delivered' };
       const good = farSide.signed(content);
 
@@ -158,7 +158,7 @@ export function keepsTheContract(subject: Subject): void {
     ])('a %s callback of the wrong shape %j is refused with what is wrong', (event, content) => {
       const { channel, connection } = here();
       const { headers, body } = farSide.signed(content);
-      expect(() => channel.readCallback(connection, event, { headers, body: Buffer.from(body) })).toThrow(
+      expect(() => channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) })).toThrow(
         expect.objectContaining({ code: 'payload_invalid', details: expect.arrayContaining([expect.any(String)]) }),
       );
     });

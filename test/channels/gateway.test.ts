@@ -1,9 +1,9 @@
-import { gatewayChannel, readSendAnswer } from '../../src/channels/gateway.ts';
+import { createGatewayChannel, parseSendResponse } from '../../src/channels/gateway/gateway.ts';
 import { keepsTheContract } from './contract.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
-const open = gatewayChannel({ allowPrivateTargets: true });
-const guarded = gatewayChannel({ allowPrivateTargets: false });
+const open = createGatewayChannel({ allowPrivateTargets: true });
+const guarded = createGatewayChannel({ allowPrivateTargets: false });
 
 keepsTheContract({
   name: 'gateway',
@@ -38,16 +38,16 @@ test.each([
   [
     200,
     '{"status":"failed","error":{"code":30003,"message":"off"}}',
-    { kind: 'refused', code: '30003', message: 'off', isItsWord: true },
+    { kind: 'refused', code: '30003', message: 'off', isAuthoritative: true },
   ],
   [
     400,
     '{"error":{"code":21610,"message":null}}',
-    { kind: 'refused', code: '21610', message: 'The gateway answered 400.', isItsWord: true },
+    { kind: 'refused', code: '21610', message: 'The gateway answered 400.', isAuthoritative: true },
   ],
-  [400, '{"error":"opted out"}', { kind: 'refused', code: 'http_400', message: 'opted out', isItsWord: false }],
+  [400, '{"error":"opted out"}', { kind: 'refused', code: 'http_400', message: 'opted out', isAuthoritative: false }],
 ])('the response %i %s is read as %j', (status, data, outcome) => {
-  expect(readSendAnswer({ status, data, headers: {} } as Parameters<typeof readSendAnswer>[0], 0)).toEqual(outcome);
+  expect(parseSendResponse({ status, data, headers: {} } as Parameters<typeof parseSendResponse>[0], 0)).toEqual(outcome);
 });
 
 test.each(['http://x.example/', 'https://127.0.0.1/', 'https://[::1]/', 'https://10.0.0.1/'])(

@@ -34,7 +34,7 @@ export function account(books: Books): { wrong: string[]; doubledAnswers: number
 /** What still is to come, quickly: to know when to stop waiting. */
 export function unsettled({ plan, crm, gateway }: Books): number {
   const reported = plan.list.filter((message) => {
-    const statuses = crm.highlevel.statusesOf(crm.ids.get(message.number) ?? '');
+    const statuses = crm.highlevel.listStatuses(crm.ids.get(message.number) ?? '');
     return statuses.at(-1) === truths[message.fate].at(-1);
   });
   const isReported = new Set(reported.map(({ number }) => number));
@@ -79,7 +79,7 @@ function statuses({ plan, crm, gateway }: Books): string[] {
   const acknowledged = new Set([...crm.acknowledged.values()].flat());
   const reached = new Set([...gateway.taken.values()].map(({ number }) => number));
   return plan.list.flatMap(({ number, fate }) => {
-    const said = crm.highlevel.statusesOf(crm.ids.get(number) ?? '');
+    const said = crm.highlevel.listStatuses(crm.ids.get(number) ?? '');
     if (!acknowledged.has(number) && !reached.has(number) && said.length === 0) return [];
     const truth = truths[fate];
     const wrong = said.at(-1) !== truth.at(-1) || said.some((status) => !(truth as readonly string[]).includes(status));
@@ -103,7 +103,7 @@ function orderOfAnswers({ crm, gateway }: Books): string[] {
 }
 
 function answersIn(highlevel: Simulator, contactId: string) {
-  return highlevel.conversationOf(contactId).filter(({ direction }) => direction === 'inbound');
+  return highlevel.listConversation(contactId).filter(({ direction }) => direction === 'inbound');
 }
 
 /**
@@ -139,9 +139,10 @@ function doubledAnswers({ crm, kills }: Books): { count: number; unexplained: st
 
 function violations(highlevel: Simulator): string[] {
   return highlevel.calls
-    .violations()
+    .listViolations()
     .map(
-      ({ operation, refusal, said }) => `A call that no correct app makes: ${operation} (${refusal}): ${said.slice(0, 200)}`,
+      ({ operation, refusal, responseBody: said }) =>
+        `A call that no correct app makes: ${operation} (${refusal}): ${said.slice(0, 200)}`,
     );
 }
 

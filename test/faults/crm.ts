@@ -45,7 +45,7 @@ export async function startCrm(
     providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
     scopes: allScopes,
   };
-  const behaviour = { knowsMessagesAfterMs: 500 };
+  const behaviour = { statusDelayMs: 500 };
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http: poster.http, app, behaviour });
   const { id: companyId } = highlevel.addCompany();
   const locations = Array.from({ length: plan.locations }, () => highlevel.addLocation({ companyId }));
@@ -120,16 +120,16 @@ export async function startCrm(
     misbehave(): void {
       highlevel.faults.decide(() => {
         const now = elapsed();
-        if (plan.highlevelDown.some(({ from, to }) => now >= from && now < to)) return { answer: chance.pick([500, 503]) };
+        if (plan.highlevelDown.some(({ from, to }) => now >= from && now < to)) return { status: chance.pick([500, 503]) };
         if (!chance.happens(faultyPart)) return null;
         return chance.pick([
-          { answer: 500 },
-          { answer: 503 },
-          { answer: 502, body: '<html>Bad gateway</html>' },
-          { answer: 429, headers: { 'retry-after': '1' } },
-          { cut: 'before the work' as const },
-          { cut: 'after the work' as const },
-          { hang: chance.pick([true as const, 'after the work' as const]) },
+          { status: 500 },
+          { status: 503 },
+          { status: 502, body: '<html>Bad gateway</html>' },
+          { status: 429, headers: { 'retry-after': '1' } },
+          { cut: 'before_handling' as const },
+          { cut: 'after_handling' as const },
+          { hang: chance.pick([true as const, 'after_handling' as const]) },
         ]);
       });
     },

@@ -4,7 +4,7 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
-const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
+const refreshes = (world: World) => world.highlevel.calls.listByOperation('token:refresh_token');
 /** Another process, with nothing in common but the database. */
 const anotherProcess = (world: World) => {
   const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
@@ -52,15 +52,15 @@ test('the new tokens are committed before either is used', async () => {
 });
 
 test.each([
-  ['is down', { answer: 503 }],
-  ['cuts the connection', { cut: 'before the work' }],
+  ['is down', { status: 503 }],
+  ['cuts the connection', { cut: 'before_handling' }],
 ] as const)('a refresh while HighLevel %s changes nothing, and an unexpired token is still used', async (_name, does) => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   const first = await world.services.tokens.tokenFor(location(id));
   world.clock.jump(23.7 * hour);
   const before = await world.db.installation.findFirstOrThrow();
-  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, does });
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, effect: does });
   expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
   expect(await world.db.installation.findFirstOrThrow()).toEqual({ ...before, refreshTriedAt: expect.any(Date) });
   world.clock.jump(hour);
@@ -74,7 +74,7 @@ test('a 401 is answered with one refresh and one more try', async () => {
   world.highlevel.expireTokens();
   const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect(refreshes(world)).toHaveLength(1);
 });
 
@@ -82,7 +82,7 @@ test('a process that died between HighLevel’s answer and our commit costs noth
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(24 * hour);
-  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { cut: 'after the work' } });
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { cut: 'after_handling' } });
   await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   world.clock.jump(21_000);
   expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
@@ -114,8 +114,8 @@ test('a location whose token is refused for now waits, and goes on when it is ac
   expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'location_inactive' });
 
   Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: true });
-  await world.until(() => world.highlevel.statusesOf(messageId).length > 0, 'reported', 10_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'active' });
 });
 

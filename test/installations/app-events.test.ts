@@ -42,7 +42,7 @@ test('while HighLevel still takes our word, it is told of what an uninstall has 
   await world.soon(async () => (await world.message(messageId)).retryCount === 1);
   await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: location.id });
   await world.untilReported(messageId);
-  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
   await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
 });
 
@@ -106,7 +106,7 @@ test('an uninstall without a time counts as of when it came; the same event agai
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(1_000);
-  const body = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
+  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
   await world.highlevel.postSigned('/webhooks/app', body);
   await acted(world);
   expect(await status(world, id)).toBe('uninstalled');
@@ -122,7 +122,7 @@ test('a forged UNINSTALL, one of another app id, and one that names no app chang
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(1_000);
-  const body = world.highlevel.eventBody({ type: 'UNINSTALL', locationId: id });
+  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: id });
   expect(await world.highlevel.postSigned('/webhooks/app', body, { signature: null })).toBe(401);
   expect(await world.highlevel.postSigned('/webhooks/app', body, { signature: world.highlevel.sign('other bytes') })).toBe(401);
   await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: id, appId: 'anotherapp00000000000000' });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { startWorld, type World } from '../support/world.ts';
 
 const calls = (world: World) =>
-  world.highlevel.calls.of('uninstall').map(({ resourceId, body, status }) => ({ resourceId, body, status }));
+  world.highlevel.calls.listByOperation('uninstall').map(({ resourceId, body, status }) => ({ resourceId, body, status }));
 const row = (world: World, resourceId: string) => world.db.installation.findFirstOrThrow({ where: { resourceId } });
 
 test('disconnecting a location uninstalls it in HighLevel with a reason, then forgets its tokens and channels', async () => {
@@ -33,7 +33,7 @@ test('what is queued is reported as failed before HighLevel forgets us', async (
   await world.soon(async () => (await world.message(messageId)).retryCount === 1);
   await world.api.delete(`/locations/${place.id}`).expect(202);
   await world.until(() => calls(world).length > 0);
-  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
 });
 
 test('disconnecting an agency takes the app out of all of its locations', async () => {
@@ -63,7 +63,7 @@ test('disconnecting an agency takes the app out of all of its locations', async 
 test('a disconnect that HighLevel does not answer is asked for again, and until then nothing is sent', async () => {
   await using world = await startWorld();
   const place = await world.ready();
-  world.highlevel.faults.add({ operation: 'uninstall', times: 3, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'uninstall', times: 3, effect: { status: 503 } });
   await world.api.delete(`/locations/${place.id}`).expect(202);
   await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'too late' });
   await world.until(() => calls(world).some(({ status }) => status === 200), 'answered', 5_000);

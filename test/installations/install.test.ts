@@ -119,7 +119,7 @@ test('a used code and wrong keys are told apart', async () => {
 
 test('when HighLevel is down the page says so, and nothing is stored', async () => {
   await using world = await startWorld({ isIdle: true });
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
   await callback(world.client, { code: 'x' }).expect(502);
   expect(await world.db.installation.count()).toBe(0);
 });
@@ -151,7 +151,7 @@ test('an agency’s token is kept as the agency’s', async () => {
 test('a location without a name is installed all the same', async () => {
   await using world = await startWorld({ isIdle: true });
   const place = world.highlevel.addLocation();
-  world.highlevel.faults.add({ operation: 'getLocation', times: 1, does: { answer: 500 } });
+  world.highlevel.faults.add({ operation: 'getLocation', times: 1, effect: { status: 500 } });
   await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
   expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ name: null, status: 'active' });
 });

@@ -8,15 +8,15 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-const refusal = (status: number, message: string, more: object = {}): Fault['does'] => ({
-  answer: status,
+const refusal = (status: number, message: string, more: object = {}): Fault['effect'] => ({
+  status,
   body: { statusCode: status, message, ...more },
 });
 
 /** What HighLevel, or something in its place, may answer. Null: as it should. */
-const answers: Record<string, Fault['does'] | null> = {
+const answers: Record<string, Fault['effect'] | null> = {
   ok: null,
-  empty: { answer: 200, body: {} },
+  empty: { status: 200, body: {} },
   scope: refusal(401, 'The token is not authorized for this scope.'),
   authClass: refusal(401, 'This authClass type is not allowed to access this scope'),
   provider: refusal(401, 'No access', { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' }),
@@ -26,8 +26,8 @@ const answers: Record<string, Fault['does'] | null> = {
   inactive: refusal(400, 'Location is not active'),
   tooMany: refusal(429, 'Too many requests'),
   failed: refusal(500, 'Internal server error'),
-  page: { answer: 403, html: '<html><body>Access denied</body></html>' },
-  silent: { cut: 'before the work' },
+  page: { status: 403, html: '<html><body>Access denied</body></html>' },
+  silent: { cut: 'before_handling' },
 };
 const operations = ['listInstalledLocations', 'mintLocationToken', 'getLocation', 'token:refresh_token', 'reconnect'];
 

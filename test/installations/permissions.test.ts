@@ -31,7 +31,7 @@ test('the success page that is loaded again says what is connected', async () =>
   const code = world.highlevel.approveInstall(location.id);
   await world.finishInstall(code);
   expect((await world.finishInstall(code)).text).toContain('Harbour Dental is connected');
-  expect(world.highlevel.calls.of('token:authorization_code')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('token:authorization_code')).toHaveLength(1);
   // Another code, and this one after an hour, are not taken for it.
   await world.client.get('/oauth/callback').query({ code: 'other' }).expect(400);
   world.clock.jump(61 * minute);

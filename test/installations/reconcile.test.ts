@@ -30,7 +30,7 @@ async function settle(world: World) {
 }
 
 test('an agency with more than one page of locations gets all of them, named, and no row without the app is taken', async () => {
-  await using world = await startWorld({ behaviour: { pageLimit: 20, listsEverything: true } });
+  await using world = await startWorld({ behaviour: { maxPageSize: 20, listsUninstalled: true } });
   const { companyId, locations } = agency(world, 45);
   const chosen = locations.slice(0, 41).map(({ id }) => id);
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId, chosen));
@@ -42,7 +42,7 @@ test('an agency with more than one page of locations gets all of them, named, an
   await world.until(async () => (await world.db.installation.count({ where: { timezone: 'Europe/Lisbon' } })) === 41);
   const { body } = await world.api.get('/locations?limit=200').expect(200);
   expect(body.items.map(({ locationId }: { locationId: string }) => locationId).sort()).toEqual([...chosen].sort());
-  expect(world.highlevel.calls.of('mintLocationToken')).toHaveLength(41);
+  expect(world.highlevel.calls.listByOperation('mintLocationToken')).toHaveLength(41);
 });
 
 test('no order of callback, INSTALL events and pages changes what comes of them', async () => {
@@ -59,7 +59,7 @@ test('no order of callback, INSTALL events and pages changes what comes of them'
       const [first, second, third] = locations.map(({ id }) => id);
       const code = world.highlevel.approveCompanyInstall(companyId);
       const install = (fields: object) => world.highlevel.postEvent({ type: 'INSTALL', ...fields });
-      const again = world.highlevel.eventBody({ type: 'INSTALL', companyId, locationId: second });
+      const again = world.highlevel.toEventBody({ type: 'INSTALL', companyId, locationId: second });
       const say = {
         callback: () => world.finishInstall(code),
         'agency event': () => install({ companyId }),
@@ -103,7 +103,7 @@ test('an INSTALL whose callback never comes gets its tokens without the user', a
   const location = world.highlevel.addLocation({ isInstalled: true });
   await world.highlevel.postEvent({ type: 'INSTALL', locationId: location.id, companyId: location.companyId });
   await world.until(async () => (await world.api.get(`/locations/${location.id}`)).status === 200);
-  expect(world.highlevel.calls.of('reconnect')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 });
 
 test('a message that comes before its location’s tokens waits for them and then goes', async () => {
@@ -132,20 +132,20 @@ test(`a storm of ${stormSize} INSTALL events is as many locations, one token eac
   }
   const active = () => world.db.installation.count({ where: { kind: 'location', status: 'active' } });
   await world.until(async () => (await active()) === stormSize);
-  const mints = world.highlevel.calls.of('mintLocationToken');
+  const mints = world.highlevel.calls.listByOperation('mintLocationToken');
   expect(mints).toHaveLength(stormSize);
   expect(mints.every(({ status }) => status === 200)).toBe(true);
 });
 
 test('a listing that was cut off goes on at its page, and a refused or silent page is asked for again', async () => {
-  await using world = await startWorld({ behaviour: { pageLimit: 5 } });
+  await using world = await startWorld({ behaviour: { maxPageSize: 5 } });
   const { companyId } = agency(world, 20);
-  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: { status: 503 } });
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
-  await world.until(() => world.highlevel.calls.of('listInstalledLocations').length >= 3);
-  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, does: { cut: 'after the work' } });
-  world.highlevel.faults.add({ operation: 'mintLocationToken', times: 2, does: { answer: 500 } });
-  world.highlevel.faults.add({ operation: 'mintLocationToken', times: 1, does: { cut: 'after the work' } });
+  await world.until(() => world.highlevel.calls.listByOperation('listInstalledLocations').length >= 3);
+  world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: { cut: 'after_handling' } });
+  world.highlevel.faults.add({ operation: 'mintLocationToken', times: 2, effect: { status: 500 } });
+  world.highlevel.faults.add({ operation: 'mintLocationToken', times: 1, effect: { cut: 'after_handling' } });
   await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 20);
 });
 

@@ -41,7 +41,7 @@ test('a token that is refreshed while the keys rotate is not written over, and a
     resealAll({ db: world.services.db, box }, () => {}),
   ]);
   expect(await world.services.tokens.tokenFor(location(id))).toBe(token);
-  expect(world.highlevel.calls.of('token:refresh_token')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('token:refresh_token')).toHaveLength(1);
 });
 
 test('secrets that no key opens are named, not lost, and the rest is done', async () => {

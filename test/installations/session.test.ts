@@ -108,7 +108,7 @@ test.each([
 test('a user’s context becomes a token of fifteen minutes for exactly its location', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
-  const context = world.highlevel.userContext({ companyId, activeLocation: id, role: 'user' });
+  const context = world.highlevel.createUserContext({ companyId, activeLocation: id, role: 'user' });
   const { body } = await exchange(world, context).expect(200);
   expect(body).toMatchObject({ locationId: id, companyId, user: { userId: 'SandboxUser000000001', role: 'user' } });
   expect(new Date(body.expiresAt).getTime() - world.clock.now()).toBeLessThanOrEqual(15 * minute);
@@ -119,7 +119,7 @@ test('a user’s context becomes a token of fifteen minutes for exactly its loca
   world.clock.jump(minute);
   await get().expect(401);
   // The page makes a new handshake and goes on.
-  await exchange(world, world.highlevel.userContext({ companyId, activeLocation: id })).expect(200);
+  await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
 });
 
 test('a location’s user reads, its admin changes, an agency reads its locations, nobody reaches another’s', async () => {
@@ -158,7 +158,7 @@ test.each([
 ])('%s is refused', async (_name, context) => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  const { body } = await exchange(world, world.highlevel.userContext(context(id))).expect(403);
+  const { body } = await exchange(world, world.highlevel.createUserContext(context(id))).expect(403);
   expect(body.error.code).toBe('forbidden');
 });
 
@@ -187,7 +187,7 @@ test('a visit to a location that is being set up says so, and hurries it', async
   await world.finishInstall(code);
   await world.until(async () => (await world.api.get(`/companies/${company.id}`)).body.sync.status === 'done');
   const location = world.highlevel.addLocation({ companyId: company.id, isInstalled: true });
-  const context = () => world.highlevel.userContext({ companyId: company.id, activeLocation: location.id });
+  const context = () => world.highlevel.createUserContext({ companyId: company.id, activeLocation: location.id });
   await exchange(world, context()).expect(403);
   await world.until(async () => (await exchange(world, context())).status === 200);
 });
@@ -195,7 +195,7 @@ test('a visit to a location that is being set up says so, and hurries it', async
 test('a context that is shown again from elsewhere is noticed and counted, one from the same place is not', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
-  const context = world.highlevel.userContext({ companyId, activeLocation: id });
+  const context = world.highlevel.createUserContext({ companyId, activeLocation: id });
   const from = (address: string) => exchange(world, context).set('x-forwarded-for', address).expect(200);
   await from('203.0.113.1');
   await from('203.0.113.1');

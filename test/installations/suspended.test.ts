@@ -2,7 +2,7 @@ import { location } from '../../src/highlevel/client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
-const refreshes = (world: World) => world.highlevel.calls.of('token:refresh_token');
+const refreshes = (world: World) => world.highlevel.calls.listByOperation('token:refresh_token');
 const statusOf = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
 const pause = (world: World, id: string, isActive: boolean) =>
   Object.assign(world.highlevel.state.locations[id] ?? {}, { isActive });
@@ -50,7 +50,7 @@ test('an event that suggests that a suspended location is back wakes it, and its
   await world.highlevel.postEvent({ type: 'UPDATE', locationId: place.id, previousVersionId: '1' });
   const wokenAt = world.clock.now();
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect(world.clock.now() - wokenAt).toBeLessThan(30_000);
   expect(await statusOf(world, place.id)).toBe('active');
 });
@@ -76,7 +76,7 @@ test('a location whose refresh token is gone gets a fresh one from its company',
   expect(await world.services.tokens.replacementFor(location(id), await world.services.tokens.tokenFor(location(id)))).toMatch(
     /^access\./,
   );
-  expect(world.highlevel.calls.of('reconnect')).toHaveLength(0);
+  expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(0);
   expect(await statusOf(world, id)).toBe('active');
 });
 
@@ -86,7 +86,7 @@ test('without a company the app reconnects, and only when that is refused too it
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
   expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
-  expect(world.highlevel.calls.of('reconnect')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 
   world.highlevel.revokeTokens();
   world.highlevel.behaviour.canReconnect = false;
@@ -101,16 +101,16 @@ test('without a company the app reconnects, and only when that is refused too it
 });
 
 test.each([
-  ['reconnect', { answer: 500 }],
-  ['reconnect', { cut: 'before the work' }],
-  ['token:refresh_token', { answer: 503 }],
-  ['token:refresh_token', { answer: 429 }],
+  ['reconnect', { status: 500 }],
+  ['reconnect', { cut: 'before_handling' }],
+  ['token:refresh_token', { status: 503 }],
+  ['token:refresh_token', { status: 429 }],
 ] as const)('a %s that meets %j is never “please install again”', async (operation, does) => {
   await using world = await startWorld({ isIdle: true });
   const place = await world.ready();
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
-  world.highlevel.faults.add({ operation, times: 1, does });
+  world.highlevel.faults.add({ operation, times: 1, effect: does });
   await expect(world.services.tokens.tokenFor(location(place.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await statusOf(world, place.id)).toBe('active');
   expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
@@ -140,7 +140,7 @@ test('tokens of another location are never taken, whatever HighLevel answers', a
     locationId: other.id,
     companyId: 'C',
   };
-  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, does: { answer: 200, body: stolen } });
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { status: 200, body: stolen } });
   await expect(world.services.tokens.tokenFor(location(mine.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await statusOf(world, mine.id)).toBe('active');
 });

@@ -9,7 +9,7 @@ test('an inbound message leaves the contact’s tags, name and source as they we
   await world
     .callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hi', name: 'Somebody Else' })
     .expect(202);
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
   expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
 });
 
@@ -25,11 +25,11 @@ test('a contact that is new gets the name that came with the message', async () 
 test('a 2xx from the inbound endpoint without a messageId is not success: it is tried again', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, does: { answer: 201, body: {} } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 201, body: {} } });
   await world.callback(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hi' }).expect(202);
   await world.soon(async () => (await world.db.message.findFirstOrThrow()).reasonCode === 'highlevel_stored_nothing');
   expect(await world.db.message.findFirstOrThrow()).toMatchObject({ state: 'pending' });
-  await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+  await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
   await world.soon(async () => (await world.db.message.findFirstOrThrow()).state === 'delivered');
   expect(await world.db.message.findFirstOrThrow()).toMatchObject({ reasonCode: null });
 });

@@ -62,7 +62,7 @@ test('the same webhook many times at once and again later is one send', async ()
   expect(await world.highlevel.repost(messageId)).toBe(202);
   await world.pass(5_000);
   expect(world.farSide.requests).toHaveLength(1);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
 test('a retry in HighLevel’s own UI is a new messageId and is sent', async () => {
@@ -92,10 +92,10 @@ test('attachments are addresses, and a message of attachments alone is sent with
   });
   await world.untilReported(messageId);
   expect(world.farSide.received()[0]).toMatchObject({ text: null, attachments });
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
-test.each(['before answering', 'after answering'] as const)(
+test.each(['before_response', 'after_response'] as const)(
   'an echo of our own post that comes back %s is not sent',
   async (echo) => {
     await using world = await startWorld({ behaviour: { echo } });
@@ -109,7 +109,7 @@ test.each(['before answering', 'after answering'] as const)(
         direction: 'outbound',
       })
       .expect(202);
-    await world.until(() => world.highlevel.conversationOf(location.contact.id).length === 1);
+    await world.until(() => world.highlevel.listConversation(location.contact.id).length === 1);
     await world.pass(10_000);
     await world.soon(async () => (await world.db.message.count()) === 1);
     expect(world.farSide.requests).toEqual([]);
@@ -117,7 +117,7 @@ test.each(['before answering', 'after answering'] as const)(
 );
 
 test('of many answers whose echoes come back at once, none is sent', async () => {
-  await using world = await startWorld({ behaviour: { echo: 'after answering' } });
+  await using world = await startWorld({ behaviour: { echo: 'after_response' } });
   const location = await world.ready();
   const contacts = Array.from({ length: 60 }, (_, index) =>
     world.highlevel.addContact(location.id, { phone: `+1202555${3000 + index}` }),
@@ -126,7 +126,7 @@ test('of many answers whose echoes come back at once, none is sent', async () =>
     const answer = { externalId: `answer-${phone}`, from: phone, text: 'hello' };
     await world.callback(location.connectionId, 'inbound', answer).expect(202);
   }
-  await world.until(() => contacts.every(({ id }) => world.highlevel.conversationOf(id).length === 1), 'all are posted', 100);
+  await world.until(() => contacts.every(({ id }) => world.highlevel.listConversation(id).length === 1), 'all are posted', 100);
   await world.pass(10_000);
   await world.soon(async () => (await world.db.message.count()) === 60);
   expect(world.farSide.requests).toEqual([]);
@@ -140,11 +140,11 @@ test('an echo that was sent before we could know it does not make our post repea
   const bare = { locationId: location.id, messageId: id, contactId: location.contact.id, phone: '+12025550143', message: 'hi' };
   await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(bare));
   await world.soon(() => world.farSide.requests.length === 1);
-  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, does: { answer: 200, body: { messageId: id } } });
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 200, body: { messageId: id } } });
   await world.callback(location.connectionId, 'inbound', { externalId: 'x', from: '+12025550143', text: 'hi' }).expect(202);
   await world.until(async () => (await world.db.message.count({ where: { direction: 'inbound', state: 'delivered' } })) === 1);
   await world.pass(30_000, 5_000);
-  expect(world.highlevel.calls.of('addInboundMessage')).toHaveLength(1);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toHaveLength(1);
 });
 
 test('a message whose attachment can’t be read is not told as delivered: it fails and says why', async () => {

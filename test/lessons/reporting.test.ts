@@ -3,34 +3,34 @@ import { startWorld } from '../support/world.ts';
 /** Lessons 1, 5, 6, 7, 8, 17, 19: what HighLevel is told. */
 
 test('a 403 on the status call just after a good send never ends as failed', async () => {
-  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 8_000 } });
+  await using world = await startWorld({ behaviour: { statusDelayMs: 8_000 } });
   const location = await world.ready();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.untilReported(messageId);
 
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['delivered']);
-  const calls = world.highlevel.calls.of('updateMessageStatus');
-  expect(calls.some(({ refusal }) => refusal === 'too early')).toBe(true);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
+  const calls = world.highlevel.calls.listByOperation('updateMessageStatus');
+  expect(calls.some(({ refusal }) => refusal === 'too_early')).toBe(true);
   expect(calls.length).toBeLessThanOrEqual(4);
-  expect(world.highlevel.calls.of('token:refresh_token')).toEqual([]);
+  expect(world.highlevel.calls.listByOperation('token:refresh_token')).toEqual([]);
   await world.soon(async () => (await world.message(messageId)).reportedState === 'delivered');
   expect(await world.message(messageId)).toMatchObject({ state: 'delivered' });
 });
 
 test('a message that HighLevel never knows stays delivered for us, and after about 15 minutes we stop asking', async () => {
-  await using world = await startWorld({ behaviour: { knowsMessagesAfterMs: 60 * 60_000 } });
+  await using world = await startWorld({ behaviour: { statusDelayMs: 60 * 60_000 } });
   const location = await world.ready();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.soon(async () => (await world.message(messageId)).state === 'delivered');
   await world.until(async () => (await world.message(messageId)).reasonCode === 'not_known_to_highlevel', 'given up', 10_000);
 
-  const tries = world.highlevel.calls.of('updateMessageStatus');
+  const tries = world.highlevel.calls.listByOperation('updateMessageStatus');
   const lasted = (tries.at(-1)?.at ?? 0) - (tries[0]?.at ?? 0);
   expect(lasted).toBeGreaterThan(13 * 60_000);
   expect(lasted).toBeLessThan(25 * 60_000);
   const before = tries.length;
   await world.pass(600_000, 30_000);
-  expect(world.highlevel.calls.of('updateMessageStatus')).toHaveLength(before);
+  expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(before);
   expect(await world.message(messageId)).toMatchObject({ state: 'delivered', reportedState: null });
 });
 
@@ -49,7 +49,7 @@ test('only delivered, read and failed are ever reported, and failed carries code
   await world.untilReported(good.messageId);
   await world.untilReported(bad.messageId);
 
-  const bodies = world.highlevel.calls.of('updateMessageStatus').map(({ body }) => body);
+  const bodies = world.highlevel.calls.listByOperation('updateMessageStatus').map(({ body }) => body);
   expect(bodies).toContainEqual({ status: 'read' });
   expect(bodies).toContainEqual({
     status: 'failed',
@@ -65,7 +65,7 @@ test('accepted by a channel with receipts is not delivered, however long it take
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.soon(async () => (await world.message(messageId)).reasonCode === 'awaiting_receipt');
   await world.pass(3_600_000, 60_000);
-  expect(world.highlevel.statusesOf(messageId)).toEqual([]);
+  expect(world.highlevel.listStatuses(messageId)).toEqual([]);
   expect(world.farSide.requests).toHaveLength(1);
 });
 
@@ -79,7 +79,7 @@ test('a send that fails after the webhook was acknowledged reaches HighLevel as 
   });
   expect(httpStatus).toBe(202);
   await world.untilReported(messageId);
-  expect(world.highlevel.message(messageId)).toMatchObject({ status: 'failed', error: { code: 'http_422' } });
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'http_422' } });
 });
 
 test('a definite refusal becomes failed at once, with one attempt', async () => {
@@ -88,7 +88,7 @@ test('a definite refusal becomes failed at once, with one attempt', async () => 
   world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.untilReported(messageId);
-  expect(world.highlevel.statusesOf(messageId)).toEqual(['failed']);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
   expect(world.farSide.requests).toHaveLength(1);
 });
 
@@ -97,7 +97,7 @@ test('a webhook for a location with no channel connected is reported failed, in 
   const location = await world.install();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.untilReported(messageId);
-  expect(world.highlevel.message(messageId)).toMatchObject({
+  expect(world.highlevel.findMessage(messageId)).toMatchObject({
     status: 'failed',
     error: { code: 'no_channel', type: 'app', message: expect.stringMatching(/No channel is connected .* Connect one/) },
   });

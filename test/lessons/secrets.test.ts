@@ -21,7 +21,7 @@ test('no token or secret in the database, an answer of the API, a log line or an
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.soon(async () => (await world.db.attempt.count({ where: { endedAt: { not: null } } })) === 1);
   const { id } = await world.message(messageId);
-  const encryptedData = world.highlevel.userContext({ companyId: location.companyId, activeLocation: location.id });
+  const encryptedData = world.highlevel.createUserContext({ companyId: location.companyId, activeLocation: location.id });
   const { body: session } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
   await world.client.get('/api/overview').set('authorization', `Bearer ${session.token}`).expect(200);
   const company = world.highlevel.addCompany();

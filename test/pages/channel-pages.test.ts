@@ -1,6 +1,6 @@
-import { gatewayChannel } from '../../src/channels/gateway.ts';
-import { channelsOf } from '../../src/channels/registry.ts';
-import { sandboxChannel } from '../../src/channels/sandbox.ts';
+import { createGatewayChannel } from '../../src/channels/gateway/gateway.ts';
+import { indexChannels } from '../../src/channels/registry.ts';
+import { createSandboxChannel } from '../../src/channels/sandbox/sandbox.ts';
 import { pagesAs } from '../support/pages-as.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -118,7 +118,7 @@ test('a location with many messages and a failing channel says so at once, and a
     to: '+12025550143',
     seeAt: 'http://localhost:9/desk',
   };
-  const channels = () => channelsOf([gatewayChannel({ allowPrivateTargets: true }), sandboxChannel(phone)]);
+  const channels = () => indexChannels([createGatewayChannel({ allowPrivateTargets: true }), createSandboxChannel(phone)]);
   await using world = await startWorld({ isIdle: true, channels, services: { example } });
   const location = await world.ready();
   const { get, post } = await adminOf(world, location);

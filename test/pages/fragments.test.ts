@@ -93,7 +93,7 @@ test('every way an install can fail has its page, with a way on', async () => {
   await says('/oauth/callback?error=server_error', 'The install did not go through', 'href="/install"');
   await says('/oauth/callback?code=x&state=y', 'This install link is used up', 'href="/install"');
   await says('/oauth/callback?code=wrong', 'The CRM refused this install', 'href="/install"');
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
   await says('/oauth/callback?code=x', 'The install could not be finished', 'href="/install"');
   await says('/nothing', 'There is nothing here', 'href="/"');
 });

@@ -191,7 +191,7 @@ test('a token of the API or of the embedded page is no session, and the session 
   const operator = await signedIn(world);
   const { body } = await world.client
     .post('/api/session')
-    .send({ encryptedData: world.highlevel.userContext({ companyId: location.companyId, activeLocation: location.id }) })
+    .send({ encryptedData: world.highlevel.createUserContext({ companyId: location.companyId, activeLocation: location.id }) })
     .expect(200);
   for (const token of [adminToken, body.token]) {
     await world.client

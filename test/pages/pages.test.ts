@@ -36,7 +36,7 @@ test('an agency’s own domain, learnt from its INSTALL or a visit, may frame th
   );
   expect(await from('elsewhere.example')).toBe('https://*.crm.example');
 
-  const context = world.highlevel.userContext({
+  const context = world.highlevel.createUserContext({
     companyId,
     activeLocation: id,
     whitelabelDetails: { domain: 'two.example' },
@@ -74,7 +74,7 @@ test('no page and no reason that an agency’s clients see names HighLevel', asy
     location: await get(`/oauth/callback?code=${world.highlevel.approveInstall(place.id)}`),
     agency: await get(`/oauth/callback?code=${world.highlevel.approveCompanyInstall(company.id)}`),
   };
-  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, does: { answer: 503 } });
+  world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
   Object.assign(pages, { down: await get('/oauth/callback?code=x') });
   const scripts = readdirSync('views/assets', { recursive: true, encoding: 'utf8' })
     .filter((name) => !name.startsWith('sandbox') && /\.(js|css|svg)$/.test(name))

@@ -40,7 +40,7 @@ test('an agency’s locations are installed by two web and two worker processes 
     const refused = highlevel.calls.all.filter(({ status, refusal }) => status >= 400 || refusal !== null);
     expect(refused).toEqual([]);
     const minted = new Set(
-      highlevel.calls.of('mintLocationToken').map(({ body }) => (body as { locationId: string }).locationId),
+      highlevel.calls.listByOperation('mintLocationToken').map(({ body }) => (body as { locationId: string }).locationId),
     );
     expect(minted.size).toBe(locationCount);
     expect((await progress())?.locations).toMatchObject({ pending: 0, active: locationCount, reauth_required: 0 });
@@ -63,17 +63,19 @@ async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>,
   }
   const ids = (await Promise.all(sent)).map(({ messageId }) => messageId);
   // A process may die while it is used.
-  await eventually(() => highlevel.calls.of('token:refresh_token').length > 0, 'the token is refreshed');
+  await eventually(() => highlevel.calls.listByOperation('token:refresh_token').length > 0, 'the token is refreshed');
   await worker?.end('SIGKILL');
-  await eventually(() => ids.every((id) => highlevel.statusesOf(id).length > 0), 'all are reported', 120_000);
+  await eventually(() => ids.every((id) => highlevel.listStatuses(id).length > 0), 'all are reported', 120_000);
   // Killed between HighLevel's answer and its commit, a process leaves the same to be told once more, and only what it had in hand.
-  const told = ids.map((id) => highlevel.statusesOf(id));
+  const told = ids.map((id) => highlevel.listStatuses(id));
   expect(told.every((statuses) => statuses.every((status) => status === 'delivered'))).toBe(true);
   expect(told.filter((statuses) => statuses.length > 1).length).toBeLessThanOrEqual(50);
   expect(told.every((statuses) => statuses.length <= 2)).toBe(true);
   // So with the token, which is spent for the same successor.
-  const spent = highlevel.calls.of('token:refresh_token').map(({ body }) => (body as { refresh_token: string }).refresh_token);
+  const spent = highlevel.calls
+    .listByOperation('token:refresh_token')
+    .map(({ body }) => (body as { refresh_token: string }).refresh_token);
   expect(new Set(spent).size).toBe(1);
   expect(spent.length).toBeLessThanOrEqual(2);
-  expect(highlevel.calls.of('reconnect')).toEqual([]);
+  expect(highlevel.calls.listByOperation('reconnect')).toEqual([]);
 }

@@ -17,7 +17,7 @@ test('with four connections of eleven, every webhook is taken and every message 
     contacts.map((contact) => world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' })),
   );
   expect(sent.filter(({ httpStatus }) => httpStatus >= 300)).toEqual([]);
-  await world.until(() => sent.every(({ messageId }) => world.highlevel.statusesOf(messageId).length > 0), 'all reported');
+  await world.until(() => sent.every(({ messageId }) => world.highlevel.listStatuses(messageId).length > 0), 'all reported');
   expect(world.farSide.requests).toHaveLength(messages);
 });
 

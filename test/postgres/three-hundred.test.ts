@@ -2,7 +2,7 @@ import { startProduction } from '../support/production.ts';
 import { eventually } from '../support/program.ts';
 
 test('in production, 300 messages of one location are all delivered and reported, and no call is refused for shape, rate or version', async () => {
-  await using world = await startProduction({ knowsMessagesAfterMs: 5_000 });
+  await using world = await startProduction({ statusDelayMs: 5_000 });
   await using program = await world.start();
   await world.setUp(program);
   world.farSide.answers(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'delivered' } }));
@@ -13,15 +13,15 @@ test('in production, 300 messages of one location are all delivered and reported
     expect(answers.every(({ httpStatus }) => httpStatus === 202)).toBe(true);
     sent.push(...answers.map(({ messageId }) => messageId));
   }
-  await eventually(() => sent.every((id) => world.highlevel.statusesOf(id).length > 0), 'all are reported', 100_000);
+  await eventually(() => sent.every((id) => world.highlevel.listStatuses(id).length > 0), 'all are reported', 100_000);
 
-  expect(sent.every((id) => world.highlevel.statusesOf(id).join() === 'delivered')).toBe(true);
+  expect(sent.every((id) => world.highlevel.listStatuses(id).join() === 'delivered')).toBe(true);
   expect(world.farSide.received()).toHaveLength(300);
-  expect(world.highlevel.calls.violations()).toEqual([]);
+  expect(world.highlevel.calls.listViolations()).toEqual([]);
   for (const contact of world.contacts) {
     expect(world.reached(contact)).toEqual(world.reached(contact).toSorted((a, b) => a - b));
   }
-  const calls = world.highlevel.calls.of('updateMessageStatus');
+  const calls = world.highlevel.calls.listByOperation('updateMessageStatus');
   const lastedMs = (calls.at(-1)?.at ?? 0) - (calls[0]?.at ?? 0);
   // Reports that came too early cost the location's budget; most must not.
   expect(calls.length).toBeLessThan(400);

@@ -20,7 +20,7 @@ test.concurrent('kill -9 between acknowledgement and send loses nothing, and not
   }
   world.farSide.answers({ body: { status: 'delivered' } });
   await using again = await world.start();
-  const isReported = (id: string) => world.highlevel.statusesOf(id).includes('delivered');
+  const isReported = (id: string) => world.highlevel.listStatuses(id).includes('delivered');
   await eventually(() => acknowledged.every(isReported), 'everything acknowledged is reported');
 
   expect(world.farSide.received()).toHaveLength(20);
@@ -52,8 +52,8 @@ test.concurrent('SIGTERM finishes what is in hand within ten seconds, and what i
   expect(world.farSide.requests).toHaveLength(1);
 
   await using again = await world.start();
-  await eventually(() => world.highlevel.statusesOf(first.messageId).length > 0, 'it is reported');
-  expect(world.highlevel.statusesOf(first.messageId)).toEqual(['delivered']);
+  await eventually(() => world.highlevel.listStatuses(first.messageId).length > 0, 'it is reported');
+  expect(world.highlevel.listStatuses(first.messageId)).toEqual(['delivered']);
   expect(world.farSide.requests).toHaveLength(1);
   expect(again.child.exitCode).toBeNull();
 });

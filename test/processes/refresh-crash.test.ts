@@ -7,27 +7,27 @@ const refresh = 'token:refresh_token';
 
 test.concurrent.each([
   ['before the call is answered', { hang: true }],
-  ['after the call and before the commit', { hang: 'after the work' }],
+  ['after the call and before the commit', { hang: 'after_handling' }],
 ] as const)(
   'kill -9 in a refresh, %s: the next process finishes it, and nobody is asked to install again',
   async (_name, does) => {
     // A machine that is busy with other tests may need longer to start a process again than HighLevel's 30 seconds.
-    await using world = await startProduction({ spentTokenSeconds: 180 });
+    await using world = await startProduction({ refreshReuseSeconds: 180 });
     const { calls } = world.highlevel;
     let sent: { messageId: string };
     {
       await using program = await world.start();
       await world.setUp(program);
       world.highlevel.expireTokens();
-      world.highlevel.faults.add({ operation: refresh, times: 1, does });
+      world.highlevel.faults.add({ operation: refresh, times: 1, effect: does });
       sent = await world.send(0);
-      await eventually(() => calls.of(refresh).length === 1, 'a refresh is under way');
+      await eventually(() => calls.listByOperation(refresh).length === 1, 'a refresh is under way');
       await program.end('SIGKILL');
     }
     await using again = await world.start();
-    await eventually(() => world.highlevel.statusesOf(sent.messageId).length > 0, 'it is reported');
-    expect(calls.of(refresh)).toHaveLength(2);
-    expect(calls.of('reconnect')).toEqual([]);
+    await eventually(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
+    expect(calls.listByOperation(refresh)).toHaveLength(2);
+    expect(calls.listByOperation('reconnect')).toEqual([]);
     expect(await world.api(again, `/locations/${world.location.id}`)).toMatchObject({ status: 'active' });
     expect(world.farSide.received()).toHaveLength(1);
   },
@@ -42,15 +42,15 @@ test.concurrent('kill -9 in a refresh, after the commit: the next process uses w
     await world.setUp(program);
     world.highlevel.expireTokens();
     // The token is used only once it is committed, so a call with it proves the commit.
-    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { answer: 401 } });
-    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, does: { hang: true } });
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 401 } });
+    world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { hang: true } });
     sent = await world.send(0);
-    await eventually(() => calls.of('updateMessageStatus').length === 2, 'the new token is used');
+    await eventually(() => calls.listByOperation('updateMessageStatus').length === 2, 'the new token is used');
     await program.end('SIGKILL');
   }
   await using again = await world.start();
-  await eventually(() => world.highlevel.statusesOf(sent.messageId).length > 0, 'it is reported');
-  expect(calls.of(refresh)).toHaveLength(1);
+  await eventually(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
+  expect(calls.listByOperation(refresh)).toHaveLength(1);
   expect(again.child.exitCode).toBeNull();
 });
 
@@ -62,13 +62,13 @@ test.concurrent('kill -9 in the middle of an agency’s install: the next proces
   {
     await using program = await world.start();
     await fetch(`${program.url}/oauth/callback?code=${world.highlevel.approveCompanyInstall(company.id)}`);
-    await eventually(() => calls.of('mintLocationToken').length > 15, 'some have their token');
+    await eventually(() => calls.listByOperation('mintLocationToken').length > 15, 'some have their token');
     await program.end('SIGKILL');
   }
   await using again = await world.start();
   const isDone = async () => (await world.api(again, `/companies/${company.id}`)).locations?.active === 60;
   await eventually(isDone, 'all are connected', 150_000);
   // What was in hand when it was killed may be asked for once more.
-  expect(calls.of('mintLocationToken').length).toBeLessThanOrEqual(60 + 20);
+  expect(calls.listByOperation('mintLocationToken').length).toBeLessThanOrEqual(60 + 20);
   expect(calls.all.filter(({ refusal }) => refusal === 'rate')).toEqual([]);
 }, 240_000);

@@ -98,7 +98,7 @@ test('calls with a wrong version, token, scope or location are refused and noted
   await call('get', '/locations/another', '2021-07-28').expect(403);
   await client.get(`/locations/${location.id}`).set('version', '2021-07-28').expect(401);
   await call('get', '/conversations/unheard-of', '2021-04-15').expect(404);
-  expect(made.calls.violations().map(({ refusal }) => refusal)).toEqual(['version', 'scope', 'unknown endpoint']);
+  expect(made.calls.listViolations().map(({ refusal }) => refusal)).toEqual(['version', 'scope', 'unknown_endpoint']);
 });
 
 test.each([
@@ -113,20 +113,20 @@ test.each([
   const { call, location, contact } = await installed(made, client);
   const { messageId } = await made.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   await call('put', `/conversations/messages/${messageId}/status`, '2021-04-15').send(body).expect(422);
-  expect(made.statusesOf(messageId)).toEqual([]);
-  expect(made.calls.violations()).toHaveLength(1);
+  expect(made.listStatuses(messageId)).toEqual([]);
+  expect(made.calls.listViolations()).toHaveLength(1);
 });
 
 test('a status is taken only once HighLevel knows the message', async () => {
   const { clock, made, client } = simulator();
-  made.behaviour.knowsMessagesAfterMs = 5_000;
+  made.behaviour.statusDelayMs = 5_000;
   const { call, location, contact } = await installed(made, client);
   const { messageId } = await made.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   const report = () => call('put', `/conversations/messages/${messageId}/status`, '2021-04-15').send({ status: 'delivered' });
   expect((await report().expect(403)).body.message).toBe('No conversation provider found for this message');
   clock.jump(5_000);
   await report().expect(200);
-  expect(made.calls.violations()).toEqual([]);
+  expect(made.calls.listViolations()).toEqual([]);
 });
 
 test('inbound messages meet the platform’s own traps', async () => {
@@ -140,10 +140,10 @@ test('inbound messages meet the platform’s own traps', async () => {
   await post({ ...good, conversationProviderId: 'wrong' }).expect(400);
   await post({ ...good, contactId: 'nobody' }).expect(400);
   await post({ type: 'SMS', message: 'hi' }).expect(400);
-  expect(made.conversationOf(contact.id)).toEqual([]);
+  expect(made.listConversation(contact.id)).toEqual([]);
   const { body } = await post(good).expect(200);
   await post({ ...good, type: 'Custom', conversationProviderId: 'p-extra' }).expect(200);
-  expect(made.conversationOf(contact.id).map(({ id }) => id)).toContain(body.messageId);
+  expect(made.listConversation(contact.id).map(({ id }) => id)).toContain(body.messageId);
 });
 
 test('an extra provider’s message is taken as Custom only, in exactly these letters and by its contact', async () => {
@@ -164,10 +164,10 @@ test('an extra provider’s message is taken as Custom only, in exactly these le
   );
   const { contactId, ...named } = { ...extra, type: 'Custom' };
   expect((await post({ ...named, conversationId: contact.conversationId }).expect(400)).body).toMatchObject(mismatch);
-  expect(made.calls.violations()).toHaveLength(4);
+  expect(made.calls.listViolations()).toHaveLength(4);
   // A provider that is a default one in the portal was set up so by a person, not by the app.
   expect((await post({ ...named, contactId, conversationProviderId: 'p-sms' }).expect(400)).body).toMatchObject(mismatch);
-  expect(made.calls.violations()).toHaveLength(4);
+  expect(made.calls.listViolations()).toHaveLength(4);
   await post({ ...named, contactId }).expect(200);
   await post({ ...named, conversationId: contact.conversationId }).expect(200);
 });
@@ -229,7 +229,7 @@ test('an agency’s token lists its locations page by page and makes tokens of t
   const { made, client } = simulator();
   const { locations, list, mint, tokens } = await agencyInstalled(made, client, 5);
   expect(tokens).toMatchObject({ userType: 'Company', isBulkInstallation: true });
-  made.behaviour.pageLimit = 3;
+  made.behaviour.maxPageSize = 3;
   const ids = async (query: object) => (await list(query).expect(200)).body.locations.map(({ _id }: { _id: string }) => _id);
   const installed = locations.slice(1).map(({ id }) => id);
   expect([...(await ids({ isInstalled: true, limit: '100' })), ...(await ids({ isInstalled: true, skip: '3' }))]).toEqual(

@@ -7,9 +7,9 @@ export function carelessChannel(send: () => Promise<SendOutcome>): Channel {
     type: 'careless',
     title: 'Careless',
     configSchema: z.strictObject({}),
-    can: { receipts: false, media: false, email: false, dropsRepeats: false },
+    capabilities: { receipts: false, attachments: false, email: false, idempotent: false },
     send,
-    readCallback: () => {
+    receiveWebhook: () => {
       throw new Error('it never calls back');
     },
   });

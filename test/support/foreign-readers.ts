@@ -1,6 +1,6 @@
 import type { AxiosResponse } from 'axios';
-import { readSendAnswer } from '../../src/channels/gateway.ts';
-import { readGatewayCallback } from '../../src/channels/gateway-payloads.ts';
+import { parseSendResponse } from '../../src/channels/gateway/gateway.ts';
+import { readGatewayWebhook } from '../../src/channels/gateway/protocol.ts';
 import { parseWithAllDigits } from '../../src/core/foreign.ts';
 import { answerOf, type HighLevelAnswer } from '../../src/highlevel/answer.ts';
 import { classifyWebhook } from '../../src/highlevel/classify-webhook.ts';
@@ -240,31 +240,31 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ),
   },
   'a gateway’s response to a message': {
-    file: 'channels/gateway.ts',
+    file: 'channels/gateway/gateway.ts',
     document: { externalId: 'x', status: 'delivered', error: { code: '1', message: 'no' } },
     needed: [],
     refuses: [],
-    read: (json) => readSendAnswer(responseOf(json, 200), now.getTime()),
+    read: (json) => parseSendResponse(responseOf(json, 200), now.getTime()),
   },
   'a gateway’s refusal of a message': {
-    file: 'channels/gateway.ts',
+    file: 'channels/gateway/gateway.ts',
     document: { error: { code: '21610', message: 'opted out' } },
     needed: [],
     refuses: [],
-    read: (json) => readSendAnswer(responseOf(json, 400), now.getTime()),
+    read: (json) => parseSendResponse(responseOf(json, 400), now.getTime()),
   },
   'a gateway’s receipt': {
-    file: 'channels/gateway-payloads.ts',
+    file: 'channels/gateway/protocol.ts',
     document: {
       ...{ id: '0191d4e0-0000-7000-8000-000000000000', externalId: 'x', status: 'failed', recipient: 'a@b.c' },
       ...{ error: { code: '1', message: 'no' }, at: '2026-01-01T00:00:00Z' },
     },
     needed: ['status'],
     refuses: ['payload_invalid'],
-    read: (json) => readGatewayCallback('status', Buffer.from(json)),
+    read: (json) => readGatewayWebhook('status', Buffer.from(json)),
   },
   'a gateway’s inbound message': {
-    file: 'channels/gateway-payloads.ts',
+    file: 'channels/gateway/protocol.ts',
     document: {
       ...{ externalId: 'x', from: '+12025550143', to: '+12025550100', name: 'Maya', text: 'hi', html: '<p>hi</p>' },
       ...{ subject: 's', attachments: ['https://x.example/a', { link: 'https://x.example/b' }], at: '2026-01-01T00:00:00Z' },
@@ -273,6 +273,6 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     needed: ['externalId', 'from', 'attachments.1.link'],
     lists: ['attachments'],
     refuses: ['payload_invalid'],
-    read: (json) => readGatewayCallback('inbound', Buffer.from(json)),
+    read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
 };

@@ -7,7 +7,8 @@ export async function answer(world: World, connectionId: string, attachments: st
 }
 
 /** What HighLevel has taken. */
-export const posts = (world: World) => world.highlevel.calls.of('addInboundMessage').filter(({ status }) => status === 200);
+export const posts = (world: World) =>
+  world.highlevel.calls.listByOperation('addInboundMessage').filter(({ status }) => status === 200);
 export const posted = (world: World) => posts(world).at(-1)?.body as { message?: string; attachments?: string[] };
 export const untilPosted = (world: World, stepMs = 1_000) => world.until(() => posts(world).length > 0, 'posted', stepMs);
 export const pathOf = (world: World, url: string | undefined) => (url ?? '').replace(world.url, '');

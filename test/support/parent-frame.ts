@@ -2,7 +2,7 @@ import type { Frame, Page } from 'playwright-core';
 import { listen } from './http.ts';
 import type { World } from './world.ts';
 
-type Context = Parameters<World['highlevel']['userContext']>[0];
+type Context = Parameters<World['highlevel']['createUserContext']>[0];
 
 /**
  * A CRM on another site than the app: its page shows the app in a frame and says who looks, as HighLevel does. The world must let it:
@@ -16,7 +16,7 @@ export async function startParentFrame(world: World) {
     if (request.url === '/context') {
       handshakes += 1;
       response.setHeader('content-type', 'application/json');
-      return response.end(JSON.stringify({ payload: context && world.highlevel.userContext(context) }));
+      return response.end(JSON.stringify({ payload: context && world.highlevel.createUserContext(context) }));
     }
     response.setHeader('content-type', 'text/html');
     response.end(parentPage(world.url, new URL(request.url ?? '/', world.url).search));

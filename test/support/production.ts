@@ -89,7 +89,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
       await Promise.all([farSide.close(), platform.close()]);
       await remove();
       folder[Symbol.dispose]();
-      expect(highlevel.calls.violations()).toEqual([]);
+      expect(highlevel.calls.listViolations()).toEqual([]);
     },
   };
 }

@@ -180,7 +180,7 @@ export async function startWorld(options: WorldOptions = {}) {
 
     /** What a user of the embedded page is given for HighLevel's context. @returns the token */
     async tokenOf(context: UserContext): Promise<string> {
-      const encryptedData = highlevel.userContext(context);
+      const encryptedData = highlevel.createUserContext(context);
       const { body } = await client.post('/api/session').send({ encryptedData }).expect(200);
       return body.token;
     },
@@ -267,7 +267,7 @@ export async function startWorld(options: WorldOptions = {}) {
     },
 
     untilReported: (messageId: string) =>
-      world.until(() => highlevel.statusesOf(messageId).length > 0, `${messageId} reported`),
+      world.until(() => highlevel.listStatuses(messageId).length > 0, `${messageId} reported`),
 
     async [Symbol.asyncDispose]() {
       await patchbay.close();
@@ -276,7 +276,7 @@ export async function startWorld(options: WorldOptions = {}) {
       await Promise.all([farSide.close(), platform.close()]);
       await remove();
       folder[Symbol.dispose]();
-      expect(highlevel.calls.violations()).toEqual([]);
+      expect(highlevel.calls.listViolations()).toEqual([]);
       expect(farSide.wrongSignatures).toEqual([]);
     },
   };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as z from 'zod';
-import { sensitiveFields } from '../../src/channels/channel.ts';
+import { listSensitiveFields } from '../../src/channels/channel.ts';
 import { fieldsOf, formValues, readConfig } from '../../src/http/pages/config-form.ts';
 import { inWords, issuesInWords } from '../../src/http/pages/config-words.ts';
 import { loadLanguages } from '../../src/http/pages/texts.ts';
@@ -111,7 +111,7 @@ test('what is typed becomes a config that the schema takes, and what is left emp
 });
 
 test('a secret is never among what a form holds, wherever the schema has hidden it', () => {
-  expect(sensitiveFields(schema)).toEqual(['authToken', 'spareToken', 'keys']);
+  expect(listSensitiveFields(schema)).toEqual(['authToken', 'spareToken', 'keys']);
   const config = { ...readConfig(fields, filled), spareToken: 'hush', keys: { key: 'hush' }, authToken: 'hush' };
   expect(JSON.stringify(formValues(fields, config))).not.toContain('hush');
 });

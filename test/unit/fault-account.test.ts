@@ -12,7 +12,7 @@ function books() {
     altId: `answer-${number}`,
     createdAt: 1_000 * number,
   }));
-  const violations: { operation: string; refusal: string; said: string }[] = [];
+  const violations: { operation: string; refusal: string; responseBody: string }[] = [];
   const parts = {
     statuses,
     conversation,
@@ -34,9 +34,9 @@ function books() {
       plan: { ...plan, list },
       crm: {
         highlevel: {
-          statusesOf: (id: string) => parts.statuses.get(id) ?? [],
-          conversationOf: () => parts.conversation,
-          calls: { violations: () => parts.violations },
+          listStatuses: (id: string) => parts.statuses.get(id) ?? [],
+          listConversation: () => parts.conversation,
+          calls: { listViolations: () => parts.violations },
         },
         contacts: [{ id: 'c', phone: '+1' }],
         acknowledged: new Map([[0, parts.acknowledged]]),
@@ -71,7 +71,7 @@ test.each<[string, (parts: ReturnType<typeof books>['parts']) => void, string]>(
   ['an answer doubled for no reason', ({ conversation }) => void conversation.push({ ...conversation[2] } as never), '2 times'],
   [
     'a call that no correct app makes',
-    ({ violations }) => void violations.push({ operation: 'x', refusal: 'rate', said: '' }),
+    ({ violations }) => void violations.push({ operation: 'x', refusal: 'rate', responseBody: '' }),
     'rate',
   ],
 ])('%s is found', (_, harm, said) => {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { createDiskStore, removeStaleDownloads } from '../../src/attachments/disk-store.ts';
+import { createAttachmentLinks, hashSecret } from '../../src/attachments/links.ts';
+import { createS3Store } from '../../src/attachments/s3-store.ts';
+import type { AttachmentStore } from '../../src/attachments/store.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { diskStore, removeStale } from '../../src/media/disk-store.ts';
-import { hashOfSecret, mediaLinks } from '../../src/media/links.ts';
-import { s3Store } from '../../src/media/s3-store.ts';
-import type { MediaStore } from '../../src/media/store.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startBucket } from '../support/bucket.ts';
 import { png } from '../support/files.ts';
@@ -27,15 +27,15 @@ function fileOf(data: Buffer) {
 }
 
 const id = '01890000-0000-7000-8000-000000000001';
-const bytesOf = async (store: MediaStore, range?: { start: number; end: number }) => {
+const bytesOf = async (store: AttachmentStore, range?: { start: number; end: number }) => {
   const stream = await store.read(id, range);
   return stream && buffer(stream);
 };
 
-describe.each<[string, () => MediaStore, () => () => void]>([
+describe.each<[string, () => AttachmentStore, () => () => void]>([
   [
     'a folder',
-    () => diskStore(join(folder.path, 'files')),
+    () => createDiskStore(join(folder.path, 'files')),
     () => {
       rmSync(join(folder.path, 'files'), { recursive: true, force: true });
       // A file where the folder should be.
@@ -45,7 +45,7 @@ describe.each<[string, () => MediaStore, () => () => void]>([
   ],
   [
     'a bucket',
-    () => s3Store({ http, clock: systemClock }, bucket.settings),
+    () => createS3Store({ http, clock: systemClock }, bucket.settings),
     () => {
       bucket.state.isDown = true;
       return () => {
@@ -85,7 +85,7 @@ describe.each<[string, () => MediaStore, () => () => void]>([
 
 test('a bucket’s secret is in no error, and a wrong one is no way in', async () => {
   const wrong = { ...bucket.settings, secretAccessKey: 'another-secret' };
-  const error = await s3Store({ http, clock: systemClock }, wrong)
+  const error = await createS3Store({ http, clock: systemClock }, wrong)
     .put(id, fileOf(png))
     .catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'media_store_unavailable', message: expect.stringContaining('403') });
@@ -97,17 +97,17 @@ test('what a killed process left of a download is removed after a while', async 
   const [old, fresh] = ['old', 'fresh'].map((name) => join(folder.path, name)) as [string, string];
   for (const path of [old, fresh]) writeFileSync(path, 'x');
   utimesSync(old, new Date(0), new Date(0));
-  await removeStale(folder.path, new Date(1_000));
+  await removeStaleDownloads(folder.path, new Date(1_000));
   expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
-  await removeStale(join(folder.path, 'not there'), new Date());
+  await removeStaleDownloads(join(folder.path, 'not there'), new Date());
 });
 
 test('an address says nothing without the key, and is the same each time', () => {
-  const links = mediaLinks(Buffer.alloc(32, 1), 'https://app.example.com');
-  const other = mediaLinks(Buffer.alloc(32, 2), 'https://app.example.com');
-  expect(links.addressOf(id, 'a b.png')).toBe(`https://app.example.com/media/${links.secretOf(id)}/a%20b.png`);
-  expect(links.secretOf(id)).toBe(mediaLinks(Buffer.alloc(32, 1), '').secretOf(id));
-  expect(other.secretOf(id)).not.toBe(links.secretOf(id));
-  expect(Buffer.from(links.secretOf(id), 'base64url')).toHaveLength(32);
-  expect(hashOfSecret(links.secretOf(id))).not.toContain(links.secretOf(id));
+  const links = createAttachmentLinks(Buffer.alloc(32, 1), 'https://app.example.com');
+  const other = createAttachmentLinks(Buffer.alloc(32, 2), 'https://app.example.com');
+  expect(links.toUrl(id, 'a b.png')).toBe(`https://app.example.com/media/${links.deriveSecret(id)}/a%20b.png`);
+  expect(links.deriveSecret(id)).toBe(createAttachmentLinks(Buffer.alloc(32, 1), '').deriveSecret(id));
+  expect(other.deriveSecret(id)).not.toBe(links.deriveSecret(id));
+  expect(Buffer.from(links.deriveSecret(id), 'base64url')).toHaveLength(32);
+  expect(hashSecret(links.deriveSecret(id))).not.toContain(links.deriveSecret(id));
 });

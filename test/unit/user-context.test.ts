@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { readUserContext, type UserContext } from '../../src/highlevel/user-context.ts';
-import { contextFor, encryptText } from '../../src/sandbox/highlevel/user-context.ts';
+import { createUserContext, encryptText } from '../../src/sandbox/highlevel/user-context.ts';
 
 const secret = 'secret-of-the-test';
 const own = { companyId: 'OwnCompany0000000001', userId: 'OwnUser0000000000001', activeLocation: 'OwnLocation000000001' };
@@ -64,7 +64,7 @@ test('no rewritten block of a context gives another company, location, user, rol
   fc.assert(
     fc.property(contexts, fc.nat(), loss, chosen, ({ isAgency, ...more }, at, lost, bytes) => {
       const { activeLocation, ...ids } = own;
-      const given = contextFor({ ...ids, ...(isAgency ? {} : { activeLocation }), ...more });
+      const given = createUserContext({ ...ids, ...(isAgency ? {} : { activeLocation }), ...more });
       const text = Buffer.from(JSON.stringify(given));
       const block = 1 + (at % (Math.ceil(text.length / 16) - 1));
       const forged = read(rewritten(text, block, lost, bytes));
@@ -88,7 +88,7 @@ test('no rewritten block of a context gives another company, location, user, rol
 
 test('the forgery of another agency, a field closed within the name and given again, is refused', () => {
   const { activeLocation: _, ...ids } = own;
-  const context = contextFor({ ...ids, userName: `${'n'.repeat(40)}${victim.slice(1)}` });
+  const context = createUserContext({ ...ids, userName: `${'n'.repeat(40)}${victim.slice(1)}` });
   const text = JSON.stringify(context);
   expect(read(text)).toMatchObject({ companyId: own.companyId });
   const forged = text.replace('n'.repeat(16), '","companyId":"V').replace(/n+(?=ictim)/, '');
@@ -106,7 +106,7 @@ test.each([
   ['what decides after a free text', (text: string) => text.replace('"role":"admin",', '').replace(/}$/, ',"role":"admin"}')],
   ['a list', (text: string) => `[${text}]`],
 ])('a context with %s is refused', (_name, change) => {
-  const text = JSON.stringify(contextFor(own));
+  const text = JSON.stringify(createUserContext(own));
   expect(read(text)).toMatchObject({ role: 'admin' });
   expect(read(change(text))).toBeNull();
 });
@@ -114,7 +114,7 @@ test.each([
 test('an empty active location is an agency’s context, one that is no id is no context', () => {
   const { activeLocation: _, ...ids } = own;
   const withLocation = (value: unknown) => {
-    const { userId, companyId, role, type, ...rest } = contextFor(ids);
+    const { userId, companyId, role, type, ...rest } = createUserContext(ids);
     return read(JSON.stringify({ userId, companyId, role, type, activeLocation: value, ...rest }));
   };
   for (const empty of ['', null]) expect(withLocation(empty)).toMatchObject({ locationId: null });

@@ -1,14 +1,14 @@
-import { AppError } from '../../core/errors.ts';
-import type { Provider } from '../../highlevel/providers.ts';
 import {
   type Connection,
   type ConnectionDeps,
-  callbackUrlsOf,
   connect,
   disconnect,
   findConnection,
-  publicConfig,
-} from '../../installations/connections.ts';
+  toPublicConfig,
+  toWebhookUrls,
+} from '../../connections/connect.ts';
+import { AppError } from '../../core/errors.ts';
+import type { Provider } from '../../highlevel/providers.ts';
 import type { ReadAddress } from '../../messages/read-address.ts';
 import { sendTest, testAddress } from '../../messages/send-test.ts';
 import type { StoreDeps } from '../../messages/store.ts';
@@ -106,8 +106,8 @@ function view(found: Connection, canWrite: boolean) {
     locationId: found.locationId,
     providerKey: found.providerKey,
     type: found.channel.type,
-    config: publicConfig(found, canWrite),
-    callbackUrls: callbackUrlsOf(found),
+    config: toPublicConfig(found, canWrite),
+    callbackUrls: toWebhookUrls(found),
     createdAt: found.createdAt,
     updatedAt: found.updatedAt,
   };

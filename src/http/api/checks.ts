@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Check, filled, fixes, sayings } from '../../checks/check.ts';
+import { type Check, checkFixes, checkMessages, fillPlaceholders } from '../../checks/check.ts';
 import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-checks.ts';
 import { route } from './route.ts';
 import { locationParams } from './shapes.ts';
@@ -41,6 +41,11 @@ export function checkRoutes(deps: CheckDeps) {
   ];
 }
 
-function inEnglish({ name, status, says, values, fix }: Check) {
-  return { name, status, message: filled(sayings[says], values), ...(fix ? { fix: fixes[fix] } : {}) };
+function inEnglish({ name, status, messageKey, values, fix }: Check) {
+  return {
+    name,
+    status,
+    message: fillPlaceholders(checkMessages[messageKey], values),
+    ...(fix ? { fix: checkFixes[fix] } : {}),
+  };
 }

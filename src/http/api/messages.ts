@@ -82,7 +82,7 @@ export function messageRoutes(deps: MessageDeps) {
 export async function markAsSent(deps: MessageDeps, row: Message, access: Access): Promise<void> {
   const { client } = deps.db;
   const connection = row.connectionId && (await client.connection.findUnique({ where: { id: row.connectionId } }));
-  const hasReceipts = connection ? (deps.channels.get(connection.type)?.can.receipts ?? false) : false;
+  const hasReceipts = connection ? (deps.channels.get(connection.type)?.capabilities.receipts ?? false) : false;
   await markSent(deps, row, hasReceipts, actorOf(access));
 }
 

@@ -1,8 +1,8 @@
 import type { Channel } from '../../channels/channel.ts';
+import { type Connection, type ConnectionDeps, findConnection } from '../../connections/connect.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { type Connection, type ConnectionDeps, findConnection } from '../../installations/connections.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { ReadAddress } from '../../messages/read-address.ts';
 import type { StoreDeps } from '../../messages/store.ts';
@@ -44,7 +44,7 @@ export function mediumOf({ kind }: Provider): 'sms' | 'email' {
 
 /** The channels that carry what a provider's messages are. */
 export function channelsFor(deps: Pick<ChannelPageDeps, 'channels'>, provider: Provider): Channel[] {
-  return [...deps.channels.values()].filter(({ can }) => mediumOf(provider) === 'sms' || can.email);
+  return [...deps.channels.values()].filter(({ capabilities: can }) => mediumOf(provider) === 'sms' || can.email);
 }
 
 /** What people call a provider: by its kind, and by its key where two are of the same kind. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { deliverySettings } from '../../channels/delivery-settings.ts';
+import { checkConfig, connect, toPublicConfig } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
-import { checkConfig, connect, publicConfig } from '../../installations/connections.ts';
 import { actorOf } from '../access.ts';
 import {
   type ChannelPageDeps,
@@ -51,7 +51,7 @@ export function channelSettingsPage(deps: ChannelPageDeps) {
         timezone: location.timezone ?? 'UTC',
         isZoneKnown: location.timezone !== null,
         medium: mediumOf(provider),
-        dropsRepeats: connection.channel.can.dropsRepeats,
+        idempotent: connection.channel.capabilities.idempotent,
         limits: await limitsNow(deps, connection, location.timezone),
       };
     },
@@ -70,8 +70,8 @@ export function channelSettingsPage(deps: ChannelPageDeps) {
           const hours = body.hours === atAnyTime ? {} : { sendingWindow: sendingWindow ?? {} };
           // Where it says nothing it is not asked for, and stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
-          const kept = connection.channel.can.dropsRepeats && whenUnknown ? { whenUnknown } : {};
-          const others = Object.entries(publicConfig(connection, true)).filter(([name]) => !deliveryNames.includes(name));
+          const kept = connection.channel.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
+          const others = Object.entries(toPublicConfig(connection, true)).filter(([name]) => !deliveryNames.includes(name));
           const wanted = {
             type: connection.channel.type,
             config: { ...Object.fromEntries(others), ...settings, ...kept, ...hours },

@@ -1,9 +1,9 @@
 import { openAlertsOf } from '../../alerts/store.ts';
-import { deliverySettingsOf } from '../../channels/delivery-settings.ts';
+import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
+import type { Connection } from '../../connections/connect.ts';
 import { dateNow } from '../../core/clock.ts';
 import { toLocalTime } from '../../core/local-time.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import type { Connection } from '../../installations/connections.ts';
 import type { Installation } from '../../installations/store.ts';
 import { connectionHealth, type Health } from '../../messages/health.ts';
 import { countReadyHeads } from '../../queue/job.ts';
@@ -98,7 +98,7 @@ export async function limitsNow(deps: ChannelPageDeps, connection: Connection, t
   const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
   const waiting = blockedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, waitingAtMost + 1) : 0;
   return {
-    settings: deliverySettingsOf(connection.config),
+    settings: parseDeliverySettings(connection.config),
     sentToday: pace?.day === today ? pace.sentToday : 0,
     blockedUntil,
     blockedBy: blockedUntil && pace?.blockedCode ? { code: pace.blockedCode, message: pace.blockedReason ?? '' } : null,

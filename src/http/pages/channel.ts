@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { callbackUrlsOf, disconnect, publicConfig } from '../../installations/connections.ts';
+import { disconnect, toPublicConfig, toWebhookUrls } from '../../connections/connect.ts';
 import { sendTest, testAddress } from '../../messages/send-test.ts';
 import { actorOf } from '../access.ts';
 import {
@@ -49,16 +49,16 @@ export function channelPage(deps: ChannelPageDeps) {
       const { channel } = connection;
       const isExample = deps.example?.type === channel.type || channel.type === 'sandbox';
       const fields = fieldsOf(channel.configSchema);
-      const values = formValues(fields, publicConfig(connection, can('write')));
+      const values = formValues(fields, toPublicConfig(connection, can('write')));
       return {
         ...shown,
-        connection: { id: connection.id, type: channel.type, can: channel.can },
+        connection: { id: connection.id, type: channel.type, can: channel.capabilities },
         facts: inWords(text, `channels.types.${channel.type}`, fields).flatMap(({ name, label, isSecret, isAdvanced }) => {
           const value = isSecret ? null : String(values[name] ?? '');
           return value === '' || isAdvanced ? [] : [{ label, value }];
         }),
-        callbackUrls: Object.entries(callbackUrlsOf(connection)),
-        guide: channel.guide ? `/docs/${channel.guide}.md` : null,
+        callbackUrls: Object.entries(toWebhookUrls(connection)),
+        guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
         medium: mediumOf(provider),
         testTo: isExample && deps.example && mediumOf(provider) === 'sms' ? deps.example.to : testAddress[mediumOf(provider)],
         seeAt: isExample ? deps.example?.seeAt : undefined,

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import type { Channel } from '../../channels/channel.ts';
 import { deliverySettings } from '../../channels/delivery-settings.ts';
-import { generators } from '../../channels/generate.ts';
-import { channelOfType } from '../../channels/registry.ts';
+import { valueGenerators } from '../../channels/generated-fields.ts';
+import { getChannel } from '../../channels/registry.ts';
+import { type Connection, checkConfig, connect, toPublicConfig } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
-import { type Connection, checkConfig, connect, publicConfig } from '../../installations/connections.ts';
 import { actorOf } from '../access.ts';
 import {
   type ChannelPageDeps,
@@ -54,7 +54,7 @@ export function connectPage(deps: ChannelPageDeps) {
         chosen: choiceOf(text, channel),
         fields: inWords(text, `channels.types.${channel.type}`, fields),
         initial: {
-          ...formValues(fields, own ? publicConfig(own, can('write')) : undefined),
+          ...formValues(fields, own ? toPublicConfig(own, can('write')) : undefined),
           ...generated(deps, fields, own ? query.make : 'all'),
           ...(isExample ? formValues(fieldsOf(channel.configSchema), example.config) : {}),
           ...(isExample ? secretsOf(fields, example.config) : {}),
@@ -100,7 +100,7 @@ export function connectPage(deps: ChannelPageDeps) {
   });
 
   function chosen(choices: readonly Channel[], wanted: string): Channel {
-    const channel = channelOfType(deps.channels, wanted);
+    const channel = getChannel(deps.channels, wanted);
     if (choices.includes(channel)) return channel;
     throw new AppError('request_invalid', 'This channel does not carry what this provider sends.');
   }
@@ -114,7 +114,7 @@ function choiceOf(text: Text, channel: Channel) {
     type: channel.type,
     name: channelName(text, channel),
     about: text.has(about) ? text(about) : null,
-    can: (['receipts', 'media', 'email', 'dropsRepeats'] as const).filter((name) => channel.can[name]),
+    can: (['receipts', 'attachments', 'email', 'idempotent'] as const).filter((name) => channel.capabilities[name]),
   };
 }
 
@@ -122,7 +122,7 @@ function choiceOf(text: Text, channel: Channel) {
 function generated(deps: ChannelPageDeps, fields: readonly ConfigField[], which: string | undefined): FormValues {
   return Object.fromEntries(
     fields.flatMap(({ name, generate }) => {
-      const make = generate && (which === 'all' || which === name) ? generators[generate] : undefined;
+      const make = generate && (which === 'all' || which === name) ? valueGenerators[generate] : undefined;
       return make ? [[name, make(deps.random)]] : [];
     }),
   );

@@ -42,11 +42,11 @@ function shown(text: Text, checks: readonly Check[]) {
   return {
     title: text('checks.title'),
     failedCount: checks.filter(({ status }) => status === 'failed').length,
-    checks: sorted.map(({ name, status, says, values, fix }) => ({
+    checks: sorted.map(({ name, status, messageKey, values, fix }) => ({
       name,
       status,
       label: text(`checks.statuses.${status}`),
-      message: text(`checks.sayings.${says}`, written(text, values)),
+      message: text(`checks.messages.${messageKey}`, written(text, values)),
       fix: fix && text(`checks.fixes.${fix}`),
     })),
   };

@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { type Answer, type Endpoint, refuse } from './endpoint.ts';
+import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
 import { postAppEvent } from './events.ts';
-import { invalid } from './messages.ts';
+import { refuseInvalid } from './messages.ts';
 import type { AccessToken, SimCompany, SimLocation } from './state.ts';
-import { isInactive, newRefreshToken, revoke, tokenAnswer } from './tokens.ts';
+import { createRefreshToken, createTokenResponse, isInactive, revokeTokens } from './tokens.ts';
 import type { SimWorld } from './world.ts';
 
-const listingQuery = z.strictObject({
+const listQuery = z.strictObject({
   companyId: z.string().min(1),
   appId: z.string().min(1),
   isInstalled: z.enum(['true', 'false']).optional(),
@@ -15,14 +15,14 @@ const listingQuery = z.strictObject({
   locationId: z.string().optional(),
 });
 const mintBody = z.strictObject({ companyId: z.string().min(1), locationId: z.string().min(1) });
-const leaveBody = z.strictObject({
+const uninstallBody = z.strictObject({
   companyId: z.string().optional(),
   locationId: z.string().optional(),
   reason: z.string().min(1),
 });
 
 /** What an agency's token is for: its locations, their tokens, and the way out (platform.md 5.5, 5.8). */
-export function agencyEndpoints(world: SimWorld): Endpoint[] {
+export function createAgencyEndpoints(world: SimWorld): Endpoint[] {
   const version = '2021-07-28';
   return [
     {
@@ -41,8 +41,8 @@ export function agencyEndpoints(world: SimWorld): Endpoint[] {
       version,
       scope: 'oauth.write',
       kind: 'Company',
-      takes: 'application/x-www-form-urlencoded',
-      handle: (request, token) => mint(world, token, request.body),
+      contentType: 'application/x-www-form-urlencoded',
+      handle: (request, token) => mintToken(world, token, request.body),
     },
     {
       operation: 'getUser',
@@ -51,7 +51,7 @@ export function agencyEndpoints(world: SimWorld): Endpoint[] {
       version,
       scope: 'users.readonly',
       kind: 'either',
-      handle: (request, token) => user(world, token, String(request.params.userId)),
+      handle: (request, token) => getUser(world, token, String(request.params.userId)),
     },
     {
       operation: 'uninstall',
@@ -60,22 +60,22 @@ export function agencyEndpoints(world: SimWorld): Endpoint[] {
       version,
       scope: 'oauth.write',
       kind: 'either',
-      handle: (request, token) => leave(world, token, String(request.params.appId), request.body),
+      handle: (request, token) => uninstall(world, token, String(request.params.appId), request.body),
     },
   ];
 }
 
-function list(world: SimWorld, token: AccessToken, query: unknown): Answer {
-  const parsed = listingQuery.safeParse(query);
-  if (!parsed.success) return invalid(422, parsed.error);
+function list(world: SimWorld, token: AccessToken, query: unknown): SimResponse {
+  const parsed = listQuery.safeParse(query);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
   const { companyId, appId, skip, limit, isInstalled, locationId } = parsed.data;
-  if (companyId !== token.companyId || appId !== appIdOf(world)) return refuse(403, 'Forbidden resource', 'scope');
+  if (companyId !== token.companyId || appId !== getAppId(world)) return refuse(403, 'Forbidden resource', 'scope');
   const own = Object.values(world.state.locations)
     .filter((location) => location.companyId === companyId)
     .filter(({ id }) => locationId === undefined || id === locationId);
   // The platform was seen to give rows of locations without the app too (platform.md 5.5).
-  const rows = isInstalled === 'true' && !world.behaviour.listsEverything ? own.filter((one) => one.isInstalled) : own;
-  const size = Math.min(Number(limit), world.behaviour.pageLimit);
+  const rows = isInstalled === 'true' && !world.behaviour.listsUninstalled ? own.filter((one) => one.isInstalled) : own;
+  const size = Math.min(Number(limit), world.behaviour.maxPageSize);
   return {
     status: 200,
     body: {
@@ -91,44 +91,44 @@ function list(world: SimWorld, token: AccessToken, query: unknown): Answer {
   };
 }
 
-function mint(world: SimWorld, token: AccessToken, body: unknown): Answer {
+function mintToken(world: SimWorld, token: AccessToken, body: unknown): SimResponse {
   const parsed = mintBody.safeParse(body);
-  if (!parsed.success) return invalid(422, parsed.error);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
   const location = world.state.locations[parsed.data.locationId];
   if (parsed.data.companyId !== token.companyId || location?.companyId !== token.companyId) {
     return refuse(403, 'Forbidden resource', 'state');
   }
   if (!location.isInstalled) return refuse(400, 'The app is not installed in this location.', 'state');
-  const of = { kind: 'Location', resourceId: location.id, companyId: location.companyId } as const;
-  if (isInactive(world, of)) return refuse(400, 'Location is not active', 'state');
+  const subject = { kind: 'Location', resourceId: location.id, companyId: location.companyId } as const;
+  if (isInactive(world, subject)) return refuse(400, 'Location is not active', 'state');
   // The dated answer names neither the kind nor the company.
   const {
     userType: _kind,
     companyId: _company,
     isBulkInstallation: _bulk,
     ...fields
-  } = tokenAnswer(world, of, newRefreshToken(world, of)).body;
+  } = createTokenResponse(world, subject, createRefreshToken(world, subject)).body;
   return { status: 200, body: fields };
 }
 
-function user(world: SimWorld, token: AccessToken, id: string): Answer {
-  const known = world.users.get(id);
-  if (known?.companyId !== token.companyId) return refuse(400, 'The user id is invalid.', 'state');
-  const { role, type } = known;
+function getUser(world: SimWorld, token: AccessToken, id: string): SimResponse {
+  const found = world.users.get(id);
+  if (found?.companyId !== token.companyId) return refuse(400, 'The user id is invalid.', 'state');
+  const { role, type } = found;
   return { status: 200, body: { id, name: 'Sandbox User', email: 'user@example.com', roles: { type, role, locationIds: [] } } };
 }
 
-function leave(world: SimWorld, token: AccessToken, appId: string, body: unknown): Answer {
-  const parsed = leaveBody.safeParse(body);
-  if (!parsed.success) return invalid(422, parsed.error);
+function uninstall(world: SimWorld, token: AccessToken, appId: string, body: unknown): SimResponse {
+  const parsed = uninstallBody.safeParse(body);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
   const own = token.kind === 'Company' ? parsed.data.companyId : parsed.data.locationId;
-  if (own !== token.resourceId || appId !== appIdOf(world)) return refuse(403, 'Forbidden resource', 'scope');
+  if (own !== token.resourceId || appId !== getAppId(world)) return refuse(403, 'Forbidden resource', 'scope');
   if (token.kind === 'Company') uninstallCompany(world, token.resourceId);
   else uninstallLocation(world, token.resourceId);
   return { status: 200, body: { success: true } };
 }
 
-export function appIdOf(world: SimWorld): string {
+export function getAppId(world: SimWorld): string {
   return world.app.clientId.split('-')[0] as string;
 }
 
@@ -136,18 +136,18 @@ export function appIdOf(world: SimWorld): string {
 export function uninstallLocation(world: SimWorld, locationId: string): Promise<number> {
   const location = world.state.locations[locationId] as SimLocation;
   location.isInstalled = false;
-  revoke(world, { kind: 'Location', resourceId: locationId });
+  revokeTokens(world, { kind: 'Location', resourceId: locationId });
   return postAppEvent(world, { type: 'UNINSTALL', locationId });
 }
 
 /** Takes the app out of an agency and all of its locations, as its owner does. */
 export function uninstallCompany(world: SimWorld, companyId: string): Promise<number> {
   (world.state.companies[companyId] as SimCompany).isInstalled = false;
-  revoke(world, { kind: 'Company', resourceId: companyId });
+  revokeTokens(world, { kind: 'Company', resourceId: companyId });
   for (const location of Object.values(world.state.locations)) {
     if (location.companyId !== companyId) continue;
     location.isInstalled = false;
-    revoke(world, { kind: 'Location', resourceId: location.id });
+    revokeTokens(world, { kind: 'Location', resourceId: location.id });
   }
   return postAppEvent(world, { type: 'UNINSTALL', companyId });
 }

@@ -1,12 +1,12 @@
 /** Why the platform refused a call. The first five are the app's own fault. */
 export type Refusal =
-  | 'shape'
+  | 'schema'
   | 'version'
   | 'rate'
   | 'scope'
-  | 'unknown endpoint'
+  | 'unknown_endpoint'
   | 'token'
-  | 'too early'
+  | 'too_early'
   | 'state'
   | 'denied'
   | 'fault';
@@ -21,32 +21,32 @@ export interface Call {
   status: number;
   refusal: Refusal | null;
   body: unknown;
-  said: string;
+  responseBody: string;
 }
 
 export interface CallLog {
   all: Call[];
-  of(operation: string): Call[];
+  listByOperation(operation: string): Call[];
   /** Calls that a correct app never makes. */
-  violations(): Call[];
+  listViolations(): Call[];
 }
 
-const appsFault: readonly (Refusal | null)[] = ['shape', 'version', 'rate', 'scope', 'unknown endpoint'];
+const violationRefusals: readonly (Refusal | null)[] = ['schema', 'version', 'rate', 'scope', 'unknown_endpoint'];
 
-const keptAtMost = 10_000;
+const maxCalls = 10_000;
 
 /** A log of every call, the newest ten thousand; violations are kept however many calls follow them. */
-export function callLog(): CallLog & { add(call: Call): void } {
+export function createCallLog(): CallLog & { add(call: Call): void } {
   const all: Call[] = [];
   const droppedViolations: Call[] = [];
-  const isViolation = ({ refusal }: Call) => appsFault.includes(refusal);
+  const isViolation = ({ refusal }: Call) => violationRefusals.includes(refusal);
   return {
     all,
-    of: (operation) => all.filter((call) => call.operation === operation),
-    violations: () => [...droppedViolations, ...all.filter(isViolation)],
+    listByOperation: (operation) => all.filter((call) => call.operation === operation),
+    listViolations: () => [...droppedViolations, ...all.filter(isViolation)],
     add(call) {
       all.push(call);
-      const dropped = all.length > keptAtMost ? all.shift() : undefined;
+      const dropped = all.length > maxCalls ? all.shift() : undefined;
       if (dropped && isViolation(dropped)) droppedViolations.push(dropped);
     },
   };

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { dateNow } from '../../core/clock.ts';
-import { type Answer, type Endpoint, refuse } from './endpoint.ts';
-import { invalid } from './messages.ts';
-import { contactsOf, highLevelId, type SimContact } from './state.ts';
+import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
+import { refuseInvalid } from './messages.ts';
+import { createHighLevelId, listContacts, type SimContact } from './state.ts';
 import type { SimWorld } from './world.ts';
 
 const text = z.string().min(1);
@@ -23,7 +23,7 @@ const upsertBody = z
 const createBody = z.strictObject({ locationId: text, name: text });
 
 /** Contacts and the location itself (platform.md 6.3). */
-export function contactEndpoints(world: SimWorld): Endpoint[] {
+export function createContactEndpoints(world: SimWorld): Endpoint[] {
   const shared = { version: '2021-07-28', kind: 'Location' as const };
   return [
     {
@@ -72,16 +72,16 @@ export function contactEndpoints(world: SimWorld): Endpoint[] {
 }
 
 /** Overwrites every field that it is given, as the platform does: a careless app loses people's tags and names. */
-function upsert(world: SimWorld, locationId: string, body: unknown): Answer {
+function upsert(world: SimWorld, locationId: string, body: unknown): SimResponse {
   const parsed = upsertBody.safeParse(body);
-  if (!parsed.success) return invalid(422, parsed.error);
-  const { locationId: said, firstName: _first, lastName: _last, ...fields } = parsed.data;
-  if (said !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
-  const found = contactsOf(world.state, locationId).find(
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
+  const { locationId: requestedLocationId, firstName: _first, lastName: _last, ...fields } = parsed.data;
+  if (requestedLocationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
+  const found = listContacts(world.state, locationId).find(
     ({ phone, email }) => (fields.phone && phone === fields.phone) || (fields.email && email === fields.email),
   );
   if (!found) {
-    const duplicate = contactsOf(world.state, locationId).find(({ otherAddresses }) =>
+    const duplicate = listContacts(world.state, locationId).find(({ otherAddresses }) =>
       otherAddresses?.some((address) => address === fields.phone || address === fields.email),
     );
     if (duplicate) return refuseDuplicate(duplicate, fields.phone ? 'phone' : 'email');
@@ -91,27 +91,27 @@ function upsert(world: SimWorld, locationId: string, body: unknown): Answer {
 }
 
 /** Names the contact that has the address already. */
-function refuseDuplicate({ id, name }: SimContact, matchingField: string): Answer {
+function refuseDuplicate({ id, name }: SimContact, matchingField: string): SimResponse {
   return refuse(400, 'This location does not allow duplicated contacts.', 'state', {
     meta: { contactId: id, contactName: name, matchingField },
   });
 }
 
 /** Makes a contact each time it is asked to: HighLevel compares numbers and email addresses, never names. */
-function create(world: SimWorld, locationId: string, body: unknown): Answer {
+function create(world: SimWorld, locationId: string, body: unknown): SimResponse {
   const parsed = createBody.safeParse(body);
-  if (!parsed.success) return invalid(422, parsed.error);
-  const { locationId: said, name } = parsed.data;
-  if (said !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
+  const { locationId: requestedLocationId, name } = parsed.data;
+  if (requestedLocationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
   return { status: 201, body: { contact: addContact(world, locationId, { name }) } };
 }
 
 /** Adds a contact with its conversation. */
 export function addContact(world: SimWorld, locationId: string, fields: Partial<SimContact>): SimContact {
   const contact: SimContact = {
-    id: highLevelId(world.random),
+    id: createHighLevelId(world.random),
     locationId,
-    conversationId: highLevelId(world.random),
+    conversationId: createHighLevelId(world.random),
     name: null,
     phone: null,
     email: null,

@@ -8,49 +8,51 @@ export interface Denial {
   /** Only for messages of this provider. */
   providerKey?: string;
   /** How it says so. */
-  as: 'scope' | 'provider' | 'auth class' | 'unknown';
+  as: 'scope' | 'provider' | 'auth_class' | 'unknown';
 }
 
 export interface Denials {
   add(denial: Denial): void;
   /** Everything is allowed again. */
   clear(): void;
-  answerTo(operation: string, resourceId: string, providerKey: string | null): Refused | null;
+  findResponse(operation: string, resourceId: string, providerKey: string | null): DenialResponse | null;
 }
 
-export function denialList(): Denials {
+export function createDenials(): Denials {
   let denials: Denial[] = [];
   return {
     add: (denial) => void denials.push(denial),
     clear() {
       denials = [];
     },
-    answerTo(operation, resourceId, providerKey) {
+    findResponse(operation, resourceId, providerKey) {
       const found = denials.find(
         (denial) =>
           denial.operation === operation &&
           (denial.resourceId ?? resourceId) === resourceId &&
           (denial.providerKey ?? providerKey) === providerKey,
       );
-      return found ? answers[found.as]() : null;
+      return found ? denialResponses[found.as]() : null;
     },
   };
 }
 
-interface Refused {
+interface DenialResponse {
   status: number;
   body: object;
   refusal: Refusal;
 }
 
-const answers: Record<Denial['as'], () => Refused> = {
-  scope: () => refused('The token is not authorized for this scope.'),
-  'auth class': () => refused('This authClass type is not allowed to access this scope'),
-  unknown: () => refused('Unauthorized'),
+const denialResponses: Record<Denial['as'], () => DenialResponse> = {
+  scope: () => createDenialResponse('The token is not authorized for this scope.'),
+  auth_class: () => createDenialResponse('This authClass type is not allowed to access this scope'),
+  unknown: () => createDenialResponse('Unauthorized'),
   provider: () =>
-    refused('You do not have access to this conversation provider.', { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' }),
+    createDenialResponse('You do not have access to this conversation provider.', {
+      canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS',
+    }),
 };
 
-function refused(message: string, more: object = {}): Refused {
-  return { status: 401, body: { statusCode: 401, message, error: 'Unauthorized', ...more }, refusal: 'denied' };
+function createDenialResponse(message: string, extra: object = {}): DenialResponse {
+  return { status: 401, body: { statusCode: 401, message, error: 'Unauthorized', ...extra }, refusal: 'denied' };
 }

@@ -1,14 +1,14 @@
 import type { Request, Response, Router } from 'express';
 import type { Call, Refusal } from './calls.ts';
-import type { requestLimits } from './limits.ts';
+import type { createRequestLimits } from './limits.ts';
 import type { AccessToken } from './state.ts';
-import { highLevelId } from './state.ts';
+import { createHighLevelId } from './state.ts';
 import type { SimWorld } from './world.ts';
 
 /** What an endpoint does with a request that has passed every check. */
-export type Handler = (request: Request, token: AccessToken) => Answer | Promise<Answer>;
+export type Handler = (request: Request, token: AccessToken) => SimResponse | Promise<SimResponse>;
 
-export interface Answer {
+export interface SimResponse {
   status: number;
   body?: unknown;
   refusal?: Refusal;
@@ -22,7 +22,7 @@ export interface Endpoint {
   scope: string;
   kind: 'Location' | 'Company' | 'either';
   /** What it takes, if not JSON. */
-  takes?: 'application/x-www-form-urlencoded' | 'multipart/form-data';
+  contentType?: 'application/x-www-form-urlencoded' | 'multipart/form-data';
   handle: Handler;
 }
 
@@ -31,24 +31,24 @@ export function refuse(
   status: number,
   message: string | string[],
   refusal: Refusal,
-  more: Record<string, unknown> = {},
-): Answer {
+  extra: Record<string, unknown> = {},
+): SimResponse {
   const error = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 422: 'Unprocessable Entity' }[status];
-  return { status, body: { statusCode: status, message, ...(error ? { error } : {}), ...more }, refusal };
+  return { status, body: { statusCode: status, message, ...(error ? { error } : {}), ...extra }, refusal };
 }
 
 /** Adds one endpoint of the API with all that the platform checks before it does anything. */
 export function mountEndpoint(
   world: SimWorld,
   router: Router,
-  limits: ReturnType<typeof requestLimits>,
+  limits: ReturnType<typeof createRequestLimits>,
   log: (call: Call) => void,
   endpoint: Endpoint,
 ): void {
   router[endpoint.method](endpoint.path, async (request, response) => {
-    const token = tokenOf(world, request);
+    const token = findToken(world, request);
     const resourceId = token?.resourceId ?? null;
-    const record = (answer: Answer) =>
+    const record = (answer: SimResponse) =>
       log({
         operation: endpoint.operation,
         method: request.method,
@@ -58,72 +58,72 @@ export function mountEndpoint(
         status: answer.status,
         refusal: answer.refusal ?? null,
         body: request.body,
-        said: JSON.stringify(answer.body ?? null),
+        responseBody: JSON.stringify(answer.body ?? null),
       });
 
     const fault = world.faults.take(endpoint.operation, resourceId, request.body);
     if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
-    if (fault && 'answer' in fault) {
-      record({ status: fault.answer, refusal: 'fault' });
+    if (fault && 'status' in fault) {
+      record({ status: fault.status, refusal: 'fault' });
       if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
       response.set(fault.headers ?? {});
-      return send(world, response, { status: fault.answer, body: fault.body ?? { statusCode: fault.answer } });
+      return send(world, response, { status: fault.status, body: fault.body ?? { statusCode: fault.status } });
     }
-    if (fault && 'cut' in fault && fault.cut === 'before the work') {
+    if (fault && 'cut' in fault && fault.cut === 'before_handling') {
       record({ status: 0, refusal: 'fault' });
       return void request.socket.destroy();
     }
 
-    const answer =
-      check(endpoint, request, token, limits, response) ??
-      world.denials.answerTo(endpoint.operation, resourceId ?? '', providerKeyOf(world, request)) ??
+    const result =
+      checkRequest(endpoint, request, token, limits, response) ??
+      world.denials.findResponse(endpoint.operation, resourceId ?? '', findProviderKey(world, request)) ??
       (await endpoint.handle(request, token as AccessToken));
-    record(fault ? { ...answer, refusal: 'fault' } : answer);
+    record(fault ? { ...result, refusal: 'fault' } : result);
     if (fault && 'hang' in fault) return;
     if (fault) return void request.socket.destroy();
-    send(world, response, answer);
-    world.changed();
+    send(world, response, result);
+    world.onChange();
   });
 }
 
-function check(
+function checkRequest(
   endpoint: Endpoint,
   request: Request,
   token: AccessToken | null,
-  limits: ReturnType<typeof requestLimits>,
+  limits: ReturnType<typeof createRequestLimits>,
   response: Response,
-): Answer | null {
+): SimResponse | null {
   if (!token) return refuse(401, 'Invalid JWT', 'token');
   if (endpoint.kind !== 'either' && token.kind !== endpoint.kind)
     return refuse(401, `This route takes a ${endpoint.kind} token.`, 'token');
-  const { isAllowed, headers } = limits.take(token.resourceId);
+  const { isAllowed, headers } = limits.tryAcquire(token.resourceId);
   response.set(headers);
   if (!isAllowed) return refuse(429, 'Too many requests', 'rate');
   if (request.get('version') !== endpoint.version) return refuse(400, 'version header is not valid', 'version');
   if (!token.scopes.includes(endpoint.scope)) return refuse(401, 'The token is not authorized for this scope.', 'scope');
-  const type = endpoint.takes ?? 'application/json';
-  if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'shape');
+  const type = endpoint.contentType ?? 'application/json';
+  if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'schema');
   return null;
 }
 
 /** Of which provider the message is that a request is about. */
-function providerKeyOf(world: SimWorld, { params, body }: Request): string | null {
+function findProviderKey(world: SimWorld, { params, body }: Request): string | null {
   const message = world.state.messages[String(params.messageId ?? params.id ?? '')];
   const named = world.app.providers.find(({ id }) => id === body?.conversationProviderId);
-  const usual = world.app.providers.find(({ kind }) => kind === (body?.type === 'Email' ? 'email' : 'sms'));
-  return message?.providerKey ?? named?.key ?? (body?.type ? (usual?.key ?? null) : null);
+  const fallback = world.app.providers.find(({ kind }) => kind === (body?.type === 'Email' ? 'email' : 'sms'));
+  return message?.providerKey ?? named?.key ?? (body?.type ? (fallback?.key ?? null) : null);
 }
 
-function tokenOf(world: SimWorld, request: Request): AccessToken | null {
+function findToken(world: SimWorld, request: Request): AccessToken | null {
   const [scheme, value] = (request.get('authorization') ?? '').split(' ');
   const token = scheme === 'Bearer' ? world.state.accessTokens[value ?? ''] : undefined;
   return token && token.expiresAt > world.clock.now() ? token : null;
 }
 
-function send(world: SimWorld, response: Response, answer: Answer): void {
-  response.status(answer.status);
-  if (answer.body === undefined) return void response.end();
+function send(world: SimWorld, response: Response, result: SimResponse): void {
+  response.status(result.status);
+  if (result.body === undefined) return void response.end();
   // Not HighLevel's own: a page of what stands in front of it.
-  if (typeof answer.body === 'string') return void response.type('html').send(answer.body);
-  response.json({ ...(answer.body as object), traceId: highLevelId(world.random) });
+  if (typeof result.body === 'string') return void response.type('html').send(result.body);
+  response.json({ ...(result.body as object), traceId: createHighLevelId(world.random) });
 }

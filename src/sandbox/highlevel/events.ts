@@ -14,7 +14,7 @@ export interface AppEventFields {
 }
 
 /** The body of an app event (platform.md 5.6). */
-export function appEventBody(world: SimWorld, fields: AppEventFields): string {
+export function toAppEventBody(world: SimWorld, fields: AppEventFields): string {
   return JSON.stringify({
     appId: world.app.clientId.split('-')[0],
     versionId: '695505b431a9710730ee67d7',
@@ -26,11 +26,11 @@ export function appEventBody(world: SimWorld, fields: AppEventFields): string {
 
 /** Posts an app event to the app's Default Webhook URL. @returns the HTTP status, 0 when nobody answered */
 export function postAppEvent(world: SimWorld, fields: AppEventFields): Promise<number> {
-  return postSigned(world, '/webhooks/app', appEventBody(world, fields));
+  return postSigned(world, '/webhooks/app', toAppEventBody(world, fields));
 }
 
 /** The body of the app event that tells of a message (platform.md 3.3 f): a copy, never to be sent. */
-export function messageEventBody(
+export function toMessageEventBody(
   world: SimWorld,
   fields: { type: 'OutboundMessage' | 'InboundMessage'; locationId: string; messageId: string; [name: string]: unknown },
 ): string {

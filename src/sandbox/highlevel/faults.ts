@@ -5,15 +5,15 @@ export interface Fault {
   times: number;
   /** Only calls of this location or company. */
   resourceId?: string;
-  does:
-    | { answer: number; body?: unknown; headers?: Record<string, string> }
+  effect:
+    | { status: number; body?: unknown; headers?: Record<string, string> }
     /** A page of HTML, as a firewall or a proxy answers in HighLevel's place. */
     | { answer: number; html: string }
-    | { hang: true | 'after the work' }
-    | { cut: 'before the work' | 'after the work' };
+    | { hang: true | 'after_handling' }
+    | { cut: 'before_handling' | 'after_handling' };
 }
 
-type Decider = (operation: string, resourceId: string | null, body: unknown) => Fault['does'] | null;
+type Decider = (operation: string, resourceId: string | null, body: unknown) => Fault['effect'] | null;
 
 export interface Faults {
   add(fault: Fault): void;
@@ -21,29 +21,29 @@ export interface Faults {
   decide(decider: Decider): void;
   clear(): void;
   /** The fault that meets this call, if any; it is used up by one. */
-  take(operation: string, resourceId: string | null, body?: unknown): Fault['does'] | null;
+  take(operation: string, resourceId: string | null, body?: unknown): Fault['effect'] | null;
 }
 
-export function faultList(): Faults {
-  let waiting: Fault[] = [];
-  let decided: Decider = () => null;
+export function createFaults(): Faults {
+  let pending: Fault[] = [];
+  let currentDecider: Decider = () => null;
   return {
-    add: (fault) => void waiting.push({ ...fault }),
+    add: (fault) => void pending.push({ ...fault }),
     decide(decider) {
-      decided = decider;
+      currentDecider = decider;
     },
     clear() {
-      waiting = [];
-      decided = () => null;
+      pending = [];
+      currentDecider = () => null;
     },
     take(operation, resourceId, body) {
-      const found = waiting.find(
+      const found = pending.find(
         (fault) => fault.operation === operation && (!fault.resourceId || fault.resourceId === resourceId),
       );
-      if (!found) return decided(operation, resourceId, body);
+      if (!found) return currentDecider(operation, resourceId, body);
       found.times -= 1;
-      if (found.times <= 0) waiting = waiting.filter((fault) => fault !== found);
-      return found.does;
+      if (found.times <= 0) pending = pending.filter((fault) => fault !== found);
+      return found.effect;
     },
   };
 }

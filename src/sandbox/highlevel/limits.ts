@@ -5,17 +5,17 @@ const burstMs = 10_000;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** Counts a location's or company's requests over any 10 seconds, which is stricter than a window that starts anew (platform.md 5.9). */
-export function requestLimits(clock: Clock, behaviour: Behaviour) {
-  const seen = new Map<string, number[]>();
+export function createRequestLimits(clock: Clock, behaviour: Behaviour) {
+  const requestTimes = new Map<string, number[]>();
   const days = new Map<string, { day: number; count: number }>();
 
   return {
     /** @returns whether the request may pass, and the headers that go with every answer */
-    take(resourceId: string): { isAllowed: boolean; headers: Record<string, string> } {
+    tryAcquire(resourceId: string): { isAllowed: boolean; headers: Record<string, string> } {
       const { burstLimit, dailyLimit } = behaviour;
       if (burstLimit === null) return { isAllowed: true, headers: {} };
       const now = clock.now();
-      const recent = (seen.get(resourceId) ?? []).filter((at) => at > now - burstMs);
+      const recent = (requestTimes.get(resourceId) ?? []).filter((at) => at > now - burstMs);
       const day = Math.floor(now / dayMs);
       const today = days.get(resourceId)?.day === day ? (days.get(resourceId)?.count ?? 0) : 0;
       const isAllowed = recent.length < burstLimit && today < dailyLimit;
@@ -23,7 +23,7 @@ export function requestLimits(clock: Clock, behaviour: Behaviour) {
         recent.push(now);
         days.set(resourceId, { day, count: today + 1 });
       }
-      seen.set(resourceId, recent);
+      requestTimes.set(resourceId, recent);
       return {
         isAllowed,
         headers: {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type Answer, type Endpoint, refuse } from './endpoint.ts';
-import { invalid } from './messages.ts';
+import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
+import { refuseInvalid } from './messages.ts';
 import type { SimMessage } from './state.ts';
 import type { SimWorld } from './world.ts';
 
@@ -16,7 +16,7 @@ const query = z.strictObject({
 });
 
 /** A location's messages (export-messages-by-location in HighLevel's OpenAPI files). */
-export function messageListEndpoints(world: SimWorld): Endpoint[] {
+export function createMessageListEndpoints(world: SimWorld): Endpoint[] {
   return [
     {
       operation: 'listMessages',
@@ -30,28 +30,28 @@ export function messageListEndpoints(world: SimWorld): Endpoint[] {
   ];
 }
 
-function list(world: SimWorld, locationId: string, asked: unknown): Answer {
-  const parsed = query.safeParse(asked);
-  if (!parsed.success) return invalid(422, parsed.error);
+function list(world: SimWorld, locationId: string, input: unknown): SimResponse {
+  const parsed = query.safeParse(input);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
   const { contactId, conversationId, startDate, endDate, sortOrder, limit } = parsed.data;
   if (parsed.data.locationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'state');
   const [from, to] = [startDate, endDate].map((date) => (date ? Date.parse(date) : null));
-  const fitting = Object.values(world.state.messages).filter(
+  const matching = Object.values(world.state.messages).filter(
     (message) =>
       message.locationId === locationId &&
       (!contactId || message.contactId === contactId) &&
       (!conversationId || message.conversationId === conversationId) &&
       message.createdAt >= (from ?? 0) &&
       // What is searched is an index, which lags.
-      message.createdAt <= (to ?? world.clock.now() - world.behaviour.listsMessagesAfterMs),
+      message.createdAt <= (to ?? world.clock.now() - world.behaviour.listDelayMs),
   );
-  fitting.sort((a, b) => (sortOrder === 'asc' ? a.createdAt - b.createdAt : b.createdAt - a.createdAt));
-  const messages = fitting.slice(0, limit).map((message) => shown(world, message));
-  return { status: 200, body: { messages, nextCursor: null, total: fitting.length } };
+  matching.sort((a, b) => (sortOrder === 'asc' ? a.createdAt - b.createdAt : b.createdAt - a.createdAt));
+  const messages = matching.slice(0, limit).map((message) => toListedMessage(world, message));
+  return { status: 200, body: { messages, nextCursor: null, total: matching.length } };
 }
 
 /** What it calls messages of each kind of provider (platform.md 3.3). */
-const types = {
+const listedTypes = {
   sms: [2, 'TYPE_SMS'],
   'sms-extra': [22, 'TYPE_CUSTOM_PROVIDER_SMS'],
   email: [3, 'TYPE_EMAIL'],
@@ -60,10 +60,10 @@ const types = {
 } as const;
 
 /** It names neither `altId` nor who it was from. */
-function shown(world: SimWorld, message: SimMessage) {
+function toListedMessage(world: SimWorld, message: SimMessage) {
   const provider = world.app.providers.find(({ key }) => key === message.providerKey);
   const kind = provider?.kind ?? 'sms';
-  const [type, messageType] = types[kind];
+  const [type, messageType] = listedTypes[kind];
   return {
     id: message.id,
     type,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type Answer, type Endpoint, refuse } from './endpoint.ts';
-import { highLevelId, messagesOf, type SimContact, type SimMessage } from './state.ts';
+import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
+import { createHighLevelId, listMessages, type SimContact, type SimMessage } from './state.ts';
 import { postDelivery } from './webhooks.ts';
 import type { SimWorld } from './world.ts';
 
@@ -33,7 +33,7 @@ const inboundBody = z.strictObject({
 });
 
 /** Statuses and inbound messages (platform.md 4.1 and 6.1). */
-export function messageEndpoints(world: SimWorld): Endpoint[] {
+export function createMessageEndpoints(world: SimWorld): Endpoint[] {
   const shared = { version: '2021-04-15', scope: 'conversations/message.write', kind: 'Location' as const };
   return [
     {
@@ -53,54 +53,55 @@ export function messageEndpoints(world: SimWorld): Endpoint[] {
   ];
 }
 
-function setStatus(world: SimWorld, messageId: string, locationId: string, body: unknown): Answer {
-  const said = statusBody.safeParse(body);
-  if (!said.success) return invalid(422, said.error);
+function setStatus(world: SimWorld, messageId: string, locationId: string, body: unknown): SimResponse {
+  const parsed = statusBody.safeParse(body);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
   const message = world.state.messages[messageId];
   const age = message ? world.clock.now() - message.createdAt : 0;
-  if (message?.locationId !== locationId || age < world.behaviour.knowsMessagesAfterMs) {
-    return refuse(403, 'No conversation provider found for this message', 'too early');
+  if (message?.locationId !== locationId || age < world.behaviour.statusDelayMs) {
+    return refuse(403, 'No conversation provider found for this message', 'too_early');
   }
-  message.status = said.data.status;
-  message.error = said.data.error ?? null;
-  message.statuses.push(said.data.status);
+  message.status = parsed.data.status;
+  message.error = parsed.data.error ?? null;
+  message.statuses.push(parsed.data.status);
   const { conversationId, status } = message;
   return { status: 200, body: { conversationId, messageId, status } };
 }
 
-async function addInbound(world: SimWorld, locationId: string, body: unknown): Promise<Answer> {
+async function addInbound(world: SimWorld, locationId: string, body: unknown): Promise<SimResponse> {
   const parsed = inboundBody.safeParse(body);
-  if (!parsed.success) return invalid(422, parsed.error);
-  const said = parsed.data;
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
+  const fields = parsed.data;
   // The platform's worst habit: it says yes and stores nothing (platform.md 6.1, issue 70).
-  if (said.type === 'Custom' && !said.conversationProviderId) return { status: 201 };
+  if (fields.type === 'Custom' && !fields.conversationProviderId) return { status: 201 };
   const contact = Object.values(world.state.contacts).find(
-    ({ id, conversationId }) => id === said.contactId || conversationId === said.conversationId,
+    ({ id, conversationId }) => id === fields.contactId || conversationId === fields.conversationId,
   );
-  if (!said.contactId && !said.conversationId) return refuse(400, 'Either conversationId or contactId is required', 'shape');
+  if (!fields.contactId && !fields.conversationId)
+    return refuse(400, 'Either conversationId or contactId is required', 'schema');
   if (contact?.locationId !== locationId) return refuse(400, 'Contact not found', 'state');
-  const provider = providerFor(world, said.type, said.conversationProviderId);
-  if (!provider) return mismatch(world, said.type, said.conversationProviderId);
-  if (said.conversationId && provider.kind.endsWith('-extra') && !isInConversation(world, contact, provider.key)) {
-    return mismatch(world, said.type, undefined);
+  const provider = findProvider(world, fields.type, fields.conversationProviderId);
+  if (!provider) return refuseMismatch(world, fields.type, fields.conversationProviderId);
+  if (fields.conversationId && provider.kind.endsWith('-extra') && !isInConversation(world, contact, provider.key)) {
+    return refuseMismatch(world, fields.type, undefined);
   }
 
-  if (said.emailMessageId && !isThread(world, locationId, said.emailMessageId)) {
+  if (fields.emailMessageId && !isThread(world, locationId, fields.emailMessageId)) {
     return refuse(400, 'No email thread with this emailMessageId', 'state');
   }
 
   const message = addMessage(world, contact, {
     providerKey: provider.key,
-    ...(said.emailMessageId ? { emailMessageId: said.emailMessageId } : {}),
-    direction: said.direction,
-    text: said.message ?? said.html ?? '',
-    attachments: said.attachments ?? [],
-    altId: said.altId ?? null,
+    ...(fields.emailMessageId ? { emailMessageId: fields.emailMessageId } : {}),
+    direction: fields.direction,
+    text: fields.message ?? fields.html ?? '',
+    attachments: fields.attachments ?? [],
+    altId: fields.altId ?? null,
     status: 'delivered',
   });
   const echo = () => postDelivery(world, { ...message, direction: 'outbound' }, contact);
-  if (world.behaviour.echo === 'before answering') await echo();
-  if (world.behaviour.echo === 'after answering') world.clock.setTimeout(() => void echo(), 0);
+  if (world.behaviour.echo === 'before_response') await echo();
+  if (world.behaviour.echo === 'after_response') world.clock.setTimeout(() => void echo(), 0);
   return {
     status: 200,
     body: {
@@ -118,7 +119,7 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
 type SimProviderKind = SimWorld['app']['providers'][number]['kind'];
 
 /** The types under which an inbound message of each kind of provider is taken (platform-2026-11.md 2). */
-const typesOf: Record<SimProviderKind, readonly string[]> = {
+const acceptedTypes: Record<SimProviderKind, readonly string[]> = {
   sms: ['SMS'],
   'sms-extra': ['Custom'],
   email: ['Email'],
@@ -127,23 +128,23 @@ const typesOf: Record<SimProviderKind, readonly string[]> = {
 };
 
 /** Finds the provider of an inbound message: an extra one must be named, a default one may be left out (platform.md 3.1). */
-function providerFor(world: SimWorld, type: string, id: string | undefined) {
+function findProvider(world: SimWorld, type: string, id: string | undefined) {
   return world.app.providers.find(
-    ({ id: own, kind }) => typesOf[kind].includes(type) && (id ? own === id : !kind.endsWith('-extra')),
+    ({ id: own, kind }) => acceptedTypes[kind].includes(type) && (id ? own === id : !kind.endsWith('-extra')),
   );
 }
 
 /** Refuses a type that the provider does not take. A provider that is of another kind than the app was told is no fault of the app's. */
-function mismatch(world: SimWorld, type: string, id: string | undefined): Answer {
-  const isTold = type === 'Custom' && world.app.providers.some((provider) => provider.id === id);
-  return refuse(400, 'Incorrect conversationProviderId/type', isTold ? 'state' : 'shape', {
+function refuseMismatch(world: SimWorld, type: string, id: string | undefined): SimResponse {
+  const isDeclared = type === 'Custom' && world.app.providers.some((provider) => provider.id === id);
+  return refuse(400, 'Incorrect conversationProviderId/type', isDeclared ? 'state' : 'schema', {
     canonicalCode: 'CONVERSATIONS_MSG_CONVERSATION_PROVIDER_MISMATCH',
   });
 }
 
 /** Whether an extra provider may post by the conversation's id: only where it has messages already. */
 function isInConversation(world: SimWorld, contact: SimContact, providerKey: string): boolean {
-  return messagesOf(world.state, contact.id).some((message) => message.providerKey === providerKey);
+  return listMessages(world.state, contact.id).some((message) => message.providerKey === providerKey);
 }
 
 function isThread(world: SimWorld, locationId: string, emailMessageId: string): boolean {
@@ -159,7 +160,7 @@ export function addMessage(
   fields: Pick<SimMessage, 'providerKey' | 'direction' | 'text' | 'attachments' | 'altId' | 'status'> & Partial<SimMessage>,
 ): SimMessage {
   const provider = world.app.providers.find(({ key }) => key === fields.providerKey);
-  const id = fields.id ?? highLevelId(world.random);
+  const id = fields.id ?? createHighLevelId(world.random);
   const message: SimMessage = {
     id,
     emailMessageId: provider?.kind.startsWith('email') ? `${id}E` : null,
@@ -177,10 +178,10 @@ export function addMessage(
 }
 
 /** What did not fit, in HighLevel's form. */
-export function invalid(status: number, problem: z.ZodError): Answer {
+export function refuseInvalid(status: number, problem: z.ZodError): SimResponse {
   return refuse(
     status,
     problem.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim()),
-    'shape',
+    'schema',
   );
 }

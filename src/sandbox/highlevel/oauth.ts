@@ -1,23 +1,30 @@
 import express, { type Request, type Response, Router } from 'express';
 import * as z from 'zod';
 import type { Call } from './calls.ts';
-import type { Answer } from './endpoint.ts';
+import type { SimResponse } from './endpoint.ts';
 import { postAppEvent } from './events.ts';
-import { highLevelId, type SimLocation, type TokenKind } from './state.ts';
-import { isInactive, isInstalled, newRefreshToken, spend, type TokenSubject, tokenAnswer } from './tokens.ts';
+import { createHighLevelId, type SimLocation, type TokenKind } from './state.ts';
+import {
+  createRefreshToken,
+  createTokenResponse,
+  isInactive,
+  isInstalled,
+  spendRefreshToken,
+  type TokenSubject,
+} from './tokens.ts';
 import type { SimWorld } from './world.ts';
 
-const grant = z.discriminatedUnion('grant_type', [
+const grantSchema = z.discriminatedUnion('grant_type', [
   z.object({ grant_type: z.literal('authorization_code'), code: z.string().min(1), redirect_uri: z.string().optional() }),
   z.object({ grant_type: z.literal('refresh_token'), refresh_token: z.string().min(1) }),
 ]);
 
 /** The authorization page and the token endpoint (platform.md 5.1 to 5.4). */
-export function oauth(world: SimWorld, log: (call: Call) => void): Router {
+export function createOauthRouter(world: SimWorld, log: (call: Call) => void): Router {
   const router = Router();
 
   router.get(['/v2/oauth/chooselocation', '/oauth/chooselocation'], (request, response) => {
-    const problem = problemOf(world, request);
+    const problem = findProblem(world, request);
     if (problem)
       return void response.status(400).render('sandbox/consent', { problem, companies: [], locations: [], query: '' });
     response.render('sandbox/consent', {
@@ -30,79 +37,79 @@ export function oauth(world: SimWorld, log: (call: Call) => void): Router {
   });
 
   router.post('/v2/oauth/chooselocation', express.urlencoded({ extended: false }), (request, response) => {
-    const problem = problemOf(world, request);
+    const problem = findProblem(world, request);
     const [kind, id = ''] = String(request.body.choice).split(':');
     const location = kind === 'location' ? world.state.locations[id] : undefined;
     const company = kind === 'company' ? world.state.companies[id] : undefined;
     if (problem) return void response.status(400).send(problem);
-    const back = new URL(world.app.redirectUri);
-    if (request.body.decision === 'approve' && location) back.searchParams.set('code', approve(world, location));
-    else if (request.body.decision === 'approve' && company) back.searchParams.set('code', approveCompany(world, id));
-    else back.searchParams.set('error', 'access_denied');
-    if (request.query.state) back.searchParams.set('state', String(request.query.state));
-    world.changed();
-    if (back.searchParams.has('code')) {
+    const redirectUrl = new URL(world.app.redirectUri);
+    if (request.body.decision === 'approve' && location) redirectUrl.searchParams.set('code', approve(world, location));
+    else if (request.body.decision === 'approve' && company) redirectUrl.searchParams.set('code', approveCompany(world, id));
+    else redirectUrl.searchParams.set('error', 'access_denied');
+    if (request.query.state) redirectUrl.searchParams.set('state', String(request.query.state));
+    world.onChange();
+    if (redirectUrl.searchParams.has('code')) {
       void postAppEvent(world, { type: 'INSTALL', companyId: location?.companyId ?? id, locationId: location?.id });
     }
-    response.redirect(303, back.href);
+    response.redirect(303, redirectUrl.href);
   });
 
   router.post('/oauth/token', express.urlencoded({ extended: false }), (request, response) => {
-    const said = parsed(request);
-    const operation = said ? `token:${said.grant_type}` : 'token';
-    answerWithFaults(world, log, request, response, operation, () => {
-      if (!said) return { ...failure(400, 'Missing parameter: grant_type'), refusal: 'shape' };
-      return exchange(world, request, said);
+    const grantRequest = parseGrant(request);
+    const operation = grantRequest ? `token:${grantRequest.grant_type}` : 'token';
+    respondWithFaults(world, log, request, response, operation, () => {
+      if (!grantRequest) return { ...refuseOauth(400, 'Missing parameter: grant_type'), refusal: 'schema' };
+      return exchange(world, request, grantRequest);
     });
   });
 
   router.post('/oauth/reconnect', express.json(), (request, response) => {
-    answerWithFaults(world, log, request, response, 'reconnect', () => reconnect(world, request));
+    respondWithFaults(world, log, request, response, 'reconnect', () => reconnect(world, request));
   });
 
   return router;
 }
 
 /** Answers a call that has no token, as {@link mountEndpoint} does those that have one. */
-function answerWithFaults(
+function respondWithFaults(
   world: SimWorld,
   log: (call: Call) => void,
   request: Request,
   response: Response,
   operation: string,
-  work: () => Answer,
+  handle: () => SimResponse,
 ): void {
   const resourceId = world.state.refreshTokens[String(request.body?.refresh_token ?? '')]?.resourceId ?? null;
   const fault = world.faults.take(operation, resourceId);
   const record = (status: number, refusal: Call['refusal']): void => {
     const { method, path, body } = request;
-    log({ operation, method, path, resourceId, at: world.clock.now(), status, refusal, body, said: '' });
+    log({ operation, method, path, resourceId, at: world.clock.now(), status, refusal, body, responseBody: '' });
   };
   if (fault && 'hang' in fault && fault.hang === true) {
     record(0, 'fault');
     return;
   }
-  if (fault && 'answer' in fault) {
-    record(fault.answer, 'fault');
+  if (fault && 'status' in fault) {
+    record(fault.status, 'fault');
     if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
-    return void response.status(fault.answer).json(fault.body ?? {});
+    return void response.status(fault.status).json(fault.body ?? {});
   }
-  if (fault && 'cut' in fault && fault.cut === 'before the work') {
+  if (fault && 'cut' in fault && fault.cut === 'before_handling') {
     record(0, 'fault');
     return void request.socket.destroy();
   }
-  const answer = work();
-  record(answer.status, fault ? 'fault' : (answer.refusal ?? null));
-  world.changed();
+  const result = handle();
+  record(result.status, fault ? 'fault' : (result.refusal ?? null));
+  world.onChange();
   if (fault && 'hang' in fault) return;
   if (fault) return void request.socket.destroy();
-  response.status(answer.status).json({ ...(answer.body as object), traceId: highLevelId(world.random) });
+  response.status(result.status).json({ ...(result.body as object), traceId: createHighLevelId(world.random) });
 }
 
 /** What a person's consent gives: a code that works once. The app is installed from then on (platform.md 5.5). */
 export function approve(world: SimWorld, location: SimLocation): string {
   location.isInstalled = true;
-  return newCode(world, 'Location', location.id, location.companyId);
+  return createCode(world, 'Location', location.id, location.companyId);
 }
 
 /** What an agency's consent gives, for these of its locations or for all. */
@@ -112,16 +119,16 @@ export function approveCompany(world: SimWorld, companyId: string, locationIds?:
   for (const location of Object.values(world.state.locations)) {
     if (location.companyId === companyId && (locationIds?.includes(location.id) ?? true)) location.isInstalled = true;
   }
-  return newCode(world, 'Company', companyId, companyId);
+  return createCode(world, 'Company', companyId, companyId);
 }
 
-function newCode(world: SimWorld, kind: TokenKind, resourceId: string, companyId: string): string {
+function createCode(world: SimWorld, kind: TokenKind, resourceId: string, companyId: string): string {
   const code = world.random(20).toString('hex');
   world.state.codes[code] = { kind, resourceId, companyId, isUsed: false };
   return code;
 }
 
-function problemOf(world: SimWorld, request: Request): string | null {
+function findProblem(world: SimWorld, request: Request): string | null {
   const { client_id: clientId, redirect_uri: redirectUri, response_type: type, scope } = request.query;
   if (clientId !== world.app.clientId) return `No integration found with the ID: ${String(clientId).split('-')[0]}`;
   if (redirectUri !== world.app.redirectUri) return 'Invalid redirect uri.';
@@ -132,32 +139,34 @@ function problemOf(world: SimWorld, request: Request): string | null {
   return unknown.length > 0 ? `Invalid scopes: ${unknown.join(' ')}` : null;
 }
 
-function parsed(request: Request): z.infer<typeof grant> | null {
+function parseGrant(request: Request): z.infer<typeof grantSchema> | null {
   if (!request.is('application/x-www-form-urlencoded')) return null;
-  return grant.safeParse(request.body).data ?? null;
+  return grantSchema.safeParse(request.body).data ?? null;
 }
 
-function exchange(world: SimWorld, request: Request, said: z.infer<typeof grant>): Answer {
+function exchange(world: SimWorld, request: Request, grant: z.infer<typeof grantSchema>): SimResponse {
   const { client_id: clientId, client_secret: clientSecret } = request.body;
   if (clientId !== world.app.clientId || clientSecret !== world.app.clientSecret) {
-    return failure(401, 'Invalid client credentials!', 'invalid_client');
+    return refuseOauth(401, 'Invalid client credentials!', 'invalid_client');
   }
-  return said.grant_type === 'authorization_code' ? byCode(world, said.code) : byRefresh(world, said.refresh_token);
+  return grant.grant_type === 'authorization_code'
+    ? exchangeCode(world, grant.code)
+    : exchangeRefreshToken(world, grant.refresh_token);
 }
 
-function byCode(world: SimWorld, code: string): Answer {
+function exchangeCode(world: SimWorld, code: string): SimResponse {
   const found = world.state.codes[code];
-  if (!found || found.isUsed) return failure(400, 'Invalid grant: authorization code is invalid', 'invalid_grant');
+  if (!found || found.isUsed) return refuseOauth(400, 'Invalid grant: authorization code is invalid', 'invalid_grant');
   found.isUsed = true;
-  return tokenAnswer(world, found, newRefreshToken(world, found));
+  return createTokenResponse(world, found, createRefreshToken(world, found));
 }
 
-function byRefresh(world: SimWorld, value: string): Answer {
+function exchangeRefreshToken(world: SimWorld, value: string): SimResponse {
   const found = world.state.refreshTokens[value];
-  if (found && isInactive(world, found)) return failure(400, 'Location is not active');
-  const spent = spend(world, value);
-  if (!spent) return failure(400, 'Invalid grant: refresh token is invalid', 'invalid_grant');
-  return tokenAnswer(world, spent.of, spent.successor);
+  if (found && isInactive(world, found)) return refuseOauth(400, 'Location is not active');
+  const spent = spendRefreshToken(world, value);
+  if (!spent) return refuseOauth(400, 'Invalid grant: refresh token is invalid', 'invalid_grant');
+  return createTokenResponse(world, spent.token, spent.successor);
 }
 
 const reconnectBody = z
@@ -170,23 +179,23 @@ const reconnectBody = z
   .refine((body) => (body.locationId === undefined) !== (body.companyId === undefined));
 
 /** A new code for what is installed, without its user (platform.md 5.7). */
-function reconnect(world: SimWorld, request: Request): Answer {
-  const said = reconnectBody.safeParse(request.body).data;
-  if (!said) return { ...failure(422, 'clientKey, clientSecret and one id are needed'), refusal: 'shape' };
-  if (said.clientKey !== world.app.clientId || said.clientSecret !== world.app.clientSecret) {
-    return failure(401, 'Invalid client credentials!', 'invalid_client');
+function reconnect(world: SimWorld, request: Request): SimResponse {
+  const input = reconnectBody.safeParse(request.body).data;
+  if (!input) return { ...refuseOauth(422, 'clientKey, clientSecret and one id are needed'), refusal: 'schema' };
+  if (input.clientKey !== world.app.clientId || input.clientSecret !== world.app.clientSecret) {
+    return refuseOauth(401, 'Invalid client credentials!', 'invalid_client');
   }
-  const location = world.state.locations[said.locationId ?? ''];
-  const of: TokenSubject = location
+  const location = world.state.locations[input.locationId ?? ''];
+  const subject: TokenSubject = location
     ? { kind: 'Location', resourceId: location.id, companyId: location.companyId }
-    : { kind: 'Company', resourceId: said.companyId ?? '', companyId: said.companyId ?? '' };
-  if (!isInstalled(world, of) || !world.behaviour.canReconnect) return failure(400, 'The app is not installed.');
-  if (isInactive(world, of)) return failure(400, 'Location is not active');
-  const authorizationCode = newCode(world, of.kind, of.resourceId, of.companyId);
+    : { kind: 'Company', resourceId: input.companyId ?? '', companyId: input.companyId ?? '' };
+  if (!isInstalled(world, subject) || !world.behaviour.canReconnect) return refuseOauth(400, 'The app is not installed.');
+  if (isInactive(world, subject)) return refuseOauth(400, 'Location is not active');
+  const authorizationCode = createCode(world, subject.kind, subject.resourceId, subject.companyId);
   const expiresAt = new Date(world.clock.now() + 10 * 60_000).toISOString();
   return { status: 200, body: { authorizationCode, expiresAt } };
 }
 
-function failure(status: number, description: string, error = 'invalid_request'): Answer {
+function refuseOauth(status: number, description: string, error = 'invalid_request'): SimResponse {
   return { status, body: { error, error_description: description, message: description, statusCode: status } };
 }

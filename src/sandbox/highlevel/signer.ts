@@ -11,7 +11,7 @@ export interface Signer {
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A signer with a key of its own. @param seed 32 bytes */
-export function signer(seed: Buffer): Signer {
+export function createSigner(seed: Buffer): Signer {
   const key: KeyObject = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
   return {
     publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }).toString('base64'),

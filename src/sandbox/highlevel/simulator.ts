@@ -2,29 +2,29 @@ import type { AxiosInstance } from 'axios';
 import express, { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
-import { agencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
-import { callLog } from './calls.ts';
-import { addContact, contactEndpoints } from './contacts.ts';
-import { denialList } from './denials.ts';
-import { emailEndpoints } from './emails.ts';
+import { createAgencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
+import { createCallLog } from './calls.ts';
+import { addContact, createContactEndpoints } from './contacts.ts';
+import { createDenials } from './denials.ts';
+import { createEmailEndpoints } from './emails.ts';
 import { mountEndpoint } from './endpoint.ts';
-import { type AppEventFields, appEventBody, messageEventBody, postAppEvent } from './events.ts';
-import { faultList } from './faults.ts';
-import { requestLimits } from './limits.ts';
-import { messageListEndpoints } from './message-list.ts';
-import { addMessage, messageEndpoints } from './messages.ts';
-import { approve, approveCompany, oauth } from './oauth.ts';
-import { signer } from './signer.ts';
+import { type AppEventFields, postAppEvent, toAppEventBody, toMessageEventBody } from './events.ts';
+import { createFaults } from './faults.ts';
+import { createRequestLimits } from './limits.ts';
+import { createMessageListEndpoints } from './message-list.ts';
+import { addMessage, createMessageEndpoints } from './messages.ts';
+import { approve, approveCompany, createOauthRouter } from './oauth.ts';
+import { createSigner } from './signer.ts';
 import {
+  createHighLevelId,
   createState,
-  highLevelId,
-  messagesOf,
+  listMessages,
   type SimCompany,
   type SimContact,
   type SimLocation,
   type State,
 } from './state.ts';
-import { contextFor, encryptUserContext, type SimUserContext } from './user-context.ts';
+import { createUserContext, encryptUserContext, type SimUserContext } from './user-context.ts';
 import { postDelivery, postSigned } from './webhooks.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
 
@@ -40,14 +40,14 @@ export interface SimulatorOptions {
   /** What an earlier run left. */
   state?: State | undefined;
   seed?: Buffer | undefined;
-  changed?: () => void;
+  onChange?: () => void;
 }
 
 export type Simulator = ReturnType<typeof createSimulator>;
 
 /** A HighLevel of our own, as strict as the platform where an app can go wrong (platform.md). Never loaded in production. */
 export function createSimulator(options: SimulatorOptions) {
-  const calls = callLog();
+  const calls = createCallLog();
   const world: SimWorld = {
     state: options.state ?? createState(),
     clock: options.clock,
@@ -55,26 +55,26 @@ export function createSimulator(options: SimulatorOptions) {
     http: options.http,
     app: options.app,
     behaviour: {
-      knowsMessagesAfterMs: 0,
+      statusDelayMs: 0,
       burstLimit: 100,
       dailyLimit: 200_000,
-      listsMessagesAfterMs: 1_000,
+      listDelayMs: 1_000,
       echo: 'never',
       accessTokenSeconds: 86_399,
       refreshTokenSeconds: 365 * 86_400,
-      spentTokenSeconds: 30,
+      refreshReuseSeconds: 30,
       canReconnect: true,
-      pageLimit: 100,
-      listsEverything: false,
+      maxPageSize: 100,
+      listsUninstalled: false,
       ...options.behaviour,
     },
     calls,
     users: new Map(),
     uploads: [],
-    faults: faultList(),
-    denials: denialList(),
-    signer: signer(options.seed ?? options.random(32)),
-    changed: options.changed ?? (() => {}),
+    faults: createFaults(),
+    denials: createDenials(),
+    signer: createSigner(options.seed ?? options.random(32)),
+    onChange: options.onChange ?? (() => {}),
   };
   const { state } = world;
 
@@ -103,7 +103,7 @@ export function createSimulator(options: SimulatorOptions) {
       ...(content.replyToAltId ? { replyToAltId: content.replyToAltId } : {}),
       ...(content.emailTo ? { emailTo: content.emailTo } : {}),
     });
-    world.changed();
+    world.onChange();
     const status = await postDelivery(world, message, contact);
     return { messageId: message.id, locationId, httpStatus: status };
   }
@@ -115,14 +115,14 @@ export function createSimulator(options: SimulatorOptions) {
     faults: world.faults,
     denials: world.denials,
     /** How often a location's or company's refresh token was used. */
-    refreshesOf: (resourceId: string) =>
-      calls.of('token:refresh_token').filter((call) => call.resourceId === resourceId).length,
+    countRefreshes: (resourceId: string) =>
+      calls.listByOperation('token:refresh_token').filter((call) => call.resourceId === resourceId).length,
     behaviour: world.behaviour,
     publicKey: world.signer.publicKey,
-    router: routes(world, calls.add),
+    router: createRoutes(world, calls.add),
 
     addLocation(fields: Partial<SimLocation> = {}): SimLocation {
-      const id = fields.id ?? highLevelId(world.random);
+      const id = fields.id ?? createHighLevelId(world.random);
       const location = {
         id,
         companyId: 'SandboxCompany000001',
@@ -138,9 +138,9 @@ export function createSimulator(options: SimulatorOptions) {
     },
     addContact: (locationId: string, fields: Partial<SimContact> = {}) => addContact(world, locationId, fields),
     addCompany(fields: Partial<SimCompany> = {}): SimCompany {
-      const id = fields.id ?? highLevelId(world.random);
-      const none = { name: 'Harbour Agency', toFutureLocations: false, whiteLabelDomain: null, isInstalled: false };
-      const company = { id, ...none, ...fields };
+      const id = fields.id ?? createHighLevelId(world.random);
+      const defaults = { name: 'Harbour Agency', toFutureLocations: false, whiteLabelDomain: null, isInstalled: false };
+      const company = { id, ...defaults, ...fields };
       state.companies[id] = company;
       return company;
     },
@@ -154,11 +154,11 @@ export function createSimulator(options: SimulatorOptions) {
     uninstallLocation: (locationId: string) => uninstallLocation(world, locationId),
     uninstallCompany: (companyId: string) => uninstallCompany(world, companyId),
     postEvent: (fields: AppEventFields) => postAppEvent(world, fields),
-    eventBody: (fields: AppEventFields) => appEventBody(world, fields),
-    messageEventBody: (fields: Parameters<typeof messageEventBody>[1]) => messageEventBody(world, fields),
+    toEventBody: (fields: AppEventFields) => toAppEventBody(world, fields),
+    toMessageEventBody: (fields: Parameters<typeof toMessageEventBody>[1]) => toMessageEventBody(world, fields),
     /** What the parent frame would hand to the embedded page. */
-    userContext(fields: Partial<SimUserContext> & { companyId: string }) {
-      const context = contextFor(fields);
+    createUserContext(fields: Partial<SimUserContext> & { companyId: string }) {
+      const context = createUserContext(fields);
       world.users.set(context.userId, context);
       return encryptUserContext(context, world.app.sharedSecret ?? '', world.random);
     },
@@ -176,10 +176,10 @@ export function createSimulator(options: SimulatorOptions) {
     postSigned: (path: string, body: string, how?: { signature?: string | null }) => postSigned(world, path, body, how),
     sign: (body: string) => world.signer.sign(Buffer.from(body)),
 
-    message: (messageId: string) => state.messages[messageId],
+    findMessage: (messageId: string) => state.messages[messageId],
     /** Every status that was accepted for a message, in order. */
-    statusesOf: (messageId: string) => state.messages[messageId]?.statuses ?? [],
-    conversationOf: (contactId: string) => messagesOf(state, contactId),
+    listStatuses: (messageId: string) => state.messages[messageId]?.statuses ?? [],
+    listConversation: (contactId: string) => listMessages(state, contactId),
 
     /** Every access token stops working. */
     expireTokens() {
@@ -187,33 +187,44 @@ export function createSimulator(options: SimulatorOptions) {
     },
     /** Every token stops working for good, or those of one location or company do. */
     revokeTokens(resourceId?: string) {
-      const isMeant = (token: { resourceId: string }) => resourceId === undefined || token.resourceId === resourceId;
-      for (const [value, token] of Object.entries(state.refreshTokens)) if (isMeant(token)) delete state.refreshTokens[value];
-      for (const token of Object.values(state.accessTokens)) if (isMeant(token)) token.expiresAt = 0;
+      const isAffected = (token: { resourceId: string }) => resourceId === undefined || token.resourceId === resourceId;
+      for (const [value, token] of Object.entries(state.refreshTokens))
+        if (isAffected(token)) delete state.refreshTokens[value];
+      for (const token of Object.values(state.accessTokens)) if (isAffected(token)) token.expiresAt = 0;
     },
   };
 }
 
-function routes(world: SimWorld, log: ReturnType<typeof callLog>['add']): Router {
+function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['add']): Router {
   const router = Router();
-  router.use(oauth(world, log));
-  const limits = requestLimits(world.clock, world.behaviour);
+  router.use(createOauthRouter(world, log));
+  const limits = createRequestLimits(world.clock, world.behaviour);
   router.use('/conversations/messages/upload', express.raw({ type: 'multipart/form-data', limit: '30mb' }));
   router.use(['/conversations', '/contacts', '/locations', '/marketplace'], express.json());
   router.use('/oauth', express.urlencoded({ extended: false }));
   for (const endpoint of [
-    ...messageEndpoints(world),
-    ...messageListEndpoints(world),
-    ...emailEndpoints(world),
-    ...contactEndpoints(world),
-    ...agencyEndpoints(world),
+    ...createMessageEndpoints(world),
+    ...createMessageListEndpoints(world),
+    ...createEmailEndpoints(world),
+    ...createContactEndpoints(world),
+    ...createAgencyEndpoints(world),
   ]) {
     mountEndpoint(world, router, limits, log, endpoint);
   }
   router.use(['/conversations', '/contacts', '/locations', '/oauth', '/marketplace'], (request, response) => {
     const { method, originalUrl: path, body } = request;
     const at = world.clock.now();
-    log({ operation: 'unknown', method, path, resourceId: null, at, status: 404, refusal: 'unknown endpoint', body, said: '' });
+    log({
+      operation: 'unknown',
+      method,
+      path,
+      resourceId: null,
+      at,
+      status: 404,
+      refusal: 'unknown_endpoint',
+      body,
+      responseBody: '',
+    });
     response.status(404).json({ statusCode: 404, message: `Cannot ${method} ${path}` });
   });
   return router;

@@ -113,14 +113,14 @@ export function createState(kept: Partial<State> = {}): State {
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /** An id as HighLevel makes them: 20 letters and digits. */
-export function highLevelId(random: RandomSource): string {
+export function createHighLevelId(random: RandomSource): string {
   return [...random(20)].map((byte) => alphabet[byte % alphabet.length]).join('');
 }
 
-export function contactsOf(state: State, locationId: string): SimContact[] {
+export function listContacts(state: State, locationId: string): SimContact[] {
   return Object.values(state.contacts).filter((contact) => contact.locationId === locationId);
 }
 
-export function messagesOf(state: State, contactId: string): SimMessage[] {
+export function listMessages(state: State, contactId: string): SimMessage[] {
   return Object.values(state.messages).filter((message) => message.contactId === contactId);
 }

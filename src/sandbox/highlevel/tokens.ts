@@ -1,4 +1,4 @@
-import { highLevelId, type RefreshToken, type TokenKind } from './state.ts';
+import { createHighLevelId, type RefreshToken, type TokenKind } from './state.ts';
 import type { SimWorld } from './world.ts';
 
 /** What a token is of. */
@@ -9,33 +9,33 @@ export interface TokenSubject {
 }
 
 /** Makes a refresh token. */
-export function newRefreshToken(world: SimWorld, of: TokenSubject): string {
+export function createRefreshToken(world: SimWorld, subject: TokenSubject): string {
   const value = `refresh.${world.random(24).toString('base64url')}`;
-  const { kind, resourceId, companyId } = of;
+  const { kind, resourceId, companyId } = subject;
   const expiresAt = world.clock.now() + world.behaviour.refreshTokenSeconds * 1000;
   world.state.refreshTokens[value] = { kind, resourceId, companyId, expiresAt, spentAt: null, successor: null };
   return value;
 }
 
 /** Spends a refresh token; for a while the same one gives the same successor again (platform.md 5.4). @returns null when it is no good */
-export function spend(world: SimWorld, value: string): { of: RefreshToken; successor: string } | null {
+export function spendRefreshToken(world: SimWorld, value: string): { token: RefreshToken; successor: string } | null {
   const found = world.state.refreshTokens[value];
   const now = world.clock.now();
   if (!found || (found.expiresAt ?? Number.POSITIVE_INFINITY) < now) return null;
-  if (found.spentAt !== null && now - found.spentAt > world.behaviour.spentTokenSeconds * 1000) return null;
+  if (found.spentAt !== null && now - found.spentAt > world.behaviour.refreshReuseSeconds * 1000) return null;
   if (!isInstalled(world, found)) return null;
   if (!found.successor) {
     found.spentAt = now;
-    found.successor = newRefreshToken(world, found);
+    found.successor = createRefreshToken(world, found);
   }
-  return { of: found, successor: found.successor };
+  return { token: found, successor: found.successor };
 }
 
 /** The answer of the token endpoints, with a new access token. */
-export function tokenAnswer(world: SimWorld, of: TokenSubject, refreshToken: string) {
+export function createTokenResponse(world: SimWorld, subject: TokenSubject, refreshToken: string) {
   const accessToken = `access.${world.random(24).toString('base64url')}`;
   const seconds = world.behaviour.accessTokenSeconds;
-  const { kind, resourceId, companyId } = of;
+  const { kind, resourceId, companyId } = subject;
   world.state.accessTokens[accessToken] = {
     kind,
     resourceId,
@@ -51,7 +51,7 @@ export function tokenAnswer(world: SimWorld, of: TokenSubject, refreshToken: str
       expires_in: seconds,
       refresh_token: refreshToken,
       scope: world.app.scopes.join(' '),
-      refreshTokenId: highLevelId(world.random),
+      refreshTokenId: createHighLevelId(world.random),
       userType: kind,
       companyId,
       // An agency's response was seen to name it, as null.
@@ -74,8 +74,10 @@ export function isInactive({ state }: SimWorld, { kind, resourceId }: TokenSubje
 }
 
 /** Every token of what was uninstalled stops working. */
-export function revoke({ state }: SimWorld, of: { kind: TokenKind; resourceId: string }): void {
-  const isOf = (token: TokenSubject) => token.kind === of.kind && token.resourceId === of.resourceId;
-  for (const [value, token] of Object.entries(state.accessTokens)) if (isOf(token)) delete state.accessTokens[value];
-  for (const [value, token] of Object.entries(state.refreshTokens)) if (isOf(token)) delete state.refreshTokens[value];
+export function revokeTokens({ state }: SimWorld, subject: { kind: TokenKind; resourceId: string }): void {
+  const belongsToSubject = (token: TokenSubject) => token.kind === subject.kind && token.resourceId === subject.resourceId;
+  for (const [value, token] of Object.entries(state.accessTokens))
+    if (belongsToSubject(token)) delete state.accessTokens[value];
+  for (const [value, token] of Object.entries(state.refreshTokens))
+    if (belongsToSubject(token)) delete state.refreshTokens[value];
 }

@@ -14,15 +14,18 @@ export interface SimUserContext {
 }
 
 /** A context in the order in which HighLevel writes it, whatever the order of what is given. */
-export function contextFor({ activeLocation, ...given }: Partial<SimUserContext> & { companyId: string }): SimUserContext {
-  const user = {
+export function createUserContext({
+  activeLocation,
+  ...fields
+}: Partial<SimUserContext> & { companyId: string }): SimUserContext {
+  const defaults = {
     userId: 'SandboxUser000000001',
     role: 'admin',
     type: 'agency',
     userName: 'Sandbox User',
     email: 'user@example.com',
   };
-  const { userId, companyId, role, type, ...rest } = { ...user, ...given };
+  const { userId, companyId, role, type, ...rest } = { ...defaults, ...fields };
   return { userId, companyId, role, type, ...(activeLocation === undefined ? {} : { activeLocation }), ...rest };
 }
 
@@ -42,6 +45,6 @@ export function encryptText(text: Buffer, secret: string, random: RandomSource):
     bytes = Buffer.concat([bytes, block]);
   }
   const cipher = createCipheriv('aes-256-cbc', bytes.subarray(0, 32), bytes.subarray(32, 48));
-  const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
-  return Buffer.concat([Buffer.from('Salted__'), salt, sealed]).toString('base64');
+  const encrypted = Buffer.concat([cipher.update(text), cipher.final()]);
+  return Buffer.concat([Buffer.from('Salted__'), salt, encrypted]).toString('base64');
 }

@@ -29,11 +29,11 @@ export async function postSigned(
 export async function postDelivery(world: SimWorld, message: SimMessage, contact: SimContact): Promise<number> {
   const provider = world.app.providers.find(({ key }) => key === message.providerKey);
   if (!provider) return 0;
-  message.payload ??= JSON.stringify(payload(provider, message, contact));
+  message.payload ??= JSON.stringify(toPayload(provider, message, contact));
   return postSigned(world, `/webhooks/providers/${provider.key}`, message.payload);
 }
 
-function payload(provider: SimWorld['app']['providers'][number], message: SimMessage, contact: SimContact) {
+function toPayload(provider: SimWorld['app']['providers'][number], message: SimMessage, contact: SimContact) {
   const ids = { contactId: contact.id, locationId: message.locationId, messageId: message.id };
   const extra = provider.kind.endsWith('-extra')
     ? { conversationId: message.conversationId, conversationProviderId: provider.id }

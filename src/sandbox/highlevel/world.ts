@@ -29,24 +29,24 @@ export interface SimApp {
 /** How the platform behaves; tests change it while it runs. */
 export interface Behaviour {
   /** How old a message must be before its status can be set (platform.md 4.1). */
-  knowsMessagesAfterMs: number;
+  statusDelayMs: number;
   /** Requests of one location in any 10 seconds; null switches the limits off. */
   burstLimit: number | null;
   dailyLimit: number;
   /** How old a message is before lists show it. */
-  listsMessagesAfterMs: number;
+  listDelayMs: number;
   /** Whether a message that the app posts comes back on its Delivery URL, and when (platform.md 3.4). */
-  echo: 'never' | 'before answering' | 'after answering';
+  echo: 'never' | 'before_response' | 'after_response';
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
   /** How long a refresh token that was used gives the same answer again (platform.md 5.4). */
-  spentTokenSeconds: number;
+  refreshReuseSeconds: number;
   /** Whether codes are given without a user (platform.md 5.7). */
   canReconnect: boolean;
   /** The most rows that one page of a company's locations has, whatever is asked for. */
-  pageLimit: number;
+  maxPageSize: number;
   /** Whether a listing of installed locations shows the others too. */
-  listsEverything: boolean;
+  listsUninstalled: boolean;
 }
 
 /** What every part of the simulator works with. */
@@ -66,5 +66,5 @@ export interface SimWorld {
   /** What was uploaded, the newest last. */
   uploads: { name: string; type: string; bytes: number; contactId: string }[];
   /** Told after every change. */
-  changed(): void;
+  onChange(): void;
 }

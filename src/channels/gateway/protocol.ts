@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { parseDisplayName, stripDisplayName } from '../core/address.ts';
-import { maxChars } from '../core/bounds.ts';
-import { AppError } from '../core/errors.ts';
+import { parseDisplayName, stripDisplayName } from '../../core/address.ts';
+import { maxChars } from '../../core/bounds.ts';
+import { AppError } from '../../core/errors.ts';
 import {
   optionalId,
   readAttachments,
@@ -12,35 +12,35 @@ import {
   toObject,
   toText,
   unknownField,
-} from '../core/foreign.ts';
-import { readJsonBody } from '../core/json-body.ts';
-import { truncate } from '../core/sanitize.ts';
-import type { CallbackContent, OutboundMessage } from './channel.ts';
+} from '../../core/foreign.ts';
+import { readJsonBody } from '../../core/json-body.ts';
+import { truncate } from '../../core/sanitize.ts';
+import type { ChannelEvent, OutboundMessage } from '../channel.ts';
 
 /** Another message's id; a mail's own may be long. */
-const messageId = optionalId(1_000);
+const optionalMessageId = optionalId(1_000);
 /** An address with the name of its owner before it. */
 const maxNamedAddressChars = 400;
 /** HighLevel takes no more with one message. */
 const maxAttachments = 20;
 
-const word = <const Words extends readonly [string, ...string[]]>(words: Words) =>
-  unknownField.transform((value) => toText(value)?.trim().toLowerCase()).pipe(z.enum(words));
+const keyword = <const Words extends readonly [string, ...string[]]>(values: Words) =>
+  unknownField.transform((value) => toText(value)?.trim().toLowerCase()).pipe(z.enum(values));
 
-const receipt = z
+const receiptSchema = z
   .object({
     id: unknownField.transform((value) => toText(value)?.trim()).pipe(z.uuid().optional()),
     externalId: optionalId(maxChars.externalId),
-    status: word(['delivered', 'read', 'failed']),
+    status: keyword(['delivered', 'read', 'failed']),
     recipient: optionalId(maxChars.address),
-    error: unknownField.transform(errorIn),
+    error: unknownField.transform(parseError),
     at: time,
   })
   .refine((body) => body.id !== undefined || body.externalId !== undefined, {
     error: 'id or externalId is needed to find the message',
   });
 
-const inbound = z
+const inboundSchema = z
   .object({
     externalId: requiredText(maxChars.externalId),
     from: requiredText(maxNamedAddressChars),
@@ -50,8 +50,8 @@ const inbound = z
     html: readableText,
     subject: readableText,
     attachments: unknownField.transform(readAttachments),
-    replyToExternalId: messageId,
-    inReplyTo: messageId,
+    replyToExternalId: optionalMessageId,
+    inReplyTo: optionalMessageId,
     at: time,
     direction: unknownField
       .transform((value) => toText(value)?.trim().toLowerCase() ?? 'inbound')
@@ -69,22 +69,22 @@ const inbound = z
   });
 
 /** Reads the error of a failure; some say it in a word. */
-export function errorIn(value: unknown): { code: string | undefined; message: string | undefined } {
+export function parseError(value: unknown): { code: string | undefined; message: string | undefined } {
   const { code, message } = toObject(value);
   return { code: toText(code), message: toText(message) ?? toText(value) };
 }
 
-const wrongShape = 'The body does not have the shape of the gateway protocol.';
+const schemaMismatch = 'The body does not have the shape of the gateway protocol.';
 
 /** The body of the gateway protocol's send request (`docs/gateway-protocol.md`). */
-export function sendBody(message: OutboundMessage): Record<string, unknown> {
+export function toSendBody(message: OutboundMessage): Record<string, unknown> {
   return {
     type: 'message',
     id: message.id,
     locationId: message.locationId,
     contactId: message.contactId,
     conversationId: message.conversationId,
-    channel: message.medium,
+    channel: message.messageType,
     to: message.to,
     from: message.from,
     text: message.text,
@@ -100,40 +100,40 @@ export function sendBody(message: OutboundMessage): Record<string, unknown> {
  *
  * @throws AppError `not_found`: no such event; `payload_invalid`: not the protocol's shape, with every problem listed
  */
-export function readGatewayCallback(event: string, body: Buffer): CallbackContent {
+export function readGatewayWebhook(event: string, body: Buffer): ChannelEvent {
   switch (event) {
     case 'status': {
-      const said = readJsonBody(receipt, body, wrongShape);
-      const error = said.status === 'failed' ? failureOf(said.error) : undefined;
+      const payload = readJsonBody(receiptSchema, body, schemaMismatch);
+      const error = payload.status === 'failed' ? toReceiptError(payload.error) : undefined;
       return {
         kind: 'receipt',
         receipt: {
-          messageId: said.id,
-          externalId: said.externalId,
-          state: said.status,
-          recipient: said.recipient,
+          messageId: payload.id,
+          externalId: payload.externalId,
+          state: payload.status,
+          recipient: payload.recipient,
           error,
-          occurredAt: said.at,
+          occurredAt: payload.at,
         },
       };
     }
     case 'inbound': {
-      const said = readJsonBody(inbound, body, wrongShape);
-      const { at: occurredAt, direction, inReplyTo, attachments, ...rest } = said;
+      const payload = readJsonBody(inboundSchema, body, schemaMismatch);
+      const { at: occurredAt, direction, inReplyTo, attachments, ...rest } = payload;
       const urls = attachments.urls.slice(0, maxAttachments);
-      const leftOut = attachments.unreadCount + attachments.urls.length - urls.length;
+      const skippedCount = attachments.unreadCount + attachments.urls.length - urls.length;
       return {
         kind: 'inbound',
         inbound: {
           ...rest,
-          name: said.name ?? parseDisplayName(said.from),
-          from: stripDisplayName(said.from),
-          to: said.to && stripDisplayName(said.to),
-          ...withNote(said, leftOut),
+          name: payload.name ?? parseDisplayName(payload.from),
+          from: stripDisplayName(payload.from),
+          to: payload.to && stripDisplayName(payload.to),
+          ...appendSkippedNote(payload, skippedCount),
           attachments: urls,
-          replyToExternalId: said.replyToExternalId ?? inReplyTo,
+          replyToExternalId: payload.replyToExternalId ?? inReplyTo,
           occurredAt,
-          sentElsewhere: direction === 'outbound',
+          sentExternally: direction === 'outbound',
         },
       };
     }
@@ -143,16 +143,16 @@ export function readGatewayCallback(event: string, body: Buffer): CallbackConten
 }
 
 /** Says in a message how many of its attachments were left out, so that its reader knows. */
-function withNote({ text, html }: { text?: string | undefined; html?: string | undefined }, leftOut: number) {
-  if (leftOut === 0) return { text, html };
+function appendSkippedNote({ text, html }: { text?: string | undefined; html?: string | undefined }, skippedCount: number) {
+  if (skippedCount === 0) return { text, html };
   const note =
-    leftOut === 1
+    skippedCount === 1
       ? '[An attachment was left out: it has no web address, or there were too many.]'
-      : `[${leftOut} attachments were left out: they have no web address, or there were too many.]`;
+      : `[${skippedCount} attachments were left out: they have no web address, or there were too many.]`;
   return { text: [text, note].filter(Boolean).join('\n'), html: html && `${html}\n<p>${note}</p>` };
 }
 
-function failureOf(error: { code?: string | undefined; message?: string | undefined } | undefined) {
+function toReceiptError(error: { code?: string | undefined; message?: string | undefined } | undefined) {
   return {
     code: truncate(error?.code || 'failed', 200),
     message: truncate(error?.message || 'The far side reported that the message was not delivered.'),

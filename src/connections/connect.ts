@@ -1,20 +1,26 @@
 import type * as z from 'zod';
-import { type Channel, type ConnectionOf, sensitiveFields } from '../channels/channel.ts';
-import { deliverySettings, deliverySettingsOf } from '../channels/delivery-settings.ts';
-import { type Channels, channelOfType } from '../channels/registry.ts';
+import { type Channel, type ChannelConnection, listSensitiveFields } from '../channels/channel.ts';
+import { deliverySettings, parseDeliverySettings } from '../channels/delivery-settings.ts';
+import { type Channels, getChannel } from '../channels/registry.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { minIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { type Actor, audit } from '../installations/audit.ts';
 import { limitPerSecond } from '../queue/gcra.ts';
 import { type GroupLimits, rateLimitKey, setGroupLimits } from '../queue/rate-limits.ts';
 import { createLoader } from '../runtime/batcher.ts';
-import { type Actor, audit } from './audit.ts';
-import { identity, keptBefore, openPrevious } from './sealed-config.ts';
+import { configAad, decryptPreviousConfig, retainPreviousConfig } from './sealed-config.ts';
+
+/** A location and one of our providers: what a connection belongs to. */
+export interface ConnectionRef {
+  readonly locationId: string;
+  readonly providerKey: string;
+}
 
 /** A location's configured channel for one provider, opened and ready to use. */
-export interface Connection extends ConnectionOf<object> {
+export interface Connection extends ChannelConnection<object> {
   readonly locationId: string;
   readonly providerKey: string;
   readonly channel: Channel;
@@ -40,12 +46,12 @@ export interface ConnectionDeps {
  */
 export async function connect(
   deps: ConnectionDeps,
-  place: { locationId: string; providerKey: string },
+  ref: ConnectionRef,
   wanted: { type: string; config: Record<string, unknown> },
   actor: Actor,
 ): Promise<Connection> {
-  const channel = channelOfType(deps.channels, wanted.type);
-  const checked = await checkConfig(deps, place, wanted);
+  const channel = getChannel(deps.channels, wanted.type);
+  const checked = await checkConfig(deps, ref, wanted);
   if ('issues' in checked) {
     throw new AppError('request_invalid', `The config does not fit a ${channel.title}.`, {
       details: checked.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
@@ -58,70 +64,74 @@ export async function connect(
     // The id comes first: it binds the sealed config to its row. An upsert keeps two who connect at once from failing.
     const newId = deps.newId();
     const { id, dormantSince, ...before } = await tx.connection.upsert({
-      where: { locationId_providerKey: place },
-      create: { id: newId, ...place, type: channel.type, config: '', createdAt: now, updatedAt: now },
+      where: { locationId_providerKey: ref },
+      create: { id: newId, ...ref, type: channel.type, config: '', createdAt: now, updatedAt: now },
       update: {},
     });
-    const sealed = deps.box.seal(JSON.stringify(config), identity(id));
+    const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
     const action = id === newId || dormantSince ? 'channel_connected' : 'channel_changed';
-    await audit(tx, deps, { actor, action, locationId: place.locationId, details: `${place.providerKey}: ${channel.type}.` });
-    await setGroupLimits(tx, rateLimitKey.connection(place), laneLimitsOf(config), now);
+    await audit(tx, deps, { actor, action, locationId: ref.locationId, details: `${ref.providerKey}: ${channel.type}.` });
+    await setGroupLimits(tx, rateLimitKey.connection(ref), toGroupLimits(config), now);
     return tx.connection.update({
       where: { id },
       data: {
         type: channel.type,
         config: sealed,
-        ...keptBefore(deps, { id, ...before }, channel, config, now),
+        ...retainPreviousConfig(deps, { id, ...before }, channel, config, now),
         dormantSince: null,
         updatedAt: now,
       },
     });
   });
-  return openConnection(deps, row);
+  return decryptConnection(deps, row);
 }
 
 /** What of a connection's settings the queue keeps. */
-function laneLimitsOf(config: object) {
-  const { ratePerSecond, concurrency = null } = deliverySettingsOf(config);
-  const rate = ratePerSecond === undefined ? { intervalMs: null, burst: null } : limitPerSecond(ratePerSecond);
-  return { ...rate, concurrency };
+function toGroupLimits(config: object) {
+  const { ratePerSecond, concurrency = null } = parseDeliverySettings(config);
+  const rateLimit = ratePerSecond === undefined ? { intervalMs: null, burst: null } : limitPerSecond(ratePerSecond);
+  return { ...rateLimit, concurrency };
 }
 
-const restoredAtOnce = 200;
+const restoreBatchSize = 200;
 
 /** Gives connections back the limits that an earlier version of the program took from lanes which had long been quiet. */
-export async function restoreLimits(deps: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>): Promise<void> {
+export async function restoreGroupLimits(deps: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>): Promise<void> {
   const { client } = deps.db;
-  let last: string | undefined;
+  let lastId: string | undefined;
   do {
     const rows = await client.connection.findMany({
-      where: { dormantSince: null, ...(last ? { id: { gt: last } } : {}) },
+      where: { dormantSince: null, ...(lastId ? { id: { gt: lastId } } : {}) },
       orderBy: { id: 'asc' },
-      take: restoredAtOnce,
+      take: restoreBatchSize,
     });
     const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
-    const paces = await client.pace.findMany({ where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited } });
-    const known = new Set(paces.map(({ key }) => key));
-    const isLimited = (row: ConnectionRow) => limitsIn(deps.box, row) !== null;
-    for (const row of rows) if (!known.has(rateLimitKey.connection(row)) && isLimited(row)) await restoreLimitsOf(deps, row);
-    last = rows.length < restoredAtOnce ? undefined : rows.at(-1)?.id;
-  } while (last);
+    const rateLimits = await client.pace.findMany({ where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited } });
+    const limitedKeys = new Set(rateLimits.map(({ key }) => key));
+    const isLimited = (row: ConnectionRow) => readGroupLimits(deps.box, row) !== null;
+    for (const row of rows)
+      if (!limitedKeys.has(rateLimitKey.connection(row)) && isLimited(row)) await restoreConnectionLimits(deps, row);
+    lastId = rows.length < restoreBatchSize ? undefined : rows.at(-1)?.id;
+  } while (lastId);
 }
 
-async function restoreLimitsOf({ db, box, clock }: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>, { id }: ConnectionRow) {
+async function restoreConnectionLimits(
+  { db, box, clock }: Pick<ConnectionDeps, 'db' | 'box' | 'clock'>,
+  { id }: ConnectionRow,
+) {
   await db.transaction(async (tx) => {
     // Whoever changes the connection holds its row; so do we.
     await tx.$queryRaw`SELECT 1 FROM connections WHERE id = ${id}::uuid FOR UPDATE`;
     const row = await tx.connection.findUnique({ where: { id } });
-    const limits = row && limitsIn(box, row);
+    const limits = row && readGroupLimits(box, row);
     if (limits) await setGroupLimits(tx, rateLimitKey.connection(row), limits, dateNow(clock));
   });
 }
 
 /** Null for none, and where nobody can read them any more: whoever uses the connection says so. */
-function limitsIn(box: SecretBox, row: ConnectionRow): GroupLimits | null {
+function readGroupLimits(box: SecretBox, row: ConnectionRow): GroupLimits | null {
   try {
-    const limits = laneLimitsOf(JSON.parse(box.open(row.config, identity(row.id))));
+    const limits = toGroupLimits(JSON.parse(box.open(row.config, configAad(row.id))));
     return limits.intervalMs === null && limits.concurrency === null ? null : limits;
   } catch (error) {
     if (isAppError(error, 'secret_unreadable')) return null;
@@ -130,24 +140,20 @@ function limitsIn(box: SecretBox, row: ConnectionRow): GroupLimits | null {
 }
 
 /** @returns whether there was one */
-export async function disconnect(
-  deps: ConnectionDeps,
-  place: { locationId: string; providerKey: string },
-  actor: Actor,
-): Promise<boolean> {
-  const { locationId, providerKey } = place;
-  const gone = await deps.db.transaction(async (tx) => {
+export async function disconnect(deps: ConnectionDeps, ref: ConnectionRef, actor: Actor): Promise<boolean> {
+  const { locationId, providerKey } = ref;
+  const removed = await deps.db.transaction(async (tx) => {
     const rows = await tx.connection.findMany({ where: { locationId, providerKey, dormantSince: null }, select: { id: true } });
     const { count } = await tx.connection.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
     if (count > 0) await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, details: `${providerKey}.` });
     return count > 0 ? rows : [];
   });
-  for (const { id } of gone) deps.box.evict(identity(id));
-  return gone.length > 0;
+  for (const { id } of removed) deps.box.evict(configAad(id));
+  return removed.length > 0;
 }
 
 /** Places whose channel somebody has disconnected since; what an uninstall takes away is not among them. */
-export async function disconnectedSince(on: Executor, since: Date): Promise<{ locationId: string; providerKey: string }[]> {
+export async function listDisconnects(on: Executor, since: Date): Promise<ConnectionRef[]> {
   // By the order of ids: entries have no index by time or action.
   const rows = await on.auditEntry.findMany({
     where: { id: { gte: minIdAt(since) }, action: 'channel_disconnected', locationId: { not: null } },
@@ -161,37 +167,34 @@ export async function disconnectedSince(on: Executor, since: Date): Promise<{ lo
 }
 
 /** The connection that a location has for a provider, if any. */
-export async function findConnection(
-  deps: ConnectionDeps,
-  place: { locationId: string; providerKey: string },
-): Promise<Connection | null> {
-  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place, dormantSince: null } });
-  return row && openConnection(deps, row);
+export async function findConnection(deps: ConnectionDeps, ref: ConnectionRef): Promise<Connection | null> {
+  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: ref, dormantSince: null } });
+  return row && decryptConnection(deps, row);
 }
 
-/** The stored connection of a place; many places in one statement. */
-export type ConnectionReader = (place: { locationId: string; providerKey: string }) => Promise<ConnectionRow | null>;
+/** Loads a stored connection; concurrent calls share one statement. */
+export type ConnectionLoader = (ref: ConnectionRef) => Promise<ConnectionRow | null>;
 
-export function connectionReader(db: Database): ConnectionReader {
-  const nameOf = ({ locationId, providerKey }: { locationId: string; providerKey: string }) => `${locationId}/${providerKey}`;
-  return createLoader(nameOf, async (places) => {
-    const OR = places.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
+export function createConnectionLoader(db: Database): ConnectionLoader {
+  const keyOf = ({ locationId, providerKey }: ConnectionRef) => `${locationId}/${providerKey}`;
+  return createLoader(keyOf, async (refs) => {
+    const OR = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
     const rows = await db.client.connection.findMany({ where: { dormantSince: null, OR } });
-    return new Map(rows.map((row) => [nameOf(row), row]));
+    return new Map(rows.map((row) => [keyOf(row), row]));
   });
 }
 
 /** @throws AppError `not_found` */
-export async function connectionById(deps: ConnectionDeps, id: string): Promise<Connection> {
+export async function getConnection(deps: ConnectionDeps, id: string): Promise<Connection> {
   const row = await deps.db.client.connection.findUnique({ where: { id, dormantSince: null } });
   if (!row) throw new AppError('not_found', 'There is no such connection.');
-  return openConnection(deps, row);
+  return decryptConnection(deps, row);
 }
 
 /** A location's connections, oldest first. */
-export async function connectionsOf(deps: ConnectionDeps, locationId: string): Promise<Connection[]> {
+export async function listConnections(deps: ConnectionDeps, locationId: string): Promise<Connection[]> {
   const rows = await deps.db.client.connection.findMany({ where: { locationId, dormantSince: null }, orderBy: { id: 'asc' } });
-  return rows.map((row) => openConnection(deps, row));
+  return rows.map((row) => decryptConnection(deps, row));
 }
 
 /**
@@ -199,14 +202,14 @@ export async function connectionsOf(deps: ConnectionDeps, locationId: string): P
  *
  * @param canWrite who may change it sees addresses whole, as they must be given back whole
  */
-export function publicConfig(connection: Connection, canWrite: boolean): Record<string, unknown> {
-  const secret = new Set(sensitiveFields(connection.channel.configSchema));
-  const shown = Object.entries(connection.config).filter(([name]) => !secret.has(name));
-  return Object.fromEntries(shown.map(([name, value]) => [name, canWrite ? value : maskAddress(value)]));
+export function toPublicConfig(connection: Connection, canWrite: boolean): Record<string, unknown> {
+  const secretNames = new Set(listSensitiveFields(connection.channel.configSchema));
+  const visible = Object.entries(connection.config).filter(([name]) => !secretNames.has(name));
+  return Object.fromEntries(visible.map(([name, value]) => [name, canWrite ? value : maskUrl(value)]));
 }
 
 /** Hides the user info of an address and the values of its query, such as an API key. */
-function maskAddress(value: unknown): unknown {
+function maskUrl(value: unknown): unknown {
   if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value)) return value;
   const url = new URL(value);
   if (url.username || url.password) [url.username, url.password] = ['***', ''];
@@ -215,57 +218,57 @@ function maskAddress(value: unknown): unknown {
 }
 
 /** What its far side calls, by event. */
-export function callbackUrlsOf({ channel, callbackUrl }: Connection): Record<string, string> {
-  return Object.fromEntries((channel.callbacks ?? ['status', 'inbound']).map((event) => [event, `${callbackUrl}/${event}`]));
+export function toWebhookUrls({ channel, webhookUrl }: Connection): Record<string, string> {
+  return Object.fromEntries((channel.webhookEvents ?? ['status', 'inbound']).map((event) => [event, `${webhookUrl}/${event}`]));
 }
 
 /** A stored connection, ready to use. @throws AppError `request_invalid`: this process has no such channel; `secret_unreadable` */
-export function openConnection(deps: ConnectionDeps, row: ConnectionRow): Connection {
+export function decryptConnection(deps: ConnectionDeps, row: ConnectionRow): Connection {
   return {
     id: row.id,
     locationId: row.locationId,
     providerKey: row.providerKey,
-    channel: channelOfType(deps.channels, row.type),
-    config: JSON.parse(deps.box.open(row.config, identity(row.id))),
-    previousConfig: openPrevious(deps, row),
-    callbackUrl: `${deps.appUrl}/channels/${row.id}`,
+    channel: getChannel(deps.channels, row.type),
+    config: JSON.parse(deps.box.open(row.config, configAad(row.id))),
+    previousConfig: decryptPreviousConfig(deps, row),
+    webhookUrl: `${deps.appUrl}/channels/${row.id}`,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
 }
 
 /** The stored values of the secret fields that are left out, if the same channel was connected before. */
-async function keptSecrets(
+async function loadStoredSecrets(
   deps: ConnectionDeps,
-  place: { locationId: string; providerKey: string },
+  ref: ConnectionRef,
   channel: Channel,
-  wanted: Record<string, unknown>,
+  input: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  const leftOut = sensitiveFields(channel.configSchema).filter((name) => !(name in wanted));
+  const omitted = listSensitiveFields(channel.configSchema).filter((name) => !(name in input));
   // With every secret given, nothing old is opened: that is the way out when the old key is lost or the old channel is gone.
-  if (leftOut.length === 0) return {};
-  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: place } });
+  if (omitted.length === 0) return {};
+  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: ref } });
   if (row?.type !== channel.type) return {};
-  const { config } = openConnection(deps, row);
-  return Object.fromEntries(Object.entries(config).filter(([name]) => leftOut.includes(name)));
+  const { config } = decryptConnection(deps, row);
+  return Object.fromEntries(Object.entries(config).filter(([name]) => omitted.includes(name)));
 }
 
 /**
  * What a config comes to with the secrets that it leaves out, or all that does not fit.
  *
- * @param words zod's words in the reader's language
+ * @param errorMap zod's words in the reader's language
  * @throws AppError `request_invalid`: no such channel type
  */
 export async function checkConfig(
   deps: ConnectionDeps,
-  place: { locationId: string; providerKey: string },
+  ref: ConnectionRef,
   wanted: { type: string; config: Record<string, unknown> },
-  words?: z.core.$ZodErrorMap,
+  errorMap?: z.core.$ZodErrorMap,
 ): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
-  const channel = channelOfType(deps.channels, wanted.type);
-  const whole = { ...(await keptSecrets(deps, place, channel, wanted.config)), ...wanted.config };
+  const channel = getChannel(deps.channels, wanted.type);
+  const merged = { ...(await loadStoredSecrets(deps, ref, channel, wanted.config)), ...wanted.config };
   const result: z.ZodSafeParseResult<object> = channel.configSchema
     .extend(deliverySettings)
-    .safeParse(whole, words ? { error: words } : undefined);
+    .safeParse(merged, errorMap ? { error: errorMap } : undefined);
   return result.success ? { config: result.data } : { issues: result.error.issues };
 }

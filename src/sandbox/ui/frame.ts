@@ -2,9 +2,9 @@ import { Router } from 'express';
 import type { Simulator } from '../highlevel/simulator.ts';
 
 /** The app's embedded page in a frame, as HighLevel shows it as a Custom Page (platform.md 7.1). */
-export function frame(simulator: Simulator, appUrl: string): Router {
+export function createCustomPageRouter(simulator: Simulator, appUrl: string): Router {
   const router = Router();
-  const contextOf = (query: Record<string, unknown>) => {
+  const findContext = (query: Record<string, unknown>) => {
     const location = simulator.state.locations[String(query.location)];
     const company = simulator.state.companies[String(query.company)];
     const role = query.role === 'user' ? 'user' : 'admin';
@@ -13,13 +13,13 @@ export function frame(simulator: Simulator, appUrl: string): Router {
   };
 
   router.get('/custom-page', (request, response) => {
-    if (!contextOf(request.query)) return void response.redirect('/desk');
+    if (!findContext(request.query)) return void response.redirect('/desk');
     response.render('sandbox/custom-page', { embedUrl: `${appUrl}/embed` });
   });
   router.get('/custom-page/context', (request, response) => {
-    const context = contextOf(request.query);
+    const context = findContext(request.query);
     if (!context) return void response.status(404).json({ problem: 'There is no such location or company.' });
-    response.set('cache-control', 'no-store').json({ payload: simulator.userContext(context) });
+    response.set('cache-control', 'no-store').json({ payload: simulator.createUserContext(context) });
   });
   return router;
 }

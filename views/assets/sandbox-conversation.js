@@ -1,4 +1,4 @@
-// Draws the sandbox desk from /desk/state whenever the server says that something changed.
+// Draws the sandbox's conversation page from /desk/state whenever the server says that something changed.
 const byId = (id) => document.getElementById(id);
 const chosen = new URLSearchParams(location.hash.slice(1));
 let state = null;
@@ -31,7 +31,7 @@ async function act(action) {
 function draw() {
   const isInstalled = state.location !== null;
   byId('empty').hidden = isInstalled;
-  byId('desk').hidden = !isInstalled;
+  byId('conversation').hidden = !isInstalled;
   byId('install-link').href = state.installUrl;
   byId('help').textContent = problem || nextStep();
   if (!isInstalled) return;
@@ -50,7 +50,7 @@ function drawPhone(phone) {
   byId('phone').classList.toggle('open', phone.isOpen);
   byId('lock').hidden = phone.isOpen;
   byId('phone-thread').hidden = !phone.isOpen;
-  byId('answer').hidden = !phone.isOpen;
+  byId('reply').hidden = !phone.isOpen;
   byId('put-away').hidden = !phone.isOpen;
   byId('lock-title').textContent = phone.unread > 0 ? `${phone.unread} new` : 'No new texts';
   byId('lock-text').textContent = 'Tap to open the phone';
@@ -136,17 +136,17 @@ function onSubmit(form, input, make) {
   });
 }
 
-const place = () => ({ locationId: state.location.id, contactId: state.contact?.id });
+const contactRef = () => ({ locationId: state.location.id, contactId: state.contact?.id });
 byId('location').addEventListener('change', ({ target }) => choose('location', target.value));
 byId('contact').addEventListener('change', ({ target }) => choose('contact', target.value));
 byId('connect').addEventListener('click', () => act({ do: 'connect', locationId: state.location.id }));
 byId('lock').addEventListener('click', async () => {
-  await act({ do: 'open phone', isOpen: true });
-  byId('answer-text').focus();
+  await act({ do: 'open_phone', isOpen: true });
+  byId('reply-text').focus();
 });
-byId('put-away').addEventListener('click', () => act({ do: 'open phone', isOpen: false }));
-byId('modes').addEventListener('change', ({ target }) => act({ do: 'set phone', mode: target.value }));
-onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...place(), text }));
-onSubmit(byId('answer'), byId('answer-text'), (text) => ({ do: 'answer', ...place(), text }));
+byId('put-away').addEventListener('click', () => act({ do: 'open_phone', isOpen: false }));
+byId('modes').addEventListener('change', ({ target }) => act({ do: 'set_phone_mode', mode: target.value }));
+onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...contactRef(), text }));
+onSubmit(byId('reply'), byId('reply-text'), (text) => ({ do: 'reply', ...contactRef(), text }));
 
 new EventSource('/desk/events').addEventListener('message', refresh);

@@ -1,4 +1,4 @@
-import { type Channel, sensitiveFields } from '../channels/channel.ts';
+import { type Channel, listSensitiveFields } from '../channels/channel.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
@@ -10,14 +10,14 @@ interface SealedConfigDeps {
 }
 
 /** What a sealed config is bound to. */
-export function identity(id: string): string {
-  return `connections/${id}/config`;
+export function configAad(connectionId: string): string {
+  return `connections/${connectionId}/config`;
 }
 
-const previousGoodForMs = 24 * 60 * 60 * 1000;
+const previousConfigTtlMs = 24 * 60 * 60 * 1000;
 
 /** Keeps the config whose secrets are replaced for a day; a connection that had none, or another channel, keeps nothing. */
-export function keptBefore(
+export function retainPreviousConfig(
   deps: Pick<SealedConfigDeps, 'box'>,
   row: Pick<ConnectionRow, 'id' | 'type' | 'config'>,
   channel: Channel,
@@ -25,25 +25,25 @@ export function keptBefore(
   now: Date,
 ) {
   if (row.config === '' || row.type !== channel.type) return { previousConfig: null, previousUntil: null };
-  const secrets = (of: object) =>
-    JSON.stringify(sensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
+  const toSecretsJson = (of: object) =>
+    JSON.stringify(listSensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
   try {
-    const before = JSON.parse(deps.box.open(row.config, identity(row.id)));
-    if (secrets(before) === secrets(config)) return {};
+    const previous = JSON.parse(deps.box.open(row.config, configAad(row.id)));
+    if (toSecretsJson(previous) === toSecretsJson(config)) return {};
   } catch (error) {
     // With a lost key nobody can read what was before; it is replaced.
     if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousUntil: null };
     throw error;
   }
-  return { previousConfig: row.config, previousUntil: new Date(now.getTime() + previousGoodForMs) };
+  return { previousConfig: row.config, previousUntil: new Date(now.getTime() + previousConfigTtlMs) };
 }
 
 /** The config before its secrets were changed, while they are still good. Without its key the present one works all the same. */
-export function openPrevious({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
+export function decryptPreviousConfig({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
   const { previousConfig, previousUntil } = row;
   if (!previousConfig || !previousUntil || previousUntil <= dateNow(clock)) return undefined;
   try {
-    return JSON.parse(box.open(previousConfig, identity(row.id)));
+    return JSON.parse(box.open(previousConfig, configAad(row.id)));
   } catch (error) {
     if (isAppError(error, 'secret_unreadable')) return undefined;
     throw error;
@@ -51,7 +51,7 @@ export function openPrevious({ box, clock }: SealedConfigDeps, row: ConnectionRo
 }
 
 /** Deletes the configs whose secrets are no longer good. */
-export async function forgetPreviousConfigs(on: Executor, now: Date): Promise<void> {
+export async function purgePreviousConfigs(on: Executor, now: Date): Promise<void> {
   await on.connection.updateMany({
     where: { previousUntil: { lte: now } },
     data: { previousConfig: null, previousUntil: null },

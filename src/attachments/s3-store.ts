@@ -5,7 +5,7 @@ import { AwsV4Signer } from 'aws4fetch';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { type HttpClient, toRequestFailure } from '../runtime/outbound-http.ts';
-import type { MediaStore } from './store.ts';
+import type { AttachmentStore } from './store.ts';
 
 /** A bucket of any service that speaks S3, addressed by path. */
 export interface Bucket {
@@ -27,7 +27,7 @@ const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 const timeoutMs = 60_000;
 
 /** Keeps files in a bucket. Requests are signed (AWS Signature 4) with the hash of what they carry. */
-export function s3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket): MediaStore {
+export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket): AttachmentStore {
   async function request(id: string, { method, headers = {}, body }: S3Request): Promise<{ status: number; data: Readable }> {
     const signed = await new AwsV4Signer({
       method,
@@ -53,34 +53,39 @@ export function s3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket
         ...(body ? { data: body } : {}),
       });
     } catch (error) {
-      throw unavailable(toRequestFailure(error).message);
+      throw toUnavailableError(toRequestFailure(error).message);
     }
   }
 
   /** An answer of which only the status counts. */
-  async function done(id: string, what: S3Request): Promise<void> {
-    const { status, data } = await request(id, what);
+  async function requestStatus(id: string, options: S3Request): Promise<void> {
+    const { status, data } = await request(id, options);
     data.destroy();
-    if (status >= 300 && !(what.method === 'DELETE' && status === 404)) throw unavailable(`it answered ${status}`);
+    if (status >= 300 && !(options.method === 'DELETE' && status === 404)) throw toUnavailableError(`it answered ${status}`);
   }
 
   return {
     async put(id, { path, bytes, sha256, contentType }) {
       const headers = { 'content-length': String(bytes), 'content-type': contentType, 'x-amz-content-sha256': sha256 };
-      await done(id, { method: 'PUT', headers, body: createReadStream(path) }).finally(() => rm(path, { force: true }));
+      await requestStatus(id, { method: 'PUT', headers, body: createReadStream(path) }).finally(() =>
+        rm(path, { force: true }),
+      );
     },
     async read(id, range) {
-      const part = range ? { headers: { range: `bytes=${range.start}-${range.end}` } } : {};
-      const { status, data } = await request(id, { method: 'GET', ...part });
+      const options = range ? { headers: { range: `bytes=${range.start}-${range.end}` } } : {};
+      const { status, data } = await request(id, { method: 'GET', ...options });
       if (status === 200 || status === 206) return data;
       data.destroy();
       if (status === 404) return null;
-      throw unavailable(`it answered ${status}`);
+      throw toUnavailableError(`it answered ${status}`);
     },
-    remove: (id) => done(id, { method: 'DELETE' }),
+    remove: (id) => requestStatus(id, { method: 'DELETE' }),
   };
 }
 
-function unavailable(why: string): AppError {
-  return new AppError('media_store_unavailable', `Files can’t be kept or read at present: the bucket for them fails, ${why}.`);
+function toUnavailableError(reason: string): AppError {
+  return new AppError(
+    'media_store_unavailable',
+    `Files can’t be kept or read at present: the bucket for them fails, ${reason}.`,
+  );
 }

@@ -3,19 +3,19 @@ import * as z from 'zod';
 import type { Simulator } from '../highlevel/simulator.ts';
 import type { SandboxPhone } from '../phone.ts';
 import type { AppClient } from './app-client.ts';
-import { deskView } from './view.ts';
+import { loadView } from './view.ts';
 
 const text = z.string().trim().min(1).max(2_000);
 const id = z.string().min(1).max(64);
 const actions = z.discriminatedUnion('do', [
   z.object({ do: z.literal('send'), locationId: id, contactId: id, text }),
   z.object({ do: z.literal('connect'), locationId: id }),
-  z.object({ do: z.literal('answer'), locationId: id, contactId: id, text }),
-  z.object({ do: z.literal('open phone'), isOpen: z.boolean() }),
-  z.object({ do: z.literal('set phone'), mode: z.enum(['on', 'flight', 'blocked']) }),
+  z.object({ do: z.literal('reply'), locationId: id, contactId: id, text }),
+  z.object({ do: z.literal('open_phone'), isOpen: z.boolean() }),
+  z.object({ do: z.literal('set_phone_mode'), mode: z.enum(['on', 'flight', 'blocked']) }),
 ]);
 
-export interface Desk {
+export interface UiDeps {
   simulator: Simulator;
   phone: SandboxPhone;
   app: AppClient;
@@ -23,18 +23,18 @@ export interface Desk {
 }
 
 /** The page on which one is both: the user in HighLevel and the contact with a phone. */
-export function desk(parts: Desk): { router: Router; changed: () => void; close: () => void } {
+export function createUi(deps: UiDeps): { router: Router; notifyChange: () => void; close: () => void } {
   const router = Router();
   const watchers = new Set<Response>();
 
   router.get('/', (_request, response) => response.redirect('/desk'));
-  router.get('/desk', (_request, response) => response.render('sandbox/desk'));
+  router.get('/desk', (_request, response) => response.render('sandbox/conversation'));
   router.get('/desk/state', async (request, response) => {
     const { location: locationId, contact: contactId } = z
       .object({ location: id.optional(), contact: id.optional() })
       .catch({})
       .parse(request.query);
-    response.set('cache-control', 'no-store').json(await deskView(parts, { locationId, contactId }));
+    response.set('cache-control', 'no-store').json(await loadView(deps, { locationId, contactId }));
   });
   router.get('/desk/events', (request, response) => {
     response.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders();
@@ -42,16 +42,16 @@ export function desk(parts: Desk): { router: Router; changed: () => void; close:
     watchers.add(response);
     request.on('close', () => watchers.delete(response));
   });
-  router.post('/desk/actions', ownPagesOnly, express.json(), async (request, response) => {
+  router.post('/desk/actions', requireSameOrigin, express.json(), async (request, response) => {
     const action = actions.safeParse(request.body);
     if (!action.success) return void response.status(422).json({ problem: 'That can’t be done.' });
-    const problem = await act(parts, action.data);
+    const problem = await performAction(deps, action.data);
     response.status(problem ? 409 : 200).json({ problem });
   });
 
   return {
     router,
-    changed: () => {
+    notifyChange: () => {
       for (const watcher of watchers) watcher.write('data: changed\n\n');
     },
     close: () => {
@@ -61,7 +61,7 @@ export function desk(parts: Desk): { router: Router; changed: () => void; close:
 }
 
 /** Another site's page could post here from the same browser; a browser says where a request comes from. */
-const ownPagesOnly: RequestHandler = (request, response, next) => {
+const requireSameOrigin: RequestHandler = (request, response, next) => {
   const site = request.get('sec-fetch-site');
   if ((site && site !== 'same-origin') || !request.is('application/json')) {
     return void response.status(403).json({ problem: 'Only the desk’s own page may do this.' });
@@ -69,7 +69,7 @@ const ownPagesOnly: RequestHandler = (request, response, next) => {
   next();
 };
 
-async function act({ simulator, phone, app }: Desk, action: z.infer<typeof actions>): Promise<string | null> {
+async function performAction({ simulator, phone, app }: UiDeps, action: z.infer<typeof actions>): Promise<string | null> {
   const providerKey = simulator.world.app.providers[0]?.key ?? '';
   const contact = 'contactId' in action ? simulator.state.contacts[action.contactId] : undefined;
   switch (action.do) {
@@ -80,18 +80,18 @@ async function act({ simulator, phone, app }: Desk, action: z.infer<typeof actio
     }
     case 'connect':
       if (!(await app.connectPhone(action.locationId, providerKey))) return 'The app could not connect the phone.';
-      simulator.world.changed();
+      simulator.world.onChange();
       return null;
-    case 'answer': {
-      const callbackUrl = await app.callbackUrl(action.locationId, providerKey);
+    case 'reply': {
+      const callbackUrl = await app.findCallbackUrl(action.locationId, providerKey);
       if (!contact?.phone || !callbackUrl) return 'Connect the phone first.';
-      phone.type(contact.phone, action.text, callbackUrl);
+      phone.sendReply(contact.phone, action.text, callbackUrl);
       return null;
     }
-    case 'open phone':
-      phone.open(action.isOpen);
+    case 'open_phone':
+      phone.setOpen(action.isOpen);
       return null;
-    case 'set phone':
+    case 'set_phone_mode':
       phone.setMode(action.mode);
       return null;
   }

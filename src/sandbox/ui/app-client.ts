@@ -3,34 +3,34 @@ import type { AxiosInstance } from 'axios';
 /** The desk's own access to the app: the operator's API. The token stays on this side of the browser. */
 export interface AppClient {
   /** Where the app listens for a location's phone; null when no channel is connected. */
-  callbackUrl(locationId: string, providerKey: string): Promise<string | null>;
+  findCallbackUrl(locationId: string, providerKey: string): Promise<string | null>;
   /** The same, if the gateway at this address is connected. */
-  callbackUrlOfGateway(locationId: string, providerKey: string, url: string): Promise<string | null>;
+  findGatewayCallbackUrl(locationId: string, providerKey: string, url: string): Promise<string | null>;
   connectPhone(locationId: string, providerKey: string): Promise<boolean>;
 }
 
-export function appClient(http: AxiosInstance, baseUrl: string, adminToken: string): AppClient {
+export function createAppClient(http: AxiosInstance, baseUrl: string, adminToken: string): AppClient {
   const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
-  const address = (locationId: string, providerKey: string) =>
+  const toChannelUrl = (locationId: string, providerKey: string) =>
     `${baseUrl}/api/locations/${encodeURIComponent(locationId)}/channels/${encodeURIComponent(providerKey)}`;
 
-  async function connectionAt(locationId: string, providerKey: string) {
-    const response = await http.get(address(locationId, providerKey), { headers, validateStatus: () => true });
+  async function findConnection(locationId: string, providerKey: string) {
+    const response = await http.get(toChannelUrl(locationId, providerKey), { headers, validateStatus: () => true });
     return response.status === 200 ? (JSON.parse(response.data) as { connectionId: string; config: { url?: string } }) : null;
   }
 
   return {
-    async callbackUrl(locationId, providerKey) {
-      const found = await connectionAt(locationId, providerKey);
+    async findCallbackUrl(locationId, providerKey) {
+      const found = await findConnection(locationId, providerKey);
       return found && `${baseUrl}/channels/${found.connectionId}`;
     },
-    async callbackUrlOfGateway(locationId, providerKey, url) {
-      const found = await connectionAt(locationId, providerKey);
+    async findGatewayCallbackUrl(locationId, providerKey, url) {
+      const found = await findConnection(locationId, providerKey);
       return found?.config.url === url ? `${baseUrl}/channels/${found.connectionId}` : null;
     },
     async connectPhone(locationId, providerKey) {
       const body = JSON.stringify({ type: 'sandbox', config: {} });
-      const response = await http.put(address(locationId, providerKey), body, { headers, validateStatus: () => true });
+      const response = await http.put(toChannelUrl(locationId, providerKey), body, { headers, validateStatus: () => true });
       return response.status === 200;
     },
   };

@@ -1,0 +1,35 @@
+import * as z from 'zod';
+import { requireSignature } from '../../runtime/standard-webhooks.ts';
+import { type Channel, defineChannel } from '../channel.ts';
+import { sendSigned } from '../gateway/gateway.ts';
+import { readGatewayWebhook, toSendBody } from '../gateway/protocol.ts';
+
+/** The phone that sandbox mode shows: a far side that needs no account. */
+export interface Phone {
+  readonly url: string;
+  readonly secret: string;
+}
+
+/**
+ * The phone of sandbox mode. It speaks the gateway protocol and is told where to call back, so one phone serves every connection.
+ */
+export function createSandboxChannel(phone: Phone): Channel {
+  return defineChannel({
+    type: 'sandbox',
+    title: 'Sandbox phone',
+    configSchema: z.strictObject({}),
+    capabilities: { receipts: true, attachments: true, email: true, idempotent: true },
+    signatureHeader: 'webhook-signature',
+    // It is told where to call with every message.
+    webhookEvents: [],
+    send: (context, connection, message) =>
+      sendSigned(context, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 2_000 }, message, {
+        ...toSendBody(message),
+        callbackUrl: connection.webhookUrl,
+      }),
+    receiveWebhook(_connection, event, request) {
+      requireSignature([phone.secret], request.headers, request.body);
+      return readGatewayWebhook(event, request.body);
+    },
+  });
+}
