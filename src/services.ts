@@ -36,17 +36,17 @@ import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
 import type { WatcherDeps } from './jobs/watcher.ts';
 import type { startWorker } from './jobs/worker.ts';
-import { attemptBeginner } from './messages/attempts.ts';
-import { awaitWritten } from './messages/await-written.ts';
-import { knownAfter } from './messages/known-after.ts';
-import { giveUp, goOn, resumeReports, unreported } from './messages/location-changes.ts';
-import { messageLister } from './messages/log.ts';
-import { addressReader, countryFinder } from './messages/read-address.ts';
-import { deliveryReceiver } from './messages/receive.ts';
-import { inboundReceiver } from './messages/receive-inbound.ts';
-import { receiptRecorder } from './messages/record-receipt.ts';
-import { type Settler, settler } from './messages/settle.ts';
-import { messageReader } from './messages/store.ts';
+import { createInboundReceiver } from './messages/inbound/receive.ts';
+import { createMessageLister } from './messages/log/list-messages.ts';
+import { createAddressReader, createCountryFinder } from './messages/model/read-address.ts';
+import { createReportDelay } from './messages/model/report-delay.ts';
+import { createAttemptStarter } from './messages/outbound/attempts.ts';
+import { createDeliveryReceiver } from './messages/outbound/receive.ts';
+import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from './messages/recovery/location-lifecycle.ts';
+import { createReceiptRecorder } from './messages/reporting/record-receipt.ts';
+import { drainSettlements } from './messages/settlement/drain-settlements.ts';
+import { createSettler, type Settler } from './messages/settlement/settle.ts';
+import { createMessageLoader } from './messages/settlement/update-messages.ts';
 import { createQueue } from './queue/queue.ts';
 import { createFileFetcher } from './runtime/fetch-file.ts';
 import { createFreeDiskCheck } from './runtime/free-disk.ts';
@@ -150,11 +150,11 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const highLevelHttp = createHttpClient({ baseURL: options.apiUrl, timeoutMs: highLevelTimeoutMs, allowPrivateTargets: true });
   const targetHttp = createHttpClient({ timeoutMs: mostSendMs, allowPrivateTargets: options.allowPrivateTargets });
 
-  const chance = () => random(4).readUInt32BE() / 2 ** 32;
+  const jitter = () => random(4).readUInt32BE() / 2 ** 32;
   const wrongSignatures = countWrongSignatures({ db, clock, log });
   const sightings = createSightingRecorder({ db, clock, log });
   const guessRecord = createGuessRecord({ db, clock, newId, log });
-  const watchLimits = limitWatch({ db, clock, log, chance });
+  const watchLimits = limitWatch({ db, clock, log, jitter });
   const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
     metrics.highLevelRequests.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
     if (call.operation === 'updateMessageStatus' || call.operation === 'updateEmailStatus') {
@@ -168,16 +168,16 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   };
 
   const installationOf = installationReader(db);
-  const readAddress = addressReader(countryFinder(installationOf));
-  const store = { db, clock, knownAfter: knownAfter() };
+  const readAddress = createAddressReader(createCountryFinder(installationOf));
+  const store = { db, clock, reportDelay: createReportDelay() };
   const messages = {
-    goOn: (tx: Executor, locationId: string) => goOn(store, tx, locationId),
-    giveUp: (locationId: string) => giveUp(store, locationId),
-    unreported: (locationId: string) => unreported(store, locationId),
+    goOn: (tx: Executor, locationId: string) => releaseWaiting(store, tx, locationId),
+    giveUp: (locationId: string) => cancelQueued(store, locationId),
+    unreported: (locationId: string) => countUnreported(store, locationId),
   };
   // Tokens are needed to call HighLevel, and some of HighLevel's calls give tokens.
   const call: HighLevel = (wanted) => callHighLevel(wanted);
-  const tokens = accessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, chance });
+  const tokens = accessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, jitter });
   const permissions = permissionGate({
     db,
     clock,
@@ -187,7 +187,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   });
   const callHighLevel = highLevel({ http: highLevelHttp, tokens, permissions, onAnswer });
 
-  const settle = settler({ ...store, newId, log });
+  const settle = createSettler({ ...store, newId, log });
   const shared = {
     ...store,
     ...messages,
@@ -222,13 +222,13 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     highLevel: call,
     queue,
     live: liveStreams({ clock, log }),
-    receiveDelivery: deliveryReceiver({ ...store, newId, readAddress }),
-    receiveInbound: inboundReceiver({ ...store, newId, readAddress }),
-    recordReceipt: receiptRecorder({ ...store, newId }),
-    beginAttempt: attemptBeginner({ ...store, newId }),
+    receiveDelivery: createDeliveryReceiver({ ...store, newId, readAddress }),
+    receiveInbound: createInboundReceiver({ ...store, newId, readAddress }),
+    recordReceipt: createReceiptRecorder({ ...store, newId }),
+    startAttempt: createAttemptStarter({ ...store, newId }),
     settle,
-    findMessage: messageReader(db),
-    listMessages: messageLister(db),
+    findMessage: createMessageLoader(db),
+    listMessages: createMessageLister(db),
     connectionOf: createConnectionLoader(db),
     installationOf,
     readAddress,
@@ -236,7 +236,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     sendsAtOnce: options.sendsAtOnce,
     retentionDays: options.retentionDays,
     frameAncestors: options.frameAncestors,
-    chance,
+    jitter,
     alertLimits: options.alertLimits,
     alertWays: alertWays(options),
     readBody: createBodyReader(),
@@ -246,7 +246,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
       metrics.authFailures.inc({ kind });
       guessRecord.count(kind, network);
     },
-    onSent(channel: string, outcome: string, ms: number) {
+    recordSend(channel: string, outcome: string, ms: number) {
       metrics.sendAttempts.inc({ channel, outcome });
       metrics.sendDuration.observe({ channel }, ms / 1000);
     },
@@ -254,7 +254,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   return {
     ...shared,
-    stopWorking: (timeoutMs, keepMs = 0) => queue.stop(timeoutMs, () => awaitWritten(settle, { clock, log }, keepMs)),
+    stopWorking: (timeoutMs, keepMs = 0) => queue.stop(timeoutMs, () => drainSettlements(settle, { clock, log }, keepMs)),
     unwritten: settle.unwritten,
     async close() {
       shared.live.close();
@@ -290,12 +290,12 @@ function mediaParts(options: ServiceOptions, deps: { targetHttp: HttpClient; clo
       maxBytes: media.maxBytes,
       hasRoom: createFreeDiskCheck(clock, mediaFolder, media.minFreeBytes),
     }),
-    mediaStore: media.bucket
+    attachmentStore: media.bucket
       ? createS3Store({ http: bucketHttp, clock }, media.bucket)
       : createDiskStore(join(media.folder, 'files')),
-    mediaLinks: createAttachmentLinks(encryptionKeys[0] as Buffer, appUrl),
-    mediaDays: media.days,
-    maxMediaBytesPerLocation: media.maxBytesPerLocation,
-    mediaDelivery: media.delivery,
+    attachmentLinks: createAttachmentLinks(encryptionKeys[0] as Buffer, appUrl),
+    attachmentRetentionDays: media.days,
+    maxAttachmentBytesPerLocation: media.maxBytesPerLocation,
+    attachmentDelivery: media.delivery,
   };
 }

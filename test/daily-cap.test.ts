@@ -1,6 +1,6 @@
 import { type Connection, findConnection } from '../src/connections/connect.ts';
 import { tidy } from '../src/jobs/upkeep.ts';
-import { giveBack, overLimit } from '../src/messages/limits.ts';
+import { checkSendLimits, refundDailyCap } from '../src/messages/outbound/send-limits.ts';
 import { hooked } from './support/hooked-database.ts';
 import { sendMany } from './support/send-many.ts';
 import { startWorld } from './support/world.ts';
@@ -54,16 +54,16 @@ test('a place that is given back while a lane is about to rest for the day is ta
   await using world = await startWorld({ isIdle: true });
   const { id: locationId } = await world.ready({ dailyCap: 1 });
   const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
-  expect(await overLimit(world.services, connection)).toBeNull();
+  expect(await checkSendLimits(world.services, connection)).toBeNull();
   let looks = 0;
   const db = hooked(world.services.db, '$queryRaw', async () => {
     looks += 1;
-    if (looks === 1) await giveBack(world.services, connection, world.clock.now());
+    if (looks === 1) await refundDailyCap(world.services, connection, world.clock.now());
   });
-  expect(await overLimit({ ...world.services, db }, connection)).toBeNull();
+  expect(await checkSendLimits({ ...world.services, db }, connection)).toBeNull();
   expect(looks).toBe(3);
   expect(await world.db.pace.count({ where: { blockedUntil: { not: null } } })).toBe(0);
-  expect(await overLimit(world.services, connection)).toMatchObject({ wait: { why: { code: 'daily_cap' } } });
+  expect(await checkSendLimits(world.services, connection)).toMatchObject({ wait: { reason: { code: 'daily_cap' } } });
 });
 
 test('that a place could not be given back does no harm', async () => {

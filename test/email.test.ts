@@ -1,4 +1,4 @@
-import { giveUp } from '../src/messages/location-changes.ts';
+import { cancelQueued } from '../src/messages/recovery/location-lifecycle.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const addresses = ['maya@example.com', 'Ben@example.com', 'cleo@example.com'];
@@ -140,7 +140,7 @@ test('that HighLevel refuses one recipient’s report does not change what the e
   await says({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
   await world.until(() => calls(world).length === 1);
   await world.soon(async () => (await world.db.job.count()) === 0);
-  await giveUp(world.services, id);
+  await cancelQueued(world.services, id);
   expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 

@@ -45,7 +45,7 @@ test('an error of the store is not taken for the file', async () => {
   await answer(world, connectionId, [world.farSide.offers('a.png', png)]);
   await untilPosted(world);
   const path = pathOf(world, posted(world).attachments?.[0]);
-  Object.assign(world.services.mediaStore, {
+  Object.assign(world.services.attachmentStore, {
     read: () => Promise.reject(new AppError('media_store_unavailable', 'The bucket does not answer.')),
   });
   const { headers } = await world.client.get(path).set('accept', 'application/json').set('range', 'bytes=1-3').expect(503);

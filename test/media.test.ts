@@ -63,7 +63,7 @@ test('what a contact sends is kept, offered under an address that nobody can gue
   await tidy(world.services);
   expect(await world.db.medium.count()).toBe(0);
   expect(await world.db.message.count()).toBe(1);
-  for (const { id } of rows) expect(await world.services.mediaStore.read(id)).toBeNull();
+  for (const { id } of rows) expect(await world.services.attachmentStore.read(id)).toBeNull();
   expect(readdirSync(world.services.mediaFolder)).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 import { getDayRange } from '../src/core/local-days.ts';
 import { Prisma } from '../src/database/client.ts';
-import { listMessages } from '../src/messages/log.ts';
-import { boundaryStatement, idsStatement, type LogQuery, reasonsStatement } from '../src/messages/log-statements.ts';
+import { listMessages } from '../src/messages/log/list-messages.ts';
+import { countReasonsSql, type LogQuery, selectBoundarySql, selectIdsSql } from '../src/messages/log/search-sql.ts';
 import { addMessages } from './support/many-messages.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -91,7 +91,7 @@ test('what is far back is found by searching further, by any number of locations
   const scope = [busy.id, quiet.id, ...Array.from({ length: 98 }, (_, index) => `nobody${index}`)];
   const first = await listMessages(world.services.db, scope, { q: 'needle', limit: 50 });
   expect(first.items.map(({ id }) => all.indexOf(id))).toEqual([3, 454]);
-  expect(first.lookedUntil).toBe(ids[199]);
+  expect(first.searchedUntil).toBe(ids[199]);
   expect(await foundBy(world, all, scope, { q: 'needle' })).toEqual([3, 454, 400]);
 });
 
@@ -102,7 +102,7 @@ test('among several locations a search looks at no more of each, and no more of 
   for (const [index, place] of places.entries()) lists.push(await addMessages(world, place, [200, 60][index] ?? 0));
   const scope = places.map(({ id }) => id);
   const boundary = async (limits: { each: number; total: number }, query: Partial<LogQuery> = {}) =>
-    (await world.db.$queryRaw<{ id: string }[]>(boundaryStatement(scope, { limit: 50, ...query }, limits)))[0]?.id;
+    (await world.db.$queryRaw<{ id: string }[]>(selectBoundarySql(scope, { limit: 50, ...query }, limits)))[0]?.id;
   const newest = (each: number) =>
     lists
       .flatMap((ids) => ids.slice(0, each))
@@ -138,17 +138,17 @@ test('with ten thousand messages every page is found by an index, and no search 
   const [boundary = null] = (await listMessages(world.services.db, own, { limit: 1 })).items.map(({ id }) => id);
   const queries: Omit<LogQuery, 'limit'>[] = [{}, { q: 'zebra' }, { status: 'delivered', direction: 'inbound' }];
   for (const query of queries) {
-    expect(await planOf(idsStatement(own, { ...query, limit: 50 }, boundary, null))).toMatch(
+    expect(await planOf(selectIdsSql(own, { ...query, limit: 50 }, boundary, null))).toMatch(
       / messages_(pkey|location_id_id_idx)/,
     );
-    expect(await planOf(boundaryStatement(own, { ...query, limit: 50 }, { each: 1_000, total: 1_000 }))).toMatch(
+    expect(await planOf(selectBoundarySql(own, { ...query, limit: 50 }, { each: 1_000, total: 1_000 }))).toMatch(
       / messages_location_id_id_idx/,
     );
   }
-  const givenUp = idsStatement(own, { status: 'failed', limit: 50 }, null, null);
-  for (const statement of [givenUp, reasonsStatement(location.id, 10_000)]) {
+  const givenUp = selectIdsSql(own, { status: 'failed', limit: 50 }, null, null);
+  for (const statement of [givenUp, countReasonsSql(location.id, 10_000)]) {
     expect(await planOf(statement)).toMatch(/messages_given_up/);
   }
-  expect(await planOf(idsStatement('all', { limit: 50 }, null, null))).toMatch(/messages_pkey/);
-  expect(await planOf(idsStatement('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_given_up/);
+  expect(await planOf(selectIdsSql('all', { limit: 50 }, null, null))).toMatch(/messages_pkey/);
+  expect(await planOf(selectIdsSql('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_given_up/);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { SendOutcome } from '../src/channels/channel.ts';
-import { advance, type MessageState } from '../src/messages/state.ts';
+import { advance, type MessageState } from '../src/messages/model/state.ts';
 import { startWorld, type World } from './support/world.ts';
 
 /** Everything that can happen to a few messages that a vendor gives few ids, in any order. */
@@ -80,9 +80,9 @@ async function send(world: World, location: { id: string; contact: { id: string 
 
 async function begin(world: World, connectionId: string, one: Sent, at: number): Promise<void> {
   if (one.open !== null || one.given !== null) return;
-  const beginning = await world.services.beginAttempt({ messageId: one.rowId, connectionId, whenUnknown: 'resend' });
+  const beginning = await world.services.startAttempt({ messageId: one.rowId, connectionId, unknownOutcomePolicy: 'resend' });
   if (typeof beginning !== 'object') throw new Error(`An attempt did not begin: ${beginning}`);
-  one.open = beginning.attempt;
+  one.open = beginning.attemptId;
   one.begun.push(at);
 }
 
@@ -111,7 +111,7 @@ async function end(
   const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalId } : outcomes[how];
   await world.services.settle({
     job,
-    again: how === 'accepted' ? null : new Date(world.clock.now()),
+    runAgainAt: how === 'accepted' ? null : new Date(world.clock.now()),
     attempt: { id: one.open, connectionId, outcome },
     change: () => ({ connectionId }),
   });

@@ -1,5 +1,5 @@
-import { statisticsByDay, statisticsOf } from '../src/messages/statistics.ts';
-import { dayCounts, keepDayCounts } from '../src/messages/stored-days.ts';
+import { loadDailyStats, rollUpDailyStats } from '../src/messages/stats/rollup.ts';
+import { summarizeByDay, summarizeStats } from '../src/messages/stats/summary.ts';
 import { storeMessages, toNoon } from './support/stored-messages.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -9,10 +9,10 @@ const zone = 'America/New_York';
 const now = new Date('2026-11-03T15:00:00Z');
 
 const look = (world: World, at = now, details = true, locationId = 'here') =>
-  dayCounts(world.db, [{ locationId, zone }], at, { details });
+  loadDailyStats(world.db, [{ locationId, zone }], at, { details });
 const sentByDay = (days: Awaited<ReturnType<typeof look>>) =>
   Object.fromEntries(
-    statisticsByDay(days, 14)
+    summarizeByDay(days, 14)
       .filter(({ statistics }) => statistics.sent > 0)
       .map(({ day, statistics }) => [day, statistics.sent]),
   );
@@ -40,7 +40,7 @@ test('messages count on the day of their location’s zone, on a day of 25 hours
     ...['2026-11-01', '2026-11-02', '2026-11-03'],
   ]);
   expect(sentByDay(days)).toEqual({ '2026-10-31': 1, '2026-11-01': 2, '2026-11-02': 3, '2026-11-03': 3 });
-  expect(statisticsOf(days)).toEqual({
+  expect(summarizeStats(days)).toEqual({
     pending: 1,
     unknown: 1,
     delivered: 3,
@@ -67,7 +67,11 @@ test('messages count on the day of their location’s zone, on a day of 25 hours
     lastSentAt: new Date('2026-11-03T14:00:02Z'),
     lastReceivedAt: new Date('2026-11-03T14:40:00Z'),
   });
-  expect(statisticsOf(await look(world, now, true, 'nowhere'))).toMatchObject({ sent: 0, deliveryRate: null, medianMs: null });
+  expect(summarizeStats(await look(world, now, true, 'nowhere'))).toMatchObject({
+    sent: 0,
+    deliveryRate: null,
+    medianMs: null,
+  });
 });
 
 test('days that are over are counted once and kept: with the same numbers, and again when something may have changed', async () => {
@@ -85,8 +89,8 @@ test('days that are over are counted once and kept: with the same numbers, and a
     { at: daysAgo(0) - 1 },
   ]);
   const before = await look(world, at);
-  expect(await keepDayCounts(world.services)).toBe(12);
-  expect(await keepDayCounts(world.services)).toBe(0);
+  expect(await rollUpDailyStats(world.services)).toBe(12);
+  expect(await rollUpDailyStats(world.services)).toBe(0);
   expect(await look(world, at)).toMatchObject(before);
   const kept = await world.db.dayCount.count();
   expect(kept).toBe(12);
@@ -95,21 +99,21 @@ test('days that are over are counted once and kept: with the same numbers, and a
   await world.db.message.updateMany({ where: { state: { in: ['failed', 'pending'] } }, data: { state: 'delivered' } });
   await storeMessages(world, 'here', [{ at: daysAgo(0) - 1 }]);
   const later = new Date(at.getTime());
-  expect(statisticsOf(await look(world, later))).toMatchObject({ failed: 1, pending: 1, delivered: 3 });
+  expect(summarizeStats(await look(world, later))).toMatchObject({ failed: 1, pending: 1, delivered: 3 });
   // Where something waited it is counted again within the hour, elsewhere within the day.
   const recount = async (ms: number) => {
     world.clock.jump(ms);
-    await keepDayCounts(world.services);
-    return statisticsOf(await look(world, at));
+    await rollUpDailyStats(world.services);
+    return summarizeStats(await look(world, at));
   };
   expect(await recount(hour)).toMatchObject({ failed: 1, pending: 0, delivered: 4 });
   expect(await recount(20 * hour)).toMatchObject({ failed: 0, pending: 0, delivered: 5 });
 
   // In another zone they are other days: counted anew, at once.
-  const moved = await dayCounts(world.db, [{ locationId: 'here', zone: 'Asia/Tokyo' }], at, { details: true });
-  expect(statisticsOf(moved)).toMatchObject({ sent: 5, delivered: 5, received: 1 });
+  const moved = await loadDailyStats(world.db, [{ locationId: 'here', zone: 'Asia/Tokyo' }], at, { details: true });
+  expect(summarizeStats(moved)).toMatchObject({ sent: 5, delivered: 5, received: 1 });
   world.clock.jump(20 * 24 * hour);
-  await keepDayCounts(world.services);
+  await rollUpDailyStats(world.services);
   expect(await world.db.dayCount.count({ where: { day: { lt: new Date(world.clock.now() - 17 * 24 * hour) } } })).toBe(0);
 });
 

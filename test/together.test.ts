@@ -72,7 +72,7 @@ test('a send and a report of one message that end together are both written, and
     world.services.settle({
       job: { ...job, queue: 'tell' },
       change: () => ({ reportedState: 'delivered' }),
-      again: (current) => (current.state === 'delivered' ? null : new Date(world.clock.now())),
+      runAgainAt: (current) => (current.state === 'delivered' ? null : new Date(world.clock.now())),
     }),
     world.services.settle({ job: { ...job, queue: 'deliver' }, change: () => ({ nextAttemptAt: null }) }),
   ]);

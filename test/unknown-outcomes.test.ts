@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../src/channels/channel.ts';
 import { indexChannels } from '../src/channels/registry.ts';
 import { startWorker } from '../src/jobs/worker.ts';
-import { giveUp } from '../src/messages/location-changes.ts';
+import { cancelQueued } from '../src/messages/recovery/location-lifecycle.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -98,7 +98,7 @@ test('nor because there is no way for it any more, or the app was uninstalled', 
   world.farSide.answers('cut');
   const { messageId: second } = await text(world, other);
   await world.soon(async () => (await world.message(second)).reasonCode === 'no_answer');
-  await giveUp(world.services, other.id);
+  await cancelQueued(world.services, other.id);
   expect(await world.message(second)).toMatchObject({ state: 'pending', reasonCode: 'uninstalled' });
   expect((await world.message(second)).unknownSince).not.toBeNull();
   await world.pass(30_000);

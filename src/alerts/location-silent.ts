@@ -1,6 +1,6 @@
 import { minIdAt } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
-import { countedUntil, dayMs, windowDays } from './active-days.ts';
+import { activityWindowDays, dayMs, findCountedUntil } from '../messages/stats/active-days.ts';
 import { type AlertLimits, type Finding, type OpenOnes, placeName } from './alert.ts';
 
 const daysAtLeast = 7;
@@ -29,13 +29,13 @@ export function isUnusual({ days, messages, today }: Habit): boolean {
 export async function silentLocations(on: Executor, open: OpenOnes, limits: AlertLimits, now: Date): Promise<Finding[]> {
   const since = minIdAt(new Date(now.getTime() - limits.silentHours * 60 * 60 * 1000));
   // While days are still to be counted, half a habit would look like silence. Shortly after midnight it is judged as of yesterday.
-  const today = await countedUntil(on, now);
+  const today = await findCountedUntil(on, now);
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.resource_id AS "locationId", i.company_id AS "companyId", i.name, habits.days, habits.messages
     FROM installations i
     LEFT JOIN (
       SELECT location_id, array_agg(day - DATE '1970-01-01' ORDER BY day) AS days, sum(messages)::int AS messages FROM active_days
-      WHERE day >= ${new Date(((today ?? 0) - windowDays) * dayMs)}::timestamptz AT TIME ZONE 'UTC'
+      WHERE day >= ${new Date(((today ?? 0) - activityWindowDays) * dayMs)}::timestamptz AT TIME ZONE 'UTC'
         AND day < ${new Date((today ?? 0) * dayMs)}::timestamptz AT TIME ZONE 'UTC'
       GROUP BY location_id) AS habits ON habits.location_id = i.resource_id
     WHERE i.kind = 'location' AND i.status = 'active'

@@ -16,7 +16,7 @@ export interface TellDeps {
   clock: Clock;
   log: Log;
   /** From 0 (inclusive) to 1, to spread tries. */
-  chance: () => number;
+  jitter: () => number;
   alertWays: ReadonlyMap<Way, TellingWay>;
 }
 

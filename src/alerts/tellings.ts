@@ -80,7 +80,7 @@ export async function claimTellings(deps: { db: Database; clock: Clock }, way: A
 
 /** Tried and told, or to be tried again after the outage schedule. */
 export async function settleTellings(
-  deps: { db: Database; clock: Clock; chance: () => number },
+  deps: { db: Database; clock: Clock; jitter: () => number },
   way: AlertWay,
   tellings: readonly Telling[],
   isTold: boolean,
@@ -89,7 +89,7 @@ export async function settleTellings(
   const rows = tellings.map(({ event, alert, wantedAt }) => ({
     id: alert.id,
     event,
-    dueAt: isTold ? null : new Date(now.getTime() + computeOutageDelayMs(now.getTime() - wantedAt.getTime(), deps.chance())),
+    dueAt: isTold ? null : new Date(now.getTime() + computeOutageDelayMs(now.getTime() - wantedAt.getTime(), deps.jitter())),
   }));
   await deps.db.client.$executeRaw`
     UPDATE alert_tellings SET due_at = s."dueAt", told_at = ${isTold ? now : null}::timestamptz

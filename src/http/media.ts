@@ -9,7 +9,7 @@ import type { Database } from '../database/client.ts';
 export interface MediaPageDeps {
   db: Database;
   clock: Clock;
-  mediaStore: AttachmentStore;
+  attachmentStore: AttachmentStore;
 }
 
 /** What browsers show by themselves; the rest is saved. */
@@ -26,7 +26,7 @@ export function mediaPages(deps: MediaPageDeps): Router {
     const found = await fileBehind(deps, String(request.params.secret));
     const range = rangeOf(request, found.bytes);
     // Before anything is said of it: an error must not be taken for the file.
-    const bytes = request.method === 'HEAD' ? null : await deps.mediaStore.read(found.id, range ?? undefined);
+    const bytes = request.method === 'HEAD' ? null : await deps.attachmentStore.read(found.id, range ?? undefined);
     if (!bytes && request.method !== 'HEAD') throw gone();
     response.set({
       'content-type': found.contentType,

@@ -14,8 +14,8 @@ import type { Provider } from '../highlevel/providers.ts';
 import { readSignatureHeader, requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
 import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
-import type { ReceiveDelivery } from '../messages/receive.ts';
-import { recordUnknown } from '../messages/unknown-webhooks.ts';
+import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
+import type { ReceiveDelivery } from '../messages/outbound/receive.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { acknowledge } from './acknowledge.ts';
@@ -102,7 +102,7 @@ async function act(deps: WebhookDeps, address: WebhookAddress, found: WebhookCla
       } catch (error) {
         // It looks like a message and can't be read as one.
         if (!isAppError(error, 'payload_invalid')) throw error;
-        return recordUnknown(deps, { address: nameOf(address), why: 'ids_missing', body });
+        return recordUnknownWebhook(deps, { address: nameOf(address), why: 'ids_missing', body });
       }
     case 'app_event':
       if (body.length > maxDeliveryBytes) throw new AppError('too_large', 'This is larger than any app event.');
@@ -112,7 +112,7 @@ async function act(deps: WebhookDeps, address: WebhookAddress, found: WebhookCla
     case 'not_ours':
       return 'not_ours';
     case 'unknown':
-      return recordUnknown(deps, { address: nameOf(address), why: found.why, body });
+      return recordUnknownWebhook(deps, { address: nameOf(address), why: found.why, body });
   }
 }
 

@@ -28,10 +28,10 @@ export const describeEveryMs = day;
 /**
  * When the reconciler must look at an installation again.
  *
- * @param chance from 0 (inclusive) to 1 (exclusive): spreads what was installed together
+ * @param jitter from 0 (inclusive) to 1 (exclusive): spreads what was installed together
  * @returns null for not until there is news
  */
-export function dueAfter(row: Installation, now: Date, chance: number): Date | null {
+export function dueAfter(row: Installation, now: Date, jitter: number): Date | null {
   const inMs = (ms: number) => new Date(now.getTime() + ms);
   const waitOf = (waits: readonly number[]) => inMs(waits[Math.min(row.tries, waits.length - 1)] as number);
   switch (row.status) {
@@ -44,21 +44,21 @@ export function dueAfter(row: Installation, now: Date, chance: number): Date | n
     case 'uninstalled':
       return null;
     case 'active': {
-      const times = [inMs(untilIdleRefresh(row, now, chance)), row.nextSyncAt ?? []].flat();
+      const times = [inMs(untilIdleRefresh(row, now, jitter)), row.nextSyncAt ?? []].flat();
       return new Date(Math.min(...times.map((time) => time.getTime())));
     }
   }
 }
 
 /** When to try again what HighLevel's silence has stopped. */
-export function dueAfterOutage(row: Installation, now: Date, chance: number): Date {
-  return new Date(now.getTime() + computeBackoffMs(row.tries, chance));
+export function dueAfterOutage(row: Installation, now: Date, jitter: number): Date {
+  return new Date(now.getTime() + computeBackoffMs(row.tries, jitter));
 }
 
-function untilIdleRefresh(row: Installation, now: Date, chance: number): number {
+function untilIdleRefresh(row: Installation, now: Date, jitter: number): number {
   const leftMs = (row.accessExpiresAt?.getTime() ?? 0) - now.getTime();
   // Half of a life at the least: a short-lived token must not be refreshed without end.
-  return Math.max(leftMs - idleRefreshAheadMs - chance * hour, leftMs / 2, minute);
+  return Math.max(leftMs - idleRefreshAheadMs - jitter * hour, leftMs / 2, minute);
 }
 
 /** Whether a token's time for an idle refresh has come. */

@@ -24,7 +24,7 @@ const outageCheckMs = 60_000;
  * Reads out of HighLevel's answers how its limits stand (platform.md 5.9) and whether it works at all. What is used up, or down, rests:
  * then one call finds out for all that wait, instead of each for itself. What is left of the day is noted now and then.
  */
-export function limitWatch(deps: { db: Database; clock: Clock; log: Log; chance: () => number }) {
+export function limitWatch(deps: { db: Database; clock: Clock; log: Log; jitter: () => number }) {
   const notedAt = new Map<string, number>();
   const failing = new Map<string, { since: number; count: number }>();
 
@@ -32,7 +32,7 @@ export function limitWatch(deps: { db: Database; clock: Clock; log: Log; chance:
     const { since, count } = failing.get(key) ?? { since: now, count: 0 };
     failing.set(key, { since, count: count + 1 });
     if (count + 1 < outageAfter) return;
-    const restMs = Math.min(computeOutageDelayMs(now - since, deps.chance()), outageCheckMs);
+    const restMs = Math.min(computeOutageDelayMs(now - since, deps.jitter()), outageCheckMs);
     deps.log.warn({ ...owner, restMs }, 'HighLevel does not answer for this owner');
     await pause(deps, key, new Date(now + restMs), outage, highLevelLimit);
   }

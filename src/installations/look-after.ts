@@ -167,7 +167,7 @@ async function keepTurn(deps: LookAfterDeps, row: Installation, turn: Date): Pro
 /** The next look by the row as it is now. */
 async function again(deps: LookAfterDeps, { kind, resourceId }: Installation): Promise<Date | null> {
   const row = await findInstallation(deps.db.client, { kind, resourceId });
-  return row && dueAfter(row, dateNow(deps.clock), deps.chance());
+  return row && dueAfter(row, dateNow(deps.clock), deps.jitter());
 }
 
 async function afterFailure(deps: LookAfterDeps, row: Installation, error: unknown): Promise<Date | null> {
@@ -183,5 +183,5 @@ async function afterFailure(deps: LookAfterDeps, row: Installation, error: unkno
       data: { statusReason: error.message },
     });
   }
-  return isExpected ? again(deps, row) : dueAfterOutage(row, now, deps.chance());
+  return isExpected ? again(deps, row) : dueAfterOutage(row, now, deps.jitter());
 }

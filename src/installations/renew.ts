@@ -22,7 +22,7 @@ export interface RenewDeps extends RungDeps {
   newId: NewId;
   log: Log;
   /** From 0 (inclusive) to 1, to spread retries. */
-  chance: () => number;
+  jitter: () => number;
   /** A location can be worked for again: its messages need not wait any more. */
   goOn(tx: Executor, locationId: string): Promise<void>;
 }
@@ -169,7 +169,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
     if (seen.status !== 'active') await begins(deps, tx, row, seen.status);
     await tx.installation.update({
       where: { kind_resourceId: keyOf(row) },
-      data: { dueAt: dueWith(row, seen, lease, now, deps.chance()) },
+      data: { dueAt: dueWith(row, seen, lease, now, deps.jitter()) },
     });
     return true;
   });
@@ -180,8 +180,8 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
 }
 
 /** When to look at an installation with new tokens. A refresh alone is no reason to look sooner than was planned, or it would end a pause. */
-function dueWith(row: Installation, seen: Installation, lease: Lease, now: Date, chance: number): Date | null {
-  const due = dueAfter(row, now, chance);
+function dueWith(row: Installation, seen: Installation, lease: Lease, now: Date, jitter: number): Date | null {
+  const due = dueAfter(row, now, jitter);
   // A company that has just begun lists its locations next; a location is asked for its name.
   if (seen.status !== 'active') return row.describedAt === null ? now : due;
   const isOurs = row.dueAt?.getTime() === lease.until.getTime();
@@ -247,7 +247,7 @@ async function release(deps: RenewDeps, seen: Installation, lease: Lease, error:
         ...released,
         ...becomes,
         ...(status ? { statusReason: (error as Error).message, updatedAt: now } : {}),
-        ...(isNews ? { dueAt: dueAfter({ ...seen, ...becomes }, now, deps.chance()) } : {}),
+        ...(isNews ? { dueAt: dueAfter({ ...seen, ...becomes }, now, deps.jitter()) } : {}),
       },
     });
     if (count === 1 && isNews) {

@@ -124,7 +124,7 @@ async function leave(deps: UninstallDeps, row: Installation, reason: string): Pr
       return null;
     }
     if (row.tries >= askAtMost) throw error;
-    return dueAfterOutage(row, dateNow(deps.clock), deps.chance());
+    return dueAfterOutage(row, dateNow(deps.clock), deps.jitter());
   }
   return null;
 }

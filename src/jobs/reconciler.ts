@@ -1,8 +1,8 @@
 import { type AppEventDeps, applyDueEvents } from '../installations/app-events.ts';
 import type { LookAfterDeps } from '../installations/look-after.ts';
 import { reconcileDue, repeatedly } from '../installations/reconcile.ts';
-import { workOffRedrives } from '../messages/dead-letters.ts';
-import type { StoreDeps } from '../messages/store.ts';
+import { runRedrives } from '../messages/recovery/dead-letters.ts';
+import type { StoreDeps } from '../messages/settlement/update-messages.ts';
 
 /** Acts on app events, looks after installations and works off redrives, each when its time has come. @returns stops it and waits for what is in hand */
 export function startReconciler(deps: LookAfterDeps & AppEventDeps & StoreDeps): () => Promise<void> {
@@ -10,7 +10,7 @@ export function startReconciler(deps: LookAfterDeps & AppEventDeps & StoreDeps):
   const stops = [
     repeatedly(deps.clock, () => applyDueEvents(deps), onError),
     repeatedly(deps.clock, () => reconcileDue(deps), onError),
-    repeatedly(deps.clock, () => workOffRedrives(deps), onError),
+    repeatedly(deps.clock, () => runRedrives(deps), onError),
   ];
   return async () => void (await Promise.all(stops.map((stop) => stop())));
 }

@@ -9,10 +9,10 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { forgetSpentStates } from '../installations/install.ts';
 import { forgetSightings } from '../installations/webhook-sightings.ts';
-import { forgetMedia } from '../messages/keep-media.ts';
-import { forgetMessages, forgetStrangersMessages } from '../messages/location-changes.ts';
-import { trimUnnamedReceipts } from '../messages/receipt-rows.ts';
-import { forgetUnknownWebhooks } from '../messages/unknown-webhooks.ts';
+import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
+import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
+import { purgeMessages, purgeUnknownLocationMessages } from '../messages/recovery/location-lifecycle.ts';
+import { trimUnnamedReceipts } from '../messages/settlement/receipt-rows.ts';
 import { repairQueueHeads } from '../queue/job.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -23,7 +23,7 @@ export interface UpkeepDeps {
   log: Log;
   /** Messages of a location that has the app no more, or never had it, are deleted after so many days. */
   retentionDays: number;
-  mediaStore: AttachmentStore;
+  attachmentStore: AttachmentStore;
   /** Where downloads are while they last. */
   mediaFolder: string;
 }
@@ -72,16 +72,16 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
   await forgetSightings(client, daysBefore(clock, traceDays));
-  await forgetUnknownWebhooks(client, now);
+  await purgeUnknownWebhooks(client, now);
   await forgetSpentStates(deps);
   await forgetGuesses(deps, daysBefore(clock, traceDays));
 
   const before = daysBefore(clock, retentionDays);
   await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
   // In steps, so that no statement holds up the work of others.
-  while ((await forgetMessages(deps, before)) > 0);
-  while ((await forgetStrangersMessages(deps, before)) > 0);
-  while ((await forgetMedia(deps)) > 0);
+  while ((await purgeMessages(deps, before)) > 0);
+  while ((await purgeUnknownLocationMessages(deps, before)) > 0);
+  while ((await purgeAttachments(deps)) > 0);
   await removeStaleDownloads(deps.mediaFolder, daysBefore(clock, 1));
 }
 

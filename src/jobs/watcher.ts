@@ -1,15 +1,15 @@
-import { countActiveDays } from '../alerts/active-days.ts';
 import { type TellDeps, tellDue } from '../alerts/tell.ts';
 import { type WatchDeps, watchAll } from '../alerts/watch.ts';
 import { repeatedly } from '../installations/reconcile.ts';
-import { keepDayCounts } from '../messages/stored-days.ts';
+import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
+import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 
 export type WatcherDeps = WatchDeps & TellDeps;
 
 /** Each goes on by itself: a first count may take a while, and alerts do not wait for it. */
 export const passes: readonly ((deps: WatcherDeps) => Promise<number>)[] = [
-  (deps) => countActiveDays(deps).then(() => 0),
-  (deps) => keepDayCounts(deps).then(() => 0),
+  (deps) => rollUpDailyActivity(deps).then(() => 0),
+  (deps) => rollUpDailyStats(deps).then(() => 0),
   watchAll,
   tellDue,
 ];

@@ -1,6 +1,6 @@
-import { type DeliverDeps, deliver } from '../messages/deliver.ts';
-import { fetchAttachments, type PostDeps, post } from '../messages/post.ts';
-import { report } from '../messages/report.ts';
+import { fetchAttachments, type PostDeps, postMessage } from '../messages/inbound/post.ts';
+import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
+import { reportStatus } from '../messages/reporting/report-status.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
 
@@ -19,7 +19,7 @@ export async function startWorker(deps: WorkerDeps): Promise<void> {
   await deps.queue.work('tell', concurrencyFor(callsAtOnce, 4), async (job) => {
     const message = await deps.findMessage(job.messageId);
     if (!message) return deps.settle({ job });
-    return message.direction === 'outbound' ? report(deps, job, message) : post(deps, job, message);
+    return message.direction === 'outbound' ? reportStatus(deps, job, message) : postMessage(deps, job, message);
   });
   await deps.queue.work('fetch', concurrencyFor(fetchesAtOnce, 5), async (job) => {
     const message = await deps.findMessage(job.messageId);

@@ -1,5 +1,5 @@
 import { loadLanguages } from '../../src/http/pages/texts.ts';
-import { sentences } from '../../src/messages/timeline.ts';
+import { eventTexts } from '../../src/messages/log/timeline.ts';
 import { addMessages } from '../support/many-messages.ts';
 import { pagesAs } from '../support/pages-as.ts';
 import { startWorld } from '../support/world.ts';
@@ -109,5 +109,5 @@ test('what was written by others is shown as text, and a link that is none is no
 
 test('the sentences of a timeline are the same on the pages and in the API', () => {
   const text = loadLanguages('views/languages').text('en');
-  for (const [says, sentence] of Object.entries(sentences)) expect(text(`log.timeline.${says}`)).toBe(sentence);
+  for (const [says, sentence] of Object.entries(eventTexts)) expect(text(`log.timeline.${says}`)).toBe(sentence);
 });

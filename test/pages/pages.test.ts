@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { reasons } from '../../src/messages/reasons.ts';
+import { reasons } from '../../src/messages/model/reasons.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const html = { accept: 'text/html' };

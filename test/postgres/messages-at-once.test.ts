@@ -1,4 +1,4 @@
-import { changeMessages, decideChanges, lockMessages, movedTo } from '../../src/messages/store.ts';
+import { computeChanges, lockMessages, transitionTo, updateMessages } from '../../src/messages/settlement/update-messages.ts';
 import { enqueue } from '../../src/queue/job.ts';
 import { someoneWaits } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
@@ -20,9 +20,9 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   let ending: Promise<unknown> = Promise.resolve();
   const heard = db.transaction(async (tx) => {
     await lockMessages(tx, [messageId]);
-    ending = db.transaction((other) => decideChanges(world.services, other, new Map([[messageId, () => ({})]]), [job]));
+    ending = db.transaction((other) => computeChanges(world.services, other, new Map([[messageId, () => ({})]]), [job]));
     await someoneWaits(db);
-    await changeMessages(world.services, tx, new Map([[messageId, (current) => movedTo(current, 'delivered')]]));
+    await updateMessages(world.services, tx, new Map([[messageId, (current) => transitionTo(current, 'delivered')]]));
   });
 
   await expect(heard).resolves.toBeUndefined();

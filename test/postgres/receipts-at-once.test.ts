@@ -1,4 +1,4 @@
-import { receiptRecorder } from '../../src/messages/record-receipt.ts';
+import { createReceiptRecorder } from '../../src/messages/reporting/record-receipt.ts';
 import { startWorld } from '../support/world.ts';
 
 test('two processes that hear the same receipts at once wait for each other and not both for ever', async () => {
@@ -10,7 +10,7 @@ test('two processes that hear the same receipts at once wait for each other and 
   }
   await world.until(() => world.farSide.requests.length === 5);
   const connection = { id: location.connectionId };
-  const another = receiptRecorder(world.services);
+  const another = createReceiptRecorder(world.services);
 
   for (let round = 0; round < 20; round++) {
     const heard = world.farSide.requests.flatMap(({ body }) => {
@@ -26,7 +26,7 @@ test('two processes that hear the same receipts at once wait for each other and 
 test('what two processes hear of an id while a send is given it all counts, each word once', async () => {
   await using world = await startWorld();
   const location = await world.ready();
-  const another = receiptRecorder(world.services);
+  const another = createReceiptRecorder(world.services);
   const connection = { id: location.connectionId };
   for (let round = 0; round < 10; round++) {
     const externalId = `far-${round}`;

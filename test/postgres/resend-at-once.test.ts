@@ -1,4 +1,4 @@
-import { sendAgain } from '../../src/messages/dead-letters.ts';
+import { requeueMessages } from '../../src/messages/recovery/dead-letters.ts';
 import { someoneWaits } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -15,7 +15,7 @@ test('a failure that is told once more while its message is just being sent agai
   const { db } = world.services;
   let repeated: Promise<unknown> = Promise.resolve();
   await db.transaction(async (tx) => {
-    await sendAgain(world.services, tx, [id]);
+    await requeueMessages(world.services, tx, [id]);
     repeated = say({ status: 'failed' }).then(() => undefined);
     await someoneWaits(db);
   });

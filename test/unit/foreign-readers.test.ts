@@ -153,7 +153,7 @@ const ownJson = [
   'http/pages/texts.ts',
   'connections/connect.ts',
   'connections/sealed-config.ts',
-  'messages/dead-letters.ts',
+  'messages/recovery/dead-letters.ts',
   'config/setting-schemas.ts',
   'config/version.ts',
 ];
@@ -164,8 +164,8 @@ const machinery = [
   'runtime/outbound-http.ts',
   'highlevel/client.ts',
   // Clamps moments that readers have read.
-  'messages/receive-inbound.ts',
-  'messages/record-receipt.ts',
+  'messages/inbound/receive.ts',
+  'messages/reporting/record-receipt.ts',
   // Hands the document on to a reader that is registered.
   'http/webhooks.ts',
 ];

@@ -8,31 +8,39 @@ import {
   shouldReleaseOrderingKey,
   tooEarlyDelaysMs,
 } from '../../src/core/retry-schedule.ts';
-import { type AttemptFacts, nextStep } from '../../src/messages/next-step.ts';
+import { type AttemptFacts, decideNextStep } from '../../src/messages/outbound/next-step.ts';
 
 const now = new Date('2026-01-01T09:00:00Z');
-const facts: AttemptFacts = { now, nextDelayMs: 5_000, receipts: true, whenUnknown: 'resend' };
+const facts: AttemptFacts = { now, nextDelayMs: 5_000, hasReceipts: true, unknownOutcomePolicy: 'resend' };
 const seconds = (count: number) => new Date(now.getTime() + count * 1000);
 
 test('accepted waits for a receipt where there are receipts, and is delivered where there are none', () => {
-  expect(nextStep({ kind: 'accepted' }, facts)).toEqual({ do: 'wait for a receipt' });
-  expect(nextStep({ kind: 'accepted' }, { ...facts, receipts: false })).toEqual({ do: 'finish', state: 'delivered' });
+  expect(decideNextStep({ kind: 'accepted' }, facts)).toEqual({ do: 'await_receipt' });
+  expect(decideNextStep({ kind: 'accepted' }, { ...facts, hasReceipts: false })).toEqual({
+    do: 'complete',
+    state: 'delivered',
+  });
 });
 
 test('busy is sent again by the schedule, and no sooner than the far side asks', () => {
   const busy = { kind: 'busy', code: 'http_503', message: 'busy' } as const;
-  expect(nextStep(busy, facts)).toMatchObject({ do: 'send again', at: seconds(5) });
-  expect(nextStep({ ...busy, retryAfterMs: 60_000 }, facts)).toMatchObject({ do: 'send again', at: seconds(60) });
-  expect(nextStep({ ...busy, retryAfterMs: 1_000 }, facts)).toMatchObject({ do: 'send again', at: seconds(5) });
-  expect(nextStep(busy, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'finish', state: 'failed' });
+  expect(decideNextStep(busy, facts)).toMatchObject({ do: 'retry', at: seconds(5) });
+  expect(decideNextStep({ ...busy, retryAfterMs: 60_000 }, facts)).toMatchObject({ do: 'retry', at: seconds(60) });
+  expect(decideNextStep({ ...busy, retryAfterMs: 1_000 }, facts)).toMatchObject({ do: 'retry', at: seconds(5) });
+  expect(decideNextStep(busy, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'complete', state: 'failed' });
 });
 
 test('an unknown outcome is never failed: it is sent again where repeats are dropped, else a person is asked', () => {
   const unknown = { kind: 'unknown', code: 'no_answer', message: 'no answer' } as const;
   fc.assert(
     fc.property(fc.option(fc.nat()), fc.boolean(), fc.constantFrom('resend', 'ask'), (nextDelay, receipts, whenUnknown) => {
-      const step = nextStep(unknown, { now, nextDelayMs: nextDelay, receipts, whenUnknown });
-      expect(step.do).toBe(whenUnknown === 'resend' && nextDelay !== null ? 'send again' : 'ask a person');
+      const step = decideNextStep(unknown, {
+        now,
+        nextDelayMs: nextDelay,
+        hasReceipts: receipts,
+        unknownOutcomePolicy: whenUnknown,
+      });
+      expect(step.do).toBe(whenUnknown === 'resend' && nextDelay !== null ? 'retry' : 'hold_for_review');
     }),
   );
 });

@@ -1,23 +1,23 @@
 import fc from 'fast-check';
-import { type RecipientReceipt, recipientStates, recipientsOf } from '../../src/messages/recipients.ts';
+import { computeRecipientStates, parseRecipients, type RecipientReceipt } from '../../src/messages/model/recipients.ts';
 
 const addresses = ['maya@example.com', 'ben@example.com', 'cleo@example.com'];
 const to = addresses.join(', ');
 
 test('addresses are read with and without names', () => {
-  expect(recipientsOf('a@b.c')).toEqual(['a@b.c']);
-  expect(recipientsOf('"Ortiz, Maya" <maya@example.com>, ben@example.com')).toEqual(['maya@example.com', 'ben@example.com']);
-  expect(recipientsOf(null)).toEqual([]);
+  expect(parseRecipients('a@b.c')).toEqual(['a@b.c']);
+  expect(parseRecipients('"Ortiz, Maya" <maya@example.com>, ben@example.com')).toEqual(['maya@example.com', 'ben@example.com']);
+  expect(parseRecipients(null)).toEqual([]);
 });
 
 test('what is said of one says nothing of another, and what names nobody is said of all', () => {
   const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', reason: 'full' } as const;
-  expect(recipientStates(to, [failed])).toEqual([
+  expect(computeRecipientStates(to, [failed])).toEqual([
     { address: 'maya@example.com', state: 'failed', reason: 'full' },
     { address: 'ben@example.com', state: 'pending', reason: null },
     { address: 'cleo@example.com', state: 'pending', reason: null },
   ]);
-  const all = recipientStates(to, [failed, { state: 'delivered', recipient: null, reason: null }]);
+  const all = computeRecipientStates(to, [failed, { state: 'delivered', recipient: null, reason: null }]);
   expect(all.map(({ state, reason }) => [state, reason])).toEqual(addresses.map(() => ['delivered', null]));
 });
 
@@ -29,7 +29,9 @@ test('receipts in any order, any number of times, end in the same states', () =>
   }) as fc.Arbitrary<RecipientReceipt>;
   fc.assert(
     fc.property(fc.array(receipt), (receipts) => {
-      expect(recipientStates(to, [...receipts].reverse().concat(receipts))).toEqual(recipientStates(to, receipts));
+      expect(computeRecipientStates(to, [...receipts].reverse().concat(receipts))).toEqual(
+        computeRecipientStates(to, receipts),
+      );
     }),
   );
 });

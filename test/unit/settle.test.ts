@@ -1,5 +1,5 @@
 import type { Database } from '../../src/database/client.ts';
-import { type SettleDeps, type Settlement, settler } from '../../src/messages/settle.ts';
+import { createSettler, type SettleDeps, type Settlement } from '../../src/messages/settlement/settle.ts';
 import { testClock } from '../support/test-clock.ts';
 
 /** A database whose transactions end as they are told, and a settlement that waits for them. */
@@ -16,7 +16,7 @@ async function settling(
     if (thrown) throw thrown;
   };
   const log = { warn() {} };
-  const settle = settler({ db: { transaction } as unknown as Database, clock, log } as unknown as SettleDeps);
+  const settle = createSettler({ db: { transaction } as unknown as Database, clock, log } as unknown as SettleDeps);
   const job = { queue: 'deliver', messageId: 'm', groupKey: 'l', workerId: 'w', signal } as const;
   let ended: unknown = 'not yet';
   void settle({ job, ...more }).then(
@@ -39,7 +39,7 @@ test('what can never be written is given up, so that it does not hold a hand for
 
 const responses: [string, Partial<Settlement>][] = [
   ['a vendor', { attempt: { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalId: 'x' } } }],
-  ['HighLevel', { tried: { state: 'delivered', answer: null, error: null } }],
+  ['HighLevel', { report: { state: 'delivered', response: null, error: null } }],
 ];
 
 test.each(responses)(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { advance, type MessageState } from '../../src/messages/state.ts';
+import { advance, type MessageState } from '../../src/messages/model/state.ts';
 
 const states: MessageState[] = ['pending', 'delivered', 'read', 'failed'];
 const state = fc.constantFrom(...states);

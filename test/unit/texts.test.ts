@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError, errorCodes } from '../../src/core/errors.ts';
 import { unknownReasons } from '../../src/highlevel/classify-webhook.ts';
 import { loadLanguages, problemText, reasonText } from '../../src/http/pages/texts.ts';
-import { reasons } from '../../src/messages/reasons.ts';
+import { reasons } from '../../src/messages/model/reasons.ts';
 
 const folder = 'views/languages';
 const languages = loadLanguages(folder);

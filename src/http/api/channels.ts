@@ -9,9 +9,9 @@ import {
 } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import type { ReadAddress } from '../../messages/read-address.ts';
-import { sendTest, testAddress } from '../../messages/send-test.ts';
-import type { StoreDeps } from '../../messages/store.ts';
+import type { ReadAddress } from '../../messages/model/read-address.ts';
+import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
+import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
 import { actorOf, may } from '../access.ts';
 import { messageView } from './messages.ts';
 import { route } from './route.ts';
@@ -75,7 +75,7 @@ export function channelRoutes(deps: ChannelRouteDeps) {
       async handle({ params, body }) {
         const medium = providerOf(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
         const to = body.to ?? testAddress[medium];
-        return messageView(await sendTest(deps, await connected(deps, params), { to, text: body.text, medium }));
+        return messageView(await sendTestMessage(deps, await connected(deps, params), { to, text: body.text, medium }));
       },
     }),
   ];

@@ -1,6 +1,6 @@
 import type { NewId } from '../../core/ids.ts';
-import { beginRedrive, listDeadLetters, listRedrives, type Redrive } from '../../messages/dead-letters.ts';
-import type { StoreDeps } from '../../messages/store.ts';
+import { listDeadLetters, listRedrives, type Redrive, startRedrive } from '../../messages/recovery/dead-letters.ts';
+import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
 import { actorOf } from '../access.ts';
 import { messageView } from './messages.ts';
 import { route } from './route.ts';
@@ -32,7 +32,7 @@ export function deadLetterRoutes(deps: StoreDeps & { newId: NewId }) {
       body: redriveWanted,
       answer: redrive,
       status: 202,
-      handle: async ({ location, body, access }) => view(await beginRedrive(deps, location.resourceId, body, actorOf(access))),
+      handle: async ({ location, body, access }) => view(await startRedrive(deps, location.resourceId, body, actorOf(access))),
     }),
 
     route({

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import type { Channels } from '../../channels/registry.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import { type ListMessages, messageWithHistory } from '../../messages/log.ts';
-import { markSent, resend } from '../../messages/resend.ts';
-import type { Message, StoreDeps } from '../../messages/store.ts';
-import { inEnglish, timelineOf } from '../../messages/timeline.ts';
-import { reasonOf, statusOf, type Waits, waitsOf } from '../../messages/waits.ts';
+import { findMessageWithHistory, type ListMessages } from '../../messages/log/list-messages.ts';
+import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
+import { type GroupPauses, loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
+import { markSent, resend } from '../../messages/recovery/resend.ts';
+import type { Message, StoreDeps } from '../../messages/settlement/update-messages.ts';
 import { type Access, actorOf } from '../access.ts';
 import { route } from './route.ts';
 import { historyQuery, locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
@@ -32,7 +32,7 @@ export function messageRoutes(deps: MessageDeps) {
         const { cursor, ...rest } = query;
         const before = z.uuid().safeParse(cursor);
         const { items, older } = await deps.listMessages([location.resourceId], { ...rest, before: before.data });
-        const waits = await waitsOf(deps, items);
+        const waits = await loadGroupPauses(deps, items);
         return { items: items.map((row) => messageView(row, waits)), nextCursor: older };
       },
     }),
@@ -87,24 +87,24 @@ export async function markAsSent(deps: MessageDeps, row: Message, access: Access
 }
 
 async function detail(deps: StoreDeps, id: string, before?: string) {
-  const found = await messageWithHistory(deps.db, id, before);
+  const found = await findMessageWithHistory(deps.db, id, before);
   if (!found) throw noMessage();
-  const waits = await waitsOf(deps, [found]);
+  const waits = await loadGroupPauses(deps, [found]);
   return {
     ...messageView(found, waits),
     html: found.html,
     attempts: found.attempts.map((attempt) => ({ ...attempt, reason: reasonView(attempt.code, attempt.reason) })),
-    timeline: timelineOf(found).map((happened) => ({ ...happened, text: inEnglish(happened) })),
+    timeline: buildTimeline(found).map((happened) => ({ ...happened, text: toEnglishText(happened) })),
     timelineBefore: found.older,
   };
 }
 
 /** A message as the API shows it. @param waits why whole lanes wait: that is why their messages do */
-export function messageView(row: Message, waits: Waits = new Map()) {
-  const reason = reasonOf(row, waits);
+export function messageView(row: Message, waits: GroupPauses = new Map()) {
+  const reason = toReason(row, waits);
   return {
     ...row,
-    status: statusOf(row),
+    status: toStatus(row),
     reason: reason && { code: reason.code, message: reason.message },
     reportedStatus: row.reportedState === 'pending' ? null : row.reportedState,
     channel: row.medium,

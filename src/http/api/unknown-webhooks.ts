@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Database } from '../../database/client.ts';
-import { listUnknownWebhooks } from '../../messages/unknown-webhooks.ts';
+import { listUnknownWebhooks } from '../../messages/log/unknown-webhooks.ts';
 import { route } from './route.ts';
 import { pageOf, pageQuery, time } from './shapes.ts';
 

@@ -4,8 +4,8 @@ import { AppError, isAppError } from '../../core/errors.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
-import type { ReadAddress } from '../../messages/read-address.ts';
-import type { StoreDeps } from '../../messages/store.ts';
+import type { ReadAddress } from '../../messages/model/read-address.ts';
+import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
 import type { Text } from './texts.ts';
 
 export interface ChannelPageDeps extends ConnectionDeps, StoreDeps {

@@ -5,7 +5,7 @@ import { dateNow } from '../../core/clock.ts';
 import { toLocalTime } from '../../core/local-time.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
-import { connectionHealth, type Health } from '../../messages/health.ts';
+import { type ConnectionHealth, getConnectionHealth } from '../../messages/stats/connection-health.ts';
 import { countReadyHeads } from '../../queue/job.ts';
 import { getPausedUntil, rateLimitKey } from '../../queue/rate-limits.ts';
 import { type ChannelPageDeps, channelName, connectedAt, messageProviders, providerName } from './channel-place.ts';
@@ -18,7 +18,7 @@ export interface ChannelStatus {
   state: 'none' | 'unused' | 'good' | 'failing';
   channelName: string | null;
   since: Date | null;
-  health: Health | null;
+  health: ConnectionHealth | null;
   /** Why it fails, in the reader's words. */
   reason: string | null;
 }
@@ -51,8 +51,8 @@ async function statusOf(
 ): Promise<ChannelStatus> {
   const shown = { key: provider.key, name: providerName(deps, text, provider) };
   if (!connection) return { ...shown, state: 'none', channelName: null, since: null, health: null, reason: null };
-  const health = await connectionHealth(deps, connection.id);
-  const isFailing = failing.has(connection.id) || health.failedInRow >= failedInRowAtLeast;
+  const health = await getConnectionHealth(deps, connection.id);
+  const isFailing = failing.has(connection.id) || health.consecutiveFailures >= failedInRowAtLeast;
   return {
     ...shown,
     state: isFailing ? 'failing' : health.lastAt ? 'good' : 'unused',

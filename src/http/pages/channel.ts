@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { disconnect, toPublicConfig, toWebhookUrls } from '../../connections/connect.ts';
-import { sendTest, testAddress } from '../../messages/send-test.ts';
+import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
 import { actorOf } from '../access.ts';
 import {
   type ChannelPageDeps,
@@ -83,7 +83,7 @@ export function channelPage(deps: ChannelPageDeps) {
           const medium = mediumOf(providerOf(deps, providerKey));
           requireInstalled(location);
           const connection = await requireConnected(deps, placeOf({ location, providerKey }));
-          const { id } = await sendTest(deps, connection, { ...body, medium });
+          const { id } = await sendTestMessage(deps, connection, { ...body, medium });
           return { goTo: url(`channels/${providerKey}`, { test: id }) };
         },
       }),

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
-import { beginRedrive, countByReason, listRedrives } from '../../messages/dead-letters.ts';
-import type { ListMessages, LogQuery } from '../../messages/log.ts';
-import type { StoreDeps } from '../../messages/store.ts';
+import type { ListMessages, LogQuery } from '../../messages/log/list-messages.ts';
+import { countByReason, listRedrives, startRedrive } from '../../messages/recovery/dead-letters.ts';
+import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
 import { actorOf } from '../access.ts';
 import { linkToMessage, messageRows, rowsVersion } from './message-rows.ts';
 import { action, ifGiven, page } from './page.ts';
@@ -42,7 +42,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: 
 
     async show({ location: { resourceId }, query, text, url, can }) {
       const { items, older, newer } = await deps.listMessages([resourceId], logQuery(query));
-      const { reasons, atMost } = await countByReason(deps.db, resourceId);
+      const { reasons, maxCount: atMost } = await countByReason(deps.db, resourceId);
       const redrives = await listRedrives(deps.db, resourceId, { limit: redrivesShown });
       const { before, after, ...kept } = query;
       const path = 'dead-letters';
@@ -94,7 +94,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: 
           const ms = spans[span];
           const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
-          const { total } = await beginRedrive(deps, location.resourceId, wanted, actorOf(access));
+          const { total } = await startRedrive(deps, location.resourceId, wanted, actorOf(access));
           // From its top, where the progress is.
           const goTo = url('dead-letters', { reason, direction });
           return { goTo, notice: total > 0 ? text('log.givenUp.begun', { count: total }) : text('log.givenUp.nothingFits') };

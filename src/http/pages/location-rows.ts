@@ -1,8 +1,8 @@
 import { type Health, healthOf } from '../../alerts/health.ts';
 import { openAlertsOf } from '../../alerts/store.ts';
 import type { Database, InstallationStatus } from '../../database/client.ts';
-import { sentOf, statisticsOf } from '../../messages/statistics.ts';
-import { dayCounts, placeOf } from '../../messages/stored-days.ts';
+import { loadDailyStats, toStatsScope } from '../../messages/stats/rollup.ts';
+import { countSent, summarizeStats } from '../../messages/stats/summary.ts';
 import { type Access, reachable } from '../access.ts';
 
 /** A location at a glance. */
@@ -44,12 +44,12 @@ export async function locationRows(db: Database, access: Access, now: Date): Pro
   const channels = Map.groupBy(connections, ({ locationId }) => locationId);
   const alerts = await openAlertsOf(db.client, ids);
   const counts = Map.groupBy(
-    await dayCounts(db.client, found.map(placeOf), now, { details: false }),
+    await loadDailyStats(db.client, found.map(toStatsScope), now, { details: false }),
     ({ locationId }) => locationId,
   );
   return found.map(({ resourceId, name, status }) => {
     const days = counts.get(resourceId) ?? [];
-    const week = statisticsOf(days.slice(-weekDays));
+    const week = summarizeStats(days.slice(-weekDays));
     const own = channels.get(resourceId) ?? [];
     const kinds = (alerts.get(resourceId) ?? []).map(({ kind }) => kind);
     return {
@@ -63,7 +63,7 @@ export async function locationRows(db: Database, access: Access, now: Date): Pro
       failureRate: week.deliveryRate === null ? null : 1 - week.deliveryRate,
       lastSentAt: latest(days.map(({ lastSentAt }) => lastSentAt)),
       lastReceivedAt: latest(days.map(({ lastReceivedAt }) => lastReceivedAt)),
-      days: days.map((day) => ({ sent: sentOf(day), failed: day.failed })),
+      days: days.map((day) => ({ sent: countSent(day), failed: day.failed })),
     };
   });
 }

@@ -1,8 +1,8 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { toSingleLine } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
-import type { Message } from '../../messages/store.ts';
-import { reasonOf, statusOf, waitsOf } from '../../messages/waits.ts';
+import { loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
+import type { Message } from '../../messages/settlement/update-messages.ts';
 import type { PageInput } from './page.ts';
 import { reasonText, type Text } from './texts.ts';
 
@@ -14,13 +14,13 @@ export async function messageRows(
   messages: readonly Message[],
   { text, href }: { text: Text; href: (message: Message) => string },
 ) {
-  const waits = await waitsOf(deps, messages);
+  const waits = await loadGroupPauses(deps, messages);
   const typeOf = await connectionTypes(
     deps.db,
     messages.map(({ connectionId }) => connectionId),
   );
   return messages.map((message) => {
-    const reason = reasonOf(message, waits);
+    const reason = toReason(message, waits);
     const type = message.connectionId ? typeOf.get(message.connectionId) : undefined;
     const { providerKey: provider } = message;
     return {
@@ -31,7 +31,7 @@ export async function messageRows(
       who: whoOf(message) ?? text('log.nobody'),
       excerpt: excerptOf(message),
       attachments: message.attachments.length,
-      status: statusOf(message),
+      status: toStatus(message),
       reason: message.state !== 'delivered' && message.state !== 'read' && reason ? reasonText(text, reason) : null,
       nextAt: nextAttemptOf(message, reason?.until, dateNow(deps.clock)),
       channel: type ? text('log.providerBy', { provider, type }) : provider,

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { messageWithHistory } from '../../messages/log.ts';
-import { resend } from '../../messages/resend.ts';
-import type { Message } from '../../messages/store.ts';
-import { type Happening, timelineOf } from '../../messages/timeline.ts';
-import { reasonOf, statusOf, waitsOf } from '../../messages/waits.ts';
+import { findMessageWithHistory } from '../../messages/log/list-messages.ts';
+import { buildTimeline, type TimelineEvent } from '../../messages/log/timeline.ts';
+import { loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
+import { resend } from '../../messages/recovery/resend.ts';
+import type { Message } from '../../messages/settlement/update-messages.ts';
 import { actorOf } from '../access.ts';
 import { type MessageDeps, markAsSent } from '../api/messages.ts';
 import { connectionTypes, locationNames, nextAttemptOf, whoOf } from './message-rows.ts';
@@ -60,12 +60,12 @@ export function messagePageOfReach(deps: MessagePageDeps) {
 }
 
 async function show(deps: MessagePageDeps, home: string, { message: { id }, query, text, url, can }: Asked) {
-  const message = await messageWithHistory(deps.db, id, query.before);
+  const message = await findMessageWithHistory(deps.db, id, query.before);
   if (!message) throw new AppError('not_found', 'There is no such message.');
   const types = await connectionTypes(deps.db, [message.connectionId]);
-  const waits = await waitsOf(deps, [message]);
-  const reason = reasonOf(message, waits);
-  const status = statusOf(message);
+  const waits = await loadGroupPauses(deps, [message]);
+  const reason = toReason(message, waits);
+  const status = toStatus(message);
   const mend = reason && status !== 'delivered' && status !== 'read' ? mended[reason.code] : undefined;
   const isReach = home !== '';
   return {
@@ -88,14 +88,14 @@ async function show(deps: MessagePageDeps, home: string, { message: { id }, quer
     connectionType: types.get(message.connectionId ?? '') ?? null,
     canRetry: can('write') && status === 'failed',
     canDecide: can('write') && status === 'unknown',
-    timeline: timelineOf(message).map((happened) => told(text, happened)),
+    timeline: buildTimeline(message).map((happened) => told(text, happened)),
     older: message.older && url(`${isReach ? '/' : ''}messages/${id}`, { before: message.older }),
     newest: query.before ? url(`${isReach ? '/' : ''}messages/${id}`) : null,
     attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
   };
 }
 
-const moods: Partial<Record<Happening['says'], 'good' | 'bad'>> = {
+const moods: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
   delivered: 'good',
   refused: 'bad',
   busy: 'bad',
@@ -107,7 +107,7 @@ const moods: Partial<Record<Happening['says'], 'good' | 'bad'>> = {
 };
 
 /** A happening in the reader's words. */
-function told(text: Text, { at, says, state, recipient, why, answer, repeats, traceId }: Happening) {
+function told(text: Text, { at, type: says, state, recipient, why, response: answer, repeats, traceId }: TimelineEvent) {
   const reason = why && reasonText(text, { code: why.code ?? '', message: why.message });
   return {
     at,
@@ -127,7 +127,7 @@ async function version(deps: MessagePageDeps, { message: { id } }: Asked): Promi
     where: { id },
     include: { _count: { select: { attempts: true, receipts: true, reports: true } } },
   });
-  const waits = row ? await waitsOf(deps, [row]) : [];
+  const waits = row ? await loadGroupPauses(deps, [row]) : [];
   return JSON.stringify([row?.updatedAt, row?._count, [...waits]]);
 }
 

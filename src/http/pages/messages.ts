@@ -5,8 +5,8 @@ import { isTimeZone } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
-import type { ListMessages, LogQuery, LogScope } from '../../messages/log.ts';
-import { waitsOf } from '../../messages/waits.ts';
+import type { ListMessages, LogQuery, LogScope } from '../../messages/log/list-messages.ts';
+import { loadGroupPauses } from '../../messages/log/wait-reasons.ts';
 import { type Access, reachable } from '../access.ts';
 import { linkToMessage, locationNames, messageRows, rowsVersion } from './message-rows.ts';
 import { ifGiven, type PageInput, page } from './page.ts';
@@ -66,13 +66,13 @@ export function messagesPageOfReach(deps: LogPageDeps) {
 
 async function show(deps: LogPageDeps, about: 'location' | 'reach', input: Asked) {
   const { text, url } = input;
-  const { items, older, newer, lookedUntil, isFirst } = await found(deps, input);
+  const { items, older, newer, searchedUntil, isFirst } = await found(deps, input);
   const { before: _before, after: _after, zone, ...filters } = input.query;
   const isFiltered = Object.values(filters).some(Boolean);
   const kept = { ...filters, zone: filters.day ? zone : undefined };
   const path = about === 'location' ? 'messages' : '/messages';
-  const [stopped] = lookedUntil
-    ? await deps.db.client.message.findMany({ where: { id: lookedUntil }, select: { createdAt: true } })
+  const [stopped] = searchedUntil
+    ? await deps.db.client.message.findMany({ where: { id: searchedUntil }, select: { createdAt: true } })
     : [];
   return {
     title: text('log.title'),
@@ -96,7 +96,7 @@ async function show(deps: LogPageDeps, about: 'location' | 'reach', input: Asked
 async function version(deps: LogPageDeps, input: Asked): Promise<string> {
   if (isStill(input)) return 'still';
   const { items, newer } = await found(deps, input);
-  const waits = await waitsOf(deps, items);
+  const waits = await loadGroupPauses(deps, items);
   return JSON.stringify([rowsVersion(items), Boolean(newer), [...waits]]);
 }
 

@@ -1,5 +1,5 @@
-import type { Counts } from '../../messages/day-counts.ts';
-import type { Statistics } from '../../messages/statistics.ts';
+import type { MessageCounts } from '../../messages/stats/daily-counts.ts';
+import type { StatsSummary } from '../../messages/stats/summary.ts';
 import { type Line, lineKey, lines } from './charts/lines.ts';
 import { type Part, partKey, stackedBars } from './charts/stacked-bars.ts';
 import { countAxis, timeAxis, wholeAxis } from './charts/ticks.ts';
@@ -20,22 +20,22 @@ export interface ShownChart {
   }[];
 }
 
-type Day = { readonly day: string; readonly statistics: Statistics };
+type Day = { readonly day: string; readonly statistics: StatsSummary };
 
 /** The parts of the bars, from the bottom up, and how the log finds them. */
-const sentParts: readonly [keyof Counts, LinkQuery][] = [
+const sentParts: readonly [keyof MessageCounts, LinkQuery][] = [
   ['read', { direction: 'outbound', status: 'read' }],
   ['delivered', { direction: 'outbound', status: 'delivered' }],
   ['pending', { direction: 'outbound', status: 'pending' }],
   ['unknown', { direction: 'outbound', status: 'unknown' }],
   ['failed', { direction: 'outbound', status: 'failed' }],
 ];
-const receivedParts: readonly [keyof Counts, LinkQuery][] = [
+const receivedParts: readonly [keyof MessageCounts, LinkQuery][] = [
   ['posted', { direction: 'inbound', status: 'delivered' }],
   ['postPending', { direction: 'inbound', status: 'pending' }],
   ['postFailed', { direction: 'inbound', status: 'failed' }],
 ];
-const looks: Readonly<Partial<Record<keyof Counts, string>>> = {
+const looks: Readonly<Partial<Record<keyof MessageCounts, string>>> = {
   posted: 'delivered',
   postPending: 'pending',
   postFailed: 'failed',
@@ -56,7 +56,7 @@ function barChart(
   url: PageInput['url'],
   days: readonly Day[],
   name: 'sent' | 'received',
-  given: readonly [keyof Counts, LinkQuery][],
+  given: readonly [keyof MessageCounts, LinkQuery][],
 ): ShownChart {
   const id = `chart-${name}`;
   const parts: Part[] = given.map(([column]) => ({

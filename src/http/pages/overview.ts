@@ -5,9 +5,9 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { listLastDays } from '../../core/local-days.ts';
 import type { Alert, Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
-import { countedDays, type DayCounts } from '../../messages/day-counts.ts';
-import { statisticsByDay, statisticsOf } from '../../messages/statistics.ts';
-import { dayCounts, placeOf } from '../../messages/stored-days.ts';
+import { type DailyStats, statsWindowDays } from '../../messages/stats/daily-counts.ts';
+import { loadDailyStats, toStatsScope } from '../../messages/stats/rollup.ts';
+import { summarizeByDay, summarizeStats } from '../../messages/stats/summary.ts';
 import { createAdaptiveCache } from '../../runtime/adaptive-cache.ts';
 import { type Access, reachable } from '../access.ts';
 import { alertsWithin } from '../api/alerts.ts';
@@ -40,7 +40,7 @@ export function locationOverviewPage(deps: OverviewDeps) {
     query: z.object({}),
 
     async show({ location, text, url }) {
-      const { locationId, zone } = placeOf(location);
+      const { locationId, zone } = toStatsScope(location);
       const days = await lookAt(location);
       const alerts = (await openAlertsOf(deps.db.client, [locationId])).get(locationId) ?? [];
       const channelCount = await channelsOf(deps.db, locationId);
@@ -61,7 +61,7 @@ export function locationOverviewPage(deps: OverviewDeps) {
     },
 
     async version({ location }) {
-      const { locationId } = placeOf(location);
+      const { locationId } = toStatsScope(location);
       const [row] = await deps.db.client.installation.findMany({
         where: { kind: 'location', resourceId: locationId },
         select: { status: true },
@@ -126,9 +126,11 @@ export function reachOverviewPage(deps: OverviewDeps) {
 
 /** The last days of locations; who looks at the same shares the look. */
 function looker(deps: OverviewDeps) {
-  const share = createAdaptiveCache<DayCounts[]>(deps.clock);
+  const share = createAdaptiveCache<DailyStats[]>(deps.clock);
   return (key: string, find: () => Promise<Pick<Installation, 'resourceId' | 'timezone'>[]>) =>
-    share(key, async () => dayCounts(deps.db.client, (await find()).map(placeOf), dateNow(deps.clock), { details: true }));
+    share(key, async () =>
+      loadDailyStats(deps.db.client, (await find()).map(toStatsScope), dateNow(deps.clock), { details: true }),
+    );
 }
 
 function channelsOf(db: Database, locationId: string): Promise<number> {
@@ -146,10 +148,10 @@ function toldOf(telling: TellDeps, alerts: readonly Alert[], names: ReadonlyMap<
 }
 
 /** Everything that is counted, as the view shows it: tiles, charts, reasons. */
-function numbersOf({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonly DayCounts[], now: Date) {
+function numbersOf({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonly DailyStats[], now: Date) {
   const isToday = todayOf(days, now);
-  const today = statisticsOf(days.filter(isToday));
-  const all = statisticsOf(days);
+  const today = summarizeStats(days.filter(isToday));
+  const all = summarizeStats(days);
   const day = days.find(isToday)?.day;
   const waiting = all.reasons.filter(({ status }) => status === 'pending');
   const failures = all.reasons.filter(({ status }) => status === 'failed');
@@ -177,18 +179,18 @@ function numbersOf({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonl
       href: url('messages', { direction: 'outbound', status: 'failed', reason: reason.code }),
     })),
     failureCount: all.failed,
-    charts: overviewCharts(text, url, statisticsByDay(days, countedDays)),
+    charts: overviewCharts(text, url, summarizeByDay(days, statsWindowDays)),
   };
 }
 
 /** Whether a row is of the day that is today in its own zone. */
-function todayOf(days: readonly DayCounts[], now: Date): (row: DayCounts) => boolean {
+function todayOf(days: readonly DailyStats[], now: Date): (row: DailyStats) => boolean {
   const zones = new Set(days.map(({ zone }) => zone));
   const today = new Map([...zones].map((zone) => [zone, listLastDays(now, zone, 1)[0]?.day]));
   return ({ zone, day }) => today.get(zone) === day;
 }
 
-function versionOf(days: readonly DayCounts[], more: unknown): string {
-  const { reasons, ...all } = statisticsOf(days);
+function versionOf(days: readonly DailyStats[], more: unknown): string {
+  const { reasons, ...all } = summarizeStats(days);
   return JSON.stringify([days[0]?.day, all, reasons.map(({ code, count }) => [code, count]), more]);
 }

@@ -4,7 +4,7 @@ import { AppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
-import type { Message } from '../../messages/store.ts';
+import type { Message } from '../../messages/settlement/update-messages.ts';
 import { type Access, may, reachedByName, reachedLocation } from '../access.ts';
 import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
 import type { PageFrame } from './page-frame.ts';

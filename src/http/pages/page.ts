@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Installation } from '../../installations/store.ts';
-import type { Message } from '../../messages/store.ts';
+import type { Message } from '../../messages/settlement/update-messages.ts';
 import type { Access, Need } from '../access.ts';
 import type { Text } from './texts.ts';
 

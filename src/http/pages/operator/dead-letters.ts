@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { Database } from '../../../database/client.ts';
-import { countGivenUp } from '../../../messages/counts.ts';
+import { countDeadLetters } from '../../../messages/stats/totals.ts';
 import { page } from '../page.ts';
 import { reasonText } from '../texts.ts';
 import { placesOf } from './places.ts';
@@ -24,7 +24,7 @@ export function deadLettersPage({ db, clock }: { db: Database; clock: Clock }) {
 
     async show({ text, query: { days, page } }) {
       const since = new Date(dateNow(clock).getTime() - Number(days) * dayMs);
-      const { rows, lookedSince } = await countGivenUp(db.client, since, {
+      const { rows, scannedSince } = await countDeadLetters(db.client, since, {
         take: rowsAtOnce + 1,
         skip: (page - 1) * rowsAtOnce,
       });
@@ -37,7 +37,7 @@ export function deadLettersPage({ db, clock }: { db: Database; clock: Clock }) {
           shown.map(({ locationId }) => locationId),
         ),
         days,
-        lookedSince,
+        scannedSince,
         spans,
         page,
         hasMore: rows.length > rowsAtOnce,

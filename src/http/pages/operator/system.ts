@@ -5,7 +5,7 @@ import type { Database } from '../../../database/client.ts';
 import { skewWarningMs } from '../../../database/clock.ts';
 import { getDatabaseInfo } from '../../../database/info.ts';
 import { type KeyRing, keyAges } from '../../../installations/keys.ts';
-import { countMessages } from '../../../messages/counts.ts';
+import { countMessages } from '../../../messages/stats/totals.ts';
 import { countPausedGroups, listLowestQuotas, listPausedGroups } from '../../../queue/group-status.ts';
 import { getQueueDepths } from '../../../queue/job.ts';
 import { createWorkerMonitor } from '../../../queue/worker-health.ts';

@@ -1,0 +1,73 @@
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { Database } from '../../database/client.ts';
+import { type HighLevel, location } from '../../highlevel/client.ts';
+import {
+  addInboundMessage,
+  type InboundPost,
+  type InboundType,
+  inboundTypes,
+  isTypeMismatch,
+  type PostedMessage,
+} from '../../highlevel/messages.ts';
+import { highLevelLimit } from '../../highlevel/rate-limit.ts';
+import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import type { Log } from '../../runtime/log.ts';
+
+export interface InboundTypeDeps {
+  db: Database;
+  clock: Clock;
+  highLevel: HighLevel;
+  log: Log;
+}
+
+/**
+ * Posts a message under the type that its provider takes. When HighLevel says that the type is wrong, nothing was stored, so each other
+ * type of the kind is tried once. The one that works is remembered by the provider's id: it follows from how the app is set up in
+ * HighLevel's portal, which is the same for every location.
+ *
+ * @throws AppError as the client
+ */
+export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Promise<PostedMessage> {
+  const { provider, locationId } = post;
+  const [preferred, ...others] = await listTypes(deps.db, provider);
+  try {
+    return await addInboundMessage(deps.highLevel, post, preferred);
+  } catch (error) {
+    let lastError = error;
+    for (const type of others) {
+      if (!isTypeMismatch(lastError)) break;
+      // The job's slot has paid for the first call only.
+      await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
+      try {
+        const posted = await addInboundMessage(deps.highLevel, post, type);
+        await storeType(deps, provider, type);
+        return posted;
+      } catch (nextError) {
+        lastError = nextError;
+      }
+    }
+    throw lastError;
+  }
+}
+
+/** Lists the types of a provider, the one that is known to work first. */
+async function listTypes(db: Database, { id, kind }: InboundPost['provider']): Promise<[InboundType, ...InboundType[]]> {
+  const types = inboundTypes[kind];
+  const row = types.length > 1 ? await db.client.inboundType.findUnique({ where: { providerId: id } }) : null;
+  const isStored = (type: InboundType) => type === row?.type;
+  return [...types.filter(isStored), ...types.filter((type) => !isStored(type))] as [InboundType, ...InboundType[]];
+}
+
+/** Remembers a type. The message is posted by now, so a failure here must not make it be posted again: the next one finds out anew. */
+async function storeType(deps: InboundTypeDeps, { id }: InboundPost['provider'], type: InboundType): Promise<void> {
+  const fields = { type, learnedAt: dateNow(deps.clock) };
+  try {
+    await deps.db.client.inboundType.upsert({
+      where: { providerId: id },
+      create: { providerId: id, ...fields },
+      update: fields,
+    });
+  } catch (error) {
+    deps.log.warn({ err: error, providerId: id }, 'could not remember the type that a provider takes');
+  }
+}

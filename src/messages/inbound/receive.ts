@@ -1,0 +1,122 @@
+import type { InboundContent } from '../../channels/channel.ts';
+import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
+import type { Connection } from '../../connections/connect.ts';
+import { fitId } from '../../core/bounds.ts';
+import { dateNow } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import { capFutureTime } from '../../core/foreign.ts';
+import { isDataError } from '../../database/errors.ts';
+import type { Provider } from '../../highlevel/providers.ts';
+import { insertJobsCte, type NewJob } from '../../queue/job.ts';
+import { inGroupsBySize } from '../../runtime/batcher.ts';
+import { getReason } from '../model/reasons.ts';
+import { apart, estimateSize, ingestBatchLimits, type ReceiveDeps, toRawPayload } from '../outbound/receive.ts';
+import { toPostJob } from '../settlement/update-messages.ts';
+import { getFetchDeadline, toFetchJob } from './store-attachments.ts';
+
+/**
+ * Takes what a far side tells us; resolves when message and job are durable. The same external id of a connection again changes nothing.
+ *
+ * @throws AppError `overloaded`; `payload_invalid` for what was sent elsewhere, it is not said to whom
+ */
+export type ReceiveInbound = (
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
+  provider: Provider,
+  content: InboundContent,
+  body: Buffer,
+) => Promise<'stored' | 'repeated'>;
+
+type Row = Awaited<ReturnType<typeof toRow>>;
+
+/** Messages that arrive together are one commit. */
+export function createInboundReceiver(deps: ReceiveDeps): ReceiveInbound {
+  const insert = inGroupsBySize<Row, 'stored' | 'repeated'>(
+    {
+      ...ingestBatchLimits,
+      weight: { ...ingestBatchLimits.size, of: estimateSize },
+      run: (rows) => insertBatch(deps, rows),
+      isItemError: isDataError,
+    },
+    apart,
+  );
+  return async (connection, provider, content, body) => insert(await toRow(deps, connection, provider, content, body));
+}
+
+async function toRow(
+  deps: ReceiveDeps,
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
+  provider: Provider,
+  content: InboundContent,
+  body: Buffer,
+) {
+  if (content.sentExternally && content.to === undefined) {
+    throw new AppError('payload_invalid', getReason('contact_not_named').message);
+  }
+  const isEmail = provider.kind.startsWith('email');
+  const { locationId } = connection;
+  const externalId = fitId(content.externalId);
+  const from = (await deps.readAddress(locationId, content.from)).address;
+  const to = content.to === undefined ? null : (await deps.readAddress(locationId, content.to)).address;
+  const [original, normalized] = content.sentExternally && to !== null ? [content.to, to] : [content.from, from];
+  return {
+    id: deps.newId(),
+    locationId,
+    providerKey: connection.providerKey,
+    connectionId: connection.id,
+    externalId,
+    inboundKey: `${connection.id}/${externalId}`,
+    medium: isEmail ? 'email' : 'sms',
+    from,
+    // HighLevel does not take an email that says not to whom (platform.md 6.2).
+    to: to ?? (isEmail && !content.sentExternally ? parseDeliverySettings(connection.config).sender : null) ?? null,
+    rawAddress: original !== normalized ? original : null,
+    name: content.name ?? null,
+    text: content.text ?? null,
+    html: content.html ?? null,
+    subject: content.subject ?? null,
+    attachments: content.attachments,
+    replyToExternalId: content.replyToExternalId ?? null,
+    sentElsewhere: content.sentExternally,
+    occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
+    raw: toRawPayload(body),
+  };
+}
+
+async function insertBatch(deps: ReceiveDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
+  const now = dateNow(deps.clock);
+  const sorted = rows.toSorted((a, b) => (a.inboundKey < b.inboundKey ? -1 : 1));
+  const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
+    insertSql,
+    JSON.stringify(sorted),
+    now,
+    JSON.stringify(rows.flatMap((row) => planJobs(row, now))),
+  );
+  const ids = new Set(stored.map(({ id }) => id));
+  return rows.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+/** Plans what is to be done for an inbound message: attachments first. */
+function planJobs(row: Row, now: Date): NewJob[] {
+  return row.attachments.length === 0 ? [toPostJob(row, now)] : [toFetchJob(row, now), toPostJob(row, getFetchDeadline(now))];
+}
+
+const insertSql = `
+  WITH stored AS (
+    INSERT INTO messages (
+      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, medium, "from", "to", raw_address, name, text, html,
+      subject, attachments, reply_to_external_id, sent_elsewhere, occurred_at, raw, created_at, updated_at)
+    SELECT
+      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", medium, "from", "to", "rawAddress", name, text, html,
+      subject, attachments, "replyToExternalId", "sentElsewhere", "occurredAt", raw, $2::timestamptz, $2::timestamptz
+    FROM json_to_recordset($1::json) AS row (
+      id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, medium message_medium,
+      "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
+      "sentElsewhere" boolean, "occurredAt" timestamptz, raw text)
+    -- What this connection itself has sent is there already.
+    WHERE NOT ("sentElsewhere" AND EXISTS (
+      SELECT FROM messages own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"
+        AND own.direction = 'outbound'))
+    ON CONFLICT (inbound_key) DO NOTHING
+    RETURNING id),
+  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, notified`;

@@ -1,0 +1,195 @@
+import * as z from 'zod';
+import { minIdAt } from '../../core/ids.ts';
+import { Prisma } from '../../database/client.ts';
+
+const { sql, join, empty } = Prisma;
+
+/** Whose messages: those of some locations, or everybody's. */
+export type LogScope = readonly string[] | 'all';
+
+export interface LogQuery {
+  direction?: 'outbound' | 'inbound' | undefined;
+  /** `given_up`: failed, or waiting for a person's decision. */
+  status?: 'pending' | 'unknown' | 'delivered' | 'read' | 'failed' | 'given_up' | undefined;
+  providerKey?: string | undefined;
+  /** The code of the reason why it failed or waits. */
+  reason?: string | undefined;
+  /** Received at this time or later. */
+  since?: Date | undefined;
+  /** Received before it. */
+  until?: Date | undefined;
+  /** Part of the text or of an address, or an id. */
+  q?: string | undefined;
+  /** An id: messages older than it. */
+  before?: string | undefined;
+  /** An id: messages newer than it, the nearest first found. */
+  after?: string | undefined;
+  limit: number;
+}
+
+/** Where a statement looks: among all messages of a scope, or among those that were given up, which have an index of their own. */
+interface SearchSource {
+  scope: LogScope;
+  isDeadLetter: boolean;
+}
+
+/**
+ * The ids of messages that fit, in the direction that is asked for, each location by the index of its own.
+ *
+ * @param boundary no message beyond it is looked at
+ * @param among ids; null for any
+ */
+export function selectIdsSql(scope: LogScope, query: LogQuery, boundary: string | null, among: readonly string[] | null) {
+  const { isBackwards, order } = toOrder(query);
+  const conditions = [
+    ...toRangeConditions(query),
+    ...unindexedConditions(query, among === null),
+    ...(boundary ? [sql`id ${isBackwards ? sql`<=` : sql`>=`} ${boundary}::uuid`] : []),
+    ...(among ? [sql`id = ANY (${[...among]}::uuid[])`] : []),
+  ];
+  const limit = sql`LIMIT ${query.limit + 1}`;
+  return perLocation({ scope, isDeadLetter: isDeadLetterQuery(query) }, conditions, order, limit, limit);
+}
+
+/**
+ * How far a search looks at once: the id up to which every location has at most `each` messages and all together have at most `total`.
+ * Where one location has more, the others are looked at no further than it is, so that pages follow each other without a gap.
+ */
+export function selectBoundarySql(scope: LogScope, query: LogQuery, { each, total }: { each: number; total: number }) {
+  const { order } = toOrder(query);
+  const source = { scope, isDeadLetter: isDeadLetterQuery(query) };
+  const range = toRangeConditions(query);
+  const perLocationBoundary = perLocation(source, range, order, sql`OFFSET ${each - 1} LIMIT 1`, sql`LIMIT 1`);
+  if (isIdOrdered(source) || scope.length === 1) return perLocationBoundary;
+  const overallBoundary = perLocation(source, range, order, sql`LIMIT ${each}`, sql`OFFSET ${total - 1} LIMIT 1`);
+  return sql`SELECT id FROM ((${perLocationBoundary}) UNION ALL (${overallBoundary})) AS either ORDER BY ${order} LIMIT 1`;
+}
+
+/**
+ * Messages that have this very id, HighLevel's id, the far side's id, contact or address: each by an index that is there anyway. An
+ * address leads to its contact, as far as we know it.
+ */
+export function selectExactMatchesSql(scope: LogScope, q: string, maxRows: number) {
+  const locations =
+    scope === 'all'
+      ? sql`ANY (ARRAY(SELECT resource_id FROM installations WHERE kind = 'location'))`
+      : sql`ANY (${[...scope]}::text[])`;
+  const ours = z.uuid().safeParse(q);
+  return sql`
+    SELECT id FROM (
+      SELECT id FROM messages WHERE location_id = ${locations} AND highlevel_message_id = ${q}
+      UNION SELECT id FROM messages WHERE location_id = ${locations} AND contact_id = ${q}
+      UNION SELECT m.id FROM identities AS i JOIN messages AS m ON m.location_id = i.location_id AND m.contact_id = i.contact_id
+        WHERE i.location_id = ${locations} AND i.address = ANY (${toAddressForms(q)}::text[])
+      UNION SELECT m.id FROM connections AS c JOIN messages AS m ON m.connection_id = c.id AND m.external_id = ${q}
+        WHERE c.location_id = ${locations}
+      ${ours.success ? sql`UNION SELECT id FROM messages WHERE id = ${ours.data}::uuid AND location_id = ${locations}` : empty}
+    ) AS found ORDER BY id DESC LIMIT ${maxRows}`;
+}
+
+/** Whether a query has conditions that no index serves: then it looks at a part of the messages at a time. */
+export function isSearch(query: LogQuery): boolean {
+  return unindexedConditions(query, true).length > 0;
+}
+
+/** How messages that were given up, or wait for a decision, are counted by their reasons; the newest `atMost` of a location. */
+export function countReasonsSql(locationId: string, maxRows: number) {
+  return sql`
+    SELECT reason_code AS code, max(reason) AS message, count(*)::int AS count,
+      count(*) FILTER (WHERE state = 'failed')::int AS failed
+    FROM (SELECT state, reason_code, reason FROM messages WHERE location_id = ${locationId} AND ${deadLetterCondition}
+      ORDER BY id DESC LIMIT ${maxRows}) AS newest
+    GROUP BY reason_code ORDER BY count DESC, code`;
+}
+
+/** As the index `messages_given_up` has it. */
+const deadLetterCondition = sql`(state = 'failed' OR unknown_since IS NOT NULL)`;
+
+function isDeadLetterQuery({ status }: LogQuery): boolean {
+  return status === 'given_up' || status === 'failed' || status === 'unknown';
+}
+
+function toOrder({ after }: LogQuery) {
+  const isBackwards = after !== undefined;
+  return { isBackwards, order: isBackwards ? sql`id ASC` : sql`id DESC` };
+}
+
+/** The operator's log of everything is in the order of the ids themselves. */
+function isIdOrdered({ scope, isDeadLetter }: SearchSource): boolean {
+  return scope === 'all' && !isDeadLetter;
+}
+
+function perLocation(
+  { scope, isDeadLetter }: SearchSource,
+  conditions: readonly Prisma.Sql[],
+  order: Prisma.Sql,
+  rows: Prisma.Sql,
+  overall: Prisma.Sql,
+) {
+  const all = isDeadLetter ? [deadLetterCondition, ...conditions] : conditions;
+  if (isIdOrdered({ scope, isDeadLetter })) {
+    return sql`SELECT id FROM messages ${all.length > 0 ? sql`WHERE ${join(all, ' AND ')}` : empty} ORDER BY ${order} ${rows}`;
+  }
+  const own = join([sql`location_id = l.id`, ...all], ' AND ');
+  return sql`
+    ${scope === 'all' ? locationsWithDeadLetters : empty}
+    SELECT m.id FROM ${scope === 'all' ? sql`l` : sql`unnest(${[...scope]}::text[]) AS l (id)`}
+    CROSS JOIN LATERAL (SELECT id FROM messages WHERE ${own} ORDER BY ${order} ${rows}) AS m
+    ORDER BY ${order} ${overall}`;
+}
+
+/** From one location to the next by the index, instead of through all its rows. */
+const locationsWithDeadLetters = sql`
+  WITH RECURSIVE l (id) AS (
+    SELECT min(location_id) FROM messages WHERE ${deadLetterCondition}
+    UNION ALL
+    SELECT (SELECT min(location_id) FROM messages WHERE ${deadLetterCondition} AND location_id > l.id) FROM l WHERE l.id IS NOT NULL
+  )`;
+
+/** Times are places among ids. */
+function toRangeConditions({ before, after, since, until }: LogQuery): Prisma.Sql[] {
+  return [
+    ...(before ? [sql`id < ${before}::uuid`] : []),
+    ...(after ? [sql`id > ${after}::uuid`] : []),
+    ...(since ? [sql`id >= ${minIdAt(since)}::uuid`] : []),
+    ...(until ? [sql`id < ${minIdAt(until)}::uuid`] : []),
+  ];
+}
+
+function unindexedConditions(query: LogQuery, withText: boolean): Prisma.Sql[] {
+  const { direction, status, providerKey, reason, q } = query;
+  return [
+    ...(direction ? [sql`direction = ${direction}::direction`] : []),
+    ...(providerKey ? [sql`provider_key = ${providerKey}`] : []),
+    ...(reason ? [sql`reason_code = ${reason}`] : []),
+    ...(status ? statusConditions[status] : []),
+    ...(q && withText ? [toTextCondition(q)] : []),
+  ];
+}
+
+const statusConditions: Record<NonNullable<LogQuery['status']>, Prisma.Sql[]> = {
+  pending: [sql`state = 'pending'`, sql`unknown_since IS NULL`],
+  unknown: [sql`state = 'pending'`, sql`unknown_since IS NOT NULL`],
+  delivered: [sql`state = 'delivered'`],
+  read: [sql`state = 'read'`],
+  failed: [sql`state = 'failed'`],
+  given_up: [],
+};
+
+function toTextCondition(q: string): Prisma.Sql {
+  const parts = [q, ...extractDigits(q)].map((part) => `%${part.replace(/[\\%_]/g, '\\$&')}%`);
+  const like = (column: Prisma.Sql) => sql`${column} ILIKE ANY (${parts}::text[])`;
+  return sql`(${join([sql`text`, sql`subject`, sql`"to"`, sql`"from"`].map(like), ' OR ')}
+    OR highlevel_message_id = ${q} OR external_id = ${q} OR contact_id = ${q})`;
+}
+
+/** How an address may be stored that somebody types. */
+function toAddressForms(q: string): string[] {
+  return [...new Set([q, q.toLowerCase(), ...extractDigits(q).map((digits) => `+${digits}`)])];
+}
+
+/** A number without what makes it readable. */
+function extractDigits(q: string): string[] {
+  const digits = q.replace(/\D/g, '');
+  return /^\+?[\d\s().-]+$/.test(q) && digits.length >= 7 ? [digits] : [];
+}

@@ -1,0 +1,105 @@
+import type { MessageState } from '../model/state.ts';
+import type { MessageWithHistory } from './list-messages.ts';
+
+/** Something that happened to a message, for any language: `type` names the sentence, the rest is what stands in it and behind it. */
+export interface TimelineEvent {
+  at: Date;
+  event: 'received' | 'attempt_begun' | 'attempt_ended' | 'receipt' | 'report' | 'passed';
+  type: TimelineEventType;
+  /** What was said or reported. */
+  state: MessageState | null;
+  /** Of whom alone it was said. */
+  recipient: string | null;
+  /** Why it ended so. */
+  why: { code: string | null; message: string } | null;
+  /** What the far side answered, trimmed and redacted. */
+  response: string | null;
+  /** How often it was said once more. */
+  repeats: number;
+  /** HighLevel's name for the call; its support asks for it. */
+  traceId: string | null;
+}
+
+/** What can be said, in English. The pages have the same in every language, by the same names. */
+export const eventTexts = {
+  received: 'Received from the CRM',
+  test_wanted: 'Test message asked for',
+  received_inbound: 'Received from the far side',
+  sending: 'Sending to the far side',
+  accepted: 'The far side accepted it',
+  delivered: 'The far side delivered it',
+  refused: 'The far side refused it',
+  busy: 'The far side could not take it now',
+  unknown: 'It is not known whether the far side got it',
+  receipt: 'The far side says: {state}',
+  receipt_of: 'The far side says of {recipient}: {state}',
+  reported: 'Reported “{state}” to the CRM',
+  not_reported: 'Could not report “{state}” to the CRM',
+  posted: 'Posted into the conversation',
+  not_posted: 'Could not post into the conversation',
+  passed: 'Kept failing, so later messages of this contact go ahead of it',
+} as const satisfies Record<string, string>;
+
+export type TimelineEventType = keyof typeof eventTexts;
+
+/** Everything that happened to a message, oldest first. */
+export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
+  const isOutbound = message.direction === 'outbound';
+  const blank = { state: null, recipient: null, why: null, response: null, repeats: 0, traceId: null };
+  const firstType: TimelineEventType = isOutbound ? (message.isTest ? 'test_wanted' : 'received') : 'received_inbound';
+  const events: TimelineEvent[] = [
+    ...(message.isFirstPart ? [{ ...blank, at: message.createdAt, event: 'received' as const, type: firstType }] : []),
+    ...message.attempts.flatMap((attempt): TimelineEvent[] => [
+      { ...blank, at: attempt.begunAt, event: 'attempt_begun', type: 'sending' },
+      ...(attempt.endedAt
+        ? [
+            {
+              ...blank,
+              at: attempt.endedAt,
+              event: 'attempt_ended' as const,
+              type: attempt.outcome ?? 'unknown',
+              why: toReason(attempt),
+              response: attempt.answer,
+            },
+          ]
+        : []),
+    ]),
+    ...message.receipts.map(
+      (receipt): TimelineEvent => ({
+        ...blank,
+        at: receipt.receivedAt,
+        event: 'receipt',
+        type: receipt.recipient ? 'receipt_of' : 'receipt',
+        state: receipt.state,
+        recipient: receipt.recipient,
+        repeats: receipt.repeats,
+        why: toReason(receipt),
+      }),
+    ),
+    ...message.reports.map(({ triedAt, accepted, state, answer, traceId }): TimelineEvent => {
+      const says = isOutbound ? (accepted ? 'reported' : 'not_reported') : accepted ? 'posted' : 'not_posted';
+      const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
+      return { ...blank, at: triedAt, event: 'report', type: says, state, why, traceId };
+    }),
+    ...(message.passedAt && message.isPassedInPart
+      ? [{ ...blank, at: message.passedAt, event: 'passed' as const, type: 'passed' as const }]
+      : []),
+  ];
+  return events.sort((a, b) => a.at.getTime() - b.at.getTime());
+}
+
+export function toEnglishText({
+  type,
+  state,
+  recipient,
+  why,
+  repeats,
+}: Omit<TimelineEvent, 'at' | 'event' | 'response' | 'traceId'>): string {
+  const because = why ? `: ${why.message}${why.code ? ` (${why.code})` : ''}` : '.';
+  const repetition = repeats > 0 ? ` Repeated ${repeats} times.` : '';
+  return `${eventTexts[type].replace('{recipient}', recipient ?? '').replace('{state}', state ?? '')}${because}${repetition}`;
+}
+
+function toReason({ code, reason }: { code: string | null; reason: string | null }): TimelineEvent['why'] {
+  return reason ? { code, message: reason } : null;
+}

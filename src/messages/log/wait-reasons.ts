@@ -1,0 +1,52 @@
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { Database } from '../../database/client.ts';
+import { location } from '../../highlevel/client.ts';
+import { rateLimitKey } from '../../queue/rate-limits.ts';
+import type { Reason } from '../outbound/next-step.ts';
+import type { Message } from '../settlement/update-messages.ts';
+
+/** Why whole lanes wait, and until when; by lane. */
+export type GroupPauses = ReadonlyMap<string, Reason & { until: Date }>;
+
+type QueuedMessage = Pick<
+  Message,
+  'direction' | 'locationId' | 'providerKey' | 'state' | 'reasonCode' | 'reason' | 'unknownSince'
+>;
+
+/** Why the lanes of these messages wait as a whole: outside of the hours, over the cap, HighLevel's limit. */
+export async function loadGroupPauses(
+  deps: { db: Database; clock: Clock },
+  rows: readonly QueuedMessage[],
+): Promise<GroupPauses> {
+  const groupKeys = new Set(rows.filter(isQueued).map(toGroupKey));
+  if (groupKeys.size === 0) return new Map();
+  const found = await deps.db.client.pace.findMany({
+    where: { key: { in: [...groupKeys] }, blockedUntil: { gt: dateNow(deps.clock) }, blockedReason: { not: null } },
+  });
+  return new Map(
+    found.map(({ key, blockedCode, blockedReason, blockedUntil }) => [
+      key,
+      { code: blockedCode ?? 'waits', message: blockedReason ?? '', until: blockedUntil as Date },
+    ]),
+  );
+}
+
+/** Why a message failed, or what it waits for: its own reason, or its lane's. */
+export function toReason(row: QueuedMessage, pauses: GroupPauses): (Reason & { until?: Date }) | null {
+  const groupPause = isQueued(row) ? pauses.get(toGroupKey(row)) : undefined;
+  if (groupPause) return groupPause;
+  return row.reasonCode && row.reason ? { code: row.reasonCode, message: row.reason } : null;
+}
+
+/** The word of the API and the pages for where a message stands. */
+export function toStatus(row: Pick<Message, 'state' | 'unknownSince'>) {
+  return row.unknownSince ? ('unknown' as const) : row.state;
+}
+
+function isQueued(row: QueuedMessage): boolean {
+  return row.state === 'pending' && !row.reasonCode;
+}
+
+function toGroupKey(row: QueuedMessage): string {
+  return row.direction === 'outbound' ? rateLimitKey.connection(row) : rateLimitKey.highLevel(location(row.locationId));
+}

@@ -1,0 +1,164 @@
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { NewId } from '../../core/ids.ts';
+import { sanitize, truncate } from '../../core/sanitize.ts';
+import type { Database, MessageState } from '../../database/client.ts';
+import { isDataError } from '../../database/errors.ts';
+import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/payloads.ts';
+import type { Provider } from '../../highlevel/providers.ts';
+import { insertJobsCte, type NewJob } from '../../queue/job.ts';
+import { inGroupsBySize } from '../../runtime/batcher.ts';
+import type { ReadAddress } from '../model/read-address.ts';
+import { getReason, type ReasonCode } from '../model/reasons.ts';
+import { type StoreDeps, toDeliverJob, toReportJob } from '../settlement/update-messages.ts';
+
+export interface ReceiveDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  readAddress: ReadAddress;
+  reportDelay: StoreDeps['reportDelay'];
+}
+
+/**
+ * Takes a delivery webhook; resolves when message and job are durable, so the caller acknowledges only then. HighLevel may post the
+ * same message again, and what our own inbound post created may come back as an echo: one `messageId` of a location is one message.
+ *
+ * @param how `isTooLarge`: it is not kept whole and so can't be sent; it is stored as failed, which HighLevel is told
+ * @throws AppError `payload_invalid`, `overloaded`
+ */
+export type ReceiveDelivery = (
+  provider: Provider,
+  body: Buffer,
+  how?: { isTooLarge: boolean },
+) => Promise<'stored' | 'repeated'>;
+
+interface Received extends DeliveryWebhook {
+  readonly id: string;
+  readonly providerKey: string;
+  readonly rawAddress: string | null;
+  /** Why it can't be sent as it is, where that is known already. */
+  readonly reasonCode: ReasonCode | null;
+  readonly reason: string | null;
+  readonly raw: string;
+  readonly state: MessageState;
+}
+
+const megabyte = 1024 * 1024;
+
+/** What arrives together is one commit. The limits are memory: a body has mostly less than one KiB. */
+export const ingestBatchLimits = {
+  maxBatchSize: 200,
+  maxQueued: 2_000,
+  size: {
+    of: ({ raw }: { readonly raw: string }) => raw.length,
+    maxPerBatch: 4 * megabyte,
+    maxQueued: 32 * megabyte,
+  },
+};
+
+/** From so many characters on a message is stored apart from other locations' small ones. */
+export const apart = {
+  largeFrom: 64 * 1024,
+  tenantOf: ({ locationId }: { readonly locationId: string }) => locationId,
+};
+
+export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
+  const insert = inGroupsBySize<Received, 'stored' | 'repeated'>(
+    {
+      ...ingestBatchLimits,
+      weight: { ...ingestBatchLimits.size, of: estimateSize },
+      run: (messages) => insertBatch(deps, messages),
+      isItemError: isDataError,
+    },
+    apart,
+  );
+  return async (provider, body, { isTooLarge } = { isTooLarge: false }) => {
+    const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
+    return insert({
+      ...webhook,
+      ...(await toNormalizedAddress(deps, webhook)),
+      ...(isTooLarge ? tooLarge : { state: 'pending', ...findProblem(webhook) }),
+      id: deps.newId(),
+      providerKey: provider.key,
+      raw: toRawPayload(body),
+    });
+  };
+}
+
+/** Without one of its parts a message is another one than the user has sent: it fails, and says so. */
+function findProblem(webhook: DeliveryWebhook): { reasonCode: ReasonCode | null; reason: string | null } {
+  const reasonCode = findUnreadablePart(webhook);
+  return { reasonCode, reason: reasonCode && getReason(reasonCode).message };
+}
+
+function findUnreadablePart({ unreadAttachments, isContentUnread }: DeliveryWebhook): ReasonCode | null {
+  if (isContentUnread) return 'content_unreadable';
+  return unreadAttachments > 0 ? 'attachments_unreadable' : null;
+}
+
+/** Nothing is kept that could be sent again: a part of a message must not go out as if it were all. */
+const tooLarge = {
+  text: null,
+  html: null,
+  attachments: [],
+  state: 'failed',
+  reasonCode: 'too_large',
+  reason: getReason('too_large').message,
+} as const;
+
+/** The body as it came, for a person who looks for a fault. Of a long one its beginning will do: its content has columns of its own. */
+export function toRawPayload(body: Buffer): string {
+  return body.length <= megabyte ? sanitize(body.toString('utf8')) : truncate(body.toString('utf8', 0, megabyte), megabyte);
+}
+
+export function estimateSize({ raw, text, html }: Pick<Received, 'raw' | 'text' | 'html'>): number {
+  return raw.length + (text?.length ?? 0) + (html?.length ?? 0);
+}
+
+/** An email's recipients stay as HighLevel wrote them: they may be many. */
+async function toNormalizedAddress(
+  { readAddress }: ReceiveDeps,
+  { locationId, medium, to }: DeliveryWebhook,
+): Promise<{ to: string | null; rawAddress: string | null }> {
+  if (medium === 'email' || to === null) return { to, rawAddress: null };
+  const { address } = await readAddress(locationId, to);
+  return { to: address, rawAddress: address === to ? null : to };
+}
+
+async function insertBatch(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
+  // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
+  const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
+  const now = dateNow(deps.clock);
+  const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
+    insertSql,
+    JSON.stringify(rows),
+    now,
+    JSON.stringify(messages.map((message) => toJob(deps, message, now))),
+  );
+  const ids = new Set(stored.map(({ id }) => id));
+  return messages.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+function toJob({ reportDelay }: ReceiveDeps, message: Received, now: Date): NewJob {
+  if (message.state === 'pending') return toDeliverJob(message, now);
+  return toReportJob(message, new Date(now.getTime() + reportDelay.currentMs()));
+}
+
+/** One parameter for any number of rows. */
+const insertSql = `
+  WITH stored AS (INSERT INTO messages (
+    id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw, state,
+    reason_code, reason, created_at, updated_at)
+  SELECT
+    id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, state,
+    "reasonCode", reason, $2::timestamptz, $2::timestamptz
+  FROM json_to_recordset($1::json) AS row (
+    id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
+    "userId" text, medium message_medium, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
+    "emailMessageId" text, "replyToExternalId" text, raw text, state message_state, "reasonCode" text, reason text)
+  ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
+  RETURNING id),
+  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  SELECT id FROM stored, notified`;

@@ -1,0 +1,63 @@
+import { type Clock, dateNow } from '../../core/clock.ts';
+import { minIdAt } from '../../core/ids.ts';
+import type { Database, Executor } from '../../database/client.ts';
+import { claimPeriodicTask } from '../../database/periodic-lock.ts';
+
+export const dayMs = 24 * 60 * 60 * 1000;
+/** How far back a location's habit is looked at. */
+export const activityWindowDays = 14;
+/** Twenty a day are as good as a thousand: more need not be counted. */
+const maxMessagesPerDay = 20;
+/** After a process died at it, or the database was away. */
+const retryDelayMs = 10 * 60 * 1000;
+/** Whoever received a message before midnight has stored it by then. */
+const midnightDelayMs = 5 * 60 * 1000;
+
+/** Days since 1970, in UTC. */
+export function toDayNumber(at: Date): number {
+  return Math.floor(at.getTime() / dayMs);
+}
+
+/**
+ * Counts, once a day, which locations sent something on the days before, at first on all that matter. One statement a day; each location
+ * costs it no more than twenty messages.
+ *
+ * @returns how many days were counted
+ */
+export async function rollUpDailyActivity(deps: { db: Database; clock: Clock }): Promise<number> {
+  const now = dateNow(deps.clock);
+  const task = await claimPeriodicTask(deps, 'active_days', retryDelayMs);
+  if (!task) return 0;
+  const today = toDayNumber(now);
+  const first = Math.max(today - activityWindowDays, task.doneUntil ? toDayNumber(task.doneUntil) : 0);
+  for (let day = first; day < today; day++) {
+    await rollUpDay(deps.db, day);
+    await deps.db.client.watch.update({ where: { name: 'active_days' }, data: { doneUntil: new Date((day + 1) * dayMs) } });
+  }
+  await deps.db.client.activeDay.deleteMany({ where: { day: { lt: new Date((today - activityWindowDays) * dayMs) } } });
+  const dueAt = new Date((today + 1) * dayMs + midnightDelayMs);
+  await deps.db.client.watch.update({ where: { name: 'active_days' }, data: { dueAt } });
+  return Math.max(today - first, 0);
+}
+
+/** The day before which all are counted: today, or yesterday shortly after midnight; null while older ones are still to be counted. */
+export async function findCountedUntil(on: Executor, now: Date): Promise<number | null> {
+  const watch = await on.watch.findUnique({ where: { name: 'active_days' } });
+  const day = watch?.doneUntil ? toDayNumber(watch.doneUntil) : 0;
+  return day >= toDayNumber(now) - 1 ? day : null;
+}
+
+async function rollUpDay(db: Database, day: number): Promise<void> {
+  const [from, to] = [new Date(day * dayMs), new Date((day + 1) * dayMs)];
+  await db.client.$executeRaw`
+    INSERT INTO active_days (location_id, day, messages)
+    SELECT i.resource_id, (${from}::timestamptz AT TIME ZONE 'UTC')::date, sent.count
+    FROM installations i
+    CROSS JOIN LATERAL (SELECT count(*)::int AS count FROM (
+      SELECT 1 FROM messages m
+      WHERE m.location_id = i.resource_id AND m.id >= ${minIdAt(from)}::uuid AND m.id < ${minIdAt(to)}::uuid
+        AND m.direction = 'outbound' AND NOT m.is_test
+      LIMIT ${maxMessagesPerDay}) AS few) AS sent
+    WHERE i.kind = 'location' AND i.status <> 'uninstalled' AND sent.count > 0
+    ON CONFLICT (location_id, day) DO UPDATE SET messages = EXCLUDED.messages`;
+}
