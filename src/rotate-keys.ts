@@ -4,7 +4,7 @@ import { systemRandom } from './core/ids.ts';
 import { createSecretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
-import { type ResealProgress, resealAll } from './installations/reseal.ts';
+import { type ReencryptProgress, reencryptAll } from './installations/reencrypt.ts';
 import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();
@@ -26,7 +26,7 @@ async function rotate(): Promise<number> {
   const { encryptionKeys } = resolveKeys(settings, systemRandom);
   const db = await openDatabase(database);
   try {
-    const { done, unreadable } = await resealAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, printProgress);
+    const { done, unreadable } = await reencryptAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, printProgress);
     if (unreadable.length === 0) {
       console.log(`Done: ${done} rows are sealed with the newest key. The older ones may leave ENCRYPTION_KEYS.`);
       return 0;
@@ -38,6 +38,6 @@ async function rotate(): Promise<number> {
   }
 }
 
-function printProgress({ done, total }: ResealProgress): void {
+function printProgress({ done, total }: ReencryptProgress): void {
   console.log(`${done} of ${total}`);
 }

@@ -18,20 +18,20 @@ import { createIdGenerator, type NewId, type RandomSource } from './core/ids.ts'
 import { createSecretBox } from './core/secret-box.ts';
 import { type Database, type DatabaseTarget, type Executor, openDatabase } from './database/client.ts';
 import { openSharedClock } from './database/clock-steps.ts';
-import type { HighLevelAnswer } from './highlevel/answer.ts';
-import { type HighLevel, type HighLevelCall, highLevel } from './highlevel/client.ts';
+import { createHighLevelClient, type HighLevel, type HighLevelCall } from './highlevel/client.ts';
 import type { AppKeys } from './highlevel/oauth.ts';
 import type { Provider } from './highlevel/providers.ts';
+import type { HighLevelResponse } from './highlevel/response.ts';
 import type { AppDeps } from './http/app.ts';
 import type { ConnectionExample } from './http/pages/channel-place.ts';
 import { liveStreams } from './http/pages/live.ts';
 import { createBodyReader } from './http/read-body.ts';
-import { accessTokens } from './installations/access-token.ts';
-import { keyRings, noteKeys } from './installations/keys.ts';
-import { limitWatch } from './installations/limit-watch.ts';
-import { permissionGate } from './installations/permissions.ts';
-import { installationReader } from './installations/store.ts';
-import { createSightingRecorder } from './installations/webhook-sightings.ts';
+import { createAccessTokens } from './installations/access-token.ts';
+import { recordKeys, toKeyRings } from './installations/key-inventory.ts';
+import { createPermissionGate } from './installations/permissions.ts';
+import { createRateLimitFeedback } from './installations/rate-limit-feedback.ts';
+import { createInstallationLoader } from './installations/store.ts';
+import { createWebhookObservationRecorder } from './installations/webhook-observations.ts';
 import type { startReconciler } from './jobs/reconciler.ts';
 import type { UpkeepDeps } from './jobs/upkeep.ts';
 import type { WatcherDeps } from './jobs/watcher.ts';
@@ -142,8 +142,8 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
   const newId = createIdGenerator(clock, random);
   const box = createSecretBox(options.encryptionKeys, random, clock);
   const metrics = createMetrics();
-  const rings = keyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
-  await noteKeys({ db, clock }, rings);
+  const rings = toKeyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
+  await recordKeys({ db, clock }, rings);
   const queue = createQueue({ db, clock, newId, log });
 
   // HighLevel's address is the operator's setting, not a user's: no guard.
@@ -152,10 +152,10 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
 
   const jitter = () => random(4).readUInt32BE() / 2 ** 32;
   const wrongSignatures = countWrongSignatures({ db, clock, log });
-  const sightings = createSightingRecorder({ db, clock, log });
+  const webhookObservations = createWebhookObservationRecorder({ db, clock, log });
   const guessRecord = createGuessRecord({ db, clock, newId, log });
-  const watchLimits = limitWatch({ db, clock, log, jitter });
-  const onAnswer = async (call: HighLevelCall, answer: HighLevelAnswer | null) => {
+  const watchLimits = createRateLimitFeedback({ db, clock, log, jitter });
+  const onResponse = async (call: HighLevelCall, answer: HighLevelResponse | null) => {
     metrics.highLevelRequests.inc({ operation: call.operation, status: String(answer?.status ?? 0) });
     if (call.operation === 'updateMessageStatus' || call.operation === 'updateEmailStatus') {
       metrics.reports.inc({ outcome: answer && answer.status < 300 ? 'accepted' : 'refused' });
@@ -167,25 +167,25 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     );
   };
 
-  const installationOf = installationReader(db);
+  const installationOf = createInstallationLoader(db);
   const readAddress = createAddressReader(createCountryFinder(installationOf));
   const store = { db, clock, reportDelay: createReportDelay() };
   const messages = {
-    goOn: (tx: Executor, locationId: string) => releaseWaiting(store, tx, locationId),
-    giveUp: (locationId: string) => cancelQueued(store, locationId),
-    unreported: (locationId: string) => countUnreported(store, locationId),
+    releaseWaiting: (tx: Executor, locationId: string) => releaseWaiting(store, tx, locationId),
+    cancelQueued: (locationId: string) => cancelQueued(store, locationId),
+    countUnreported: (locationId: string) => countUnreported(store, locationId),
   };
   // Tokens are needed to call HighLevel, and some of HighLevel's calls give tokens.
   const call: HighLevel = (wanted) => callHighLevel(wanted);
-  const tokens = accessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, jitter });
-  const permissions = permissionGate({
+  const tokens = createAccessTokens({ ...messages, db, box, clock, newId, highLevelHttp, highLevel: call, app, log, jitter });
+  const permissions = createPermissionGate({
     db,
     clock,
     log,
     providers: options.providers,
     resume: (locationId) => resumeReports(store, locationId),
   });
-  const callHighLevel = highLevel({ http: highLevelHttp, tokens, permissions, onAnswer });
+  const callHighLevel = createHighLevelClient({ http: highLevelHttp, tokens, permissions, onResponse });
 
   const settle = createSettler({ ...store, newId, log });
   const shared = {
@@ -240,7 +240,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     alertLimits: options.alertLimits,
     alertWays: alertWays(options),
     readBody: createBodyReader(),
-    sightings,
+    webhookObservations,
     onWrongSignature: () => wrongSignatures.count(),
     onGuess(kind: GuessKind, network: string) {
       metrics.authFailures.inc({ kind });
@@ -258,7 +258,7 @@ export async function openServices(options: ServiceOptions): Promise<Services> {
     unwritten: settle.unwritten,
     async close() {
       shared.live.close();
-      await Promise.all([wrongSignatures.stop(), sightings.stop(), guessRecord.stop()]);
+      await Promise.all([wrongSignatures.stop(), webhookObservations.stop(), guessRecord.stop()]);
       await clock.stop();
       await db.close();
     },

@@ -1,5 +1,5 @@
 import { openDatabaseClock } from '../src/database/clock.ts';
-import { lookUpLimit } from '../src/highlevel/rate-limit.ts';
+import { contactLookupRateLimit } from '../src/highlevel/rate-limit.ts';
 import { startWorker } from '../src/jobs/worker.ts';
 import { createQueue } from '../src/queue/queue.ts';
 import { rateLimitKey, tryAcquire } from '../src/queue/rate-limits.ts';
@@ -85,7 +85,7 @@ test('look-ups go on when their limit was used up by a clock that was ahead', as
   const key = rateLimitKey.contactLookups('location');
   await world.db.pace.create({ data: { key, busyUntil: new Date(world.clock.now() + 10 * minuteMs) } });
   const deps = { db: world.services.db, clock: world.clock };
-  expect(await tryAcquire(deps, key, lookUpLimit)).toBe(true);
+  expect(await tryAcquire(deps, key, contactLookupRateLimit)).toBe(true);
   const pace = await world.db.pace.findUniqueOrThrow({ where: { key } });
   expect(pace.busyUntil.getTime() - world.clock.now()).toBeLessThan(1_000);
 });

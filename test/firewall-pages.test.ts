@@ -59,9 +59,9 @@ test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the 
   world.clock.jump(24 * 60 * 60_000);
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { status: answer, html } });
   const owner = { kind: 'location', resourceId: place.id } as const;
-  await expect(world.services.tokens.tokenFor(owner)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  await expect(world.services.tokens.getToken(owner)).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ status: 'active', statusReason: null });
-  expect(await world.services.tokens.tokenFor(owner)).toMatch(/^access\./);
+  expect(await world.services.tokens.getToken(owner)).toMatch(/^access\./);
 });
 
 test('a page of HTML instead of an install’s tokens is shown as an outage, without the page', async () => {

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { listSightings, type SightingRecorder, sightingAddress } from '../src/installations/webhook-sightings.ts';
+import {
+  listWebhookObservations,
+  observedAddress,
+  type WebhookObservationRecorder,
+} from '../src/installations/webhook-observations.ts';
 import { signedIn } from './support/operator-session.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const idle = { isIdle: true };
 
-async function sightings(world: World, ...addresses: string[]) {
-  const rows = await listSightings(world.db, addresses);
+async function webhookObservations(world: World, ...addresses: string[]) {
+  const rows = await listWebhookObservations(world.db, addresses);
   return addresses.map((address) => rows.get(address));
 }
 
@@ -15,10 +19,10 @@ test('for each address it is known when a webhook came last, and when one with a
   await using world = await startWorld();
   const location = await world.ready();
   const names = [
-    sightingAddress.app,
-    sightingAddress.provider('sms'),
-    sightingAddress.provider('mail'),
-    sightingAddress.connection(location.connectionId),
+    observedAddress.app,
+    observedAddress.provider('sms'),
+    observedAddress.provider('mail'),
+    observedAddress.connection(location.connectionId),
   ];
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.highlevel.postSigned('/webhooks/providers/mail', '{}', { signature: null });
@@ -29,9 +33,9 @@ test('for each address it is known when a webhook came last, and when one with a
   const forged = await world.callback(location.connectionId, 'inbound', {}, { secret: `whsec_${'A'.repeat(32)}` });
   expect(forged.status).toBe(401);
   await world.pass(5_000);
-  await world.soon(async () => (await sightings(world, names[3] as string))[0]?.lastInvalidAt != null);
+  await world.soon(async () => (await webhookObservations(world, names[3] as string))[0]?.lastInvalidAt != null);
 
-  const [app, sms, mail, channel] = await sightings(world, ...names);
+  const [app, sms, mail, channel] = await webhookObservations(world, ...names);
   expect(app).toBeUndefined();
   expect(sms).toMatchObject({ lastValidAt: expect.any(Date), lastInvalidAt: null, lastMisplacedAt: null });
   expect(mail).toMatchObject({ lastValidAt: null, lastInvalidAt: expect.any(Date) });
@@ -62,7 +66,7 @@ test('many webhooks are one write, which is made up for when the database was aw
   await world.pass(4_000);
   await rename('webhook_sightings_away', 'webhook_sightings');
   await world.pass(4_000);
-  await world.soon(async () => (await sightings(world, 'providers/sms'))[0] !== undefined);
+  await world.soon(async () => (await webhookObservations(world, 'providers/sms'))[0] !== undefined);
   expect(await world.db.webhookSighting.count()).toBe(1);
 });
 
@@ -70,7 +74,7 @@ test('what a process has seen is written when it stops, and an unknown connectio
   await using world = await startWorld(idle);
   await world.highlevel.postEvent({ type: 'UPDATE', companyId: 'c' });
   await world.callback(randomUUID(), 'inbound', {}).expect(404);
-  await (world.services.sightings as SightingRecorder).stop();
+  await (world.services.webhookObservations as WebhookObservationRecorder).stop();
   expect(await world.db.webhookSighting.findMany()).toMatchObject([{ address: 'app', lastInvalidAt: null }]);
 });
 

@@ -1,5 +1,5 @@
 import type { Executor } from '../database/client.ts';
-import { listMisplaced, type WebhookSighting } from '../installations/webhook-sightings.ts';
+import { listMisplacedWebhooks, type WebhookSighting } from '../installations/webhook-observations.ts';
 import type { Finding } from './alert.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -9,7 +9,7 @@ const dayMs = 24 * 60 * 60 * 1000;
  * a day after the last one, as an app with little traffic would otherwise raise it anew with each message.
  */
 export async function mixedUpAddresses(on: Executor, now: Date): Promise<Finding[]> {
-  const rows = await listMisplaced(on, new Date(now.getTime() - dayMs));
+  const rows = await listMisplacedWebhooks(on, new Date(now.getTime() - dayMs));
   return rows.map((row) => ({ subject: row.address, locationId: null, companyId: null, details: describe(row) }));
 }
 

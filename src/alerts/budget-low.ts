@@ -1,5 +1,5 @@
 import type { Executor } from '../database/client.ts';
-import { dayUsedUp } from '../installations/limit-watch.ts';
+import { dailyLimitReached } from '../installations/rate-limit-feedback.ts';
 import { rateLimitKey } from '../queue/rate-limits.ts';
 import { type AlertLimits, type Finding, type OpenOnes, placeName } from './alert.ts';
 
@@ -29,9 +29,9 @@ export async function lowBudgets(on: Executor, open: OpenOnes, limits: AlertLimi
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.kind::text AS kind, i.resource_id AS "resourceId", i.company_id AS "companyId", i.name,
       CASE WHEN p.remaining_at > ${since} THEN p.remaining_today END AS remaining,
-      COALESCE(p.blocked_until > ${now} AND p.blocked_code = ${dayUsedUp.code}, false) AS "isUsedUp"
+      COALESCE(p.blocked_until > ${now} AND p.blocked_code = ${dailyLimitReached.code}, false) AS "isUsedUp"
     FROM paces p JOIN installations i ON p.key = ${prefix} || i.resource_id AND i.status <> 'uninstalled'
-    WHERE p.remaining_today < ${Math.ceil(limits.budgetRemaining * 1.5)} OR p.blocked_code = ${dayUsedUp.code}`;
+    WHERE p.remaining_today < ${Math.ceil(limits.budgetRemaining * 1.5)} OR p.blocked_code = ${dailyLimitReached.code}`;
   return rows
     .filter((row) => isLow(row, open.has(`${row.kind}/${row.resourceId}`), limits.budgetRemaining))
     .map(({ kind, resourceId, companyId, name, remaining, isUsedUp }) => ({

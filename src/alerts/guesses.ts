@@ -1,7 +1,7 @@
+import type { AuditAction } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
-import type { AuditAction } from '../installations/audit.ts';
 import { createDelayedWrite } from '../runtime/delayed-write.ts';
 import type { Log } from '../runtime/log.ts';
 import type { AlertLimits, Finding, OpenOnes } from './alert.ts';

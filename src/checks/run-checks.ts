@@ -7,12 +7,12 @@ import type {
   WebhookSighting,
 } from '../database/client.ts';
 import { isWritable } from '../database/info.ts';
-import { location as ownerOf } from '../highlevel/client.ts';
+import { toLocationOwner as ownerOf } from '../highlevel/client.ts';
 import type { AppKeys } from '../highlevel/oauth.ts';
 import { allScopes, minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
-import { listSightings, sightingAddress } from '../installations/webhook-sightings.ts';
+import { listWebhookObservations, observedAddress } from '../installations/webhook-observations.ts';
 import { getPausedUntil, rateLimitKey } from '../queue/rate-limits.ts';
 import { type Check, type Fix, toCheck } from './check.ts';
 
@@ -35,9 +35,9 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
   });
   const problems = await listPermissionProblems(client, [owner]);
   const rateLimit = await client.pace.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
-  const observations = await listSightings(client, [
-    ...deps.providers.map(({ key }) => sightingAddress.provider(key)),
-    ...connections.map(({ id }) => sightingAddress.connection(id)),
+  const observations = await listWebhookObservations(client, [
+    ...deps.providers.map(({ key }) => observedAddress.provider(key)),
+    ...connections.map(({ id }) => observedAddress.connection(id)),
   ]);
   return [
     checkToken(deps, row),
@@ -49,9 +49,9 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
     ...deps.providers
       .filter(({ key }) => connections.some(({ providerKey }) => providerKey === key))
-      .map(({ key }) => checkWebhooks(deps, sightingAddress.provider(key), observations, 'portal_address', 'signature_key')),
+      .map(({ key }) => checkWebhooks(deps, observedAddress.provider(key), observations, 'portal_address', 'signature_key')),
     ...connections.map(({ id }) =>
-      checkWebhooks(deps, sightingAddress.connection(id), observations, 'vendor_address', 'vendor_secret'),
+      checkWebhooks(deps, observedAddress.connection(id), observations, 'vendor_address', 'vendor_secret'),
     ),
   ];
 }
@@ -59,8 +59,8 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
 /** Checks what must be right for the whole program. */
 export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
   const { client } = deps.db;
-  const addresses = [sightingAddress.app, ...deps.providers.map(({ key }) => sightingAddress.provider(key))];
-  const observations = await listSightings(client, addresses);
+  const addresses = [observedAddress.app, ...deps.providers.map(({ key }) => observedAddress.provider(key))];
+  const observations = await listWebhookObservations(client, addresses);
   const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { since: 'asc' } });
   const reauthCount = await client.installation.count({ where: { status: 'reauth_required' } });
   return [

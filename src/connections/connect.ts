@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Channel, type ChannelConnection, listSensitiveFields } from '../channels/channel.ts';
 import { deliverySettings, parseDeliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
@@ -7,7 +8,6 @@ import { AppError, isAppError } from '../core/errors.ts';
 import { minIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
-import { type Actor, audit } from '../installations/audit.ts';
 import { limitPerSecond } from '../queue/gcra.ts';
 import { type GroupLimits, rateLimitKey, setGroupLimits } from '../queue/rate-limits.ts';
 import { createLoader } from '../runtime/batcher.ts';

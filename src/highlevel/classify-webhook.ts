@@ -26,7 +26,7 @@ export type WebhookClass =
   | { readonly kind: 'message_event' }
   /** Of another app, or for a provider that is none of ours. */
   | { readonly kind: 'not_ours'; readonly providerId: string | null }
-  | { readonly kind: 'unknown'; readonly why: UnknownReason };
+  | { readonly kind: 'unknown'; readonly reason: UnknownReason };
 
 /** `type` of a delivery webhook (platform.md 3.2); the long ones are the names that HighLevel's documents use. */
 const deliveryTypes = new Set(['sms', 'email', 'custom', 'provideroutboundmessage', 'conversationprovideroutboundmessage']);
@@ -47,45 +47,47 @@ const appEventTypes = new Set([
  * Tells what a signed webhook is by its content, as delivery webhooks have no envelope (platform.md 3.2). The address decides only where
  * the content leaves it open.
  */
-export function classifyWebhook(json: unknown, address: WebhookAddress, ours: OurApp): WebhookClass {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return unknown('not_an_object');
-  const said = readMarks(json as Record<string, unknown>);
-  const type = said.type?.toLowerCase() ?? null;
+export function classifyWebhook(json: unknown, address: WebhookAddress, ourApp: OurApp): WebhookClass {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return toUnknown('not_an_object');
+  const marks = readMarks(json as Record<string, unknown>);
+  const type = marks.type?.toLowerCase() ?? null;
 
-  if (said.appId !== null && said.appId !== ours.appId) return { kind: 'not_ours', providerId: null };
+  if (marks.appId !== null && marks.appId !== ourApp.appId) return { kind: 'not_ours', providerId: null };
   if (type !== null && messageEventTypes.has(type)) return { kind: 'message_event' };
   if (type !== null && appEventTypes.has(type)) return { kind: 'app_event' };
-  if (!looksLikeDelivery(said, type)) {
-    return address === 'app' || said.appId !== null ? { kind: 'app_event' } : unknown('unknown_shape');
+  if (!isDeliveryLike(marks, type)) {
+    return address === 'app' || marks.appId !== null ? { kind: 'app_event' } : toUnknown('unknown_shape');
   }
 
-  if (said.direction === 'inbound') return unknown('inbound');
-  const named = [address, ...ours.providers].find((one) => one !== 'app' && one.id === said.providerId) as Provider | undefined;
-  if (said.providerId !== null && !named) return { kind: 'not_ours', providerId: said.providerId };
-  if (!said.hasIds) return unknown('ids_missing');
-  return named ? { kind: 'delivery', provider: named } : findProvider(said, type, address, ours.providers);
+  if (marks.direction === 'inbound') return toUnknown('inbound');
+  const namedProvider = [address, ...ourApp.providers].find((one) => one !== 'app' && one.id === marks.providerId) as
+    | Provider
+    | undefined;
+  if (marks.providerId !== null && !namedProvider) return { kind: 'not_ours', providerId: marks.providerId };
+  if (!marks.hasIds) return toUnknown('ids_missing');
+  return namedProvider ? { kind: 'delivery', provider: namedProvider } : findProvider(marks, type, address, ourApp.providers);
 }
 
 /** The address that this belongs to; null where there is none. */
-export function properAddress(found: WebhookClass): WebhookAddress | null {
-  if (found.kind === 'delivery') return found.provider;
-  return found.kind === 'app_event' || found.kind === 'message_event' ? 'app' : null;
+export function findProperAddress(classified: WebhookClass): WebhookAddress | null {
+  if (classified.kind === 'delivery') return classified.provider;
+  return classified.kind === 'app_event' || classified.kind === 'message_event' ? 'app' : null;
 }
 
-function unknown(why: UnknownReason): WebhookClass {
-  return { kind: 'unknown', why };
+function toUnknown(reason: UnknownReason): WebhookClass {
+  return { kind: 'unknown', reason };
 }
 
 type Marks = ReturnType<typeof readMarks>;
 
-function readMarks(said: Record<string, unknown>) {
-  const isGiven = (name: string) => !isEmpty(said[name]);
-  const isId = (name: string) => (toId(said[name])?.length ?? Number.POSITIVE_INFINITY) <= maxChars.highlevelId;
+function readMarks(fields: Record<string, unknown>) {
+  const isGiven = (name: string) => !isEmpty(fields[name]);
+  const isId = (name: string) => (toId(fields[name])?.length ?? Number.POSITIVE_INFINITY) <= maxChars.highlevelId;
   return {
-    type: toId(said.type) ?? null,
-    appId: toId(said.appId) ?? null,
-    providerId: toId(said.conversationProviderId) ?? null,
-    direction: toId(said.direction)?.toLowerCase() ?? null,
+    type: toId(fields.type) ?? null,
+    appId: toId(fields.appId) ?? null,
+    providerId: toId(fields.conversationProviderId) ?? null,
+    direction: toId(fields.direction)?.toLowerCase() ?? null,
     hasIds: isId('locationId') && isId('messageId'),
     hasPhone: isGiven('phone'),
     hasEmailTo: isGiven('emailTo'),
@@ -101,21 +103,26 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** `type` may be absent or change without notice (platform.md 3.2), so a type that is not known is judged by the other fields. */
-function looksLikeDelivery(said: Marks, type: string | null): boolean {
+function isDeliveryLike(marks: Marks, type: string | null): boolean {
   if (type !== null && deliveryTypes.has(type)) return true;
-  if (said.isEventLike || said.appId !== null) return false;
-  return type === null ? said.hasIds || said.hasContent : said.hasIds && said.hasContent;
+  if (marks.isEventLike || marks.appId !== null) return false;
+  return type === null ? marks.hasIds || marks.hasContent : marks.hasIds && marks.hasContent;
 }
 
 /** Takes the provider of the address, unless the message is of the other medium; else the only provider of its medium. */
-function findProvider(said: Marks, type: string | null, address: WebhookAddress, providers: readonly Provider[]): WebhookClass {
-  const content = said.isEmailLike && !said.hasPhone ? 'email' : said.hasPhone && !said.hasEmailTo ? 'sms' : null;
-  const medium = content ?? (type === 'email' || type === 'sms' ? type : null);
-  const fitting = providers.filter(({ kind }) => (medium === null ? kind !== 'call' : kind.startsWith(medium)));
+function findProvider(
+  marks: Marks,
+  type: string | null,
+  address: WebhookAddress,
+  providers: readonly Provider[],
+): WebhookClass {
+  const contentType = marks.isEmailLike && !marks.hasPhone ? 'email' : marks.hasPhone && !marks.hasEmailTo ? 'sms' : null;
+  const messageType = contentType ?? (type === 'email' || type === 'sms' ? type : null);
+  const candidates = providers.filter(({ kind }) => (messageType === null ? kind !== 'call' : kind.startsWith(messageType)));
   if (address !== 'app') {
-    const isOther = content !== null && !address.kind.startsWith(content);
-    if (!isOther || fitting.length === 0) return { kind: 'delivery', provider: address };
+    const isOtherType = contentType !== null && !address.kind.startsWith(contentType);
+    if (!isOtherType || candidates.length === 0) return { kind: 'delivery', provider: address };
   }
-  const [provider, second] = fitting;
-  return provider && !second ? { kind: 'delivery', provider } : unknown('provider_ambiguous');
+  const [provider, second] = candidates;
+  return provider && !second ? { kind: 'delivery', provider } : toUnknown('provider_ambiguous');
 }

@@ -1,8 +1,8 @@
 import { AppError, isAppError } from '../core/errors.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { answerOf, type HighLevelAnswer, type LimitHeaders } from './answer.ts';
-import { classifyFailure, type Permission } from './failures.ts';
+import { classifyFailure, type Permission } from './errors.ts';
 import { type Operation, type OperationName, operations } from './operations.ts';
+import { awaitResponse, type HighLevelResponse, type LimitHeaders } from './response.ts';
 
 /** A location or a company: whose token is used, and whose limit is spent (platform.md 5.9). */
 export interface TokenOwner {
@@ -11,29 +11,29 @@ export interface TokenOwner {
   readonly resourceId: string;
 }
 
-export function location(locationId: string): TokenOwner {
+export function toLocationOwner(locationId: string): TokenOwner {
   return { kind: 'location', resourceId: locationId };
 }
 
-export function company(companyId: string): TokenOwner {
+export function toCompanyOwner(companyId: string): TokenOwner {
   return { kind: 'company', resourceId: companyId };
 }
 
 /** An owner's id under the name that HighLevel's bodies give it. */
-export function idField({ kind, resourceId }: TokenOwner): { companyId: string } | { locationId: string } {
+export function toIdField({ kind, resourceId }: TokenOwner): { companyId: string } | { locationId: string } {
   return kind === 'company' ? { companyId: resourceId } : { locationId: resourceId };
 }
 
 /** Hands out tokens; installations own them, so they pass this in. */
 export interface Tokens {
   /** @throws AppError `installation_missing`, `uninstalled`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */
-  tokenFor(owner: TokenOwner): Promise<string>;
+  getToken(owner: TokenOwner): Promise<string>;
   /**
    * A token other than the one that HighLevel has just refused; null when the refused one is fresh, so that no other would do better.
    *
-   * @throws AppError as `tokenFor`
+   * @throws AppError as `getToken`
    */
-  replacementFor(owner: TokenOwner, refused: string): Promise<string | null>;
+  getReplacementToken(owner: TokenOwner, rejectedToken: string): Promise<string | null>;
 }
 
 export interface HighLevelCall {
@@ -50,10 +50,10 @@ export interface HighLevelCall {
 }
 
 /** How far HighLevel's clock may be behind ours. */
-export const clocksDifferMs = 60_000;
+export const maxClockSkewMs = 60_000;
 
-/** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `failures.ts` reads the answer */
-export type HighLevel = (call: HighLevelCall) => Promise<HighLevelAnswer>;
+/** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `errors.ts` reads the response */
+export type HighLevel = (call: HighLevelCall) => Promise<HighLevelResponse>;
 
 /** Remembers what HighLevel refuses for good, so that it is not asked again and again (`installations/permissions.ts`). */
 export interface PermissionGate {
@@ -64,9 +64,9 @@ export interface PermissionGate {
    */
   check(call: HighLevelCall): Promise<{ isProbe: boolean }>;
   /** Keeps a refusal. @returns the error to throw, in words that say what to do */
-  refuse(call: HighLevelCall, permission: Permission, error: AppError): Promise<AppError>;
+  recordRefusal(call: HighLevelCall, permission: Permission, error: AppError): Promise<AppError>;
   /** Forgets refusals that a call has shown to be over. */
-  allow(call: HighLevelCall): Promise<void>;
+  clearRefusals(call: HighLevelCall): Promise<void>;
 }
 
 export interface HighLevelDeps {
@@ -74,31 +74,31 @@ export interface HighLevelDeps {
   tokens: Tokens;
   permissions: PermissionGate;
   /** Told of every answer and of every silence (null). */
-  onAnswer(call: HighLevelCall, answer: HighLevelAnswer | null): void | Promise<void>;
+  onResponse(call: HighLevelCall, response: HighLevelResponse | null): void | Promise<void>;
 }
 
 /**
  * Makes the one function that calls HighLevel: token, Version header, one more try with another token after a 401. What a fresh token does
  * not mend is a permission problem and costs no further refresh. Pacing is the caller's: it knows what can wait.
  */
-export function highLevel(deps: HighLevelDeps): HighLevel {
+export function createHighLevelClient(deps: HighLevelDeps): HighLevel {
   const { tokens, permissions } = deps;
 
-  async function attempt(call: HighLevelCall, isProbe: boolean): Promise<HighLevelAnswer> {
-    const token = await tokens.tokenFor(call.owner);
+  async function callWithToken(call: HighLevelCall, isProbe: boolean): Promise<HighLevelResponse> {
+    const token = await tokens.getToken(call.owner);
     try {
       return await request(deps, call, token);
     } catch (error) {
       if (!isAppError(error, 'highlevel_token_rejected')) throw error;
       // Another token has not mended it before.
-      if (isProbe && !isExpiry(error)) throw asPermission(call, error);
-      const other = await tokens.replacementFor(call.owner, token).catch((why: unknown) => {
-        throw Object.assign(why as object, { answer: answerBehind(error) });
+      if (isProbe && !isExpiredToken(error)) throw toPermissionError(call, error);
+      const replacement = await tokens.getReplacementToken(call.owner, token).catch((cause: unknown) => {
+        throw Object.assign(cause as object, { response: findResponse(error) });
       });
-      if (other === null) throw isExpiry(error) ? tryLater(error) : asPermission(call, error);
-      return await request(deps, call, other).catch((again: unknown) => {
-        if (!isAppError(again, 'highlevel_token_rejected')) throw again;
-        throw isExpiry(again) ? tryLater(again) : asPermission(call, again);
+      if (replacement === null) throw isExpiredToken(error) ? toRetryLaterError(error) : toPermissionError(call, error);
+      return await request(deps, call, replacement).catch((secondError: unknown) => {
+        if (!isAppError(secondError, 'highlevel_token_rejected')) throw secondError;
+        throw isExpiredToken(secondError) ? toRetryLaterError(secondError) : toPermissionError(call, secondError);
       });
     }
   }
@@ -106,49 +106,49 @@ export function highLevel(deps: HighLevelDeps): HighLevel {
   return async (call) => {
     const { isProbe } = await permissions.check(call);
     try {
-      const answer = await attempt(call, isProbe);
-      await permissions.allow(call);
-      return answer;
+      const response = await callWithToken(call, isProbe);
+      await permissions.clearRefusals(call);
+      return response;
     } catch (error) {
-      const permission = permissionBehind(error);
+      const permission = findPermission(error);
       if (!isAppError(error) || permission === null) throw error;
-      throw Object.assign(await permissions.refuse(call, permission, error), { answer: answerBehind(error) });
+      throw Object.assign(await permissions.recordRefusal(call, permission, error), { response: findResponse(error) });
     }
   };
 }
 
 /** HighLevel's words for a token that is over or unreadable: only those does a refresh mend (platform-2026-11.md 2). */
-function isExpiry(error: AppError): boolean {
+function isExpiredToken(error: AppError): boolean {
   return error.details.some((said) => /jwt|expired/i.test(said));
 }
 
 /** A token of this very minute that is called expired: a clock is wrong, or HighLevel's parts do not agree yet. */
-function tryLater(error: AppError): AppError {
-  const later = new AppError('highlevel_unreachable', 'The CRM does not accept a new access token yet.', {
+function toRetryLaterError(error: AppError): AppError {
+  const retryLater = new AppError('highlevel_unreachable', 'The CRM does not accept a new access token yet.', {
     details: error.details,
   });
-  return Object.assign(later, { answer: answerBehind(error) });
+  return Object.assign(retryLater, { response: findResponse(error) });
 }
 
 /** A 401 that a fresh token has not mended, in words that we do not know. */
-function asPermission(call: HighLevelCall, error: AppError): AppError {
+function toPermissionError(call: HighLevelCall, error: AppError): AppError {
   const permission: Permission = `operation:${call.operation}`;
-  const refused = new AppError('highlevel_forbidden', 'The CRM refuses this even with a new access token.', {
+  const forbidden = new AppError('highlevel_forbidden', 'The CRM refuses this even with a new access token.', {
     details: error.details,
   });
-  return Object.assign(refused, { answer: answerBehind(error), permission });
+  return Object.assign(forbidden, { response: findResponse(error), permission });
 }
 
-function permissionBehind(error: unknown): Permission | null {
+function findPermission(error: unknown): Permission | null {
   return (error as { permission?: Permission | null }).permission ?? null;
 }
 
 /** Calls of which nothing but the status is needed. */
-const doneByStatus: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus', 'uninstall']);
+const statusOnlyOperations: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus', 'uninstall']);
 
-async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelAnswer> {
+async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelResponse> {
   const { method, path, version, isForm }: Operation = operations[call.operation];
-  const sent = deps.http.request({
+  const responsePromise = deps.http.request({
     method,
     url: path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(call.path?.[name] ?? '')),
     headers: {
@@ -161,25 +161,25 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
     // axios writes the body as its type says: a form or JSON.
     ...(call.body || call.form ? { data: call.body ?? call.form } : {}),
   });
-  let answer: HighLevelAnswer;
+  let response: HighLevelResponse;
   try {
-    answer = await answerOf(sent);
+    response = await awaitResponse(responsePromise);
   } catch (error) {
-    await deps.onAnswer(call, null);
+    await deps.onResponse(call, null);
     throw error;
   }
-  await deps.onAnswer(call, answer);
-  if (answer.status >= 200 && answer.status < 300) {
-    if (!answer.isPartial || doneByStatus.has(call.operation)) return answer;
-    throw Object.assign(new AppError('highlevel_unreachable', 'The CRM’s response is too long to be read.'), { answer });
+  await deps.onResponse(call, response);
+  if (response.status >= 200 && response.status < 300) {
+    if (!response.isPartial || statusOnlyOperations.has(call.operation)) return response;
+    throw Object.assign(new AppError('highlevel_unreachable', 'The CRM’s response is too long to be read.'), { response });
   }
-  const { error, permission } = classifyFailure(call, answer);
-  throw Object.assign(error, { answer, permission });
+  const { error, permission } = classifyFailure(call, response);
+  throw Object.assign(error, { response, permission });
 }
 
 /** The answer behind an error of {@link HighLevel}, for the record; null when none came. */
-export function answerBehind(error: unknown): HighLevelAnswer | null {
-  return (error as { answer?: HighLevelAnswer }).answer ?? null;
+export function findResponse(error: unknown): HighLevelResponse | null {
+  return (error as { response?: HighLevelResponse }).response ?? null;
 }
 
-export type { HighLevelAnswer, LimitHeaders };
+export type { HighLevelResponse, LimitHeaders };

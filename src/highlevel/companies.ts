@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import { flag, readRows, requiredText, text, toList, toText } from '../core/foreign.ts';
-import { company, type HighLevel, idField, type TokenOwner } from './client.ts';
-import { readTokenSet, type TokenSet } from './oauth.ts';
+import { type HighLevel, type TokenOwner, toCompanyOwner, toIdField } from './client.ts';
+import { parseTokenSet, type TokenSet } from './oauth.ts';
 
 /** The most rows that HighLevel was seen to give at once; it may give fewer (platform.md 5.5). */
 const pageSize = 100;
@@ -11,9 +11,9 @@ const pageSize = 100;
 /** One page of a company's locations. */
 export interface ListedLocations {
   /** How many rows it had, installed or not: that is how far the next page must skip. */
-  readonly rows: number;
+  readonly rowCount: number;
   /** How many of them can't be read. */
-  readonly unread: number;
+  readonly unreadableCount: number;
   readonly installed: readonly { locationId: string; name: string | null }[];
   readonly toFutureLocations: boolean | null;
 }
@@ -28,14 +28,14 @@ const listedLocation = z.object({ _id: requiredText(maxChars.highlevelId), name:
  */
 export async function listInstalledLocations(
   highLevel: HighLevel,
-  of: { companyId: string; appId: string },
-  which: { skip: number } | { locationId: string },
+  app: { companyId: string; appId: string },
+  filter: { skip: number } | { locationId: string },
 ): Promise<ListedLocations> {
-  const range = 'skip' in which ? { skip: String(which.skip), limit: String(pageSize) } : which;
+  const range = 'skip' in filter ? { skip: String(filter.skip), limit: String(pageSize) } : filter;
   const { body } = await highLevel({
     operation: 'listInstalledLocations',
-    owner: company(of.companyId),
-    query: { companyId: of.companyId, appId: of.appId, isInstalled: 'true', ...range },
+    owner: toCompanyOwner(app.companyId),
+    query: { companyId: app.companyId, appId: app.appId, isInstalled: 'true', ...range },
   });
   // An empty list may be null; a response without any is no listing.
   if (body.locations === undefined) {
@@ -43,10 +43,10 @@ export async function listInstalledLocations(
   }
   const { rows, unreadCount: unread } = readRows(listedLocation, body.locations);
   return {
-    rows: toList(body.locations).length,
-    unread,
+    rowCount: toList(body.locations).length,
+    unreadableCount: unread,
     installed: rows
-      .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in which) || _id === which.locationId))
+      .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in filter) || _id === filter.locationId))
       .map(({ _id, name }) => ({ locationId: _id, name: name ?? null })),
     toFutureLocations: toText(body.installToFutureLocations) ? flag.parse(body.installToFutureLocations) : null,
   };
@@ -66,11 +66,11 @@ export async function mintLocationToken(
 ): Promise<TokenSet> {
   const { body } = await highLevel({
     operation: 'mintLocationToken',
-    owner: company(companyId),
+    owner: toCompanyOwner(companyId),
     body: { companyId, locationId },
   });
   // The dated schema promises neither the kind nor the company; both are known here.
-  const tokens = readTokenSet(body, sentAt, { userType: 'Location', locationId, companyId });
+  const tokens = parseTokenSet(body, sentAt, { userType: 'Location', locationId, companyId });
   if (tokens.kind === 'location' && tokens.locationId === locationId) return tokens;
   throw new AppError('highlevel_refused', `The CRM answered with a token that is not location ${locationId}’s.`);
 }
@@ -82,5 +82,5 @@ export async function mintLocationToken(
  * @throws AppError as the client
  */
 export async function uninstallApp(highLevel: HighLevel, owner: TokenOwner, appId: string, reason: string): Promise<void> {
-  await highLevel({ operation: 'uninstall', owner, path: { appId }, body: { ...idField(owner), reason } });
+  await highLevel({ operation: 'uninstall', owner, path: { appId }, body: { ...toIdField(owner), reason } });
 }

@@ -1,11 +1,11 @@
 import { maxChars } from '../core/bounds.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { flag, shortId, toObject, toText, toTime } from '../core/foreign.ts';
-import { messageIn } from './answer.ts';
-import { answerBehind, clocksDifferMs, type HighLevel, type HighLevelAnswer, location } from './client.ts';
-import { withoutEmpty } from './request-body.ts';
+import { findResponse, type HighLevel, type HighLevelResponse, maxClockSkewMs, toLocationOwner } from './client.ts';
+import { omitEmpty } from './request-body.ts';
+import { extractMessage } from './response.ts';
 
-export interface ContactAddress {
+export interface ContactUpsert {
   locationId: string;
   phone?: string | undefined;
   email?: string | undefined;
@@ -15,20 +15,20 @@ export interface ContactAddress {
  * The contact of an address, made if there is none. What a contact already has stays as it is: an upsert overwrites every field it
  * carries, so it carries the address alone, and a name only follows for a contact that is new (platform.md 6.3).
  *
- * @param newSince a contact that was added since then and has no name is one that an earlier try has added and could not name
+ * @param createdSince a contact that was added since then and has no name is one that an earlier try has added and could not name
  * @returns the contact, and how many calls it took
  * @throws AppError as the client
  */
-export async function findOrAddContact(
+export async function findOrCreateContact(
   highLevel: HighLevel,
-  address: ContactAddress,
+  address: ContactUpsert,
   nameIfNew: string | null,
-  newSince: Date,
+  createdSince: Date,
 ): Promise<{ contactId: string; calls: number }> {
-  const { id, isNew, isNamed, addedAt } = await upsert(highLevel, address);
-  const isOurs = isNew || (!isNamed && addedAt >= newSince.getTime() - clocksDifferMs);
-  if (!isOurs || !nameIfNew) return { contactId: id, calls: 1 };
-  await upsert(highLevel, { ...address, name: nameIfNew });
+  const { id, isNew, isNamed, addedAtMs } = await upsertContact(highLevel, address);
+  const canName = isNew || (!isNamed && addedAtMs >= createdSince.getTime() - maxClockSkewMs);
+  if (!canName || !nameIfNew) return { contactId: id, calls: 1 };
+  await upsertContact(highLevel, { ...address, name: nameIfNew });
   return { contactId: id, calls: 2 };
 }
 
@@ -39,8 +39,12 @@ export async function findOrAddContact(
  * @throws AppError as the client; `highlevel_stored_nothing`
  */
 export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
-  const answer = await highLevel({ operation: 'createContact', owner: location(locationId), body: { locationId, name } });
-  const id = shortId(maxChars.highlevelId).parse(toObject(answer.body.contact).id);
+  const response = await highLevel({
+    operation: 'createContact',
+    owner: toLocationOwner(locationId),
+    body: { locationId, name },
+  });
+  const id = shortId(maxChars.highlevelId).parse(toObject(response.body.contact).id);
   if (id !== undefined) return id;
   throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
 }
@@ -48,7 +52,8 @@ export async function createNamedContact(highLevel: HighLevel, locationId: strin
 /** Whether HighLevel refused an upsert as it holds the number for none: its rules for numbers are stricter than E.164. */
 export function isPhoneRefused(error: unknown): boolean {
   return (
-    isAppError(error, 'highlevel_refused') && error.details.some((said) => /phone/i.test(said) && /valid|incorrect/i.test(said))
+    isAppError(error, 'highlevel_refused') &&
+    error.details.some((detail) => /phone/i.test(detail) && /valid|incorrect/i.test(detail))
   );
 }
 
@@ -56,34 +61,40 @@ export function isPhoneRefused(error: unknown): boolean {
  * Upserts a contact. HighLevel refuses an address that its check for duplicates knows and its upsert does not find, such as a contact's
  * second number, and names the contact: then it is that one, and nothing of it is changed.
  */
-async function upsert(highLevel: HighLevel, fields: ContactAddress & { name?: string }) {
-  const call = { operation: 'upsertContact', owner: location(fields.locationId), body: withoutEmpty({ ...fields }) } as const;
-  let answer: HighLevelAnswer;
+async function upsertContact(highLevel: HighLevel, fields: ContactUpsert & { name?: string }) {
+  const call = {
+    operation: 'upsertContact',
+    owner: toLocationOwner(fields.locationId),
+    body: omitEmpty({ ...fields }),
+  } as const;
+  let response: HighLevelResponse;
   try {
-    answer = await highLevel(call);
+    response = await highLevel(call);
   } catch (error) {
-    const duplicated = duplicatedContact(error);
-    if (duplicated === undefined) throw error;
-    return { id: duplicated, isNew: false, isNamed: true, addedAt: Number.NaN };
+    const duplicateId = findDuplicateContact(error);
+    if (duplicateId === undefined) throw error;
+    return { id: duplicateId, isNew: false, isNamed: true, addedAtMs: Number.NaN };
   }
-  const contact = toObject(answer.body.contact);
+  const contact = toObject(response.body.contact);
   const id = shortId(maxChars.highlevelId).parse(contact.id);
   if (id === undefined) {
     throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
   }
   return {
     id,
-    isNew: flag.parse(answer.body.new),
+    isNew: flag.parse(response.body.new),
     isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
     /** Not a number where HighLevel does not say it; that is never since anything. */
-    addedAt: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
+    addedAtMs: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
   };
 }
 
 /** Returns the contact that HighLevel names when it refuses another one with the same address. */
-function duplicatedContact(error: unknown): string | undefined {
-  const answer = isAppError(error, 'highlevel_refused') ? answerBehind(error) : null;
-  return answer && /duplicate/i.test(messageIn(answer)) ? shortId(128).parse(toObject(answer.body.meta).contactId) : undefined;
+function findDuplicateContact(error: unknown): string | undefined {
+  const response = isAppError(error, 'highlevel_refused') ? findResponse(error) : null;
+  return response && /duplicate/i.test(extractMessage(response))
+    ? shortId(128).parse(toObject(response.body.meta).contactId)
+    : undefined;
 }
 
 /**
@@ -92,19 +103,19 @@ function duplicatedContact(error: unknown): string | undefined {
  * @returns null for either that it does not have, and null in place of both where the contact was deleted
  * @throws AppError as the client
  */
-export async function contactAddress(
+export async function findContactAddress(
   highLevel: HighLevel,
   locationId: string,
   contactId: string,
 ): Promise<{ phone: string | null; email: string | null } | null> {
-  let answer: HighLevelAnswer;
+  let response: HighLevelResponse;
   try {
-    answer = await highLevel({ operation: 'getContact', owner: location(locationId), path: { contactId } });
+    response = await highLevel({ operation: 'getContact', owner: toLocationOwner(locationId), path: { contactId } });
   } catch (error) {
     if (isContactMissing(error)) return null;
     throw error;
   }
-  const contact = toObject(answer.body.contact);
+  const contact = toObject(response.body.contact);
   // An existing contact has an id at least.
   if (!Object.values(contact).some(toText)) return null;
   const { phone, email } = contact;
@@ -115,6 +126,6 @@ export async function contactAddress(
 function isContactMissing(error: unknown): boolean {
   return (
     isAppError(error, 'highlevel_refused') &&
-    error.details.some((said) => /\bcontact\b/i.test(said) && /not found|deleted|not exist/i.test(said))
+    error.details.some((detail) => /\bcontact\b/i.test(detail) && /not found|deleted|not exist/i.test(detail))
   );
 }

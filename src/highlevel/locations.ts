@@ -1,13 +1,13 @@
 import { toObject, toText } from '../core/foreign.ts';
-import { type HighLevel, location } from './client.ts';
+import { type HighLevel, toLocationOwner } from './client.ts';
 
 /** A location's name, time zone and country; its token response has none of them (platform.md 5.3). @throws AppError as the client */
-export async function describeLocation(
+export async function getLocation(
   highLevel: HighLevel,
   locationId: string,
 ): Promise<{ name: string | null; timezone: string | null; country: string | null }> {
-  const answer = await highLevel({ operation: 'getLocation', owner: location(locationId), path: { locationId } });
-  const { name, timezone, country } = toObject(answer.body.location);
+  const response = await highLevel({ operation: 'getLocation', owner: toLocationOwner(locationId), path: { locationId } });
+  const { name, timezone, country } = toObject(response.body.location);
   return {
     name: toText(name) ?? null,
     timezone: toText(timezone) ?? null,

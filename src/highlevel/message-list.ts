@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { maxChars } from '../core/bounds.ts';
 import { readRows, requiredText, text, toList, unknownField } from '../core/foreign.ts';
-import { type HighLevel, type HighLevelAnswer, location } from './client.ts';
+import { type HighLevel, type HighLevelResponse, toLocationOwner } from './client.ts';
 
 /** A message as HighLevel's list shows it. It leaves `altId` out, so nothing there names ours. */
 export interface ListedMessage {
@@ -14,15 +14,15 @@ export interface ListedMessage {
   attachmentCount: number;
 }
 
-export interface MessagesWanted {
+export interface MessageListQuery {
   locationId: string;
   contactId: string;
   since: Date;
 }
 
-const listedAtMost = 100;
+const maxListed = 100;
 
-const listed = z.object({
+const listedMessage = z.object({
   id: requiredText(maxChars.highlevelId),
   contactId: requiredText(maxChars.highlevelId),
   conversationId: requiredText(maxChars.highlevelId),
@@ -38,24 +38,24 @@ const listed = z.object({
  */
 export async function listMessages(
   highLevel: HighLevel,
-  wanted: MessagesWanted,
-): Promise<{ answer: HighLevelAnswer; messages: ListedMessage[] }> {
-  const { locationId, contactId, since } = wanted;
+  query: MessageListQuery,
+): Promise<{ response: HighLevelResponse; messages: ListedMessage[] }> {
+  const { locationId, contactId, since } = query;
   const answer = await highLevel({
     operation: 'listMessages',
-    owner: location(locationId),
-    query: { locationId, contactId, startDate: since.toISOString(), sortOrder: 'desc', limit: String(listedAtMost) },
+    owner: toLocationOwner(locationId),
+    query: { locationId, contactId, startDate: since.toISOString(), sortOrder: 'desc', limit: String(maxListed) },
   });
-  const messages = readRows(listed, answer.body.messages)
+  const messages = readRows(listedMessage, answer.body.messages)
     .rows.filter((row) => row.contactId === contactId)
-    .map(({ id, conversationId, conversationProviderId, direction, body: said, attachments }) => ({
+    .map(({ id, conversationId, conversationProviderId, direction, body: bodyText, attachments }) => ({
       id,
       conversationId,
       conversationProviderId: conversationProviderId ?? null,
       direction: direction === 'outbound' ? ('outbound' as const) : ('inbound' as const),
-      text: said ?? '',
+      text: bodyText ?? '',
       attachmentCount: attachments.length,
     }))
     .reverse();
-  return { answer, messages };
+  return { response: answer, messages };
 }

@@ -1,9 +1,9 @@
 import { maxChars } from '../core/bounds.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import { shortId, toText } from '../core/foreign.ts';
-import { answerBehind, type HighLevel, type HighLevelAnswer, location } from './client.ts';
+import { findResponse, type HighLevel, type HighLevelResponse, toLocationOwner } from './client.ts';
 import type { Provider, ProviderKind } from './providers.ts';
-import { withoutEmpty } from './request-body.ts';
+import { omitEmpty } from './request-body.ts';
 
 /** The states that HighLevel takes; `sent` is none of them (platform.md 4.1). `pending` is the start, so we never report it. */
 export type ReportableStatus = 'delivered' | 'read' | 'failed';
@@ -19,10 +19,10 @@ export interface StatusReport {
 }
 
 /** Tells HighLevel where a message stands (update-message-status, platform.md 4.1). @throws AppError as the client */
-export function updateMessageStatus(highLevel: HighLevel, report: StatusReport): Promise<HighLevelAnswer> {
+export function updateMessageStatus(highLevel: HighLevel, report: StatusReport): Promise<HighLevelResponse> {
   return highLevel({
     operation: 'updateMessageStatus',
-    owner: location(report.locationId),
+    owner: toLocationOwner(report.locationId),
     providerKey: report.providerKey,
     path: { messageId: report.highlevelMessageId },
     body: {
@@ -50,11 +50,11 @@ export interface EmailRecipientStatus {
  * Tells HighLevel where an email stands, as a whole and with each recipient (update-email-message-status, platform.md 4.2). What it has
  * heard of a recipient before is overwritten, of others it stays. @throws AppError as the client
  */
-export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusReport): Promise<HighLevelAnswer> {
+export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusReport): Promise<HighLevelResponse> {
   const { locationId, providerKey, emailMessageId, status, recipients } = report;
   return highLevel({
     operation: 'updateEmailStatus',
-    owner: location(locationId),
+    owner: toLocationOwner(locationId),
     providerKey,
     path: { id: emailMessageId },
     body: { status, ...(recipients.length > 0 ? { recipients } : {}) },
@@ -96,7 +96,7 @@ export interface InboundPost {
 
 /** What HighLevel made of an inbound message. */
 export interface PostedMessage {
-  answer: HighLevelAnswer;
+  response: HighLevelResponse;
   highlevelMessageId: string;
   conversationId: string | null;
   emailMessageId: string | null;
@@ -109,39 +109,39 @@ export interface PostedMessage {
  * @throws AppError as the client, and `highlevel_stored_nothing` for a 2xx that names no message
  */
 export async function addInboundMessage(highLevel: HighLevel, post: InboundPost, type: InboundType): Promise<PostedMessage> {
-  const answer = await highLevel({
+  const response = await highLevel({
     operation: 'addInboundMessage',
-    owner: location(post.locationId),
+    owner: toLocationOwner(post.locationId),
     providerKey: post.provider.key,
-    body: inboundBody(post, type),
+    body: buildInboundBody(post, type),
   });
-  const highlevelMessageId = shortId(maxChars.highlevelId).parse(answer.body.messageId);
+  const highlevelMessageId = shortId(maxChars.highlevelId).parse(response.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
       new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),
-      { answer },
+      { response },
     );
   }
   return {
-    answer,
+    response,
     highlevelMessageId,
-    conversationId: toText(answer.body.conversationId) ?? null,
-    emailMessageId: toText(answer.body.emailMessageId) ?? null,
+    conversationId: toText(response.body.conversationId) ?? null,
+    emailMessageId: toText(response.body.emailMessageId) ?? null,
   };
 }
 
 /** Returns whether HighLevel refused a message because its provider takes another type. Nothing was stored, which a 500 leaves open. */
 export function isTypeMismatch(error: unknown): boolean {
-  return isAppError(error, 'highlevel_provider_mismatch') && answerBehind(error)?.status === 400;
+  return isAppError(error, 'highlevel_provider_mismatch') && findResponse(error)?.status === 400;
 }
 
 /** Builds the body that each kind of provider asks for: the wrong one is stored nowhere or in another channel (platform.md 3.1, 6.1). */
-export function inboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
+export function buildInboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
   const { kind, id } = post.provider;
   const isEmail = kind === 'email' || kind === 'email-extra';
   const isExtra = kind === 'sms-extra' || kind === 'email-extra';
   const { from: emailFrom, to: emailTo, emailMessageId } = post;
-  return withoutEmpty({
+  return omitEmpty({
     type,
     contactId: post.contactId,
     conversationProviderId: isExtra ? id : null,

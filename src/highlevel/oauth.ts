@@ -3,8 +3,8 @@ import { maxChars } from '../core/bounds.ts';
 import { AppError } from '../core/errors.ts';
 import { flag, optionalId, requiredText, text, toList, toNumber, toText, unknownField } from '../core/foreign.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { answerOf, type HighLevelAnswer, messageIn } from './answer.ts';
-import { idField, type TokenOwner } from './client.ts';
+import { type TokenOwner, toIdField } from './client.ts';
+import { awaitResponse, extractMessage, type HighLevelResponse } from './response.ts';
 
 /** The marketplace app's own keys and addresses. */
 export interface AppKeys {
@@ -30,12 +30,12 @@ export interface TokenSet {
 }
 
 /** The marketplace app's id (platform.md 5.1). */
-export function appIdOf({ clientId }: AppKeys): string {
+export function parseAppId({ clientId }: AppKeys): string {
   return clientId.split('-')[0] as string;
 }
 
 /** HighLevel's page where somebody chooses what to install into (platform.md 5.1). */
-export function authorizeUrl(marketplaceUrl: string, app: AppKeys, state: string): string {
+export function buildAuthorizeUrl(marketplaceUrl: string, app: AppKeys, state: string): string {
   const url = new URL('/v2/oauth/chooselocation', marketplaceUrl);
   url.searchParams.set('response_type', 'code');
   url.searchParams.set('redirect_uri', app.redirectUri);
@@ -52,12 +52,12 @@ export function requestTokenByCode(
   app: AppKeys,
   code: string,
   kind: TokenSet['kind'] = 'location',
-): Promise<HighLevelAnswer> {
+): Promise<HighLevelResponse> {
   return requestToken(http, app, {
     grant_type: 'authorization_code',
     code,
     // Only advice: the answer says what it is of (platform.md 5.3).
-    user_type: userType[kind],
+    user_type: userTypes[kind],
     redirect_uri: app.redirectUri,
   });
 }
@@ -68,11 +68,11 @@ export function requestTokenByRefresh(
   app: AppKeys,
   refreshToken: string,
   kind: TokenSet['kind'],
-): Promise<HighLevelAnswer> {
+): Promise<HighLevelResponse> {
   return requestToken(http, app, {
     grant_type: 'refresh_token',
     refresh_token: refreshToken,
-    user_type: userType[kind],
+    user_type: userTypes[kind],
     redirect_uri: app.redirectUri,
   });
 }
@@ -82,26 +82,26 @@ export function requestTokenByRefresh(
  *
  * @throws AppError `highlevel_unreachable`
  */
-export function requestReconnectCode(http: HttpClient, app: AppKeys, owner: TokenOwner): Promise<HighLevelAnswer> {
-  const pair = { clientKey: app.clientId, clientSecret: app.clientSecret };
-  return answerOf(http.post('/oauth/reconnect', { ...pair, ...idField(owner) }));
+export function requestReconnectCode(http: HttpClient, app: AppKeys, owner: TokenOwner): Promise<HighLevelResponse> {
+  const appKeys = { clientKey: app.clientId, clientSecret: app.clientSecret };
+  return awaitResponse(http.post('/oauth/reconnect', { ...appKeys, ...toIdField(owner) }));
 }
 
-const userType = { company: 'Company', location: 'Location' } as const;
+const userTypes = { company: 'Company', location: 'Location' } as const;
 
-function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, string>): Promise<HighLevelAnswer> {
+function requestToken(http: HttpClient, app: AppKeys, grant: Record<string, string>): Promise<HighLevelResponse> {
   const form = new URLSearchParams({ client_id: app.clientId, client_secret: app.clientSecret, ...grant });
-  return answerOf(
+  return awaitResponse(
     http.post('/oauth/token', form.toString(), {
       headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
     }),
   );
 }
 
-const tokenAnswer = z.object({
+const tokenResponse = z.object({
   access_token: requiredText(20_000),
   refresh_token: text,
-  expires_in: unknownField.transform(lifetimeIn),
+  expires_in: unknownField.transform(toLifetimeSeconds),
   scope: unknownField.transform((value) => toList(value).flatMap((one) => toText(one)?.split(/\s+/).filter(Boolean) ?? [])),
   userType: unknownField.transform((value) => toText(value)?.trim().toLowerCase()),
   companyId: optionalId(maxChars.highlevelId),
@@ -117,18 +117,18 @@ const tokenAnswer = z.object({
  * @param sentAt when the request left: a slow answer must not make a token look fresher than it is
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
-export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
-  if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
-  if (isWrongClient(answer)) {
+export function processCodeResponse(response: HighLevelResponse, sentAt: Date): TokenSet {
+  if (isSuccess(response)) return parseTokenSet(response.body, sentAt);
+  if (response.status >= 500 || response.status === 429) throw toUnreachableError(response);
+  if (isClientRejected(response)) {
     throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
-      details: [messageIn(answer)],
+      details: [extractMessage(response)],
     });
   }
   throw new AppError(
     'install_code_refused',
     'The CRM did not accept this install: its code was used before or is too old. Please start the install again.',
-    { details: [messageIn(answer)] },
+    { details: [extractMessage(response)] },
   );
 }
 
@@ -140,56 +140,56 @@ export function readCodeAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet 
  * @throws AppError `location_inactive`: the refresh token is still good; `reauth_required`: it is gone; `highlevel_unreachable`:
  *   nothing is known; `app_not_configured`: this app's keys are wrong, which says nothing of the installation
  */
-export function readRefreshAnswer(answer: HighLevelAnswer, sentAt: Date): TokenSet {
-  if (isSuccess(answer)) return readTokenSet(answer.body, sentAt);
-  const said = messageIn(answer);
-  const details = [said];
-  if (/location is not active/i.test(said)) {
-    throw inactive(details);
+export function processRefreshResponse(response: HighLevelResponse, sentAt: Date): TokenSet {
+  if (isSuccess(response)) return parseTokenSet(response.body, sentAt);
+  const message = extractMessage(response);
+  const details = [message];
+  if (/location is not active/i.test(message)) {
+    throw toInactiveError(details);
   }
-  if (answer.status >= 500 || answer.status === 429) throw unreachable(answer);
-  if (isWrongClient(answer) || !/invalid[ _]grant|refresh token/i.test(`${said} ${answer.text}`)) {
-    throw new AppError('app_not_configured', `The CRM refused to refresh a token: ${said}`, { details });
+  if (response.status >= 500 || response.status === 429) throw toUnreachableError(response);
+  if (isClientRejected(response) || !/invalid[ _]grant|refresh token/i.test(`${message} ${response.text}`)) {
+    throw new AppError('app_not_configured', `The CRM refused to refresh a token: ${message}`, { details });
   }
-  throw gone(details);
+  throw toReauthError(details);
 }
 
 /**
  * Reads the answer to a reconnect. What it refuses is refused for good; only somebody who installs again can mend it.
  *
  * @returns the code
- * @throws AppError as {@link readRefreshAnswer}
+ * @throws AppError as {@link processRefreshResponse}
  */
-export function readReconnectAnswer(answer: HighLevelAnswer): string {
-  const authorizationCode = toText(answer.body.authorizationCode);
-  if (isSuccess(answer) && authorizationCode !== undefined) return authorizationCode;
-  const said = messageIn(answer);
-  if (/not active/i.test(said)) throw inactive([said]);
-  if (isSuccess(answer) || answer.status >= 500 || answer.status === 429) throw unreachable(answer);
-  if (isWrongClient(answer)) {
+export function processReconnectResponse(response: HighLevelResponse): string {
+  const authorizationCode = toText(response.body.authorizationCode);
+  if (isSuccess(response) && authorizationCode !== undefined) return authorizationCode;
+  const message = extractMessage(response);
+  if (/not active/i.test(message)) throw toInactiveError([message]);
+  if (isSuccess(response) || response.status >= 500 || response.status === 429) throw toUnreachableError(response);
+  if (isClientRejected(response)) {
     throw new AppError('app_not_configured', 'The CRM does not accept the keys of this app. The operator must check them.', {
-      details: [said],
+      details: [message],
     });
   }
-  throw gone([said]);
+  throw toReauthError([message]);
 }
 
 /**
  * Reads a token set wherever it comes from.
  *
  * @param sentAt when the request left
- * @param known what the response need not say
+ * @param defaults what the response need not say
  * @throws AppError `highlevel_unreachable`: it is not one
  */
-export function readTokenSet(
+export function parseTokenSet(
   body: Record<string, unknown>,
   sentAt: Date,
-  known: { userType?: string; companyId?: string; locationId?: string } = {},
+  defaults: { userType?: string; companyId?: string; locationId?: string } = {},
 ): TokenSet {
-  const assumed = Object.entries(known).filter(([name]) => toText(body[name]) === undefined);
-  const result = tokenAnswer.safeParse({ ...body, ...Object.fromEntries(assumed) });
+  const missing = Object.entries(defaults).filter(([name]) => toText(body[name]) === undefined);
+  const result = tokenResponse.safeParse({ ...body, ...Object.fromEntries(missing) });
   const token = result.data;
-  const kind = token && kindOf(token);
+  const kind = token && findKind(token);
   if (!token || !kind) {
     // The fields' names are told, never their values: they are secrets.
     const fields = result.error?.issues.map((issue) => issue.path.join('.')).join(', ') || 'companyId or locationId';
@@ -210,7 +210,7 @@ export function readTokenSet(
 }
 
 /** Returns whose tokens they are; where `userType` does not say it, the ids do. */
-function kindOf({ userType, companyId, locationId }: z.output<typeof tokenAnswer>): TokenSet['kind'] | null {
+function findKind({ userType, companyId, locationId }: z.output<typeof tokenResponse>): TokenSet['kind'] | null {
   if (userType === 'company') return companyId ? 'company' : null;
   if (userType === 'location') return locationId ? 'location' : null;
   if (locationId) return 'location';
@@ -221,29 +221,31 @@ const hourSeconds = 60 * 60;
 const maxLifetimeSeconds = 365 * 24 * hourSeconds;
 
 /** Reads how long a token lives. One that does not say it is renewed within the hour: losing it would be worse. */
-function lifetimeIn(value: unknown): number {
-  const said = toNumber(value) ?? 0;
-  return said > 0 ? Math.min(said, maxLifetimeSeconds) : hourSeconds;
+function toLifetimeSeconds(value: unknown): number {
+  const seconds = toNumber(value) ?? 0;
+  return seconds > 0 ? Math.min(seconds, maxLifetimeSeconds) : hourSeconds;
 }
 
-function inactive(details: string[]): AppError {
+function toInactiveError(details: string[]): AppError {
   return new AppError('location_inactive', 'This location is not active at present.', { details });
 }
 
-function gone(details: string[]): AppError {
+function toReauthError(details: string[]): AppError {
   return new AppError('reauth_required', 'The CRM no longer accepts this installation. The app must be installed again.', {
     details,
   });
 }
 
-function isSuccess(answer: HighLevelAnswer): boolean {
-  return answer.status >= 200 && answer.status < 300;
+function isSuccess(response: HighLevelResponse): boolean {
+  return response.status >= 200 && response.status < 300;
 }
 
-function isWrongClient(answer: HighLevelAnswer): boolean {
-  return /invalid.?client|client.?(id|secret)|unauthorized.?client/i.test(`${messageIn(answer)} ${String(answer.body.error)}`);
+function isClientRejected(response: HighLevelResponse): boolean {
+  return /invalid.?client|client.?(id|secret)|unauthorized.?client/i.test(
+    `${extractMessage(response)} ${String(response.body.error)}`,
+  );
 }
 
-function unreachable(answer: HighLevelAnswer): AppError {
-  return new AppError('highlevel_unreachable', `The CRM’s token endpoint answered ${answer.status}.`);
+function toUnreachableError(response: HighLevelResponse): AppError {
+  return new AppError('highlevel_unreachable', `The CRM’s token endpoint answered ${response.status}.`);
 }

@@ -78,14 +78,14 @@ export interface Operation {
 
 export type OperationName = keyof typeof operations;
 
-const described: readonly Operation[] = Object.values(operations);
+const allOperations: readonly Operation[] = Object.values(operations);
 
 /** The fewest scopes that do the job. They can be changed only in a draft version of the app (platform.md 2.1). */
-export const minimalScopes = scopesOf(described.filter(({ isOptional }) => !isOptional));
+export const minimalScopes = listScopes(allOperations.filter(({ isOptional }) => !isOptional));
 
 /** With those that make it better. */
-export const allScopes = scopesOf(described);
+export const allScopes = listScopes(allOperations);
 
-function scopesOf(some: readonly Operation[]): readonly string[] {
-  return [...new Set(some.map(({ scope }) => scope))];
+function listScopes(operations: readonly Operation[]): readonly string[] {
+  return [...new Set(operations.map(({ scope }) => scope))];
 }

@@ -28,9 +28,9 @@ const addresses = unknownField.transform((value) => {
 /** What the user wrote; `isUnread` where it is no text. */
 const content = unknownField.transform((value) => ({ text: toText(value), isUnread: isUnreadText(value) }));
 
-const wrongShape = 'The webhook lacks what is needed to handle it.';
+const schemaMismatch = 'The webhook lacks what is needed to handle it.';
 
-const delivery = z.looseObject({
+const deliverySchema = z.looseObject({
   locationId: id,
   messageId: id,
   contactId: shortId(maxChars.highlevelId),
@@ -64,9 +64,9 @@ export interface DeliveryWebhook {
   readonly subject: string | null;
   readonly attachments: readonly string[];
   /** How many attachments have no address that can be read: then the message is not complete. */
-  readonly unreadAttachments: number;
+  readonly unreadableAttachmentCount: number;
   /** Whether some of what the user wrote, or one of the recipients, can't be read: then the message is not complete either. */
-  readonly isContentUnread: boolean;
+  readonly isContentUnreadable: boolean;
   readonly emailMessageId: string | null;
   readonly replyToExternalId: string | null;
 }
@@ -77,34 +77,34 @@ export interface DeliveryWebhook {
  *
  * @throws AppError `payload_invalid`
  */
-export function readDeliveryWebhook(body: Buffer, providerIsEmail: boolean): DeliveryWebhook {
-  const said = readJsonBody(delivery, body, wrongShape);
-  const isEmail = providerIsEmail || (!said.phone && said.emailTo.read.length > 0);
+export function readDeliveryWebhook(body: Buffer, isEmailProvider: boolean): DeliveryWebhook {
+  const fields = readJsonBody(deliverySchema, body, schemaMismatch);
+  const isEmail = isEmailProvider || (!fields.phone && fields.emailTo.read.length > 0);
   return {
-    locationId: said.locationId,
-    highlevelMessageId: said.messageId,
-    contactId: said.contactId || null,
-    conversationId: said.conversationId || null,
-    userId: said.userId || null,
+    locationId: fields.locationId,
+    highlevelMessageId: fields.messageId,
+    contactId: fields.contactId || null,
+    conversationId: fields.conversationId || null,
+    userId: fields.userId || null,
     medium: isEmail ? 'email' : 'sms',
-    to: (isEmail ? said.emailTo.read.join(', ') : said.phone) || null,
-    from: said.emailFrom || null,
-    text: said.message.text ?? null,
-    html: said.html.text ?? null,
-    subject: said.subject.text ?? null,
-    attachments: said.attachments.urls,
-    unreadAttachments: said.attachments.unreadCount,
-    isContentUnread:
-      [said.message, said.html, said.subject].some(({ isUnread }) => isUnread) || (isEmail && said.emailTo.unread > 0),
-    emailMessageId: said.emailMessageId || null,
-    replyToExternalId: said.replyToAltId || null,
+    to: (isEmail ? fields.emailTo.read.join(', ') : fields.phone) || null,
+    from: fields.emailFrom || null,
+    text: fields.message.text ?? null,
+    html: fields.html.text ?? null,
+    subject: fields.subject.text ?? null,
+    attachments: fields.attachments.urls,
+    unreadableAttachmentCount: fields.attachments.unreadCount,
+    isContentUnreadable:
+      [fields.message, fields.html, fields.subject].some(({ isUnread }) => isUnread) || (isEmail && fields.emailTo.unread > 0),
+    emailMessageId: fields.emailMessageId || null,
+    replyToExternalId: fields.replyToAltId || null,
   };
 }
 
 /** Before HighLevel had a marketplace: whatever claims to be older is no time at all. */
-const firstYear = new Date('2020-01-01');
+const minTimestamp = new Date('2020-01-01');
 
-const event = z.looseObject({
+const appEventSchema = z.looseObject({
   type: shortId(maxChars.highlevelId),
   appId: shortId(maxChars.highlevelId),
   companyId: shortId(maxChars.highlevelId),
@@ -117,7 +117,7 @@ const event = z.looseObject({
   newPlanId: text,
   previousStatus: text,
   newStatus: text,
-  timestamp: time.transform((said) => (said && said >= firstYear ? said : undefined)),
+  timestamp: time.transform((said) => (said && said >= minTimestamp ? said : undefined)),
 });
 
 /** INSTALL, UNINSTALL and the like (platform.md 5.6). */
@@ -141,18 +141,18 @@ export interface AppEventWebhook {
 
 /** Reads an app event of any type. @throws AppError `payload_invalid` */
 export function readAppEvent(body: Buffer): AppEventWebhook {
-  const said = readJsonBody(event, body, wrongShape);
+  const fields = readJsonBody(appEventSchema, body, schemaMismatch);
   return {
-    id: said.webhookId || createHash('sha256').update(body).digest('hex'),
-    type: said.type || null,
-    appId: said.appId || null,
-    companyId: said.companyId || null,
-    locationId: said.locationId || null,
-    subjectId: said.id || null,
-    userId: said.userId || null,
-    whiteLabelDomain: said.whitelabelDetails.domain || null,
-    before: said.currentPlanId || said.previousStatus || null,
-    after: said.newPlanId || said.newStatus || null,
-    occurredAt: said.timestamp ?? null,
+    id: fields.webhookId || createHash('sha256').update(body).digest('hex'),
+    type: fields.type || null,
+    appId: fields.appId || null,
+    companyId: fields.companyId || null,
+    locationId: fields.locationId || null,
+    subjectId: fields.id || null,
+    userId: fields.userId || null,
+    whiteLabelDomain: fields.whitelabelDetails.domain || null,
+    before: fields.currentPlanId || fields.previousStatus || null,
+    after: fields.newPlanId || fields.newStatus || null,
+    occurredAt: fields.timestamp ?? null,
   };
 }

@@ -1,7 +1,7 @@
-import type { LimitHeaders } from './answer.ts';
+import type { LimitHeaders } from './response.ts';
 
 /** How fast calls may leave: `burst` at once after a rest, then one each `intervalMs`. */
-export interface PaceLimit {
+export interface RateLimit {
   readonly intervalMs: number;
   readonly burst: number;
   /** Calls that can be booked ahead of the time, where some are made without asking first; by default the burst. */
@@ -9,34 +9,34 @@ export interface PaceLimit {
 }
 
 /**
- * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotLifeMs` after its slot, so
+ * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so
  * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls that no slot was taken for, such as the second try
  * after a 401.
  */
-export const highLevelLimit: PaceLimit = { intervalMs: 1000 / 7, burst: 10, maxBooked: 80 };
+export const highLevelRateLimit: RateLimit = { intervalMs: 1000 / 7, burst: 10, maxBooked: 80 };
 
 /** Half of them at most ask for addresses that webhooks have left out, so that reports and answers go on beside. */
-export const lookUpLimit: PaceLimit = { intervalMs: 2 * highLevelLimit.intervalMs, burst: 3 };
+export const contactLookupRateLimit: RateLimit = { intervalMs: 2 * highLevelRateLimit.intervalMs, burst: 3 };
 
 /** Calls of one day for a location or a company (platform.md 5.9). */
-export const highLevelDay = 200_000;
+export const highLevelDailyQuota = 200_000;
 
 /** A slot that is older than this has lost its place: used late, it would add to the calls of another moment. */
-export const slotLifeMs = 2_000;
+export const slotTtlMs = 2_000;
 
 /** What HighLevel says of its limits while something is left of them needs no reaction. */
-const nearlyUsedUp = 2;
+const minRemaining = 2;
 /** The headers do not say when a day's count starts anew, so we look again now and then. */
-const dayCheckMs = 10 * 60 * 1000;
+const dailyCheckIntervalMs = 10 * 60 * 1000;
 
 /**
  * How long all calls of this location must rest after an answer, in milliseconds; 0 for not at all.
  *
  * @param refused the answer was a 429
  */
-export function restAfter(limits: LimitHeaders, refused: boolean): number {
-  if (limits.remainingToday === 0) return dayCheckMs;
+export function pauseAfterResponse(limits: LimitHeaders, refused: boolean): number {
+  if (limits.dailyRemaining === 0) return dailyCheckIntervalMs;
   if (refused) return limits.retryAfterMs ?? limits.intervalMs ?? 10_000;
-  if (limits.remaining !== null && limits.remaining < nearlyUsedUp) return limits.intervalMs ?? 10_000;
+  if (limits.remaining !== null && limits.remaining < minRemaining) return limits.intervalMs ?? 10_000;
   return 0;
 }

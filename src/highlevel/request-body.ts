@@ -1,5 +1,5 @@
 /** Leaves out what is empty: HighLevel takes an empty list or string for a value. */
-export function withoutEmpty(fields: Record<string, unknown>): Record<string, unknown> {
+export function omitEmpty(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== ''),
   );

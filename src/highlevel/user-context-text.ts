@@ -1,10 +1,10 @@
 /** What decides who somebody is; HighLevel writes it before everything that a user can choose (platform.md 7.3). */
-const authority = new Set(['userId', 'companyId', 'role', 'type', 'activeLocation']);
+const identityFields = new Set(['userId', 'companyId', 'role', 'type', 'activeLocation']);
 
 /** Holds no block of a cipher that was lost to tampering: such a block reads as letters of all kinds. */
 const idText = /^[A-Za-z0-9_-]*$/;
 const keyText = /^[A-Za-z0-9_]+$/;
-const freeText = new Set(['userName', 'email', 'whitelabelDetails']);
+const freeTextFields = new Set(['userName', 'email', 'whitelabelDetails']);
 
 /**
  * Reads the text of a user context, and takes it only exactly as `JSON.stringify` writes it, with what decides in front of free texts.
@@ -16,7 +16,7 @@ const freeText = new Set(['userName', 'email', 'whitelabelDetails']);
  *
  * @returns undefined for any other text
  */
-export function readContextText(text: string): unknown {
+export function parseContextText(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -26,12 +26,12 @@ export function readContextText(text: string): unknown {
   if (typeof value !== 'object' || value === null || JSON.stringify(value) !== text) return undefined;
   const entries = Object.entries(value);
   if (!entries.every(([name]) => keyText.test(name))) return undefined;
-  const firstFree = entries.findIndex(([name, said]) => !authority.has(name) && isFree(name, said));
-  const late = firstFree < 0 ? [] : entries.slice(firstFree);
-  return late.some(([name]) => authority.has(name)) ? undefined : value;
+  const firstFree = entries.findIndex(([name, field]) => !identityFields.has(name) && isFreeText(name, field));
+  const afterFreeText = firstFree < 0 ? [] : entries.slice(firstFree);
+  return afterFreeText.some(([name]) => identityFields.has(name)) ? undefined : value;
 }
 
-function isFree(name: string, said: unknown): boolean {
-  if (freeText.has(name)) return true;
-  return typeof said === 'string' ? !idText.test(said) : typeof said === 'object' && said !== null;
+function isFreeText(name: string, value: unknown): boolean {
+  if (freeTextFields.has(name)) return true;
+  return typeof value === 'string' ? !idText.test(value) : typeof value === 'object' && value !== null;
 }

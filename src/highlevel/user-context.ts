@@ -2,7 +2,7 @@ import { createDecipheriv, createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import { nestedObject, text } from '../core/foreign.ts';
-import { readContextText } from './user-context-text.ts';
+import { parseContextText } from './user-context-text.ts';
 
 /** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
 export interface UserContext {
@@ -20,18 +20,18 @@ export interface UserContext {
 
 const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const word = z.string().regex(/^[A-Za-z0-9_ -]{1,40}$/);
-const said = (maxChars: number) => text.pipe(z.string().max(maxChars).optional());
+const limitedText = (maxChars: number) => text.pipe(z.string().max(maxChars).optional());
 
-const context = z.looseObject({
+const contextSchema = z.looseObject({
   userId: id,
   companyId: id,
   // Empty in an agency's context, in some accounts. Anything else that is no id is none of HighLevel's, and would widen what is reached.
   activeLocation: z.union([id, z.literal('')]).nullish(),
   role: word,
   type: word,
-  userName: said(300),
-  email: said(320),
-  whitelabelDetails: nestedObject(z.looseObject({ domain: said(300) })),
+  userName: limitedText(300),
+  email: limitedText(320),
+  whitelabelDetails: nestedObject(z.looseObject({ domain: limitedText(300) })),
 });
 
 /**
@@ -48,9 +48,9 @@ export function readUserContext(encrypted: string, secrets: readonly string[]): 
     throw new AppError('app_not_configured', 'The operator has not set the app’s shared secret yet.');
   }
   for (const secret of secrets) {
-    const read = context.safeParse(decrypted(encrypted, secret));
-    if (!read.success) continue;
-    const { activeLocation, userName, email, whitelabelDetails, ...rest } = read.data;
+    const parsed = contextSchema.safeParse(decrypt(encrypted, secret));
+    if (!parsed.success) continue;
+    const { activeLocation, userName, email, whitelabelDetails, ...rest } = parsed.data;
     const { userId, companyId, role, type } = rest;
     return {
       ...{ userId, companyId, role, type },
@@ -68,15 +68,15 @@ const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** CryptoJS's passphrase format, which is OpenSSL's: AES-256-CBC, key and nonce by MD5 (platform.md 7.2). @returns undefined when it is not */
-function decrypted(encrypted: string, secret: string): unknown {
+function decrypt(encrypted: string, secret: string): unknown {
   if (!base64.test(encrypted)) return undefined;
   const bytes = Buffer.from(encrypted, 'base64');
   if (bytes.subarray(0, 8).toString('latin1') !== magic) return undefined;
-  const { key, iv } = derived(secret, bytes.subarray(8, 16));
+  const { key, iv } = deriveKey(secret, bytes.subarray(8, 16));
   try {
     const decipher = createDecipheriv('aes-256-cbc', key, iv);
     const plain = Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]);
-    return readContextText(utf8.decode(plain));
+    return parseContextText(utf8.decode(plain));
   } catch {
     // Another secret, or not a context at all: the caller says so, and says no more.
     return undefined;
@@ -84,7 +84,7 @@ function decrypted(encrypted: string, secret: string): unknown {
 }
 
 /** OpenSSL's EVP_BytesToKey with MD5 and one round. */
-function derived(secret: string, salt: Buffer): { key: Buffer; iv: Buffer } {
+function deriveKey(secret: string, salt: Buffer): { key: Buffer; iv: Buffer } {
   const blocks: Buffer[] = [];
   for (let count = 0; count < 3; count++) {
     const previous = blocks.at(-1) ?? Buffer.alloc(0);

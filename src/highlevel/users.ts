@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { isAppError } from '../core/errors.ts';
 import { readableText, requiredText } from '../core/foreign.ts';
-import { company, type HighLevel } from './client.ts';
+import { type HighLevel, toCompanyOwner } from './client.ts';
 
 const maxWordChars = 100;
 
-const answer = z.object({
+const userSchema = z.object({
   roles: z.object({ type: requiredText(maxWordChars), role: requiredText(maxWordChars) }),
   companyId: readableText,
 });
@@ -22,10 +22,10 @@ export async function findUser(
   userId: string,
 ): Promise<{ type: string; role: string } | null> {
   try {
-    const { body } = await highLevel({ operation: 'getUser', owner: company(companyId), path: { userId } });
-    const read = answer.safeParse(body);
-    if (!read.success || (read.data.companyId ?? companyId) !== companyId) return null;
-    return read.data.roles;
+    const { body } = await highLevel({ operation: 'getUser', owner: toCompanyOwner(companyId), path: { userId } });
+    const parsed = userSchema.safeParse(body);
+    if (!parsed.success || (parsed.data.companyId ?? companyId) !== companyId) return null;
+    return parsed.data.roles;
   } catch (error) {
     if (isAppError(error, 'highlevel_refused')) return null;
     throw error;

@@ -8,9 +8,9 @@ import { AppError } from '../core/errors.ts';
  * @throws AppError `signature_invalid`
  */
 export function readSignatureHeader(header: unknown): Buffer {
-  if (typeof header !== 'string' || header === '' || header === 'N/A') throw invalid('carries no signature');
+  if (typeof header !== 'string' || header === '' || header === 'N/A') throw toSignatureError('carries no signature');
   const signature = Buffer.from(header, 'base64');
-  if (signature.length !== 64) throw invalid('carries a signature of the wrong length');
+  if (signature.length !== 64) throw toSignatureError('carries a signature of the wrong length');
   return signature;
 }
 
@@ -22,21 +22,21 @@ export function readSignatureHeader(header: unknown): Buffer {
  */
 export async function requireHighLevelSignature(keys: readonly KeyObject[], signature: Buffer, body: Buffer): Promise<void> {
   for (const key of keys) {
-    const isLong = body.length > longBytes;
-    if (isLong ? await verifyAside(key, signature, body) : verify(null, body, key, signature)) return;
+    const isLong = body.length > threadPoolMinBytes;
+    if (isLong ? await verifyInThreadPool(key, signature, body) : verify(null, body, key, signature)) return;
   }
-  throw invalid('carries a signature that does not fit its body');
+  throw toSignatureError('carries a signature that does not fit its body');
 }
 
 /** From here on hashing takes longer than the way to another thread. */
-const longBytes = 64 * 1024;
+const threadPoolMinBytes = 64 * 1024;
 
-function verifyAside(key: KeyObject, signature: Buffer, body: Buffer): Promise<boolean> {
+function verifyInThreadPool(key: KeyObject, signature: Buffer, body: Buffer): Promise<boolean> {
   return new Promise((resolve, reject) => {
     verify(null, body, key, signature, (error, isRight) => (error ? reject(error) : resolve(isRight)));
   });
 }
 
-function invalid(what: string): AppError {
-  return new AppError('signature_invalid', `The request ${what}. Only HighLevel's signed webhooks are taken.`);
+function toSignatureError(problem: string): AppError {
+  return new AppError('signature_invalid', `The request ${problem}. Only HighLevel's signed webhooks are taken.`);
 }

@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import type { Actor } from '../audit/audit-log.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database, Prisma } from '../database/client.ts';
 import type { UserContext } from '../highlevel/user-context.ts';
-import type { Actor } from '../installations/audit.ts';
 import { isRevoked } from '../installations/sessions.ts';
 import type { Installation } from '../installations/store.ts';
 import type { Message } from '../messages/settlement/update-messages.ts';

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type ConnectionDeps, getConnection } from '../connections/connect.ts';
 import { AppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
+import { observedAddress, type WebhookObservationRecorder } from '../installations/webhook-observations.ts';
 import type { ReceiveInbound } from '../messages/inbound/receive.ts';
 import type { RecordReceipt } from '../messages/reporting/record-receipt.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -17,7 +17,7 @@ export interface CallbackDeps extends ConnectionDeps {
   providers: readonly Provider[];
   metrics: Metrics;
   readBody: ReadBody;
-  sightings: Pick<SightingRecorder, 'record'>;
+  webhookObservations: Pick<WebhookObservationRecorder, 'record'>;
 }
 
 /** As of a delivery webhook: a contact may answer with an email as large as the one that was sent. */
@@ -35,7 +35,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
     if (!provider) throw new AppError('not_found', 'This connection’s provider is not part of the app any more.');
 
     const labels = { channel: connection.channel.type, event: event as string };
-    const sightAs = sightingAddress.connection(connection.id);
+    const sightAs = observedAddress.connection(connection.id);
     try {
       const { signatureHeader } = connection.channel;
       if (signatureHeader && !request.headers[signatureHeader]) {
@@ -46,7 +46,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
         headers: request.headers,
         body,
       });
-      deps.sightings.record(sightAs, { isValid: true });
+      deps.webhookObservations.record(sightAs, { isValid: true });
       const outcome =
         content.kind === 'receipt'
           ? await deps.recordReceipt(connection, content.receipt).then(() => 'stored' as const)
@@ -55,7 +55,7 @@ export function channelCallbacks(deps: CallbackDeps): Router {
       acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
     } catch (error) {
       const known = asAppError(error);
-      if (known.code === 'signature_invalid') deps.sightings.record(sightAs, { isValid: false });
+      if (known.code === 'signature_invalid') deps.webhookObservations.record(sightAs, { isValid: false });
       // Only events that the channel has may become a label: the rest is whatever somebody typed.
       if (known.code !== 'not_found') deps.metrics.channelWebhooks.inc({ ...labels, outcome: known.code });
       throw known;

@@ -2,9 +2,9 @@ import { Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
-import { company } from '../highlevel/client.ts';
+import { toCompanyOwner } from '../highlevel/client.ts';
+import { getInstallProgress } from '../installations/install-progress.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
-import { installProgress } from '../installations/progress.ts';
 import { findInstallation, type Installation } from '../installations/store.ts';
 import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
 
@@ -21,7 +21,7 @@ export function installProgressPage(deps: TokenDeps & { db: Database }): Router 
   const router = Router({ caseSensitive: true });
   router.get('/progress', async (request, response) => {
     const ticket = await verifiedToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketShape);
-    const row = ticket ? await findInstallation(deps.db.client, company(ticket.companyId)) : null;
+    const row = ticket ? await findInstallation(deps.db.client, toCompanyOwner(ticket.companyId)) : null;
     if (!row) throw new AppError('not_found', 'There is no such install.');
     const progress = await progressOf(deps.db, row);
     response.set('cache-control', 'no-store');
@@ -35,7 +35,7 @@ const failedAtMost = 20;
 
 /** An agency's locations that are connected, of those that are known so far, and some of those that need somebody's hand. */
 export async function progressOf(db: Database, row: Installation) {
-  const { locations, sync } = await installProgress(db, row);
+  const { locations, sync } = await getInstallProgress(db, row);
   const { pending, active, suspended, reauth_required: broken } = locations;
   const some = await db.client.installation.findMany({
     where: { kind: 'location', companyId: row.resourceId, status: { in: ['suspended', 'reauth_required'] } },

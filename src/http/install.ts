@@ -2,7 +2,13 @@ import { type Response, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import { toSingleLine } from '../core/sanitize.ts';
-import { beginInstall, completeInstall, type InstallDeps, installedBefore, spendState } from '../installations/install.ts';
+import {
+  completeInstall,
+  consumeState,
+  findCompletedInstall,
+  type InstallDeps,
+  startInstall,
+} from '../installations/install.ts';
 import type { Installation } from '../installations/store.ts';
 import { cookieName, readCookie } from './cookies.ts';
 import { progressOf, progressTicket } from './install-progress.ts';
@@ -34,17 +40,17 @@ export function install(deps: InstallPageDeps): Router {
 
   router.get('/install', (request, response) => {
     const browser = readCookie(request, name) ?? deps.random(32).toString('base64url');
-    response.cookie(name, browser, cookie).set('cache-control', 'no-store').redirect(beginInstall(deps, browser));
+    response.cookie(name, browser, cookie).set('cache-control', 'no-store').redirect(startInstall(deps, browser));
   });
 
   router.get('/oauth/callback', async (request, response) => {
     const { code, state, error, error_description: said } = callback.parse(request.query);
     // A reload of the page that an install ended with: its code is spent, and what it connected is still connected.
-    const known = code ? await installedBefore(deps, code) : null;
+    const known = code ? await findCompletedInstall(deps, code) : null;
     if (known) return showConnected(known, response);
     // Without one it comes from the marketplace listing. A stranger who makes a browser open such an address wins nothing: what is
     // connected follows from the code alone, and this browser gets no right to it.
-    if (state !== undefined) await spendState(deps, readCookie(request, name), state);
+    if (state !== undefined) await consumeState(deps, readCookie(request, name), state);
     if (error) throw denied(error, said);
     if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
     const installed = await completeInstall(deps, code);

@@ -8,12 +8,12 @@ import { readJsonBody } from '../core/json-body.ts';
 import { toSingleLine } from '../core/sanitize.ts';
 import type { Database } from '../database/client.ts';
 import { isInvalidValue } from '../database/errors.ts';
-import { classifyWebhook, properAddress, type WebhookAddress, type WebhookClass } from '../highlevel/classify-webhook.ts';
-import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
+import { classifyWebhook, findProperAddress, type WebhookAddress, type WebhookClass } from '../highlevel/classify-webhook.ts';
+import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { readSignatureHeader, requireHighLevelSignature } from '../highlevel/webhook-signature.ts';
 import { recordAppEvent } from '../installations/app-events.ts';
-import { type SightingRecorder, sightingAddress } from '../installations/webhook-sightings.ts';
+import { observedAddress, type WebhookObservationRecorder } from '../installations/webhook-observations.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
 import type { ReceiveDelivery } from '../messages/outbound/receive.ts';
 import type { Log } from '../runtime/log.ts';
@@ -32,7 +32,7 @@ export interface WebhookDeps {
   webhookKeys: readonly KeyObject[];
   readBody: ReadBody;
   receiveDelivery: ReceiveDelivery;
-  sightings: Pick<SightingRecorder, 'record'>;
+  webhookObservations: Pick<WebhookObservationRecorder, 'record'>;
   metrics: Metrics;
   /** Told of every signature that is wrong; it must cost nothing. */
   onWrongSignature(): void;
@@ -74,7 +74,7 @@ async function receive(deps: WebhookDeps, address: WebhookAddress, request: Requ
     deps.metrics.webhooks.inc({ kind, outcome: asAppError(error).code });
     if (isAppError(error, 'signature_invalid')) {
       deps.onWrongSignature();
-      deps.sightings.record(nameOf(address), { isValid: false });
+      deps.webhookObservations.record(nameOf(address), { isValid: false });
     }
     throw error;
   } finally {
@@ -84,11 +84,11 @@ async function receive(deps: WebhookDeps, address: WebhookAddress, request: Requ
 
 async function handle(deps: WebhookDeps, address: WebhookAddress, signature: Buffer, body: Buffer): Promise<string> {
   await requireHighLevelSignature(deps.webhookKeys, signature, body);
-  deps.sightings.record(nameOf(address), { isValid: true });
+  deps.webhookObservations.record(nameOf(address), { isValid: true });
   const json = readJsonBody(z.unknown(), body, '');
-  const found = classifyWebhook(json, address, { appId: appIdOf(deps.app), providers: deps.providers });
+  const found = classifyWebhook(json, address, { appId: parseAppId(deps.app), providers: deps.providers });
   const misplaced = describeMisplaced(found, address);
-  if (misplaced !== undefined) deps.sightings.record(nameOf(address), { isValid: true, misplaced });
+  if (misplaced !== undefined) deps.webhookObservations.record(nameOf(address), { isValid: true, misplaced });
   if (isFlaggedTooLarge(json)) deps.log.warn({ address: nameOf(address) }, 'HighLevel has cut a webhook: payloadTooLarge');
   return stored(act(deps, address, found, body));
 }
@@ -112,19 +112,19 @@ async function act(deps: WebhookDeps, address: WebhookAddress, found: WebhookCla
     case 'not_ours':
       return 'not_ours';
     case 'unknown':
-      return recordUnknownWebhook(deps, { address: nameOf(address), why: found.why, body });
+      return recordUnknownWebhook(deps, { address: nameOf(address), why: found.reason, body });
   }
 }
 
 function nameOf(address: WebhookAddress): string {
-  return address === 'app' ? sightingAddress.app : sightingAddress.provider(address.key);
+  return address === 'app' ? observedAddress.app : observedAddress.provider(address.key);
 }
 
 /** Says what arrived, where it does not belong to the address at which it arrived. */
 function describeMisplaced(found: WebhookClass, address: WebhookAddress): string | undefined {
   if (found.kind === 'not_ours' && found.providerId) return `foreign_provider:${toSingleLine(found.providerId, 64)}`;
-  if (found.kind === 'unknown' && found.why === 'provider_ambiguous') return 'ambiguous_delivery';
-  const proper = properAddress(found);
+  if (found.kind === 'unknown' && found.reason === 'provider_ambiguous') return 'ambiguous_delivery';
+  const proper = findProperAddress(found);
   if (proper === null || proper === address) return undefined;
   return proper === 'app' ? 'app_event' : `delivery:${proper.key}`;
 }

@@ -1,16 +1,16 @@
+import { audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import { sanitize } from '../core/sanitize.ts';
 import type { AppEvent, Database, Executor } from '../database/client.ts';
-import { company, location, type TokenOwner } from '../highlevel/client.ts';
-import { type AppKeys, appIdOf } from '../highlevel/oauth.ts';
+import { type TokenOwner, toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
+import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
-import { audit } from './audit.ts';
-import { learn, learnGoneWithCompany } from './news.ts';
-import { probeSoon } from './permissions.ts';
-import { listAgain } from './sync.ts';
+import { recordCompanyUninstall, recordObservation } from './observations.ts';
+import { requestPermissionProbe } from './permissions.ts';
+import { requestLocationSync } from './sync-locations.ts';
 
 export interface AppEventDeps {
   db: Database;
@@ -71,39 +71,39 @@ type Outcome = 'applied' | 'not ours' | 'ignored';
 /** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
 async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promise<Outcome> {
   const event = readAppEvent(Buffer.from(stored.raw));
-  const ours = appIdOf(deps.app);
-  if (event.appId !== null && event.appId !== ours) return 'not ours';
-  if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return aboutLocation(deps, tx, event);
+  const ourAppId = parseAppId(deps.app);
+  if (event.appId !== null && event.appId !== ourAppId) return 'not ours';
+  if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return applyLocationEvent(deps, tx, event);
   // Its signature proves that HighLevel said it, but only the app id that it said it of us.
   if (event.appId === null) return 'not ours';
 
   const { companyId, locationId } = event;
-  const key = locationId ? location(locationId) : companyId ? company(companyId) : null;
+  const key = locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;
   if (!key) return 'ignored';
   const now = dateNow(deps.clock);
   // Nothing happens later than we hear of it; a wrong clock must not outlast what comes after.
   const at = event.occurredAt && event.occurredAt < stored.receivedAt ? event.occurredAt : stored.receivedAt;
-  const place = { companyId, locationId };
+  const scope = { companyId, locationId };
 
   switch (event.type) {
     case 'INSTALL':
     case 'UPDATE': {
       const { userId, whiteLabelDomain } = event;
-      await learn(tx, { key, companyId, presentAt: at, userId, whiteLabelDomain, isHint: true }, now);
-      await probeSoon(tx, key, now);
-      if (key.kind === 'company') await listAgain(tx, key.resourceId, now);
+      await recordObservation(tx, { key, companyId, installedSeenAt: at, userId, whiteLabelDomain, isHint: true }, now);
+      await requestPermissionProbe(tx, key, now);
+      if (key.kind === 'company') await requestLocationSync(tx, key.resourceId, now);
       return 'applied';
     }
     case 'UNINSTALL':
-      await learn(tx, { key, companyId, goneAt: at }, now);
-      if (key.kind === 'company') await learnGoneWithCompany(tx, key.resourceId, at, now);
+      await recordObservation(tx, { key, companyId, uninstalledSeenAt: at }, now);
+      if (key.kind === 'company') await recordCompanyUninstall(tx, key.resourceId, at, now);
       return 'applied';
     case 'PLAN_CHANGE':
-      await audit(tx, deps, { actor: 'highlevel', action: 'plan_changed', ...place, details: change(event) });
+      await audit(tx, deps, { actor: 'highlevel', action: 'plan_changed', ...scope, details: describeChange(event) });
       return 'applied';
     case 'APP_PAYMENT_STATUS':
-      await audit(tx, deps, { actor: 'highlevel', action: 'payment_status_changed', ...place, details: change(event) });
-      await hint(tx, key, now);
+      await audit(tx, deps, { actor: 'highlevel', action: 'payment_status_changed', ...scope, details: describeChange(event) });
+      await requestReconcile(tx, key, now);
       return 'applied';
     default:
       return 'ignored';
@@ -111,26 +111,26 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
 }
 
 /** The event's own words are not taken over: the location is asked. */
-async function aboutLocation(deps: AppEventDeps, tx: Executor, event: AppEventWebhook): Promise<Outcome> {
+async function applyLocationEvent(deps: AppEventDeps, tx: Executor, event: AppEventWebhook): Promise<Outcome> {
   const now = dateNow(deps.clock);
   const locationId = event.locationId ?? event.subjectId;
-  if (event.type === 'LocationCreate' && event.companyId) await listAgain(tx, event.companyId, now);
+  if (event.type === 'LocationCreate' && event.companyId) await requestLocationSync(tx, event.companyId, now);
   if (!locationId) return 'ignored';
   const { count } = await tx.installation.updateMany({
-    where: { ...location(locationId), status: { not: 'uninstalled' } },
+    where: { ...toLocationOwner(locationId), status: { not: 'uninstalled' } },
     data: { describedAt: null, dueAt: now },
   });
   return count > 0 || event.type === 'LocationCreate' ? 'applied' : 'ignored';
 }
 
 /** It suggests that trouble is over, and says nothing of being installed. */
-async function hint(tx: Executor, key: TokenOwner, now: Date): Promise<void> {
+async function requestReconcile(tx: Executor, key: TokenOwner, now: Date): Promise<void> {
   await tx.installation.updateMany({
     where: { ...key, status: { notIn: ['active', 'uninstalled'] } },
     data: { dueAt: now },
   });
 }
 
-function change({ before, after }: AppEventWebhook): string {
+function describeChange({ before, after }: AppEventWebhook): string {
   return `From ${before ?? 'none'} to ${after ?? 'none'}.`;
 }

@@ -2,7 +2,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database, Executor, PermissionProblem } from '../database/client.ts';
 import type { HighLevelCall, PermissionGate, TokenOwner } from '../highlevel/client.ts';
-import type { Permission } from '../highlevel/failures.ts';
+import type { Permission } from '../highlevel/errors.ts';
 import { operations } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Log } from '../runtime/log.ts';
@@ -18,63 +18,63 @@ export interface PermissionDeps {
 
 const minute = 60_000;
 /** Pauses between calls that find out whether a permission is there again; the last repeats: a few calls an hour. */
-const probePausesMs = [minute, 5 * minute, 15 * minute, 25 * minute];
+const probeDelaysMs = [minute, 5 * minute, 15 * minute, 25 * minute];
 /** How long this process goes by what it has read: another one may have met, or ended, a problem. */
-const readForMs = 10_000;
+const cacheTtlMs = 10_000;
 
 /**
  * Creates the memory of what HighLevel refuses to installations for good, shared by all processes through the database. While a
  * permission is refused, calls that need it fail here without being made, but for one now and then that finds out whether a person has
  * mended it: ten thousand waiting messages cost one call. The calls that nothing is refused of cost no statement.
  */
-export function permissionGate(deps: PermissionDeps): PermissionGate {
+export function createPermissionGate(deps: PermissionDeps): PermissionGate {
   const { db, clock, log } = deps;
-  let open = new Map<string, PermissionProblem>();
-  let readAt = Number.NEGATIVE_INFINITY;
+  let openProblems = new Map<string, PermissionProblem>();
+  let loadedAtMs = Number.NEGATIVE_INFINITY;
 
-  async function read(): Promise<void> {
-    readAt = clock.now();
+  async function reload(): Promise<void> {
+    loadedAtMs = clock.now();
     const rows = await db.client.permissionProblem.findMany();
-    open = new Map(rows.map((row) => [nameOf(row, row.permission), row]));
+    openProblems = new Map(rows.map((row) => [permissionKey(row, row.permission), row]));
   }
 
-  const openFor = (call: HighLevelCall) =>
-    neededFor(call).flatMap((permission) => open.get(nameOf(call.owner, permission)) ?? []);
+  const findProblems = (call: HighLevelCall) =>
+    listRequiredPermissions(call).flatMap((permission) => openProblems.get(permissionKey(call.owner, permission)) ?? []);
 
   return {
     async check(call) {
-      if (clock.now() - readAt >= readForMs) await read();
-      const problems = openFor(call);
+      if (clock.now() - loadedAtMs >= cacheTtlMs) await reload();
+      const problems = findProblems(call);
       for (const problem of problems) {
         if (problem.probeAt.getTime() <= clock.now() && (await claimProbe(deps, problem))) continue;
-        await read();
-        const current = open.get(nameOf(call.owner, problem.permission));
-        if (current) throw refused(current, clock.now());
+        await reload();
+        const current = openProblems.get(permissionKey(call.owner, problem.permission));
+        if (current) throw toForbiddenError(current, clock.now());
       }
       return { isProbe: problems.length > 0 };
     },
 
-    async refuse(call, permission, error) {
+    async recordRefusal(call, permission, error) {
       const now = dateNow(clock);
       const key = { kind: call.owner.kind, resourceId: call.owner.resourceId, permission };
-      const message = describe(deps, call, permission, error);
+      const message = describeProblem(deps, call, permission, error);
       await db.client.$executeRaw`
         INSERT INTO permission_problems (kind, resource_id, permission, message, since, probe_at)
         VALUES (${key.kind}::installation_kind, ${key.resourceId}, ${permission}, ${message}, ${now},
-          ${new Date(now.getTime() + pauseMs(0))})
+          ${new Date(now.getTime() + probeDelayMs(0))})
         ON CONFLICT (kind, resource_id, permission) DO UPDATE SET message = EXCLUDED.message`;
-      await read();
-      const problem = open.get(nameOf(key, permission));
+      await reload();
+      const problem = openProblems.get(permissionKey(key, permission));
       if (problem?.probes === 0) log.warn({ ...key, err: error }, 'HighLevel refuses this until a person mends it');
-      return problem ? refused(problem, clock.now(), error) : error;
+      return problem ? toForbiddenError(problem, clock.now(), error) : error;
     },
 
-    async allow(call) {
-      const over = openFor(call);
-      if (over.length === 0) return;
-      for (const { kind, resourceId, permission } of over) {
+    async clearRefusals(call) {
+      const resolved = findProblems(call);
+      if (resolved.length === 0) return;
+      for (const { kind, resourceId, permission } of resolved) {
         await db.client.permissionProblem.deleteMany({ where: { kind, resourceId, permission } });
-        open.delete(nameOf({ kind, resourceId }, permission));
+        openProblems.delete(permissionKey({ kind, resourceId }, permission));
         log.info({ kind, resourceId, permission }, 'HighLevel allows this again');
       }
       if (call.owner.kind === 'location') await deps.resume(call.owner.resourceId);
@@ -83,7 +83,7 @@ export function permissionGate(deps: PermissionDeps): PermissionGate {
 }
 
 /** Lets the next call find out whether a permission is there again: the app was installed anew, updated, or has got new tokens. */
-export async function probeSoon(on: Executor, { kind, resourceId }: TokenOwner, now: Date): Promise<void> {
+export async function requestPermissionProbe(on: Executor, { kind, resourceId }: TokenOwner, now: Date): Promise<void> {
   await on.permissionProblem.updateMany({ where: { kind, resourceId }, data: { probeAt: now } });
 }
 
@@ -94,9 +94,9 @@ export function listPermissionProblems(on: Executor, owners: readonly TokenOwner
 }
 
 /** Every permission whose absence would make a call fail. */
-function neededFor({ operation, providerKey }: HighLevelCall): Permission[] {
-  const ofProvider: Permission[] = providerKey ? [`provider:${providerKey}`] : [];
-  return [`scope:${operations[operation].scope}`, ...ofProvider, `token:${operation}`, `operation:${operation}`];
+function listRequiredPermissions({ operation, providerKey }: HighLevelCall): Permission[] {
+  const providerPermissions: Permission[] = providerKey ? [`provider:${providerKey}`] : [];
+  return [`scope:${operations[operation].scope}`, ...providerPermissions, `token:${operation}`, `operation:${operation}`];
 }
 
 /** @returns whether this call is the one that may try; the next pause is longer */
@@ -105,16 +105,16 @@ async function claimProbe({ db, clock }: PermissionDeps, problem: PermissionProb
   const now = dateNow(clock);
   const { count } = await db.client.permissionProblem.updateMany({
     where: { kind, resourceId, permission, probeAt: { lte: now } },
-    data: { probeAt: new Date(now.getTime() + pauseMs(probes + 1)), probes: { increment: 1 } },
+    data: { probeAt: new Date(now.getTime() + probeDelayMs(probes + 1)), probes: { increment: 1 } },
   });
   return count === 1;
 }
 
-function pauseMs(probes: number): number {
-  return probePausesMs[Math.min(probes, probePausesMs.length - 1)] as number;
+function probeDelayMs(probes: number): number {
+  return probeDelaysMs[Math.min(probes, probeDelaysMs.length - 1)] as number;
 }
 
-function refused({ message, probeAt }: PermissionProblem, now: number, cause?: AppError): AppError {
+function toForbiddenError({ message, probeAt }: PermissionProblem, now: number, cause?: AppError): AppError {
   return new AppError('highlevel_forbidden', message, {
     cause,
     details: cause?.details ?? [],
@@ -123,29 +123,29 @@ function refused({ message, probeAt }: PermissionProblem, now: number, cause?: A
 }
 
 /** What is refused and what to do about it, for the people of the location and for the operator. */
-function describe(
+function describeProblem(
   { providers }: PermissionDeps,
   { operation }: HighLevelCall,
   permission: Permission,
   error: AppError,
 ): string {
   const colon = permission.indexOf(':');
-  const [what, name] = [permission.slice(0, colon), permission.slice(colon + 1)];
-  const said = error.details[0] ? ` The CRM says: ${error.details[0]}` : '';
-  switch (what) {
+  const [kind, name] = [permission.slice(0, colon), permission.slice(colon + 1)];
+  const quote = error.details[0] ? ` The CRM says: ${error.details[0]}` : '';
+  switch (kind) {
     case 'scope':
-      return `The app has not been given the scope “${name}” here. Add it to the app in the developer portal, publish that version, and install or update the app here.${said}`;
+      return `The app has not been given the scope “${name}” here. Add it to the app in the developer portal, publish that version, and install or update the app here.${quote}`;
     case 'provider': {
       const id = providers.find(({ key }) => key === name)?.id ?? 'unknown';
-      return `The app has no access to its provider “${name}” (id ${id}) here. The operator must check the id in the settings, and that the installed version of the app has this provider; then install the app here again.${said}`;
+      return `The app has no access to its provider “${name}” (id ${id}) here. The operator must check the id in the settings, and that the installed version of the app has this provider; then install the app here again.${quote}`;
     }
     case 'token':
-      return `The CRM does not take this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${said}`;
+      return `The CRM does not take this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${quote}`;
     default:
-      return `The CRM refuses “${operation}” even with a new access token. Check the app’s scopes and version in the developer portal, then install the app here again.${said}`;
+      return `The CRM refuses “${operation}” even with a new access token. Check the app’s scopes and version in the developer portal, then install the app here again.${quote}`;
   }
 }
 
-function nameOf({ kind, resourceId }: TokenOwner, permission: string): string {
+function permissionKey({ kind, resourceId }: TokenOwner, permission: string): string {
   return `${kind}/${resourceId}/${permission}`;
 }

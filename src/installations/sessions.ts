@@ -1,9 +1,9 @@
+import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
-import { type Actor, audit } from './audit.ts';
-import { placeOf } from './renew.ts';
+import { auditScope } from './renew-token.ts';
 import { type Installation, keyOf } from './store.ts';
 
 /** A user's right in one location, or in an agency: it lasts no longer than the user context that it comes from. */
@@ -15,15 +15,15 @@ export interface UserSession {
 }
 
 /** The page makes a new context with each handshake, four times an hour; an older one was kept by somebody. */
-const contextLifeMs = 8 * 60 * 60 * 1000;
+const contextTtlMs = 8 * 60 * 60 * 1000;
 
 /**
  * Refuses a user context that was first seen hours ago, or before sessions were ended: it has no time of its own (platform.md 7.4).
  *
  * @throws AppError `context_invalid`
  */
-export async function requireCurrent(deps: { db: Database; clock: Clock }, session: UserSession): Promise<void> {
-  const isOld = deps.clock.now() - session.seenAt > contextLifeMs;
+export async function requireCurrentSession(deps: { db: Database; clock: Clock }, session: UserSession): Promise<void> {
+  const isOld = deps.clock.now() - session.seenAt > contextTtlMs;
   if (!isOld && !(await isRevoked(deps.db, session))) return;
   throw new AppError('context_invalid', 'This user context is an old one. Please reload the page.');
 }
@@ -56,7 +56,7 @@ export async function revokeSessions(
       create: { ...key, revokedAt },
       update: { revokedAt },
     });
-    await audit(tx, deps, { actor, action: 'sessions_revoked', ...placeOf(row) });
+    await audit(tx, deps, { actor, action: 'sessions_revoked', ...auditScope(row) });
   });
   return revokedAt;
 }

@@ -14,7 +14,7 @@ export function keyOf({ kind, resourceId }: InstallationKey): InstallationKey {
 }
 
 /** What a token set is of. */
-export function keyOfTokens(tokens: TokenSet): InstallationKey {
+export function toInstallationKey(tokens: TokenSet): InstallationKey {
   return { kind: tokens.kind, resourceId: (tokens.kind === 'company' ? tokens.companyId : tokens.locationId) as string };
 }
 
@@ -23,19 +23,19 @@ export function findInstallation(on: Executor, { kind, resourceId }: Installatio
 }
 
 /** As `findInstallation`, many in one statement. */
-export function installationReader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
-  const nameOf = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
-  return createLoader(nameOf, async (keys) => {
+export function createInstallationLoader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
+  const toName = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
+  return createLoader(toName, async (keys) => {
     const rows = await db.client.installation.findMany({ where: { OR: keys.map(keyOf) } });
-    return new Map(rows.map((row) => [nameOf(row), row]));
+    return new Map(rows.map((row) => [toName(row), row]));
   });
 }
 
 /** The columns of a token set, sealed and bound to their row. */
-export function sealedTokens(box: SecretBox, key: InstallationKey, tokens: TokenSet, now: Date) {
+export function sealTokens(box: SecretBox, key: InstallationKey, tokens: TokenSet, now: Date) {
   return {
-    accessToken: box.seal(tokens.accessToken, identity(key, 'access_token')),
-    refreshToken: tokens.refreshToken === null ? null : box.seal(tokens.refreshToken, identity(key, 'refresh_token')),
+    accessToken: box.seal(tokens.accessToken, tokenAad(key, 'access_token')),
+    refreshToken: tokens.refreshToken === null ? null : box.seal(tokens.refreshToken, tokenAad(key, 'refresh_token')),
     accessExpiresAt: tokens.accessExpiresAt,
     scopes: [...tokens.scopes],
     tokenSet: { increment: 1 },
@@ -44,7 +44,7 @@ export function sealedTokens(box: SecretBox, key: InstallationKey, tokens: Token
 }
 
 /** The same columns with nothing in them. A refresh that is under way loses its lease, so that it can't bring tokens back. */
-export const noTokens = {
+export const clearedTokens = {
   accessToken: null,
   refreshToken: null,
   accessExpiresAt: null,
@@ -56,15 +56,15 @@ export const noTokens = {
 /** @throws AppError `secret_unreadable` */
 export function openToken(box: SecretBox, row: Installation, column: 'access_token' | 'refresh_token'): string {
   const sealed = column === 'access_token' ? row.accessToken : row.refreshToken;
-  return box.open(sealed ?? '', identity(row, column));
+  return box.open(sealed ?? '', tokenAad(row, column));
 }
 
 /** What a sealed token is bound to. */
-export function identity(key: InstallationKey, column: 'access_token' | 'refresh_token'): string {
-  return `${rowIdentity(key)}${column}`;
+export function tokenAad(key: InstallationKey, column: 'access_token' | 'refresh_token'): string {
+  return `${tokenAadPrefix(key)}${column}`;
 }
 
 /** How the identities of an installation's tokens begin. */
-export function rowIdentity({ kind, resourceId }: InstallationKey): string {
+export function tokenAadPrefix({ kind, resourceId }: InstallationKey): string {
   return `installations/${kind}/${resourceId}/`;
 }

@@ -1,32 +1,32 @@
+import { type Actor, audit } from '../audit/audit-log.ts';
 import { configAad as channelIdentity } from '../connections/sealed-config.ts';
 import { dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
-import { appIdOf } from '../highlevel/oauth.ts';
-import { type Actor, audit } from './audit.ts';
-import { dueAfterOutage } from './due.ts';
-import { learn, learnGoneWithCompany } from './news.ts';
-import { placeOf, type RenewDeps } from './renew.ts';
-import { type Installation, keyOf, noTokens, rowIdentity } from './store.ts';
+import { parseAppId } from '../highlevel/oauth.ts';
+import { recordCompanyUninstall, recordObservation } from './observations.ts';
+import { nextReconcileAfterOutage } from './reconcile-schedule.ts';
+import { auditScope, type RenewDeps } from './renew-token.ts';
+import { clearedTokens, type Installation, keyOf, tokenAadPrefix } from './store.ts';
 
 /** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */
-export interface Farewell {
+export interface UninstallHooks {
   /** Fails what is queued, with the reason; what is being sent at this moment is left to end. */
-  giveUp(locationId: string): Promise<void>;
+  cancelQueued(locationId: string): Promise<void>;
   /** How many of those failures HighLevel has not been told of. */
-  unreported(locationId: string): Promise<number>;
+  countUnreported(locationId: string): Promise<number>;
 }
 
-export interface UninstallDeps extends RenewDeps, Farewell {
+export interface UninstallDeps extends RenewDeps, UninstallHooks {
   /** Keeps a location's channels for its return, until its messages are deleted. */
   keepChannels: boolean;
 }
 
 /** The last reports may take so many looks, this far apart; then the access token goes whether they are made or not. */
-const lastLooks = 30;
-const lookEveryMs = 2_000;
+const maxReportPolls = 30;
+const reportPollIntervalMs = 2_000;
 /** How often HighLevel is asked to uninstall us while it does not answer: over about a day. */
-const askAtMost = 100;
+const maxUninstallAttempts = 100;
 
 /**
  * Asks that the app leaves a location or a whole company. It stops sending now; HighLevel is asked to uninstall it when the last
@@ -37,16 +37,16 @@ const askAtMost = 100;
 export async function disconnectApp(
   deps: Pick<UninstallDeps, 'db' | 'clock' | 'newId'>,
   row: Installation,
-  by: { actor: Actor; reason: string },
+  request: { actor: Actor; reason: string },
 ): Promise<void> {
   const now = dateNow(deps.clock);
   await deps.db.transaction(async (tx) => {
     // A clock that stands still must not make this older than what it ends.
-    const goneAt = new Date(Math.max(now.getTime(), (row.presentAt?.getTime() ?? 0) + 1));
-    await learn(tx, { key: row, goneAt }, now);
-    if (row.kind === 'company') await learnGoneWithCompany(tx, row.resourceId, goneAt, now);
-    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { leaveReason: by.reason, dueAt: now } });
-    await audit(tx, deps, { actor: by.actor, action: 'disconnect_asked', ...placeOf(row), details: by.reason });
+    const uninstalledSeenAt = new Date(Math.max(now.getTime(), (row.presentAt?.getTime() ?? 0) + 1));
+    await recordObservation(tx, { key: row, uninstalledSeenAt }, now);
+    if (row.kind === 'company') await recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now);
+    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { leaveReason: request.reason, dueAt: now } });
+    await audit(tx, deps, { actor: request.actor, action: 'disconnect_asked', ...auditScope(row), details: request.reason });
   });
 }
 
@@ -58,10 +58,10 @@ export async function disconnectApp(
  */
 export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<Date | null> {
   if (row.kind === 'location') {
-    await deps.giveUp(row.resourceId);
-    await forgetChannels(deps, row.resourceId);
+    await deps.cancelQueued(row.resourceId);
+    await removeChannels(deps, row.resourceId);
   } else {
-    await passOn(deps, row);
+    await propagateUninstall(deps, row);
   }
   if (!row.accessToken && !row.leaveReason) return null;
   if (!row.leaveReason && row.refreshToken) {
@@ -69,42 +69,42 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     await deps.db.client.installation.updateMany({ where, data: { refreshToken: null } });
   }
 
-  const soon = new Date(deps.clock.now() + lookEveryMs);
-  if (row.accessToken && row.tries < lastLooks && (await hasLastReports(deps, row))) return soon;
+  const nextPollAt = new Date(deps.clock.now() + reportPollIntervalMs);
+  if (row.accessToken && row.tries < maxReportPolls && (await hasPendingReports(deps, row))) return nextPollAt;
   if (row.leaveReason && row.accessToken) {
-    const again = await leave(deps, row, row.leaveReason);
-    if (again) return again;
+    const retryAt = await requestUninstall(deps, row, row.leaveReason);
+    if (retryAt) return retryAt;
   }
   await deps.db.transaction(async (tx) => {
     await tx.installation.updateMany({
       where: { ...keyOf(row), status: 'uninstalled' },
-      data: { ...noTokens, leaveReason: null },
+      data: { ...clearedTokens, leaveReason: null },
     });
-    await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...placeOf(row) });
+    await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...auditScope(row) });
   });
-  deps.box.evict(rowIdentity(row));
+  deps.box.evict(tokenAadPrefix(row));
   deps.log.info(keyOf(row), 'uninstalled');
   return null;
 }
 
 /** A company's own farewell waits for its locations', whose last reports its uninstall would cut off. */
-async function hasLastReports(deps: UninstallDeps, row: Installation): Promise<boolean> {
-  if (row.kind === 'location') return (await deps.unreported(row.resourceId)) > 0;
+async function hasPendingReports(deps: UninstallDeps, row: Installation): Promise<boolean> {
+  if (row.kind === 'location') return (await deps.countUnreported(row.resourceId)) > 0;
   if (!row.leaveReason) return false;
-  const busy = await deps.db.client.installation.count({
+  const unfinished = await deps.db.client.installation.count({
     where: { kind: 'location', companyId: row.resourceId, status: 'uninstalled', accessToken: { not: null } },
   });
-  return busy > 0;
+  return unfinished > 0;
 }
 
 /** Locations that were learnt of after the company's own uninstall are told too. */
-async function passOn(deps: UninstallDeps, row: Installation): Promise<void> {
+async function propagateUninstall(deps: UninstallDeps, row: Installation): Promise<void> {
   const now = dateNow(deps.clock);
   const { goneAt } = row;
-  if (goneAt) await deps.db.transaction((tx) => learnGoneWithCompany(tx, row.resourceId, goneAt, now));
+  if (goneAt) await deps.db.transaction((tx) => recordCompanyUninstall(tx, row.resourceId, goneAt, now));
 }
 
-async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<void> {
+async function removeChannels(deps: UninstallDeps, locationId: string): Promise<void> {
   const { connection } = deps.db.client;
   const channels = await connection.findMany({ where: { locationId }, select: { id: true } });
   if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
@@ -113,9 +113,9 @@ async function forgetChannels(deps: UninstallDeps, locationId: string): Promise<
 }
 
 /** @returns when to ask again, or null when HighLevel has done it, or never will */
-async function leave(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
+async function requestUninstall(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
   try {
-    await uninstallApp(deps.highLevel, keyOf(row), appIdOf(deps.app), reason);
+    await uninstallApp(deps.highLevel, keyOf(row), parseAppId(deps.app), reason);
   } catch (error) {
     if (!isAppError(error)) throw error;
     // A refused token, or one that is gone, says that it is done already.
@@ -123,8 +123,8 @@ async function leave(deps: UninstallDeps, row: Installation, reason: string): Pr
       deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
       return null;
     }
-    if (row.tries >= askAtMost) throw error;
-    return dueAfterOutage(row, dateNow(deps.clock), deps.jitter());
+    if (row.tries >= maxUninstallAttempts) throw error;
+    return nextReconcileAfterOutage(row, dateNow(deps.clock), deps.jitter());
   }
   return null;
 }

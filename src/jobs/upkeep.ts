@@ -7,8 +7,8 @@ import { purgePreviousConfigs } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import { forgetSpentStates } from '../installations/install.ts';
-import { forgetSightings } from '../installations/webhook-sightings.ts';
+import { purgeSpentStates } from '../installations/install.ts';
+import { purgeWebhookObservations } from '../installations/webhook-observations.ts';
 import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
 import { purgeMessages, purgeUnknownLocationMessages } from '../messages/recovery/location-lifecycle.ts';
@@ -71,9 +71,9 @@ export async function tidy(deps: UpkeepDeps): Promise<void> {
   await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysBefore(clock, contextDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysBefore(clock, traceDays) } } });
   await forgetWrongSignatures(deps);
-  await forgetSightings(client, daysBefore(clock, traceDays));
+  await purgeWebhookObservations(client, daysBefore(clock, traceDays));
   await purgeUnknownWebhooks(client, now);
-  await forgetSpentStates(deps);
+  await purgeSpentStates(deps);
   await forgetGuesses(deps, daysBefore(clock, traceDays));
 
   const before = daysBefore(clock, retentionDays);

@@ -1,6 +1,6 @@
 import { type TellDeps, tellDue } from '../alerts/tell.ts';
 import { type WatchDeps, watchAll } from '../alerts/watch.ts';
-import { repeatedly } from '../installations/reconcile.ts';
+import { runPollLoop } from '../installations/reconciler.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 
@@ -17,6 +17,6 @@ export const passes: readonly ((deps: WatcherDeps) => Promise<number>)[] = [
 /** Looks for what a person should know of, and tells it. @returns stops it and waits for what is in hand */
 export function startWatcher(deps: WatcherDeps): () => Promise<void> {
   const onError = (error: unknown) => deps.log.error({ err: error }, 'the watcher had an error and goes on');
-  const stops = passes.map((pass) => repeatedly(deps.clock, () => pass(deps), onError));
+  const stops = passes.map((pass) => runPollLoop(deps.clock, () => pass(deps), onError));
   return async () => void (await Promise.all(stops.map((stop) => stop())));
 }

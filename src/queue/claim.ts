@@ -1,6 +1,6 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { highLevelLimit, type PaceLimit } from '../highlevel/rate-limit.ts';
+import { highLevelRateLimit, type RateLimit } from '../highlevel/rate-limit.ts';
 import { type GroupState, nextPermitAt, permitsAt, tatAfter } from './gcra.ts';
 import { maxPriority, type QueueName } from './job.ts';
 import { getPausedUntil, isHalfOpen } from './rate-limits.ts';
@@ -83,8 +83,8 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
 function toRateLimit(
   queue: QueueName,
   { intervalMs, burst }: { intervalMs: number | null; burst: number | null },
-): PaceLimit | null {
-  if (queue === 'tell') return highLevelLimit;
+): RateLimit | null {
+  if (queue === 'tell') return highLevelRateLimit;
   return intervalMs === null ? null : { intervalMs, burst: burst ?? 1 };
 }
 

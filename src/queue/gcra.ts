@@ -1,11 +1,11 @@
-import type { PaceLimit } from '../highlevel/rate-limit.ts';
+import type { RateLimit } from '../highlevel/rate-limit.ts';
 
 /** What is known of a lane when work is taken from it. */
 export interface GroupState {
   readonly tat: Date;
   readonly pausedUntil: Date | null;
   /** How fast; null for no limit. */
-  readonly limit: PaceLimit | null;
+  readonly limit: RateLimit | null;
   /** How many at once; null for no limit. */
   readonly concurrency: number | null;
   /** How many all processes have in hand. */
@@ -37,7 +37,7 @@ export function nextPermitAt(group: GroupState, nowMs: number): number {
 }
 
 /** Returns the longest that a limit itself keeps anything waiting, in milliseconds. */
-export function maxTatAheadMs({ burst, intervalMs, maxBooked = burst }: PaceLimit): number {
+export function maxTatAheadMs({ burst, intervalMs, maxBooked = burst }: RateLimit): number {
   return maxBooked * intervalMs;
 }
 
@@ -45,14 +45,14 @@ export function maxTatAheadMs({ burst, intervalMs, maxBooked = burst }: PaceLimi
  * Returns until when the calls that have left use up the allowance. No calls can reach further than {@link maxTatAheadMs}: then the clock was
  * ahead when it was written, and one call may leave now, which writes a right one.
  */
-function currentTatMs({ tat }: GroupState, limit: PaceLimit, nowMs: number): number {
+function currentTatMs({ tat }: GroupState, limit: RateLimit, nowMs: number): number {
   const tatMs = Math.max(tat.getTime(), nowMs);
   // A rounded millisecond in the stored time is no proof.
   return tatMs - nowMs > maxTatAheadMs(limit) + 1 ? nowMs + (limit.burst - 1) * limit.intervalMs : tatMs;
 }
 
 /** A connection's limit of messages a second, such that no second sees more. */
-export function limitPerSecond(rate: number): PaceLimit {
+export function limitPerSecond(rate: number): RateLimit {
   // A burst adds to the steady flow of its second; slow rates are worth no burst.
   const burst = Math.max(Math.floor(rate / 10), 1);
   return { burst, intervalMs: 1000 / (burst > 1 ? rate - burst : rate) };

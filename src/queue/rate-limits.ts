@@ -1,7 +1,7 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
-import { type PaceLimit, slotLifeMs } from '../highlevel/rate-limit.ts';
+import { type RateLimit, slotTtlMs } from '../highlevel/rate-limit.ts';
 import { maxTatAheadMs } from './gcra.ts';
 
 /** Whose limit it is. These keys are also the names of the queue's lanes. */
@@ -48,19 +48,19 @@ const unboundedMs = 1e12;
 export async function reserveSlot(
   deps: { db: Database; clock: Clock },
   key: string,
-  limit: PaceLimit,
+  limit: RateLimit,
   slotReservedAt: Date | null,
 ): Promise<Date | null> {
   const now = dateNow(deps.clock);
   if (slotReservedAt && slotReservedAt > now) return slotReservedAt;
-  const isCurrent = slotReservedAt && now.getTime() - slotReservedAt.getTime() <= slotLifeMs;
+  const isCurrent = slotReservedAt && now.getTime() - slotReservedAt.getTime() <= slotTtlMs;
   if (isCurrent && !(await isPaused(deps.db, key, now))) return null;
   const slot = await bookSlot(deps.db, key, limit, now);
   return slot > now ? slot : null;
 }
 
 /** Whether a call that can wait may leave now. It takes a slot only then: nobody waits for a slot that is not used. */
-export async function tryAcquire(deps: { db: Database; clock: Clock }, key: string, limit: PaceLimit): Promise<boolean> {
+export async function tryAcquire(deps: { db: Database; clock: Clock }, key: string, limit: RateLimit): Promise<boolean> {
   const { intervalMs, burst } = limit;
   const now = dateNow(deps.clock);
   // A rounded millisecond in the stored time must not cost a slot.
@@ -88,7 +88,7 @@ export async function pause(
   key: string,
   until: Date,
   reason: { code: string; message: string },
-  limit?: PaceLimit,
+  limit?: RateLimit,
 ): Promise<void> {
   const now = dateNow(deps.clock);
   const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : now;
@@ -133,7 +133,7 @@ async function resumeWhere({ db }: { db: Database }, key: string | { startsWith:
 export async function consume(
   deps: { db: Database; clock: Clock },
   key: string,
-  limit: PaceLimit,
+  limit: RateLimit,
   calls: number,
 ): Promise<void> {
   if (calls <= 0) return;
@@ -166,7 +166,7 @@ export async function isPaused(db: Database, key: string, now: Date): Promise<bo
   return row !== null && getPausedUntil(row, now) !== null;
 }
 
-async function bookSlot(db: Database, key: string, limit: PaceLimit, now: Date): Promise<Date> {
+async function bookSlot(db: Database, key: string, limit: RateLimit, now: Date): Promise<Date> {
   const costMs = limit.intervalMs;
   const burstMs = limit.intervalMs * limit.burst;
   const [row] = await db.client.$queryRaw<{ slot: Date }[]>`

@@ -1,5 +1,5 @@
-import { location } from '../../src/highlevel/client.ts';
-import { accessTokens } from '../../src/installations/access-token.ts';
+import { toLocationOwner } from '../../src/highlevel/client.ts';
+import { createAccessTokens } from '../../src/installations/access-token.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -8,7 +8,7 @@ const refreshes = (world: World) => world.highlevel.calls.listByOperation('token
 /** Another process, with nothing in common but the database. */
 const anotherProcess = (world: World) => {
   const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
-  return accessTokens({
+  return createAccessTokens({
     ...world.services,
     highLevelHttp: createHttpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
   });
@@ -17,11 +17,11 @@ const anotherProcess = (world: World) => {
 test('a token is used while it is good and refreshed ahead of its end', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  const first = await world.services.tokens.tokenFor(location(id));
+  const first = await world.services.tokens.getToken(toLocationOwner(id));
   world.clock.jump(23 * hour);
-  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(first);
   world.clock.jump(45 * 60_000);
-  expect(await world.services.tokens.tokenFor(location(id))).not.toBe(first);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).not.toBe(first);
   expect(refreshes(world)).toHaveLength(1);
 });
 
@@ -30,7 +30,9 @@ test('however many ask at once, in however many processes, one refresh token is 
   const { id } = await world.install();
   world.clock.jump(24 * hour);
   const processes = [world.services.tokens, anotherProcess(world), anotherProcess(world)];
-  const asked = Promise.all(processes.flatMap((tokens) => Array.from({ length: 20 }, () => tokens.tokenFor(location(id)))));
+  const asked = Promise.all(
+    processes.flatMap((tokens) => Array.from({ length: 20 }, () => tokens.getToken(toLocationOwner(id)))),
+  );
   let isDone = false;
   asked.finally(() => (isDone = true)).catch(() => {});
   await world.until(() => isDone);
@@ -44,11 +46,11 @@ test('the new tokens are committed before either is used', async () => {
   const { id } = await world.install();
   const before = await world.db.installation.findFirstOrThrow();
   world.clock.jump(24 * hour);
-  const token = await world.services.tokens.tokenFor(location(id));
+  const token = await world.services.tokens.getToken(toLocationOwner(id));
   const after = await world.db.installation.findFirstOrThrow();
   expect(after.refreshToken).not.toBe(before.refreshToken);
   expect(after).toMatchObject({ refreshLease: null, refreshLeaseUntil: null });
-  expect(await anotherProcess(world).tokenFor(location(id))).toBe(token);
+  expect(await anotherProcess(world).getToken(toLocationOwner(id))).toBe(token);
 });
 
 test.each([
@@ -57,15 +59,15 @@ test.each([
 ] as const)('a refresh while HighLevel %s changes nothing, and an unexpired token is still used', async (_name, does) => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  const first = await world.services.tokens.tokenFor(location(id));
+  const first = await world.services.tokens.getToken(toLocationOwner(id));
   world.clock.jump(23.7 * hour);
   const before = await world.db.installation.findFirstOrThrow();
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, effect: does });
-  expect(await world.services.tokens.tokenFor(location(id))).toBe(first);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(first);
   expect(await world.db.installation.findFirstOrThrow()).toEqual({ ...before, refreshTriedAt: expect.any(Date) });
   world.clock.jump(hour);
-  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
-  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
+  await expect(world.services.tokens.getToken(toLocationOwner(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
 test('a 401 is answered with one refresh and one more try', async () => {
@@ -83,9 +85,9 @@ test('a process that died between HighLevel’s answer and our commit costs noth
   const { id } = await world.install();
   world.clock.jump(24 * hour);
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { cut: 'after_handling' } });
-  await expect(world.services.tokens.tokenFor(location(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  await expect(world.services.tokens.getToken(toLocationOwner(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   world.clock.jump(21_000);
-  expect(await world.services.tokens.tokenFor(location(id))).toMatch(/^access\./);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
 test('a lease that a dead process left is taken over when it has run out', async () => {
@@ -96,7 +98,7 @@ test('a lease that a dead process left is taken over when it has run out', async
     data: { refreshLease: '01890000-0000-7000-8000-000000000000', refreshLeaseUntil: new Date(world.clock.now() + 20_000) },
   });
   let token = '';
-  const asked = world.services.tokens.tokenFor(location(id)).then((given) => (token = given));
+  const asked = world.services.tokens.getToken(toLocationOwner(id)).then((given) => (token = given));
   await world.until(() => token !== '');
   expect(await asked).toMatch(/^access\./);
 });

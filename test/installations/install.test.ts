@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { location } from '../../src/highlevel/client.ts';
+import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const html = { accept: 'text/html' };
@@ -136,8 +136,8 @@ test('tokens are sealed for their own row', async () => {
     where: { kind_resourceId: { kind: 'location', resourceId: two.id } },
     data: { accessToken: sealed },
   });
-  await expect(world.services.tokens.tokenFor(location(two.id))).rejects.toMatchObject({ code: 'secret_unreadable' });
-  expect(await world.services.tokens.tokenFor(location(one.id))).toMatch(/^access\./);
+  await expect(world.services.tokens.getToken(toLocationOwner(two.id))).rejects.toMatchObject({ code: 'secret_unreadable' });
+  expect(await world.services.tokens.getToken(toLocationOwner(one.id))).toMatch(/^access\./);
 });
 
 test('an agency’s token is kept as the agency’s', async () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { reconcileDue } from '../../src/installations/reconcile.ts';
+import { reconcileDueInstallations } from '../../src/installations/reconciler.ts';
 import type { Installation } from '../../src/installations/store.ts';
 import type { Fault } from '../../src/sandbox/highlevel/faults.ts';
 import { startWorld, type World } from '../support/world.ts';
@@ -55,7 +55,7 @@ async function live(world: World, forMs: number): Promise<Map<string, Seen[]>> {
       const looked = seen.get(row.resourceId) ?? [];
       seen.set(row.resourceId, [...looked, { at: now, marks: marksOf(row) }]);
     }
-    if (due.length > 0) await reconcileDue(world.services);
+    if (due.length > 0) await reconcileDueInstallations(world.services);
     const next = Math.min(...(await rowsOf(world)).flatMap(({ dueAt }) => (dueAt ? dueAt.getTime() : [])), until);
     if (next > world.clock.now()) world.clock.jump(next - world.clock.now());
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { applyDueEvents } from '../../src/installations/app-events.ts';
-import { reconcileDue } from '../../src/installations/reconcile.ts';
+import { reconcileDueInstallations } from '../../src/installations/reconciler.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const minute = 60_000;
@@ -24,7 +24,7 @@ function agency(world: World, count: number, companyId = 'Agency0000000000000A')
 /** Everything that is due, until nothing is for the next minutes. */
 async function settle(world: World) {
   for (let round = 0; round < 40; round++) {
-    while ((await applyDueEvents(world.services)) + (await reconcileDue(world.services)) > 0);
+    while ((await applyDueEvents(world.services)) + (await reconcileDueInstallations(world.services)) > 0);
     world.clock.jump(5_000);
   }
 }
@@ -69,7 +69,7 @@ test('no order of callback, INSTALL events and pages changes what comes of them'
         'third bare': () => install({ locationId: third }),
         look: async () => {
           await applyDueEvents(world.services);
-          await reconcileDue(world.services);
+          await reconcileDueInstallations(world.services);
         },
       };
       for (const name of order) await say[name]();

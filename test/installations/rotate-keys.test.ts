@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createSecretBox } from '../../src/core/secret-box.ts';
-import { location } from '../../src/highlevel/client.ts';
-import { accessTokens } from '../../src/installations/access-token.ts';
-import { resealAll } from '../../src/installations/reseal.ts';
+import { toLocationOwner } from '../../src/highlevel/client.ts';
+import { createAccessTokens } from '../../src/installations/access-token.ts';
+import { reencryptAll } from '../../src/installations/reencrypt.ts';
 import { dataFolder, freshDatabase } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -15,7 +15,7 @@ test('everything sealed is sealed anew with the newest key, a second run has not
   const places = [await world.ready(), await world.ready(), await world.ready()];
   const box = createSecretBox([newer, old], randomBytes);
   const seen: number[] = [];
-  const progress = await resealAll({ db: world.services.db, box }, ({ done }) => seen.push(done));
+  const progress = await reencryptAll({ db: world.services.db, box }, ({ done }) => seen.push(done));
   expect(progress).toEqual({ done: 6, total: 6, unreadable: [] });
   expect(seen.at(-1)).toBe(6);
 
@@ -25,10 +25,10 @@ test('everything sealed is sealed anew with the newest key, a second run has not
       world.db.connection.findMany({ orderBy: { id: 'asc' } }),
     ]);
   const after = await rows();
-  await resealAll({ db: world.services.db, box }, () => {});
+  await reencryptAll({ db: world.services.db, box }, () => {});
   expect(await rows()).toEqual(after);
-  const alone = accessTokens({ ...world.services, box: createSecretBox([newer], randomBytes) });
-  for (const { id } of places) expect(await alone.tokenFor(location(id))).toMatch(/^access\./);
+  const alone = createAccessTokens({ ...world.services, box: createSecretBox([newer], randomBytes) });
+  for (const { id } of places) expect(await alone.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
 test('a token that is refreshed while the keys rotate is not written over, and a process with both keys goes on', async () => {
@@ -37,10 +37,10 @@ test('a token that is refreshed while the keys rotate is not written over, and a
   const box = createSecretBox([newer, old], randomBytes);
   world.clock.jump(24 * 60 * 60_000);
   const [token] = await Promise.all([
-    world.services.tokens.tokenFor(location(id)),
-    resealAll({ db: world.services.db, box }, () => {}),
+    world.services.tokens.getToken(toLocationOwner(id)),
+    reencryptAll({ db: world.services.db, box }, () => {}),
   ]);
-  expect(await world.services.tokens.tokenFor(location(id))).toBe(token);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(token);
   expect(world.highlevel.calls.listByOperation('token:refresh_token')).toHaveLength(1);
 });
 
@@ -50,7 +50,7 @@ test('secrets that no key opens are named, not lost, and the rest is done', asyn
   const where = { kind_resourceId: { kind: 'location' as const, resourceId: bad.id } };
   const lost = createSecretBox([randomBytes(32)], randomBytes).seal('x', `installations/location/${bad.id}/access_token`);
   await world.db.installation.update({ where, data: { accessToken: lost } });
-  const progress = await resealAll({ db: world.services.db, box: createSecretBox([newer, old], randomBytes) }, () => {});
+  const progress = await reencryptAll({ db: world.services.db, box: createSecretBox([newer, old], randomBytes) }, () => {});
   expect(progress).toMatchObject({ done: 2, unreadable: [`location ${bad.id}`] });
   expect(await world.db.installation.findUnique({ where })).toMatchObject({ accessToken: lost });
   expect(good.id).not.toBe(bad.id);

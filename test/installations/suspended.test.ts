@@ -1,4 +1,4 @@
-import { location } from '../../src/highlevel/client.ts';
+import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
@@ -73,9 +73,12 @@ test('a location whose refresh token is gone gets a fresh one from its company',
   await world.finishInstall(code);
   await world.until(async () => (await statusOf(world, id)) === 'active');
   world.highlevel.revokeTokens(id);
-  expect(await world.services.tokens.replacementFor(location(id), await world.services.tokens.tokenFor(location(id)))).toMatch(
-    /^access\./,
-  );
+  expect(
+    await world.services.tokens.getReplacementToken(
+      toLocationOwner(id),
+      await world.services.tokens.getToken(toLocationOwner(id)),
+    ),
+  ).toMatch(/^access\./);
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(0);
   expect(await statusOf(world, id)).toBe('active');
 });
@@ -85,13 +88,13 @@ test('without a company the app reconnects, and only when that is refused too it
   const place = await world.ready();
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
-  expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
+  expect(await world.services.tokens.getToken(toLocationOwner(place.id))).toMatch(/^access\./);
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 
   world.highlevel.revokeTokens();
   world.highlevel.behaviour.canReconnect = false;
   world.clock.jump(24 * hour);
-  await expect(world.services.tokens.tokenFor(location(place.id))).rejects.toMatchObject({ code: 'reauth_required' });
+  await expect(world.services.tokens.getToken(toLocationOwner(place.id))).rejects.toMatchObject({ code: 'reauth_required' });
   expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({
     status: 'reauth_required',
     reconnectUrl: `${world.url}/install`,
@@ -111,9 +114,11 @@ test.each([
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
   world.highlevel.faults.add({ operation, times: 1, effect: does });
-  await expect(world.services.tokens.tokenFor(location(place.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  await expect(world.services.tokens.getToken(toLocationOwner(place.id))).rejects.toMatchObject({
+    code: 'highlevel_unreachable',
+  });
   expect(await statusOf(world, place.id)).toBe('active');
-  expect(await world.services.tokens.tokenFor(location(place.id))).toMatch(/^access\./);
+  expect(await world.services.tokens.getToken(toLocationOwner(place.id))).toMatch(/^access\./);
 });
 
 test('an idle location never lapses: its tokens are refreshed every day, without any message', async () => {
@@ -141,6 +146,8 @@ test('tokens of another location are never taken, whatever HighLevel answers', a
     companyId: 'C',
   };
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { status: 200, body: stolen } });
-  await expect(world.services.tokens.tokenFor(location(mine.id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
+  await expect(world.services.tokens.getToken(toLocationOwner(mine.id))).rejects.toMatchObject({
+    code: 'highlevel_unreachable',
+  });
   expect(await statusOf(world, mine.id)).toBe('active');
 });

@@ -32,9 +32,9 @@ test('no token or secret in the database, an answer of the API, a log line or an
     async () => (await world.db.installation.count({ where: { companyId: company.id, status: 'active' } })) === 2,
   );
   world.highlevel.revokeTokens(location.id);
-  await world.services.tokens.replacementFor(
+  await world.services.tokens.getReplacementToken(
     { kind: 'location', resourceId: location.id },
-    await world.services.tokens.tokenFor({ kind: 'location', resourceId: location.id }),
+    await world.services.tokens.getToken({ kind: 'location', resourceId: location.id }),
   );
 
   const answers = await Promise.all(

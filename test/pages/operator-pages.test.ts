@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import request from 'supertest';
 import { createSecretBox } from '../../src/core/secret-box.ts';
 import { createApp } from '../../src/http/app.ts';
-import { keyRings, noteKeys } from '../../src/installations/keys.ts';
-import { resealAll } from '../../src/installations/reseal.ts';
+import { recordKeys, toKeyRings } from '../../src/installations/key-inventory.ts';
+import { reencryptAll } from '../../src/installations/reencrypt.ts';
 import { fillForOperator, messageRow, signedIn } from '../support/operator-session.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -140,10 +140,10 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   expect(rows).not.toContain(old.toString('base64'));
   expect(rows).toMatch(/"fingerprint":"[0-9a-f]{16}"/);
 
-  const rings = keyRings({ encryption: [newer, old], session: ['session-secret-of-the-tests'] });
+  const rings = toKeyRings({ encryption: [newer, old], session: ['session-secret-of-the-tests'] });
   const box = createSecretBox([newer, old], randomBytes);
-  await noteKeys(world.services, rings);
-  await noteKeys(world.services, rings);
+  await recordKeys(world.services, rings);
+  await recordKeys(world.services, rings);
   const rotating = request(createApp({ ...world.services, box, keyRings: rings }));
   const look = async () =>
     words(
@@ -154,7 +154,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
     );
   // An access token, a refresh token, and a channel's config.
   expect(await look()).toContain('3 stored secrets are still sealed with an older key.');
-  await resealAll({ db: world.services.db, box }, () => {});
+  await reencryptAll({ db: world.services.db, box }, () => {});
   expect(await look()).toContain('Everything is sealed with the newest key.');
 });
 

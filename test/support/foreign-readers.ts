@@ -2,16 +2,16 @@ import type { AxiosResponse } from 'axios';
 import { parseSendResponse } from '../../src/channels/gateway/gateway.ts';
 import { readGatewayWebhook } from '../../src/channels/gateway/protocol.ts';
 import { parseWithAllDigits } from '../../src/core/foreign.ts';
-import { answerOf, type HighLevelAnswer } from '../../src/highlevel/answer.ts';
 import { classifyWebhook } from '../../src/highlevel/classify-webhook.ts';
 import { listInstalledLocations, mintLocationToken } from '../../src/highlevel/companies.ts';
-import { contactAddress, createNamedContact, findOrAddContact } from '../../src/highlevel/contacts.ts';
-import { classifyFailure } from '../../src/highlevel/failures.ts';
-import { describeLocation } from '../../src/highlevel/locations.ts';
+import { createNamedContact, findContactAddress, findOrCreateContact } from '../../src/highlevel/contacts.ts';
+import { classifyFailure } from '../../src/highlevel/errors.ts';
+import { getLocation } from '../../src/highlevel/locations.ts';
 import { listMessages } from '../../src/highlevel/message-list.ts';
 import { addInboundMessage, type InboundPost } from '../../src/highlevel/messages.ts';
-import { readCodeAnswer, readReconnectAnswer, readRefreshAnswer } from '../../src/highlevel/oauth.ts';
+import { processCodeResponse, processReconnectResponse, processRefreshResponse } from '../../src/highlevel/oauth.ts';
 import { readAppEvent, readDeliveryWebhook } from '../../src/highlevel/payloads.ts';
+import { awaitResponse, type HighLevelResponse } from '../../src/highlevel/response.ts';
 import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
@@ -40,7 +40,8 @@ function responseOf(data: string, status: number): AxiosResponse<unknown> {
   return { data, status, headers: {} } as AxiosResponse<unknown>;
 }
 
-const answer = (json: string, status = 200): Promise<HighLevelAnswer> => answerOf(Promise.resolve(responseOf(json, status)));
+const answer = (json: string, status = 200): Promise<HighLevelResponse> =>
+  awaitResponse(Promise.resolve(responseOf(json, status)));
 
 /** HighLevel, which answers every call with this. */
 const answering = (json: string) => () => answer(json);
@@ -96,14 +97,14 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     },
     needed: ['access_token', 'companyId'],
     refuses: ['highlevel_unreachable'],
-    read: async (json) => readCodeAnswer(await answer(json), now),
+    read: async (json) => processCodeResponse(await answer(json), now),
   },
   'a location’s tokens': {
     file: 'highlevel/oauth.ts',
     document: { ...tokens, userType: 'Location', locationId: 'L', companyId: 'C' },
     needed: ['access_token', 'locationId'],
     refuses: ['highlevel_unreachable'],
-    read: async (json) => readRefreshAnswer(await answer(json), now),
+    read: async (json) => processRefreshResponse(await answer(json), now),
   },
   'a location’s tokens from its company': {
     file: 'highlevel/companies.ts',
@@ -117,10 +118,10 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     document: { authorizationCode: 'c' },
     needed: ['authorizationCode'],
     refuses: ['highlevel_unreachable', 'location_inactive'],
-    read: async (json) => readReconnectAnswer(await answer(json)),
+    read: async (json) => processReconnectResponse(await answer(json)),
   },
   'an error response': {
-    file: 'highlevel/failures.ts',
+    file: 'highlevel/errors.ts',
     document: { message: 'no', error: 'Bad Request', statusCode: 400, traceId: 't' },
     needed: ['message'],
     refuses: [],
@@ -130,7 +131,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     },
   },
   'an error response in several words': {
-    file: 'highlevel/answer.ts',
+    file: 'highlevel/response.ts',
     document: { message: ['phone must be valid', 'name is missing'] },
     needed: ['message'],
     refuses: [],
@@ -164,7 +165,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     },
     needed: ['contact', 'contact.id'],
     refuses: ['highlevel_stored_nothing'],
-    read: (json) => findOrAddContact(answering(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
+    read: (json) => findOrCreateContact(answering(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
   },
   'a created contact': {
     file: 'highlevel/contacts.ts',
@@ -178,14 +179,14 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     document: { contact: { id: 'C', phone: '+12025550143', email: 'a@b.c' } },
     needed: [],
     refuses: [],
-    read: (json) => contactAddress(answering(json), 'L', 'C'),
+    read: (json) => findContactAddress(answering(json), 'L', 'C'),
   },
   'a location': {
     file: 'highlevel/locations.ts',
     document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },
     needed: [],
     refuses: [],
-    read: (json) => describeLocation(answering(json), 'L'),
+    read: (json) => getLocation(answering(json), 'L'),
   },
   'a list of messages': {
     file: 'highlevel/message-list.ts',
@@ -206,7 +207,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     needed: ['messageId'],
     refuses: ['highlevel_stored_nothing'],
     async read(json) {
-      const { answer: _, ...posted } = await addInboundMessage(answering(json), inboundPost, 'SMS');
+      const { response: _, ...posted } = await addInboundMessage(answering(json), inboundPost, 'SMS');
       return posted;
     },
   },

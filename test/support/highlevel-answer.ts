@@ -1,7 +1,7 @@
-import type { HighLevelAnswer } from '../../src/highlevel/answer.ts';
+import type { HighLevelResponse } from '../../src/highlevel/response.ts';
 
 /** What HighLevel answers, without a word on limits. */
-export function highLevelAnswer(status: number, body: Record<string, unknown>): HighLevelAnswer {
-  const limits = { remaining: null, intervalMs: null, remainingToday: null, retryAfterMs: null };
+export function highLevelAnswer(status: number, body: Record<string, unknown>): HighLevelResponse {
+  const limits = { remaining: null, intervalMs: null, dailyRemaining: null, retryAfterMs: null };
   return { status, body, text: JSON.stringify(body), traceId: null, limits };
 }

@@ -9,7 +9,7 @@ const rows = [
   ['core'],
   ['runtime'],
   ['database', 'channels', 'highlevel', 'attachments'],
-  ['queue'],
+  ['queue', 'audit'],
   ['connections'],
   ['installations'],
   ['messages'],

@@ -38,7 +38,7 @@ const outboundEvent = {
 const install = { type: 'INSTALL', appId, installType: 'Location', locationId: 'l', companyId: 'c', webhookId: 'w' };
 
 const delivery = (to: Provider) => ({ kind: 'delivery', provider: to });
-const unknown = (why: string) => ({ kind: 'unknown', why });
+const unknown = (reason: string) => ({ kind: 'unknown', reason });
 const foreign = { kind: 'not_ours', providerId: null };
 
 test.each<[string, object | null, WebhookAddress, typeof two, object]>([

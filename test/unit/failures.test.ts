@@ -1,9 +1,9 @@
-import { location } from '../../src/highlevel/client.ts';
-import { classifyFailure } from '../../src/highlevel/failures.ts';
+import { toLocationOwner } from '../../src/highlevel/client.ts';
+import { classifyFailure } from '../../src/highlevel/errors.ts';
 import type { OperationName } from '../../src/highlevel/operations.ts';
 import { highLevelAnswer as answer } from '../support/highlevel-answer.ts';
 
-const call = (operation: OperationName) => ({ operation, owner: location('L'), providerKey: 'sms' });
+const call = (operation: OperationName) => ({ operation, owner: toLocationOwner('L'), providerKey: 'sms' });
 
 const noAccess = { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS', message: 'Unauthorized' };
 const noScope = { message: 'The token is not authorized for this scope.' };

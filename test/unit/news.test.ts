@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { dueAfter } from '../../src/installations/due.ts';
-import { afterNews, isPresent, type News, withDomain } from '../../src/installations/news.ts';
+import { addDomain, applyObservation, isInstalled, type Observation } from '../../src/installations/observations.ts';
+import { nextReconcileAt } from '../../src/installations/reconcile-schedule.ts';
 import type { Installation } from '../../src/installations/store.ts';
 
 const key = { kind: 'location', resourceId: 'L' } as const;
@@ -48,16 +48,16 @@ function row(fields: Partial<Installation> = {}): Installation {
 }
 
 const moment = fc.nat(50).map(at);
-const news: fc.Arbitrary<News> = fc.oneof(
-  moment.map((presentAt) => ({ key, presentAt })),
-  moment.map((goneAt) => ({ key, goneAt })),
-  moment.map((presentAt) => ({ key, companyId: 'C', presentAt })),
+const news: fc.Arbitrary<Observation> = fc.oneof(
+  moment.map((installedSeenAt) => ({ key, installedSeenAt })),
+  moment.map((uninstalledSeenAt) => ({ key, uninstalledSeenAt })),
+  moment.map((installedSeenAt) => ({ key, companyId: 'C', installedSeenAt })),
 );
 
 /** What is left when the tokens' own way is left out: whether it is installed, and whose it is. */
-function end(order: readonly News[], start = row()) {
+function end(order: readonly Observation[], start = row()) {
   let last = start;
-  for (const one of order) last = { ...last, ...afterNews(last, one, now) };
+  for (const one of order) last = { ...last, ...applyObservation(last, one, now) };
   return {
     isInstalled: last.status !== 'uninstalled',
     companyId: last.companyId,
@@ -81,27 +81,27 @@ test('news in any order, any number of times, ends the same', () => {
 test('it is installed exactly when its newest moment there is newer than its newest moment gone', () => {
   fc.assert(
     fc.property(fc.array(news, { minLength: 1, maxLength: 8 }), (seen) => {
-      const { isInstalled, presentAt, goneAt } = end(seen);
-      expect(isInstalled).toBe(goneAt === null || isPresent({ presentAt, goneAt }));
+      const { isInstalled: found, presentAt, goneAt } = end(seen);
+      expect(found).toBe(goneAt === null || isInstalled({ presentAt, goneAt }));
     }),
   );
 });
 
 test('an installation that works is not looked at again for what is known already', () => {
   const working = row({ status: 'active', companyId: 'C', presentAt: at(1), dueAt: at(90_000) });
-  expect(afterNews(working, { key, companyId: 'C', presentAt: at(2) }, now).dueAt).toEqual(at(90_000));
-  expect(afterNews(working, { key, presentAt: at(2), isHint: true }, now).dueAt).toEqual(now);
+  expect(applyObservation(working, { key, companyId: 'C', installedSeenAt: at(2) }, now).dueAt).toEqual(at(90_000));
+  expect(applyObservation(working, { key, installedSeenAt: at(2), isHint: true }, now).dueAt).toEqual(now);
 });
 
 test('what comes back begins without the tokens that it had', () => {
   const gone = row({ status: 'uninstalled', presentAt: at(1), goneAt: at(2), accessToken: 'a', refreshToken: 'r' });
-  expect(afterNews(gone, { key, presentAt: at(3) }, now)).toMatchObject({
+  expect(applyObservation(gone, { key, installedSeenAt: at(3) }, now)).toMatchObject({
     status: 'pending',
     accessToken: null,
     refreshToken: null,
     installedAt: at(3),
   });
-  expect(afterNews(gone, { key, presentAt: at(2) }, now)).not.toHaveProperty('status');
+  expect(applyObservation(gone, { key, installedSeenAt: at(2) }, now)).not.toHaveProperty('status');
 });
 
 test.each([
@@ -111,13 +111,13 @@ test.each([
   ['localhost', []],
   ['', []],
 ])('the white-label domain %s is kept as %j', (whiteLabelDomain, kept) => {
-  expect(afterNews(row(), { key, whiteLabelDomain }, now).whiteLabelDomains).toEqual(kept);
+  expect(applyObservation(row(), { key, whiteLabelDomain }, now).whiteLabelDomains).toEqual(kept);
 });
 
 test('a token is refreshed one to two hours before its end, and a short-lived one at half of its life', () => {
   const day = 24 * 60 * 60;
   const dueIn = (seconds: number, chance: number) =>
-    ((dueAfter(row({ status: 'active', accessExpiresAt: at(10_000 + seconds) }), now, chance) as Date).getTime() -
+    ((nextReconcileAt(row({ status: 'active', accessExpiresAt: at(10_000 + seconds) }), now, chance) as Date).getTime() -
       now.getTime()) /
     1000;
   expect(dueIn(day, 0)).toBe(day - 3_600);
@@ -128,19 +128,19 @@ test('a token is refreshed one to two hours before its end, and a short-lived on
 
 test('a company is due for whichever comes first, its refresh or its listing', () => {
   const company = row({ kind: 'company', status: 'active', accessExpiresAt: at(100_000), nextSyncAt: at(20_000) });
-  expect(dueAfter(company, now, 0)).toEqual(at(20_000));
+  expect(nextReconcileAt(company, now, 0)).toEqual(at(20_000));
 });
 
 test('an install that nobody can find tokens for is looked for ever less, and not for ever', () => {
   const waits = [1, 2, 3, 4, 5, 6, 20].map(
-    (tries) => ((dueAfter(row({ tries, presentAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) / 1000,
+    (tries) => ((nextReconcileAt(row({ tries, presentAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) / 1000,
   );
   expect(waits).toEqual([15, 15, 60, 300, 900, 3_600, 3_600]);
-  expect(dueAfter(row({ tries: 200, presentAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
+  expect(nextReconcileAt(row({ tries: 200, presentAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
 });
 
 test('the domains that came first stay: contexts of one user push no domain of the agency out', () => {
   const names = Array.from({ length: 8 }, (_, index) => `crm${index}.example.com`);
-  const known = names.reduce<string[]>((all, name) => withDomain(all, name), []);
+  const known = names.reduce<string[]>((all, name) => addDomain(all, name), []);
   expect(known).toEqual(names.slice(0, 5));
 });

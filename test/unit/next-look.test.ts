@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { nextLook } from '../../src/installations/reconcile.ts';
+import { planNextReconcile } from '../../src/installations/reconciler.ts';
 
 const start = 1_800_000_000_000;
 
@@ -16,8 +16,8 @@ test('what is due never runs twice in a row without progress or a growing pause,
       const pauses: number[] = [];
       for (const { inMs, isWell } of outcomes) {
         tries += 1;
-        const wanted = { dueAt: new Date(now + inMs), isWell, tries, hasProgressed: false };
-        const { dueAt, isSettled } = nextLook(wanted, new Date(now));
+        const wanted = { dueAt: new Date(now + inMs), isSettled: isWell, tries, hasProgressed: false };
+        const { dueAt, shouldResetAttempts: isSettled } = planNextReconcile(wanted, new Date(now));
         const pause = (dueAt?.getTime() ?? 0) - now;
         expect(pause).toBeGreaterThanOrEqual(Math.min(1_000 * 2 ** (tries - 1), 15 * 60_000));
         expect(isSettled).toBe(false);
@@ -35,8 +35,11 @@ test('what is due never runs twice in a row without progress or a growing pause,
 test('a look that made progress, and one that is planned, come when they asked for', () => {
   const now = new Date(start);
   const at = (ms: number) => new Date(start + ms);
-  expect(nextLook({ dueAt: now, isWell: true, tries: 9, hasProgressed: true }, now)).toEqual({ dueAt: now, isSettled: true });
-  const later = nextLook({ dueAt: at(3_600_000), isWell: true, tries: 9, hasProgressed: false }, now);
-  expect(later).toEqual({ dueAt: at(3_600_000), isSettled: true });
-  expect(nextLook({ dueAt: null, isWell: false, tries: 3, hasProgressed: false }, now).dueAt).toBeNull();
+  expect(planNextReconcile({ dueAt: now, isSettled: true, tries: 9, hasProgressed: true }, now)).toEqual({
+    dueAt: now,
+    shouldResetAttempts: true,
+  });
+  const later = planNextReconcile({ dueAt: at(3_600_000), isSettled: true, tries: 9, hasProgressed: false }, now);
+  expect(later).toEqual({ dueAt: at(3_600_000), shouldResetAttempts: true });
+  expect(planNextReconcile({ dueAt: null, isSettled: false, tries: 3, hasProgressed: false }, now).dueAt).toBeNull();
 });

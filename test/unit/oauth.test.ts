@@ -1,4 +1,4 @@
-import { authorizeUrl, readCodeAnswer, readRefreshAnswer } from '../../src/highlevel/oauth.ts';
+import { buildAuthorizeUrl, processCodeResponse, processRefreshResponse } from '../../src/highlevel/oauth.ts';
 import { highLevelAnswer as answer } from '../support/highlevel-answer.ts';
 
 const sentAt = new Date('2026-01-01T09:00:00Z');
@@ -19,14 +19,14 @@ const location = {
 };
 
 test('HighLevel’s own examples of token answers are read by their userType', () => {
-  expect(readCodeAnswer(answer(200, location), sentAt)).toMatchObject({
+  expect(processCodeResponse(answer(200, location), sentAt)).toMatchObject({
     kind: 'location',
     locationId: 'HjiMUOsCCHCjtxzEf8PR',
     accessExpiresAt: new Date(sentAt.getTime() + 86_399_000),
     scopes: ['businesses.readonly', 'contacts.write'],
   });
   const { locationId: _, ...company } = { ...location, userType: 'Company', isBulkInstallation: true };
-  expect(readCodeAnswer(answer(200, company), sentAt)).toMatchObject({ kind: 'company', isBulk: true, locationId: null });
+  expect(processCodeResponse(answer(200, company), sentAt)).toMatchObject({ kind: 'company', isBulk: true, locationId: null });
 });
 
 test.each([
@@ -39,7 +39,7 @@ test.each([
   [500, { message: 'Invalid grant' }, 'highlevel_unreachable'],
   [200, { access_token: 'a' }, 'highlevel_unreachable'],
 ])('a refresh answered %i %j means %s', (status, body, code) => {
-  expect(() => readRefreshAnswer(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
+  expect(() => processRefreshResponse(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
 });
 
 test.each([
@@ -47,12 +47,12 @@ test.each([
   [401, { error: 'invalid_client' }, 'app_not_configured'],
   [503, {}, 'highlevel_unreachable'],
 ])('a code answered %i %j means %s', (status, body, code) => {
-  expect(() => readCodeAnswer(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
+  expect(() => processCodeResponse(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
 });
 
 test('the authorization address is version 2, with scopes separated by %20', () => {
   const app = { clientId: 'id', clientSecret: 's', redirectUri: 'https://x.example/oauth/callback', scopes: ['a.b', 'c/d.e'] };
-  expect(authorizeUrl('https://marketplace.gohighlevel.com', app, 'st')).toBe(
+  expect(buildAuthorizeUrl('https://marketplace.gohighlevel.com', app, 'st')).toBe(
     'https://marketplace.gohighlevel.com/v2/oauth/chooselocation?response_type=code' +
       '&redirect_uri=https%3A%2F%2Fx.example%2Foauth%2Fcallback&client_id=id&scope=a.b%20c%2Fd.e&state=st',
   );

@@ -79,7 +79,7 @@ test('a slow round trip moves the clock by no more than it can be wrong, and a c
 
 const limitArb = fc.oneof(
   fc.double({ min: 0.1, max: 500, noNaN: true }).map(limitPerSecond),
-  fc.record({ intervalMs: fc.constant(1000 / 7), burst: fc.constant(10), maxBooked: fc.constant(80) }),
+  fc.record({ intervalMs: fc.constant(1000 / 7), burst: fc.constant(10), maxReserved: fc.constant(80) }),
 );
 
 test('whatever stands in its row, a limit keeps nothing waiting longer than what can be booked under it', () => {

@@ -1,10 +1,10 @@
 import { AppError, isAppError } from '../../core/errors.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
-import type { LookAfterDeps } from '../../installations/look-after.ts';
+import { getInstallProgress } from '../../installations/install-progress.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
-import { installProgress } from '../../installations/progress.ts';
-import { reconcileNow } from '../../installations/reconcile.ts';
+import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
+import { reconcileNow } from '../../installations/reconciler.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
 import { disconnectApp } from '../../installations/uninstall.ts';
@@ -13,7 +13,7 @@ import { type ConfirmLeaveDeps, confirmLeave } from '../confirm-leave.ts';
 import { route } from './route.ts';
 import { company, companyParams, leaveCompanyQuery, pageOf, pageQuery, revoked } from './shapes.ts';
 
-export interface CompanyRouteDeps extends LookAfterDeps, ConfirmLeaveDeps {
+export interface CompanyRouteDeps extends ReconcileDeps, ConfirmLeaveDeps {
   appUrl: string;
 }
 
@@ -77,14 +77,14 @@ export function companyRoutes(deps: CompanyRouteDeps) {
 
 /** Takes the app out of a company or a location, and waits for the first step of it. */
 export async function disconnect(
-  deps: LookAfterDeps,
+  deps: ReconcileDeps,
   row: Installation,
   access: Access,
   reason: string,
 ): Promise<Installation> {
   if (row.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
   // What follows may need a token for a while, and a gone installation gets no new one.
-  await deps.tokens.tokenFor(row).catch((error: unknown) => {
+  await deps.tokens.getToken(row).catch((error: unknown) => {
     if (!isAppError(error)) throw error;
   });
   await disconnectApp(deps, row, { actor: actorOf(access), reason });
@@ -97,7 +97,7 @@ async function view(deps: { db: Database; appUrl: string }, row: Installation) {
     ...row,
     companyId: row.resourceId,
     permissionProblems: await listPermissionProblems(deps.db.client, [row]),
-    ...(await installProgress(deps.db, row)),
+    ...(await getInstallProgress(deps.db, row)),
     reconnectUrl: row.status === 'reauth_required' ? `${deps.appUrl}/install` : null,
   };
 }

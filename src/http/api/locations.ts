@@ -1,7 +1,7 @@
 import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
-import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
+import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
 import { actorOf, reachable } from '../access.ts';
@@ -9,7 +9,7 @@ import { disconnect } from './companies.ts';
 import { route } from './route.ts';
 import { leaveQuery, location, locationParams, pageOf, pageQuery, revoked } from './shapes.ts';
 
-export interface LocationRouteDeps extends LookAfterDeps {
+export interface LocationRouteDeps extends ReconcileDeps {
   appUrl: string;
 }
 

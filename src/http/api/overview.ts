@@ -3,7 +3,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import type { Database, Prisma } from '../../database/client.ts';
-import { type KeyRing, keyAges, keyPurposes } from '../../installations/keys.ts';
+import { type KeyRing, keyPurposes, listKeyAges } from '../../installations/key-inventory.ts';
 import { listLowestQuotas } from '../../queue/group-status.ts';
 import { getQueueDepths } from '../../queue/job.ts';
 import { type Access, reachable } from '../access.ts';
@@ -100,7 +100,7 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
           limits: access === 'operator' ? await lowestLimits(deps.db, dateNow(deps.clock)) : [],
           queues: access === 'operator' ? await getQueueDepths(client, dateNow(deps.clock)) : [],
           version: access === 'operator' ? deps.version : null,
-          keys: access === 'operator' ? await keyAges(deps, deps.keyRings) : [],
+          keys: access === 'operator' ? await listKeyAges(deps, deps.keyRings) : [],
         };
       },
     }),

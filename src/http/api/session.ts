@@ -1,14 +1,14 @@
 import { isAppError } from '../../core/errors.ts';
 import { readUserContext, type UserContext } from '../../highlevel/user-context.ts';
-import { requireCurrent } from '../../installations/sessions.ts';
-import { noticeContext, receiveVisit, type VisitDeps } from '../../installations/visits.ts';
+import { authorizeUserContext, detectReplay, type UserContextDeps } from '../../installations/authorize-user-context.ts';
+import { requireCurrentSession } from '../../installations/sessions.ts';
 import { signUserToken } from '../access.ts';
 import type { GuessLimits } from '../middleware/guess-limits.ts';
 import type { TokenDeps } from '../user-tokens.ts';
 import { route } from './route.ts';
 import { session, sessionWanted } from './shapes.ts';
 
-export interface SessionRouteDeps extends VisitDeps, TokenDeps {
+export interface SessionRouteDeps extends UserContextDeps, TokenDeps {
   sharedSecrets: readonly string[];
   guesses: GuessLimits;
 }
@@ -26,9 +26,9 @@ export function sessionRoutes(deps: SessionRouteDeps) {
       async handle({ body, from }) {
         await deps.guesses.check('context', from);
         const context = await verified(deps, body.encryptedData, from);
-        const seenAt = (await noticeContext(deps, body.encryptedData, context, from)).getTime();
-        await requireCurrent(deps, { ...context, seenAt });
-        await receiveVisit(deps, context);
+        const seenAt = (await detectReplay(deps, body.encryptedData, context, from)).getTime();
+        await requireCurrentSession(deps, { ...context, seenAt });
+        await authorizeUserContext(deps, context);
         const { token, expiresAt } = await signUserToken(deps, context, seenAt);
         const { userId, userName, email, role, type, locationId, companyId } = context;
         return { token, expiresAt, user: { userId, userName, email, role, type }, locationId, companyId };

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { alertKinds } from '../../alerts/alert.ts';
+import { auditActions } from '../../audit/audit-log.ts';
 import { maxChars } from '../../core/bounds.ts';
-import { auditActions } from '../../installations/audit.ts';
 
 export const time = z
   .date()

@@ -1,9 +1,9 @@
 import { type RequestHandler, type Response, Router } from 'express';
+import { type AuditAction, audit } from '../../audit/audit-log.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
-import { type AuditAction, audit } from '../../installations/audit.ts';
 import type { GuessLimits } from '../middleware/guess-limits.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
 import { operatorCookie } from '../middleware/sessions.ts';

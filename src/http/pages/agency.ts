@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Database } from '../../database/client.ts';
-import type { LookAfterDeps } from '../../installations/look-after.ts';
+import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
 import { type Access, actorOf, reachedCompany } from '../access.ts';
@@ -8,7 +8,7 @@ import { disconnect } from '../api/companies.ts';
 import { type ConfirmLeaveDeps, confirmLeave, isLeaveWord, leaveWord } from '../confirm-leave.ts';
 import { action, page } from './page.ts';
 
-export type AgencyPageDeps = LookAfterDeps & ConfirmLeaveDeps;
+export type AgencyPageDeps = ReconcileDeps & ConfirmLeaveDeps;
 
 const reason = 'An admin has taken the app out of the agency on the app’s page.';
 

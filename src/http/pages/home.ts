@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { LookAfterDeps } from '../../installations/look-after.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
+import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { actorOf } from '../access.ts';
 import { disconnect } from '../api/companies.ts';
@@ -8,7 +8,7 @@ import type { ChannelPageDeps } from './channel-place.ts';
 import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
 import { action, page } from './page.ts';
 
-export interface HomeDeps extends LookAfterDeps, ChannelPageDeps {
+export interface HomeDeps extends ReconcileDeps, ChannelPageDeps {
   appUrl: string;
 }
 

@@ -1,8 +1,8 @@
 import { buffer } from 'node:stream/consumers';
 import { type AppError, isAppError } from '../../core/errors.ts';
-import { answerBehind, type HighLevel, location } from '../../highlevel/client.ts';
-import { highLevelLimit } from '../../highlevel/rate-limit.ts';
-import { canBeUploaded, uploadAtMostBytes, uploadFile } from '../../highlevel/uploads.ts';
+import { findResponse, type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
+import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
+import { canBeUploaded, maxUploadBytes, uploadFile } from '../../highlevel/uploads.ts';
 import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
 import { type AttachmentDeps, getAttachmentUrl, type StoredAttachment, type StoredAttachments } from './store-attachments.ts';
 
@@ -43,12 +43,12 @@ async function upload(
   { id, name, contentType, bytes, uploadedUrl }: StoredAttachment,
 ): Promise<{ url: string } | { problem: string }> {
   if (uploadedUrl) return { url: uploadedUrl };
-  if (bytes > uploadAtMostBytes) return { problem: 'is larger than 5 MB' };
+  if (bytes > maxUploadBytes) return { problem: 'is larger than 5 MB' };
   if (!canBeUploaded(name)) return { problem: 'is of a type that is not passed on' };
   const stored = await deps.attachmentStore.read(id);
   if (!stored) return { problem: 'is not there any more' };
   const data = await buffer(stored);
-  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
+  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
     const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
     await deps.db.client.medium.update({ where: { id }, data: { uploadedUrl: url } });
@@ -61,7 +61,7 @@ async function upload(
 
 /** A refusal that is the file's own: the text need not wait for it. What is wrong with the contact is for the whole message. */
 function isFileError(error: AppError): boolean {
-  const status = answerBehind(error)?.status ?? 0;
+  const status = findResponse(error)?.status ?? 0;
   return (
     [400, 413, 415, 422].includes(status) && !error.details.some((detail) => /contact|conversation|location/i.test(detail))
   );

@@ -1,10 +1,10 @@
 import { isAppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
-import { clocksDifferMs, location } from '../../highlevel/client.ts';
+import { maxClockSkewMs, toLocationOwner } from '../../highlevel/client.ts';
 import { listMessages } from '../../highlevel/message-list.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import { operations } from '../../highlevel/operations.ts';
-import { highLevelLimit } from '../../highlevel/rate-limit.ts';
+import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { findInstallation } from '../../installations/store.ts';
 import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
 import type { ReportDeps } from '../reporting/report-status.ts';
@@ -29,10 +29,10 @@ export async function findPostedMessage(
   const { locationId, contactId, occurredAt, provider } = post;
   if (provider.kind.startsWith('email') || !(await canReadMessages(deps.db, locationId))) return null;
   // HighLevel dates a message by what we say of it.
-  const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - clocksDifferMs;
-  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, 1);
+  const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - maxClockSkewMs;
+  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
-    const { answer: response, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
+    const { response, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
     const candidates = messages.filter(
       (listed) =>
         listed.direction === post.direction &&
@@ -44,7 +44,7 @@ export async function findPostedMessage(
     const unclaimed = candidates.filter(({ id }) => !knownIds.has(id));
     const found = unclaimed.length > (await countUncertainPosts(deps.db, message, contactId)) ? unclaimed[0] : null;
     return found
-      ? { answer: response, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null }
+      ? { response, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null }
       : null;
   } catch (error) {
     if (isAppError(error, 'highlevel_refused', 'highlevel_forbidden')) return null;
@@ -54,7 +54,7 @@ export async function findPostedMessage(
 
 /** Whoever installed an older version of the app has not allowed it to read messages. */
 async function canReadMessages(db: Database, locationId: string): Promise<boolean> {
-  const installation = await findInstallation(db.client, location(locationId));
+  const installation = await findInstallation(db.client, toLocationOwner(locationId));
   return installation?.scopes.includes(operations.listMessages.scope) ?? false;
 }
 

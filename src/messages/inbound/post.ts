@@ -8,11 +8,11 @@ import {
   postDelaysMs,
   shouldReleaseOrderingKey,
 } from '../../core/retry-schedule.ts';
-import { answerBehind, location } from '../../highlevel/client.ts';
-import { createNamedContact, findOrAddContact, isPhoneRefused } from '../../highlevel/contacts.ts';
+import { findResponse, toLocationOwner } from '../../highlevel/client.ts';
+import { createNamedContact, findOrCreateContact, isPhoneRefused } from '../../highlevel/contacts.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { highLevelLimit } from '../../highlevel/rate-limit.ts';
+import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import type { Job } from '../../queue/job.ts';
 import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
 import { getReason } from '../model/reasons.ts';
@@ -141,8 +141,8 @@ async function findContact(deps: PostDeps, message: WorkMessage, address: string
   if (kind === 'other') return createByName(deps, message, address, 1);
   try {
     const by = kind === 'email' ? { email: address } : { phone: address };
-    const { contactId, calls } = await findOrAddContact(deps.highLevel, { locationId, ...by }, name, message.createdAt);
-    await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, calls);
+    const { contactId, calls } = await findOrCreateContact(deps.highLevel, { locationId, ...by }, name, message.createdAt);
+    await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, calls);
     return contactId;
   } catch (error) {
     if (!isPhoneRefused(error)) throw error;
@@ -155,7 +155,7 @@ async function createByName(deps: PostDeps, message: WorkMessage, address: strin
   const { locationId, name } = message;
   const contactId = await createNamedContact(deps.highLevel, locationId, name ?? address);
   await storeContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
-  await consume(deps, rateLimitKey.highLevel(location(locationId)), highLevelLimit, calls);
+  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, calls);
   return contactId;
 }
 
@@ -202,7 +202,7 @@ function computeRetryDelayMs(deps: PostDeps, message: WorkMessage, error: AppErr
 }
 
 function settlePosted(deps: PostDeps, job: Job, message: WorkMessage, posted: PostResult): Promise<void> {
-  const { answer: response, highlevelMessageId, conversationId, emailMessageId } = posted;
+  const { response, highlevelMessageId, conversationId, emailMessageId } = posted;
   const address = pickContactAddress(message);
   let isIdUnclaimed = true;
   return deps.settle({
@@ -259,8 +259,8 @@ function settleRetry(deps: PostDeps, job: Job, message: WorkMessage, reason: Rea
 
 function toReportAttempt(error: AppError | null) {
   // A call that was not made leaves no trace.
-  if (isAppError(error, 'highlevel_forbidden') && !answerBehind(error)) return {};
-  return error ? { report: { state: null, response: answerBehind(error), error } } : {};
+  if (isAppError(error, 'highlevel_forbidden') && !findResponse(error)) return {};
+  return error ? { report: { state: null, response: findResponse(error), error } } : {};
 }
 
 /** Nothing is waited for any more. */

@@ -1,6 +1,6 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
-import { location } from '../../highlevel/client.ts';
+import { toLocationOwner } from '../../highlevel/client.ts';
 import { rateLimitKey } from '../../queue/rate-limits.ts';
 import type { Reason } from '../outbound/next-step.ts';
 import type { Message } from '../settlement/update-messages.ts';
@@ -48,5 +48,5 @@ function isQueued(row: QueuedMessage): boolean {
 }
 
 function toGroupKey(row: QueuedMessage): string {
-  return row.direction === 'outbound' ? rateLimitKey.connection(row) : rateLimitKey.highLevel(location(row.locationId));
+  return row.direction === 'outbound' ? rateLimitKey.connection(row) : rateLimitKey.highLevel(toLocationOwner(row.locationId));
 }

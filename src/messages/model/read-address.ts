@@ -1,5 +1,5 @@
 import { type Address, isNationalForm, normalizeAddress } from '../../core/address.ts';
-import { location, type TokenOwner } from '../../highlevel/client.ts';
+import { type TokenOwner, toLocationOwner } from '../../highlevel/client.ts';
 
 /** Brings an address that came in into the form in which it is compared, stored and sent; numbers are read as the location's country writes them. */
 export type ReadAddress = (locationId: string, said: string) => Promise<Address>;
@@ -11,5 +11,5 @@ export function createAddressReader(findCountry: (locationId: string) => Promise
 
 /** Creates the look-up of a location's country, as HighLevel told it. */
 export function createCountryFinder(findInstallation: (owner: TokenOwner) => Promise<{ country: string | null } | null>) {
-  return async (locationId: string) => (await findInstallation(location(locationId)))?.country ?? null;
+  return async (locationId: string) => (await findInstallation(toLocationOwner(locationId)))?.country ?? null;
 }

@@ -83,7 +83,7 @@ interface Wait {
 /** What must hold before anything is sent: the location can be reported for, there is a way, and its limits allow it. */
 async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Route | { wait: Wait }> {
   try {
-    const [route] = await Promise.all([resolveRoute(deps, message), deps.tokens.readyToSend(message.locationId)]);
+    const [route] = await Promise.all([resolveRoute(deps, message), deps.tokens.requireValidToken(message.locationId)]);
     if ('rejected' in route) return route;
     return (await checkSendLimits(deps, route.connection)) ?? route;
   } catch (error) {

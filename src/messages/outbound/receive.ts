@@ -91,7 +91,10 @@ function findProblem(webhook: DeliveryWebhook): { reasonCode: ReasonCode | null;
   return { reasonCode, reason: reasonCode && getReason(reasonCode).message };
 }
 
-function findUnreadablePart({ unreadAttachments, isContentUnread }: DeliveryWebhook): ReasonCode | null {
+function findUnreadablePart({
+  unreadableAttachmentCount: unreadAttachments,
+  isContentUnreadable: isContentUnread,
+}: DeliveryWebhook): ReasonCode | null {
   if (isContentUnread) return 'content_unreadable';
   return unreadAttachments > 0 ? 'attachments_unreadable' : null;
 }

@@ -3,10 +3,10 @@ import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import { type Connection, type ConnectionDeps, type ConnectionLoader, decryptConnection } from '../../connections/connect.ts';
 import { dateNow } from '../../core/clock.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
-import { type HighLevel, location } from '../../highlevel/client.ts';
-import { contactAddress } from '../../highlevel/contacts.ts';
+import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
+import { findContactAddress } from '../../highlevel/contacts.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { highLevelLimit, lookUpLimit } from '../../highlevel/rate-limit.ts';
+import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { consume, isPaused, rateLimitKey, tryAcquire } from '../../queue/rate-limits.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
@@ -79,16 +79,16 @@ async function findUsableConnection(deps: RouteDeps, connectionRef: { locationId
 async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ to: string } | { rejected: Reason }> {
   if (!message.contactId) return { rejected: getReason('no_address') };
   const { locationId, contactId, medium } = message;
-  const limitKey = rateLimitKey.highLevel(location(locationId));
+  const limitKey = rateLimitKey.highLevel(toLocationOwner(locationId));
   if (
     (await isPaused(deps.db, limitKey, dateNow(deps.clock))) ||
-    !(await tryAcquire(deps, rateLimitKey.contactLookups(locationId), lookUpLimit))
+    !(await tryAcquire(deps, rateLimitKey.contactLookups(locationId), contactLookupRateLimit))
   ) {
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }
-  await consume(deps, limitKey, highLevelLimit, 1);
+  await consume(deps, limitKey, highLevelRateLimit, 1);
   try {
-    const contact = await contactAddress(deps.highLevel, locationId, contactId);
+    const contact = await findContactAddress(deps.highLevel, locationId, contactId);
     if (!contact) return { rejected: getReason('contact_deleted') };
     const to = medium === 'email' ? contact.email : contact.phone;
     if (to) return { to: (await deps.readAddress(locationId, to)).address };

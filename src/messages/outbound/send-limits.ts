@@ -4,7 +4,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { findNextDayStart } from '../../core/local-days.ts';
 import { findNextOpening, toLocalTime } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
-import { location } from '../../highlevel/client.ts';
+import { toLocationOwner } from '../../highlevel/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import { pause, rateLimitKey } from '../../queue/rate-limits.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -15,7 +15,7 @@ export interface SendLimitDeps {
   db: Database;
   clock: Clock;
   log: Log;
-  installationOf(owner: ReturnType<typeof location>): Promise<Installation | null>;
+  installationOf(owner: ReturnType<typeof toLocationOwner>): Promise<Installation | null>;
 }
 
 type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } | { rejected: Reason };
@@ -95,5 +95,5 @@ export async function refundDailyCap(deps: SendLimitDeps, connection: Connection
 }
 
 async function getTimeZone(deps: SendLimitDeps, { locationId }: Connection): Promise<string> {
-  return (await deps.installationOf(location(locationId)))?.timezone ?? 'UTC';
+  return (await deps.installationOf(toLocationOwner(locationId)))?.timezone ?? 'UTC';
 }

@@ -1,8 +1,8 @@
+import { type Actor, audit } from '../../audit/audit-log.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database, Executor, Prisma, Redrive } from '../../database/client.ts';
-import { type Actor, audit } from '../../installations/audit.ts';
 import { enqueue } from '../../queue/job.ts';
 import { countReasonsSql } from '../log/search-sql.ts';
 import { getReason } from '../model/reasons.ts';

@@ -1,6 +1,6 @@
 import { dateNow } from '../../core/clock.ts';
 import type { Executor, Prisma } from '../../database/client.ts';
-import { location } from '../../highlevel/client.ts';
+import { toLocationOwner } from '../../highlevel/client.ts';
 import { type QueueName, runGroupNow, runNow } from '../../queue/job.ts';
 import { rateLimitKey } from '../../queue/rate-limits.ts';
 import { getReason } from '../model/reasons.ts';
@@ -29,7 +29,7 @@ const batchSize = 200;
 export async function releaseWaiting(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
   await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await runGroupNow(tx, 'tell', rateLimitKey.highLevel(location(locationId)), dateNow(deps.clock));
+  await runGroupNow(tx, 'tell', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
 }
 
 /** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
@@ -37,7 +37,7 @@ export function resumeReports(deps: StoreDeps, locationId: string): Promise<void
   return deps.db.transaction(async (tx) => {
     const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
     await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-    await runGroupNow(tx, 'tell', rateLimitKey.highLevel(location(locationId)), dateNow(deps.clock));
+    await runGroupNow(tx, 'tell', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
   });
 }
 

@@ -1,6 +1,6 @@
+import { type Actor, audit } from '../../audit/audit-log.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import { type Actor, audit } from '../../installations/audit.ts';
 import { getReason } from '../model/reasons.ts';
 import { type Message, type StoreDeps, transitionTo, updateMessages } from '../settlement/update-messages.ts';
 import { requeueMessages } from './dead-letters.ts';

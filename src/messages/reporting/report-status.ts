@@ -2,7 +2,7 @@ import { dateNow } from '../../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
 import { computeBackoffMs, computeRetryDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../../core/retry-schedule.ts';
 import type { Executor } from '../../database/client.ts';
-import { answerBehind, type HighLevel, type HighLevelAnswer } from '../../highlevel/client.ts';
+import { findResponse, type HighLevel, type HighLevelResponse } from '../../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../../highlevel/messages.ts';
 import type { Job } from '../../queue/job.ts';
 import { getReason, getReasonType } from '../model/reasons.ts';
@@ -69,7 +69,7 @@ async function sendReport(
   deps: ReportDeps,
   job: Job,
   message: WorkMessage,
-  call: () => Promise<HighLevelAnswer>,
+  call: () => Promise<HighLevelResponse>,
   update?: EmailStatusUpdate,
 ): Promise<void> {
   const { state } = message;
@@ -104,7 +104,7 @@ async function sendReport(
     const at = await computeRetryAt(deps, message, error);
     const isForbidden = isAppError(error, 'highlevel_forbidden');
     const reason = isForbidden ? { code: error.code, message: error.message } : getReason('not_known_to_highlevel');
-    const answer = answerBehind(error);
+    const answer = findResponse(error);
     // A call that was not made leaves no trace and is no try.
     const wasSent = !isForbidden || answer !== null;
     await deps.settle({
@@ -152,7 +152,7 @@ async function countSameResponses({ db }: ReportDeps, { id, state, resentAt }: W
   const { report } = db.client;
   const lastAccepted = await report.findFirst({ where: { messageId: id, accepted: true }, orderBy: { triedAt: 'desc' } });
   const since = new Date(Math.max(resentAt?.getTime() ?? 0, lastAccepted?.triedAt.getTime() ?? 0));
-  const httpStatus = answerBehind(error)?.status ?? null;
+  const httpStatus = findResponse(error)?.status ?? null;
   return report.count({ where: { messageId: id, state, accepted: false, httpStatus, triedAt: { gte: since } } });
 }
 

@@ -1,13 +1,13 @@
 import type { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import type { HighLevelAnswer } from '../../highlevel/client.ts';
+import type { HighLevelResponse } from '../../highlevel/client.ts';
 import type { Job } from '../../queue/job.ts';
 import type { MessageState } from '../model/state.ts';
 
 /** One try to tell HighLevel something. */
 export interface ReportAttempt {
   readonly state: MessageState | null;
-  readonly response: HighLevelAnswer | null;
+  readonly response: HighLevelResponse | null;
   /** Null when it was accepted. */
   readonly error: AppError | null;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { dateNow } from '../../core/clock.ts';
 import type { Database, Executor, Message } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
-import { location } from '../../highlevel/client.ts';
+import { toLocationOwner } from '../../highlevel/client.ts';
 import { insertJobsCte, type Job, lockJobsCte, lockRow, type NewJob, runNow } from '../../queue/job.ts';
 import { rateLimitKey } from '../../queue/rate-limits.ts';
 import { createLoader } from '../../runtime/batcher.ts';
@@ -101,7 +101,7 @@ export function toPostJob(message: Pick<Message, 'id' | 'locationId' | 'sentElse
   return {
     queue: 'tell',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(location(locationId)),
+    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
     orderingKey: key,
     priority: 0,
     dueAt,
@@ -127,7 +127,7 @@ export function toReportJob({ id, locationId, state }: Pick<Message, 'id' | 'loc
   return {
     queue: 'tell',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(location(locationId)),
+    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
     orderingKey: id,
     priority: reportPriority[state],
     dueAt,
@@ -147,7 +147,7 @@ export function toRecipientsReportJob(
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
   const dueAt = getEarliestReportAt({ clock, reportDelay }, createdAt);
-  const lane = rateLimitKey.highLevel(location(locationId));
+  const lane = rateLimitKey.highLevel(toLocationOwner(locationId));
   return coalesce(clock, { queue: 'tell', messageId: id, groupKey: lane, orderingKey: id, priority: 1, dueAt });
 }
 

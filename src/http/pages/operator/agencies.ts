@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { paginate } from '../../../core/pagination.ts';
 import type { Database, InstallationStatus } from '../../../database/client.ts';
-import { installProgress } from '../../../installations/progress.ts';
+import { getInstallProgress } from '../../../installations/install-progress.ts';
 import { page } from '../page.ts';
 
 const rowsAtOnce = 50;
@@ -27,7 +27,7 @@ export function agenciesPage({ db, appUrl }: { db: Database; appUrl: string }) {
       const { items, nextCursor } = paginate(rows, rowsAtOnce, ({ resourceId }) => resourceId);
       const agencies = [];
       for (const row of items) {
-        const { locations, sync } = await installProgress(db, row);
+        const { locations, sync } = await getInstallProgress(db, row);
         agencies.push({
           ...row,
           sync,

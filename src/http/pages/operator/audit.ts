@@ -1,7 +1,7 @@
 import * as z from 'zod';
+import { auditActions } from '../../../audit/audit-log.ts';
 import { paginate } from '../../../core/pagination.ts';
 import type { Database } from '../../../database/client.ts';
-import { auditActions } from '../../../installations/audit.ts';
 import { page } from '../page.ts';
 import { placesOf } from './places.ts';
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
-import { type KeyRing, keyAges } from '../../../installations/keys.ts';
+import { type KeyRing, listKeyAges } from '../../../installations/key-inventory.ts';
 import { durationText } from '../durations.ts';
 import { page } from '../page.ts';
 
@@ -28,7 +28,7 @@ export function keysPage(deps: KeysPageDeps) {
 
     async show({ text }) {
       const now = dateNow(deps.clock).getTime();
-      const keys = await keyAges(deps, deps.keyRings);
+      const keys = await listKeyAges(deps, deps.keyRings);
       return {
         title: text('operator.keys.title'),
         keys: keys.map((key) => ({
@@ -42,7 +42,7 @@ export function keysPage(deps: KeysPageDeps) {
     },
 
     async version() {
-      return JSON.stringify((await keyAges(deps, deps.keyRings)).map(({ sealedWithOlder }) => sealedWithOlder));
+      return JSON.stringify((await listKeyAges(deps, deps.keyRings)).map(({ sealedWithOlder }) => sealedWithOlder));
     },
   });
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { Database } from '../../../database/client.ts';
-import { highLevelDay, highLevelLimit } from '../../../highlevel/rate-limit.ts';
+import { highLevelDailyQuota, highLevelRateLimit } from '../../../highlevel/rate-limit.ts';
 import { listConnectionGroups, listLowestQuotas } from '../../../queue/group-status.ts';
 import { page } from '../page.ts';
 import { placesOf } from './places.ts';
@@ -29,11 +29,11 @@ export function limitsPage({ db, clock }: { db: Database; clock: Clock }) {
       const channels = await listConnectionGroups(db.client, now, window(query.channels));
       return {
         title: text('operator.limits.title'),
-        day: highLevelDay,
-        perSecond: 1000 / highLevelLimit.intervalMs,
+        day: highLevelDailyQuota,
+        perSecond: 1000 / highLevelRateLimit.intervalMs,
         budgets: budgets.slice(0, rowsAtOnce).map((row) => ({
           ...row,
-          used: row.quotaRemaining === null ? null : Math.max(highLevelDay - row.quotaRemaining, 0),
+          used: row.quotaRemaining === null ? null : Math.max(highLevelDailyQuota - row.quotaRemaining, 0),
         })),
         channels: channels.slice(0, rowsAtOnce),
         places: await placesOf(

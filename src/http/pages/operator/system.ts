@@ -4,7 +4,7 @@ import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
 import { skewWarningMs } from '../../../database/clock.ts';
 import { getDatabaseInfo } from '../../../database/info.ts';
-import { type KeyRing, keyAges } from '../../../installations/keys.ts';
+import { type KeyRing, listKeyAges } from '../../../installations/key-inventory.ts';
 import { countMessages } from '../../../messages/stats/totals.ts';
 import { countPausedGroups, listLowestQuotas, listPausedGroups } from '../../../queue/group-status.ts';
 import { getQueueDepths } from '../../../queue/job.ts';
@@ -85,7 +85,7 @@ export function systemPage(deps: SystemPageDeps) {
           node: process.versions.node,
           uptime: durationText(text, now.getTime() - deps.startedAt.getTime()),
         },
-        keys: (await keyAges(deps, deps.keyRings)).map((key) => ({
+        keys: (await listKeyAges(deps, deps.keyRings)).map((key) => ({
           ...key,
           age: durationText(text, now.getTime() - key.firstSeenAt.getTime()),
         })),

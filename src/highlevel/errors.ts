@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../core/errors.ts';
-import { type HighLevelAnswer, messageIn } from './answer.ts';
 import { type OperationName, operations } from './operations.ts';
+import { extractMessage, type HighLevelResponse } from './response.ts';
 
 /**
  * What HighLevel may refuse for good until a person mends it, whatever the token: a scope, one of the app's providers, a kind of token,
@@ -9,7 +9,7 @@ import { type OperationName, operations } from './operations.ts';
 export type Permission = `${'scope' | 'provider' | 'token' | 'operation'}:${string}`;
 
 /** What a call asked for. */
-interface Asked {
+interface FailedCall {
   readonly operation: OperationName;
   readonly providerKey?: string;
 }
@@ -23,19 +23,19 @@ export interface Failure {
 interface Rule {
   /** HighLevel's own code for the error; in no specification, but the surest (platform-2026-11.md 2, 4.4). */
   readonly canonicalCode?: RegExp;
-  readonly words?: RegExp;
+  readonly pattern?: RegExp;
   readonly status?: readonly number[];
   /** Only these operations; all by default. */
-  readonly of?: ReadonlySet<OperationName>;
+  readonly operations?: ReadonlySet<OperationName>;
   readonly code: ErrorCode;
   readonly message: string;
-  readonly permission?: (call: Asked) => Permission;
+  readonly permission?: (call: FailedCall) => Permission;
 }
 
 const statusCalls: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus']);
-const emailStatus: ReadonlySet<OperationName> = new Set(['updateEmailStatus']);
+const emailStatusCalls: ReadonlySet<OperationName> = new Set(['updateEmailStatus']);
 /** Calls that are about one message or contact, so that their failures may be too. */
-const ofMessages: ReadonlySet<OperationName> = new Set([
+const messageCalls: ReadonlySet<OperationName> = new Set([
   ...statusCalls,
   'addInboundMessage',
   'uploadFile',
@@ -45,8 +45,8 @@ const ofMessages: ReadonlySet<OperationName> = new Set([
   'createContact',
 ]);
 
-const scopeOf = ({ operation }: Asked): Permission => `scope:${operations[operation].scope}`;
-const providerOf = ({ operation, providerKey }: Asked): Permission =>
+const toScopePermission = ({ operation }: FailedCall): Permission => `scope:${operations[operation].scope}`;
+const toProviderPermission = ({ operation, providerKey }: FailedCall): Permission =>
   providerKey ? `provider:${providerKey}` : `operation:${operation}`;
 const tooEarly = { code: 'highlevel_too_early', message: 'The CRM does not know this message yet.' } as const;
 const mismatch = {
@@ -63,82 +63,87 @@ const rules: readonly Rule[] = [
     canonicalCode: /_PROVIDER_NO_ACCESS$/,
     code: 'highlevel_forbidden',
     message: 'The CRM says that the app has no access to this provider in this location.',
-    permission: providerOf,
+    permission: toProviderPermission,
   },
   { canonicalCode: /_CONVERSATION_PROVIDER_MISMATCH$/, ...mismatch },
 
-  { words: /location is not active/i, code: 'location_inactive', message: 'This location is not active at present.' },
-  { words: /no conversation provider found/i, ...tooEarly },
-  { words: /incorrect conversationProviderId\/type/i, ...mismatch },
+  { pattern: /location is not active/i, code: 'location_inactive', message: 'This location is not active at present.' },
+  { pattern: /no conversation provider found/i, ...tooEarly },
+  { pattern: /incorrect conversationProviderId\/type/i, ...mismatch },
   {
-    words: /not authorized for this scope/i,
+    pattern: /not authorized for this scope/i,
     code: 'highlevel_forbidden',
     message: 'The CRM says that the app was not given a scope that this needs.',
-    permission: scopeOf,
+    permission: toScopePermission,
   },
   {
-    words: /authClass type is not allowed/i,
+    pattern: /authClass type is not allowed/i,
     code: 'highlevel_forbidden',
     message: 'The CRM does not take this kind of token here.',
     permission: ({ operation }) => `token:${operation}`,
   },
   {
     status: [401],
-    words: /access to the conversationProvider/i,
+    pattern: /access to the conversationProvider/i,
     code: 'highlevel_forbidden',
     message: 'The CRM says that the app has no access to this provider in this location.',
-    permission: providerOf,
+    permission: toProviderPermission,
   },
   // An email that HighLevel does not find may just not be known yet.
-  { of: emailStatus, status: [404], ...tooEarly },
-  { of: emailStatus, words: /not? (message )?found/i, ...tooEarly },
+  { operations: emailStatusCalls, status: [404], ...tooEarly },
+  { operations: emailStatusCalls, pattern: /not? (message )?found/i, ...tooEarly },
   // An email thread's message has ids of its own; no token mends a wrong one.
-  { status: [401], words: /no message found/i, code: 'highlevel_refused', message: 'The CRM does not know this message.' },
+  { status: [401], pattern: /no message found/i, code: 'highlevel_refused', message: 'The CRM does not know this message.' },
   // HighLevel gives wrong ids a 500 too, where other times it would say 400 or 404.
-  { of: statusCalls, status: [500], words: /not found|(invalid|incorrect|access to the) conversationProvider/i, ...tooEarly },
   {
-    of: ofMessages,
+    operations: statusCalls,
     status: [500],
-    words: /not found|(invalid|incorrect|access to the) conversationProvider/i,
+    pattern: /not found|(invalid|incorrect|access to the) conversationProvider/i,
+    ...tooEarly,
+  },
+  {
+    operations: messageCalls,
+    status: [500],
+    pattern: /not found|(invalid|incorrect|access to the) conversationProvider/i,
     code: 'highlevel_refused',
     message: 'The CRM does not know what the request names.',
   },
   {
-    of: statusCalls,
+    operations: statusCalls,
     status: [403],
-    words: /conversationProvider/i,
+    pattern: /conversationProvider/i,
     code: 'highlevel_refused',
     message: 'The CRM does not allow this app to do that.',
   },
 
   { status: [401], code: 'highlevel_token_rejected', message: 'The CRM did not accept the access token.' },
   // HighLevel's documentation shows this response too for a message that it does not know yet. The other wording is definite.
-  { of: statusCalls, status: [403], ...tooEarly },
+  { operations: statusCalls, status: [403], ...tooEarly },
   { status: [403], code: 'highlevel_refused', message: 'The CRM does not allow this app to do that.' },
   { status: [408], code: 'highlevel_unreachable', message: 'The CRM did not answer in time.' },
   { status: [429], code: 'highlevel_limit', message: 'The CRM takes no more requests for now; its limit is used up.' },
-  { of: ofMessages, status: [500], code: 'highlevel_failed', message: 'The CRM failed at this request.' },
+  { operations: messageCalls, status: [500], code: 'highlevel_failed', message: 'The CRM failed at this request.' },
 ];
 
 /** Classifies an error response and says whether trying again helps. */
-export function classifyFailure(call: Asked, answer: HighLevelAnswer): Failure {
-  const said = messageIn(answer);
-  const canonicalCode = typeof answer.body.canonicalCode === 'string' ? answer.body.canonicalCode : '';
+export function classifyFailure(call: FailedCall, response: HighLevelResponse): Failure {
+  const highlevelMessage = extractMessage(response);
+  const canonicalCode = typeof response.body.canonicalCode === 'string' ? response.body.canonicalCode : '';
   const rule = rules.find(
-    ({ canonicalCode: code, words, status, of }) =>
+    ({ canonicalCode: code, pattern, status, operations: calls }) =>
       (code?.test(canonicalCode) ?? true) &&
-      (words?.test(said) ?? true) &&
-      (status?.includes(answer.status) ?? true) &&
-      (of?.has(call.operation) ?? true),
+      (pattern?.test(highlevelMessage) ?? true) &&
+      (status?.includes(response.status) ?? true) &&
+      (calls?.has(call.operation) ?? true),
   );
-  const { code, message } = rule ?? byStatus(answer.status);
-  const details = [said, canonicalCode].filter(Boolean);
-  const { retryAfterMs, intervalMs } = answer.limits;
-  const wait = code === 'highlevel_limit' ? { retryAfterMs: retryAfterMs ?? intervalMs ?? 10_000 } : {};
-  return { error: new AppError(code, message, { details, ...wait }), permission: rule?.permission?.(call) ?? null };
+  const { code, message } = rule ?? toDefaultFailure(response.status);
+  const details = [highlevelMessage, canonicalCode].filter(Boolean);
+  const { retryAfterMs, intervalMs } = response.limits;
+  const retry = code === 'highlevel_limit' ? { retryAfterMs: retryAfterMs ?? intervalMs ?? 10_000 } : {};
+  return { error: new AppError(code, message, { details, ...retry }), permission: rule?.permission?.(call) ?? null };
 }
 
-function byStatus(status: number): { code: ErrorCode; message: string } {
+function toDefaultFailure(status: number): { code: ErrorCode; message: string } {
   return status >= 500
     ? { code: 'highlevel_unreachable', message: `The CRM answered ${status}.` }
     : { code: 'highlevel_refused', message: `The CRM refused the request with ${status}.` };

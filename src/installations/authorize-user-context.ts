@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
+import { audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
-import { company, location } from '../highlevel/client.ts';
+import { toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
 import type { UserContext } from '../highlevel/user-context.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { audit } from './audit.ts';
-import { learn, withDomain } from './news.ts';
+import { addDomain, recordObservation } from './observations.ts';
 import { findInstallation, type Installation } from './store.ts';
-import { listAgain } from './sync.ts';
+import { requestLocationSync } from './sync-locations.ts';
 
-export interface VisitDeps {
+export interface UserContextDeps {
   db: Database;
   clock: Clock;
   newId: NewId;
@@ -26,25 +26,25 @@ export interface VisitDeps {
  *
  * @throws AppError `forbidden`: not this company's location, or the app is not there; `installation_missing`: it is being set up
  */
-export async function receiveVisit(deps: VisitDeps, context: UserContext): Promise<void> {
+export async function authorizeUserContext(deps: UserContextDeps, context: UserContext): Promise<void> {
   const { companyId, locationId } = context;
-  const agency = await findInstallation(deps.db.client, company(companyId));
-  if (locationId === null) return agencyVisit(deps, context, agency);
+  const agency = await findInstallation(deps.db.client, toCompanyOwner(companyId));
+  if (locationId === null) return authorizeAgency(deps, context, agency);
 
-  const row = await findInstallation(deps.db.client, location(locationId));
-  await hint(deps, context, row, agency);
+  const row = await findInstallation(deps.db.client, toLocationOwner(locationId));
+  await requestReconcile(deps, context, row, agency);
   if (row?.status === 'pending' && (row.companyId ?? companyId) === companyId) {
     throw new AppError('installation_missing', 'This location is being set up. Please come back in a moment.', {
       retryAfterMs: 5_000,
     });
   }
-  if (!row || row.status === 'uninstalled' || row.companyId !== companyId) throw notThere();
-  await learnDomain(deps, context, agency ?? row);
+  if (!row || row.status === 'uninstalled' || row.companyId !== companyId) throw toNotInstalledError();
+  await recordDomain(deps, context, agency ?? row);
 }
 
-async function agencyVisit(deps: VisitDeps, context: UserContext, agency: Installation | null): Promise<void> {
+async function authorizeAgency(deps: UserContextDeps, context: UserContext, agency: Installation | null): Promise<void> {
   // A location's own user has no business in its agency's context.
-  if (context.type !== 'agency') throw notThere();
+  if (context.type !== 'agency') throw toNotInstalledError();
   // HighLevel may have given this user some of the locations only, and does not say which.
   if (context.role !== 'admin') {
     throw new AppError('agency_admins_only', 'The agency’s page is for its admins. Open the app inside one of your locations.');
@@ -53,48 +53,53 @@ async function agencyVisit(deps: VisitDeps, context: UserContext, agency: Instal
   const locations = await deps.db.client.installation.count({
     where: { kind: 'location', companyId: context.companyId, status: { notIn: ['uninstalled', 'pending'] } },
   });
-  if (!isInstalled && locations === 0) throw notThere();
-  if (isInstalled) await learnDomain(deps, context, agency);
+  if (!isInstalled && locations === 0) throw toNotInstalledError();
+  if (isInstalled) await recordDomain(deps, context, agency);
 }
 
-function notThere(): AppError {
+function toNotInstalledError(): AppError {
   return new AppError('forbidden', 'The app is not installed here.');
 }
 
 /** A visit suggests that the app is there after all; whoever can tell is asked. */
-async function hint(
-  deps: VisitDeps,
+async function requestReconcile(
+  deps: UserContextDeps,
   context: UserContext,
   row: Installation | null,
   agency: Installation | null,
 ): Promise<void> {
   if (row?.status === 'active' || (row?.companyId && row.companyId !== context.companyId)) return;
   const now = dateNow(deps.clock);
-  const isUnknown = !row || row.status === 'uninstalled';
-  if (!isUnknown) {
+  const isMissing = !row || row.status === 'uninstalled';
+  if (!isMissing) {
     const companyId = agency?.status === 'active' ? context.companyId : undefined;
-    await deps.db.transaction((tx) => learn(tx, { key: row, companyId, isHint: true }, now));
+    await deps.db.transaction((tx) => recordObservation(tx, { key: row, companyId, isHint: true }, now));
   } else if (agency?.status === 'active') {
-    await listAgain(deps.db.client, context.companyId, now);
+    await requestLocationSync(deps.db.client, context.companyId, now);
   }
 }
 
-async function learnDomain(deps: VisitDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
-  if (withDomain(row.whiteLabelDomains, whiteLabelDomain) === row.whiteLabelDomains) return;
-  await deps.db.transaction((tx) => learn(tx, { key: row, whiteLabelDomain }, dateNow(deps.clock)));
+async function recordDomain(deps: UserContextDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
+  if (addDomain(row.whiteLabelDomains, whiteLabelDomain) === row.whiteLabelDomains) return;
+  await deps.db.transaction((tx) => recordObservation(tx, { key: row, whiteLabelDomain }, dateNow(deps.clock)));
 }
 
 /**
  * Notices a context that was shown before: each handshake makes a new one, so a repeat from another address may have been taken from
  * somebody. It is counted, not refused: people change networks. The first such repeat of a context is written down.
  *
- * @param from the address that shows it
+ * @param address the address that shows it
  * @returns when it was first seen
  */
-export async function noticeContext(deps: VisitDeps, encrypted: string, context: UserContext, from: string): Promise<Date> {
+export async function detectReplay(
+  deps: UserContextDeps,
+  encrypted: string,
+  context: UserContext,
+  address: string,
+): Promise<Date> {
   const now = dateNow(deps.clock);
   const id = sha256(encrypted);
-  const origin = sha256(`${id}/${from}`);
+  const origin = sha256(`${id}/${address}`);
   const { count } = await deps.db.client.seenContext.createMany({
     data: { id, origin, firstSeenAt: now, lastSeenAt: now },
     skipDuplicates: true,

@@ -14,14 +14,14 @@ export interface InstallProgress {
 }
 
 /** Counts an agency's locations by what has become of them. */
-export async function installProgress(db: Database, row: Installation): Promise<InstallProgress> {
-  const found = await db.client.installation.groupBy({
+export async function getInstallProgress(db: Database, row: Installation): Promise<InstallProgress> {
+  const counts = await db.client.installation.groupBy({
     by: ['status'],
     where: { kind: 'location', companyId: row.resourceId },
     _count: true,
   });
   const locations = { pending: 0, active: 0, suspended: 0, reauth_required: 0, uninstalled: 0 };
-  for (const { status, _count } of found) locations[status] = _count;
+  for (const { status, _count } of counts) locations[status] = _count;
   return {
     locations,
     sync: {

@@ -1,11 +1,11 @@
 import { dateNow } from '../core/clock.ts';
 import type { Executor } from '../database/client.ts';
-import { company, type HighLevel, location } from '../highlevel/client.ts';
+import { type HighLevel, toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
-import { appIdOf } from '../highlevel/oauth.ts';
-import { secondSyncAfterMs, syncEveryMs } from './due.ts';
-import { learn } from './news.ts';
-import type { RenewDeps } from './renew.ts';
+import { parseAppId } from '../highlevel/oauth.ts';
+import { recordObservation } from './observations.ts';
+import { secondSyncDelayMs, syncIntervalMs } from './reconcile-schedule.ts';
+import type { RenewDeps } from './renew-token.ts';
 import { type Installation, keyOf } from './store.ts';
 
 export type SyncDeps = RenewDeps & { highLevel: HighLevel };
@@ -22,55 +22,60 @@ export function isSyncDue(row: Installation, now: Date): boolean {
  */
 export async function syncPage(deps: SyncDeps, row: Installation): Promise<boolean> {
   const { clock, app, highLevel, log } = deps;
-  const askedAt = dateNow(clock);
+  const requestedAt = dateNow(clock);
   const companyId = row.resourceId;
-  const page = await listInstalledLocations(highLevel, { companyId, appId: appIdOf(app) }, { skip: row.syncSkip ?? 0 });
-  const isLast = page.rows === 0;
-  if (page.unread > 0) log.warn({ companyId, unread: page.unread }, 'rows of a listing of locations could not be read');
-  const begunAt = row.syncSkip === null ? askedAt : (row.syncBegunAt ?? askedAt);
+  const page = await listInstalledLocations(highLevel, { companyId, appId: parseAppId(app) }, { skip: row.syncSkip ?? 0 });
+  const isLast = page.rowCount === 0;
+  if (page.unreadableCount > 0)
+    log.warn({ companyId, unread: page.unreadableCount }, 'rows of a listing of locations could not be read');
+  const startedAt = row.syncSkip === null ? requestedAt : (row.syncBegunAt ?? requestedAt);
 
   await deps.db.transaction(async (tx) => {
     // One order for everybody who locks many.
     const found = page.installed.toSorted((a, b) => (a.locationId < b.locationId ? -1 : 1));
     for (const { locationId, name } of found) {
-      await learn(tx, { key: location(locationId), companyId, name, presentAt: askedAt }, askedAt);
+      await recordObservation(
+        tx,
+        { key: toLocationOwner(locationId), companyId, name, installedSeenAt: requestedAt },
+        requestedAt,
+      );
     }
     const { count } = await tx.installation.updateMany({
       // Another process that reads the same page has written it already.
       where: { ...keyOf(row), syncSkip: row.syncSkip },
       data: {
-        syncSkip: isLast ? null : (row.syncSkip ?? 0) + page.rows,
-        syncBegunAt: begunAt,
+        syncSkip: isLast ? null : (row.syncSkip ?? 0) + page.rowCount,
+        syncBegunAt: startedAt,
         toFutureLocations: page.toFutureLocations ?? row.toFutureLocations,
-        ...(isLast ? { syncedAt: askedAt, nextSyncAt: nextSyncAt(row, askedAt) } : {}),
+        ...(isLast ? { syncedAt: requestedAt, nextSyncAt: computeNextSyncAt(row, requestedAt) } : {}),
       },
     });
-    if (isLast && count === 1) await lookAtUnseen(tx, companyId, begunAt, askedAt);
+    if (isLast && count === 1) await requestMissingReconcile(tx, companyId, startedAt, requestedAt);
   });
   return !isLast;
 }
 
 /** Something suggests that an active company's list has changed: it is read again now. */
-export async function listAgain(on: Executor, companyId: string, now: Date): Promise<void> {
+export async function requestLocationSync(on: Executor, companyId: string, now: Date): Promise<void> {
   await on.installation.updateMany({
-    where: { ...company(companyId), status: 'active' },
+    where: { ...toCompanyOwner(companyId), status: 'active' },
     data: { nextSyncAt: now, dueAt: now },
   });
 }
 
 /** A location that was not in the company's last complete listing. */
-export function isUnseen(row: Installation, agency: Installation | null): boolean {
+export function isMissingFromList(row: Installation, agency: Installation | null): boolean {
   if (!agency?.syncBegunAt || agency.syncSkip !== null || agency.status !== 'active') return false;
   return row.presentAt !== null && row.presentAt < agency.syncBegunAt;
 }
 
-function nextSyncAt(row: Installation, now: Date): Date {
-  return new Date(now.getTime() + (row.syncedAt ? syncEveryMs : secondSyncAfterMs));
+function computeNextSyncAt(row: Installation, now: Date): Date {
+  return new Date(now.getTime() + (row.syncedAt ? syncIntervalMs : secondSyncDelayMs));
 }
 
-async function lookAtUnseen(tx: Executor, companyId: string, begunAt: Date, now: Date): Promise<void> {
+async function requestMissingReconcile(tx: Executor, companyId: string, startedAt: Date, now: Date): Promise<void> {
   await tx.installation.updateMany({
-    where: { kind: 'location', companyId, status: { not: 'uninstalled' }, presentAt: { lt: begunAt } },
+    where: { kind: 'location', companyId, status: { not: 'uninstalled' }, presentAt: { lt: startedAt } },
     data: { dueAt: now },
   });
 }

@@ -6,38 +6,38 @@ import type { Log } from '../runtime/log.ts';
 export type { WebhookSighting };
 
 /** The name of an address, as rows and pages use it. */
-export const sightingAddress = {
+export const observedAddress = {
   app: 'app',
   provider: (key: string) => `providers/${key}`,
   connection: (id: string) => `channels/${id}`,
 } as const;
 
-export interface Seen {
+export interface ObservedWebhook {
   readonly isValid: boolean;
   /** What it was, where it belongs to another address. */
   readonly misplaced?: string | undefined;
 }
 
-export interface SightingRecorder {
+export interface WebhookObservationRecorder {
   /** Notes that a webhook came. It costs the request nothing: rows are written together, some seconds later. */
-  record(address: string, seen: Seen): void;
+  record(address: string, seen: ObservedWebhook): void;
   stop(): Promise<void>;
 }
 
 type Row = Omit<WebhookSighting, 'lastSeenAt'>;
 
 /** Notes when webhooks came to each address. Callers pass addresses that exist, so that a stranger cannot make rows. */
-export function createSightingRecorder(deps: { db: Database; clock: Clock; log: Log }): SightingRecorder {
-  let gathered = new Map<string, Row>();
+export function createWebhookObservationRecorder(deps: { db: Database; clock: Clock; log: Log }): WebhookObservationRecorder {
+  let pending = new Map<string, Row>();
 
-  const writing = createDelayedWrite(deps, 'sightings of webhooks', async () => {
-    const rows = gathered;
-    gathered = new Map();
+  const delayedWrite = createDelayedWrite(deps, 'webhook observations', async () => {
+    const rows = pending;
+    pending = new Map();
     try {
       await deps.db.client.$executeRawUnsafe(upsertSql, JSON.stringify([...rows.values()]));
     } catch (error) {
-      for (const row of gathered.values()) rows.set(row.address, newer(rows.get(row.address), row));
-      gathered = rows;
+      for (const row of pending.values()) rows.set(row.address, mergeRows(rows.get(row.address), row));
+      pending = rows;
       throw error;
     }
   });
@@ -52,14 +52,14 @@ export function createSightingRecorder(deps: { db: Database; clock: Clock; log: 
         lastMisplacedAt: misplaced === undefined ? null : now,
         misplacedContent: misplaced ?? null,
       };
-      gathered.set(address, newer(gathered.get(address), row));
-      writing.request();
+      pending.set(address, mergeRows(pending.get(address), row));
+      delayedWrite.request();
     },
-    stop: writing.stop,
+    stop: delayedWrite.stop,
   };
 }
 
-function newer(before: Row | undefined, after: Row): Row {
+function mergeRows(before: Row | undefined, after: Row): Row {
   if (!before) return after;
   return {
     address: after.address,
@@ -85,17 +85,20 @@ const upsertSql = `
     misplaced_content = COALESCE(EXCLUDED.misplaced_content, webhook_sightings.misplaced_content)`;
 
 /** When webhooks were last seen at these addresses; one that has seen none is not in the map. */
-export async function listSightings(on: Executor, addresses: readonly string[]): Promise<Map<string, WebhookSighting>> {
+export async function listWebhookObservations(
+  on: Executor,
+  addresses: readonly string[],
+): Promise<Map<string, WebhookSighting>> {
   const rows = await on.webhookSighting.findMany({ where: { address: { in: [...addresses] } } });
   return new Map(rows.map((row) => [row.address, row]));
 }
 
 /** Addresses at which something came since then that belongs to another one. */
-export function listMisplaced(on: Executor, since: Date): Promise<WebhookSighting[]> {
+export function listMisplacedWebhooks(on: Executor, since: Date): Promise<WebhookSighting[]> {
   return on.webhookSighting.findMany({ where: { lastMisplacedAt: { gt: since } }, orderBy: { address: 'asc' } });
 }
 
 /** Forgets addresses at which nothing has come since then: a connection may be gone. */
-export async function forgetSightings(on: Executor, before: Date): Promise<void> {
+export async function purgeWebhookObservations(on: Executor, before: Date): Promise<void> {
   await on.webhookSighting.deleteMany({ where: { lastSeenAt: { lt: before } } });
 }

@@ -2,14 +2,14 @@ import { configAad as configIdentity } from '../connections/sealed-config.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import { type Installation, identity, keyOf } from './store.ts';
+import { type Installation, keyOf, tokenAad } from './store.ts';
 
-export interface ResealDeps {
+export interface ReencryptDeps {
   db: Database;
   box: SecretBox;
 }
 
-export interface ResealProgress {
+export interface ReencryptProgress {
   done: number;
   total: number;
   /** Rows whose secrets no key of the ring opens. */
@@ -24,24 +24,27 @@ const batchSize = 100;
  *
  * @param onProgress told after each batch
  */
-export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealProgress) => void): Promise<ResealProgress> {
+export async function reencryptAll(
+  deps: ReencryptDeps,
+  onProgress: (progress: ReencryptProgress) => void,
+): Promise<ReencryptProgress> {
   const { client } = deps.db;
-  const progress: ResealProgress = {
+  const progress: ReencryptProgress = {
     done: 0,
     total: (await client.installation.count()) + (await client.connection.count()),
     unreadable: [],
   };
-  await eachPage(
+  await forEachPage(
     (last: Installation | undefined) =>
       client.installation.findMany({
         orderBy: [{ kind: 'asc' }, { resourceId: 'asc' }],
         take: batchSize,
         ...(last ? { cursor: { kind_resourceId: keyOf(last) }, skip: 1 } : {}),
       }),
-    (row) => attempt(progress, `${row.kind} ${row.resourceId}`, () => resealInstallation(deps, row)),
+    (row) => reencryptRow(progress, `${row.kind} ${row.resourceId}`, () => reencryptInstallation(deps, row)),
     () => onProgress(progress),
   );
-  await eachPage(
+  await forEachPage(
     (last: SealedConfig | undefined) =>
       client.connection.findMany({
         select: { id: true, config: true, previousConfig: true },
@@ -49,7 +52,7 @@ export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealP
         take: batchSize,
         ...(last ? { where: { id: { gt: last.id } } } : {}),
       }),
-    (row) => attempt(progress, `connection ${row.id}`, () => resealConnection(deps, row)),
+    (row) => reencryptRow(progress, `connection ${row.id}`, () => reencryptConnection(deps, row)),
     () => onProgress(progress),
   );
   return progress;
@@ -58,23 +61,23 @@ export async function resealAll(deps: ResealDeps, onProgress: (progress: ResealP
 type SealedConfig = { id: string; config: string; previousConfig: string | null };
 
 /** Goes through a table page by page. @param pageAfter the rows that follow the last one seen */
-async function eachPage<Row>(
+async function forEachPage<Row>(
   pageAfter: (last: Row | undefined) => Promise<Row[]>,
-  work: (row: Row) => Promise<void>,
+  handleRow: (row: Row) => Promise<void>,
   onPage: () => void,
 ): Promise<void> {
   let last: Row | undefined;
   do {
     const rows = await pageAfter(last);
-    for (const row of rows) await work(row);
+    for (const row of rows) await handleRow(row);
     onPage();
     last = rows.length < batchSize ? undefined : rows.at(-1);
   } while (last);
 }
 
-async function attempt(progress: ResealProgress, name: string, reseal: () => Promise<void>): Promise<void> {
+async function reencryptRow(progress: ReencryptProgress, name: string, reencrypt: () => Promise<void>): Promise<void> {
   try {
-    await reseal();
+    await reencrypt();
   } catch (error) {
     if (!isAppError(error, 'secret_unreadable')) throw error;
     progress.unreadable.push(name);
@@ -82,25 +85,25 @@ async function attempt(progress: ResealProgress, name: string, reseal: () => Pro
   progress.done += 1;
 }
 
-async function resealInstallation({ db, box }: ResealDeps, row: Installation): Promise<void> {
+async function reencryptInstallation({ db, box }: ReencryptDeps, row: Installation): Promise<void> {
   const { accessToken, refreshToken } = row;
-  const renewed = {
-    ...(accessToken ? { accessToken: box.reencrypt(accessToken, identity(row, 'access_token')) } : {}),
-    ...(refreshToken ? { refreshToken: box.reencrypt(refreshToken, identity(row, 'refresh_token')) } : {}),
+  const reencrypted = {
+    ...(accessToken ? { accessToken: box.reencrypt(accessToken, tokenAad(row, 'access_token')) } : {}),
+    ...(refreshToken ? { refreshToken: box.reencrypt(refreshToken, tokenAad(row, 'refresh_token')) } : {}),
   };
   // Compared with what was read: a refresh that wrote meanwhile is newer.
-  await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: renewed });
+  await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: reencrypted });
 }
 
-async function resealConnection({ db, box }: ResealDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
+async function reencryptConnection({ db, box }: ReencryptDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
   if (config === '') return;
-  const renewed = box.reencrypt(config, configIdentity(id));
-  const previous = previousConfig === null ? null : resealPrevious(box, id, previousConfig);
-  await db.client.connection.updateMany({ where: { id, config }, data: { config: renewed, previousConfig: previous } });
+  const reencrypted = box.reencrypt(config, configIdentity(id));
+  const previous = previousConfig === null ? null : reencryptPrevious(box, id, previousConfig);
+  await db.client.connection.updateMany({ where: { id, config }, data: { config: reencrypted, previousConfig: previous } });
 }
 
 /** Seals anew what a connection was before. Without its key it is given up: it must not keep the present config from being sealed. */
-function resealPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
+function reencryptPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
   try {
     return box.reencrypt(previousConfig, configIdentity(id));
   } catch (error) {

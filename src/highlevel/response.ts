@@ -4,7 +4,7 @@ import { truncate } from '../core/sanitize.ts';
 import { type HttpResponse, toJsonObject, toRequestFailure } from '../runtime/outbound-http.ts';
 
 /** What HighLevel answered, before anybody judges it. */
-export interface HighLevelAnswer {
+export interface HighLevelResponse {
   readonly status: number;
   readonly body: Record<string, unknown>;
   /** The body as it came, trimmed. */
@@ -21,7 +21,7 @@ export interface LimitHeaders {
   /** Requests left in the interval of `intervalMs`. */
   readonly remaining: number | null;
   readonly intervalMs: number | null;
-  readonly remainingToday: number | null;
+  readonly dailyRemaining: number | null;
   readonly retryAfterMs: number | null;
 }
 
@@ -30,7 +30,7 @@ export interface LimitHeaders {
  *
  * @throws AppError `highlevel_unreachable`: no response of HighLevel's came; whether the request was carried out is not known
  */
-export async function answerOf(request: Promise<HttpResponse>): Promise<HighLevelAnswer> {
+export async function awaitResponse(request: Promise<HttpResponse>): Promise<HighLevelResponse> {
   let response: HttpResponse;
   try {
     response = await request;
@@ -40,8 +40,8 @@ export async function answerOf(request: Promise<HttpResponse>): Promise<HighLeve
   const body = toJsonObject(response);
   const text = typeof response.data === 'string' ? response.data : '';
   // A page of a firewall or a proxy in between is no word of HighLevel's, whatever its status says.
-  const isTheirs = response.isPartial ? beginsAsJson.test(text) : isJson(text);
-  if (!isTheirs && !judgedByStatus.has(response.status)) {
+  const isFromHighLevel = response.isPartial ? jsonStart.test(text) : isJson(text);
+  if (!isFromHighLevel && !proxyStatuses.has(response.status)) {
     throw new AppError(
       'highlevel_unreachable',
       `The CRM’s address answered ${response.status} with something that is not the CRM’s: a firewall or proxy may be in between.`,
@@ -50,22 +50,22 @@ export async function answerOf(request: Promise<HttpResponse>): Promise<HighLeve
   return {
     status: response.status,
     body,
-    text: isTheirs ? truncate(text) : '',
+    text: isFromHighLevel ? truncate(text) : '',
     isPartial: response.isPartial ?? false,
     traceId: toText(body.traceId) ?? null,
     limits: {
-      remaining: numberOf(response.headers['x-ratelimit-remaining']),
-      intervalMs: waitOf(numberOf(response.headers['x-ratelimit-interval-milliseconds'])),
-      remainingToday: numberOf(response.headers['x-ratelimit-daily-remaining']),
-      retryAfterMs: waitOf(numberOf(response.headers['retry-after']), 1_000),
+      remaining: parseNumber(response.headers['x-ratelimit-remaining']),
+      intervalMs: toDelayMs(parseNumber(response.headers['x-ratelimit-interval-milliseconds'])),
+      dailyRemaining: parseNumber(response.headers['x-ratelimit-daily-remaining']),
+      retryAfterMs: toDelayMs(parseNumber(response.headers['retry-after']), 1_000),
     },
   };
 }
 
-const beginsAsJson = /^\s*(?:[[{]|$)/;
+const jsonStart = /^\s*(?:[[{]|$)/;
 
 /** A gateway in front of HighLevel says these itself, and means the request: its limit, and the size of a file. */
-const judgedByStatus = new Set([413, 429]);
+const proxyStatuses = new Set([413, 429]);
 
 /** Whether a body is a JSON document; an empty one says nothing, and its status counts. */
 function isJson(text: string): boolean {
@@ -79,20 +79,20 @@ function isJson(text: string): boolean {
 }
 
 /** HighLevel's own words in an error answer; a list of them for a shape it did not like. */
-export function messageIn(answer: HighLevelAnswer): string {
-  const { message, error_description: description, error } = answer.body;
-  const said = [message, description, error].map((value) => toList(value).flatMap((part) => toText(part) ?? []));
-  return truncate(said.find((parts) => parts.length > 0)?.join('; ') ?? answer.text, 300);
+export function extractMessage(response: HighLevelResponse): string {
+  const { message, error_description: description, error } = response.body;
+  const texts = [message, description, error].map((value) => toList(value).flatMap((part) => toText(part) ?? []));
+  return truncate(texts.find((parts) => parts.length > 0)?.join('; ') ?? response.text, 300);
 }
 
-function numberOf(header: unknown): number | null {
+function parseNumber(header: unknown): number | null {
   const value = typeof header === 'string' && header !== '' ? Number(header) : Number.NaN;
   return Number.isFinite(value) ? value : null;
 }
 
-const hourMs = 60 * 60 * 1000;
+const maxDelayMs = 60 * 60 * 1000;
 
 /** A wait in milliseconds, an hour at most: a time where a duration was meant must not park a location. */
-function waitOf(value: number | null, unitMs = 1): number | null {
-  return value === null || value < 0 ? null : Math.min(value * unitMs, hourMs);
+function toDelayMs(value: number | null, unitMs = 1): number | null {
+  return value === null || value < 0 ? null : Math.min(value * unitMs, maxDelayMs);
 }

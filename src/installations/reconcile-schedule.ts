@@ -7,12 +7,12 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /** How soon a suspended location is asked about again; the last wait repeats (platform.md 5.4). */
-const suspendedWaitsMs = [15 * second, 30 * second, minute, 5 * minute, 15 * minute, hour];
+const suspendedDelaysMs = [15 * second, 30 * second, minute, 5 * minute, 15 * minute, hour];
 /** How soon tokens are looked for again; the first waits leave time for the install's own callback. */
-const pendingWaitsMs = [15 * second, 15 * second, 15 * second, minute, 5 * minute, 15 * minute, hour];
+const pendingDelaysMs = [15 * second, 15 * second, 15 * second, minute, 5 * minute, 15 * minute, hour];
 /** An installation that nobody can find a token for is not looked for any more after this; news of it wakes it. */
-const pendingForMs = 7 * day;
-const reauthWaitMs = 6 * hour;
+const pendingTimeoutMs = 7 * day;
+const reauthDelayMs = 6 * hour;
 
 /** A token with less left than this is refreshed before it is used. */
 export const refreshAheadMs = 30 * minute;
@@ -20,10 +20,10 @@ export const refreshAheadMs = 30 * minute;
 const idleRefreshAheadMs = 2 * refreshAheadMs;
 
 /** Between two listings of a company's locations; the second comes sooner, as an install may still have been under way. */
-export const syncEveryMs = 6 * hour;
-export const secondSyncAfterMs = 10 * minute;
+export const syncIntervalMs = 6 * hour;
+export const secondSyncDelayMs = 10 * minute;
 /** Name and time zone are asked for again after this. */
-export const describeEveryMs = day;
+export const profileIntervalMs = day;
 
 /**
  * When the reconciler must look at an installation again.
@@ -31,31 +31,31 @@ export const describeEveryMs = day;
  * @param jitter from 0 (inclusive) to 1 (exclusive): spreads what was installed together
  * @returns null for not until there is news
  */
-export function dueAfter(row: Installation, now: Date, jitter: number): Date | null {
-  const inMs = (ms: number) => new Date(now.getTime() + ms);
-  const waitOf = (waits: readonly number[]) => inMs(waits[Math.min(row.tries, waits.length - 1)] as number);
+export function nextReconcileAt(row: Installation, now: Date, jitter: number): Date | null {
+  const after = (ms: number) => new Date(now.getTime() + ms);
+  const delayed = (delaysMs: readonly number[]) => after(delaysMs[Math.min(row.tries, delaysMs.length - 1)] as number);
   switch (row.status) {
     case 'pending':
-      return now.getTime() - (row.presentAt ?? row.updatedAt).getTime() > pendingForMs ? null : waitOf(pendingWaitsMs);
+      return now.getTime() - (row.presentAt ?? row.updatedAt).getTime() > pendingTimeoutMs ? null : delayed(pendingDelaysMs);
     case 'suspended':
-      return waitOf(suspendedWaitsMs);
+      return delayed(suspendedDelaysMs);
     case 'reauth_required':
-      return inMs(reauthWaitMs);
+      return after(reauthDelayMs);
     case 'uninstalled':
       return null;
     case 'active': {
-      const times = [inMs(untilIdleRefresh(row, now, jitter)), row.nextSyncAt ?? []].flat();
+      const times = [after(untilIdleRefreshMs(row, now, jitter)), row.nextSyncAt ?? []].flat();
       return new Date(Math.min(...times.map((time) => time.getTime())));
     }
   }
 }
 
 /** When to try again what HighLevel's silence has stopped. */
-export function dueAfterOutage(row: Installation, now: Date, jitter: number): Date {
+export function nextReconcileAfterOutage(row: Installation, now: Date, jitter: number): Date {
   return new Date(now.getTime() + computeBackoffMs(row.tries, jitter));
 }
 
-function untilIdleRefresh(row: Installation, now: Date, jitter: number): number {
+function untilIdleRefreshMs(row: Installation, now: Date, jitter: number): number {
   const leftMs = (row.accessExpiresAt?.getTime() ?? 0) - now.getTime();
   // Half of a life at the least: a short-lived token must not be refreshed without end.
   return Math.max(leftMs - idleRefreshAheadMs - jitter * hour, leftMs / 2, minute);

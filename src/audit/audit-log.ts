@@ -34,7 +34,7 @@ export const auditActions = [
 
 export type AuditAction = (typeof auditActions)[number];
 
-export interface Audited {
+export interface AuditInput {
   actor: Actor;
   action: AuditAction;
   companyId?: string | null | undefined;
@@ -44,7 +44,7 @@ export interface Audited {
 }
 
 /** Writes down who did what, in the transaction that does it. */
-export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: Audited): Promise<void> {
+export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: AuditInput): Promise<void> {
   const { actor, action, companyId = null, locationId = null, details = null } = entry;
   await tx.auditEntry.create({
     data: {

@@ -26,7 +26,7 @@ export interface KeyAge {
 }
 
 /** Names the keys of a process. */
-export function keyRings(keys: { encryption: readonly Buffer[]; session: readonly string[] }): KeyRing[] {
+export function toKeyRings(keys: { encryption: readonly Buffer[]; session: readonly string[] }): KeyRing[] {
   return keyPurposes.map((purpose) => ({ purpose, fingerprints: keys[purpose].map((key) => fingerprint(purpose, key)) }));
 }
 
@@ -37,30 +37,30 @@ function fingerprint(purpose: KeyPurpose, key: Buffer | string): string {
 }
 
 /** Writes down at the start of a process which keys it knows; what is new is seen for the first time. */
-export async function noteKeys(deps: { db: Database; clock: Clock }, rings: readonly KeyRing[]): Promise<void> {
-  const at = dateNow(deps.clock);
+export async function recordKeys(deps: { db: Database; clock: Clock }, rings: readonly KeyRing[]): Promise<void> {
+  const now = dateNow(deps.clock);
   for (const { purpose, fingerprints } of rings) {
     for (const name of new Set(fingerprints)) {
       await deps.db.client.key.upsert({
         where: { purpose_fingerprint: { purpose, fingerprint: name } },
-        create: { purpose, fingerprint: name, firstSeenAt: at, lastSeenAt: at },
-        update: { lastSeenAt: at },
+        create: { purpose, fingerprint: name, firstSeenAt: now, lastSeenAt: now },
+        update: { lastSeenAt: now },
       });
     }
   }
 }
 
 /** How old the keys in use are, by purpose. */
-export async function keyAges(
+export async function listKeyAges(
   deps: { db: Database; clock: Clock; box: SecretBox },
   rings: readonly KeyRing[],
 ): Promise<KeyAge[]> {
-  const known = await deps.db.client.key.findMany();
+  const stored = await deps.db.client.key.findMany();
   const ages: KeyAge[] = [];
   for (const { purpose, fingerprints } of rings) {
     const [current] = fingerprints;
     if (current === undefined) continue;
-    const row = known.find((key) => key.purpose === purpose && key.fingerprint === current);
+    const row = stored.find((key) => key.purpose === purpose && key.fingerprint === current);
     ages.push({
       purpose,
       fingerprint: current,
@@ -72,7 +72,7 @@ export async function keyAges(
   return ages;
 }
 
-/** Secrets that `resealAll` has still to do: a sealed secret says by how it begins which key sealed it. */
+/** Secrets that `reencryptAll` has still to do: a sealed secret says by how it begins which key sealed it. */
 async function countSealedWithOlder({ db, box }: { db: Database; box: SecretBox }): Promise<number> {
   const older = `${box.currentKeyPrefix}%`;
   const [row] = await db.client.$queryRaw<{ count: number }[]>`

@@ -2,24 +2,24 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import { company, type HighLevel } from '../highlevel/client.ts';
+import { type HighLevel, toCompanyOwner } from '../highlevel/client.ts';
 import { mintLocationToken } from '../highlevel/companies.ts';
 import {
   type AppKeys,
-  readCodeAnswer,
-  readReconnectAnswer,
-  readRefreshAnswer,
+  processCodeResponse,
+  processReconnectResponse,
+  processRefreshResponse,
   requestReconnectCode,
   requestTokenByCode,
   requestTokenByRefresh,
   type TokenSet,
 } from '../highlevel/oauth.ts';
-import { highLevelLimit } from '../highlevel/rate-limit.ts';
+import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import { rateLimitKey, reserveSlot } from '../queue/rate-limits.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
-import { findInstallation, type Installation, keyOf, keyOfTokens, openToken } from './store.ts';
+import { findInstallation, type Installation, keyOf, openToken, toInstallationKey } from './store.ts';
 
-export interface RungDeps {
+export interface TokenSourceDeps {
   db: Database;
   box: SecretBox;
   clock: Clock;
@@ -35,32 +35,35 @@ export interface RungDeps {
  * @returns null when this way leads nowhere for good
  * @throws AppError when that is not known, or the installation is only suspended
  */
-export type Rung = (deps: RungDeps, row: Installation) => Promise<TokenSet | null>;
+export type TokenSource = (deps: TokenSourceDeps, row: Installation) => Promise<TokenSet | null>;
 
 /**
  * The ways to new tokens, the cheapest first (platform.md 5.4 to 5.7). The first is also the one for a commit that was interrupted:
  * until that has happened the row still has the previous refresh token, which HighLevel takes again for 30 seconds.
  */
-export const rungs: readonly Rung[] = [byRefreshToken, byCompany, byReconnect];
+export const tokenSources: readonly TokenSource[] = [fromRefreshToken, fromCompanyToken, fromReconnect];
 
-async function byRefreshToken({ box, clock, highLevelHttp, app }: RungDeps, row: Installation): Promise<TokenSet | null> {
+async function fromRefreshToken(
+  { box, clock, highLevelHttp, app }: TokenSourceDeps,
+  row: Installation,
+): Promise<TokenSet | null> {
   if (!row.refreshToken) return null;
   const sentAt = dateNow(clock);
-  const answer = await requestTokenByRefresh(highLevelHttp, app, openToken(box, row, 'refresh_token'), row.kind);
-  return unlessGone(() => ownTokens(row, readRefreshAnswer(answer, sentAt)));
+  const response = await requestTokenByRefresh(highLevelHttp, app, openToken(box, row, 'refresh_token'), row.kind);
+  return nullIfReauthRequired(() => requireOwnTokens(row, processRefreshResponse(response, sentAt)));
 }
 
 /** A location's token can be made from its company's. */
-async function byCompany(deps: RungDeps, row: Installation): Promise<TokenSet | null> {
+async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promise<TokenSet | null> {
   if (row.kind === 'company' || !row.companyId) return null;
-  const agency = await findInstallation(deps.db.client, company(row.companyId));
+  const agency = await findInstallation(deps.db.client, toCompanyOwner(row.companyId));
   if (!agency?.accessToken || agency.status === 'uninstalled') return null;
-  const turn = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelLimit, row.slotAt);
-  if (turn) {
+  const slotAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit, row.slotAt);
+  if (slotAt) {
     const where = { kind_resourceId: keyOf(row) };
-    await deps.db.client.installation.update({ where, data: { slotAt: turn } });
+    await deps.db.client.installation.update({ where, data: { slotAt } });
     throw new AppError('highlevel_limit', 'Waiting for a turn to ask for this location’s token.', {
-      retryAfterMs: turn.getTime() - deps.clock.now(),
+      retryAfterMs: slotAt.getTime() - deps.clock.now(),
     });
   }
   try {
@@ -72,14 +75,14 @@ async function byCompany(deps: RungDeps, row: Installation): Promise<TokenSet | 
 }
 
 /** HighLevel gives a new code for an installation that it still knows, without its user. */
-async function byReconnect({ clock, highLevelHttp, app }: RungDeps, row: Installation): Promise<TokenSet | null> {
-  const answer = await requestReconnectCode(highLevelHttp, app, keyOf(row));
-  const code = unlessGone(() => readReconnectAnswer(answer));
+async function fromReconnect({ clock, highLevelHttp, app }: TokenSourceDeps, row: Installation): Promise<TokenSet | null> {
+  const response = await requestReconnectCode(highLevelHttp, app, keyOf(row));
+  const code = nullIfReauthRequired(() => processReconnectResponse(response));
   if (code === null) return null;
   const sentAt = dateNow(clock);
-  const exchanged = await requestTokenByCode(highLevelHttp, app, code, row.kind);
+  const codeResponse = await requestTokenByCode(highLevelHttp, app, code, row.kind);
   try {
-    return ownTokens(row, readCodeAnswer(exchanged, sentAt));
+    return requireOwnTokens(row, processCodeResponse(codeResponse, sentAt));
   } catch (error) {
     if (isAppError(error, 'install_code_refused')) return null;
     throw error;
@@ -87,13 +90,13 @@ async function byReconnect({ clock, highLevelHttp, app }: RungDeps, row: Install
 }
 
 /** Whatever HighLevel answers: one row never gets another's tokens. */
-function ownTokens(row: Installation, tokens: TokenSet): TokenSet {
-  const { kind, resourceId } = keyOfTokens(tokens);
+function requireOwnTokens(row: Installation, tokens: TokenSet): TokenSet {
+  const { kind, resourceId } = toInstallationKey(tokens);
   if (kind === row.kind && resourceId === row.resourceId) return tokens;
   throw new AppError('highlevel_unreachable', 'The CRM answered with tokens of another installation.');
 }
 
-function unlessGone<T>(read: () => T): T | null {
+function nullIfReauthRequired<T>(read: () => T): T | null {
   try {
     return read();
   } catch (error) {

@@ -1,13 +1,12 @@
+import { type Actor, type AuditAction, audit } from '../audit/audit-log.ts';
 import { dateNow, sleep } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Executor } from '../database/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
-import { type Actor, type AuditAction, audit } from './audit.ts';
-import { dueAfter } from './due.ts';
-import { probeSoon } from './permissions.ts';
-import { type RungDeps, rungs } from './rungs.ts';
+import { requestPermissionProbe } from './permissions.ts';
+import { nextReconcileAt } from './reconcile-schedule.ts';
 import {
   findInstallation,
   type Installation,
@@ -15,24 +14,25 @@ import {
   type InstallationStatus,
   keyOf,
   openToken,
-  sealedTokens,
+  sealTokens,
 } from './store.ts';
+import { type TokenSourceDeps, tokenSources } from './token-sources.ts';
 
-export interface RenewDeps extends RungDeps {
+export interface RenewDeps extends TokenSourceDeps {
   newId: NewId;
   log: Log;
   /** From 0 (inclusive) to 1, to spread retries. */
   jitter: () => number;
   /** A location can be worked for again: its messages need not wait any more. */
-  goOn(tx: Executor, locationId: string): Promise<void>;
+  releaseWaiting(tx: Executor, locationId: string): Promise<void>;
 }
 
 /** Longer than a request can take, far shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
-const leaseMs = 12 * 1000;
-const waitMs = 100;
+const leaseTtlMs = 12 * 1000;
+const leasePollIntervalMs = 100;
 /** A token that has not expired is renewed no more often. */
-const refreshIntervalMs = 60_000;
-const maxWaitMs = 6 * leaseMs;
+const minRefreshIntervalMs = 60_000;
+const maxWaitMs = 6 * leaseTtlMs;
 
 /**
  * Gets a new token set for an installation by the first rung that leads to one.
@@ -46,46 +46,47 @@ const maxWaitMs = 6 * leaseMs;
  * @throws AppError `location_inactive`, `reauth_required`, `installation_missing`, `uninstalled`, `highlevel_unreachable`,
  *   `highlevel_limit`, `app_not_configured`
  */
-export async function renew(deps: RenewDeps, seen: Installation): Promise<string> {
-  const giveUpAt = deps.clock.now() + maxWaitMs;
+export async function renewToken(deps: RenewDeps, seen: Installation): Promise<string> {
+  const deadlineMs = deps.clock.now() + maxWaitMs;
   for (;;) {
-    const lease = await takeLease(deps, seen);
+    const lease = await acquireLease(deps, seen);
     if (lease) return renewUnderLease(deps, seen, lease);
     const row = await findInstallation(deps.db.client, seen);
-    const restMs = row?.refreshLease === null && row.tokenSet === seen.tokenSet ? refreshRestMs(row, deps.clock.now()) : 0;
-    if (restMs > 0) {
+    const pauseLeftMs =
+      row?.refreshLease === null && row.tokenSet === seen.tokenSet ? refreshPauseLeftMs(row, deps.clock.now()) : 0;
+    if (pauseLeftMs > 0) {
       throw new AppError('highlevel_limit', 'A new access token was asked for less than a minute ago.', {
-        retryAfterMs: restMs,
+        retryAfterMs: pauseLeftMs,
       });
     }
-    if (row && row.tokenSet !== seen.tokenSet) return openToken(deps.box, usable(row), 'access_token');
+    if (row && row.tokenSet !== seen.tokenSet) return openToken(deps.box, requireActive(row), 'access_token');
     // Whoever had the lease has just met something definite; asking again would only hear it again.
-    if (row?.refreshLease === null && row.status !== seen.status) usable(row);
-    if (deps.clock.now() > giveUpAt) {
+    if (row?.refreshLease === null && row.status !== seen.status) requireActive(row);
+    if (deps.clock.now() > deadlineMs) {
       throw new AppError('highlevel_unreachable', 'Another process is still looking for a token of this installation.');
     }
-    await sleep(deps.clock, waitMs);
+    await sleep(deps.clock, leasePollIntervalMs);
   }
 }
 
 /** Returns how long no new token may be asked for, in milliseconds: 0 when that was a minute ago, or the token has expired. */
-function refreshRestMs({ accessExpiresAt, refreshTriedAt }: Installation, nowMs: number): number {
+function refreshPauseLeftMs({ accessExpiresAt, refreshTriedAt }: Installation, nowMs: number): number {
   if (!refreshTriedAt || !accessExpiresAt || accessExpiresAt.getTime() <= nowMs || refreshTriedAt.getTime() > nowMs) return 0;
-  return Math.max(refreshTriedAt.getTime() + refreshIntervalMs - nowMs, 0);
+  return Math.max(refreshTriedAt.getTime() + minRefreshIntervalMs - nowMs, 0);
 }
 
 /** @throws AppError unless the row has tokens that may be used */
-export function usable(row: Installation): Installation {
-  const said = row.statusReason ?? undefined;
+export function requireActive(row: Installation): Installation {
+  const reason = row.statusReason ?? undefined;
   switch (row.status) {
     case 'pending':
       throw new AppError('installation_missing', `The app is not set up in ${row.kind} ${row.resourceId} yet.`);
     case 'uninstalled':
       throw new AppError('uninstalled', `The app was uninstalled from ${row.kind} ${row.resourceId}.`);
     case 'suspended':
-      throw new AppError('location_inactive', said ?? 'This location is not active at present.');
+      throw new AppError('location_inactive', reason ?? 'This location is not active at present.');
     case 'reauth_required':
-      throw new AppError('reauth_required', said ?? 'The app must be installed again.');
+      throw new AppError('reauth_required', reason ?? 'The app must be installed again.');
     case 'active':
       return row;
   }
@@ -98,11 +99,11 @@ interface Lease {
 }
 
 /** @returns null while another holds it or once the tokens are no longer those that were seen */
-async function takeLease(deps: RenewDeps, seen: Installation): Promise<Lease | null> {
+async function acquireLease(deps: RenewDeps, seen: Installation): Promise<Lease | null> {
   const now = dateNow(deps.clock);
   const id = deps.newId();
-  const until = new Date(now.getTime() + leaseMs);
-  const restsSince = new Date(now.getTime() - refreshIntervalMs);
+  const until = new Date(now.getTime() + leaseTtlMs);
+  const minAgeAt = new Date(now.getTime() - minRefreshIntervalMs);
   // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
@@ -110,30 +111,30 @@ async function takeLease(deps: RenewDeps, seen: Installation): Promise<Lease | n
       refresh_tried_at = CASE WHEN status IN ('active', 'suspended') THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
     WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
       AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})
-      AND (refresh_tried_at IS NULL OR refresh_tried_at <= ${restsSince} OR refresh_tried_at > ${now}
+      AND (refresh_tried_at IS NULL OR refresh_tried_at <= ${minAgeAt} OR refresh_tried_at > ${now}
         OR access_expires_at IS NULL OR access_expires_at <= ${now})`;
   return count === 1 ? { id, until } : null;
 }
 
 async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: Lease): Promise<string> {
   try {
-    const tokens = await climb(deps, seen, lease.id);
+    const tokens = await tryTokenSources(deps, seen, lease.id);
     return await storeTokens(deps, seen, lease, tokens);
   } catch (error) {
-    await release(deps, seen, lease, error);
+    await releaseLease(deps, seen, lease, error);
     throw error;
   }
 }
 
 /** Tries one rung after the other. The lease is renewed before each, as each may take as long as it lasts. */
-async function climb(deps: RenewDeps, row: Installation, lease: string): Promise<TokenSet> {
+async function tryTokenSources(deps: RenewDeps, row: Installation, lease: string): Promise<TokenSet> {
   let forbidden: AppError | null = null;
-  for (const rung of rungs) {
+  for (const source of tokenSources) {
     await deps.db.client.installation.updateMany({
       where: { ...keyOf(row), refreshLease: lease },
-      data: { refreshLeaseUntil: new Date(deps.clock.now() + leaseMs) },
+      data: { refreshLeaseUntil: new Date(deps.clock.now() + leaseTtlMs) },
     });
-    const tokens = await rung(deps, row).catch((error: unknown) => {
+    const tokens = await source(deps, row).catch((error: unknown) => {
       // The company may not ask for its locations' tokens. Another way may lead to one; if none does, this is why.
       if (!isAppError(error, 'highlevel_forbidden')) throw error;
       forbidden = error;
@@ -151,12 +152,12 @@ async function climb(deps: RenewDeps, row: Installation, lease: string): Promise
 async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, tokens: TokenSet): Promise<string> {
   const { db, box, clock, log } = deps;
   const now = dateNow(clock);
-  const isMine = await db.transaction(async (tx) => {
+  const isStored = await db.transaction(async (tx) => {
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id, status: { not: 'uninstalled' } },
       data: {
-        ...sealedTokens(box, seen, tokens, now),
-        ...working,
+        ...sealTokens(box, seen, tokens, now),
+        ...activeFields,
         // A refresh is no end of what is tried in vain.
         tries: seen.status === 'active' ? seen.tries : 0,
         companyId: tokens.companyId ?? seen.companyId,
@@ -164,32 +165,32 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
       },
     });
     if (count === 0) return false;
-    await probeSoon(tx, seen, now);
+    await requestPermissionProbe(tx, seen, now);
     const row = (await findInstallation(tx, seen)) as Installation;
-    if (seen.status !== 'active') await begins(deps, tx, row, seen.status);
+    if (seen.status !== 'active') await onActivated(deps, tx, row, seen.status);
     await tx.installation.update({
       where: { kind_resourceId: keyOf(row) },
-      data: { dueAt: dueWith(row, seen, lease, now, deps.jitter()) },
+      data: { dueAt: reconcileAtAfterRenewal(row, seen, lease, now, deps.jitter()) },
     });
     return true;
   });
   // A new install, or another process after our lease had run out, wrote its own tokens meanwhile: those are the newer ones.
-  if (!isMine) return openToken(box, await current(deps, seen), 'access_token');
+  if (!isStored) return openToken(box, await getActive(deps, seen), 'access_token');
   if (seen.status !== 'active') log.info(keyOf(seen), 'installation is active');
   return tokens.accessToken;
 }
 
 /** When to look at an installation with new tokens. A refresh alone is no reason to look sooner than was planned, or it would end a pause. */
-function dueWith(row: Installation, seen: Installation, lease: Lease, now: Date, jitter: number): Date | null {
-  const due = dueAfter(row, now, jitter);
+function reconcileAtAfterRenewal(row: Installation, seen: Installation, lease: Lease, now: Date, jitter: number): Date | null {
+  const planned = nextReconcileAt(row, now, jitter);
   // A company that has just begun lists its locations next; a location is asked for its name.
-  if (seen.status !== 'active') return row.describedAt === null ? now : due;
+  if (seen.status !== 'active') return row.describedAt === null ? now : planned;
   const isOurs = row.dueAt?.getTime() === lease.until.getTime();
-  return isOurs && due ? new Date(Math.max(due.getTime(), seen.dueAt?.getTime() ?? 0)) : row.dueAt;
+  return isOurs && planned ? new Date(Math.max(planned.getTime(), seen.dueAt?.getTime() ?? 0)) : row.dueAt;
 }
 
 /** What holds of an installation that has just got tokens. */
-export const working = {
+export const activeFields = {
   status: 'active',
   statusReason: null,
   tries: 0,
@@ -200,15 +201,15 @@ export const working = {
 } as const;
 
 /** What follows from an installation's being active that was not. */
-export async function begins(
-  deps: Pick<RenewDeps, 'clock' | 'newId' | 'goOn'>,
+export async function onActivated(
+  deps: Pick<RenewDeps, 'clock' | 'newId' | 'releaseWaiting'>,
   tx: Executor,
   row: Installation,
-  before: InstallationStatus | undefined,
+  previousStatus: InstallationStatus | undefined,
   actor: Actor = 'patchbay',
 ): Promise<void> {
-  const isNew = before === undefined || before === 'pending' || before === 'uninstalled';
-  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'active_again', ...placeOf(row) });
+  const isNew = previousStatus === undefined || previousStatus === 'pending' || previousStatus === 'uninstalled';
+  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'active_again', ...auditScope(row) });
   if (row.kind === 'company') {
     await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: dateNow(deps.clock) } });
     // What its locations could not do without it, they can do now.
@@ -219,22 +220,22 @@ export async function begins(
     return;
   }
   if (isNew) await tx.connection.updateMany({ where: { locationId: row.resourceId }, data: { dormantSince: null } });
-  await deps.goOn(tx, row.resourceId);
+  await deps.releaseWaiting(tx, row.resourceId);
 }
 
-async function current(deps: RenewDeps, key: InstallationKey): Promise<Installation> {
+async function getActive(deps: RenewDeps, key: InstallationKey): Promise<Installation> {
   const row = await findInstallation(deps.db.client, key);
   if (!row) throw new AppError('installation_missing', `The app is not installed in ${key.kind} ${key.resourceId}.`);
-  return usable(row);
+  return requireActive(row);
 }
 
-async function release(deps: RenewDeps, seen: Installation, lease: Lease, error: unknown): Promise<void> {
+async function releaseLease(deps: RenewDeps, seen: Installation, lease: Lease, error: unknown): Promise<void> {
   const { db, clock, log } = deps;
-  const status = statusAfter(error);
+  const status = toStatus(error);
   const now = dateNow(clock);
-  const released = { refreshLease: null, refreshLeaseUntil: null };
-  const isNews = status !== null && status !== seen.status;
-  const becomes = isNews ? { status, tries: 0 } : {};
+  const clearedLease = { refreshLease: null, refreshLeaseUntil: null };
+  const isChange = status !== null && status !== seen.status;
+  const patch = isChange ? { status, tries: 0 } : {};
   await db.transaction(async (tx) => {
     // What was planned stands again, unless there was news.
     await tx.installation.updateMany({
@@ -244,31 +245,31 @@ async function release(deps: RenewDeps, seen: Installation, lease: Lease, error:
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id },
       data: {
-        ...released,
-        ...becomes,
+        ...clearedLease,
+        ...patch,
         ...(status ? { statusReason: (error as Error).message, updatedAt: now } : {}),
-        ...(isNews ? { dueAt: dueAfter({ ...seen, ...becomes }, now, deps.jitter()) } : {}),
+        ...(isChange ? { dueAt: nextReconcileAt({ ...seen, ...patch }, now, deps.jitter()) } : {}),
       },
     });
-    if (count === 1 && isNews) {
+    if (count === 1 && isChange) {
       const action: AuditAction = status;
-      await audit(tx, deps, { actor: 'patchbay', action, ...placeOf(seen), details: (error as Error).message });
+      await audit(tx, deps, { actor: 'patchbay', action, ...auditScope(seen), details: (error as Error).message });
     }
   });
-  if (!isNews) return;
+  if (!isChange) return;
   // The alert: nobody but the installer can mend it.
   const level = status === 'reauth_required' ? 'error' : 'warn';
   log[level]({ err: error, ...keyOf(seen) }, `installation is ${status}`);
 }
 
 /** Only a definite answer about this installation changes its status (platform.md 5.4). */
-function statusAfter(error: unknown): 'suspended' | 'reauth_required' | null {
+function toStatus(error: unknown): 'suspended' | 'reauth_required' | null {
   if (isAppError(error, 'location_inactive')) return 'suspended';
   if (isAppError(error, 'reauth_required')) return 'reauth_required';
   return null;
 }
 
 /** Where an entry about an installation belongs. */
-export function placeOf(row: Pick<Installation, 'kind' | 'resourceId' | 'companyId'>) {
+export function auditScope(row: Pick<Installation, 'kind' | 'resourceId' | 'companyId'>) {
   return row.kind === 'company' ? { companyId: row.resourceId } : { locationId: row.resourceId, companyId: row.companyId };
 }

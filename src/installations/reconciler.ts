@@ -1,11 +1,11 @@
 import { type Clock, dateNow } from '../core/clock.ts';
-import { type LookAfterDeps, lookAfter } from './look-after.ts';
+import { type ReconcileDeps, reconcileInstallation } from './reconcile-installation.ts';
 import { findInstallation, type Installation, type InstallationKey, keyOf } from './store.ts';
 
 /** Longer than any look takes. A process that is killed in the middle leaves its rows to others after this. */
-const claimMs = 2 * 60 * 1000;
-const claimAtMost = 20;
-const restMs = 1_000;
+const claimTtlMs = 2 * 60 * 1000;
+const maxClaimed = 20;
+const pollIntervalMs = 1_000;
 
 /**
  * Looks after every installation whose time has come. That time stands in its row (`due_at`): a storm of news is one look, work that a
@@ -13,69 +13,72 @@ const restMs = 1_000;
  *
  * @returns how many were looked at
  */
-export async function reconcileDue(deps: LookAfterDeps): Promise<number> {
+export async function reconcileDueInstallations(deps: ReconcileDeps): Promise<number> {
   const now = dateNow(deps.clock);
-  const claimedUntil = new Date(now.getTime() + claimMs);
+  const claimedUntil = new Date(now.getTime() + claimTtlMs);
   const claimed = await deps.db.client.$queryRaw<InstallationKey[]>`
     UPDATE installations SET due_at = ${claimedUntil}, tries = tries + 1
     WHERE (kind, resource_id) IN (
       SELECT kind, resource_id FROM installations WHERE due_at <= ${now}
-      ORDER BY due_at LIMIT ${claimAtMost} FOR UPDATE SKIP LOCKED)
+      ORDER BY due_at LIMIT ${maxClaimed} FOR UPDATE SKIP LOCKED)
     RETURNING kind::text, resource_id AS "resourceId"`;
-  await Promise.all(claimed.map((key) => lookAtClaimed(deps, key)));
+  await Promise.all(claimed.map((key) => reconcileClaimed(deps, key)));
   return claimed.length;
 }
 
 /** Looks after one installation now, for somebody who waits for it. */
-export async function reconcileNow(deps: LookAfterDeps, key: InstallationKey): Promise<void> {
-  const claimedUntil = new Date(deps.clock.now() + claimMs);
+export async function reconcileNow(deps: ReconcileDeps, key: InstallationKey): Promise<void> {
+  const claimedUntil = new Date(deps.clock.now() + claimTtlMs);
   await deps.db.client.installation.updateMany({ where: keyOf(key), data: { dueAt: claimedUntil } });
-  await lookAtClaimed(deps, key);
+  await reconcileClaimed(deps, key);
 }
 
-async function lookAtClaimed(deps: LookAfterDeps, key: InstallationKey): Promise<void> {
+async function reconcileClaimed(deps: ReconcileDeps, key: InstallationKey): Promise<void> {
   const row = await findInstallation(deps.db.client, key);
   if (!row) return;
-  const { dueAt, isWell } = await lookAfter(deps, row);
+  const { dueAt, isSettled } = await reconcileInstallation(deps, row);
   const after = await findInstallation(deps.db.client, key);
-  const next = nextLook({ dueAt, isWell, tries: row.tries, hasProgressed: hasProgressed(row, after) }, dateNow(deps.clock));
+  const next = planNextReconcile(
+    { dueAt, isSettled, tries: row.tries, hasProgressed: hasProgressed(row, after) },
+    dateNow(deps.clock),
+  );
   // News that came meanwhile has made it due already; that must stand.
   await deps.db.client.installation.updateMany({
     where: { ...keyOf(key), dueAt: { gt: dateNow(deps.clock) } },
-    data: { dueAt: next.dueAt, ...(next.isSettled ? { tries: 0 } : {}) },
+    data: { dueAt: next.dueAt, ...(next.shouldResetAttempts ? { tries: 0 } : {}) },
   });
 }
 
 /** The longest pause that a look without progress leads to; the first is a second. */
-const maxStallMs = 15 * 60 * 1000;
+const maxStallDelayMs = 15 * 60 * 1000;
 /** A look that comes later than this is a plan, not another try. */
-const plannedAfterMs = 60_000;
+const plannedThresholdMs = 60_000;
 
 /**
  * Decides when an installation is looked at again. What is due never runs twice in a row without either progress or a growing pause,
  * whatever the look itself asked for.
  *
- * @returns `isSettled`: its tries begin anew
+ * @returns `shouldResetAttempts`: its tries begin anew
  */
-export function nextLook(
-  look: { dueAt: Date | null; isWell: boolean; tries: number; hasProgressed: boolean },
+export function planNextReconcile(
+  result: { dueAt: Date | null; isSettled: boolean; tries: number; hasProgressed: boolean },
   now: Date,
-): { dueAt: Date | null; isSettled: boolean } {
-  const { dueAt, isWell, tries, hasProgressed } = look;
-  if (dueAt === null) return { dueAt, isSettled: isWell };
-  const isPlan = dueAt.getTime() - now.getTime() >= plannedAfterMs;
-  if (hasProgressed || isPlan) return { dueAt, isSettled: isWell };
-  const pauseMs = Math.min(1_000 * 2 ** Math.max(tries - 1, 0), maxStallMs);
-  return { dueAt: new Date(Math.max(dueAt.getTime(), now.getTime() + pauseMs)), isSettled: false };
+): { dueAt: Date | null; shouldResetAttempts: boolean } {
+  const { dueAt, isSettled: isWell, tries, hasProgressed } = result;
+  if (dueAt === null) return { dueAt, shouldResetAttempts: isWell };
+  const isPlan = dueAt.getTime() - now.getTime() >= plannedThresholdMs;
+  if (hasProgressed || isPlan) return { dueAt, shouldResetAttempts: isWell };
+  const delayMs = Math.min(1_000 * 2 ** Math.max(tries - 1, 0), maxStallDelayMs);
+  return { dueAt: new Date(Math.max(dueAt.getTime(), now.getTime() + delayMs)), shouldResetAttempts: false };
 }
 
 /** Whether a look has got any work done. A new token alone is none: it may be refused like the one before. */
 function hasProgressed(before: Installation, after: Installation | null): boolean {
-  return after === null || marksOf(before) !== marksOf(after);
+  return after === null || toProgressMarks(before) !== toProgressMarks(after);
 }
 
 /** What changes when work is done. */
-function marksOf(row: Installation): string {
+function toProgressMarks(row: Installation): string {
   return JSON.stringify([
     row.status,
     row.companyId,
@@ -90,28 +93,28 @@ function marksOf(row: Installation): string {
   ]);
 }
 
-/** Keeps doing `pass` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */
-export function repeatedly(clock: Clock, pass: () => Promise<number>, onError: (error: unknown) => void): () => Promise<void> {
+/** Keeps doing `poll` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */
+export function runPollLoop(clock: Clock, poll: () => Promise<number>, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let timer: unknown;
-  let inHand: Promise<void> = Promise.resolve();
+  let running: Promise<void> = Promise.resolve();
 
   const run = async () => {
     try {
-      while (!isStopped && (await pass()) > 0);
+      while (!isStopped && (await poll()) > 0);
     } catch (error) {
       onError(error);
     }
-    if (!isStopped) timer = clock.setTimeout(start, restMs);
+    if (!isStopped) timer = clock.setTimeout(start, pollIntervalMs);
   };
   const start = () => {
-    inHand = run();
+    running = run();
   };
   start();
 
   return async () => {
     isStopped = true;
     if (timer !== undefined) clock.clearTimeout(timer as never);
-    await inHand;
+    await running;
   };
 }
