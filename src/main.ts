@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { type App, type AppOptions, composeApp } from './compose.ts';
 import { getDevelopmentKeysPath, resolveKeys } from './config/development-keys.ts';
 import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
 import { readVersion } from './config/version.ts';
@@ -11,24 +12,23 @@ import { listDevelopmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
-import { createApp, createHealthApp } from './http/app.ts';
+import { createHealthApp, createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
-import { startReconciler } from './jobs/reconciler.ts';
-import { startUpkeep } from './jobs/upkeep.ts';
-import { startWatcher } from './jobs/watcher.ts';
-import { startWorker } from './jobs/worker.ts';
 import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { guardOutput } from './runtime/log-output.ts';
 import { createHttpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
-import { openServices, type ServiceOptions, type Services } from './services.ts';
+import { startCleanup } from './worker/cleanup.ts';
+import { startMonitoring } from './worker/monitoring.ts';
+import { startPeriodicTasks } from './worker/periodic-tasks.ts';
+import { startWorker } from './worker/queue-handlers.ts';
 
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
-const stopWithinMs = 10_000;
-const finishJobsWithinMs = 7_000;
+const stopTimeoutMs = 10_000;
+const finishJobsTimeoutMs = 7_000;
 /** Longer only while the database is away and a response of a vendor is known to this process alone. Supervisors have limits of their own. */
-const keepResponsesMs = 60_000;
+const storeResponsesTimeoutMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
 
@@ -61,30 +61,30 @@ async function start(settings: Settings, log: Log): Promise<void> {
   // Kept until the process ends: the sandbox writes its state last.
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
-  const options = serviceOptions(settings, database, log);
+  const options = toAppOptions(settings, database, log);
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
-  const services = await openServices(sandbox ? inSandbox(options, sandbox) : options);
-  services.metrics.collectProcess();
+  const app = await composeApp(sandbox ? withSandbox(options, sandbox) : options);
+  app.metrics.collectProcess();
 
-  const works = settings.role !== 'web';
-  if (works) await startWorker(services);
-  const stopUpkeep = works ? startUpkeep(services) : () => {};
-  const stopReconciler = works ? startReconciler(services) : async () => {};
-  const stopWatcher = works ? startWatcher(services) : async () => {};
-  const app = settings.role === 'worker' ? createHealthApp(services) : createApp(services);
-  const server = createHttpServer(app, { maxConnections: settings.maxConnections });
+  const isWorker = settings.role !== 'web';
+  if (isWorker) await startWorker(app);
+  const stopCleanup = isWorker ? startCleanup(app) : () => {};
+  const stopPeriodicTasks = isWorker ? startPeriodicTasks(app) : async () => {};
+  const stopMonitoring = isWorker ? startMonitoring(app) : async () => {};
+  const httpApp = settings.role === 'worker' ? createHealthApp(app) : createHttpApp(app);
+  const server = createHttpServer(httpApp, { maxConnections: settings.maxConnections });
   await listen(server, settings);
 
   const stop = (signal: string) =>
-    shutDown(log, signal, { server, services, sandbox, stopUpkeep, stopReconciler, stopWatcher });
+    shutDown(log, signal, { server, app, sandbox, stopCleanup, stopPeriodicTasks, stopMonitoring });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  announce(settings, log, services.version);
+  logStarted(settings, log, app.version);
   // What this start has compiled the next one reads (NODE_COMPILE_CACHE); a process that is killed would never write it.
   flushCompileCache();
 }
 
-function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log): ServiceOptions {
+function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): AppOptions {
   return {
     ...resolveKeys(settings, systemRandom),
     database,
@@ -110,17 +110,17 @@ function serviceOptions(settings: Settings, database: DatabaseTarget, log: Log):
     allowedHosts: settings.isProduction ? undefined : listDevelopmentHosts(settings.appUrl),
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannelsAfterUninstall,
-    sendsAtOnce: settings.sendConcurrency,
+    sendConcurrency: settings.sendConcurrency,
     retentionDays: settings.retentionDaysAfterUninstall,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,
     alertMail: settings.alertMail,
-    media: { ...settings.attachments, folder: join(settings.dataDir, 'media') },
+    attachments: { ...settings.attachments, folder: join(settings.dataDir, 'media') },
   };
 }
 
 /** The outside world of sandbox mode. Imported only here and only then: production never loads it. */
-async function openSandbox(settings: Settings, options: ServiceOptions): Promise<Sandbox> {
+async function openSandbox(settings: Settings, options: AppOptions): Promise<Sandbox> {
   const { startSandbox } = await import('./sandbox/server.ts');
   return startSandbox({
     port: settings.port + 1,
@@ -139,7 +139,7 @@ async function openSandbox(settings: Settings, options: ServiceOptions): Promise
   });
 }
 
-function inSandbox(options: ServiceOptions, sandbox: Sandbox): ServiceOptions {
+function withSandbox(options: AppOptions, sandbox: Sandbox): AppOptions {
   return {
     ...options,
     apiUrl: sandbox.url,
@@ -161,7 +161,7 @@ function listen(server: Server, { port, host }: Pick<Settings, 'port' | 'host'>)
   });
 }
 
-function announce(settings: Settings, log: Log, version: string): void {
+function logStarted(settings: Settings, log: Log, version: string): void {
   log.info({ version, port: settings.port, role: settings.role, sandbox: settings.isSandbox }, 'Patchbay is running');
   if (settings.isSandbox) {
     console.log(`\n  Patchbay is running in sandbox mode. Open  ${settings.appUrl}\n`);
@@ -184,29 +184,29 @@ async function shutDown(
   signal: string,
   running: {
     server: Server;
-    services: Services;
+    app: App;
     sandbox: Sandbox | undefined;
-    stopUpkeep: () => void;
-    stopReconciler: () => Promise<void>;
-    stopWatcher: () => Promise<void>;
+    stopCleanup: () => void;
+    stopPeriodicTasks: () => Promise<void>;
+    stopMonitoring: () => Promise<void>;
   },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
-  const isUnwritten = () => running.services.unwritten().length > 0;
-  systemClock.setTimeout(() => isUnwritten() || process.exit(1), stopWithinMs);
-  systemClock.setTimeout(() => process.exit(1), stopWithinMs + keepResponsesMs);
+  const hasUnwritten = () => running.app.listUnwritten().length > 0;
+  systemClock.setTimeout(() => hasUnwritten() || process.exit(1), stopTimeoutMs);
+  systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeResponsesTimeoutMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
-  running.services.live.close();
+  running.app.live.close();
   running.server.closeIdleConnections();
-  running.stopUpkeep();
+  running.stopCleanup();
   await Promise.all([
-    running.services.stopWorking(finishJobsWithinMs, keepResponsesMs),
-    running.stopReconciler(),
-    running.stopWatcher(),
+    running.app.stopWorking(finishJobsTimeoutMs, storeResponsesTimeoutMs),
+    running.stopPeriodicTasks(),
+    running.stopMonitoring(),
   ]);
   running.server.closeAllConnections();
   await closed;
-  await running.services.close();
+  await running.app.close();
   await running.sandbox?.close();
   log.info('stopped');
   process.exit(0);
@@ -214,11 +214,11 @@ async function shutDown(
 
 function crash(log: Log, error: unknown): never {
   log.fatal({ err: error }, 'Patchbay can’t go on');
-  console.error(`\nPatchbay can’t go on: ${inWords(error)}`);
+  console.error(`\nPatchbay can’t go on: ${describeError(error)}`);
   process.exit(1);
 }
 
-function inWords(error: unknown): string {
+function describeError(error: unknown): string {
   const { code, port } = error as { code?: string; port?: number };
   if (code === 'EADDRINUSE') return `Port ${port} is in use. Stop what uses it, or set PORT.`;
   return error instanceof Error ? error.message : String(error);

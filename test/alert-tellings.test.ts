@@ -1,4 +1,4 @@
-import { openAlertsOf } from '../src/alerts/store.ts';
+import { listOpenAlerts } from '../src/alerts/store.ts';
 import { startOperator } from './support/operator.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -146,7 +146,7 @@ test('who sees which alerts: the operator all, an agency its own and its locatio
   expect(await subjects(agency, `?locationId=${b.id}`)).toEqual(['1']);
   expect(await subjects(agency, `?locationId=${c.id}`)).toEqual([]);
   expect(await subjects(agency, '?kind=queue_old')).toEqual([]);
-  const ofLocations = await openAlertsOf(world.db, [a.id, b.id]);
+  const ofLocations = await listOpenAlerts(world.db, [a.id, b.id]);
   expect([...ofLocations].map(([id, alerts]) => [id, alerts.map(({ subject }) => subject)])).toEqual([[b.id, ['1']]]);
   const page = (await agency.get('/alerts?limit=2').expect(200)).body;
   expect(await subjects(agency, `?cursor=${page.nextCursor}`)).toEqual(['0']);

@@ -1,6 +1,6 @@
 import { v7 } from 'uuid';
-import { startWorker } from '../src/jobs/worker.ts';
 import { pause, rateLimitKey, recordQuota } from '../src/queue/rate-limits.ts';
+import { startWorker } from '../src/worker/queue-handlers.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const minute = 60_000;

@@ -1,8 +1,8 @@
 import { openDatabaseClock } from '../src/database/clock.ts';
 import { contactLookupRateLimit } from '../src/highlevel/rate-limit.ts';
-import { startWorker } from '../src/jobs/worker.ts';
 import { createQueue } from '../src/queue/queue.ts';
 import { rateLimitKey, tryAcquire } from '../src/queue/rate-limits.ts';
+import { startWorker } from '../src/worker/queue-handlers.ts';
 import type { TestClock } from './support/test-clock.ts';
 import { startWorld } from './support/world.ts';
 

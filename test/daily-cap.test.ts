@@ -1,6 +1,6 @@
 import { type Connection, findConnection } from '../src/connections/connect.ts';
-import { tidy } from '../src/jobs/upkeep.ts';
 import { checkSendLimits, refundDailyCap } from '../src/messages/outbound/send-limits.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { hooked } from './support/hooked-database.ts';
 import { sendMany } from './support/send-many.ts';
 import { startWorld } from './support/world.ts';
@@ -32,7 +32,7 @@ test('what was sent today still counts after an hourly tidying, however long ago
   world.clock.jump(40 * 24 * 3_600_000);
   await sendMany(world, location, 2);
   await world.until(() => world.farSide.requests.length === 2);
-  await tidy(world.services);
+  await runCleanup(world.services);
   await sendMany(world, location, 1);
   await world.soon(async () => (await world.db.message.count({ where: { reasonCode: 'daily_cap' } })) === 1);
   expect(world.farSide.requests).toHaveLength(2);

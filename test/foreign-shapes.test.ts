@@ -1,4 +1,4 @@
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { startWorld, type World } from './support/world.ts';
 
 /** What real accounts and gateways write in other shapes than their documents say. */
@@ -151,9 +151,9 @@ test('a secret that was replaced is forgotten after its day', async () => {
   const { id, connectionId } = await world.ready();
   await world.connect(id, 'sms', { secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}` });
   const row = () => world.db.connection.findUniqueOrThrow({ where: { id: connectionId } });
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect((await row()).previousConfig).toMatch(/^v1\./);
   world.clock.jump(24 * 60 * 60_000);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await row()).toMatchObject({ previousConfig: null, previousUntil: null });
 });

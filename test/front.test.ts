@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import request from 'supertest';
 import { systemClock } from '../src/core/clock.ts';
 import { listDevelopmentHosts } from '../src/core/hosts.ts';
-import { createApp } from '../src/http/app.ts';
+import { createHttpApp } from '../src/http/app.ts';
 import { createLog } from '../src/runtime/log.ts';
 import { createHttpClient } from '../src/runtime/outbound-http.ts';
 import { startSandbox } from '../src/sandbox/server.ts';
@@ -17,7 +17,7 @@ test('forwarded headers count only from a trusted proxy; from others they are wa
   await using world = await startWorld(idle);
   const warnings: unknown[] = [];
   const log = Object.assign(createLog('silent'), { warn: (about: object) => void warnings.push(about) });
-  const edge = (trustProxy: number | string[]) => request(createApp({ ...world.services, log: log as never, trustProxy }));
+  const edge = (trustProxy: number | string[]) => request(createHttpApp({ ...world.services, log: log as never, trustProxy }));
   const guess = (app: ReturnType<typeof edge>, from: string) =>
     app.get('/api/locations').set({ authorization: 'Bearer guess', 'x-forwarded-for': from });
 

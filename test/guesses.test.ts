@@ -1,4 +1,4 @@
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { html, sendSignIn, signInForm } from './support/operator-session.ts';
 import { adminToken } from './support/production-settings.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -79,7 +79,7 @@ test('wrong guesses are counted in a metric and by the minute, raise an alert, a
     await exchange(world, 'guess', `203.0.113.${host}`).expect(401);
     await ask(world, 'guess', `203.0.113.${host}`).expect(401);
   }
-  expect((await world.client.get('/metrics')).text).toContain('patchbay_wrong_guesses_total{kind="context"} 30');
+  expect((await world.client.get('/metrics')).text).toContain('patchbay_auth_failures_total{kind="context"} 30');
   await world.until(async () => (await world.db.alert.count({ where: { kind: 'guessing', endedAt: null } })) === 2);
   const alerts = await world.db.alert.findMany({ where: { kind: 'guessing' }, orderBy: { subject: 'asc' } });
   expect(alerts.map(({ subject, details }) => [subject, /^30 /.test(details)])).toEqual([
@@ -97,7 +97,7 @@ test('wrong guesses are counted in a metric and by the minute, raise an alert, a
   await world.until(async () => (await world.db.alert.count({ where: { kind: 'guessing', endedAt: null } })) === 0);
 
   world.clock.jump(91 * day);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.auditEntry.count({ where: { action: { contains: 'refused' } } })).toBe(0);
   expect(await world.db.guess.count()).toBe(0);
 });

@@ -101,7 +101,7 @@ test('any number of groups that hang leaves a slot to one that has responded bef
 
 test('while the gateways of six locations hang, another location’s message is delivered within a second', async () => {
   // Fewer slots than by default, so that fewer messages fill them.
-  await using world = await startWorld({ services: { sendsAtOnce: 60 } });
+  await using world = await startWorld({ services: { sendConcurrency: 60 } });
   const { highlevel, farSide, clock } = world;
   const hanging = [];
   for (let count = 0; count < 6; count++) hanging.push(await world.ready());

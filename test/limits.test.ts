@@ -1,5 +1,5 @@
 import { restoreGroupLimits } from '../src/connections/connect.ts';
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { sendMany } from './support/send-many.ts';
 import { startWorld } from './support/world.ts';
 
@@ -168,7 +168,7 @@ test('a connection that has long been quiet keeps its limits, and gets those bac
   const key = `sending/${place.id}/sms`;
   const before = await world.db.pace.findUniqueOrThrow({ where: { key } });
   world.clock.jump(40 * 24 * 3_600_000);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.pace.findUnique({ where: { key } })).toEqual(before);
   expect(before).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
 

@@ -6,9 +6,9 @@ import * as z from 'zod';
 import { defineChannel } from '../src/channels/channel.ts';
 import { indexChannels } from '../src/channels/registry.ts';
 import { AppError } from '../src/core/errors.ts';
-import { requestLog } from '../src/http/middleware/request-log.ts';
-import { tidy } from '../src/jobs/upkeep.ts';
+import { logRequests } from '../src/http/middleware/request-log.ts';
 import type { Log } from '../src/runtime/log.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { html, pdf, png, svg } from './support/files.ts';
 import { answer, pathOf, posted, posts, untilPosted } from './support/media.ts';
 import { testClock } from './support/test-clock.ts';
@@ -60,7 +60,7 @@ test('what a contact sends is kept, offered under an address that nobody can gue
   for (const row of rows) expect(JSON.stringify(row)).not.toContain((picture ?? '').split('/')[2]);
   world.clock.jump(31 * dayMs);
   await world.client.get(picture ?? '').expect(404);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.medium.count()).toBe(0);
   expect(await world.db.message.count()).toBe(1);
   for (const { id } of rows) expect(await world.services.attachmentStore.read(id)).toBeNull();
@@ -190,7 +190,7 @@ test('files go with the messages of a location that was uninstalled', async () =
   const [row] = await world.db.medium.findMany();
   const path = join(world.services.mediaFolder, '../files', row?.id.slice(-2) ?? '', row?.id ?? '');
   expect(existsSync(path)).toBe(true);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(existsSync(path)).toBe(false);
   expect(await world.db.medium.count()).toBe(0);
 });
@@ -245,7 +245,7 @@ test('the address of a file is in no line of the log', async () => {
   const answer = new EventEmitter() as unknown as Response;
   Object.assign(answer, { setHeader() {}, statusCode: 200, writableFinished: true });
   const asked = { method: 'GET', originalUrl: '/media/c2VjcmV0/attachment-1.png?x=1' } as Request;
-  requestLog({ log: log as unknown as Log, newId: () => 'id', clock: testClock() })(asked, answer, () => {});
+  logRequests({ log: log as unknown as Log, newId: () => 'id', clock: testClock() })(asked, answer, () => {});
   answer.emit('close');
   expect(lines).toHaveLength(1);
   expect(JSON.stringify(lines)).not.toContain('c2VjcmV0');

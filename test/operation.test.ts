@@ -22,11 +22,11 @@ test('/metrics counts webhooks, sends and reports by outcome, and names no tenan
   expect(text).toContain('patchbay_webhooks_total{kind="provider",outcome="stored"} 1');
   expect(text).toContain('patchbay_webhooks_total{kind="provider",outcome="repeated"} 1');
   expect(text).toContain('patchbay_webhooks_total{kind="provider",outcome="signature_invalid"} 1');
-  expect(text).toContain('patchbay_sends_total{channel="gateway",outcome="delivered"} 1');
+  expect(text).toContain('patchbay_send_attempts_total{channel="gateway",outcome="delivered"} 1');
   expect(text).toContain('patchbay_status_reports_total{outcome="accepted"} 1');
   expect(text).toMatch(/patchbay_queue_jobs\{queue="deliver",state="ready"\} \d/);
-  expect(text).toMatch(/patchbay_queue_oldest_seconds\{queue="deliver"\} \d/);
-  expect(text).toContain('patchbay_acknowledgement_seconds_count 3');
+  expect(text).toMatch(/patchbay_queue_latency_seconds\{queue="deliver"\} \d/);
+  expect(text).toContain('patchbay_webhook_ack_duration_seconds_count 3');
   expect(text).not.toContain(location.id);
 });
 

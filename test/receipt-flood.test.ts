@@ -1,6 +1,6 @@
 import type { ReceiptContent } from '../src/channels/channel.ts';
 import { indexChannels } from '../src/channels/registry.ts';
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -57,12 +57,12 @@ test('of receipts that name no message each connection keeps the newest', async 
   await sayAll(world, mine.connectionId, many(16_000, named));
   const countOf = ({ connectionId }: { connectionId: string }) => world.db.receipt.count({ where: { connectionId } });
   expect(await countOf(mine)).toBeLessThanOrEqual(15_000);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await countOf(mine)).toBe(10_000);
   expect(await countOf(other)).toBe(10);
   expect(await world.db.receipt.count({ where: { externalId: 'strange-15999' } })).toBe(1);
   world.clock.jump(25 * 60 * 60 * 1_000);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.receipt.count()).toBe(0);
 });
 

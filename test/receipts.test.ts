@@ -1,4 +1,4 @@
-import { startWorker } from '../src/jobs/worker.ts';
+import { startWorker } from '../src/worker/queue-handlers.ts';
 import { startWorld, type World } from './support/world.ts';
 
 /** What vendors say of messages: again, too early, of another, or in too many words. */

@@ -1,5 +1,5 @@
 import { minimalScopes } from '../src/highlevel/operations.ts';
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { cookieOf, signedIn } from './support/operator-session.ts';
 import { pagesAs } from './support/pages-as.ts';
 import { follow } from './support/streams.ts';
@@ -34,7 +34,7 @@ test('a context that was first seen eight hours ago is refused, however often it
   const { body } = await exchange(world, context).expect(401);
   expect(body.error.code).toBe('context_invalid');
   world.clock.jump(300 * 24 * hour);
-  await tidy(world.services);
+  await runCleanup(world.services);
   await exchange(world, context).expect(401);
   await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
 });

@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../src/channels/channel.ts';
 import { indexChannels } from '../src/channels/registry.ts';
-import { startWorker } from '../src/jobs/worker.ts';
 import { cancelQueued } from '../src/messages/recovery/location-lifecycle.ts';
+import { startWorker } from '../src/worker/queue-handlers.ts';
 import { carelessChannel } from './support/careless-channel.ts';
 import { startWorld, type World } from './support/world.ts';
 

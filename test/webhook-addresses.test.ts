@@ -1,4 +1,4 @@
-import { tidy } from '../src/jobs/upkeep.ts';
+import { runCleanup } from '../src/worker/cleanup.ts';
 import { allProviders, startWorld, type World } from './support/world.ts';
 
 const idle = { isIdle: true };
@@ -160,10 +160,10 @@ test('only the newest thousand unknown webhooks are kept, each with its beginnin
   expect(newest.bytes).toBeGreaterThan(100_000);
   expect(newest.body.length).toBeLessThan(5_000);
   world.clock.jump(29.5 * day);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.unknownWebhook.count()).toBe(1);
   world.clock.jump(day);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.unknownWebhook.count()).toBe(0);
 });
 
@@ -206,13 +206,13 @@ test('messages of a location that never had the app are deleted after the retent
   for (const locationId of ['a-stranger', 'zz-stranger']) await post(world, '/webhooks/providers/sms', text(locationId));
   world.clock.jump(29 * day);
   await post(world, '/webhooks/providers/sms', text('a-stranger', { messageId: 'm2' }));
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.message.count()).toBe(4);
   world.clock.jump(2 * day);
-  await tidy(world.services);
+  await runCleanup(world.services);
   const left = await world.db.message.findMany({ select: { locationId: true, highlevelMessageId: true } });
   expect(left.map(({ locationId }) => locationId).sort()).toEqual([location.id, 'a-stranger'].sort());
   world.clock.jump(31 * day);
-  await tidy(world.services);
+  await runCleanup(world.services);
   expect(await world.db.message.count()).toBe(1);
 });

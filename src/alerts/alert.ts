@@ -19,13 +19,13 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];
 
 /** From where on something is an alert: the operator's settings. */
-export interface AlertLimits {
+export interface AlertThresholds {
   /** Of a connection's attempts, from 0 to 1. */
   readonly failureRate: number;
   readonly silentHours: number;
   /** Requests left of HighLevel's day. */
-  readonly budgetRemaining: number;
-  readonly queueAgeSeconds: number;
+  readonly quotaRemaining: number;
+  readonly queueLatencySeconds: number;
   /** Wrong signatures, and wrong guesses of one kind, within five minutes. */
   readonly signatureFailures: number;
 }
@@ -42,9 +42,9 @@ export interface Finding {
 }
 
 /** The open alerts of one kind, by subject: what is already known ends later than it would begin, so that nothing flaps. */
-export type OpenOnes = ReadonlyMap<string, Alert>;
+export type OpenAlerts = ReadonlyMap<string, Alert>;
 
 /** How people know a location or a company. */
-export function placeName({ name, id }: { name: string | null; id: string }): string {
+export function formatName({ name, id }: { name: string | null; id: string }): string {
   return name ? `${name} (${id})` : id;
 }

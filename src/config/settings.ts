@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as z from 'zod';
-import type { AlertLimits } from '../alerts/alert.ts';
-import type { AlertWebhook } from '../alerts/by-webhook.ts';
+import type { AlertThresholds } from '../alerts/alert.ts';
+import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
 import type { DatabaseTarget } from '../database/client.ts';
 import { minimalScopes } from '../highlevel/operations.ts';
@@ -162,7 +162,7 @@ export interface Settings {
   sendConcurrency: number;
   maxConnections: number;
   logLevel: string;
-  alertLimits: AlertLimits;
+  alertLimits: AlertThresholds;
   alertWebhook: AlertWebhook | undefined;
   alertMail: MailOptions | undefined;
 }
@@ -229,8 +229,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     alertLimits: {
       failureRate: read.ALERT_FAILURE_RATE,
       silentHours: read.ALERT_SILENT_HOURS,
-      budgetRemaining: read.ALERT_BUDGET_REMAINING,
-      queueAgeSeconds: read.ALERT_QUEUE_AGE_SECONDS,
+      quotaRemaining: read.ALERT_BUDGET_REMAINING,
+      queueLatencySeconds: read.ALERT_QUEUE_AGE_SECONDS,
       signatureFailures: read.ALERT_SIGNATURE_FAILURES,
     },
     // With one of them given, the others are too: that was checked.

@@ -8,28 +8,28 @@ import type { Text } from './pages/texts.ts';
  * Says what an address is for to a person who opens it in a browser: these take POST only. Nothing is looked up, so a page says the same
  * of every connection's id, whether it exists or not.
  */
-export function addressPages(deps: { providers: readonly Provider[] }): Router {
+export function createAddressPageRouter(deps: { providers: readonly Provider[] }): Router {
   const router = Router({ caseSensitive: true });
 
-  router.get('/webhooks/app', (_request, response) => show(response, 'app'));
+  router.get('/webhooks/app', (_request, response) => renderAddress(response, 'app'));
 
   router.get('/webhooks/providers/:key', (request, response) => {
     const provider = deps.providers.find(({ key }) => key === request.params.key);
     if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
-    show(response, 'provider', { key: provider.key });
+    renderAddress(response, 'provider', { key: provider.key });
   });
 
   router.get('/channels/:connectionId/:event', (request, response) => {
     if (!z.uuid().safeParse(request.params.connectionId).success) {
       throw new AppError('not_found', 'There is no such connection.');
     }
-    show(response, 'channel');
+    renderAddress(response, 'channel');
   });
 
   return router;
 }
 
-function show(response: Response, address: 'app' | 'provider' | 'channel', values: { key?: string } = {}): void {
+function renderAddress(response: Response, address: 'app' | 'provider' | 'channel', values: { key?: string } = {}): void {
   const text = response.locals.text as Text;
   const title = text(`addresses.${address}.title`, values);
   const message = text(`addresses.${address}.message`, values);

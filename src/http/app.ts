@@ -2,40 +2,40 @@ import { resolve } from 'node:path';
 import express, { type Express } from 'express';
 import type { NewId } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
-import { addressPages } from './address-pages.ts';
-import { type ApiDeps, api } from './api/router.ts';
-import { type CallbackDeps, channelCallbacks } from './channel-callbacks.ts';
-import { type EmbedDeps, embed } from './embed.ts';
-import { type HealthDeps, health } from './health.ts';
-import { type InstallPageDeps, install } from './install.ts';
-import { installProgressPage } from './install-progress.ts';
-import { type MediaPageDeps, mediaPages } from './media.ts';
-import { errorHandler, notFound } from './middleware/errors.ts';
-import { requireHost, warnOfUntrustedProxy } from './middleware/front.ts';
-import { createGuessLimits, type GuessLimitDeps } from './middleware/guess-limits.ts';
-import { language } from './middleware/language.ts';
+import { createAddressPageRouter } from './address-pages.ts';
+import { type ApiDeps, createApiRouter } from './api/router.ts';
+import { type AttachmentPageDeps, createAttachmentRouter } from './attachments.ts';
+import { createEmbedRouter, type EmbedDeps } from './embed.ts';
+import { createHealthRouter, type HealthDeps } from './health.ts';
+import { createInstallRouter, type InstallPageDeps } from './install.ts';
+import { createInstallProgressRouter } from './install-progress.ts';
+import { type AuthFailureLimitDeps, createAuthFailureLimit } from './middleware/auth-failure-limit.ts';
+import { createErrorHandler, handleNotFound } from './middleware/errors.ts';
+import { chooseLanguage } from './middleware/language.ts';
+import { requireHost, warnAboutUntrustedProxy } from './middleware/proxy.ts';
 import { limitRequests } from './middleware/rate-limit.ts';
-import { requestLog } from './middleware/request-log.ts';
-import { securityHeaders } from './middleware/security-headers.ts';
-import { operatorSessions } from './middleware/sessions.ts';
-import { singleHost } from './middleware/single-host.ts';
+import { logRequests } from './middleware/request-log.ts';
+import { setSecurityHeaders } from './middleware/security-headers.ts';
+import { createOperatorSessions } from './middleware/sessions.ts';
+import { requireSingleHost } from './middleware/single-host.ts';
 import { type OperatorPagesDeps, operatorPages } from './operator/router.ts';
 import { assets } from './pages/assets.ts';
 import { type EmbeddedDeps, embeddedPages } from './pages/embedded.ts';
 import { loadLanguages } from './pages/texts.ts';
-import { type WebhookDeps, webhooks } from './webhooks.ts';
+import { type ChannelWebhookDeps, createChannelWebhookRouter } from './webhooks/channels.ts';
+import { createHighLevelWebhookRouter, type HighLevelWebhookDeps } from './webhooks/highlevel.ts';
 
-type WithGuesses = ApiDeps & EmbeddedDeps & OperatorPagesDeps;
+type WithAuthFailureLimit = ApiDeps & EmbeddedDeps & OperatorPagesDeps;
 
 export interface AppDeps
-  extends WebhookDeps,
-    CallbackDeps,
+  extends HighLevelWebhookDeps,
+    ChannelWebhookDeps,
     InstallPageDeps,
     EmbedDeps,
     HealthDeps,
-    MediaPageDeps,
-    GuessLimitDeps,
-    Omit<WithGuesses, 'guesses'> {
+    AttachmentPageDeps,
+    AuthFailureLimitDeps,
+    Omit<WithAuthFailureLimit, 'guesses' | 'authFailureLimit'> {
   newId: NewId;
   log: Log;
   sessionSecrets: string[];
@@ -49,17 +49,17 @@ export interface AppDeps
 }
 
 /** A page that follows an agency's install asks every few seconds. */
-const pages = { points: 600, duration: 60 };
+const pageLimit = { points: 600, duration: 60 };
 /** A conversation with many pictures asks for all of them at once. */
-const files = { points: 1_200, duration: 60 };
+const attachmentLimit = { points: 1_200, duration: 60 };
 /** A callback is a call to HighLevel, so one address can't make them without end. */
-const installs = { points: 60, duration: 60 };
+const installLimit = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
 const docs = resolve(import.meta.dirname, '../../docs');
 
 /** The whole HTTP edge: what programs call first, then what people see. */
-export function createApp(deps: AppDeps): Express {
+export function createHttpApp(deps: AppDeps): Express {
   const https = deps.appUrl.startsWith('https:');
   const app = express();
   app.disable('x-powered-by');
@@ -71,29 +71,33 @@ export function createApp(deps: AppDeps): Express {
   app.set('view engine', 'ejs');
   // X-Forwarded-For of any other sender is only a claim.
   app.set('trust proxy', deps.trustProxy);
-  app.use(requestLog(deps), singleHost, warnOfUntrustedProxy(deps));
+  app.use(logRequests(deps), requireSingleHost, warnAboutUntrustedProxy(deps));
   if (deps.allowedHosts) app.use(requireHost(deps.allowedHosts));
 
   // What programs post: they heed no header that is meant for browsers, and there are thousands of them a second.
-  app.use(webhooks(deps), channelCallbacks(deps));
-  app.use(securityHeaders({ https }), health(deps));
-  const guesses = createGuessLimits(deps);
-  app.use('/api', api({ ...deps, guesses }));
+  app.use(createHighLevelWebhookRouter(deps), createChannelWebhookRouter(deps));
+  app.use(setSecurityHeaders({ https }), createHealthRouter(deps));
+  const authFailureLimit = createAuthFailureLimit(deps);
+  app.use('/api', createApiRouter({ ...deps, authFailureLimit }));
 
-  app.use('/media', limitRequests(files));
-  app.use(mediaPages(deps));
+  app.use('/media', limitRequests(attachmentLimit));
+  app.use(createAttachmentRouter(deps));
 
-  const ours = assets(resolve(views, 'assets'));
-  app.locals.assets = ours.url;
-  app.use(ours.router, language(loadLanguages(resolve(views, 'languages'))));
+  const staticFiles = assets(resolve(views, 'assets'));
+  app.locals.assets = staticFiles.url;
+  app.use(staticFiles.router, chooseLanguage(loadLanguages(resolve(views, 'languages'))));
   app.use(
-    embed(deps),
-    embeddedPages({ ...deps, guesses }),
-    limitRequests(pages),
-    addressPages(deps),
-    installProgressPage(deps),
+    createEmbedRouter(deps),
+    embeddedPages({ ...deps, authFailureLimit }),
+    limitRequests(pageLimit),
+    createAddressPageRouter(deps),
+    createInstallProgressRouter(deps),
   );
-  app.use('/admin', operatorSessions(deps.db, { secrets: deps.sessionSecrets, https }), operatorPages({ ...deps, guesses }));
+  app.use(
+    '/admin',
+    createOperatorSessions(deps.db, { secrets: deps.sessionSecrets, https }),
+    operatorPages({ ...deps, guesses: authFailureLimit }),
+  );
   // What whoever sets up a far side needs to read.
   for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {
     app.get(`/docs/${guide}.md`, (_request, response) => {
@@ -103,17 +107,17 @@ export function createApp(deps: AppDeps): Express {
   app.get('/', (_request, response) => {
     response.set('cache-control', 'no-store').render('home', { sandboxUrl: deps.sandboxUrl });
   });
-  app.use(['/install', '/oauth'], limitRequests(installs));
-  app.use(install(deps));
+  app.use(['/install', '/oauth'], limitRequests(installLimit));
+  app.use(createInstallRouter(deps));
 
-  app.use(notFound, errorHandler(deps.log));
+  app.use(handleNotFound, createErrorHandler(deps.log));
   return app;
 }
 
 /** What a process that only works shows of itself. */
-export function createHealthApp(deps: Parameters<typeof health>[0]): Express {
+export function createHealthApp(deps: Parameters<typeof createHealthRouter>[0]): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(singleHost, health(deps), notFound, errorHandler(deps.log));
+  app.use(requireSingleHost, createHealthRouter(deps), handleNotFound, createErrorHandler(deps.log));
   return app;
 }

@@ -4,7 +4,7 @@ import type { Request } from 'express';
  * Names a cookie so that a browser takes it over https alone, and for path `/` from no other host either: a page of a neighbouring
  * subdomain can't plant one of ours.
  */
-export function cookieName(name: string, { path, https }: { path: string; https: boolean }): string {
+export function toCookieName(name: string, { path, https }: { path: string; https: boolean }): string {
   if (!https) return name;
   return path === '/' ? `__Host-${name}` : `__Secure-${name}`;
 }

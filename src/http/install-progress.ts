@@ -6,24 +6,24 @@ import { toCompanyOwner } from '../highlevel/client.ts';
 import { getInstallProgress } from '../installations/install-progress.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
 import { findInstallation, type Installation } from '../installations/store.ts';
-import { signToken, type TokenDeps, verifiedToken } from './user-tokens.ts';
+import { signToken, type TokenDeps, verifyToken } from './auth/user-tokens.ts';
 
-const ticketLifeMs = 24 * 60 * 60 * 1000;
-const ticketShape = z.object({ companyId: z.string() });
+const ticketTtlMs = 24 * 60 * 60 * 1000;
+const ticketSchema = z.object({ companyId: z.string() });
 
 /** What the page of a finished install needs to follow an agency's locations: whoever installed may see how many there are. */
-export async function progressTicket(deps: TokenDeps, companyId: string): Promise<string> {
-  return (await signToken(deps, 'patchbay/install-progress', { companyId }, ticketLifeMs)).token;
+export async function createProgressTicket(deps: TokenDeps, companyId: string): Promise<string> {
+  return (await signToken(deps, 'patchbay/install-progress', { companyId }, ticketTtlMs)).token;
 }
 
 /** How far an agency's install has got, for the page that the installer sees. */
-export function installProgressPage(deps: TokenDeps & { db: Database }): Router {
+export function createInstallProgressRouter(deps: TokenDeps & { db: Database }): Router {
   const router = Router({ caseSensitive: true });
   router.get('/progress', async (request, response) => {
-    const ticket = await verifiedToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketShape);
+    const ticket = await verifyToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketSchema);
     const row = ticket ? await findInstallation(deps.db.client, toCompanyOwner(ticket.companyId)) : null;
     if (!row) throw new AppError('not_found', 'There is no such install.');
-    const progress = await progressOf(deps.db, row);
+    const progress = await summarizeProgress(deps.db, row);
     response.set('cache-control', 'no-store');
     if (request.accepts(['json', 'html']) === 'html') response.render('install/progress', { progress });
     else response.json(progress);
@@ -31,16 +31,16 @@ export function installProgressPage(deps: TokenDeps & { db: Database }): Router 
   return router;
 }
 
-const failedAtMost = 20;
+const maxFailed = 20;
 
 /** An agency's locations that are connected, of those that are known so far, and some of those that need somebody's hand. */
-export async function progressOf(db: Database, row: Installation) {
+export async function summarizeProgress(db: Database, row: Installation) {
   const { locations, sync } = await getInstallProgress(db, row);
   const { pending, active, suspended, reauth_required: broken } = locations;
   const some = await db.client.installation.findMany({
     where: { kind: 'location', companyId: row.resourceId, status: { in: ['suspended', 'reauth_required'] } },
     orderBy: [{ status: 'desc' }, { resourceId: 'asc' }],
-    take: failedAtMost,
+    take: maxFailed,
   });
   const [problem] = await listPermissionProblems(db.client, [row]);
   return {

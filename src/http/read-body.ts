@@ -50,8 +50,8 @@ export function createBodyReader(limits: Partial<typeof defaultLimits> = {}): Re
           held = 0;
           return true;
         }
-        const free = totalBytes - heldBytes - (size > smallBytes ? smallReserveBytes : 0);
-        if (size - held > free) return false;
+        const availableBytes = totalBytes - heldBytes - (size > smallBytes ? smallReserveBytes : 0);
+        if (size - held > availableBytes) return false;
         heldBytes += size - held;
         held = size;
         return true;
@@ -66,9 +66,9 @@ export function createBodyReader(limits: Partial<typeof defaultLimits> = {}): Re
   }
 
   return async (request, response, maxBytes) => {
-    const announced = Number(request.headers['content-length'] ?? 0);
-    if (announced > maxBytes) throw tooLarge();
-    if (announced > oversizedBytes && isOversizedTaken) throw overloaded();
+    const declaredBytes = Number(request.headers['content-length'] ?? 0);
+    if (declaredBytes > maxBytes) throw tooLarge();
+    if (declaredBytes > oversizedBytes && isOversizedTaken) throw overloaded();
     const share = createShare();
     response.once('close', share.release);
     return collect(request, (size) => {
@@ -80,7 +80,7 @@ export function createBodyReader(limits: Partial<typeof defaultLimits> = {}): Re
 
 /** @param admit throws when the body may not grow to this size */
 function collect(request: IncomingMessage, admit: (size: number) => void): Promise<Buffer> {
-  const body = decoded(request);
+  const body = decodeBody(request);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -104,11 +104,11 @@ function collect(request: IncomingMessage, admit: (size: number) => void): Promi
       request.resume();
       reject(error);
     };
-    const unreadable = (cause?: unknown) => stop(new AppError('payload_invalid', 'The body could not be read.', { cause }));
+    const failUnreadable = (cause?: unknown) => stop(new AppError('payload_invalid', 'The body could not be read.', { cause }));
     body.on('data', onChunk);
     body.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    body.on('error', unreadable);
-    request.once('aborted', unreadable);
+    body.on('error', failUnreadable);
+    request.once('aborted', failUnreadable);
   });
 }
 
@@ -118,7 +118,7 @@ const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   br: createBrotliDecompress,
 };
 
-function decoded(request: IncomingMessage): Readable {
+function decodeBody(request: IncomingMessage): Readable {
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding === 'identity') return request;
   const decode = decoders[encoding];

@@ -11,8 +11,8 @@ const limits = {
 };
 
 /** Creates the HTTP server with limits on how long a client may take. @param maxConnections one more is closed at once */
-export function createHttpServer(handle: RequestListener, { maxConnections }: { maxConnections: number }): Server {
-  const server = createServer(limits, handle);
+export function createHttpServer(handler: RequestListener, { maxConnections }: { maxConnections: number }): Server {
+  const server = createServer(limits, handler);
   server.maxConnections = maxConnections;
   return server;
 }

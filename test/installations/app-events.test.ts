@@ -165,7 +165,7 @@ test.each([
 
 test('messages of an uninstalled location are deleted after the retention, those of others stay', async () => {
   await using world = await startWorld({ isIdle: true, services: { retentionDays: 30 } });
-  const { tidy } = await import('../../src/jobs/upkeep.ts');
+  const { runCleanup: tidy } = await import('../../src/worker/cleanup.ts');
   const [gone, stays] = [await world.ready(), await world.ready()];
   for (const { id, contact } of [gone, stays]) await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
   world.clock.jump(1_000);

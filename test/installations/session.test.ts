@@ -168,7 +168,7 @@ test('a token ends with the app in its location, and one of another secret or pu
   const api = await world.as({ companyId, activeLocation: id });
   await world.db.installation.updateMany({ data: { status: 'uninstalled' } });
   await api.get(`/locations/${id}`).expect(404);
-  const { signToken } = await import('../../src/http/user-tokens.ts');
+  const { signToken } = await import('../../src/http/auth/user-tokens.ts');
   const claims = { sub: 'x', companyId, locationId: id, scope: 'read write' };
   await world.db.installation.updateMany({ data: { status: 'active' } });
   const wrong = [

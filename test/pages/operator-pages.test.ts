@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import request from 'supertest';
 import { createSecretBox } from '../../src/core/secret-box.ts';
-import { createApp } from '../../src/http/app.ts';
+import { createHttpApp } from '../../src/http/app.ts';
 import { recordKeys, toKeyRings } from '../../src/installations/key-inventory.ts';
 import { reencryptAll } from '../../src/installations/reencrypt.ts';
 import { fillForOperator, messageRow, signedIn } from '../support/operator-session.ts';
@@ -144,7 +144,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   const box = createSecretBox([newer, old], randomBytes);
   await recordKeys(world.services, rings);
   await recordKeys(world.services, rings);
-  const rotating = request(createApp({ ...world.services, box, keyRings: rings }));
+  const rotating = request(createHttpApp({ ...world.services, box, keyRings: rings }));
   const look = async () =>
     words(
       await rotating

@@ -169,7 +169,7 @@ test('a session ends after twelve hours, after an hour in which nobody looked, a
   await away.get('/keys').expect(303);
 
   const before = await signedIn(world);
-  const { createApp } = await import('../../src/http/app.ts');
+  const { createHttpApp: createApp } = await import('../../src/http/app.ts');
   const { default: request } = await import('supertest');
   const withToken = (token: string | undefined) => request(createApp({ ...world.services, adminToken: token }));
   const look = (token: string | undefined) =>

@@ -11,7 +11,7 @@ test('a database that is read-only for a minute: not ready, webhooks are asked f
     return { body: { externalId: `far-${body.id}`, status: 'delivered' } };
   });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.soon(() => world.services.unwritten().length === 1);
+  await world.soon(() => world.services.listUnwritten().length === 1);
 
   await world.client.get('/healthz').expect(200);
   const { body } = await world.client.get('/readyz').expect(503);
@@ -29,5 +29,5 @@ test('a database that is read-only for a minute: not ready, webhooks are asked f
   await world.untilReported(messageId);
   await world.untilReported(refused.messageId);
   expect(world.farSide.requests).toHaveLength(2);
-  expect(world.services.unwritten()).toEqual([]);
+  expect(world.services.listUnwritten()).toEqual([]);
 });

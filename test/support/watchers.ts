@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../src/core/clock.ts';
-import { passes, startWatcher, type WatcherDeps } from '../../src/jobs/watcher.ts';
+import { type MonitoringDeps, monitoringTasks, startMonitoring } from '../../src/worker/monitoring.ts';
 
 /** Watchers of which one can tell when all have looked at everything and wait for the clock. */
 export function watchers(clock: Clock) {
@@ -24,12 +24,12 @@ export function watchers(clock: Clock) {
 
   return {
     areResting: () => pending.size === loops,
-    start(deps: WatcherDeps): () => Promise<void> {
-      loops += passes.length;
-      const stop = startWatcher({ ...deps, clock: own });
+    start(deps: MonitoringDeps): () => Promise<void> {
+      loops += monitoringTasks.length;
+      const stop = startMonitoring({ ...deps, clock: own });
       return async () => {
         await stop();
-        loops -= passes.length;
+        loops -= monitoringTasks.length;
       };
     },
   };

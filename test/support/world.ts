@@ -2,14 +2,14 @@ import { createPublicKey, randomBytes } from 'node:crypto';
 import express from 'express';
 import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
+import { type AppOptions, composeApp } from '../../src/compose.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
-import { createApp } from '../../src/http/app.ts';
-import { startReconciler } from '../../src/jobs/reconciler.ts';
-import { startWorker } from '../../src/jobs/worker.ts';
+import { createHttpApp } from '../../src/http/app.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
-import { openServices, type ServiceOptions } from '../../src/services.ts';
+import { startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
+import { startWorker } from '../../src/worker/queue-handlers.ts';
 import { freshDatabase } from './databases.ts';
 import { startFarSide } from './far-side.ts';
 import { listen } from './http.ts';
@@ -36,9 +36,9 @@ export interface WorldOptions {
   isIdle?: boolean;
   /** Look for alerts, as every real worker does. */
   watches?: boolean;
-  services?: Partial<ServiceOptions>;
-  clocks?: (clock: TestClock) => Pick<ServiceOptions, 'clock' | 'readTime'>;
-  media?: Partial<ServiceOptions['media']>;
+  services?: Partial<AppOptions>;
+  clocks?: (clock: TestClock) => Pick<AppOptions, 'clock' | 'readTime'>;
+  media?: Partial<AppOptions['attachments']>;
 }
 
 /** Whom HighLevel says that it shows the page to. */
@@ -81,7 +81,7 @@ export async function startWorld(options: WorldOptions = {}) {
   const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);
   platform.server.on('request', platformApp);
 
-  const services = await openServices({
+  const services = await composeApp({
     database: target,
     random: randomBytes,
     log: createLog(process.env.TEST_LOG ?? 'silent'),
@@ -100,10 +100,10 @@ export async function startWorld(options: WorldOptions = {}) {
     trustProxy: ['loopback'],
     frameAncestors: [],
     keepChannels: false,
-    sendsAtOnce: 500,
+    sendConcurrency: 500,
     retentionDays: 30,
-    alertLimits: { failureRate: 0.5, silentHours: 48, budgetRemaining: 10_000, queueAgeSeconds: 300, signatureFailures: 20 },
-    media: {
+    alertLimits: { failureRate: 0.5, silentHours: 48, quotaRemaining: 10_000, queueLatencySeconds: 300, signatureFailures: 20 },
+    attachments: {
       folder: folder.path,
       maxBytes: 1024 * 1024,
       maxBytesPerLocation: 100 * 1024 * 1024,
@@ -116,9 +116,9 @@ export async function startWorld(options: WorldOptions = {}) {
     ...options.services,
     ...(options.clocks ?? sameClock)(clock),
   });
-  patchbay.server.on('request', createApp(services));
+  patchbay.server.on('request', createHttpApp(services));
   if (!options.isIdle) await startWorker(services);
-  const stopReconciler = options.isIdle ? async () => {} : startReconciler(services);
+  const stopReconciler = options.isIdle ? async () => {} : startPeriodicTasks(services);
   const watching = watchers(clock);
   const stopWatcher = options.watches ? watching.start(services) : async () => {};
   const client = request(patchbay.url);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { isLow } from '../../src/alerts/budget-low.ts';
-import { isMissed, missedOf } from '../../src/alerts/channel-disconnected.ts';
-import { isFailing } from '../../src/alerts/channel-failing.ts';
-import { isUnusual } from '../../src/alerts/location-silent.ts';
-import { oldQueues } from '../../src/alerts/queue-old.ts';
-import { isBurst } from '../../src/alerts/signatures-failing.ts';
+import { isMissing, mergeMissingChannels } from '../../src/alerts/rules/channel-disconnected.ts';
+import { isFailing } from '../../src/alerts/rules/channel-failing.ts';
+import { isUnusuallySilent } from '../../src/alerts/rules/location-silent.ts';
+import { toLatencyFindings } from '../../src/alerts/rules/queue-latency.ts';
+import { isQuotaLow } from '../../src/alerts/rules/quota-low.ts';
+import { isBurst } from '../../src/alerts/rules/signatures-invalid.ts';
 import { createIdGenerator, minIdAt, systemRandom } from '../../src/core/ids.ts';
 
 const run = (good: number, bad: number) => [...Array(good).fill(false), ...Array(bad).fill(true)];
@@ -53,7 +53,7 @@ describe('location silent', () => {
     ['nineteen messages are none either', daily, 19, 10, false],
     ['nothing is nothing', [], 0, 10, false],
   ])('%s', (_name, days, messages, today, expected) => {
-    expect(isUnusual({ days, messages, today })).toBe(expected);
+    expect(isUnusuallySilent({ days, messages, today })).toBe(expected);
   });
 
   test('once unusual, another quiet day is too, and a gap as long as an earlier one never is', () => {
@@ -66,8 +66,8 @@ describe('location silent', () => {
       fc.property(habits, ({ days, messages, quiet }) => {
         const today = (days.at(-1) as number) + quiet;
         const longest = Math.max(0, ...days.slice(1).map((day, n) => day - (days[n] as number) - 1));
-        const unusual = isUnusual({ days, messages, today });
-        if (unusual) expect(isUnusual({ days, messages, today: today + 1 })).toBe(true);
+        const unusual = isUnusuallySilent({ days, messages, today });
+        if (unusual) expect(isUnusuallySilent({ days, messages, today: today + 1 })).toBe(true);
         if (quiet - 1 <= longest) expect(unusual).toBe(false);
       }),
     );
@@ -76,7 +76,7 @@ describe('location silent', () => {
 
 test('a place is missed when its channel was disconnected, or at least three messages failed for it', () => {
   const place = (locationId: string) => ({ locationId, providerKey: 'sms' });
-  const missed = missedOf(
+  const missed = mergeMissingChannels(
     [place('a'), place('b'), place('a')],
     [
       { ...place('b'), failures: 1 },
@@ -90,22 +90,22 @@ test('a place is missed when its channel was disconnected, or at least three mes
     { ...place('c'), isDisconnected: false, failures: 2 },
     { ...place('d'), isDisconnected: false, failures: 3 },
   ]);
-  expect(missed.filter(isMissed).map(({ locationId }) => locationId)).toEqual(['a', 'b', 'd']);
+  expect(missed.filter(isMissing).map(({ locationId }) => locationId)).toEqual(['a', 'b', 'd']);
 });
 
 test('limits end later than they begin', () => {
   fc.assert(
     fc.property(fc.nat(30_000), fc.integer({ min: 1, max: 20_000 }), (value, limit) => {
-      const low = (isOpen: boolean) => isLow({ remaining: value, isUsedUp: false }, isOpen, limit);
+      const low = (isOpen: boolean) => isQuotaLow({ remaining: value, isExhausted: false }, isOpen, limit);
       const burst = (isOpen: boolean) => isBurst(value, isOpen, limit);
       const lanes = [{ queue: 'tell' as const, groupKey: 'x', ageSeconds: value }];
-      const old = (isOpen: boolean) => oldQueues(lanes, () => isOpen, limit).length > 0;
+      const old = (isOpen: boolean) => toLatencyFindings(lanes, () => isOpen, limit).length > 0;
       expect([low(false), burst(false), old(false)]).toEqual([value < limit, value > limit, value > limit]);
       for (const judge of [low, burst, old]) if (judge(false)) expect(judge(true)).toBe(true);
     }),
   );
-  expect(isLow({ remaining: null, isUsedUp: false }, true, 10)).toBe(false);
-  expect(isLow({ remaining: 199_000, isUsedUp: true }, false, 10)).toBe(true);
+  expect(isQuotaLow({ remaining: null, isExhausted: false }, true, 10)).toBe(false);
+  expect(isQuotaLow({ remaining: 199_000, isExhausted: true }, false, 10)).toBe(true);
 });
 
 test('the first id of a moment sorts before every id made then, and after every id made before', () => {

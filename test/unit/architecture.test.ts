@@ -15,7 +15,7 @@ const rows = [
   ['messages'],
   ['alerts'],
   ['checks'],
-  ['http', 'jobs', 'sandbox'],
+  ['http', 'worker', 'sandbox'],
   ['config'],
   ['.'],
 ];
@@ -70,10 +70,10 @@ test('nothing but main loads the sandbox, and only when it is asked for', () => 
   expect(text.get('main.ts')).toMatch(/import type \{ Sandbox \} from '\.\/sandbox\/server\.ts'/);
 });
 
-test('only what starts a process knows settings and services', () => {
+test('only what starts a process knows settings and the composition root', () => {
   const wrong = files
-    .filter((file) => !['main.ts', 'services.ts', 'rotate-keys.ts'].includes(file))
-    .filter((file) => imports(file).some((target) => ['config/settings.ts', 'services.ts'].includes(target)));
+    .filter((file) => !['main.ts', 'compose.ts', 'rotate-keys.ts'].includes(file))
+    .filter((file) => imports(file).some((target) => ['config/settings.ts', 'compose.ts'].includes(target)));
   expect(wrong).toEqual([]);
 });
 

@@ -167,7 +167,7 @@ const machinery = [
   'messages/inbound/receive.ts',
   'messages/reporting/record-receipt.ts',
   // Hands the document on to a reader that is registered.
-  'http/webhooks.ts',
+  'http/webhooks/highlevel.ts',
 ];
 const readsJson =
   /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\btoJsonObject\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;

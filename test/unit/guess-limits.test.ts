@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { toNetwork } from '../../src/core/network.ts';
-import { createGuessLimits } from '../../src/http/middleware/guess-limits.ts';
+import { createAuthFailureLimit } from '../../src/http/middleware/auth-failure-limit.ts';
 import { testClock } from '../support/test-clock.ts';
 
 test('a network of IPv6 is its prefix, whatever the form of the address; IPv4 is itself in every form', () => {
@@ -37,8 +37,8 @@ test('any text at all has a network', () => {
 test('while all networks together guess a lot, each further wrong one is answered later, and right ones are not', async () => {
   const clock = testClock();
   const seen: string[] = [];
-  const limits = createGuessLimits({ clock, onGuess: (_kind, network) => seen.push(network) });
-  const guess = (index: number) => limits.count('context', `2001:db8:${index.toString(16)}::1`);
+  const limits = createAuthFailureLimit({ clock, onAuthFailure: (_kind, network) => seen.push(network) });
+  const guess = (index: number) => limits.recordFailure('context', `2001:db8:${index.toString(16)}::1`);
   for (let index = 0; index < 600; index++) await guess(index);
   let isAnswered = false;
   const late = guess(600).then(() => {

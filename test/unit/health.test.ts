@@ -1,20 +1,20 @@
 import { type AlertKind, alertKinds } from '../../src/alerts/alert.ts';
-import { healthOf } from '../../src/alerts/health.ts';
+import { assessHealth } from '../../src/alerts/health.ts';
 
-const of = (alerts: AlertKind[], more: Partial<Parameters<typeof healthOf>[0]> = {}) =>
-  healthOf({ status: 'active', channelCount: 1, alerts, ...more });
+const of = (alerts: AlertKind[], more: Partial<Parameters<typeof assessHealth>[0]> = {}) =>
+  assessHealth({ status: 'active', channelCount: 1, alerts, ...more });
 
 test('a location is well when nothing is open, its status is active and it has a channel', () => {
-  expect(of([])).toEqual({ kind: 'good', why: null });
-  expect(of([], { channelCount: 0 })).toEqual({ kind: 'attention', why: 'no_channel' });
-  expect(of([], { status: 'suspended' })).toEqual({ kind: 'attention', why: 'suspended' });
-  expect(of(['location_silent'], { status: 'reauth_required' })).toEqual({ kind: 'attention', why: 'reauth_required' });
+  expect(of([])).toEqual({ kind: 'good', issue: null });
+  expect(of([], { channelCount: 0 })).toEqual({ kind: 'attention', issue: 'no_channel' });
+  expect(of([], { status: 'suspended' })).toEqual({ kind: 'attention', issue: 'suspended' });
+  expect(of(['location_silent'], { status: 'reauth_required' })).toEqual({ kind: 'attention', issue: 'reauth_required' });
 });
 
 test('whatever alert is open, the location is not well; silence is the least of it', () => {
   // The status says it at once, the alert up to a minute later: it would outlast the cure.
   for (const kind of alertKinds.filter((one) => one !== 'reauth_required')) {
-    expect(of([kind])).toEqual({ kind: kind === 'location_silent' ? 'silent' : 'attention', why: kind });
+    expect(of([kind])).toEqual({ kind: kind === 'location_silent' ? 'silent' : 'attention', issue: kind });
   }
-  expect(of(['location_silent', 'channel_failing'])).toEqual({ kind: 'attention', why: 'channel_failing' });
+  expect(of(['location_silent', 'channel_failing'])).toEqual({ kind: 'attention', issue: 'channel_failing' });
 });

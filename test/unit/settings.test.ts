@@ -179,7 +179,7 @@ test('development’s keys are made once, for their owner’s eyes only', () => 
 
 test('alerts have defaults, and a way to be told of them is given whole or not at all', () => {
   expect(load({})).toMatchObject({
-    alertLimits: { failureRate: 0.5, silentHours: 48, budgetRemaining: 10_000, queueAgeSeconds: 300, signatureFailures: 20 },
+    alertLimits: { failureRate: 0.5, silentHours: 48, quotaRemaining: 10_000, queueLatencySeconds: 300, signatureFailures: 20 },
     alertWebhook: undefined,
     alertMail: undefined,
   });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import request from 'supertest';
 import { PrismaClient } from '../../prisma/generated/client.ts';
 import { isDataError, isOutOfConnections, isUnavailable } from '../../src/database/errors.ts';
-import { errorHandler } from '../../src/http/middleware/errors.ts';
+import { createErrorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
 test('whatever is asked while the database is away, the answer is 503 with its reason and a time to come back', async () => {
@@ -14,7 +14,7 @@ test('whatever is asked while the database is away, the answer is 503 with its r
   app.get('/rows', async () => client.worker.findMany());
   app.get('/sql', async () => client.$queryRaw`SELECT 1`);
   app.get('/transaction', async () => client.$transaction(async (tx) => tx.worker.count()));
-  app.use(errorHandler(createLog('silent')));
+  app.use(createErrorHandler(createLog('silent')));
   for (const path of ['/rows', '/sql', '/transaction']) {
     const answer = await request(app).get(path).set('accept', 'application/json').expect(503);
     expect(answer.body.error.code).toBe('database_unavailable');

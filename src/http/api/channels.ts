@@ -12,10 +12,10 @@ import type { Provider } from '../../highlevel/providers.ts';
 import type { ReadAddress } from '../../messages/model/read-address.ts';
 import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
 import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
-import { actorOf, may } from '../access.ts';
-import { messageView } from './messages.ts';
-import { route } from './route.ts';
-import { connection, connectionParams, connectionWanted, message, testWanted } from './shapes.ts';
+import { can, toActor } from '../auth/access.ts';
+import { toMessageView } from './messages.ts';
+import { defineRoute } from './route.ts';
+import { connection, connectionParams, connectionRequest, message, testRequest } from './schemas.ts';
 
 export interface ChannelRouteDeps extends ConnectionDeps, StoreDeps {
   providers: readonly Provider[];
@@ -23,72 +23,74 @@ export interface ChannelRouteDeps extends ConnectionDeps, StoreDeps {
 }
 
 /** Addresses about the channel that a location has connected for a provider. */
-export function channelRoutes(deps: ChannelRouteDeps) {
+export function createChannelRoutes(deps: ChannelRouteDeps) {
   const path = '/locations/:locationId/channels/:providerKey';
 
   return [
-    route({
+    defineRoute({
       method: 'get',
       path,
       summary: 'The channel that a location has connected for a provider',
-      needs: 'read',
+      permission: 'read',
       params: connectionParams,
-      answer: connection,
-      handle: async ({ params, access }) => view(await connected(deps, params), may(access, 'write')),
+      response: connection,
+      handle: async ({ params, access }) => toConnectionView(await getConnected(deps, params), can(access, 'write')),
     }),
 
-    route({
+    defineRoute({
       method: 'put',
       path,
       summary: 'Connect a channel, or change the one that is connected',
-      needs: 'write',
+      permission: 'write',
       params: connectionParams,
-      body: connectionWanted,
-      answer: connection,
+      body: connectionRequest,
+      response: connection,
       async handle({ params, body, location, access }) {
-        providerOf(deps, params.providerKey);
+        getProvider(deps, params.providerKey);
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
-        return view(await connect(deps, params, body, actorOf(access)), true);
+        return toConnectionView(await connect(deps, params, body, toActor(access)), true);
       },
     }),
 
-    route({
+    defineRoute({
       method: 'delete',
       path,
       summary: 'Disconnect the channel',
-      needs: 'write',
+      permission: 'write',
       params: connectionParams,
       async handle({ params, access }) {
-        if (!(await disconnect(deps, params, actorOf(access)))) throw notConnected();
+        if (!(await disconnect(deps, params, toActor(access)))) throw notConnectedError();
       },
     }),
 
-    route({
+    defineRoute({
       method: 'post',
       path: `${path}/test`,
       summary: 'Send a test message through the channel; ask for the message to see what became of it',
-      needs: 'write',
+      permission: 'write',
       params: connectionParams,
-      body: testWanted,
-      answer: message,
+      body: testRequest,
+      response: message,
       status: 202,
       async handle({ params, body }) {
-        const medium = providerOf(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
-        const to = body.to ?? testAddress[medium];
-        return messageView(await sendTestMessage(deps, await connected(deps, params), { to, text: body.text, medium }));
+        const messageType = getProvider(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
+        const to = body.to ?? testAddress[messageType];
+        return toMessageView(
+          await sendTestMessage(deps, await getConnected(deps, params), { to, text: body.text, medium: messageType }),
+        );
       },
     }),
   ];
 }
 
-async function connected(deps: ChannelRouteDeps, place: { locationId: string; providerKey: string }): Promise<Connection> {
-  providerOf(deps, place.providerKey);
-  const found = await findConnection(deps, place);
-  if (!found) throw notConnected();
+async function getConnected(deps: ChannelRouteDeps, ref: { locationId: string; providerKey: string }): Promise<Connection> {
+  getProvider(deps, ref.providerKey);
+  const found = await findConnection(deps, ref);
+  if (!found) throw notConnectedError();
   return found;
 }
 
-function providerOf(deps: ChannelRouteDeps, key: string): Provider {
+function getProvider(deps: ChannelRouteDeps, key: string): Provider {
   const provider = deps.providers.find((candidate) => candidate.key === key);
   if (provider) return provider;
   throw new AppError('not_found', `The app has no provider called ${key}.`, {
@@ -96,11 +98,11 @@ function providerOf(deps: ChannelRouteDeps, key: string): Provider {
   });
 }
 
-function notConnected(): AppError {
+function notConnectedError(): AppError {
   return new AppError('not_found', 'This location has no channel connected for this provider.');
 }
 
-function view(found: Connection, canWrite: boolean) {
+function toConnectionView(found: Connection, canWrite: boolean) {
   return {
     connectionId: found.id,
     locationId: found.locationId,

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { type Check, checkFixes, checkMessages, fillPlaceholders } from '../../checks/check.ts';
 import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-checks.ts';
-import { route } from './route.ts';
-import { locationParams } from './shapes.ts';
+import { defineRoute } from './route.ts';
+import { locationParams } from './schemas.ts';
 
 const checks = z
   .object({
@@ -18,30 +18,30 @@ const checks = z
   .meta({ id: 'Checks' });
 
 /** Addresses of the connection check. */
-export function checkRoutes(deps: CheckDeps) {
+export function createCheckRoutes(deps: CheckDeps) {
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/check',
       summary: 'Whether the whole program is connected: keys, providers, webhooks at each address',
-      needs: 'operator',
-      answer: checks,
-      handle: async () => ({ checks: (await checkProgram(deps)).map(inEnglish) }),
+      permission: 'operator',
+      response: checks,
+      handle: async () => ({ checks: (await checkProgram(deps)).map(toEnglish) }),
     }),
 
-    route({
+    defineRoute({
       method: 'get',
       path: '/locations/:locationId/check',
       summary: 'Whether a location is connected: token, scopes, provider access, channels, webhooks',
-      needs: 'write',
+      permission: 'write',
       params: locationParams,
-      answer: checks,
-      handle: async ({ location }) => ({ checks: (await checkLocation(deps, location)).map(inEnglish) }),
+      response: checks,
+      handle: async ({ location }) => ({ checks: (await checkLocation(deps, location)).map(toEnglish) }),
     }),
   ];
 }
 
-function inEnglish({ name, status, messageKey, values, fix }: Check) {
+function toEnglish({ name, status, messageKey, values, fix }: Check) {
   return {
     name,
     status,

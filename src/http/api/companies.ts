@@ -8,25 +8,25 @@ import { reconcileNow } from '../../installations/reconciler.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
 import { disconnectApp } from '../../installations/uninstall.ts';
-import { type Access, actorOf } from '../access.ts';
-import { type ConfirmLeaveDeps, confirmLeave } from '../confirm-leave.ts';
-import { route } from './route.ts';
-import { company, companyParams, leaveCompanyQuery, pageOf, pageQuery, revoked } from './shapes.ts';
+import { type Access, toActor } from '../auth/access.ts';
+import { type ConfirmUninstallDeps, confirmUninstall } from '../auth/confirm-uninstall.ts';
+import { defineRoute } from './route.ts';
+import { company, companyParams, createPageSchema, pageQuery, revokedSessions, uninstallCompanyQuery } from './schemas.ts';
 
-export interface CompanyRouteDeps extends ReconcileDeps, ConfirmLeaveDeps {
+export interface CompanyRouteDeps extends ReconcileDeps, ConfirmUninstallDeps {
   appUrl: string;
 }
 
 /** Addresses about the agencies that have installed the app, and how far their locations have got. */
-export function companyRoutes(deps: CompanyRouteDeps) {
+export function createCompanyRoutes(deps: CompanyRouteDeps) {
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/companies',
       summary: 'Every agency that has, or had, the app',
-      needs: 'operator',
+      permission: 'operator',
       query: pageQuery,
-      answer: pageOf(company),
+      response: createPageSchema(company),
       async handle({ query }) {
         const rows = await deps.db.client.installation.findMany({
           where: { kind: 'company', ...(query.cursor ? { resourceId: { gt: query.cursor } } : {}) },
@@ -34,49 +34,49 @@ export function companyRoutes(deps: CompanyRouteDeps) {
           take: query.limit + 1,
         });
         const { items, nextCursor } = paginate(rows, query.limit, ({ resourceId }) => resourceId);
-        return { items: await Promise.all(items.map((row) => view(deps, row))), nextCursor };
+        return { items: await Promise.all(items.map((row) => toCompanyView(deps, row))), nextCursor };
       },
     }),
 
-    route({
+    defineRoute({
       method: 'get',
       path: '/companies/:companyId',
       summary: 'One agency, with the progress of its install',
-      needs: 'read',
+      permission: 'read',
       params: companyParams,
-      answer: company,
-      handle: ({ company: row }) => view(deps, row),
+      response: company,
+      handle: ({ company: row }) => toCompanyView(deps, row),
     }),
 
-    route({
+    defineRoute({
       method: 'delete',
       path: '/companies/:companyId',
       summary: 'Take the app out of an agency and all of its locations',
-      needs: 'leave',
+      permission: 'leave',
       params: companyParams,
-      query: leaveCompanyQuery,
-      answer: company,
+      query: uninstallCompanyQuery,
+      response: company,
       status: 202,
       async handle({ company: row, query, access }) {
-        await confirmLeave(deps, access, row, query.confirm);
-        return view(deps, await disconnect(deps, row, access, query.reason));
+        await confirmUninstall(deps, access, row, query.confirm);
+        return toCompanyView(deps, await uninstallAndReconcile(deps, row, access, query.reason));
       },
     }),
 
-    route({
+    defineRoute({
       method: 'post',
       path: '/companies/:companyId/sessions/revoke',
       summary: 'End all sessions of an agency and of its locations: tokens, live streams and user contexts end',
-      needs: 'revoke',
+      permission: 'revoke',
       params: companyParams,
-      answer: revoked,
-      handle: async ({ company: row, access }) => ({ revokedAt: await revokeSessions(deps, row, actorOf(access)) }),
+      response: revokedSessions,
+      handle: async ({ company: row, access }) => ({ revokedAt: await revokeSessions(deps, row, toActor(access)) }),
     }),
   ];
 }
 
 /** Takes the app out of a company or a location, and waits for the first step of it. */
-export async function disconnect(
+export async function uninstallAndReconcile(
   deps: ReconcileDeps,
   row: Installation,
   access: Access,
@@ -87,12 +87,12 @@ export async function disconnect(
   await deps.tokens.getToken(row).catch((error: unknown) => {
     if (!isAppError(error)) throw error;
   });
-  await disconnectApp(deps, row, { actor: actorOf(access), reason });
+  await disconnectApp(deps, row, { actor: toActor(access), reason });
   await reconcileNow(deps, row);
   return (await findInstallation(deps.db.client, row)) as Installation;
 }
 
-async function view(deps: { db: Database; appUrl: string }, row: Installation) {
+async function toCompanyView(deps: { db: Database; appUrl: string }, row: Installation) {
   return {
     ...row,
     companyId: row.resourceId,

@@ -4,77 +4,78 @@ import { listPermissionProblems } from '../../installations/permissions.ts';
 import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
-import { actorOf, reachable } from '../access.ts';
-import { disconnect } from './companies.ts';
-import { route } from './route.ts';
-import { leaveQuery, location, locationParams, pageOf, pageQuery, revoked } from './shapes.ts';
+import { toActor, visibleLocations } from '../auth/access.ts';
+import { uninstallAndReconcile } from './companies.ts';
+import { defineRoute } from './route.ts';
+import { createPageSchema, location, locationParams, pageQuery, revokedSessions, uninstallQuery } from './schemas.ts';
 
 export interface LocationRouteDeps extends ReconcileDeps {
   appUrl: string;
 }
 
 /** Addresses about the locations that have installed the app. */
-export function locationRoutes(deps: LocationRouteDeps) {
-  const one = async (row: Installation) => {
-    const [found] = await withChannels(deps, [row]);
+export function createLocationRoutes(deps: LocationRouteDeps) {
+  const toLocationView = async (row: Installation) => {
+    const [found] = await addChannels(deps, [row]);
     return found as NonNullable<typeof found>;
   };
 
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/locations',
       summary: 'Every location that has, or had, the app, as far as the token reaches',
-      needs: 'read',
+      permission: 'read',
       query: pageQuery,
-      answer: pageOf(location),
+      response: createPageSchema(location),
       async handle({ query, access }) {
         const rows = await deps.db.client.installation.findMany({
-          where: { AND: [reachable(access), query.cursor ? { resourceId: { gt: query.cursor } } : {}] },
+          where: { AND: [visibleLocations(access), query.cursor ? { resourceId: { gt: query.cursor } } : {}] },
           orderBy: { resourceId: 'asc' },
           take: query.limit + 1,
         });
         const { items, nextCursor } = paginate(rows, query.limit, ({ resourceId }) => resourceId);
-        return { items: await withChannels(deps, items), nextCursor };
+        return { items: await addChannels(deps, items), nextCursor };
       },
     }),
 
-    route({
+    defineRoute({
       method: 'get',
       path: '/locations/:locationId',
       summary: 'One location',
-      needs: 'read',
+      permission: 'read',
       params: locationParams,
-      answer: location,
-      handle: ({ location: row }) => one(row),
+      response: location,
+      handle: ({ location: row }) => toLocationView(row),
     }),
 
-    route({
+    defineRoute({
       method: 'delete',
       path: '/locations/:locationId',
       summary: 'Take the app out of a location: what is queued fails, tokens and channel secrets are forgotten',
-      needs: 'write',
+      permission: 'write',
       params: locationParams,
-      query: leaveQuery,
-      answer: location,
+      query: uninstallQuery,
+      response: location,
       status: 202,
-      handle: async ({ location: row, query, access }) => one(await disconnect(deps, row, access, query.reason)),
+      handle: async ({ location: row, query, access }) =>
+        toLocationView(await uninstallAndReconcile(deps, row, access, query.reason)),
     }),
 
-    route({
+    defineRoute({
       method: 'post',
       path: '/locations/:locationId/sessions/revoke',
       summary:
         'End all sessions of a location: tokens, live streams and user contexts end. For an agency’s admin and the operator',
-      needs: 'revoke',
+      permission: 'revoke',
       params: locationParams,
-      answer: revoked,
-      handle: async ({ location: row, access }) => ({ revokedAt: await revokeSessions(deps, row, actorOf(access)) }),
+      response: revokedSessions,
+      handle: async ({ location: row, access }) => ({ revokedAt: await revokeSessions(deps, row, toActor(access)) }),
     }),
   ];
 }
 
-async function withChannels(deps: { db: Database; appUrl: string }, rows: Installation[]) {
+async function addChannels(deps: { db: Database; appUrl: string }, rows: Installation[]) {
   const connections = await deps.db.client.connection.findMany({
     where: { locationId: { in: rows.map(({ resourceId }) => resourceId) }, dormantSince: null },
     orderBy: { id: 'asc' },

@@ -7,9 +7,17 @@ import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import { markSent, resend } from '../../messages/recovery/resend.ts';
 import type { Message, StoreDeps } from '../../messages/settlement/update-messages.ts';
-import { type Access, actorOf } from '../access.ts';
-import { route } from './route.ts';
-import { historyQuery, locationParams, message, messageDetail, messageParams, messagesQuery, pageOf } from './shapes.ts';
+import { type Access, toActor } from '../auth/access.ts';
+import { defineRoute } from './route.ts';
+import {
+  createPageSchema,
+  historyQuery,
+  locationParams,
+  message,
+  messageDetail,
+  messageParams,
+  messagesQuery,
+} from './schemas.ts';
 
 export interface MessageDeps extends StoreDeps {
   newId: NewId;
@@ -18,61 +26,61 @@ export interface MessageDeps extends StoreDeps {
 }
 
 /** Addresses about messages: the log of a location, one message with all that happened to it, and sending it again. */
-export function messageRoutes(deps: MessageDeps) {
+export function createMessageRoutes(deps: MessageDeps) {
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/locations/:locationId/messages',
       summary: 'A location’s messages, newest first',
-      needs: 'read',
+      permission: 'read',
       params: locationParams,
       query: messagesQuery,
-      answer: pageOf(message),
+      response: createPageSchema(message),
       async handle({ location, query }) {
         const { cursor, ...rest } = query;
         const before = z.uuid().safeParse(cursor);
         const { items, older } = await deps.listMessages([location.resourceId], { ...rest, before: before.data });
         const waits = await loadGroupPauses(deps, items);
-        return { items: items.map((row) => messageView(row, waits)), nextCursor: older };
+        return { items: items.map((row) => toMessageView(row, waits)), nextCursor: older };
       },
     }),
 
-    route({
+    defineRoute({
       method: 'get',
       path: '/messages/:id',
       summary: 'One message with every attempt and its timeline',
-      needs: 'read',
+      permission: 'read',
       params: messageParams,
       query: historyQuery,
-      answer: messageDetail,
-      handle: ({ message: row, query }) => detail(deps, row.id, query.before),
+      response: messageDetail,
+      handle: ({ message: row, query }) => loadDetail(deps, row.id, query.before),
     }),
 
-    route({
+    defineRoute({
       method: 'post',
       path: '/messages/:id/retry',
       summary: 'Send again what failed, or what nobody knows the fate of',
-      needs: 'write',
+      permission: 'write',
       params: messageParams,
-      answer: messageDetail,
+      response: messageDetail,
       status: 202,
       async handle({ message: row, access }) {
-        await resend(deps, row, actorOf(access));
-        return detail(deps, row.id);
+        await resend(deps, row, toActor(access));
+        return loadDetail(deps, row.id);
       },
     }),
 
-    route({
+    defineRoute({
       method: 'post',
       path: '/messages/:id/mark-sent',
       summary: 'Say that a message was sent which nobody knew the fate of',
-      needs: 'write',
+      permission: 'write',
       params: messageParams,
-      answer: messageDetail,
+      response: messageDetail,
       status: 202,
       async handle({ message: row, access }) {
         await markAsSent(deps, row, access);
-        return detail(deps, row.id);
+        return loadDetail(deps, row.id);
       },
     }),
   ];
@@ -83,24 +91,24 @@ export async function markAsSent(deps: MessageDeps, row: Message, access: Access
   const { client } = deps.db;
   const connection = row.connectionId && (await client.connection.findUnique({ where: { id: row.connectionId } }));
   const hasReceipts = connection ? (deps.channels.get(connection.type)?.capabilities.receipts ?? false) : false;
-  await markSent(deps, row, hasReceipts, actorOf(access));
+  await markSent(deps, row, hasReceipts, toActor(access));
 }
 
-async function detail(deps: StoreDeps, id: string, before?: string) {
+async function loadDetail(deps: StoreDeps, id: string, before?: string) {
   const found = await findMessageWithHistory(deps.db, id, before);
-  if (!found) throw noMessage();
+  if (!found) throw messageNotFound();
   const waits = await loadGroupPauses(deps, [found]);
   return {
-    ...messageView(found, waits),
+    ...toMessageView(found, waits),
     html: found.html,
-    attempts: found.attempts.map((attempt) => ({ ...attempt, reason: reasonView(attempt.code, attempt.reason) })),
+    attempts: found.attempts.map((attempt) => ({ ...attempt, reason: toReasonView(attempt.code, attempt.reason) })),
     timeline: buildTimeline(found).map((happened) => ({ ...happened, text: toEnglishText(happened) })),
     timelineBefore: found.older,
   };
 }
 
 /** A message as the API shows it. @param waits why whole lanes wait: that is why their messages do */
-export function messageView(row: Message, waits: GroupPauses = new Map()) {
+export function toMessageView(row: Message, waits: GroupPauses = new Map()) {
   const reason = toReason(row, waits);
   return {
     ...row,
@@ -112,10 +120,10 @@ export function messageView(row: Message, waits: GroupPauses = new Map()) {
   };
 }
 
-function reasonView(code: string | null, text: string | null) {
+function toReasonView(code: string | null, text: string | null) {
   return code && text ? { code, message: text } : null;
 }
 
-function noMessage(): AppError {
+function messageNotFound(): AppError {
   return new AppError('not_found', 'There is no such message.');
 }

@@ -1,21 +1,21 @@
 import * as z from 'zod';
 import type { ApiRoute } from './route.ts';
-import { problem } from './shapes.ts';
+import { problem } from './schemas.ts';
 
 /** The API's own description (OpenAPI 3.1), made from the shapes that check it. */
-export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Record<string, unknown> {
+export function buildOpenApiDocument(routes: readonly ApiRoute[], appUrl: string): Record<string, unknown> {
   const schemas = {
-    ...named(
+    ...toNamedSchemas(
       routes.map(({ body }) => body),
       'input',
     ),
-    ...named([problem, ...routes.map(({ answer }) => answer)], 'output'),
+    ...toNamedSchemas([problem, ...routes.map(({ response }) => response)], 'output'),
   };
 
   const paths: Record<string, Record<string, unknown>> = {};
   for (const defined of routes) {
     const path = `/api${defined.path.replace(/:(\w+)/g, '{$1}')}`;
-    paths[path] = { ...paths[path], [defined.method]: operation(defined) };
+    paths[path] = { ...paths[path], [defined.method]: toOperation(defined) };
   }
   return {
     openapi: '3.1.0',
@@ -34,12 +34,12 @@ export function openApiDocument(routes: readonly ApiRoute[], appUrl: string): Re
 }
 
 /** What a shape takes, or what it gives. */
-type Side = 'input' | 'output';
+type SchemaSide = 'input' | 'output';
 
 /** The shapes that have a name, and the named items of lists. */
-function named(shapes: readonly (z.ZodType | undefined)[], side: Side): Record<string, unknown> {
+function toNamedSchemas(shapes: readonly (z.ZodType | undefined)[], side: SchemaSide): Record<string, unknown> {
   const registry = z.registry<{ id: string }>();
-  for (const shape of shapes.flatMap((one) => [one, itemOf(one)])) {
+  for (const shape of shapes.flatMap((one) => [one, findItemSchema(one)])) {
     const id = shape?.meta()?.id;
     if (shape && id && !registry.has(shape)) registry.add(shape, { id });
   }
@@ -51,51 +51,54 @@ function named(shapes: readonly (z.ZodType | undefined)[], side: Side): Record<s
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema)]));
 }
 
-function operation(defined: ApiRoute): Record<string, unknown> {
+function toOperation(defined: ApiRoute): Record<string, unknown> {
   return {
     summary: defined.summary,
-    ...securityOf(defined.needs),
-    parameters: [...parameters(defined.params, 'path'), ...parameters(defined.query, 'query')],
-    ...(defined.body ? { requestBody: { required: true, content: json(defined.body, 'input') } } : {}),
+    ...toSecurity(defined.permission),
+    parameters: [...toParameters(defined.params, 'path'), ...toParameters(defined.query, 'query')],
+    ...(defined.body ? { requestBody: { required: true, content: toJsonContent(defined.body, 'input') } } : {}),
     responses: {
-      [defined.status]: { description: 'Done.', ...(defined.answer ? { content: json(defined.answer, 'output') } : {}) },
-      default: { description: 'It did not work.', content: json(problem, 'output') },
+      [defined.status]: {
+        description: 'Done.',
+        ...(defined.response ? { content: toJsonContent(defined.response, 'output') } : {}),
+      },
+      default: { description: 'It did not work.', content: toJsonContent(problem, 'output') },
     },
   };
 }
 
 /** What differs from the whole document's rule. */
-function securityOf(needs: ApiRoute['needs']): Record<string, unknown> {
-  if (needs === 'nothing') return { security: [] };
-  return needs === 'operator' ? { security: [{ operator: [] }] } : {};
+function toSecurity(permission: ApiRoute['permission']): Record<string, unknown> {
+  if (permission === 'none') return { security: [] };
+  return permission === 'operator' ? { security: [{ operator: [] }] } : {};
 }
 
-function parameters(shape: z.ZodObject, place: 'path' | 'query') {
+function toParameters(shape: z.ZodObject, location: 'path' | 'query') {
   return Object.entries(shape.shape).map(([name, field]) => {
     const { description, ...schema } = withoutIds(z.toJSONSchema(field as z.ZodType, { io: 'input', unrepresentable: 'any' }));
-    return { name, in: place, required: place === 'path', schema, ...(description ? { description } : {}) };
+    return { name, in: location, required: location === 'path', schema, ...(description ? { description } : {}) };
   });
 }
 
-function json(shape: z.ZodType, side: Side): Record<string, unknown> {
-  return { 'application/json': { schema: schemaOf(shape, side) } };
+function toJsonContent(shape: z.ZodType, side: SchemaSide): Record<string, unknown> {
+  return { 'application/json': { schema: toSchema(shape, side) } };
 }
 
 /** Named shapes are referred to, so that readers and generators see one type, not copies. */
-function schemaOf(shape: z.ZodType, side: Side): Record<string, unknown> {
+function toSchema(shape: z.ZodType, side: SchemaSide): Record<string, unknown> {
   const id = shape.meta()?.id;
   if (id) return { $ref: `#/components/schemas/${id}` };
-  const item = itemOf(shape);
+  const item = findItemSchema(shape);
   if (!item) return withoutIds(z.toJSONSchema(shape, { io: side, unrepresentable: 'any' }));
   return {
     type: 'object',
     required: ['items', 'nextCursor'],
-    properties: { items: { type: 'array', items: schemaOf(item, side) }, nextCursor: { type: ['string', 'null'] } },
+    properties: { items: { type: 'array', items: toSchema(item, side) }, nextCursor: { type: ['string', 'null'] } },
   };
 }
 
 /** The items' shape, if this is a page of a list. */
-function itemOf(shape: z.ZodType | undefined): z.ZodType | undefined {
+function findItemSchema(shape: z.ZodType | undefined): z.ZodType | undefined {
   if (!(shape instanceof z.ZodObject) || !('nextCursor' in shape.shape)) return undefined;
   return (shape.shape.items as z.ZodArray<z.ZodType>).element;
 }

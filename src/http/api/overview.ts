@@ -6,9 +6,9 @@ import type { Database, Prisma } from '../../database/client.ts';
 import { type KeyRing, keyPurposes, listKeyAges } from '../../installations/key-inventory.ts';
 import { listLowestQuotas } from '../../queue/group-status.ts';
 import { getQueueDepths } from '../../queue/job.ts';
-import { type Access, reachable } from '../access.ts';
-import { route } from './route.ts';
-import { messageStatus, reason, time } from './shapes.ts';
+import { type Access, visibleLocations } from '../auth/access.ts';
+import { defineRoute } from './route.ts';
+import { messageStatus, reason, time } from './schemas.ts';
 
 export interface OverviewRouteDeps {
   db: Database;
@@ -64,21 +64,21 @@ const overview = z
   .meta({ id: 'Overview' });
 
 /** The address that says how things stand in the whole installation. */
-export function overviewRoutes(deps: OverviewRouteDeps) {
+export function createOverviewRoutes(deps: OverviewRouteDeps) {
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/overview',
       summary: 'How things stand: locations, the last day’s messages, queues',
-      needs: 'read',
-      answer: overview,
+      permission: 'read',
+      response: overview,
       async handle({ access }) {
         const { client } = deps.db;
-        const within = await messagesWithin(deps.db, access);
+        const within = await visibleMessages(deps.db, access);
         const since = new Date(dateNow(deps.clock).getTime() - dayMs);
         const locations = await client.installation.groupBy({
           by: ['status'],
-          where: access === 'operator' ? { kind: 'location' } : reachable(access),
+          where: access === 'operator' ? { kind: 'location' } : visibleLocations(access),
           _count: true,
         });
         const states = await client.message.groupBy({
@@ -97,7 +97,7 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
             ...(unknown > 0 ? [{ direction: 'outbound' as const, status: 'unknown' as const, count: unknown }] : []),
           ],
           // Everybody's queues are nobody's business but the operator's.
-          limits: access === 'operator' ? await lowestLimits(deps.db, dateNow(deps.clock)) : [],
+          limits: access === 'operator' ? await listLowestLimits(deps.db, dateNow(deps.clock)) : [],
           queues: access === 'operator' ? await getQueueDepths(client, dateNow(deps.clock)) : [],
           version: access === 'operator' ? deps.version : null,
           keys: access === 'operator' ? await listKeyAges(deps, deps.keyRings) : [],
@@ -107,9 +107,9 @@ export function overviewRoutes(deps: OverviewRouteDeps) {
   ];
 }
 
-async function lowestLimits(db: Database, now: Date) {
-  const lanes = await listLowestQuotas(db.client, now, { take: 20 });
-  return lanes.map(
+async function listLowestLimits(db: Database, now: Date) {
+  const groups = await listLowestQuotas(db.client, now, { take: 20 });
+  return groups.map(
     ({ resourceId, quotaRemaining: remainingToday, quotaCheckedAt: remainingAt, pausedUntil: blockedUntil, reason }) => ({
       locationId: resourceId,
       remainingToday,
@@ -121,8 +121,8 @@ async function lowestLimits(db: Database, now: Date) {
 }
 
 /** Which messages the token reaches. */
-async function messagesWithin(db: Database, access: Access): Promise<Prisma.MessageWhereInput> {
+async function visibleMessages(db: Database, access: Access): Promise<Prisma.MessageWhereInput> {
   if (access === 'operator') return {};
-  const rows = await db.client.installation.findMany({ where: reachable(access), select: { resourceId: true } });
+  const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });
   return { locationId: { in: rows.map(({ resourceId }) => resourceId) } };
 }

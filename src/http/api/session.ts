@@ -2,31 +2,31 @@ import { isAppError } from '../../core/errors.ts';
 import { readUserContext, type UserContext } from '../../highlevel/user-context.ts';
 import { authorizeUserContext, detectReplay, type UserContextDeps } from '../../installations/authorize-user-context.ts';
 import { requireCurrentSession } from '../../installations/sessions.ts';
-import { signUserToken } from '../access.ts';
-import type { GuessLimits } from '../middleware/guess-limits.ts';
-import type { TokenDeps } from '../user-tokens.ts';
-import { route } from './route.ts';
-import { session, sessionWanted } from './shapes.ts';
+import { signUserToken } from '../auth/access.ts';
+import type { TokenDeps } from '../auth/user-tokens.ts';
+import type { AuthFailureLimit } from '../middleware/auth-failure-limit.ts';
+import { defineRoute } from './route.ts';
+import { session, sessionRequest } from './schemas.ts';
 
 export interface SessionRouteDeps extends UserContextDeps, TokenDeps {
   sharedSecrets: readonly string[];
-  guesses: GuessLimits;
+  authFailureLimit: AuthFailureLimit;
 }
 
 /** The address where the embedded page gets its token. */
-export function sessionRoutes(deps: SessionRouteDeps) {
+export function createSessionRoutes(deps: SessionRouteDeps) {
   return [
-    route({
+    defineRoute({
       method: 'post',
       path: '/session',
       summary: 'Exchange the user context of the parent frame for a token of 15 minutes',
-      needs: 'nothing',
-      body: sessionWanted,
-      answer: session,
-      async handle({ body, from }) {
-        await deps.guesses.check('context', from);
-        const context = await verified(deps, body.encryptedData, from);
-        const seenAt = (await detectReplay(deps, body.encryptedData, context, from)).getTime();
+      permission: 'none',
+      body: sessionRequest,
+      response: session,
+      async handle({ body, ipAddress }) {
+        await deps.authFailureLimit.check('context', ipAddress);
+        const context = await verifyContext(deps, body.encryptedData, ipAddress);
+        const seenAt = (await detectReplay(deps, body.encryptedData, context, ipAddress)).getTime();
         await requireCurrentSession(deps, { ...context, seenAt });
         await authorizeUserContext(deps, context);
         const { token, expiresAt } = await signUserToken(deps, context, seenAt);
@@ -37,11 +37,11 @@ export function sessionRoutes(deps: SessionRouteDeps) {
   ];
 }
 
-async function verified(deps: SessionRouteDeps, encrypted: string, from: string): Promise<UserContext> {
+async function verifyContext(deps: SessionRouteDeps, encrypted: string, ipAddress: string): Promise<UserContext> {
   try {
     return readUserContext(encrypted, deps.sharedSecrets);
   } catch (error) {
-    if (isAppError(error, 'context_invalid')) await deps.guesses.count('context', from);
+    if (isAppError(error, 'context_invalid')) await deps.authFailureLimit.recordFailure('context', ipAddress);
     throw error;
   }
 }

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { Database } from '../../database/client.ts';
 import { listUnknownWebhooks } from '../../messages/log/unknown-webhooks.ts';
-import { route } from './route.ts';
-import { pageOf, pageQuery, time } from './shapes.ts';
+import { defineRoute } from './route.ts';
+import { createPageSchema, pageQuery, time } from './schemas.ts';
 
 const unknownWebhook = z
   .object({
@@ -18,15 +18,15 @@ const unknownWebhook = z
   .meta({ id: 'UnknownWebhook' });
 
 /** The address that lists signed webhooks which are not known as anything. */
-export function unknownWebhookRoutes(deps: { db: Database }) {
+export function createUnknownWebhookRoutes(deps: { db: Database }) {
   return [
-    route({
+    defineRoute({
       method: 'get',
       path: '/unknown-webhooks',
       summary: 'Signed webhooks that are not known as anything and were not sent, newest first',
-      needs: 'operator',
+      permission: 'operator',
       query: pageQuery.extend({ cursor: z.uuid().optional() }),
-      answer: pageOf(unknownWebhook),
+      response: createPageSchema(unknownWebhook),
       handle: ({ query }) => listUnknownWebhooks(deps.db, query),
     }),
   ];

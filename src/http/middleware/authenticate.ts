@@ -2,9 +2,9 @@ import type { RequestHandler } from 'express';
 import { AppError } from '../../core/errors.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
-import { type Access, readUserToken } from '../access.ts';
-import type { TokenDeps } from '../user-tokens.ts';
-import type { GuessLimits } from './guess-limits.ts';
+import { type Access, readUserToken } from '../auth/access.ts';
+import type { TokenDeps } from '../auth/user-tokens.ts';
+import type { AuthFailureLimit } from './auth-failure-limit.ts';
 
 declare global {
   namespace Express {
@@ -18,7 +18,7 @@ declare global {
 export interface AuthenticateDeps extends TokenDeps {
   db: Database;
   adminToken: string | undefined;
-  guesses: GuessLimits;
+  authFailureLimit: AuthFailureLimit;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface AuthenticateDeps extends TokenDeps {
 export function authenticate(deps: AuthenticateDeps): RequestHandler {
   return async (request, response, next) => {
     const [scheme, token] = (request.get('authorization') ?? '').split(' ');
-    const access = scheme?.toLowerCase() === 'bearer' && token ? await accessOf(deps, token, request.ip) : null;
+    const access = scheme?.toLowerCase() === 'bearer' && token ? await resolveAccess(deps, token, request.ip) : null;
     if (!access) {
       response.set('www-authenticate', 'Bearer');
       throw new AppError(
@@ -44,19 +44,19 @@ export function authenticate(deps: AuthenticateDeps): RequestHandler {
   };
 }
 
-async function accessOf(deps: AuthenticateDeps, token: string, address: string | undefined): Promise<Access | null> {
-  const { adminToken, guesses } = deps;
-  const isSigned = partsOf(token) === 3;
+async function resolveAccess(deps: AuthenticateDeps, token: string, address: string | undefined): Promise<Access | null> {
+  const { adminToken, authFailureLimit } = deps;
+  const isSigned = countParts(token) === 3;
   const user = isSigned ? await readUserToken(deps, token) : null;
   if (user) return user;
   // What has the form of a signed token is no guess at an operator's token of another form.
-  if (!adminToken || (isSigned && partsOf(adminToken) !== 3)) return null;
-  await guesses.check('operator_token', address);
+  if (!adminToken || (isSigned && countParts(adminToken) !== 3)) return null;
+  await authFailureLimit.check('operator_token', address);
   if (safeEqual(token, adminToken)) return 'operator';
-  await guesses.count('operator_token', address);
+  await authFailureLimit.recordFailure('operator_token', address);
   return null;
 }
 
-function partsOf(token: string): number {
+function countParts(token: string): number {
   return token.split('.').length;
 }

@@ -5,16 +5,16 @@ import type { Log } from '../../runtime/log.ts';
 import { problemText, type Text } from '../pages/texts.ts';
 
 /** What nobody answered. */
-export const notFound: RequestHandler = () => {
+export const handleNotFound: RequestHandler = () => {
   throw new AppError('not_found', 'There is nothing at this address.');
 };
 
 /** Turns what was thrown into an answer: a page for people, JSON for programs. What is not ours is logged whole and told to nobody. */
-export function errorHandler(log: Log): ErrorRequestHandler {
+export function createErrorHandler(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
-    const error = answerFor(log, thrown, request, response);
-    if (wantsPage(request, response)) return showProblem(response, error);
+    const error = prepareErrorResponse(log, thrown, request, response);
+    if (acceptsPage(request, response)) return renderProblem(response, error);
     response
       .set('cache-control', 'no-store')
       .json({ error: { code: error.code, message: error.message, details: error.details } });
@@ -22,8 +22,8 @@ export function errorHandler(log: Log): ErrorRequestHandler {
 }
 
 /** The error to answer with; status and headers are set, and what is our own fault is logged. */
-export function answerFor(log: Log, thrown: unknown, request: Request, response: Response): AppError {
-  const error = asAppError(thrown);
+export function prepareErrorResponse(log: Log, thrown: unknown, request: Request, response: Response): AppError {
+  const error = toAppError(thrown);
   if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
   // What was to be sent may have been described already.
   for (const name of representationHeaders) response.removeHeader(name);
@@ -35,7 +35,7 @@ export function answerFor(log: Log, thrown: unknown, request: Request, response:
 const representationHeaders = ['content-type', 'content-length', 'content-disposition', 'etag', 'last-modified'];
 
 /** Body parsers throw errors of their own kind, with a status; the database says in many ways that it is away. */
-export function asAppError(thrown: unknown): AppError {
+export function toAppError(thrown: unknown): AppError {
   if (isAppError(thrown)) return thrown;
   if (isUnavailable(thrown)) {
     return new AppError('database_unavailable', 'The database does not answer at present. Please try again.', {
@@ -64,12 +64,12 @@ const clientErrors: Record<number, { code: ErrorCode; message: string }> & { 400
   416: { code: 'range_invalid', message: 'The file has no such part.' },
 };
 
-function wantsPage(request: Request, response: Response): boolean {
+function acceptsPage(request: Request, response: Response): boolean {
   const isForPeople = request.method === 'GET' && !request.originalUrl.startsWith('/api');
   return isForPeople && response.locals.text !== undefined && request.accepts(['html', 'json']) === 'html';
 }
 
-function showProblem(response: Response, error: AppError): void {
+function renderProblem(response: Response, error: AppError): void {
   const text = response.locals.text as Text;
   const problem = problemText(text, error);
   response.set('cache-control', 'no-store').render('problem', {

@@ -11,10 +11,10 @@ declare global {
 }
 
 /** Chooses the language of a page: `?lang=` before what the browser asks for. */
-export function language(languages: Languages): RequestHandler {
+export function chooseLanguage(languages: Languages): RequestHandler {
   return (request, response, next) => {
-    const wanted = languages.names.find((name) => name === request.query.lang);
-    response.locals.text = languages.text(wanted ?? (request.acceptsLanguages([...languages.names]) || ''));
+    const requested = languages.names.find((name) => name === request.query.lang);
+    response.locals.text = languages.text(requested ?? (request.acceptsLanguages([...languages.names]) || ''));
     next();
   };
 }

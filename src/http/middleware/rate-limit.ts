@@ -14,12 +14,12 @@ export function limitRequests(limit: RequestLimit): RequestHandler {
   const limiter = new RateLimiterMemory(limit);
   return async (request, _response, next) => {
     await limiter.consume(toNetwork(request.ip, 56)).catch((error: unknown) => {
-      throw error instanceof RateLimiterRes ? tooManyRequests(error.msBeforeNext) : error;
+      throw error instanceof RateLimiterRes ? createRateLimitError(error.msBeforeNext) : error;
     });
     next();
   };
 }
 
-export function tooManyRequests(retryAfterMs: number): AppError {
+export function createRateLimitError(retryAfterMs: number): AppError {
   return new AppError('too_many_requests', 'Too many requests from this address. Please wait a moment.', { retryAfterMs });
 }

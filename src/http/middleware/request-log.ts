@@ -17,24 +17,24 @@ declare global {
  * the path of a kept file is its secret.
  * Our own dozen lines: a logger for every request, as pino-http makes it, was 7 % of what a webhook costs.
  */
-export function requestLog(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
+export function logRequests(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
   const { log, newId, clock } = deps;
   return (request, response, next) => {
-    const begunMs = clock.now();
+    const startedMs = clock.now();
     const { method, originalUrl } = request;
     request.id = newId();
     response.setHeader('x-request-id', request.id);
     response.once('close', () => {
       const level = response.statusCode >= 500 ? 'warn' : 'debug';
       if (!log.isLevelEnabled(level)) return;
-      const req = { id: request.id, method, path: pathToLog(originalUrl) };
+      const req = { id: request.id, method, path: maskPath(originalUrl) };
       const res = { status: response.writableFinished ? response.statusCode : null };
-      log[level]({ req, res, ms: clock.now() - begunMs }, response.writableFinished ? 'answered' : 'the caller hung up');
+      log[level]({ req, res, ms: clock.now() - startedMs }, response.writableFinished ? 'answered' : 'the caller hung up');
     });
     next();
   };
 }
 
-function pathToLog(url: string): string | undefined {
+function maskPath(url: string): string | undefined {
   return url.split('?')[0]?.replace(/^\/media\/.*/, '/media/…');
 }

@@ -1,10 +1,10 @@
 import type { RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 
-const nobody = "frame-ancestors 'none'";
+const noFrameAncestors = "frame-ancestors 'none'";
 
 /** Headers for every answer: nothing is loaded but our own files, and nobody may frame us. */
-export function securityHeaders(options: { https: boolean }): RequestHandler {
+export function setSecurityHeaders(options: { https: boolean }): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -25,10 +25,10 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
 }
 
 /** Lets these show this one answer in a frame. @param sources as the CSP directive takes them; none leaves it to nobody */
-export function framedBy(response: Response, sources: readonly string[]): void {
+export function allowFraming(response: Response, sources: readonly string[]): void {
   if (sources.length === 0) return;
   const policy = String(response.getHeader('content-security-policy'));
-  response.set('content-security-policy', policy.replace(nobody, `frame-ancestors ${sources.join(' ')}`));
+  response.set('content-security-policy', policy.replace(noFrameAncestors, `frame-ancestors ${sources.join(' ')}`));
   // The older header knows no list of origins.
   response.removeHeader('x-frame-options');
 }

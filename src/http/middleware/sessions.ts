@@ -2,7 +2,7 @@ import { PrismaSessionStore } from '@quixo3/prisma-session-store';
 import type { RequestHandler } from 'express';
 import session from 'express-session';
 import type { Database } from '../../database/client.ts';
-import { cookieName } from '../cookies.ts';
+import { toCookieName } from '../cookies.ts';
 
 export interface SessionOptions {
   secrets: string[];
@@ -12,16 +12,16 @@ export interface SessionOptions {
 const hourMs = 60 * 60 * 1000;
 
 /** Names the operator's cookie, which no other page gets. */
-export function operatorCookie(https: boolean): { name: string; path: string } {
+export function getOperatorCookie(https: boolean): { name: string; path: string } {
   const path = '/admin';
-  return { name: cookieName('patchbay_admin', { path, https }), path };
+  return { name: toCookieName('patchbay_admin', { path, https }), path };
 }
 
 /**
  * Keeps the operator's sessions in the database, so that any process can continue one. They end when no page was looked at for an hour.
  */
-export function operatorSessions(db: Database, { secrets, https }: SessionOptions): RequestHandler {
-  const { name, path } = operatorCookie(https);
+export function createOperatorSessions(db: Database, { secrets, https }: SessionOptions): RequestHandler {
+  const { name, path } = getOperatorCookie(https);
   return session({
     name,
     secret: secrets,

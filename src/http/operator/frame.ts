@@ -1,11 +1,11 @@
-import { cookieName, readCookie } from '../cookies.ts';
+import { readCookie, toCookieName } from '../cookies.ts';
 import type { PageFrame } from '../pages/page-frame.ts';
 import type { Text } from '../pages/texts.ts';
 
 /** Whole pages under `/admin`, for a browser that carries the operator's session. Links are paths; every form proves that it is ours. */
 export function operatorFrame({ version, https }: { version: string; https: boolean }): PageFrame {
   const address = (path: string) => `/admin/${path}`.replace(/\/$/, '');
-  const noticeCookie = cookieName('patchbay_notice', { path: '/admin', https });
+  const noticeCookie = toCookieName('patchbay_notice', { path: '/admin', https });
   const cookie = { path: '/admin', httpOnly: true, sameSite: 'strict', secure: https } as const;
   return {
     href: address,

@@ -1,5 +1,5 @@
 import express, { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
-import { answerFor } from '../middleware/errors.ts';
+import { prepareErrorResponse } from '../middleware/errors.ts';
 import { type OperatorOnlyDeps, operatorOnlyPages } from '../pages/operator/registry.ts';
 import { allPages, type PageDeps } from '../pages/registry.ts';
 import { renderProblem } from '../pages/render.ts';
@@ -28,7 +28,10 @@ export function operatorPages(deps: OperatorPagesDeps): Router {
   router.use(pageRouter(deps, pages, frame));
   const problem: ErrorRequestHandler = async (thrown, request, response, next) => {
     if (response.headersSent || !response.locals.access || request.path.startsWith('/live')) return next(thrown);
-    frame.send(response, await renderProblem(pages, frame, answerFor(deps.log, thrown, request, response), response));
+    frame.send(
+      response,
+      await renderProblem(pages, frame, prepareErrorResponse(deps.log, thrown, request, response), response),
+    );
   };
   router.use(problem);
   return router;

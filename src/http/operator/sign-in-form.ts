@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { RandomSource } from '../../core/ids.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
-import { cookieName, readCookie } from '../cookies.ts';
+import { readCookie, toCookieName } from '../cookies.ts';
 import { field, formOutdated, isFromElsewhere } from './forgery.ts';
 
 export interface SignInFormDeps {
@@ -17,7 +17,7 @@ const lifeMs = 60 * 60 * 1000;
 /** Proves that a sign-in form is ours without a session, so that a page view by a stranger leaves nothing in the database. */
 export function createSignInForm(deps: SignInFormDeps) {
   const options = { path: '/', https: deps.appUrl.startsWith('https:') };
-  const name = cookieName('patchbay_sign_in', options);
+  const name = toCookieName('patchbay_sign_in', options);
   const cookie = { path: options.path, httpOnly: true, sameSite: 'strict', secure: options.https } as const;
   const proofOf = (secret: string, nonce: string) =>
     createHmac('sha256', secret).update(`patchbay/sign-in/${nonce}`).digest('base64url');

@@ -4,9 +4,9 @@ import { type AppError, isAppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
 import type { Database } from '../../database/client.ts';
-import type { GuessLimits } from '../middleware/guess-limits.ts';
+import type { AuthFailureLimit } from '../middleware/auth-failure-limit.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
-import { operatorCookie } from '../middleware/sessions.ts';
+import { getOperatorCookie } from '../middleware/sessions.ts';
 import type { LiveStreams } from '../pages/live.ts';
 import { viewTools } from '../pages/render.ts';
 import { problemText, type Text } from '../pages/texts.ts';
@@ -18,7 +18,7 @@ export interface SignInDeps extends OperatorSessionDeps, SignInFormDeps {
   db: Database;
   newId: NewId;
   live: LiveStreams;
-  guesses: GuessLimits;
+  guesses: AuthFailureLimit;
   sandboxUrl: string | undefined;
 }
 
@@ -62,7 +62,7 @@ export function signIn(deps: SignInDeps): Router {
     form.verify(request);
     const token = request.body?.token;
     if (typeof token !== 'string' || !safeEqual(token.trim(), deps.adminToken)) {
-      await deps.guesses.count('sign_in', request.ip);
+      await deps.guesses.recordFailure('sign_in', request.ip);
       return show(response, 401, { code: 'wrong' });
     }
     await beginSession(deps, request);
@@ -85,7 +85,7 @@ export function signIn(deps: SignInDeps): Router {
     if (sessionEnd(deps, request) !== null) await note(response, 'operator_signed_out');
     deps.live.end(request.sessionID);
     await endSession(request);
-    const { name, path } = operatorCookie(deps.appUrl.startsWith('https:'));
+    const { name, path } = getOperatorCookie(deps.appUrl.startsWith('https:'));
     // Not "cookies": that would end sessions of other programs under the same domain.
     response.clearCookie(name, { path }).set('clear-site-data', '"cache", "storage"');
     response.redirect(303, '/admin/sign-in');

@@ -3,18 +3,23 @@ import type { Database } from '../../database/client.ts';
 import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
-import { type Access, actorOf, reachedCompany } from '../access.ts';
-import { disconnect } from '../api/companies.ts';
-import { type ConfirmLeaveDeps, confirmLeave, isLeaveWord, leaveWord } from '../confirm-leave.ts';
+import { uninstallAndReconcile } from '../api/companies.ts';
+import { type Access, getVisibleCompany, toActor } from '../auth/access.ts';
+import {
+  type ConfirmUninstallDeps,
+  confirmUninstall,
+  getConfirmationText,
+  isConfirmationText,
+} from '../auth/confirm-uninstall.ts';
 import { action, page } from './page.ts';
 
-export type AgencyPageDeps = ReconcileDeps & ConfirmLeaveDeps;
+export type AgencyPageDeps = ReconcileDeps & ConfirmUninstallDeps;
 
 const reason = 'An admin has taken the app out of the agency on the app’s page.';
 
 /** What an agency's admin does for the whole agency: end all sessions, and take the app out of it. */
 export function agencyPage(deps: AgencyPageDeps) {
-  const find = (access: Access) => reachedCompany(deps.db, access, companyOf(access));
+  const find = (access: Access) => getVisibleCompany(deps.db, access, companyOf(access));
 
   return page({
     path: 'agency',
@@ -26,7 +31,12 @@ export function agencyPage(deps: AgencyPageDeps) {
 
     async show({ access, text }) {
       const row = await ownAgency(deps.db, access);
-      return { title: text('agency.title'), isInstalled: isHere(row), word: row && leaveWord(row), status: row?.status };
+      return {
+        title: text('agency.title'),
+        isInstalled: isHere(row),
+        word: row && getConfirmationText(row),
+        status: row?.status,
+      };
     },
 
     actions: {
@@ -34,7 +44,7 @@ export function agencyPage(deps: AgencyPageDeps) {
         needs: 'revoke',
         body: z.object({}),
         async run({ access, text }) {
-          await revokeSessions(deps, await find(access), actorOf(access));
+          await revokeSessions(deps, await find(access), toActor(access));
           return { notice: text('agency.sessions.done') };
         },
       }),
@@ -43,11 +53,11 @@ export function agencyPage(deps: AgencyPageDeps) {
         body: z.object({ confirm: z.string().trim().max(300) }),
         async run({ access, body, text }) {
           const row = await find(access);
-          if (!isLeaveWord(row, body.confirm)) {
-            return { errors: { confirm: text('agency.leave.wrong', { name: leaveWord(row) }) } };
+          if (!isConfirmationText(row, body.confirm)) {
+            return { errors: { confirm: text('agency.leave.wrong', { name: getConfirmationText(row) }) } };
           }
-          await confirmLeave(deps, access, row, body.confirm);
-          await disconnect(deps, row, access, reason);
+          await confirmUninstall(deps, access, row, body.confirm);
+          await uninstallAndReconcile(deps, row, access, reason);
           return { notice: text('agency.leave.done') };
         },
       }),

@@ -1,4 +1,4 @@
-import type { Ailment } from '../../alerts/health.ts';
+import type { HealthIssue } from '../../alerts/health.ts';
 import type { AlertKind } from '../../database/client.ts';
 import type { LinkQuery } from './page.ts';
 import type { Text } from './texts.ts';
@@ -39,7 +39,7 @@ const tones: Readonly<Record<string, Told['tone']>> = {
 };
 
 /** Tells what is wrong: an open alert, or what a location's health says. */
-export function tell({ text, url, appUrl, locationId }: TellDeps, why: Ailment | AlertKind): Told {
+export function tell({ text, url, appUrl, locationId }: TellDeps, why: HealthIssue | AlertKind): Told {
   const told = {
     why,
     tone: tones[why] ?? 'warn',

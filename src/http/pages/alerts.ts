@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { listAlerts } from '../../alerts/store.ts';
 import type { Alert, Database, Prisma } from '../../database/client.ts';
-import { alertsWithin } from '../api/alerts.ts';
+import { visibleAlerts } from '../api/alerts.ts';
 import { tell } from './ailments.ts';
 import { type NavCount, type PageInput, page } from './page.ts';
 
@@ -43,11 +43,11 @@ export function reachAlertsPage(deps: AlertPageDeps) {
     nav: {
       text: 'alerts.nav',
       order: 40,
-      count: countOf(async ({ access }) => countOpen(deps.db, await alertsWithin(deps.db, access))),
+      count: countOf(async ({ access }) => countOpen(deps.db, await visibleAlerts(deps.db, access))),
     },
     query,
-    show: async (input) => shown(deps, input, await alertsWithin(deps.db, input.access), input.query.before, true),
-    version: async ({ access }) => versionOf(deps.db, await alertsWithin(deps.db, access)),
+    show: async (input) => shown(deps, input, await visibleAlerts(deps.db, input.access), input.query.before, true),
+    version: async ({ access }) => versionOf(deps.db, await visibleAlerts(deps.db, access)),
   });
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { deliverySettings } from '../../channels/delivery-settings.ts';
 import { checkConfig, connect, toPublicConfig } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
-import { actorOf } from '../access.ts';
+import { toActor } from '../auth/access.ts';
 import {
   type ChannelPageDeps,
   mediumOf,
@@ -82,7 +82,7 @@ export function channelSettingsPage(deps: ChannelPageDeps) {
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          await connect(deps, place, wanted, actorOf(access));
+          await connect(deps, place, wanted, toActor(access));
           return { goTo: url(`channels/${providerKey}`), notice: text('channels.settings.saved') };
         },
       }),

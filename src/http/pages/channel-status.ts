@@ -1,4 +1,4 @@
-import { openAlertsOf } from '../../alerts/store.ts';
+import { listOpenAlerts } from '../../alerts/store.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connect.ts';
 import { dateNow } from '../../core/clock.ts';
@@ -32,7 +32,7 @@ export async function channelStatuses(
   text: Text,
   { resourceId }: Installation,
 ): Promise<ChannelStatus[]> {
-  const alerts = (await openAlertsOf(deps.db.client, [resourceId])).get(resourceId) ?? [];
+  const alerts = (await listOpenAlerts(deps.db.client, [resourceId])).get(resourceId) ?? [];
   const failing = new Set(alerts.filter(({ kind }) => kind === 'channel_failing').map(({ subject }) => subject));
   return Promise.all(
     messageProviders(deps).map(async (provider) => {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { disconnect, toPublicConfig, toWebhookUrls } from '../../connections/connect.ts';
 import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
-import { actorOf } from '../access.ts';
+import { toActor } from '../auth/access.ts';
 import {
   type ChannelPageDeps,
   connectedAt,
@@ -92,7 +92,7 @@ export function channelPage(deps: ChannelPageDeps) {
         needs: 'write',
         body: z.object({}),
         async run({ location, providerKey, access, text }) {
-          await disconnect(deps, placeOf({ location, providerKey }), actorOf(access));
+          await disconnect(deps, placeOf({ location, providerKey }), toActor(access));
           return { notice: text('channels.page.disconnected') };
         },
       }),

@@ -5,7 +5,7 @@ import { valueGenerators } from '../../channels/generated-fields.ts';
 import { getChannel } from '../../channels/registry.ts';
 import { type Connection, checkConfig, connect, toPublicConfig } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
-import { actorOf } from '../access.ts';
+import { toActor } from '../auth/access.ts';
 import {
   type ChannelPageDeps,
   channelName,
@@ -89,7 +89,7 @@ export function connectPage(deps: ChannelPageDeps) {
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          await connect(deps, place, wanted, actorOf(access));
+          await connect(deps, place, wanted, toActor(access));
           return {
             goTo: url(`channels/${providerKey}`),
             notice: text(before ? 'channels.form.changed' : 'channels.form.connected'),

@@ -4,7 +4,7 @@ import type { NewId } from '../../core/ids.ts';
 import type { ListMessages, LogQuery } from '../../messages/log/list-messages.ts';
 import { countByReason, listRedrives, startRedrive } from '../../messages/recovery/dead-letters.ts';
 import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
-import { actorOf } from '../access.ts';
+import { toActor } from '../auth/access.ts';
 import { linkToMessage, messageRows, rowsVersion } from './message-rows.ts';
 import { action, ifGiven, page } from './page.ts';
 import { reasonText } from './texts.ts';
@@ -94,7 +94,7 @@ export function deadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: 
           const ms = spans[span];
           const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
-          const { total } = await startRedrive(deps, location.resourceId, wanted, actorOf(access));
+          const { total } = await startRedrive(deps, location.resourceId, wanted, toActor(access));
           // From its top, where the progress is.
           const goTo = url('dead-letters', { reason, direction });
           return { goTo, notice: total > 0 ? text('log.givenUp.begun', { count: total }) : text('log.givenUp.nothingFits') };

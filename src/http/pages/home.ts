@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { listPermissionProblems } from '../../installations/permissions.ts';
 import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
 import { revokeSessions } from '../../installations/sessions.ts';
-import { actorOf } from '../access.ts';
-import { disconnect } from '../api/companies.ts';
+import { uninstallAndReconcile } from '../api/companies.ts';
+import { toActor } from '../auth/access.ts';
 import type { ChannelPageDeps } from './channel-place.ts';
 import { type ChannelStatus, channelStatuses, channelsVersion } from './channel-status.ts';
 import { action, page } from './page.ts';
@@ -57,7 +57,7 @@ export function homePage(deps: HomeDeps) {
         needs: 'revoke',
         body: z.object({}),
         async run({ location, access, text }) {
-          await revokeSessions(deps, location, actorOf(access));
+          await revokeSessions(deps, location, toActor(access));
           return { notice: text('home.sessions.done') };
         },
       }),
@@ -66,7 +66,7 @@ export function homePage(deps: HomeDeps) {
         needs: 'write',
         body: z.object({}),
         async run({ location, access, text }) {
-          return { location: await disconnect(deps, location, access, reason), notice: text('home.disconnected') };
+          return { location: await uninstallAndReconcile(deps, location, access, reason), notice: text('home.disconnected') };
         },
       }),
     },

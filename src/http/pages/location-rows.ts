@@ -1,9 +1,9 @@
-import { type Health, healthOf } from '../../alerts/health.ts';
-import { openAlertsOf } from '../../alerts/store.ts';
+import { assessHealth, type Health } from '../../alerts/health.ts';
+import { listOpenAlerts } from '../../alerts/store.ts';
 import type { Database, InstallationStatus } from '../../database/client.ts';
 import { loadDailyStats, toStatsScope } from '../../messages/stats/rollup.ts';
 import { countSent, summarizeStats } from '../../messages/stats/summary.ts';
-import { type Access, reachable } from '../access.ts';
+import { type Access, visibleLocations } from '../auth/access.ts';
 
 /** A location at a glance. */
 export interface LocationRow {
@@ -34,7 +34,7 @@ const weekDays = 7;
 /** Every location that somebody reaches. Five statements, however many there are. */
 export async function locationRows(db: Database, access: Access, now: Date): Promise<LocationRow[]> {
   const found = await db.client.installation.findMany({
-    where: reachable(access),
+    where: visibleLocations(access),
     select: { resourceId: true, name: true, status: true, timezone: true },
   });
   const ids = found.map(({ resourceId }) => resourceId);
@@ -42,7 +42,7 @@ export async function locationRows(db: Database, access: Access, now: Date): Pro
     SELECT location_id AS "locationId", provider_key AS "providerKey" FROM connections
     WHERE location_id = ANY (${ids}::text[]) AND dormant_since IS NULL ORDER BY id`;
   const channels = Map.groupBy(connections, ({ locationId }) => locationId);
-  const alerts = await openAlertsOf(db.client, ids);
+  const alerts = await listOpenAlerts(db.client, ids);
   const counts = Map.groupBy(
     await loadDailyStats(db.client, found.map(toStatsScope), now, { details: false }),
     ({ locationId }) => locationId,
@@ -56,7 +56,7 @@ export async function locationRows(db: Database, access: Access, now: Date): Pro
       locationId: resourceId,
       name: name ?? resourceId,
       status,
-      health: healthOf({ status, channelCount: own.length, alerts: kinds }),
+      health: assessHealth({ status, channelCount: own.length, alerts: kinds }),
       channels: own.map(({ providerKey }) => providerKey),
       sentLastDay: days.reduce((sum, { lastDay }) => sum + lastDay.sent, 0),
       sentWeek: week.sent,

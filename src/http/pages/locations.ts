@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { createAdaptiveCache } from '../../runtime/adaptive-cache.ts';
-import type { Access } from '../access.ts';
+import type { Access } from '../auth/access.ts';
 import { sparkline } from './charts/sparkline.ts';
 import { isWanted, type LocationRow, locationRows, type Order, type Sort, sorted, sorts, usualOrder } from './location-rows.ts';
 import { page } from './page.ts';

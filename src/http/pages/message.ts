@@ -6,8 +6,8 @@ import { buildTimeline, type TimelineEvent } from '../../messages/log/timeline.t
 import { loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import { resend } from '../../messages/recovery/resend.ts';
 import type { Message } from '../../messages/settlement/update-messages.ts';
-import { actorOf } from '../access.ts';
 import { type MessageDeps, markAsSent } from '../api/messages.ts';
+import { toActor } from '../auth/access.ts';
 import { connectionTypes, locationNames, nextAttemptOf, whoOf } from './message-rows.ts';
 import { action, type PageInput, page } from './page.ts';
 import { reasonText, type Text } from './texts.ts';
@@ -137,7 +137,7 @@ function actionsOf(deps: MessagePageDeps) {
       needs: 'write',
       body: z.object({}),
       async run({ message, access, text }) {
-        await resend(deps, message, actorOf(access));
+        await resend(deps, message, toActor(access));
         return { notice: text('log.sentAgain') };
       },
     }),

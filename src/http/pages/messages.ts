@@ -7,7 +7,7 @@ import type { Provider } from '../../highlevel/providers.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { ListMessages, LogQuery, LogScope } from '../../messages/log/list-messages.ts';
 import { loadGroupPauses } from '../../messages/log/wait-reasons.ts';
-import { type Access, reachable } from '../access.ts';
+import { type Access, visibleLocations } from '../auth/access.ts';
 import { linkToMessage, locationNames, messageRows, rowsVersion } from './message-rows.ts';
 import { ifGiven, type PageInput, page } from './page.ts';
 import { reasonText } from './texts.ts';
@@ -121,7 +121,7 @@ async function scopeOf(db: Database, { access, location }: Asked): Promise<LogSc
 
 async function reachableLocations(db: Database, access: Access): Promise<LogScope> {
   if (access === 'operator') return 'all';
-  const rows = await db.client.installation.findMany({ where: reachable(access), select: { resourceId: true } });
+  const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });
   return rows.map(({ resourceId }) => resourceId);
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { healthOf } from '../../alerts/health.ts';
-import { openAlertsOf } from '../../alerts/store.ts';
+import { assessHealth } from '../../alerts/health.ts';
+import { listOpenAlerts } from '../../alerts/store.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { listLastDays } from '../../core/local-days.ts';
 import type { Alert, Database } from '../../database/client.ts';
@@ -9,8 +9,8 @@ import { type DailyStats, statsWindowDays } from '../../messages/stats/daily-cou
 import { loadDailyStats, toStatsScope } from '../../messages/stats/rollup.ts';
 import { summarizeByDay, summarizeStats } from '../../messages/stats/summary.ts';
 import { createAdaptiveCache } from '../../runtime/adaptive-cache.ts';
-import { type Access, reachable } from '../access.ts';
-import { alertsWithin } from '../api/alerts.ts';
+import { visibleAlerts } from '../api/alerts.ts';
+import { type Access, visibleLocations } from '../auth/access.ts';
 import { type TellDeps, tell } from './ailments.ts';
 import { namesOf, placeIn } from './alerts.ts';
 import { overviewCharts } from './overview-charts.ts';
@@ -42,16 +42,16 @@ export function locationOverviewPage(deps: OverviewDeps) {
     async show({ location, text, url }) {
       const { locationId, zone } = toStatsScope(location);
       const days = await lookAt(location);
-      const alerts = (await openAlertsOf(deps.db.client, [locationId])).get(locationId) ?? [];
+      const alerts = (await listOpenAlerts(deps.db.client, [locationId])).get(locationId) ?? [];
       const channelCount = await channelsOf(deps.db, locationId);
-      const health = healthOf({ status: location.status, channelCount, alerts: alerts.map(({ kind }) => kind) });
+      const health = assessHealth({ status: location.status, channelCount, alerts: alerts.map(({ kind }) => kind) });
       const telling = { text, url, appUrl: deps.appUrl };
-      const isTold = alerts.some(({ kind }) => kind === health.why);
+      const isTold = alerts.some(({ kind }) => kind === health.issue);
       return {
         title: text('overview.title'),
         lead: text(`overview.lead.${health.kind}`),
         health: health.kind,
-        told: [...(health.why && !isTold ? [tell(telling, health.why)] : []), ...toldOf(telling, alerts, null)],
+        told: [...(health.issue && !isTold ? [tell(telling, health.issue)] : []), ...toldOf(telling, alerts, null)],
         moreAlerts: 0,
         zoneNote: text('overview.zone', { zone }),
         isConnected: channelCount > 0,
@@ -66,7 +66,7 @@ export function locationOverviewPage(deps: OverviewDeps) {
         where: { kind: 'location', resourceId: locationId },
         select: { status: true },
       });
-      const alerts = (await openAlertsOf(deps.db.client, [locationId])).get(locationId) ?? [];
+      const alerts = (await listOpenAlerts(deps.db.client, [locationId])).get(locationId) ?? [];
       const days = await lookAt(location);
       return versionOf(days, [row?.status, await channelsOf(deps.db, locationId), alerts.map(({ id }) => id)]);
     },
@@ -79,13 +79,13 @@ export function reachOverviewPage(deps: OverviewDeps) {
   const lookAt = (access: Access) =>
     look(access === 'operator' ? access : `${access.companyId}/${access.locationId}`, () =>
       deps.db.client.installation.findMany({
-        where: { AND: [reachable(access), { status: { not: 'uninstalled' } }] },
+        where: { AND: [visibleLocations(access), { status: { not: 'uninstalled' } }] },
         select: { resourceId: true, timezone: true },
       }),
     );
   const openAlerts = async (access: Access) =>
     deps.db.client.alert.findMany({
-      where: { AND: [await alertsWithin(deps.db, access), { openKey: { not: null } }] },
+      where: { AND: [await visibleAlerts(deps.db, access), { openKey: { not: null } }] },
       orderBy: { id: 'asc' },
     });
 

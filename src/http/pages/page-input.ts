@@ -5,7 +5,7 @@ import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/settlement/update-messages.ts';
-import { type Access, may, reachedByName, reachedLocation } from '../access.ts';
+import { type Access, can, getVisibleLocation, pathResolvers } from '../auth/access.ts';
 import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
 import type { PageFrame } from './page-frame.ts';
 import type { Text } from './texts.ts';
@@ -41,13 +41,13 @@ export async function inputOf(
   if (!isStorable(request.params)) throw new AppError('not_found', 'There is nothing at this address.');
   const found: { location?: Installation; message?: Message; providerKey?: string } = {};
   for (const [name, value] of Object.entries(request.params)) {
-    const find = reachedByName[name];
+    const find = pathResolvers[name];
     if (!find) throw new AppError('internal', `${page.path}: nothing says who reaches a “${name}”.`);
     if (name === 'id' && !z.uuid().safeParse(value).success) throw new AppError('not_found', 'There is no such message.');
     Object.assign(found, await find(db, access, String(value)));
   }
   if (page.about === 'location' && access !== 'operator' && access.locationId !== null) {
-    found.location = await reachedLocation(db, access, access.locationId);
+    found.location = await getVisibleLocation(db, access, access.locationId);
   }
   if (page.about === 'location' && found.message && found.message.locationId !== found.location?.resourceId) {
     throw new AppError('not_found', 'There is no such message.');
@@ -64,7 +64,7 @@ export async function inputOf(
       access,
       viewer,
       text,
-      can: (need) => may(access, need),
+      can: (need) => can(access, need),
       url: (path, link) => frame.href(linkPath(top, path, link)),
       from: request.ip ?? 'unknown',
       query: query.data,

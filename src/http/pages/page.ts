@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/settlement/update-messages.ts';
-import type { Access, Need } from '../access.ts';
+import type { Access, Permission } from '../auth/access.ts';
 import type { Text } from './texts.ts';
 
 /** From where somebody looks: a location, an agency, or the operator's own pages. */
@@ -12,7 +12,7 @@ export interface PageInput {
   access: Access;
   viewer: Viewer;
   /** Whether whoever looks may do it; for what is shown. What is done is checked again. */
-  can(need: Need): boolean;
+  can(need: Permission): boolean;
   text: Text;
   /**
    * A link to a page. A path stays within the location that is looked at; one that begins with `/` counts from the top.
@@ -59,7 +59,7 @@ export interface Page {
   about: 'location' | 'reach';
   viewers: readonly Viewer[];
   view: string;
-  needs: Need;
+  needs: Permission;
   nav: Nav | undefined;
   query: z.ZodObject;
   show(input: never): Promise<Shown>;
@@ -82,7 +82,7 @@ interface Nav {
 }
 
 export interface PageAction {
-  needs: Need;
+  needs: Permission;
   body: z.ZodType;
   run(input: never): Promise<Done>;
 }
@@ -111,7 +111,7 @@ export function page<About extends 'location' | 'reach', Path extends string, Qu
   about: About;
   viewers: readonly Viewer[];
   view: string;
-  needs?: Need;
+  needs?: Permission;
   nav?: Nav;
   query: Query;
   show(input: Input<About, Path, Query>): Promise<Shown>;
@@ -129,7 +129,7 @@ export function page<About extends 'location' | 'reach', Path extends string, Qu
 
 /** Defines what a page's forms with this `do` ask for. Fields that do not fit are told at the fields. */
 export function action<Body extends z.ZodType>(definition: {
-  needs: Need;
+  needs: Permission;
   body: Body;
   run(
     input: PageInput & { body: z.output<Body>; location: Installation; message: Message; providerKey: string; query: never },

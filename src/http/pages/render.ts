@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import type { AppError } from '../../core/errors.ts';
-import type { Access } from '../access.ts';
+import type { Access } from '../auth/access.ts';
 import { durationText } from './durations.ts';
 import type { Done, FormState, Page, Viewer } from './page.ts';
 import type { PageFrame, Rendered } from './page-frame.ts';

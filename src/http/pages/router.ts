@@ -3,8 +3,8 @@ import { AppError, isAppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
-import { type Access, isStillGood, requireNeed } from '../access.ts';
-import { answerFor, notFound } from '../middleware/errors.ts';
+import { type Access, isStillValid, requirePermission } from '../auth/access.ts';
+import { handleNotFound, prepareErrorResponse } from '../middleware/errors.ts';
 import type { LiveStreams, StreamHolder } from './live.ts';
 import type { Done, FormState, Page, Viewer } from './page.ts';
 import type { PageFrame } from './page-frame.ts';
@@ -37,7 +37,7 @@ export function pageRouter(deps: PageRouterDeps, pages: readonly Page[], frame: 
     const start = firstPage(pages, viewer);
     if (start) routers[viewer].get('/', (_request, response) => frame.goTo(response, frame.href(start.path), undefined));
   }
-  return Router({ caseSensitive: true }).use(byViewer(routers), notFound, problemHandler(deps.log, pages, frame));
+  return Router({ caseSensitive: true }).use(byViewer(routers), handleNotFound, problemHandler(deps.log, pages, frame));
 }
 
 /** What changed on pages, as server-sent events, by the same paths: see `live.ts`. */
@@ -75,7 +75,7 @@ function holderOf(db: Database, access: Access): StreamHolder {
     holder: `${tenant}/${access.sub}`,
     tenant,
     endsAtMs: access.exp * 1000,
-    isAllowed: () => isStillGood(db, access),
+    isAllowed: () => isStillValid(db, access),
   };
 }
 
@@ -110,7 +110,7 @@ async function showPage(
   response: Response,
 ): Promise<void> {
   const { page, input, request } = asked;
-  requireNeed(input.access, page.needs);
+  requirePermission(input.access, page.needs);
   if (request.method !== 'POST') {
     return frame.send(response, await renderPage(pages, frame, asked, response, { status: 200 }));
   }
@@ -128,7 +128,7 @@ async function act({ page, input, request }: Asked): Promise<{ form?: FormState;
   const name = String(values.do ?? '');
   const action = Object.hasOwn(page.actions, name) ? page.actions[name] : undefined;
   if (!action) throw new AppError('request_invalid', 'This page has no such form.');
-  requireNeed(input.access, action.needs);
+  requirePermission(input.access, action.needs);
   const read = action.body.safeParse(values, { error: zodWords(input.text.language) });
   if (!read.success) {
     const errors = Object.fromEntries(read.error.issues.map(({ path, message }) => [path.join('.'), message]).reverse());
@@ -146,7 +146,7 @@ async function act({ page, input, request }: Asked): Promise<{ form?: FormState;
 function problemHandler(log: Log, pages: readonly Page[], frame: PageFrame): ErrorRequestHandler {
   return async (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
-    const error = answerFor(log, thrown, request, response);
+    const error = prepareErrorResponse(log, thrown, request, response);
     frame.send(response, await renderProblem(pages, frame, error, response));
   };
 }

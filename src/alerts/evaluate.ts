@@ -1,0 +1,99 @@
+import { type Clock, dateNow } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
+import type { Alert, AlertKind, Database, Executor } from '../database/client.ts';
+import { claimPeriodicTask } from '../database/periodic-lock.ts';
+import type { Log } from '../runtime/log.ts';
+import { type AlertThresholds, alertKinds, type Finding, type OpenAlerts } from './alert.ts';
+import { type NotifierName, scheduleNotifications, scheduleResolved } from './notifications.ts';
+import { findAuthFailures } from './rules/auth-failures.ts';
+import { findDisconnectedChannels } from './rules/channel-disconnected.ts';
+import { findFailingChannels } from './rules/channel-failing.ts';
+import { findSilentLocations } from './rules/location-silent.ts';
+import { findMissingPermissions } from './rules/permission-missing.ts';
+import { findLateQueues } from './rules/queue-latency.ts';
+import { findLowQuotas } from './rules/quota-low.ts';
+import { findReauthRequired } from './rules/reauth-required.ts';
+import { findInvalidSignatures } from './rules/signatures-invalid.ts';
+import { findMisplacedWebhooks } from './rules/webhooks-misplaced.ts';
+
+export interface EvaluateDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  log: Log;
+  alertThresholds: AlertThresholds;
+  /** The ways in which the operator wants to be told. */
+  notifiers: ReadonlyMap<NotifierName, unknown>;
+}
+
+/** A look at everything, for all locations, is a handful of statements. */
+const evaluateIntervalMs = 60_000;
+
+type AlertRule = (on: Executor, open: OpenAlerts, thresholds: AlertThresholds, now: Date) => Promise<Finding[]>;
+
+const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
+  channel_failing: findFailingChannels,
+  channel_disconnected: (on, _open, _thresholds, now) => findDisconnectedChannels(on, now),
+  location_silent: findSilentLocations,
+  reauth_required: findReauthRequired,
+  budget_low: findLowQuotas,
+  queue_old: findLateQueues,
+  signatures_failing: findInvalidSignatures,
+  permission_missing: findMissingPermissions,
+  addresses_mixed_up: (on, _open, _thresholds, now) => findMisplacedWebhooks(on, now),
+  guessing: findAuthFailures,
+};
+
+/**
+ * Looks, once a minute in all processes together, at everything there is an alert for: raises what is new, ends what is over. Each stands
+ * once, whoever looks at the same time.
+ *
+ * @returns 0: there is nothing more to do before the next minute
+ */
+export async function evaluateAlerts(deps: EvaluateDeps): Promise<number> {
+  if (!(await claimPeriodicTask(deps, 'alerts', evaluateIntervalMs))) return 0;
+  const { client } = deps.db;
+  const open = await client.alert.findMany({ where: { openKey: { not: null } } });
+  for (const kind of alertKinds) {
+    const openOfKind = new Map(open.filter((alert) => alert.kind === kind).map((alert) => [alert.subject, alert]));
+    try {
+      const findings = await alertRules[kind](client, openOfKind, deps.alertThresholds, dateNow(deps.clock));
+      await applyFindings(deps, kind, findings, [...openOfKind.values()]);
+    } catch (error) {
+      // The others are looked at all the same, and nothing is known of this one: what was open stays so.
+      deps.log.error({ err: error, kind }, 'it could not be seen whether there is an alert');
+    }
+  }
+  await scheduleNotifications(deps);
+  return 0;
+}
+
+/** Makes the open alerts of a kind those that were found. */
+async function applyFindings(
+  deps: EvaluateDeps,
+  kind: AlertKind,
+  findings: readonly Finding[],
+  open: readonly Alert[],
+): Promise<void> {
+  const found = new Set(findings.map(({ subject }) => subject));
+  const resolvedIds = open.filter(({ subject }) => !found.has(subject)).map(({ id }) => id);
+  if (findings.length === 0 && resolvedIds.length === 0) return;
+  const now = dateNow(deps.clock);
+  // One order for all, so that two who look at once wait for each other and not both for ever.
+  const rows = findings
+    .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
+    .map((finding) => ({ ...finding, id: deps.newId(), openKey: `${kind}/${finding.subject}` }));
+  await deps.db.transaction(async (tx) => {
+    await tx.$executeRaw`
+      INSERT INTO alerts (id, kind, subject, open_key, location_id, company_id, details, begun_at, last_seen_at)
+      SELECT id, ${kind}::alert_kind, subject, "openKey", "locationId", "companyId", details, ${now}, ${now}
+      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+        AS f (id uuid, subject text, "openKey" text, "locationId" text, "companyId" text, details text)
+      ON CONFLICT (open_key) DO UPDATE
+        SET last_seen_at = EXCLUDED.last_seen_at, details = EXCLUDED.details, company_id = EXCLUDED.company_id`;
+    if (resolvedIds.length === 0) return;
+    await tx.$executeRaw`
+      UPDATE alerts SET open_key = NULL, ended_at = ${now} WHERE id = ANY (${resolvedIds}::uuid[]) AND ended_at IS NULL`;
+    await scheduleResolved(tx, resolvedIds, now);
+  });
+}

@@ -1,0 +1,48 @@
+import { toSingleLine } from '../../core/sanitize.ts';
+import type { SendMail } from '../../runtime/mail.ts';
+import { alertTitles } from '../alert.ts';
+import type { AlertNotification } from '../notifications.ts';
+import type { Notifier } from '../send-notifications.ts';
+
+/** Mails what is due together in one message: when an agency's token fails, nobody wants a thousand. */
+export function createEmailNotifier(sendMail: SendMail, appUrl: string): Notifier {
+  return {
+    maxBatchSize: 200,
+    async notify(notifications) {
+      await sendMail({
+        subject: formatSubject(notifications),
+        text: formatText(notifications, appUrl),
+        id: `${toMailId(notifications)}@patchbay`,
+      });
+    },
+  };
+}
+
+function formatSubject(notifications: readonly AlertNotification[]): string {
+  const [first] = notifications;
+  if (first && notifications.length === 1) return `Patchbay: ${formatHeadline(first)}`;
+  return `Patchbay: ${notifications.length} alerts`;
+}
+
+function formatHeadline({ event, alert, name }: AlertNotification): string {
+  const owner = name ?? alert.locationId ?? alert.companyId;
+  const summary = `${alertTitles[alert.kind]}${owner ? `: ${toSingleLine(owner, 100)}` : ''}`;
+  return event === 'raised' ? summary : `over: ${summary}`;
+}
+
+function formatText(notifications: readonly AlertNotification[], appUrl: string): string {
+  const blocks = notifications.map(({ event, alert, ...rest }) =>
+    [
+      formatHeadline({ event, alert, ...rest }),
+      toSingleLine(alert.details, 1_000),
+      `Since ${alert.begunAt.toISOString()}${event === 'recovered' && alert.endedAt ? `, over at ${alert.endedAt.toISOString()}` : ''}.`,
+    ].join('\n'),
+  );
+  return [...blocks, appUrl].join('\n\n');
+}
+
+/** The same for the same alerts: a mail that is sent again can be told as that. */
+function toMailId(notifications: readonly AlertNotification[]): string {
+  const [first] = notifications;
+  return first ? `${first.alert.id}-${first.event}-${notifications.length}` : 'none';
+}

@@ -1,0 +1,121 @@
+import type { AuditAction } from '../../audit/audit-log.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { NewId } from '../../core/ids.ts';
+import type { Database, Executor } from '../../database/client.ts';
+import { createDelayedWrite } from '../../runtime/delayed-write.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
+import { burstWindowMs, isBurst, toMinute } from './signatures-invalid.ts';
+
+/** What a caller can guess at: the operator's token at the API, the same at the sign-in page, a user context, the token for metrics. */
+export type AuthFailureKind = 'operator_token' | 'sign_in' | 'context' | 'metrics_token';
+
+/** Under which action the wrong ones of a minute stand in the audit. */
+export const authFailureActions = {
+  operator_token: 'operator_token_refused',
+  sign_in: 'operator_sign_in_failed',
+  context: 'context_refused',
+  metrics_token: 'metrics_token_refused',
+} as const satisfies Record<AuthFailureKind, AuditAction>;
+
+const failureTexts: Record<AuthFailureKind, string> = {
+  operator_token: 'requests to the API with a wrong token',
+  sign_in: 'attempts to sign in with a wrong token',
+  context: 'user contexts that do not decrypt to what HighLevel writes',
+  metrics_token: 'requests for metrics with a wrong token',
+};
+const causeTexts: Record<AuthFailureKind, string> = {
+  operator_token: 'a stranger guesses ADMIN_TOKEN, or a program of yours has an old one.',
+  sign_in: 'a stranger guesses ADMIN_TOKEN.',
+  context: 'a stranger forges them, or the app has another shared secret (HIGHLEVEL_SHARED_SECRETS).',
+  metrics_token: 'a stranger guesses METRICS_TOKEN, or a collector has an old one.',
+};
+
+/** Finds bursts of wrong guesses, in all processes together. */
+export async function findAuthFailures(
+  on: Executor,
+  open: OpenAlerts,
+  thresholds: AlertThresholds,
+  now: Date,
+): Promise<Finding[]> {
+  const minute = { gt: new Date(now.getTime() - burstWindowMs) };
+  const rows = await on.guess.groupBy({ by: ['kind'], where: { minute }, _sum: { count: true }, orderBy: { kind: 'asc' } });
+  return rows.flatMap(({ kind: name, _sum }) => {
+    const kind = name as AuthFailureKind;
+    const count = _sum.count ?? 0;
+    if (!isBurst(count, open.has(kind), thresholds.signatureFailures)) return [];
+    const details = `${count} ${failureTexts[kind]} came within five minutes: ${causeTexts[kind]} The audit has the addresses.`;
+    return [{ subject: kind, locationId: null, companyId: null, details }];
+  });
+}
+
+export interface AuthFailureRecorder {
+  /** Costs a request nothing: counts are written together, a few seconds later. @param network where it came from */
+  record(kind: AuthFailureKind, network: string): void;
+  /** Writes what is counted. */
+  stop(): Promise<void>;
+}
+
+const maxNetworks = 5;
+
+/** Creates the record of this process's wrong guesses: in the log, in a count and an audit entry for each minute and kind. */
+export function createAuthFailureRecorder(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): AuthFailureRecorder {
+  const { db, clock, newId, log } = deps;
+  let pending = new Map<AuthFailureKind, { count: number; networks: Set<string> }>();
+
+  function add(kind: AuthFailureKind, increment: number, networks: Iterable<string>): void {
+    const entry = pending.get(kind) ?? { count: 0, networks: new Set() };
+    entry.count += increment;
+    for (const network of networks) if (entry.networks.size < maxNetworks) entry.networks.add(network);
+    pending.set(kind, entry);
+  }
+
+  const delayedWrite = createDelayedWrite(deps, 'authentication failures', async () => {
+    const entries = [...pending];
+    pending = new Map();
+    const errors: unknown[] = [];
+    for (const [kind, { count, networks }] of entries) {
+      const from = [...networks].join(', ');
+      log.warn({ kind, count, from }, 'wrong guesses were refused');
+      try {
+        await writeAuthFailures(db.client, { kind, minute: toMinute(clock), count, id: newId(), from });
+      } catch (error) {
+        add(kind, count, networks);
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  });
+
+  return {
+    record(kind, network) {
+      add(kind, 1, [network]);
+      delayedWrite.request();
+    },
+    stop: delayedWrite.stop,
+  };
+}
+
+/** Adds to a minute's count, and says the new one in that minute's only audit entry: strangers can't fill the audit. */
+async function writeAuthFailures(
+  on: Executor,
+  { kind, minute, count, id, from }: { kind: AuthFailureKind; minute: Date; count: number; id: string; from: string },
+): Promise<void> {
+  await on.$executeRaw`
+    WITH counted AS (
+      INSERT INTO guesses (kind, minute, count, audit_id) VALUES (${kind}, ${minute}, ${count}, ${id}::uuid)
+      ON CONFLICT (kind, minute) DO UPDATE SET count = guesses.count + EXCLUDED.count
+      RETURNING count, audit_id
+    )
+    INSERT INTO audit_entries (id, at, actor, action, details)
+    SELECT audit_id, ${minute}, 'patchbay', ${authFailureActions[kind]}, 'In this minute: ' || count || '. Seen last from ' || ${from}::text || '.'
+    FROM counted
+    ON CONFLICT (id) DO UPDATE SET details = EXCLUDED.details`;
+}
+
+/** Forgets counts that no burst can need; their audit entries stay for longer. */
+export async function purgeAuthFailures(deps: { db: Database; clock: Clock }, auditBefore: Date): Promise<void> {
+  const { client } = deps.db;
+  await client.guess.deleteMany({ where: { minute: { lt: new Date(dateNow(deps.clock).getTime() - 24 * 60 * 60_000) } } });
+  await client.auditEntry.deleteMany({ where: { action: { in: Object.values(authFailureActions) }, at: { lt: auditBefore } } });
+}

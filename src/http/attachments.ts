@@ -1,0 +1,67 @@
+import { pipeline } from 'node:stream/promises';
+import { type Request, Router } from 'express';
+import { hashSecret } from '../attachments/links.ts';
+import type { AttachmentStore } from '../attachments/store.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import { AppError } from '../core/errors.ts';
+import type { Database } from '../database/client.ts';
+
+export interface AttachmentPageDeps {
+  db: Database;
+  clock: Clock;
+  attachmentStore: AttachmentStore;
+}
+
+/** What browsers show by themselves; the rest is saved. */
+const inlineTypes = /^(image|audio|video)\/|^application\/pdf$/;
+
+/**
+ * Files that came with inbound messages, to whoever has their address, until it expires. They are others' bytes on our own origin: no
+ * browser may take them for anything but what we say they are, nor run anything in them.
+ */
+export function createAttachmentRouter(deps: AttachmentPageDeps): Router {
+  const router = Router({ caseSensitive: true });
+
+  router.get('/media/:secret/:name', async (request, response) => {
+    const found = await getFile(deps, String(request.params.secret));
+    const range = parseRange(request, found.bytes);
+    // Before anything is said of it: an error must not be taken for the file.
+    const bytes = request.method === 'HEAD' ? null : await deps.attachmentStore.read(found.id, range ?? undefined);
+    if (!bytes && request.method !== 'HEAD') throw fileNotFound();
+    response.set({
+      'content-type': found.contentType,
+      'content-disposition': `${inlineTypes.test(found.contentType) ? 'inline' : 'attachment'}; filename="${found.name}"`,
+      'content-security-policy': "default-src 'none'; sandbox",
+      // HighLevel's pages show them.
+      'cross-origin-resource-policy': 'cross-origin',
+      'cache-control': 'private, max-age=3600',
+      'accept-ranges': 'bytes',
+      'content-length': String(range ? range.end - range.start + 1 : found.bytes),
+    });
+    if (range) response.status(206).set('content-range', `bytes ${range.start}-${range.end}/${found.bytes}`);
+    if (!bytes) return void response.end();
+    // Whoever hangs up has what he wanted.
+    await pipeline(bytes, response).catch(() => response.destroy());
+  });
+
+  return router;
+}
+
+async function getFile({ db, clock }: AttachmentPageDeps, secret: string) {
+  const row = await db.client.medium.findUnique({ where: { secretHash: hashSecret(secret) } });
+  if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= dateNow(clock)) throw fileNotFound();
+  if ((await db.client.message.count({ where: { id: row.messageId } })) === 0) throw fileNotFound();
+  return { id: row.id, bytes: row.bytes, contentType: row.contentType, name: row.name };
+}
+
+/** The one range that is asked for; null for the whole file. @throws AppError `range_invalid` */
+function parseRange(request: Request, size: number): { start: number; end: number } | null {
+  const ranges = request.range(size);
+  if (ranges === -1) throw new AppError('range_invalid', 'The file has no such part.');
+  if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return null;
+  return ranges[0] ?? null;
+}
+
+function fileNotFound(): AppError {
+  return new AppError('not_found', 'There is no such file, or not any more.');
+}

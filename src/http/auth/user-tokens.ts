@@ -1,0 +1,69 @@
+import { createHmac } from 'node:crypto';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import type * as z from 'zod';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { NewId } from '../../core/ids.ts';
+
+/** What our own tokens are for: one for the API is no ticket, and the other way round. */
+type Audience = 'patchbay/api' | 'patchbay/install-progress';
+
+export interface TokenDeps {
+  clock: Clock;
+  newId: NewId;
+  /** The first signs, all verify. */
+  sessionSecrets: readonly string[];
+}
+
+const algorithm = 'HS256';
+
+/** Signs a token of our own. @returns the token and when it ends */
+export async function signToken(
+  deps: TokenDeps,
+  audience: Audience,
+  claims: Record<string, unknown>,
+  ttlMs: number,
+): Promise<{ token: string; expiresAt: Date }> {
+  const now = dateNow(deps.clock);
+  // Tokens count in seconds.
+  const expiresAt = new Date(Math.floor((now.getTime() + ttlMs) / 1000) * 1000);
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: algorithm })
+    .setIssuer('patchbay')
+    .setAudience(audience)
+    .setJti(deps.newId())
+    .setIssuedAt(now)
+    .setExpirationTime(expiresAt)
+    .sign(deriveKey(deps.sessionSecrets[0] ?? ''));
+  return { token, expiresAt };
+}
+
+/** Reads a token of our own. @returns null unless it was signed here, for this, is not over, and has the shape */
+export async function verifyToken<Schema extends z.ZodType>(
+  deps: TokenDeps,
+  audience: Audience,
+  token: string,
+  schema: Schema,
+): Promise<z.output<Schema> | null> {
+  for (const secret of deps.sessionSecrets) {
+    try {
+      const { payload } = await jwtVerify(token, deriveKey(secret), {
+        algorithms: [algorithm],
+        issuer: 'patchbay',
+        audience,
+        requiredClaims: ['exp'],
+        currentDate: dateNow(deps.clock),
+      });
+      return schema.safeParse(payload).data ?? null;
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) continue;
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
+  }
+  return null;
+}
+
+/** The cookie's secret itself signs cookies and nothing else. */
+function deriveKey(secret: string): Uint8Array {
+  return createHmac('sha256', secret).update('patchbay tokens').digest();
+}
