@@ -23,8 +23,8 @@ import type { AppKeys } from './highlevel/oauth.ts';
 import type { Provider } from './highlevel/providers.ts';
 import type { HighLevelResponse } from './highlevel/response.ts';
 import type { AppDeps } from './http/app.ts';
-import type { ConnectionExample } from './http/pages/channel-place.ts';
-import { liveStreams } from './http/pages/live.ts';
+import type { ConnectionExample } from './http/pages/channels/providers.ts';
+import { createLiveStreams } from './http/pages/framework/live.ts';
 import { createBodyReader } from './http/read-body.ts';
 import { createAccessTokens } from './installations/access-token.ts';
 import { recordKeys, toKeyRings } from './installations/key-inventory.ts';
@@ -221,7 +221,7 @@ export async function composeApp(options: AppOptions): Promise<App> {
     ...composeAttachments(options, { targetHttp, clock, newId }),
     highLevel: call,
     queue,
-    live: liveStreams({ clock, log }),
+    live: createLiveStreams({ clock, log }),
     receiveDelivery: createDeliveryReceiver({ ...store, newId, readAddress }),
     receiveInbound: createInboundReceiver({ ...store, newId, readAddress }),
     recordReceipt: createReceiptRecorder({ ...store, newId }),

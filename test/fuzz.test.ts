@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { allPages } from '../src/http/pages/registry.ts';
+import { createPages } from '../src/http/pages/registry.ts';
 import { encode, type FuzzKnown, type FuzzRequest, requests } from './fuzz/requests.ts';
 import { adminToken } from './support/production-settings.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -65,7 +65,7 @@ async function knownOf(world: World): Promise<FuzzKnown & { connectionId: string
   ];
   return {
     paths: body.paths,
-    pages: allPages(world.services as never).map(({ path }) => path),
+    pages: createPages(world.services as never).map(({ path }) => path),
     ids: { locationId: [location.id], companyId: [companyId], id: [id], providerKey: ['sms', 'mail'] },
     tokens: [adminToken, ...(await Promise.all(users.map((user) => world.tokenOf(user))))],
     connectionId: location.connectionId,

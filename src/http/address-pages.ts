@@ -2,7 +2,7 @@ import { type Response, Router } from 'express';
 import * as z from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { Provider } from '../highlevel/providers.ts';
-import type { Text } from './pages/texts.ts';
+import type { Text } from './pages/framework/texts.ts';
 
 /**
  * Says what an address is for to a person who opens it in a browser: these take POST only. Nothing is looked up, so a page says the same

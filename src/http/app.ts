@@ -3,6 +3,7 @@ import express, { type Express } from 'express';
 import type { NewId } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { createAddressPageRouter } from './address-pages.ts';
+import { type AdminRouterDeps, createAdminRouter } from './admin/router.ts';
 import { type ApiDeps, createApiRouter } from './api/router.ts';
 import { type AttachmentPageDeps, createAttachmentRouter } from './attachments.ts';
 import { createEmbedRouter, type EmbedDeps } from './embed.ts';
@@ -18,14 +19,13 @@ import { logRequests } from './middleware/request-log.ts';
 import { setSecurityHeaders } from './middleware/security-headers.ts';
 import { createOperatorSessions } from './middleware/sessions.ts';
 import { requireSingleHost } from './middleware/single-host.ts';
-import { type OperatorPagesDeps, operatorPages } from './operator/router.ts';
-import { assets } from './pages/assets.ts';
-import { type EmbeddedDeps, embeddedPages } from './pages/embedded.ts';
-import { loadLanguages } from './pages/texts.ts';
+import { createEmbeddedRouter, type EmbeddedRouterDeps } from './pages/embedded.ts';
+import { createAssets } from './pages/framework/assets.ts';
+import { loadLanguages } from './pages/framework/texts.ts';
 import { type ChannelWebhookDeps, createChannelWebhookRouter } from './webhooks/channels.ts';
 import { createHighLevelWebhookRouter, type HighLevelWebhookDeps } from './webhooks/highlevel.ts';
 
-type WithAuthFailureLimit = ApiDeps & EmbeddedDeps & OperatorPagesDeps;
+type WithAuthFailureLimit = ApiDeps & EmbeddedRouterDeps & AdminRouterDeps;
 
 export interface AppDeps
   extends HighLevelWebhookDeps,
@@ -83,12 +83,12 @@ export function createHttpApp(deps: AppDeps): Express {
   app.use('/media', limitRequests(attachmentLimit));
   app.use(createAttachmentRouter(deps));
 
-  const staticFiles = assets(resolve(views, 'assets'));
+  const staticFiles = createAssets(resolve(views, 'assets'));
   app.locals.assets = staticFiles.url;
   app.use(staticFiles.router, chooseLanguage(loadLanguages(resolve(views, 'languages'))));
   app.use(
     createEmbedRouter(deps),
-    embeddedPages({ ...deps, authFailureLimit }),
+    createEmbeddedRouter({ ...deps, authFailureLimit }),
     limitRequests(pageLimit),
     createAddressPageRouter(deps),
     createInstallProgressRouter(deps),
@@ -96,7 +96,7 @@ export function createHttpApp(deps: AppDeps): Express {
   app.use(
     '/admin',
     createOperatorSessions(deps.db, { secrets: deps.sessionSecrets, https }),
-    operatorPages({ ...deps, guesses: authFailureLimit }),
+    createAdminRouter({ ...deps, guesses: authFailureLimit }),
   );
   // What whoever sets up a far side needs to read.
   for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {

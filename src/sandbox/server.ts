@@ -37,7 +37,7 @@ export interface Sandbox {
   sharedSecret: string;
   phone: { url: string; secret: string };
   /** The phone's own gateway, for whoever wants to connect one, a number that it is reached by, and where it is seen. */
-  example: { type: string; config: { url: string; secret: string }; to: string; seeAt: string };
+  example: { type: string; config: { url: string; secret: string }; to: string; inboxUrl: string };
   simulator: Simulator;
   close(): Promise<void>;
 }
@@ -108,7 +108,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     publicKey: simulator.publicKey,
     sharedSecret,
     phone: { url: `${url}/phone`, secret: phoneSecret },
-    example: { type: 'gateway', config: { url: gatewayUrl, secret: phoneSecret }, to: demoNumber, seeAt: `${url}/desk` },
+    example: { type: 'gateway', config: { url: gatewayUrl, secret: phoneSecret }, to: demoNumber, inboxUrl: `${url}/desk` },
     simulator,
     async close() {
       page.close();

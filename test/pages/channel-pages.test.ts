@@ -116,7 +116,7 @@ test('a location with many messages and a failing channel says so at once, and a
     type: 'gateway',
     config: { url: 'http://localhost:9/gateway', secret: phone.secret },
     to: '+12025550143',
-    seeAt: 'http://localhost:9/desk',
+    inboxUrl: 'http://localhost:9/desk',
   };
   const channels = () => indexChannels([createGatewayChannel({ allowPrivateTargets: true }), createSandboxChannel(phone)]);
   await using world = await startWorld({ isIdle: true, channels, services: { example } });

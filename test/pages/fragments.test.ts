@@ -84,10 +84,10 @@ test('an agency of a thousand locations sees 400 of them connected, and those th
 test('every way an install can fail has its page, with a way on', async () => {
   await using world = await startWorld({ isIdle: true });
   const get = (path: string) => world.client.get(path).set('accept', 'text/html');
-  const says = async (path: string, title: string, wayOn: string) => {
+  const says = async (path: string, title: string, actionLink: string) => {
     const page = await get(path);
     expect(page.text).toContain(title);
-    expect(page.text).toContain(wayOn);
+    expect(page.text).toContain(actionLink);
   };
   await says('/oauth/callback?error=access_denied', 'The install was cancelled', 'href="/install"');
   await says('/oauth/callback?error=server_error', 'The install did not go through', 'href="/install"');

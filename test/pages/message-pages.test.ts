@@ -1,4 +1,4 @@
-import { loadLanguages } from '../../src/http/pages/texts.ts';
+import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
 import { eventTexts } from '../../src/messages/log/timeline.ts';
 import { addMessages } from '../support/many-messages.ts';
 import { pagesAs } from '../support/pages-as.ts';

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
-import { heightAt, plotHeight } from '../../src/http/pages/charts/chart.ts';
-import { lines } from '../../src/http/pages/charts/lines.ts';
-import { sparkline } from '../../src/http/pages/charts/sparkline.ts';
-import { stackedBars } from '../../src/http/pages/charts/stacked-bars.ts';
-import { countAxis, timeAxis } from '../../src/http/pages/charts/ticks.ts';
-import { durationText } from '../../src/http/pages/durations.ts';
-import { loadLanguages } from '../../src/http/pages/texts.ts';
+import { plotHeight, toY } from '../../src/http/pages/charts/chart.ts';
+import { renderLines } from '../../src/http/pages/charts/lines.ts';
+import { renderSparkline } from '../../src/http/pages/charts/sparkline.ts';
+import { renderStackedBars } from '../../src/http/pages/charts/stacked-bars.ts';
+import { createCountAxis, createTimeAxis } from '../../src/http/pages/charts/ticks.ts';
+import { formatDuration } from '../../src/http/pages/framework/durations.ts';
+import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
 
 const text = loadLanguages('views/languages').text('en');
 const frame = {
   id: 'c',
   title: 'A <title>',
   description: 'What it shows',
-  axis: countAxis(200),
+  axis: createCountAxis(200),
   axisLabel: String,
   labels: ['Nov 1', 'Nov 2', 'Nov 3'],
 };
@@ -20,7 +20,7 @@ const frame = {
 test('an axis begins at 0, has room for the highest value and few, equal steps of nice whole numbers', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 1e9 }), (highest) => {
-      const { ticks, max } = countAxis(highest);
+      const { ticks, max } = createCountAxis(highest);
       const step = ticks[1] as number;
       expect(ticks[0]).toBe(0);
       expect(ticks.at(-1)).toBe(max);
@@ -33,39 +33,39 @@ test('an axis begins at 0, has room for the highest value and few, equal steps o
       });
     }),
   );
-  expect(countAxis(0).ticks).toEqual([0, 1]);
-  expect(countAxis(3).ticks).toEqual([0, 1, 2, 3]);
-  expect(countAxis(142).ticks).toEqual([0, 50, 100, 150]);
+  expect(createCountAxis(0).ticks).toEqual([0, 1]);
+  expect(createCountAxis(3).ticks).toEqual([0, 1, 2, 3]);
+  expect(createCountAxis(142).ticks).toEqual([0, 50, 100, 150]);
 });
 
 test('an axis of time has steps that people count time in', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 30 * 86_400_000 }), (highest) => {
-      const { ticks, max } = timeAxis(highest);
+      const { ticks, max } = createTimeAxis(highest);
       expect(max).toBeGreaterThanOrEqual(highest);
       expect(ticks.length).toBeLessThanOrEqual(5);
       expect(ticks.length).toBeGreaterThan(1);
     }),
   );
-  expect(timeAxis(61_000).ticks).toEqual([0, 30_000, 60_000, 90_000]);
-  expect(timeAxis(6_700).ticks).toEqual([0, 2_000, 4_000, 6_000, 8_000]);
-  expect(timeAxis(20 * 3_600_000).ticks.at(-1)).toBe(24 * 3_600_000);
+  expect(createTimeAxis(61_000).ticks).toEqual([0, 30_000, 60_000, 90_000]);
+  expect(createTimeAxis(6_700).ticks).toEqual([0, 2_000, 4_000, 6_000, 8_000]);
+  expect(createTimeAxis(20 * 3_600_000).ticks.at(-1)).toBe(24 * 3_600_000);
 });
 
 test('higher values stand higher, from the bottom of the plot to its top', () => {
   fc.assert(
     fc.property(fc.nat(1_000), fc.nat(1_000), (one, other) => {
-      const axis = countAxis(Math.max(one, other));
-      const difference = heightAt(axis, one) - heightAt(axis, other);
+      const axis = createCountAxis(Math.max(one, other));
+      const difference = toY(axis, one) - toY(axis, other);
       expect(Math.sign(difference)).toBe(Math.sign(other - one) || 0);
     }),
   );
-  const axis = countAxis(100);
-  expect(heightAt(axis, 0) - heightAt(axis, 100)).toBe(plotHeight);
+  const axis = createCountAxis(100);
+  expect(toY(axis, 0) - toY(axis, 100)).toBe(plotHeight);
 });
 
 test('bars stand on each other, each as high as its value, and nothing is drawn for nothing', () => {
-  const svg = stackedBars(
+  const svg = renderStackedBars(
     frame,
     [
       { kind: 'delivered', label: 'Delivered', values: [100, 0, 50] },
@@ -87,9 +87,9 @@ test('bars stand on each other, each as high as its value, and nothing is drawn 
 
 test('a chart has a name and a description, escapes what it is given and styles nothing inline', () => {
   const drawn = [
-    stackedBars(frame, [{ kind: 'read', label: '<b>', values: [1, 2, 3] }], String),
-    lines(frame, [{ kind: 'square', label: '<i>', values: [1, null, 3] }], String),
-    sparkline([{ sent: 3, failed: 1 }], '<u>'),
+    renderStackedBars(frame, [{ kind: 'read', label: '<b>', values: [1, 2, 3] }], String),
+    renderLines(frame, [{ kind: 'square', label: '<i>', values: [1, null, 3] }], String),
+    renderSparkline([{ sent: 3, failed: 1 }], '<u>'),
   ];
   for (const svg of drawn) {
     expect(svg).toContain('role="img"');
@@ -102,7 +102,7 @@ test('a chart has a name and a description, escapes what it is given and styles 
 });
 
 test('lengths of time are told in two units at most', () => {
-  expect([340, 2_300, 59_960, 61_000, 95_400, 3_599_900, 3_660_000, 90_000_000].map((ms) => durationText(text, ms))).toEqual([
+  expect([340, 2_300, 59_960, 61_000, 95_400, 3_599_900, 3_660_000, 90_000_000].map((ms) => formatDuration(text, ms))).toEqual([
     '340 ms',
     '2.3 sec',
     '60 sec',

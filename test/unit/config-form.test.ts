@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import * as z from 'zod';
 import { listSensitiveFields } from '../../src/channels/channel.ts';
-import { fieldsOf, formValues, readConfig } from '../../src/http/pages/config-form.ts';
-import { inWords, issuesInWords } from '../../src/http/pages/config-words.ts';
-import { loadLanguages } from '../../src/http/pages/texts.ts';
+import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
+import { toFieldErrors, toLabelledFields } from '../../src/http/pages/channels/config-labels.ts';
+import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
 
 const english = loadLanguages('views/languages').text('en');
 
@@ -31,7 +31,7 @@ const schema = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   keys: z.object({ key: z.string().meta({ sensitive: true }) }).optional(),
 });
-const fields = fieldsOf(schema);
+const fields = toConfigFields(schema);
 const kinds = Object.fromEntries(fields.map(({ name, kind }) => [name, kind]));
 const filled = {
   accountSid: 'AC1',
@@ -64,14 +64,14 @@ test('every kind of field becomes an input of its kind, in the order of the sche
     headers: 'json',
     keys: 'json',
   });
-  expect(fields.filter(({ isNeeded }) => isNeeded).map(({ name }) => name)).toEqual([
+  expect(fields.filter(({ isRequired: isNeeded }) => isNeeded).map(({ name }) => name)).toEqual([
     'accountSid',
     'authToken',
     'port',
     'numbers',
     'version',
   ]);
-  const worded = inWords(english, 'channels.types.unheard-of', fields);
+  const worded = toLabelledFields(english, 'channels.types.unheard-of', fields);
   expect(worded.slice(0, 2).map(({ label, help }) => [label, help])).toEqual([
     ['Account', undefined],
     ['Endpoint', 'Where it listens.'],
@@ -113,13 +113,13 @@ test('what is typed becomes a config that the schema takes, and what is left emp
 test('a secret is never among what a form holds, wherever the schema has hidden it', () => {
   expect(listSensitiveFields(schema)).toEqual(['authToken', 'spareToken', 'keys']);
   const config = { ...readConfig(fields, filled), spareToken: 'hush', keys: { key: 'hush' }, authToken: 'hush' };
-  expect(JSON.stringify(formValues(fields, config))).not.toContain('hush');
+  expect(JSON.stringify(toFormValues(fields, config))).not.toContain('hush');
 });
 
 test('what does not fit is told at its field, in words', () => {
   const told = (values: Record<string, unknown>) => {
     const result = schema.safeParse(readConfig(fields, values));
-    return issuesInWords(english, 'channels.types.unheard-of', fields, result.error?.issues ?? [], values);
+    return toFieldErrors(english, 'channels.types.unheard-of', fields, result.error?.issues ?? [], values);
   };
   expect(told(filled)).toEqual({});
   expect(told({ ...filled, port: '', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' })).toEqual({
@@ -157,7 +157,7 @@ test('a form that is sent as it was shown changes nothing', () => {
   fc.assert(
     fc.property(config, (given) => {
       const whole = { ...given, version: 'v2' };
-      expect(readConfig(fields, formValues(fields, whole))).toEqual(JSON.parse(JSON.stringify(whole)));
+      expect(readConfig(fields, toFormValues(fields, whole))).toEqual(JSON.parse(JSON.stringify(whole)));
     }),
   );
 });

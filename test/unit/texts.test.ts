@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError, errorCodes } from '../../src/core/errors.ts';
 import { unknownReasons } from '../../src/highlevel/classify-webhook.ts';
-import { loadLanguages, problemText, reasonText } from '../../src/http/pages/texts.ts';
+import { loadLanguages, toProblem, toReasonText } from '../../src/http/pages/framework/texts.ts';
 import { reasons } from '../../src/messages/model/reasons.ts';
 
 const folder = 'views/languages';
@@ -59,10 +59,10 @@ test('every error and every reason of ours has its words, and a far side’s rea
   expect(errorCodes.filter((code) => !english.has(`problems.${code}.title`))).toEqual([]);
   for (const [code, message] of Object.entries(reasons)) expect(text(`reasons.${code}`)).toBe(message);
   for (const why of unknownReasons) expect(text.has(`operator.unknownWebhooks.why.${why}`)).toBe(true);
-  expect(reasonText(languages.text('es'), { code: 'no_channel', message: reasons.no_channel })).toContain('ningún canal');
-  expect(reasonText(text, { code: '21610', message: 'opted out' })).toBe('opted out');
+  expect(toReasonText(languages.text('es'), { code: 'no_channel', message: reasons.no_channel })).toContain('ningún canal');
+  expect(toReasonText(text, { code: '21610', message: 'opted out' })).toBe('opted out');
   const refused = new AppError('conflict', 'This message was sent meanwhile.', { details: ['twice'] });
-  expect(problemText(languages.text('es'), refused)).toMatchObject({ message: refused.message, details: ['twice'] });
+  expect(toProblem(languages.text('es'), refused)).toMatchObject({ message: refused.message, details: ['twice'] });
 });
 
 test('plurals, numbers and values are put as the language does; what is not there is an error, not a hole', () => {

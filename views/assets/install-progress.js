@@ -2,13 +2,13 @@
 import { morph } from './pages/morph.js';
 
 const box = document.getElementById('progress');
-const everyMs = 2_000;
+const pollIntervalMs = 2_000;
 
-async function look() {
+async function poll() {
   const headers = { accept: 'text/html', 'accept-language': document.documentElement.lang };
-  const answer = await fetch(`/progress?ticket=${encodeURIComponent(box.dataset.ticket)}`, { headers }).catch(() => null);
-  if (answer?.ok) morph(box, new DOMParser().parseFromString(await answer.text(), 'text/html').body);
-  if (!box.querySelector('[data-done]')) setTimeout(look, everyMs);
+  const response = await fetch(`/progress?ticket=${encodeURIComponent(box.dataset.ticket)}`, { headers }).catch(() => null);
+  if (response?.ok) morph(box, new DOMParser().parseFromString(await response.text(), 'text/html').body);
+  if (!box.querySelector('[data-done]')) setTimeout(poll, pollIntervalMs);
 }
 
-look();
+poll();

@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import { AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
 import { isInvalidValue, isUnavailable } from '../../database/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import { problemText, type Text } from '../pages/texts.ts';
+import { type Text, toProblem } from '../pages/framework/texts.ts';
 
 /** What nobody answered. */
 export const handleNotFound: RequestHandler = () => {
@@ -71,11 +71,11 @@ function acceptsPage(request: Request, response: Response): boolean {
 
 function renderProblem(response: Response, error: AppError): void {
   const text = response.locals.text as Text;
-  const problem = problemText(text, error);
+  const problem = toProblem(text, error);
   response.set('cache-control', 'no-store').render('problem', {
     title: problem.title,
     problem,
-    wayOn:
+    actionLink:
       error.code.startsWith('install_') || error.code.startsWith('highlevel_')
         ? 'install'
         : error.retry === 'later'

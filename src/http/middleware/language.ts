@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { Languages, Text } from '../pages/texts.ts';
+import type { Languages, Text } from '../pages/framework/texts.ts';
 
 declare global {
   namespace Express {

@@ -11,53 +11,53 @@ import {
   getConfirmationText,
   isConfirmationText,
 } from '../auth/confirm-uninstall.ts';
-import { action, page } from './page.ts';
+import { defineAction, definePage } from './framework/page.ts';
 
 export type AgencyPageDeps = ReconcileDeps & ConfirmUninstallDeps;
 
-const reason = 'An admin has taken the app out of the agency on the app’s page.';
+const disconnectReason = 'An admin has taken the app out of the agency on the app’s page.';
 
 /** What an agency's admin does for the whole agency: end all sessions, and take the app out of it. */
-export function agencyPage(deps: AgencyPageDeps) {
-  const find = (access: Access) => getVisibleCompany(deps.db, access, companyOf(access));
+export function createAgencyPage(deps: AgencyPageDeps) {
+  const findCompany = (access: Access) => getVisibleCompany(deps.db, access, getCompanyId(access));
 
-  return page({
+  return definePage({
     path: 'agency',
-    about: 'reach',
+    scope: 'account',
     viewers: ['agency'],
     view: 'agency',
     nav: { text: 'agency.nav', order: 90 },
     query: z.object({}),
 
     async show({ access, text }) {
-      const row = await ownAgency(deps.db, access);
+      const row = await findOwnCompany(deps.db, access);
       return {
         title: text('agency.title'),
-        isInstalled: isHere(row),
-        word: row && getConfirmationText(row),
+        isInstalled: isInstalled(row),
+        confirmationWord: row && getConfirmationText(row),
         status: row?.status,
       };
     },
 
     actions: {
-      revoke: action({
-        needs: 'revoke',
+      revoke: defineAction({
+        permission: 'revoke',
         body: z.object({}),
         async run({ access, text }) {
-          await revokeSessions(deps, await find(access), toActor(access));
+          await revokeSessions(deps, await findCompany(access), toActor(access));
           return { notice: text('agency.sessions.done') };
         },
       }),
-      leave: action({
-        needs: 'leave',
+      leave: defineAction({
+        permission: 'leave',
         body: z.object({ confirm: z.string().trim().max(300) }),
         async run({ access, body, text }) {
-          const row = await find(access);
+          const row = await findCompany(access);
           if (!isConfirmationText(row, body.confirm)) {
             return { errors: { confirm: text('agency.leave.wrong', { name: getConfirmationText(row) }) } };
           }
           await confirmUninstall(deps, access, row, body.confirm);
-          await uninstallAndReconcile(deps, row, access, reason);
+          await uninstallAndReconcile(deps, row, access, disconnectReason);
           return { notice: text('agency.leave.done') };
         },
       }),
@@ -65,14 +65,14 @@ export function agencyPage(deps: AgencyPageDeps) {
   });
 }
 
-function companyOf(access: Access): string {
+function getCompanyId(access: Access): string {
   return access === 'operator' ? '' : access.companyId;
 }
 
-function ownAgency(db: Database, access: Access): Promise<Installation | null> {
-  return findInstallation(db.client, { kind: 'company', resourceId: companyOf(access) });
+function findOwnCompany(db: Database, access: Access): Promise<Installation | null> {
+  return findInstallation(db.client, { kind: 'company', resourceId: getCompanyId(access) });
 }
 
-function isHere(row: Installation | null): boolean {
+function isInstalled(row: Installation | null): boolean {
   return row !== null && row.status !== 'uninstalled';
 }

@@ -1,35 +1,35 @@
 import * as z from 'zod';
 import type { Check } from '../../checks/check.ts';
 import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-checks.ts';
-import { page } from './page.ts';
-import type { Text } from './texts.ts';
+import { definePage } from './framework/page.ts';
+import type { Text } from './framework/texts.ts';
 
 /** The connection check of a location, for its admin and for the operator. */
-export function connectionCheckPage(deps: CheckDeps) {
-  return page({
+export function createConnectionCheckPage(deps: CheckDeps) {
+  return definePage({
     path: 'check',
-    about: 'location',
+    scope: 'location',
     viewers: ['location', 'agency', 'operator'],
     view: 'connection-check',
-    needs: 'write',
+    permission: 'write',
     nav: { text: 'checks.nav', order: 45 },
     query: z.object({}),
-    show: async ({ location, text }) => shown(text, await checkLocation(deps, location)),
+    show: async ({ location, text }) => toModel(text, await checkLocation(deps, location)),
     version: async ({ location }) => JSON.stringify(await checkLocation(deps, location)),
   });
 }
 
 /** The connection check of the whole program. */
-export function programCheckPage(deps: CheckDeps) {
-  return page({
+export function createProgramCheckPage(deps: CheckDeps) {
+  return definePage({
     path: 'check',
-    about: 'reach',
+    scope: 'account',
     viewers: ['operator'],
     view: 'connection-check',
-    needs: 'operator',
+    permission: 'operator',
     nav: { text: 'checks.nav', order: 75 },
     query: z.object({}),
-    show: async ({ text }) => shown(text, await checkProgram(deps)),
+    show: async ({ text }) => toModel(text, await checkProgram(deps)),
     version: async () => JSON.stringify(await checkProgram(deps)),
   });
 }
@@ -37,7 +37,7 @@ export function programCheckPage(deps: CheckDeps) {
 /** What is wrong comes first. */
 const order = { failed: 0, warning: 1, ok: 2 } as const;
 
-function shown(text: Text, checks: readonly Check[]) {
+function toModel(text: Text, checks: readonly Check[]) {
   const sorted = checks.toSorted((a, b) => order[a.status] - order[b.status]);
   return {
     title: text('checks.title'),
@@ -46,14 +46,14 @@ function shown(text: Text, checks: readonly Check[]) {
       name,
       status,
       label: text(`checks.statuses.${status}`),
-      message: text(`checks.messages.${messageKey}`, written(text, values)),
+      message: text(`checks.messages.${messageKey}`, formatTimes(text, values)),
       fix: fix && text(`checks.fixes.${fix}`),
     })),
   };
 }
 
 /** Times as the reader's language writes them. */
-function written(text: Text, values: Record<string, string>): Record<string, string> {
+function formatTimes(text: Text, values: Record<string, string>): Record<string, string> {
   const entries = Object.entries(values).map(([name, value]) => [
     name,
     name === 'at' || name === 'until' ? text.time(new Date(value), { dateStyle: 'medium', timeStyle: 'short' }) : value,

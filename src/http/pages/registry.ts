@@ -1,19 +1,19 @@
 import type { CheckDeps } from '../../checks/run-checks.ts';
-import { type AgencyPageDeps, agencyPage } from './agency.ts';
-import { type AlertPageDeps, locationAlertsPage, reachAlertsPage } from './alerts.ts';
-import { channelPage } from './channel.ts';
-import type { ChannelPageDeps } from './channel-place.ts';
-import { channelSettingsPage } from './channel-settings.ts';
-import { channelsPage } from './channels.ts';
-import { connectPage } from './connect.ts';
-import { connectionCheckPage } from './connection-check.ts';
-import { deadLettersPage } from './dead-letters.ts';
-import { type HomeDeps, homePage } from './home.ts';
-import { locationsPage } from './locations.ts';
-import { type MessagePageDeps, messagePage, messagePageOfReach } from './message.ts';
-import { type LogPageDeps, messagesPage, messagesPageOfReach } from './messages.ts';
-import { locationOverviewPage, type OverviewDeps, reachOverviewPage } from './overview.ts';
-import type { Page } from './page.ts';
+import { type AgencyPageDeps, createAgencyPage } from './agency.ts';
+import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage } from './alerts/list.ts';
+import { createChannelPage } from './channels/channel.ts';
+import { createConnectPage } from './channels/connect.ts';
+import { createChannelsPage } from './channels/list.ts';
+import type { ChannelPageDeps } from './channels/providers.ts';
+import { createChannelSettingsPage } from './channels/settings.ts';
+import { createConnectionCheckPage } from './connection-check.ts';
+import type { Page } from './framework/page.ts';
+import { createHomePage, type HomeDeps } from './locations/home.ts';
+import { createLocationsPage } from './locations/list.ts';
+import { createDeadLettersPage } from './messages/dead-letters.ts';
+import { createAccountMessagesPage, createMessagesPage, type LogPageDeps } from './messages/list.ts';
+import { createAccountMessagePage, createMessagePage, type MessagePageDeps } from './messages/message.ts';
+import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
 
 export type PageDeps = HomeDeps &
   OverviewDeps &
@@ -25,24 +25,24 @@ export type PageDeps = HomeDeps &
   CheckDeps;
 
 /** Every page that there is: a new one is its file, its view, its texts, and a line here. */
-export function allPages(deps: PageDeps): Page[] {
+export function createPages(deps: PageDeps): Page[] {
   return [
-    homePage(deps),
-    locationOverviewPage(deps),
-    reachOverviewPage(deps),
-    locationsPage(deps),
-    messagesPage(deps),
-    messagesPageOfReach(deps),
-    messagePage(deps),
-    messagePageOfReach(deps),
-    deadLettersPage(deps),
-    locationAlertsPage(deps),
-    reachAlertsPage(deps),
-    channelsPage(deps),
-    channelPage(deps),
-    connectPage(deps),
-    channelSettingsPage(deps),
-    agencyPage(deps),
-    connectionCheckPage(deps),
+    createHomePage(deps),
+    createLocationOverviewPage(deps),
+    createAccountOverviewPage(deps),
+    createLocationsPage(deps),
+    createMessagesPage(deps),
+    createAccountMessagesPage(deps),
+    createMessagePage(deps),
+    createAccountMessagePage(deps),
+    createDeadLettersPage(deps),
+    createLocationAlertsPage(deps),
+    createAccountAlertsPage(deps),
+    createChannelsPage(deps),
+    createChannelPage(deps),
+    createConnectPage(deps),
+    createChannelSettingsPage(deps),
+    createAgencyPage(deps),
+    createConnectionCheckPage(deps),
   ];
 }

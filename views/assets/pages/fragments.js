@@ -4,7 +4,7 @@ import { showTimes } from './times.js';
 
 const byId = (id) => document.getElementById(id);
 
-/** The page of an answer: its title, its links, its content. */
+/** The page of an response: its title, its links, its content. */
 export function readFragment(html) {
   const root = new DOMParser().parseFromString(html, 'text/html').querySelector('[data-fragment]');
   return (
@@ -37,7 +37,7 @@ export function showFragment({ title, notice, nav, page }, { isNew }) {
 
 /** Brings the links, and the parts of the page that are also in `page`, up to date; what has the focus, is scrolled or open stays so. */
 export function refreshParts({ nav, page }) {
-  const keepPlace = placeOfReading();
+  const restoreScroll = captureScrollAnchor();
   if (nav) morph(byId('nav'), nav);
   for (const part of document.querySelectorAll('[data-live]')) {
     const now = page.querySelector(`#${CSS.escape(part.id)}`);
@@ -46,14 +46,14 @@ export function refreshParts({ nav, page }) {
     morph(part, now);
     for (const { name, value } of now.attributes) part.setAttribute(name, value);
   }
-  keepPlace();
+  restoreScroll();
 }
 
 /**
  * What is being read stays where it is on the screen: the row that has the focus or is pointed at, else, once the page is scrolled, the
  * first in sight. Only who looks at the top of a list sees its new rows push the others down.
  */
-function placeOfReading() {
+function captureScrollAnchor() {
   const rows = [...document.querySelectorAll('[data-live] :is(tr, li)[id]')];
   const below = byId('nav')?.getBoundingClientRect().bottom ?? 0;
   const read =
@@ -67,7 +67,7 @@ function placeOfReading() {
 }
 
 /** Shows one of the problems that the shell has words for. */
-export function showTrouble(code) {
+export function showProblem(code) {
   const template =
     document.querySelector(`template[data-problem="${CSS.escape(code)}"]`) ??
     document.querySelector('template[data-problem="internal"]');

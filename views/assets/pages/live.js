@@ -4,48 +4,48 @@
  */
 import { refreshParts } from './fragments.js';
 
-const firstWaitMs = 1_000;
-const longestWaitMs = 30_000;
-let following = null;
+const initialRetryDelayMs = 1_000;
+const maxRetryDelayMs = 30_000;
+let activeStreams = null;
 
 /**
  * Follows the live parts that the page has now, and none that it had before.
  *
- * @param frame how the pages around are asked: `ask(address, options)`; where `live` and `page` are; `read(html)` for the
- * links and the page in an answer; `gone()` for when there is nothing to see any more
+ * @param shell how the pages around are asked: `request(address, options)`; where `live` and `page` are; `read(html)` for the
+ * links and the page in an response; `gone()` for when there is nothing to see any more
  */
-export function followLive(frame) {
+export function followLive(shell) {
   stopLive();
   const paths = new Set([...document.querySelectorAll('[data-live]')].map(({ dataset }) => dataset.live));
-  following = new AbortController();
+  activeStreams = new AbortController();
   document.getElementById('offline').hidden = true;
-  for (const path of paths) follow(frame, path, following.signal);
+  for (const path of paths) follow(shell, path, activeStreams.signal);
 }
 
 export function stopLive() {
-  following?.abort();
+  activeStreams?.abort();
 }
 
-async function follow(frame, path, signal) {
-  for (let waitMs = firstWaitMs; !signal.aborted; ) {
-    let hasHeard = false;
+async function follow(shell, path, signal) {
+  for (let retryDelayMs = initialRetryDelayMs; !signal.aborted; ) {
+    let hasReceived = false;
     try {
-      const answer = await frame.ask(`${frame.live}${path}`, { signal });
+      const response = await shell.request(`${shell.live}${path}`, { signal });
       // What is gone, or not to be seen any more, is not asked for again.
-      if ([403, 404, 422].includes(answer.status)) return;
-      if (answer.ok) {
-        for await (const version of versions(answer.body)) {
-          hasHeard = true;
+      if ([403, 404, 422].includes(response.status)) return;
+      if (response.ok) {
+        for await (const version of versions(response.body)) {
+          hasReceived = true;
           document.getElementById('offline').hidden = true;
-          await catchUp(frame, path, version, signal);
+          await refresh(shell, path, version, signal);
         }
       }
     } catch (error) {
       if (signal.aborted) return;
       document.getElementById('offline').hidden = error.code !== 'offline';
     }
-    waitMs = hasHeard ? firstWaitMs : Math.min(waitMs * 2, longestWaitMs);
-    await new Promise((resolve) => setTimeout(resolve, waitMs * (0.75 + Math.random() / 2)));
+    retryDelayMs = hasReceived ? initialRetryDelayMs : Math.min(retryDelayMs * 2, maxRetryDelayMs);
+    await new Promise((resolve) => setTimeout(resolve, retryDelayMs * (0.75 + Math.random() / 2)));
   }
 }
 
@@ -64,13 +64,13 @@ async function* versions(body) {
   }
 }
 
-async function catchUp(frame, path, version, signal) {
+async function refresh(shell, path, version, signal) {
   const parts = [...document.querySelectorAll('[data-live]')].filter(({ dataset }) => dataset.live === path);
   if (parts.every(({ dataset }) => dataset.version === version)) return;
-  const answer = await frame.ask(`${frame.page}${path}`, { signal });
+  const response = await shell.request(`${shell.page}${path}`, { signal });
   // It is gone: the page itself says so.
-  if ([403, 404].includes(answer.status)) frame.gone();
-  if (!answer.ok) return;
-  const answered = frame.read(await answer.text());
-  if (answered && !signal.aborted) refreshParts(answered);
+  if ([403, 404].includes(response.status)) shell.gone();
+  if (!response.ok) return;
+  const fragment = shell.read(await response.text());
+  if (fragment && !signal.aborted) refreshParts(fragment);
 }

@@ -1,25 +1,25 @@
 /** Makes the children of one element like those of another, keeping every element that can stay: so the focus stays too. */
 export function morph(from, to) {
   const kept = new Map([...from.children].filter(({ id }) => id).map((child) => [child.id, child]));
-  let place = from.firstChild;
+  let cursor = from.firstChild;
   for (const wanted of [...to.childNodes]) {
-    const found = wanted.id ? kept.get(wanted.id) : isAlike(place, wanted) ? place : null;
+    const found = wanted.id ? kept.get(wanted.id) : isSameKind(cursor, wanted) ? cursor : null;
     if (!found) {
-      from.insertBefore(wanted, place);
+      from.insertBefore(wanted, cursor);
       continue;
     }
-    if (found === place) place = place.nextSibling;
-    else from.insertBefore(found, place);
+    if (found === cursor) cursor = cursor.nextSibling;
+    else from.insertBefore(found, cursor);
     update(found, wanted);
   }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
+  while (cursor) {
+    const next = cursor.nextSibling;
+    cursor.remove();
+    cursor = next;
   }
 }
 
-function isAlike(node, wanted) {
+function isSameKind(node, wanted) {
   return node && node.nodeType === wanted.nodeType && node.nodeName === wanted.nodeName && !node.id && !wanted.id;
 }
 

@@ -1,24 +1,24 @@
 /** Who looks: asked of the parent frame, exchanged for a token, which every request of the page carries. Nothing is kept anywhere. */
-const answerWithinMs = 4_000;
-const handshakesAtMost = 3;
+const responseTimeoutMs = 4_000;
+const maxHandshakes = 3;
 /** A token is renewed by a new handshake this long before its end. */
-const renewAheadMs = 60_000;
+const renewalMarginMs = 60_000;
 
 let token = '';
 let renewing = null;
 
 /** Something that is told by its name: the shell has the words. */
-export class Trouble extends Error {
+export class PageError extends Error {
   constructor(code) {
     super(code);
     this.code = code;
   }
 }
 
-/** Asks the parent frame for the encrypted user context. Only its answer counts; its origin may be any agency's own domain. */
-function askParent() {
+/** Asks the parent frame for the encrypted user context. Only its response counts; its origin may be any agency's own domain. */
+function requestUserContext() {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(() => reject(new Trouble('no_answer'))), answerWithinMs);
+    const timer = setTimeout(() => done(() => reject(new PageError('no_response'))), responseTimeoutMs);
     const listen = ({ source, data }) => {
       if (source !== window.parent || data?.message !== 'REQUEST_USER_DATA_RESPONSE') return;
       done(() => resolve(data.payload));
@@ -34,9 +34,9 @@ function askParent() {
 }
 
 async function handshake() {
-  for (let left = handshakesAtMost; ; left -= 1) {
+  for (let left = maxHandshakes; ; left -= 1) {
     try {
-      return await askParent();
+      return await requestUserContext();
     } catch (error) {
       if (left <= 1) throw error;
     }
@@ -44,22 +44,22 @@ async function handshake() {
 }
 
 async function exchange() {
-  if (window.parent === window) throw new Trouble('outside');
+  if (window.parent === window) throw new PageError('outside');
   const encryptedData = await handshake();
-  const answer = await reach('/api/session', {
+  const response = await fetchOnline('/api/session', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ encryptedData }),
   });
-  const body = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Trouble(body?.error?.code ?? 'internal');
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new PageError(body?.error?.code ?? 'internal');
   token = body.token;
-  const renewInMs = Math.max(new Date(body.expiresAt).getTime() - Date.now() - renewAheadMs, 5_000);
+  const renewInMs = Math.max(new Date(body.expiresAt).getTime() - Date.now() - renewalMarginMs, 5_000);
   // Should it fail, the next request finds out and tries again.
   setTimeout(() => signIn().catch(() => {}), renewInMs);
 }
 
-/** Gets a token; several who ask at once get the same one. @throws Trouble */
+/** Gets a token; several who request at once get the same one. @throws PageError */
 export function signIn() {
   renewing ??= exchange().finally(() => {
     renewing = null;
@@ -67,22 +67,22 @@ export function signIn() {
   return renewing;
 }
 
-function reach(address, options) {
+function fetchOnline(address, options) {
   return fetch(address, options).catch((error) => {
-    throw error.name === 'AbortError' ? error : new Trouble('offline');
+    throw error.name === 'AbortError' ? error : new PageError('offline');
   });
 }
 
 /** Fetches as whoever looks, in the language of the page; a token that ended early, as after a night's sleep, is renewed once. */
-export async function ask(address, options = {}) {
+export async function request(address, options = {}) {
   const send = () =>
-    reach(address, {
+    fetchOnline(address, {
       ...options,
       credentials: 'omit',
       headers: { 'accept-language': document.documentElement.lang, ...options.headers, authorization: `Bearer ${token}` },
     });
-  const answer = await send();
-  if (answer.status !== 401) return answer;
+  const response = await send();
+  if (response.status !== 401) return response;
   await signIn();
   return send();
 }

@@ -1,5 +1,5 @@
-import { escaped } from '../render.ts';
-import { chart, type Frame, heightAt, placeAt, short } from './chart.ts';
+import { escapeHtml } from '../framework/render.ts';
+import { type ChartOptions, renderChart, roundForSvg, toColumn, toY } from './chart.ts';
 
 /** One line: how it looks, and its values from left to right; null where there is none. */
 export interface Line {
@@ -9,41 +9,43 @@ export interface Line {
   readonly values: readonly (number | null)[];
 }
 
-const dot = 4;
+const dotRadius = 4;
 
 /** Lines with a dot for each value; a gap where there is no value. */
-export function lines(frame: Frame, given: readonly Line[], valueLabel: (value: number) => string): string {
+export function renderLines(options: ChartOptions, given: readonly Line[], valueLabel: (value: number) => string): string {
   const drawn = given.map(({ kind, label, values }) => {
-    const dots = values.flatMap((value, index) => (value === null ? [] : [mark(frame, kind, label, value, index, valueLabel)]));
+    const dots = values.flatMap((value, index) =>
+      value === null ? [] : [renderMark(options, kind, label, value, index, valueLabel)],
+    );
     const between = values.flatMap((value, index) => {
       const next = values[index + 1] ?? null;
       if (value === null || next === null) return [];
-      const [from, to] = [placeAt(index, values.length).middle, placeAt(index + 1, values.length).middle];
-      return `<line x1="${short(from)}%" y1="${short(heightAt(frame.axis, value))}" x2="${short(to)}%" y2="${short(heightAt(frame.axis, next))}"/>`;
+      const [from, to] = [toColumn(index, values.length).middle, toColumn(index + 1, values.length).middle];
+      return `<line x1="${roundForSvg(from)}%" y1="${roundForSvg(toY(options.axis, value))}" x2="${roundForSvg(to)}%" y2="${roundForSvg(toY(options.axis, next))}"/>`;
     });
     return `<g class="line line-${kind}">${between.join('')}${dots.join('')}</g>`;
   });
-  return chart(frame, drawn.join(''));
+  return renderChart(options, drawn.join(''));
 }
 
-function mark(
-  frame: Frame,
+function renderMark(
+  options: ChartOptions,
   kind: Line['kind'],
   label: string,
   value: number,
   index: number,
   valueLabel: (value: number) => string,
 ): string {
-  const x = `${short(placeAt(index, frame.labels.length).middle)}%`;
-  const y = short(heightAt(frame.axis, value));
-  const tip = `<title>${escaped(`${frame.labels[index]}: ${label} ${valueLabel(value)}`)}</title>`;
-  if (kind === 'round') return `<circle data-value="${value}" cx="${x}" cy="${y}" r="${dot}">${tip}</circle>`;
+  const x = `${roundForSvg(toColumn(index, options.labels.length).middle)}%`;
+  const y = roundForSvg(toY(options.axis, value));
+  const tip = `<title>${escapeHtml(`${options.labels[index]}: ${label} ${valueLabel(value)}`)}</title>`;
+  if (kind === 'round') return `<circle data-value="${value}" cx="${x}" cy="${y}" r="${dotRadius}">${tip}</circle>`;
   // Half of it is left of its middle, which percent can't say: it is drawn around a point of its own.
-  return `<svg class="mark" x="${x}" y="${y}" data-value="${value}"><rect x="-${dot}" y="-${dot}" width="${2 * dot}" height="${2 * dot}">${tip}</rect></svg>`;
+  return `<svg class="mark" x="${x}" y="${y}" data-value="${value}"><rect x="-${dotRadius}" y="-${dotRadius}" width="${2 * dotRadius}" height="${2 * dotRadius}">${tip}</rect></svg>`;
 }
 
 /** A line's look beside its name. */
-export function lineKey(kind: Line['kind']): string {
+export function renderLineKey(kind: Line['kind']): string {
   const shape = kind === 'round' ? '<circle cx="12" cy="8" r="4"/>' : '<rect x="8" y="4" width="8" height="8"/>';
   return `<svg class="key" width="24" height="16" aria-hidden="true"><g class="line line-${kind}"><line x1="0" x2="24" y1="8" y2="8"/>${shape}</g></svg>`;
 }

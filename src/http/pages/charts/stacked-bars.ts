@@ -1,5 +1,5 @@
-import { escaped } from '../render.ts';
-import { chart, type Frame, heightAt, placeAt, plotHeight, short } from './chart.ts';
+import { escapeHtml } from '../framework/render.ts';
+import { type ChartOptions, plotHeight, renderChart, roundForSvg, toColumn, toY } from './chart.ts';
 
 /** One part of every bar: how it looks, and its values from left to right. */
 export interface Part {
@@ -10,30 +10,37 @@ export interface Part {
 }
 
 /** Part of a place that its bar fills. */
-const fill = 0.68;
+const barWidthShare = 0.68;
 /** What is there can be seen, however little it is. */
-const leastPixels = 2;
+const minBarPixels = 2;
 
 /** Bars of parts, the first part at the bottom. Parts differ by pattern as well as by colour. */
-export function stackedBars(frame: Frame, parts: readonly Part[], valueLabel: (value: number) => string): string {
+export function renderStackedBars(
+  options: ChartOptions,
+  parts: readonly Part[],
+  valueLabel: (value: number) => string,
+): string {
   const patterned = [...new Set(parts.map(({ kind }) => kind))].filter((kind) => kind in patterns);
-  const bars = frame.labels.map((label, index) => {
-    const { left, width } = placeAt(index, frame.labels.length);
+  const bars = options.labels.map((label, index) => {
+    const { left, width } = toColumn(index, options.labels.length);
     let below = 0;
     const segments = parts.flatMap(({ kind, label: name, values }) => {
       const value = values[index] ?? 0;
       if (value === 0) return [];
-      const bottom = heightAt(frame.axis, below);
+      const bottom = toY(options.axis, below);
       below += value;
-      const height = Math.max((value / frame.axis.max) * plotHeight, leastPixels);
-      const place = `x="${short(left + (width * (1 - fill)) / 2)}%" width="${short(width * fill)}%" y="${short(bottom - height)}" height="${short(height)}"`;
-      const tip = `<title>${escaped(`${label}: ${name} ${valueLabel(value)}`)}</title>`;
-      const pattern = kind in patterns ? `<rect class="pattern" ${place} fill="url(#${frame.id}-${kind})"/>` : '';
-      return `<g><rect class="bar bar-${kind}" data-value="${value}" ${place}>${tip}</rect>${pattern}</g>`;
+      const height = Math.max((value / options.axis.max) * plotHeight, minBarPixels);
+      const position = `x="${roundForSvg(left + (width * (1 - barWidthShare)) / 2)}%" width="${roundForSvg(width * barWidthShare)}%" y="${roundForSvg(bottom - height)}" height="${roundForSvg(height)}"`;
+      const tip = `<title>${escapeHtml(`${label}: ${name} ${valueLabel(value)}`)}</title>`;
+      const pattern = kind in patterns ? `<rect class="pattern" ${position} fill="url(#${options.id}-${kind})"/>` : '';
+      return `<g><rect class="bar bar-${kind}" data-value="${value}" ${position}>${tip}</rect>${pattern}</g>`;
     });
     return segments.join('');
   });
-  return chart(frame, `<defs>${patterned.map((kind) => pattern(frame.id, kind)).join('')}</defs>${bars.join('')}`);
+  return renderChart(
+    options,
+    `<defs>${patterned.map((kind) => renderPattern(options.id, kind)).join('')}</defs>${bars.join('')}`,
+  );
 }
 
 /** Lines and dots that tell the parts apart where colours can't. `delivered` is plain. */
@@ -44,12 +51,12 @@ const patterns: Readonly<Record<string, string>> = {
   failed: '<path d="M0 0 6 6M0 6 6 0"/>',
 };
 
-function pattern(id: string, kind: string): string {
+function renderPattern(id: string, kind: string): string {
   return `<pattern id="${id}-${kind}" class="lines lines-${kind}" width="6" height="6" patternUnits="userSpaceOnUse">${patterns[kind]}</pattern>`;
 }
 
 /** A part's look beside its name. */
-export function partKey(id: string, kind: string): string {
+export function renderPartKey(id: string, kind: string): string {
   const drawn = patterns[kind];
-  return `<svg class="key" width="16" height="16" aria-hidden="true">${drawn ? `<defs>${pattern(`${id}-key`, kind)}</defs>` : ''}<rect class="bar bar-${kind}" width="16" height="16" rx="3"/>${drawn ? `<rect class="pattern" width="16" height="16" rx="3" fill="url(#${id}-key-${kind})"/>` : ''}</svg>`;
+  return `<svg class="key" width="16" height="16" aria-hidden="true">${drawn ? `<defs>${renderPattern(`${id}-key`, kind)}</defs>` : ''}<rect class="bar bar-${kind}" width="16" height="16" rx="3"/>${drawn ? `<rect class="pattern" width="16" height="16" rx="3" fill="url(#${id}-key-${kind})"/>` : ''}</svg>`;
 }

@@ -15,27 +15,27 @@ const timeSteps = [
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute),
   ...[1, 2, 3, 6, 12].map((hours) => hours * hour),
 ];
-const stepsAtMost = 4;
+const maxSteps = 4;
 
 /** An axis for counts: whole numbers in steps of 1, 2 or 5 times a power of ten, and room for the highest. */
-export function countAxis(highest: number): Axis {
-  const rough = Math.max(highest, 1) / stepsAtMost;
+export function createCountAxis(highest: number): Axis {
+  const rough = Math.max(highest, 1) / maxSteps;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough * (1 - 1e-9)) as number;
-  return axisOf(Math.max(Math.round(step), 1), highest);
+  return createAxis(Math.max(Math.round(step), 1), highest);
 }
 
 /** An axis for lengths of time, in milliseconds. */
-export function timeAxis(highestMs: number): Axis {
-  const rough = Math.max(highestMs, 1) / stepsAtMost;
+export function createTimeAxis(highestMs: number): Axis {
+  const rough = Math.max(highestMs, 1) / maxSteps;
   const step = timeSteps.find((one) => one >= rough) ?? Math.ceil(rough / day) * day;
-  return axisOf(step, highestMs);
+  return createAxis(step, highestMs);
 }
 
 /** An axis from 0 to the whole. */
-export const wholeAxis: Axis = { ticks: [0, 0.25, 0.5, 0.75, 1], max: 1 };
+export const shareAxis: Axis = { ticks: [0, 0.25, 0.5, 0.75, 1], max: 1 };
 
-function axisOf(step: number, highest: number): Axis {
+function createAxis(step: number, highest: number): Axis {
   const count = Math.max(Math.ceil(highest / step), 1);
   return { ticks: Array.from({ length: count + 1 }, (_, n) => n * step), max: count * step };
 }

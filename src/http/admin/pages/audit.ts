@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import { auditActions } from '../../../audit/audit-log.ts';
+import { paginate } from '../../../core/pagination.ts';
+import type { Database } from '../../../database/client.ts';
+import { definePage } from '../../pages/framework/page.ts';
+import { loadTenants } from './tenants.ts';
+
+const pageSize = 50;
+/** Who did it where it was no user; those are told by their ids. */
+const systemActors = ['operator', 'highlevel', 'patchbay'];
+
+/** Who did what, and when, newest first. */
+export function createAuditPage({ db }: { db: Database }) {
+  return definePage({
+    path: 'audit',
+    scope: 'account',
+    viewers: ['operator'],
+    view: 'admin/audit',
+    nav: { text: 'operator.nav.audit', order: 60 },
+    query: z.object({
+      action: z.enum(auditActions).optional(),
+      place: z.string().trim().max(200).optional(),
+      before: z.uuid().optional(),
+    }),
+
+    async show({ text, query: { action, place, before } }) {
+      const rows = await db.client.auditEntry.findMany({
+        where: {
+          ...(action ? { action } : {}),
+          ...(place ? { OR: [{ locationId: place }, { companyId: place }] } : {}),
+          ...(before ? { id: { lt: before } } : {}),
+        },
+        orderBy: { id: 'desc' },
+        take: pageSize + 1,
+      });
+      const { items, nextCursor } = paginate(rows, pageSize, ({ id }) => id);
+      return {
+        title: text('operator.audit.title'),
+        entries: items.map((entry) => ({
+          ...entry,
+          who: systemActors.includes(entry.actor) ? text(`operator.audit.actors.${entry.actor}`) : entry.actor,
+        })),
+        tenants: await loadTenants(
+          db.client,
+          items.flatMap(({ locationId, companyId }) => [locationId, companyId]),
+        ),
+        actions: auditActions,
+        filter: { action, place },
+        isFiltered: Boolean(action || place),
+        isFirst: before === undefined,
+        nextCursor,
+      };
+    },
+
+    async version() {
+      const newest = await db.client.auditEntry.findFirst({ orderBy: { id: 'desc' }, select: { id: true } });
+      return newest?.id ?? '';
+    },
+  });
+}

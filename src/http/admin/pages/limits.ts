@@ -1,0 +1,51 @@
+import * as z from 'zod';
+import { type Clock, dateNow } from '../../../core/clock.ts';
+import type { Database } from '../../../database/client.ts';
+import { highLevelDailyQuota, highLevelRateLimit } from '../../../highlevel/rate-limit.ts';
+import { listConnectionGroups, listLowestQuotas } from '../../../queue/group-status.ts';
+import { definePage } from '../../pages/framework/page.ts';
+import { refreshIntervalMs } from './system.ts';
+import { loadTenants } from './tenants.ts';
+
+const pageSize = 50;
+
+/** What is used up of HighLevel's day, location by location, and how fast each connection sends. */
+export function createLimitsPage({ db, clock }: { db: Database; clock: Clock }) {
+  return definePage({
+    path: 'limits',
+    scope: 'account',
+    viewers: ['operator'],
+    view: 'admin/limits',
+    nav: { text: 'operator.nav.limits', order: 70 },
+    query: z.object({
+      page: z.coerce.number().int().min(1).max(10_000).default(1),
+      channels: z.coerce.number().int().min(1).max(10_000).default(1),
+    }),
+
+    async show({ text, query }) {
+      const now = dateNow(clock);
+      const window = (page: number) => ({ take: pageSize + 1, skip: (page - 1) * pageSize });
+      const budgets = await listLowestQuotas(db.client, now, window(query.page));
+      const channels = await listConnectionGroups(db.client, now, window(query.channels));
+      return {
+        title: text('operator.limits.title'),
+        day: highLevelDailyQuota,
+        perSecond: 1000 / highLevelRateLimit.intervalMs,
+        budgets: budgets.slice(0, pageSize).map((row) => ({
+          ...row,
+          used: row.quotaRemaining === null ? null : Math.max(highLevelDailyQuota - row.quotaRemaining, 0),
+        })),
+        channels: channels.slice(0, pageSize),
+        tenants: await loadTenants(
+          db.client,
+          [...budgets, ...channels].map(({ resourceId }) => resourceId),
+        ),
+        query,
+        hasMoreBudgets: budgets.length > pageSize,
+        hasMoreChannels: channels.length > pageSize,
+      };
+    },
+
+    version: async () => String(Math.floor(clock.now() / refreshIntervalMs)),
+  });
+}

@@ -1,0 +1,108 @@
+import * as z from 'zod';
+import { disconnect, toPublicConfig, toWebhookUrls } from '../../../connections/connect.ts';
+import { sendTestMessage, testAddress } from '../../../messages/outbound/send-test.ts';
+import { toActor } from '../../auth/access.ts';
+import { defineAction, definePage } from '../framework/page.ts';
+import { toConfigFields, toFormValues } from './config-form.ts';
+import { toLabelledFields } from './config-labels.ts';
+import {
+  type ChannelPageDeps,
+  findUsableConnection,
+  getProvider,
+  getUsableConnection,
+  requireInstalled,
+  toMessageType,
+  toProviderName,
+} from './providers.ts';
+import { deliverySettingNames } from './settings.ts';
+import { getChannelsVersion, getLimitUsage, listChannelStatuses } from './status.ts';
+import { findTestProgress, getTestVersion } from './test-progress.ts';
+
+const testBody = z.object({ to: z.string().trim().min(3).max(320), text: z.string().trim().min(1).max(1000) });
+
+/** One channel of a location: how it does, a test that is followed live, what its far side must be told, and the way out. */
+export function createChannelPage(deps: ChannelPageDeps) {
+  const toConnectionRef = ({ location, providerKey }: { location: { resourceId: string }; providerKey: string }) => ({
+    locationId: location.resourceId,
+    providerKey,
+  });
+
+  return definePage({
+    path: 'channels/:providerKey',
+    scope: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'channel',
+    query: z.object({ test: z.uuid().optional().catch(undefined) }),
+
+    async show({ location, providerKey, query, text, can }) {
+      const provider = getProvider(deps, providerKey);
+      const status = (await listChannelStatuses(deps, text, location)).find(({ key }) => key === providerKey);
+      const connection = await findUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const shown = {
+        title: toProviderName(deps, text, provider),
+        providerKey,
+        status,
+        isUninstalled: location.status === 'uninstalled',
+      };
+      if (!connection) return { ...shown, connection: null };
+
+      const { channel } = connection;
+      const isExample = deps.example?.type === channel.type || channel.type === 'sandbox';
+      const fields = toConfigFields(channel.configSchema);
+      const values = toFormValues(fields, toPublicConfig(connection, can('write')));
+      return {
+        ...shown,
+        connection: { id: connection.id, type: channel.type, can: channel.capabilities },
+        facts: toLabelledFields(text, `channels.types.${channel.type}`, fields).flatMap(
+          ({ name, label, isSecret, isAdvanced }) => {
+            const value = isSecret ? null : String(values[name] ?? '');
+            return value === '' || isAdvanced ? [] : [{ label, value }];
+          },
+        ),
+        webhookUrls: Object.entries(toWebhookUrls(connection)),
+        guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
+        messageType: toMessageType(provider),
+        testTo:
+          isExample && deps.example && toMessageType(provider) === 'sms'
+            ? deps.example.to
+            : testAddress[toMessageType(provider)],
+        inboxUrl: isExample ? deps.example?.inboxUrl : undefined,
+        test: query.test
+          ? await findTestProgress(deps, text, { ...toConnectionRef({ location, providerKey }), id: query.test })
+          : null,
+        limits: await getLimitUsage(deps, connection, location.timezone),
+        timezone: location.timezone ?? 'UTC',
+        isLimited: deliverySettingNames.some((name) => name in connection.config),
+      };
+    },
+
+    async version({ location, providerKey, query }) {
+      const ref = toConnectionRef({ location, providerKey });
+      const test = query.test ? await getTestVersion(deps, { ...ref, id: query.test }) : null;
+      return JSON.stringify([await getChannelsVersion(deps, location), test]);
+    },
+
+    actions: {
+      test: defineAction({
+        permission: 'write',
+        body: testBody,
+        async run({ location, providerKey, body, url }) {
+          const medium = toMessageType(getProvider(deps, providerKey));
+          requireInstalled(location);
+          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+          const { id } = await sendTestMessage(deps, connection, { ...body, medium });
+          return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
+        },
+      }),
+
+      disconnect: defineAction({
+        permission: 'write',
+        body: z.object({}),
+        async run({ location, providerKey, access, text }) {
+          await disconnect(deps, toConnectionRef({ location, providerKey }), toActor(access));
+          return { notice: text('channels.page.disconnected') };
+        },
+      }),
+    },
+  });
+}

@@ -1,0 +1,65 @@
+import type * as z from 'zod';
+import type { Text } from '../framework/texts.ts';
+import type { ConfigField, FormValues } from './config-form.ts';
+
+/** A field with the reader's words: the language's own where it has them, else those of the schema. */
+export interface LabelledField extends Omit<ConfigField, 'fields' | 'options'> {
+  readonly label: string;
+  readonly help: string | undefined;
+  readonly choices: readonly { value: string; text: string }[];
+  readonly fields: readonly LabelledField[];
+}
+
+/** @param keyPrefix the key of these fields' texts: `<under>.<name>.label`, `.help`, `.options.<value>`, `.errors.<code>` */
+export function toLabelledFields(text: Text, keyPrefix: string, fields: readonly ConfigField[]): LabelledField[] {
+  const findText = (key: string) => (text.has(key) ? text(key) : undefined);
+  return fields.map((field) => {
+    const key = `${keyPrefix}.${field.name}`;
+    return {
+      ...field,
+      label: findText(`${key}.label`) ?? field.title,
+      help: findText(`${key}.help`) ?? field.description,
+      choices: field.options.map((option) => ({
+        value: String(option),
+        text: findText(`${key}.options.${option}`) ?? String(option),
+      })),
+      fields: toLabelledFields(text, keyPrefix, field.fields),
+    };
+  });
+}
+
+/** What is wrong, by field: the first of each. What belongs to no field stands under the empty name. */
+export function toFieldErrors(
+  text: Text,
+  keyPrefix: string,
+  fields: readonly ConfigField[],
+  issues: readonly z.core.$ZodIssue[],
+  given: FormValues,
+): Record<string, string> {
+  const all = fields.flatMap((field) => [field, ...field.fields]);
+  const found: Record<string, string> = {};
+  for (const issue of issues) {
+    const path = issue.path.map(String);
+    // Something inside of a list, or of what is typed as JSON, is told at that field.
+    const field = path
+      .map((_, index) => path.slice(0, path.length - index).join('.'))
+      .flatMap((name) => all.filter((one) => one.name === name))[0];
+    found[field?.name ?? ''] ??= field ? toErrorText(text, keyPrefix, field, issue, given) : issue.message;
+  }
+  return found;
+}
+
+function toErrorText(text: Text, keyPrefix: string, field: ConfigField, issue: z.core.$ZodIssue, given: FormValues): string {
+  const own = `${keyPrefix}.${field.name}.errors.${issue.code === 'custom' ? issue.params?.code : issue.code}`;
+  if (text.has(own)) return text(own);
+  const isMissing = field.kind !== 'group' && (given[field.name] ?? '').toString().trim() === '';
+  if (isMissing && field.isRequired && field.kind !== 'choices') return text('channels.form.required');
+  if (field.kind === 'choices' && issue.code === 'too_small') return text('channels.form.chooseOne');
+  if (field.kind !== 'number') return issue.message;
+  if (issue.code === 'too_small') {
+    return text(issue.inclusive === false ? 'channels.form.above' : 'channels.form.min', { limit: Number(issue.minimum) });
+  }
+  if (issue.code === 'too_big') return text('channels.form.max', { limit: Number(issue.maximum) });
+  if (issue.code !== 'invalid_type') return issue.message;
+  return text(issue.expected === 'int' ? 'channels.form.integer' : 'channels.form.number');
+}

@@ -1,0 +1,139 @@
+import * as z from 'zod';
+import type { Channel } from '../../../channels/channel.ts';
+import { deliverySettings } from '../../../channels/delivery-settings.ts';
+import { valueGenerators } from '../../../channels/generated-fields.ts';
+import { getChannel } from '../../../channels/registry.ts';
+import { type Connection, checkConfig, connect, toPublicConfig } from '../../../connections/connect.ts';
+import { AppError } from '../../../core/errors.ts';
+import { toActor } from '../../auth/access.ts';
+import { defineAction, definePage } from '../framework/page.ts';
+import { getZodErrorMap } from '../framework/texts.ts';
+import { type ConfigField, type FormValues, readConfig, toConfigFields, toFormValues } from './config-form.ts';
+import { toFieldErrors, toLabelledFields } from './config-labels.ts';
+import {
+  type ChannelPageDeps,
+  findUsableConnection,
+  getProvider,
+  listChannels,
+  requireInstalled,
+  toChannelName,
+  toProviderName,
+} from './providers.ts';
+
+const channelType = z.string().min(1).max(64);
+
+/** Connecting a channel: choose one, then fill in the form that its schema makes. The same form changes the one that is connected. */
+export function createConnectPage(deps: ChannelPageDeps) {
+  return definePage({
+    path: 'channels/:providerKey/connect',
+    scope: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'connect',
+    permission: 'write',
+    query: z.object({ type: channelType.optional(), example: z.literal('1').optional(), make: z.string().max(64).optional() }),
+
+    async show({ location, providerKey, query, text, can }) {
+      const provider = getProvider(deps, providerKey);
+      requireInstalled(location);
+      const connection = await findUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const choices = listChannels(deps, provider);
+      const wanted = query.type ?? (choices.length === 1 ? choices[0]?.type : undefined);
+      const name = toProviderName(deps, text, provider);
+      const example = deps.example && choices.some((one) => one.type === deps.example?.type) ? deps.example : undefined;
+      const shown = { providerKey, provider: name, choices: choices.map((one) => toChoice(text, one)), example };
+      if (wanted === undefined) return { ...shown, title: text('channels.choose.title', { provider: name }), chosen: null };
+
+      const channel = chosen(choices, wanted);
+      const own = connection?.channel.type === channel.type ? connection : null;
+      const fields = toConfigFields(channel.configSchema);
+      const isExample = query.example !== undefined && example?.type === channel.type;
+      const key = own ? 'channels.form.changeTitle' : 'channels.form.title';
+      return {
+        ...shown,
+        title: text(key, { channel: toChannelName(text, channel), provider: name }),
+        chosen: toChoice(text, channel),
+        fields: toLabelledFields(text, `channels.types.${channel.type}`, fields),
+        initial: {
+          ...toFormValues(fields, own ? toPublicConfig(own, can('write')) : undefined),
+          ...generateValues(deps, fields, own ? query.make : 'all'),
+          ...(isExample ? toFormValues(toConfigFields(channel.configSchema), example.config) : {}),
+          ...(isExample ? pickSecrets(fields, example.config) : {}),
+        },
+        isConnected: own !== null,
+        replaces: connection && !own ? toChannelName(text, connection.channel) : null,
+        isExample,
+      };
+    },
+
+    actions: {
+      connect: defineAction({
+        permission: 'write',
+        body: z.looseObject({ type: channelType }),
+        async run({ location, providerKey, body, access, text, url }) {
+          const provider = getProvider(deps, providerKey);
+          requireInstalled(location);
+          const channel = chosen(listChannels(deps, provider), body.type);
+          const ref = { locationId: location.resourceId, providerKey };
+          const fields = toConfigFields(channel.configSchema);
+          const before = await findUsableConnection(deps, ref);
+          const wanted = { type: channel.type, config: { ...pickDeliverySettings(before), ...readConfig(fields, body) } };
+          const checked = await checkConfig(deps, ref, wanted, getZodErrorMap(text.language));
+          if ('issues' in checked) {
+            const { '': other, ...errors } = toFieldErrors(
+              text,
+              `channels.types.${channel.type}`,
+              fields,
+              checked.issues,
+              body,
+            );
+            if (other) throw new AppError('request_invalid', other);
+            return { errors };
+          }
+          await connect(deps, ref, wanted, toActor(access));
+          return {
+            redirectTo: url(`channels/${providerKey}`),
+            notice: text(before ? 'channels.form.changed' : 'channels.form.connected'),
+          };
+        },
+      }),
+    },
+  });
+
+  function chosen(choices: readonly Channel[], type: string): Channel {
+    const channel = getChannel(deps.channels, type);
+    if (choices.includes(channel)) return channel;
+    throw new AppError('request_invalid', 'This channel does not carry what this provider sends.');
+  }
+}
+
+type Text = Parameters<typeof toChannelName>[0];
+
+function toChoice(text: Text, channel: Channel) {
+  const about = `channels.types.${channel.type}.about`;
+  return {
+    type: channel.type,
+    name: toChannelName(text, channel),
+    about: text.has(about) ? text(about) : null,
+    can: (['receipts', 'attachments', 'email', 'idempotent'] as const).filter((name) => channel.capabilities[name]),
+  };
+}
+
+/** Values for the fields that we can make one for, all or the one that is asked for. They are kept nowhere until they are sent. */
+function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], which: string | undefined): FormValues {
+  return Object.fromEntries(
+    fields.flatMap(({ name, generate }) => {
+      const make = generate && (which === 'all' || which === name) ? valueGenerators[generate] : undefined;
+      return make ? [[name, make(deps.random)]] : [];
+    }),
+  );
+}
+
+/** The example's secrets are no secrets. */
+function pickSecrets(fields: readonly ConfigField[], config: Record<string, unknown>): FormValues {
+  return Object.fromEntries(fields.flatMap(({ name, isSecret }) => (isSecret && name in config ? [[name, config[name]]] : [])));
+}
+
+/** What any connection may set stays as it is when its channel is changed: it has a form of its own. */
+function pickDeliverySettings(connection: Connection | null): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(connection?.config ?? {}).filter(([name]) => name in deliverySettings));
+}

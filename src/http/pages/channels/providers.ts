@@ -1,0 +1,91 @@
+import type { Channel } from '../../../channels/channel.ts';
+import { type Connection, type ConnectionDeps, findConnection } from '../../../connections/connect.ts';
+import { AppError, isAppError } from '../../../core/errors.ts';
+import type { RandomSource } from '../../../core/ids.ts';
+import type { Provider } from '../../../highlevel/providers.ts';
+import type { Installation } from '../../../installations/store.ts';
+import type { ReadAddress } from '../../../messages/model/read-address.ts';
+import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
+import type { Text } from '../framework/texts.ts';
+
+export interface ChannelPageDeps extends ConnectionDeps, StoreDeps {
+  providers: readonly Provider[];
+  random: RandomSource;
+  readAddress: ReadAddress;
+  /** A far side to try things with; sandbox mode has one. */
+  example: ConnectionExample | undefined;
+}
+
+/** A channel that can be connected without a far side of one's own. */
+export interface ConnectionExample {
+  type: string;
+  config: Record<string, unknown>;
+  /** Where a test message arrives. */
+  to: string;
+  /** Where one sees it arrive. */
+  inboxUrl: string;
+}
+
+/** The providers that messages are sent by: calls are none. */
+export function listMessageProviders({ providers }: Pick<ChannelPageDeps, 'providers'>): Provider[] {
+  return providers.filter(({ kind }) => kind !== 'call');
+}
+
+/** @throws AppError `not_found` */
+export function getProvider(deps: Pick<ChannelPageDeps, 'providers'>, key: string): Provider {
+  const provider = listMessageProviders(deps).find((candidate) => candidate.key === key);
+  if (provider) return provider;
+  throw new AppError('not_found', `The app has no provider called ${key}.`);
+}
+
+export function toMessageType({ kind }: Provider): 'sms' | 'email' {
+  return kind.startsWith('email') ? 'email' : 'sms';
+}
+
+/** The channels that carry what a provider's messages are. */
+export function listChannels(deps: Pick<ChannelPageDeps, 'channels'>, provider: Provider): Channel[] {
+  return [...deps.channels.values()].filter(({ capabilities: can }) => toMessageType(provider) === 'sms' || can.email);
+}
+
+/** What people call a provider: by its kind, and by its key where two are of the same kind. */
+export function toProviderName(deps: Pick<ChannelPageDeps, 'providers'>, text: Text, provider: Provider): string {
+  const name = text(`channels.kinds.${provider.kind}`, { key: provider.key });
+  const isOnly = listMessageProviders(deps).filter(({ kind }) => kind === provider.kind).length === 1;
+  return isOnly || name.includes(provider.key) ? name : `${name} (${provider.key})`;
+}
+
+export function toChannelName(text: Text, channel: Pick<Channel, 'type' | 'title'>): string {
+  const own = `channels.types.${channel.type}.name`;
+  return text.has(own) ? text(own) : channel.title;
+}
+
+/**
+ * What is connected there. What this process can't use, as its channel or the key of its secrets is gone, counts as nothing: whoever
+ * connects anew is out of it.
+ */
+export async function findUsableConnection(
+  deps: ConnectionDeps,
+  ref: { locationId: string; providerKey: string },
+): Promise<Connection | null> {
+  try {
+    return await findConnection(deps, ref);
+  } catch (error) {
+    if (isAppError(error, 'request_invalid', 'secret_unreadable')) return null;
+    throw error;
+  }
+}
+
+/** @throws AppError `conflict`: nothing is connected where the app is gone from */
+export function requireInstalled({ status }: Installation): void {
+  if (status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
+}
+
+/** @throws AppError `conflict` */
+export async function getUsableConnection(
+  deps: ConnectionDeps,
+  ref: { locationId: string; providerKey: string },
+): Promise<Connection> {
+  const found = await findUsableConnection(deps, ref);
+  if (found) return found;
+  throw new AppError('conflict', 'No channel is connected there any more. Connect one first.');
+}

@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { deliverySettings } from '../../../channels/delivery-settings.ts';
+import { checkConfig, connect, toPublicConfig } from '../../../connections/connect.ts';
+import { AppError } from '../../../core/errors.ts';
+import { toActor } from '../../auth/access.ts';
+import { defineAction, definePage } from '../framework/page.ts';
+import { getZodErrorMap } from '../framework/texts.ts';
+import { readConfig, toConfigFields, toFormValues } from './config-form.ts';
+import { toFieldErrors } from './config-labels.ts';
+import {
+  type ChannelPageDeps,
+  getProvider,
+  getUsableConnection,
+  requireInstalled,
+  toMessageType,
+  toProviderName,
+} from './providers.ts';
+import { getLimitUsage } from './status.ts';
+
+/** What any connection may set, by name. */
+export const deliverySettingNames = Object.keys(deliverySettings);
+
+const fields = toConfigFields(z.object(deliverySettings));
+const anyTime = 'any';
+
+/** How a connection sends, whatever its channel: sender, rate, cap, hours, and what becomes of messages that these hold up. */
+export function createChannelSettingsPage(deps: ChannelPageDeps) {
+  return definePage({
+    path: 'channels/:providerKey/settings',
+    scope: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'channel-settings',
+    permission: 'write',
+    query: z.object({}),
+
+    async show({ location, providerKey, text }) {
+      const provider = getProvider(deps, providerKey);
+      const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const initial = toFormValues(fields, connection.config as Record<string, unknown>);
+      return {
+        title: text('channels.settings.title', { provider: toProviderName(deps, text, provider) }),
+        providerKey,
+        provider: toProviderName(deps, text, provider),
+        fields: Object.fromEntries(fields.flatMap((field) => [field, ...field.fields]).map((field) => [field.name, field])),
+        initial: {
+          hours: initial['sendingWindow.from'] ? 'some' : anyTime,
+          whenOver: 'wait',
+          whenUnknown: 'ask',
+          ...initial,
+        },
+        timezone: location.timezone ?? 'UTC',
+        hasTimezone: location.timezone !== null,
+        messageType: toMessageType(provider),
+        idempotent: connection.channel.capabilities.idempotent,
+        limits: await getLimitUsage(deps, connection, location.timezone),
+      };
+    },
+
+    actions: {
+      save: defineAction({
+        permission: 'write',
+        body: z.looseObject({ hours: z.enum([anyTime, 'some']).default(anyTime) }),
+        async run({ location, providerKey, body, access, text, url }) {
+          getProvider(deps, providerKey);
+          requireInstalled(location);
+          const ref = { locationId: location.resourceId, providerKey };
+          const connection = await getUsableConnection(deps, ref);
+          const { sendingWindow, ...settings } = readConfig(fields, body);
+          // Hours that are half filled in are told of; none are chosen at all when they do not count.
+          const hours = body.hours === anyTime ? {} : { sendingWindow: sendingWindow ?? {} };
+          // Where it says nothing it is not asked for, and stays.
+          const { whenUnknown } = connection.config as { whenUnknown?: string };
+          const storedPolicy = connection.channel.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
+          const others = Object.entries(toPublicConfig(connection, true)).filter(
+            ([name]) => !deliverySettingNames.includes(name),
+          );
+          const input = {
+            type: connection.channel.type,
+            config: { ...Object.fromEntries(others), ...settings, ...storedPolicy, ...hours },
+          };
+          const checked = await checkConfig(deps, ref, input, getZodErrorMap(text.language));
+          if ('issues' in checked) {
+            const { '': other, ...errors } = toFieldErrors(text, 'channels.settings', fields, checked.issues, body);
+            if (other) throw new AppError('request_invalid', other);
+            return { errors };
+          }
+          await connect(deps, ref, input, toActor(access));
+          return { redirectTo: url(`channels/${providerKey}`), notice: text('channels.settings.saved') };
+        },
+      }),
+    },
+  });
+}

@@ -1,0 +1,114 @@
+import { listOpenAlerts } from '../../../alerts/store.ts';
+import { parseDeliverySettings } from '../../../channels/delivery-settings.ts';
+import type { Connection } from '../../../connections/connect.ts';
+import { dateNow } from '../../../core/clock.ts';
+import { toLocalTime } from '../../../core/local-time.ts';
+import type { Provider } from '../../../highlevel/providers.ts';
+import type { Installation } from '../../../installations/store.ts';
+import { type ConnectionHealth, getConnectionHealth } from '../../../messages/stats/connection-health.ts';
+import { countReadyHeads } from '../../../queue/job.ts';
+import { getPausedUntil, rateLimitKey } from '../../../queue/rate-limits.ts';
+import { type Text, toReasonText } from '../framework/texts.ts';
+import {
+  type ChannelPageDeps,
+  findUsableConnection,
+  listMessageProviders,
+  toChannelName,
+  toProviderName,
+} from './providers.ts';
+
+/** How a provider stands in a location: `good`, `unused` until something was sent, `failing`, or `none` connected. */
+export interface ChannelStatus {
+  key: string;
+  name: string;
+  state: 'none' | 'unused' | 'good' | 'failing';
+  channelName: string | null;
+  since: Date | null;
+  health: ConnectionHealth | null;
+  /** Why it fails, in the reader's words. */
+  reason: string | null;
+}
+
+/** A few refusals may be the contacts' fault; from so many in a row on it is the channel's. */
+const minFailuresInRow = 3;
+
+/** Every provider of the app with what the location has connected for it. */
+export async function listChannelStatuses(
+  deps: ChannelPageDeps,
+  text: Text,
+  { resourceId }: Installation,
+): Promise<ChannelStatus[]> {
+  const alerts = (await listOpenAlerts(deps.db.client, [resourceId])).get(resourceId) ?? [];
+  const failing = new Set(alerts.filter(({ kind }) => kind === 'channel_failing').map(({ subject }) => subject));
+  return Promise.all(
+    listMessageProviders(deps).map(async (provider) => {
+      const connection = await findUsableConnection(deps, { locationId: resourceId, providerKey: provider.key });
+      return getChannelStatus(deps, text, provider, connection, failing);
+    }),
+  );
+}
+
+async function getChannelStatus(
+  deps: ChannelPageDeps,
+  text: Text,
+  provider: Provider,
+  connection: Connection | null,
+  failing: ReadonlySet<string>,
+): Promise<ChannelStatus> {
+  const shown = { key: provider.key, name: toProviderName(deps, text, provider) };
+  if (!connection) return { ...shown, state: 'none', channelName: null, since: null, health: null, reason: null };
+  const health = await getConnectionHealth(deps, connection.id);
+  const isFailing = failing.has(connection.id) || health.consecutiveFailures >= minFailuresInRow;
+  return {
+    ...shown,
+    state: isFailing ? 'failing' : health.lastAt ? 'good' : 'unused',
+    channelName: toChannelName(text, connection.channel),
+    since: connection.createdAt,
+    health,
+    reason: health.reason && toReasonText(text, health.reason),
+  };
+}
+
+/** Changes when a status may: for the versions of pages. What only makes it older counts every ten seconds. */
+export async function getChannelsVersion(deps: ChannelPageDeps, { resourceId }: Installation): Promise<string> {
+  const rows = await deps.db.client.connection.findMany({
+    where: { locationId: resourceId, dormantSince: null },
+    select: { id: true, updatedAt: true },
+    orderBy: { id: 'asc' },
+  });
+  const last = await Promise.all(rows.map(({ id }) => findLastAttempt(deps, id)));
+  const alerts = await deps.db.client.alert.count({ where: { locationId: resourceId, openKey: { not: null } } });
+  return JSON.stringify([rows, last, alerts]);
+}
+
+const versionStepMs = 10_000;
+
+async function findLastAttempt({ db }: ChannelPageDeps, connectionId: string) {
+  const row = await db.client.attempt.findFirst({
+    where: { connectionId, endedAt: { not: null } },
+    orderBy: { endedAt: 'desc' },
+    select: { endedAt: true, outcome: true },
+  });
+  return row && [row.outcome, Math.floor((row.endedAt as Date).getTime() / versionStepMs)];
+}
+
+/** More need not be counted to be called many. */
+const maxWaitingCount = 1_000;
+
+/** How much of a connection's limits is used up, and what waits because of them. */
+export async function getLimitUsage(deps: ChannelPageDeps, connection: Connection, timezone: string | null) {
+  const key = rateLimitKey.connection(connection);
+  const now = dateNow(deps.clock);
+  const pace = await deps.db.client.pace.findUnique({ where: { key } });
+  const pausedUntil = pace && getPausedUntil(pace, now);
+  const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
+  const waiting = pausedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, maxWaitingCount + 1) : 0;
+  return {
+    settings: parseDeliverySettings(connection.config),
+    sentToday: pace?.day === today ? pace.sentToday : 0,
+    blockedUntil: pausedUntil,
+    pauseReason: pausedUntil && pace?.blockedCode ? { code: pace.blockedCode, message: pace.blockedReason ?? '' } : null,
+    waiting: Math.min(waiting, maxWaitingCount),
+    hasMore: waiting > maxWaitingCount,
+  };
+}

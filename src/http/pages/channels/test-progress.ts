@@ -1,0 +1,76 @@
+import { type Text, toReasonText } from '../framework/texts.ts';
+import type { ChannelPageDeps } from './providers.ts';
+
+interface TestRef {
+  locationId: string;
+  providerKey: string;
+  id: string;
+}
+
+/** One stage of a test: when it was reached, or that it is what is waited for now. */
+interface TestStep {
+  name: 'queued' | 'sending' | 'accepted' | 'delivered' | 'read' | 'failed' | 'unknown';
+  at: Date | null;
+  state: 'done' | 'now' | 'later' | 'bad';
+}
+
+/** A test message and how far it has come. Only a test of this very place is found. */
+export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: Text, { id, ...ref }: TestRef) {
+  const message = await deps.db.client.message.findFirst({
+    where: { id, ...ref, isTest: true },
+    include: { attempts: { orderBy: { begunAt: 'asc' } }, receipts: { orderBy: { receivedAt: 'asc' } } },
+  });
+  if (!message) return null;
+  const last = message.attempts.at(-1);
+  const endedAt = last?.endedAt ?? null;
+  const wasAccepted = last?.outcome === 'accepted' || last?.outcome === 'delivered';
+  const findReceivedAt = (state: string) => message.receipts.find((receipt) => receipt.state === state)?.receivedAt ?? null;
+  const hasArrived = message.state === 'delivered' || message.state === 'read';
+  const hasFailed = message.state === 'failed';
+  const isUnknown = message.unknownSince !== null;
+
+  const steps: TestStep[] = [
+    { name: 'queued', at: message.createdAt, state: 'done' },
+    { name: 'sending', at: last?.begunAt ?? null, state: last ? 'done' : hasFailed ? 'later' : 'now' },
+  ];
+  if (wasAccepted || (!hasFailed && !isUnknown)) {
+    steps.push({
+      name: 'accepted',
+      at: wasAccepted ? endedAt : null,
+      state: wasAccepted || hasArrived ? 'done' : last ? 'now' : 'later',
+    });
+  }
+  if (isUnknown) steps.push({ name: 'unknown', at: message.unknownSince, state: 'bad' });
+  else if (hasFailed)
+    steps.push({ name: 'failed', at: findReceivedAt('failed') ?? endedAt ?? message.updatedAt, state: 'bad' });
+  else {
+    const at = hasArrived ? (findReceivedAt('delivered') ?? findReceivedAt('read') ?? endedAt) : null;
+    steps.push({ name: 'delivered', at, state: hasArrived ? 'done' : wasAccepted ? 'now' : 'later' });
+  }
+  if (message.state === 'read') steps.push({ name: 'read', at: findReceivedAt('read'), state: 'done' });
+  return {
+    id: message.id,
+    to: message.to,
+    text: message.text,
+    state: isUnknown ? ('unknown' as const) : message.state,
+    isFinished: hasArrived || hasFailed || isUnknown,
+    steps,
+    reason:
+      message.reasonCode && message.reason ? toReasonText(text, { code: message.reasonCode, message: message.reason }) : null,
+    response: last?.answer ?? null,
+  };
+}
+
+/** Changes with every step of a test. */
+export async function getTestVersion({ db }: Pick<ChannelPageDeps, 'db'>, { id, ...ref }: TestRef): Promise<unknown> {
+  return db.client.message.findFirst({
+    where: { id, ...ref, isTest: true },
+    select: {
+      state: true,
+      reasonCode: true,
+      unknownSince: true,
+      attempts: { select: { endedAt: true } },
+      receipts: { select: { state: true } },
+    },
+  });
+}

@@ -1,0 +1,25 @@
+import type { Text } from './texts.ts';
+
+const units = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const;
+
+/** A length of time in at most two units, as `1 min 35 sec`; `narrow` where there is little room, as `1m 35s`. */
+export function formatDuration(text: Text, ms: number, width: 'short' | 'narrow' = 'short'): string {
+  const unitText = (value: number, unit: string) =>
+    text.number(value, { style: 'unit', unit, unitDisplay: width, maximumFractionDigits: 1 });
+  if (ms < 1_000) return unitText(Math.round(ms), 'millisecond');
+  if (ms < 60_000) return unitText(Math.round(ms / 100) / 10, 'second');
+  const first = units.findIndex(([, size]) => ms >= size);
+  const [unit, size] = units[first] as (typeof units)[number];
+  const [small, smallSize] = units[first + 1] as (typeof units)[number];
+  // What would be sixty of the small ones is one more of the large.
+  const rounded = Math.round(ms / smallSize) * smallSize;
+  const remainder = Math.round((rounded % size) / smallSize);
+  return [unitText(Math.floor(rounded / size), unit), remainder > 0 ? unitText(remainder, small) : '']
+    .filter(Boolean)
+    .join(' ');
+}

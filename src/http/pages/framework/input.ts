@@ -1,0 +1,82 @@
+import type { Request, Response } from 'express';
+import * as z from 'zod';
+import { AppError } from '../../../core/errors.ts';
+import { isStorable } from '../../../core/sanitize.ts';
+import type { Database } from '../../../database/client.ts';
+import type { Installation } from '../../../installations/store.ts';
+import type { Message } from '../../../messages/settlement/update-messages.ts';
+import { type Access, can, getVisibleLocation, pathResolvers } from '../../auth/access.ts';
+import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
+import type { PageShell } from './shell.ts';
+import type { Text } from './texts.ts';
+
+/** A request for a page, with everything its path names found. */
+export interface PageRequest {
+  page: Page;
+  request: Request;
+  /** The page's own path and query, as its links would have it. */
+  here: string;
+  input: PageInput & { query: Record<string, unknown>; location?: Installation; message?: Message; providerKey?: string };
+}
+
+export function toViewer(access: Access): Viewer {
+  if (access === 'operator') return 'operator';
+  return access.locationId === null ? 'agency' : 'location';
+}
+
+/** The access and the texts of whoever asks; whoever has none does not get so far. */
+export function getCaller(response: Response): { access: Access; text: Text } {
+  const { access, text } = response.locals;
+  if (!access || !text) throw new AppError('unauthorized', 'This needs a token.');
+  return { access, text };
+}
+
+/** Finds what a path names, if it is reached. @throws AppError `not_found`, `request_invalid` */
+export async function resolvePageRequest(
+  db: Database,
+  options: { page: Page; path: string; viewer: Viewer; shell: PageShell; request: Request; response: Response },
+): Promise<PageRequest> {
+  const { page, viewer, shell: frame, request, response } = options;
+  const { access, text } = getCaller(response);
+  if (!isStorable(request.params)) throw new AppError('not_found', 'There is nothing at this address.');
+  const found: { location?: Installation; message?: Message; providerKey?: string } = {};
+  for (const [name, value] of Object.entries(request.params)) {
+    const find = pathResolvers[name];
+    if (!find) throw new AppError('internal', `${page.path}: nothing says who reaches a “${name}”.`);
+    if (name === 'id' && !z.uuid().safeParse(value).success) throw new AppError('not_found', 'There is no such message.');
+    Object.assign(found, await find(db, access, String(value)));
+  }
+  if (page.scope === 'location' && access !== 'operator' && access.locationId !== null) {
+    found.location = await getVisibleLocation(db, access, access.locationId);
+  }
+  if (page.scope === 'location' && found.message && found.message.locationId !== found.location?.resourceId) {
+    throw new AppError('not_found', 'There is no such message.');
+  }
+  const query = page.query.safeParse(request.query);
+  if (!query.success || !isStorable(request.query)) throw new AppError('request_invalid', 'This link is not one of this page.');
+
+  const top = page.scope === 'location' && viewer !== 'location' ? `locations/${found.location?.resourceId}` : '';
+  return {
+    page,
+    request,
+    here: request.url.replace(/^\//, ''),
+    input: {
+      access,
+      viewer,
+      text,
+      can: (need) => can(access, need),
+      url: (path, link) => frame.href(toLinkPath(top, path, link)),
+      clientAddress: request.ip ?? 'unknown',
+      query: query.data,
+      ...found,
+    },
+  };
+}
+
+function toLinkPath(top: string, path: string, query: LinkQuery = {}): string {
+  const full = path.startsWith('/') ? path.slice(1) : [top, path].filter(Boolean).join('/');
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)] as [string, string]],
+  );
+  return given.length > 0 ? `${full}?${new URLSearchParams(given)}` : full;
+}

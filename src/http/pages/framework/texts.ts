@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { AppError } from '../../../core/errors.ts';
+
+type Values = Record<string, string | number>;
+/** A text, or one for each plural form of the language, or texts by name. */
+type Entry = string | { readonly [name: string]: Entry };
+
+/** The texts of one language, and how it writes numbers and times. */
+export interface Text {
+  /**
+   * The text of a key, such as `home.title`. `{name}` is replaced by the value of that name, numbers as the language writes them;
+   * `count` chooses the plural form.
+   *
+   * @throws AppError `internal`: there is no such text, which a test finds out
+   */
+  (key: string, values?: Values): string;
+  readonly language: string;
+  has(key: string): boolean;
+  number(value: number, options?: Intl.NumberFormatOptions): string;
+  /** In UTC: the browser writes it again in its own zone. */
+  time(at: Date, options?: Intl.DateTimeFormatOptions): string;
+}
+
+export interface Languages {
+  /** Every language there is, the one for everybody else first. */
+  readonly names: readonly string[];
+  /** @param name of a language that there is; any other gets the first */
+  text(name: string): Text;
+}
+
+const defaultLanguage = 'en';
+
+/** Reads every language of a folder: a file there is a language. */
+export function loadLanguages(folder: string): Languages {
+  const found = readdirSync(folder).flatMap((file) => {
+    const name = file.match(/^([\w-]+)\.json$/)?.[1];
+    return name ? [[name, createText(name, JSON.parse(readFileSync(join(folder, file), 'utf8')))] as const] : [];
+  });
+  const texts = new Map(found);
+  const fallback = texts.get(defaultLanguage);
+  if (!fallback) throw new AppError('internal', `There is no ${defaultLanguage}.json among the languages.`);
+  return {
+    names: [defaultLanguage, ...[...texts.keys()].filter((name) => name !== defaultLanguage)],
+    text: (name) => texts.get(name) ?? fallback,
+  };
+}
+
+function createText(language: string, entries: Entry): Text {
+  const plurals = new Intl.PluralRules(language);
+  const number: Text['number'] = (value, options) => new Intl.NumberFormat(language, options).format(value);
+  const text = (key: string, values: Values = {}) => {
+    const entry = findEntry(entries, key);
+    const words = typeof entry === 'object' ? selectPluralForm(entry, plurals, values.count) : entry;
+    if (words === undefined) throw new AppError('internal', `There is no text “${key}” in ${language}.`);
+    return words.replace(/\{(\w+)\}/g, (placeholder, name: string) => {
+      const value = values[name];
+      return typeof value === 'number' ? number(value) : (value ?? placeholder);
+    });
+  };
+  return Object.assign(text, {
+    language,
+    number,
+    has: (key: string) => typeof findEntry(entries, key) === 'string',
+    time: (at: Date, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short' }) =>
+      new Intl.DateTimeFormat(language, { ...options, timeZone: 'UTC' }).format(at),
+  });
+}
+
+function findEntry(entries: Entry, key: string): Entry | undefined {
+  return key
+    .split('.')
+    .reduce<Entry | undefined>(
+      (entry, name) => (typeof entry === 'object' && Object.hasOwn(entry, name) ? entry[name] : undefined),
+      entries,
+    );
+}
+
+function selectPluralForm(
+  forms: { readonly [name: string]: Entry },
+  plurals: Intl.PluralRules,
+  count: string | number | undefined,
+) {
+  const form = typeof count === 'number' ? (forms[plurals.select(count)] ?? forms.other) : undefined;
+  return typeof form === 'string' ? form : undefined;
+}
+
+/** zod's own words in the reader's language, where it has them. */
+export function getZodErrorMap(language: string): z.core.$ZodErrorMap {
+  const locales = z.locales as unknown as Record<string, (() => { localeError: z.core.$ZodErrorMap }) | undefined>;
+  return (locales[language] ?? z.locales.en)().localeError;
+}
+
+/** A reason's words: ours in the reader's language, the far side's own as it said them. */
+export function toReasonText(text: Text, reason: { code: string; message: string }): string {
+  const key = [`reasons.${reason.code}`, `log.waits.${reason.code}`].find((name) => text.has(name));
+  return key ? text(key) : reason.message;
+}
+
+/** The same where a message waits: what it waits for may be something that went wrong. */
+export function toWaitText(text: Text, reason: { status: string; code: string; message: string }): string {
+  const problem = `problems.${reason.code}.title`;
+  if (reason.status === 'pending' && !text.has(`reasons.${reason.code}`) && text.has(problem)) return text(problem);
+  return toReasonText(text, reason);
+}
+
+/** What somebody reads who met an error. */
+export interface Problem {
+  code: string;
+  title: string;
+  message: string;
+  details: readonly string[];
+}
+
+/** An error in the reader's language. Where the code says less than the message, as `conflict` does, the message stands. */
+export function toProblem(text: Text, error: AppError): Problem {
+  const own = `problems.${error.code}`;
+  const titleKey = text.has(`${own}.title`) ? `${own}.title` : 'problems.other.title';
+  const message = text.has(`${own}.message`) ? text(`${own}.message`) : error.message;
+  return { code: error.code, title: text(titleKey), message, details: error.details };
+}

@@ -1,0 +1,107 @@
+import { assessHealth, type Health } from '../../../alerts/health.ts';
+import { listOpenAlerts } from '../../../alerts/store.ts';
+import type { Database, InstallationStatus } from '../../../database/client.ts';
+import { loadDailyStats, toStatsScope } from '../../../messages/stats/rollup.ts';
+import { countSent, summarizeStats } from '../../../messages/stats/summary.ts';
+import { type Access, visibleLocations } from '../../auth/access.ts';
+
+/** A location at a glance. */
+export interface LocationRow {
+  readonly locationId: string;
+  readonly name: string;
+  readonly status: InstallationStatus;
+  readonly health: Health;
+  /** Providers that have a channel. */
+  readonly channels: readonly string[];
+  /** Outbound messages of the last 24 hours, and of today and the six days before. */
+  readonly sentLastDay: number;
+  readonly sentWeek: number;
+  /** Of that week's messages whose outcome is known, the part that failed; null when none is known. */
+  readonly failureRate: number | null;
+  /** Within the days that are counted. */
+  readonly lastSentAt: Date | null;
+  readonly lastReceivedAt: Date | null;
+  /** Oldest first. */
+  readonly days: readonly { readonly sent: number; readonly failed: number }[];
+}
+
+export const sortColumns = ['health', 'name', 'channels', 'day', 'week', 'failed', 'sent', 'received'] as const;
+export type SortColumn = (typeof sortColumns)[number];
+export type SortOrder = 'asc' | 'desc';
+
+const weekDays = 7;
+
+/** Every location that somebody reaches. Five statements, however many there are. */
+export async function loadLocationRows(db: Database, access: Access, now: Date): Promise<LocationRow[]> {
+  const found = await db.client.installation.findMany({
+    where: visibleLocations(access),
+    select: { resourceId: true, name: true, status: true, timezone: true },
+  });
+  const ids = found.map(({ resourceId }) => resourceId);
+  const connections = await db.client.$queryRaw<{ locationId: string; providerKey: string }[]>`
+    SELECT location_id AS "locationId", provider_key AS "providerKey" FROM connections
+    WHERE location_id = ANY (${ids}::text[]) AND dormant_since IS NULL ORDER BY id`;
+  const channels = Map.groupBy(connections, ({ locationId }) => locationId);
+  const alerts = await listOpenAlerts(db.client, ids);
+  const counts = Map.groupBy(
+    await loadDailyStats(db.client, found.map(toStatsScope), now, { details: false }),
+    ({ locationId }) => locationId,
+  );
+  return found.map(({ resourceId, name, status }) => {
+    const days = counts.get(resourceId) ?? [];
+    const week = summarizeStats(days.slice(-weekDays));
+    const own = channels.get(resourceId) ?? [];
+    const kinds = (alerts.get(resourceId) ?? []).map(({ kind }) => kind);
+    return {
+      locationId: resourceId,
+      name: name ?? resourceId,
+      status,
+      health: assessHealth({ status, channelCount: own.length, alerts: kinds }),
+      channels: own.map(({ providerKey }) => providerKey),
+      sentLastDay: days.reduce((sum, { lastDay }) => sum + lastDay.sent, 0),
+      sentWeek: week.sent,
+      failureRate: week.deliveryRate === null ? null : 1 - week.deliveryRate,
+      lastSentAt: findLatest(days.map(({ lastSentAt }) => lastSentAt)),
+      lastReceivedAt: findLatest(days.map(({ lastReceivedAt }) => lastReceivedAt)),
+      days: days.map((day) => ({ sent: countSent(day), failed: day.failed })),
+    };
+  });
+}
+
+/** Which rows are asked for: those that need attention, those that are silent, or all; those whose name or id has this in it. */
+export function isMatchingRow(row: LocationRow, show: 'attention' | 'silent' | undefined, q: string | undefined): boolean {
+  const part = q?.toLowerCase();
+  const isNamed = !part || row.name.toLowerCase().includes(part) || row.locationId.toLowerCase() === part;
+  return isNamed && (show === undefined || row.health.kind === show);
+}
+
+/** How a column is sorted when nothing else is said: names from A on, whatever is counted from the highest down. */
+export function getDefaultOrder(sort: SortColumn): SortOrder {
+  return sort === 'name' || sort === 'channels' ? 'asc' : 'desc';
+}
+
+/** Rows in the order of a column; what is alike, by name. */
+export function sortRows(rows: readonly LocationRow[], sort: SortColumn, order: SortOrder, language: string): LocationRow[] {
+  const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'base' });
+  const sign = order === 'asc' ? 1 : -1;
+  const by: Record<SortColumn, (row: LocationRow) => number | string> = {
+    name: ({ name }) => name,
+    health: ({ health }) => ({ attention: 2, silent: 1, good: 0 })[health.kind],
+    channels: ({ channels }) => channels.length,
+    day: ({ sentLastDay }) => sentLastDay,
+    week: ({ sentWeek }) => sentWeek,
+    failed: ({ failureRate }) => failureRate ?? -1,
+    sent: ({ lastSentAt }) => lastSentAt?.getTime() ?? 0,
+    received: ({ lastReceivedAt }) => lastReceivedAt?.getTime() ?? 0,
+  };
+  const key = by[sort];
+  return rows.toSorted((one, other) => {
+    const [a, b] = [key(one), key(other)];
+    const difference = typeof a === 'string' ? compare(a, String(b)) : a - Number(b);
+    return sign * difference || compare(one.name, other.name) || (one.locationId < other.locationId ? -1 : 1);
+  });
+}
+
+function findLatest(times: readonly (Date | null)[]): Date | null {
+  return times.reduce((last, at) => (at && (!last || at > last) ? at : last), null);
+}

@@ -1,0 +1,108 @@
+import * as z from 'zod';
+import { dateNow } from '../../../core/clock.ts';
+import type { NewId } from '../../../core/ids.ts';
+import type { ListMessages, LogQuery } from '../../../messages/log/list-messages.ts';
+import { countByReason, listRedrives, startRedrive } from '../../../messages/recovery/dead-letters.ts';
+import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
+import { toActor } from '../../auth/access.ts';
+import { defineAction, definePage, optionalField } from '../framework/page.ts';
+import { toReasonText } from '../framework/texts.ts';
+import { createMessageLink, loadMessageRows, toRowsVersion } from './rows.ts';
+
+const pageSize = 50;
+const maxRedrives = 5;
+const dayMs = 24 * 60 * 60 * 1000;
+const spans = { day: dayMs, week: 7 * dayMs, month: 30 * dayMs, all: null } as const;
+
+const filter = z.object({
+  reason: optionalField(z.string().max(100)),
+  direction: optionalField(z.enum(['outbound', 'inbound'])),
+});
+
+const query = filter.extend({ before: optionalField(z.uuid()), after: optionalField(z.uuid()) });
+
+/** What was given up in a location, or waits for a person's decision: why, which, and sending again all that fits. */
+export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: ListMessages }) {
+  const logQuery = ({ reason, direction, before, after }: z.output<typeof query>): LogQuery => ({
+    status: 'given_up',
+    reason,
+    direction,
+    before,
+    after,
+    limit: pageSize,
+  });
+
+  return definePage({
+    path: 'dead-letters',
+    scope: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'dead-letters',
+    nav: { text: 'log.deadLetters.nav', order: 40 },
+    query,
+
+    async show({ location: { resourceId }, query, text, url, can }) {
+      const { items, older, newer } = await deps.listMessages([resourceId], logQuery(query));
+      const { reasons, maxCount: atMost } = await countByReason(deps.db, resourceId);
+      const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
+      const { before, after, ...kept } = query;
+      const path = 'dead-letters';
+      const toReasonName = (code: string) => {
+        const row = reasons.find((reason) => reason.code === code);
+        return toReasonText(text, { code, message: row?.message ?? code });
+      };
+      const matching = reasons.filter(({ code }) => !kept.reason || code === kept.reason);
+      return {
+        title: text('log.deadLetters.title'),
+        path: url(path),
+        reasons: reasons.map(({ code, message, count }) => ({
+          code,
+          name: code ? toReasonName(code) : (message ?? text('log.deadLetters.noReason')),
+          count,
+          href: url(path, { ...kept, reason: code ?? undefined }),
+        })),
+        countLimit: reasons.reduce((sum, { count }) => sum + count, 0) >= atMost ? atMost : null,
+        rows: await loadMessageRows(deps, items, { text, href: createMessageLink(url, 'location') }),
+        locationNames: null,
+        filters: kept,
+        reasonName: kept.reason ? toReasonName(kept.reason) : null,
+        isFiltered: Boolean(kept.reason || kept.direction),
+        canRedrive: can('write') && matching.some(({ failed }) => failed > 0),
+        spans: Object.keys(spans),
+        redrives: redrives.items.map((row) => {
+          const filter = row.filter as { reason?: string; direction?: string };
+          return { ...row, reason: filter.reason ? toReasonName(filter.reason) : null, direction: filter.direction ?? null };
+        }),
+        newest: before || after ? url(path, kept) : null,
+        newer: newer && url(path, { ...kept, after: newer }),
+        older: older && url(path, { ...kept, before: older }),
+        clear: url(path),
+        log: url('messages'),
+      };
+    },
+
+    async version({ location: { resourceId }, query }) {
+      const { items } = await deps.listMessages([resourceId], logQuery(query));
+      const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
+      return JSON.stringify([toRowsVersion(items), redrives.items.map(({ id, done, endedAt }) => [id, done, endedAt])]);
+    },
+
+    actions: {
+      redrive: defineAction({
+        permission: 'write',
+        body: filter.extend({ span: z.enum(['day', 'week', 'month', 'all']).default('all') }),
+        async run({ location, access, text, url, body: { reason, direction, span } }) {
+          const ms = spans[span];
+          const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
+          const wanted = { reason, direction, since };
+          const { total } = await startRedrive(deps, location.resourceId, wanted, toActor(access));
+          // From its top, where the progress is.
+          const redirectTo = url('dead-letters', { reason, direction });
+          return {
+            redirectTo,
+            notice: total > 0 ? text('log.deadLetters.started', { count: total }) : text('log.deadLetters.noMatches'),
+          };
+        },
+      }),
+    },
+  });
+}

@@ -1,0 +1,160 @@
+import * as z from 'zod';
+import { dateNow } from '../../../core/clock.ts';
+import { AppError } from '../../../core/errors.ts';
+import { findMessageWithHistory } from '../../../messages/log/list-messages.ts';
+import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
+import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
+import { resend } from '../../../messages/recovery/resend.ts';
+import type { Message } from '../../../messages/settlement/update-messages.ts';
+import { type MessageDeps, markAsSent } from '../../api/messages.ts';
+import { toActor } from '../../auth/access.ts';
+import { defineAction, definePage, type PageInput } from '../framework/page.ts';
+import { type Text, toReasonText } from '../framework/texts.ts';
+import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toContactLabel } from './rows.ts';
+
+export interface MessagePageDeps extends MessageDeps {
+  appUrl: string;
+}
+
+/** Where what a message waits for, or failed for, is mended. */
+const fixTargets: Record<string, 'channels' | 'reconnect' | undefined> = {
+  no_channel: 'channels',
+  channel_unavailable: 'channels',
+  email_unsupported: 'channels',
+  media_unsupported: 'channels',
+  outside_window: 'channels',
+  daily_cap: 'channels',
+  reauth_required: 'reconnect',
+};
+
+const historyQuery = z.object({ before: z.uuid().optional() });
+
+type MessagePageInput = PageInput & { message: Message; query: z.output<typeof historyQuery> };
+
+/** One message of a location, with all that happened to it and what can be done about it. */
+export function createMessagePage(deps: MessagePageDeps) {
+  return definePage({
+    path: 'messages/:id',
+    scope: 'location',
+    viewers: ['location', 'agency', 'operator'],
+    view: 'message',
+    query: historyQuery,
+    show: (input) => showMessage(deps, '', input),
+    version: (input) => getVersion(deps, input),
+    actions: createActions(deps),
+  });
+}
+
+/** The same, reached from the log over all that somebody reaches. */
+export function createAccountMessagePage(deps: MessagePageDeps) {
+  return definePage({
+    path: 'messages/:id',
+    scope: 'account',
+    viewers: ['agency', 'operator'],
+    view: 'message',
+    query: historyQuery,
+    show: (input) => showMessage(deps, `/locations/${input.message.locationId}`, input),
+    version: (input) => getVersion(deps, input),
+    actions: createActions(deps),
+  });
+}
+
+async function showMessage(
+  deps: MessagePageDeps,
+  locationPath: string,
+  { message: { id }, query, text, url, can }: MessagePageInput,
+) {
+  const message = await findMessageWithHistory(deps.db, id, query.before);
+  if (!message) throw new AppError('not_found', 'There is no such message.');
+  const types = await loadConnectionTypes(deps.db, [message.connectionId]);
+  const waits = await loadGroupPauses(deps, [message]);
+  const reason = toReason(message, waits);
+  const status = toStatus(message);
+  const fix = reason && status !== 'delivered' && status !== 'read' ? fixTargets[reason.code] : undefined;
+  const isAccount = locationPath !== '';
+  return {
+    title: text(`log.titles.${message.direction}`, { who: toContactLabel(message) ?? text('log.unknownContact') }),
+    log: url(isAccount ? '/messages' : 'messages'),
+    contactLog: message.contactId ? url(`${isAccount ? '/' : ''}messages`, { q: message.contactId }) : null,
+    locationLink: isAccount ? url(locationPath) : null,
+    locationName: isAccount ? (await loadLocationNames(deps.db, [message]))[message.locationId] : null,
+    message,
+    status,
+    reason: reason ? toReasonText(text, reason) : null,
+    nextAt: findNextAttemptAt(message, reason?.until, dateNow(deps.clock)),
+    fixUrl:
+      fix === 'channels'
+        ? url(isAccount ? `${locationPath}/channels` : 'channels')
+        : fix === 'reconnect'
+          ? `${deps.appUrl}/install`
+          : null,
+    fixKey: fix ?? null,
+    connectionType: types.get(message.connectionId ?? '') ?? null,
+    canRetry: can('write') && status === 'failed',
+    canDecide: can('write') && status === 'unknown',
+    timeline: buildTimeline(message).map((event) => toTimelineRow(text, event)),
+    older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
+    newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,
+    attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
+  };
+}
+
+const tones: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
+  delivered: 'good',
+  refused: 'bad',
+  busy: 'bad',
+  unknown: 'bad',
+  not_reported: 'bad',
+  posted: 'good',
+  not_posted: 'bad',
+  passed: 'bad',
+};
+
+/** A happening in the reader's words. */
+function toTimelineRow(
+  text: Text,
+  { at, type: says, state, recipient, why: cause, response, repeats, traceId }: TimelineEvent,
+) {
+  const reason = cause && toReasonText(text, { code: cause.code ?? '', message: cause.message });
+  return {
+    at,
+    title: text(`log.timeline.${says}`, { recipient: recipient ?? '', state: state ? text(`states.${state}`) : '' }),
+    tone: says === 'receipt' || says === 'receipt_of' ? (state === 'failed' ? 'bad' : 'good') : (tones[says] ?? ''),
+    reason,
+    code: cause?.code ?? null,
+    repeats: repeats > 0 ? text('log.repeats', { count: repeats }) : null,
+    // Where the reader's words say less than the far side's own, those are kept beside them.
+    answer: [cause && cause.message !== reason ? cause.message : null, response].filter(Boolean).join('\n') || null,
+    traceId,
+  };
+}
+
+async function getVersion(deps: MessagePageDeps, { message: { id } }: MessagePageInput): Promise<string> {
+  const row = await deps.db.client.message.findUnique({
+    where: { id },
+    include: { _count: { select: { attempts: true, receipts: true, reports: true } } },
+  });
+  const waits = row ? await loadGroupPauses(deps, [row]) : [];
+  return JSON.stringify([row?.updatedAt, row?._count, [...waits]]);
+}
+
+function createActions(deps: MessagePageDeps) {
+  return {
+    resend: defineAction({
+      permission: 'write',
+      body: z.object({}),
+      async run({ message, access, text }) {
+        await resend(deps, message, toActor(access));
+        return { notice: text('log.sentAgain') };
+      },
+    }),
+    markSent: defineAction({
+      permission: 'write',
+      body: z.object({}),
+      async run({ message, access, text }) {
+        await markAsSent(deps, message, access);
+        return { notice: text('log.markedSent') };
+      },
+    }),
+  };
+}
