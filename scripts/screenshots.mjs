@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { openDatabase } from '../src/database/client.ts';
-import { storeMessages, twoWeeks } from '../test/support/stored-messages.ts';
+import { createTwoWeeks, storeMessages } from '../test/support/stored-messages.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'docs', 'images');
@@ -61,15 +61,15 @@ async function stop() {
 async function addTwoWeeks() {
   const db = await openDatabase({ kind: 'embedded', dataDir: data });
   const { locationId } = await db.client.connection.findFirstOrThrow();
-  const messages = twoWeeks(Date.now(), 120).filter(({ isUnknown }) => !isUnknown);
+  const messages = createTwoWeeks(Date.now(), 120).filter(({ isUnknown }) => !isUnknown);
   await storeMessages({ db: db.client }, locationId, messages);
   await db.close();
 }
 
 async function ready() {
   for (let tries = 0; tries < 600; tries++) {
-    const answer = await fetch(`${app}/readyz`).catch(() => null);
-    if (answer?.ok) return;
+    const response = await fetch(`${app}/readyz`).catch(() => null);
+    if (response?.ok) return;
     if (program.exitCode !== null) break;
     await new Promise((done) => setTimeout(done, 100));
   }

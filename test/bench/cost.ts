@@ -2,31 +2,31 @@ import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Arena, openArena, whenDone } from './arena.ts';
-import { rateOf } from './pipeline.ts';
+import { measureRate } from './pipeline.ts';
 import type { Figure } from './table.ts';
+import { pollUntil, startTestbed, type Testbed } from './testbed.ts';
 
-const few = 1_000;
-const many = 1_000_000;
+const fewMessages = 1_000;
+const manyMessages = 1_000_000;
 const runs = 3;
 const eachRun = 4_000;
 const tables = ['messages', 'attempts', 'reports', 'receipts', 'identities', 'jobs'];
 
 /** What one message costs: statements, bytes, and whether a million stored ones make it dearer. */
-export async function cost(serverUrl: string): Promise<Figure[]> {
+export async function measureCost(serverUrl: string): Promise<Figure[]> {
   const countFile = join(tmpdir(), `patchbay-bench-statements-${process.pid}`);
   const preload = `--import=${join(import.meta.dirname, 'count-statements.mjs')}`;
-  await using arena = await openArena(serverUrl, { settings: { NODE_OPTIONS: preload, BENCH_COUNT_FILE: countFile } });
-  const session = new pg.Client({ connectionString: arena.databaseUrl });
+  await using testbed = await startTestbed(serverUrl, { settings: { NODE_OPTIONS: preload, BENCH_COUNT_FILE: countFile } });
+  const session = new pg.Client({ connectionString: testbed.databaseUrl });
   await session.connect();
   try {
-    await rateOf(arena, few);
-    const before = await reading(arena, session, countFile);
-    const rates = await ratesOf(arena);
-    const after = await reading(arena, session, countFile);
-    await store(session, arena.locationIds, many);
-    await rateOf(arena, few);
-    const ratesLater = await ratesOf(arena);
+    await measureRate(testbed, fewMessages);
+    const before = await readCounters(testbed, session, countFile);
+    const rates = await measureRates(testbed);
+    const after = await readCounters(testbed, session, countFile);
+    await storeMessages(session, testbed.locationIds, manyMessages);
+    await measureRate(testbed, fewMessages);
+    const ratesLater = await measureRates(testbed);
     const messages = runs * eachRun;
     const ratio = median(rates) / median(ratesLater);
     return [
@@ -49,9 +49,9 @@ export async function cost(serverUrl: string): Promise<Figure[]> {
   }
 }
 
-async function ratesOf(arena: Arena): Promise<number[]> {
+async function measureRates(testbed: Testbed): Promise<number[]> {
   const rates: number[] = [];
-  for (let run = 0; run < runs; run++) rates.push(await rateOf(arena, eachRun));
+  for (let run = 0; run < runs; run++) rates.push(await measureRate(testbed, eachRun));
   return rates;
 }
 
@@ -59,12 +59,12 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-async function reading(arena: Arena, session: pg.Client, countFile: string) {
+async function readCounters(testbed: Testbed, session: pg.Client, countFile: string) {
   rmSync(countFile, { force: true });
-  arena.program.child.kill('SIGUSR2');
+  testbed.program.child.kill('SIGUSR2');
   let statements = Number.NaN;
-  await whenDone(async () => {
-    statements = Number.parseInt(readIfThere(countFile), 10);
+  await pollUntil(async () => {
+    statements = Number.parseInt(readIfExists(countFile), 10);
     return !Number.isNaN(statements);
   });
   const { rows } = await session.query<{ wal: string; stored: string }>(
@@ -74,7 +74,7 @@ async function reading(arena: Arena, session: pg.Client, countFile: string) {
   return { statements, walBytes: Number(rows[0]?.wal), storedBytes: Number(rows[0]?.stored) };
 }
 
-function readIfThere(file: string): string {
+function readIfExists(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
@@ -84,7 +84,7 @@ function readIfThere(file: string): string {
 }
 
 /** Stores messages of the past year, delivered and reported, in the locations that there are. */
-export async function store(session: pg.Client, locationIds: readonly string[], count: number): Promise<void> {
+export async function storeMessages(session: pg.Client, locationIds: readonly string[], count: number): Promise<void> {
   await session.query(
     `WITH past AS (
        SELECT n, now() - n * interval '30 s' AS at, $1::text[] AS locations FROM generate_series(1, $2::int) AS n),

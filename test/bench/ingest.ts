@@ -2,10 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { productionSettings } from '../support/production-settings.ts';
-import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
-import { type LoadFigures, type SignedRequest, takenAll, underLoad } from './load.ts';
-import { scratchDatabase } from './scratch-database.ts';
+import { createProductionSettings } from '../support/production-settings.ts';
+import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
+import { type LoadFigures, requireAllAccepted, runLoad, type SignedRequest } from './load.ts';
+import { createScratchDatabase } from './scratch-database.ts';
 import type { Figure } from './table.ts';
 
 const connections = 64;
@@ -14,13 +14,13 @@ const count = 12_000;
 const peers = join(import.meta.dirname, 'peers');
 
 /** How fast webhooks are taken, beside three servers on the same machine in the same run. */
-export async function ingest(serverUrl: string): Promise<Figure[]> {
+export async function measureIngest(serverUrl: string): Promise<Figure[]> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
-  const limit = await ofPeer('limit', serverUrl, key, privateKey);
-  const perWebhook = await ofPeer('one transaction', serverUrl, key, privateKey);
-  const sdk = await ofPeer('sdk', serverUrl, key, privateKey);
-  const ours = await ofPatchbay(serverUrl, key, privateKey);
+  const limit = await measurePeer('limit', serverUrl, key, privateKey);
+  const perWebhook = await measurePeer('one transaction', serverUrl, key, privateKey);
+  const sdk = await measurePeer('sdk', serverUrl, key, privateKey);
+  const ours = await measurePatchbay(serverUrl, key, privateKey);
   const rate = ({ perSecond }: LoadFigures) => Math.round(perSecond);
   const ratio = (a: LoadFigures, b: LoadFigures) => a.perSecond / b.perSecond;
   const name = 'webhooks/s, 64 connections';
@@ -54,12 +54,12 @@ export async function ingest(serverUrl: string): Promise<Figure[]> {
   ];
 }
 
-async function ofPeer(which: string, serverUrl: string, publicKey: string, privateKey: KeyObject): Promise<LoadFigures> {
+async function measurePeer(which: string, serverUrl: string, publicKey: string, privateKey: KeyObject): Promise<LoadFigures> {
   if (which === 'sdk' && !existsSync(join(peers, 'node_modules'))) {
     spawnSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: peers, stdio: 'ignore' });
   }
-  const database = await scratchDatabase(serverUrl);
-  const port = await freePorts();
+  const database = await createScratchDatabase(serverUrl);
+  const port = await findFreePorts();
   const environment = { ...process.env, DATABASE_URL: database.url, PUBLIC_KEY: publicKey, NODE_ENV: 'production' };
   const child = spawn(process.execPath, [join(peers, 'server.ts'), which, String(port)], { env: environment });
   // HighLevel's middleware has a line for every webhook.
@@ -70,8 +70,8 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
       child.once('exit', () => failed(new Error(`The peer “${which}” did not start.`)));
     });
     const url = `http://127.0.0.1:${port}`;
-    await underLoad(url, webhooks(warmUp, privateKey), { connections });
-    return takenAll(await underLoad(url, webhooks(count, privateKey), { connections }));
+    await runLoad(url, createWebhooks(warmUp, privateKey), { connections });
+    return requireAllAccepted(await runLoad(url, createWebhooks(count, privateKey), { connections }));
   } finally {
     child.removeAllListeners('exit');
     child.kill('SIGKILL');
@@ -79,11 +79,11 @@ async function ofPeer(which: string, serverUrl: string, publicKey: string, priva
   }
 }
 
-async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
-  const database = await scratchDatabase(serverUrl);
-  using folder = temporaryFolder();
-  const port = await freePorts();
-  const settings = productionSettings({
+async function measurePatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
+  const database = await createScratchDatabase(serverUrl);
+  using folder = createTemporaryFolder();
+  const port = await findFreePorts();
+  const settings = createProductionSettings({
     baseUrl: `http://127.0.0.1:${port}`,
     dataDir: folder.path,
     databaseUrl: database.url,
@@ -93,10 +93,10 @@ async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyO
   });
   await using program = await startProgram({ ...settings, ROLE: 'web', PORT: String(port) });
   try {
-    await underLoad(program.url, webhooks(warmUp, privateKey), { connections });
-    const full = takenAll(await underLoad(program.url, webhooks(count, privateKey), { connections }));
-    const half = takenAll(
-      await underLoad(program.url, webhooks(count / 2, privateKey), { connections, perSecond: full.perSecond / 2 }),
+    await runLoad(program.url, createWebhooks(warmUp, privateKey), { connections });
+    const full = requireAllAccepted(await runLoad(program.url, createWebhooks(count, privateKey), { connections }));
+    const half = requireAllAccepted(
+      await runLoad(program.url, createWebhooks(count / 2, privateKey), { connections, perSecond: full.perSecond / 2 }),
     );
     return { full, half };
   } finally {
@@ -105,7 +105,7 @@ async function ofPatchbay(serverUrl: string, publicKey: string, privateKey: KeyO
   }
 }
 
-function webhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
+function createWebhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
   return Array.from({ length: howMany }, () => {
     const id = randomBytes(10).toString('hex');
     const body = JSON.stringify({

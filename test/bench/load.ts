@@ -7,7 +7,7 @@ export interface LoadFigures {
   p95Ms: number;
   p99Ms: number;
   /** Answers that were no 2xx. */
-  refused: number;
+  rejected: number;
   /** With `readCpuMs`: what the clock of the program's processor time said between request and response. */
   cpuP50Ms: number;
   cpuP95Ms: number;
@@ -23,7 +23,7 @@ export interface SignedRequest {
  * Sends requests over so many connections, each as soon as its last one is answered, or at a given rate. On plain sockets, as an HTTP
  * client would take the time that is to be measured.
  */
-export async function underLoad(
+export async function runLoad(
   url: string,
   requests: readonly SignedRequest[],
   options: { connections: number; perSecond?: number; readCpuMs?: () => number },
@@ -36,9 +36,9 @@ export async function underLoad(
   );
   const times: number[] = [];
   const cpuTimes: number[] = [];
-  let refused = 0;
+  let rejected = 0;
   let next = 0;
-  const begunAt = performance.now();
+  const startedAt = performance.now();
 
   async function worker(): Promise<void> {
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
@@ -46,39 +46,39 @@ export async function underLoad(
     while (next < bytes.length) {
       const index = next++;
       // At a rate, a late request counts from when it was due, not from when it could leave.
-      const dueAt = options.perSecond ? begunAt + (1000 * index) / options.perSecond : performance.now();
+      const dueAt = options.perSecond ? startedAt + (1000 * index) / options.perSecond : performance.now();
       if (dueAt > performance.now()) await new Promise((done) => setTimeout(done, dueAt - performance.now()));
-      const answered = new Promise<Buffer>((done, failed) => socket.once('data', done).once('close', failed));
+      const responded = new Promise<Buffer>((done, failed) => socket.once('data', done).once('close', failed));
       const cpuMs = options.readCpuMs?.() ?? 0;
       socket.write(bytes[index] as Buffer);
-      const answer = await answered;
+      const response = await responded;
       socket.removeAllListeners('close');
       times.push(performance.now() - dueAt);
       cpuTimes.push((options.readCpuMs?.() ?? 0) - cpuMs);
-      if (answer.subarray(9, 10).toString() !== '2') refused += 1;
+      if (response.subarray(9, 10).toString() !== '2') rejected += 1;
     }
     socket.destroy();
   }
   await Promise.all(Array.from({ length: options.connections }, worker));
 
-  const lastedMs = performance.now() - begunAt;
+  const durationMs = performance.now() - startedAt;
   const at = (values: readonly number[], part: number) => {
     const sorted = values.toSorted((a, b) => a - b);
     return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
   };
   return {
-    perSecond: (1000 * times.length) / lastedMs,
+    perSecond: (1000 * times.length) / durationMs,
     p50Ms: at(times, 0.5),
     p95Ms: at(times, 0.95),
     p99Ms: at(times, 0.99),
-    refused,
+    rejected,
     cpuP50Ms: at(cpuTimes, 0.5),
     cpuP95Ms: at(cpuTimes, 0.95),
   };
 }
 
 /** A figure counts only when every webhook was taken. */
-export function takenAll(figures: LoadFigures): LoadFigures {
-  if (figures.refused > 0) throw new Error(`${figures.refused} webhooks were refused.`);
+export function requireAllAccepted(figures: LoadFigures): LoadFigures {
+  if (figures.rejected > 0) throw new Error(`${figures.rejected} webhooks were refused.`);
   return figures;
 }

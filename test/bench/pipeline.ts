@@ -1,17 +1,17 @@
-import { type Arena, memoryOf, openArena, whenDone } from './arena.ts';
-import { takenAll, underLoad } from './load.ts';
+import { requireAllAccepted, runLoad } from './load.ts';
 import type { Figure } from './table.ts';
+import { pollUntil, readMemory, startTestbed, type Testbed } from './testbed.ts';
 
 /** From a webhook to the status at HighLevel: messages a second, and what memory it takes. */
-export async function pipeline(serverUrl: string): Promise<Figure[]> {
-  return [...(await onPostgres(serverUrl)), ...(await onEmbedded())];
+export async function measurePipeline(serverUrl: string): Promise<Figure[]> {
+  return [...(await measureOnPostgres(serverUrl)), ...(await measureOnEmbedded())];
 }
 
-async function onPostgres(serverUrl: string): Promise<Figure[]> {
-  await using arena = await openArena(serverUrl);
-  await rateOf(arena, 2_000);
-  const rate = await rateOf(arena, 12_000);
-  const { peak } = memoryOf(arena.program);
+async function measureOnPostgres(serverUrl: string): Promise<Figure[]> {
+  await using testbed = await startTestbed(serverUrl);
+  await measureRate(testbed, 2_000);
+  const rate = await measureRate(testbed, 12_000);
+  const { peak } = readMemory(testbed.program);
   return [
     {
       name: 'webhook to reported status, PostgreSQL, messages/s',
@@ -23,19 +23,19 @@ async function onPostgres(serverUrl: string): Promise<Figure[]> {
   ];
 }
 
-async function onEmbedded(): Promise<Figure[]> {
-  await using arena = await openArena(null);
-  await rateOf(arena, 500);
-  const rate = await rateOf(arena, 3_000);
+async function measureOnEmbedded(): Promise<Figure[]> {
+  await using testbed = await startTestbed(null);
+  await measureRate(testbed, 500);
+  const rate = await measureRate(testbed, 3_000);
   return [{ name: 'webhook to reported status, embedded, messages/s', ours: rate, target: '≥ 250', isMet: rate >= 250 }];
 }
 
 /** All at once; measured until HighLevel has the status of the last one. */
-export async function rateOf(arena: Arena, count: number): Promise<number> {
-  await arena.ask({ do: 'forget' });
-  const messages = await arena.messages(count);
-  const begunAt = performance.now();
-  takenAll(await underLoad(arena.program.url, messages, { connections: 32 }));
-  await whenDone(async () => (await arena.seen()).reported >= count);
-  return (1000 * count) / (performance.now() - begunAt);
+export async function measureRate(testbed: Testbed, count: number): Promise<number> {
+  await testbed.request({ do: 'reset' });
+  const messages = await testbed.createMessages(count);
+  const startedAt = performance.now();
+  requireAllAccepted(await runLoad(testbed.program.url, messages, { connections: 32 }));
+  await pollUntil(async () => (await testbed.getStats()).reported >= count);
+  return (1000 * count) / (performance.now() - startedAt);
 }

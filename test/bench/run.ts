@@ -1,10 +1,10 @@
-import { cost } from './cost.ts';
-import { ingest } from './ingest.ts';
-import { lanes } from './lanes.ts';
-import { latency } from './latency.ts';
-import { pipeline } from './pipeline.ts';
-import { processes } from './processes.ts';
-import { tableOf } from './table.ts';
+import { measureCost } from './cost.ts';
+import { measureGroups } from './groups.ts';
+import { measureIngest } from './ingest.ts';
+import { measureLatency } from './latency.ts';
+import { measurePipeline } from './pipeline.ts';
+import { measureProcesses } from './processes.ts';
+import { formatTable } from './table.ts';
 import { tenants } from './tenants.ts';
 
 const serverUrl = process.env.TEST_DATABASE_URL;
@@ -13,10 +13,18 @@ if (!serverUrl) {
   process.exit(1);
 }
 /** `npm run bench -- pipeline` runs one part. */
-const parts = { ingest, latency, pipeline, processes, lanes, cost, tenants };
+const parts = {
+  ingest: measureIngest,
+  latency: measureLatency,
+  pipeline: measurePipeline,
+  processes: measureProcesses,
+  groups: measureGroups,
+  cost: measureCost,
+  tenants,
+};
 const wanted = process.argv.slice(2);
 const figures = [];
 for (const [name, measure] of Object.entries(parts)) {
   if (wanted.length === 0 || wanted.includes(name)) figures.push(...(await measure(serverUrl)));
 }
-console.log(tableOf(figures));
+console.log(formatTable(figures));

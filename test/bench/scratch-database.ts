@@ -3,12 +3,12 @@ import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
 
 /** A database of its own on a server, migrated. */
-export async function scratchDatabase(serverUrl: string): Promise<{ url: string; remove(): Promise<void> }> {
+export async function createScratchDatabase(serverUrl: string): Promise<{ url: string; remove(): Promise<void> }> {
   const name = `patchbay_bench_${randomUUID().slice(0, 8)}`;
-  await on(serverUrl, async (session) => void (await session.query(`CREATE DATABASE ${name}`)));
+  await runOn(serverUrl, async (session) => void (await session.query(`CREATE DATABASE ${name}`)));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  await on(url.href, (session) =>
+  await runOn(url.href, (session) =>
     migrate({
       execute: async (sql) => void (await session.query(sql)),
       query: async (sql, values) => (await session.query(sql, values)).rows,
@@ -16,11 +16,12 @@ export async function scratchDatabase(serverUrl: string): Promise<{ url: string;
   );
   return {
     url: url.href,
-    remove: () => on(serverUrl, async (session) => void (await session.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))),
+    remove: () =>
+      runOn(serverUrl, async (session) => void (await session.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))),
   };
 }
 
-async function on(url: string, work: (session: pg.Client) => Promise<unknown>): Promise<void> {
+async function runOn(url: string, work: (session: pg.Client) => Promise<unknown>): Promise<void> {
   const session = new pg.Client({ connectionString: url });
   await session.connect();
   try {

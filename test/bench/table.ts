@@ -12,12 +12,12 @@ export interface Figure {
 const columns = ['figure', 'ours', 'beside', 'theirs', 'ratio', 'target', ''] as const;
 
 /** The figures as one table of text. */
-export function tableOf(figures: readonly Figure[]): string {
+export function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, ours, peer, theirs, ratio, target, isMet }) => [
     name,
-    shown(ours),
+    formatValue(ours),
     peer ?? '',
-    theirs === undefined ? '' : shown(theirs),
+    theirs === undefined ? '' : formatValue(theirs),
     ratio === undefined ? '' : ratio.toFixed(2),
     target ?? '',
     isMet === undefined ? '' : isMet ? 'met' : 'missed',
@@ -28,6 +28,6 @@ export function tableOf(figures: readonly Figure[]): string {
     .join('\n');
 }
 
-function shown(value: number): string {
+function formatValue(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
 }

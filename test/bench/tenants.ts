@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Arena, openArena } from './arena.ts';
-import { median, store } from './cost.ts';
+import { median, storeMessages } from './cost.ts';
 import type { GeneratorAsked, GeneratorCounts } from './generator.ts';
-import { type LoadFigures, takenAll, underLoad } from './load.ts';
+import { type LoadFigures, requireAllAccepted, runLoad } from './load.ts';
 import type { Figure } from './table.ts';
+import { startTestbed, type Testbed } from './testbed.ts';
 import { type Attacker, backlog, createAttacker, sharedSecret } from './worst-tenant.ts';
 
 const probesPerSecond = 40;
@@ -29,18 +29,18 @@ interface Round {
 
 /** How long one location's webhooks take to be acknowledged while another one does its worst, beside how long when nothing goes on. */
 export async function tenants(serverUrl: string): Promise<Figure[]> {
-  await using arena = await openArena(serverUrl, { locations: 10, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } });
-  const session = new pg.Client({ connectionString: arena.databaseUrl });
+  await using testbed = await startTestbed(serverUrl, { locations: 10, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } });
+  const session = new pg.Client({ connectionString: testbed.databaseUrl });
   await session.connect();
   const generator = fork(join(import.meta.dirname, 'generator.ts'));
   const idleServer = fork(join(import.meta.dirname, 'generator.ts'), ['idle']);
   try {
     const [idlePort] = await once(idleServer, 'message');
-    const [worst = '', other = ''] = arena.locationIds;
-    await store(session, [worst], stored);
-    await arena.ask({ do: 'delay', ms: 200 });
-    const attacker = await createAttacker(arena, session, worst);
-    const world = { arena, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
+    const [worst = '', other = ''] = testbed.locationIds;
+    await storeMessages(session, [worst], stored);
+    await testbed.request({ do: 'delay', ms: 200 });
+    const attacker = await createAttacker(testbed, session, worst);
+    const world = { testbed, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
     // Processes that have just started are slow.
     await roundOf(world, attacker, 'webhooks');
     const figures: Figure[] = [];
@@ -65,7 +65,7 @@ function wantedNames(attacker: Attacker): string[] {
 }
 
 interface TenantsWorld {
-  arena: Arena;
+  testbed: Testbed;
   session: pg.Client;
   generator: ChildProcess;
   idleUrl: string;
@@ -74,18 +74,18 @@ interface TenantsWorld {
 }
 
 async function roundOf(world: TenantsWorld, attacker: Attacker, name: string): Promise<Round> {
-  const { arena, generator } = world;
-  const { url } = arena.program;
+  const { testbed, generator } = world;
+  const { url } = testbed.program;
   await clearQueue(world);
   const idle = await probe(world);
   if (name === 'all' || name === backlog.name) {
-    takenAll(await underLoad(url, await arena.messages(backlog.count, world.worst), { connections: 32 }));
+    requireAllAccepted(await runLoad(url, await testbed.createMessages(backlog.count, world.worst), { connections: 32 }));
   }
   const kinds = (await attacker.kinds()).filter((kind) => name === 'all' || kind.name === name);
   await ask(generator, { url, kinds });
   await pause(1_000);
   const beganAt = performance.now();
-  const pids = [arena.program.child.pid, generator.pid];
+  const pids = [testbed.program.child.pid, generator.pid];
   const before = pids.map(cpuSeconds);
   const loaded = await probe(world);
   const after = pids.map(cpuSeconds);
@@ -106,13 +106,13 @@ async function roundOf(world: TenantsWorld, attacker: Attacker, name: string): P
   return { idle, loaded, control, programCores, generatorCores, counts };
 }
 
-async function probe({ arena, other }: TenantsWorld): Promise<LoadFigures> {
-  const messages = await arena.messages(probes, other);
-  return takenAll(
-    await underLoad(arena.program.url, messages, {
+async function probe({ testbed, other }: TenantsWorld): Promise<LoadFigures> {
+  const messages = await testbed.createMessages(probes, other);
+  return requireAllAccepted(
+    await runLoad(testbed.program.url, messages, {
       connections: 8,
       perSecond: probesPerSecond,
-      readCpuMs: () => mainThreadMs(arena.program.child.pid),
+      readCpuMs: () => mainThreadMs(testbed.program.child.pid),
     }),
   );
 }

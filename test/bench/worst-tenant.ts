@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { createSignatureHeaders } from '../../src/runtime/standard-webhooks.ts';
 import { createUserContext, encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
-import type { Arena } from './arena.ts';
 import type { LoadKind } from './generator.ts';
 import type { SignedRequest } from './load.ts';
+import type { Testbed } from './testbed.ts';
 
 export const sharedSecret = 'bench-shared-secret';
 /** Posted before its round, as HighLevel does in a bulk send. */
@@ -21,7 +21,7 @@ export interface Attacker {
 }
 
 /** Creates the requests of one location that has a connection of its own, users of its own, and wants the worst. */
-export async function createAttacker(arena: Arena, session: pg.Client, locationId: string): Promise<Attacker> {
+export async function createAttacker(testbed: Testbed, session: pg.Client, locationId: string): Promise<Attacker> {
   const { rows } = await session.query<{ connection: string; company: string; message: string }>(
     `SELECT c.id AS connection, i.company_id AS company, (SELECT id FROM messages WHERE location_id = $1 LIMIT 1) AS message
      FROM connections c JOIN installations i ON i.kind = 'location' AND i.resource_id = c.location_id WHERE c.location_id = $1`,
@@ -29,16 +29,16 @@ export async function createAttacker(arena: Arena, session: pg.Client, locationI
   );
   const [ids] = rows;
   if (!ids) throw new Error('The location has no connection.');
-  const flood = (await arena.messages(5_000, locationId)).map(webhook);
-  const large = (await arena.messages(1, locationId, largeBytes)).map(webhook);
+  const flood = (await testbed.createMessages(5_000, locationId)).map(webhook);
+  const large = (await testbed.createMessages(1, locationId, largeBytes)).map(webhook);
 
   const callback = (event: string, body: string) => {
-    const headers = createSignatureHeaders([arena.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
+    const headers = createSignatureHeaders([testbed.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
     return request('POST', `/channels/${ids.connection}/${event}`, { 'content-type': 'application/json', ...headers }, body);
   };
   const tokenOf = async (userId: string): Promise<string> => {
     const context = createUserContext({ userId, companyId: ids.company, activeLocation: locationId, role: 'user' });
-    const response = await fetch(`${arena.program.url}/api/session`, {
+    const response = await fetch(`${testbed.program.url}/api/session`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ encryptedData: encryptUserContext(context, sharedSecret, randomBytes) }),

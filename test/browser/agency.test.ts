@@ -1,10 +1,10 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
-import { dataFolder } from '../support/databases.ts';
-import { freePorts, startProgram } from '../support/program.ts';
+import { inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { findFreePorts, startProgram } from '../support/program.ts';
 
-inBrowser('an agency installs, watches its locations being connected, and opens the page in its frame', async (browser) => {
-  using folder = dataFolder();
-  const port = await freePorts();
+testInBrowser('an agency installs, watches its locations being connected, and opens the page in its frame', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
   await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
   const { page, complaints } = await openPage(browser);
   await page.goto(`http://localhost:${port}/install`);

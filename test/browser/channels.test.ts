@@ -1,10 +1,10 @@
-import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
+import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld } from '../support/world.ts';
 
 const services = { frameAncestors: ['http://localhost:*'] };
 
-inBrowser(
+testInBrowser(
   'a channel is connected by its own form, tried, changed without its secret, paced and disconnected',
   async (browser) => {
     await using world = await startWorld({ services });
@@ -30,26 +30,26 @@ inBrowser(
     expect(await frame.evaluate('document.activeElement.name')).toBe('url');
     expect(await frame.getByLabel('Secret').inputValue()).toBe(secret);
     expect(await inspect(page, 'connect-wrong', frame)).toEqual([]);
-    await frame.getByLabel('Address of the gateway').fill(world.farSide.url);
-    await frame.getByLabel('Secret').fill(world.farSide.secret);
+    await frame.getByLabel('Address of the gateway').fill(world.vendor.url);
+    await frame.getByLabel('Secret').fill(world.vendor.secret);
     await frame.getByRole('button', { name: 'Connect', exact: true }).click();
     await heading('Send a test message');
     expect(await frame.getByText(/\/channels\/.+\/status$/).count()).toBe(1);
-    expect(await frame.content()).not.toContain(world.farSide.secret);
+    expect(await frame.content()).not.toContain(world.vendor.secret);
     expect(await inspect(page, 'channel-new', frame)).toEqual([]);
 
     // A test goes through its states before one's eyes; a refused one says why.
-    world.farSide.answers({ body: { status: 'accepted', externalId: 'e1' } });
+    world.vendor.respondWith({ body: { status: 'accepted', externalId: 'e1' } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
     await frame.getByText('Queued', { exact: true }).waitFor();
-    await untilShown(world, frame.locator('#step-accepted.good'));
+    await advanceUntilShown(world, frame.locator('#step-accepted.good'));
     expect(await frame.locator('#step-delivered.now').isVisible()).toBe(true);
     const { connectionId, id } = await world.db.message.findFirstOrThrow({ where: { isTest: true } });
-    await world.callback(connectionId as string, 'status', { id, status: 'delivered' }).expect(202);
-    await untilShown(world, frame.getByText('It works: the message has arrived.'));
-    world.farSide.answers({ status: 400, body: { error: { code: '21610', message: 'The number is not on our list.' } } });
+    await world.postChannelWebhook(connectionId as string, 'status', { id, status: 'delivered' }).expect(202);
+    await advanceUntilShown(world, frame.getByText('It works: the message has arrived.'));
+    world.vendor.respondWith({ status: 400, body: { error: { code: '21610', message: 'The number is not on our list.' } } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
-    await untilShown(world, frame.getByText('The number is not on our list.').first());
+    await advanceUntilShown(world, frame.getByText('The number is not on our list.').first());
     expect(await inspect(page, 'channel-refused', frame)).toEqual([]);
 
     await frame.getByRole('link', { name: 'Change the connection' }).click();
@@ -60,7 +60,7 @@ inBrowser(
     await frame.getByLabel('Longest wait').fill('2000');
     await frame.getByRole('button', { name: 'Save' }).click();
     await heading('Text messages');
-    world.farSide.answers({ body: { status: 'delivered' } });
+    world.vendor.respondWith({ body: { status: 'delivered' } });
 
     await frame.getByRole('link', { name: 'Change how it sends' }).click();
     await heading('Text messages: sending');
@@ -82,10 +82,10 @@ inBrowser(
     for (const wait of ['now', 'later']) {
       await frame.getByRole('button', { name: 'Send the test' }).click();
       await frame.getByRole('heading', { name: /^Test to/ }).waitFor();
-      if (wait === 'now') await untilShown(world, frame.getByText('It works: the message has arrived.'));
+      if (wait === 'now') await advanceUntilShown(world, frame.getByText('It works: the message has arrived.'));
     }
-    await untilShown(world, frame.getByText('A message to 1 contact is waiting.'));
-    expect(world.farSide.requests.at(-1)?.body.from).toBe('+12025550999');
+    await advanceUntilShown(world, frame.getByText('A message to 1 contact is waiting.'));
+    expect(world.vendor.requests.at(-1)?.body.from).toBe('+12025550999');
     expect(await inspect(page, 'channel-waits', frame)).toEqual([]);
 
     await frame.getByText('Disconnect this channel').click();

@@ -1,23 +1,23 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
-import { dataFolder } from '../support/databases.ts';
-import { keyboardOf } from '../support/keyboard.ts';
-import { freePorts, startProgram } from '../support/program.ts';
+import { inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { createKeyboard } from '../support/keyboard.ts';
+import { findFreePorts, startProgram } from '../support/program.ts';
 
 /** How fast somebody presses keys who reads what is on the page. */
 const pressesASecond = 2;
 
-inBrowser(
+testInBrowser(
   'a newcomer gets from the install to a delivered test through the gateway, with the keyboard alone',
   async (browser) => {
-    using folder = dataFolder();
-    const port = await freePorts();
+    using folder = createDataFolder();
+    const port = await findFreePorts();
     // Another site than the sandbox's localhost, which shows it in a frame: a third party, without cookies.
     const app = `http://127.0.0.1:${port}`;
     await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port), APP_URL: app });
     const { page, complaints } = await openPage(browser);
-    const keyboard = keyboardOf(page);
+    const keyboard = createKeyboard(page);
     await page.goto(app);
-    const begun = performance.now();
+    const startedAt = performance.now();
 
     await keyboard.follow('Install');
     await page.getByRole('heading', { name: 'Install Patchbay' }).waitFor();
@@ -41,7 +41,7 @@ inBrowser(
     await framed.getByRole('heading', { name: 'Send a test message' }).waitFor();
     await keyboard.follow('Send the test');
     await framed.getByText('It works: the message has arrived.').waitFor();
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     const reached = framed.getByRole('heading', { name: 'Test to +12025550143' });
     expect(await reached.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(await inspect(page, 'channel-tested', frame)).toEqual([]);

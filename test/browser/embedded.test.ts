@@ -1,5 +1,5 @@
-import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
-import { keyboardOf } from '../support/keyboard.ts';
+import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { createKeyboard } from '../support/keyboard.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -7,7 +7,7 @@ const storageOfFrame = `document.cookie = 'a=1; SameSite=None; Secure';
   [document.cookie, (() => { try { return typeof localStorage } catch (error) { return error.name } })()]`;
 const services = { frameAncestors: ['http://localhost:*'] };
 
-inBrowser(
+testInBrowser(
   'in a frame of another site without cookies, a location is seen, followed live and left with the keyboard',
   async (browser) => {
     await using world = await startWorld({ services });
@@ -25,11 +25,11 @@ inBrowser(
     expect(await inspect(page, 'home-empty', frame)).toEqual([]);
 
     // Opened by keyboard; what changes meanwhile takes neither the focus nor what is open.
-    await keyboardOf(page).follow('Disconnect this location');
+    await createKeyboard(page).follow('Disconnect this location');
     const button = frame.getByRole('button', { name: 'Disconnect now' });
     await page.keyboard.press('Tab');
     await world.connect(location.id);
-    await untilShown(world, frame.getByText('Text messages: connected'));
+    await advanceUntilShown(world, frame.getByText('Text messages: connected'));
     expect(await frame.locator('time').first().getAttribute('title')).toMatch(/20\d\d/);
     expect(await button.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(await inspect(page, 'home', frame)).toEqual([]);
@@ -44,15 +44,17 @@ inBrowser(
   },
 );
 
-inBrowser('an agency goes from its locations to one of them and back; what is not there says so', async (browser) => {
+testInBrowser('an agency goes from its locations to one of them and back; what is not there says so', async (browser) => {
   await using world = await startWorld({ services });
   const company = world.highlevel.addCompany();
   for (const name of ['Harbour Dental', 'Northside Fitness', 'A clinic with a very long name that has to go somewhere']) {
     world.highlevel.addLocation({ companyId: company.id, name });
   }
   await world.finishInstall(world.highlevel.approveCompanyInstall(company.id));
-  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 3);
-  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', name: null } })) === 0);
+  await world.advanceUntil(
+    async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 3,
+  );
+  await world.advanceUntil(async () => (await world.db.installation.count({ where: { kind: 'location', name: null } })) === 0);
   await world.services.stopWorking(1_000);
   await world.db.installation.updateMany({
     where: { name: 'Northside Fitness' },
@@ -85,7 +87,7 @@ inBrowser('an agency goes from its locations to one of them and back; what is no
   await page.context().close();
 });
 
-inBrowser('the token is renewed by a new handshake, and once it is over by the next request', async (browser) => {
+testInBrowser('the token is renewed by a new handshake, and once it is over by the next request', async (browser) => {
   await using world = await startWorld({ services });
   const location = await world.install();
   await using parent = await startParentFrame(world);
@@ -100,14 +102,14 @@ inBrowser('the token is renewed by a new handshake, and once it is over by the n
   await renewed;
   expect(parent.handshakes()).toBe(2);
 
-  await world.pass(16 * 60_000, 16 * 60_000);
+  await world.advance(16 * 60_000, 16 * 60_000);
   await frame.evaluate('location.hash = "#/?again=1"');
-  await world.soon(() => parent.handshakes() > 2);
+  await world.waitFor(() => parent.handshakes() > 2);
   await frame.getByRole('heading', { level: 1 }).waitFor();
   await page.context().close();
 });
 
-inBrowser('who can’t be told who looks is told what to do', async (browser) => {
+testInBrowser('who can’t be told who looks is told what to do', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });
   const { page, complaints } = await openPage(browser);
   await page.goto(`${world.url}/embed`);

@@ -1,5 +1,5 @@
 import type { Frame } from 'playwright-core';
-import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
+import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { addMessages } from '../support/many-messages.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld, type World } from '../support/world.ts';
@@ -21,15 +21,15 @@ async function press(frame: Frame, name: string): Promise<void> {
 }
 
 async function failing(world: World) {
-  const location = await world.ready();
-  world.farSide.answers({ status: 422, body: { error: { code: '21610', message: 'The recipient has opted out.' } } });
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 422, body: { error: { code: '21610', message: 'The recipient has opted out.' } } });
   const contactId = location.contact.id;
   await world.highlevel.sendMessage(location.id, { contactId, messageId: 'refused-1', text: 'Your table is ready.' });
-  await world.untilReported('refused-1');
+  await world.advanceUntilReported('refused-1');
   return location;
 }
 
-inBrowser(
+testInBrowser(
   'a location’s log is searched, filtered, paged and followed; a failed message is found, understood and sent again',
   async (browser) => {
     await using world = await startWorld({ services });
@@ -60,13 +60,13 @@ inBrowser(
     const read = frame.locator(`#message-${ids[15]} a`);
     await read.focus();
     const before = (await read.boundingBox())?.y;
-    world.farSide.answers({ body: { status: 'delivered' } });
+    world.vendor.respondWith({ body: { status: 'delivered' } });
     await world.highlevel.sendMessage(location.id, {
       contactId: location.contact.id,
       messageId: 'new-1',
       text: 'The newest of all',
     });
-    await untilShown(world, frame.getByText('The newest of all'));
+    await advanceUntilShown(world, frame.getByText('The newest of all'));
     expect(await read.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(Math.abs(((await read.boundingBox())?.y ?? 0) - (before ?? 0))).toBeLessThan(2);
 
@@ -110,7 +110,7 @@ inBrowser(
     expect(await inspect(page, 'message-failed', frame)).toEqual([]);
     await press(frame, 'Retry');
     await frame.getByText('The message is on its way again.').waitFor();
-    await untilShown(world, frame.getByText('Reported “Delivered” to the CRM'));
+    await advanceUntilShown(world, frame.getByText('Reported “Delivered” to the CRM'));
     expect(await frame.getByRole('button', { name: 'Retry' }).count()).toBe(0);
 
     await goTo(frame, `messages/${ids[5]}`, `Message to +12025550105`);
@@ -124,7 +124,7 @@ inBrowser(
   },
 );
 
-inBrowser('what was given up is counted by reason, and sent again with progress', async (browser) => {
+testInBrowser('what was given up is counted by reason, and sent again with progress', async (browser) => {
   await using world = await startWorld({ services });
   const location = await failing(world);
   const reason = 'No channel.';
@@ -133,7 +133,7 @@ inBrowser('what was given up is counted by reason, and sent again with progress'
       ? { state: 'failed', direction: 'outbound', to: `+1202555${1000 + index}`, reasonCode: 'no_channel', reason }
       : {},
   );
-  world.farSide.answers({ body: { status: 'delivered' } });
+  world.vendor.respondWith({ body: { status: 'delivered' } });
   await using parent = await startParentFrame(world);
   const { page, complaints } = await openPage(browser, { locale: 'es-MX' });
   const frame = await parent.open(page, { companyId: location.companyId, activeLocation: location.id, role: 'admin' });
@@ -150,7 +150,7 @@ inBrowser('what was given up is counted by reason, and sent again with progress'
   await frame.getByText('0 de 310 mensajes están de nuevo en camino').first().waitFor();
   expect(await frame.locator('progress').count()).toBe(1);
   expect(await inspect(page, 'dead-letters-progress', frame)).toEqual([]);
-  await untilShown(world, frame.getByText('Listo: 310 de 310 mensajes volvieron a salir'));
+  await advanceUntilShown(world, frame.getByText('Listo: 310 de 310 mensajes volvieron a salir'));
   await frame.getByText('Ningún mensaje coincide').waitFor();
   expect(await world.db.message.count({ where: { state: 'failed' } })).toBe(1);
   await goTo(frame, 'dead-letters', 'Mensajes sin entregar');
@@ -159,7 +159,7 @@ inBrowser('what was given up is counted by reason, and sent again with progress'
   expect(complaints).toEqual([]);
 });
 
-inBrowser('an agency sees the messages of all its locations, and changes none of them', async (browser) => {
+testInBrowser('an agency sees the messages of all its locations, and changes none of them', async (browser) => {
   await using world = await startWorld({ services, isIdle: true });
   const location = await world.install();
   const other = await world.install();

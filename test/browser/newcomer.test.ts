@@ -1,50 +1,53 @@
-import { inBrowser, inspect, openPage } from '../support/browser.ts';
-import { dataFolder } from '../support/databases.ts';
-import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
+import { inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
-inBrowser('a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, answer', async (browser) => {
-  using folder = temporaryFolder();
-  const port = await freePorts();
-  await using program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
-  expect(program.output()).toContain(`Open  http://localhost:${port}`);
-  const { page, complaints } = await openPage(browser);
-  await page.goto(`http://localhost:${port}`);
-  expect(await inspect(page, 'landing')).toEqual([]);
-  await page.getByRole('link', { name: 'Install' }).first().click();
-  await page.getByLabel('Harbour Dental').check();
-  await page.getByRole('button', { name: 'Allow and install' }).click();
-  await page.getByRole('heading', { name: 'Harbour Dental is connected' }).waitFor();
-  expect(await inspect(page, 'installed-location')).toEqual([]);
-  await page.getByRole('link', { name: 'Open the app’s page' }).click();
-  await page.getByRole('link', { name: 'Back to the conversation' }).click();
+testInBrowser(
+  'a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, answer',
+  async (browser) => {
+    using folder = createTemporaryFolder();
+    const port = await findFreePorts();
+    await using program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+    expect(program.output()).toContain(`Open  http://localhost:${port}`);
+    const { page, complaints } = await openPage(browser);
+    await page.goto(`http://localhost:${port}`);
+    expect(await inspect(page, 'landing')).toEqual([]);
+    await page.getByRole('link', { name: 'Install' }).first().click();
+    await page.getByLabel('Harbour Dental').check();
+    await page.getByRole('button', { name: 'Allow and install' }).click();
+    await page.getByRole('heading', { name: 'Harbour Dental is connected' }).waitFor();
+    expect(await inspect(page, 'installed-location')).toEqual([]);
+    await page.getByRole('link', { name: 'Open the app’s page' }).click();
+    await page.getByRole('link', { name: 'Back to the conversation' }).click();
 
-  const thread = page.getByRole('list', { name: 'Messages' });
-  const status = (name: string) => thread.getByRole('img', { name, exact: true });
-  await page.getByLabel('Message as the user').fill('Too early');
-  await page.keyboard.press('Enter');
-  await status('failed').waitFor();
-  await thread.getByText('No channel is connected').waitFor();
+    const thread = page.getByRole('list', { name: 'Messages' });
+    const status = (name: string) => thread.getByRole('img', { name, exact: true });
+    await page.getByLabel('Message as the user').fill('Too early');
+    await page.keyboard.press('Enter');
+    await status('failed').waitFor();
+    await thread.getByText('No channel is connected').waitFor();
 
-  await page.getByRole('button', { name: 'Connect the sandbox phone' }).click();
-  await page.getByLabel('Message as the user').fill('See you at ten?');
-  await page.keyboard.press('Enter');
-  await status('delivered').waitFor();
-  await page.getByRole('button', { name: /1 new/ }).click();
-  await status('read').waitFor();
-  await page.getByLabel('Answer as the contact').fill('Yes, thank you!');
-  await page.keyboard.press('Enter');
-  await thread.getByText('Yes, thank you!').waitFor();
+    await page.getByRole('button', { name: 'Connect the sandbox phone' }).click();
+    await page.getByLabel('Message as the user').fill('See you at ten?');
+    await page.keyboard.press('Enter');
+    await status('delivered').waitFor();
+    await page.getByRole('button', { name: /1 new/ }).click();
+    await status('read').waitFor();
+    await page.getByLabel('Answer as the contact').fill('Yes, thank you!');
+    await page.keyboard.press('Enter');
+    await thread.getByText('Yes, thank you!').waitFor();
 
-  await page.getByLabel('opted out').check();
-  await page.getByLabel('Message as the user').fill('Still there?');
-  await page.keyboard.press('Enter');
-  await thread.getByText('The contact has opted out of messages.').waitFor();
-  expect(complaints).toEqual([]);
-});
+    await page.getByLabel('opted out').check();
+    await page.getByLabel('Message as the user').fill('Still there?');
+    await page.keyboard.press('Enter');
+    await thread.getByText('The contact has opted out of messages.').waitFor();
+    expect(complaints).toEqual([]);
+  },
+);
 
-inBrowser('cancelling an install ends on a page that says so', async (browser) => {
-  using folder = dataFolder();
-  const port = await freePorts();
+testInBrowser('cancelling an install ends on a page that says so', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
   await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
   const { page } = await openPage(browser);
   await page.goto(`http://localhost:${port}/install`);

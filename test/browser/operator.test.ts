@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
-import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
-import { fillForOperator } from '../support/operator-session.ts';
+import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { seedOperatorPages } from '../support/operator-session.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -9,9 +9,9 @@ const press = async (page: Page, ...keys: string[]) => {
 };
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name }).waitFor();
 
-inBrowser('the operator signs in, goes through all pages and signs out, with the keyboard alone', async (browser) => {
+testInBrowser('the operator signs in, goes through all pages and signs out, with the keyboard alone', async (browser) => {
   await using world = await startWorld({ isIdle: true });
-  const { locationId } = await fillForOperator(world);
+  const { locationId } = await seedOperatorPages(world);
   const { page, complaints } = await openPage(browser);
 
   await page.goto(`${world.url}/admin/audit?action=channel_connected`);
@@ -28,20 +28,20 @@ inBrowser('the operator signs in, goes through all pages and signs out, with the
   await heading(page, 'Audit');
   expect(await page.getByRole('row').count()).toBe(2);
 
-  const look = async (link: string, title: string, name: string) => {
+  const visit = async (link: string, title: string, name: string) => {
     await page.getByRole('navigation', { name: 'Pages', exact: true }).getByRole('link', { name: link, exact: true }).focus();
     await press(page, 'Enter');
     await heading(page, title);
     expect(await inspect(page, name)).toEqual([]);
   };
-  await look('Audit', 'Audit', 'operator-audit');
-  await look('Agencies', 'Agencies', 'operator-agencies');
-  await look('Dead letters', 'Dead letters', 'operator-dead-letters');
-  await look('Limits', 'Limits', 'operator-limits');
-  await look('Keys', 'Keys', 'operator-keys');
+  await visit('Audit', 'Audit', 'operator-audit');
+  await visit('Agencies', 'Agencies', 'operator-agencies');
+  await visit('Dead letters', 'Dead letters', 'operator-dead-letters');
+  await visit('Limits', 'Limits', 'operator-limits');
+  await visit('Keys', 'Keys', 'operator-keys');
 
   // A filter works by keyboard, with and without the script; empty fields are not part of the address.
-  await look('Locations', 'All locations', 'operator-locations');
+  await visit('Locations', 'All locations', 'operator-locations');
   await page.getByLabel('Name or id').focus();
   await page.keyboard.type('harbour');
   await press(page, 'Enter');
@@ -58,11 +58,11 @@ inBrowser('the operator signs in, goes through all pages and signs out, with the
   await page.reload();
   await page.getByText('Disconnected', { exact: true }).waitFor();
 
-  await look('System', 'How the system is doing', 'operator-system');
+  await visit('System', 'How the system is doing', 'operator-system');
   // What changes comes by itself and leaves the focus where it is.
   await page.getByRole('button', { name: 'Sign out' }).focus();
   await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
-  await untilShown(world, page.getByText('No alert is open.'));
+  await advanceUntilShown(world, page.getByText('No alert is open.'));
   await press(page, 'Enter');
   await heading(page, 'Sign in as the operator');
   await page.goBack();
@@ -72,7 +72,7 @@ inBrowser('the operator signs in, goes through all pages and signs out, with the
   await page.context().close();
 });
 
-inBrowser(
+testInBrowser(
   'an empty installation says what comes next, and a session that ends while a page is open asks to sign in',
   async (browser) => {
     await using world = await startWorld({ isIdle: true });
@@ -95,7 +95,7 @@ inBrowser(
       expect(await inspect(page, `operator-${path?.split('?')[0]}-empty-es`)).toEqual([]);
     }
     await world.db.session.deleteMany();
-    await world.until(
+    await world.advanceUntil(
       () => page.getByRole('heading', { name: 'Entrar como operador' }).isVisible(),
       'asked to sign in',
       600_000,

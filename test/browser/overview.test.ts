@@ -1,83 +1,86 @@
-import { inBrowser, inspect, openPage, untilShown } from '../support/browser.ts';
+import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
-import { storeMessages, toNoon, twoWeeks } from '../support/stored-messages.ts';
+import { createTwoWeeks, jumpToNoon, storeMessages } from '../support/stored-messages.ts';
 import { startWorld } from '../support/world.ts';
 
 const services = { frameAncestors: ['http://localhost:*'] };
 const minute = 60_000;
 
-inBrowser('staff see at a glance whether everything goes out, live, and get from a number to its messages', async (browser) => {
+testInBrowser(
+  'staff see at a glance whether everything goes out, live, and get from a number to its messages',
+  async (browser) => {
+    await using world = await startWorld({ services, isIdle: true });
+    jumpToNoon(world);
+    const location = await world.install();
+    await using parent = await startParentFrame(world);
+    const { page, complaints } = await openPage(browser);
+    const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+    const frame = await parent.open(page, admin, { hash: '#/overview' });
+    await frame.getByText('No channel is connected', { exact: true }).waitFor();
+    await frame.getByText('No messages in the last 14 days').waitFor();
+    expect(await inspect(page, 'overview-empty', frame)).toEqual([]);
+
+    const connectionId = await world.connect(location.id);
+    await storeMessages(world, location.id, createTwoWeeks(world.clock.now(), 180));
+    await advanceUntilShown(world, frame.getByText('Everything is going out.'));
+    const sent = await frame.locator('.tile').first().locator('a').textContent();
+    expect(await inspect(page, 'overview', frame)).toEqual([]);
+
+    // The picture and its table say the same.
+    const drawn = await frame
+      .locator('#chart-sent-numbers')
+      .locator('xpath=..')
+      .locator('.bar[data-value]')
+      .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('data-value'))));
+    await frame.locator('#chart-sent-numbers summary').click();
+    const shownText = await frame
+      .locator('#chart-sent-numbers td')
+      .evaluateAll((cells) => cells.map((cell) => Number(cell.textContent?.replaceAll(',', ''))));
+    const sorted = (numbers: number[]) => numbers.filter((number) => number > 0).sort((a, b) => a - b);
+    expect(sorted(shownText)).toEqual(sorted(drawn));
+
+    const startedAt = new Date(world.clock.now() - 90 * minute);
+    await world.db.alert.create({
+      data: {
+        id: world.services.newId(),
+        kind: 'channel_failing',
+        subject: connectionId,
+        openKey: `channel_failing/${connectionId}`,
+        locationId: location.id,
+        companyId: location.companyId,
+        details: 'Channel sms: 12 of the last 12 attempts failed.',
+        begunAt: startedAt,
+        lastSeenAt: startedAt,
+      },
+    });
+    await storeMessages(world, location.id, [{ at: world.clock.now(), state: 'failed', reason: ['no_address', 'x'] }]);
+    await advanceUntilShown(world, frame.getByText('Something here needs a hand.'));
+    expect(Number((await frame.locator('.tile').first().locator('a').textContent())?.replace(',', ''))).toBe(
+      Number(sent?.replace(',', '')) + 1,
+    );
+    // What was opened stays open, and the links count the alert.
+    expect(await frame.locator('#chart-sent-numbers').getAttribute('open')).not.toBeNull();
+    await frame.getByRole('link', { name: 'Alerts 1 open' }).waitFor();
+    expect(await frame.getByRole('link', { name: 'See what failed' }).getAttribute('href')).toBe('#/messages?status=failed');
+    const href = await frame.locator('.tile-bad a').getAttribute('href');
+    expect(href).toMatch(/^#\/messages\?direction=outbound&status=failed&day=\d{4}-\d\d-\d\d$/);
+    expect(await inspect(page, 'overview-alert', frame)).toEqual([]);
+
+    await frame.getByRole('link', { name: 'Alerts 1 open' }).click();
+    await frame.getByRole('heading', { name: 'A channel is failing' }).waitFor();
+    expect(await inspect(page, 'alerts', frame)).toEqual([]);
+    await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
+    await advanceUntilShown(world, frame.getByText('Nothing needs attention'));
+    await frame.getByRole('row', { name: /A channel is failing/ }).waitFor();
+    expect(await frame.getByRole('link', { name: 'Alerts', exact: true }).count()).toBe(1);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  },
+);
+
+testInBrowser('an agency sees which locations need a hand, sorts and filters them, and opens one', async (browser) => {
   await using world = await startWorld({ services, isIdle: true });
-  toNoon(world);
-  const location = await world.install();
-  await using parent = await startParentFrame(world);
-  const { page, complaints } = await openPage(browser);
-  const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
-  const frame = await parent.open(page, admin, { hash: '#/overview' });
-  await frame.getByText('No channel is connected', { exact: true }).waitFor();
-  await frame.getByText('No messages in the last 14 days').waitFor();
-  expect(await inspect(page, 'overview-empty', frame)).toEqual([]);
-
-  const connectionId = await world.connect(location.id);
-  await storeMessages(world, location.id, twoWeeks(world.clock.now(), 180));
-  await untilShown(world, frame.getByText('Everything is going out.'));
-  const sent = await frame.locator('.tile').first().locator('a').textContent();
-  expect(await inspect(page, 'overview', frame)).toEqual([]);
-
-  // The picture and its table say the same.
-  const drawn = await frame
-    .locator('#chart-sent-numbers')
-    .locator('xpath=..')
-    .locator('.bar[data-value]')
-    .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('data-value'))));
-  await frame.locator('#chart-sent-numbers summary').click();
-  const told = await frame
-    .locator('#chart-sent-numbers td')
-    .evaluateAll((cells) => cells.map((cell) => Number(cell.textContent?.replaceAll(',', ''))));
-  const sorted = (numbers: number[]) => numbers.filter((number) => number > 0).sort((a, b) => a - b);
-  expect(sorted(told)).toEqual(sorted(drawn));
-
-  const begunAt = new Date(world.clock.now() - 90 * minute);
-  await world.db.alert.create({
-    data: {
-      id: world.services.newId(),
-      kind: 'channel_failing',
-      subject: connectionId,
-      openKey: `channel_failing/${connectionId}`,
-      locationId: location.id,
-      companyId: location.companyId,
-      details: 'Channel sms: 12 of the last 12 attempts failed.',
-      begunAt,
-      lastSeenAt: begunAt,
-    },
-  });
-  await storeMessages(world, location.id, [{ at: world.clock.now(), state: 'failed', reason: ['no_address', 'x'] }]);
-  await untilShown(world, frame.getByText('Something here needs a hand.'));
-  expect(Number((await frame.locator('.tile').first().locator('a').textContent())?.replace(',', ''))).toBe(
-    Number(sent?.replace(',', '')) + 1,
-  );
-  // What was opened stays open, and the links count the alert.
-  expect(await frame.locator('#chart-sent-numbers').getAttribute('open')).not.toBeNull();
-  await frame.getByRole('link', { name: 'Alerts 1 open' }).waitFor();
-  expect(await frame.getByRole('link', { name: 'See what failed' }).getAttribute('href')).toBe('#/messages?status=failed');
-  const href = await frame.locator('.tile-bad a').getAttribute('href');
-  expect(href).toMatch(/^#\/messages\?direction=outbound&status=failed&day=\d{4}-\d\d-\d\d$/);
-  expect(await inspect(page, 'overview-alert', frame)).toEqual([]);
-
-  await frame.getByRole('link', { name: 'Alerts 1 open' }).click();
-  await frame.getByRole('heading', { name: 'A channel is failing' }).waitFor();
-  expect(await inspect(page, 'alerts', frame)).toEqual([]);
-  await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
-  await untilShown(world, frame.getByText('Nothing needs attention'));
-  await frame.getByRole('row', { name: /A channel is failing/ }).waitFor();
-  expect(await frame.getByRole('link', { name: 'Alerts', exact: true }).count()).toBe(1);
-  expect(complaints).toEqual([]);
-  await page.context().close();
-});
-
-inBrowser('an agency sees which locations need a hand, sorts and filters them, and opens one', async (browser) => {
-  await using world = await startWorld({ services, isIdle: true });
-  toNoon(world);
+  jumpToNoon(world);
   const companyId = 'CompanyOfTheTests01';
   const now = world.clock.now();
   const names = ['Harbour Dental', 'Northside Fitness', 'A clinic with a very long name that has to go somewhere', 'Oak & Elm'];
@@ -93,7 +96,7 @@ inBrowser('an agency sees which locations need a hand, sorts and filters them, a
     })),
   });
   for (const n of [0, 1, 2]) await world.connect(`location-${n}`);
-  for (const n of [0, 1, 2]) await storeMessages(world, `location-${n}`, twoWeeks(now - n * 80 * minute, 60 - n * 25));
+  for (const n of [0, 1, 2]) await storeMessages(world, `location-${n}`, createTwoWeeks(now - n * 80 * minute, 60 - n * 25));
   const silent = { id: world.services.newId(), kind: 'location_silent' as const, subject: 'location-2' };
   await world.db.alert.create({
     data: {

@@ -1,13 +1,13 @@
 import type { Channel, ChannelConnection, OutboundMessage } from '../../src/channels/channel.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
-import { type Breakage, brokenNetwork } from '../support/broken-network.ts';
-import { type FarSide, startFarSide } from '../support/far-side.ts';
-import { testClock } from '../support/test-clock.ts';
+import { type Breakage, startBrokenNetwork } from '../support/broken-network.ts';
+import { createTestClock } from '../support/test-clock.ts';
+import { startVendor, type Vendor } from '../support/vendor.ts';
 
 /** A channel under test: how it is made and configured for a far side at an address. */
-export interface Subject {
+export interface ChannelUnderTest {
   name: string;
-  open(farSide: { url: string; secret: string }): { channel: Channel; config: object };
+  create(vendor: { url: string; secret: string }): { channel: Channel; config: object };
 }
 
 export const message: OutboundMessage = {
@@ -29,24 +29,24 @@ export const message: OutboundMessage = {
 const megabytes = 'x'.repeat(3 * 1024 * 1024);
 
 /** What every channel over HTTP must hold. */
-export function keepsTheContract(subject: Subject): void {
+export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
   const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
   const fetchAttachment = () => Promise.reject(new Error('This channel takes addresses.'));
-  const clock = testClock();
-  const tools = (signal = new AbortController().signal) => ({ http, fetchAttachment, clock, signal });
-  const at = (url: string, secret: string) => {
-    const { channel, config } = subject.open({ url, secret });
+  const clock = createTestClock();
+  const createTools = (signal = new AbortController().signal) => ({ http, fetchAttachment, clock, signal });
+  const connectTo = (url: string, secret: string) => {
+    const { channel, config } = channelUnderTest.create({ url, secret });
     const connection: ChannelConnection<object> = { id: 'c', config, webhookUrl: 'http://patchbay.example/channels/c' };
-    return { channel, connection, send: (signal?: AbortSignal) => channel.send(tools(signal), connection, message) };
+    return { channel, connection, send: (signal?: AbortSignal) => channel.send(createTools(signal), connection, message) };
   };
-  let farSide: FarSide;
+  let vendor: Vendor;
   beforeAll(async () => {
-    farSide = await startFarSide();
+    vendor = await startVendor();
   });
-  afterAll(() => farSide.close());
-  const here = () => at(farSide.url, farSide.secret);
+  afterAll(() => vendor.close());
+  const connectToVendor = () => connectTo(vendor.url, vendor.secret);
 
-  describe(subject.name, () => {
+  describe(channelUnderTest.name, () => {
     test.each([
       [{ body: { status: 'delivered', externalId: 'x' } }, { kind: 'delivered', externalId: 'x' }],
       [{ body: { status: 'accepted', externalId: 7 } }, { kind: 'accepted', externalId: '7' }],
@@ -78,69 +78,69 @@ export function keepsTheContract(subject: Subject): void {
       ],
       ['cut' as const, { kind: 'unknown' }],
       ['hang' as const, { kind: 'unknown' }],
-    ])('the answer %.200j is the outcome %j', async (answer, outcome) => {
-      farSide.answers(answer);
-      expect(await here().send()).toMatchObject(outcome);
+    ])('the answer %.200j is the outcome %j', async (response, outcome) => {
+      vendor.respondWith(response);
+      expect(await connectToVendor().send()).toMatchObject(outcome);
     });
 
     test.each<[Breakage, string]>([
       ['refuse', 'busy'],
-      ['accept and hang', 'unknown'],
-      ['cut after the request', 'unknown'],
-      ['cut after the headers', 'unknown'],
-      ['cut after a refusal', 'refused'],
+      ['accept_and_hang', 'unknown'],
+      ['cut_after_request', 'unknown'],
+      ['cut_after_headers', 'unknown'],
+      ['cut_after_rejection', 'refused'],
     ])('a network that breaks by "%s" is %s', async (breakage, kind) => {
-      await using network = await brokenNetwork(breakage);
-      expect(await at(network.url, farSide.secret).send()).toMatchObject({ kind });
+      await using network = await startBrokenNetwork(breakage);
+      expect(await connectTo(network.url, vendor.secret).send()).toMatchObject({ kind });
     });
 
     test('every request is signed, carries the same id on a repeat, and all attachments', async () => {
-      farSide.answers({});
-      const before = farSide.requests.length;
-      await here().send();
-      await here().send();
-      const [first, second] = farSide.requests.slice(before);
+      vendor.respondWith({});
+      const before = vendor.requests.length;
+      await connectToVendor().send();
+      await connectToVendor().send();
+      const [first, second] = vendor.requests.slice(before);
       expect(first?.headers['webhook-id']).toBe(message.idempotencyKey);
       expect(second?.headers['webhook-id']).toBe(message.idempotencyKey);
       expect(first?.body).toMatchObject({ id: message.id, attachments: message.attachments });
-      expect(farSide.wrongSignatures).toEqual([]);
+      expect(vendor.wrongSignatures).toEqual([]);
     });
 
     test('a send that is stopped while it waits ends as unknown', async () => {
       const stopping = new AbortController();
-      farSide.answers(() => {
+      vendor.respondWith(() => {
         stopping.abort();
         return 'hang';
       });
-      expect(await here().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
+      expect(await connectToVendor().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
     });
 
     test('a far side that answers drop by drop is not waited for without end', async () => {
-      await using network = await brokenNetwork('drop by drop');
-      const sent = at(network.url, farSide.secret).send();
+      await using network = await startBrokenNetwork('drip');
+      const sent = connectTo(network.url, vendor.secret).send();
       await network.isDropping;
       await clock.tick(60_000);
       expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no answer in time') });
     });
 
     test('no secret in an outcome, whatever the far side says', async () => {
-      farSide.answers({ status: 500, body: { error: { code: farSide.secret, message: `echo ${farSide.secret}` } } });
-      expect(JSON.stringify(await here().send())).not.toContain(farSide.secret.replace('whsec_', ''));
+      vendor.respondWith({ status: 500, body: { error: { code: vendor.secret, message: `echo ${vendor.secret}` } } });
+      expect(JSON.stringify(await connectToVendor().send())).not.toContain(vendor.secret.replace('whsec_', ''));
     });
 
     test('a callback is read only with the right signature over the raw bytes, not too old', () => {
-      const { channel, connection } = here();
+      const { channel, connection } = connectToVendor();
       const read = ({ headers, body }: { headers: Record<string, string>; body: string }, event = 'status') =>
         channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) });
       const content = { id: message.id, status: 'delivered' };
-      const good = farSide.signed(content);
+      const good = vendor.signWebhook(content);
 
       expect(read(good)).toMatchObject({ kind: 'receipt', receipt: { messageId: message.id, state: 'delivered' } });
       const wrong = [
         { ...good, body: `${good.body} ` },
         { ...good, headers: {} },
-        farSide.signed(content, new Date(Date.now() - 6 * 60_000)),
-        farSide.signed(content, new Date(), `whsec_${Buffer.alloc(32).toString('base64')}`),
+        vendor.signWebhook(content, new Date(Date.now() - 6 * 60_000)),
+        vendor.signWebhook(content, new Date(), `whsec_${Buffer.alloc(32).toString('base64')}`),
       ];
       for (const callback of wrong) {
         expect(() => read(callback as typeof good)).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
@@ -156,8 +156,8 @@ export function keepsTheContract(subject: Subject): void {
       ['inbound', { from: '+1', text: 'hi' }],
       ['inbound', { externalId: 'x', from: '+1', attachments: ['javascript:alert(1)'] }],
     ])('a %s callback of the wrong shape %j is refused with what is wrong', (event, content) => {
-      const { channel, connection } = here();
-      const { headers, body } = farSide.signed(content);
+      const { channel, connection } = connectToVendor();
+      const { headers, body } = vendor.signWebhook(content);
       expect(() => channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) })).toThrow(
         expect.objectContaining({ code: 'payload_invalid', details: expect.arrayContaining([expect.any(String)]) }),
       );

@@ -1,13 +1,13 @@
 import { createGatewayChannel, parseSendResponse } from '../../src/channels/gateway/gateway.ts';
-import { keepsTheContract } from './contract.ts';
+import { testChannelContract } from './contract.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 const open = createGatewayChannel({ allowPrivateTargets: true });
 const guarded = createGatewayChannel({ allowPrivateTargets: false });
 
-keepsTheContract({
+testChannelContract({
   name: 'gateway',
-  open: (farSide) => ({ channel: open, config: open.configSchema.parse({ ...farSide, timeoutMs: 1_000 }) }),
+  create: (vendor) => ({ channel: open, config: open.configSchema.parse({ ...vendor, timeoutMs: 1_000 }) }),
 });
 
 test.each([

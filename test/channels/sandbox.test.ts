@@ -1,8 +1,8 @@
 import { createSandboxChannel } from '../../src/channels/sandbox/sandbox.ts';
-import { keepsTheContract } from './contract.ts';
+import { testChannelContract } from './contract.ts';
 
-keepsTheContract({
+testChannelContract({
   name: 'sandbox',
   // The channel adds `/messages`; what answers here does not mind a query.
-  open: ({ url, secret }) => ({ channel: createSandboxChannel({ url: `${url}?`, secret }), config: {} }),
+  create: ({ url, secret }) => ({ channel: createSandboxChannel({ url: `${url}?`, secret }), config: {} }),
 });

@@ -4,28 +4,28 @@ import { systemClock } from '../../src/core/clock.ts';
 import { allScopes } from '../../src/highlevel/operations.ts';
 import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { listen } from '../support/http.ts';
-import { chanceOf } from './chance.ts';
 import type { Plan, PlannedMessage } from './plan.ts';
-import type { Poster } from './posts.ts';
+import { createRandom } from './random.ts';
+import type { Poster } from './webhooks.ts';
 
 export type Crm = Awaited<ReturnType<typeof startCrm>>;
 
 /** One post of a contact's answer into a conversation, as HighLevel saw it. */
-export interface SeenPost {
+export interface ObservedPost {
   altId: string;
   /** Which process made it: each has an address of HighLevel's of its own. */
-  by: number;
-  begunAt: number;
+  processIndex: number;
+  startedAt: number;
   endedAt: number;
   /** Whether its answer left HighLevel whole. */
-  wasAnswered: boolean;
+  hasResponse: boolean;
 }
 
 /** What HighLevel makes of a message that it gets no 2xx for: so many tries, further and further apart; here within half a minute. */
-const triesAtMost = 12;
-const betweenTriesMs = [200, 900] as const;
-const widestGap = 6;
-const faultyPart = 0.04;
+const maxTries = 12;
+const retryDelayMs = [200, 900] as const;
+const maxDelayFactor = 6;
+const faultRate = 0.04;
 
 /** The simulated HighLevel, with its limits and its bad days, and those who send from it. */
 export async function startCrm(
@@ -35,7 +35,7 @@ export async function startCrm(
   elapsed: () => number,
 ) {
   const { baseUrl } = where;
-  const chance = chanceOf(plan.seed + 1);
+  const random = createRandom(plan.seed + 1);
   const platforms = await Promise.all(Array.from({ length: where.processes }, () => listen()));
   const app = {
     clientId: 'app-faults',
@@ -53,14 +53,14 @@ export async function startCrm(
     highlevel.addContact(locations[index % locations.length]?.id ?? '', { phone: `+1202${5_550_000 + index}` }),
   );
 
-  const posts: SeenPost[] = [];
-  for (const [by, { server }] of platforms.entries()) {
+  const posts: ObservedPost[] = [];
+  for (const [processIndex, { server }] of platforms.entries()) {
     const watched = express();
     watched.use('/conversations/messages/inbound', (request, response, next) => {
-      const begunAt = Date.now();
+      const startedAt = Date.now();
       response.once('close', () => {
         const altId = String((request.body as { altId?: string } | undefined)?.altId);
-        posts.push({ altId, by, begunAt, endedAt: Date.now(), wasAnswered: response.writableFinished });
+        posts.push({ altId, processIndex, startedAt, endedAt: Date.now(), hasResponse: response.writableFinished });
       });
       next();
     });
@@ -70,7 +70,7 @@ export async function startCrm(
   /** By contact, in the order of their acknowledgements. */
   const acknowledged = new Map<number, number[]>(contacts.map((_, index) => [index, []]));
   const ids = new Map<number, string>();
-  let givenUp = 0;
+  let abandoned = 0;
   let repeated = 0;
 
   /** Posts until it is acknowledged, as HighLevel does; the next of this contact waits for it. */
@@ -79,13 +79,13 @@ export async function startCrm(
     ids.set(message.number, messageId);
     const content = { contactId: contacts[message.contact]?.id ?? '', text: `message ${message.number}`, messageId };
     let status = (await highlevel.sendMessage(locations[message.contact % locations.length]?.id ?? '', content)).httpStatus;
-    for (let tries = 1; tries < triesAtMost && !isGood(status); tries++) {
-      await wait(Math.min(tries, widestGap) * chance.between(...betweenTriesMs));
+    for (let tries = 1; tries < maxTries && !isSuccess(status); tries++) {
+      await sleep(Math.min(tries, maxDelayFactor) * random.between(...retryDelayMs));
       repeated += 1;
       status = await highlevel.repost(messageId);
     }
-    if (isGood(status)) acknowledged.get(message.contact)?.push(message.number);
-    else givenUp += 1;
+    if (isSuccess(status)) acknowledged.get(message.contact)?.push(message.number);
+    else abandoned += 1;
   }
 
   return {
@@ -97,19 +97,19 @@ export async function startCrm(
     posts,
     ids,
     acknowledged,
-    code: () =>
+    approveInstall: () =>
       highlevel.approveCompanyInstall(
         companyId,
         locations.map(({ id }) => id),
       ),
-    counts: () => ({ givenUp, repeated }),
+    counts: () => ({ givenUp: abandoned, repeated }),
 
     async sendAll(): Promise<void> {
       const byContact = Map.groupBy(plan.list, ({ contact }) => contact);
       await Promise.all(
         [...byContact.values()].map(async (messages) => {
           for (const message of messages.toSorted((a, b) => a.at - b.at)) {
-            await wait(message.at - elapsed());
+            await sleep(message.at - elapsed());
             await send(message);
           }
         }),
@@ -117,32 +117,32 @@ export async function startCrm(
     },
 
     /** From now on HighLevel fails now and then, and at times altogether. */
-    misbehave(): void {
+    startFaults(): void {
       highlevel.faults.decide(() => {
         const now = elapsed();
-        if (plan.highlevelDown.some(({ from, to }) => now >= from && now < to)) return { status: chance.pick([500, 503]) };
-        if (!chance.happens(faultyPart)) return null;
-        return chance.pick([
+        if (plan.highlevelDown.some(({ from, to }) => now >= from && now < to)) return { status: random.pick([500, 503]) };
+        if (!random.isHit(faultRate)) return null;
+        return random.pick([
           { status: 500 },
           { status: 503 },
           { status: 502, body: '<html>Bad gateway</html>' },
           { status: 429, headers: { 'retry-after': '1' } },
           { cut: 'before_handling' as const },
           { cut: 'after_handling' as const },
-          { hang: chance.pick([true as const, 'after_handling' as const]) },
+          { hang: random.pick([true as const, 'after_handling' as const]) },
         ]);
       });
     },
     expireTokens: () => highlevel.expireTokens(),
-    behave: () => highlevel.faults.clear(),
+    stopFaults: () => highlevel.faults.clear(),
     close: async () => void (await Promise.all(platforms.map(({ close }) => close()))),
   };
 }
 
-function isGood(status: number): boolean {
+function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-export function wait(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, Math.max(ms, 0)));
 }

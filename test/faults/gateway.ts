@@ -1,43 +1,43 @@
-import { type FarSideAnswer, type FarSideRequest, startFarSide } from '../support/far-side.ts';
-import { chanceOf } from './chance.ts';
-import { wait } from './crm.ts';
+import { startVendor, type VendorRequest, type VendorResponse } from '../support/vendor.ts';
+import { sleep } from './crm.ts';
 import type { Mishap, Plan, PlannedMessage } from './plan.ts';
-import type { Poster } from './posts.ts';
+import { createRandom } from './random.ts';
+import type { Poster } from './webhooks.ts';
 
 export type Gateway = Awaited<ReturnType<typeof startGateway>>;
 
 /** A message that has reached its contact. */
-export interface Taken {
+export interface AcceptedMessage {
   id: string;
   number: number;
   to: string;
 }
 
-const againAfterMs = [150, 600] as const;
+const retryDelayMs = [150, 600] as const;
 
 /** A far side that drops repeats, fails as the plan says, and tells what became of each message until it is heard. */
 export async function startGateway(plan: Plan, poster: Poster, elapsed: () => number) {
-  const chance = chanceOf(plan.seed + 2);
-  const farSide = await startFarSide();
+  const random = createRandom(plan.seed + 2);
+  const vendor = await startVendor();
   /** In the order in which they reached somebody. */
-  const taken = new Map<string, Taken>();
-  const requestsOf = new Map<string, number>();
+  const accepted = new Map<string, AcceptedMessage>();
+  const requestCounts = new Map<string, number>();
   /** What each contact has answered, in order. */
-  const answered = new Map<string, string[]>();
-  const lastAnswer = new Map<string, Promise<void>>();
-  const callbacks = new Map<string, string>();
-  const unheard = new Set<Promise<void>>();
+  const replies = new Map<string, string[]>();
+  const lastReply = new Map<string, Promise<void>>();
+  const webhookUrls = new Map<string, string>();
+  const undelivered = new Set<Promise<void>>();
   let isFlapping = false;
   let mishaps = 0;
   let isClosed = false;
 
-  farSide.answers(async (request) => {
+  vendor.respondWith(async (request) => {
     const { id, text, to } = request.body;
     const number = Number(text?.split(' ')[1]);
     const planned = plan.list[number] as PlannedMessage;
-    const tries = requestsOf.get(id) ?? 0;
-    requestsOf.set(id, tries + 1);
-    const mishap = mishapOf(planned, tries);
+    const tries = requestCounts.get(id) ?? 0;
+    requestCounts.set(id, tries + 1);
+    const mishap = pickMishap(planned, tries);
     if (mishap) mishaps += 1;
     switch (mishap) {
       case 'cut':
@@ -49,119 +49,119 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
       case 503:
         return { status: mishap, body: 'Service unavailable' };
     }
-    if (planned.answersAfterMs > 0) await wait(planned.answersAfterMs);
-    if (planned.fate === 'refused') return { status: 422, body: { error: { code: '21610', message: 'Opted out.' } } };
-    const isNew = !taken.has(id);
+    if (planned.responseDelayMs > 0) await sleep(planned.responseDelayMs);
+    if (planned.fate === 'rejected') return { status: 422, body: { error: { code: '21610', message: 'Opted out.' } } };
+    const isNew = !accepted.has(id);
     if (isNew) {
-      taken.set(id, { id, number, to });
-      keep(reach(request, planned));
+      accepted.set(id, { id, number, to });
+      track(reachContact(request, planned));
     }
-    if (isNew && planned.receipts.beforeAnswer && planned.answersAfterMs > 0) await wait(planned.answersAfterMs);
-    if (mishap === 'taken, then cut') return 'cut';
-    if (mishap === 'taken, then hang') return 'hang';
-    return answerOf(planned, id);
+    if (isNew && planned.receipts.beforeResponse && planned.responseDelayMs > 0) await sleep(planned.responseDelayMs);
+    if (mishap === 'accept_then_cut') return 'cut';
+    if (mishap === 'accept_then_hang') return 'hang';
+    return createResponse(planned, id);
   });
 
-  function mishapOf(planned: PlannedMessage, tries: number): Mishap | undefined {
+  function pickMishap(planned: PlannedMessage, tries: number): Mishap | undefined {
     const now = elapsed();
     const isDown = plan.gatewayDown.some(({ from, to }) => now >= from && now < to);
-    if (!isFlapping || tries >= plan.mishapsAtMost) return undefined;
-    return isDown ? chance.pick(['cut', 503, 503, 429] as const) : planned.mishaps[tries];
+    if (!isFlapping || tries >= plan.maxMishaps) return undefined;
+    return isDown ? random.pick(['cut', 503, 503, 429] as const) : planned.mishaps[tries];
   }
 
   /** What follows when a message has reached its contact. */
-  async function reach({ body }: FarSideRequest, planned: PlannedMessage): Promise<void> {
-    const place = String(body.locationId);
-    keep(answerInTurn(place, body.to, planned));
-    const { receipts, answersAfterMs, fate } = planned;
-    if (!receipts.beforeAnswer) await wait(answersAfterMs + 50);
-    const name = receipts.byId ? { id: body.id } : { externalId: externalIdOf(body.id) };
-    const said = receiptsOf(planned);
-    for (const status of said) {
+  async function reachContact({ body }: VendorRequest, planned: PlannedMessage): Promise<void> {
+    const locationId = String(body.locationId);
+    track(replyInTurn(locationId, body.to, planned));
+    const { receipts, responseDelayMs, fate } = planned;
+    if (!receipts.beforeResponse) await sleep(responseDelayMs + 50);
+    const name = receipts.byId ? { id: body.id } : { externalId: toExternalId(body.id) };
+    const statuses = listReceipts(planned);
+    for (const status of statuses) {
       const error = status === 'failed' ? { error: { code: '30003', message: 'Unreachable handset.' } } : {};
-      await tell(place, 'status', { ...name, status, ...error });
-      if (receipts.again) keep(tell(place, 'status', { ...name, status, ...error }));
+      await postWebhook(locationId, 'status', { ...name, status, ...error });
+      if (receipts.isRepeated) track(postWebhook(locationId, 'status', { ...name, status, ...error }));
       // A failure that is taken back is so after a while.
-      if (fate === 'failed, delivered after all') await wait(chance.between(0, 1_500));
+      if (fate === 'failed_then_delivered') await sleep(random.between(0, 1_500));
     }
   }
 
   /** A contact types one answer after the other. */
-  function answerInTurn(place: string, from: string, planned: PlannedMessage): Promise<void> {
-    const turn = (lastAnswer.get(from) ?? Promise.resolve()).then(async () => {
+  function replyInTurn(locationId: string, from: string, planned: PlannedMessage): Promise<void> {
+    const turn = (lastReply.get(from) ?? Promise.resolve()).then(async () => {
       const externalId = `answer-${planned.number}`;
       const content = { externalId, from, text: `answer ${planned.number}` };
-      await tell(place, 'inbound', content);
-      answered.set(from, [...(answered.get(from) ?? []), externalId]);
-      if (planned.answerIsRepeated) keep(tell(place, 'inbound', content));
+      await postWebhook(locationId, 'inbound', content);
+      replies.set(from, [...(replies.get(from) ?? []), externalId]);
+      if (planned.isReplyRepeated) track(postWebhook(locationId, 'inbound', content));
     });
-    lastAnswer.set(from, turn);
+    lastReply.set(from, turn);
     return turn;
   }
 
   /** Posts until it is heard. */
-  async function tell(locationId: string, event: string, content: unknown): Promise<void> {
+  async function postWebhook(locationId: string, event: string, content: unknown): Promise<void> {
     while (!isClosed) {
-      const { body, headers } = farSide.signed(content);
-      const address = `${callbacks.get(locationId)}/${event}`;
-      const status = await poster.http.post(address, body, { headers }).then(
-        (answer) => answer.status,
+      const { body, headers } = vendor.signWebhook(content);
+      const url = `${webhookUrls.get(locationId)}/${event}`;
+      const status = await poster.http.post(url, body, { headers }).then(
+        (response) => response.status,
         () => 0,
       );
       if (status >= 200 && status < 300) return;
-      await wait(chance.between(...againAfterMs));
+      await sleep(random.between(...retryDelayMs));
     }
   }
 
-  function keep(work: Promise<void>): void {
-    unheard.add(work);
-    void work.finally(() => unheard.delete(work));
+  function track(work: Promise<void>): void {
+    undelivered.add(work);
+    void work.finally(() => undelivered.delete(work));
   }
 
   return {
-    url: farSide.url,
-    secret: farSide.secret,
-    taken,
-    answered,
-    requests: farSide.requests,
-    wrongSignatures: farSide.wrongSignatures,
+    url: vendor.url,
+    secret: vendor.secret,
+    taken: accepted,
+    answered: replies,
+    requests: vendor.requests,
+    invalidSignatures: vendor.wrongSignatures,
     /** Where the program wants to be called for a location. */
-    callBack: (locationId: string, address: string) => void callbacks.set(locationId, address),
-    unheard: () => unheard.size,
+    setWebhookUrl: (locationId: string, url: string) => void webhookUrls.set(locationId, url),
+    unheard: () => undelivered.size,
     mishaps: () => mishaps,
     flap(does: boolean) {
       isFlapping = does;
     },
     close() {
       isClosed = true;
-      return farSide.close();
+      return vendor.close();
     },
   };
 }
 
-function externalIdOf(id: string): string {
+function toExternalId(id: string): string {
   return `far-${id}`;
 }
 
-function answerOf({ fate }: PlannedMessage, id: string): FarSideAnswer {
-  const status = fate.startsWith('delivered at once') ? 'delivered' : 'accepted';
-  return { body: { externalId: externalIdOf(id), status } };
+function createResponse({ fate }: PlannedMessage, id: string): VendorResponse {
+  const status = fate.startsWith('delivered_at_once') ? 'delivered' : 'accepted';
+  return { body: { externalId: toExternalId(id), status } };
 }
 
-function receiptsOf({ fate, receipts }: PlannedMessage): ('delivered' | 'read' | 'failed')[] {
+function listReceipts({ fate, receipts }: PlannedMessage): ('delivered' | 'read' | 'failed')[] {
   switch (fate) {
-    case 'delivered at once':
-    case 'refused':
+    case 'delivered_at_once':
+    case 'rejected':
       return [];
-    case 'delivered at once, read':
+    case 'delivered_at_once_then_read':
       return ['read'];
     case 'delivered':
       return ['delivered'];
-    case 'delivered, read':
+    case 'delivered_then_read':
       return receipts.readFirst ? ['read', 'delivered'] : ['delivered', 'read'];
     case 'failed':
       return ['failed'];
-    case 'failed, delivered after all':
+    case 'failed_then_delivered':
       return ['failed', 'delivered'];
   }
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { serverPrograms, startOwnServer } from '../support/own-server.ts';
-import { embeddedSize, longSize, planOf } from './plan.ts';
-import { faultRun, type Verdict, type Where } from './run.ts';
+import { findServerPrograms, startPostgresServer } from '../support/postgres-server.ts';
+import { createLongSize, createPlan, embeddedSize } from './plan.ts';
+import { type RunTarget, runFaults, type Verdict } from './run.ts';
 
 /** `npm run test:faults -- --seed 7 --rounds 3`. Exit code 1 when a promise was broken. */
 const { values } = parseArgs({
@@ -21,37 +21,39 @@ let isGood = true;
 
 for (let round = 0; round < Number(values.rounds); round++) {
   const seed = firstSeed + round;
-  const { wrong, counts, logs } = await oneRun(seed);
-  console.log(`\nseed ${seed}: ${wrong.length === 0 ? 'every promise was kept' : `${wrong.length} promises were broken`}`);
-  console.log(inLine(counts));
-  for (const what of wrong.slice(0, 50)) console.log(`  - ${what}`);
-  if (wrong.length > 0) console.log(`The processes' logs: ${logs}`);
-  isGood &&= wrong.length === 0;
+  const { problems, counts, logs } = await runOnce(seed);
+  console.log(
+    `\nseed ${seed}: ${problems.length === 0 ? 'every promise was kept' : `${problems.length} promises were broken`}`,
+  );
+  console.log(formatCounts(counts));
+  for (const what of problems.slice(0, 50)) console.log(`  - ${what}`);
+  if (problems.length > 0) console.log(`The processes' logs: ${logs}`);
+  isGood &&= problems.length === 0;
 }
 process.exit(isGood ? 0 : 1);
 
-async function oneRun(seed: number): Promise<Verdict> {
-  const programs = values.embedded ? null : serverPrograms();
+async function runOnce(seed: number): Promise<Verdict> {
+  const programs = values.embedded ? null : findServerPrograms();
   if (!programs) {
     console.log(`seed ${seed}: on the embedded database, one process; no PostgreSQL server to restart`);
-    const size = { ...longSize({ ...wanted, restarts: 0 }), mishapsAtMost: embeddedSize.mishapsAtMost };
-    return faultRun(planOf(seed, size), { database: { kind: 'embedded' }, processes: 1 }, tell);
+    const size = { ...createLongSize({ ...wanted, restarts: 0 }), mishapsAtMost: embeddedSize.maxMishaps };
+    return runFaults(createPlan(seed, size), { database: { kind: 'embedded' }, processes: 1 }, printCounts);
   }
   console.log(`seed ${seed}: on a PostgreSQL of its own, two processes`);
-  const server = await startOwnServer(programs);
+  const server = await startPostgresServer(programs);
   try {
-    const where: Where = { database: { kind: 'postgres', url: server.url }, server, processes: 2 };
-    return await faultRun(planOf(seed, longSize(wanted)), where, tell);
+    const runTarget: RunTarget = { database: { kind: 'postgres', url: server.url }, server, processes: 2 };
+    return await runFaults(createPlan(seed, createLongSize(wanted)), runTarget, printCounts);
   } finally {
     await server.stop();
   }
 }
 
-function tell(counts: Record<string, number>): void {
-  console.log(inLine(counts));
+function printCounts(counts: Record<string, number>): void {
+  console.log(formatCounts(counts));
 }
 
-function inLine(counts: Record<string, number>): string {
+function formatCounts(counts: Record<string, number>): string {
   return Object.entries(counts)
     .map(([name, count]) => `${name} ${count}`)
     .join('  ');

@@ -1,28 +1,28 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseTarget } from '../../src/database/client.ts';
-import type { OwnServer } from '../support/own-server.ts';
-import { adminToken, productionSettings } from '../support/production-settings.ts';
-import { eventually, temporaryFolder } from '../support/program.ts';
-import { account, type Books, unsettled } from './account.ts';
+import type { PostgresServer } from '../support/postgres-server.ts';
+import { adminToken, createProductionSettings } from '../support/production-settings.ts';
+import { createTemporaryFolder, pollUntil } from '../support/program.ts';
+import { auditRun, countUnsettled, type RunRecord } from './audit.ts';
 import { startBalancer } from './balancer.ts';
-import { type Crm, startCrm, wait } from './crm.ts';
+import { type Crm, sleep, startCrm } from './crm.ts';
 import { type Gateway, startGateway } from './gateway.ts';
-import { type Keeper, startKeeper } from './keeper.ts';
+import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
-import { type Poster, startPoster } from './posts.ts';
-import { remainsIn } from './remains.ts';
+import { type Supervisor, startSupervisor } from './supervisor.ts';
+import { createPoster, type Poster } from './webhooks.ts';
 
-export interface Where {
+export interface RunTarget {
   /** Of one process, or of several that share a server. */
   database: { kind: 'embedded' } | { kind: 'postgres'; url: string };
   /** The same server, if it may be restarted. */
-  server?: OwnServer;
+  server?: PostgresServer;
   processes: number;
 }
 
 export interface Verdict {
-  wrong: string[];
+  problems: string[];
   counts: Record<string, number>;
   /** Where the processes' logs are, and what jobs are left; kept if something is wrong. */
   logs: string;
@@ -31,133 +31,141 @@ export interface Verdict {
 /**
  * Runs the real program as processes while everything goes wrong at once, lets it settle, and accounts for every message.
  *
- * @param tell hears now and then how far it is
+ * @param onProgress hears now and then how far it is
  */
-export async function faultRun(plan: Plan, where: Where, tell: (counts: Record<string, number>) => void): Promise<Verdict> {
+export async function runFaults(
+  plan: Plan,
+  runTarget: RunTarget,
+  onProgress: (counts: Record<string, number>) => void,
+): Promise<Verdict> {
   await using closing = new AsyncDisposableStack();
-  const folder = temporaryFolder();
+  const folder = createTemporaryFolder();
   const target: DatabaseTarget =
-    where.database.kind === 'embedded' ? { kind: 'embedded', dataDir: folder.path } : where.database;
-  let begunAt = Number.POSITIVE_INFINITY;
-  const elapsed = () => Math.max(Date.now() - begunAt, 0);
-  const poster = startPoster();
+    runTarget.database.kind === 'embedded' ? { kind: 'embedded', dataDir: folder.path } : runTarget.database;
+  let startedAt = Number.POSITIVE_INFINITY;
+  const elapsed = () => Math.max(Date.now() - startedAt, 0);
+  const poster = createPoster();
   let ports: readonly number[] = [];
   const balancer = await startBalancer(() => ports);
   closing.defer(balancer.close);
-  const crm = await startCrm(plan, poster, { baseUrl: balancer.url, processes: where.processes }, elapsed);
+  const crm = await startCrm(plan, poster, { baseUrl: balancer.url, processes: runTarget.processes }, elapsed);
   closing.defer(crm.close);
   const gateway = await startGateway(plan, poster, elapsed);
   closing.defer(gateway.close);
 
-  const settings = productionSettings({
+  const settings = createProductionSettings({
     baseUrl: balancer.url,
     dataDir: folder.path,
     databaseUrl: target.kind === 'postgres' ? target.url : undefined,
     platform: { url: crm.urls[0] ?? '', publicKey: crm.highlevel.publicKey },
     app: crm.app,
   });
-  const keeper = await startKeeper(
+  const supervisor = await startSupervisor(
     crm.urls.map((url) => ({ ...settings, HIGHLEVEL_API_URL: url })),
     folder.path,
   );
-  closing.defer(async () => void (await keeper.stop()));
-  ports = keeper.ports();
+  closing.defer(async () => void (await supervisor.stop()));
+  ports = supervisor.ports();
   await setUp(balancer.url, ports, crm, gateway);
 
-  const books: Books = { plan, crm, gateway, kills: keeper.kills, away: where.server?.away ?? [] };
+  const record: RunRecord = { plan, crm, gateway, kills: supervisor.kills, downtimes: runTarget.server?.downtimes ?? [] };
   const counts = () => ({
     acknowledged: [...crm.acknowledged.values()].flat().length,
     ...crm.counts(),
     requests: gateway.requests.length,
     reached: gateway.taken.size,
     mishaps: gateway.mishaps(),
-    kills: keeper.kills.length,
-    restarts: where.server?.away.length ?? 0,
-    unsettled: unsettled(books),
+    kills: supervisor.kills.length,
+    restarts: runTarget.server?.downtimes.length ?? 0,
+    unsettled: countUnsettled(record),
     unheard: gateway.unheard(),
   });
-  const ticker = setInterval(() => tell(counts()), 5_000);
+  const ticker = setInterval(() => onProgress(counts()), 5_000);
   closing.defer(async () => clearInterval(ticker));
 
-  begunAt = Date.now();
-  crm.misbehave();
+  startedAt = Date.now();
+  crm.startFaults();
   gateway.flap(true);
-  const faults = breakEverything(plan, where, elapsed, keeper, crm, poster, balancer.url);
+  const faults = injectFaults(plan, runTarget, elapsed, supervisor, crm, poster, balancer.url);
   const sent = crm.sendAll();
   await faults;
-  crm.behave();
+  crm.stopFaults();
   gateway.flap(false);
   await sent;
-  await settled(books, gateway, balancer.url, plan.settlesWithinMs);
+  await waitUntilSettled(record, gateway, balancer.url, plan.settleTimeoutMs);
 
-  const codes = await keeper.stop();
-  const remains = await remainsIn(target);
-  const { wrong: broken, doubledAnswers } = account(books);
-  const wrong = [
-    ...Object.entries(remains.counts).flatMap(([what, count]) => (count === 0 ? [] : `Left in the tables: ${what}: ${count}.`)),
-    ...[...new Set(poster.odd)].map((what) => `An answer that nobody can use: ${what}`),
-    ...ownEnds(keeper, books),
+  const codes = await supervisor.stop();
+  const leaks = await findLeaks(target);
+  const { problems: brokenPromises, duplicateReplies } = auditRun(record);
+  const problems = [
+    ...Object.entries(leaks.counts).flatMap(([what, count]) => (count === 0 ? [] : `Left in the tables: ${what}: ${count}.`)),
+    ...[...new Set(poster.unexpected)].map((what) => `An answer that nobody can use: ${what}`),
+    ...listUnexpectedExits(supervisor, record),
     ...codes.filter((code) => code !== 0).map((code) => `SIGTERM ended with code ${code}.`),
     ...(gateway.unheard() > 0 ? [`The far side was not heard ${gateway.unheard()} times.`] : []),
-    ...broken,
+    ...brokenPromises,
   ];
-  if (wrong.length === 0) folder[Symbol.dispose]();
-  else writeFileSync(join(folder.path, 'left-jobs.txt'), [`at ${new Date().toISOString()}`, ...remains.waits].join('\n'));
-  return { wrong, counts: { ...counts(), doubledAnswers, lastedSeconds: Math.round(elapsed() / 1000) }, logs: folder.path };
+  if (problems.length === 0) folder[Symbol.dispose]();
+  else writeFileSync(join(folder.path, 'left-jobs.txt'), [`at ${new Date().toISOString()}`, ...leaks.waitingJobs].join('\n'));
+  return {
+    problems,
+    counts: { ...counts(), doubledAnswers: duplicateReplies, lastedSeconds: Math.round(elapsed() / 1000) },
+    logs: folder.path,
+  };
 }
 
 async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gateway: Gateway): Promise<void> {
-  for (const port of ports) await eventually(() => answers(`http://127.0.0.1:${port}/readyz`), 'the processes are ready');
+  for (const port of ports) await pollUntil(() => isResponding(`http://127.0.0.1:${port}/readyz`), 'the processes are ready');
   const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
-  await fetch(`${baseUrl}/oauth/callback?code=${crm.code()}`);
-  await eventually(async () => {
-    const answer = await fetch(`${baseUrl}/api/overview`, { headers });
-    return ((await answer.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
+  await fetch(`${baseUrl}/oauth/callback?code=${crm.approveInstall()}`);
+  await pollUntil(async () => {
+    const response = await fetch(`${baseUrl}/api/overview`, { headers });
+    return ((await response.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
   }, 'the locations are installed');
   for (const { id } of crm.locations) {
     const config = { url: gateway.url, secret: gateway.secret, timeoutMs: 2_000 };
-    const answer = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
+    const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
       method: 'PUT',
       headers,
       body: JSON.stringify({ type: 'gateway', config }),
     });
-    const { callbackUrls } = (await answer.json()) as { callbackUrls?: { status: string } };
-    if (!callbackUrls) throw new Error(`A channel could not be connected: ${answer.status}`);
-    gateway.callBack(id, callbackUrls.status.replace(/\/status$/, ''));
+    const { callbackUrls } = (await response.json()) as { callbackUrls?: { status: string } };
+    if (!callbackUrls) throw new Error(`A channel could not be connected: ${response.status}`);
+    gateway.setWebhookUrl(id, callbackUrls.status.replace(/\/status$/, ''));
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => null);
-  return answer?.status === 200;
+async function isResponding(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => null);
+  return response?.status === 200;
 }
 
 /** All at once, each at its own moments. */
-async function breakEverything(
+async function injectFaults(
   plan: Plan,
-  { server, processes }: Where,
+  { server, processes }: RunTarget,
   elapsed: () => number,
-  keeper: Keeper,
+  supervisor: Supervisor,
   crm: Crm,
   poster: Poster,
   baseUrl: string,
 ): Promise<void> {
-  const at = async (ms: number) => wait(ms - elapsed());
+  const at = async (ms: number) => sleep(ms - elapsed());
   const killing = async () => {
     for (const [index, { ms, duringStart }] of plan.killsAfter.entries()) {
-      await wait(ms);
-      const which = index % processes;
+      await sleep(ms);
+      const processIndex = index % processes;
       // On a busy machine a start takes its time; killed only in starting, nobody would ever work.
-      const mayBeKilled = () => duringStart || answers(`http://127.0.0.1:${keeper.ports()[which]}/healthz`);
-      await eventually(mayBeKilled, 'the process runs again');
-      keeper.kill(which);
+      const mayBeKilled = () => duringStart || isResponding(`http://127.0.0.1:${supervisor.ports()[processIndex]}/healthz`);
+      await pollUntil(mayBeKilled, 'the process runs again');
+      supervisor.kill(processIndex);
     }
   };
   const restarting = async () => {
     for (const { at: ms, forMs } of server ? plan.restartsAt : []) {
       await at(ms);
       const restarted = server?.restart(forMs);
-      await wait(forMs / 2);
+      await sleep(forMs / 2);
       await probe(poster, baseUrl);
       await restarted;
     }
@@ -168,7 +176,7 @@ async function breakEverything(
       crm.expireTokens();
     }
   };
-  await Promise.all([killing(), restarting(), expiring(), at(plan.lastsMs)]);
+  await Promise.all([killing(), restarting(), expiring(), at(plan.durationMs)]);
 }
 
 /** While the database is away every address answers all the same; the poster judges how. */
@@ -179,24 +187,24 @@ async function probe({ http }: Poster, baseUrl: string): Promise<void> {
   await Promise.allSettled(paths.map((path) => http.get(`${baseUrl}${path}`, { headers })));
 }
 
-async function settled(books: Books, gateway: Gateway, url: string, withinMs: number): Promise<void> {
-  const giveUpAt = performance.now() + withinMs;
-  const isSettled = async () => unsettled(books) === 0 && gateway.unheard() === 0 && (await jobsLeft(url)) === 0;
-  while (!(await isSettled()) && performance.now() < giveUpAt) await wait(500);
+async function waitUntilSettled(record: RunRecord, gateway: Gateway, url: string, timeoutMs: number): Promise<void> {
+  const timeoutAt = performance.now() + timeoutMs;
+  const isSettled = async () => countUnsettled(record) === 0 && gateway.unheard() === 0 && (await countJobs(url)) === 0;
+  while (!(await isSettled()) && performance.now() < timeoutAt) await sleep(500);
 }
 
 /** Reports that say nothing new, posts that are looked for, and jobs that only end, are work too. */
-async function jobsLeft(url: string): Promise<number> {
+async function countJobs(url: string): Promise<number> {
   const headers = { authorization: `Bearer ${adminToken}` };
-  const answer = await fetch(`${url}/api/overview`, { headers }).catch(() => null);
-  if (answer?.status !== 200) return Number.POSITIVE_INFINITY;
-  const { queues } = (await answer.json()) as { queues: { ready: number; deferred: number; active: number }[] };
+  const response = await fetch(`${url}/api/overview`, { headers }).catch(() => null);
+  if (response?.status !== 200) return Number.POSITIVE_INFINITY;
+  const { queues } = (await response.json()) as { queues: { ready: number; deferred: number; active: number }[] };
   return queues.reduce((sum, { ready, deferred, active }) => sum + ready + deferred + active, 0);
 }
 
 /** A process may fail to start while the database is away; whatever else ends it is a defect. */
-function ownEnds({ ended }: Keeper, { away }: Books): string[] {
-  const isExcused = ({ begunAt, at, wasRunning }: Keeper['ended'][number]) =>
-    !wasRunning && away.some(({ from, to }) => begunAt <= to + 1_000 && at >= from);
-  return ended.filter((one) => !isExcused(one)).map(({ said }) => `A process ended by itself: ${said}`);
+function listUnexpectedExits({ unexpectedExits }: Supervisor, { downtimes }: RunRecord): string[] {
+  const isExcused = ({ startedAt, at, wasRunning }: Supervisor['unexpectedExits'][number]) =>
+    !wasRunning && downtimes.some(({ from, to }) => startedAt <= to + 1_000 && at >= from);
+  return unexpectedExits.filter((one) => !isExcused(one)).map(({ output }) => `A process ended by itself: ${output}`);
 }

@@ -57,15 +57,15 @@ export const oddJson: fc.Arbitrary<unknown> = fc.oneof(
 );
 
 /** One of what is right and what is odd. */
-export function rightOrOdd(right: readonly string[], weight = 3): fc.Arbitrary<string> {
-  return right.length === 0
+export function createValidOrOdd(valid: readonly string[], weight = 3): fc.Arbitrary<string> {
+  return valid.length === 0
     ? oddText
-    : fc.oneof({ arbitrary: fc.constantFrom(...right), weight }, { arbitrary: oddText, weight: 1 });
+    : fc.oneof({ arbitrary: fc.constantFrom(...valid), weight }, { arbitrary: oddText, weight: 1 });
 }
 
 /** A body with these fields, each right, odd or left out. */
-export function bodyOf(fields: Record<string, unknown>): fc.Arbitrary<unknown> {
-  const entries = Object.entries(fields).map(([name, right]) => [name, fc.option(fc.oneof(fc.constant(right), oddJson))]);
+export function createBody(fields: Record<string, unknown>): fc.Arbitrary<unknown> {
+  const entries = Object.entries(fields).map(([name, valid]) => [name, fc.option(fc.oneof(fc.constant(valid), oddJson))]);
   const record = fc.record(Object.fromEntries(entries) as Record<string, fc.Arbitrary<unknown>>);
   return fc.oneof({ arbitrary: record, weight: 4 }, { arbitrary: oddJson, weight: 1 });
 }

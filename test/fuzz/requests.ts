@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { bodyOf, oddJson, oddText, rightOrOdd } from './inputs.ts';
+import { createBody, createValidOrOdd, oddJson, oddText } from './inputs.ts';
 
 /** One request to the program, or one thing that HighLevel or a vendor posts, signed rightly. */
 export type FuzzRequest =
@@ -16,7 +16,7 @@ export type FuzzRequest =
   | { kind: 'callback'; event: string; body: unknown };
 
 /** What of the world the requests name: ids that exist and tokens that open something. */
-export interface FuzzKnown {
+export interface FuzzTargets {
   paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>;
   pages: readonly string[];
   ids: Record<string, string[]>;
@@ -58,28 +58,28 @@ const fields = {
 };
 
 /** Every address of the API's description, with ids that exist and that do not. What would take the tenant away gets odd ids only. */
-function apiRequests({ paths, ids, tokens }: FuzzKnown): fc.Arbitrary<FuzzRequest> {
+function createApiRequests({ paths, ids, tokens }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { parameters = [] }]) => ({ path, method, parameters })),
   );
   return fc.constantFrom(...operations).chain(({ path, method, parameters }) => {
     const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
     const weight = method === 'delete' ? 0 : 4;
-    const values = names.map((name) => (weight === 0 ? oddText : rightOrOdd(ids[name] ?? [], weight)));
+    const values = names.map((name) => (weight === 0 ? oddText : createValidOrOdd(ids[name] ?? [], weight)));
     const queryNames = parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
     return fc.record({
       kind: fc.constant('http' as const),
       method: fc.constant(method.toUpperCase()),
       path: fc.tuple(...values).map((filled) => `/api${fillPath(path, names, filled)}`),
-      query: queryOf(queryNames),
-      token: fc.option<string>(rightOrOdd(tokens, 12)),
+      query: createQuery(queryNames),
+      token: fc.option<string>(createValidOrOdd(tokens, 12)),
       headers,
-      body: method === 'get' ? fc.constant(undefined) : bodyOf(fields),
+      body: method === 'get' ? fc.constant(undefined) : createBody(fields),
     });
   });
 }
 
-function pageRequests({ pages, ids, tokens }: FuzzKnown): fc.Arbitrary<FuzzRequest> {
+function createPageRequests({ pages, ids, tokens }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   const queryNames = [
     'q',
     'day',
@@ -101,17 +101,17 @@ function pageRequests({ pages, ids, tokens }: FuzzKnown): fc.Arbitrary<FuzzReque
       kind: fc.constant('http' as const),
       method: fc.constant(isForm ? 'POST' : 'GET'),
       path: fc
-        .tuple(...names.map((name) => rightOrOdd(ids[name] ?? [])))
+        .tuple(...names.map((name) => createValidOrOdd(ids[name] ?? [])))
         .map((filled) => `/embed/pages/${fillPath(page.replace(/:(\w+)/g, '{$1}'), names, filled)}`),
-      query: queryOf(queryNames),
-      token: fc.option<string>(rightOrOdd(tokens, 12)),
+      query: createQuery(queryNames),
+      token: fc.option<string>(createValidOrOdd(tokens, 12)),
       headers,
-      body: isForm ? bodyOf(fields) : fc.constant(undefined),
+      body: isForm ? createBody(fields) : fc.constant(undefined),
     });
   });
 }
 
-function openRequests(): fc.Arbitrary<FuzzRequest> {
+function createOpenRequests(): fc.Arbitrary<FuzzRequest> {
   const paths = [
     '/',
     '/admin',
@@ -139,16 +139,16 @@ function openRequests(): fc.Arbitrary<FuzzRequest> {
       fc.constantFrom(...paths, ...more),
       oddText.map((text) => `/${encode(text)}`),
     ),
-    query: queryOf(['code', 'state', 'error', 'error_description', 'to', 'version']),
+    query: createQuery(['code', 'state', 'error', 'error_description', 'to', 'version']),
     token: fc.constant(null),
     headers,
     body: fc.option(oddJson, { nil: undefined }),
   });
 }
 
-function webhooks({ ids }: FuzzKnown): fc.Arbitrary<FuzzRequest> {
+function createWebhooks({ ids }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   const [locationId] = ids.locationId ?? [];
-  const delivery = bodyOf({
+  const delivery = createBody({
     locationId,
     messageId: 'fuzz',
     contactId: 'c',
@@ -161,7 +161,7 @@ function webhooks({ ids }: FuzzKnown): fc.Arbitrary<FuzzRequest> {
     type: 'SMS',
     conversationProviderId: 'p',
   });
-  const event = bodyOf({
+  const event = createBody({
     type: 'LocationUpdate',
     appId: 'a',
     companyId: 'c',
@@ -176,8 +176,8 @@ function webhooks({ ids }: FuzzKnown): fc.Arbitrary<FuzzRequest> {
   });
 }
 
-function callbacks(): fc.Arbitrary<FuzzRequest> {
-  const inbound = bodyOf({
+function createChannelWebhooks(): fc.Arbitrary<FuzzRequest> {
+  const inbound = createBody({
     externalId: 'e',
     from: '+12025550143',
     to: '+12025550100',
@@ -188,7 +188,7 @@ function callbacks(): fc.Arbitrary<FuzzRequest> {
     direction: 'inbound',
     name: 'Maya',
   });
-  const status = bodyOf({
+  const status = createBody({
     externalId: 'e',
     id: '01890000-0000-7000-8000-000000000000',
     status: 'delivered',
@@ -202,11 +202,17 @@ function callbacks(): fc.Arbitrary<FuzzRequest> {
 }
 
 /** Everything that reaches the program from outside, in the mix of an attack. */
-export function requests(known: FuzzKnown): fc.Arbitrary<FuzzRequest> {
-  return fc.oneof(apiRequests(known), pageRequests(known), openRequests(), webhooks(known), callbacks());
+export function createRequests(targets: FuzzTargets): fc.Arbitrary<FuzzRequest> {
+  return fc.oneof(
+    createApiRequests(targets),
+    createPageRequests(targets),
+    createOpenRequests(),
+    createWebhooks(targets),
+    createChannelWebhooks(),
+  );
 }
 
-function queryOf(names: readonly string[]): fc.Arbitrary<[string, string][]> {
+function createQuery(names: readonly string[]): fc.Arbitrary<[string, string][]> {
   if (names.length === 0) return fc.constant([]);
   return fc.array(fc.tuple(fc.constantFrom(...names), oddText), { maxLength: 3 });
 }

@@ -35,7 +35,7 @@ test('however many ask at once, in however many processes, one refresh token is 
   );
   let isDone = false;
   asked.finally(() => (isDone = true)).catch(() => {});
-  await world.until(() => isDone);
+  await world.advanceUntil(() => isDone);
 
   expect(new Set(await asked).size).toBe(1);
   expect(refreshes(world)).toHaveLength(1);
@@ -72,10 +72,10 @@ test.each([
 
 test('a 401 is answered with one refresh and one more try', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
+  const location = await world.setUpLocation();
   world.highlevel.expireTokens();
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
-  await world.untilReported(messageId);
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.advanceUntilReported(messageId);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect(refreshes(world)).toHaveLength(1);
 });
@@ -99,38 +99,38 @@ test('a lease that a dead process left is taken over when it has run out', async
   });
   let token = '';
   const asked = world.services.tokens.getToken(toLocationOwner(id)).then((given) => (token = given));
-  await world.until(() => token !== '');
+  await world.advanceUntil(() => token !== '');
   expect(await asked).toMatch(/^access\./);
 });
 
 test('a location whose token is refused for now waits, and goes on when it is active again', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
-  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: false });
+  const location = await world.setUpLocation();
+  Object.assign(world.highlevel.state.locations[location.id] ?? {}, { isActive: false });
   world.clock.jump(24 * hour);
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
-  await world.soon(async () => (await world.message(messageId)).reasonCode === 'location_inactive');
-  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'suspended' });
-  await world.pass(10 * 60_000, 10_000);
-  expect(world.farSide.requests).toEqual([]);
-  expect(await world.message(messageId)).toMatchObject({ state: 'pending', reasonCode: 'location_inactive' });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.waitFor(async () => (await world.getMessage(messageId)).reasonCode === 'location_inactive');
+  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ status: 'suspended' });
+  await world.advance(10 * 60_000, 10_000);
+  expect(world.vendor.requests).toEqual([]);
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'location_inactive' });
 
-  Object.assign(world.highlevel.state.locations[place.id] ?? {}, { isActive: true });
-  await world.until(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
+  Object.assign(world.highlevel.state.locations[location.id] ?? {}, { isActive: true });
+  await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
-  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ status: 'active' });
+  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ status: 'active' });
 });
 
 test('a refresh token that is gone asks for a new install, and that mends it', async () => {
   await using world = await startWorld({ behaviour: { canReconnect: false } });
-  const place = await world.ready();
+  const location = await world.setUpLocation();
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
-  await world.soon(async () => (await world.message(messageId)).reasonCode === 'reauth_required');
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.waitFor(async () => (await world.getMessage(messageId)).reasonCode === 'reauth_required');
   expect(refreshes(world)).toHaveLength(1);
 
-  const code = world.highlevel.approveInstall(place.id);
+  const code = world.highlevel.approveInstall(location.id);
   await world.finishInstall(code);
-  await world.untilReported(messageId);
+  await world.advanceUntilReported(messageId);
 });

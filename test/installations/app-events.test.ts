@@ -2,15 +2,15 @@ import { applyDueEvents } from '../../src/installations/app-events.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const status = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
-const acted = (world: World) => world.soon(async () => (await applyDueEvents(world.services)) === 0);
+const acted = (world: World) => world.waitFor(async () => (await applyDueEvents(world.services)) === 0);
 const at = (world: World, seconds: number) => new Date(world.clock.now() + seconds * 1000).toISOString();
 
-async function agencyOf(world: World, count: number) {
+async function installAgency(world: World, count: number) {
   const { id: companyId } = world.highlevel.addCompany();
   const locations = Array.from({ length: count }, () => world.highlevel.addLocation({ companyId }));
   const code = world.highlevel.approveCompanyInstall(companyId);
   await world.finishInstall(code);
-  await world.until(
+  await world.advanceUntil(
     async () => (await world.db.installation.count({ where: { companyId, kind: 'location', status: 'active' } })) === count,
   );
   return { companyId, locations };
@@ -18,65 +18,65 @@ async function agencyOf(world: World, count: number) {
 
 test('an uninstall stops sending, fails what is queued with the reason, and forgets tokens and channel secrets', async () => {
   await using world = await startWorld();
-  const location = await world.ready();
-  world.farSide.answers({ status: 503 });
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 503 });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'queued' });
-  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.waitFor(async () => (await world.getMessage(messageId)).retryCount === 1);
   await world.highlevel.uninstallLocation(location.id);
-  await world.until(async () => (await status(world, location.id)) === 'uninstalled');
-  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+  await world.advanceUntil(async () => (await status(world, location.id)) === 'uninstalled');
+  await world.advanceUntil(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
 
-  expect(await world.message(messageId)).toMatchObject({ state: 'failed', reasonCode: 'uninstalled' });
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'failed', reasonCode: 'uninstalled' });
   expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ refreshToken: null, status: 'uninstalled' });
   expect(await world.db.connection.count()).toBe(0);
-  const sent = world.farSide.requests.length;
-  await world.pass(60_000, 5_000);
-  expect(world.farSide.requests).toHaveLength(sent);
+  const sent = world.vendor.requests.length;
+  await world.advance(60_000, 5_000);
+  expect(world.vendor.requests).toHaveLength(sent);
 });
 
 test('while HighLevel still takes our word, it is told of what an uninstall has failed', async () => {
   await using world = await startWorld();
-  const location = await world.ready();
-  world.farSide.answers({ status: 503 });
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 503 });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'queued' });
-  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
+  await world.waitFor(async () => (await world.getMessage(messageId)).retryCount === 1);
   await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: location.id });
-  await world.untilReported(messageId);
+  await world.advanceUntilReported(messageId);
   expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
-  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+  await world.advanceUntil(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
 });
 
 test('a message that is being sent when the app goes ends as it ends, and what its far side has taken is not called failed', async () => {
   await using world = await startWorld();
-  const location = await world.ready();
+  const location = await world.setUpLocation();
   let release = () => {};
-  world.farSide.answers(async ({ body }) => {
+  world.vendor.respondWith(async ({ body }) => {
     if (body.text === 'in hand') await new Promise<void>((done) => (release = done));
     return { body: { status: body.text === 'in hand' ? 'delivered' : 'accepted' } };
   });
   const other = world.highlevel.addContact(location.id, { phone: '+12025550199' });
   const taken = await world.highlevel.sendMessage(location.id, { contactId: other.id, text: 'taken' });
-  await world.soon(async () => (await world.message(taken.messageId)).reasonCode === 'awaiting_receipt');
-  const inHand = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'in hand' });
-  await world.soon(() => world.farSide.requests.length === 2);
+  await world.waitFor(async () => (await world.getMessage(taken.messageId)).reasonCode === 'awaiting_receipt');
+  const running = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'in hand' });
+  await world.waitFor(() => world.vendor.requests.length === 2);
   await world.highlevel.uninstallLocation(location.id);
-  await world.until(async () => (await status(world, location.id)) === 'uninstalled');
+  await world.advanceUntil(async () => (await status(world, location.id)) === 'uninstalled');
   release();
-  await world.soon(async () => (await world.message(inHand.messageId)).state === 'delivered');
-  expect(await world.message(taken.messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
+  await world.waitFor(async () => (await world.getMessage(running.messageId)).state === 'delivered');
+  expect(await world.getMessage(taken.messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 
 test('an agency’s uninstall reaches all of its locations, even one that is learnt of later, and nobody else’s', async () => {
   await using world = await startWorld();
   const other = await world.install();
-  const { companyId, locations } = await agencyOf(world, 3);
+  const { companyId, locations } = await installAgency(world, 3);
   const before = at(world, 0);
-  await world.pass(2_000);
+  await world.advance(2_000);
   await world.highlevel.uninstallCompany(companyId);
   const late = world.highlevel.addLocation({ companyId });
   await world.highlevel.postEvent({ type: 'INSTALL', companyId, locationId: late.id, timestamp: before });
-  for (const { id } of [...locations, late]) await world.until(async () => (await status(world, id)) === 'uninstalled');
-  await world.until(
+  for (const { id } of [...locations, late]) await world.advanceUntil(async () => (await status(world, id)) === 'uninstalled');
+  await world.advanceUntil(
     async () => (await world.db.installation.count({ where: { companyId, accessToken: { not: null } } })) === 0,
   );
   expect((await world.api.get(`/companies/${companyId}`)).body.status).toBe('uninstalled');
@@ -149,10 +149,10 @@ test.each([
   [true, 1],
 ])('a reinstall brings the channels back only where they were kept on purpose (%s)', async (keepChannels, count) => {
   await using world = await startWorld({ services: { keepChannels } });
-  const location = await world.ready();
+  const location = await world.setUpLocation();
   await world.highlevel.uninstallLocation(location.id);
-  await world.until(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
-  await world.callback(location.connectionId, 'inbound', { externalId: 'x', from: '+1', text: 'hi' }).expect(404);
+  await world.advanceUntil(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
+  await world.postChannelWebhook(location.connectionId, 'inbound', { externalId: 'x', from: '+1', text: 'hi' }).expect(404);
   expect((await world.api.get(`/locations/${location.id}`)).body.channels).toEqual([]);
 
   const code = world.highlevel.approveInstall(location.id);
@@ -160,13 +160,13 @@ test.each([
   expect((await world.api.get(`/locations/${location.id}`)).body.channels).toHaveLength(count);
   if (!keepChannels) return;
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'back' });
-  await world.untilReported(messageId);
+  await world.advanceUntilReported(messageId);
 });
 
 test('messages of an uninstalled location are deleted after the retention, those of others stay', async () => {
   await using world = await startWorld({ isIdle: true, services: { retentionDays: 30 } });
   const { runCleanup: tidy } = await import('../../src/worker/cleanup.ts');
-  const [gone, stays] = [await world.ready(), await world.ready()];
+  const [gone, stays] = [await world.setUpLocation(), await world.setUpLocation()];
   for (const { id, contact } of [gone, stays]) await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
   world.clock.jump(1_000);
   await world.highlevel.uninstallLocation(gone.id);
@@ -187,7 +187,7 @@ test('changes of plan and payment are written down, and a good payment wakes wha
   const paid = { type: 'APP_PAYMENT_STATUS', companyId, locationId: id, previousStatus: 'FAILED', newStatus: 'COMPLETE' };
   await world.highlevel.postEvent(paid);
   const entries = async () => (await world.api.get(`/locations/${id}/audit`)).body.items;
-  await world.until(async () => (await entries()).length === 3);
+  await world.advanceUntil(async () => (await entries()).length === 3);
   expect((await entries()).map(({ action, details }: { action: string; details: string }) => [action, details])).toEqual(
     expect.arrayContaining([
       ['plan_changed', 'From basic to pro.'],

@@ -7,19 +7,19 @@ const row = (world: World, resourceId: string) => world.db.installation.findFirs
 
 test('disconnecting a location uninstalls it in HighLevel with a reason, then forgets its tokens and channels', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
-  const admin = await world.as({ companyId: place.companyId, activeLocation: place.id, userId: 'AdminUser1' });
-  const { body } = await admin.delete(`/locations/${place.id}?reason=Moving%20away`).expect(202);
+  const location = await world.setUpLocation();
+  const admin = await world.apiAs({ companyId: location.companyId, activeLocation: location.id, userId: 'AdminUser1' });
+  const { body } = await admin.delete(`/locations/${location.id}?reason=Moving%20away`).expect(202);
   expect(body).toMatchObject({ status: 'uninstalled', channels: [] });
-  await world.until(async () => (await row(world, place.id)).accessToken === null);
+  await world.advanceUntil(async () => (await row(world, location.id)).accessToken === null);
 
-  const asked = { locationId: place.id, reason: 'Moving away' };
-  expect(calls(world)).toEqual([{ resourceId: place.id, body: asked, status: 200 }]);
-  expect(await row(world, place.id)).toMatchObject({ refreshToken: null, leaveReason: null });
+  const asked = { locationId: location.id, reason: 'Moving away' };
+  expect(calls(world)).toEqual([{ resourceId: location.id, body: asked, status: 200 }]);
+  expect(await row(world, location.id)).toMatchObject({ refreshToken: null, leaveReason: null });
   expect(await world.db.connection.count()).toBe(0);
-  await admin.get(`/locations/${place.id}`).expect(404);
-  await world.api.delete(`/locations/${place.id}`).expect(409);
-  const { body: audit } = await world.api.get(`/locations/${place.id}/audit`).expect(200);
+  await admin.get(`/locations/${location.id}`).expect(404);
+  await world.api.delete(`/locations/${location.id}`).expect(409);
+  const { body: audit } = await world.api.get(`/locations/${location.id}/audit`).expect(200);
   expect(audit.items.map(({ actor, action }: { actor: string; action: string }) => `${actor} ${action}`)).toEqual(
     expect.arrayContaining(['AdminUser1 disconnect_asked', 'patchbay uninstalled', 'operator channel_connected']),
   );
@@ -27,12 +27,12 @@ test('disconnecting a location uninstalls it in HighLevel with a reason, then fo
 
 test('what is queued is reported as failed before HighLevel forgets us', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
-  world.farSide.answers({ status: 503 });
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'queued' });
-  await world.soon(async () => (await world.message(messageId)).retryCount === 1);
-  await world.api.delete(`/locations/${place.id}`).expect(202);
-  await world.until(() => calls(world).length > 0);
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 503 });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'queued' });
+  await world.waitFor(async () => (await world.getMessage(messageId)).retryCount === 1);
+  await world.api.delete(`/locations/${location.id}`).expect(202);
+  await world.advanceUntil(() => calls(world).length > 0);
   expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
 });
 
@@ -44,13 +44,13 @@ test('disconnecting an agency takes the app out of all of its locations', async 
   const code = world.highlevel.approveCompanyInstall(company.id);
   await world.finishInstall(code);
   const active = () => world.db.installation.count({ where: { companyId: company.id, status: 'active' } });
-  await world.until(async () => (await active()) === 4);
+  await world.advanceUntil(async () => (await active()) === 4);
 
-  const user = await world.as({ companyId: company.id, activeLocation: locations[0]?.id as string });
+  const user = await world.apiAs({ companyId: company.id, activeLocation: locations[0]?.id as string });
   await user.delete(`/companies/${company.id}?confirm=${company.id}`).expect(403);
-  const admin = await world.as({ companyId: company.id, role: 'admin' });
+  const admin = await world.apiAs({ companyId: company.id, role: 'admin' });
   await admin.delete(`/companies/${company.id}?confirm=${company.id}`).expect(202);
-  await world.until(
+  await world.advanceUntil(
     async () => (await world.db.installation.count({ where: { companyId: company.id, accessToken: { not: null } } })) === 0,
   );
   expect(calls(world)).toEqual([
@@ -62,30 +62,30 @@ test('disconnecting an agency takes the app out of all of its locations', async 
 
 test('a disconnect that HighLevel does not answer is asked for again, and until then nothing is sent', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
+  const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'uninstall', times: 3, effect: { status: 503 } });
-  await world.api.delete(`/locations/${place.id}`).expect(202);
-  await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'too late' });
-  await world.until(() => calls(world).some(({ status }) => status === 200), 'answered', 5_000);
-  await world.until(async () => (await row(world, place.id)).accessToken === null);
-  expect(world.farSide.requests).toEqual([]);
+  await world.api.delete(`/locations/${location.id}`).expect(202);
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'too late' });
+  await world.advanceUntil(() => calls(world).some(({ status }) => status === 200), 'answered', 5_000);
+  await world.advanceUntil(async () => (await row(world, location.id)).accessToken === null);
+  expect(world.vendor.requests).toEqual([]);
 });
 
 test('who connected, changed, disconnected and resent what can be read, by those it concerns', async () => {
   await using world = await startWorld();
-  const place = await world.install();
-  const admin = await world.as({ companyId: place.companyId, activeLocation: place.id, userId: 'AdminUser1' });
-  const path = `/locations/${place.id}/channels/sms`;
-  const wanted = { type: 'gateway', config: { url: world.farSide.url, secret: world.farSide.secret } };
+  const location = await world.install();
+  const admin = await world.apiAs({ companyId: location.companyId, activeLocation: location.id, userId: 'AdminUser1' });
+  const path = `/locations/${location.id}/channels/sms`;
+  const wanted = { type: 'gateway', config: { url: world.vendor.url, secret: world.vendor.secret } };
   await admin.put(path, wanted).expect(200);
   await world.api.put(path, wanted).expect(200);
-  world.farSide.answers({ status: 400, body: { error: { code: '1', message: 'no' } } });
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
-  await world.soon(async () => (await world.message(messageId)).state === 'failed');
-  await admin.post(`/messages/${(await world.message(messageId)).id}/retry`).expect(202);
+  world.vendor.respondWith({ status: 400, body: { error: { code: '1', message: 'no' } } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.waitFor(async () => (await world.getMessage(messageId)).state === 'failed');
+  await admin.post(`/messages/${(await world.getMessage(messageId)).id}/retry`).expect(202);
   await admin.delete(path).expect(204);
-  const { body } = await admin.get(`/locations/${place.id}/audit?limit=3`).expect(200);
-  const { body: rest } = await admin.get(`/locations/${place.id}/audit?cursor=${body.nextCursor}`).expect(200);
+  const { body } = await admin.get(`/locations/${location.id}/audit?limit=3`).expect(200);
+  const { body: rest } = await admin.get(`/locations/${location.id}/audit?cursor=${body.nextCursor}`).expect(200);
   const lines = [...body.items, ...rest.items].map(({ actor, action }) => `${actor} ${action}`);
   expect(lines).toEqual([
     'AdminUser1 channel_disconnected',
@@ -94,14 +94,14 @@ test('who connected, changed, disconnected and resent what can be read, by those
     'AdminUser1 channel_connected',
     'SandboxUser000000001 installed',
   ]);
-  expect(JSON.stringify([body, rest])).not.toContain(world.farSide.secret);
+  expect(JSON.stringify([body, rest])).not.toContain(world.vendor.secret);
 });
 
 test('opened secrets leave the memory with their channel and their location', async () => {
   const key = randomBytes(32);
   await using world = await startWorld({ services: { encryptionKeys: [key] } });
-  const [gone, stays] = [await world.ready(), await world.ready()];
-  const sealedOf = async (locationId: string) => {
+  const [gone, stays] = [await world.setUpLocation(), await world.setUpLocation()];
+  const readSealed = async (locationId: string) => {
     const connection = await world.db.connection.findFirstOrThrow({ where: { locationId } });
     const { accessToken } = await row(world, locationId);
     return [
@@ -109,11 +109,11 @@ test('opened secrets leave the memory with their channel and their location', as
       { sealed: accessToken as string, identity: `installations/location/${locationId}/access_token` },
     ];
   };
-  const [secrets, kept] = [await sealedOf(gone.id), await sealedOf(stays.id)];
+  const [secrets, kept] = [await readSealed(gone.id), await readSealed(stays.id)];
   const { box } = world.services;
   for (const { sealed, identity } of [...secrets, ...kept]) box.open(sealed, identity);
   await world.api.delete(`/locations/${gone.id}`).expect(202);
-  await world.until(async () => (await row(world, gone.id)).accessToken === null);
+  await world.advanceUntil(async () => (await row(world, gone.id)).accessToken === null);
   await world.api.delete(`/locations/${stays.id}/channels/sms`).expect(204);
 
   // From here on nothing is opened that is not remembered.

@@ -7,7 +7,7 @@ const callback = (client: ReturnType<typeof request.agent> | World['client'], qu
   client.get('/oauth/callback').query(query).set(html);
 
 /** Begins an install in a browser. @returns the browser and the state that HighLevel would send back */
-async function begin(world: World) {
+async function startInstall(world: World) {
   const browser = request.agent(world.url);
   const { headers } = await browser.get('/install').expect(302);
   return { browser, url: new URL(headers.location as string) };
@@ -15,7 +15,7 @@ async function begin(world: World) {
 
 test('the authorization address has version 2, our scopes, and a state of its own each time', async () => {
   await using world = await startWorld({ isIdle: true });
-  const [first, second] = [await begin(world), await begin(world)];
+  const [first, second] = [await startInstall(world), await startInstall(world)];
   expect(first.url.pathname).toBe('/v2/oauth/chooselocation');
   expect(Object.fromEntries(first.url.searchParams)).toMatchObject({
     response_type: 'code',
@@ -29,17 +29,17 @@ test('the authorization address has version 2, our scopes, and a state of its ow
 
 test('an install from our own page goes through, and shows what was connected', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
-  const { browser, url } = await begin(world);
+  const location = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
+  const { browser, url } = await startInstall(world);
   const page = await callback(browser, {
-    code: world.highlevel.approveInstall(place.id),
+    code: world.highlevel.approveInstall(location.id),
     state: url.searchParams.get('state') as string,
   }).expect(200);
   expect(page.text).toContain('Harbour &lt;Dental&gt; is connected');
-  const { body } = await world.api.get(`/locations/${place.id}`).expect(200);
+  const { body } = await world.api.get(`/locations/${location.id}`).expect(200);
   expect(body).toMatchObject({
-    locationId: place.id,
-    companyId: place.companyId,
+    locationId: location.id,
+    companyId: location.companyId,
     name: 'Harbour <Dental>',
     status: 'active',
   });
@@ -47,9 +47,9 @@ test('an install from our own page goes through, and shows what was connected', 
 
 test('a state works once, in the browser that began, for ten minutes', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation();
-  const code = () => world.highlevel.approveInstall(place.id);
-  const { browser, url } = await begin(world);
+  const location = world.highlevel.addLocation();
+  const code = () => world.highlevel.approveInstall(location.id);
+  const { browser, url } = await startInstall(world);
   const state = url.searchParams.get('state') as string;
 
   const stranger = await callback(world.client, { code: code(), state }).expect(400);
@@ -59,30 +59,30 @@ test('a state works once, in the browser that began, for ten minutes', async () 
   await callback(browser, { code: code(), state }).expect(200);
   await callback(browser, { code: code(), state }).expect(400);
 
-  const late = await begin(world);
+  const late = await startInstall(world);
   world.clock.jump(10 * 60_000 + 1);
   await callback(late.browser, { code: code(), state: late.url.searchParams.get('state') as string }).expect(400);
 });
 
 test('of several callbacks at once with one state, one passes', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation();
+  const location = world.highlevel.addLocation();
   for (let round = 0; round < 5; round++) {
-    const { browser, url } = await begin(world);
+    const { browser, url } = await startInstall(world);
     const state = url.searchParams.get('state') as string;
-    const codes = Array.from({ length: 4 }, () => world.highlevel.approveInstall(place.id));
-    const answers = await Promise.all(codes.map((code) => callback(browser, { code, state })));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400]);
+    const codes = Array.from({ length: 4 }, () => world.highlevel.approveInstall(location.id));
+    const responses = await Promise.all(codes.map((code) => callback(browser, { code, state })));
+    expect(responses.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400]);
   }
   expect(await world.db.spentState.count()).toBe(5);
 });
 
 test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation();
-  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
+  const location = world.highlevel.addLocation();
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(200);
   expect(page.headers['set-cookie']).toBeUndefined();
-  await world.api.get(`/locations/${place.id}`).expect(200);
+  await world.api.get(`/locations/${location.id}`).expect(200);
 });
 
 test('what is connected is told by the token answer alone, not by the address', async () => {
@@ -105,15 +105,15 @@ test.each([
 
 test('a used code and wrong keys are told apart', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation();
-  const code = world.highlevel.approveInstall(place.id);
+  const location = world.highlevel.addLocation();
+  const code = world.highlevel.approveInstall(location.id);
   await callback(world.client, { code }).expect(200);
   // Within the hour it is a reload of the page that it ended with.
   world.clock.jump(61 * 60_000);
   expect((await callback(world.client, { code }).expect(400)).text).toContain('The CRM refused this install');
 
   Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
-  const page = await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(503);
+  const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(503);
   expect(page.text).toContain('does not accept the keys of this app');
 });
 
@@ -150,10 +150,10 @@ test('an agency’s token is kept as the agency’s', async () => {
 
 test('a location without a name is installed all the same', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = world.highlevel.addLocation();
+  const location = world.highlevel.addLocation();
   world.highlevel.faults.add({ operation: 'getLocation', times: 1, effect: { status: 500 } });
-  await callback(world.client, { code: world.highlevel.approveInstall(place.id) }).expect(200);
-  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({ name: null, status: 'active' });
+  await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(200);
+  expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ name: null, status: 'active' });
 });
 
 test('reloading the page of a finished install says what is connected, for an hour and while it is', async () => {

@@ -3,7 +3,7 @@ import { startWorld, type World } from '../support/world.ts';
 const minute = 60_000;
 
 /** An agency with so many locations, its consent given. */
-function agency(world: World, count: number) {
+function installAgency(world: World, count: number) {
   const { id: companyId } = world.highlevel.addCompany();
   const locations = Array.from({ length: count }, () => world.highlevel.addLocation({ companyId }));
   return { companyId, locations, code: world.highlevel.approveCompanyInstall(companyId) };
@@ -11,17 +11,17 @@ function agency(world: World, count: number) {
 
 test('what waits for a permission goes on at once after a new install', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
+  const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'updateMessageStatus', as: 'scope' });
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'hi' });
-  const missing = async () => (await world.api.get(`/locations/${place.id}`)).body.permissionProblems;
-  await world.until(async () => (await missing()).length === 1);
-  await world.pass(30 * minute, 10_000);
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const missing = async () => (await world.api.get(`/locations/${location.id}`)).body.permissionProblems;
+  await world.advanceUntil(async () => (await missing()).length === 1);
+  await world.advance(30 * minute, 10_000);
 
   world.highlevel.denials.clear();
   const askedAt = world.clock.now();
-  await world.finishInstall(world.highlevel.approveInstall(place.id));
-  await world.untilReported(messageId);
+  await world.finishInstall(world.highlevel.approveInstall(location.id));
+  await world.advanceUntilReported(messageId);
   expect(world.clock.now() - askedAt).toBeLessThan(minute);
 });
 
@@ -40,9 +40,11 @@ test('the success page that is loaded again says what is connected', async () =>
 
 test('an agency’s success page that is loaded again says how far it is', async () => {
   await using world = await startWorld();
-  const { code } = agency(world, 2);
+  const { code } = installAgency(world, 2);
   await world.finishInstall(code);
-  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 2);
+  await world.advanceUntil(
+    async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 2,
+  );
   expect((await world.finishInstall(code)).text).toContain('2 of 2 locations are connected');
 });
 

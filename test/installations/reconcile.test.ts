@@ -35,11 +35,11 @@ test('an agency with more than one page of locations gets all of them, named, an
   const chosen = locations.slice(0, 41).map(({ id }) => id);
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId, chosen));
   const progress = async () => (await world.api.get(`/companies/${companyId}`).expect(200)).body;
-  await world.until(async () => (await progress()).locations.active === 41);
-  await world.until(async () => (await progress()).sync.status === 'done');
+  await world.advanceUntil(async () => (await progress()).locations.active === 41);
+  await world.advanceUntil(async () => (await progress()).sync.status === 'done');
 
   expect(await progress()).toMatchObject({ status: 'active', locations: { pending: 0, active: 41, uninstalled: 0 } });
-  await world.until(async () => (await world.db.installation.count({ where: { timezone: 'Europe/Lisbon' } })) === 41);
+  await world.advanceUntil(async () => (await world.db.installation.count({ where: { timezone: 'Europe/Lisbon' } })) === 41);
   const { body } = await world.api.get('/locations?limit=200').expect(200);
   expect(body.items.map(({ locationId }: { locationId: string }) => locationId).sort()).toEqual([...chosen].sort());
   expect(world.highlevel.calls.listByOperation('mintLocationToken')).toHaveLength(41);
@@ -48,40 +48,43 @@ test('an agency with more than one page of locations gets all of them, named, an
 test('no order of callback, INSTALL events and pages changes what comes of them', async () => {
   await using world = await startWorld({ isIdle: true });
   let run = 0;
-  const news = ['callback', 'agency event', 'first', 'second', 'second again', 'third bare', 'look'] as const;
+  const observations = ['callback', 'agency event', 'first', 'second', 'second again', 'third bare', 'look'] as const;
   await fc.assert(
-    fc.asyncProperty(fc.shuffledSubarray([...news], { minLength: news.length, maxLength: news.length }), async (order) => {
-      await world.db.installation.deleteMany();
-      await world.db.appEvent.deleteMany();
-      await world.db.pace.deleteMany();
-      run += 1;
-      const { companyId, locations } = agency(world, 3, `Agency${String(run).padStart(14, '0')}`);
-      const [first, second, third] = locations.map(({ id }) => id);
-      const code = world.highlevel.approveCompanyInstall(companyId);
-      const install = (fields: object) => world.highlevel.postEvent({ type: 'INSTALL', ...fields });
-      const again = world.highlevel.toEventBody({ type: 'INSTALL', companyId, locationId: second });
-      const say = {
-        callback: () => world.finishInstall(code),
-        'agency event': () => install({ companyId }),
-        first: () => install({ companyId, locationId: first, userId: 'user' }),
-        second: () => world.highlevel.postSigned('/webhooks/app', again),
-        'second again': () => world.highlevel.postSigned('/webhooks/app', again),
-        'third bare': () => install({ locationId: third }),
-        look: async () => {
-          await applyDueEvents(world.services);
-          await reconcileDueInstallations(world.services);
-        },
-      };
-      for (const name of order) await say[name]();
-      await settle(world);
-      expect(await statuses(world)).toEqual(
-        Object.fromEntries(
-          [[companyId, ['active', companyId, true]], ...locations.map(({ id }) => [id, ['active', companyId, true]])].sort(
-            ([a], [b]) => (String(a) < String(b) ? -1 : 1),
+    fc.asyncProperty(
+      fc.shuffledSubarray([...observations], { minLength: observations.length, maxLength: observations.length }),
+      async (order) => {
+        await world.db.installation.deleteMany();
+        await world.db.appEvent.deleteMany();
+        await world.db.pace.deleteMany();
+        run += 1;
+        const { companyId, locations } = agency(world, 3, `Agency${String(run).padStart(14, '0')}`);
+        const [first, second, third] = locations.map(({ id }) => id);
+        const code = world.highlevel.approveCompanyInstall(companyId);
+        const install = (fields: object) => world.highlevel.postEvent({ type: 'INSTALL', ...fields });
+        const again = world.highlevel.toEventBody({ type: 'INSTALL', companyId, locationId: second });
+        const say = {
+          callback: () => world.finishInstall(code),
+          'agency event': () => install({ companyId }),
+          first: () => install({ companyId, locationId: first, userId: 'user' }),
+          second: () => world.highlevel.postSigned('/webhooks/app', again),
+          'second again': () => world.highlevel.postSigned('/webhooks/app', again),
+          'third bare': () => install({ locationId: third }),
+          look: async () => {
+            await applyDueEvents(world.services);
+            await reconcileDueInstallations(world.services);
+          },
+        };
+        for (const name of order) await say[name]();
+        await settle(world);
+        expect(await statuses(world)).toEqual(
+          Object.fromEntries(
+            [[companyId, ['active', companyId, true]], ...locations.map(({ id }) => [id, ['active', companyId, true]])].sort(
+              ([a], [b]) => (String(a) < String(b) ? -1 : 1),
+            ),
           ),
-        ),
-      );
-    }),
+        );
+      },
+    ),
     { numRuns: 12 },
   );
 });
@@ -94,7 +97,7 @@ test('an INSTALL of a future location without its company finds its company amon
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   const later = world.highlevel.addLocation({ companyId, isInstalled: true });
   await world.highlevel.postEvent({ type: 'INSTALL', installType: 'Location', locationId: later.id });
-  await world.until(async () => (await world.api.get(`/locations/${later.id}`)).status === 200);
+  await world.advanceUntil(async () => (await world.api.get(`/locations/${later.id}`)).status === 200);
   expect((await world.api.get(`/locations/${later.id}`)).body).toMatchObject({ companyId, status: 'active' });
 });
 
@@ -102,7 +105,7 @@ test('an INSTALL whose callback never comes gets its tokens without the user', a
   await using world = await startWorld();
   const location = world.highlevel.addLocation({ isInstalled: true });
   await world.highlevel.postEvent({ type: 'INSTALL', locationId: location.id, companyId: location.companyId });
-  await world.until(async () => (await world.api.get(`/locations/${location.id}`)).status === 200);
+  await world.advanceUntil(async () => (await world.api.get(`/locations/${location.id}`)).status === 200);
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 });
 
@@ -112,11 +115,11 @@ test('a message that comes before its location’s tokens waits for them and the
   const [location] = locations;
   const contact = world.highlevel.addContact(location?.id ?? '', { phone: '+12025550143' });
   const { messageId } = await world.highlevel.sendMessage(location?.id ?? '', { contactId: contact.id, text: 'early' });
-  await world.soon(async () => (await world.message(messageId)).reasonCode === 'installation_missing');
+  await world.waitFor(async () => (await world.getMessage(messageId)).reasonCode === 'installation_missing');
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
-  await world.until(async () => (await world.api.get(`/locations/${location?.id}`)).status === 200);
+  await world.advanceUntil(async () => (await world.api.get(`/locations/${location?.id}`)).status === 200);
   await world.connect(location?.id ?? '');
-  await world.untilReported(messageId);
+  await world.advanceUntilReported(messageId);
 });
 
 const stormSize = 200;
@@ -131,7 +134,7 @@ test(`a storm of ${stormSize} INSTALL events is as many locations, one token eac
     );
   }
   const active = () => world.db.installation.count({ where: { kind: 'location', status: 'active' } });
-  await world.until(async () => (await active()) === stormSize);
+  await world.advanceUntil(async () => (await active()) === stormSize);
   const mints = world.highlevel.calls.listByOperation('mintLocationToken');
   expect(mints).toHaveLength(stormSize);
   expect(mints.every(({ status }) => status === 200)).toBe(true);
@@ -142,11 +145,13 @@ test('a listing that was cut off goes on at its page, and a refused or silent pa
   const { companyId } = agency(world, 20);
   world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: { status: 503 } });
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
-  await world.until(() => world.highlevel.calls.listByOperation('listInstalledLocations').length >= 3);
+  await world.advanceUntil(() => world.highlevel.calls.listByOperation('listInstalledLocations').length >= 3);
   world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: { cut: 'after_handling' } });
   world.highlevel.faults.add({ operation: 'mintLocationToken', times: 2, effect: { status: 500 } });
   world.highlevel.faults.add({ operation: 'mintLocationToken', times: 1, effect: { cut: 'after_handling' } });
-  await world.until(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 20);
+  await world.advanceUntil(
+    async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 20,
+  );
 });
 
 test('the periodic listing finds what events missed: a new location, and one that is gone', async () => {
@@ -154,14 +159,14 @@ test('the periodic listing finds what events missed: a new location, and one tha
   const { companyId, locations } = agency(world, 3);
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
   const status = async (id: string | undefined) => (await world.api.get(`/locations/${id}`)).body.status;
-  await world.until(async () => (await status(locations[2]?.id)) === 'active');
-  await world.until(async () => (await world.api.get(`/companies/${companyId}`)).body.sync.status === 'done');
+  await world.advanceUntil(async () => (await status(locations[2]?.id)) === 'active');
+  await world.advanceUntil(async () => (await world.api.get(`/companies/${companyId}`)).body.sync.status === 'done');
 
   const missed = world.highlevel.addLocation({ companyId, isInstalled: true });
   Object.assign(locations[0] ?? {}, { isInstalled: false });
   world.highlevel.revokeTokens(locations[0]?.id);
-  await world.until(async () => (await status(missed.id)) === 'active', 'found', 30_000);
-  await world.until(async () => (await status(locations[0]?.id)) === 'uninstalled', 'gone', 30_000);
+  await world.advanceUntil(async () => (await status(missed.id)) === 'active', 'found', 30_000);
+  await world.advanceUntil(async () => (await status(locations[0]?.id)) === 'uninstalled', 'gone', 30_000);
   expect(await status(locations[1]?.id)).toBe('active');
 });
 
@@ -171,11 +176,11 @@ test('a location that a listing leaves out stays while its own token works', asy
   const alone = world.highlevel.addLocation({ companyId });
   await world.finishInstall(world.highlevel.approveInstall(alone.id));
   await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
-  await world.until(async () => (await world.db.installation.count({ where: { status: 'active' } })) === 3);
+  await world.advanceUntil(async () => (await world.db.installation.count({ where: { status: 'active' } })) === 3);
   // A listing that lies: the app is there, and its refresh token is good.
   const { state } = world.highlevel;
   Object.assign(state.locations[alone.id] ?? {}, { companyId: 'Agency0000000000000Z' });
-  await world.pass(15 * minute, 10_000);
+  await world.advance(15 * minute, 10_000);
   expect((await world.api.get(`/locations/${alone.id}`)).body.status).toBe('active');
 });
 
@@ -185,9 +190,9 @@ test('a location’s name and time zone follow its changes', async () => {
   const described = async () => (await world.api.get(`/locations/${id}`)).body;
   Object.assign(world.highlevel.state.locations[id] ?? {}, { name: 'Renamed', timezone: 'Asia/Tokyo' });
   await world.highlevel.postEvent({ type: 'LocationUpdate', appId: undefined, id, name: 'not taken from here' });
-  await world.until(async () => (await described()).name === 'Renamed');
+  await world.advanceUntil(async () => (await described()).name === 'Renamed');
   expect(await described()).toMatchObject({ timezone: 'Asia/Tokyo' });
 
   Object.assign(world.highlevel.state.locations[id] ?? {}, { name: 'Renamed again' });
-  await world.until(async () => (await described()).name === 'Renamed again', 'within a day', 15 * minute);
+  await world.advanceUntil(async () => (await described()).name === 'Renamed again', 'within a day', 15 * minute);
 });

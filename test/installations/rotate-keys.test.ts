@@ -5,14 +5,14 @@ import { createSecretBox } from '../../src/core/secret-box.ts';
 import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { createAccessTokens } from '../../src/installations/access-token.ts';
 import { reencryptAll } from '../../src/installations/reencrypt.ts';
-import { dataFolder, freshDatabase } from '../support/databases.ts';
+import { createDataFolder, createTestDatabase } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
 const [old, newer] = [randomBytes(32), randomBytes(32)];
 
 test('everything sealed is sealed anew with the newest key, a second run has nothing to do, and the old key may go', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
-  const places = [await world.ready(), await world.ready(), await world.ready()];
+  const locations = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   const box = createSecretBox([newer, old], randomBytes);
   const seen: number[] = [];
   const progress = await reencryptAll({ db: world.services.db, box }, ({ done }) => seen.push(done));
@@ -28,7 +28,7 @@ test('everything sealed is sealed anew with the newest key, a second run has not
   await reencryptAll({ db: world.services.db, box }, () => {});
   expect(await rows()).toEqual(after);
   const alone = createAccessTokens({ ...world.services, box: createSecretBox([newer], randomBytes) });
-  for (const { id } of places) expect(await alone.getToken(toLocationOwner(id))).toMatch(/^access\./);
+  for (const { id } of locations) expect(await alone.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
 test('a token that is refreshed while the keys rotate is not written over, and a process with both keys goes on', async () => {
@@ -57,8 +57,8 @@ test('secrets that no key opens are named, not lost, and the rest is done', asyn
 });
 
 test('the command says what it did, and what is wrong with the settings', async () => {
-  const { target, remove } = await freshDatabase();
-  using folder = dataFolder();
+  const { target, remove } = await createTestDatabase();
+  using folder = createDataFolder();
   const run = (environment: Record<string, string>) =>
     spawnSync(process.execPath, [resolve('src/rotate-keys.ts')], {
       env: { PATH: process.env.PATH ?? '', DATA_DIR: folder.path, ...environment },

@@ -130,10 +130,10 @@ test('a location’s user reads, its admin changes, an agency reads its location
     data: { companyId: 'AnotherCompany000001' },
   });
   const { companyId } = mine;
-  const config = { type: 'gateway', config: { url: world.farSide.url, secret: world.farSide.secret } };
-  const user = await world.as({ companyId, activeLocation: mine.id, role: 'user' });
-  const admin = await world.as({ companyId, activeLocation: mine.id, role: 'admin' });
-  const agency = await world.as({ companyId, role: 'admin' });
+  const config = { type: 'gateway', config: { url: world.vendor.url, secret: world.vendor.secret } };
+  const user = await world.apiAs({ companyId, activeLocation: mine.id, role: 'user' });
+  const admin = await world.apiAs({ companyId, activeLocation: mine.id, role: 'admin' });
+  const agency = await world.apiAs({ companyId, role: 'admin' });
 
   await user.get(`/locations/${mine.id}`).expect(200);
   await user.put(`/locations/${mine.id}/channels/sms`, config).expect(403);
@@ -165,7 +165,7 @@ test.each([
 test('a token ends with the app in its location, and one of another secret or purpose never began', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
-  const api = await world.as({ companyId, activeLocation: id });
+  const api = await world.apiAs({ companyId, activeLocation: id });
   await world.db.installation.updateMany({ data: { status: 'uninstalled' } });
   await api.get(`/locations/${id}`).expect(404);
   const { signToken } = await import('../../src/http/auth/user-tokens.ts');
@@ -185,11 +185,11 @@ test('a visit to a location that is being set up says so, and hurries it', async
   const company = world.highlevel.addCompany();
   const code = world.highlevel.approveCompanyInstall(company.id);
   await world.finishInstall(code);
-  await world.until(async () => (await world.api.get(`/companies/${company.id}`)).body.sync.status === 'done');
+  await world.advanceUntil(async () => (await world.api.get(`/companies/${company.id}`)).body.sync.status === 'done');
   const location = world.highlevel.addLocation({ companyId: company.id, isInstalled: true });
   const context = () => world.highlevel.createUserContext({ companyId: company.id, activeLocation: location.id });
   await exchange(world, context()).expect(403);
-  await world.until(async () => (await exchange(world, context())).status === 200);
+  await world.advanceUntil(async () => (await exchange(world, context())).status === 200);
 });
 
 test('a context that is shown again from elsewhere is noticed and counted, one from the same place is not', async () => {
@@ -210,7 +210,7 @@ test('a context that is shown again from elsewhere is noticed and counted, one f
 
 test('who guesses contexts is slowed down', async () => {
   await using world = await startWorld({ isIdle: true });
-  for (let guess = 0; guess < 20; guess++) await exchange(world, 'guess').expect(401);
+  for (let attempt = 0; attempt < 20; attempt++) await exchange(world, 'guess').expect(401);
   await exchange(world, 'guess').expect(429);
   expect(sharedSecret).not.toBe('guess');
 });

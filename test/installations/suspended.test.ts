@@ -3,28 +3,28 @@ import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
 const refreshes = (world: World) => world.highlevel.calls.listByOperation('token:refresh_token');
-const statusOf = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
-const pause = (world: World, id: string, isActive: boolean) =>
+const getStatus = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
+const setActive = (world: World, id: string, isActive: boolean) =>
   Object.assign(world.highlevel.state.locations[id] ?? {}, { isActive });
 
 async function suspended(world: World) {
-  const place = await world.ready();
-  pause(world, place.id, false);
+  const installed = await world.setUpLocation();
+  setActive(world, installed.id, false);
   world.clock.jump(25 * hour);
-  await world.until(async () => (await statusOf(world, place.id)) === 'suspended');
-  return place;
+  await world.advanceUntil(async () => (await getStatus(world, installed.id)) === 'suspended');
+  return installed;
 }
 
 test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min, then hourly, however many messages wait', async () => {
   await using world = await startWorld();
-  const place = await suspended(world);
+  const installed = await suspended(world);
   for (let count = 0; count < 20; count++) {
-    await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: `waits ${count}` });
+    await world.highlevel.sendMessage(installed.id, { contactId: installed.contact.id, text: `waits ${count}` });
   }
   const before = refreshes(world).length;
   const count = () => refreshes(world).length - before;
   const due = async () => {
-    const where = { kind_resourceId: { kind: 'location', resourceId: place.id } } as const;
+    const where = { kind_resourceId: { kind: 'location', resourceId: installed.id } } as const;
     return (await world.db.installation.findUniqueOrThrow({ where })).dueAt?.getTime() ?? 0;
   };
   for (const [index, seconds] of [15, 30, 60, 300, 900, 3600, 3600].entries()) {
@@ -32,36 +32,36 @@ test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min
       const waitMs = (await due()) - (refreshes(world).at(-1)?.at ?? 0);
       return waitMs >= seconds * 1_000 - 1_500 && waitMs <= seconds * 1_000 + 5_000;
     };
-    await world.soon(isNext, `it is to be asked about ${seconds} s later`);
-    await world.pass((await due()) - world.clock.now() - 1_500, seconds < 300 ? 1_000 : 30_000);
+    await world.waitFor(isNext, `it is to be asked about ${seconds} s later`);
+    await world.advance((await due()) - world.clock.now() - 1_500, seconds < 300 ? 1_000 : 30_000);
     expect(count()).toBe(index);
-    await world.until(() => count() === index + 1, `asked ${index + 1} times`);
+    await world.advanceUntil(() => count() === index + 1, `asked ${index + 1} times`);
   }
-  const { body } = await world.api.get(`/locations/${place.id}`);
+  const { body } = await world.api.get(`/locations/${installed.id}`);
   expect(body).toMatchObject({ status: 'suspended', statusReason: 'This location is not active at present.' });
 });
 
 test('an event that suggests that a suspended location is back wakes it, and its messages go on at once', async () => {
   await using world = await startWorld();
-  const place = await suspended(world);
-  const { messageId } = await world.highlevel.sendMessage(place.id, { contactId: place.contact.id, text: 'waits' });
-  await world.pass(30 * 60_000, 10_000);
-  pause(world, place.id, true);
-  await world.highlevel.postEvent({ type: 'UPDATE', locationId: place.id, previousVersionId: '1' });
+  const installed = await suspended(world);
+  const { messageId } = await world.highlevel.sendMessage(installed.id, { contactId: installed.contact.id, text: 'waits' });
+  await world.advance(30 * 60_000, 10_000);
+  setActive(world, installed.id, true);
+  await world.highlevel.postEvent({ type: 'UPDATE', locationId: installed.id, previousVersionId: '1' });
   const wokenAt = world.clock.now();
-  await world.untilReported(messageId);
+  await world.advanceUntilReported(messageId);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
   expect(world.clock.now() - wokenAt).toBeLessThan(30_000);
-  expect(await statusOf(world, place.id)).toBe('active');
+  expect(await getStatus(world, installed.id)).toBe('active');
 });
 
 test('a visit wakes it too', async () => {
   await using world = await startWorld();
-  const place = await suspended(world);
-  pause(world, place.id, true);
-  await world.as({ companyId: place.companyId, activeLocation: place.id });
+  const installed = await suspended(world);
+  setActive(world, installed.id, true);
+  await world.apiAs({ companyId: installed.companyId, activeLocation: installed.id });
   const askedAt = world.clock.now();
-  await world.until(async () => (await statusOf(world, place.id)) === 'active');
+  await world.advanceUntil(async () => (await getStatus(world, installed.id)) === 'active');
   expect(world.clock.now() - askedAt).toBeLessThan(10_000);
 });
 
@@ -71,7 +71,7 @@ test('a location whose refresh token is gone gets a fresh one from its company',
   const { id } = world.highlevel.addLocation({ companyId: company.id });
   const code = world.highlevel.approveCompanyInstall(company.id);
   await world.finishInstall(code);
-  await world.until(async () => (await statusOf(world, id)) === 'active');
+  await world.advanceUntil(async () => (await getStatus(world, id)) === 'active');
   world.highlevel.revokeTokens(id);
   expect(
     await world.services.tokens.getReplacementToken(
@@ -80,22 +80,24 @@ test('a location whose refresh token is gone gets a fresh one from its company',
     ),
   ).toMatch(/^access\./);
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(0);
-  expect(await statusOf(world, id)).toBe('active');
+  expect(await getStatus(world, id)).toBe('active');
 });
 
 test('without a company the app reconnects, and only when that is refused too it asks for a new install, with a link', async () => {
   await using world = await startWorld();
-  const place = await world.ready();
+  const installed = await world.setUpLocation();
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
-  expect(await world.services.tokens.getToken(toLocationOwner(place.id))).toMatch(/^access\./);
+  expect(await world.services.tokens.getToken(toLocationOwner(installed.id))).toMatch(/^access\./);
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 
   world.highlevel.revokeTokens();
   world.highlevel.behaviour.canReconnect = false;
   world.clock.jump(24 * hour);
-  await expect(world.services.tokens.getToken(toLocationOwner(place.id))).rejects.toMatchObject({ code: 'reauth_required' });
-  expect((await world.api.get(`/locations/${place.id}`)).body).toMatchObject({
+  await expect(world.services.tokens.getToken(toLocationOwner(installed.id))).rejects.toMatchObject({
+    code: 'reauth_required',
+  });
+  expect((await world.api.get(`/locations/${installed.id}`)).body).toMatchObject({
     status: 'reauth_required',
     reconnectUrl: `${world.url}/install`,
   });
@@ -110,26 +112,29 @@ test.each([
   ['token:refresh_token', { status: 429 }],
 ] as const)('a %s that meets %j is never “please install again”', async (operation, does) => {
   await using world = await startWorld({ isIdle: true });
-  const place = await world.ready();
+  const installed = await world.setUpLocation();
   world.highlevel.revokeTokens();
   world.clock.jump(24 * hour);
   world.highlevel.faults.add({ operation, times: 1, effect: does });
-  await expect(world.services.tokens.getToken(toLocationOwner(place.id))).rejects.toMatchObject({
+  await expect(world.services.tokens.getToken(toLocationOwner(installed.id))).rejects.toMatchObject({
     code: 'highlevel_unreachable',
   });
-  expect(await statusOf(world, place.id)).toBe('active');
-  expect(await world.services.tokens.getToken(toLocationOwner(place.id))).toMatch(/^access\./);
+  expect(await getStatus(world, installed.id)).toBe('active');
+  expect(await world.services.tokens.getToken(toLocationOwner(installed.id))).toMatch(/^access\./);
 });
 
 test('an idle location never lapses: its tokens are refreshed every day, without any message', async () => {
   await using world = await startWorld();
-  const place = await world.install();
-  for (let day = 0; day < 10; day++) await world.pass(24 * hour, hour);
+  const installed = await world.install();
+  for (let day = 0; day < 10; day++) await world.advance(24 * hour, hour);
   expect(refreshes(world).length).toBeGreaterThanOrEqual(9);
   expect(refreshes(world).length).toBeLessThanOrEqual(14);
-  const row = () => world.db.installation.findFirstOrThrow({ where: { resourceId: place.id } });
+  const row = () => world.db.installation.findFirstOrThrow({ where: { resourceId: installed.id } });
   // The last refresh keeps real time: it may still be under way.
-  await world.soon(async () => ((await row()).accessExpiresAt?.getTime() ?? 0) > world.clock.now(), 'the last refresh is over');
+  await world.waitFor(
+    async () => ((await row()).accessExpiresAt?.getTime() ?? 0) > world.clock.now(),
+    'the last refresh is over',
+  );
   expect((await row()).accessExpiresAt?.getTime()).toBeGreaterThan(world.clock.now());
 });
 
@@ -149,5 +154,5 @@ test('tokens of another location are never taken, whatever HighLevel answers', a
   await expect(world.services.tokens.getToken(toLocationOwner(mine.id))).rejects.toMatchObject({
     code: 'highlevel_unreachable',
   });
-  expect(await statusOf(world, mine.id)).toBe('active');
+  expect(await getStatus(world, mine.id)).toBe('active');
 });

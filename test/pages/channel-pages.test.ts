@@ -1,16 +1,16 @@
 import { createGatewayChannel } from '../../src/channels/gateway/gateway.ts';
 import { indexChannels } from '../../src/channels/registry.ts';
 import { createSandboxChannel } from '../../src/channels/sandbox/sandbox.ts';
-import { pagesAs } from '../support/pages-as.ts';
+import { createPageClient } from '../support/page-client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
-const adminOf = (world: World, { id, companyId }: { id: string; companyId: string }) =>
-  pagesAs(world, { companyId, activeLocation: id, role: 'admin' });
+const toAdminContext = (world: World, { id, companyId }: { id: string; companyId: string }) =>
+  createPageClient(world, { companyId, activeLocation: id, role: 'admin' });
 
 test('nobody sees or changes another tenant’s channels, nor its tests', async () => {
   await using world = await startWorld();
-  const [one, other] = [await world.ready(), await world.ready()];
-  const [mine, theirs] = [await adminOf(world, one), await adminOf(world, other)];
+  const [one, other] = [await world.setUpLocation(), await world.setUpLocation()];
+  const [mine, theirs] = [await toAdminContext(world, one), await toAdminContext(world, other)];
   const sent = await theirs.post('channels/sms', { do: 'test', to: '+12025550177', text: 'a secret text' }).expect(200);
   const test = String(sent.body.location).split('test=')[1] ?? '';
   const own = await theirs.get(`channels/sms?test=${test}`).expect(200);
@@ -21,7 +21,7 @@ test('nobody sees or changes another tenant’s channels, nor its tests', async 
   for (const page of ['channels', 'channels/sms', 'channels/sms/connect?type=gateway', 'channels/sms/settings', '']) {
     const { text } = await mine.get(page).expect(200);
     expect(text).not.toContain(other.connectionId);
-    expect(text).not.toContain(world.farSide.secret);
+    expect(text).not.toContain(world.vendor.secret);
     await mine.get(`locations/${other.id}/${page}`).expect(404);
   }
   await mine.post(`locations/${other.id}/channels/sms`, { do: 'disconnect' }).expect(404);
@@ -33,11 +33,14 @@ test('nobody sees or changes another tenant’s channels, nor its tests', async 
 
 test('who may only read sees how things stand, without any form, and changes nothing; an agency likewise', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = await world.ready({ dailyCap: 50, sender: '+12025550999' });
+  const location = await world.setUpLocation({ dailyCap: 50, sender: '+12025550999' });
   const readers = [
-    { pages: await pagesAs(world, { companyId: location.companyId, activeLocation: location.id, role: 'user' }), at: '' },
     {
-      pages: await pagesAs(world, { companyId: location.companyId, type: 'agency', role: 'admin' }),
+      pages: await createPageClient(world, { companyId: location.companyId, activeLocation: location.id, role: 'user' }),
+      at: '',
+    },
+    {
+      pages: await createPageClient(world, { companyId: location.companyId, type: 'agency', role: 'admin' }),
       at: `locations/${location.id}/`,
     },
   ];
@@ -48,31 +51,31 @@ test('who may only read sees how things stand, without any form, and changes not
     expect(text).not.toContain('<form');
     expect((await pages.get(`${at}channels`)).text).not.toContain('/connect');
     for (const page of ['connect', 'settings']) await pages.get(`${at}channels/sms/${page}`).expect(403);
-    const config = { url: 'https://elsewhere.example/', secret: world.farSide.secret };
+    const config = { url: 'https://elsewhere.example/', secret: world.vendor.secret };
     await pages.post(`${at}channels/sms/connect`, { do: 'connect', type: 'gateway', ...config }).expect(403);
     await pages.post(`${at}channels/sms/settings`, { do: 'save', dailyCap: '1' }).expect(403);
     await pages.post(`${at}channels/sms`, { do: 'test', to: '+12025550177', text: 'x' }).expect(403);
     await pages.post(`${at}channels/sms`, { do: 'disconnect' }).expect(403);
   }
   const { config } = (await world.api.get(`/locations/${location.id}/channels/sms`).expect(200)).body;
-  expect(config).toMatchObject({ url: world.farSide.url, dailyCap: 50 });
+  expect(config).toMatchObject({ url: world.vendor.url, dailyCap: 50 });
   expect(await world.db.message.count()).toBe(0);
 });
 
 test('a change keeps the secret and the settings, the settings keep the channel, and what does not fit is told in the reader’s language', async () => {
   await using world = await startWorld();
-  const location = await world.ready({ ratePerSecond: 5, whenUnknown: 'resend' });
-  const { post, get } = await adminOf(world, location);
+  const location = await world.setUpLocation({ ratePerSecond: 5, whenUnknown: 'resend' });
+  const { post, get } = await toAdminContext(world, location);
   const path = `/locations/${location.id}/channels/sms`;
   const config = async () => (await world.api.get(path).expect(200)).body.config;
 
   await post('channels/sms/connect', {
     do: 'connect',
     type: 'gateway',
-    url: `${world.farSide.url}?v=2`,
+    url: `${world.vendor.url}?v=2`,
     timeoutMs: '3000',
   }).expect(200);
-  expect(await config()).toEqual({ url: `${world.farSide.url}?v=2`, timeoutMs: 3000, ratePerSecond: 5, whenUnknown: 'resend' });
+  expect(await config()).toEqual({ url: `${world.vendor.url}?v=2`, timeoutMs: 3000, ratePerSecond: 5, whenUnknown: 'resend' });
   const days = ['mon', 'sat'];
   const hours = { 'sendingWindow.from': '22:00', 'sendingWindow.to': '06:00', 'sendingWindow.days': days };
   await post('channels/sms/settings', { do: 'save', hours: 'some', ...hours, sender: ' Clinic ', whenOver: 'fail' }).expect(
@@ -80,7 +83,7 @@ test('a change keeps the secret and the settings, the settings keep the channel,
   );
   const sendingWindow = { from: '22:00', to: '06:00', days };
   const set = {
-    url: `${world.farSide.url}?v=2`,
+    url: `${world.vendor.url}?v=2`,
     timeoutMs: 3000,
     sender: 'Clinic',
     sendingWindow,
@@ -103,8 +106,8 @@ test('a change keeps the secret and the settings, the settings keep the channel,
   // The sender stands in messages that name none, and the secret is still the far side's: it has checked the signature.
   await post('channels/sms/settings', { do: 'save', hours: 'any', sender: '+12025550999' }).expect(200);
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, messageId: 'm1', text: 'hi' });
-  await world.untilReported('m1');
-  expect(world.farSide.requests.at(-1)?.body.from).toBe('+12025550999');
+  await world.advanceUntilReported('m1');
+  expect(world.vendor.requests.at(-1)?.body.from).toBe('+12025550999');
   const made = await get('channels/sms/connect?type=gateway&make=secret').expect(200);
   expect(made.text).toMatch(/value="whsec_/);
   expect((await get('channels/sms/connect?type=gateway').expect(200)).text).not.toContain('whsec_');
@@ -120,8 +123,8 @@ test('a location with many messages and a failing channel says so at once, and a
   };
   const channels = () => indexChannels([createGatewayChannel({ allowPrivateTargets: true }), createSandboxChannel(phone)]);
   await using world = await startWorld({ isIdle: true, channels, services: { example } });
-  const location = await world.ready();
-  const { get, post } = await adminOf(world, location);
+  const location = await world.setUpLocation();
+  const { get, post } = await toAdminContext(world, location);
   const { id: locationId, connectionId } = location;
   const at = new Date(world.clock.now());
   await world.db.$executeRaw`
@@ -130,11 +133,11 @@ test('a location with many messages and a failing channel says so at once, and a
   await world.db.$executeRaw`
     INSERT INTO attempts (id, message_id, connection_id, begun_at, ended_at, outcome, code, reason)
     SELECT gen_random_uuid(), id, ${connectionId}::uuid, ${at}, ${at}, 'busy', 'http_503', 'The gateway answered 503.' FROM messages`;
-  const begun = performance.now();
+  const startedAt = performance.now();
   for (const page of ['', 'channels', 'channels/sms']) {
     expect((await get(page).expect(200)).text).toContain('The gateway answered 503.');
   }
-  expect(performance.now() - begun).toBeLessThan(1_500);
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
 
   const choice = await get('channels/whatsapp/connect').expect(200);
   expect(choice.text).toContain('Use the sandbox’s own gateway');

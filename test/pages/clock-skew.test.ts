@@ -1,4 +1,4 @@
-import { signedIn } from '../support/operator-session.ts';
+import { signInOperator } from '../support/operator-session.ts';
 import { startWorld } from '../support/world.ts';
 
 test.each([
@@ -9,12 +9,12 @@ test.each([
     isIdle: true,
     clocks: (clock) => ({ clock, readTime: async () => clock.now() - skewMs }),
   });
-  const { get } = await signedIn(world);
+  const { get } = await signInOperator(world);
   expect((await get('').expect(200)).text).toContain(`This host’s clock is 2 min ${how} the database’s`);
 });
 
 test('clocks that agree are not spoken of', async () => {
   await using world = await startWorld({ isIdle: true });
-  const { get } = await signedIn(world);
+  const { get } = await signInOperator(world);
   expect((await get('').expect(200)).text).not.toContain('id="skew"');
 });

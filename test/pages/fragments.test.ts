@@ -1,11 +1,11 @@
-import { pagesAs } from '../support/pages-as.ts';
+import { createPageClient } from '../support/page-client.ts';
 import { startWorld } from '../support/world.ts';
 
 test('what a fragment shows is what the token reaches, whatever its path says', async () => {
   await using world = await startWorld({ isIdle: true });
   const one = await world.install();
   const other = await world.install();
-  const { get } = await pagesAs(world, { companyId: one.companyId, activeLocation: one.id });
+  const { get } = await createPageClient(world, { companyId: one.companyId, activeLocation: one.id });
   const page = await get('').expect(200);
   expect(page.headers).toMatchObject({ 'cache-control': 'no-store' });
   expect(page.headers).not.toHaveProperty('set-cookie');
@@ -16,7 +16,7 @@ test('what a fragment shows is what the token reaches, whatever its path says', 
   await world.client.get('/embed/pages/').expect(401);
   await world.client.get('/embed/live/').expect(401);
 
-  const agency = await pagesAs(world, { companyId: one.companyId, type: 'agency' });
+  const agency = await createPageClient(world, { companyId: one.companyId, type: 'agency' });
   expect((await agency.get('').expect(200)).body).toEqual({ location: '#/overview' });
   const list = await agency.get('locations').expect(200);
   expect(list.text).toContain(one.id);
@@ -27,11 +27,11 @@ test('what a fragment shows is what the token reaches, whatever its path says', 
 test('only an admin may change anything, and a form that is none changes nothing', async () => {
   await using world = await startWorld();
   const location = await world.install();
-  const place = { companyId: location.companyId, activeLocation: location.id };
-  const reader = await pagesAs(world, { ...place, role: 'user' });
+  const context = { companyId: location.companyId, activeLocation: location.id };
+  const reader = await createPageClient(world, { ...context, role: 'user' });
   expect((await reader.get('').expect(200)).text).not.toContain('Disconnect now');
   expect((await reader.post('', { do: 'disconnect' }).expect(403)).text).toContain('Only an admin may do this');
-  const admin = await pagesAs(world, { ...place, role: 'admin' });
+  const admin = await createPageClient(world, { ...context, role: 'admin' });
   await admin.post('', { do: 'constructor' }).expect(422);
   await admin.post('', {}).expect(422);
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
@@ -43,7 +43,7 @@ test('only an admin may change anything, and a form that is none changes nothing
 test('a page speaks the browser’s language, or the one that is asked for', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
-  const { get } = await pagesAs(world, { companyId: location.companyId, activeLocation: location.id });
+  const { get } = await createPageClient(world, { companyId: location.companyId, activeLocation: location.id });
   expect((await get('', 'es-MX,es;q=0.9').expect(200)).text).toContain('Conectada');
   expect((await get('', 'fr').expect(200)).text).toContain('Connected');
   const home = (language: string, path = '/') =>
@@ -58,7 +58,7 @@ test('an agency of a thousand locations sees 400 of them connected, and those th
   const company = world.highlevel.addCompany();
   const code = world.highlevel.approveCompanyInstall(company.id);
   const now = new Date(world.clock.now());
-  const statusOf = (index: number) =>
+  const getStatus = (index: number) =>
     index < 399 ? 'active' : index === 399 ? 'suspended' : index < 403 ? 'reauth_required' : 'pending';
   await world.db.installation.createMany({
     data: Array.from({ length: 1_000 }, (_, index) => ({
@@ -66,7 +66,7 @@ test('an agency of a thousand locations sees 400 of them connected, and those th
       resourceId: `location-${index}`,
       name: `Clinic ${index}`,
       companyId: company.id,
-      status: statusOf(index),
+      status: getStatus(index),
       updatedAt: now,
     })),
   });

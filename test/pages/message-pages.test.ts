@@ -1,7 +1,7 @@
 import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
 import { eventTexts } from '../../src/messages/log/timeline.ts';
 import { addMessages } from '../support/many-messages.ts';
-import { pagesAs } from '../support/pages-as.ts';
+import { createPageClient } from '../support/page-client.ts';
 import { startWorld } from '../support/world.ts';
 
 const failed = { state: 'failed' as const, reasonCode: 'no_channel', reason: 'No channel.', text: 'A secret of its own' };
@@ -15,7 +15,7 @@ test('a location’s messages are its own: no page, search, filter or action rea
   await world.finishInstall(world.highlevel.approveInstall(elsewhere.id));
   const [id = ''] = await addMessages(world, other, 1, () => ({ ...failed, connectionId: null }));
   const { highlevelMessageId, contactId } = await world.db.message.findUniqueOrThrow({ where: { id } });
-  const { get, post } = await pagesAs(world, { companyId: one.companyId, activeLocation: one.id, role: 'admin' });
+  const { get, post } = await createPageClient(world, { companyId: one.companyId, activeLocation: one.id, role: 'admin' });
   const queries = ['', `?q=${id}`, `?q=${highlevelMessageId}`, `?q=${contactId}`, '?q=secret', '?status=failed', '?q=ext-0'];
   for (const query of queries) {
     for (const path of ['messages', 'dead-letters']) {
@@ -31,13 +31,13 @@ test('a location’s messages are its own: no page, search, filter or action rea
   await get(`locations/${other.id}/dead-letters`).expect(404);
   expect((await world.db.message.findUniqueOrThrow({ where: { id } })).state).toBe('failed');
 
-  const foreigners = await pagesAs(world, { companyId: elsewhere.companyId, type: 'agency', role: 'admin' });
+  const foreigners = await createPageClient(world, { companyId: elsewhere.companyId, type: 'agency', role: 'admin' });
   for (const query of queries) {
     expect((await foreigners.get(`messages${query}`).expect(200)).text).not.toContain(`message-${id}`);
   }
   await foreigners.get(`messages/${id}`).expect(404);
   await foreigners.get(`locations/${other.id}/messages/${id}`).expect(404);
-  const agency = await pagesAs(world, { companyId: other.companyId, type: 'agency', role: 'admin' });
+  const agency = await createPageClient(world, { companyId: other.companyId, type: 'agency', role: 'admin' });
   for (const query of queries) expect((await agency.get(`messages${query}`).expect(200)).text).toContain(`message-${id}`);
   await agency.get(`messages/${id}`).expect(200);
   for (const path of [`messages/${id}`, `locations/${other.id}/messages/${id}`]) {
@@ -49,11 +49,11 @@ test('a location’s messages are its own: no page, search, filter or action rea
 
 test('only who may write retries, resends, marks as sent and sends all again; each only where it is possible', async () => {
   await using world = await startWorld({ isIdle: true });
-  const location = await world.ready();
+  const location = await world.setUpLocation();
   const ids = await addMessages(world, location, 3, (index) => [failed, unknown, {}][index] ?? {});
   const [failedId = '', unknownId = '', doneId = ''] = ids;
-  const place = { companyId: location.companyId, activeLocation: location.id };
-  const reader = await pagesAs(world, { ...place, role: 'user' });
+  const context = { companyId: location.companyId, activeLocation: location.id };
+  const reader = await createPageClient(world, { ...context, role: 'user' });
   for (const path of [`messages/${failedId}`, `messages/${unknownId}`, 'dead-letters']) {
     expect((await reader.get(path).expect(200)).text).not.toContain('data-action');
   }
@@ -62,7 +62,7 @@ test('only who may write retries, resends, marks as sent and sends all again; ea
   await reader.post('dead-letters', { do: 'redrive', span: 'all' }).expect(403);
   expect(await world.db.message.count({ where: { id: failedId, state: 'failed' } })).toBe(1);
 
-  const admin = await pagesAs(world, { ...place, role: 'admin' });
+  const admin = await createPageClient(world, { ...context, role: 'admin' });
   expect((await admin.get(`messages/${failedId}`)).text).toMatch(/>Retry<(?!.*Mark as sent)/s);
   expect((await admin.get(`messages/${unknownId}`)).text).toMatch(/>Resend<.*>Mark as sent</s);
   expect((await admin.get(`messages/${doneId}`)).text).not.toContain('data-action');
@@ -94,7 +94,7 @@ test('what was written by others is shown as text, and a link that is none is no
     medium: 'email',
     attachments: ['javascript:alert(1)', 'https://files.example/a"b.pdf'],
   }));
-  const { get } = await pagesAs(world, { companyId: location.companyId, activeLocation: location.id });
+  const { get } = await createPageClient(world, { companyId: location.companyId, activeLocation: location.id });
   for (const path of ['messages', `messages/${id}`, 'dead-letters', `messages?q=${encodeURIComponent(script)}`]) {
     const { text } = await get(path).expect(200);
     expect(text).toContain('&lt;script&gt;');

@@ -4,7 +4,7 @@ import { createSecretBox } from '../../src/core/secret-box.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { recordKeys, toKeyRings } from '../../src/installations/key-inventory.ts';
 import { reencryptAll } from '../../src/installations/reencrypt.ts';
-import { fillForOperator, messageRow, signedIn } from '../support/operator-session.ts';
+import { createMessageRow, seedOperatorPages, signInOperator } from '../support/operator-session.ts';
 import { startWorld } from '../support/world.ts';
 
 const idle = { isIdle: true };
@@ -14,10 +14,10 @@ const words = (page: { text: string }) => page.text.replace(/<[^>]+>/g, ' ').rep
 
 test('how things stand: queues, messages of a day, limits, installations, alerts, and what it runs on', async () => {
   await using world = await startWorld(idle);
-  const { locationId } = await fillForOperator(world);
+  const { locationId } = await seedOperatorPages(world);
   world.clock.jump(25 * 60 * 60_000);
   await world.db.message.createMany({
-    data: [messageRow(world, locationId, { state: 'failed' }), messageRow(world, locationId)],
+    data: [createMessageRow(world, locationId, { state: 'failed' }), createMessageRow(world, locationId)],
   });
   await world.db.job.create({
     data: {
@@ -29,7 +29,7 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
       dueAt: new Date(world.clock.now() - 3_723_000),
     },
   });
-  const { get } = await signedIn(world);
+  const { get } = await signInOperator(world);
   const page = words(await get('').expect(200));
   expect(page).toContain('To deliver 1 0 0 1 hr 2 min');
   // Those of yesterday are not among them.
@@ -43,7 +43,7 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
 
 test('who works is seen, and who has stopped without a word too', async () => {
   await using world = await startWorld();
-  const { get } = await signedIn(world);
+  const { get } = await signInOperator(world);
   expect(words(await get(''))).toContain('Workers 1 Resting');
   await world.db.worker.create({ data: { id: world.services.newId(), beats: 7 } });
   await world.services.stopWorking(1_000);
@@ -56,8 +56,8 @@ test('who works is seen, and who has stopped without a word too', async () => {
 
 test('locations of all agencies are found by name, id, agency and status; what is typed is only text', async () => {
   await using world = await startWorld(idle);
-  const { companyId, locationId } = await fillForOperator(world);
-  const { get } = await signedIn(world);
+  const { companyId, locationId } = await seedOperatorPages(world);
+  const { get } = await signInOperator(world);
   const found = async (query: string) =>
     [...(await get(`/locations?${query}`).expect(200)).text.matchAll(/<tr id="location-([^"]+)"/g)].map(([, id]) => id);
   expect(await found('')).toHaveLength(3);
@@ -90,8 +90,8 @@ test('locations of all agencies are found by name, id, agency and status; what i
 
 test('agencies, dead letters, audit and limits tell what there is, with the way to it', async () => {
   await using world = await startWorld(idle);
-  const { companyId, locationId } = await fillForOperator(world);
-  const { get } = await signedIn(world);
+  const { companyId, locationId } = await seedOperatorPages(world);
+  const { get } = await signInOperator(world);
   const agencies = await get('/agencies').expect(200);
   expect(words(agencies)).toContain('Brightside Agency Connected 3 1 Paused 1 Being set up 1 Connected Read');
   expect(agencies.text).toContain(`href="/admin/locations?company=${companyId}&amp;status=suspended"`);
@@ -104,7 +104,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   expect(words(letters)).toContain('The recipient has opted out. 1');
   expect(letters.text).toContain(`href="/admin/locations/${locationId}/dead-letters?reason=no_address"`);
   world.clock.jump(8 * day);
-  const later = await signedIn(world);
+  const later = await signInOperator(world);
   expect(words(await later.get('/dead-letters').expect(200))).toContain('Nothing was given up');
   expect(words(await later.get('/dead-letters?days=14').expect(200))).toContain('opted out');
 
@@ -123,7 +123,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
 test('a key’s age counts from its first start; what an older one sealed is counted until it is sealed anew', async () => {
   const [old, newer] = [randomBytes(32), randomBytes(32)];
   await using world = await startWorld({ ...idle, services: { encryptionKeys: [old] } });
-  await world.ready();
+  await world.setUpLocation();
   world.clock.jump(366 * day);
   const ages = async () => (await world.api.get('/overview').expect(200)).body;
   const first = await ages();
@@ -133,7 +133,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
     { purpose: 'session', olderCount: 0, sealedWithOlder: null },
   ]);
   expect(world.clock.now() - new Date(first.keys[0].firstSeenAt).getTime()).toBeGreaterThanOrEqual(366 * day);
-  const before = await signedIn(world);
+  const before = await signInOperator(world);
   expect(words(await before.get('/keys'))).toContain('This key is more than a year old.');
   // Of a key nothing is kept that could be used as one, nor its plain hash.
   const rows = JSON.stringify(await world.db.key.findMany());
@@ -145,7 +145,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   await recordKeys(world.services, rings);
   await recordKeys(world.services, rings);
   const rotating = request(createHttpApp({ ...world.services, box, keyRings: rings }));
-  const look = async () =>
+  const loadPage = async () =>
     words(
       await rotating
         .get('/admin/keys')
@@ -153,9 +153,9 @@ test('a key’s age counts from its first start; what an older one sealed is cou
         .expect(200),
     );
   // An access token, a refresh token, and a channel's config.
-  expect(await look()).toContain('3 stored secrets are still sealed with an older key.');
+  expect(await loadPage()).toContain('3 stored secrets are still sealed with an older key.');
   await reencryptAll({ db: world.services.db, box }, () => {});
-  expect(await look()).toContain('Everything is sealed with the newest key.');
+  expect(await loadPage()).toContain('Everything is sealed with the newest key.');
 });
 
 test('what only the operator has is nobody else’s: not in the CRM’s page, not in the API', async () => {
@@ -165,7 +165,7 @@ test('what only the operator has is nobody else’s: not in the CRM’s page, no
     { companyId: location.companyId, activeLocation: location.id, role: 'admin' },
     { companyId: location.companyId, type: 'agency', role: 'admin' },
   ]) {
-    const authorization = `Bearer ${await world.tokenOf(context)}`;
+    const authorization = `Bearer ${await world.createUserToken(context)}`;
     for (const path of ['agencies', 'audit', 'limits', 'keys']) {
       await world.client.get(`/embed/pages/${path}`).set({ authorization }).expect(404);
       await world.client.get(`/embed/live/${path}`).set({ authorization }).expect(404);

@@ -1,4 +1,11 @@
-import { cookieOf, csrfOf, html, sendSignIn, signedIn, signInForm } from '../support/operator-session.ts';
+import {
+  getCsrfToken,
+  getSessionCookie,
+  htmlHeaders,
+  openSignInForm,
+  signInOperator,
+  submitSignIn,
+} from '../support/operator-session.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -7,68 +14,68 @@ const hour = 60 * 60_000;
 
 test('the token opens the pages, in a new session whose cookie no script, no other site’s form and no other page gets', async () => {
   await using world = await startWorld(idle);
-  const form = await signInForm(world, '?to=/admin/keys');
+  const form = await openSignInForm(world, '?to=/admin/keys');
   expect(form.page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
   expect(form.page.headers['content-security-policy']).toContain("script-src 'self'");
-  const answer = await sendSignIn(world, form, { to: '/admin/keys' }).expect(303);
-  expect(answer.headers.location).toBe('/admin/keys');
-  expect(String(answer.headers['set-cookie'])).toMatch(
+  const response = await submitSignIn(world, form, { to: '/admin/keys' }).expect(303);
+  expect(response.headers.location).toBe('/admin/keys');
+  expect(String(response.headers['set-cookie'])).toMatch(
     /patchbay_admin=[^;]+; Path=\/admin; Expires=[^;]+; HttpOnly; SameSite=Lax/,
   );
 
   // Whoever made the victim use a session that they know has nothing of it afterwards.
-  const [old, renewed] = [form.cookie, cookieOf(answer)];
+  const [old, renewed] = [form.cookie, getSessionCookie(response)];
   expect(renewed).not.toBe(old);
   expect(
     (
       await world.client
         .get('/admin')
-        .set({ ...html, cookie: old })
+        .set({ ...htmlHeaders, cookie: old })
         .expect(303)
     ).headers.location,
   ).toBe('/admin/sign-in');
   const page = await world.client
     .get('/admin')
-    .set({ ...html, cookie: renewed })
+    .set({ ...htmlHeaders, cookie: renewed })
     .expect(200);
   expect(page.headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'same-origin' });
   expect(page.text).toContain('Patchbay 0.0.0-test');
   expect(page.text).not.toContain(adminToken);
   const wanted = await world.client
     .get('/admin/sign-in')
-    .set({ ...html, cookie: renewed })
+    .set({ ...htmlHeaders, cookie: renewed })
     .expect(303);
   expect(wanted.headers.location).toBe('/admin');
 });
 
 test('over https the cookie is for https alone', async () => {
   await using world = await startWorld({ ...idle, services: { appUrl: 'https://patchbay.example' } });
-  const page = await world.client.get('/admin/sign-in').set({ ...html, 'x-forwarded-proto': 'https' });
+  const page = await world.client.get('/admin/sign-in').set({ ...htmlHeaders, 'x-forwarded-proto': 'https' });
   const [cookie, ...rest] = String(page.headers['set-cookie']).split('; ');
   expect(cookie).toMatch(/^__Host-patchbay_sign_in=/);
   expect(rest).toEqual(expect.arrayContaining(['Path=/', 'HttpOnly', 'Secure', 'SameSite=Strict']));
-  const answer = await world.client
+  const response = await world.client
     .post('/admin/sign-in')
-    .set({ ...html, cookie: String(cookie), 'x-forwarded-proto': 'https' })
+    .set({ ...htmlHeaders, cookie: String(cookie), 'x-forwarded-proto': 'https' })
     .type('form')
-    .send({ token: adminToken, csrf: csrfOf(page) })
+    .send({ token: adminToken, csrf: getCsrfToken(page) })
     .expect(303);
-  const set = (answer.headers['set-cookie'] as unknown as string[]).find((one) => one.startsWith('__Secure-patchbay_admin='));
+  const set = (response.headers['set-cookie'] as unknown as string[]).find((one) => one.startsWith('__Secure-patchbay_admin='));
   expect(set).toMatch(/; Path=\/admin; .*HttpOnly; Secure; SameSite=Lax/);
-  const begun = await world.client.get('/install').set('x-forwarded-proto', 'https').expect(302);
-  expect(String(begun.headers['set-cookie'])).toMatch(/^__Host-patchbay=[^;]+; .*Path=\/; .*HttpOnly; Secure; SameSite=Lax/);
+  const install = await world.client.get('/install').set('x-forwarded-proto', 'https').expect(302);
+  expect(String(install.headers['set-cookie'])).toMatch(/^__Host-patchbay=[^;]+; .*Path=\/; .*HttpOnly; Secure; SameSite=Lax/);
 });
 
 test('without a session no page is shown and no form does anything; the way leads to the sign-in and back', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
-  const away = await world.client.get('/admin/locations?q=a b').set(html).expect(303);
+  const away = await world.client.get('/admin/locations?q=a b').set(htmlHeaders).expect(303);
   expect(away.headers.location).toBe('/admin/sign-in?to=%2Fadmin%2Flocations%3Fq%3Da%2520b');
   await world.client.get('/admin/live/').set({ 'x-in-background': '1' }).expect(401);
   await world.client.get('/admin/live/').expect(303);
   const leave = `/admin/locations/${location.id}`;
-  await world.client.post(leave).set(html).type('form').send({ do: 'disconnect' }).expect(303);
-  await world.client.post('/admin/sign-out').set(html).expect(403);
+  await world.client.post(leave).set(htmlHeaders).type('form').send({ do: 'disconnect' }).expect(303);
+  await world.client.post('/admin/sign-out').set(htmlHeaders).expect(403);
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
 
   for (const to of [
@@ -79,23 +86,23 @@ test('without a session no page is shown and no form does anything; the way lead
     '/oauth',
     '/admin/sign-out',
   ]) {
-    const answer = await sendSignIn(world, await signInForm(world), { to }).expect(303);
-    expect({ to, location: answer.headers.location }).toEqual({ to, location: '/admin' });
+    const response = await submitSignIn(world, await openSignInForm(world), { to }).expect(303);
+    expect({ to, location: response.headers.location }).toEqual({ to, location: '/admin' });
   }
 });
 
 test('a wrong token is told, written down, and refused from an address that guesses on, the right one too', async () => {
   await using world = await startWorld(idle);
-  const form = await signInForm(world);
-  const wrong = await sendSignIn(world, form, { token: 'a guess <b>' }).expect(401);
+  const form = await openSignInForm(world);
+  const wrong = await submitSignIn(world, form, { token: 'a guess <b>' }).expect(401);
   expect(wrong.text).toContain('That is not the token');
   expect(wrong.text).not.toContain('a guess');
-  expect(cookieOf(wrong) || form.cookie).toBe(form.cookie);
-  for (let count = 0; count < 19; count++) await sendSignIn(world, form, { token: 'another guess' }).expect(401);
-  const refused = await sendSignIn(world, form).expect(429);
+  expect(getSessionCookie(wrong) || form.cookie).toBe(form.cookie);
+  for (let count = 0; count < 19; count++) await submitSignIn(world, form, { token: 'another guess' }).expect(401);
+  const refused = await submitSignIn(world, form).expect(429);
   expect(refused.text).toContain('One moment, please');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-  await world.until(async () => (await world.db.auditEntry.count()) > 0);
+  await world.advanceUntil(async () => (await world.db.auditEntry.count()) > 0);
   const audited = await world.db.auditEntry.findMany({ orderBy: { id: 'asc' } });
   expect(audited).toMatchObject([
     { action: 'operator_sign_in_failed', actor: 'patchbay', details: expect.stringContaining('127.0.0.1') },
@@ -105,23 +112,23 @@ test('a wrong token is told, written down, and refused from an address that gues
 test('a form of another page is refused: without the session’s token, with another’s, or from elsewhere', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
-  const operator = await signedIn(world);
+  const operator = await signInOperator(world);
   const path = `/locations/${location.id}`;
   const refused = async (fields: Record<string, string>, headers: Record<string, string> = {}) => {
-    const answer = await operator.post(path, { do: 'disconnect', ...fields }, headers).expect(403);
-    expect(answer.text).toContain('This form can’t be used any more');
+    const response = await operator.post(path, { do: 'disconnect', ...fields }, headers).expect(403);
+    expect(response.text).toContain('This form can’t be used any more');
   };
   await refused({ csrf: '' });
   await refused({ csrf: 'guessed' });
-  await refused({ csrf: (await signedIn(world)).csrf });
+  await refused({ csrf: (await signInOperator(world)).csrf });
   await refused({}, { origin: 'https://evil.example' });
   await refused({}, { origin: 'null' });
   await refused({}, { 'sec-fetch-site': 'cross-site' });
   await refused({}, { 'sec-fetch-site': 'same-site' });
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
-  const form = await signInForm(world);
-  await sendSignIn(world, { ...form, csrf: 'guessed' }).expect(403);
-  await sendSignIn(world, form).set('origin', 'https://evil.example').expect(403);
+  const form = await openSignInForm(world);
+  await submitSignIn(world, { ...form, csrf: 'guessed' }).expect(403);
+  await submitSignIn(world, form).set('origin', 'https://evil.example').expect(403);
 
   const own = { origin: world.url, 'sec-fetch-site': 'same-origin' };
   const done = await operator.post(path, { do: 'disconnect' }, own).expect(200);
@@ -131,7 +138,7 @@ test('a form of another page is refused: without the session’s token, with ano
 
 test('signing out ends the session in the database, and its live streams; both are written down', async () => {
   await using world = await startWorld(idle);
-  const operator = await signedIn(world);
+  const operator = await signInOperator(world);
   const stream = await fetch(`${world.url}/admin/live/`, { headers: { cookie: operator.cookie, 'x-in-background': '1' } });
   const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
   expect(new TextDecoder().decode((await reader.read()).value)).toContain('event: version');
@@ -149,46 +156,46 @@ test('signing out ends the session in the database, and its live streams; both a
 
 test('a session ends after twelve hours, after an hour in which nobody looked, and with the token it was made with', async () => {
   await using world = await startWorld(idle);
-  const busy = await signedIn(world);
+  const busy = await signInOperator(world);
   world.clock.jump(12 * hour - 1_000);
   await busy.get('').expect(200);
   world.clock.jump(2_000);
   await busy.get('').expect(303);
 
-  const away = await signedIn(world);
-  const rowOf = () =>
+  const away = await signInOperator(world);
+  const getRow = () =>
     world.db.session.findFirstOrThrow({ where: { data: { contains: 'signedInAt' } }, orderBy: { expiresAt: 'desc' } });
-  const ago = new Date((await rowOf()).expiresAt.getTime() - 60_000);
+  const ago = new Date((await getRow()).expiresAt.getTime() - 60_000);
   await world.db.session.updateMany({ data: { expiresAt: ago } });
   // What the page's own scripts ask for is nobody looking; a page is.
   await away.get('/keys', { 'x-in-background': '1' }).expect(200);
-  expect((await rowOf()).expiresAt).toEqual(ago);
+  expect((await getRow()).expiresAt).toEqual(ago);
   await away.get('/keys').expect(200);
-  expect((await rowOf()).expiresAt.getTime()).toBeGreaterThan(ago.getTime());
+  expect((await getRow()).expiresAt.getTime()).toBeGreaterThan(ago.getTime());
   await world.db.session.updateMany({ data: { expiresAt: new Date(0) } });
   await away.get('/keys').expect(303);
 
-  const before = await signedIn(world);
+  const before = await signInOperator(world);
   const { createHttpApp: createApp } = await import('../../src/http/app.ts');
   const { default: request } = await import('supertest');
   const withToken = (token: string | undefined) => request(createApp({ ...world.services, adminToken: token }));
-  const look = (token: string | undefined) =>
+  const visit = (token: string | undefined) =>
     withToken(token)
       .get('/admin')
-      .set({ ...html, cookie: before.cookie });
-  await look(adminToken).expect(200);
-  await look('another-operator-token').expect(303);
-  await look(undefined).expect(303);
-  const none = await withToken(undefined).get('/admin/sign-in').set(html).expect(200);
+      .set({ ...htmlHeaders, cookie: before.cookie });
+  await visit(adminToken).expect(200);
+  await visit('another-operator-token').expect(303);
+  await visit(undefined).expect(303);
+  const none = await withToken(undefined).get('/admin/sign-in').set(htmlHeaders).expect(200);
   expect(none.text).toContain('ADMIN_TOKEN=');
-  expect(csrfOf(none)).toBe('');
-  await withToken(undefined).post('/admin/sign-in').set(html).type('form').send({ token: 'undefined' }).expect(200);
+  expect(getCsrfToken(none)).toBe('');
+  await withToken(undefined).post('/admin/sign-in').set(htmlHeaders).type('form').send({ token: 'undefined' }).expect(200);
 });
 
 test('a token of the API or of the embedded page is no session, and the session opens neither of them', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
-  const operator = await signedIn(world);
+  const operator = await signInOperator(world);
   const { body } = await world.client
     .post('/api/session')
     .send({ encryptedData: world.highlevel.createUserContext({ companyId: location.companyId, activeLocation: location.id }) })
@@ -196,17 +203,17 @@ test('a token of the API or of the embedded page is no session, and the session 
   for (const token of [adminToken, body.token]) {
     await world.client
       .get('/admin')
-      .set({ ...html, authorization: `Bearer ${token}` })
+      .set({ ...htmlHeaders, authorization: `Bearer ${token}` })
       .expect(303);
   }
   for (const path of ['/api/overview', '/embed/pages/', '/embed/live/']) {
     await world.client.get(path).set({ cookie: operator.cookie }).expect(401);
   }
   // A session of the install is none of the operator's, though it lies in the same table and is signed alike.
-  const begun = await world.client.get('/install').expect(302);
-  const cookie = String(begun.headers['set-cookie']).match(/patchbay=([^;]+)/)?.[1];
+  const install = await world.client.get('/install').expect(302);
+  const cookie = String(install.headers['set-cookie']).match(/patchbay=([^;]+)/)?.[1];
   await world.client
     .get('/admin')
-    .set({ ...html, cookie: `patchbay_admin=${cookie}` })
+    .set({ ...htmlHeaders, cookie: `patchbay_admin=${cookie}` })
     .expect(303);
 });

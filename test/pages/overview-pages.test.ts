@@ -1,5 +1,5 @@
-import { pagesAs } from '../support/pages-as.ts';
-import { storeMessages, toNoon } from '../support/stored-messages.ts';
+import { createPageClient } from '../support/page-client.ts';
+import { jumpToNoon, storeMessages } from '../support/stored-messages.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60 * 1000;
@@ -38,7 +38,7 @@ const rows = (html: string) => [...html.matchAll(/<tr id="location-([^"]+)"/g)].
 
 test('overview, locations and alerts show what the token reaches and nothing of anybody else', async () => {
   await using world = await startWorld({ isIdle: true });
-  toNoon(world);
+  jumpToNoon(world);
   await addLocations(world, [
     { id: 'mine', name: 'Mine' },
     { id: 'sister', name: 'Sister' },
@@ -58,7 +58,7 @@ test('overview, locations and alerts show what the token reaches and nothing of 
     await openAlert(world, 'channel_failing', id, id === 'theirs' ? 'AnotherCompany' : companyId);
   }
 
-  const { get: location } = await pagesAs(world, { companyId, activeLocation: 'mine' });
+  const { get: location } = await createPageClient(world, { companyId, activeLocation: 'mine' });
   for (const path of ['overview', 'alerts']) {
     const { text } = await location(path).expect(200);
     expect(text).not.toMatch(/sister|theirs/i);
@@ -70,7 +70,7 @@ test('overview, locations and alerts show what the token reaches and nothing of 
   for (const path of ['locations/theirs/overview', 'locations/sister/overview', 'locations/theirs/alerts'])
     await location(path).expect(404);
 
-  const { get: agency } = await pagesAs(world, { companyId, type: 'agency' });
+  const { get: agency } = await createPageClient(world, { companyId, type: 'agency' });
   const overview = await agency('overview').expect(200);
   expect(overview.text).toContain('2 locations, together.');
   expect(overview.text).toMatch(/<dt>Sent<\/dt><dd><a href="[^"]+">32<\/a>/);
@@ -87,7 +87,7 @@ test('overview, locations and alerts show what the token reaches and nothing of 
 
 test('an agency’s locations are sorted by each column and filtered by their health, in pages', async () => {
   await using world = await startWorld({ isIdle: true });
-  toNoon(world);
+  jumpToNoon(world);
   const now = world.clock.now();
   await addLocations(world, [
     { id: 'well', name: 'Well' },
@@ -112,7 +112,7 @@ test('an agency’s locations are sorted by each column and filtered by their he
     Array.from({ length: 9 }, (_, n) => ({ at: now - (60 + n) * hour })),
   );
 
-  const { get: agency } = await pagesAs(world, { companyId, type: 'agency' });
+  const { get: agency } = await createPageClient(world, { companyId, type: 'agency' });
   const order = async (query: string) => rows((await agency(`locations?${query}`).expect(200)).text);
   expect(await order('')).toEqual(['bare', 'failing', 'paused', 'silent', 'well']);
   expect(await order('sort=name')).toEqual(['bare', 'failing', 'paused', 'silent', 'well']);
@@ -132,7 +132,7 @@ test('an agency’s locations are sorted by each column and filtered by their he
   for (const words of ['Its channel is failing', 'No channel', 'Paused', 'Has sent nothing for a while', '50%'])
     expect(text).toContain(words);
 
-  const { get: big } = await pagesAs(world, { companyId: 'BigCompany', type: 'agency' });
+  const { get: big } = await createPageClient(world, { companyId: 'BigCompany', type: 'agency' });
   expect(rows((await big('locations?sort=name').expect(200)).text).at(-1)).toBe('z49');
   const last = await big('locations?sort=name&page=2').expect(200);
   expect(rows(last.text)).toHaveLength(10);
@@ -157,7 +157,7 @@ test('a thousand locations cost no more statements than one', async () => {
   });
   Object.assign(world.services.db, { client: counting });
   const cost = async (company: string, path: string) => {
-    const { get } = await pagesAs(world, { companyId: company, type: 'agency' });
+    const { get } = await createPageClient(world, { companyId: company, type: 'agency' });
     statements = 0;
     await get(path).expect(200);
     return statements;

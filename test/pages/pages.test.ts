@@ -4,7 +4,7 @@ import { startWorld, type World } from '../support/world.ts';
 
 const html = { accept: 'text/html' };
 /** The texts of a language without their keys, which may be a code. */
-const wordsOf = (file: string) => readFileSync(`views/languages/${file}`, 'utf8').replace(/"\w+":/g, '');
+const readTexts = (file: string) => readFileSync(`views/languages/${file}`, 'utf8').replace(/"\w+":/g, '');
 const ancestors = async (world: World, headers: Record<string, string> = {}) => {
   const page = await world.client
     .get('/embed')
@@ -31,7 +31,7 @@ test('an agency’s own domain, learnt from its INSTALL or a visit, may frame th
   expect(await from('app.agency-one.example')).toBe('https://*.crm.example');
   const whitelabelDetails = { domain: 'https://App.Agency-One.example', logoUrl: 'x' };
   await world.highlevel.postEvent({ type: 'INSTALL', companyId, locationId: id, whitelabelDetails });
-  await world.until(
+  await world.advanceUntil(
     async () => (await from('app.agency-one.example')) === 'https://*.crm.example https://app.agency-one.example',
   );
   expect(await from('elsewhere.example')).toBe('https://*.crm.example');
@@ -51,7 +51,7 @@ test.each(["x.example; script-src 'unsafe-inline'", 'javascript:alert(1)', '*', 
     await using world = await startWorld();
     const { id, companyId } = await world.install();
     await world.highlevel.postEvent({ type: 'INSTALL', companyId, locationId: id, whitelabelDetails: { domain } });
-    await world.until(async () => (await world.db.appEvent.count({ where: { outcome: 'applied' } })) === 1);
+    await world.advanceUntil(async () => (await world.db.appEvent.count({ where: { outcome: 'applied' } })) === 1);
     const row = await world.db.installation.findFirstOrThrow();
     expect(row.whiteLabelDomains).toEqual([]);
   },
@@ -59,7 +59,7 @@ test.each(["x.example; script-src 'unsafe-inline'", 'javascript:alert(1)', '*', 
 
 test('no page and no reason that an agency’s clients see names HighLevel', async () => {
   await using world = await startWorld({ isIdle: true });
-  const place = await world.install();
+  const location = await world.install();
   const company = world.highlevel.addCompany();
   const get = async (path: string) => (await world.client.get(path).set(html)).text;
   const pages = {
@@ -71,7 +71,7 @@ test('no page and no reason that an agency’s clients see names HighLevel', asy
     'no code': await get('/oauth/callback'),
     'wrong code': await get('/oauth/callback?code=wrong'),
     'wrong state': await get('/oauth/callback?code=x&state=y'),
-    location: await get(`/oauth/callback?code=${world.highlevel.approveInstall(place.id)}`),
+    location: await get(`/oauth/callback?code=${world.highlevel.approveInstall(location.id)}`),
     agency: await get(`/oauth/callback?code=${world.highlevel.approveCompanyInstall(company.id)}`),
   };
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
@@ -79,7 +79,7 @@ test('no page and no reason that an agency’s clients see names HighLevel', asy
   const scripts = readdirSync('views/assets', { recursive: true, encoding: 'utf8' })
     .filter((name) => !name.startsWith('sandbox') && /\.(js|css|svg)$/.test(name))
     .map((name) => [name, readFileSync(`views/assets/${name}`, 'utf8')]);
-  const texts = readdirSync('views/languages').map((name) => [name, wordsOf(name)]);
+  const texts = readdirSync('views/languages').map((name) => [name, readTexts(name)]);
   for (const [name, text] of [
     ...Object.entries({ ...pages, reasons: Object.values(reasons).join('\n') }),
     ...scripts,
@@ -98,12 +98,12 @@ test('whoever installs an agency sees how many of its locations are connected, a
   expect(page.text).toContain('Your agency is connected');
   const ticket = page.text.match(/data-ticket="([^"]+)"/)?.[1] ?? '';
   const progress = async () => (await world.client.get('/progress').query({ ticket }).expect(200)).body;
-  await world.until(async () => (await progress()).isDone);
+  await world.advanceUntil(async () => (await progress()).isDone);
   expect(await progress()).toEqual({ connected: 30, total: 30, isDone: true, problem: null, failed: { count: 0, some: [] } });
   for (const wrong of ['', 'x', `${ticket.slice(0, -4)}AAAA`]) {
     await world.client.get('/progress').query({ ticket: wrong }).expect(404);
   }
-  const api = await world.as({ companyId: company.id });
+  const api = await world.apiAs({ companyId: company.id });
   expect(api).toBeDefined();
   await world.client.get('/api/locations').set('authorization', `Bearer ${ticket}`).expect(401);
 });

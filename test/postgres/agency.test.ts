@@ -1,5 +1,5 @@
 import { startProduction } from '../support/production.ts';
-import { eventually, type Program } from '../support/program.ts';
+import { type Program, pollUntil } from '../support/program.ts';
 
 const locationCount = 150;
 const messageCount = 100;
@@ -18,24 +18,24 @@ test('an agency’s locations are installed by two web and two worker processes 
     await fetch(`${web.url}/oauth/callback?code=${highlevel.approveCompanyInstall(company.id)}`);
     // Events in an order of their own, some lost to processes that are down: the listing finds those.
     const events = locations.toSorted((a, b) => (a.id < b.id ? -1 : 1)).slice(0, 60);
-    const told = Promise.all(
+    const reported = Promise.all(
       events.map(({ id }) => highlevel.postEvent({ type: 'INSTALL', companyId: company.id, locationId: id })),
     );
 
-    const progress = async () => world.api(programs[0] as Program, `/companies/${company.id}`).catch(() => null);
+    const progress = async () => world.getFromApi(programs[0] as Program, `/companies/${company.id}`).catch(() => null);
     const connected = async () => (await progress())?.locations?.active ?? 0;
     for (const [victim, from] of [
       [2, 20],
       [3, 60],
       [1, 100],
     ] as const) {
-      await eventually(async () => (await connected()) >= from, `${from} are connected`, 240_000);
+      await pollUntil(async () => (await connected()) >= from, `${from} are connected`, 240_000);
       await programs[victim]?.end('SIGKILL');
       programs[victim] = await world.startAnother({ ROLE: roles[victim] as string });
     }
-    await told;
-    await eventually(async () => (await connected()) === locationCount, 'all are connected', 240_000);
-    await eventually(async () => (await progress())?.sync?.status === 'done', 'the list was read');
+    await reported;
+    await pollUntil(async () => (await connected()) === locationCount, 'all are connected', 240_000);
+    await pollUntil(async () => (await progress())?.sync?.status === 'done', 'the list was read');
 
     const refused = highlevel.calls.all.filter(({ status, refusal }) => status >= 400 || refusal !== null);
     expect(refused).toEqual([]);
@@ -54,7 +54,7 @@ test('an agency’s locations are installed by two web and two worker processes 
 /** Many jobs in two workers meet the same expired token at once. */
 async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>, [web, , , worker]: Program[]) {
   const { highlevel } = world;
-  await world.setUp(web as Program);
+  await world.setUpLocation(web as Program);
   highlevel.expireTokens();
   const sent = [];
   for (let index = 0; index < messageCount; index++) {
@@ -63,14 +63,14 @@ async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>,
   }
   const ids = (await Promise.all(sent)).map(({ messageId }) => messageId);
   // A process may die while it is used.
-  await eventually(() => highlevel.calls.listByOperation('token:refresh_token').length > 0, 'the token is refreshed');
+  await pollUntil(() => highlevel.calls.listByOperation('token:refresh_token').length > 0, 'the token is refreshed');
   await worker?.end('SIGKILL');
-  await eventually(() => ids.every((id) => highlevel.listStatuses(id).length > 0), 'all are reported', 120_000);
+  await pollUntil(() => ids.every((id) => highlevel.listStatuses(id).length > 0), 'all are reported', 120_000);
   // Killed between HighLevel's answer and its commit, a process leaves the same to be told once more, and only what it had in hand.
-  const told = ids.map((id) => highlevel.listStatuses(id));
-  expect(told.every((statuses) => statuses.every((status) => status === 'delivered'))).toBe(true);
-  expect(told.filter((statuses) => statuses.length > 1).length).toBeLessThanOrEqual(50);
-  expect(told.every((statuses) => statuses.length <= 2)).toBe(true);
+  const reported = ids.map((id) => highlevel.listStatuses(id));
+  expect(reported.every((statuses) => statuses.every((status) => status === 'delivered'))).toBe(true);
+  expect(reported.filter((statuses) => statuses.length > 1).length).toBeLessThanOrEqual(50);
+  expect(reported.every((statuses) => statuses.length <= 2)).toBe(true);
   // So with the token, which is spent for the same successor.
   const spent = highlevel.calls
     .listByOperation('token:refresh_token')

@@ -2,12 +2,12 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
-import { eventually, temporaryFolder } from '../support/program.ts';
-import { adminOfFreshDatabase } from '../support/server-access.ts';
+import { createAdministeredDatabase } from '../support/database-admin.ts';
+import { createTemporaryFolder, pollUntil } from '../support/program.ts';
 
 /** The program's migrations and some more. */
 function folderWith(more: Record<string, string>) {
-  const folder = temporaryFolder();
+  const folder = createTemporaryFolder();
   cpSync(resolve('prisma/migrations'), folder.path, { recursive: true });
   for (const [name, sql] of Object.entries(more)) {
     mkdirSync(join(folder.path, name));
@@ -38,7 +38,7 @@ async function sessionsOn(url: string) {
 const log = { info() {}, warn() {} };
 
 test('a migration behind a long reader holds up no statement of the running version, and goes through when the reader ends', async () => {
-  await using admin = await adminOfFreshDatabase();
+  await using admin = await createAdministeredDatabase();
   await using on = await sessionsOn(admin.url);
   using folder = folderWith({
     '29990101000000_columns':
@@ -55,7 +55,7 @@ test('a migration behind a long reader holds up no statement of the running vers
   });
 
   for (let round = 0; round < 3; round++) {
-    await eventually(async () => {
+    await pollUntil(async () => {
       const [row] = await admin
         .query(`SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted
         AND relation = 'jobs'::regclass`)
@@ -80,7 +80,7 @@ test('a migration behind a long reader holds up no statement of the running vers
 });
 
 test('a step that fails leaves nothing, and a release that mends it goes on from there', async () => {
-  await using admin = await adminOfFreshDatabase();
+  await using admin = await createAdministeredDatabase();
   await using on = await sessionsOn(admin.url);
   const name = '29990101000000_steps';
   const first = 'CREATE TABLE first_step (id INT);\n-- step\n';
@@ -93,16 +93,16 @@ test('a step that fails leaves nothing, and a release that mends it goes on from
     { one: 'first_step', two: null },
   ]);
   // The release that mends it goes on from there.
-  using mended = folderWith({
+  using repaired = folderWith({
     [name]: `${first}CREATE TABLE second_step (id INT);\n-- step\nCREATE TABLE third_step (id INT);`,
   });
-  await migrate(session, mended.path, { log });
+  await migrate(session, repaired.path, { log });
   await session.query('SELECT 1 FROM first_step, second_step, third_step');
   await expect(migrate(session, wrong.path, { log })).rejects.toThrow(/was edited/);
 });
 
 test('a lock that a pooler keeps from an earlier version is named, and holds up no start that has nothing to migrate', async () => {
-  await using admin = await adminOfFreshDatabase();
+  await using admin = await createAdministeredDatabase();
   await using on = await sessionsOn(admin.url);
   const [pooled, migrating] = [await on.session(), await on.session()];
   await pooled.execute('SELECT pg_advisory_lock(72707369)');
@@ -113,7 +113,7 @@ test('a lock that a pooler keeps from an earlier version is named, and holds up 
   const migrated = migrate(migrating, folder.path, {
     log: { ...log, warn: (line: unknown) => void waits.push(JSON.stringify(line)) },
   });
-  await eventually(() => waits.length > 0, 'it says what it waits for');
+  await pollUntil(() => waits.length > 0, 'it says what it waits for');
   const [{ pid }] = (await pooled.query('SELECT pg_backend_pid() AS pid')) as [{ pid: number }];
   expect(waits[0]).toContain(`"pid":${pid}`);
   await pooled.execute('SELECT pg_advisory_unlock(72707369)');

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { openDatabase } from '../../src/database/client.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { freshDatabase } from '../support/databases.ts';
-import { eventually, temporaryFolder } from '../support/program.ts';
+import { createTestDatabase } from '../support/databases.ts';
+import { createTemporaryFolder, pollUntil } from '../support/program.ts';
 
-async function sessionOf(url: string) {
+async function openSession(url: string) {
   const session = new pg.Client({ connectionString: url });
   await session.connect();
   return session;
@@ -18,12 +18,12 @@ const on = (session: pg.Client) => ({
 });
 
 test('a migration that waits behind a long reader holds up nobody, and goes through when the reader ends', async () => {
-  const { target, remove } = await freshDatabase();
+  const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
-  using folder = temporaryFolder();
+  using folder = createTemporaryFolder();
   mkdirSync(join(folder.path, '1_wide'));
   writeFileSync(join(folder.path, '1_wide', 'migration.sql'), 'CREATE TABLE wide (a int);');
-  const [reader, migrating, working] = [await sessionOf(url), await sessionOf(url), await sessionOf(url)];
+  const [reader, migrating, working] = [await openSession(url), await openSession(url), await openSession(url)];
   try {
     // What is there stays as it is: these are other migrations of another folder.
     await migrating.query('DROP TABLE "_prisma_migrations"');
@@ -32,7 +32,7 @@ test('a migration that waits behind a long reader holds up nobody, and goes thro
     mkdirSync(join(folder.path, '2_wider'));
     writeFileSync(join(folder.path, '2_wider', 'migration.sql'), 'ALTER TABLE wide ADD COLUMN b int;');
     const done = migrate(on(migrating), folder.path);
-    await eventually(async () => {
+    await pollUntil(async () => {
       const { rows } = await working.query('SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted');
       return rows[0].count > 0;
     }, 'the migration waits');
@@ -49,9 +49,9 @@ test('a migration that waits behind a long reader holds up nobody, and goes thro
 });
 
 test('several that start at once migrate once, without a lock that outlives a transaction', async () => {
-  const { target, remove } = await freshDatabase();
+  const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
-  const sessions = await Promise.all(Array.from({ length: 4 }, () => sessionOf(url)));
+  const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(url)));
   try {
     await sessions[0]?.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await Promise.all(sessions.map((session) => migrate(on(session))));
@@ -66,9 +66,9 @@ test('several that start at once migrate once, without a lock that outlives a tr
 });
 
 test('a server that allows fewer connections than wanted is shared by those who wait', async () => {
-  const { target, remove } = await freshDatabase();
+  const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
-  const admin = await sessionOf(url);
+  const admin = await openSession(url);
   const role = `few_${Date.now()}`;
   await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER; ALTER ROLE ${role} NOSUPERUSER CONNECTION LIMIT 3`);
   await admin.query(

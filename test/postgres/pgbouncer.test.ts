@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { openDatabase } from '../../src/database/client.ts';
 import type { Log } from '../../src/runtime/log.ts';
-import { pgbouncerProgram, startPgbouncer } from '../support/pgbouncer.ts';
-import { eventually, freePorts, startProgram, temporaryFolder } from '../support/program.ts';
-import { adminOfFreshDatabase } from '../support/server-access.ts';
+import { createAdministeredDatabase } from '../support/database-admin.ts';
+import { findPgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
+import { createTemporaryFolder, findFreePorts, pollUntil, startProgram } from '../support/program.ts';
 
-const program = pgbouncerProgram() ?? '';
+const program = findPgbouncer() ?? '';
 const whereInstalled = program ? test : test.skip;
 if (!program) console.log('PgBouncer is not installed here: the tests through it are skipped.');
 
@@ -40,22 +40,22 @@ function load(url: string) {
 whereInstalled(
   'four processes that start at once under load through PgBouncer all come up, and say what they need for LISTEN',
   async () => {
-    await using admin = await adminOfFreshDatabase();
+    await using admin = await createAdministeredDatabase();
     await using pooler = await startPgbouncer(program, admin.url, 4);
     await admin.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     {
       await using _load = load(pooler.url);
-      using folder = temporaryFolder();
+      using folder = createTemporaryFolder();
       const start = async (role: string) =>
         startProgram({
           ...production,
           DATA_DIR: folder.path,
           DATABASE_URL: pooler.url,
-          PORT: String(await freePorts()),
+          PORT: String(await findFreePorts()),
           ROLE: role,
         });
       const programs = await Promise.all(['web', 'worker', 'worker', 'all'].map(start));
-      await eventually(
+      await pollUntil(
         () => programs.slice(1).every((one) => one.output().includes('DATABASE_DIRECT_URL')),
         'those that work say what they need',
       );
@@ -67,7 +67,7 @@ whereInstalled(
 );
 
 whereInstalled('with a direct address, news arrives at once though the statements go through the pooler', async () => {
-  await using admin = await adminOfFreshDatabase();
+  await using admin = await createAdministeredDatabase();
   await using pooler = await startPgbouncer(program, admin.url, 2);
   const warnings: unknown[] = [];
   const log = { debug() {}, info() {}, warn: (...line: unknown[]) => warnings.push(line) } as unknown as Log;
@@ -75,7 +75,7 @@ whereInstalled('with a direct address, news arrives at once though the statement
   const heard: (string | null)[] = [];
   const stop = await db.listen('news', (payload) => heard.push(payload));
   await db.client.$queryRaw`SELECT pg_notify('news', 'hello')::text`;
-  await eventually(() => heard.length === 2, 'it is heard');
+  await pollUntil(() => heard.length === 2, 'it is heard');
   expect(heard).toEqual([null, 'hello']);
   expect(warnings).toEqual([]);
   await stop();
@@ -85,7 +85,7 @@ whereInstalled('with a direct address, news arrives at once though the statement
 whereInstalled(
   'what one process sets for itself stays on no session of the pooler, and still ends what takes too long',
   async () => {
-    await using admin = await adminOfFreshDatabase();
+    await using admin = await createAdministeredDatabase();
     await using pooler = await startPgbouncer(program, admin.url, 1);
     const db = await openDatabase({ kind: 'postgres', url: pooler.url, idleTimeoutMs: 900 });
     const inTransaction = db.transaction(async (tx) => {

@@ -1,31 +1,31 @@
 import { startProduction } from '../support/production.ts';
-import { eventually } from '../support/program.ts';
+import { pollUntil } from '../support/program.ts';
 
 test.concurrent('kill -9 between acknowledgement and send loses nothing, and nothing is sent twice to a far side that drops repeats', async () => {
   await using world = await startProduction();
   const acknowledged: string[] = [];
   {
     await using program = await world.start();
-    await world.setUp(program);
+    await world.setUpLocation(program);
     // The far side holds its answer, so that sends are cut in the middle and others never begin.
-    world.farSide.answers('hang');
+    world.vendor.respondWith('hang');
     // A contact's messages come one after the other, contacts side by side.
     for (let round = 0; round < 4; round++) {
-      const sent = await Promise.all(world.contacts.map((_, index) => world.send(5 * round + index)));
+      const sent = await Promise.all(world.contacts.map((_, index) => world.sendMessage(5 * round + index)));
       acknowledged.push(...sent.filter(({ httpStatus }) => httpStatus === 202).map(({ messageId }) => messageId));
     }
     expect(acknowledged).toHaveLength(20);
-    await eventually(() => world.farSide.requests.length > 0, 'a send is under way');
+    await pollUntil(() => world.vendor.requests.length > 0, 'a send is under way');
     await program.end('SIGKILL');
   }
-  world.farSide.answers({ body: { status: 'delivered' } });
+  world.vendor.respondWith({ body: { status: 'delivered' } });
   await using again = await world.start();
   const isReported = (id: string) => world.highlevel.listStatuses(id).includes('delivered');
-  await eventually(() => acknowledged.every(isReported), 'everything acknowledged is reported');
+  await pollUntil(() => acknowledged.every(isReported), 'everything acknowledged is reported');
 
-  expect(world.farSide.received()).toHaveLength(20);
+  expect(world.vendor.listReceived()).toHaveLength(20);
   for (const contact of world.contacts) {
-    expect(world.reached(contact)).toEqual(world.reached(contact).toSorted((a, b) => a - b));
+    expect(world.listReceivedNumbers(contact)).toEqual(world.listReceivedNumbers(contact).toSorted((a, b) => a - b));
   }
   expect(await again.end('SIGTERM')).toBe(0);
 });
@@ -34,26 +34,26 @@ test.concurrent('SIGTERM finishes what is in hand within ten seconds, and what i
   await using world = await startProduction();
   let release = () => {};
   await using program = await world.start();
-  await world.setUp(program);
-  world.farSide.answers(async () => {
+  await world.setUpLocation(program);
+  world.vendor.respondWith(async () => {
     await new Promise<void>((done) => {
       release = done;
     });
     return { body: { status: 'delivered' } };
   });
-  const first = await world.send(0);
-  await eventually(() => world.farSide.requests.length === 1, 'the send is under way');
-  const begunAt = performance.now();
+  const first = await world.sendMessage(0);
+  await pollUntil(() => world.vendor.requests.length === 1, 'the send is under way');
+  const startedAt = performance.now();
   const ended = program.end('SIGTERM');
-  await eventually(() => program.output().includes('"msg":"stopping"'), 'it is stopping');
+  await pollUntil(() => program.output().includes('"msg":"stopping"'), 'it is stopping');
   release();
   expect(await ended).toBe(0);
-  expect(performance.now() - begunAt).toBeLessThan(10_000);
-  expect(world.farSide.requests).toHaveLength(1);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(world.vendor.requests).toHaveLength(1);
 
   await using again = await world.start();
-  await eventually(() => world.highlevel.listStatuses(first.messageId).length > 0, 'it is reported');
+  await pollUntil(() => world.highlevel.listStatuses(first.messageId).length > 0, 'it is reported');
   expect(world.highlevel.listStatuses(first.messageId)).toEqual(['delivered']);
-  expect(world.farSide.requests).toHaveLength(1);
+  expect(world.vendor.requests).toHaveLength(1);
   expect(again.child.exitCode).toBeNull();
 });

@@ -10,12 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { dataFolder } from '../support/databases.ts';
-import { eventually, freePorts, spawnProgram, startProgram, temporaryFolder } from '../support/program.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { createTemporaryFolder, findFreePorts, pollUntil, spawnProgram, startProgram } from '../support/program.ts';
 
 /** What the folder of the embedded database is kept from: two processes, other users, and a log that can't be written. */
 
-const environment = async (folder: string) => ({ DATA_DIR: folder, PORT: String(await freePorts()) });
+const environment = async (folder: string) => ({ DATA_DIR: folder, PORT: String(await findFreePorts()) });
 
 /** Every file under a folder, with what would change if it were written. */
 function filesIn(folder: string): string[] {
@@ -28,7 +28,7 @@ function filesIn(folder: string): string[] {
 }
 
 test('a process that is only stopped keeps its folder: another start is refused, told who has it, and touches nothing', async () => {
-  using folder = dataFolder();
+  using folder = createDataFolder();
   await using first = await startProgram(await environment(folder.path));
   first.child.kill('SIGSTOP');
   const before = filesIn(folder.path);
@@ -54,7 +54,7 @@ test('a process that is only stopped keeps its folder: another start is refused,
 });
 
 test('files are for the program’s user alone, whoever made the folder', async () => {
-  using folder = temporaryFolder();
+  using folder = createTemporaryFolder();
   const data = join(folder.path, 'data');
   mkdirSync(data);
   chmodSync(data, 0o755);
@@ -71,14 +71,14 @@ test('files are for the program’s user alone, whoever made the folder', async 
 });
 
 test.each(['/dev/full', 'a pipe that is not read'])('a log on %s never stops the program', async (place) => {
-  using folder = dataFolder();
+  using folder = createDataFolder();
   const settings = { ...(await environment(folder.path)), LOG_LEVEL: 'trace' };
   const output = place === '/dev/full' ? openSync(place, 'w') : ('pipe' as const);
   const child = spawnProgram(settings, 'node', output);
   try {
     const url = `http://127.0.0.1:${settings.PORT}`;
     const isUp = async () => (await fetch(`${url}/healthz`).catch(() => null))?.status === 200;
-    await eventually(isUp, 'it is up');
+    await pollUntil(isUp, 'it is up');
     // Far more lines than a pipe holds.
     for (let n = 0; n < 1_500; n++) await fetch(`${url}/${'x'.repeat(900)}`);
     expect(await isUp()).toBe(true);

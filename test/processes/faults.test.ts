@@ -1,18 +1,18 @@
-import { embeddedSize, planOf, shortSize } from '../faults/plan.ts';
-import { faultRun, type Where } from '../faults/run.ts';
-import { freshDatabase } from '../support/databases.ts';
-import { serverPrograms, startOwnServer } from '../support/own-server.ts';
+import { createPlan, embeddedSize, shortSize } from '../faults/plan.ts';
+import { type RunTarget, runFaults } from '../faults/run.ts';
+import { createTestDatabase } from '../support/databases.ts';
+import { findServerPrograms, startPostgresServer } from '../support/postgres-server.ts';
 
 // The short form of `npm run test:faults`. A seed that failed is told, and can be run there again.
 const seed = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
-const programs = serverPrograms();
+const programs = findServerPrograms();
 // What settles last waits for a fresh token.
 const withinMs = 240_000;
 const promise = `everything acknowledged is sent once, reported truly and in order, whatever is killed and whoever fails (seed ${seed})`;
 
-async function expectAllKept(size: typeof shortSize, where: Where): Promise<void> {
-  const { wrong, counts } = await faultRun(planOf(seed, size), where, () => {});
-  expect(wrong).toEqual([]);
+async function expectAllKept(size: typeof shortSize, where: RunTarget): Promise<void> {
+  const { problems, counts } = await runFaults(createPlan(seed, size), where, () => {});
+  expect(problems).toEqual([]);
   expect(counts.acknowledged).toBeGreaterThan(size.messages / 2);
   expect(counts.kills).toBe(size.kills);
   expect(counts.restarts).toBe(where.server ? size.restarts : 0);
@@ -28,7 +28,7 @@ if (process.env.TEST_DATABASE !== 'postgres') {
   test(
     `two processes and a PostgreSQL that is restarted: ${promise}`,
     async () => {
-      const server = await startOwnServer(programs);
+      const server = await startPostgresServer(programs);
       try {
         await expectAllKept(shortSize, { database: { kind: 'postgres', url: server.url }, server, processes: 2 });
       } finally {
@@ -41,7 +41,7 @@ if (process.env.TEST_DATABASE !== 'postgres') {
   test(
     `two processes; no restart of PostgreSQL, as its server's programs are not here: ${promise}`,
     async () => {
-      const { target, remove } = await freshDatabase();
+      const { target, remove } = await createTestDatabase();
       try {
         const database = target as Extract<typeof target, { kind: 'postgres' }>;
         await expectAllKept(shortSize, { database, processes: 2 });

@@ -1,5 +1,5 @@
 import { startProduction } from '../support/production.ts';
-import { eventually } from '../support/program.ts';
+import { pollUntil } from '../support/program.ts';
 
 /** A refresh spends its token in the middle of the work; a process may die at any of its steps. Side by side, as they mostly wait for leases. */
 
@@ -17,19 +17,19 @@ test.concurrent.each([
     let sent: { messageId: string };
     {
       await using program = await world.start();
-      await world.setUp(program);
+      await world.setUpLocation(program);
       world.highlevel.expireTokens();
       world.highlevel.faults.add({ operation: refresh, times: 1, effect: does });
-      sent = await world.send(0);
-      await eventually(() => calls.listByOperation(refresh).length === 1, 'a refresh is under way');
+      sent = await world.sendMessage(0);
+      await pollUntil(() => calls.listByOperation(refresh).length === 1, 'a refresh is under way');
       await program.end('SIGKILL');
     }
     await using again = await world.start();
-    await eventually(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
+    await pollUntil(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
     expect(calls.listByOperation(refresh)).toHaveLength(2);
     expect(calls.listByOperation('reconnect')).toEqual([]);
-    expect(await world.api(again, `/locations/${world.location.id}`)).toMatchObject({ status: 'active' });
-    expect(world.farSide.received()).toHaveLength(1);
+    expect(await world.getFromApi(again, `/locations/${world.location.id}`)).toMatchObject({ status: 'active' });
+    expect(world.vendor.listReceived()).toHaveLength(1);
   },
 );
 
@@ -39,17 +39,17 @@ test.concurrent('kill -9 in a refresh, after the commit: the next process uses w
   let sent: { messageId: string };
   {
     await using program = await world.start();
-    await world.setUp(program);
+    await world.setUpLocation(program);
     world.highlevel.expireTokens();
     // The token is used only once it is committed, so a call with it proves the commit.
     world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 401 } });
     world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { hang: true } });
-    sent = await world.send(0);
-    await eventually(() => calls.listByOperation('updateMessageStatus').length === 2, 'the new token is used');
+    sent = await world.sendMessage(0);
+    await pollUntil(() => calls.listByOperation('updateMessageStatus').length === 2, 'the new token is used');
     await program.end('SIGKILL');
   }
   await using again = await world.start();
-  await eventually(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
+  await pollUntil(() => world.highlevel.listStatuses(sent.messageId).length > 0, 'it is reported');
   expect(calls.listByOperation(refresh)).toHaveLength(1);
   expect(again.child.exitCode).toBeNull();
 });
@@ -62,12 +62,12 @@ test.concurrent('kill -9 in the middle of an agency’s install: the next proces
   {
     await using program = await world.start();
     await fetch(`${program.url}/oauth/callback?code=${world.highlevel.approveCompanyInstall(company.id)}`);
-    await eventually(() => calls.listByOperation('mintLocationToken').length > 15, 'some have their token');
+    await pollUntil(() => calls.listByOperation('mintLocationToken').length > 15, 'some have their token');
     await program.end('SIGKILL');
   }
   await using again = await world.start();
-  const isDone = async () => (await world.api(again, `/companies/${company.id}`)).locations?.active === 60;
-  await eventually(isDone, 'all are connected', 150_000);
+  const isDone = async () => (await world.getFromApi(again, `/companies/${company.id}`)).locations?.active === 60;
+  await pollUntil(isDone, 'all are connected', 150_000);
   // What was in hand when it was killed may be asked for once more.
   expect(calls.listByOperation('mintLocationToken').length).toBeLessThanOrEqual(60 + 20);
   expect(calls.all.filter(({ refusal }) => refusal === 'rate')).toEqual([]);

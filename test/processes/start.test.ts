@@ -1,5 +1,5 @@
-import { dataFolder } from '../support/databases.ts';
-import { freePorts, startProgram, temporaryFolder } from '../support/program.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
 test('wrong settings are all told in words, with exit code 1', async () => {
   const program = await startProgram({ NODE_ENV: 'production', PORT: 'x', ROLE: 'web' }, { isReady: false });
@@ -17,8 +17,8 @@ test('wrong settings are all told in words, with exit code 1', async () => {
 });
 
 test('a second process in the same folder is told who has it, and the lock of a killed one does not hold up the next', async () => {
-  using folder = temporaryFolder();
-  const environment = async () => ({ DATA_DIR: folder.path, PORT: String(await freePorts()) });
+  using folder = createTemporaryFolder();
+  const environment = async () => ({ DATA_DIR: folder.path, PORT: String(await findFreePorts()) });
   await using first = await startProgram(await environment());
   const second = await startProgram(await environment(), { isReady: false });
   expect(second.child.exitCode).toBe(1);
@@ -31,8 +31,8 @@ test('a second process in the same folder is told who has it, and the lock of a 
 });
 
 test('a SIGTERM to npm start stops the program itself', async () => {
-  using folder = dataFolder();
-  const environment = { DATA_DIR: folder.path, PORT: String(await freePorts()) };
+  using folder = createDataFolder();
+  const environment = { DATA_DIR: folder.path, PORT: String(await findFreePorts()) };
   await using program = await startProgram(environment, { by: 'npm' });
   await program.end('SIGTERM');
   expect(program.output()).toContain('"msg":"stopped"');

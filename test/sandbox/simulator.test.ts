@@ -3,7 +3,7 @@ import express from 'express';
 import request from 'supertest';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/simulator.ts';
-import { testClock } from '../support/test-clock.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 /** The simulator must be as strict as the platform, or the tests that lean on it prove nothing. */
 
@@ -17,7 +17,7 @@ const scopes = [
 ];
 
 function simulator() {
-  const clock = testClock('2026-01-01T09:00:00Z');
+  const clock = createTestClock('2026-01-01T09:00:00Z');
   const made = createSimulator({
     clock,
     random: randomBytes,

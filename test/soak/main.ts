@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { type Arena, memoryOf, openArena, whenDone } from '../bench/arena.ts';
-import { underLoad } from '../bench/load.ts';
-import { serverPrograms, startOwnServer } from '../support/own-server.ts';
-import { type Sample, verdictOf } from './verdict.ts';
+import { runLoad } from '../bench/load.ts';
+import { pollUntil, readMemory, startTestbed, type Testbed } from '../bench/testbed.ts';
+import { findServerPrograms, startPostgresServer } from '../support/postgres-server.ts';
+import { judgeSoak, type Sample } from './verdict.ts';
 
 /**
  * `npm run test:soak -- --minutes 10`: one process on PostgreSQL under a steady load, and what it keeps in memory meanwhile. The server
@@ -20,30 +20,30 @@ const sampleEverySeconds = 5;
 const batchSeconds = 5;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-const programs = serverPrograms();
+const programs = findServerPrograms();
 const serverUrl = process.env.TEST_DATABASE_URL;
 if (!serverUrl && !programs) {
   console.error('A soak test needs a PostgreSQL server: TEST_DATABASE_URL=postgresql://user@host/postgres npm run test:soak');
   process.exit(1);
 }
-const own = serverUrl ? undefined : await startOwnServer(programs as string);
+const ownServer = serverUrl ? undefined : await startPostgresServer(programs as string);
 let isGood = false;
 try {
-  await using arena = await openArena(serverUrl ?? own?.url ?? '');
-  isGood = await soak(arena);
+  await using testbed = await startTestbed(serverUrl ?? ownServer?.url ?? '');
+  isGood = await runSoak(testbed);
 } finally {
-  await own?.stop();
+  await ownServer?.stop();
 }
 process.exit(isGood ? 0 : 1);
 
-async function soak(arena: Arena): Promise<boolean> {
-  const session = new pg.Client({ connectionString: arena.databaseUrl });
+async function runSoak(testbed: Testbed): Promise<boolean> {
+  const session = new pg.Client({ connectionString: testbed.databaseUrl });
   await session.connect();
-  const begunAt = performance.now();
-  const elapsed = () => (performance.now() - begunAt) / 1000;
+  const startedAt = performance.now();
+  const elapsed = () => (performance.now() - startedAt) / 1000;
   const samples: Sample[] = [];
   let sent = 0;
-  let refused = 0;
+  let rejected = 0;
 
   console.log(`${perSecond} messages a second for ${minutes} minutes; the first ${warmUpSeconds} s are warm-up`);
   console.log('  second  resident MiB   jobs   reported');
@@ -51,31 +51,31 @@ async function soak(arena: Arena): Promise<boolean> {
     while (elapsed() < minutes * 60) {
       await new Promise((done) => setTimeout(done, sampleEverySeconds * 1000));
       const { rows } = await session.query<{ jobs: number }>('SELECT count(*)::int AS jobs FROM jobs');
-      const { reported } = await arena.seen();
-      const sample = { atSeconds: elapsed(), residentMib: memoryOf(arena.program).now, jobs: rows[0]?.jobs ?? 0, reported };
+      const { reported } = await testbed.getStats();
+      const sample = { atSeconds: elapsed(), residentMib: readMemory(testbed.program).now, jobs: rows[0]?.jobs ?? 0, reported };
       samples.push(sample);
       const cells = [sample.atSeconds, sample.residentMib, sample.jobs, sample.reported];
       console.log(cells.map((cell, index) => String(Math.round(cell)).padStart(index === 1 ? 14 : 8)).join(''));
     }
   })();
   while (elapsed() < minutes * 60) {
-    const messages = await arena.messages(perSecond * batchSeconds);
-    const figures = await underLoad(arena.program.url, messages, { connections: 16, perSecond });
+    const messages = await testbed.createMessages(perSecond * batchSeconds);
+    const figures = await runLoad(testbed.program.url, messages, { connections: 16, perSecond });
     sent += messages.length;
-    refused += figures.refused;
+    rejected += figures.rejected;
   }
   await sampling;
-  await whenDone(async () => (await arena.seen()).reported >= sent - refused, 120_000);
+  await pollUntil(async () => (await testbed.getStats()).reported >= sent - rejected, 120_000);
   await session.end();
 
-  const { peak } = memoryOf(arena.program);
+  const { peak } = readMemory(testbed.program);
   const steady = samples.filter(({ atSeconds }) => atSeconds >= warmUpSeconds);
-  const { wrong, slopeMibPerHour, firstThirdMib, lastThirdMib } = verdictOf(steady, peak);
-  if (refused > 0) wrong.push(`${refused} webhooks were refused.`);
+  const { problems, slopeMibPerHour, firstThirdMib, lastThirdMib } = judgeSoak(steady, peak);
+  if (rejected > 0) problems.push(`${rejected} webhooks were refused.`);
   console.log(
     `\n${sent} messages, all reported. First third ${firstThirdMib.toFixed(1)} MiB, last third ${lastThirdMib.toFixed(1)} MiB, ` +
       `peak ${peak.toFixed(1)} MiB, slope ${slopeMibPerHour.toFixed(1)} MiB an hour`,
   );
-  console.log(wrong.length === 0 ? 'It does not grow.' : wrong.map((what) => `  - ${what}`).join('\n'));
-  return wrong.length === 0;
+  console.log(problems.length === 0 ? 'It does not grow.' : problems.map((what) => `  - ${what}`).join('\n'));
+  return problems.length === 0;
 }

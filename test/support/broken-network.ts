@@ -2,14 +2,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 export type Breakage =
   | 'refuse'
-  | 'accept and hang'
-  | 'cut after the request'
-  | 'cut after the headers'
-  | 'cut after a refusal'
-  | 'drop by drop';
+  | 'accept_and_hang'
+  | 'cut_after_request'
+  | 'cut_after_headers'
+  | 'cut_after_rejection'
+  | 'drip';
 
 /** An address behind which the network is broken in one way. */
-export async function brokenNetwork(mode: Breakage) {
+export async function startBrokenNetwork(mode: Breakage) {
   const sockets = new Set<Socket>();
   let drops: NodeJS.Timeout | undefined;
   let dropping = () => {};
@@ -19,18 +19,18 @@ export async function brokenNetwork(mode: Breakage) {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {}); // Being cut off is what it is for.
-    if (mode === 'cut after the request') socket.once('data', () => socket.destroy());
-    if (mode === 'cut after the headers') {
+    if (mode === 'cut_after_request') socket.once('data', () => socket.destroy());
+    if (mode === 'cut_after_headers') {
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{', () => socket.destroy());
       });
     }
-    if (mode === 'cut after a refusal') {
+    if (mode === 'cut_after_rejection') {
       socket.once('data', () => {
         socket.write('HTTP/1.1 400 Bad Request\r\ncontent-length: 1000\r\n\r\n{"error":', () => socket.destroy());
       });
     }
-    if (mode === 'drop by drop') {
+    if (mode === 'drip') {
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{');
         drops = setInterval(() => socket.write(' '), 20);

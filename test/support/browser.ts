@@ -19,7 +19,7 @@ const args = [
   '--test-third-party-cookie-phaseout',
 ];
 /** Shorter than a test may take, so that it says what it waited for. */
-const waitAtMostMs = 30_000;
+const timeoutMs = 30_000;
 const widths = [360, 768, 1280];
 const reportViolations = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
   console.error('The policy forbids ' + violatedDirective + ': ' + blockedURI))`;
@@ -30,8 +30,8 @@ const rules: Record<'light' | 'dark', RunOptions['runOnly']> = {
 };
 
 /** A way to run tests that need a browser: where there is none, they say so. One browser serves all tests of a file. */
-export const inBrowser: (name: string, run: (browser: Browser) => Promise<void>) => void = existsSync(executablePath)
-  ? (name, run) => test(name, async () => run(await theBrowser()))
+export const testInBrowser: (name: string, run: (browser: Browser) => Promise<void>) => void = existsSync(executablePath)
+  ? (name, run) => test(name, async () => run(await getBrowser()))
   : (name) =>
       test(`not tried, as there is no Chromium at ${executablePath}: ${name}`, () => {
         console.log('Install Chromium, or set CHROMIUM to where it is, to run the browser tests.');
@@ -39,7 +39,7 @@ export const inBrowser: (name: string, run: (browser: Browser) => Promise<void>)
 
 let opened: Promise<Browser> | undefined;
 
-function theBrowser(): Promise<Browser> {
+function getBrowser(): Promise<Browser> {
   opened ??= chromium.launch({ executablePath, args });
   return opened;
 }
@@ -55,7 +55,7 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
   await context.addInitScript({ path: axe });
   await context.addInitScript({ content: reportViolations });
   const page = await context.newPage();
-  page.setDefaultTimeout(waitAtMostMs);
+  page.setDefaultTimeout(timeoutMs);
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
@@ -76,15 +76,15 @@ export async function inspect(page: Page, name: string, shown: Frame = page.main
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     // What has scrolled below the tabs counts as obscured.
     await shown.evaluate('scrollTo(0, 0)');
-    found.push(...(await violations(shown, colorScheme)).map((violation) => `${name}, ${colorScheme}: ${violation}`));
+    found.push(...(await listViolations(shown, colorScheme)).map((violation) => `${name}, ${colorScheme}: ${violation}`));
     if (screenshots) await takeScreenshots(page, screenshots, `${name}-${colorScheme}`);
   }
-  found.push(...(await tooWide(page, shown)).map((width) => `${name}: wider than ${width} px`));
+  found.push(...(await findOverflowingWidths(page, shown)).map((width) => `${name}: wider than ${width} px`));
   await page.emulateMedia({ colorScheme: 'light' });
   return found;
 }
 
-async function violations(shown: Frame, colorScheme: keyof typeof rules): Promise<string[]> {
+async function listViolations(shown: Frame, colorScheme: keyof typeof rules): Promise<string[]> {
   const results = await shown.evaluate(
     (options) => (globalThis as unknown as { axe: { run(options: unknown): Promise<AxeResults> } }).axe.run(options),
     { runOnly: rules[colorScheme], iframes: false } as RunOptions,
@@ -95,7 +95,7 @@ async function violations(shown: Frame, colorScheme: keyof typeof rules): Promis
 }
 
 /** Widths at which one would have to scroll sideways. */
-async function tooWide(page: Page, shown: Frame): Promise<number[]> {
+async function findOverflowingWidths(page: Page, shown: Frame): Promise<number[]> {
   const wrong: number[] = [];
   const before = page.viewportSize();
   for (const width of widths) {
@@ -127,7 +127,7 @@ async function takeScreenshots(page: Page, folder: string, name: string): Promis
 }
 
 /** Moves the clock until something is shown, slowly enough for a browser, whose own time goes on as it does: pages load, ask and are told. */
-export function untilShown(world: World, what: Locator): Promise<void> {
+export function advanceUntilShown(world: World, what: Locator): Promise<void> {
   const isShown = () =>
     what
       .first()
@@ -136,5 +136,5 @@ export function untilShown(world: World, what: Locator): Promise<void> {
         () => true,
         () => false,
       );
-  return world.until(isShown, `shown: ${what}`);
+  return world.advanceUntil(isShown, `shown: ${what}`);
 }

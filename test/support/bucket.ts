@@ -6,19 +6,31 @@ const region = 'eu-test-1';
 const accessKeyId = 'AKIDEXAMPLE';
 const secretAccessKey = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
 
-const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
-const mac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
+const hashSha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
+const hmacSha256 = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 
 /** AWS Signature 4, written out: what checks us must not be what we use. */
-function signatureOf(request: Request): string {
+function computeSignature(request: Request): string {
   const authorization = request.get('authorization') ?? '';
   const signed = /SignedHeaders=([^,]+)/.exec(authorization)?.[1] ?? '';
   const headers = signed.split(';').map((name) => `${name}:${request.get(name) ?? ''}\n`);
-  const asked = [request.method, request.path, '', headers.join(''), signed, request.get('x-amz-content-sha256')].join('\n');
-  const at = request.get('x-amz-date') ?? '';
-  const scope = `${at.slice(0, 8)}/${region}/s3/aws4_request`;
-  const key = ['s3', 'aws4_request'].reduce(mac, mac(mac(`AWS4${secretAccessKey}`, at.slice(0, 8)), region));
-  const signature = mac(key, ['AWS4-HMAC-SHA256', at, scope, sha256(asked)].join('\n')).toString('hex');
+  const canonicalRequest = [
+    request.method,
+    request.path,
+    '',
+    headers.join(''),
+    signed,
+    request.get('x-amz-content-sha256'),
+  ].join('\n');
+  const signedAt = request.get('x-amz-date') ?? '';
+  const scope = `${signedAt.slice(0, 8)}/${region}/s3/aws4_request`;
+  const key = ['s3', 'aws4_request'].reduce(
+    hmacSha256,
+    hmacSha256(hmacSha256(`AWS4${secretAccessKey}`, signedAt.slice(0, 8)), region),
+  );
+  const signature = hmacSha256(key, ['AWS4-HMAC-SHA256', signedAt, scope, hashSha256(canonicalRequest)].join('\n')).toString(
+    'hex',
+  );
   return `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
 }
 
@@ -33,10 +45,11 @@ export async function startBucket() {
     const isSigned = ['host', 'x-amz-date', 'x-amz-content-sha256'].every((name) =>
       (request.get('authorization') ?? '').includes(name),
     );
-    if (!isSigned || request.get('authorization') !== signatureOf(request)) {
+    if (!isSigned || request.get('authorization') !== computeSignature(request)) {
       return void response.status(403).end('SignatureDoesNotMatch');
     }
-    if (request.get('x-amz-content-sha256') !== sha256(body)) return void response.status(400).end('XAmzContentSHA256Mismatch');
+    if (request.get('x-amz-content-sha256') !== hashSha256(body))
+      return void response.status(400).end('XAmzContentSHA256Mismatch');
     if (!request.path.startsWith('/files/')) return void response.status(404).end('NoSuchBucket');
     const object = objects.get(request.path);
     switch (request.method) {

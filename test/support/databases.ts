@@ -6,14 +6,14 @@ import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import type { Database, DatabaseTarget } from '../../src/database/client.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { eventually, temporaryFolder } from './program.ts';
+import { createTemporaryFolder, pollUntil } from './program.ts';
 
 /** A database that is migrated once and copied for each world: a fresh one would cost seconds each time. */
 
 /** From the test environment. */
 declare const embeddedPool: {
-  takeEmbedded(dumpFile: string): Promise<PGlite>;
-  giveBackEmbedded(embedded: PGlite): Promise<void>;
+  acquireEmbedded(dumpFile: string): Promise<PGlite>;
+  releaseEmbedded(embedded: PGlite): Promise<void>;
 };
 
 const onPostgres = process.env.TEST_DATABASE === 'postgres';
@@ -25,7 +25,7 @@ const templateFolder = join(tmpdir(), `patchbay-test-${run}`);
 const template = `patchbay_test_${run}`;
 
 /** Makes the template. Called once, before any test. */
-export async function makeTemplate(): Promise<void> {
+export async function createTemplate(): Promise<void> {
   if (!onPostgres) {
     const embedded = await PGlite.create(templateFolder);
     await migrate({
@@ -35,8 +35,8 @@ export async function makeTemplate(): Promise<void> {
     writeFileSync(dumpFile, Buffer.from(await (await embedded.dumpDataDir('none')).arrayBuffer()));
     return embedded.close();
   }
-  await onServer(`CREATE DATABASE ${template}`);
-  const session = new pg.Client({ connectionString: urlOf(template) });
+  await runOnServer(`CREATE DATABASE ${template}`);
+  const session = new pg.Client({ connectionString: toDatabaseUrl(template) });
   await session.connect();
   await migrate({
     execute: async (sql) => void (await session.query(sql)),
@@ -51,35 +51,35 @@ export async function removeTemplate(): Promise<void> {
     for (const path of [dumpFile, templateFolder]) rmSync(path, { force: true, recursive: true });
     return;
   }
-  const found = await onServer(`SELECT datname FROM pg_database WHERE datname LIKE '${template}%'`);
-  for (const { datname } of found) await onServer(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
+  const found = await runOnServer(`SELECT datname FROM pg_database WHERE datname LIKE '${template}%'`);
+  for (const { datname } of found) await runOnServer(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
 }
 
 /** A database of its own for one world. */
-export async function freshDatabase(): Promise<{ target: DatabaseTarget; remove: () => Promise<void> }> {
+export async function createTestDatabase(): Promise<{ target: DatabaseTarget; remove: () => Promise<void> }> {
   if (!onPostgres) {
     if (!existsSync(dumpFile)) throw new Error('The template database is missing: run the tests through Jest.');
-    const embedded = await embeddedPool.takeEmbedded(dumpFile);
-    return { target: { kind: 'opened', embedded }, remove: () => embeddedPool.giveBackEmbedded(embedded) };
+    const embedded = await embeddedPool.acquireEmbedded(dumpFile);
+    return { target: { kind: 'opened', embedded }, remove: () => embeddedPool.releaseEmbedded(embedded) };
   }
   const name = `${template}_${randomUUID().slice(0, 8)}`;
-  await onServer(`CREATE DATABASE "${name}" TEMPLATE ${template}`);
+  await runOnServer(`CREATE DATABASE "${name}" TEMPLATE ${template}`);
   return {
-    target: { kind: 'postgres', url: urlOf(name) },
-    remove: async () => void (await onServer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
+    target: { kind: 'postgres', url: toDatabaseUrl(name) },
+    remove: async () => void (await runOnServer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
   };
 }
 
 /** A folder for a program's data, with an embedded database that is ready: making one takes longer than many a test. */
-export function dataFolder(): ReturnType<typeof temporaryFolder> {
-  const folder = temporaryFolder();
+export function createDataFolder(): ReturnType<typeof createTemporaryFolder> {
+  const folder = createTemporaryFolder();
   if (!onPostgres) cpSync(templateFolder, join(folder.path, 'database'), { recursive: true });
   return folder;
 }
 
 /** Resolves once a transaction of this database waits for another's lock. */
-export async function someoneWaits(db: Database): Promise<void> {
-  await eventually(async () => {
+export async function waitForBlockedTransaction(db: Database): Promise<void> {
+  await pollUntil(async () => {
     const [row] = await db.client.$queryRaw<{ count: bigint }[]>`
       SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
         SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
@@ -87,13 +87,13 @@ export async function someoneWaits(db: Database): Promise<void> {
   }, 'a transaction waits for another');
 }
 
-function urlOf(name: string): string {
+function toDatabaseUrl(name: string): string {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-async function onServer(sql: string): Promise<{ datname?: string }[]> {
+async function runOnServer(sql: string): Promise<{ datname?: string }[]> {
   const session = new pg.Client({ connectionString: serverUrl });
   await session.connect();
   try {

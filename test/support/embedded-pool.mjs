@@ -12,12 +12,12 @@ const idleMs = 300;
 let closing;
 
 /** @param dumpFile of a migrated database without rows */
-export async function takeEmbedded(dumpFile) {
+export async function acquireEmbedded(dumpFile) {
   return spare.pop() ?? PGlite.create({ loadDataDir: new Blob([readFileSync(dumpFile)]) });
 }
 
 /** Empties it for the next test. One whose tables are not as they were is closed. */
-export async function giveBackEmbedded(embedded) {
+export async function releaseEmbedded(embedded) {
   const { rows } = await embedded.query(`
     SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'`);
   const names = rows.map(({ name }) => name);

@@ -1,12 +1,12 @@
 import { TestEnvironment } from 'jest-environment-node';
-import { beginFile, endFile, giveBackEmbedded, takeEmbedded } from './embedded-pool.mjs';
+import { acquireEmbedded, beginFile, endFile, releaseEmbedded } from './embedded-pool.mjs';
 
 /** Where tests run: Node, with what outlives a file of tests, and with both errors of a test that failed twice. */
 export default class extends TestEnvironment {
   async setup() {
     await super.setup();
     beginFile();
-    this.global.embeddedPool = { takeEmbedded, giveBackEmbedded };
+    this.global.embeddedPool = { acquireEmbedded, releaseEmbedded };
   }
 
   async teardown() {

@@ -24,9 +24,9 @@ export interface ForeignReader {
   readonly file: string;
   readonly document: Readonly<Record<string, unknown>>;
   /** Paths, such as `contact.id`, without which the document is refused or means something else. */
-  readonly needed: readonly string[];
+  readonly required: readonly string[];
   /** The errors that it is documented to throw. */
-  readonly refuses: readonly string[];
+  readonly errorCodes: readonly string[];
   /** Lists whose rows are read one by one. */
   readonly lists?: readonly string[];
   /** It decides who somebody is: other types are refused rather than read. */
@@ -36,20 +36,20 @@ export interface ForeignReader {
 
 const now = new Date('2026-01-01T00:00:00Z');
 
-function responseOf(data: string, status: number): AxiosResponse<unknown> {
+function createAxiosResponse(data: string, status: number): AxiosResponse<unknown> {
   return { data, status, headers: {} } as AxiosResponse<unknown>;
 }
 
-const answer = (json: string, status = 200): Promise<HighLevelResponse> =>
-  awaitResponse(Promise.resolve(responseOf(json, status)));
+const toResponse = (json: string, status = 200): Promise<HighLevelResponse> =>
+  awaitResponse(Promise.resolve(createAxiosResponse(json, status)));
 
 /** HighLevel, which answers every call with this. */
-const answering = (json: string) => () => answer(json);
+const respondWith = (json: string) => () => toResponse(json);
 
 const tokens = { access_token: 'a', refresh_token: 'r', expires_in: 86_399, scope: 'x y', userId: 'U' };
-const place = { locationId: 'L', contactId: 'C' };
+const contactRef = { locationId: 'L', contactId: 'C' };
 const inboundPost: InboundPost = {
-  ...place,
+  ...contactRef,
   ...{ provider: { key: 'sms', id: 'P', kind: 'sms' }, direction: 'inbound', externalId: 'x', from: 'f', to: null },
   ...{ text: 't', html: null, subject: null, attachments: [], emailMessageId: null, occurredAt: null },
 };
@@ -64,16 +64,16 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ html: '<p>hi</p>', subject: 's', attachments: ['https://x.example/a', { url: 'https://x.example/b' }] },
       ...{ emailMessageId: 'E', replyToAltId: 'R' },
     },
-    needed: ['locationId', 'messageId', 'emailTo.1.email', 'attachments.1.url'],
+    required: ['locationId', 'messageId', 'emailTo.1.email', 'attachments.1.url'],
     lists: ['attachments', 'emailTo'],
-    refuses: ['payload_invalid'],
+    errorCodes: ['payload_invalid'],
     read: (json) => readDeliveryWebhook(Buffer.from(json), false),
   },
   'what a webhook is': {
     file: 'highlevel/classify-webhook.ts',
     document: { locationId: 'L', messageId: 'M', contactId: 'C', phone: '+12025550143', message: 'hi', userId: 'U' },
-    needed: ['locationId', 'messageId'],
-    refuses: [],
+    required: ['locationId', 'messageId'],
+    errorCodes: [],
     read: (json) =>
       classifyWebhook(parseWithAllDigits(json), allProviders[0] ?? 'app', { appId: 'A', providers: allProviders }),
   },
@@ -85,8 +85,8 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ newStatus: 's', timestamp: '2026-01-01T00:00:00.000Z' },
     },
     // Without its id it is known by its bytes.
-    needed: ['webhookId'],
-    refuses: ['payload_invalid'],
+    required: ['webhookId'],
+    errorCodes: ['payload_invalid'],
     read: (json) => readAppEvent(Buffer.from(json)),
   },
   'an agency’s tokens': {
@@ -95,49 +95,49 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...tokens,
       ...{ userType: 'Company', companyId: 'C', locationId: null, isBulkInstallation: true, installToFutureLocations: true },
     },
-    needed: ['access_token', 'companyId'],
-    refuses: ['highlevel_unreachable'],
-    read: async (json) => processCodeResponse(await answer(json), now),
+    required: ['access_token', 'companyId'],
+    errorCodes: ['highlevel_unreachable'],
+    read: async (json) => processCodeResponse(await toResponse(json), now),
   },
   'a location’s tokens': {
     file: 'highlevel/oauth.ts',
     document: { ...tokens, userType: 'Location', locationId: 'L', companyId: 'C' },
-    needed: ['access_token', 'locationId'],
-    refuses: ['highlevel_unreachable'],
-    read: async (json) => processRefreshResponse(await answer(json), now),
+    required: ['access_token', 'locationId'],
+    errorCodes: ['highlevel_unreachable'],
+    read: async (json) => processRefreshResponse(await toResponse(json), now),
   },
   'a location’s tokens from its company': {
     file: 'highlevel/companies.ts',
     document: { ...tokens, userType: 'Location', locationId: 'L', companyId: 'C' },
-    needed: ['access_token'],
-    refuses: ['highlevel_unreachable', 'highlevel_refused'],
-    read: (json) => mintLocationToken(answering(json), 'C', 'L', now),
+    required: ['access_token'],
+    errorCodes: ['highlevel_unreachable', 'highlevel_refused'],
+    read: (json) => mintLocationToken(respondWith(json), 'C', 'L', now),
   },
   'a code for a lost installation': {
     file: 'highlevel/oauth.ts',
     document: { authorizationCode: 'c' },
-    needed: ['authorizationCode'],
-    refuses: ['highlevel_unreachable', 'location_inactive'],
-    read: async (json) => processReconnectResponse(await answer(json)),
+    required: ['authorizationCode'],
+    errorCodes: ['highlevel_unreachable', 'location_inactive'],
+    read: async (json) => processReconnectResponse(await toResponse(json)),
   },
   'an error response': {
     file: 'highlevel/errors.ts',
     document: { message: 'no', error: 'Bad Request', statusCode: 400, traceId: 't' },
-    needed: ['message'],
-    refuses: [],
+    required: ['message'],
+    errorCodes: [],
     async read(json) {
-      const { error, permission } = classifyFailure({ operation: 'getContact' }, await answer(json, 400));
+      const { error, permission } = classifyFailure({ operation: 'getContact' }, await toResponse(json, 400));
       return { code: error.code, details: error.details, permission };
     },
   },
   'an error response in several words': {
     file: 'highlevel/response.ts',
     document: { message: ['phone must be valid', 'name is missing'] },
-    needed: ['message'],
-    refuses: [],
+    required: ['message'],
+    errorCodes: [],
     async read(json) {
-      const { text: _, ...said } = await answer(json, 400);
-      return { ...said, body: null };
+      const { text: _, ...response } = await toResponse(json, 400);
+      return { ...response, body: null };
     },
   },
   'a listing of locations': {
@@ -149,11 +149,11 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ],
       installToFutureLocations: true,
     },
-    needed: ['locations', 'locations.0._id', 'locations.1._id'],
+    required: ['locations', 'locations.0._id', 'locations.1._id'],
     lists: ['locations'],
-    refuses: ['highlevel_unreachable'],
+    errorCodes: ['highlevel_unreachable'],
     async read(json) {
-      const page = await listInstalledLocations(answering(json), { companyId: 'C', appId: 'A' }, { skip: 0 });
+      const page = await listInstalledLocations(respondWith(json), { companyId: 'C', appId: 'A' }, { skip: 0 });
       return { ...page, rows: undefined, unread: undefined };
     },
   },
@@ -163,30 +163,30 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       new: false,
       contact: { id: 'C', name: 'Maya', firstName: 'M', lastName: 'R', dateAdded: '2026-01-01T00:00:00Z' },
     },
-    needed: ['contact', 'contact.id'],
-    refuses: ['highlevel_stored_nothing'],
-    read: (json) => findOrCreateContact(answering(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
+    required: ['contact', 'contact.id'],
+    errorCodes: ['highlevel_stored_nothing'],
+    read: (json) => findOrCreateContact(respondWith(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
   },
   'a created contact': {
     file: 'highlevel/contacts.ts',
     document: { contact: { id: 'C', name: 'SUPPORT' } },
-    needed: ['contact', 'contact.id'],
-    refuses: ['highlevel_stored_nothing'],
-    read: (json) => createNamedContact(answering(json), 'L', 'SUPPORT'),
+    required: ['contact', 'contact.id'],
+    errorCodes: ['highlevel_stored_nothing'],
+    read: (json) => createNamedContact(respondWith(json), 'L', 'SUPPORT'),
   },
   'a contact': {
     file: 'highlevel/contacts.ts',
     document: { contact: { id: 'C', phone: '+12025550143', email: 'a@b.c' } },
-    needed: [],
-    refuses: [],
-    read: (json) => findContactAddress(answering(json), 'L', 'C'),
+    required: [],
+    errorCodes: [],
+    read: (json) => findContactAddress(respondWith(json), 'L', 'C'),
   },
   'a location': {
     file: 'highlevel/locations.ts',
     document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },
-    needed: [],
-    refuses: [],
-    read: (json) => getLocation(answering(json), 'L'),
+    required: [],
+    errorCodes: [],
+    read: (json) => getLocation(respondWith(json), 'L'),
   },
   'a list of messages': {
     file: 'highlevel/message-list.ts',
@@ -196,34 +196,34 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
         { id: 'N', contactId: 'C', conversationId: 'V', direction: 'inbound', attachments: ['https://x.example/a'] },
       ],
     },
-    needed: [0, 1].flatMap((row) => ['id', 'contactId', 'conversationId'].map((name) => `messages.${row}.${name}`)),
+    required: [0, 1].flatMap((row) => ['id', 'contactId', 'conversationId'].map((name) => `messages.${row}.${name}`)),
     lists: ['messages'],
-    refuses: [],
-    read: async (json) => (await listMessages(answering(json), { ...place, since: now })).messages,
+    errorCodes: [],
+    read: async (json) => (await listMessages(respondWith(json), { ...contactRef, since: now })).messages,
   },
   'a posted message': {
     file: 'highlevel/messages.ts',
     document: { messageId: 'M', conversationId: 'V', emailMessageId: 'E' },
-    needed: ['messageId'],
-    refuses: ['highlevel_stored_nothing'],
+    required: ['messageId'],
+    errorCodes: ['highlevel_stored_nothing'],
     async read(json) {
-      const { response: _, ...posted } = await addInboundMessage(answering(json), inboundPost, 'SMS');
+      const { response: _, ...posted } = await addInboundMessage(respondWith(json), inboundPost, 'SMS');
       return posted;
     },
   },
   'an upload': {
     file: 'highlevel/uploads.ts',
     document: { uploadedFiles: { 'a.png': 'https://x.example/a' } },
-    needed: ['uploadedFiles', 'uploadedFiles.a.png'],
-    refuses: ['highlevel_stored_nothing'],
-    read: (json) => uploadFile(answering(json), { ...place, ...file }),
+    required: ['uploadedFiles', 'uploadedFiles.a.png'],
+    errorCodes: ['highlevel_stored_nothing'],
+    read: (json) => uploadFile(respondWith(json), { ...contactRef, ...file }),
   },
   'a user': {
     file: 'highlevel/users.ts',
     document: { id: 'U', companyId: 'C', roles: { type: 'agency', role: 'admin', locationIds: ['L'] } },
-    needed: ['roles', 'roles.type', 'roles.role'],
-    refuses: [],
-    read: (json) => findUser(answering(json), 'C', 'U'),
+    required: ['roles', 'roles.type', 'roles.role'],
+    errorCodes: [],
+    read: (json) => findUser(respondWith(json), 'C', 'U'),
   },
   'a user context': {
     file: 'highlevel/user-context.ts',
@@ -231,8 +231,8 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ userId: 'U', companyId: 'C', activeLocation: 'L', role: 'admin', type: 'agency', userName: 'Maya', email: 'a@b.c' },
       whitelabelDetails: { domain: 'd.example', logoUrl: 'https://x.example/logo' },
     },
-    needed: ['userId', 'companyId', 'role', 'type'],
-    refuses: ['context_invalid'],
+    required: ['userId', 'companyId', 'role', 'type'],
+    errorCodes: ['context_invalid'],
     isStrict: true,
     read: (json) =>
       readUserContext(
@@ -243,16 +243,16 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
   'a gateway’s response to a message': {
     file: 'channels/gateway/gateway.ts',
     document: { externalId: 'x', status: 'delivered', error: { code: '1', message: 'no' } },
-    needed: [],
-    refuses: [],
-    read: (json) => parseSendResponse(responseOf(json, 200), now.getTime()),
+    required: [],
+    errorCodes: [],
+    read: (json) => parseSendResponse(createAxiosResponse(json, 200), now.getTime()),
   },
   'a gateway’s refusal of a message': {
     file: 'channels/gateway/gateway.ts',
     document: { error: { code: '21610', message: 'opted out' } },
-    needed: [],
-    refuses: [],
-    read: (json) => parseSendResponse(responseOf(json, 400), now.getTime()),
+    required: [],
+    errorCodes: [],
+    read: (json) => parseSendResponse(createAxiosResponse(json, 400), now.getTime()),
   },
   'a gateway’s receipt': {
     file: 'channels/gateway/protocol.ts',
@@ -260,8 +260,8 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ id: '0191d4e0-0000-7000-8000-000000000000', externalId: 'x', status: 'failed', recipient: 'a@b.c' },
       ...{ error: { code: '1', message: 'no' }, at: '2026-01-01T00:00:00Z' },
     },
-    needed: ['status'],
-    refuses: ['payload_invalid'],
+    required: ['status'],
+    errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('status', Buffer.from(json)),
   },
   'a gateway’s inbound message': {
@@ -271,9 +271,9 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ subject: 's', attachments: ['https://x.example/a', { link: 'https://x.example/b' }], at: '2026-01-01T00:00:00Z' },
       ...{ replyToExternalId: 'y', inReplyTo: 'z', direction: 'inbound' },
     },
-    needed: ['externalId', 'from', 'attachments.1.link'],
+    required: ['externalId', 'from', 'attachments.1.link'],
     lists: ['attachments'],
-    refuses: ['payload_invalid'],
+    errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
 };

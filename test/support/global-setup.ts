@@ -1,3 +1,3 @@
-import { makeTemplate } from './databases.ts';
+import { createTemplate } from './databases.ts';
 
-export default makeTemplate;
+export default createTemplate;

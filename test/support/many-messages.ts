@@ -15,14 +15,14 @@ const texts = [
 /**
  * Believable messages of a location, one a minute up to now, as if they had come and gone.
  *
- * @param differing what is different about the one with this number; 0 is the newest
+ * @param overridesFor what is different about the one with this number; 0 is the newest
  * @returns their ids, newest first
  */
 export async function addMessages(
   world: World,
-  place: { id: string; connectionId?: string },
+  location: { id: string; connectionId?: string },
   count: number,
-  differing: (index: number) => Row = () => ({}),
+  overridesFor: (index: number) => Row = () => ({}),
 ): Promise<string[]> {
   const nowMs = world.clock.now();
   const rows = Array.from({ length: count }, (_, index): Prisma.MessageCreateManyInput => {
@@ -30,12 +30,12 @@ export async function addMessages(
     const isInbound = index % 5 === 4;
     const phone = `+1202555${String(100 + (index % 900)).padStart(4, '0')}`;
     return {
-      id: idOf(at, index),
+      id: createMessageId(at, index),
       direction: isInbound ? 'inbound' : 'outbound',
-      locationId: place.id,
+      locationId: location.id,
       providerKey: 'sms',
-      connectionId: place.connectionId ?? null,
-      highlevelMessageId: `hl${place.id}${index}`,
+      connectionId: location.connectionId ?? null,
+      highlevelMessageId: `hl${location.id}${index}`,
       externalId: `ext-${index}`,
       contactId: `contact${index % 900}`,
       medium: 'sms',
@@ -51,26 +51,26 @@ export async function addMessages(
       raw: '{}',
       createdAt: at,
       updatedAt: at,
-      ...differing(index),
+      ...overridesFor(index),
     };
   });
   // As one value: with a parameter for each field, ten thousand rows take seconds.
-  const inSnakeCase = rows.map((row) =>
+  const snakeCaseRows = rows.map((row) =>
     Object.fromEntries(
       Object.entries(row).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
     ),
   );
   await world.db.$executeRawUnsafe(
     'INSERT INTO messages SELECT * FROM json_populate_recordset(NULL::messages, $1::json)',
-    JSON.stringify(inSnakeCase),
+    JSON.stringify(snakeCaseRows),
   );
   return rows.map(({ id }) => id as string);
 }
 
-let made = 0;
+let createdCount = 0;
 
 /** No two are the same, whichever location they are for. */
-function idOf(at: Date, index: number): string {
-  made += 1;
-  return `${minIdAt(at).slice(0, 14)}7${(index % 4096).toString(16).padStart(3, '0')}-8000-${made.toString(16).padStart(12, '0')}`;
+function createMessageId(at: Date, index: number): string {
+  createdCount += 1;
+  return `${minIdAt(at).slice(0, 14)}7${(index % 4096).toString(16).padStart(3, '0')}-8000-${createdCount.toString(16).padStart(12, '0')}`;
 }

@@ -1,42 +1,42 @@
 import { adminToken } from './production-settings.ts';
 import type { World } from './world.ts';
 
-export const html = { accept: 'text/html' };
+export const htmlHeaders = { accept: 'text/html' };
 
-export const cookieOf = (answer: { headers: Record<string, unknown> }) =>
-  ((answer.headers['set-cookie'] as string[] | undefined) ?? [])
+export const getSessionCookie = (response: { headers: Record<string, unknown> }) =>
+  ((response.headers['set-cookie'] as string[] | undefined) ?? [])
     .map((cookie) => cookie.split(';')[0] as string)
     .filter((cookie) => /^patchbay_(admin|sign_in)=./.test(cookie))
     .join('; ');
 
-export const csrfOf = (page: { text: string }) => page.text.match(/name="csrf" value="([^"]+)"/)?.[1] ?? '';
+export const getCsrfToken = (page: { text: string }) => page.text.match(/name="csrf" value="([^"]+)"/)?.[1] ?? '';
 
 /** The sign-in page as a browser without a session gets it. */
-export async function signInForm(world: World, query = '') {
-  const page = await world.client.get(`/admin/sign-in${query}`).set(html).expect(200);
-  return { page, cookie: cookieOf(page), csrf: csrfOf(page) };
+export async function openSignInForm(world: World, query = '') {
+  const page = await world.client.get(`/admin/sign-in${query}`).set(htmlHeaders).expect(200);
+  return { page, cookie: getSessionCookie(page), csrf: getCsrfToken(page) };
 }
 
 /** Sends the sign-in form. */
-export function sendSignIn(
+export function submitSignIn(
   world: World,
   { cookie, csrf }: { cookie: string; csrf: string },
   { token = adminToken, ...more }: Record<string, string> = {},
 ) {
   return world.client
     .post('/admin/sign-in')
-    .set({ ...html, cookie })
+    .set({ ...htmlHeaders, cookie })
     .type('form')
     .send({ token, csrf, ...more });
 }
 
 /** The operator's pages with a session of their own. */
-export async function signedIn(world: World) {
-  const answer = await sendSignIn(world, await signInForm(world)).expect(303);
-  const cookie = cookieOf(answer);
+export async function signInOperator(world: World) {
+  const response = await submitSignIn(world, await openSignInForm(world)).expect(303);
+  const cookie = getSessionCookie(response);
   const get = (path = '', headers: Record<string, string> = {}) =>
-    world.client.get(`/admin${path}`).set({ ...html, 'accept-language': 'en', cookie, ...headers });
-  const csrf = csrfOf(await get('/keys').expect(200));
+    world.client.get(`/admin${path}`).set({ ...htmlHeaders, 'accept-language': 'en', cookie, ...headers });
+  const csrf = getCsrfToken(await get('/keys').expect(200));
   return {
     cookie,
     csrf,
@@ -44,17 +44,17 @@ export async function signedIn(world: World) {
     post: (path: string, fields: Record<string, string> = {}, headers: Record<string, string> = {}) =>
       world.client
         .post(`/admin${path}`)
-        .set({ ...html, cookie, ...headers })
+        .set({ ...htmlHeaders, cookie, ...headers })
         .type('form')
         .send({ csrf, ...fields }),
   };
 }
 
 /** An installation with something on every page of the operator's. */
-export async function fillForOperator(world: World) {
+export async function seedOperatorPages(world: World) {
   const now = new Date(world.clock.now());
   const company = world.highlevel.addCompany();
-  const location = await world.ready({ ratePerSecond: 5 });
+  const location = await world.setUpLocation({ ratePerSecond: 5 });
   const where = { kind_resourceId: { kind: 'location' as const, resourceId: location.id } };
   await world.db.installation.update({ where, data: { name: 'Harbour Dental', companyId: company.id } });
   const row = (kind: 'location' | 'company', resourceId: string, name: string, more: object = {}) => ({
@@ -94,13 +94,15 @@ export async function fillForOperator(world: World) {
   });
   await world.db.message.createMany({
     data: [
-      ...Array.from({ length: 30 }, (_, index) => messageRow(world, location.id, { state: index % 3 ? 'delivered' : 'read' })),
-      ...Array.from({ length: 4 }, () =>
-        messageRow(world, location.id, { state: 'failed', reasonCode: 'no_address', reason: 'x' }),
+      ...Array.from({ length: 30 }, (_, index) =>
+        createMessageRow(world, location.id, { state: index % 3 ? 'delivered' : 'read' }),
       ),
-      messageRow(world, 'northside', { state: 'failed', reasonCode: '21610', reason: 'The recipient has opted out.' }),
-      messageRow(world, 'northside', { unknownSince: now, reasonCode: 'interrupted', reason: 'x' }),
-      messageRow(world, location.id, { direction: 'inbound', state: 'delivered' }),
+      ...Array.from({ length: 4 }, () =>
+        createMessageRow(world, location.id, { state: 'failed', reasonCode: 'no_address', reason: 'x' }),
+      ),
+      createMessageRow(world, 'northside', { state: 'failed', reasonCode: '21610', reason: 'The recipient has opted out.' }),
+      createMessageRow(world, 'northside', { unknownSince: now, reasonCode: 'interrupted', reason: 'x' }),
+      createMessageRow(world, location.id, { direction: 'inbound', state: 'delivered' }),
     ],
   });
   await world.db.alert.create({
@@ -119,7 +121,7 @@ export async function fillForOperator(world: World) {
 }
 
 /** A message, made by the world's clock. */
-export function messageRow(world: World, locationId: string, more: object = {}) {
+export function createMessageRow(world: World, locationId: string, more: object = {}) {
   const now = new Date(world.clock.now());
   return {
     id: world.services.newId(),

@@ -6,7 +6,7 @@ import { Webhook } from 'standardwebhooks';
 import { listen } from './http.ts';
 
 /** One alert as the operator's webhook got it. */
-export interface Told {
+export interface ReceivedNotification {
   id: string;
   type: string;
   data: { alertId: string; kind: string; locationId: string | null; details: string; endedAt: string | null };
@@ -15,7 +15,7 @@ export interface Told {
 /** The operator's side: an address for webhooks that checks signatures, and a mail server. */
 export async function startOperator() {
   const secret = `whsec_${randomBytes(24).toString('base64')}`;
-  const webhooks: Told[] = [];
+  const webhooks: ReceivedNotification[] = [];
   const mails: string[] = [];
   let status = 204;
 
@@ -25,9 +25,9 @@ export async function startOperator() {
     // The time is the program's, which a test moves.
     const at = new Date(Number(request.get('webhook-timestamp')) * 1_000);
     const signature = new Webhook(secret).sign(request.get('webhook-id') as string, at, body);
-    const isProven = signature === request.get('webhook-signature');
+    const isSignatureValid = signature === request.get('webhook-signature');
     webhooks.push({ id: request.get('webhook-id') as string, ...JSON.parse(body) });
-    response.status(isProven ? status : 401).end();
+    response.status(isSignatureValid ? status : 401).end();
   });
   const web = await listen(app);
 
@@ -48,9 +48,9 @@ export async function startOperator() {
   return {
     webhooks,
     mails,
-    subjects: () => mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1]?.trim()),
+    listSubjects: () => mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1]?.trim()),
     /** What the address answers from now on. */
-    answers(next: number) {
+    respondWith(next: number) {
       status = next;
     },
     options: {

@@ -19,7 +19,7 @@ export async function startParentFrame(world: World) {
       return response.end(JSON.stringify({ payload: context && world.highlevel.createUserContext(context) }));
     }
     response.setHeader('content-type', 'text/html');
-    response.end(parentPage(world.url, new URL(request.url ?? '/', world.url).search));
+    response.end(renderParentPage(world.url, new URL(request.url ?? '/', world.url).search));
   });
   const { port } = server.address() as { port: number };
 
@@ -27,8 +27,8 @@ export async function startParentFrame(world: World) {
     handshakes: () => handshakes,
     [Symbol.asyncDispose]: close,
     /** Opens the app's page in the frame as somebody. @returns the frame */
-    async open(page: Page, as: Context, { hash = '', query = '' } = {}): Promise<Frame> {
-      context = as;
+    async open(page: Page, userContext: Context, { hash = '', query = '' } = {}): Promise<Frame> {
+      context = userContext;
       // Another host than the app's 127.0.0.1: to the browser a third party.
       await page.goto('about:blank');
       await page.goto(`http://localhost:${port}/${query}${hash}`);
@@ -41,7 +41,7 @@ export async function startParentFrame(world: World) {
   };
 }
 
-function parentPage(appUrl: string, query: string): string {
+function renderParentPage(appUrl: string, query: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A CRM</title>
 <link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -2,20 +2,20 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { eventually, freePorts, temporaryFolder } from './program.ts';
+import { createTemporaryFolder, findFreePorts, pollUntil } from './program.ts';
 
 /** Returns where PgBouncer is; null where it is not installed. */
-export function pgbouncerProgram(): string | null {
+export function findPgbouncer(): string | null {
   return ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((path) => existsSync(path)) ?? null;
 }
 
 /** Starts a PgBouncer in transaction mode before a server. @returns the address of a database of the server through it */
 export async function startPgbouncer(program: string, serverUrl: string, poolSize: number) {
   const server = new URL(serverUrl);
-  const folder = temporaryFolder();
+  const folder = createTemporaryFolder();
   // It does not run as root.
   chmodSync(folder.path, 0o755);
-  const port = await freePorts();
+  const port = await findFreePorts();
   const file = join(folder.path, 'pgbouncer.ini');
   const settings = {
     listen_addr: '127.0.0.1',
@@ -31,10 +31,10 @@ export async function startPgbouncer(program: string, serverUrl: string, poolSiz
     file,
     `[databases]\n* = host=${server.hostname} port=${server.port || 5432} user=${server.username}\n[pgbouncer]\n${lines.join('\n')}\n`,
   );
-  const as = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
-  const [command = '', ...args] = [...as, program, '-q', file];
+  const userPrefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
+  const [command = '', ...args] = [...userPrefix, program, '-q', file];
   const child: ChildProcess = spawn(command, args, { stdio: 'ignore' });
-  await eventually(() => takesConnections(port), 'PgBouncer listens');
+  await pollUntil(() => acceptsConnections(port), 'PgBouncer listens');
   const url = new URL(serverUrl);
   url.hostname = '127.0.0.1';
   url.port = String(port);
@@ -50,7 +50,7 @@ export async function startPgbouncer(program: string, serverUrl: string, poolSiz
   };
 }
 
-function takesConnections(port: number): Promise<boolean> {
+function acceptsConnections(port: number): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.destroy();

@@ -13,18 +13,18 @@ export interface ProductionWorld {
 }
 
 /** The settings of the real program as production starts it, but for its port. */
-export function productionSettings(of: ProductionWorld): Record<string, string> {
+export function createProductionSettings(world: ProductionWorld): Record<string, string> {
   return {
     NODE_ENV: 'production',
-    APP_URL: of.baseUrl,
-    DATA_DIR: of.dataDir,
-    ...(of.databaseUrl ? { DATABASE_URL: of.databaseUrl } : {}),
-    HIGHLEVEL_CLIENT_ID: of.app.clientId,
-    HIGHLEVEL_CLIENT_SECRET: of.app.clientSecret,
-    HIGHLEVEL_PROVIDERS: JSON.stringify(of.app.providers),
-    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: of.platform.publicKey,
-    HIGHLEVEL_API_URL: of.platform.url,
-    HIGHLEVEL_MARKETPLACE_URL: of.platform.url,
+    APP_URL: world.baseUrl,
+    DATA_DIR: world.dataDir,
+    ...(world.databaseUrl ? { DATABASE_URL: world.databaseUrl } : {}),
+    HIGHLEVEL_CLIENT_ID: world.app.clientId,
+    HIGHLEVEL_CLIENT_SECRET: world.app.clientSecret,
+    HIGHLEVEL_PROVIDERS: JSON.stringify(world.app.providers),
+    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: world.platform.publicKey,
+    HIGHLEVEL_API_URL: world.platform.url,
+    HIGHLEVEL_MARKETPLACE_URL: world.platform.url,
     ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
     SESSION_SECRETS: randomBytes(32).toString('base64'),
     ADMIN_TOKEN: adminToken,

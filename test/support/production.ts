@@ -4,16 +4,16 @@ import { systemClock } from '../../src/core/clock.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
-import { dataFolder, freshDatabase } from './databases.ts';
-import { startFarSide } from './far-side.ts';
+import { createDataFolder, createTestDatabase } from './databases.ts';
 import { listen } from './http.ts';
-import { adminToken, productionSettings } from './production-settings.ts';
-import { freePorts, type Program, startProgram } from './program.ts';
+import { adminToken, createProductionSettings } from './production-settings.ts';
+import { findFreePorts, type Program, startProgram } from './program.ts';
+import { startVendor } from './vendor.ts';
 
 const contactCount = 5;
 
 /** What the tests look at. */
-interface ApiAnswer {
+interface ApiResponse {
   status?: string;
   locations?: Record<string, number>;
   sync?: { status: string };
@@ -21,10 +21,10 @@ interface ApiAnswer {
 
 /** The real program, as production starts it, between a simulated HighLevel and a far side that outlive it. */
 export async function startProduction(behaviour: Partial<Behaviour> = {}) {
-  const folder = dataFolder();
-  const port = await freePorts();
-  const { target, remove } = await freshDatabase();
-  const farSide = await startFarSide();
+  const folder = createDataFolder();
+  const port = await findFreePorts();
+  const { target, remove } = await createTestDatabase();
+  const vendor = await startVendor();
   const platform = await listen();
   const baseUrl = `http://127.0.0.1:${port}`;
   const app = {
@@ -39,7 +39,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app, behaviour });
   platform.server.on('request', express().use(highlevel.router));
   const environment = {
-    ...productionSettings({
+    ...createProductionSettings({
       baseUrl,
       dataDir: folder.path,
       databaseUrl: target.kind === 'postgres' ? target.url : undefined,
@@ -55,38 +55,38 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
 
   return {
     highlevel,
-    farSide,
+    vendor,
     location,
     contacts,
     start: (changes: Record<string, string> = {}) => startProgram({ ...environment, ...changes }),
     /** Another process beside the first, on a port of its own. */
     startAnother: async (changes: Record<string, string> = {}) =>
-      startProgram({ ...environment, PORT: String(await freePorts()), ...changes }),
+      startProgram({ ...environment, PORT: String(await findFreePorts()), ...changes }),
     /** The operator's API of a process. */
-    async api(program: Program, path: string): Promise<ApiAnswer> {
-      const answer = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
-      return (await answer.json()) as ApiAnswer;
+    async getFromApi(program: Program, path: string): Promise<ApiResponse> {
+      const response = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
+      return (await response.json()) as ApiResponse;
     },
     /** Through the operator's API alone. */
-    async setUp(program: Program) {
+    async setUpLocation(program: Program) {
       await fetch(`${program.url}/oauth/callback?code=${highlevel.approveInstall(location.id)}`);
-      const answer = await fetch(`${program.url}/api/locations/${location.id}/channels/sms`, {
+      const response = await fetch(`${program.url}/api/locations/${location.id}/channels/sms`, {
         method: 'PUT',
         headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ type: 'gateway', config: { url: farSide.url, secret: farSide.secret } }),
+        body: JSON.stringify({ type: 'gateway', config: { url: vendor.url, secret: vendor.secret } }),
       });
-      expect(answer.status).toBe(200);
+      expect(response.status).toBe(200);
     },
     /** The numbers of what reached a contact, as it came; `send` numbers its texts. */
-    reached: (contact: { phone: string | null }) =>
-      farSide
-        .received()
+    listReceivedNumbers: (contact: { phone: string | null }) =>
+      vendor
+        .listReceived()
         .filter(({ to }) => to === contact.phone)
         .map(({ text }) => Number(text?.split(' ')[1])),
-    send: (index: number) =>
+    sendMessage: (index: number) =>
       highlevel.sendMessage(location.id, { contactId: contacts[index % contacts.length]?.id ?? '', text: `message ${index}` }),
     async [Symbol.asyncDispose]() {
-      await Promise.all([farSide.close(), platform.close()]);
+      await Promise.all([vendor.close(), platform.close()]);
       await remove();
       folder[Symbol.dispose]();
       expect(highlevel.calls.listViolations()).toEqual([]);

@@ -10,15 +10,15 @@ const root = resolve(import.meta.dirname, '../..');
 let nextPort = 20_000 + 1_000 * (Number(process.env.JEST_WORKER_ID ?? 0) % 10) + 2 * (process.pid % 400);
 
 /** Two ports next to each other that nobody uses: sandbox mode takes both. */
-export async function freePorts(): Promise<number> {
+export async function findFreePorts(): Promise<number> {
   for (;;) {
     const port = nextPort;
     nextPort += 2;
-    if ((await isFree(port)) && (await isFree(port + 1))) return port;
+    if ((await isPortFree(port)) && (await isPortFree(port + 1))) return port;
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+async function isPortFree(port: number): Promise<boolean> {
   const server = createServer();
   const isListening = await new Promise<boolean>((done) => {
     server.once('error', () => done(false));
@@ -28,7 +28,7 @@ async function isFree(port: number): Promise<boolean> {
   return isListening;
 }
 
-export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
+export function createTemporaryFolder(): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), 'patchbay-program-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
@@ -91,20 +91,20 @@ export async function startProgram(
     await ended;
     return program;
   }
-  const giveUpAt = performance.now() + 60_000;
+  const timeoutAt = performance.now() + 60_000;
   for (;;) {
-    const answer = await fetch(`${url}/readyz`).catch(() => null);
-    if (answer?.status === 200) return program;
-    if (child.exitCode !== null || performance.now() > giveUpAt) throw new Error(`The program did not start:\n${output}`);
+    const response = await fetch(`${url}/readyz`).catch(() => null);
+    if (response?.status === 200) return program;
+    if (child.exitCode !== null || performance.now() > timeoutAt) throw new Error(`The program did not start:\n${output}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }
 
 /** Polls until the condition holds: what is waited for happens in another process, in real time. */
-export async function eventually(condition: () => unknown, what: string, withinMs = 60_000): Promise<void> {
-  const giveUpAt = performance.now() + withinMs;
+export async function pollUntil(condition: () => unknown, description: string, timeoutMs = 60_000): Promise<void> {
+  const timeoutAt = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
+    if (performance.now() > timeoutAt) throw new Error(`It never came about: ${description}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }

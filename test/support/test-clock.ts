@@ -1,26 +1,27 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock, Timer } from '../../src/core/clock.ts';
 
-interface Due {
+interface TimerEntry {
   run: () => void;
   at: number;
-  everyMs: number | null;
+  intervalMs: number | null;
 }
 
 /** A clock that moves only when a test says so; timers fire in the order of their times. */
-export function testClock(start: string | number = Date.now()) {
+export function createTestClock(start: string | number = Date.now()) {
   let now = new Date(start).getTime();
-  let timers: Due[] = [];
+  let timers: TimerEntry[] = [];
 
-  const add = (run: () => void, ms: number, everyMs: number | null): Timer => {
-    const timer = { run, at: now + Math.max(ms, 0), everyMs };
+  const add = (run: () => void, ms: number, intervalMs: number | null): Timer => {
+    const timer = { run, at: now + Math.max(ms, 0), everyMs: intervalMs };
     timers.push(timer);
     return timer;
   };
   const remove = (timer: Timer) => {
     timers = timers.filter((one) => one !== timer);
   };
-  const next = () => timers.reduce<Due | undefined>((first, one) => (first && first.at <= one.at ? first : one), undefined);
+  const findNext = () =>
+    timers.reduce<TimerEntry | undefined>((first, one) => (first && first.at <= one.at ? first : one), undefined);
 
   const clock: Clock = {
     now: () => now,
@@ -37,10 +38,10 @@ export function testClock(start: string | number = Date.now()) {
     async tick(ms: number): Promise<void> {
       const target = now + ms;
       await setImmediate();
-      for (let timer = next(); timer && timer.at <= target; timer = next()) {
+      for (let timer = findNext(); timer && timer.at <= target; timer = findNext()) {
         now = Math.max(now, timer.at);
-        if (timer.everyMs === null) remove(timer);
-        else timer.at += timer.everyMs;
+        if (timer.intervalMs === null) remove(timer);
+        else timer.at += timer.intervalMs;
         timer.run();
         await setImmediate();
       }
@@ -54,4 +55,4 @@ export function testClock(start: string | number = Date.now()) {
   };
 }
 
-export type TestClock = ReturnType<typeof testClock>;
+export type TestClock = ReturnType<typeof createTestClock>;

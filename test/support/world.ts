@@ -10,13 +10,13 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
 import { startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
-import { freshDatabase } from './databases.ts';
-import { startFarSide } from './far-side.ts';
+import { createAlertWatchers } from './alert-watchers.ts';
+import { createTestDatabase } from './databases.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
-import { temporaryFolder } from './program.ts';
-import { type TestClock, testClock } from './test-clock.ts';
-import { watchers } from './watchers.ts';
+import { createTemporaryFolder } from './program.ts';
+import { createTestClock, type TestClock } from './test-clock.ts';
+import { startVendor } from './vendor.ts';
 
 export const sharedSecret = 'shared-secret-of-the-tests';
 
@@ -31,14 +31,14 @@ export interface WorldOptions {
   behaviour?: Partial<Behaviour>;
   /** What the app may do; by default the least. */
   scopes?: readonly string[];
-  channels?: (farSide: { url: string; secret: string }) => Channels;
+  channels?: (vendor: { url: string; secret: string }) => Channels;
   /** Leave jobs where they are. */
   isIdle?: boolean;
   /** Look for alerts, as every real worker does. */
-  watches?: boolean;
+  watchesAlerts?: boolean;
   services?: Partial<AppOptions>;
   clocks?: (clock: TestClock) => Pick<AppOptions, 'clock' | 'readTime'>;
-  media?: Partial<AppOptions['attachments']>;
+  attachments?: Partial<AppOptions['attachments']>;
 }
 
 /** Whom HighLevel says that it shows the page to. */
@@ -57,10 +57,10 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
  * the program made a call that a correct one never makes.
  */
 export async function startWorld(options: WorldOptions = {}) {
-  const clock = testClock();
-  const { target, remove } = await freshDatabase();
-  const farSide = await startFarSide();
-  const folder = temporaryFolder();
+  const clock = createTestClock();
+  const { target, remove } = await createTestDatabase();
+  const vendor = await startVendor();
+  const folder = createTemporaryFolder();
   const patchbay = await listen();
   const platform = await listen();
   const app = {
@@ -110,17 +110,17 @@ export async function startWorld(options: WorldOptions = {}) {
       minFreeBytes: 0,
       days: 30,
       delivery: 'link',
-      ...options.media,
+      ...options.attachments,
     },
-    channels: options.channels?.(farSide),
+    channels: options.channels?.(vendor),
     ...options.services,
     ...(options.clocks ?? sameClock)(clock),
   });
   patchbay.server.on('request', createHttpApp(services));
   if (!options.isIdle) await startWorker(services);
   const stopReconciler = options.isIdle ? async () => {} : startPeriodicTasks(services);
-  const watching = watchers(clock);
-  const stopWatcher = options.watches ? watching.start(services) : async () => {};
+  const alertWatchers = createAlertWatchers(clock);
+  const stopWatcher = options.watchesAlerts ? alertWatchers.start(services) : async () => {};
   const client = request(patchbay.url);
   const operator = { authorization: `Bearer ${adminToken}` };
 
@@ -130,12 +130,12 @@ export async function startWorld(options: WorldOptions = {}) {
    */
   async function step(ms: number): Promise<void> {
     if (ms <= 1_000) return clock.tick(ms);
-    await world.soon(async () => (await jobsInHand()) === 0, 'no job in hand');
+    await world.waitFor(async () => (await countRunningJobs()) === 0, 'no job in hand');
     clock.jump(ms - 1);
     await clock.tick(1);
   }
 
-  async function jobsInHand(): Promise<number> {
+  async function countRunningJobs(): Promise<number> {
     const [row] = await world.db.$queryRaw<{ count: bigint }[]>`SELECT count(*) FROM jobs WHERE worker_id IS NOT NULL`;
     return Number(row?.count ?? 0);
   }
@@ -144,16 +144,16 @@ export async function startWorld(options: WorldOptions = {}) {
    * A turn for sockets and the database, which keep real time: as many as what is due needs, within bounds, as some of it hangs because
    * a test wants it to. Watchers finish their look. So a slow machine does not see more of the clock go by than a fast one.
    */
-  async function catchUp(): Promise<void> {
-    await world.soon(watching.areResting, 'watchers at rest');
-    for (let turns = 0; turns < turnsAtMost; turns++) {
-      await breathe();
-      if (!(await isAnythingDue())) return;
+  async function settle(): Promise<void> {
+    await world.waitFor(alertWatchers.areIdle, 'watchers at rest');
+    for (let turns = 0; turns < maxTurns; turns++) {
+      await yieldToIo();
+      if (!(await hasDueJobs())) return;
     }
   }
 
   /** What rests for a limit's sake is not. */
-  async function isAnythingDue(): Promise<boolean> {
+  async function hasDueJobs(): Promise<boolean> {
     const now = new Date(clock.now());
     try {
       const [row] = await world.db.$queryRaw<{ isDue: boolean }[]>`
@@ -169,25 +169,25 @@ export async function startWorld(options: WorldOptions = {}) {
   const world = {
     clock,
     highlevel,
-    farSide,
+    vendor,
     services,
     db: services.db.client,
     url: patchbay.url,
     client,
 
     /** The operator's API. */
-    api: apiWith(client, operator),
+    api: createApiClient(client, operator),
 
     /** What a user of the embedded page is given for HighLevel's context. @returns the token */
-    async tokenOf(context: UserContext): Promise<string> {
+    async createUserToken(context: UserContext): Promise<string> {
       const encryptedData = highlevel.createUserContext(context);
       const { body } = await client.post('/api/session').send({ encryptedData }).expect(200);
       return body.token;
     },
 
     /** The API as a user of the embedded page. */
-    async as(context: UserContext) {
-      return apiWith(client, { authorization: `Bearer ${await world.tokenOf(context)}` });
+    async apiAs(context: UserContext) {
+      return createApiClient(client, { authorization: `Bearer ${await world.createUserToken(context)}` });
     },
 
     /** What the browser does with the code that a consent gave. @returns the page */
@@ -213,80 +213,80 @@ export async function startWorld(options: WorldOptions = {}) {
       const { body } = await world.api
         .put(`/locations/${locationId}/channels/${providerKey}`, {
           type: 'gateway',
-          config: { url: farSide.url, secret: farSide.secret, ...config },
+          config: { url: vendor.url, secret: vendor.secret, ...config },
         })
         .expect(200);
       return body.connectionId;
     },
 
     /** A location, installed and connected. */
-    async ready(config: Record<string, unknown> = {}) {
+    async setUpLocation(config: Record<string, unknown> = {}) {
       const location = await world.install();
       return { ...location, connectionId: await world.connect(location.id, 'sms', config) };
     },
 
     /** A call of the far side to Patchbay. */
-    callback(connectionId: string, event: string, content: unknown, options: { at?: Date; secret?: string } = {}) {
-      const { headers, body } = farSide.signed(content, options.at, options.secret);
+    postChannelWebhook(connectionId: string, event: string, content: unknown, options: { at?: Date; secret?: string } = {}) {
+      const { headers, body } = vendor.signWebhook(content, options.at, options.secret);
       return client.post(`/channels/${connectionId}/${event}`).set(headers).send(body);
     },
 
     /** Our row of a message that HighLevel sent. */
-    async message(highlevelMessageId: string) {
+    async getMessage(highlevelMessageId: string) {
       return world.db.message.findFirstOrThrow({ where: { highlevelMessageId } });
     },
 
     /** Another process that looks for alerts. @returns stops it */
-    watch: () => watching.start(services),
+    startAlertWatcher: () => alertWatchers.start(services),
 
     /** Moves the clock until the condition holds, a second at a time, or in jumps where a long time must pass. */
-    async until(condition: () => unknown, what = condition.toString(), stepMs = 1_000): Promise<void> {
-      const giveUpAt = performance.now() + 60_000;
+    async advanceUntil(condition: () => unknown, description = condition.toString(), stepMs = 1_000): Promise<void> {
+      const timeoutAt = performance.now() + 60_000;
       while (!(await condition())) {
-        if (performance.now() > giveUpAt) throw new Error(`It never came about: ${what}`);
-        await catchUp();
+        if (performance.now() > timeoutAt) throw new Error(`It never came about: ${description}`);
+        await settle();
         await step(stepMs);
       }
     },
 
     /** Waits without moving the clock. */
-    async soon(condition: () => unknown, what = condition.toString()): Promise<void> {
-      const giveUpAt = performance.now() + 30_000;
+    async waitFor(condition: () => unknown, description = condition.toString()): Promise<void> {
+      const timeoutAt = performance.now() + 30_000;
       while (!(await condition())) {
-        if (performance.now() > giveUpAt) throw new Error(`It did not come about at once: ${what}`);
-        await breathe();
+        if (performance.now() > timeoutAt) throw new Error(`It did not come about at once: ${description}`);
+        await yieldToIo();
       }
     },
 
     /** Moves the clock on, with time for what it sets off. */
-    async pass(ms: number, stepMs = 1_000): Promise<void> {
+    async advance(ms: number, stepMs = 1_000): Promise<void> {
       for (let left = ms; left > 0; left -= stepMs) {
         await step(Math.min(left, stepMs));
-        await catchUp();
+        await settle();
       }
     },
 
-    untilReported: (messageId: string) =>
-      world.until(() => highlevel.listStatuses(messageId).length > 0, `${messageId} reported`),
+    advanceUntilReported: (messageId: string) =>
+      world.advanceUntil(() => highlevel.listStatuses(messageId).length > 0, `${messageId} reported`),
 
     async [Symbol.asyncDispose]() {
       await patchbay.close();
       await Promise.all([services.stopWorking(2_000), stopReconciler(), stopWatcher()]);
       await services.close();
-      await Promise.all([farSide.close(), platform.close()]);
+      await Promise.all([vendor.close(), platform.close()]);
       await remove();
       folder[Symbol.dispose]();
       expect(highlevel.calls.listViolations()).toEqual([]);
-      expect(farSide.wrongSignatures).toEqual([]);
+      expect(vendor.wrongSignatures).toEqual([]);
     },
   };
   return world;
 }
 
-const turnsAtMost = 6;
+const maxTurns = 6;
 const sameClock = (clock: TestClock) => ({ clock, readTime: async () => clock.now() });
 
-function apiWith(client: ReturnType<typeof request>, headers: Record<string, string>) {
+function createApiClient(client: ReturnType<typeof request>, headers: Record<string, string>) {
   return {
     get: (path: string) => client.get(`/api${path}`).set(headers),
     put: (path: string, body: object) => client.put(`/api${path}`).set(headers).send(body),
@@ -295,4 +295,4 @@ function apiWith(client: ReturnType<typeof request>, headers: Record<string, str
   };
 }
 
-const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
+const yieldToIo = () => new Promise<void>((resolve) => setTimeout(resolve, 5));

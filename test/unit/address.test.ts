@@ -27,8 +27,8 @@ test.each([
   ['15550002306@c.us', null, '+15550002306'],
   ['\u202a+1 586\u00a0460 3999\u202c', null, '+15864603999'],
   ['＋１５８６４６０３９９９', null, '+15864603999'],
-])('%j in %s is the number %s', (said, country, number) => {
-  expect(normalizeAddress(said, country)).toEqual({ address: number, kind: 'phone' });
+])('%j in %s is the number %s', (input, country, number) => {
+  expect(normalizeAddress(input, country)).toEqual({ address: number, kind: 'phone' });
 });
 
 test.each([
@@ -42,8 +42,8 @@ test.each([
   ['5864603999', null],
   ['-1001234567890123', 'US'],
   ['a@b', null],
-])('%j in %s is no number and stays as it is', (said, country) => {
-  expect(normalizeAddress(said, country)).toEqual({ address: said, kind: 'other' });
+])('%j in %s is no number and stays as it is', (input, country) => {
+  expect(normalizeAddress(input, country)).toEqual({ address: input, kind: 'other' });
 });
 
 test.each([
@@ -51,8 +51,8 @@ test.each([
   ['Maya Ray <maya.ray@example.com>', 'maya.ray@example.com'],
   ['"Ray, Maya" <Maya@example.com> ', 'maya@example.com'],
   ['<maya@example.com>', 'maya@example.com'],
-])('%j is the email address %s', (said, address) => {
-  expect(normalizeAddress(said, 'US')).toEqual({ address, kind: 'email' });
+])('%j is the email address %s', (input, address) => {
+  expect(normalizeAddress(input, 'US')).toEqual({ address, kind: 'email' });
 });
 
 const countries = fc.constantFrom('US', 'IN', 'GB', 'DE', 'BR', 'CN', 'IT', 'XX', '', null);
@@ -63,8 +63,8 @@ const odd = fc.oneof(
 
 test('an address that was brought into its form stays as it is, whatever it was', () => {
   fc.assert(
-    fc.property(odd, countries, (said, country) => {
-      const once = normalizeAddress(said, country);
+    fc.property(odd, countries, (input, country) => {
+      const once = normalizeAddress(input, country);
       expect(normalizeAddress(once.address, country)).toEqual(once);
       if (once.kind === 'phone') expect(once.address).toMatch(/^\+[1-9]\d{6,14}$/);
     }),

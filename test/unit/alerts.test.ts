@@ -75,20 +75,20 @@ describe('location silent', () => {
 });
 
 test('a place is missed when its channel was disconnected, or at least three messages failed for it', () => {
-  const place = (locationId: string) => ({ locationId, providerKey: 'sms' });
+  const createRef = (locationId: string) => ({ locationId, providerKey: 'sms' });
   const missed = mergeMissingChannels(
-    [place('a'), place('b'), place('a')],
+    [createRef('a'), createRef('b'), createRef('a')],
     [
-      { ...place('b'), failures: 1 },
-      { ...place('c'), failures: 2 },
-      { ...place('d'), failures: 3 },
+      { ...createRef('b'), failures: 1 },
+      { ...createRef('c'), failures: 2 },
+      { ...createRef('d'), failures: 3 },
     ],
   );
   expect(missed).toEqual([
-    { ...place('a'), isDisconnected: true, failures: 0 },
-    { ...place('b'), isDisconnected: true, failures: 1 },
-    { ...place('c'), isDisconnected: false, failures: 2 },
-    { ...place('d'), isDisconnected: false, failures: 3 },
+    { ...createRef('a'), isDisconnected: true, failures: 0 },
+    { ...createRef('b'), isDisconnected: true, failures: 1 },
+    { ...createRef('c'), isDisconnected: false, failures: 2 },
+    { ...createRef('d'), isDisconnected: false, failures: 3 },
   ]);
   expect(missed.filter(isMissing).map(({ locationId }) => locationId)).toEqual(['a', 'b', 'd']);
 });
@@ -98,8 +98,8 @@ test('limits end later than they begin', () => {
     fc.property(fc.nat(30_000), fc.integer({ min: 1, max: 20_000 }), (value, limit) => {
       const low = (isOpen: boolean) => isQuotaLow({ remaining: value, isExhausted: false }, isOpen, limit);
       const burst = (isOpen: boolean) => isBurst(value, isOpen, limit);
-      const lanes = [{ queue: 'tell' as const, groupKey: 'x', ageSeconds: value }];
-      const old = (isOpen: boolean) => toLatencyFindings(lanes, () => isOpen, limit).length > 0;
+      const groups = [{ queue: 'tell' as const, groupKey: 'x', ageSeconds: value }];
+      const old = (isOpen: boolean) => toLatencyFindings(groups, () => isOpen, limit).length > 0;
       expect([low(false), burst(false), old(false)]).toEqual([value < limit, value > limit, value > limit]);
       for (const judge of [low, burst, old]) if (judge(false)) expect(judge(true)).toBe(true);
     }),

@@ -32,8 +32,8 @@ const reserved: [RegExp, RegExp, string][] = [
 
 const files = typescriptIn(src);
 const text = new Map(files.map((file) => [file, readFileSync(resolve(src, file), 'utf8')]));
-const folderOf = (file: string) => (file.includes('/') ? (file.split('/')[0] as string) : '.');
-const row = (file: string) => rows.findIndex((folders) => folders.includes(folderOf(file)));
+const toFolder = (file: string) => (file.includes('/') ? (file.split('/')[0] as string) : '.');
+const row = (file: string) => rows.findIndex((folders) => folders.includes(toFolder(file)));
 // Types count: a cycle of types is a cycle in the reader's head.
 const imports = (file: string) =>
   [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)]
@@ -49,7 +49,7 @@ function typescriptIn(folder: string): string[] {
 test('imports point down, never sideways', () => {
   const wrong = files.flatMap((file) =>
     imports(file)
-      .filter((target) => folderOf(target) !== folderOf(file) && row(target) >= row(file))
+      .filter((target) => toFolder(target) !== toFolder(file) && row(target) >= row(file))
       .map((target) => `${file} -> ${target}`),
   );
   expect(wrong).toEqual([]);
@@ -57,14 +57,14 @@ test('imports point down, never sideways', () => {
 
 test('the sandbox knows only the core, so that it can’t know more of the app than HighLevel does', () => {
   const wrong = files
-    .filter((file) => folderOf(file) === 'sandbox')
-    .flatMap((file) => imports(file).filter((target) => !['sandbox', 'core'].includes(folderOf(target))));
+    .filter((file) => toFolder(file) === 'sandbox')
+    .flatMap((file) => imports(file).filter((target) => !['sandbox', 'core'].includes(toFolder(target))));
   expect(wrong).toEqual([]);
 });
 
 test('nothing but main loads the sandbox, and only when it is asked for', () => {
   const loaders = files.filter(
-    (file) => folderOf(file) !== 'sandbox' && imports(file).some((target) => folderOf(target) === 'sandbox'),
+    (file) => toFolder(file) !== 'sandbox' && imports(file).some((target) => toFolder(target) === 'sandbox'),
   );
   expect(loaders).toEqual(['main.ts']);
   expect(text.get('main.ts')).toMatch(/import type \{ Sandbox \} from '\.\/sandbox\/server\.ts'/);

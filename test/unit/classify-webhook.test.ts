@@ -151,13 +151,13 @@ test('a message event, one of another app or for another app’s provider, and o
     fc.property(bodies, addresses, (body, address) => {
       const found = classifyWebhook(body, address, all);
       if (found.kind !== 'delivery') return;
-      const said = body as Record<string, unknown>;
-      const text = (name: string) => String(said[name] ?? '').trim();
+      const fields = body as Record<string, unknown>;
+      const text = (name: string) => String(fields[name] ?? '').trim();
       expect(text('type').toLowerCase()).not.toMatch(/^(out|in)boundmessage$/);
-      if (typeof said.appId === 'string' && text('appId') !== '') expect(text('appId')).toBe(appId);
-      const named = said.conversationProviderId;
+      if (typeof fields.appId === 'string' && text('appId') !== '') expect(text('appId')).toBe(appId);
+      const named = fields.conversationProviderId;
       if (typeof named === 'string' && named.trim() !== '') expect(found.provider.id).toBe(named.trim());
-      for (const name of ['locationId', 'messageId']) expect(['string', 'number']).toContain(typeof said[name]);
+      for (const name of ['locationId', 'messageId']) expect(['string', 'number']).toContain(typeof fields[name]);
     }),
     { numRuns: 2_000 },
   );
@@ -167,13 +167,13 @@ test('what names a provider, an app or a message event is the same at every addr
   fc.assert(
     fc.property(bodies, addresses, addresses, (body, one, other) => {
       const found = classifyWebhook(body, one, all);
-      const said = (body ?? {}) as Record<string, unknown>;
+      const fields = (body ?? {}) as Record<string, unknown>;
       const isDecided =
         found.kind === 'not_ours' ||
         found.kind === 'message_event' ||
         (found.kind === 'delivery' &&
-          typeof said.conversationProviderId === 'string' &&
-          said.conversationProviderId.trim() !== '');
+          typeof fields.conversationProviderId === 'string' &&
+          fields.conversationProviderId.trim() !== '');
       if (isDecided) expect(classifyWebhook(body, other, all)).toEqual(found);
     }),
     { numRuns: 2_000 },

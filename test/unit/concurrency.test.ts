@@ -19,7 +19,7 @@ const loadArb: fc.Arbitrary<GroupLoad> = fc.record({
   running: fc.integer({ min: 0, max: 120 }),
 });
 
-const sumOf = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const many = (count: number, load: Partial<GroupLoad>): GroupLoad[] =>
   Array.from({ length: count }, () => ({ level: 0, isProven: false, window: 10, running: 0, ...load }));
 
@@ -32,12 +32,12 @@ test('what is shared out never exceeds the total, nor a group its own limit', ()
       (limits, running, more) => {
         const wanting = [...running.slice(0, 10), ...more.map((load) => ({ ...load, running: 0 }))];
         const quotas = shareOut(limits, running, wanting);
-        const held = sumOf(running.map((load) => load.running));
-        if (held <= getMaxRunning(limits)) expect(held + sumOf(quotas)).toBeLessThanOrEqual(getMaxRunning(limits));
-        else expect(sumOf(quotas)).toBe(0);
+        const held = sum(running.map((load) => load.running));
+        if (held <= getMaxRunning(limits)) expect(held + sum(quotas)).toBeLessThanOrEqual(getMaxRunning(limits));
+        else expect(sum(quotas)).toBe(0);
         const quick = (of: GroupLoad) => of.level === 0;
-        const quickHeld = sumOf(running.filter(quick).map((load) => load.running));
-        const quickGiven = sumOf(quotas.filter((_, index) => quick(wanting[index] as GroupLoad)));
+        const quickHeld = sum(running.filter(quick).map((load) => load.running));
+        const quickGiven = sum(quotas.filter((_, index) => quick(wanting[index] as GroupLoad)));
         if (quickGiven > 0) expect(quickHeld + quickGiven).toBeLessThanOrEqual(limits.total);
         for (const [index, quota] of quotas.entries()) {
           if (quota > 0) expect(quota + (wanting[index] as GroupLoad).running).toBeLessThanOrEqual(limits.perGroup);
@@ -62,7 +62,7 @@ test('however many groups hang or have not responded yet, one that has responded
           // What has started as quick hangs, a moment later.
           if (level === 0 && quota > 0) running.push({ ...(running.pop() as GroupLoad), level: 2 });
         }
-        const held = sumOf(running.map((load) => load.running));
+        const held = sum(running.map((load) => load.running));
         expect(held).toBeLessThanOrEqual(getMaxRunning(limits) - countReserved(limits));
         expect(shareOut(limits, running, many(1, { isProven: true }))[0]).toBeGreaterThanOrEqual(1);
       },
@@ -82,13 +82,13 @@ test('where nothing is slow all slots are used, in equal shares', () => {
   const limits = { total: 500, perGroup: 100 };
   expect(shareOut(limits, [], many(5, { isProven: true, window: 100 }))).toEqual([100, 100, 100, 100, 100]);
   expect(shareOut(limits, [], many(20, { isProven: true, window: 100 }))).toEqual(Array(20).fill(25));
-  expect(sumOf(shareOut(limits, [], many(700, { isProven: true, window: 100 })))).toBe(500);
+  expect(sum(shareOut(limits, [], many(700, { isProven: true, window: 100 })))).toBe(500);
 });
 
 test('groups that hang share what is left to them: the more there are, the less each gets', () => {
   const limits = { total: 500, perGroup: 100 };
   expect(shareOut(limits, [], many(6, { level: 2 }))).toEqual(Array(6).fill(62));
-  expect(sumOf(shareOut(limits, [], many(600, { level: 2 })))).toBe(375);
+  expect(sum(shareOut(limits, [], many(600, { level: 2 })))).toBe(375);
   expect(shareOut(limits, many(375, { level: 2, running: 1 }), many(2, { level: 1 }))).toEqual([63, 62]);
 });
 

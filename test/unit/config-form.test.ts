@@ -117,12 +117,12 @@ test('a secret is never among what a form holds, wherever the schema has hidden 
 });
 
 test('what does not fit is told at its field, in words', () => {
-  const told = (values: Record<string, unknown>) => {
+  const listProblems = (values: Record<string, unknown>) => {
     const result = schema.safeParse(readConfig(fields, values));
     return toFieldErrors(english, 'channels.types.unheard-of', fields, result.error?.issues ?? [], values);
   };
-  expect(told(filled)).toEqual({});
-  expect(told({ ...filled, port: '', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' })).toEqual({
+  expect(listProblems(filled)).toEqual({});
+  expect(listProblems({ ...filled, port: '', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' })).toEqual({
     port: 'This is needed.',
     'proxy.host': 'This is needed.',
     'proxy.port': 'This must be a number.',
@@ -130,8 +130,8 @@ test('what does not fit is told at its field, in words', () => {
     days: 'Choose at least one.',
     headers: expect.stringContaining('record'),
   });
-  expect(told({ ...filled, port: '70000' })).toEqual({ port: 'At most 65,535.' });
-  expect(told({ ...filled, port: '1.5' })).toEqual({ port: 'This must be a whole number.' });
+  expect(listProblems({ ...filled, port: '70000' })).toEqual({ port: 'At most 65,535.' });
+  expect(listProblems({ ...filled, port: '1.5' })).toEqual({ port: 'This must be a whole number.' });
 });
 
 test('a form that is sent as it was shown changes nothing', () => {

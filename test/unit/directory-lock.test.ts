@@ -2,11 +2,11 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, utimesSync, writeFileSy
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { lockDirectory } from '../../src/database/directory-lock.ts';
-import { temporaryFolder } from '../support/program.ts';
+import { createTemporaryFolder } from '../support/program.ts';
 
 /** A folder as version 0.3 leaves or holds it. */
 function leasedFolder(owner: { pid: number; host: string }, renewedMsAgo: number) {
-  const folder = temporaryFolder();
+  const folder = createTemporaryFolder();
   const lease = join(folder.path, 'database.lock');
   mkdirSync(lease);
   writeFileSync(join(folder.path, 'database.owner.json'), JSON.stringify(owner));
@@ -44,7 +44,7 @@ test.each([
 });
 
 test('a folder that was given back can be taken again, and its lock file stays: another process may have it open', async () => {
-  using folder = temporaryFolder();
+  using folder = createTemporaryFolder();
   const unlock = await lockDirectory(folder.path);
   await unlock();
   await unlock();
@@ -53,7 +53,7 @@ test('a folder that was given back can be taken again, and its lock file stays: 
 });
 
 test('a folder that can’t be locked is told from one that is taken', async () => {
-  using folder = temporaryFolder();
+  using folder = createTemporaryFolder();
   writeFileSync(join(folder.path, 'database.lock'), 'not what it should be'.repeat(100));
   await expect(lockDirectory(folder.path)).rejects.toThrow(/can’t be locked/);
 });

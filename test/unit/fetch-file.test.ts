@@ -5,12 +5,12 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator, systemRandom } from '../../src/core/ids.ts';
 import { createFileFetcher, fetchAttachment } from '../../src/runtime/fetch-file.ts';
 import { createHttpClient, type HttpClient } from '../../src/runtime/outbound-http.ts';
-import { brokenNetwork } from '../support/broken-network.ts';
-import { pdf, png } from '../support/files.ts';
+import { startBrokenNetwork } from '../support/broken-network.ts';
 import { listen } from '../support/http.ts';
-import { temporaryFolder } from '../support/program.ts';
+import { createTemporaryFolder } from '../support/program.ts';
+import { pdf, png } from '../support/sample-files.ts';
 
-const folder = temporaryFolder();
+const folder = createTemporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 
 const fetcher = (http: HttpClient, path = folder.path) =>
@@ -35,16 +35,16 @@ test('a redirect passes the guard like any address', async () => {
   }
 });
 
-test.each(['refuse', 'cut after the request', 'cut after the headers'] as const)(
+test.each(['refuse', 'cut_after_request', 'cut_after_headers'] as const)(
   'a network that breaks by "%s" may work later',
   async (breakage) => {
-    await using network = await brokenNetwork(breakage);
+    await using network = await startBrokenNetwork(breakage);
     expect(await fetcher(open)(network.url)).toMatchObject({ kind: 'busy', code: 'media_unreachable' });
   },
 );
 
 test('a fetch that is stopped, and a disk that fails, say nothing of the file', async () => {
-  await using network = await brokenNetwork('accept and hang');
+  await using network = await startBrokenNetwork('accept_and_hang');
   const stopping = new AbortController();
   const fetching = fetcher(open)(network.url, stopping.signal);
   stopping.abort();

@@ -30,29 +30,29 @@ function withValue(document: unknown, [name, ...rest]: Path, value: unknown): un
   return { ...(document as object), [name]: changed };
 }
 
-const isNeeded = ({ needed }: ForeignReader, path: Path) => needed.includes(path.join('.'));
+const isNeeded = ({ required }: ForeignReader, path: Path) => required.includes(path.join('.'));
 const isRow = (path: Path) => typeof path.at(-1) === 'number';
 
 /** What a reader makes of a document, or the code of its error. */
-async function readingOf(reader: ForeignReader, document: unknown): Promise<unknown> {
+async function readDocument(reader: ForeignReader, document: unknown): Promise<unknown> {
   try {
     return await reader.read(JSON.stringify(document));
   } catch (error) {
-    if (isAppError(error) && reader.refuses.includes(error.code)) return { error: error.code };
+    if (isAppError(error) && reader.errorCodes.includes(error.code)) return { error: error.code };
     throw error;
   }
 }
 
 test.each(readers)('%s: its document is read', async (_name, reader) => {
-  expect(await readingOf(reader, reader.document)).not.toHaveProperty('error');
+  expect(await readDocument(reader, reader.document)).not.toHaveProperty('error');
 });
 
 test.each(readers)('%s: null, absent and empty are one, at every depth', async (_name, reader) => {
   for (const path of pathsIn(reader.document).filter((path) => !isNeeded(reader, path) && !isRow(path))) {
-    const absent = await readingOf(reader, withValue(reader.document, path, undefined));
+    const absent = await readDocument(reader, withValue(reader.document, path, undefined));
     expect({ path, absent }).not.toHaveProperty('absent.error');
     for (const nothing of [null, '']) {
-      const read = await readingOf(reader, withValue(reader.document, path, nothing));
+      const read = await readDocument(reader, withValue(reader.document, path, nothing));
       expect({ path, nothing, read }).toEqual({ path, nothing, read: absent });
     }
   }
@@ -64,23 +64,23 @@ test.each(patient)('%s: a number, or a flag, reads as the text of it', async (_n
     const isFlag = typeof valueAt(reader.document, path) === 'boolean';
     for (const value of [12_345, 1_767_225_600, 0.5, ...(isFlag ? [true, false] : [])]) {
       const [bare, text] = [value, String(value)].map((one) => withValue(reader.document, path, one));
-      expect({ path, value, read: await readingOf(reader, bare) }).toEqual({
+      expect({ path, value, read: await readDocument(reader, bare) }).toEqual({
         path,
         value,
-        read: await readingOf(reader, text),
+        read: await readDocument(reader, text),
       });
     }
   }
 });
 
 test.each(readers)('%s: a field that is not known changes nothing, at every depth', async (_name, reader) => {
-  const whole = await readingOf(reader, reader.document);
+  const whole = await readDocument(reader, reader.document);
   const objects = pathsIn(reader.document).filter((path) => isObject(valueAt(reader.document, path)));
   // By name, an upload's fields are all known.
   for (const path of [[], ...objects].filter((one) => one[0] !== 'uploadedFiles')) {
     const inner = valueAt(reader.document, path) as object;
     const changed = withValue(reader.document, path, { ...inner, somethingNew: { deep: [1, null] }, __more: 'x' });
-    expect({ path, read: await readingOf(reader, changed) }).toEqual({ path, read: whole });
+    expect({ path, read: await readDocument(reader, changed) }).toEqual({ path, read: whole });
   }
 });
 
@@ -95,7 +95,7 @@ test.each(readers)(
     );
     await fc.assert(
       fc.asyncProperty(paths, values, async (path, value) => {
-        for (const text of textsIn(await readingOf(reader, withValue(reader.document, path, value)))) {
+        for (const text of textsIn(await readDocument(reader, withValue(reader.document, path, value)))) {
           expect(text.includes('\u0000') || !text.isWellFormed()).toBe(false);
         }
       }),
@@ -107,11 +107,11 @@ test.each(readers)(
 test.each(withLists)('%s: a row that can’t be read hides no other row', async (_name, reader) => {
   for (const name of reader.lists ?? []) {
     const rows = reader.document[name] as unknown[];
-    const whole = await readingOf(reader, reader.document);
+    const whole = await readDocument(reader, reader.document);
     const readable = textsIn(whole);
     for (const garbage of [{}, { nothing: 'known' }, [], null, '', true, 7, [[1]]]) {
       for (const at of [0, 1, rows.length]) {
-        const read = await readingOf(reader, { ...reader.document, [name]: rows.toSpliced(at, 0, garbage) });
+        const read = await readDocument(reader, { ...reader.document, [name]: rows.toSpliced(at, 0, garbage) });
         const joined = textsIn(read).join('\n');
         for (const text of readable) for (const part of text.split(', ')) expect(joined).toContain(part);
       }
@@ -123,7 +123,7 @@ test.each(withLists)('%s: one value where a list was meant is a list of one', as
   for (const name of reader.lists ?? []) {
     const [first] = reader.document[name] as unknown[];
     const [alone, listed] = [first, [first]].map((value) => ({ ...reader.document, [name]: value }));
-    expect(await readingOf(reader, alone)).toEqual(await readingOf(reader, listed));
+    expect(await readDocument(reader, alone)).toEqual(await readDocument(reader, listed));
   }
 });
 

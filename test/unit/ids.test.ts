@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createIdGenerator } from '../../src/core/ids.ts';
-import { testClock } from '../support/test-clock.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 test('ids sort in the order in which they were made, though the clock stands still or steps back', async () => {
-  const clock = testClock('2026-01-01T09:00:00Z');
+  const clock = createTestClock('2026-01-01T09:00:00Z');
   const newId = createIdGenerator(clock, randomBytes);
   const ids: string[] = [];
   for (const step of [0, 5, -3_000, 0, 60_000]) {

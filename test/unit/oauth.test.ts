@@ -1,5 +1,5 @@
 import { buildAuthorizeUrl, processCodeResponse, processRefreshResponse } from '../../src/highlevel/oauth.ts';
-import { highLevelAnswer as answer } from '../support/highlevel-answer.ts';
+import { createHighLevelResponse as answer } from '../support/highlevel-response.ts';
 
 const sentAt = new Date('2026-01-01T09:00:00Z');
 

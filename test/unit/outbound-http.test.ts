@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createHttpClient, isPrivateAddress, toRequestFailure } from '../../src/runtime/outbound-http.ts';
-import { brokenNetwork } from '../support/broken-network.ts';
+import { startBrokenNetwork } from '../support/broken-network.ts';
 import { listen } from '../support/http.ts';
 
 const open = createHttpClient({ timeoutMs: 300, allowPrivateTargets: true });
 const guarded = createHttpClient({ timeoutMs: 300, allowPrivateTargets: false });
-const failureOf = (call: Promise<unknown>) => call.then(() => 'answered' as const, toRequestFailure);
+const getFailure = (call: Promise<unknown>) => call.then(() => 'answered' as const, toRequestFailure);
 
 test.each([
   'http://127.0.0.1:9/',
@@ -22,7 +22,7 @@ test.each([
   'http://[fd00::1]/',
   'http://0.0.0.0/',
 ])('the guard refuses %s', async (url) => {
-  expect(await failureOf(guarded.get(url))).toMatchObject({
+  expect(await getFailure(guarded.get(url))).toMatchObject({
     sent: 'no',
     message: expect.stringMatching(/private or reserved/),
   });
@@ -50,18 +50,18 @@ test('every address of the private ranges is private, and ordinary ones are not'
 });
 
 test('a refused connection was not sent', async () => {
-  await using network = await brokenNetwork('refuse');
-  expect(await failureOf(open.post(network.url, '{}'))).toMatchObject({ sent: 'no' });
+  await using network = await startBrokenNetwork('refuse');
+  expect(await getFailure(open.post(network.url, '{}'))).toMatchObject({ sent: 'no' });
 });
 
-test.each(['accept and hang', 'cut after the request'] as const)('a request that met "%s" may have been sent', async (mode) => {
-  await using network = await brokenNetwork(mode);
-  expect(await failureOf(open.post(network.url, '{}'))).toMatchObject({ sent: 'maybe' });
+test.each(['accept_and_hang', 'cut_after_request'] as const)('a request that met "%s" may have been sent', async (mode) => {
+  await using network = await startBrokenNetwork(mode);
+  expect(await getFailure(open.post(network.url, '{}'))).toMatchObject({ sent: 'maybe' });
 });
 
 test('a handshake that never ends was not sent', async () => {
-  await using network = await brokenNetwork('accept and hang');
-  expect(await failureOf(open.post(network.url.replace('http:', 'https:'), '{}'))).toMatchObject({ sent: 'no' });
+  await using network = await startBrokenNetwork('accept_and_hang');
+  expect(await getFailure(open.post(network.url.replace('http:', 'https:'), '{}'))).toMatchObject({ sent: 'no' });
 });
 
 test('redirects are not followed: they could lead past the guard', async () => {
@@ -85,10 +85,10 @@ test('a body that unpacks to too much is read no further', async () => {
 });
 
 test('a body that breaks off after an error status is that error; after a success it may have said more', async () => {
-  await using refusal = await brokenNetwork('cut after a refusal');
+  await using refusal = await startBrokenNetwork('cut_after_rejection');
   expect(await open.post(refusal.url, '{}')).toMatchObject({ status: 400, data: '{"error":', isPartial: true });
-  await using success = await brokenNetwork('cut after the headers');
-  expect(await failureOf(open.post(success.url, '{}'))).toMatchObject({ sent: 'maybe' });
+  await using success = await startBrokenNetwork('cut_after_headers');
+  expect(await getFailure(open.post(success.url, '{}'))).toMatchObject({ sent: 'maybe' });
 });
 
 test('a whole body is read as it is, and its connection is used again', async () => {

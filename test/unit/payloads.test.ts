@@ -103,10 +103,10 @@ test('an app event without webhookId is known by its body', () => {
 });
 
 test('only what can be the time of an event is taken for it', () => {
-  const timeOf = (timestamp: unknown) => readAppEvent(bytes({ type: 'UNINSTALL', appId: 'a', timestamp })).occurredAt;
-  expect(timeOf('2025-06-25T06:57:06.225Z')).toEqual(new Date('2025-06-25T06:57:06.225Z'));
-  expect(timeOf(1_750_834_626)).toEqual(new Date('2025-06-25T06:57:06Z'));
+  const readTime = (timestamp: unknown) => readAppEvent(bytes({ type: 'UNINSTALL', appId: 'a', timestamp })).occurredAt;
+  expect(readTime('2025-06-25T06:57:06.225Z')).toEqual(new Date('2025-06-25T06:57:06.225Z'));
+  expect(readTime(1_750_834_626)).toEqual(new Date('2025-06-25T06:57:06Z'));
   for (const none of [null, true, '', 'yesterday', '1970-01-01T00:00:00Z', undefined]) {
-    expect(timeOf(none)).toBeNull();
+    expect(readTime(none)).toBeNull();
   }
 });

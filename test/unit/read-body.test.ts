@@ -15,7 +15,7 @@ async function start(maxBytes = 2_000) {
   const { url, close } = await listen(async (request, response) => {
     try {
       const body = await readBody(request, response, maxBytes);
-      if (request.url === '/held') await new Promise<void>((letGo) => held.push(letGo));
+      if (request.url === '/held') await new Promise<void>((dispose) => held.push(dispose));
       response.end(body.toString());
     } catch (error) {
       response.statusCode = isAppError(error) ? error.status : 500;
@@ -27,14 +27,14 @@ async function start(maxBytes = 2_000) {
   return { url, held, post, [Symbol.asyncDispose]: close };
 }
 
-async function untilHeld(held: unknown[], count: number): Promise<void> {
+async function waitUntilHeld(held: unknown[], count: number): Promise<void> {
   while (held.length < count) await new Promise((done) => setImmediate(done));
 }
 
 test('a body is held against the limit of all until its response has ended', async () => {
   await using server = await start();
   const first = server.post('a'.repeat(600), '/held');
-  await untilHeld(server.held, 1);
+  await waitUntilHeld(server.held, 1);
   expect((await server.post('b'.repeat(200))).status).toBe(503);
   expect((await server.post('c'.repeat(100))).status).toBe(200);
   server.held[0]?.();
@@ -45,18 +45,18 @@ test('a body is held against the limit of all until its response has ended', asy
 test('small bodies have a share that large ones leave free', async () => {
   await using server = await start();
   const large = server.post('a'.repeat(700), '/held');
-  await untilHeld(server.held, 1);
+  await waitUntilHeld(server.held, 1);
   const small = [1, 2, 3].map(() => server.post('b'.repeat(100), '/held'));
-  await untilHeld(server.held, 4);
+  await waitUntilHeld(server.held, 4);
   expect((await server.post('c')).status).toBe(503);
-  for (const letGo of server.held) letGo();
+  for (const dispose of server.held) dispose();
   expect((await Promise.all([large, ...small])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
 });
 
 test('one oversized body is read at a time, beside the others', async () => {
   await using server = await start();
   const first = server.post('a'.repeat(1_500), '/held');
-  await untilHeld(server.held, 1);
+  await waitUntilHeld(server.held, 1);
   expect((await server.post('b'.repeat(900))).status).toBe(503);
   expect((await server.post('c'.repeat(600))).status).toBe(200);
   server.held[0]?.();

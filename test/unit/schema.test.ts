@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '../..');
 
 /** What the project's own check says of a copy of prisma/ whose schema is `text`. */
-function diffOf(text: string): { code: number; sql: string } {
+function runDiff(text: string): { code: number; sql: string } {
   const copy = mkdtempSync(join(root, 'node_modules', '.schema-test-'));
   try {
     cpSync(join(root, 'scripts/schema-diff.mjs'), join(copy, 'scripts/schema-diff.mjs'));
@@ -23,7 +23,7 @@ function diffOf(text: string): { code: number; sql: string } {
 const schema = readFileSync(join(root, 'prisma/schema.prisma'), 'utf8');
 
 test('a column that only the schema file has is found', () => {
-  const { code, sql } = diffOf(schema.replace('model AppEvent {', 'model AppEvent {\n  note String?'));
+  const { code, sql } = runDiff(schema.replace('model AppEvent {', 'model AppEvent {\n  note String?'));
   expect(code).toBe(2);
   expect(sql).toMatch(/ALTER TABLE "app_events" ADD COLUMN\s+"note" TEXT/);
 });

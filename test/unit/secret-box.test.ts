@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { createSecretBox } from '../../src/core/secret-box.ts';
-import { testClock } from '../support/test-clock.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 const key = randomBytes(32);
 const box = createSecretBox([key], randomBytes);
@@ -56,7 +56,7 @@ test('keys of another length are refused', () => {
 
 test('an opened secret is forgotten when its row is, when it was changed, and after a while without use', () => {
   const own = randomBytes(32);
-  const clock = testClock();
+  const clock = createTestClock();
   const kept = createSecretBox([own], randomBytes, clock);
   const names = ['connections/a/config', 'connections/b/config', 'connections/c/config', 'connections/d/config'] as const;
   const sealed = new Map(names.map((name) => [name, kept.seal(name, name)]));

@@ -7,7 +7,7 @@ import { systemRandom } from '../../src/core/ids.ts';
 
 const nowhere = '/nonexistent/.env';
 const load = (environment: Record<string, string>) => loadSettings(environment, nowhere);
-const problemsOf = (environment: Record<string, string>): readonly string[] => {
+const listProblems = (environment: Record<string, string>): readonly string[] => {
   try {
     load(environment);
   } catch (error) {
@@ -27,7 +27,7 @@ const production = {
 };
 
 test('every problem is told at once', () => {
-  const problems = problemsOf({
+  const problems = listProblems({
     NODE_ENV: 'production',
     PORT: 'abc',
     DATABASE_URL: 'mysql://x',
@@ -49,7 +49,7 @@ test('every problem is told at once', () => {
 });
 
 test('in production nothing insecure is defaulted', () => {
-  expect(problemsOf({ NODE_ENV: 'production' }).map((problem) => problem.split(' ')[0])).toEqual([
+  expect(listProblems({ NODE_ENV: 'production' }).map((problem) => problem.split(' ')[0])).toEqual([
     'HIGHLEVEL_CLIENT_ID',
     'HIGHLEVEL_CLIENT_SECRET',
     'ENCRYPTION_KEYS',
@@ -57,7 +57,7 @@ test('in production nothing insecure is defaulted', () => {
   ]);
   const settings = load(production);
   expect(settings).toMatchObject({ allowPrivateTargets: false, isSandbox: false, adminToken: undefined });
-  expect(problemsOf({ ...production, ADMIN_TOKEN: 'short' })).toEqual([expect.stringMatching(/^ADMIN_TOKEN/)]);
+  expect(listProblems({ ...production, ADMIN_TOKEN: 'short' })).toEqual([expect.stringMatching(/^ADMIN_TOKEN/)]);
 });
 
 test('development without HighLevel’s keys is sandbox mode and may reach private addresses', () => {
@@ -67,7 +67,7 @@ test('development without HighLevel’s keys is sandbox mode and may reach priva
   expect(load(withKeys)).toMatchObject({ isSandbox: false, allowPrivateTargets: false });
   expect(load({ ...withKeys, ALLOW_PRIVATE_TARGETS: 'true' }).allowPrivateTargets).toBe(true);
   expect(load({ ALLOW_PRIVATE_TARGETS: 'false' }).allowPrivateTargets).toBe(false);
-  expect(problemsOf({ HIGHLEVEL_CLIENT_ID: 'a-b' })).toEqual([expect.stringMatching(/^HIGHLEVEL_CLIENT_SECRET/)]);
+  expect(listProblems({ HIGHLEVEL_CLIENT_ID: 'a-b' })).toEqual([expect.stringMatching(/^HIGHLEVEL_CLIENT_SECRET/)]);
 });
 
 test('outside production it listens on this machine alone, unless HOST says otherwise', () => {
@@ -75,7 +75,7 @@ test('outside production it listens on this machine alone, unless HOST says othe
   expect(load({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
   expect(load(production).host).toBeUndefined();
   expect(load({ ...production, HOST: '::1' }).host).toBe('::1');
-  expect(problemsOf({ HOST: 'http://x' })).toEqual([expect.stringMatching(/^HOST must be/)]);
+  expect(listProblems({ HOST: 'http://x' })).toEqual([expect.stringMatching(/^HOST must be/)]);
 });
 
 test('trusted proxies are a number, or addresses, ranges and kinds of networks; private networks by default', () => {
@@ -94,7 +94,7 @@ test('trusted proxies are a number, or addresses, ranges and kinds of networks; 
     ',',
     '-1',
   ]) {
-    expect({ wrong, problems: problemsOf({ TRUST_PROXY: wrong }) }).toEqual({
+    expect({ wrong, problems: listProblems({ TRUST_PROXY: wrong }) }).toEqual({
       wrong,
       problems: [expect.stringMatching(/^TRUST_PROXY must be/)],
     });
@@ -102,7 +102,7 @@ test('trusted proxies are a number, or addresses, ranges and kinds of networks; 
 });
 
 test('a problem never repeats what could be a secret', () => {
-  const problems = problemsOf({
+  const problems = listProblems({
     ENCRYPTION_KEYS: 'my-secret-key',
     SESSION_SECRETS: 'tiny',
     HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: 'my-secret-key',
@@ -122,15 +122,15 @@ test('HighLevel’s published key is the default, and PEM blocks or base64 repla
 });
 
 test('web and worker need a PostgreSQL, as the embedded database takes one process', () => {
-  expect(problemsOf({ ROLE: 'web' })).toEqual([expect.stringMatching(/^DATABASE_URL/)]);
-  expect(problemsOf({ ROLE: 'worker', DATABASE_URL: 'postgresql://localhost/x' })).toEqual([]);
+  expect(listProblems({ ROLE: 'web' })).toEqual([expect.stringMatching(/^DATABASE_URL/)]);
+  expect(listProblems({ ROLE: 'worker', DATABASE_URL: 'postgresql://localhost/x' })).toEqual([]);
 });
 
 test('providers are checked one by one', () => {
   const provider = { key: 'sms', id: 'x', kind: 'sms' };
   expect(load({ HIGHLEVEL_PROVIDERS: JSON.stringify([provider]) }).providers).toEqual([provider]);
-  expect(problemsOf({ HIGHLEVEL_PROVIDERS: JSON.stringify([provider, provider]) })[0]).toMatch(/key twice/);
-  expect(problemsOf({ HIGHLEVEL_PROVIDERS: JSON.stringify([{ ...provider, kind: 'pigeon' }]) })[0]).toMatch(
+  expect(listProblems({ HIGHLEVEL_PROVIDERS: JSON.stringify([provider, provider]) })[0]).toMatch(/key twice/);
+  expect(listProblems({ HIGHLEVEL_PROVIDERS: JSON.stringify([{ ...provider, kind: 'pigeon' }]) })[0]).toMatch(
     /HIGHLEVEL_PROVIDERS \(0.kind\)/,
   );
 });
@@ -196,17 +196,17 @@ test('alerts have defaults, and a way to be told of them is given whole or not a
   const given = { ...webhook, ...mail };
   for (const name of Object.keys(given)) {
     const { [name as keyof typeof given]: _left, ...rest } = given;
-    expect(problemsOf(rest)).toEqual([expect.stringMatching(new RegExp(`^${name} is needed with`))]);
+    expect(listProblems(rest)).toEqual([expect.stringMatching(new RegExp(`^${name} is needed with`))]);
   }
   expect(
-    problemsOf({ ...given, ALERT_WEBHOOK_SECRET: 'hush-hush', SMTP_URL: 'http://x', ALERT_EMAIL_TO: 'nobody' }),
+    listProblems({ ...given, ALERT_WEBHOOK_SECRET: 'hush-hush', SMTP_URL: 'http://x', ALERT_EMAIL_TO: 'nobody' }),
   ).toHaveLength(3);
-  expect(problemsOf({ ALERT_SILENT_HOURS: '6', ALERT_FAILURE_RATE: '2' })).toHaveLength(2);
+  expect(listProblems({ ALERT_SILENT_HOURS: '6', ALERT_FAILURE_RATE: '2' })).toHaveLength(2);
 });
 
 test('files go to a bucket only with all that it needs', () => {
   const bucket = { MEDIA_S3_ENDPOINT: 'https://s3.example.com/', MEDIA_S3_BUCKET: 'files' };
-  expect(problemsOf(bucket).map((problem) => problem.split(' ')[0])).toEqual([
+  expect(listProblems(bucket).map((problem) => problem.split(' ')[0])).toEqual([
     'MEDIA_S3_ACCESS_KEY_ID',
     'MEDIA_S3_SECRET_ACCESS_KEY',
   ]);
@@ -223,5 +223,5 @@ test('files go to a bucket only with all that it needs', () => {
     delivery: 'link',
     bucket: undefined,
   });
-  expect(problemsOf({ MEDIA_DELIVERY: 'pigeon' })).toEqual(['MEDIA_DELIVERY must be link or upload']);
+  expect(listProblems({ MEDIA_DELIVERY: 'pigeon' })).toEqual(['MEDIA_DELIVERY must be link or upload']);
 });

@@ -1,6 +1,6 @@
 import type { Database } from '../../src/database/client.ts';
 import { createSettler, type SettleDeps, type Settlement } from '../../src/messages/settlement/settle.ts';
-import { testClock } from '../support/test-clock.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 /** A database whose transactions end as they are told, and a settlement that waits for them. */
 async function settling(
@@ -8,7 +8,7 @@ async function settling(
   more: Partial<Settlement> = {},
   signal = new AbortController().signal,
 ) {
-  const clock = testClock();
+  const clock = createTestClock();
   let tries = 0;
   const transaction = async () => {
     tries += 1;

@@ -86,19 +86,19 @@ test('whatever stands in its row, a limit keeps nothing waiting longer than what
   fc.assert(
     fc.property(limitArb, fc.integer({ min: -3_600_000, max: 3_600_000 }), (limit, aheadMs) => {
       const now = 1_800_000_000_000;
-      const lane: GroupState = {
+      const state: GroupState = {
         tat: new Date(now + aheadMs),
         pausedUntil: null,
         limit,
         concurrency: null,
         running: 0,
       };
-      const opens = nextPermitAt(lane, now);
+      const opens = nextPermitAt(state, now);
       expect(opens - now).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
       // When it opens something may leave indeed, and the row is right again after it.
       const atMs = Math.ceil(opens);
-      expect(permitsAt(lane, atMs)).toBeGreaterThanOrEqual(1);
-      const after = { ...lane, busyUntil: tatAfter(lane, 1, atMs) };
+      expect(permitsAt(state, atMs)).toBeGreaterThanOrEqual(1);
+      const after = { ...state, busyUntil: tatAfter(state, 1, atMs) };
       expect(after.busyUntil.getTime() - atMs).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
     }),
   );

@@ -1,6 +1,6 @@
-import { type Sample, verdictOf } from '../soak/verdict.ts';
+import { judgeSoak, type Sample } from '../soak/verdict.ts';
 
-const samplesOf = (mib: (second: number) => number): Sample[] =>
+const createSamples = (mib: (second: number) => number): Sample[] =>
   Array.from({ length: 120 }, (_, index) => ({
     atSeconds: 5 * index,
     residentMib: mib(5 * index),
@@ -10,21 +10,21 @@ const samplesOf = (mib: (second: number) => number): Sample[] =>
 
 test('memory that goes up and down is no growth; a leak is, and so is a peak beyond what was promised', () => {
   expect(
-    verdictOf(
-      samplesOf((second) => 180 + 10 * Math.sin(second)),
+    judgeSoak(
+      createSamples((second) => 180 + 10 * Math.sin(second)),
       210,
-    ).wrong,
+    ).problems,
   ).toEqual([]);
   expect(
-    verdictOf(
-      samplesOf((second) => 150 + second / 30),
+    judgeSoak(
+      createSamples((second) => 150 + second / 30),
       200,
-    ).wrong,
+    ).problems,
   ).toHaveLength(2);
   expect(
-    verdictOf(
-      samplesOf(() => 200),
+    judgeSoak(
+      createSamples(() => 200),
       260,
-    ).wrong,
+    ).problems,
   ).toHaveLength(1);
 });

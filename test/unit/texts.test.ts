@@ -9,10 +9,10 @@ import { reasons } from '../../src/messages/model/reasons.ts';
 const folder = 'views/languages';
 const languages = loadLanguages(folder);
 type Entry = string | { [name: string]: Entry };
-const entriesOf = (name: string): Entry => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
+const readEntries = (name: string): Entry => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
 
 /** Every text by its key with its placeholders; the forms of a plural are one text. */
-function keysOf(entry: Entry, path: string[] = []): Map<string, string> {
+function listKeys(entry: Entry, path: string[] = []): Map<string, string> {
   const placeholders = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(String).sort().join();
   if (typeof entry === 'string') return new Map([[path.join('.'), placeholders(entry)]]);
   if ('other' in entry && path.join('.') !== 'problems') {
@@ -20,7 +20,7 @@ function keysOf(entry: Entry, path: string[] = []): Map<string, string> {
       [path.join('.'), [...new Set(Object.values(entry).map((form) => placeholders(String(form))))].join(' / ')],
     ]);
   }
-  return new Map(Object.entries(entry).flatMap(([name, child]) => [...keysOf(child, [...path, name])]));
+  return new Map(Object.entries(entry).flatMap(([name, child]) => [...listKeys(child, [...path, name])]));
 }
 
 function filesIn(place: string, ending: string): [string, string][] {
@@ -29,12 +29,12 @@ function filesIn(place: string, ending: string): [string, string][] {
     .map((name) => [name, readFileSync(join(place, name), 'utf8')]);
 }
 
-const english = keysOf(entriesOf('en'));
+const english = listKeys(readEntries('en'));
 
 test.each(languages.names.slice(1))('%s has exactly the texts of English, with the same placeholders', (name) => {
-  expect(Object.fromEntries(keysOf(entriesOf(name)))).toEqual(Object.fromEntries(english));
+  expect(Object.fromEntries(listKeys(readEntries(name)))).toEqual(Object.fromEntries(english));
   const forms = new Intl.PluralRules(name).resolvedOptions().pluralCategories;
-  const text = JSON.stringify(entriesOf(name));
+  const text = JSON.stringify(readEntries(name));
   for (const plural of text.match(/\{[^{}]*"other":(?:[^{}]|\{\w+\})*\}/g) ?? []) {
     for (const form of forms) expect(plural).toContain(`"${form}"`);
   }

@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { adminToken, createProductionSettings } from '../support/production-settings.ts';
+import { createTemporaryFolder, findFreePorts, type Program, startProgram } from '../support/program.ts';
+import type { SignedRequest } from './load.ts';
+import { createScratchDatabase } from './scratch-database.ts';
+import type { Command, SimulatorStats } from './simulator-process.ts';
+
+export type BenchMessage = SignedRequest & { id: string };
+
+/** The real program as processes, between a load and a world outside, all on this machine. */
+export interface Testbed {
+  program: Program;
+  databaseUrl: string | undefined;
+  request<Answer>(command: Omit<Command, 'id'>): Promise<Answer>;
+  locationIds: readonly string[];
+  /** Signs what the gateway of every location posts. */
+  gatewaySecret: string;
+  /**
+   * @param locationId only this location's, else each of the next location
+   * @param bytesEach how much longer each text is
+   */
+  createMessages(count: number, locationId?: string, bytesEach?: number): Promise<BenchMessage[]>;
+  /** What the world outside has seen; with `times` for each message. */
+  getStats(withTimes?: boolean): Promise<SimulatorStats>;
+  /** Another process of the program beside the first. */
+  startAnother(role: string): Promise<Program>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface TestbedOptions {
+  locations?: number;
+  contactsEach?: number;
+  /** What the first process does once everything is installed. */
+  role?: string;
+  /** More settings of every process. */
+  settings?: Record<string, string>;
+}
+
+/** @param serverUrl null for the embedded database */
+export async function startTestbed(
+  serverUrl: string | null,
+  { locations = 200, contactsEach = 50, role = 'all', settings = {} }: TestbedOptions = {},
+): Promise<Testbed> {
+  const database = serverUrl ? await createScratchDatabase(serverUrl) : undefined;
+  const folder = createTemporaryFolder();
+  const simulatorProcess = fork(join(import.meta.dirname, 'simulator-process.ts'), { stdio: 'ignore' });
+  const simulator = await receiveFirst<{ gatewayUrl: string; platformUrl: string; secret: string; publicKey: string }>(
+    simulatorProcess,
+  );
+  const request = createRequester(simulatorProcess);
+  const port = await findFreePorts();
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const environment: Record<string, string> = {
+    ...createProductionSettings({
+      baseUrl,
+      dataDir: folder.path,
+      databaseUrl: database?.url,
+      platform: { url: simulator.platformUrl, publicKey: simulator.publicKey },
+      app: { clientId: 'app-bench', clientSecret: 'secret', providers: [{ key: 'sms', id: 'p1', kind: 'sms' }] },
+    }),
+    PORT: String(port),
+    LOG_LEVEL: process.env.BENCH_LOG ?? 'warn',
+    ROLE: 'all',
+    ...(process.env.BENCH_NODE_OPTIONS ? { NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS } : {}),
+    ...settings,
+  };
+  const installed = await request<{ ids: string[]; code: string }>({ do: 'open', baseUrl, locations, contactsEach });
+  let program = await startProgram(environment);
+  const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
+  await fetch(`${baseUrl}/oauth/callback?code=${installed.code}`);
+  await pollUntil(async () => {
+    const response = await fetch(`${baseUrl}/api/overview`, { headers });
+    return ((await response.json()) as { locations: { active?: number } }).locations.active === locations;
+  });
+  for (const id of installed.ids) {
+    const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
+      method: 'PUT',
+      headers,
+      body: JSON.stringify({ type: 'gateway', config: { url: simulator.gatewayUrl, secret: simulator.secret } }),
+    });
+    if (response.status !== 200)
+      throw new Error(`A channel could not be connected: ${response.status} ${await response.text()}`);
+  }
+  if (role !== 'all') {
+    await program.end('SIGTERM');
+    program = await startProgram({ ...environment, ROLE: role });
+  }
+  const others: Program[] = [];
+
+  return {
+    program,
+    databaseUrl: database?.url,
+    request,
+    locationIds: installed.ids,
+    gatewaySecret: simulator.secret,
+    createMessages: (count, locationId, bytesEach = 0) =>
+      request({ do: 'messages', count, bytesEach, ...(locationId ? { locationId } : {}) }),
+    getStats: (withTimes = false) => request({ do: 'stats', count: withTimes ? 1 : 0 }),
+    async startAnother(another) {
+      const started = await startProgram({ ...environment, PORT: String(await findFreePorts()), ROLE: another });
+      others.push(started);
+      return started;
+    },
+    async [Symbol.asyncDispose]() {
+      if (process.env.BENCH_LOG) console.log(program.output().slice(0, 4_000));
+      await Promise.all([program, ...others].map((one) => one.end('SIGKILL')));
+      simulatorProcess.kill('SIGKILL');
+      await database?.remove();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+function createRequester(simulatorProcess: ChildProcess): Testbed['request'] {
+  let nextId = 0;
+  const pending = new Map<number, (response: unknown) => void>();
+  simulatorProcess.on('message', ({ id, response }: { id: number; response: unknown }) => {
+    pending.get(id)?.(response);
+    pending.delete(id);
+  });
+  return <Answer>(command: Omit<Command, 'id'>) =>
+    new Promise<Answer>((done) => {
+      const id = nextId++;
+      pending.set(id, done as (response: unknown) => void);
+      simulatorProcess.send({ ...command, id });
+    });
+}
+
+function receiveFirst<T>(child: ChildProcess): Promise<T> {
+  return new Promise((done, failed) => {
+    child.once('message', (message) => done(message as T));
+    child.once('exit', () => failed(new Error('The world outside did not start.')));
+  });
+}
+
+/** Resident memory of a process now and at its highest, in MiB. */
+export function readMemory(program: Program): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${program.child.pid}/status`, 'utf8');
+  const mib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+  return { now: mib('VmRSS'), peak: mib('VmHWM') };
+}
+
+/** Polls a few times a second: what is waited for happens in other processes. */
+export async function pollUntil(isDone: () => Promise<boolean>, timeoutMs = 300_000): Promise<void> {
+  const timeoutAt = performance.now() + timeoutMs;
+  while (!(await isDone())) {
+    if (performance.now() > timeoutAt) throw new Error('It did not end.');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}

@@ -1,0 +1,112 @@
+import { minIdAt } from '../../src/core/ids.ts';
+import { createKeyedQueue } from '../../src/core/keyed-queue.ts';
+import { startWorld } from '../support/world.ts';
+
+/** No request of anyone is an error of ours, and none costs others much. */
+
+test.each([
+  ['/assets/embed.js', { range: 'bytes=99999999-' }, 416, 'range_invalid'],
+  ['/assets/embed.js', { 'if-match': '"x"' }, 412, 'precondition_failed'],
+  ['/docs/gateway-protocol.md', { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412, 'precondition_failed'],
+])('a condition that %s can’t meet is the caller’s error', async (path, headers, status, code) => {
+  await using world = await startWorld({ isIdle: true });
+  const { body } = await world.client
+    .get(path)
+    .set({ accept: 'application/json', ...headers })
+    .expect(status);
+  expect(body.error.code).toBe(code);
+});
+
+test.each(['/ADMIN', '/Admin/sign-in', '/MEDIA/secret/name', '/API/locations'])(
+  'paths are compared by letter: %s is nothing',
+  async (path) => {
+    await using world = await startWorld({ isIdle: true });
+    await world.client.get(path).set('accept', 'application/json').expect(404);
+  },
+);
+
+test('what PostgreSQL can’t store is refused in paths, queries, bodies and forms', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  await world.api.get('/locations/%00').expect(404);
+  await world.api.get('/locations?cursor=%00').expect(422);
+  await world.api.get(`/locations/${location.id}/messages?q=%00`).expect(422);
+  await world.api.get(`/locations/${location.id}/messages?since=0000-01-01T00:00:00Z`).expect(422);
+  await world.api.get(`/locations/${location.id}/messages?since=1969-01-01T00:00:00Z`).expect(422);
+  await world.api.get(`/locations/${location.id}/redrives?cursor=x`).expect(422);
+  await world.api.post(`/locations/${location.id}/redrives`, { reason: '\u0000' }).expect(422);
+  await world.api.post(`/locations/${location.id}/channels/sms/test`, { text: 'a\u0000' }).expect(422);
+  const token = await world.createUserToken({ companyId: location.companyId, activeLocation: location.id, role: 'admin' });
+  const page = (path: string) => world.client.get(`/embed/pages/${path}`).set('authorization', `Bearer ${token}`);
+  await page('messages?day=1900-01-01').expect(422);
+  await page('messages?q=%00').expect(422);
+});
+
+test('a time as a place among ids is one for every time that there is', () => {
+  for (const at of [-1, 0, 8.64e15, -8.64e15]) expect(minIdAt(new Date(at))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-0000-/);
+});
+
+test('an address with credentials in it is shown whole only to who may change it', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.install();
+  const url = 'https://user:hunter2@gateway.example/send?api_key=hunter3&v=1';
+  await world.connect(location.id, 'sms', { url });
+  const path = `/locations/${location.id}/channels/sms`;
+  const reader = await world.apiAs({ companyId: location.companyId, activeLocation: location.id, role: 'user' });
+  const { text } = await reader.get(path).expect(200);
+  expect(text).not.toMatch(/hunter/);
+  expect(JSON.parse(text).config.url).toContain('gateway.example/send');
+  const { body } = await world.api.get(path).expect(200);
+  expect(body.config.url).toBe(url);
+});
+
+test('/metrics asks for its token where there is one', async () => {
+  await using world = await startWorld({ isIdle: true, services: { metricsToken: 'token-of-the-collector' } });
+  await world.client.get('/metrics').expect(401);
+  await world.client.get('/metrics').set('authorization', 'Bearer wrong').expect(401);
+  await world.client.get('/metrics').set('authorization', 'Bearer token-of-the-collector').expect(200);
+});
+
+test('a user has so many streams, however many tokens it asks for; another user of the location has its own', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.install();
+  const user = { companyId: location.companyId, activeLocation: location.id };
+  const open = async (userId: string) => {
+    const token = await world.createUserToken({ ...user, userId });
+    const stop = new AbortController();
+    const headers = { authorization: `Bearer ${token}` };
+    const { status } = await fetch(`${world.url}/embed/live/`, { headers, signal: stop.signal });
+    return status;
+  };
+  const first = await Promise.all(Array.from({ length: 12 }, () => open('one')));
+  expect(first.filter((status) => status === 200)).toHaveLength(8);
+  expect(first.filter((status) => status === 429)).toHaveLength(4);
+  expect(await open('two')).toBe(200);
+});
+
+test('work of one key runs one after another and has a bound; another key does not wait', async () => {
+  const queue = createKeyedQueue(2, () => new Error('full'));
+  const steps: string[] = [];
+  const gates: (() => void)[] = [];
+  const wait = (name: string) => () =>
+    new Promise<void>((resolve) => {
+      steps.push(name);
+      gates.push(resolve);
+    });
+  const first = queue.run('a', wait('a1'));
+  const second = queue.run('a', wait('a2'));
+  const third = queue.run('a', wait('a3'));
+  await expect(queue.run('a', wait('a4'))).rejects.toThrow('full');
+  const other = queue.run('b', wait('b1'));
+  await Promise.resolve();
+  await new Promise(setImmediate);
+  expect(steps).toEqual(['a1', 'b1']);
+  for (const running of [first, other, second, third]) {
+    gates.shift()?.();
+    await running;
+    await new Promise(setImmediate);
+  }
+  expect(steps).toEqual(['a1', 'b1', 'a2', 'a3']);
+  await expect(queue.run('a', () => Promise.reject(new Error('own')))).rejects.toThrow('own');
+  expect(await queue.run('a', async () => 'next')).toBe('next');
+});

@@ -1,0 +1,82 @@
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { sharedSecret, startWorld } from '../support/world.ts';
+
+/** Lesson 13: where secrets must never be. */
+
+test('no token or secret in the database, an answer of the API, a log line or an address', async () => {
+  const lines: string[] = [];
+  const log = pino(
+    { level: 'trace' },
+    new Writable({
+      write(chunk, _encoding, done) {
+        lines.push(String(chunk));
+        done();
+      },
+    }),
+  );
+  await using world = await startWorld({ services: { log } });
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 500, body: { error: { code: 'x', message: `echo of ${world.vendor.secret}` } } });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.waitFor(async () => (await world.db.attempt.count({ where: { endedAt: { not: null } } })) === 1);
+  const { id } = await world.getMessage(messageId);
+  const encryptedData = world.highlevel.createUserContext({ companyId: location.companyId, activeLocation: location.id });
+  const { body: session } = await world.client.post('/api/session').send({ encryptedData }).expect(200);
+  await world.client.get('/api/overview').set('authorization', `Bearer ${session.token}`).expect(200);
+  const company = world.highlevel.addCompany();
+  world.highlevel.addLocation({ companyId: company.id });
+  const code = world.highlevel.approveCompanyInstall(company.id);
+  await world.finishInstall(code);
+  await world.advanceUntil(
+    async () => (await world.db.installation.count({ where: { companyId: company.id, status: 'active' } })) === 2,
+  );
+  world.highlevel.revokeTokens(location.id);
+  await world.services.tokens.getReplacementToken(
+    { kind: 'location', resourceId: location.id },
+    await world.services.tokens.getToken({ kind: 'location', resourceId: location.id }),
+  );
+
+  const responses = await Promise.all(
+    [
+      '/locations',
+      `/locations/${location.id}`,
+      `/locations/${location.id}/channels/sms`,
+      `/messages/${id}`,
+      '/overview',
+      '/audit',
+      '/companies',
+    ].map(async (path) => (await world.api.get(path).expect(200)).text),
+  );
+  const rows = await Promise.all([
+    world.db.installation.findMany(),
+    world.db.connection.findMany(),
+    world.db.message.findMany(),
+    world.db.attempt.findMany(),
+    world.db.report.findMany(),
+    world.db.appEvent.findMany(),
+    world.db.auditEntry.findMany(),
+    world.db.seenContext.findMany(),
+  ]);
+  const sources = {
+    database: JSON.stringify(rows),
+    answers: responses.join('\n'),
+    log: lines.join('\n'),
+    addresses: world.highlevel.calls.all.map(({ path }) => path).join('\n'),
+  };
+  const secrets = [
+    world.vendor.secret,
+    world.vendor.secret.replace('whsec_', ''),
+    'client-secret-of-the-tests',
+    sharedSecret,
+    encryptedData,
+    session.token,
+    ...Object.keys(world.highlevel.state.accessTokens),
+    ...Object.keys(world.highlevel.state.refreshTokens),
+    ...Object.keys(world.highlevel.state.codes),
+  ];
+  for (const [place, text] of Object.entries(sources)) {
+    for (const secret of secrets) expect({ place, found: text.includes(secret) }).toEqual({ place, found: false });
+  }
+  expect(sources.log).toContain('installed');
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { reconcileDueInstallations } from '../../src/installations/reconciler.ts';
+import type { Installation } from '../../src/installations/store.ts';
+import type { Fault } from '../../src/sandbox/highlevel/faults.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+const refusal = (status: number, message: string, more: object = {}): Fault['effect'] => ({
+  status,
+  body: { statusCode: status, message, ...more },
+});
+
+/** What HighLevel, or something in its place, may answer. Null: as it should. */
+const responses: Record<string, Fault['effect'] | null> = {
+  ok: null,
+  empty: { status: 200, body: {} },
+  scope: refusal(401, 'The token is not authorized for this scope.'),
+  authClass: refusal(401, 'This authClass type is not allowed to access this scope'),
+  provider: refusal(401, 'No access', { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' }),
+  expired: refusal(401, 'Invalid JWT'),
+  forbidden: refusal(403, 'Forbidden resource'),
+  invalid: refusal(400, 'Invalid grant: refresh token is invalid', { error: 'invalid_grant' }),
+  inactive: refusal(400, 'Location is not active'),
+  tooMany: refusal(429, 'Too many requests'),
+  failed: refusal(500, 'Internal server error'),
+  page: { status: 403, html: '<html><body>Access denied</body></html>' },
+  silent: { cut: 'before_handling' },
+};
+const operations = ['listInstalledLocations', 'mintLocationToken', 'getLocation', 'token:refresh_token', 'reconnect'];
+
+interface Seen {
+  at: number;
+  /** Of the row, what work would change. */
+  marks: string;
+}
+
+const toMarks = ({ status, presentAt, goneAt, syncSkip, syncedAt, describedAt, accessToken, companyId }: Installation) =>
+  JSON.stringify([status, presentAt, goneAt, syncSkip, syncedAt, describedAt, accessToken === null, companyId]);
+
+const listRows = (world: World) => world.db.installation.findMany({ orderBy: { resourceId: 'asc' } });
+
+/** Looks after whatever is due, and moves to when something is due next, for so long. @returns every look, by row */
+async function live(world: World, forMs: number): Promise<Map<string, Seen[]>> {
+  const seen = new Map<string, Seen[]>();
+  const until = world.clock.now() + forMs;
+  for (let sweeps = 0; world.clock.now() < until; sweeps++) {
+    if (sweeps > 2_000) throw new Error('It goes on for ever.');
+    const rows = await listRows(world);
+    const now = world.clock.now();
+    const due = rows.filter(({ dueAt }) => dueAt && dueAt.getTime() <= now);
+    for (const row of due) {
+      const earlierRuns = seen.get(row.resourceId) ?? [];
+      seen.set(row.resourceId, [...earlierRuns, { at: now, marks: toMarks(row) }]);
+    }
+    if (due.length > 0) await reconcileDueInstallations(world.services);
+    const next = Math.min(...(await listRows(world)).flatMap(({ dueAt }) => (dueAt ? dueAt.getTime() : [])), until);
+    if (next > world.clock.now()) world.clock.jump(next - world.clock.now());
+  }
+  return seen;
+}
+
+/** Looks between which nothing has changed, as the pauses between them. */
+function vainPauses(sweeps: readonly Seen[]): number[][] {
+  const runs: number[][] = [[]];
+  for (const [n, { at, marks }] of sweeps.slice(1).entries()) {
+    const before = sweeps[n] as Seen;
+    if (before.marks === marks) runs.at(-1)?.push(at - before.at);
+    else runs.push([]);
+  }
+  return runs;
+}
+
+test('nothing that is due runs twice in a row without progress or a growing pause, whatever HighLevel answers', async () => {
+  await using world = await startWorld({ isIdle: true });
+  let run = 0;
+  const answered = fc.record(
+    Object.fromEntries(operations.map((operation) => [operation, fc.constantFrom(...Object.keys(responses))])),
+  ) as fc.Arbitrary<Record<string, string>>;
+  await fc.assert(
+    fc.asyncProperty(answered, fc.boolean(), async (says, isSilent) => {
+      world.highlevel.faults.clear();
+      await world.db.installation.deleteMany();
+      await world.db.pace.deleteMany();
+      run += 1;
+      const companyId = `Agency${String(run).padStart(14, '0')}`;
+      world.highlevel.addCompany({ id: companyId });
+      for (let n = 0; n < 2; n++) world.highlevel.addLocation({ companyId });
+      await world.finishInstall(world.highlevel.approveCompanyInstall(companyId));
+      await live(world, isSilent ? 0 : 20 * second);
+      const before = world.highlevel.calls.all.length;
+      world.highlevel.faults.decide((operation) => responses[says[operation] ?? 'ok'] ?? null);
+
+      const seen = await live(world, 2 * hour);
+      for (const sweeps of seen.values()) {
+        for (const pauses of vainPauses(sweeps)) {
+          for (const [n, pause] of pauses.entries())
+            expect(pause).toBeGreaterThanOrEqual(Math.min(second * 1.5 ** n, 15 * minute) - 1);
+        }
+      }
+      const made = world.highlevel.calls.all.slice(before);
+      expect(made.length).toBeLessThan(250);
+      const refreshes = Map.groupBy(
+        made.filter(({ operation }) => operation === 'token:refresh_token'),
+        ({ resourceId }) => resourceId,
+      );
+      for (const [, ofOne] of refreshes) {
+        const gaps = ofOne.slice(1).map(({ at }, n) => at - (ofOne[n]?.at ?? 0));
+        expect(Math.min(...gaps, minute)).toBe(minute);
+      }
+    }),
+    { numRuns: 25 },
+  );
+});

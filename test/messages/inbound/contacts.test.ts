@@ -1,0 +1,47 @@
+import { startWorld } from '../../support/world.ts';
+
+/** Lessons 12 and 21: what contacts write back. */
+
+test('an inbound message leaves the contact’s tags, name and source as they were', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  const before = structuredClone(world.highlevel.state.contacts[location.contact.id]);
+  await world
+    .postChannelWebhook(location.connectionId, 'inbound', {
+      externalId: 'a',
+      from: '+12025550143',
+      text: 'hi',
+      name: 'Somebody Else',
+    })
+    .expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
+  expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
+});
+
+test('a contact that is new gets the name that came with the message', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  await world.postChannelWebhook(location.connectionId, 'inbound', {
+    externalId: 'a',
+    from: '+15550007777',
+    text: 'hi',
+    name: 'Zoë',
+  });
+  await world.advanceUntil(() => Object.values(world.highlevel.state.messages).length === 1);
+  const [contact] = Object.values(world.highlevel.state.contacts).filter(({ phone }) => phone === '+15550007777');
+  expect(contact).toMatchObject({ name: 'Zoë', tags: [], source: null });
+});
+
+test('a 2xx from the inbound endpoint without a messageId is not success: it is tried again', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 201, body: {} } });
+  await world
+    .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hi' })
+    .expect(202);
+  await world.waitFor(async () => (await world.db.message.findFirstOrThrow()).reasonCode === 'highlevel_stored_nothing');
+  expect(await world.db.message.findFirstOrThrow()).toMatchObject({ state: 'pending' });
+  await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
+  await world.waitFor(async () => (await world.db.message.findFirstOrThrow()).state === 'delivered');
+  expect(await world.db.message.findFirstOrThrow()).toMatchObject({ reasonCode: null });
+});

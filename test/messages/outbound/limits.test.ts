@@ -1,0 +1,217 @@
+import { restoreGroupLimits } from '../../../src/connections/connect.ts';
+import { runCleanup } from '../../../src/worker/cleanup.ts';
+import { sendMany } from '../../support/send-many.ts';
+import { startWorld } from '../../support/world.ts';
+
+const at = (time: string) => new Date(time).getTime();
+
+test('a location with many queued messages does not delay another’s by more than one send', async () => {
+  await using world = await startWorld();
+  const busy = await world.setUpLocation({ concurrency: 2 });
+  const other = await world.setUpLocation({ concurrency: 2 });
+  const waiting: (() => void)[] = [];
+  world.vendor.respondWith(async ({ body }) => {
+    if (body.locationId === busy.id) await new Promise<void>((done) => waiting.push(done));
+    return { body: { status: 'delivered' } };
+  });
+  await sendMany(world, busy, 60);
+  await world.waitFor(() => waiting.length === 2);
+  const [messageId = ''] = await sendMany(world, other, 1);
+  await world.waitFor(() => world.vendor.requests.some(({ body }) => body.locationId === other.id));
+  // Not one of the busy location's sends had to end for it, and never were more than two in hand.
+  expect(world.vendor.requests.filter(({ body }) => body.locationId === busy.id)).toHaveLength(2);
+  await world.advanceUntilReported(messageId);
+  while (world.vendor.requests.length < 61) {
+    expect(waiting.length).toBeLessThanOrEqual(2);
+    const before = world.vendor.requests.length;
+    for (const release of waiting.splice(0)) release();
+    await world.waitFor(() => world.vendor.requests.length > before || world.vendor.requests.length === 61);
+  }
+  for (const release of waiting.splice(0)) release();
+});
+
+test('outside of its hours a connection sends nothing, says so for every message, and goes on when they begin', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation({
+    sendingWindow: { from: '09:00', to: '18:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'] },
+  });
+  await world.waitFor(async () => (await world.db.installation.count({ where: { timezone: 'America/New_York' } })) > 0);
+  // Saturday noon in New York.
+  world.clock.jump(nextWeekday(world.clock.now(), 6, 17) - world.clock.now());
+  const ids = await sendMany(world, location, 3);
+  await world.waitFor(async () => {
+    const { body } = await world.api.get(`/locations/${location.id}/messages`);
+    return body.items.every(({ reason }: { reason: { code: string } | null }) => reason?.code === 'outside_window');
+  });
+  await world.advance(3_600_000, 600_000);
+  expect(world.vendor.requests).toHaveLength(0);
+  // Monday, a quarter past nine there.
+  world.clock.jump(nextWeekday(world.clock.now(), 1, 14) + 15 * 60_000 - world.clock.now());
+  await world.advanceUntil(() => world.vendor.requests.length === 3);
+  await world.advanceUntilReported(ids[2] as string);
+});
+
+/** The next such weekday (0 is Sunday) at an hour of UTC. */
+function nextWeekday(nowMs: number, weekday: number, hour: number): number {
+  const date = new Date(nowMs);
+  date.setUTCHours(hour, 0, 0, 0);
+  while (date.getUTCDay() !== weekday || date.getTime() <= nowMs) date.setUTCDate(date.getUTCDate() + 1);
+  return date.getTime();
+}
+
+test('a message in retry holds its contact’s later ones until it is given up after the time that was set', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation({ giveUpAfterMinutes: 10 });
+  world.vendor.respondWith(({ body }) =>
+    body.text === 'first' ? { status: 503, body: {} } : { body: { status: 'delivered' } },
+  );
+  const send = (text: string) => world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text });
+  const first = await send('first');
+  const second = await send('second');
+  await world.waitFor(() => world.vendor.requests.length === 1);
+  await world.advance(100_000);
+  expect(world.vendor.requests.every(({ body }) => body.text === 'first')).toBe(true);
+  await world.advanceUntil(
+    () => world.vendor.requests.some(({ body }) => body.text === 'second'),
+    'the second one goes',
+    10_000,
+  );
+  await world.advanceUntilReported(second.messageId);
+  expect(world.highlevel.listStatuses(first.messageId)).toEqual(['failed']);
+  expect((await world.getMessage(first.messageId)).reasonCode).toBe('http_503');
+});
+
+test('HighLevel’s calls go by urgency: answers and failures, then delivered, then read', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  world.vendor.respondWith(({ body }) =>
+    body.text === 'text 30'
+      ? { status: 400, body: { error: { code: 'no', message: 'no' } } }
+      : { body: { status: 'delivered', externalId: `x-${body.id}` } },
+  );
+  // The limit is used up, so that everything waits together.
+  const key = `highlevel/${location.id}`;
+  const pauseFields = { blockedUntil: new Date(world.clock.now() + 60_000) };
+  await world.db.pace.upsert({ where: { key }, create: { key, busyUntil: new Date(), ...pauseFields }, update: pauseFields });
+  const ids = await sendMany(world, location, 31);
+  await world.waitFor(async () => (await world.db.message.count({ where: { state: { not: 'pending' } } })) === 31);
+  const reader = await world.getMessage(ids[0] as string);
+  await world.db.job.deleteMany({ where: { messageId: reader.id } });
+  await world.db.message.update({ where: { id: reader.id }, data: { reportedState: 'delivered' } });
+  await world.postChannelWebhook(location.connectionId, 'status', { id: reader.id, status: 'read' }).expect(202);
+  await world
+    .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' })
+    .expect(202);
+  const begin = world.highlevel.calls.listByOperation('updateMessageStatus').length;
+  await world.waitFor(async () => (await world.db.job.count({ where: { kind: 'tell' } })) === 32);
+  world.clock.jump(61_000);
+  // In small steps: what leaves must have time to arrive before the next may leave.
+  await world.advanceUntil(
+    () => ids.slice(1).every((id) => world.highlevel.listStatuses(id).length > 0),
+    'all are reported',
+    20,
+  );
+  await world.advanceUntil(() => world.highlevel.listStatuses(ids[0] as string).includes('read'));
+  const statuses = world.highlevel.calls.listByOperation('updateMessageStatus').slice(begin);
+  // Those that leave together have no order among themselves.
+  const positionOf = (id: string | undefined) => statuses.findIndex(({ path }) => path.includes(id ?? ''));
+  expect(positionOf(ids[30])).toBeLessThan(10);
+  expect(positionOf(ids[0])).toBe(statuses.length - 1);
+  const answeredAt = world.highlevel.calls.listByOperation('addInboundMessage')[0]?.at ?? Number.POSITIVE_INFINITY;
+  expect(answeredAt).toBeLessThanOrEqual(statuses[12]?.at ?? 0);
+});
+
+test('when HighLevel’s day is used up, everything of that location waits, says so, and goes on when it renews', async () => {
+  await using world = await startWorld({ behaviour: { dailyLimit: 3 } });
+  const location = await world.setUpLocation();
+  const ids = await sendMany(world, location, 6);
+  await world.waitFor(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 6);
+  await world.advanceUntil(async () => (await world.db.pace.count({ where: { blockedCode: 'highlevel_day_used' } })) === 1);
+  const { body } = await world.api.get('/overview').expect(200);
+  expect(body.limits).toEqual([
+    expect.objectContaining({
+      locationId: location.id,
+      remainingToday: 0,
+      reason: expect.objectContaining({ code: 'highlevel_day_used' }),
+    }),
+  ]);
+  await world.advance(31 * 60_000, 60_000);
+  // The headers do not say when the day begins anew, so one call looks every ten minutes, and no more.
+  const refusedAt = world.highlevel.calls.all.filter(({ refusal }) => refusal === 'rate').map(({ at }) => at);
+  const attemptTimes = refusedAt.filter((at) => at > (refusedAt[0] ?? 0) + 60_000);
+  expect(attemptTimes.length).toBeGreaterThanOrEqual(2);
+  expect(attemptTimes.length).toBeLessThanOrEqual(3);
+  world.highlevel.calls.all.length = 0;
+  world.highlevel.behaviour.dailyLimit = 200_000;
+  await world.advanceUntil(
+    () => ids.every((id) => world.highlevel.listStatuses(id).join() === 'delivered'),
+    'all are reported',
+    10_000,
+  );
+});
+
+test('what was given up is listed with its reason, and all that fits is sent again, with progress', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  const refusal = (code: string) => ({ status: 400, body: { error: { code, message: 'not now' } } });
+  world.vendor.respondWith(({ body }) => refusal(Number(body.text?.split(' ')[1]) % 2 === 0 ? 'even' : 'odd'));
+  const ids = await sendMany(world, location, 10);
+  await world.advanceUntil(() => ids.every((id) => world.highlevel.listStatuses(id).join() === 'failed'));
+  const listed = await world.api.get(`/locations/${location.id}/dead-letters?reason=even&limit=3`).expect(200);
+  expect(listed.body.items).toHaveLength(3);
+  expect(listed.body.items[0].reason).toEqual({ code: 'even', message: 'not now' });
+
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  const { body } = await world.api.post(`/locations/${location.id}/redrives`, { reason: 'even' }).expect(202);
+  expect(body).toMatchObject({ total: 5, done: 0, endedAt: null });
+  await world.advanceUntil(async () => {
+    const { body: page } = await world.api.get(`/locations/${location.id}/redrives`).expect(200);
+    return page.items[0].done === 5 && page.items[0].endedAt !== null;
+  });
+  await world.advanceUntil(() => ids.filter((id) => world.highlevel.listStatuses(id).includes('delivered')).length === 5);
+  const { body: left } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
+  expect(left.items.map(({ reason }: { reason: { code: string } }) => reason.code)).toEqual(Array(5).fill('odd'));
+  expect(at(body.begunAt)).toBeLessThanOrEqual(world.clock.now());
+});
+
+test('a connection that has long been quiet keeps its limits, and gets those back that an earlier version had taken', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const place = await world.setUpLocation({ ratePerSecond: 5, concurrency: 2, dailyCap: 10 });
+  const key = `sending/${place.id}/sms`;
+  const before = await world.db.pace.findUniqueOrThrow({ where: { key } });
+  world.clock.jump(40 * 24 * 3_600_000);
+  await runCleanup(world.services);
+  expect(await world.db.pace.findUnique({ where: { key } })).toEqual(before);
+  expect(before).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
+
+  await world.db.pace.deleteMany({});
+  await restoreGroupLimits(world.services);
+  expect(await world.db.pace.findUnique({ where: { key } })).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
+  expect(await world.db.pace.count()).toBe(1);
+});
+
+test('what waits for a limit goes on as soon as the limit is loosened, in its order', async () => {
+  await using world = await startWorld();
+  // A location by the hours of a zone that is closed now.
+  const hour = new Date(world.clock.now()).getUTCHours();
+  const clockTime = (ahead: number) => `${String((hour + ahead) % 24).padStart(2, '0')}:00`;
+  const location = await world.setUpLocation({ sendingWindow: { from: clockTime(10), to: clockTime(12) } });
+  const change = { where: { resourceId: location.id }, data: { timezone: 'UTC' } };
+  await world.waitFor(async () => (await world.db.installation.count({ where: { timezone: { not: null } } })) > 0);
+  await world.db.installation.updateMany(change);
+  const contactId = location.contact.id;
+  for (const text of ['one', 'two']) await world.highlevel.sendMessage(location.id, { contactId, text });
+  await world.waitFor(async () => (await world.db.message.count({ where: { reasonCode: 'outside_window' } })) === 1);
+  await world.connect(location.id, 'sms', {});
+  await world.advanceUntil(() => world.vendor.requests.length === 2);
+  expect(world.vendor.requests.map(({ body }) => body.text)).toEqual(['one', 'two']);
+
+  await world.connect(location.id, 'sms', { ratePerSecond: 0.001 });
+  await sendMany(world, location, 1);
+  await world.advanceUntil(() => world.vendor.requests.length === 3);
+  await world.connect(location.id, 'sms', { ratePerSecond: 100 });
+  const startedAt = world.clock.now();
+  await sendMany(world, location, 3);
+  await world.advanceUntil(() => world.vendor.requests.length === 6);
+  expect(world.clock.now() - startedAt).toBeLessThan(10_000);
+});

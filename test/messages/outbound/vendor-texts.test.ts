@@ -1,0 +1,52 @@
+import type { SendOutcome } from '../../../src/channels/channel.ts';
+import { indexChannels } from '../../../src/channels/registry.ts';
+import { createNonIdempotentChannel } from '../../support/non-idempotent-channel.ts';
+import { startWorld, type World } from '../../support/world.ts';
+
+const text = (world: World, location: { id: string; contact: { id: string } }) =>
+  world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+
+/** A sign of two code units on the place where texts are cut. */
+const cutInTwo = `${'x'.repeat(499)}😀`;
+const withNul = 'no\u0000thing';
+
+test.each([
+  ['a sign is cut in two', cutInTwo],
+  ['a NUL is in it', withNul],
+])('whatever a far side answers can be kept: %s', async (_, words) => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 400, body: { error: { code: words, message: words } } });
+  const refused = await text(world, location);
+  await world.advanceUntilReported(refused.messageId);
+  expect(world.highlevel.listStatuses(refused.messageId)).toEqual(['failed']);
+  expect((await world.getMessage(refused.messageId)).reason).toMatch(/^(x{499}\ufffd…|nothing)$/);
+
+  world.vendor.respondWith({ body: { status: 'accepted' } });
+  const accepted = await text(world, location);
+  await world.advanceUntil(async () => (await world.getMessage(accepted.messageId)).reasonCode === 'awaiting_receipt');
+  const { id } = await world.getMessage(accepted.messageId);
+  const failed = { id, status: 'failed', error: { code: words, message: words } };
+  await world.postChannelWebhook(location.connectionId, 'status', failed).expect(202);
+  await world.advanceUntilReported(accepted.messageId);
+  expect(world.highlevel.listStatuses(accepted.messageId)).toEqual(['failed']);
+  expect(world.vendor.requests).toHaveLength(2);
+});
+
+test('what can’t be kept of an answer all the same does not make the message go out again', async () => {
+  let sends = 0;
+  const send = async (): Promise<SendOutcome> => {
+    sends += 1;
+    // Longer than an index takes, and too much of a jumble to be made shorter.
+    return { kind: 'delivered', externalId: Array.from({ length: 2_000 }, (_, i) => (i * 7_919 ** 2).toString(36)).join('') };
+  };
+  await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
+  const location = await world.install();
+  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'non_idempotent' }).expect(200);
+  const { messageId } = await text(world, location);
+  await world.advanceUntilReported(messageId);
+  await world.advance(600_000, 60_000);
+  expect(sends).toBe(1);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
+  expect(await world.db.attempt.findFirst()).toMatchObject({ outcome: 'delivered', code: null });
+});

@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import type { SendOutcome } from '../../../src/channels/channel.ts';
+import { advance, type MessageState } from '../../../src/messages/model/state.ts';
+import { startWorld, type World } from '../../support/world.ts';
+
+/** Everything that can happen to a few messages that a vendor gives few ids, in any order. */
+
+type Step =
+  | { do: 'begin'; message: number }
+  | { do: 'end'; message: number; how: 'accepted' | 'unknown' | 'busy'; id: number }
+  | { do: 'receipt'; id: number; state: 'delivered' | 'read' | 'failed' };
+
+const messageCount = 3;
+const idCount = 2;
+const message = fc.nat({ max: messageCount - 1 });
+const id = fc.nat({ max: idCount - 1 });
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('begin' as const), message }),
+    fc.record({
+      do: fc.constant('end' as const),
+      message,
+      how: fc.constantFrom('accepted', 'accepted', 'unknown', 'busy'),
+      id,
+    }),
+    fc.record({ do: fc.constant('receipt' as const), id, state: fc.constantFrom('delivered', 'read', 'failed') }),
+  ),
+  { minLength: 4, maxLength: 24 },
+) as fc.Arbitrary<Step[]>;
+
+interface Sent {
+  readonly rowId: string;
+  /** When each attempt began that the vendor may have taken. */
+  startTimes: number[];
+  open: string | null;
+  /** The id that it was given. */
+  given: number | null;
+}
+
+test('a receipt counts for the message whose attempt began last before it, and never for one that began after it', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  let round = 0;
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const run = ++round;
+      const sent = await Promise.all(Array.from({ length: messageCount }, () => send(world, location)));
+      const receipts: { at: number; id: number; state: 'delivered' | 'read' | 'failed' }[] = [];
+      for (const [at, step] of all.entries()) {
+        if (step.do === 'begin') await startAttempt(world, location.connectionId, sent[step.message] as Sent, at);
+        if (step.do === 'end') await end(world, location.connectionId, sent[step.message] as Sent, step, `${run}-${step.id}`);
+        if (step.do === 'receipt') {
+          receipts.push({ at, id: step.id, state: step.state });
+          await world.services.recordReceipt(
+            { id: location.connectionId },
+            { externalId: `${run}-${step.id}`, state: step.state },
+          );
+        }
+      }
+      for (const one of sent) {
+        const lastStartedAt = ({ startTimes }: Sent, at: number) =>
+          Math.max(-1, ...startTimes.filter((startedAt) => startedAt < at));
+        const may = receipts.filter((receipt) => receipt.id === one.given && lastStartedAt(one, receipt.at) >= 0);
+        const rivals = sent.filter((other) => other !== one && other.given === one.given);
+        const must = may.filter(({ at }) => rivals.every((other) => lastStartedAt(other, at) < lastStartedAt(one, at)));
+        const row = await world.db.message.findUniqueOrThrow({ where: { id: one.rowId }, include: { receipts: true } });
+        const counted = row.receipts.map(({ state }) => state as MessageState);
+        expect(may.map(({ state }) => state)).toEqual(expect.arrayContaining(counted));
+        expect(counted).toEqual(expect.arrayContaining(must.map(({ state }) => state)));
+        expect(row.state).toBe(counted.reduce(advance, 'pending'));
+      }
+    }),
+    { numRuns: Number(process.env.FUZZ_INPUTS ?? 0) > 0 ? 400 : 60, seed: 5 },
+  );
+}, 240_000);
+
+async function send(world: World, location: { id: string; contact: { id: string } }): Promise<Sent> {
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  return { rowId: (await world.getMessage(messageId)).id, startTimes: [], open: null, given: null };
+}
+
+async function startAttempt(world: World, connectionId: string, one: Sent, at: number): Promise<void> {
+  if (one.open !== null || one.given !== null) return;
+  const beginning = await world.services.startAttempt({ messageId: one.rowId, connectionId, unknownOutcomePolicy: 'resend' });
+  if (typeof beginning !== 'object') throw new Error(`An attempt did not begin: ${beginning}`);
+  one.open = beginning.attemptId;
+  one.startTimes.push(at);
+}
+
+const outcomes: Record<'unknown' | 'busy', SendOutcome> = {
+  unknown: { kind: 'unknown', code: 'no_answer', message: 'no answer' },
+  busy: { kind: 'busy', code: 'http_503', message: 'busy' },
+};
+
+async function end(
+  world: World,
+  connectionId: string,
+  one: Sent,
+  { how, id }: Step & { do: 'end' },
+  externalId: string,
+): Promise<void> {
+  if (one.open === null) return;
+  const workerId = world.services.newId();
+  await world.db.job.updateMany({ where: { messageId: one.rowId }, data: { workerId } });
+  const job = {
+    queue: 'deliver',
+    messageId: one.rowId,
+    groupKey: 'lane',
+    workerId,
+    signal: new AbortController().signal,
+  } as const;
+  const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalId } : outcomes[how];
+  await world.services.settle({
+    job,
+    runAgainAt: how === 'accepted' ? null : new Date(world.clock.now()),
+    attempt: { id: one.open, connectionId, outcome },
+    change: () => ({ connectionId }),
+  });
+  one.open = null;
+  if (how === 'accepted') one.given = id;
+  if (how === 'busy') one.startTimes.pop();
+}

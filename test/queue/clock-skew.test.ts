@@ -1,0 +1,91 @@
+import { openDatabaseClock } from '../../src/database/clock.ts';
+import { contactLookupRateLimit } from '../../src/highlevel/rate-limit.ts';
+import { createQueue } from '../../src/queue/queue.ts';
+import { rateLimitKey, tryAcquire } from '../../src/queue/rate-limits.ts';
+import { startWorker } from '../../src/worker/queue-handlers.ts';
+import type { TestClock } from '../support/test-clock.ts';
+import { startWorld } from '../support/world.ts';
+
+const minuteMs = 60_000;
+const ahead = (clock: TestClock, ms: () => number) => ({ ...clock, now: () => clock.now() + ms() });
+
+test.each([2, -10, 10])(
+  'a worker delays nothing, though the clock of the process that takes messages shows %i minutes more',
+  async (minutes) => {
+    await using world = await startWorld({
+      isIdle: true,
+      clocks: (clock) => ({ clock: ahead(clock, () => minutes * minuteMs), readTime: async () => clock.now() }),
+    });
+    const { services, clock, highlevel } = world;
+    const own = await openDatabaseClock({ clock, readTime: async () => clock.now(), log: services.log });
+    const queue = createQueue({ ...services, clock: own });
+    await startWorker({ ...services, queue });
+    const location = await world.setUpLocation();
+    const sentMs = clock.now();
+    const { messageId } = await highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
+    await world.advanceUntil(() => highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
+    expect(clock.now() - sentMs).toBeLessThan(4_000);
+    await queue.stop(1_000);
+    await own.stop();
+  },
+);
+
+test('a machine’s clock that is set while it works delays nothing', async () => {
+  let skewMs = 10 * minuteMs;
+  await using world = await startWorld({
+    clocks: (clock) => ({ clock: ahead(clock, () => skewMs), readTime: async () => clock.now() }),
+  });
+  const location = await world.setUpLocation();
+  for (const nextMs of [-3 * minuteMs, 7 * minuteMs, 0]) {
+    const sentMs = world.clock.now();
+    const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
+    skewMs = nextMs;
+    await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
+    expect(world.clock.now() - sentMs).toBeLessThan(4_000);
+  }
+});
+
+test('when the clock of the database was ahead and is set right, neither reports nor what waits for a retry stop for the step', async () => {
+  let aheadMs = 10 * minuteMs;
+  await using world = await startWorld({
+    clocks: (clock) => ({ clock, readTime: async () => clock.now() + aheadMs }),
+  });
+  const { highlevel, vendor, clock } = world;
+  const location = await world.setUpLocation();
+  const send = async (text: string) =>
+    (
+      await highlevel.sendMessage(location.id, {
+        contactId: highlevel.addContact(location.id, { phone: '+12025550171' }).id,
+        text,
+      })
+    ).messageId;
+  const countTries = (text: string) => vendor.requests.filter(({ body }) => body.text === text).length;
+  vendor.respondWith(({ body }) =>
+    body.text === 'later' && countTries('later') < 3 ? { status: 503 } : { body: { status: 'delivered' } },
+  );
+  const early = await send('early');
+  await world.advanceUntil(() => highlevel.listStatuses(early).length > 0, 'the first is reported', 200);
+  // Its third attempt is due half a minute after the second, by the clock that is wrong; another message was just delivered.
+  const later = await send('later');
+  await world.advanceUntil(async () => (await world.getMessage(later)).retryCount === 2, 'it waits for its third attempt', 200);
+  const before = await send('before');
+  await world.waitFor(async () => (await world.getMessage(before)).state === 'delivered', 'it is delivered');
+  aheadMs = 0;
+  const setMs = clock.now();
+  const after = await send('after');
+  for (const id of [later, before, after]) {
+    await world.advanceUntil(() => highlevel.listStatuses(id).length > 0, `${id} is reported`, 200);
+  }
+  // The delays themselves, 10 seconds until it is measured, and no more.
+  expect(clock.now() - setMs).toBeLessThan(50_000);
+});
+
+test('look-ups go on when their limit was used up by a clock that was ahead', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const key = rateLimitKey.contactLookups('location');
+  await world.db.pace.create({ data: { key, busyUntil: new Date(world.clock.now() + 10 * minuteMs) } });
+  const deps = { db: world.services.db, clock: world.clock };
+  expect(await tryAcquire(deps, key, contactLookupRateLimit)).toBe(true);
+  const rateLimit = await world.db.pace.findUniqueOrThrow({ where: { key } });
+  expect(rateLimit.busyUntil.getTime() - world.clock.now()).toBeLessThan(1_000);
+});

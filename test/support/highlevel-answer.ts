@@ -1,7 +1,0 @@
-import type { HighLevelResponse } from '../../src/highlevel/response.ts';
-
-/** What HighLevel answers, without a word on limits. */
-export function highLevelAnswer(status: number, body: Record<string, unknown>): HighLevelResponse {
-  const limits = { remaining: null, intervalMs: null, dailyRemaining: null, retryAfterMs: null };
-  return { status, body, text: JSON.stringify(body), traceId: null, limits };
-}

@@ -1,0 +1,7 @@
+import type { HighLevelResponse } from '../../src/highlevel/response.ts';
+
+/** What HighLevel answers, without a word on limits. */
+export function createHighLevelResponse(status: number, body: Record<string, unknown>): HighLevelResponse {
+  const limits = { remaining: null, intervalMs: null, dailyRemaining: null, retryAfterMs: null };
+  return { status, body, text: JSON.stringify(body), traceId: null, limits };
+}

@@ -1,0 +1,84 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findFreePorts } from './program.ts';
+
+const run = promisify(execFile);
+
+/** A PostgreSQL server of a test's own: one that may be stopped, which the machine's may not. */
+export interface PostgresServer {
+  url: string;
+  /** Stops it as a power cut does to its processes, and starts it again after a while. */
+  restart(downtimeMs: number): Promise<void>;
+  /** When it was away, by the machine's clock. */
+  downtimes: { from: number; to: number }[];
+  stop(): Promise<void>;
+}
+
+/** Where the newest server's programs are; null where there is none. */
+export function findServerPrograms(): string | null {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [
+    ...versions.map((version) => join(root, version, 'bin')),
+    '/usr/local/pgsql/bin',
+    '/usr/local/bin',
+    '/usr/bin',
+  ];
+  return folders.find((folder) => ['initdb', 'pg_ctl'].every((name) => existsSync(join(folder, name)))) ?? null;
+}
+
+/** Starts it on a free port, with the settings that a server comes with: what is committed is on the disk. */
+export async function startPostgresServer(programs: string): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'patchbay-server-'));
+  const isRoot = process.getuid?.() === 0;
+  // PostgreSQL does not run as root.
+  const userPrefix = isRoot ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
+  const command = async (name: string, ...args: string[]) => {
+    const [first = '', ...prefixArgs] = [...userPrefix, join(programs, name), ...args];
+    await run(first, prefixArgs, { cwd: folder });
+  };
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (isRoot) {
+    const [uid, gid] = await Promise.all(
+      ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'postgres'])).stdout)),
+    );
+    chownSync(folder, uid as number, gid as number);
+  }
+  const data = join(folder, 'data');
+  const port = await findFreePorts();
+  await command('initdb', '-D', data, '-U', 'patchbay', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='${folder}'`;
+  const start = () => command('pg_ctl', 'start', '-w', '-s', '-D', data, '-l', join(folder, 'log'), '-o', options);
+  await start();
+  // Whoever stops a test by hand leaves no server running.
+  const stopAbandoned = () => {
+    const [first = '', ...prefixArgs] = [...userPrefix, join(programs, 'pg_ctl'), 'stop', '-s', '-m', 'immediate', '-D', data];
+    spawnSync(first, prefixArgs, { cwd: folder });
+    remove();
+  };
+  process.once('exit', stopAbandoned);
+  const downtimes: PostgresServer['downtimes'] = [];
+
+  return {
+    url: `postgresql://patchbay@127.0.0.1:${port}/postgres`,
+    downtimes,
+    async restart(downtimeMs) {
+      const downtime = { from: Date.now(), to: Number.POSITIVE_INFINITY };
+      downtimes.push(downtime);
+      await command('pg_ctl', 'stop', '-s', '-m', 'immediate', '-D', data);
+      await new Promise((done) => setTimeout(done, downtimeMs));
+      await start();
+      downtime.to = Date.now();
+    },
+    async stop() {
+      process.off('exit', stopAbandoned);
+      await command('pg_ctl', 'stop', '-s', '-m', 'immediate', '-D', data).catch(() => {
+        // It was stopped already, and its folder goes now.
+      });
+      remove();
+    },
+  };
+}

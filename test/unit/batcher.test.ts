@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { createBatcher, inGroupsBySize } from '../../src/runtime/batcher.ts';
+
+/** A store whose commits end when they are told to. */
+function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
+  const commits: number[][] = [];
+  const releases: (() => void)[] = [];
+  const fault = new Error('bad item');
+  const write = createBatcher<number, string>({
+    async run(items) {
+      commits.push([...items]);
+      await new Promise<void>((done) => releases.push(done));
+      if (items.some((item) => options.isBad?.(item))) throw fault;
+      return items.map((item) => `stored ${item}`);
+    },
+    isItemError: (error) => error === fault,
+    maxBatchSize: options.atMost ?? 100,
+    maxQueued: options.waitingAtMost ?? 1_000,
+  });
+  const turn = () => new Promise<void>((done) => setImmediate(done));
+  return {
+    write,
+    commits,
+    turn,
+    async release() {
+      releases.shift()?.();
+      await turn();
+    },
+    async releaseAll() {
+      for (await turn(); releases.length > 0; await turn()) releases.shift()?.();
+    },
+  };
+}
+
+test('what comes in one turn goes together; what comes while a commit is under way is the next one', async () => {
+  const store = heldStore();
+  const first = [store.write(1), store.write(2)];
+  await store.turn();
+  expect(store.commits).toEqual([[1, 2]]);
+  const others = [store.write(3), store.write(4)];
+  await store.turn();
+  expect(store.commits).toEqual([[1, 2]]);
+  await store.release();
+  expect(await Promise.all(first)).toEqual(['stored 1', 'stored 2']);
+  expect(store.commits).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
+  await store.release();
+  expect(await Promise.all(others)).toEqual(['stored 3', 'stored 4']);
+});
+
+test('nothing is answered before its own commit', async () => {
+  const store = heldStore();
+  let isAnswered = false;
+  void store.write(1);
+  await store.turn();
+  void store.write(2).then(() => (isAnswered = true));
+  await store.release();
+  expect(isAnswered).toBe(false);
+  await store.release();
+  expect(isAnswered).toBe(true);
+});
+
+test('one bad item fails alone, whatever stands beside it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 15 }),
+      async (bad, atMost) => {
+        const store = heldStore({ atMost, isBad: (item) => bad[item] === true });
+        const results = Promise.allSettled(bad.map((_, item) => store.write(item)));
+        await store.releaseAll();
+        expect((await results).map(({ status }) => status)).toEqual(bad.map((isBad) => (isBad ? 'rejected' : 'fulfilled')));
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('what is nobody’s fault fails all that stand together, once, and the next ones are tried', async () => {
+  let isDown = true;
+  let tries = 0;
+  const write = createBatcher<number, number>({
+    async run(items) {
+      tries += 1;
+      if (isDown) throw new Error('the database is down');
+      return items;
+    },
+    isItemError: () => false,
+    maxBatchSize: 10,
+    maxQueued: 100,
+  });
+  const results = await Promise.allSettled([write(1), write(2), write(3)]);
+  expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(tries).toBe(1);
+  isDown = false;
+  expect(await write(4)).toBe(4);
+});
+
+test('more than may wait is refused at once, with a time to come again, and costs nobody else anything', async () => {
+  const store = heldStore({ waitingAtMost: 2 });
+  const taken = [store.write(1)];
+  await store.turn();
+  taken.push(store.write(2), store.write(3));
+  await expect(store.write(4)).rejects.toMatchObject({ code: 'overloaded', status: 503, retryAfterMs: 1_000 });
+  await store.releaseAll();
+  expect(await Promise.all(taken)).toEqual(['stored 1', 'stored 2', 'stored 3']);
+});
+
+test('a group, and all that wait, take no more memory than they may, and what is large goes alone', async () => {
+  const commits: number[][] = [];
+  const write = createBatcher<number, number>({
+    async run(items) {
+      commits.push([...items]);
+      return items;
+    },
+    maxBatchSize: 100,
+    weight: { of: (item) => item, maxPerBatch: 10, waitingAtMost: 40 },
+  });
+  const taken = [4, 4, 4, 20, 3, 5].map(write);
+  await expect(write(1)).rejects.toMatchObject({ code: 'overloaded' });
+  expect(await Promise.all(taken)).toEqual([4, 4, 4, 20, 3, 5]);
+  expect(commits).toEqual([[4, 4], [4], [20], [3, 5]]);
+  expect(await write(40)).toBe(40);
+});
+
+test('a small item waits for no large one of another tenant, and goes with those of its own', async () => {
+  const commits: string[][] = [];
+  const releases: (() => void)[] = [];
+  const write = inGroupsBySize<string, string>(
+    {
+      async run(items) {
+        commits.push([...items]);
+        if (items.some((item) => item.length >= 10)) await new Promise<void>((done) => releases.push(done));
+        return items;
+      },
+      maxBatchSize: 100,
+      weight: { of: (item) => item.length, maxPerBatch: 100, waitingAtMost: 1_000 },
+    },
+    { largeFrom: 10, tenantOf: ([tenant = '']) => tenant },
+  );
+  const large = write('a very large');
+  expect(await write('b small')).toBe('b small');
+  const own = write('a small');
+  await write('b again');
+  expect(commits).toEqual([['a very large'], ['b small'], ['b again']]);
+  releases[0]?.();
+  expect(await Promise.all([large, own])).toEqual(['a very large', 'a small']);
+  expect(commits.at(-1)).toEqual(['a small']);
+  expect(await write('a later')).toBe('a later');
+});

@@ -1,0 +1,72 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import express from 'express';
+import fc from 'fast-check';
+import request from 'supertest';
+import { PrismaClient } from '../../prisma/generated/client.ts';
+import { isDataError, isOutOfConnections, isUnavailable } from '../../src/database/errors.ts';
+import { createErrorHandler } from '../../src/http/middleware/errors.ts';
+import { createLog } from '../../src/runtime/log.ts';
+
+test('whatever is asked while the database is away, the answer is 503 with its reason and a time to come back', async () => {
+  // Nobody listens there.
+  const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: 'postgresql://127.0.0.1:1/none' }) });
+  const app = express();
+  app.get('/rows', async () => client.worker.findMany());
+  app.get('/sql', async () => client.$queryRaw`SELECT 1`);
+  app.get('/transaction', async () => client.$transaction(async (tx) => tx.worker.count()));
+  app.use(createErrorHandler(createLog('silent')));
+  for (const path of ['/rows', '/sql', '/transaction']) {
+    const response = await request(app).get(path).set('accept', 'application/json').expect(503);
+    expect(response.body.error.code).toBe('database_unavailable');
+    expect(response.headers['retry-after']).toMatch(/^\d+$/);
+  }
+  await client.$disconnect();
+});
+
+const raw = (originalCode: string) => ({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode } } } });
+
+test('every code of the classes 08, 53, 57 and 58, a read-only server, and what gives way to another is an outage', () => {
+  const classes = ['08', '40', '53', '57', '58'];
+  const inClass = fc.tuple(fc.constantFrom(...classes), fc.stringMatching(/^[0-9A-Z]{3}$/)).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.oneof(inClass, fc.constantFrom('25006', '25P03', '55P03')), (state) => {
+      // Prisma gives it with its own code beside it, node-postgres as the code.
+      expect([raw(state), { code: state }].map(isUnavailable)).toEqual([true, true]);
+      expect(isDataError(raw(state))).toBe(false);
+    }),
+  );
+});
+
+test('a connection that breaks is an outage, the socket of another host is not', () => {
+  const socket = { code: 'EHOSTUNREACH', errno: -113, syscall: 'connect' };
+  expect(isUnavailable(Object.assign(new Error('connect EHOSTUNREACH'), socket))).toBe(true);
+  expect(isUnavailable(Object.assign(new Error('connect EHOSTUNREACH'), socket, { isAxiosError: true }))).toBe(false);
+  expect(isUnavailable(new Error('Connection terminated unexpectedly'))).toBe(true);
+});
+
+test.each([
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Connection terminated due to connection timeout',
+  'Query read timeout',
+  'timeout expired',
+])('“%s” of node-postgres, which has no code, is an outage, also where Prisma puts its own words before it', (words) => {
+  expect(isUnavailable(new Error(words))).toBe(true);
+  expect(isUnavailable(new Error(`\nInvalid \`prisma.worker.count()\` invocation:\n\n\n${words}`))).toBe(true);
+  expect(isUnavailable(new Error(`A text that only speaks of it: ${words}`))).toBe(false);
+});
+
+test('a defect of ours is no outage', () => {
+  expect(['42P01', '23505', '22001', '25001', '25P02', 'XX000', '55000'].map((code) => isUnavailable(raw(code)))).toEqual(
+    Array(7).fill(false),
+  );
+  expect([new Error('oops'), { code: '400' }, undefined, null].map(isUnavailable)).toEqual(Array(4).fill(false));
+});
+
+test('a server without a free connection is told from other outages, also where a pooler says it', () => {
+  expect(isOutOfConnections(raw('53300'))).toBe(true);
+  expect(isOutOfConnections(Object.assign(new Error('no more connections allowed (max_client_conn)'), { code: '08P01' }))).toBe(
+    true,
+  );
+  expect([raw('57P03'), raw('08006'), undefined].map(isOutOfConnections)).toEqual([false, false, false]);
+});

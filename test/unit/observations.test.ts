@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { addDomain, applyObservation, isInstalled, type Observation } from '../../src/installations/observations.ts';
+import { nextReconcileAt } from '../../src/installations/reconcile-schedule.ts';
+import type { Installation } from '../../src/installations/store.ts';
+
+const key = { kind: 'location', resourceId: 'L' } as const;
+const at = (second: number) => new Date(1_800_000_000_000 + second * 1000);
+const now = at(10_000);
+
+function row(fields: Partial<Installation> = {}): Installation {
+  return {
+    ...key,
+    companyId: null,
+    name: null,
+    timezone: null,
+    country: null,
+    refreshTriedAt: null,
+    tokensSince: null,
+    installCodeHash: null,
+    status: 'pending',
+    statusReason: null,
+    userId: null,
+    isBulk: false,
+    toFutureLocations: false,
+    scopes: [],
+    accessToken: null,
+    refreshToken: null,
+    accessExpiresAt: null,
+    tokenSet: 0,
+    refreshLease: null,
+    refreshLeaseUntil: null,
+    presentAt: null,
+    goneAt: null,
+    leaveReason: null,
+    dueAt: now,
+    tries: 0,
+    slotAt: null,
+    describedAt: null,
+    syncSkip: null,
+    syncBegunAt: null,
+    syncedAt: null,
+    nextSyncAt: null,
+    whiteLabelDomains: [],
+    installedAt: null,
+    updatedAt: now,
+    ...fields,
+  };
+}
+
+const moment = fc.nat(50).map(at);
+const observationArb: fc.Arbitrary<Observation> = fc.oneof(
+  moment.map((installedSeenAt) => ({ key, installedSeenAt })),
+  moment.map((uninstalledSeenAt) => ({ key, uninstalledSeenAt })),
+  moment.map((installedSeenAt) => ({ key, companyId: 'C', installedSeenAt })),
+);
+
+/** What is left when the tokens' own way is left out: whether it is installed, and whose it is. */
+function end(order: readonly Observation[], start = row()) {
+  let last = start;
+  for (const one of order) last = { ...last, ...applyObservation(last, one, now) };
+  return {
+    isInstalled: last.status !== 'uninstalled',
+    companyId: last.companyId,
+    presentAt: last.presentAt,
+    goneAt: last.goneAt,
+  };
+}
+
+test('news in any order, any number of times, ends the same', () => {
+  fc.assert(
+    fc.property(fc.array(observationArb, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (seen, keys) => {
+      const shuffled = [...seen, ...seen]
+        .map((one) => ({ one, by: keys.next().value as number }))
+        .sort((a, b) => a.by - b.by)
+        .map(({ one }) => one);
+      expect(end(shuffled)).toEqual(end(seen));
+    }),
+  );
+});
+
+test('it is installed exactly when its newest moment there is newer than its newest moment gone', () => {
+  fc.assert(
+    fc.property(fc.array(observationArb, { minLength: 1, maxLength: 8 }), (seen) => {
+      const { isInstalled: found, presentAt, goneAt } = end(seen);
+      expect(found).toBe(goneAt === null || isInstalled({ presentAt, goneAt }));
+    }),
+  );
+});
+
+test('an installation that works is not looked at again for what is known already', () => {
+  const working = row({ status: 'active', companyId: 'C', presentAt: at(1), dueAt: at(90_000) });
+  expect(applyObservation(working, { key, companyId: 'C', installedSeenAt: at(2) }, now).dueAt).toEqual(at(90_000));
+  expect(applyObservation(working, { key, installedSeenAt: at(2), isHint: true }, now).dueAt).toEqual(now);
+});
+
+test('what comes back begins without the tokens that it had', () => {
+  const gone = row({ status: 'uninstalled', presentAt: at(1), goneAt: at(2), accessToken: 'a', refreshToken: 'r' });
+  expect(applyObservation(gone, { key, installedSeenAt: at(3) }, now)).toMatchObject({
+    status: 'pending',
+    accessToken: null,
+    refreshToken: null,
+    installedAt: at(3),
+  });
+  expect(applyObservation(gone, { key, installedSeenAt: at(2) }, now)).not.toHaveProperty('status');
+});
+
+test.each([
+  ['App.Agency.example', ['app.agency.example']],
+  ['https://app.agency.example/login', ['app.agency.example']],
+  ['app.agency.example; script-src *', []],
+  ['localhost', []],
+  ['', []],
+])('the white-label domain %s is kept as %j', (whiteLabelDomain, kept) => {
+  expect(applyObservation(row(), { key, whiteLabelDomain }, now).whiteLabelDomains).toEqual(kept);
+});
+
+test('a token is refreshed one to two hours before its end, and a short-lived one at half of its life', () => {
+  const day = 24 * 60 * 60;
+  const dueIn = (seconds: number, chance: number) =>
+    ((nextReconcileAt(row({ status: 'active', accessExpiresAt: at(10_000 + seconds) }), now, chance) as Date).getTime() -
+      now.getTime()) /
+    1000;
+  expect(dueIn(day, 0)).toBe(day - 3_600);
+  expect(dueIn(day, 0.5)).toBe(day - 5_400);
+  expect(dueIn(600, 0)).toBe(300);
+  expect(dueIn(-100, 0)).toBe(60);
+});
+
+test('a company is due for whichever comes first, its refresh or its listing', () => {
+  const company = row({ kind: 'company', status: 'active', accessExpiresAt: at(100_000), nextSyncAt: at(20_000) });
+  expect(nextReconcileAt(company, now, 0)).toEqual(at(20_000));
+});
+
+test('an install that nobody can find tokens for is looked for ever less, and not for ever', () => {
+  const waits = [1, 2, 3, 4, 5, 6, 20].map(
+    (tries) => ((nextReconcileAt(row({ tries, presentAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) / 1000,
+  );
+  expect(waits).toEqual([15, 15, 60, 300, 900, 3_600, 3_600]);
+  expect(nextReconcileAt(row({ tries: 200, presentAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
+});
+
+test('the domains that came first stay: contexts of one user push no domain of the agency out', () => {
+  const names = Array.from({ length: 8 }, (_, index) => `crm${index}.example.com`);
+  const domains = names.reduce<string[]>((all, name) => addDomain(all, name), []);
+  expect(domains).toEqual(names.slice(0, 5));
+});
