@@ -24,11 +24,11 @@ const claimTtlMs = 2 * 60 * 1000;
 export async function scheduleNotifications({
   db,
   clock,
-  alertWays: notifiers,
+  notifiers,
 }: {
   db: Database;
   clock: Clock;
-  alertWays: ReadonlyMap<NotifierName, unknown>;
+  notifiers: ReadonlyMap<NotifierName, unknown>;
 }) {
   const now = dateNow(clock);
   const names = [...notifiers.keys()];
@@ -58,7 +58,7 @@ export async function scheduleResolved(tx: Executor, alertIds: readonly string[]
 /** Takes what is due to be told in one way, so that nobody else tells it. A recovery is due only when its beginning was told. */
 export async function claimNotifications(
   deps: { db: Database; clock: Clock },
-  notifier: AlertWay,
+  notifier: NotifierName,
   maxCount: number,
 ): Promise<AlertNotification[]> {
   const now = dateNow(deps.clock);
@@ -85,7 +85,7 @@ export async function claimNotifications(
 /** Tried and told, or to be tried again after the outage schedule. */
 export async function recordNotificationResult(
   deps: { db: Database; clock: Clock; jitter: () => number },
-  notifier: AlertWay,
+  notifier: NotifierName,
   notifications: readonly AlertNotification[],
   isSent: boolean,
 ): Promise<void> {

@@ -102,7 +102,7 @@ async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<
     const { installed } = await listInstalledLocations(deps.highLevel, app, { locationId: row.resourceId });
     const [found] = installed;
     if (!found) continue;
-    const observation = { key: keyOf(row), companyId: app.companyId, name: found.name, presentAt: requestedAt };
+    const observation = { key: keyOf(row), companyId: app.companyId, name: found.name, installedSeenAt: requestedAt };
     await deps.db.transaction((tx) => recordObservation(tx, observation, requestedAt));
     return requestedAt;
   }
@@ -119,7 +119,7 @@ async function verifyMissing(deps: ReconcileDeps, row: Installation): Promise<Da
     if (!isAppError(error, 'reauth_required', 'installation_missing')) throw error;
     isInstalled = false;
   }
-  const observation = isInstalled ? { presentAt: requestedAt } : { goneAt: requestedAt };
+  const observation = isInstalled ? { installedSeenAt: requestedAt } : { uninstalledSeenAt: requestedAt };
   await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), ...observation }, dateNow(deps.clock)));
   return isInstalled ? findNextReconcile(deps, row) : requestedAt;
 }

@@ -13,7 +13,7 @@ export interface BatcherOptions<Item, Result> {
   /** The most items that wait; one more is refused. */
   maxQueued?: number;
   /** How much memory an item takes, about; a group, and all that wait, take only so much. */
-  weight?: { of(item: Item): number; maxPerBatch: number; waitingAtMost: number };
+  weight?: { of(item: Item): number; maxPerBatch: number; maxQueued: number };
 }
 
 interface QueuedItem<Item, Result> {
@@ -74,8 +74,8 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   }
 
   return (item) => {
-    const itemWeight = size?.of(item) ?? 0;
-    if (queued.length >= waitingAtMost || (size && queuedWeight + itemWeight > size.waitingAtMost)) {
+    const itemWeight = weight?.of(item) ?? 0;
+    if (queued.length >= maxQueued || (weight && queuedWeight + itemWeight > weight.maxQueued)) {
       const error = new AppError('overloaded', 'More arrives than can be stored. Please send it again in a moment.', {
         retryAfterMs,
       });
@@ -95,18 +95,18 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
  * Groups small items and large ones apart, so that a small one waits for no statement that carries another tenant's megabytes: one
  * location's webhooks of 9 MiB held up all others for seconds. A tenant's small items go with its large ones while it has any, in order.
  *
- * @param largeFrom the size from which an item is large
+ * @param minLargeWeight the weight from which an item is large
  */
-export function inGroupsBySize<Item, Result>(
-  options: BatcherOptions<Item, Result> & Required<Pick<BatcherOptions<Item, Result>, 'size'>>,
-  { largeFrom, tenantOf }: { largeFrom: number; tenantOf(item: Item): string },
+export function createSizedBatcher<Item, Result>(
+  options: BatcherOptions<Item, Result> & Required<Pick<BatcherOptions<Item, Result>, 'weight'>>,
+  { minLargeWeight, toTenant }: { minLargeWeight: number; toTenant(item: Item): string },
 ): Batcher<Item, Result> {
   const [small, large] = [createBatcher(options), createBatcher(options)];
   const largeCounts = new Map<string, number>();
   return async (item) => {
-    const tenant = tenantOf(item);
+    const tenant = toTenant(item);
     const count = largeCounts.get(tenant) ?? 0;
-    if (count === 0 && options.weight.of(item) < largeFrom) return small(item);
+    if (count === 0 && options.weight.of(item) < minLargeWeight) return small(item);
     largeCounts.set(tenant, count + 1);
     try {
       return await large(item);

@@ -42,7 +42,7 @@ export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
   // What was looked for and found got no answer of its own; it is looked up only where a post was begun, as a conversation is a walk
   // through all, and whoever counts holds up the far side.
   const started = new Set(crm.posts.map(({ altId }) => altId));
-  const unposted = () => [...gateway.taken.values()].filter(({ number }) => !posted.has(`answer-${number}`));
+  const unposted = () => [...gateway.accepted.values()].filter(({ number }) => !posted.has(`answer-${number}`));
   const open = new Set(unposted().flatMap(({ to, number }) => (started.has(`answer-${number}`) ? to : [])));
   for (const { id } of crm.contacts.filter(({ phone }) => phone && open.has(phone))) {
     for (const { altId } of listReplies(crm.highlevel, id)) posted.add(altId);
@@ -52,7 +52,7 @@ export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
 }
 
 function checkSends({ plan, crm, gateway }: RunRecord): string[] {
-  const byNumber = Map.groupBy(gateway.taken.values(), ({ number }) => number);
+  const byNumber = Map.groupBy(gateway.accepted.values(), ({ number }) => number);
   const isRefused = (number: number) => (plan.list[number] as PlannedMessage).fate === 'rejected';
   const lost = [...crm.acknowledged.values()]
     .flat()
@@ -66,7 +66,7 @@ function checkSends({ plan, crm, gateway }: RunRecord): string[] {
 
 /** What was given up by HighLevel may or may not have been stored; where it stands among the others nobody promised. */
 function checkSendOrder({ crm, gateway }: RunRecord): string[] {
-  const reached = Map.groupBy(gateway.taken.values(), ({ to }) => to);
+  const reached = Map.groupBy(gateway.accepted.values(), ({ to }) => to);
   return crm.contacts.flatMap(({ phone }, index) => {
     const wanted = crm.acknowledged.get(index) ?? [];
     const got = (reached.get(phone ?? '') ?? []).map(({ number }) => number).filter((number) => wanted.includes(number));
@@ -77,7 +77,7 @@ function checkSendOrder({ crm, gateway }: RunRecord): string[] {
 
 function checkStatuses({ plan, crm, gateway }: RunRecord): string[] {
   const acknowledged = new Set([...crm.acknowledged.values()].flat());
-  const reached = new Set([...gateway.taken.values()].map(({ number }) => number));
+  const reached = new Set([...gateway.accepted.values()].map(({ number }) => number));
   return plan.list.flatMap(({ number, fate }) => {
     const reported = crm.highlevel.listStatuses(crm.ids.get(number) ?? '');
     if (!acknowledged.has(number) && !reached.has(number) && reported.length === 0) return [];
@@ -97,7 +97,7 @@ function mayFollow(before: string, after: string): boolean {
 /** Doubled ones aside: of those the first counts. */
 function checkReplyOrder({ crm, gateway }: RunRecord): string[] {
   return crm.contacts.flatMap(({ id, phone }, index) => {
-    const wanted = gateway.answered.get(phone ?? '') ?? [];
+    const wanted = gateway.replies.get(phone ?? '') ?? [];
     const got = [...new Set(listReplies(crm.highlevel, id).map(({ altId }) => altId))];
     return isSameList(got, wanted) ? [] : [`The conversation of contact ${index} has ${got} instead of ${wanted}.`];
   });

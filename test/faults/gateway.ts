@@ -121,13 +121,13 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
   return {
     url: vendor.url,
     secret: vendor.secret,
-    taken: accepted,
-    answered: replies,
+    accepted,
+    replies,
     requests: vendor.requests,
     invalidSignatures: vendor.wrongSignatures,
     /** Where the program wants to be called for a location. */
     setWebhookUrl: (locationId: string, url: string) => void webhookUrls.set(locationId, url),
-    unheard: () => undelivered.size,
+    countUndelivered: () => undelivered.size,
     mishaps: () => mishaps,
     flap(does: boolean) {
       isFlapping = does;

@@ -36,7 +36,7 @@ async function runOnce(seed: number): Promise<Verdict> {
   const programs = values.embedded ? null : findServerPrograms();
   if (!programs) {
     console.log(`seed ${seed}: on the embedded database, one process; no PostgreSQL server to restart`);
-    const size = { ...createLongSize({ ...wanted, restarts: 0 }), mishapsAtMost: embeddedSize.maxMishaps };
+    const size = { ...createLongSize({ ...wanted, restarts: 0 }), maxMishaps: embeddedSize.maxMishaps };
     return runFaults(createPlan(seed, size), { database: { kind: 'embedded' }, processes: 1 }, printCounts);
   }
   console.log(`seed ${seed}: on a PostgreSQL of its own, two processes`);

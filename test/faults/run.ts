@@ -73,12 +73,12 @@ export async function runFaults(
     acknowledged: [...crm.acknowledged.values()].flat().length,
     ...crm.counts(),
     requests: gateway.requests.length,
-    reached: gateway.taken.size,
+    reached: gateway.accepted.size,
     mishaps: gateway.mishaps(),
     kills: supervisor.kills.length,
     restarts: runTarget.server?.downtimes.length ?? 0,
     unsettled: countUnsettled(record),
-    unheard: gateway.unheard(),
+    undelivered: gateway.countUndelivered(),
   });
   const ticker = setInterval(() => onProgress(counts()), 5_000);
   closing.defer(async () => clearInterval(ticker));
@@ -102,7 +102,7 @@ export async function runFaults(
     ...[...new Set(poster.unexpected)].map((what) => `An answer that nobody can use: ${what}`),
     ...listUnexpectedExits(supervisor, record),
     ...codes.filter((code) => code !== 0).map((code) => `SIGTERM ended with code ${code}.`),
-    ...(gateway.unheard() > 0 ? [`The far side was not heard ${gateway.unheard()} times.`] : []),
+    ...(gateway.countUndelivered() > 0 ? [`The far side was not heard ${gateway.countUndelivered()} times.`] : []),
     ...brokenPromises,
   ];
   if (problems.length === 0) folder[Symbol.dispose]();
@@ -189,7 +189,8 @@ async function probe({ http }: Poster, baseUrl: string): Promise<void> {
 
 async function waitUntilSettled(record: RunRecord, gateway: Gateway, url: string, timeoutMs: number): Promise<void> {
   const timeoutAt = performance.now() + timeoutMs;
-  const isSettled = async () => countUnsettled(record) === 0 && gateway.unheard() === 0 && (await countJobs(url)) === 0;
+  const isSettled = async () =>
+    countUnsettled(record) === 0 && gateway.countUndelivered() === 0 && (await countJobs(url)) === 0;
   while (!(await isSettled()) && performance.now() < timeoutAt) await sleep(500);
 }
 

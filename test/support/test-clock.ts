@@ -13,7 +13,7 @@ export function createTestClock(start: string | number = Date.now()) {
   let timers: TimerEntry[] = [];
 
   const add = (run: () => void, ms: number, intervalMs: number | null): Timer => {
-    const timer = { run, at: now + Math.max(ms, 0), everyMs: intervalMs };
+    const timer = { run, at: now + Math.max(ms, 0), intervalMs };
     timers.push(timer);
     return timer;
   };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createBatcher, inGroupsBySize } from '../../src/runtime/batcher.ts';
+import { createBatcher, createSizedBatcher } from '../../src/runtime/batcher.ts';
 
 /** A store whose commits end when they are told to. */
 function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
@@ -116,7 +116,7 @@ test('a group, and all that wait, take no more memory than they may, and what is
       return items;
     },
     maxBatchSize: 100,
-    weight: { of: (item) => item, maxPerBatch: 10, waitingAtMost: 40 },
+    weight: { of: (item) => item, maxPerBatch: 10, maxQueued: 40 },
   });
   const taken = [4, 4, 4, 20, 3, 5].map(write);
   await expect(write(1)).rejects.toMatchObject({ code: 'overloaded' });
@@ -128,7 +128,7 @@ test('a group, and all that wait, take no more memory than they may, and what is
 test('a small item waits for no large one of another tenant, and goes with those of its own', async () => {
   const commits: string[][] = [];
   const releases: (() => void)[] = [];
-  const write = inGroupsBySize<string, string>(
+  const write = createSizedBatcher<string, string>(
     {
       async run(items) {
         commits.push([...items]);
@@ -136,9 +136,9 @@ test('a small item waits for no large one of another tenant, and goes with those
         return items;
       },
       maxBatchSize: 100,
-      weight: { of: (item) => item.length, maxPerBatch: 100, waitingAtMost: 1_000 },
+      weight: { of: (item) => item.length, maxPerBatch: 100, maxQueued: 1_000 },
     },
-    { largeFrom: 10, tenantOf: ([tenant = '']) => tenant },
+    { minLargeWeight: 10, toTenant: ([tenant = '']) => tenant },
   );
   const large = write('a very large');
   expect(await write('b small')).toBe('b small');

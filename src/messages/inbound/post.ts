@@ -78,7 +78,7 @@ export async function fetchAttachments(deps: PostDeps, job: Job, message: WorkMe
 
 function settleFailure(deps: PostDeps, job: Job, message: WorkMessage, error: AppError): Promise<void> {
   const reason = { code: error.code, message: [error.message, ...error.details].join(' ') };
-  const delayMs = computeRetryDelayMs(deps, message, error);
+  const delayMs = computePostDelayMs(deps, message, error);
   return delayMs === null
     ? settleFailed(deps, job, message, reason, error)
     : settleRetry(deps, job, message, reason, error, new Date(deps.clock.now() + delayMs));
@@ -127,8 +127,8 @@ async function postToConversation(
     const keepsFailing = isPosting && isAppError(error, 'highlevel_failed') && message.retryCount >= contactDoubtThreshold;
     if (!storedContactId || !(isRejected || keepsFailing)) throw error;
     await deleteContactAddress(deps.db, locationId, address);
-    const contactId = await findContact(deps, message, address);
-    if (contactId === contactId && !isRejected) throw error;
+    const newContactId = await findContact(deps, message, address);
+    if (newContactId === contactId && !isRejected) throw error;
     const body = await buildInboundPost(deps, message, provider, media, newContactId);
     return { ...(await postInbound(deps, body)), contactId: newContactId };
   }
@@ -194,7 +194,7 @@ async function buildInboundPost(
 }
 
 /** @returns null when no further try can help */
-function computeRetryDelayMs(deps: PostDeps, message: WorkMessage, error: AppError): number | null {
+function computePostDelayMs(deps: PostDeps, message: WorkMessage, error: AppError): number | null {
   const schedule = retrySchedules[error.code];
   if (schedule) return computeRetryDelayMs(schedule, message.retryCount, deps.jitter());
   if (error.retry === 'never') return null;

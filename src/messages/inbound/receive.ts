@@ -8,7 +8,7 @@ import { capFutureTime } from '../../core/foreign.ts';
 import { isDataError } from '../../database/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { insertJobsCte, type NewJob } from '../../queue/job.ts';
-import { inGroupsBySize } from '../../runtime/batcher.ts';
+import { createSizedBatcher } from '../../runtime/batcher.ts';
 import { getReason } from '../model/reasons.ts';
 import { apart, estimateSize, ingestBatchLimits, type ReceiveDeps, toRawPayload } from '../outbound/receive.ts';
 import { toPostJob } from '../settlement/update-messages.ts';
@@ -30,7 +30,7 @@ type Row = Awaited<ReturnType<typeof toRow>>;
 
 /** Messages that arrive together are one commit. */
 export function createInboundReceiver(deps: ReceiveDeps): ReceiveInbound {
-  const insert = inGroupsBySize<Row, 'stored' | 'repeated'>(
+  const insert = createSizedBatcher<Row, 'stored' | 'repeated'>(
     {
       ...ingestBatchLimits,
       weight: { ...ingestBatchLimits.size, of: estimateSize },

@@ -63,7 +63,7 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   const route = await prepareSend(deps, message);
   if ('wait' in route) return settle(defer(job, route.wait));
   if ('rejected' in route) {
-    const step: NextStep = { do: 'complete', state: 'failed', reason: route.refused };
+    const step: NextStep = { do: 'complete', state: 'failed', reason: route.rejected };
     return settle({ job, ...failUnlessMayHaveArrived(message, step, dateNow(deps.clock)) });
   }
   return send({ ...deps, settle }, job, message, route);

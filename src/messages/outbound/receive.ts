@@ -6,7 +6,7 @@ import { isDataError } from '../../database/errors.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/payloads.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { insertJobsCte, type NewJob } from '../../queue/job.ts';
-import { inGroupsBySize } from '../../runtime/batcher.ts';
+import { createSizedBatcher } from '../../runtime/batcher.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
 import { type StoreDeps, toDeliverJob, toReportJob } from '../settlement/update-messages.ts';
@@ -58,12 +58,12 @@ export const ingestBatchLimits = {
 
 /** From so many characters on a message is stored apart from other locations' small ones. */
 export const apart = {
-  largeFrom: 64 * 1024,
-  tenantOf: ({ locationId }: { readonly locationId: string }) => locationId,
+  minLargeWeight: 64 * 1024,
+  toTenant: ({ locationId }: { readonly locationId: string }) => locationId,
 };
 
 export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
-  const insert = inGroupsBySize<Received, 'stored' | 'repeated'>(
+  const insert = createSizedBatcher<Received, 'stored' | 'repeated'>(
     {
       ...ingestBatchLimits,
       weight: { ...ingestBatchLimits.size, of: estimateSize },

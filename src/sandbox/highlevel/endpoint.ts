@@ -65,7 +65,7 @@ export function mountEndpoint(
     if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
     if (fault && 'status' in fault) {
       record({ status: fault.status, refusal: 'fault' });
-      if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
+      if ('html' in fault) return void response.status(fault.status).type('html').send(fault.html);
       response.set(fault.headers ?? {});
       return send(world, response, { status: fault.status, body: fault.body ?? { statusCode: fault.status } });
     }

@@ -91,7 +91,7 @@ function respondWithFaults(
   }
   if (fault && 'status' in fault) {
     record(fault.status, 'fault');
-    if ('html' in fault) return void response.status(fault.answer).type('html').send(fault.html);
+    if ('html' in fault) return void response.status(fault.status).type('html').send(fault.html);
     return void response.status(fault.status).json(fault.body ?? {});
   }
   if (fault && 'cut' in fault && fault.cut === 'before_handling') {

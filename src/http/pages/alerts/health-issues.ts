@@ -41,10 +41,10 @@ const tones: Readonly<Record<string, IssueView['tone']>> = {
 /** Tells what is wrong: an open alert, or what a location's health says. */
 export function describeIssue({ text, url, appUrl, locationId }: IssueContext, kind: HealthIssue | AlertKind): IssueView {
   const issue = {
-    why: kind,
+    kind,
     tone: tones[kind] ?? 'warn',
-    title: text(`ailments.${kind}.title`),
-    explanation: text(`ailments.${kind}.meaning`),
+    title: text(`healthIssues.${kind}.title`),
+    explanation: text(`healthIssues.${kind}.meaning`),
   };
   if (kind === 'reauth_required') {
     return {
@@ -55,5 +55,5 @@ export function describeIssue({ text, url, appUrl, locationId }: IssueContext, k
   const fix = fixLinks[kind];
   if (!fix) return { ...issue, action: null };
   const path = locationId ? `/locations/${locationId}/${fix.path}` : fix.path;
-  return { ...issue, action: { text: text(`ailments.${kind}.todo`), href: url(path, fix.query), isExternal: false } };
+  return { ...issue, action: { text: text(`healthIssues.${kind}.todo`), href: url(path, fix.query), isExternal: false } };
 }
