@@ -35,7 +35,7 @@ export interface AppDeps
     HealthDeps,
     AttachmentPageDeps,
     AuthFailureLimitDeps,
-    Omit<WithAuthFailureLimit, 'guesses' | 'authFailureLimit'> {
+    Omit<WithAuthFailureLimit, 'authFailureLimit'> {
   newId: NewId;
   log: Log;
   sessionSecrets: string[];
@@ -96,7 +96,7 @@ export function createHttpApp(deps: AppDeps): Express {
   app.use(
     '/admin',
     createOperatorSessions(deps.db, { secrets: deps.sessionSecrets, https }),
-    createAdminRouter({ ...deps, guesses: authFailureLimit }),
+    createAdminRouter({ ...deps, authFailureLimit }),
   );
   // What whoever sets up a far side needs to read.
   for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {

@@ -18,14 +18,14 @@ function record() {
     conversation,
     violations,
     acknowledged: [0, 1, 2],
-    taken: [0, 1, 2].map((number) => ({ id: `i${number}`, number, to: '+1' })),
-    answered: ['answer-0', 'answer-1', 'answer-2'],
+    accepted: [0, 1, 2].map((number) => ({ id: `i${number}`, number, to: '+1' })),
+    replies: ['answer-0', 'answer-1', 'answer-2'],
     posts: conversation.map(({ altId, createdAt }) => ({
       altId,
-      by: 0,
-      begunAt: createdAt,
+      processIndex: 0,
+      startedAt: createdAt,
       endedAt: createdAt,
-      wasAnswered: true,
+      hasResponse: true,
     })),
     kills: [] as Kill[],
   };
@@ -44,10 +44,10 @@ function record() {
         posts: parts.posts,
       },
       gateway: {
-        taken: new Map(parts.taken.map((one) => [one.id, one])),
-        answered: new Map([['+1', parts.answered]]),
+        accepted: new Map(parts.accepted.map((one) => [one.id, one])),
+        replies: new Map([['+1', parts.replies]]),
         requests: [],
-        wrongSignatures: [],
+        invalidSignatures: [],
       },
       kills: parts.kills,
       away: [],
@@ -60,9 +60,9 @@ test('a run in which every promise was kept accounts for everything', () => {
 });
 
 test.each<[string, (parts: ReturnType<typeof record>['parts']) => void, string]>([
-  ['a lost message', ({ taken }) => void taken.pop(), 'never reached'],
-  ['a doubled message', ({ taken }) => void taken.push({ id: 'other', number: 2, to: '+1' }), 'different messages'],
-  ['messages out of order', ({ taken }) => void taken.reverse(), 'instead of'],
+  ['a lost message', ({ accepted }) => void accepted.pop(), 'never reached'],
+  ['a doubled message', ({ accepted }) => void accepted.push({ id: 'other', number: 2, to: '+1' }), 'different messages'],
+  ['messages out of order', ({ accepted }) => void accepted.reverse(), 'instead of'],
   ['a status that is untrue', ({ statuses }) => void statuses.set('h1', ['failed']), 'was reported as failed'],
   ['a status that was never reported', ({ statuses }) => void statuses.set('h1', []), 'was reported as nothing'],
   ['a step back', ({ statuses }) => void statuses.set('h1', ['read', 'delivered', 'read']), 'read, delivered, read'],
@@ -81,7 +81,7 @@ test.each<[string, (parts: ReturnType<typeof record>['parts']) => void, string]>
 });
 
 test('an answer is doubled for a reason when the word of it was lost on the way, or with the process that had it', () => {
-  const first = { altId: 'answer-2', by: 0, begunAt: 1_400, endedAt: 1_500, wasAnswered: true };
+  const first = { altId: 'answer-2', processIndex: 0, startedAt: 1_400, endedAt: 1_500, hasResponse: true };
   const duplicates = (post: typeof first, kills: Kill[]) => {
     const { parts, wrong } = record();
     parts.conversation.push({ ...parts.conversation[2] } as never);
@@ -89,7 +89,7 @@ test('an answer is doubled for a reason when the word of it was lost on the way,
     parts.kills.push(...kills);
     return wrong();
   };
-  expect(duplicates({ ...first, wasAnswered: false }, [])).toEqual([]);
+  expect(duplicates({ ...first, hasResponse: false }, [])).toEqual([]);
   expect(duplicates(first, [{ at: 1_700, processIndex: 0 }])).toEqual([]);
   // Another was killed, or this one too late: it had the answer and posted again all the same.
   expect(duplicates(first, [{ at: 1_700, processIndex: 1 }])).toHaveLength(1);

@@ -18,7 +18,7 @@ export interface SignInDeps extends OperatorSessionDeps, SignInFormDeps {
   db: Database;
   newId: NewId;
   live: LiveStreams;
-  guesses: AuthFailureLimit;
+  authFailureLimit: AuthFailureLimit;
   sandboxUrl: string | undefined;
 }
 
@@ -58,11 +58,11 @@ export function createSignInRouter(deps: SignInDeps): Router {
 
   const handleSignIn: RequestHandler = async (request, response) => {
     if (deps.adminToken === undefined) return show(response, 200);
-    await deps.guesses.check('sign_in', request.ip);
+    await deps.authFailureLimit.check('sign_in', request.ip);
     form.verify(request);
     const token = request.body?.token;
     if (typeof token !== 'string' || !safeEqual(token.trim(), deps.adminToken)) {
-      await deps.guesses.recordFailure('sign_in', request.ip);
+      await deps.authFailureLimit.recordFailure('sign_in', request.ip);
       return show(response, 401, { code: 'wrong' });
     }
     await startSession(deps, request);

@@ -44,7 +44,7 @@ export function describeIssue({ text, url, appUrl, locationId }: IssueContext, k
     kind,
     tone: tones[kind] ?? 'warn',
     title: text(`healthIssues.${kind}.title`),
-    explanation: text(`healthIssues.${kind}.meaning`),
+    explanation: text(`healthIssues.${kind}.explanation`),
   };
   if (kind === 'reauth_required') {
     return {
@@ -55,5 +55,5 @@ export function describeIssue({ text, url, appUrl, locationId }: IssueContext, k
   const fix = fixLinks[kind];
   if (!fix) return { ...issue, action: null };
   const path = locationId ? `/locations/${locationId}/${fix.path}` : fix.path;
-  return { ...issue, action: { text: text(`healthIssues.${kind}.todo`), href: url(path, fix.query), isExternal: false } };
+  return { ...issue, action: { text: text(`healthIssues.${kind}.action`), href: url(path, fix.query), isExternal: false } };
 }
