@@ -8,12 +8,12 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   channel_disconnected: 'Channel disconnected',
   location_silent: 'Location silent',
   reauth_required: 'Reconnecting needed',
-  budget_low: 'Requests nearly used up',
-  queue_old: 'Queue waiting',
-  signatures_failing: 'Wrong signatures',
+  quota_low: 'Requests nearly used up',
+  queue_latency: 'Queue waiting',
+  signatures_invalid: 'Wrong signatures',
   permission_missing: 'Permission missing',
   addresses_mixed_up: 'Addresses mixed up',
-  guessing: 'Wrong tokens or user contexts',
+  auth_failures: 'Wrong tokens or user contexts',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];

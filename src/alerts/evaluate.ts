@@ -36,12 +36,12 @@ const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
   channel_disconnected: (on, _open, _thresholds, now) => findDisconnectedChannels(on, now),
   location_silent: findSilentLocations,
   reauth_required: findReauthRequired,
-  budget_low: findLowQuotas,
-  queue_old: findLateQueues,
-  signatures_failing: findInvalidSignatures,
+  quota_low: findLowQuotas,
+  queue_latency: findLateQueues,
+  signatures_invalid: findInvalidSignatures,
   permission_missing: findMissingPermissions,
   addresses_mixed_up: (on, _open, _thresholds, now) => findMisplacedWebhooks(on, now),
-  guessing: findAuthFailures,
+  auth_failures: findAuthFailures,
 };
 
 /**
@@ -53,7 +53,7 @@ const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
 export async function evaluateAlerts(deps: EvaluateDeps): Promise<number> {
   if (!(await claimPeriodicTask(deps, 'alerts', evaluateIntervalMs))) return 0;
   const { client } = deps.db;
-  const open = await client.alert.findMany({ where: { openKey: { not: null } } });
+  const open = await client.alert.findMany({ where: { dedupKey: { not: null } } });
   for (const kind of alertKinds) {
     const openOfKind = new Map(open.filter((alert) => alert.kind === kind).map((alert) => [alert.subject, alert]));
     try {
@@ -82,18 +82,18 @@ async function applyFindings(
   // One order for all, so that two who look at once wait for each other and not both for ever.
   const rows = findings
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
-    .map((finding) => ({ ...finding, id: deps.newId(), openKey: `${kind}/${finding.subject}` }));
+    .map((finding) => ({ ...finding, id: deps.newId(), dedupKey: `${kind}/${finding.subject}` }));
   await deps.db.transaction(async (tx) => {
     await tx.$executeRaw`
-      INSERT INTO alerts (id, kind, subject, open_key, location_id, company_id, details, begun_at, last_seen_at)
-      SELECT id, ${kind}::alert_kind, subject, "openKey", "locationId", "companyId", details, ${now}, ${now}
+      INSERT INTO alerts (id, kind, subject, dedup_key, location_id, company_id, details, started_at, last_seen_at)
+      SELECT id, ${kind}::alert_kind, subject, "dedupKey", "locationId", "companyId", details, ${now}, ${now}
       FROM json_to_recordset(${JSON.stringify(rows)}::json)
-        AS f (id uuid, subject text, "openKey" text, "locationId" text, "companyId" text, details text)
-      ON CONFLICT (open_key) DO UPDATE
+        AS f (id uuid, subject text, "dedupKey" text, "locationId" text, "companyId" text, details text)
+      ON CONFLICT (dedup_key) DO UPDATE
         SET last_seen_at = EXCLUDED.last_seen_at, details = EXCLUDED.details, company_id = EXCLUDED.company_id`;
     if (resolvedIds.length === 0) return;
     await tx.$executeRaw`
-      UPDATE alerts SET open_key = NULL, ended_at = ${now} WHERE id = ANY (${resolvedIds}::uuid[]) AND ended_at IS NULL`;
+      UPDATE alerts SET dedup_key = NULL, ended_at = ${now} WHERE id = ANY (${resolvedIds}::uuid[]) AND ended_at IS NULL`;
     await scheduleResolved(tx, resolvedIds, now);
   });
 }

@@ -26,11 +26,11 @@ const issuesBySeverity = [
   'permission_missing',
   'channel_failing',
   'channel_disconnected',
-  'budget_low',
-  'queue_old',
-  'signatures_failing',
+  'quota_low',
+  'queue_latency',
+  'signatures_invalid',
   'addresses_mixed_up',
-  'guessing',
+  'auth_failures',
 ] as const;
 
 /**

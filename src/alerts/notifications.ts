@@ -1,8 +1,8 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import { computeOutageDelayMs } from '../core/retry-schedule.ts';
-import type { Alert, AlertEvent, Database, Executor, AlertWay as NotifierName } from '../database/client.ts';
+import type { Alert, AlertEvent, Database, Executor, AlertNotifier as NotifierName } from '../database/client.ts';
 
-export type { AlertEvent, AlertWay as NotifierName } from '../database/client.ts';
+export type { AlertEvent, AlertNotifier as NotifierName } from '../database/client.ts';
 
 /** An alert that is to be told, as raised or as recovered. */
 export interface AlertNotification {
@@ -10,7 +10,7 @@ export interface AlertNotification {
   readonly alert: Alert;
   /** The location's or company's own name. */
   readonly name: string | null;
-  readonly wantedAt: Date;
+  readonly requestedAt: Date;
 }
 
 /** Two looks must have seen it: what flickers is nobody's concern. */
@@ -34,50 +34,50 @@ export async function scheduleNotifications({
   const names = [...notifiers.keys()];
   if (names.length === 0) return;
   await db.client.$executeRaw`
-    INSERT INTO alert_tellings (alert_id, way, event, wanted_at, due_at)
-    SELECT a.id, w.way::alert_way, 'raised', ${now}, GREATEST(${new Date(now.getTime() + pendingForMs)}::timestamptz, (
-      SELECT max(COALESCE(t.told_at, t.wanted_at)) + ${renotifyIntervalMs} * interval '1 ms'
-      FROM alerts b JOIN alert_tellings t ON t.alert_id = b.id
-      WHERE b.kind = a.kind AND b.subject = a.subject AND t.way = w.way::alert_way AND t.event = 'raised'))
-    FROM alerts a CROSS JOIN unnest(${names}::text[]) AS w (way)
-    WHERE a.open_key IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM alert_tellings t WHERE t.alert_id = a.id AND t.way = w.way::alert_way AND t.event = 'raised')
+    INSERT INTO alert_notifications (alert_id, notifier, event, requested_at, next_attempt_at)
+    SELECT a.id, w.notifier::alert_notifier, 'triggered', ${now}, GREATEST(${new Date(now.getTime() + pendingForMs)}::timestamptz, (
+      SELECT max(COALESCE(t.sent_at, t.requested_at)) + ${renotifyIntervalMs} * interval '1 ms'
+      FROM alerts b JOIN alert_notifications t ON t.alert_id = b.id
+      WHERE b.kind = a.kind AND b.subject = a.subject AND t.notifier = w.notifier::alert_notifier AND t.event = 'triggered'))
+    FROM alerts a CROSS JOIN unnest(${names}::text[]) AS w (notifier)
+    WHERE a.dedup_key IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM alert_notifications t WHERE t.alert_id = a.id AND t.notifier = w.notifier::alert_notifier AND t.event = 'triggered')
     ON CONFLICT DO NOTHING`;
 }
 
 /** These alerts are over: whoever was told of one is told of that too; what nobody was told yet is told to nobody. */
 export async function scheduleResolved(tx: Executor, alertIds: readonly string[], now: Date): Promise<void> {
   const ids = [...alertIds];
-  await tx.$executeRaw`DELETE FROM alert_tellings WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'raised' AND tries = 0`;
+  await tx.$executeRaw`DELETE FROM alert_notifications WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'triggered' AND attempt_count = 0`;
   await tx.$executeRaw`
-    INSERT INTO alert_tellings (alert_id, way, event, wanted_at, due_at)
-    SELECT alert_id, way, 'recovered', ${now}, ${now} FROM alert_tellings WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'raised'
+    INSERT INTO alert_notifications (alert_id, notifier, event, requested_at, next_attempt_at)
+    SELECT alert_id, notifier, 'resolved', ${now}, ${now} FROM alert_notifications WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'triggered'
     ON CONFLICT DO NOTHING`;
 }
 
-/** Takes what is due to be told in one way, so that nobody else tells it. A recovery is due only when its beginning was told. */
+/** Takes what is due to be told in one notifier, so that nobody else tells it. A recovery is due only when its beginning was told. */
 export async function claimNotifications(
   deps: { db: Database; clock: Clock },
   notifier: NotifierName,
   maxCount: number,
 ): Promise<AlertNotification[]> {
   const now = dateNow(deps.clock);
-  const claimed = await deps.db.client.$queryRaw<{ alertId: string; event: AlertEvent; wantedAt: Date }[]>`
-    UPDATE alert_tellings SET due_at = ${new Date(now.getTime() + claimTtlMs)}, tries = tries + 1
-    WHERE (alert_id, way, event) IN (
-      SELECT alert_id, way, event FROM alert_tellings t
-      WHERE due_at <= ${now} AND way = ${notifier}::alert_way AND (event = 'raised' OR EXISTS (
-        SELECT 1 FROM alert_tellings r
-        WHERE r.alert_id = t.alert_id AND r.way = t.way AND r.event = 'raised' AND r.told_at IS NOT NULL))
-      ORDER BY due_at LIMIT ${maxCount} FOR UPDATE SKIP LOCKED)
-    RETURNING alert_id::text AS "alertId", event::text AS event, wanted_at AS "wantedAt"`;
+  const claimed = await deps.db.client.$queryRaw<{ alertId: string; event: AlertEvent; requestedAt: Date }[]>`
+    UPDATE alert_notifications SET next_attempt_at = ${new Date(now.getTime() + claimTtlMs)}, attempt_count = attempt_count + 1
+    WHERE (alert_id, notifier, event) IN (
+      SELECT alert_id, notifier, event FROM alert_notifications t
+      WHERE next_attempt_at <= ${now} AND notifier = ${notifier}::alert_notifier AND (event = 'triggered' OR EXISTS (
+        SELECT 1 FROM alert_notifications r
+        WHERE r.alert_id = t.alert_id AND r.notifier = t.notifier AND r.event = 'triggered' AND r.sent_at IS NOT NULL))
+      ORDER BY next_attempt_at LIMIT ${maxCount} FOR UPDATE SKIP LOCKED)
+    RETURNING alert_id::text AS "alertId", event::text AS event, requested_at AS "requestedAt"`;
   if (claimed.length === 0) return [];
   const alerts = await deps.db.client.alert.findMany({ where: { id: { in: claimed.map(({ alertId }) => alertId) } } });
   const names = await findNames(deps.db, alerts);
   return claimed
-    .flatMap(({ alertId, event, wantedAt }) => {
+    .flatMap(({ alertId, event, requestedAt }) => {
       const alert = alerts.find(({ id }) => id === alertId);
-      return alert ? [{ event, alert, wantedAt, name: names.get(toOwnerId(alert)) ?? null }] : [];
+      return alert ? [{ event, alert, requestedAt, name: names.get(toOwnerId(alert)) ?? null }] : [];
     })
     .toSorted((a, b) => (a.alert.id < b.alert.id ? -1 : 1));
 }
@@ -90,15 +90,15 @@ export async function recordNotificationResult(
   isSent: boolean,
 ): Promise<void> {
   const now = dateNow(deps.clock);
-  const rows = notifications.map(({ event, alert, wantedAt }) => ({
+  const rows = notifications.map(({ event, alert, requestedAt }) => ({
     id: alert.id,
     event,
-    dueAt: isSent ? null : new Date(now.getTime() + computeOutageDelayMs(now.getTime() - wantedAt.getTime(), deps.jitter())),
+    dueAt: isSent ? null : new Date(now.getTime() + computeOutageDelayMs(now.getTime() - requestedAt.getTime(), deps.jitter())),
   }));
   await deps.db.client.$executeRaw`
-    UPDATE alert_tellings SET due_at = s."dueAt", told_at = ${isSent ? now : null}::timestamptz
+    UPDATE alert_notifications SET next_attempt_at = s."dueAt", sent_at = ${isSent ? now : null}::timestamptz
     FROM json_to_recordset(${JSON.stringify(rows)}::json) AS s (id uuid, event alert_event, "dueAt" timestamptz)
-    WHERE alert_id = s.id AND alert_tellings.event = s.event AND told_at IS NULL AND way = ${notifier}::alert_way`;
+    WHERE alert_id = s.id AND alert_notifications.event = s.event AND sent_at IS NULL AND notifier = ${notifier}::alert_notifier`;
 }
 
 function toOwnerId({ locationId, companyId }: Alert): string {

@@ -30,7 +30,7 @@ export async function listAlerts(
 /** The open alerts of these locations, oldest first; a location without any is not in the map. */
 export async function listOpenAlerts(on: Executor, locationIds: readonly string[]): Promise<Map<string, Alert[]>> {
   const rows = await on.alert.findMany({
-    where: { openKey: { not: null }, locationId: { in: [...locationIds] } },
+    where: { dedupKey: { not: null }, locationId: { in: [...locationIds] } },
     orderBy: { id: 'asc' },
   });
   return Map.groupBy(rows, ({ locationId }) => locationId as string);
@@ -38,7 +38,7 @@ export async function listOpenAlerts(on: Executor, locationIds: readonly string[
 
 /** How many are open, of every kind. */
 export async function countOpenAlerts(on: Executor): Promise<Map<AlertKind, number>> {
-  const counts = await on.alert.groupBy({ by: ['kind'], where: { openKey: { not: null } }, _count: true });
+  const counts = await on.alert.groupBy({ by: ['kind'], where: { dedupKey: { not: null } }, _count: true });
   const found = new Map(counts.map(({ kind, _count }) => [kind, _count]));
   return new Map(alertKinds.map((kind) => [kind, found.get(kind) ?? 0]));
 }

@@ -56,7 +56,7 @@ async function withStoreError<T>(operation: () => Promise<T>): Promise<T> {
     return await operation();
   } catch (cause) {
     throw new AppError(
-      'media_store_unavailable',
+      'attachment_store_unavailable',
       'Files can’t be kept or read at present: the folder for them does not work.',
       {
         cause,

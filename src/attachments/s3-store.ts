@@ -85,7 +85,7 @@ export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: 
 
 function toUnavailableError(reason: string): AppError {
   return new AppError(
-    'media_store_unavailable',
+    'attachment_store_unavailable',
     `Files can’t be kept or read at present: the bucket for them fails, ${reason}.`,
   );
 }

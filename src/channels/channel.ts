@@ -57,7 +57,7 @@ export interface ChannelContext {
    * Fetches an attachment, for a far side that takes bytes and no address: guarded, and limited in size, time and type. What keeps it from
    * us is an outcome to return.
    */
-  fetchAttachment(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'refused' | 'busy' }>>;
+  fetchAttachment(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'rejected' | 'unavailable' }>>;
   readonly clock: Clock;
   /** Ends when the program stops; a request in hand is given up then. */
   readonly signal: AbortSignal;
@@ -99,8 +99,8 @@ export interface OutboundMessage {
 export type SendOutcome = { response?: string } & (
   | { kind: 'accepted'; externalId?: string }
   | { kind: 'delivered'; externalId?: string }
-  | { kind: 'refused'; code: string; message: string; isAuthoritative?: boolean }
-  | { kind: 'busy'; code: string; message: string; retryAfterMs?: number }
+  | { kind: 'rejected'; code: string; message: string; isAuthoritative?: boolean }
+  | { kind: 'unavailable'; code: string; message: string; retryAfterMs?: number }
   | { kind: 'unknown'; code: string; message: string }
 );
 

@@ -4,7 +4,7 @@ import type {
   Database,
   Installation,
   PermissionProblem,
-  WebhookSighting,
+  WebhookActivity as WebhookSighting,
 } from '../database/client.ts';
 import { isWritable } from '../database/info.ts';
 import { toLocationOwner as ownerOf } from '../highlevel/client.ts';
@@ -30,11 +30,11 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
   const { client } = deps.db;
   const owner = ownerOf(row.resourceId);
   const connections = await client.connection.findMany({
-    where: { locationId: row.resourceId, dormantSince: null },
+    where: { locationId: row.resourceId, disabledAt: null },
     orderBy: { id: 'asc' },
   });
   const problems = await listPermissionProblems(client, [owner]);
-  const rateLimit = await client.pace.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
+  const rateLimit = await client.rateLimitRow.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
   const observations = await listWebhookObservations(client, [
     ...deps.providers.map(({ key }) => observedAddress.provider(key)),
     ...connections.map(({ id }) => observedAddress.connection(id)),
@@ -44,7 +44,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     ...checkScopes(row),
     ...checkPermissions(deps, problems),
     rateLimit && getPausedUntil(rateLimit, dateNow(deps.clock))
-      ? toCheck('calls', 'warning', 'calls_paused', { reason: rateLimit.blockedReason ?? '' })
+      ? toCheck('calls', 'warning', 'calls_paused', { reason: rateLimit.pauseReason ?? '' })
       : toCheck('calls', 'ok', 'calls_open'),
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
     ...deps.providers
@@ -61,7 +61,7 @@ export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
   const { client } = deps.db;
   const addresses = [observedAddress.app, ...deps.providers.map(({ key }) => observedAddress.provider(key))];
   const observations = await listWebhookObservations(client, addresses);
-  const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { since: 'asc' } });
+  const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { refusedAt: 'asc' } });
   const reauthCount = await client.installation.count({ where: { status: 'reauth_required' } });
   return [
     (await isWritable(client))

@@ -63,13 +63,13 @@ export async function connect(
   const row = await deps.db.transaction(async (tx) => {
     // The id comes first: it binds the sealed config to its row. An upsert keeps two who connect at once from failing.
     const newId = deps.newId();
-    const { id, dormantSince, ...before } = await tx.connection.upsert({
+    const { id, disabledAt, ...before } = await tx.connection.upsert({
       where: { locationId_providerKey: ref },
       create: { id: newId, ...ref, type: channel.type, config: '', createdAt: now, updatedAt: now },
       update: {},
     });
     const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
-    const action = id === newId || dormantSince ? 'channel_connected' : 'channel_changed';
+    const action = id === newId || disabledAt ? 'channel_connected' : 'channel_changed';
     await audit(tx, deps, { actor, action, locationId: ref.locationId, details: `${ref.providerKey}: ${channel.type}.` });
     await setGroupLimits(tx, rateLimitKey.connection(ref), toGroupLimits(config), now);
     return tx.connection.update({
@@ -78,7 +78,7 @@ export async function connect(
         type: channel.type,
         config: sealed,
         ...retainPreviousConfig(deps, { id, ...before }, channel, config, now),
-        dormantSince: null,
+        disabledAt: null,
         updatedAt: now,
       },
     });
@@ -101,12 +101,14 @@ export async function restoreGroupLimits(deps: Pick<ConnectionDeps, 'db' | 'box'
   let lastId: string | undefined;
   do {
     const rows = await client.connection.findMany({
-      where: { dormantSince: null, ...(lastId ? { id: { gt: lastId } } : {}) },
+      where: { disabledAt: null, ...(lastId ? { id: { gt: lastId } } : {}) },
       orderBy: { id: 'asc' },
       take: restoreBatchSize,
     });
     const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
-    const rateLimits = await client.pace.findMany({ where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited } });
+    const rateLimits = await client.rateLimitRow.findMany({
+      where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited },
+    });
     const limitedKeys = new Set(rateLimits.map(({ key }) => key));
     const isLimited = (row: ConnectionRow) => readGroupLimits(deps.box, row) !== null;
     for (const row of rows)
@@ -143,7 +145,7 @@ function readGroupLimits(box: SecretBox, row: ConnectionRow): GroupLimits | null
 export async function disconnect(deps: ConnectionDeps, ref: ConnectionRef, actor: Actor): Promise<boolean> {
   const { locationId, providerKey } = ref;
   const removed = await deps.db.transaction(async (tx) => {
-    const rows = await tx.connection.findMany({ where: { locationId, providerKey, dormantSince: null }, select: { id: true } });
+    const rows = await tx.connection.findMany({ where: { locationId, providerKey, disabledAt: null }, select: { id: true } });
     const { count } = await tx.connection.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
     if (count > 0) await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, details: `${providerKey}.` });
     return count > 0 ? rows : [];
@@ -168,7 +170,7 @@ export async function listDisconnects(on: Executor, since: Date): Promise<Connec
 
 /** The connection that a location has for a provider, if any. */
 export async function findConnection(deps: ConnectionDeps, ref: ConnectionRef): Promise<Connection | null> {
-  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: ref, dormantSince: null } });
+  const row = await deps.db.client.connection.findUnique({ where: { locationId_providerKey: ref, disabledAt: null } });
   return row && decryptConnection(deps, row);
 }
 
@@ -179,21 +181,21 @@ export function createConnectionLoader(db: Database): ConnectionLoader {
   const keyOf = ({ locationId, providerKey }: ConnectionRef) => `${locationId}/${providerKey}`;
   return createLoader(keyOf, async (refs) => {
     const OR = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
-    const rows = await db.client.connection.findMany({ where: { dormantSince: null, OR } });
+    const rows = await db.client.connection.findMany({ where: { disabledAt: null, OR } });
     return new Map(rows.map((row) => [keyOf(row), row]));
   });
 }
 
 /** @throws AppError `not_found` */
 export async function getConnection(deps: ConnectionDeps, id: string): Promise<Connection> {
-  const row = await deps.db.client.connection.findUnique({ where: { id, dormantSince: null } });
+  const row = await deps.db.client.connection.findUnique({ where: { id, disabledAt: null } });
   if (!row) throw new AppError('not_found', 'There is no such connection.');
   return decryptConnection(deps, row);
 }
 
 /** A location's connections, oldest first. */
 export async function listConnections(deps: ConnectionDeps, locationId: string): Promise<Connection[]> {
-  const rows = await deps.db.client.connection.findMany({ where: { locationId, dormantSince: null }, orderBy: { id: 'asc' } });
+  const rows = await deps.db.client.connection.findMany({ where: { locationId, disabledAt: null }, orderBy: { id: 'asc' } });
   return rows.map((row) => decryptConnection(deps, row));
 }
 

@@ -24,7 +24,7 @@ export function retainPreviousConfig(
   config: object,
   now: Date,
 ) {
-  if (row.config === '' || row.type !== channel.type) return { previousConfig: null, previousUntil: null };
+  if (row.config === '' || row.type !== channel.type) return { previousConfig: null, previousConfigExpiresAt: null };
   const toSecretsJson = (of: object) =>
     JSON.stringify(listSensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
   try {
@@ -32,16 +32,16 @@ export function retainPreviousConfig(
     if (toSecretsJson(previous) === toSecretsJson(config)) return {};
   } catch (error) {
     // With a lost key nobody can read what was before; it is replaced.
-    if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousUntil: null };
+    if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousConfigExpiresAt: null };
     throw error;
   }
-  return { previousConfig: row.config, previousUntil: new Date(now.getTime() + previousConfigTtlMs) };
+  return { previousConfig: row.config, previousConfigExpiresAt: new Date(now.getTime() + previousConfigTtlMs) };
 }
 
 /** The config before its secrets were changed, while they are still good. Without its key the present one works all the same. */
 export function decryptPreviousConfig({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
-  const { previousConfig, previousUntil } = row;
-  if (!previousConfig || !previousUntil || previousUntil <= dateNow(clock)) return undefined;
+  const { previousConfig, previousConfigExpiresAt } = row;
+  if (!previousConfig || !previousConfigExpiresAt || previousConfigExpiresAt <= dateNow(clock)) return undefined;
   try {
     return JSON.parse(box.open(previousConfig, configAad(row.id)));
   } catch (error) {
@@ -53,7 +53,7 @@ export function decryptPreviousConfig({ box, clock }: SealedConfigDeps, row: Con
 /** Deletes the configs whose secrets are no longer good. */
 export async function purgePreviousConfigs(on: Executor, now: Date): Promise<void> {
   await on.connection.updateMany({
-    where: { previousUntil: { lte: now } },
-    data: { previousConfig: null, previousUntil: null },
+    where: { previousConfigExpiresAt: { lte: now } },
+    data: { previousConfig: null, previousConfigExpiresAt: null },
   });
 }

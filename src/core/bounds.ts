@@ -66,7 +66,7 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'AuditEntry.companyId': installed,
   'SeenContext.id': null,
   'Alert.subject': 32 + 2 * maxChars.highlevelId,
-  'Alert.openKey': 64 + 2 * maxChars.highlevelId,
+  'Alert.dedupKey': 64 + 2 * maxChars.highlevelId,
   'Alert.locationId': installed,
   'Watch.name': null,
   'WebhookSighting.address': 32 + maxChars.providerKey,

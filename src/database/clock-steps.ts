@@ -12,14 +12,14 @@ const maxLeaseMs = 2 * 60 * 1000;
  */
 export const plannedTimes = [
   ['jobs', 'due_at', 0],
-  ['paces', 'busy_until', 0],
-  ['paces', 'blocked_until', 0],
+  ['paces', 'tat_at', 0],
+  ['paces', 'paused_until', 0],
   ['installations', 'due_at', 0],
-  ['installations', 'slot_at', 0],
+  ['installations', 'slot_reserved_at', 0],
   ['installations', 'next_sync_at', 0],
   ['installations', 'refresh_lease_until', maxLeaseMs],
   ['app_events', 'due_at', 0],
-  ['alert_tellings', 'due_at', 0],
+  ['alert_notifications', 'due_at', 0],
   ['watches', 'due_at', 0],
 ] as const;
 
@@ -38,14 +38,14 @@ export async function correctClockStep(db: Database, now: Date, setBackMs = 0): 
   return db.transaction(async (tx) => {
     const [recorded] = await tx.$queryRaw<
       { dueAt: Date }[]
-    >`SELECT due_at AS "dueAt" FROM watches WHERE name = ${taskName} FOR UPDATE`;
+    >`SELECT due_at AS "dueAt" FROM periodic_tasks WHERE name = ${taskName} FOR UPDATE`;
     if (!recorded) {
-      await tx.$executeRaw`INSERT INTO watches (name, due_at) VALUES (${taskName}, ${now}) ON CONFLICT DO NOTHING`;
+      await tx.$executeRaw`INSERT INTO periodic_tasks (name, due_at) VALUES (${taskName}, ${now}) ON CONFLICT DO NOTHING`;
       return 0;
     }
     const behindMs = recorded.dueAt.getTime() - now.getTime();
     if (behindMs < minStepMs) {
-      await tx.$executeRaw`UPDATE watches SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName}`;
+      await tx.$executeRaw`UPDATE periodic_tasks SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName}`;
       return 0;
     }
     const stepMs = Math.max(behindMs, setBackMs);
@@ -56,7 +56,7 @@ export async function correctClockStep(db: Database, now: Date, setBackMs = 0): 
         new Date(now.getTime() + aheadMs),
       );
     }
-    await tx.$executeRaw`UPDATE watches SET due_at = ${now} WHERE name = ${taskName}`;
+    await tx.$executeRaw`UPDATE periodic_tasks SET due_at = ${now} WHERE name = ${taskName}`;
     return stepMs;
   });
 }

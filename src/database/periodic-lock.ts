@@ -9,16 +9,16 @@ import type { Database } from './client.ts';
  */
 export async function claimPeriodicTask(
   { db, clock }: { db: Database; clock: Clock },
-  name: 'alerts' | 'active_days' | 'day_counts',
+  name: 'alerts' | 'daily_activity' | 'daily_stats',
   intervalMs: number,
-): Promise<{ doneUntil: Date | null } | null> {
+): Promise<{ progressUntil: Date | null } | null> {
   const now = dateNow(clock);
   // Looking is free; only whoever finds it due writes.
-  const row = await db.client.watch.findUnique({ where: { name } });
+  const row = await db.client.periodicTask.findUnique({ where: { name } });
   if (row && row.dueAt > now) return null;
-  const rows = await db.client.$queryRaw<{ doneUntil: Date | null }[]>`
-    INSERT INTO watches (name, due_at) VALUES (${name}, ${new Date(now.getTime() + intervalMs)})
-    ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE watches.due_at <= ${now}
-    RETURNING done_until AS "doneUntil"`;
+  const rows = await db.client.$queryRaw<{ progressUntil: Date | null }[]>`
+    INSERT INTO periodic_tasks (name, due_at) VALUES (${name}, ${new Date(now.getTime() + intervalMs)})
+    ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE periodic_tasks.due_at <= ${now}
+    RETURNING progress_until AS "progressUntil"`;
   return rows[0] ?? null;
 }

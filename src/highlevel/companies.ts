@@ -15,7 +15,7 @@ export interface ListedLocations {
   /** How many of them can't be read. */
   readonly unreadableCount: number;
   readonly installed: readonly { locationId: string; name: string | null }[];
-  readonly toFutureLocations: boolean | null;
+  readonly includesFutureLocations: boolean | null;
 }
 
 const listedLocation = z.object({ _id: requiredText(maxChars.highlevelId), name: text, isInstalled: flag });
@@ -48,7 +48,7 @@ export async function listInstalledLocations(
     installed: rows
       .filter(({ _id, isInstalled }) => isInstalled && (!('locationId' in filter) || _id === filter.locationId))
       .map(({ _id, name }) => ({ locationId: _id, name: name ?? null })),
-    toFutureLocations: toText(body.installToFutureLocations) ? flag.parse(body.installToFutureLocations) : null,
+    includesFutureLocations: toText(body.installToFutureLocations) ? flag.parse(body.installToFutureLocations) : null,
   };
 }
 

@@ -36,7 +36,7 @@ export async function findOrCreateContact(
  * Creates a contact that has a name and neither number nor email address: its address is one that HighLevel has no field for, such as a
  * short code. HighLevel can't find it by that address again, so the caller remembers whose it is.
  *
- * @throws AppError as the client; `highlevel_stored_nothing`
+ * @throws AppError as the client; `highlevel_no_message_id`
  */
 export async function createNamedContact(highLevel: HighLevel, locationId: string, name: string): Promise<string> {
   const response = await highLevel({
@@ -46,7 +46,7 @@ export async function createNamedContact(highLevel: HighLevel, locationId: strin
   });
   const id = shortId(maxChars.highlevelId).parse(toObject(response.body.contact).id);
   if (id !== undefined) return id;
-  throw new AppError('highlevel_stored_nothing', 'The CRM created a contact and did not say which.');
+  throw new AppError('highlevel_no_message_id', 'The CRM created a contact and did not say which.');
 }
 
 /** Whether HighLevel refused an upsert as it holds the number for none: its rules for numbers are stricter than E.164. */
@@ -78,7 +78,7 @@ async function upsertContact(highLevel: HighLevel, fields: ContactUpsert & { nam
   const contact = toObject(response.body.contact);
   const id = shortId(maxChars.highlevelId).parse(contact.id);
   if (id === undefined) {
-    throw new AppError('highlevel_stored_nothing', 'The CRM answered an upsert without a contact.');
+    throw new AppError('highlevel_no_message_id', 'The CRM answered an upsert without a contact.');
   }
   return {
     id,

@@ -106,7 +106,7 @@ export interface PostedMessage {
  * Adds a message to the contact's conversation (platform.md 6.1). The contact is named and never a conversation: one that was made
  * through the API belongs to no provider, and HighLevel refuses an extra provider's messages there.
  *
- * @throws AppError as the client, and `highlevel_stored_nothing` for a 2xx that names no message
+ * @throws AppError as the client, and `highlevel_no_message_id` for a 2xx that names no message
  */
 export async function addInboundMessage(highLevel: HighLevel, post: InboundPost, type: InboundType): Promise<PostedMessage> {
   const response = await highLevel({
@@ -118,7 +118,7 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost,
   const highlevelMessageId = shortId(maxChars.highlevelId).parse(response.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
-      new AppError('highlevel_stored_nothing', 'The CRM accepted the message but stored nothing: its answer names none.'),
+      new AppError('highlevel_no_message_id', 'The CRM accepted the message but stored nothing: its answer names none.'),
       { response },
     );
   }

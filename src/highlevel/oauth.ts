@@ -26,7 +26,7 @@ export interface TokenSet {
   readonly scopes: readonly string[];
   readonly userId: string | null;
   readonly isBulk: boolean;
-  readonly toFutureLocations: boolean;
+  readonly includesFutureLocations: boolean;
 }
 
 /** The marketplace app's id (platform.md 5.1). */
@@ -205,7 +205,7 @@ export function parseTokenSet(
     scopes: token.scope,
     userId: token.userId ?? null,
     isBulk: token.isBulkInstallation,
-    toFutureLocations: token.installToFutureLocations,
+    includesFutureLocations: token.installToFutureLocations,
   };
 }
 

@@ -56,7 +56,7 @@ export interface DeliveryWebhook {
   readonly contactId: string | null;
   readonly conversationId: string | null;
   readonly userId: string | null;
-  readonly medium: 'sms' | 'email';
+  readonly messageType: 'sms' | 'email';
   readonly to: string | null;
   readonly from: string | null;
   readonly text: string | null;
@@ -86,7 +86,7 @@ export function readDeliveryWebhook(body: Buffer, isEmailProvider: boolean): Del
     contactId: fields.contactId || null,
     conversationId: fields.conversationId || null,
     userId: fields.userId || null,
-    medium: isEmail ? 'email' : 'sms',
+    messageType: isEmail ? 'email' : 'sms',
     to: (isEmail ? fields.emailTo.read.join(', ') : fields.phone) || null,
     from: fields.emailFrom || null,
     text: fields.message.text ?? null,

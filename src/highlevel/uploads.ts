@@ -34,5 +34,5 @@ export async function uploadFile(highLevel: HighLevel, upload: Upload): Promise<
   const isByName = typeof uploadedFiles === 'object' && uploadedFiles !== null;
   const [url] = readAttachments(isByName ? Object.values(uploadedFiles) : uploadedFiles).urls;
   if (url) return url;
-  throw new AppError('highlevel_stored_nothing', 'The CRM answered an upload without an address.');
+  throw new AppError('highlevel_no_message_id', 'The CRM answered an upload without an address.');
 }

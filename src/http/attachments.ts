@@ -48,10 +48,10 @@ export function createAttachmentRouter(deps: AttachmentPageDeps): Router {
 }
 
 async function getFile({ db, clock }: AttachmentPageDeps, secret: string) {
-  const row = await db.client.medium.findUnique({ where: { secretHash: hashSecret(secret) } });
-  if (!row || row.bytes === null || !row.contentType || !row.name || row.expiresAt <= dateNow(clock)) throw fileNotFound();
+  const row = await db.client.attachment.findUnique({ where: { secretHash: hashSecret(secret) } });
+  if (!row || row.sizeBytes === null || !row.contentType || !row.name || row.expiresAt <= dateNow(clock)) throw fileNotFound();
   if ((await db.client.message.count({ where: { id: row.messageId } })) === 0) throw fileNotFound();
-  return { id: row.id, bytes: row.bytes, contentType: row.contentType, name: row.name };
+  return { id: row.id, bytes: row.sizeBytes, contentType: row.contentType, name: row.name };
 }
 
 /** The one range that is asked for; null for the whole file. @throws AppError `range_invalid` */

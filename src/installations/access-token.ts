@@ -28,7 +28,7 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
   const loadInstallation = createInstallationLoader(db);
 
   const renewOnce = (row: Installation) => {
-    const name = `${row.kind}/${row.resourceId}/${row.tokenSet}`;
+    const name = `${row.kind}/${row.resourceId}/${row.tokenVersion}`;
     const running = inFlight.get(name) ?? renewToken(deps, row).finally(() => inFlight.delete(name));
     inFlight.set(name, running);
     return running;
@@ -44,7 +44,7 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
     const leftMs = row.accessExpiresAt ? row.accessExpiresAt.getTime() - clock.now() : 0;
     if (leftMs > refreshAheadMs) return openToken(box, row, 'access_token');
     // Still good, and its refresh has just failed: ten thousand messages do not ask ten thousand times.
-    if (leftMs > 0 && isRecent(row.refreshTriedAt, clock.now())) return openToken(box, row, 'access_token');
+    if (leftMs > 0 && isRecent(row.refreshAttemptedAt, clock.now())) return openToken(box, row, 'access_token');
     try {
       return await renewOnce(row);
     } catch (error) {
@@ -68,10 +68,10 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
       if (current !== rejectedToken) return current;
       const now = clock.now();
       // One refresh a minute and no more: what its token is refused for, no other token mends.
-      if (isRecent(row.refreshTriedAt, now)) {
-        if (row.tokensSince && row.refreshTriedAt && row.tokensSince >= row.refreshTriedAt) return null;
+      if (isRecent(row.refreshAttemptedAt, now)) {
+        if (row.tokensStoredAt && row.refreshAttemptedAt && row.tokensStoredAt >= row.refreshAttemptedAt) return null;
         throw new AppError('highlevel_unreachable', 'The CRM gave no new access token a moment ago.', {
-          retryAfterMs: (row.refreshTriedAt?.getTime() ?? now) + minRefreshIntervalMs - now,
+          retryAfterMs: (row.refreshAttemptedAt?.getTime() ?? now) + minRefreshIntervalMs - now,
         });
       }
       return renewOnce(row);

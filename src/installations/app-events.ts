@@ -27,7 +27,7 @@ export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, b
   const { count } = await deps.db.client.appEvent.createMany({
     data: {
       ...{ id, type, appId, companyId, locationId, occurredAt },
-      raw: sanitize(body.toString('utf8')),
+      rawPayload: sanitize(body.toString('utf8')),
       receivedAt: now,
       dueAt: now,
     },
@@ -70,7 +70,7 @@ type Outcome = 'applied' | 'not ours' | 'ignored';
 
 /** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
 async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promise<Outcome> {
-  const event = readAppEvent(Buffer.from(stored.raw));
+  const event = readAppEvent(Buffer.from(stored.rawPayload));
   const ourAppId = parseAppId(deps.app);
   if (event.appId !== null && event.appId !== ourAppId) return 'not ours';
   if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return applyLocationEvent(deps, tx, event);
@@ -118,7 +118,7 @@ async function applyLocationEvent(deps: AppEventDeps, tx: Executor, event: AppEv
   if (!locationId) return 'ignored';
   const { count } = await tx.installation.updateMany({
     where: { ...toLocationOwner(locationId), status: { not: 'uninstalled' } },
-    data: { describedAt: null, dueAt: now },
+    data: { profileFetchedAt: null, reconcileAt: now },
   });
   return count > 0 || event.type === 'LocationCreate' ? 'applied' : 'ignored';
 }
@@ -127,7 +127,7 @@ async function applyLocationEvent(deps: AppEventDeps, tx: Executor, event: AppEv
 async function requestReconcile(tx: Executor, key: TokenOwner, now: Date): Promise<void> {
   await tx.installation.updateMany({
     where: { ...key, status: { notIn: ['active', 'uninstalled'] } },
-    data: { dueAt: now },
+    data: { reconcileAt: now },
   });
 }
 

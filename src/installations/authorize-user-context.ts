@@ -100,20 +100,20 @@ export async function detectReplay(
   const now = dateNow(deps.clock);
   const id = sha256(encrypted);
   const origin = sha256(`${id}/${address}`);
-  const { count } = await deps.db.client.seenContext.createMany({
+  const { count } = await deps.db.client.seenUserContext.createMany({
     data: { id, origin, firstSeenAt: now, lastSeenAt: now },
     skipDuplicates: true,
   });
   if (count === 1) return now;
   return deps.db.transaction(async (tx) => {
-    const seen = await tx.seenContext.findUnique({ where: { id } });
+    const seen = await tx.seenUserContext.findUnique({ where: { id } });
     const isElsewhere = seen !== null && seen.origin !== origin;
-    await tx.seenContext.updateMany({
+    await tx.seenUserContext.updateMany({
       where: { id },
-      data: { lastSeenAt: now, ...(isElsewhere ? { elsewhere: { increment: 1 } } : {}) },
+      data: { lastSeenAt: now, ...(isElsewhere ? { otherOriginCount: { increment: 1 } } : {}) },
     });
     if (isElsewhere) deps.metrics.contextReplays.inc();
-    if (isElsewhere && seen.elsewhere === 0) {
+    if (isElsewhere && seen.otherOriginCount === 0) {
       const { userId, companyId, locationId } = context;
       deps.log.warn({ userId, companyId, locationId }, 'a user context was shown again from another address');
       const details = 'The same user context was shown again from another address.';

@@ -8,7 +8,7 @@ export interface InstallProgress {
   readonly sync: {
     /** `waiting`: not begun; `running`: the list of locations is being read; `done`: read once at least. */
     readonly status: 'waiting' | 'running' | 'done';
-    readonly begunAt: Date | null;
+    readonly startedAt: Date | null;
     readonly finishedAt: Date | null;
   };
 }
@@ -25,8 +25,8 @@ export async function getInstallProgress(db: Database, row: Installation): Promi
   return {
     locations,
     sync: {
-      status: row.syncSkip !== null ? 'running' : row.syncedAt ? 'done' : 'waiting',
-      begunAt: row.syncBegunAt,
+      status: row.syncOffset !== null ? 'running' : row.syncedAt ? 'done' : 'waiting',
+      startedAt: row.syncStartedAt,
       finishedAt: row.syncedAt,
     },
   };

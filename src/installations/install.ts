@@ -81,8 +81,8 @@ export async function consumeState(deps: InstallDeps, browser: string | undefine
 }
 
 async function claimState(deps: InstallDeps, state: string): Promise<boolean> {
-  const data = { id: sha256(state), spentAt: dateNow(deps.clock) };
-  return (await deps.db.client.spentState.createMany({ data, skipDuplicates: true })).count === 1;
+  const data = { id: sha256(state), usedAt: dateNow(deps.clock) };
+  return (await deps.db.client.usedOauthState.createMany({ data, skipDuplicates: true })).count === 1;
 }
 
 function signState(secret: string, browser: string, unsigned: string): string {
@@ -92,7 +92,7 @@ function signState(secret: string, browser: string, unsigned: string): string {
 /** Forgets states that are too old to be taken anyway. */
 export async function purgeSpentStates(deps: { db: Database; clock: Clock }): Promise<void> {
   const before = new Date(deps.clock.now() - 24 * 60 * 60 * 1000);
-  await deps.db.client.spentState.deleteMany({ where: { spentAt: { lt: before } } });
+  await deps.db.client.usedOauthState.deleteMany({ where: { usedAt: { lt: before } } });
 }
 
 /**
@@ -138,10 +138,10 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
   const now = dateNow(clock);
   return db.transaction(async (tx) => {
     const before = await findInstallation(tx, key);
-    const { companyId, userId, isBulk, toFutureLocations } = tokens;
+    const { companyId, userId, isBulk, includesFutureLocations } = tokens;
     const observed = await recordObservation(
       tx,
-      { key, companyId, userId, isBulk, toFutureLocations, installedSeenAt: sentAt },
+      { key, companyId, userId, isBulk, includesFutureLocations, installedSeenAt: sentAt },
       now,
     );
     // Uninstalled since the code was given: these tokens are dead.
@@ -152,8 +152,8 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
         ...sealTokens(box, key, tokens, now),
         ...activeFields,
         installCodeHash: sha256(code),
-        ...(key.kind === 'company' ? { nextSyncAt: now, syncSkip: null } : {}),
-        dueAt: now,
+        ...(key.kind === 'company' ? { nextSyncAt: now, syncOffset: null } : {}),
+        reconcileAt: now,
         updatedAt: now,
       },
     });

@@ -41,7 +41,7 @@ export async function recordKeys(deps: { db: Database; clock: Clock }, rings: re
   const now = dateNow(deps.clock);
   for (const { purpose, fingerprints } of rings) {
     for (const name of new Set(fingerprints)) {
-      await deps.db.client.key.upsert({
+      await deps.db.client.keyFingerprint.upsert({
         where: { purpose_fingerprint: { purpose, fingerprint: name } },
         create: { purpose, fingerprint: name, firstSeenAt: now, lastSeenAt: now },
         update: { lastSeenAt: now },
@@ -55,7 +55,7 @@ export async function listKeyAges(
   deps: { db: Database; clock: Clock; box: SecretBox },
   rings: readonly KeyRing[],
 ): Promise<KeyAge[]> {
-  const stored = await deps.db.client.key.findMany();
+  const stored = await deps.db.client.keyFingerprint.findMany();
   const ages: KeyAge[] = [];
   for (const { purpose, fingerprints } of rings) {
     const [current] = fingerprints;

@@ -15,15 +15,18 @@ export interface Observation {
   readonly name?: string | null | undefined;
   readonly userId?: string | null | undefined;
   readonly isBulk?: boolean | undefined;
-  readonly toFutureLocations?: boolean | null | undefined;
+  readonly includesFutureLocations?: boolean | null | undefined;
   readonly whiteLabelDomain?: string | null | undefined;
   /** Worth another look even though nothing changes: something suggests that trouble is over. */
   readonly isHint?: boolean | undefined;
 }
 
 /** Whether it is installed, as far as is known: the newest word counts, however late it comes. Of two at once, the cautious one does. */
-export function isInstalled({ presentAt, goneAt }: Pick<Installation, 'presentAt' | 'goneAt'>): boolean {
-  return presentAt !== null && (goneAt === null || presentAt > goneAt);
+export function isInstalled({
+  installedSeenAt,
+  uninstalledSeenAt,
+}: Pick<Installation, 'installedSeenAt' | 'uninstalledSeenAt'>): boolean {
+  return installedSeenAt !== null && (uninstalledSeenAt === null || installedSeenAt > uninstalledSeenAt);
 }
 
 /**
@@ -32,28 +35,28 @@ export function isInstalled({ presentAt, goneAt }: Pick<Installation, 'presentAt
  */
 export function applyObservation(row: Installation, observation: Observation, now: Date) {
   const moments = {
-    presentAt: latest(row.presentAt, observation.installedSeenAt),
-    goneAt: latest(row.goneAt, observation.uninstalledSeenAt),
+    installedSeenAt: latest(row.installedSeenAt, observation.installedSeenAt),
+    uninstalledSeenAt: latest(row.uninstalledSeenAt, observation.uninstalledSeenAt),
   };
-  const isBack = isInstalled(moments) && (row.status === 'uninstalled' || row.presentAt === null);
-  const isGone = moments.goneAt !== null && !isInstalled(moments) && row.status !== 'uninstalled';
+  const isBack = isInstalled(moments) && (row.status === 'uninstalled' || row.installedSeenAt === null);
+  const isGone = moments.uninstalledSeenAt !== null && !isInstalled(moments) && row.status !== 'uninstalled';
   const companyId = observation.companyId ?? row.companyId;
   const isChange = isBack || isGone || companyId !== row.companyId;
   const isTrouble = row.status !== 'active' && row.status !== 'uninstalled';
   return {
     ...moments,
-    ...(isBack && row.status === 'uninstalled' ? { ...clearedTokens, leaveReason: null } : {}),
-    ...(isBack ? { status: 'pending' as const, installedAt: moments.presentAt } : {}),
+    ...(isBack && row.status === 'uninstalled' ? { ...clearedTokens, uninstallReason: null } : {}),
+    ...(isBack ? { status: 'pending' as const, installedAt: moments.installedSeenAt } : {}),
     ...(isGone ? { status: 'uninstalled' as const } : {}),
     ...(isBack || isGone ? { statusReason: null } : {}),
     companyId,
     name: observation.name ?? row.name,
     userId: observation.userId ?? row.userId,
     isBulk: observation.isBulk ?? row.isBulk,
-    toFutureLocations: observation.toFutureLocations ?? row.toFutureLocations,
+    includesFutureLocations: observation.includesFutureLocations ?? row.includesFutureLocations,
     whiteLabelDomains: addDomain(row.whiteLabelDomains, observation.whiteLabelDomain),
-    tries: isChange ? 0 : row.tries,
-    dueAt: isChange || observation.isHint || (isTrouble && observation.installedSeenAt) ? now : row.dueAt,
+    reconcileAttempts: isChange ? 0 : row.reconcileAttempts,
+    reconcileAt: isChange || observation.isHint || (isTrouble && observation.installedSeenAt) ? now : row.reconcileAt,
   };
 }
 
@@ -61,7 +64,7 @@ export function applyObservation(row: Installation, observation: Observation, no
 export async function recordObservation(tx: Executor, observation: Observation, now: Date): Promise<Installation> {
   const { kind, resourceId } = keyOf(observation.key);
   await tx.installation.createMany({
-    data: { kind, resourceId, status: 'pending', dueAt: now, updatedAt: now },
+    data: { kind, resourceId, status: 'pending', reconcileAt: now, updatedAt: now },
     skipDuplicates: true,
   });
   await tx.$queryRaw`
@@ -80,7 +83,7 @@ export async function recordCompanyUninstall(
 ): Promise<void> {
   // One order for everybody who locks many.
   const locations = await tx.installation.findMany({
-    where: { kind: 'location', companyId, OR: [{ goneAt: null }, { goneAt: { lt: uninstalledSeenAt } }] },
+    where: { kind: 'location', companyId, OR: [{ uninstalledSeenAt: null }, { uninstalledSeenAt: { lt: uninstalledSeenAt } }] },
     select: { kind: true, resourceId: true },
     orderBy: { resourceId: 'asc' },
   });

@@ -59,13 +59,13 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
       const key = { kind: call.owner.kind, resourceId: call.owner.resourceId, permission };
       const message = describeProblem(deps, call, permission, error);
       await db.client.$executeRaw`
-        INSERT INTO permission_problems (kind, resource_id, permission, message, since, probe_at)
+        INSERT INTO permission_problems (kind, resource_id, permission, message, refused_at, probe_at)
         VALUES (${key.kind}::installation_kind, ${key.resourceId}, ${permission}, ${message}, ${now},
           ${new Date(now.getTime() + probeDelayMs(0))})
         ON CONFLICT (kind, resource_id, permission) DO UPDATE SET message = EXCLUDED.message`;
       await reload();
       const problem = openProblems.get(permissionKey(key, permission));
-      if (problem?.probes === 0) log.warn({ ...key, err: error }, 'HighLevel refuses this until a person mends it');
+      if (problem?.probeCount === 0) log.warn({ ...key, err: error }, 'HighLevel refuses this until a person mends it');
       return problem ? toForbiddenError(problem, clock.now(), error) : error;
     },
 
@@ -90,7 +90,7 @@ export async function requestPermissionProbe(on: Executor, { kind, resourceId }:
 /** Lists what is refused to these installations, the oldest first. */
 export function listPermissionProblems(on: Executor, owners: readonly TokenOwner[]): Promise<PermissionProblem[]> {
   const where = { OR: owners.map(({ kind, resourceId }) => ({ kind, resourceId })) };
-  return on.permissionProblem.findMany({ where, orderBy: { since: 'asc' } });
+  return on.permissionProblem.findMany({ where, orderBy: { refusedAt: 'asc' } });
 }
 
 /** Every permission whose absence would make a call fail. */
@@ -101,11 +101,11 @@ function listRequiredPermissions({ operation, providerKey }: HighLevelCall): Per
 
 /** @returns whether this call is the one that may try; the next pause is longer */
 async function claimProbe({ db, clock }: PermissionDeps, problem: PermissionProblem): Promise<boolean> {
-  const { kind, resourceId, permission, probes } = problem;
+  const { kind, resourceId, permission, probeCount: probes } = problem;
   const now = dateNow(clock);
   const { count } = await db.client.permissionProblem.updateMany({
     where: { kind, resourceId, permission, probeAt: { lte: now } },
-    data: { probeAt: new Date(now.getTime() + probeDelayMs(probes + 1)), probes: { increment: 1 } },
+    data: { probeAt: new Date(now.getTime() + probeDelayMs(probes + 1)), probeCount: { increment: 1 } },
   });
   return count === 1;
 }

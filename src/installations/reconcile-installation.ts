@@ -49,8 +49,8 @@ async function reconcileCompany(deps: ReconcileDeps, row: Installation): Promise
     return findNextReconcile(deps, row);
   }
   if (isSyncDue(row, now)) {
-    const slotAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(row)), highLevelRateLimit, row.slotAt);
-    if (slotAt) return storeSlot(deps, row, slotAt);
+    const slotReservedAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(row)), highLevelRateLimit, row.slotReservedAt);
+    if (slotReservedAt) return storeSlot(deps, row, slotReservedAt);
     try {
       return (await syncPage(deps, row)) ? now : findNextReconcile(deps, row);
     } catch (error) {
@@ -66,10 +66,10 @@ async function reconcileCompany(deps: ReconcileDeps, row: Installation): Promise
 async function reconcileLocation(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
   const now = dateNow(deps.clock);
   const agency = row.companyId ? await findInstallation(deps.db.client, toCompanyOwner(row.companyId)) : null;
-  if (agency?.goneAt && row.presentAt && agency.goneAt >= row.presentAt) {
+  if (agency?.uninstalledSeenAt && row.installedSeenAt && agency.uninstalledSeenAt >= row.installedSeenAt) {
     // It was learnt of after its company's uninstall, which is its own too.
-    const { goneAt } = agency;
-    await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), uninstalledSeenAt: goneAt }, now));
+    const { uninstalledSeenAt } = agency;
+    await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), uninstalledSeenAt: uninstalledSeenAt }, now));
     return now;
   }
   if (row.status === 'pending' && !agency?.accessToken) {
@@ -92,7 +92,7 @@ function isCallbackPending(row: Installation, now: Date): boolean {
 async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
   const companies = await deps.db.client.installation.findMany({
     where: { kind: 'company', status: 'active' },
-    orderBy: [{ toFutureLocations: 'desc' }, { resourceId: 'asc' }],
+    orderBy: [{ includesFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
   for (const agency of companies) {
     const isAllowed = await tryAcquire(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit);
@@ -126,10 +126,10 @@ async function verifyMissing(deps: ReconcileDeps, row: Installation): Promise<Da
 
 /** Keeps name and time zone fresh. They are good to have and no reason to fail. */
 async function refreshProfile(deps: ReconcileDeps, row: Installation, now: Date): Promise<void> {
-  if (row.describedAt && now.getTime() - row.describedAt.getTime() < profileIntervalMs) return;
+  if (row.profileFetchedAt && now.getTime() - row.profileFetchedAt.getTime() < profileIntervalMs) return;
   if (!(await tryAcquire(deps, rateLimitKey.highLevel(keyOf(row)), highLevelRateLimit))) return;
   if (await updateProfile(deps, row.resourceId, now)) return;
-  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { describedAt: now } });
+  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { profileFetchedAt: now } });
 }
 
 /** Asks for a location's name and time zone and keeps them. @returns whether HighLevel told them */
@@ -152,7 +152,7 @@ export async function updateProfile(
     }
     await client.installation.updateMany({
       where: toLocationOwner(locationId),
-      data: { ...(name ? { name } : {}), ...(country ? { country } : {}), describedAt: now },
+      data: { ...(name ? { name } : {}), ...(country ? { country } : {}), profileFetchedAt: now },
     });
     return true;
   } catch (error) {
@@ -162,9 +162,9 @@ export async function updateProfile(
   }
 }
 
-async function storeSlot(deps: ReconcileDeps, row: Installation, slotAt: Date): Promise<Date> {
-  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { slotAt } });
-  return slotAt;
+async function storeSlot(deps: ReconcileDeps, row: Installation, slotReservedAt: Date): Promise<Date> {
+  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { slotReservedAt: slotReservedAt } });
+  return slotReservedAt;
 }
 
 /** The next look by the row as it is now. */

@@ -33,10 +33,13 @@ export const profileIntervalMs = day;
  */
 export function nextReconcileAt(row: Installation, now: Date, jitter: number): Date | null {
   const after = (ms: number) => new Date(now.getTime() + ms);
-  const delayed = (delaysMs: readonly number[]) => after(delaysMs[Math.min(row.tries, delaysMs.length - 1)] as number);
+  const delayed = (delaysMs: readonly number[]) =>
+    after(delaysMs[Math.min(row.reconcileAttempts, delaysMs.length - 1)] as number);
   switch (row.status) {
     case 'pending':
-      return now.getTime() - (row.presentAt ?? row.updatedAt).getTime() > pendingTimeoutMs ? null : delayed(pendingDelaysMs);
+      return now.getTime() - (row.installedSeenAt ?? row.updatedAt).getTime() > pendingTimeoutMs
+        ? null
+        : delayed(pendingDelaysMs);
     case 'suspended':
       return delayed(suspendedDelaysMs);
     case 'reauth_required':
@@ -52,7 +55,7 @@ export function nextReconcileAt(row: Installation, now: Date, jitter: number): D
 
 /** When to try again what HighLevel's silence has stopped. */
 export function nextReconcileAfterOutage(row: Installation, now: Date, jitter: number): Date {
-  return new Date(now.getTime() + computeBackoffMs(row.tries, jitter));
+  return new Date(now.getTime() + computeBackoffMs(row.reconcileAttempts, jitter));
 }
 
 function untilIdleRefreshMs(row: Installation, now: Date, jitter: number): number {

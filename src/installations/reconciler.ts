@@ -17,10 +17,10 @@ export async function reconcileDueInstallations(deps: ReconcileDeps): Promise<nu
   const now = dateNow(deps.clock);
   const claimedUntil = new Date(now.getTime() + claimTtlMs);
   const claimed = await deps.db.client.$queryRaw<InstallationKey[]>`
-    UPDATE installations SET due_at = ${claimedUntil}, tries = tries + 1
+    UPDATE installations SET reconcile_at = ${claimedUntil}, reconcile_attempts = reconcile_attempts + 1
     WHERE (kind, resource_id) IN (
-      SELECT kind, resource_id FROM installations WHERE due_at <= ${now}
-      ORDER BY due_at LIMIT ${maxClaimed} FOR UPDATE SKIP LOCKED)
+      SELECT kind, resource_id FROM installations WHERE reconcile_at <= ${now}
+      ORDER BY reconcile_at LIMIT ${maxClaimed} FOR UPDATE SKIP LOCKED)
     RETURNING kind::text, resource_id AS "resourceId"`;
   await Promise.all(claimed.map((key) => reconcileClaimed(deps, key)));
   return claimed.length;
@@ -29,7 +29,7 @@ export async function reconcileDueInstallations(deps: ReconcileDeps): Promise<nu
 /** Looks after one installation now, for somebody who waits for it. */
 export async function reconcileNow(deps: ReconcileDeps, key: InstallationKey): Promise<void> {
   const claimedUntil = new Date(deps.clock.now() + claimTtlMs);
-  await deps.db.client.installation.updateMany({ where: keyOf(key), data: { dueAt: claimedUntil } });
+  await deps.db.client.installation.updateMany({ where: keyOf(key), data: { reconcileAt: claimedUntil } });
   await reconcileClaimed(deps, key);
 }
 
@@ -39,13 +39,13 @@ async function reconcileClaimed(deps: ReconcileDeps, key: InstallationKey): Prom
   const { dueAt, isSettled } = await reconcileInstallation(deps, row);
   const after = await findInstallation(deps.db.client, key);
   const next = planNextReconcile(
-    { dueAt, isSettled, tries: row.tries, hasProgressed: hasProgressed(row, after) },
+    { dueAt, isSettled, tries: row.reconcileAttempts, hasProgressed: hasProgressed(row, after) },
     dateNow(deps.clock),
   );
   // News that came meanwhile has made it due already; that must stand.
   await deps.db.client.installation.updateMany({
-    where: { ...keyOf(key), dueAt: { gt: dateNow(deps.clock) } },
-    data: { dueAt: next.dueAt, ...(next.shouldResetAttempts ? { tries: 0 } : {}) },
+    where: { ...keyOf(key), reconcileAt: { gt: dateNow(deps.clock) } },
+    data: { reconcileAt: next.dueAt, ...(next.shouldResetAttempts ? { reconcileAttempts: 0 } : {}) },
   });
 }
 
@@ -82,13 +82,13 @@ function toProgressMarks(row: Installation): string {
   return JSON.stringify([
     row.status,
     row.companyId,
-    row.presentAt,
-    row.goneAt,
-    row.leaveReason,
+    row.installedSeenAt,
+    row.uninstalledSeenAt,
+    row.uninstallReason,
     row.accessToken === null,
     row.refreshToken === null,
-    row.describedAt,
-    row.syncSkip,
+    row.profileFetchedAt,
+    row.syncOffset,
     row.syncedAt,
   ]);
 }

@@ -53,13 +53,13 @@ export async function renewToken(deps: RenewDeps, seen: Installation): Promise<s
     if (lease) return renewUnderLease(deps, seen, lease);
     const row = await findInstallation(deps.db.client, seen);
     const pauseLeftMs =
-      row?.refreshLease === null && row.tokenSet === seen.tokenSet ? refreshPauseLeftMs(row, deps.clock.now()) : 0;
+      row?.refreshLease === null && row.tokenVersion === seen.tokenVersion ? refreshPauseLeftMs(row, deps.clock.now()) : 0;
     if (pauseLeftMs > 0) {
       throw new AppError('highlevel_limit', 'A new access token was asked for less than a minute ago.', {
         retryAfterMs: pauseLeftMs,
       });
     }
-    if (row && row.tokenSet !== seen.tokenSet) return openToken(deps.box, requireActive(row), 'access_token');
+    if (row && row.tokenVersion !== seen.tokenVersion) return openToken(deps.box, requireActive(row), 'access_token');
     // Whoever had the lease has just met something definite; asking again would only hear it again.
     if (row?.refreshLease === null && row.status !== seen.status) requireActive(row);
     if (deps.clock.now() > deadlineMs) {
@@ -70,9 +70,10 @@ export async function renewToken(deps: RenewDeps, seen: Installation): Promise<s
 }
 
 /** Returns how long no new token may be asked for, in milliseconds: 0 when that was a minute ago, or the token has expired. */
-function refreshPauseLeftMs({ accessExpiresAt, refreshTriedAt }: Installation, nowMs: number): number {
-  if (!refreshTriedAt || !accessExpiresAt || accessExpiresAt.getTime() <= nowMs || refreshTriedAt.getTime() > nowMs) return 0;
-  return Math.max(refreshTriedAt.getTime() + minRefreshIntervalMs - nowMs, 0);
+function refreshPauseLeftMs({ accessExpiresAt, refreshAttemptedAt }: Installation, nowMs: number): number {
+  if (!refreshAttemptedAt || !accessExpiresAt || accessExpiresAt.getTime() <= nowMs || refreshAttemptedAt.getTime() > nowMs)
+    return 0;
+  return Math.max(refreshAttemptedAt.getTime() + minRefreshIntervalMs - nowMs, 0);
 }
 
 /** @throws AppError unless the row has tokens that may be used */
@@ -108,10 +109,10 @@ async function acquireLease(deps: RenewDeps, seen: Installation): Promise<Lease 
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
     SET refresh_lease = ${id}::uuid, refresh_lease_until = ${until},
-      refresh_tried_at = CASE WHEN status IN ('active', 'suspended') THEN ${now}::timestamptz ELSE refresh_tried_at END, due_at = LEAST(due_at, ${until})
-    WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_set = ${seen.tokenSet}
+      refresh_attempted_at = CASE WHEN status IN ('active', 'suspended') THEN ${now}::timestamptz ELSE refresh_attempted_at END, reconcile_at = LEAST(reconcile_at, ${until})
+    WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_version = ${seen.tokenVersion}
       AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})
-      AND (refresh_tried_at IS NULL OR refresh_tried_at <= ${minAgeAt} OR refresh_tried_at > ${now}
+      AND (refresh_attempted_at IS NULL OR refresh_attempted_at <= ${minAgeAt} OR refresh_attempted_at > ${now}
         OR access_expires_at IS NULL OR access_expires_at <= ${now})`;
   return count === 1 ? { id, until } : null;
 }
@@ -159,7 +160,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
         ...sealTokens(box, seen, tokens, now),
         ...activeFields,
         // A refresh is no end of what is tried in vain.
-        tries: seen.status === 'active' ? seen.tries : 0,
+        reconcileAttempts: seen.status === 'active' ? seen.reconcileAttempts : 0,
         companyId: tokens.companyId ?? seen.companyId,
         updatedAt: now,
       },
@@ -170,7 +171,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
     if (seen.status !== 'active') await onActivated(deps, tx, row, seen.status);
     await tx.installation.update({
       where: { kind_resourceId: keyOf(row) },
-      data: { dueAt: reconcileAtAfterRenewal(row, seen, lease, now, deps.jitter()) },
+      data: { reconcileAt: reconcileAtAfterRenewal(row, seen, lease, now, deps.jitter()) },
     });
     return true;
   });
@@ -184,17 +185,17 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
 function reconcileAtAfterRenewal(row: Installation, seen: Installation, lease: Lease, now: Date, jitter: number): Date | null {
   const planned = nextReconcileAt(row, now, jitter);
   // A company that has just begun lists its locations next; a location is asked for its name.
-  if (seen.status !== 'active') return row.describedAt === null ? now : planned;
-  const isOurs = row.dueAt?.getTime() === lease.until.getTime();
-  return isOurs && planned ? new Date(Math.max(planned.getTime(), seen.dueAt?.getTime() ?? 0)) : row.dueAt;
+  if (seen.status !== 'active') return row.profileFetchedAt === null ? now : planned;
+  const isOurs = row.reconcileAt?.getTime() === lease.until.getTime();
+  return isOurs && planned ? new Date(Math.max(planned.getTime(), seen.reconcileAt?.getTime() ?? 0)) : row.reconcileAt;
 }
 
 /** What holds of an installation that has just got tokens. */
 export const activeFields = {
   status: 'active',
   statusReason: null,
-  tries: 0,
-  slotAt: null,
+  reconcileAttempts: 0,
+  slotReservedAt: null,
   // A refresh that was under way is of the old token set and must not be written over this one.
   refreshLease: null,
   refreshLeaseUntil: null,
@@ -209,17 +210,17 @@ export async function onActivated(
   actor: Actor = 'patchbay',
 ): Promise<void> {
   const isNew = previousStatus === undefined || previousStatus === 'pending' || previousStatus === 'uninstalled';
-  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'active_again', ...auditScope(row) });
+  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'reactivated', ...auditScope(row) });
   if (row.kind === 'company') {
     await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: dateNow(deps.clock) } });
     // What its locations could not do without it, they can do now.
     await tx.installation.updateMany({
       where: { kind: 'location', companyId: row.resourceId, status: { notIn: ['active', 'uninstalled'] } },
-      data: { dueAt: dateNow(deps.clock), tries: 0 },
+      data: { reconcileAt: dateNow(deps.clock), reconcileAttempts: 0 },
     });
     return;
   }
-  if (isNew) await tx.connection.updateMany({ where: { locationId: row.resourceId }, data: { dormantSince: null } });
+  if (isNew) await tx.connection.updateMany({ where: { locationId: row.resourceId }, data: { disabledAt: null } });
   await deps.releaseWaiting(tx, row.resourceId);
 }
 
@@ -235,12 +236,12 @@ async function releaseLease(deps: RenewDeps, seen: Installation, lease: Lease, e
   const now = dateNow(clock);
   const clearedLease = { refreshLease: null, refreshLeaseUntil: null };
   const isChange = status !== null && status !== seen.status;
-  const patch = isChange ? { status, tries: 0 } : {};
+  const patch = isChange ? { status, reconcileAttempts: 0 } : {};
   await db.transaction(async (tx) => {
     // What was planned stands again, unless there was news.
     await tx.installation.updateMany({
-      where: { ...keyOf(seen), refreshLease: lease.id, dueAt: lease.until },
-      data: { dueAt: seen.dueAt },
+      where: { ...keyOf(seen), refreshLease: lease.id, reconcileAt: lease.until },
+      data: { reconcileAt: seen.reconcileAt },
     });
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id },
@@ -248,7 +249,7 @@ async function releaseLease(deps: RenewDeps, seen: Installation, lease: Lease, e
         ...clearedLease,
         ...patch,
         ...(status ? { statusReason: (error as Error).message, updatedAt: now } : {}),
-        ...(isChange ? { dueAt: nextReconcileAt({ ...seen, ...patch }, now, deps.jitter()) } : {}),
+        ...(isChange ? { reconcileAt: nextReconcileAt({ ...seen, ...patch }, now, deps.jitter()) } : {}),
       },
     });
     if (count === 1 && isChange) {

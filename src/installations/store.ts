@@ -38,8 +38,8 @@ export function sealTokens(box: SecretBox, key: InstallationKey, tokens: TokenSe
     refreshToken: tokens.refreshToken === null ? null : box.seal(tokens.refreshToken, tokenAad(key, 'refresh_token')),
     accessExpiresAt: tokens.accessExpiresAt,
     scopes: [...tokens.scopes],
-    tokenSet: { increment: 1 },
-    tokensSince: now,
+    tokenVersion: { increment: 1 },
+    tokensStoredAt: now,
   };
 }
 
@@ -50,7 +50,7 @@ export const clearedTokens = {
   accessExpiresAt: null,
   refreshLease: null,
   refreshLeaseUntil: null,
-  slotAt: null,
+  slotReservedAt: null,
 } as const;
 
 /** @throws AppError `secret_unreadable` */

@@ -11,7 +11,7 @@ import { type Installation, keyOf } from './store.ts';
 export type SyncDeps = RenewDeps & { highLevel: HighLevel };
 
 export function isSyncDue(row: Installation, now: Date): boolean {
-  return row.syncSkip !== null || (row.nextSyncAt !== null && row.nextSyncAt <= now);
+  return row.syncOffset !== null || (row.nextSyncAt !== null && row.nextSyncAt <= now);
 }
 
 /**
@@ -24,11 +24,11 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
   const { clock, app, highLevel, log } = deps;
   const requestedAt = dateNow(clock);
   const companyId = row.resourceId;
-  const page = await listInstalledLocations(highLevel, { companyId, appId: parseAppId(app) }, { skip: row.syncSkip ?? 0 });
+  const page = await listInstalledLocations(highLevel, { companyId, appId: parseAppId(app) }, { skip: row.syncOffset ?? 0 });
   const isLast = page.rowCount === 0;
   if (page.unreadableCount > 0)
     log.warn({ companyId, unread: page.unreadableCount }, 'rows of a listing of locations could not be read');
-  const startedAt = row.syncSkip === null ? requestedAt : (row.syncBegunAt ?? requestedAt);
+  const startedAt = row.syncOffset === null ? requestedAt : (row.syncStartedAt ?? requestedAt);
 
   await deps.db.transaction(async (tx) => {
     // One order for everybody who locks many.
@@ -42,11 +42,11 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
     }
     const { count } = await tx.installation.updateMany({
       // Another process that reads the same page has written it already.
-      where: { ...keyOf(row), syncSkip: row.syncSkip },
+      where: { ...keyOf(row), syncOffset: row.syncOffset },
       data: {
-        syncSkip: isLast ? null : (row.syncSkip ?? 0) + page.rowCount,
-        syncBegunAt: startedAt,
-        toFutureLocations: page.toFutureLocations ?? row.toFutureLocations,
+        syncOffset: isLast ? null : (row.syncOffset ?? 0) + page.rowCount,
+        syncStartedAt: startedAt,
+        includesFutureLocations: page.includesFutureLocations ?? row.includesFutureLocations,
         ...(isLast ? { syncedAt: requestedAt, nextSyncAt: computeNextSyncAt(row, requestedAt) } : {}),
       },
     });
@@ -59,14 +59,14 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
 export async function requestLocationSync(on: Executor, companyId: string, now: Date): Promise<void> {
   await on.installation.updateMany({
     where: { ...toCompanyOwner(companyId), status: 'active' },
-    data: { nextSyncAt: now, dueAt: now },
+    data: { nextSyncAt: now, reconcileAt: now },
   });
 }
 
 /** A location that was not in the company's last complete listing. */
 export function isMissingFromList(row: Installation, agency: Installation | null): boolean {
-  if (!agency?.syncBegunAt || agency.syncSkip !== null || agency.status !== 'active') return false;
-  return row.presentAt !== null && row.presentAt < agency.syncBegunAt;
+  if (!agency?.syncStartedAt || agency.syncOffset !== null || agency.status !== 'active') return false;
+  return row.installedSeenAt !== null && row.installedSeenAt < agency.syncStartedAt;
 }
 
 function computeNextSyncAt(row: Installation, now: Date): Date {
@@ -75,7 +75,7 @@ function computeNextSyncAt(row: Installation, now: Date): Date {
 
 async function requestMissingReconcile(tx: Executor, companyId: string, startedAt: Date, now: Date): Promise<void> {
   await tx.installation.updateMany({
-    where: { kind: 'location', companyId, status: { not: 'uninstalled' }, presentAt: { lt: startedAt } },
-    data: { dueAt: now },
+    where: { kind: 'location', companyId, status: { not: 'uninstalled' }, installedSeenAt: { lt: startedAt } },
+    data: { reconcileAt: now },
   });
 }

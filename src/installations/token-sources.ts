@@ -58,12 +58,12 @@ async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promi
   if (row.kind === 'company' || !row.companyId) return null;
   const agency = await findInstallation(deps.db.client, toCompanyOwner(row.companyId));
   if (!agency?.accessToken || agency.status === 'uninstalled') return null;
-  const slotAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit, row.slotAt);
-  if (slotAt) {
+  const slotReservedAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit, row.slotReservedAt);
+  if (slotReservedAt) {
     const where = { kind_resourceId: keyOf(row) };
-    await deps.db.client.installation.update({ where, data: { slotAt } });
+    await deps.db.client.installation.update({ where, data: { slotReservedAt: slotReservedAt } });
     throw new AppError('highlevel_limit', 'Waiting for a turn to ask for this location’s token.', {
-      retryAfterMs: slotAt.getTime() - deps.clock.now(),
+      retryAfterMs: slotReservedAt.getTime() - deps.clock.now(),
     });
   }
   try {

@@ -42,11 +42,19 @@ export async function disconnectApp(
   const now = dateNow(deps.clock);
   await deps.db.transaction(async (tx) => {
     // A clock that stands still must not make this older than what it ends.
-    const uninstalledSeenAt = new Date(Math.max(now.getTime(), (row.presentAt?.getTime() ?? 0) + 1));
+    const uninstalledSeenAt = new Date(Math.max(now.getTime(), (row.installedSeenAt?.getTime() ?? 0) + 1));
     await recordObservation(tx, { key: row, uninstalledSeenAt }, now);
     if (row.kind === 'company') await recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now);
-    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { leaveReason: request.reason, dueAt: now } });
-    await audit(tx, deps, { actor: request.actor, action: 'disconnect_asked', ...auditScope(row), details: request.reason });
+    await tx.installation.update({
+      where: { kind_resourceId: keyOf(row) },
+      data: { uninstallReason: request.reason, reconcileAt: now },
+    });
+    await audit(tx, deps, {
+      actor: request.actor,
+      action: 'disconnect_requested',
+      ...auditScope(row),
+      details: request.reason,
+    });
   });
 }
 
@@ -63,24 +71,24 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
   } else {
     await propagateUninstall(deps, row);
   }
-  if (!row.accessToken && !row.leaveReason) return null;
-  if (!row.leaveReason && row.refreshToken) {
+  if (!row.accessToken && !row.uninstallReason) return null;
+  if (!row.uninstallReason && row.refreshToken) {
     const where = { ...keyOf(row), status: 'uninstalled' } as const;
     await deps.db.client.installation.updateMany({ where, data: { refreshToken: null } });
   }
 
   const nextPollAt = new Date(deps.clock.now() + reportPollIntervalMs);
-  if (row.accessToken && row.tries < maxReportPolls && (await hasPendingReports(deps, row))) return nextPollAt;
-  if (row.leaveReason && row.accessToken) {
-    const retryAt = await requestUninstall(deps, row, row.leaveReason);
+  if (row.accessToken && row.reconcileAttempts < maxReportPolls && (await hasPendingReports(deps, row))) return nextPollAt;
+  if (row.uninstallReason && row.accessToken) {
+    const retryAt = await requestUninstall(deps, row, row.uninstallReason);
     if (retryAt) return retryAt;
   }
   await deps.db.transaction(async (tx) => {
     await tx.installation.updateMany({
       where: { ...keyOf(row), status: 'uninstalled' },
-      data: { ...clearedTokens, leaveReason: null },
+      data: { ...clearedTokens, uninstallReason: null },
     });
-    await audit(tx, deps, { actor: row.leaveReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...auditScope(row) });
+    await audit(tx, deps, { actor: row.uninstallReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...auditScope(row) });
   });
   deps.box.evict(tokenAadPrefix(row));
   deps.log.info(keyOf(row), 'uninstalled');
@@ -90,7 +98,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
 /** A company's own farewell waits for its locations', whose last reports its uninstall would cut off. */
 async function hasPendingReports(deps: UninstallDeps, row: Installation): Promise<boolean> {
   if (row.kind === 'location') return (await deps.countUnreported(row.resourceId)) > 0;
-  if (!row.leaveReason) return false;
+  if (!row.uninstallReason) return false;
   const unfinished = await deps.db.client.installation.count({
     where: { kind: 'location', companyId: row.resourceId, status: 'uninstalled', accessToken: { not: null } },
   });
@@ -100,15 +108,15 @@ async function hasPendingReports(deps: UninstallDeps, row: Installation): Promis
 /** Locations that were learnt of after the company's own uninstall are told too. */
 async function propagateUninstall(deps: UninstallDeps, row: Installation): Promise<void> {
   const now = dateNow(deps.clock);
-  const { goneAt } = row;
-  if (goneAt) await deps.db.transaction((tx) => recordCompanyUninstall(tx, row.resourceId, goneAt, now));
+  const { uninstalledSeenAt } = row;
+  if (uninstalledSeenAt) await deps.db.transaction((tx) => recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now));
 }
 
 async function removeChannels(deps: UninstallDeps, locationId: string): Promise<void> {
   const { connection } = deps.db.client;
   const channels = await connection.findMany({ where: { locationId }, select: { id: true } });
   if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
-  else await connection.updateMany({ where: { locationId, dormantSince: null }, data: { dormantSince: dateNow(deps.clock) } });
+  else await connection.updateMany({ where: { locationId, disabledAt: null }, data: { disabledAt: dateNow(deps.clock) } });
   for (const { id } of channels) deps.box.evict(channelIdentity(id));
 }
 
@@ -123,7 +131,7 @@ async function requestUninstall(deps: UninstallDeps, row: Installation, reason: 
       deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
       return null;
     }
-    if (row.tries >= maxUninstallAttempts) throw error;
+    if (row.reconcileAttempts >= maxUninstallAttempts) throw error;
     return nextReconcileAfterOutage(row, dateNow(deps.clock), deps.jitter());
   }
   return null;

@@ -1,5 +1,5 @@
 import { type Clock, dateNow } from '../core/clock.ts';
-import type { Database, Executor, WebhookSighting } from '../database/client.ts';
+import type { Database, Executor, WebhookActivity as WebhookSighting } from '../database/client.ts';
 import { createDelayedWrite } from '../runtime/delayed-write.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -72,33 +72,33 @@ function mergeRows(before: Row | undefined, after: Row): Row {
 
 /** Processes write the same rows: each locks them in the order of their addresses, so that there is no deadlock. */
 const upsertSql = `
-  INSERT INTO webhook_sightings (address, last_seen_at, last_valid_at, last_invalid_at, last_misplaced_at, misplaced_content)
+  INSERT INTO webhook_activity (address, last_seen_at, last_valid_at, last_invalid_at, last_misplaced_at, misplaced_content)
   SELECT address, GREATEST("lastValidAt", "lastInvalidAt"), "lastValidAt", "lastInvalidAt", "lastMisplacedAt", "misplacedContent"
   FROM json_to_recordset($1::json) AS row (address text, "lastValidAt" timestamptz, "lastInvalidAt" timestamptz,
     "lastMisplacedAt" timestamptz, "misplacedContent" text)
   ORDER BY address
   ON CONFLICT (address) DO UPDATE SET
-    last_seen_at = GREATEST(webhook_sightings.last_seen_at, EXCLUDED.last_seen_at),
-    last_valid_at = GREATEST(webhook_sightings.last_valid_at, EXCLUDED.last_valid_at),
-    last_invalid_at = GREATEST(webhook_sightings.last_invalid_at, EXCLUDED.last_invalid_at),
-    last_misplaced_at = GREATEST(webhook_sightings.last_misplaced_at, EXCLUDED.last_misplaced_at),
-    misplaced_content = COALESCE(EXCLUDED.misplaced_content, webhook_sightings.misplaced_content)`;
+    last_seen_at = GREATEST(webhook_activity.last_seen_at, EXCLUDED.last_seen_at),
+    last_valid_at = GREATEST(webhook_activity.last_valid_at, EXCLUDED.last_valid_at),
+    last_invalid_at = GREATEST(webhook_activity.last_invalid_at, EXCLUDED.last_invalid_at),
+    last_misplaced_at = GREATEST(webhook_activity.last_misplaced_at, EXCLUDED.last_misplaced_at),
+    misplaced_content = COALESCE(EXCLUDED.misplaced_content, webhook_activity.misplaced_content)`;
 
 /** When webhooks were last seen at these addresses; one that has seen none is not in the map. */
 export async function listWebhookObservations(
   on: Executor,
   addresses: readonly string[],
 ): Promise<Map<string, WebhookSighting>> {
-  const rows = await on.webhookSighting.findMany({ where: { address: { in: [...addresses] } } });
+  const rows = await on.webhookActivity.findMany({ where: { address: { in: [...addresses] } } });
   return new Map(rows.map((row) => [row.address, row]));
 }
 
 /** Addresses at which something came since then that belongs to another one. */
 export function listMisplacedWebhooks(on: Executor, since: Date): Promise<WebhookSighting[]> {
-  return on.webhookSighting.findMany({ where: { lastMisplacedAt: { gt: since } }, orderBy: { address: 'asc' } });
+  return on.webhookActivity.findMany({ where: { lastMisplacedAt: { gt: since } }, orderBy: { address: 'asc' } });
 }
 
 /** Forgets addresses at which nothing has come since then: a connection may be gone. */
 export async function purgeWebhookObservations(on: Executor, before: Date): Promise<void> {
-  await on.webhookSighting.deleteMany({ where: { lastSeenAt: { lt: before } } });
+  await on.webhookActivity.deleteMany({ where: { lastSeenAt: { lt: before } } });
 }

@@ -27,9 +27,9 @@ export interface ClaimOptions {
 export interface GroupRow {
   groupKey: string;
   dueAt: Date;
-  busyUntil: Date | null;
-  blockedUntil: Date | null;
-  blockedCode: string | null;
+  tatAt: Date | null;
+  pausedUntil: Date | null;
+  pauseCode: string | null;
   intervalMs: number | null;
   burst: number | null;
   concurrency: number | null;
@@ -53,7 +53,7 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
   const selected = shares.filter(({ quota }) => quota > 0);
 
   const isLimited = ({ intervalMs, concurrency }: GroupRow) =>
-    options.queue === 'tell' || intervalMs !== null || concurrency !== null;
+    options.queue === 'highlevel' || intervalMs !== null || concurrency !== null;
   const jobs = [
     ...(await claimJobs(
       db.client,
@@ -84,7 +84,7 @@ function toRateLimit(
   queue: QueueName,
   { intervalMs, burst }: { intervalMs: number | null; burst: number | null },
 ): RateLimit | null {
-  if (queue === 'tell') return highLevelRateLimit;
+  if (queue === 'highlevel') return highLevelRateLimit;
   return intervalMs === null ? null : { intervalMs, burst: burst ?? 1 };
 }
 
@@ -97,33 +97,33 @@ export function toGroupState(
 ): GroupState {
   const pausedUntil = getPausedUntil(row, now);
   const concurrency = toConcurrency(row);
-  return { tat: row.busyUntil ?? new Date(0), pausedUntil, limit: toRateLimit(queue, row), concurrency, running };
+  return { tat: row.tatAt ?? new Date(0), pausedUntil, limit: toRateLimit(queue, row), concurrency, running };
 }
 
 /** What has failed is tried by one before the others follow. */
-function toConcurrency({ blockedCode, concurrency }: Pick<GroupRow, 'blockedCode' | 'concurrency'>): number | null {
-  return isHalfOpen(blockedCode) ? 1 : concurrency;
+function toConcurrency({ pauseCode, concurrency }: Pick<GroupRow, 'pauseCode' | 'concurrency'>): number | null {
+  return isHalfOpen(pauseCode) ? 1 : concurrency;
 }
 
 /** From one lane with work to the next by the index, not through all the jobs: a queue of a million costs as much as one of ten. */
 function findReadyGroups(on: Executor, queue: QueueName, cursor: string): Promise<GroupRow[]> {
   return on.$queryRaw<GroupRow[]>`
     WITH RECURSIVE groups AS (
-      (SELECT lane, 1 AS ordinal FROM jobs
-        WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND lane > ${cursor} ORDER BY lane LIMIT 1)
+      (SELECT group_key, 1 AS ordinal FROM jobs
+        WHERE queue = ${queue}::queue_name AND worker_id IS NULL AND is_head AND group_key > ${cursor} ORDER BY group_key LIMIT 1)
       UNION ALL
-      SELECT (SELECT lane FROM jobs
-        WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND lane > groups.lane ORDER BY lane LIMIT 1), ordinal + 1
-      FROM groups WHERE lane IS NOT NULL AND ordinal < ${maxGroups}::int
+      SELECT (SELECT group_key FROM jobs
+        WHERE queue = ${queue}::queue_name AND worker_id IS NULL AND is_head AND group_key > groups.group_key ORDER BY group_key LIMIT 1), ordinal + 1
+      FROM groups WHERE group_key IS NOT NULL AND ordinal < ${maxGroups}::int
     )
-    SELECT lane AS "groupKey", head.due_at AS "dueAt", busy_until AS "busyUntil", blocked_until AS "blockedUntil",
-      blocked_code AS "blockedCode", interval_ms AS "intervalMs", burst, concurrency
+    SELECT group_key AS "groupKey", head.due_at AS "dueAt", tat_at AS "tatAt", paused_until AS "pausedUntil",
+      pause_code AS "pauseCode", interval_ms AS "intervalMs", burst, concurrency
     FROM groups
     CROSS JOIN LATERAL (SELECT min(due_at) AS due_at FROM generate_series(0, ${maxPriority}::int) AS r CROSS JOIN LATERAL (
-      SELECT due_at FROM jobs WHERE kind = ${queue}::job_kind AND worker_id IS NULL AND is_first AND jobs.lane = groups.lane AND rank = r
+      SELECT due_at FROM jobs WHERE queue = ${queue}::queue_name AND worker_id IS NULL AND is_head AND jobs.group_key = groups.group_key AND priority = r
       ORDER BY due_at LIMIT 1) AS by_priority) AS head
-    LEFT JOIN paces ON key = lane
-    WHERE lane IS NOT NULL AND head.due_at IS NOT NULL ORDER BY lane`;
+    LEFT JOIN rate_limits ON key = group_key
+    WHERE group_key IS NOT NULL AND head.due_at IS NOT NULL ORDER BY group_key`;
 }
 
 interface ClaimQuota {
@@ -156,10 +156,10 @@ const claimJobsSql = `
     SELECT row_location FROM selected CROSS JOIN LATERAL (
       SELECT by_priority.row_location FROM generate_series(0, ${maxPriority}) AS r CROSS JOIN LATERAL (
         SELECT j.ctid AS row_location FROM jobs j
-        WHERE j.kind = $1::job_kind AND j.worker_id IS NULL AND j.is_first AND j.lane = selected."groupKey" AND j.rank = r AND j.due_at <= $3
+        WHERE j.queue = $1::queue_name AND j.worker_id IS NULL AND j.is_head AND j.group_key = selected."groupKey" AND j.priority = r AND j.due_at <= $3
           -- Two that were added at the same moment may both be first.
           AND NOT EXISTS (
-            SELECT 1 FROM jobs b WHERE b.kind = j.kind AND b.key = j.key AND b.message_id <> j.message_id
+            SELECT 1 FROM jobs b WHERE b.queue = j.queue AND b.ordering_key = j.ordering_key AND b.message_id <> j.message_id
               AND (b.message_id < j.message_id OR b.worker_id IS NOT NULL))
         ORDER BY j.due_at, j.message_id
         LIMIT selected.quota
@@ -168,7 +168,7 @@ const claimJobsSql = `
   alive AS (SELECT id FROM workers WHERE id = $4::uuid FOR KEY SHARE)
   UPDATE jobs SET worker_id = alive.id FROM picked, alive
   WHERE jobs.ctid = picked.row_location AND worker_id IS NULL
-  RETURNING jobs.message_id AS "messageId", lane AS "groupKey", rank AS priority`;
+  RETURNING jobs.message_id AS "messageId", group_key AS "groupKey", priority AS priority`;
 
 /** As {@link claimJobs}, under the lanes' locks: what one process takes counts before another looks. */
 function claimWithinLimits(db: Database, options: ClaimOptions, quotas: readonly ClaimQuota[], now: Date) {
@@ -176,15 +176,15 @@ function claimWithinLimits(db: Database, options: ClaimOptions, quotas: readonly
   return db.transaction(async (tx) => {
     const keys = quotas.map(({ groupKey }) => groupKey).sort();
     const rows = await tx.$queryRaw<Omit<GroupRow, 'dueAt'>[]>`
-      INSERT INTO paces (key, busy_until) SELECT key, ${now} FROM unnest(${keys}::text[]) AS key ORDER BY key
+      INSERT INTO rate_limits (key, tat_at) SELECT key, ${now} FROM unnest(${keys}::text[]) AS key ORDER BY key
       ON CONFLICT (key) DO UPDATE SET key = EXCLUDED.key
-      RETURNING key AS "groupKey", busy_until AS "busyUntil", blocked_until AS "blockedUntil", blocked_code AS "blockedCode",
+      RETURNING key AS "groupKey", tat_at AS "tatAt", paused_until AS "pausedUntil", pause_code AS "pauseCode",
         interval_ms AS "intervalMs", burst, concurrency`;
     // A statement of its own, begun under the locks: it sees what the process before us has taken.
     const runningByGroup = await tx.$queryRaw<{ groupKey: string; count: number }[]>`
-      SELECT lane AS "groupKey", count(*)::int AS count FROM jobs
-      WHERE worker_id IS NOT NULL AND lane = ANY (${rows.filter((row) => toConcurrency(row) !== null).map((row) => row.groupKey)}::text[])
-      GROUP BY lane`;
+      SELECT group_key AS "groupKey", count(*)::int AS count FROM jobs
+      WHERE worker_id IS NOT NULL AND group_key = ANY (${rows.filter((row) => toConcurrency(row) !== null).map((row) => row.groupKey)}::text[])
+      GROUP BY group_key`;
     const states = new Map(
       rows.map((row) => [
         row.groupKey,
@@ -209,7 +209,7 @@ function claimWithinLimits(db: Database, options: ClaimOptions, quotas: readonly
       .filter(({ limit }) => limit);
     if (tats.length > 0) {
       await tx.$executeRaw`
-        UPDATE paces SET busy_until = t.tat
+        UPDATE rate_limits SET tat_at = t.tat
         FROM json_to_recordset(${JSON.stringify(tats)}::json) AS t ("groupKey" text, tat timestamptz) WHERE key = t."groupKey"`;
     }
     return claimed;

@@ -1,4 +1,4 @@
-import type { Executor, Pace, Prisma } from '../database/client.ts';
+import type { Executor, Prisma, RateLimitRow } from '../database/client.ts';
 import { getPausedUntil } from './rate-limits.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -25,12 +25,12 @@ export interface GroupStatus {
 
 /** Where HighLevel's limit of a day is lowest by what it said within the last day, or rests; the lowest first. */
 export async function listLowestQuotas(on: Executor, now: Date, page: { take: number; skip?: number }): Promise<GroupStatus[]> {
-  const rows = await on.pace.findMany({
+  const rows = await on.rateLimitRow.findMany({
     where: {
       key: { startsWith: highLevelPrefix },
-      OR: [{ blockedUntil: { gt: now } }, { remainingAt: { gt: new Date(now.getTime() - dayMs) } }],
+      OR: [{ pausedUntil: { gt: now } }, { quotaCheckedAt: { gt: new Date(now.getTime() - dayMs) } }],
     },
-    orderBy: [{ remainingToday: { sort: 'asc', nulls: 'last' } }, { key: 'asc' }],
+    orderBy: [{ quotaRemaining: { sort: 'asc', nulls: 'last' } }, { key: 'asc' }],
     ...page,
   });
   return rows.map((row) => toGroupStatus(row, now));
@@ -38,12 +38,16 @@ export async function listLowestQuotas(on: Executor, now: Date, page: { take: nu
 
 /** The lanes that rest, those that rest longest first. */
 export async function listPausedGroups(on: Executor, now: Date, take: number): Promise<GroupStatus[]> {
-  const rows = await on.pace.findMany({ where: pausedWhere(now), orderBy: [{ blockedUntil: 'desc' }, { key: 'asc' }], take });
+  const rows = await on.rateLimitRow.findMany({
+    where: pausedWhere(now),
+    orderBy: [{ pausedUntil: 'desc' }, { key: 'asc' }],
+    take,
+  });
   return rows.map((row) => toGroupStatus(row, now));
 }
 
 export function countPausedGroups(on: Executor, now: Date): Promise<number> {
-  return on.pace.count({ where: pausedWhere(now) });
+  return on.rateLimitRow.count({ where: pausedWhere(now) });
 }
 
 /** Connections with limits of their own, or that rest, by location. */
@@ -52,10 +56,10 @@ export async function listConnectionGroups(
   now: Date,
   page: { take: number; skip?: number },
 ): Promise<GroupStatus[]> {
-  const rows = await on.pace.findMany({
+  const rows = await on.rateLimitRow.findMany({
     where: {
       key: { startsWith: connectionPrefix },
-      OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }, { sentToday: { gt: 0 } }, pausedWhere(now)],
+      OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }, { dailyCount: { gt: 0 } }, pausedWhere(now)],
     },
     orderBy: { key: 'asc' },
     ...page,
@@ -63,25 +67,25 @@ export async function listConnectionGroups(
   return rows.map((row) => toGroupStatus(row, now));
 }
 
-function pausedWhere(now: Date): Prisma.PaceWhereInput {
-  return { blockedUntil: { gt: now } };
+function pausedWhere(now: Date): Prisma.RateLimitRowWhereInput {
+  return { pausedUntil: { gt: now } };
 }
 
-function toGroupStatus(row: Pace, now: Date): GroupStatus {
-  const { key, blockedCode, blockedReason, intervalMs } = row;
+function toGroupStatus(row: RateLimitRow, now: Date): GroupStatus {
+  const { key, pauseCode, pauseReason, intervalMs } = row;
   const [, resourceId = '', providerKey = null] = key.split('/');
   const pausedUntil = getPausedUntil(row, now);
   return {
     key,
     resourceId,
     providerKey,
-    quotaRemaining: row.remainingToday,
-    quotaCheckedAt: row.remainingAt,
+    quotaRemaining: row.quotaRemaining,
+    quotaCheckedAt: row.quotaCheckedAt,
     pausedUntil,
-    reason: pausedUntil && blockedCode && blockedReason ? { code: blockedCode, message: blockedReason } : null,
+    reason: pausedUntil && pauseCode && pauseReason ? { code: pauseCode, message: pauseReason } : null,
     ratePerSecond: intervalMs === null ? null : 1000 / intervalMs,
     concurrency: row.concurrency,
-    dailyCount: row.sentToday,
-    dailyCountDate: row.day,
+    dailyCount: row.dailyCount,
+    dailyCountDate: row.dailyCountDate,
   };
 }

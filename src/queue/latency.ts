@@ -20,16 +20,16 @@ const recentlyServedMs = 5_000;
  */
 export async function findLateGroups(on: Executor, now: Date, olderThanMs: number): Promise<LateGroup[]> {
   const rows = await on.$queryRaw<(GroupRow & { queue: QueueName; running: number })[]>`
-    SELECT late.kind::text AS queue, late.lane AS "groupKey", late.due_at AS "dueAt", busy_until AS "busyUntil", blocked_until AS "blockedUntil",
-      blocked_code AS "blockedCode", interval_ms AS "intervalMs", burst, concurrency,
-      (SELECT count(*)::int FROM jobs h WHERE h.lane = late.lane AND h.worker_id IS NOT NULL) AS running
+    SELECT late.queue::text AS queue, late.group_key AS "groupKey", late.due_at AS "dueAt", tat_at AS "tatAt", paused_until AS "pausedUntil",
+      pause_code AS "pauseCode", interval_ms AS "intervalMs", burst, concurrency,
+      (SELECT count(*)::int FROM jobs h WHERE h.group_key = late.group_key AND h.worker_id IS NOT NULL) AS running
     FROM (
-      SELECT kind, lane, min(due_at) AS due_at FROM jobs j
-      WHERE worker_id IS NULL AND is_first AND due_at < ${new Date(now.getTime() - olderThanMs)} AND NOT EXISTS (
-        SELECT 1 FROM jobs b WHERE b.kind = j.kind AND b.key = j.key AND b.message_id <> j.message_id
+      SELECT queue, group_key, min(due_at) AS due_at FROM jobs j
+      WHERE worker_id IS NULL AND is_head AND due_at < ${new Date(now.getTime() - olderThanMs)} AND NOT EXISTS (
+        SELECT 1 FROM jobs b WHERE b.queue = j.queue AND b.ordering_key = j.ordering_key AND b.message_id <> j.message_id
           AND (b.message_id < j.message_id OR b.worker_id IS NOT NULL))
-      GROUP BY kind, lane) AS late
-    LEFT JOIN paces ON key = late.lane`;
+      GROUP BY queue, group_key) AS late
+    LEFT JOIN rate_limits ON key = late.group_key`;
   return rows
     .filter((row) => isServable(row, now))
     .map(({ queue, groupKey, dueAt }) => ({ queue, groupKey, ageSeconds: (now.getTime() - dueAt.getTime()) / 1000 }));

@@ -17,7 +17,7 @@ export async function releaseOrphanedJobs(
   const runningIds = [...running].filter((job) => job.workerId === workerId).map(({ messageId }) => messageId);
   const orphans = await client.$queryRaw<{ place: string; version: string }[]>`
     SELECT ctid::text AS place, xmin::text AS version FROM jobs
-    WHERE kind = ${queue}::job_kind AND worker_id = ${workerId}::uuid AND message_id <> ALL (${runningIds}::uuid[])`;
+    WHERE queue = ${queue}::queue_name AND worker_id = ${workerId}::uuid AND message_id <> ALL (${runningIds}::uuid[])`;
   for (const { place, version } of orphans) {
     await client.$executeRaw`UPDATE jobs SET worker_id = NULL WHERE ctid = ${place}::tid AND xmin::text = ${version}`;
   }

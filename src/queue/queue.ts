@@ -175,10 +175,10 @@ function startLoop(
     for (;;) {
       try {
         await db.client.$executeRaw`
-          UPDATE jobs SET worker_id = NULL, crashes = LEAST(crashes + 1, ${errorDelaysMs.length}::int),
+          UPDATE jobs SET worker_id = NULL, error_count = LEAST(error_count + 1, ${errorDelaysMs.length}::int),
             due_at = ${dateNow(clock)}::timestamptz
-              + (${errorDelaysMs}::int[])[LEAST(crashes + 1, ${errorDelaysMs.length}::int)] * interval '1 ms'
-          WHERE kind = ${queue}::job_kind AND message_id = ${messageId}::uuid AND worker_id = ${workerId}::uuid`;
+              + (${errorDelaysMs}::int[])[LEAST(error_count + 1, ${errorDelaysMs.length}::int)] * interval '1 ms'
+          WHERE queue = ${queue}::queue_name AND message_id = ${messageId}::uuid AND worker_id = ${workerId}::uuid`;
         return;
       } catch (error) {
         if (isStopped) return;

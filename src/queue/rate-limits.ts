@@ -68,13 +68,13 @@ export async function tryAcquire(deps: { db: Database; clock: Clock }, key: stri
   // Under other limits a line of those that wait for their turn may reach as far as it likes.
   const impossibleMs = limit.maxBooked === undefined ? maxTatAheadMs(limit) + 1 : unboundedMs;
   const rows = await deps.db.client.$queryRaw<unknown[]>`
-    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
-    ON CONFLICT (key) DO UPDATE SET busy_until = ${intervalMs} * interval '1 ms' + GREATEST(${now}::timestamptz,
-        CASE WHEN paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms' THEN paces.busy_until END)
+    INSERT INTO rate_limits (key, tat_at) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
+    ON CONFLICT (key) DO UPDATE SET tat_at = ${intervalMs} * interval '1 ms' + GREATEST(${now}::timestamptz,
+        CASE WHEN rate_limits.tat_at <= ${now}::timestamptz + ${roomMs} * interval '1 ms' THEN rate_limits.tat_at END)
       -- What reaches further than any calls can was written while the clock was ahead.
-      WHERE (paces.busy_until <= ${now}::timestamptz + ${roomMs} * interval '1 ms'
-          OR paces.busy_until > ${now}::timestamptz + ${impossibleMs} * interval '1 ms')
-        AND (paces.blocked_until IS NULL OR paces.blocked_until <= ${now})
+      WHERE (rate_limits.tat_at <= ${now}::timestamptz + ${roomMs} * interval '1 ms'
+          OR rate_limits.tat_at > ${now}::timestamptz + ${impossibleMs} * interval '1 ms')
+        AND (rate_limits.paused_until IS NULL OR rate_limits.paused_until <= ${now})
     RETURNING 1`;
   return rows.length > 0;
 }
@@ -91,14 +91,14 @@ export async function pause(
   limit?: RateLimit,
 ): Promise<void> {
   const now = dateNow(deps.clock);
-  const busyUntil = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : now;
+  const tatAt = limit ? new Date(until.getTime() + (limit.burst - 1) * limit.intervalMs) : now;
   await deps.db.client.$executeRaw`
-    INSERT INTO paces (key, busy_until, blocked_until, blocked_code, blocked_reason)
-    VALUES (${key}, ${busyUntil}, ${until}, ${reason.code}, ${reason.message})
+    INSERT INTO rate_limits (key, tat_at, paused_until, pause_code, pause_reason)
+    VALUES (${key}, ${tatAt}, ${until}, ${reason.code}, ${reason.message})
     ON CONFLICT (key) DO UPDATE
-      SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), blocked_until = EXCLUDED.blocked_until, blocked_code = EXCLUDED.blocked_code, blocked_reason = EXCLUDED.blocked_reason
-      WHERE paces.blocked_until IS NULL OR paces.blocked_until < EXCLUDED.blocked_until OR paces.blocked_until > ${now}::timestamptz
-        + COALESCE((${JSON.stringify(maxPauseMs)}::jsonb ->> paces.blocked_code)::float8, ${unboundedMs}::float8) * interval '1 ms'`;
+      SET tat_at = GREATEST(rate_limits.tat_at, EXCLUDED.tat_at), paused_until = EXCLUDED.paused_until, pause_code = EXCLUDED.pause_code, pause_reason = EXCLUDED.pause_reason
+      WHERE rate_limits.paused_until IS NULL OR rate_limits.paused_until < EXCLUDED.paused_until OR rate_limits.paused_until > ${now}::timestamptz
+        + COALESCE((${JSON.stringify(maxPauseMs)}::jsonb ->> rate_limits.pause_code)::float8, ${unboundedMs}::float8) * interval '1 ms'`;
 }
 
 export function isHalfOpen(code: string | null): boolean {
@@ -106,13 +106,13 @@ export function isHalfOpen(code: string | null): boolean {
 }
 
 /** Returns until when a limit rests; null when it does not. */
-export function getPausedUntil(row: { blockedUntil: Date | null; blockedCode: string | null }, now: Date): Date | null {
-  const leftMs = (row.blockedUntil?.getTime() ?? 0) - now.getTime();
-  const isReal = leftMs > 0 && leftMs <= (maxPauseMs[row.blockedCode ?? ''] ?? unboundedMs);
-  return isReal ? row.blockedUntil : null;
+export function getPausedUntil(row: { pausedUntil: Date | null; pauseCode: string | null }, now: Date): Date | null {
+  const leftMs = (row.pausedUntil?.getTime() ?? 0) - now.getTime();
+  const isReal = leftMs > 0 && leftMs <= (maxPauseMs[row.pauseCode ?? ''] ?? unboundedMs);
+  return isReal ? row.pausedUntil : null;
 }
 
-const notPaused = { blockedUntil: null, blockedCode: null, blockedReason: null };
+const notPaused = { pausedUntil: null, pauseCode: null, pauseReason: null };
 
 /** A lane works again. */
 export function resume(deps: { db: Database }, key: string): Promise<void> {
@@ -126,7 +126,7 @@ export function resumeScheduledPauses(deps: { db: Database }, locationId: string
 }
 
 async function resumeWhere({ db }: { db: Database }, key: string | { startsWith: string }, codes: string[]): Promise<void> {
-  await db.client.pace.updateMany({ where: { key, blockedCode: { in: codes } }, data: notPaused });
+  await db.client.rateLimitRow.updateMany({ where: { key, pauseCode: { in: codes } }, data: notPaused });
 }
 
 /** Takes calls that were made without asking off what may leave next. */
@@ -139,30 +139,30 @@ export async function consume(
   if (calls <= 0) return;
   const now = dateNow(deps.clock);
   await deps.db.client.$executeRaw`
-    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${limit.intervalMs * calls} * interval '1 ms')
-    ON CONFLICT (key) DO UPDATE SET busy_until = LEAST(
-      GREATEST(paces.busy_until, ${now}::timestamptz, paces.blocked_until) + ${limit.intervalMs * calls} * interval '1 ms',
-      GREATEST(${now}::timestamptz, paces.blocked_until) + ${maxTatAheadMs(limit)} * interval '1 ms')`;
+    INSERT INTO rate_limits (key, tat_at) VALUES (${key}, ${now}::timestamptz + ${limit.intervalMs * calls} * interval '1 ms')
+    ON CONFLICT (key) DO UPDATE SET tat_at = LEAST(
+      GREATEST(rate_limits.tat_at, ${now}::timestamptz, rate_limits.paused_until) + ${limit.intervalMs * calls} * interval '1 ms',
+      GREATEST(${now}::timestamptz, rate_limits.paused_until) + ${maxTatAheadMs(limit)} * interval '1 ms')`;
 }
 
 /** Keeps what HighLevel said is left of a day. */
 export async function recordQuota(deps: { db: Database; clock: Clock }, key: string, remaining: number): Promise<void> {
   const now = dateNow(deps.clock);
   await deps.db.client.$executeRaw`
-    INSERT INTO paces (key, busy_until, remaining_today, remaining_at) VALUES (${key}, ${now}, ${remaining}, ${now})
-    ON CONFLICT (key) DO UPDATE SET remaining_today = EXCLUDED.remaining_today, remaining_at = EXCLUDED.remaining_at`;
+    INSERT INTO rate_limits (key, tat_at, quota_remaining, quota_checked_at) VALUES (${key}, ${now}, ${remaining}, ${now})
+    ON CONFLICT (key) DO UPDATE SET quota_remaining = EXCLUDED.quota_remaining, quota_checked_at = EXCLUDED.quota_checked_at`;
 }
 
 /** Sets a lane's own limits, or takes them away. What blocked it, and what was booked, belonged to the old ones. */
 export async function setGroupLimits(on: Executor, key: string, limits: GroupLimits, now: Date): Promise<void> {
   const { intervalMs, burst, concurrency } = limits;
   const changed = { intervalMs, burst, concurrency, ...notPaused };
-  await on.pace.upsert({ where: { key }, create: { key, busyUntil: now, ...changed }, update: { busyUntil: now, ...changed } });
+  await on.rateLimitRow.upsert({ where: { key }, create: { key, tatAt: now, ...changed }, update: { tatAt: now, ...changed } });
 }
 
 /** Whether a limit rests. */
 export async function isPaused(db: Database, key: string, now: Date): Promise<boolean> {
-  const row = await db.client.pace.findUnique({ where: { key } });
+  const row = await db.client.rateLimitRow.findUnique({ where: { key } });
   return row !== null && getPausedUntil(row, now) !== null;
 }
 
@@ -170,9 +170,9 @@ async function bookSlot(db: Database, key: string, limit: RateLimit, now: Date):
   const costMs = limit.intervalMs;
   const burstMs = limit.intervalMs * limit.burst;
   const [row] = await db.client.$queryRaw<{ slot: Date }[]>`
-    INSERT INTO paces (key, busy_until) VALUES (${key}, ${now}::timestamptz + ${costMs} * interval '1 ms')
+    INSERT INTO rate_limits (key, tat_at) VALUES (${key}, ${now}::timestamptz + ${costMs} * interval '1 ms')
     ON CONFLICT (key) DO UPDATE
-      SET busy_until = GREATEST(paces.busy_until, ${now}::timestamptz, paces.blocked_until) + ${costMs} * interval '1 ms'
-    RETURNING GREATEST(busy_until - ${burstMs} * interval '1 ms', blocked_until) AS slot`;
+      SET tat_at = GREATEST(rate_limits.tat_at, ${now}::timestamptz, rate_limits.paused_until) + ${costMs} * interval '1 ms'
+    RETURNING GREATEST(tat_at - ${burstMs} * interval '1 ms', paused_until) AS slot`;
   return row?.slot ?? now;
 }

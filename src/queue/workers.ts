@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import { jobsChannel } from './job.ts';
 
 const heartbeatIntervalMs = 2_000;
-/** A process whose beats have stood still for so long is gone. */
+/** A process whose heartbeat have stood still for so long is gone. */
 export const workerTimeoutMs = 10_000;
 
 /** This process as others see it. */
@@ -36,7 +36,7 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   }
 
   async function sendHeartbeat(): Promise<void> {
-    const { count } = await db.client.worker.updateMany({ where: { id }, data: { beats: { increment: 1 }, silentMs: 0 } });
+    const { count } = await db.client.worker.updateMany({ where: { id }, data: { heartbeat: { increment: 1 }, staleMs: 0 } });
     if (count === 0) {
       log.warn('this process was taken for dead: what it has in hand, others do');
       id = newId();
@@ -53,16 +53,16 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
     reapedAt = now;
     for (const other of others) {
       const previous = samples.get(other.id);
-      if (previous?.heartbeat !== other.beats) {
-        samples.set(other.id, { heartbeat: other.beats, since: now - other.silentMs });
+      if (previous?.heartbeat !== other.heartbeat) {
+        samples.set(other.id, { heartbeat: other.heartbeat, since: now - other.staleMs });
         continue;
       }
       const staleMs = now - previous.since;
       if (staleMs >= workerTimeoutMs) {
         if (await releaseWorker(db, other)) log.warn({ worker: other.id }, 'a process is gone; its jobs are taken over');
         samples.delete(other.id);
-      } else if (staleMs > other.silentMs) {
-        await db.client.worker.updateMany({ where: { id: other.id, beats: other.beats }, data: { silentMs: staleMs } });
+      } else if (staleMs > other.staleMs) {
+        await db.client.worker.updateMany({ where: { id: other.id, heartbeat: other.heartbeat }, data: { staleMs: staleMs } });
       }
     }
   }
@@ -83,21 +83,21 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   };
 }
 
-/** Since when beats stand still, by our clock. */
+/** Since when heartbeat stand still, by our clock. */
 interface HeartbeatSample {
   heartbeat: number;
   since: number;
 }
 
 /** @returns false when it has beaten meanwhile, or somebody else has freed it */
-function releaseWorker(db: Database, { id, beats }: { id: string; beats?: number }): Promise<boolean> {
+function releaseWorker(db: Database, { id, heartbeat }: { id: string; heartbeat?: number }): Promise<boolean> {
   return db.transaction(async (tx) => {
-    const { count } = await tx.worker.deleteMany({ where: { id, beats } });
+    const { count } = await tx.worker.deleteMany({ where: { id, heartbeat: heartbeat } });
     if (count === 0) return false;
     // A statement of its own: it sees what was claimed under this name just before the name went.
     await tx.$queryRaw`
-      WITH freed AS (UPDATE jobs SET worker_id = NULL WHERE worker_id = ${id}::uuid RETURNING kind)
-      SELECT pg_notify(${jobsChannel}, kind::text)::text FROM (SELECT DISTINCT kind FROM freed) AS kinds`;
+      WITH freed AS (UPDATE jobs SET worker_id = NULL WHERE worker_id = ${id}::uuid RETURNING queue)
+      SELECT pg_notify(${jobsChannel}, queue::text)::text FROM (SELECT DISTINCT queue FROM freed) AS queues`;
     return true;
   });
 }

@@ -37,7 +37,11 @@ export interface FetchedFile extends FileType {
  * Why there is no file: for good, for now, or not there, which passes where its sender has announced it too early. `why` completes "it
  * was left out: it …", and never holds the address.
  */
-export type FetchFailure = { readonly kind: 'refused' | 'busy' | 'missing'; readonly code: string; readonly reason: string };
+export type FetchFailure = {
+  readonly kind: 'rejected' | 'unavailable' | 'missing';
+  readonly code: string;
+  readonly reason: string;
+};
 
 export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | FetchFailure>;
 
@@ -50,12 +54,12 @@ const timeoutMs = 30_000;
  * Fetches a file from an address that somebody else gave us: through the guard at every redirect, within limits of size, time and type,
  * straight to disk. Never throws for what the other side does.
  *
- * @throws AppError `media_store_unavailable`: our own disk fails or is nearly full
+ * @throws AppError `attachment_store_unavailable`: our own disk fails or is nearly full
  */
 export function createFileFetcher(deps: FetchFileDeps): FetchFile {
   return async (url, signal) => {
     if (!(await deps.hasRoom())) {
-      throw new AppError('media_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
+      throw new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
     }
     const deadline = createDeadline(deps.clock, timeoutMs, signal);
     try {
@@ -89,7 +93,7 @@ const earlyStatuses = new Set([403, 404, 409, 423]);
 function toFetchFailure(status: number): FetchFailure {
   if (status >= 500 || retryableStatuses.has(status)) return busy();
   return {
-    kind: earlyStatuses.has(status) ? 'missing' : 'refused',
+    kind: earlyStatuses.has(status) ? 'missing' : 'rejected',
     code: 'media_gone',
     reason: `could not be fetched (${status})`,
   };
@@ -164,7 +168,7 @@ async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: Abo
 const diskErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EMFILE']);
 
 function storeUnavailable(cause: unknown): AppError {
-  return new AppError('media_store_unavailable', 'Files can’t be fetched at present: the folder for them does not work.', {
+  return new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the folder for them does not work.', {
     cause,
   });
 }
@@ -207,11 +211,11 @@ function decode(text: string): string | null {
 }
 
 function refused(code: string, reason: string): FetchFailure {
-  return { kind: 'refused', code, reason };
+  return { kind: 'rejected', code, reason };
 }
 
 function busy(): FetchFailure {
-  return { kind: 'busy', code: 'media_unreachable', reason: 'could not be fetched' };
+  return { kind: 'unavailable', code: 'attachment_unreachable', reason: 'could not be fetched' };
 }
 
 function formatMegabytes(bytes: number): string {
@@ -230,10 +234,10 @@ export async function fetchAttachment(
   fetch: FetchFile,
   url: string,
   signal?: AbortSignal,
-): Promise<FetchedAttachment | { kind: 'refused' | 'busy'; code: string; message: string }> {
+): Promise<FetchedAttachment | { kind: 'rejected' | 'unavailable'; code: string; message: string }> {
   const file = await fetch(url, signal).catch(toBusy);
   if (file.kind !== 'fetched') {
-    const kind = file.kind === 'busy' ? 'busy' : 'refused';
+    const kind = file.kind === 'unavailable' ? 'unavailable' : 'rejected';
     return { kind, code: file.code, message: `An attachment could not be sent: it ${file.reason}.` };
   }
   try {
@@ -248,5 +252,5 @@ export async function fetchAttachment(
 /** What fails on our side is no reason to give a message up. */
 function toBusy(error: unknown): FetchFailure {
   if (!isAppError(error)) throw error;
-  return { kind: 'busy', code: error.code, reason: 'could not be kept here for the moment' };
+  return { kind: 'unavailable', code: error.code, reason: 'could not be kept here for the moment' };
 }

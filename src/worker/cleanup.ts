@@ -56,13 +56,13 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await restoreGroupLimits(deps);
   await client.session.deleteMany({ where: { expiresAt: { lt: now } } });
   await purgePreviousConfigs(client, now);
-  await client.pace.deleteMany({
+  await client.rateLimitRow.deleteMany({
     where: {
       // A connection's own limits stand nowhere else, and its day may be an hour longer than ours.
       intervalMs: null,
       concurrency: null,
-      busyUntil: { lt: daysAgo(clock, 2) },
-      OR: [{ blockedUntil: null }, { blockedUntil: { lt: now } }],
+      tatAt: { lt: daysAgo(clock, 2) },
+      OR: [{ pausedUntil: null }, { pausedUntil: { lt: now } }],
     },
   });
   await client.appEvent.deleteMany({ where: { dueAt: null, receivedAt: { lt: daysAgo(clock, traceRetentionDays) } } });
@@ -70,7 +70,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
     where: { messageId: null, receivedAt: { lt: daysAgo(clock, unmatchedReceiptRetentionDays) } },
   });
   await trimUnnamedReceipts(deps.db);
-  await client.seenContext.deleteMany({ where: { lastSeenAt: { lt: daysAgo(clock, contextRetentionDays) } } });
+  await client.seenUserContext.deleteMany({ where: { lastSeenAt: { lt: daysAgo(clock, contextRetentionDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysAgo(clock, traceRetentionDays) } } });
   await purgeSignatureFailures(deps);
   await purgeWebhookObservations(client, daysAgo(clock, traceRetentionDays));
@@ -79,7 +79,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await purgeAuthFailures(deps, daysAgo(clock, traceRetentionDays));
 
   const before = daysAgo(clock, retentionDays);
-  await client.connection.deleteMany({ where: { dormantSince: { lt: before } } });
+  await client.connection.deleteMany({ where: { disabledAt: { lt: before } } });
   // In steps, so that no statement holds up the work of others.
   while ((await purgeMessages(deps, before)) > 0);
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);

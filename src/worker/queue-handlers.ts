@@ -16,7 +16,7 @@ const fetchConcurrency = 100;
 /** Which function does which work: the only place that takes jobs. */
 export async function startWorker(deps: WorkerDeps): Promise<void> {
   await deps.queue.work('deliver', concurrencyFor(deps.sendConcurrency, 5), (job) => deliver(deps, job));
-  await deps.queue.work('tell', concurrencyFor(highLevelConcurrency, 4), async (job) => {
+  await deps.queue.work('highlevel', concurrencyFor(highLevelConcurrency, 4), async (job) => {
     const message = await deps.findMessage(job.messageId);
     if (!message) return deps.settle({ job });
     return message.direction === 'outbound' ? reportStatus(deps, job, message) : postMessage(deps, job, message);

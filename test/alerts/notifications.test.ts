@@ -26,17 +26,17 @@ test('two processes look and tell: an alert stands once, is told once each way, 
   });
   const stops = [world.startAlertWatcher(), world.startAlertWatcher()];
   await mark(world, location.id, 'reauth_required');
-  await world.advanceUntil(async () => (await countOpen(world)) === 1, 'raised', 20_000);
+  await world.advanceUntil(async () => (await countOpen(world)) === 1, 'triggered', 20_000);
   await world.advance(minute, 10_000);
   // It might have been nothing.
   expect(operator.webhooks).toEqual([]);
   await mailed(world, operator.mails, 1);
   await world.advance(10 * minute, minute);
-  const [alert] = await world.db.alert.findMany({ include: { tellings: true } });
+  const [alert] = await world.db.alert.findMany({ include: { notifications: true } });
   expect(operator.webhooks).toEqual([
     {
-      id: `${alert?.id}-raised`,
-      type: 'alert.raised',
+      id: `${alert?.id}-triggered`,
+      type: 'alert.triggered',
       timestamp: expect.any(String),
       data: expect.objectContaining({ alertId: alert?.id, kind: 'reauth_required', locationId: location.id, endedAt: null }),
     },
@@ -48,11 +48,13 @@ test('two processes look and tell: an alert stands once, is told once each way, 
   await mark(world, location.id, 'active');
   await mailed(world, operator.mails, 2);
   await world.advance(10 * minute, minute);
-  expect(operator.webhooks.map(({ id }) => id)).toEqual([`${alert?.id}-raised`, `${alert?.id}-recovered`]);
+  expect(operator.webhooks.map(({ id }) => id)).toEqual([`${alert?.id}-triggered`, `${alert?.id}-resolved`]);
   expect(operator.listSubjects()[1]).toMatch(/^Patchbay: over: Reconnecting needed/);
   expect(operator.mails).toHaveLength(2);
   expect(await world.db.alert.count()).toBe(1);
-  expect(await world.db.alertTelling.count({ where: { dueAt: null, toldAt: { not: null }, tries: 1 } })).toBe(4);
+  expect(
+    await world.db.alertNotification.count({ where: { nextAttemptAt: null, sentAt: { not: null }, attemptCount: 1 } }),
+  ).toBe(4);
   await Promise.all(stops.map((stop) => stop()));
 });
 
@@ -66,9 +68,9 @@ test('what could not be told is told later, with the same id and before its end;
   await mark(world, location.id, 'active');
   await world.advanceUntil(async () => (await countOpen(world)) === 0, 'over', 20_000);
   operator.respondWith(204);
-  await world.advanceUntil(() => operator.webhooks.some(({ type }) => type === 'alert.recovered'), 'told', minute);
+  await world.advanceUntil(() => operator.webhooks.some(({ type }) => type === 'alert.resolved'), 'told', minute);
   const types = operator.webhooks.map(({ type }) => type);
-  expect(types).toEqual([...types.slice(1).map(() => 'alert.raised'), 'alert.recovered']);
+  expect(types).toEqual([...types.slice(1).map(() => 'alert.triggered'), 'alert.resolved']);
   expect(new Set(operator.webhooks.map(({ id }) => id)).size).toBe(2);
   await mailed(world, operator.mails, 2);
   expect(operator.mails).toHaveLength(2);
@@ -131,9 +133,9 @@ test('who sees which alerts: the operator all, an agency its own and its locatio
       ...owner,
       kind: 'reauth_required' as const,
       subject: String(n),
-      openKey: n === 0 ? null : String(n),
+      dedupKey: n === 0 ? null : String(n),
       details: 'x',
-      begunAt: at,
+      startedAt: at,
       lastSeenAt: at,
       endedAt: n === 0 ? at : null,
     })),
@@ -149,7 +151,7 @@ test('who sees which alerts: the operator all, an agency its own and its locatio
   expect(await subjects(agency, '?open=true')).toEqual(['3', '1']);
   expect(await subjects(agency, `?locationId=${b.id}`)).toEqual(['1']);
   expect(await subjects(agency, `?locationId=${c.id}`)).toEqual([]);
-  expect(await subjects(agency, '?kind=queue_old')).toEqual([]);
+  expect(await subjects(agency, '?kind=queue_latency')).toEqual([]);
   const ofLocations = await listOpenAlerts(world.db, [a.id, b.id]);
   expect([...ofLocations].map(([id, alerts]) => [id, alerts.map(({ subject }) => subject)])).toEqual([[b.id, ['1']]]);
   const page = (await agency.get('/alerts?limit=2').expect(200)).body;

@@ -33,9 +33,9 @@ async function sentOn(world: World, locationId: string, times: readonly number[]
       direction: 'outbound' as const,
       locationId,
       providerKey: 'sms',
-      medium: 'sms' as const,
+      messageType: 'sms' as const,
       state: 'delivered' as const,
-      raw: '{}',
+      rawPayload: '{}',
       createdAt: new Date(at),
       updatedAt: new Date(at),
     })),
@@ -75,7 +75,7 @@ test('a channel whose far side refuses most is one alert, which ends with a run 
   await send(world, failing, 5);
   await advanceUntilOpen(world);
   const alerts = await world.db.alert.findMany();
-  expect(alerts).toEqual([expect.objectContaining({ kind: 'channel_failing', openKey: null, endedAt: expect.any(Date) })]);
+  expect(alerts).toEqual([expect.objectContaining({ kind: 'channel_failing', dedupKey: null, endedAt: expect.any(Date) })]);
 });
 
 test('a channel that somebody disconnects is an alert until one is connected; one that messages miss is too', async () => {
@@ -109,22 +109,28 @@ test('a location that used to send and falls silent is an alert until its next m
   await sentOn(world, rare.id, times([3, 5, 9], 30));
   // Half of the days are counted: nothing can be said of anybody's habit.
   const halfway = new Date(today - 7 * day);
-  await world.db.watch.create({ data: { name: 'active_days', dueAt: new Date(world.clock.now() + hour), doneUntil: halfway } });
-  await world.db.activeDay.createMany({
-    data: Array.from({ length: 7 }, (_, n) => ({ locationId: office.id, day: new Date(today - (n + 8) * day), messages: 3 })),
+  await world.db.periodicTask.create({
+    data: { name: 'daily_activity', dueAt: new Date(world.clock.now() + hour), progressUntil: halfway },
+  });
+  await world.db.dailyActivity.createMany({
+    data: Array.from({ length: 7 }, (_, n) => ({
+      locationId: office.id,
+      day: new Date(today - (n + 8) * day),
+      messageCount: 3,
+    })),
   });
   const stop = world.startAlertWatcher();
   await world.advance(5 * minute, minute);
   expect(await openOnes(world)).toEqual([]);
-  await world.db.watch.update({
-    where: { name: 'active_days' },
-    data: { doneUntil: null, dueAt: new Date(world.clock.now()) },
+  await world.db.periodicTask.update({
+    where: { name: 'daily_activity' },
+    data: { progressUntil: null, dueAt: new Date(world.clock.now()) },
   });
   await advanceUntilOpen(world, 'location_silent');
   expect(await openOnes(world)).toEqual([
     expect.objectContaining({ locationId: silent.id, details: expect.stringContaining('nothing for 48 hours') }),
   ]);
-  expect(await world.db.activeDay.findMany({ where: { locationId: rare.id }, select: { messages: true } })).toEqual([
+  expect(await world.db.dailyActivity.findMany({ where: { locationId: rare.id }, select: { messageCount: true } })).toEqual([
     { messages: 20 },
     { messages: 20 },
     { messages: 20 },
@@ -135,7 +141,7 @@ test('a location that used to send and falls silent is an alert until its next m
   // The days that follow are counted too: this one's message stands there tomorrow.
   const yesterday = new Date(Math.floor(world.clock.now() / day) * day);
   await world.advanceUntil(
-    async () => (await world.db.activeDay.count({ where: { locationId: silent.id, day: yesterday } })) === 1,
+    async () => (await world.db.dailyActivity.count({ where: { locationId: silent.id, day: yesterday } })) === 1,
     'the day is counted',
     hour,
   );
@@ -168,7 +174,7 @@ test('a daily limit that is nearly used up is an alert until HighLevel says bett
   await recordQuota(world.services, toRateLimitKey(fine), 10_000);
   const used = { code: 'highlevel_day_used', message: 'used' };
   await pause(world.services, toRateLimitKey(blocked), new Date(world.clock.now() + hour), used);
-  await advanceUntilOpen(world, 'budget_low', 'budget_low');
+  await advanceUntilOpen(world, 'quota_low', 'quota_low');
   expect((await openOnes(world)).map(({ locationId }) => locationId).sort()).toEqual([low.id, blocked.id].sort());
   // A little more is no new day.
   await recordQuota(world.services, toRateLimitKey(low), 12_000);
@@ -185,7 +191,7 @@ test('a job that could be done and is not is an alert; one that waits for its ow
   const groupKey = rateLimitKey.connection({ locationId: blocked.id, providerKey: 'sms' });
   await pause(world.services, groupKey, new Date(world.clock.now() + day), { code: 'outside_window', message: 'closed' });
   await send(world, waiting, 2);
-  const [first] = await world.db.job.findMany({ where: { lane: { contains: waiting.id } }, orderBy: { messageId: 'asc' } });
+  const [first] = await world.db.job.findMany({ where: { groupKey: { contains: waiting.id } }, orderBy: { messageId: 'asc' } });
   await world.db.job.updateMany({
     where: { messageId: first?.messageId as string },
     data: { dueAt: new Date(world.clock.now() + day) },
@@ -196,7 +202,7 @@ test('a job that could be done and is not is an alert; one that waits for its ow
   await send(world, ready, 1);
   await world.advance(4 * minute, minute);
   expect(await openOnes(world)).toEqual([]);
-  await advanceUntilOpen(world, 'queue_old');
+  await advanceUntilOpen(world, 'queue_latency');
   expect(await openOnes(world)).toEqual([expect.objectContaining({ subject: 'deliver', locationId: null })]);
   await startWorker(world.services);
   await advanceUntilOpen(world);
@@ -207,12 +213,12 @@ test('a burst of wrong signatures is an alert, told of the operator alone, and o
   const forge = () => world.highlevel.postSigned('/webhooks/app', '{}', { signature: null });
   for (let n = 0; n < 20; n++) await forge();
   await world.advance(70_000, 10_000);
-  await world.waitFor(async () => (await world.db.wrongSignature.aggregate({ _sum: { count: true } }))._sum.count === 20);
+  await world.waitFor(async () => (await world.db.signatureFailure.aggregate({ _sum: { count: true } }))._sum.count === 20);
   expect(await openOnes(world)).toEqual([]);
   await forge();
-  await advanceUntilOpen(world, 'signatures_failing');
+  await advanceUntilOpen(world, 'signatures_invalid');
   const { text } = await world.client.get('/metrics').expect(200);
-  expect(text).toContain('patchbay_alerts{kind="signatures_failing"} 1');
-  expect(text).toContain('patchbay_alerts{kind="queue_old"} 0');
+  expect(text).toContain('patchbay_alerts{kind="signatures_invalid"} 1');
+  expect(text).toContain('patchbay_alerts{kind="queue_latency"} 0');
   await advanceUntilOpen(world);
 });

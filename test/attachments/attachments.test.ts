@@ -56,12 +56,12 @@ test('what a contact sends is kept, offered under an address that nobody can gue
 
   const another = (picture ?? '').replace(/media\/(.)/, (_, first) => `media/${first === 'a' ? 'b' : 'a'}`);
   await world.client.get(another).expect(404);
-  const rows = await world.db.medium.findMany();
+  const rows = await world.db.attachment.findMany();
   for (const row of rows) expect(JSON.stringify(row)).not.toContain((picture ?? '').split('/')[2]);
   world.clock.jump(31 * dayMs);
   await world.client.get(picture ?? '').expect(404);
   await runCleanup(world.services);
-  expect(await world.db.medium.count()).toBe(0);
+  expect(await world.db.attachment.count()).toBe(0);
   expect(await world.db.message.count()).toBe(1);
   for (const { id } of rows) expect(await world.services.attachmentStore.read(id)).toBeNull();
   expect(readdirSync(world.services.mediaFolder)).toEqual([]);
@@ -138,7 +138,7 @@ test('what is slow or down is tried again, and what is kept is fetched and offer
   await world.waitFor(() => tries === 1);
   expect(listPosts(world)).toEqual([]);
   await world.advanceUntil(() => tries === 2);
-  await world.waitFor(async () => (await getReason(world, 'm-1')) === 'media_unreachable');
+  await world.waitFor(async () => (await getReason(world, 'm-1')) === 'attachment_unreachable');
   await world.advanceUntil(() => world.highlevel.listConversation(contact.id).length >= 3);
   expect(world.vendor.countHits('a.png')).toBe(1);
   expect(tries).toBe(3);
@@ -187,12 +187,12 @@ test('files go with the messages of a location that was uninstalled', async () =
   await world.waitFor(async () => (await world.db.job.count()) === 0);
   await world.db.message.deleteMany({ where: { locationId: id } });
   await world.client.get(toPath(world, getLastPost(world).attachments?.[0])).expect(404);
-  const [row] = await world.db.medium.findMany();
+  const [row] = await world.db.attachment.findMany();
   const path = join(world.services.mediaFolder, '../files', row?.id.slice(-2) ?? '', row?.id ?? '');
   expect(existsSync(path)).toBe(true);
   await runCleanup(world.services);
   expect(existsSync(path)).toBe(false);
-  expect(await world.db.medium.count()).toBe(0);
+  expect(await world.db.attachment.count()).toBe(0);
 });
 
 test('a channel that needs bytes gets them, and a message whose file can’t be had fails with the reason', async () => {
@@ -220,7 +220,7 @@ test('a channel that needs bytes gets them, and a message whose file can’t be 
   let isUp = false;
   const picture = world.vendor.serveFile('a.png', (_request, response) => void response.status(isUp ? 200 : 503).end(png));
   const good = await world.highlevel.sendMessage(id, { contactId: contact.id, attachments: [picture] });
-  await world.waitFor(async () => (await world.getMessage(good.messageId)).reasonCode === 'media_unreachable');
+  await world.waitFor(async () => (await world.getMessage(good.messageId)).reasonCode === 'attachment_unreachable');
   isUp = true;
   await world.advanceUntilReported(good.messageId);
   expect(sent).toMatchObject([{ data: png, contentType: 'image/png', name: 'attachment.png' }]);

@@ -46,7 +46,7 @@ test('an error of the store is not taken for the file', async () => {
   await advanceUntilPosted(world);
   const path = toPath(world, getLastPost(world).attachments?.[0]);
   Object.assign(world.services.attachmentStore, {
-    read: () => Promise.reject(new AppError('media_store_unavailable', 'The bucket does not answer.')),
+    read: () => Promise.reject(new AppError('attachment_store_unavailable', 'The bucket does not answer.')),
   });
   const { headers } = await world.client.get(path).set('accept', 'application/json').set('range', 'bytes=1-3').expect(503);
   expect(headers['content-type']).toContain('json');
@@ -101,5 +101,5 @@ test('while the disk is nearly full a message with files waits, and one without 
   await world.advanceUntil(() => listPosts(world).length === 1);
   expect(getLastPost(world).message).toBe('no files');
   const waiting = await world.db.message.findFirstOrThrow({ where: { externalId: 'm-1' } });
-  expect(waiting).toMatchObject({ state: 'pending', reasonCode: 'media_store_unavailable' });
+  expect(waiting).toMatchObject({ state: 'pending', reasonCode: 'attachment_store_unavailable' });
 });

@@ -89,16 +89,16 @@ export async function storeMessages(session: pg.Client, locationIds: readonly st
     `WITH past AS (
        SELECT n, now() - n * interval '30 s' AS at, $1::text[] AS locations FROM generate_series(1, $2::int) AS n),
      stored AS (
-       INSERT INTO messages (id, direction, location_id, provider_key, highlevel_message_id, contact_id, medium, "to", text, state,
-         reported_state, raw, created_at, updated_at)
+       INSERT INTO messages (id, direction, location_id, provider_key, highlevel_message_id, contact_id, message_type, "to", text, state,
+         reported_state, raw_payload, created_at, updated_at)
        SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000a000' || lpad(to_hex(n), 12, '0'))::uuid, 'outbound',
          locations[1 + n % array_length(locations, 1)], 'sms', 'past' || n, 'contact' || n % 100000, 'sms', '+1202' || 5550000 + n % 1000,
          'Your appointment is tomorrow at ten. Answer C to confirm.', 'delivered', 'delivered', repeat('x', 300), at, at
        FROM past RETURNING id, created_at),
      sent AS (
-       INSERT INTO attempts (id, message_id, connection_id, begun_at, ended_at, outcome)
+       INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome)
        SELECT gen_random_uuid(), id, gen_random_uuid(), created_at, created_at, 'delivered' FROM stored)
-     INSERT INTO reports (id, message_id, state, tried_at, accepted, http_status)
+     INSERT INTO report_attempts (id, message_id, state, attempted_at, accepted, http_status)
      SELECT gen_random_uuid(), id, 'delivered', created_at, true, 200 FROM stored`,
     [locationIds, count],
   );

@@ -63,7 +63,7 @@ const totalJobs = 200_000;
 
 function insertJobs(db: Database, groupCount: number): Promise<number> {
   return db.client.$executeRaw`
-    INSERT INTO jobs (kind, message_id, lane, key, due_at, is_first)
+    INSERT INTO jobs (queue, message_id, group_key, ordering_key, due_at, is_head)
     SELECT 'deliver', gen_random_uuid(), 'sending/' || n % ${groupCount}::int || '/sms', n::text, now(), true
     FROM generate_series(1, ${totalJobs}::int) AS n`;
 }

@@ -122,8 +122,8 @@ async function clearQueue({ session, worst }: TenantsWorld): Promise<void> {
   for (let isEmpty = false; !isEmpty; ) {
     // What the program has locked goes the next time: to wait for it would be a deadlock.
     await session.query(
-      `DELETE FROM jobs WHERE (kind, message_id) IN (
-         SELECT kind, message_id FROM jobs WHERE message_id IN (SELECT id FROM messages WHERE location_id = $1) FOR UPDATE SKIP LOCKED)`,
+      `DELETE FROM jobs WHERE (queue, message_id) IN (
+         SELECT queue, message_id FROM jobs WHERE message_id IN (SELECT id FROM messages WHERE location_id = $1) FOR UPDATE SKIP LOCKED)`,
       [worst],
     );
     await pause(500);

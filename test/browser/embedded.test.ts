@@ -58,7 +58,7 @@ testInBrowser('an agency goes from its locations to one of them and back; what i
   await world.services.stopWorking(1_000);
   await world.db.installation.updateMany({
     where: { name: 'Northside Fitness' },
-    data: { status: 'reauth_required', dueAt: null },
+    data: { status: 'reauth_required', reconcileAt: null },
   });
   expect(await world.db.installation.count({ where: { status: 'reauth_required' } })).toBe(1);
 

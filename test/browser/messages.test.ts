@@ -44,7 +44,9 @@ testInBrowser(
             nextAttemptAt: new Date(world.clock.now() + 3_600_000),
           }
         : {}),
-      ...(index === 5 ? { state: 'pending' as const, unknownSince: new Date(), reasonCode: 'interrupted', reason: 'x' } : {}),
+      ...(index === 5
+        ? { state: 'pending' as const, heldForReviewAt: new Date(), reasonCode: 'interrupted', reason: 'x' }
+        : {}),
       ...(index === 9_000 ? { text: 'A needle in the hay' } : {}),
     }));
     await using parent = await startParentFrame(world);

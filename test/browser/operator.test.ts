@@ -61,7 +61,7 @@ testInBrowser('the operator signs in, goes through all pages and signs out, with
   await visit('System', 'How the system is doing', 'operator-system');
   // What changes comes by itself and leaves the focus where it is.
   await page.getByRole('button', { name: 'Sign out' }).focus();
-  await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
+  await world.db.alert.updateMany({ data: { dedupKey: null, endedAt: new Date(world.clock.now()) } });
   await advanceUntilShown(world, page.getByText('No alert is open.'));
   await press(page, 'Enter');
   await heading(page, 'Sign in as the operator');

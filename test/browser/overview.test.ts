@@ -45,11 +45,11 @@ testInBrowser(
         id: world.services.newId(),
         kind: 'channel_failing',
         subject: connectionId,
-        openKey: `channel_failing/${connectionId}`,
+        dedupKey: `channel_failing/${connectionId}`,
         locationId: location.id,
         companyId: location.companyId,
         details: 'Channel sms: 12 of the last 12 attempts failed.',
-        begunAt: startedAt,
+        startedAt: startedAt,
         lastSeenAt: startedAt,
       },
     });
@@ -69,7 +69,7 @@ testInBrowser(
     await frame.getByRole('link', { name: 'Alerts 1 open' }).click();
     await frame.getByRole('heading', { name: 'A channel is failing' }).waitFor();
     expect(await inspect(page, 'alerts', frame)).toEqual([]);
-    await world.db.alert.updateMany({ data: { openKey: null, endedAt: new Date(world.clock.now()) } });
+    await world.db.alert.updateMany({ data: { dedupKey: null, endedAt: new Date(world.clock.now()) } });
     await advanceUntilShown(world, frame.getByText('Nothing needs attention'));
     await frame.getByRole('row', { name: /A channel is failing/ }).waitFor();
     expect(await frame.getByRole('link', { name: 'Alerts', exact: true }).count()).toBe(1);
@@ -101,11 +101,11 @@ testInBrowser('an agency sees which locations need a hand, sorts and filters the
   await world.db.alert.create({
     data: {
       ...silent,
-      openKey: 'location_silent/location-2',
+      dedupKey: 'location_silent/location-2',
       locationId: 'location-2',
       companyId,
       details: 'A clinic used to send on most days and has sent nothing for 48 hours.',
-      begunAt: new Date(now),
+      startedAt: new Date(now),
       lastSeenAt: new Date(now),
     },
   });

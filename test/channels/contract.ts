@@ -54,27 +54,27 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       [{ status: 200, body: '<html>thanks</html>' }, { kind: 'accepted' }],
       [
         { status: 400, body: { error: { code: '21610', message: 'opted out' } } },
-        { kind: 'refused', code: '21610', message: 'opted out' },
+        { kind: 'rejected', code: '21610', message: 'opted out' },
       ],
-      [{ status: 404 }, { kind: 'refused', code: 'http_404' }],
+      [{ status: 404 }, { kind: 'rejected', code: 'http_404' }],
       [
         { status: 429, headers: { 'retry-after': '7' } },
-        { kind: 'busy', retryAfterMs: 7_000 },
+        { kind: 'unavailable', retryAfterMs: 7_000 },
       ],
-      [{ status: 408 }, { kind: 'busy' }],
-      [{ status: 425 }, { kind: 'busy' }],
+      [{ status: 408 }, { kind: 'unavailable' }],
+      [{ status: 425 }, { kind: 'unavailable' }],
       [
         { status: 503, body: 'down' },
-        { kind: 'busy', code: 'http_503' },
+        { kind: 'unavailable', code: 'http_503' },
       ],
       [
         { status: 400, body: megabytes },
-        { kind: 'refused', code: 'http_400' },
+        { kind: 'rejected', code: 'http_400' },
       ],
       [{ status: 200, body: megabytes }, { kind: 'accepted' }],
       [
         { status: 503, body: megabytes },
-        { kind: 'busy', code: 'http_503' },
+        { kind: 'unavailable', code: 'http_503' },
       ],
       ['cut' as const, { kind: 'unknown' }],
       ['hang' as const, { kind: 'unknown' }],
@@ -84,11 +84,11 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
     });
 
     test.each<[Breakage, string]>([
-      ['refuse', 'busy'],
+      ['refuse', 'unavailable'],
       ['accept_and_hang', 'unknown'],
       ['cut_after_request', 'unknown'],
       ['cut_after_headers', 'unknown'],
-      ['cut_after_rejection', 'refused'],
+      ['cut_after_rejection', 'rejected'],
     ])('a network that breaks by "%s" is %s', async (breakage, kind) => {
       await using network = await startBrokenNetwork(breakage);
       expect(await connectTo(network.url, vendor.secret).send()).toMatchObject({ kind });

@@ -38,14 +38,14 @@ test.each([
   [
     200,
     '{"status":"failed","error":{"code":30003,"message":"off"}}',
-    { kind: 'refused', code: '30003', message: 'off', isAuthoritative: true },
+    { kind: 'rejected', code: '30003', message: 'off', isAuthoritative: true },
   ],
   [
     400,
     '{"error":{"code":21610,"message":null}}',
-    { kind: 'refused', code: '21610', message: 'The gateway answered 400.', isAuthoritative: true },
+    { kind: 'rejected', code: '21610', message: 'The gateway answered 400.', isAuthoritative: true },
   ],
-  [400, '{"error":"opted out"}', { kind: 'refused', code: 'http_400', message: 'opted out', isAuthoritative: false }],
+  [400, '{"error":"opted out"}', { kind: 'rejected', code: 'http_400', message: 'opted out', isAuthoritative: false }],
 ])('the response %i %s is read as %j', (status, data, outcome) => {
   expect(parseSendResponse({ status, data, headers: {} } as Parameters<typeof parseSendResponse>[0], 0)).toEqual(outcome);
 });

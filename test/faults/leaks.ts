@@ -30,16 +30,16 @@ export async function findLeaks(target: DatabaseTarget): Promise<Leaks> {
         (SELECT count(*)::int FROM receipts WHERE message_id IS NULL) AS "lostReceipts"
       FROM messages`;
     const waitingJobs = await db.client.$queryRaw<{ description: string }[]>`
-      SELECT concat_ws(' ', job.kind, 'of', COALESCE(text, job.message_id::text), 'due at', job.due_at AT TIME ZONE 'UTC',
-        CASE WHEN job.is_first THEN 'first of its key' ELSE 'behind nobody' END,
+      SELECT concat_ws(' ', job.queue, 'of', COALESCE(text, job.message_id::text), 'due at', job.due_at AT TIME ZONE 'UTC',
+        CASE WHEN job.is_head THEN 'first of its key' ELSE 'behind nobody' END,
         CASE WHEN job.worker_id IS NULL THEN 'free' ELSE 'in the hand of ' || job.worker_id END,
-        'after', job.crashes, 'crashes,', state, reason_code, 'try', retry_count, 'in lane', job.lane,
-        'open from', greatest(busy_until, blocked_until) AT TIME ZONE 'UTC', blocked_code, 'attempts:',
-        (SELECT string_agg(concat_ws(' ', begun_at AT TIME ZONE 'UTC', outcome, code, ended_at - begun_at), ' | ' ORDER BY begun_at)
+        'after', job.error_count, 'errors,', state, reason_code, 'try', retry_count, 'in group', job.group_key,
+        'open from', greatest(tat_at, paused_until) AT TIME ZONE 'UTC', pause_code, 'attempts:',
+        (SELECT string_agg(concat_ws(' ', started_at AT TIME ZONE 'UTC', outcome, code, ended_at - started_at), ' | ' ORDER BY started_at)
           FROM attempts WHERE message_id = job.message_id)) AS description
-      FROM jobs AS job LEFT JOIN messages ON id = job.message_id LEFT JOIN paces ON paces.key = job.lane
-      WHERE job.is_first
-        OR NOT EXISTS (SELECT 1 FROM jobs first WHERE first.kind = job.kind AND first.key = job.key AND first.is_first)
+      FROM jobs AS job LEFT JOIN messages ON id = job.message_id LEFT JOIN rate_limits ON rate_limits.key = job.group_key
+      WHERE job.is_head
+        OR NOT EXISTS (SELECT 1 FROM jobs first WHERE first.queue = job.queue AND first.ordering_key = job.ordering_key AND first.is_head)
       ORDER BY job.due_at LIMIT ${maxWaitingJobs}`;
     return { counts: counts as Leaks['counts'], waitingJobs: waitingJobs.map(({ description }) => description) };
   } finally {

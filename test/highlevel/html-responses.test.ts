@@ -6,11 +6,11 @@ const inbound = { externalId: 'in-1', from: '+12025550143', text: 'hello' };
 /** All that is kept and could be shown of a message. */
 async function listAll(world: World) {
   const [messages, reports, attempts] = await Promise.all([
-    world.db.message.findMany({ omit: { raw: true } }),
-    world.db.report.findMany(),
+    world.db.message.findMany({ omit: { rawPayload: true } }),
+    world.db.reportAttempt.findMany(),
     world.db.attempt.findMany(),
   ]);
-  return JSON.stringify([messages, reports, attempts, await world.db.pace.findMany(), await world.db.alert.findMany()]);
+  return JSON.stringify([messages, reports, attempts, await world.db.rateLimitRow.findMany(), await world.db.alert.findMany()]);
 }
 
 test.each([403, 401, 404, 502, 200])(
@@ -50,7 +50,7 @@ test('an answer without a body is judged by its status', async () => {
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 404, html: '' } });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'not_known_to_highlevel');
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'unknown_to_highlevel');
 });
 
 test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the installation as it is', async (status) => {

@@ -32,5 +32,5 @@ test('an answer of a contact whose post is accepted at length may stand: it is n
     .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hi' })
     .expect(202);
   await world.advanceUntil(async () => (await world.db.message.findFirst())?.reasonCode === 'highlevel_unreachable');
-  expect((await world.db.message.findFirst())?.postingSince).not.toBeNull();
+  expect((await world.db.message.findFirst())?.postStartedAt).not.toBeNull();
 });

@@ -52,7 +52,7 @@ test.each([
     await world.advanceUntil(() => ids.every((id) => world.highlevel.listStatuses(id).length === 1), 'all reported', 20_000);
     expect((await world.api.get(`/locations/${location.id}`)).body.permissionProblems).toEqual([]);
     await world.advanceUntil(
-      async () => (await world.db.alert.count({ where: { openKey: { not: null } } })) === 0,
+      async () => (await world.db.alert.count({ where: { dedupKey: { not: null } } })) === 0,
       'alert over',
       20_000,
     );
@@ -116,7 +116,7 @@ test('a page of a firewall is an outage, whatever its status, and no markup is k
     .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'r-1', from: '+12025550143', text: 'yes' })
     .expect(202);
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('addInboundMessage').length >= 3);
-  const row = await world.db.message.findFirstOrThrow({ where: { externalId: 'r-1' }, include: { reports: true } });
+  const row = await world.db.message.findFirstOrThrow({ where: { externalId: 'r-1' }, include: { reportAttempts: true } });
   expect(row.state).toBe('pending');
   expect(JSON.stringify(row)).not.toMatch(/<html|<h1/);
   world.highlevel.faults.clear();

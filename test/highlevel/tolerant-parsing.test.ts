@@ -159,5 +159,5 @@ test('a secret that was replaced is forgotten after its day', async () => {
   expect((await row()).previousConfig).toMatch(/^v1\./);
   world.clock.jump(24 * 60 * 60_000);
   await runCleanup(world.services);
-  expect(await row()).toMatchObject({ previousConfig: null, previousUntil: null });
+  expect(await row()).toMatchObject({ previousConfig: null, previousConfigExpiresAt: null });
 });

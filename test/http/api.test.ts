@@ -167,7 +167,7 @@ test('a message shows every attempt and its timeline with HighLevel’s trace id
   const { id } = await world.getMessage(messageId);
   const { body } = await world.api.get(`/messages/${id}`).expect(200);
   expect(body).toMatchObject({ id, highlevelMessageId: messageId, status: 'delivered', reportedStatus: 'delivered' });
-  expect(body.attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(['busy', 'delivered']);
+  expect(body.attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(['unavailable', 'delivered']);
   const events = body.timeline.map(({ event }: { event: string }) => event);
   expect(events).toEqual(['received', 'attempt_begun', 'attempt_ended', 'attempt_begun', 'attempt_ended', 'report']);
   expect(body.timeline.at(-1).traceId).toMatch(/^\w{20}$/);
@@ -232,5 +232,5 @@ test('the overview counts locations, messages and jobs', async () => {
   const { body } = await world.api.get('/overview').expect(200);
   expect(body.locations).toEqual({ active: 1 });
   expect(body.messages).toEqual([{ direction: 'outbound', status: 'delivered', count: 1 }]);
-  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'fetch', 'tell']);
+  expect(body.queues.map(({ name }: { name: string }) => name).sort()).toEqual(['deliver', 'fetch', 'highlevel']);
 });

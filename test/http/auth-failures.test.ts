@@ -31,7 +31,7 @@ test('a request without a token, or with a signed one that is not good, is no gu
   expect(await repeatRequest(25, () => request(world, 'a.b.c'))).toEqual([401]);
   await request(world, adminToken).expect(200);
   await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
-  expect(await world.db.guess.count()).toBe(0);
+  expect(await world.db.authFailure.count()).toBe(0);
 });
 
 test('guesses at the operator’s token, at contexts and at the sign-in are counted apart; users pass whatever is guessed', async () => {
@@ -80,8 +80,8 @@ test('wrong guesses are counted in a metric and by the minute, raise an alert, a
     await request(world, 'guess', `203.0.113.${host}`).expect(401);
   }
   expect((await world.client.get('/metrics')).text).toContain('patchbay_auth_failures_total{kind="context"} 30');
-  await world.advanceUntil(async () => (await world.db.alert.count({ where: { kind: 'guessing', endedAt: null } })) === 2);
-  const alerts = await world.db.alert.findMany({ where: { kind: 'guessing' }, orderBy: { subject: 'asc' } });
+  await world.advanceUntil(async () => (await world.db.alert.count({ where: { kind: 'auth_failures', endedAt: null } })) === 2);
+  const alerts = await world.db.alert.findMany({ where: { kind: 'auth_failures' }, orderBy: { subject: 'asc' } });
   expect(alerts.map(({ subject, details }) => [subject, /^30 /.test(details)])).toEqual([
     ['context', true],
     ['operator_token', true],
@@ -94,12 +94,12 @@ test('wrong guesses are counted in a metric and by the minute, raise an alert, a
     ['context_refused', expect.stringMatching(/^In this minute: 30\. .*203\.0\.113\./)],
     ['operator_token_refused', expect.stringMatching(/^In this minute: 30\. /)],
   ]);
-  await world.advanceUntil(async () => (await world.db.alert.count({ where: { kind: 'guessing', endedAt: null } })) === 0);
+  await world.advanceUntil(async () => (await world.db.alert.count({ where: { kind: 'auth_failures', endedAt: null } })) === 0);
 
   world.clock.jump(91 * day);
   await runCleanup(world.services);
   expect(await world.db.auditEntry.count({ where: { action: { contains: 'refused' } } })).toBe(0);
-  expect(await world.db.guess.count()).toBe(0);
+  expect(await world.db.authFailure.count()).toBe(0);
 });
 
 test('neither a sign-in page that is looked at, nor a wrong sign-in, nor an install that is begun leaves a row of its own', async () => {

@@ -53,10 +53,10 @@ test('no token or secret in the database, an answer of the API, a log line or an
     world.db.connection.findMany(),
     world.db.message.findMany(),
     world.db.attempt.findMany(),
-    world.db.report.findMany(),
+    world.db.reportAttempt.findMany(),
     world.db.appEvent.findMany(),
     world.db.auditEntry.findMany(),
-    world.db.seenContext.findMany(),
+    world.db.seenUserContext.findMany(),
   ]);
   const sources = {
     database: JSON.stringify(rows),

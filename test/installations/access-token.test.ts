@@ -64,7 +64,7 @@ test.each([
   const before = await world.db.installation.findFirstOrThrow();
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, effect: does });
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(first);
-  expect(await world.db.installation.findFirstOrThrow()).toEqual({ ...before, refreshTriedAt: expect.any(Date) });
+  expect(await world.db.installation.findFirstOrThrow()).toEqual({ ...before, refreshAttemptedAt: expect.any(Date) });
   world.clock.jump(hour);
   await expect(world.services.tokens.getToken(toLocationOwner(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);

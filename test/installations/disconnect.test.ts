@@ -15,13 +15,13 @@ test('disconnecting a location uninstalls it in HighLevel with a reason, then fo
 
   const asked = { locationId: location.id, reason: 'Moving away' };
   expect(calls(world)).toEqual([{ resourceId: location.id, body: asked, status: 200 }]);
-  expect(await row(world, location.id)).toMatchObject({ refreshToken: null, leaveReason: null });
+  expect(await row(world, location.id)).toMatchObject({ refreshToken: null, uninstallReason: null });
   expect(await world.db.connection.count()).toBe(0);
   await admin.get(`/locations/${location.id}`).expect(404);
   await world.api.delete(`/locations/${location.id}`).expect(409);
   const { body: audit } = await world.api.get(`/locations/${location.id}/audit`).expect(200);
   expect(audit.items.map(({ actor, action }: { actor: string; action: string }) => `${actor} ${action}`)).toEqual(
-    expect.arrayContaining(['AdminUser1 disconnect_asked', 'patchbay uninstalled', 'operator channel_connected']),
+    expect.arrayContaining(['AdminUser1 disconnect_requested', 'patchbay uninstalled', 'operator channel_connected']),
   );
 });
 

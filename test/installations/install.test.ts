@@ -74,7 +74,7 @@ test('of several callbacks at once with one state, one passes', async () => {
     const responses = await Promise.all(codes.map((code) => callback(browser, { code, state })));
     expect(responses.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400]);
   }
-  expect(await world.db.spentState.count()).toBe(5);
+  expect(await world.db.usedOauthState.count()).toBe(5);
 });
 
 test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {

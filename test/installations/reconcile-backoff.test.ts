@@ -37,8 +37,26 @@ interface Seen {
   marks: string;
 }
 
-const toMarks = ({ status, presentAt, goneAt, syncSkip, syncedAt, describedAt, accessToken, companyId }: Installation) =>
-  JSON.stringify([status, presentAt, goneAt, syncSkip, syncedAt, describedAt, accessToken === null, companyId]);
+const toMarks = ({
+  status,
+  installedSeenAt,
+  uninstalledSeenAt,
+  syncOffset,
+  syncedAt,
+  profileFetchedAt,
+  accessToken,
+  companyId,
+}: Installation) =>
+  JSON.stringify([
+    status,
+    installedSeenAt,
+    uninstalledSeenAt,
+    syncOffset,
+    syncedAt,
+    profileFetchedAt,
+    accessToken === null,
+    companyId,
+  ]);
 
 const listRows = (world: World) => world.db.installation.findMany({ orderBy: { resourceId: 'asc' } });
 
@@ -50,13 +68,16 @@ async function live(world: World, forMs: number): Promise<Map<string, Seen[]>> {
     if (sweeps > 2_000) throw new Error('It goes on for ever.');
     const rows = await listRows(world);
     const now = world.clock.now();
-    const due = rows.filter(({ dueAt }) => dueAt && dueAt.getTime() <= now);
+    const due = rows.filter(({ reconcileAt: dueAt }) => dueAt && dueAt.getTime() <= now);
     for (const row of due) {
       const earlierRuns = seen.get(row.resourceId) ?? [];
       seen.set(row.resourceId, [...earlierRuns, { at: now, marks: toMarks(row) }]);
     }
     if (due.length > 0) await reconcileDueInstallations(world.services);
-    const next = Math.min(...(await listRows(world)).flatMap(({ dueAt }) => (dueAt ? dueAt.getTime() : [])), until);
+    const next = Math.min(
+      ...(await listRows(world)).flatMap(({ reconcileAt: dueAt }) => (dueAt ? dueAt.getTime() : [])),
+      until,
+    );
     if (next > world.clock.now()) world.clock.jump(next - world.clock.now());
   }
   return seen;
@@ -83,7 +104,7 @@ test('nothing that is due runs twice in a row without progress or a growing paus
     fc.asyncProperty(answered, fc.boolean(), async (says, isSilent) => {
       world.highlevel.faults.clear();
       await world.db.installation.deleteMany();
-      await world.db.pace.deleteMany();
+      await world.db.rateLimitRow.deleteMany();
       run += 1;
       const companyId = `Agency${String(run).padStart(14, '0')}`;
       world.highlevel.addCompany({ id: companyId });

@@ -55,7 +55,7 @@ test('no order of callback, INSTALL events and pages changes what comes of them'
       async (order) => {
         await world.db.installation.deleteMany();
         await world.db.appEvent.deleteMany();
-        await world.db.pace.deleteMany();
+        await world.db.rateLimitRow.deleteMany();
         run += 1;
         const { companyId, locations } = agency(world, 3, `Agency${String(run).padStart(14, '0')}`);
         const [first, second, third] = locations.map(({ id }) => id);

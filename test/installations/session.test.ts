@@ -205,7 +205,7 @@ test('a context that is shown again from elsewhere is noticed and counted, one f
   expect(await count()).toBe('1');
   const { body } = await world.api.get('/audit?action=context_replayed').expect(200);
   expect(body.items).toMatchObject([{ actor: 'SandboxUser000000001', locationId: id }]);
-  expect(JSON.stringify(await world.db.seenContext.findMany())).not.toContain('203.0.113.1');
+  expect(JSON.stringify(await world.db.seenUserContext.findMany())).not.toContain('203.0.113.1');
 });
 
 test('who guesses contexts is slowed down', async () => {

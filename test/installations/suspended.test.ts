@@ -25,7 +25,7 @@ test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min
   const count = () => refreshes(world).length - before;
   const due = async () => {
     const where = { kind_resourceId: { kind: 'location', resourceId: installed.id } } as const;
-    return (await world.db.installation.findUniqueOrThrow({ where })).dueAt?.getTime() ?? 0;
+    return (await world.db.installation.findUniqueOrThrow({ where })).reconcileAt?.getTime() ?? 0;
   };
   for (const [index, seconds] of [15, 30, 60, 300, 900, 3600, 3600].entries()) {
     const isNext = async () => {

@@ -24,7 +24,7 @@ test('webhooks that arrive together are all stored with their jobs, each once, a
     true,
   );
   const [jobs] = await world.db.$queryRaw<{ count: bigint }[]>`
-    SELECT count(*) FROM jobs WHERE kind = 'deliver'`;
+    SELECT count(*) FROM jobs WHERE queue = 'deliver'`;
   expect(Number(jobs?.count)).toBe(60);
 });
 
@@ -57,12 +57,12 @@ test('a send and a report of one message that end together are both written, and
   await world.db.message.update({ where: { id: message.id }, data: { state: 'read' } });
   const workerId = world.services.newId();
   const expected = {
-    kind: 'tell',
+    queue: 'highlevel',
     messageId: message.id,
-    lane: 'l',
-    key: 'k',
-    rank: 1,
-    isFirst: true,
+    groupKey: 'l',
+    orderingKey: 'k',
+    priority: 1,
+    isHead: true,
     dueAt: new Date(0),
   } as const;
   await world.db.job.create({ data: expected });
@@ -70,12 +70,14 @@ test('a send and a report of one message that end together are both written, and
   const job = { messageId: message.id, groupKey: 'l', workerId, signal: new AbortController().signal };
   await Promise.all([
     world.services.settle({
-      job: { ...job, queue: 'tell' },
+      job: { ...job, queue: 'highlevel' },
       change: () => ({ reportedState: 'delivered' }),
       runAgainAt: (current) => (current.state === 'delivered' ? null : new Date(world.clock.now())),
     }),
     world.services.settle({ job: { ...job, queue: 'deliver' }, change: () => ({ nextAttemptAt: null }) }),
   ]);
   expect((await world.getMessage(messageId)).reportedState).toBe('delivered');
-  expect(await world.db.job.findMany({ select: { kind: true, workerId: true } })).toEqual([{ kind: 'tell', workerId: null }]);
+  expect(await world.db.job.findMany({ select: { queue: true, workerId: true } })).toEqual([
+    { queue: 'highlevel', workerId: null },
+  ]);
 });

@@ -128,11 +128,11 @@ test('a location with many messages and a failing channel says so at once, and a
   const { id: locationId, connectionId } = location;
   const at = new Date(world.clock.now());
   await world.db.$executeRaw`
-    INSERT INTO messages (id, location_id, connection_id, provider_key, direction, medium, raw, created_at, updated_at)
+    INSERT INTO messages (id, location_id, connection_id, provider_key, direction, message_type, raw_payload, created_at, updated_at)
     SELECT gen_random_uuid(), ${locationId}, ${connectionId}::uuid, 'sms', 'outbound', 'sms', '', ${at}, ${at} FROM generate_series(1, 10000)`;
   await world.db.$executeRaw`
-    INSERT INTO attempts (id, message_id, connection_id, begun_at, ended_at, outcome, code, reason)
-    SELECT gen_random_uuid(), id, ${connectionId}::uuid, ${at}, ${at}, 'busy', 'http_503', 'The gateway answered 503.' FROM messages`;
+    INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome, code, reason)
+    SELECT gen_random_uuid(), id, ${connectionId}::uuid, ${at}, ${at}, 'unavailable', 'http_503', 'The gateway answered 503.' FROM messages`;
   const startedAt = performance.now();
   for (const page of ['', 'channels', 'channels/sms']) {
     expect((await get(page).expect(200)).text).toContain('The gateway answered 503.');

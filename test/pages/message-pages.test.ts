@@ -5,7 +5,7 @@ import { createPageClient } from '../support/page-client.ts';
 import { startWorld } from '../support/world.ts';
 
 const failed = { state: 'failed' as const, reasonCode: 'no_channel', reason: 'No channel.', text: 'A secret of its own' };
-const unknown = { state: 'pending' as const, unknownSince: new Date(), reasonCode: 'interrupted', reason: 'Interrupted.' };
+const unknown = { state: 'pending' as const, heldForReviewAt: new Date(), reasonCode: 'interrupted', reason: 'Interrupted.' };
 
 test('a location’s messages are its own: no page, search, filter or action reaches another’s', async () => {
   await using world = await startWorld({ isIdle: true });
@@ -70,14 +70,14 @@ test('only who may write retries, resends, marks as sent and sends all again; ea
   expect(refused.text).toContain('Only a message that failed');
   await admin.post(`messages/${failedId}`, { do: 'markSent' }).expect(409);
   await admin.post(`messages/${unknownId}`, { do: 'resend' }).expect(200);
-  expect(await world.db.message.count({ where: { id: unknownId, unknownSince: null, state: 'pending' } })).toBe(1);
+  expect(await world.db.message.count({ where: { id: unknownId, heldForReviewAt: null, state: 'pending' } })).toBe(1);
   const none = await admin.post('dead-letters', { do: 'redrive', span: 'all', reason: 'no_address' }).expect(200);
   expect(none.body).toEqual({
     location: '#/dead-letters?reason=no_address',
     notice: 'Nothing fits, so nothing is sent again.',
   });
   await admin.post('dead-letters', { do: 'redrive', span: 'day', reason: 'no_channel', direction: '' }).expect(200);
-  expect((await world.db.redrive.findMany({ orderBy: { id: 'asc' } })).map(({ total }) => total)).toEqual([0, 1]);
+  expect((await world.db.redrive.findMany({ orderBy: { id: 'asc' } })).map(({ totalCount: total }) => total)).toEqual([0, 1]);
 });
 
 test('what was written by others is shown as text, and a link that is none is no link', async () => {
@@ -91,7 +91,7 @@ test('what was written by others is shown as text, and a link that is none is no
     subject: script,
     reasonCode: script,
     reason: script,
-    medium: 'email',
+    messageType: 'email',
     attachments: ['javascript:alert(1)', 'https://files.example/a"b.pdf'],
   }));
   const { get } = await createPageClient(world, { companyId: location.companyId, activeLocation: location.id });

@@ -21,11 +21,11 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
   });
   await world.db.job.create({
     data: {
-      kind: 'deliver',
+      queue: 'deliver',
       messageId: world.services.newId(),
-      lane: 'x',
-      key: 'x',
-      isFirst: true,
+      groupKey: 'x',
+      orderingKey: 'x',
+      isHead: true,
       dueAt: new Date(world.clock.now() - 3_723_000),
     },
   });
@@ -45,7 +45,7 @@ test('who works is seen, and who has stopped without a word too', async () => {
   await using world = await startWorld();
   const { get } = await signInOperator(world);
   expect(words(await get(''))).toContain('Workers 1 Resting');
-  await world.db.worker.create({ data: { id: world.services.newId(), beats: 7 } });
+  await world.db.worker.create({ data: { id: world.services.newId(), heartbeat: 7 } });
   await world.services.stopWorking(1_000);
   expect(words(await get(''))).toContain('Workers 1 Resting');
   world.clock.jump(11_000);
@@ -114,7 +114,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   const signIns = await later.get('/audit?action=operator_signed_in').expect(200);
   expect(signIns.text.match(/<tr id="entry-/g)).toHaveLength(2);
 
-  await world.db.pace.updateMany({ data: { remainingAt: new Date(world.clock.now()) } });
+  await world.db.rateLimitRow.updateMany({ data: { quotaCheckedAt: new Date(world.clock.now()) } });
   const limits = words(await later.get('/limits').expect(200));
   expect(limits).toContain('196,800 3,200');
   expect(limits).toContain('Harbour Dental sms 5 a second');
@@ -136,7 +136,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   const before = await signInOperator(world);
   expect(words(await before.get('/keys'))).toContain('This key is more than a year old.');
   // Of a key nothing is kept that could be used as one, nor its plain hash.
-  const rows = JSON.stringify(await world.db.key.findMany());
+  const rows = JSON.stringify(await world.db.keyFingerprint.findMany());
   expect(rows).not.toContain(old.toString('base64'));
   expect(rows).toMatch(/"fingerprint":"[0-9a-f]{16}"/);
 

@@ -27,8 +27,8 @@ function openAlert(world: World, kind: 'channel_failing' | 'location_silent', lo
   const details = `Something about ${locationId}.`;
   return world.db.alert.create({
     data: {
-      ...{ id: world.services.newId(), kind, subject: locationId, openKey: `${kind}/${locationId}`, locationId },
-      ...{ companyId: of, details, begunAt: at, lastSeenAt: at },
+      ...{ id: world.services.newId(), kind, subject: locationId, dedupKey: `${kind}/${locationId}`, locationId },
+      ...{ companyId: of, details, startedAt: at, lastSeenAt: at },
     },
   });
 }

@@ -11,11 +11,11 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   const { id: messageId } = await world.getMessage('m1');
   const group = 'a lane';
   await enqueue(db.client, [
-    { queue: 'tell', messageId, groupKey: group, orderingKey: messageId, priority: 1, dueAt: new Date() },
+    { queue: 'highlevel', messageId, groupKey: group, orderingKey: messageId, priority: 1, dueAt: new Date() },
   ]);
   const workerId = world.services.newId();
-  await db.client.job.updateMany({ where: { kind: 'tell' }, data: { workerId } });
-  const job = { queue: 'tell', messageId, groupKey: group, workerId, signal: new AbortController().signal } as const;
+  await db.client.job.updateMany({ where: { queue: 'highlevel' }, data: { workerId } });
+  const job = { queue: 'highlevel', messageId, groupKey: group, workerId, signal: new AbortController().signal } as const;
 
   let ending: Promise<unknown> = Promise.resolve();
   const heard = db.transaction(async (tx) => {

@@ -19,8 +19,8 @@ test('two processes that hear the same receipts at once wait for each other and 
     });
     await expect(Promise.all(heard)).resolves.toHaveLength(10);
   }
-  const rows = await world.db.receipt.findMany({ select: { repeats: true } });
-  expect(rows.map(({ repeats }) => repeats)).toEqual([39, 39, 39, 39, 39]);
+  const rows = await world.db.receipt.findMany({ select: { repeatCount: true } });
+  expect(rows.map(({ repeatCount: repeats }) => repeats)).toEqual([39, 39, 39, 39, 39]);
 });
 
 test('what two processes hear of an id while a send is given it all counts, each word once', async () => {
@@ -47,7 +47,7 @@ test('what two processes hear of an id while a send is given it all counts, each
     const { id, state } = await world.getMessage(messageId);
     expect(state).toBe('read');
     const rows = await world.db.receipt.findMany({ where: { externalId }, orderBy: { state: 'asc' } });
-    expect(rows.map((row) => [row.messageId, row.state, row.repeats])).toEqual([
+    expect(rows.map((row) => [row.messageId, row.state, row.repeatCount])).toEqual([
       [id, 'delivered', 3],
       [id, 'read', 3],
     ]);

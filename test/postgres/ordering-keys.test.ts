@@ -38,7 +38,7 @@ test('a job that is being added while the one before it ends becomes the first, 
     await waitForBlockedTransaction(db);
   });
   await ending;
-  expect(await db.client.job.findMany()).toMatchObject([{ messageId: follower.messageId, isFirst: true }]);
+  expect(await db.client.job.findMany()).toMatchObject([{ messageId: follower.messageId, isHead: true }]);
   await db.close();
   await remove();
 });

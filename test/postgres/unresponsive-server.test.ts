@@ -61,7 +61,7 @@ async function rivals() {
   const between = await wire(url);
   const other = await openDatabase({ kind: 'postgres', url });
   const db = await openDatabase({ kind: 'postgres', url: between.url, idleTimeoutMs: 600 });
-  await other.client.pace.create({ data: { key: 'one', busyUntil: new Date() } });
+  await other.client.rateLimitRow.create({ data: { key: 'one', tatAt: new Date() } });
   return {
     db,
     other,
@@ -78,26 +78,26 @@ async function rivals() {
 test('what waits too long for another’s lock is ended by the server, and nothing of it stays open', async () => {
   await using two = await rivals();
   const { db, other } = two;
-  const change = () => db.transaction((tx) => tx.pace.update({ where: { key: 'one' }, data: { sentToday: 1 } }));
+  const change = () => db.transaction((tx) => tx.rateLimitRow.update({ where: { key: 'one' }, data: { dailyCount: 1 } }));
   await other.transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM paces FOR UPDATE`;
+    await tx.$queryRaw`SELECT 1 FROM rate_limits FOR UPDATE`;
     const failure = await change().catch((error: unknown) => error);
     expect(isUnavailable(failure)).toBe(true);
     expect(JSON.stringify(failure)).toContain('57014');
   });
   await change();
-  await db.client.pace.create({ data: { key: 'two', busyUntil: new Date() } });
-  expect(await other.client.pace.count({ where: { OR: [{ key: 'two' }, { sentToday: 1 }] } })).toBe(2);
+  await db.client.rateLimitRow.create({ data: { key: 'two', tatAt: new Date() } });
+  expect(await other.client.rateLimitRow.count({ where: { OR: [{ key: 'two' }, { dailyCount: 1 }] } })).toBe(2);
 });
 
 test('a transaction whose process has died without a word holds its locks for no longer than that', async () => {
   await using two = await rivals();
   const { db, other, between } = two;
   const silent = db.transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM paces FOR UPDATE`;
+    await tx.$queryRaw`SELECT 1 FROM rate_limits FOR UPDATE`;
     between.fallsSilent();
-    await tx.pace.count();
+    await tx.rateLimitRow.count();
   });
   await expect(silent).rejects.toThrow();
-  await other.client.pace.update({ where: { key: 'one' }, data: { sentToday: 1 } });
+  await other.client.rateLimitRow.update({ where: { key: 'one' }, data: { dailyCount: 1 } });
 });

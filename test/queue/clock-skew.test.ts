@@ -83,9 +83,9 @@ test('when the clock of the database was ahead and is set right, neither reports
 test('look-ups go on when their limit was used up by a clock that was ahead', async () => {
   await using world = await startWorld({ isIdle: true });
   const key = rateLimitKey.contactLookups('location');
-  await world.db.pace.create({ data: { key, busyUntil: new Date(world.clock.now() + 10 * minuteMs) } });
+  await world.db.rateLimitRow.create({ data: { key, tatAt: new Date(world.clock.now() + 10 * minuteMs) } });
   const deps = { db: world.services.db, clock: world.clock };
   expect(await tryAcquire(deps, key, contactLookupRateLimit)).toBe(true);
-  const rateLimit = await world.db.pace.findUniqueOrThrow({ where: { key } });
-  expect(rateLimit.busyUntil.getTime() - world.clock.now()).toBeLessThan(1_000);
+  const rateLimit = await world.db.rateLimitRow.findUniqueOrThrow({ where: { key } });
+  expect(rateLimit.tatAt.getTime() - world.clock.now()).toBeLessThan(1_000);
 });

@@ -144,7 +144,7 @@ test('a job leaves its key with the end of its run or not at all, and only once 
   const take = (job: NewJob) => db.client.job.updateMany({ where: { messageId: job.messageId }, data: { workerId } });
   const rows = async () => {
     const found = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
-    return found.map(({ key, isFirst }) => ({ key, isFirst }));
+    return found.map(({ orderingKey: key, isHead: isFirst }) => ({ key, isFirst }));
   };
   const again = new Date();
   await take(one);
@@ -171,13 +171,13 @@ test('only the first job of a key is up, the next one when it ends, and a key th
   const jobs = [createJob('one'), createJob('one'), createJob('two'), createJob('one')];
   await enqueue(db.client, jobs);
   const first = async () => {
-    const rows = await db.client.job.findMany({ where: { isFirst: true }, orderBy: { messageId: 'asc' } });
+    const rows = await db.client.job.findMany({ where: { isHead: true }, orderBy: { messageId: 'asc' } });
     return rows.map(({ messageId }) => jobs.findIndex((job) => job.messageId === messageId));
   };
   expect(await first()).toEqual([0, 2]);
 
   const workerId = newId();
-  await db.client.job.updateMany({ where: { isFirst: true }, data: { workerId } });
+  await db.client.job.updateMany({ where: { isHead: true }, data: { workerId } });
   await end(db, { ...(jobs[0] as NewJob), workerId, signal: new AbortController().signal });
   expect(await first()).toEqual([1, 2]);
 
@@ -189,9 +189,9 @@ test('only the first job of a key is up, the next one when it ends, and a key th
   // One that is older than all of its key goes first, as after a person's resend.
   const older = { ...createJob('one'), messageId: '01000000-0000-7000-8000-000000000000' };
   await enqueue(db.client, [older]);
-  expect((await db.client.job.findMany({ where: { key: 'one', isFirst: true } })).map(({ messageId }) => messageId)).toContain(
-    older.messageId,
-  );
+  expect(
+    (await db.client.job.findMany({ where: { orderingKey: 'one', isHead: true } })).map(({ messageId }) => messageId),
+  ).toContain(older.messageId);
 });
 
 test('of more lanes than one look sees, none is served twice before every other was served once', async () => {
@@ -201,10 +201,10 @@ test('of more lanes than one look sees, none is served twice before every other 
   const jobs = Array.from({ length: 2 * groupCount }, (_, index) => createJob(`${index}`, `lane ${index % groupCount}`));
   await enqueue(db.client, jobs);
   // Figures of the database's own about the table must not decide about whose turn it is.
-  await db.client.pace.createMany({
-    data: Array.from({ length: groupCount / 2 }, (_, index) => ({ key: `lane ${2 * index}`, busyUntil: new Date(0) })),
+  await db.client.rateLimitRow.createMany({
+    data: Array.from({ length: groupCount / 2 }, (_, index) => ({ key: `lane ${2 * index}`, tatAt: new Date(0) })),
   });
-  await db.client.$executeRaw`ANALYZE jobs, paces`;
+  await db.client.$executeRaw`ANALYZE jobs, rate_limits`;
   const workerId = newId();
   await db.client.worker.create({ data: { id: workerId } });
   const served: string[] = [];

@@ -40,7 +40,7 @@ async function startQueue() {
   };
 
   async function readHeartbeat(worker: Worker) {
-    return (await world.db.worker.findUnique({ where: { id: worker.id() } }))?.beats;
+    return (await world.db.worker.findUnique({ where: { id: worker.id() } }))?.heartbeat;
   }
 }
 

@@ -164,14 +164,14 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       contact: { id: 'C', name: 'Maya', firstName: 'M', lastName: 'R', dateAdded: '2026-01-01T00:00:00Z' },
     },
     required: ['contact', 'contact.id'],
-    errorCodes: ['highlevel_stored_nothing'],
+    errorCodes: ['highlevel_no_message_id'],
     read: (json) => findOrCreateContact(respondWith(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
   },
   'a created contact': {
     file: 'highlevel/contacts.ts',
     document: { contact: { id: 'C', name: 'SUPPORT' } },
     required: ['contact', 'contact.id'],
-    errorCodes: ['highlevel_stored_nothing'],
+    errorCodes: ['highlevel_no_message_id'],
     read: (json) => createNamedContact(respondWith(json), 'L', 'SUPPORT'),
   },
   'a contact': {
@@ -205,7 +205,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     file: 'highlevel/messages.ts',
     document: { messageId: 'M', conversationId: 'V', emailMessageId: 'E' },
     required: ['messageId'],
-    errorCodes: ['highlevel_stored_nothing'],
+    errorCodes: ['highlevel_no_message_id'],
     async read(json) {
       const { response: _, ...posted } = await addInboundMessage(respondWith(json), inboundPost, 'SMS');
       return posted;
@@ -215,7 +215,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     file: 'highlevel/uploads.ts',
     document: { uploadedFiles: { 'a.png': 'https://x.example/a' } },
     required: ['uploadedFiles', 'uploadedFiles.a.png'],
-    errorCodes: ['highlevel_stored_nothing'],
+    errorCodes: ['highlevel_no_message_id'],
     read: (json) => uploadFile(respondWith(json), { ...contactRef, ...file }),
   },
   'a user': {

@@ -77,18 +77,18 @@ export async function seedOperatorPages(world: World) {
       row('location', 'pending', 'Being set up', { status: 'pending', installedAt: null }),
     ],
   });
-  const at = { busyUntil: now, remainingAt: now };
-  await world.db.pace.deleteMany({ where: { key: { startsWith: 'highlevel/' } } });
-  await world.db.pace.createMany({
+  const at = { tatAt: now, quotaCheckedAt: now };
+  await world.db.rateLimitRow.deleteMany({ where: { key: { startsWith: 'highlevel/' } } });
+  await world.db.rateLimitRow.createMany({
     data: [
-      { key: `highlevel/${location.id}`, remainingToday: 3_200, ...at },
+      { key: `highlevel/${location.id}`, quotaRemaining: 3_200, ...at },
       {
         key: 'highlevel/northside',
-        remainingToday: 0,
+        quotaRemaining: 0,
         ...at,
-        blockedUntil: new Date(now.getTime() + 600_000),
-        blockedCode: 'highlevel_day_used',
-        blockedReason: 'Used up.',
+        pausedUntil: new Date(now.getTime() + 600_000),
+        pauseCode: 'highlevel_day_used',
+        pauseReason: 'Used up.',
       },
     ],
   });
@@ -101,7 +101,7 @@ export async function seedOperatorPages(world: World) {
         createMessageRow(world, location.id, { state: 'failed', reasonCode: 'no_address', reason: 'x' }),
       ),
       createMessageRow(world, 'northside', { state: 'failed', reasonCode: '21610', reason: 'The recipient has opted out.' }),
-      createMessageRow(world, 'northside', { unknownSince: now, reasonCode: 'interrupted', reason: 'x' }),
+      createMessageRow(world, 'northside', { heldForReviewAt: now, reasonCode: 'interrupted', reason: 'x' }),
       createMessageRow(world, location.id, { direction: 'inbound', state: 'delivered' }),
     ],
   });
@@ -110,10 +110,10 @@ export async function seedOperatorPages(world: World) {
       id: world.services.newId(),
       kind: 'channel_failing',
       subject: 'x',
-      openKey: 'channel_failing/x',
+      dedupKey: 'channel_failing/x',
       locationId: location.id,
       details: '12 of the last 20 attempts failed.',
-      begunAt: now,
+      startedAt: now,
       lastSeenAt: now,
     },
   });
@@ -128,8 +128,8 @@ export function createMessageRow(world: World, locationId: string, more: object 
     direction: 'outbound' as const,
     locationId,
     providerKey: 'sms',
-    medium: 'sms' as const,
-    raw: '{}',
+    messageType: 'sms' as const,
+    rawPayload: '{}',
     createdAt: now,
     updatedAt: now,
     ...more,

@@ -157,8 +157,8 @@ export async function startWorld(options: WorldOptions = {}) {
     const now = new Date(clock.now());
     try {
       const [row] = await world.db.$queryRaw<{ isDue: boolean }[]>`
-        SELECT EXISTS (SELECT 1 FROM jobs WHERE worker_id IS NOT NULL OR (is_first AND due_at <= ${now} AND NOT EXISTS (
-          SELECT 1 FROM paces WHERE key = lane AND (busy_until > ${now} OR blocked_until > ${now})))) AS "isDue"`;
+        SELECT EXISTS (SELECT 1 FROM jobs WHERE worker_id IS NOT NULL OR (is_head AND due_at <= ${now} AND NOT EXISTS (
+          SELECT 1 FROM rate_limits WHERE key = group_key AND (tat_at > ${now} OR paused_until > ${now})))) AS "isDue"`;
       return row?.isDue ?? false;
     } catch {
       // A test has taken the database away.

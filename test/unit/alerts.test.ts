@@ -98,7 +98,7 @@ test('limits end later than they begin', () => {
     fc.property(fc.nat(30_000), fc.integer({ min: 1, max: 20_000 }), (value, limit) => {
       const low = (isOpen: boolean) => isQuotaLow({ remaining: value, isExhausted: false }, isOpen, limit);
       const burst = (isOpen: boolean) => isBurst(value, isOpen, limit);
-      const groups = [{ queue: 'tell' as const, groupKey: 'x', ageSeconds: value }];
+      const groups = [{ queue: 'highlevel' as const, groupKey: 'x', ageSeconds: value }];
       const old = (isOpen: boolean) => toLatencyFindings(groups, () => isOpen, limit).length > 0;
       expect([low(false), burst(false), old(false)]).toEqual([value < limit, value > limit, value > limit]);
       for (const judge of [low, burst, old]) if (judge(false)) expect(judge(true)).toBe(true);

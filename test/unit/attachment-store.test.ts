@@ -73,7 +73,7 @@ describe.each<[string, () => AttachmentStore, () => () => void]>([
   test('says so when it does not work, and leaves nothing lying about', async () => {
     const repair = breakIt();
     const file = createFile(png);
-    const unavailable = expect.objectContaining({ code: 'media_store_unavailable' });
+    const unavailable = expect.objectContaining({ code: 'attachment_store_unavailable' });
     await expect(open().put(id, file)).rejects.toEqual(unavailable);
     expect(existsSync(file.path)).toBe(false);
     await expect(open().read(id)).rejects.toEqual(unavailable);
@@ -88,7 +88,7 @@ test('a bucket’s secret is in no error, and a wrong one is no way in', async (
   const error = await createS3Store({ http, clock: systemClock }, wrong)
     .put(id, createFile(png))
     .catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ code: 'media_store_unavailable', message: expect.stringContaining('403') });
+  expect(error).toMatchObject({ code: 'attachment_store_unavailable', message: expect.stringContaining('403') });
   expect(JSON.stringify(error) + String(error)).not.toContain('another-secret');
   expect(bucket.objects.size).toBe(0);
 });

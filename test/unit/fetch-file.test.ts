@@ -31,7 +31,7 @@ test('a redirect passes the guard like any address', async () => {
     const get = (url: string, options: object) =>
       url === 'https://files.example.com/' ? Promise.resolve(redirected) : guarded.get(url, options);
     const fetched = await fetcher({ get } as unknown as HttpClient)('https://files.example.com/');
-    expect(fetched).toEqual({ kind: 'refused', code: 'media_forbidden', reason: 'is not at a public address' });
+    expect(fetched).toEqual({ kind: 'rejected', code: 'media_forbidden', reason: 'is not at a public address' });
   }
 });
 
@@ -39,7 +39,7 @@ test.each(['refuse', 'cut_after_request', 'cut_after_headers'] as const)(
   'a network that breaks by "%s" may work later',
   async (breakage) => {
     await using network = await startBrokenNetwork(breakage);
-    expect(await fetcher(open)(network.url)).toMatchObject({ kind: 'busy', code: 'media_unreachable' });
+    expect(await fetcher(open)(network.url)).toMatchObject({ kind: 'unavailable', code: 'attachment_unreachable' });
   },
 );
 
@@ -48,13 +48,13 @@ test('a fetch that is stopped, and a disk that fails, say nothing of the file', 
   const stopping = new AbortController();
   const fetching = fetcher(open)(network.url, stopping.signal);
   stopping.abort();
-  expect(await fetching).toMatchObject({ kind: 'busy' });
+  expect(await fetching).toMatchObject({ kind: 'unavailable' });
 
   const { url, close } = await listen((_request, response) => response.end(png));
   writeFileSync(join(folder.path, 'file'), '');
   const broken = fetcher(open, join(folder.path, 'file', 'folder'));
-  await expect(broken(url)).rejects.toMatchObject({ code: 'media_store_unavailable' });
-  expect(await fetchAttachment(broken, url)).toMatchObject({ kind: 'busy', code: 'media_store_unavailable' });
+  await expect(broken(url)).rejects.toMatchObject({ code: 'attachment_store_unavailable' });
+  expect(await fetchAttachment(broken, url)).toMatchObject({ kind: 'unavailable', code: 'attachment_store_unavailable' });
   await close();
 });
 
@@ -67,7 +67,7 @@ test('a channel gets bytes, or an outcome that it can return', async () => {
   const media = await fetchAttachment(fetcher(open), `${url}/bill`);
   expect(media).toEqual({ kind: 'fetched', data: pdf, contentType: 'application/pdf', extension: 'pdf', name: 'bill.pdf' });
   const message = 'An attachment could not be sent: it could not be fetched (404).';
-  expect(await fetchAttachment(fetcher(open), `${url}/secret-404`)).toEqual({ kind: 'refused', code: 'media_gone', message });
+  expect(await fetchAttachment(fetcher(open), `${url}/secret-404`)).toEqual({ kind: 'rejected', code: 'media_gone', message });
   const file = await fetcher(open)(`${url}/x`);
   expect(file).toMatchObject({
     kind: 'fetched',

@@ -23,7 +23,7 @@ test('accepted waits for a receipt where there are receipts, and is delivered wh
 });
 
 test('busy is sent again by the schedule, and no sooner than the far side asks', () => {
-  const busy = { kind: 'busy', code: 'http_503', message: 'busy' } as const;
+  const busy = { kind: 'unavailable', code: 'http_503', message: 'unavailable' } as const;
   expect(decideNextStep(busy, facts)).toMatchObject({ do: 'retry', at: seconds(5) });
   expect(decideNextStep({ ...busy, retryAfterMs: 60_000 }, facts)).toMatchObject({ do: 'retry', at: seconds(60) });
   expect(decideNextStep({ ...busy, retryAfterMs: 1_000 }, facts)).toMatchObject({ do: 'retry', at: seconds(5) });

@@ -14,30 +14,30 @@ function row(fields: Partial<Installation> = {}): Installation {
     name: null,
     timezone: null,
     country: null,
-    refreshTriedAt: null,
-    tokensSince: null,
+    refreshAttemptedAt: null,
+    tokensStoredAt: null,
     installCodeHash: null,
     status: 'pending',
     statusReason: null,
     userId: null,
     isBulk: false,
-    toFutureLocations: false,
+    includesFutureLocations: false,
     scopes: [],
     accessToken: null,
     refreshToken: null,
     accessExpiresAt: null,
-    tokenSet: 0,
+    tokenVersion: 0,
     refreshLease: null,
     refreshLeaseUntil: null,
-    presentAt: null,
-    goneAt: null,
-    leaveReason: null,
-    dueAt: now,
-    tries: 0,
-    slotAt: null,
-    describedAt: null,
-    syncSkip: null,
-    syncBegunAt: null,
+    installedSeenAt: null,
+    uninstalledSeenAt: null,
+    uninstallReason: null,
+    reconcileAt: now,
+    reconcileAttempts: 0,
+    slotReservedAt: null,
+    profileFetchedAt: null,
+    syncOffset: null,
+    syncStartedAt: null,
     syncedAt: null,
     nextSyncAt: null,
     whiteLabelDomains: [],
@@ -61,8 +61,8 @@ function end(order: readonly Observation[], start = row()) {
   return {
     isInstalled: last.status !== 'uninstalled',
     companyId: last.companyId,
-    presentAt: last.presentAt,
-    goneAt: last.goneAt,
+    installedSeenAt: last.installedSeenAt,
+    uninstalledSeenAt: last.uninstalledSeenAt,
   };
 }
 
@@ -81,20 +81,26 @@ test('news in any order, any number of times, ends the same', () => {
 test('it is installed exactly when its newest moment there is newer than its newest moment gone', () => {
   fc.assert(
     fc.property(fc.array(observationArb, { minLength: 1, maxLength: 8 }), (seen) => {
-      const { isInstalled: found, presentAt, goneAt } = end(seen);
-      expect(found).toBe(goneAt === null || isInstalled({ presentAt, goneAt }));
+      const { isInstalled: found, installedSeenAt, uninstalledSeenAt } = end(seen);
+      expect(found).toBe(uninstalledSeenAt === null || isInstalled({ installedSeenAt: installedSeenAt, uninstalledSeenAt }));
     }),
   );
 });
 
 test('an installation that works is not looked at again for what is known already', () => {
-  const working = row({ status: 'active', companyId: 'C', presentAt: at(1), dueAt: at(90_000) });
-  expect(applyObservation(working, { key, companyId: 'C', installedSeenAt: at(2) }, now).dueAt).toEqual(at(90_000));
-  expect(applyObservation(working, { key, installedSeenAt: at(2), isHint: true }, now).dueAt).toEqual(now);
+  const working = row({ status: 'active', companyId: 'C', installedSeenAt: at(1), reconcileAt: at(90_000) });
+  expect(applyObservation(working, { key, companyId: 'C', installedSeenAt: at(2) }, now).reconcileAt).toEqual(at(90_000));
+  expect(applyObservation(working, { key, installedSeenAt: at(2), isHint: true }, now).reconcileAt).toEqual(now);
 });
 
 test('what comes back begins without the tokens that it had', () => {
-  const gone = row({ status: 'uninstalled', presentAt: at(1), goneAt: at(2), accessToken: 'a', refreshToken: 'r' });
+  const gone = row({
+    status: 'uninstalled',
+    installedSeenAt: at(1),
+    uninstalledSeenAt: at(2),
+    accessToken: 'a',
+    refreshToken: 'r',
+  });
   expect(applyObservation(gone, { key, installedSeenAt: at(3) }, now)).toMatchObject({
     status: 'pending',
     accessToken: null,
@@ -133,10 +139,12 @@ test('a company is due for whichever comes first, its refresh or its listing', (
 
 test('an install that nobody can find tokens for is looked for ever less, and not for ever', () => {
   const waits = [1, 2, 3, 4, 5, 6, 20].map(
-    (tries) => ((nextReconcileAt(row({ tries, presentAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) / 1000,
+    (tries) =>
+      ((nextReconcileAt(row({ reconcileAttempts: tries, installedSeenAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) /
+      1000,
   );
   expect(waits).toEqual([15, 15, 60, 300, 900, 3_600, 3_600]);
-  expect(nextReconcileAt(row({ tries: 200, presentAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
+  expect(nextReconcileAt(row({ reconcileAttempts: 200, installedSeenAt: at(10_000 - 8 * 24 * 3_600) }), now, 0)).toBeNull();
 });
 
 test('the domains that came first stay: contexts of one user push no domain of the agency out', () => {

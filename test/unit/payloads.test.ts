@@ -29,13 +29,13 @@ const officialEmail = {
 test('HighLevel’s own examples are read', () => {
   expect(readDeliveryWebhook(bytes(officialSms), false)).toMatchObject({
     highlevelMessageId: ids.messageId,
-    medium: 'sms',
+    messageType: 'sms',
     to: '+15864603685',
     text: 'The text message to be sent to the contact',
     attachments: officialSms.attachments,
   });
   expect(readDeliveryWebhook(bytes(officialEmail), true)).toMatchObject({
-    medium: 'email',
+    messageType: 'email',
     to: 'abc@gmail.com',
     from: 'From Name <email@gmail.com>',
     subject: 'Subject from Conversation Page',

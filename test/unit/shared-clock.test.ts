@@ -98,8 +98,8 @@ test('whatever stands in its row, a limit keeps nothing waiting longer than what
       // When it opens something may leave indeed, and the row is right again after it.
       const atMs = Math.ceil(opens);
       expect(permitsAt(state, atMs)).toBeGreaterThanOrEqual(1);
-      const after = { ...state, busyUntil: tatAfter(state, 1, atMs) };
-      expect(after.busyUntil.getTime() - atMs).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
+      const after = { ...state, tatAt: tatAfter(state, 1, atMs) };
+      expect(after.tatAt.getTime() - atMs).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
     }),
   );
 });

@@ -73,8 +73,8 @@ test('app events of any type are kept once, by webhookId or by their bytes', asy
   await post(world, '/webhooks/app', unknownEvent).expect(202);
   const events = await world.db.appEvent.findMany({ orderBy: { type: 'asc' } });
   expect(events).toMatchObject([
-    { id: 'w1', type: 'INSTALL', companyId: 'c', occurredAt: new Date('2026-01-01T09:00:00Z'), raw: install },
-    { type: 'SOMETHING_NEW', raw: unknownEvent },
+    { id: 'w1', type: 'INSTALL', companyId: 'c', occurredAt: new Date('2026-01-01T09:00:00Z'), rawPayload: install },
+    { type: 'SOMETHING_NEW', rawPayload: unknownEvent },
   ]);
 });
 

@@ -17,7 +17,7 @@ test('a field that HighLevel adds never causes a 400, and the raw body is kept',
   });
 
   expect(await world.highlevel.postSigned('/webhooks/providers/sms', body)).toBe(202);
-  expect((await world.getMessage('m-new-field')).raw).toBe(body);
+  expect((await world.getMessage('m-new-field')).rawPayload).toBe(body);
   await world.waitFor(() => world.vendor.listReceived().length === 1);
 });
 

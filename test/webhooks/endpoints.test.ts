@@ -55,7 +55,7 @@ test.each(['OutboundMessage', 'InboundMessage'] as const)(
   },
 );
 
-test('a delivery webhook at the app’s address is delivered, by the provider that it names or the only one of its medium', async () => {
+test('a delivery webhook at the app’s address is delivered, by the provider that it names or the only one of its messageType', async () => {
   await using world = await startWorld({ services: onlySmsAndMail });
   const location = await world.setUpLocation();
   await world.connect(location.id, 'mail');
@@ -77,7 +77,7 @@ test('a delivery webhook that could be for several providers is acknowledged, ke
   const body = text('l', { token: 'a "very" secret', apiKey: 'k-123' });
   for (let n = 0; n < 3; n++) expect(await post(world, '/webhooks/app', body)).toBe(202);
   expect(await world.db.message.count()).toBe(0);
-  expect(await listed(world)).toMatchObject([{ address: 'app', why: 'provider_ambiguous', count: 3 }]);
+  expect(await listed(world)).toMatchObject([{ address: 'app', reasonCode: 'provider_ambiguous', receivedCount: 3 }]);
   expect((await listed(world))[0]?.body).toContain('hello');
   expect((await listed(world))[0]?.body).not.toMatch(/k-123|a \\"very/);
   await world.advanceUntil(async () => (await sendAmbiguous(world)).length === 1, 'an alert', 20_000);
@@ -102,8 +102,8 @@ test('swapped Delivery URLs of texts and emails are told apart', async () => {
     subject: 'x',
   };
   await post(world, '/webhooks/providers/sms', text('l', email));
-  expect(await world.getMessage('m1')).toMatchObject({ providerKey: 'sms', medium: 'sms', to: '+12025550143' });
-  expect(await world.getMessage('m2')).toMatchObject({ providerKey: 'mail', medium: 'email', to: 'a@example.com' });
+  expect(await world.getMessage('m1')).toMatchObject({ providerKey: 'sms', messageType: 'sms', to: '+12025550143' });
+  expect(await world.getMessage('m2')).toMatchObject({ providerKey: 'mail', messageType: 'email', to: 'a@example.com' });
 });
 
 test('what HighLevel signed for another app or its provider is acknowledged, counted, and stored nowhere', async () => {
@@ -151,13 +151,13 @@ test('an unknown body at a Delivery URL is acknowledged, never sent, and shown t
 test('only the newest thousand unknown webhooks are kept, each with its beginning, for thirty days', async () => {
   await using world = await startWorld(idle);
   await world.db.$executeRaw`
-    INSERT INTO unknown_webhooks (id, hash, address, why, body, bytes, received_at, last_seen_at)
+    INSERT INTO unknown_webhooks (id, hash, address, reason_code, body, size_bytes, received_at, last_seen_at)
     SELECT gen_random_uuid(), n::text, 'app', 'unknown_shape', '{}', 2, ${new Date(world.clock.now() - day)}, now()
     FROM generate_series(1, 1200) AS n`;
   await post(world, '/webhooks/providers/sms', { type: 'New', pad: 'x'.repeat(100_000) });
   expect(await world.db.unknownWebhook.count()).toBe(1_000);
   const newest = await world.db.unknownWebhook.findFirstOrThrow({ orderBy: { receivedAt: 'desc' } });
-  expect(newest.bytes).toBeGreaterThan(100_000);
+  expect(newest.sizeBytes).toBeGreaterThan(100_000);
   expect(newest.body.length).toBeLessThan(5_000);
   world.clock.jump(29.5 * day);
   await runCleanup(world.services);

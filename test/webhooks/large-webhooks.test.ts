@@ -31,7 +31,7 @@ test('a body of just under 10 MiB is taken and sent whole', async () => {
   await world.connect(location.id, 'mail');
   const body = email(location.id, location.contact.id, 10 * mebibyte - 1_000);
   await post(world, '/webhooks/providers/mail', body).expect(202);
-  expect((await world.getMessage('large')).raw.length).toBeLessThan(2 * mebibyte);
+  expect((await world.getMessage('large')).rawPayload.length).toBeLessThan(2 * mebibyte);
   await world.advanceUntil(() => world.vendor.listReceived().length === 1);
   expect(String(world.vendor.listReceived()[0]?.html).length).toBe(10 * mebibyte - 993);
 });

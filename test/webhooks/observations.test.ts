@@ -60,16 +60,16 @@ test('a channel’s callback without a signature is 401 before its body is read'
 test('many webhooks are one write, which is made up for when the database was away', async () => {
   await using world = await startWorld(idle);
   const rename = (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);
-  await rename('webhook_sightings', 'webhook_sightings_away');
+  await rename('webhook_activity', 'webhook_activity_away');
   for (let n = 0; n < 20; n++) {
     const body = JSON.stringify({ locationId: 'l', messageId: `m${n}` });
     expect(await world.highlevel.postSigned('/webhooks/providers/sms', body)).toBe(202);
   }
   await world.advance(4_000);
-  await rename('webhook_sightings_away', 'webhook_sightings');
+  await rename('webhook_activity_away', 'webhook_activity');
   await world.advance(4_000);
   await world.waitFor(async () => (await webhookObservations(world, 'providers/sms'))[0] !== undefined);
-  expect(await world.db.webhookSighting.count()).toBe(1);
+  expect(await world.db.webhookActivity.count()).toBe(1);
 });
 
 test('what a process has seen is written when it stops, and an unknown connection makes no row', async () => {
@@ -77,7 +77,7 @@ test('what a process has seen is written when it stops, and an unknown connectio
   await world.highlevel.postEvent({ type: 'UPDATE', companyId: 'c' });
   await world.postChannelWebhook(randomUUID(), 'inbound', {}).expect(404);
   await (world.services.webhookObservations as WebhookObservationRecorder).stop();
-  expect(await world.db.webhookSighting.findMany()).toMatchObject([{ address: 'app', lastInvalidAt: null }]);
+  expect(await world.db.webhookActivity.findMany()).toMatchObject([{ address: 'app', lastInvalidAt: null }]);
 });
 
 test('who opens an address of webhooks in a browser reads what it is for, in their language', async () => {

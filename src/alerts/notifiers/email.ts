@@ -27,7 +27,7 @@ function formatSubject(notifications: readonly AlertNotification[]): string {
 function formatHeadline({ event, alert, name }: AlertNotification): string {
   const owner = name ?? alert.locationId ?? alert.companyId;
   const summary = `${alertTitles[alert.kind]}${owner ? `: ${toSingleLine(owner, 100)}` : ''}`;
-  return event === 'raised' ? summary : `over: ${summary}`;
+  return event === 'triggered' ? summary : `over: ${summary}`;
 }
 
 function formatText(notifications: readonly AlertNotification[], appUrl: string): string {
@@ -35,7 +35,7 @@ function formatText(notifications: readonly AlertNotification[], appUrl: string)
     [
       formatHeadline({ event, alert, ...rest }),
       toSingleLine(alert.details, 1_000),
-      `Since ${alert.begunAt.toISOString()}${event === 'recovered' && alert.endedAt ? `, over at ${alert.endedAt.toISOString()}` : ''}.`,
+      `Since ${alert.startedAt.toISOString()}${event === 'resolved' && alert.endedAt ? `, over at ${alert.endedAt.toISOString()}` : ''}.`,
     ].join('\n'),
   );
   return [...blocks, appUrl].join('\n\n');

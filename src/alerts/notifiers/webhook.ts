@@ -15,10 +15,10 @@ export function createWebhookNotifier(http: HttpClient, { url, secret }: AlertWe
     maxBatchSize: 1,
     async notify([notification], now) {
       if (!notification) return;
-      const { event, alert, name, wantedAt } = notification;
+      const { event, alert, name, requestedAt } = notification;
       const body = JSON.stringify({
         type: `alert.${event}`,
-        timestamp: wantedAt,
+        timestamp: requestedAt,
         data: {
           alertId: alert.id,
           kind: alert.kind,
@@ -27,7 +27,7 @@ export function createWebhookNotifier(http: HttpClient, { url, secret }: AlertWe
           name,
           subject: alert.subject,
           details: alert.details,
-          begunAt: alert.begunAt,
+          startedAt: alert.startedAt,
           endedAt: alert.endedAt,
         },
       });

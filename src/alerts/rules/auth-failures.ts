@@ -39,7 +39,12 @@ export async function findAuthFailures(
   now: Date,
 ): Promise<Finding[]> {
   const minute = { gt: new Date(now.getTime() - burstWindowMs) };
-  const rows = await on.guess.groupBy({ by: ['kind'], where: { minute }, _sum: { count: true }, orderBy: { kind: 'asc' } });
+  const rows = await on.authFailure.groupBy({
+    by: ['kind'],
+    where: { minute },
+    _sum: { count: true },
+    orderBy: { kind: 'asc' },
+  });
   return rows.flatMap(({ kind: name, _sum }) => {
     const kind = name as AuthFailureKind;
     const count = _sum.count ?? 0;
@@ -103,8 +108,8 @@ async function writeAuthFailures(
 ): Promise<void> {
   await on.$executeRaw`
     WITH counted AS (
-      INSERT INTO guesses (kind, minute, count, audit_id) VALUES (${kind}, ${minute}, ${count}, ${id}::uuid)
-      ON CONFLICT (kind, minute) DO UPDATE SET count = guesses.count + EXCLUDED.count
+      INSERT INTO auth_failures (kind, minute, count, audit_id) VALUES (${kind}, ${minute}, ${count}, ${id}::uuid)
+      ON CONFLICT (kind, minute) DO UPDATE SET count = auth_failures.count + EXCLUDED.count
       RETURNING count, audit_id
     )
     INSERT INTO audit_entries (id, at, actor, action, details)
@@ -116,6 +121,8 @@ async function writeAuthFailures(
 /** Forgets counts that no burst can need; their audit entries stay for longer. */
 export async function purgeAuthFailures(deps: { db: Database; clock: Clock }, auditBefore: Date): Promise<void> {
   const { client } = deps.db;
-  await client.guess.deleteMany({ where: { minute: { lt: new Date(dateNow(deps.clock).getTime() - 24 * 60 * 60_000) } } });
+  await client.authFailure.deleteMany({
+    where: { minute: { lt: new Date(dateNow(deps.clock).getTime() - 24 * 60 * 60_000) } },
+  });
   await client.auditEntry.deleteMany({ where: { action: { in: Object.values(authFailureActions) }, at: { lt: auditBefore } } });
 }

@@ -36,7 +36,7 @@ export async function findDisconnectedChannels(on: Executor, now: Date): Promise
     FROM installations i
     CROSS JOIN LATERAL (
       SELECT provider_key, reason_code, direction FROM messages m
-      WHERE m.location_id = i.resource_id AND m.id >= ${minIdAt(since)}::uuid AND (m.state = 'failed' OR m.unknown_since IS NOT NULL)
+      WHERE m.location_id = i.resource_id AND m.id >= ${minIdAt(since)}::uuid AND (m.state = 'failed' OR m.held_for_review_at IS NOT NULL)
       ORDER BY m.id DESC LIMIT ${maxFailures}) AS recent
     WHERE i.kind = 'location' AND i.status <> 'uninstalled' AND recent.reason_code = 'no_channel' AND recent.direction = 'outbound'
     GROUP BY 1, 2`;
@@ -50,7 +50,7 @@ export async function findDisconnectedChannels(on: Executor, now: Date): Promise
     JOIN installations i ON i.kind = 'location' AND i.resource_id = p."locationId" AND i.status <> 'uninstalled'
     WHERE NOT EXISTS (
       SELECT 1 FROM connections c
-      WHERE c.location_id = p."locationId" AND c.provider_key = p."providerKey" AND c.dormant_since IS NULL)`;
+      WHERE c.location_id = p."locationId" AND c.provider_key = p."providerKey" AND c.disabled_at IS NULL)`;
   return rows.map(({ locationId, providerKey, isDisconnected, failures, companyId, name }) => {
     const causes = [
       isDisconnected ? 'it was disconnected' : 'none is connected',

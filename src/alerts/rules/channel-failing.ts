@@ -43,12 +43,12 @@ export async function findFailingChannels(
     FROM connections c
     JOIN installations i ON i.kind = 'location' AND i.resource_id = c.location_id AND i.status <> 'uninstalled'
     CROSS JOIN LATERAL (
-      SELECT COALESCE(string_agg(CASE WHEN outcome IN ('refused', 'busy', 'unknown') THEN '-' ELSE '+' END, '' ORDER BY ended_at DESC), '')
+      SELECT COALESCE(string_agg(CASE WHEN outcome IN ('rejected', 'unavailable', 'unknown') THEN '-' ELSE '+' END, '' ORDER BY ended_at DESC), '')
         AS outcomes
       FROM (
         SELECT outcome, ended_at FROM attempts a WHERE a.connection_id = c.id AND a.ended_at >= GREATEST(${since}, c.updated_at)
         ORDER BY ended_at DESC LIMIT ${maxAttempts}) AS newest) AS recent
-    WHERE c.dormant_since IS NULL AND (recent.outcomes LIKE '%-%' OR c.id::text = ANY (${[...open.keys()]}::text[]))`;
+    WHERE c.disabled_at IS NULL AND (recent.outcomes LIKE '%-%' OR c.id::text = ANY (${[...open.keys()]}::text[]))`;
   return rows
     .filter((row) => isFailing(toRecentAttempts(row, open), open.has(row.connectionId), thresholds.failureRate))
     .map(({ connectionId, providerKey, locationId, companyId, name, outcomes }) => ({
@@ -70,7 +70,7 @@ interface Row {
 }
 
 function toRecentAttempts({ connectionId, updatedAt, outcomes }: Row, open: OpenAlerts): RecentAttempts {
-  const startedAt = open.get(connectionId)?.begunAt;
+  const startedAt = open.get(connectionId)?.startedAt;
   return {
     failed: [...outcomes].map((outcome) => outcome === '-'),
     isChanged: startedAt !== undefined && updatedAt > startedAt,

@@ -36,16 +36,16 @@ export async function findSilentLocations(
   // While days are still to be counted, half a habit would look like silence. Shortly after midnight it is judged as of yesterday.
   const today = await findCountedUntil(on, now);
   const rows = await on.$queryRaw<Row[]>`
-    SELECT i.resource_id AS "locationId", i.company_id AS "companyId", i.name, habits.days, habits.messages
+    SELECT i.resource_id AS "locationId", i.company_id AS "companyId", i.name, habits.days, habits.message_count AS messages
     FROM installations i
     LEFT JOIN (
-      SELECT location_id, array_agg(day - DATE '1970-01-01' ORDER BY day) AS days, sum(messages)::int AS messages FROM active_days
+      SELECT location_id, array_agg(day - DATE '1970-01-01' ORDER BY day) AS days, sum(message_count)::int AS message_count FROM daily_activity
       WHERE day >= ${new Date(((today ?? 0) - activityWindowDays) * dayMs)}::timestamptz AT TIME ZONE 'UTC'
         AND day < ${new Date((today ?? 0) * dayMs)}::timestamptz AT TIME ZONE 'UTC'
       GROUP BY location_id) AS habits ON habits.location_id = i.resource_id
     WHERE i.kind = 'location' AND i.status = 'active'
       AND (i.resource_id = ANY (${[...open.keys()]}::text[])
-        OR cardinality(habits.days) >= ${minDays} AND habits.messages >= ${minMessages})
+        OR cardinality(habits.days) >= ${minDays} AND habits.message_count >= ${minMessages})
       AND NOT EXISTS (
         SELECT 1 FROM messages m
         WHERE m.location_id = i.resource_id AND m.id >= ${since}::uuid AND m.direction = 'outbound' AND NOT m.is_test)`;

@@ -9,7 +9,7 @@ const optionalPermissions = new Set(
 
 /** Finds what HighLevel refuses to installations until a person mends it. An alert ends when a call has succeeded. */
 export async function findMissingPermissions(on: Executor): Promise<Finding[]> {
-  const problems = await on.permissionProblem.findMany({ orderBy: { since: 'asc' } });
+  const problems = await on.permissionProblem.findMany({ orderBy: { refusedAt: 'asc' } });
   const required = problems.filter(({ permission }) => !optionalPermissions.has(permission.slice(permission.indexOf(':') + 1)));
   if (required.length === 0) return [];
   const owners = required.map(({ kind, resourceId }) => ({ kind, resourceId }));

@@ -5,7 +5,7 @@ import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
 
 const titles: Record<QueueName, string> = {
   deliver: 'Sending',
-  tell: 'Reporting to HighLevel',
+  highlevel: 'Reporting to HighLevel',
   fetch: 'Fetching attachments',
 };
 

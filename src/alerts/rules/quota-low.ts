@@ -33,10 +33,10 @@ export async function findLowQuotas(
   const since = new Date(now.getTime() - dayMs);
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.kind::text AS kind, i.resource_id AS "resourceId", i.company_id AS "companyId", i.name,
-      CASE WHEN p.remaining_at > ${since} THEN p.remaining_today END AS remaining,
-      COALESCE(p.blocked_until > ${now} AND p.blocked_code = ${dailyLimitReached.code}, false) AS "isExhausted"
-    FROM paces p JOIN installations i ON p.key = ${prefix} || i.resource_id AND i.status <> 'uninstalled'
-    WHERE p.remaining_today < ${Math.ceil(thresholds.quotaRemaining * 1.5)} OR p.blocked_code = ${dailyLimitReached.code}`;
+      CASE WHEN p.quota_checked_at > ${since} THEN p.quota_remaining END AS remaining,
+      COALESCE(p.paused_until > ${now} AND p.pause_code = ${dailyLimitReached.code}, false) AS "isExhausted"
+    FROM rate_limits p JOIN installations i ON p.key = ${prefix} || i.resource_id AND i.status <> 'uninstalled'
+    WHERE p.quota_remaining < ${Math.ceil(thresholds.quotaRemaining * 1.5)} OR p.pause_code = ${dailyLimitReached.code}`;
   return rows
     .filter((row) => isQuotaLow(row, open.has(`${row.kind}/${row.resourceId}`), thresholds.quotaRemaining))
     .map(({ kind, resourceId, companyId, name, remaining, isExhausted }) => ({

@@ -20,7 +20,7 @@ export async function findInvalidSignatures(
   now: Date,
 ): Promise<Finding[]> {
   const since = new Date(now.getTime() - burstWindowMs);
-  const { _sum } = await on.wrongSignature.aggregate({ _sum: { count: true }, where: { minute: { gt: since } } });
+  const { _sum } = await on.signatureFailure.aggregate({ _sum: { count: true }, where: { minute: { gt: since } } });
   const count = _sum.count ?? 0;
   if (!isBurst(count, open.has('webhooks'), thresholds.signatureFailures)) return [];
   const details = `${count} webhooks with a wrong signature came within five minutes: somebody forges them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
@@ -44,8 +44,8 @@ export function createSignatureFailureCounter(deps: { db: Database; clock: Clock
     count = 0;
     try {
       await db.client.$executeRaw`
-        INSERT INTO wrong_signatures (minute, count) VALUES (${toMinute(clock)}, ${pending})
-        ON CONFLICT (minute) DO UPDATE SET count = wrong_signatures.count + EXCLUDED.count`;
+        INSERT INTO signature_failures (minute, count) VALUES (${toMinute(clock)}, ${pending})
+        ON CONFLICT (minute) DO UPDATE SET count = signature_failures.count + EXCLUDED.count`;
     } catch (error) {
       count += pending;
       throw error;
@@ -69,5 +69,5 @@ export function toMinute(clock: Clock): Date {
 /** Forgets counts that no burst can need. */
 export async function purgeSignatureFailures(deps: { db: Database; clock: Clock }): Promise<void> {
   const before = new Date(dateNow(deps.clock).getTime() - 24 * 60 * minuteMs);
-  await deps.db.client.wrongSignature.deleteMany({ where: { minute: { lt: before } } });
+  await deps.db.client.signatureFailure.deleteMany({ where: { minute: { lt: before } } });
 }

@@ -101,7 +101,7 @@ export async function sendSigned(
     const failure = toRequestFailure(error);
     const message = `The gateway could not be reached: ${timeout.isOver() ? 'no answer in time' : failure.message}.`;
     return failure.sent === 'no'
-      ? { kind: 'busy', code: 'unreachable', message }
+      ? { kind: 'unavailable', code: 'unreachable', message }
       : { kind: 'unknown', code: 'no_answer', message };
   } finally {
     timeout.dispose();
@@ -138,7 +138,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
     if (deliveryStatus === 'failed') {
       const message = error.message ?? 'The gateway says that it has not sent the message.';
       return {
-        kind: 'refused',
+        kind: 'rejected',
         code: truncate(error.code ?? 'failed', 200),
         message: truncate(message),
         isAuthoritative: true,
@@ -155,14 +155,14 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
   const errorMessage = truncate(error.message ?? `The gateway answered ${status}.`);
   if (status >= 400 && status < 500 && !retryableStatuses.has(status)) {
     return {
-      kind: 'refused',
+      kind: 'rejected',
       code,
       message: errorMessage,
       isAuthoritative: error.code !== undefined && !proxyStatuses.has(status),
     };
   }
   const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], nowMs);
-  return { kind: 'busy', code, message: errorMessage, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return { kind: 'unavailable', code, message: errorMessage, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 const maxRetryAfterMs = 24 * 60 * 60 * 1000;

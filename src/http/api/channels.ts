@@ -76,7 +76,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
         const messageType = getProvider(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
         const to = body.to ?? testAddress[messageType];
         return toMessageView(
-          await sendTestMessage(deps, await getConnected(deps, params), { to, text: body.text, medium: messageType }),
+          await sendTestMessage(deps, await getConnected(deps, params), { to, text: body.text, messageType }),
         );
       },
     }),

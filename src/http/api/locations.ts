@@ -77,7 +77,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
 
 async function addChannels(deps: { db: Database; appUrl: string }, rows: Installation[]) {
   const connections = await deps.db.client.connection.findMany({
-    where: { locationId: { in: rows.map(({ resourceId }) => resourceId) }, dormantSince: null },
+    where: { locationId: { in: rows.map(({ resourceId }) => resourceId) }, disabledAt: null },
     orderBy: { id: 'asc' },
   });
   const problems = await listPermissionProblems(deps.db.client, rows);

@@ -115,8 +115,8 @@ export function toMessageView(row: Message, waits: GroupPauses = new Map()) {
     status: toStatus(row),
     reason: reason && { code: reason.code, message: reason.message },
     reportedStatus: row.reportedState === 'pending' ? null : row.reportedState,
-    channel: row.medium,
-    outOfOrder: row.passedAt !== null,
+    channel: row.messageType,
+    outOfOrder: row.outOfOrderAt !== null,
   };
 }
 

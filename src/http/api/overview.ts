@@ -38,9 +38,9 @@ const overview = z
       .array(
         z.object({
           locationId: z.string().describe('Or a companyId: the limit is of either.'),
-          remainingToday: z.int().nullable(),
+          quotaRemaining: z.int().nullable(),
           at: time.nullable(),
-          blockedUntil: time.nullable(),
+          pausedUntil: time.nullable(),
           reason,
         }),
       )
@@ -83,11 +83,11 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
         });
         const states = await client.message.groupBy({
           by: ['direction', 'state'],
-          where: { ...within, id: { gte: minIdAt(since) }, unknownSince: null },
+          where: { ...within, id: { gte: minIdAt(since) }, heldForReviewAt: null },
           _count: true,
         });
         const unknown = await client.message.count({
-          where: { ...within, id: { gte: minIdAt(since) }, unknownSince: { not: null } },
+          where: { ...within, id: { gte: minIdAt(since) }, heldForReviewAt: { not: null } },
         });
         return {
           since,
@@ -109,15 +109,13 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
 
 async function listLowestLimits(db: Database, now: Date) {
   const groups = await listLowestQuotas(db.client, now, { take: 20 });
-  return groups.map(
-    ({ resourceId, quotaRemaining: remainingToday, quotaCheckedAt: remainingAt, pausedUntil: blockedUntil, reason }) => ({
-      locationId: resourceId,
-      remainingToday,
-      at: remainingAt,
-      blockedUntil,
-      reason,
-    }),
-  );
+  return groups.map(({ resourceId, quotaRemaining, quotaCheckedAt, pausedUntil, reason }) => ({
+    locationId: resourceId,
+    quotaRemaining,
+    at: quotaCheckedAt,
+    pausedUntil,
+    reason,
+  }));
 }
 
 /** Which messages the token reaches. */

@@ -30,7 +30,7 @@ export function createPageSchema<Item extends z.ZodType>(item: Item) {
 }
 
 const permissionProblems = z
-  .array(z.object({ permission: z.string(), message: z.string(), since: time }))
+  .array(z.object({ permission: z.string(), message: z.string(), refusedAt: time }))
   .describe('What the CRM refuses to this installation until a person mends it, with what to do.');
 
 export const location = z
@@ -127,11 +127,11 @@ export const messageDetail = z
       z.object({
         id: z.uuid(),
         connectionId: z.uuid(),
-        begunAt: time,
+        startedAt: time,
         endedAt: time.nullable(),
-        outcome: z.enum(['accepted', 'delivered', 'refused', 'busy', 'unknown']).nullable(),
+        outcome: z.enum(['accepted', 'delivered', 'rejected', 'unavailable', 'unknown']).nullable(),
         reason,
-        answer: z.string().nullable().describe('What the far side answered, trimmed and redacted.'),
+        response: z.string().nullable().describe('What the far side answered, trimmed and redacted.'),
       }),
     ),
     timeline: z
@@ -185,9 +185,9 @@ export const redrive = z
   .object({
     id: z.uuid(),
     filter: z.record(z.string(), z.unknown()),
-    total: z.int().describe('How many fitted when it was asked for.'),
-    done: z.int().describe('How many are on their way again.'),
-    begunAt: time,
+    totalCount: z.int().describe('How many fitted when it was asked for.'),
+    doneCount: z.int().describe('How many are on their way again.'),
+    startedAt: time,
     endedAt: time.nullable(),
   })
   .meta({ id: 'Redrive' });
@@ -202,13 +202,13 @@ export const company = z
     statusReason: z.string().nullable(),
     permissionProblems,
     reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
-    toFutureLocations: z.boolean().describe('The app comes by itself to locations that are made later.'),
+    includesFutureLocations: z.boolean().describe('The app comes by itself to locations that are made later.'),
     installedAt: time.nullable(),
     locations: z
       .object({ pending: count, active: count, suspended: count, reauth_required: count, uninstalled: count })
       .describe('How many there are by status; `pending` are known and have no token yet.'),
     sync: z
-      .object({ status: z.enum(['waiting', 'running', 'done']), begunAt: time.nullable(), finishedAt: time.nullable() })
+      .object({ status: z.enum(['waiting', 'running', 'done']), startedAt: time.nullable(), finishedAt: time.nullable() })
       .describe('The last listing of its locations.'),
   })
   .meta({ id: 'Company' });
@@ -248,7 +248,7 @@ export const alert = z
     companyId: z.string().nullable().describe('Neither this nor a location: the operator’s own.'),
     subject: z.string().describe('What it is about. One alert of a kind and a subject is open at a time.'),
     details: z.string().describe('For a person, as it was seen last.'),
-    begunAt: time,
+    startedAt: time,
     lastSeenAt: time,
     endedAt: time.nullable().describe('When it was over; null while it is open.'),
   })

@@ -8,10 +8,10 @@ const unknownWebhook = z
   .object({
     id: z.uuid(),
     address: z.string().describe('Where it arrived: `app` or `providers/<key>`.'),
-    why: z.string().describe('Why it is not known as anything.'),
+    reasonCode: z.string().describe('Why it is not known as anything.'),
     body: z.string().describe('Its beginning, without values that look like secrets.'),
-    bytes: z.int().describe('The length of the whole body.'),
-    count: z.int().describe('How often it came.'),
+    sizeBytes: z.int().describe('The length of the whole body.'),
+    receivedCount: z.int().describe('How often it came.'),
     receivedAt: time,
     lastSeenAt: time,
   })

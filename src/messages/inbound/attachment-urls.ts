@@ -51,7 +51,7 @@ async function upload(
   await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
     const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
-    await deps.db.client.medium.update({ where: { id }, data: { uploadedUrl: url } });
+    await deps.db.client.attachment.update({ where: { id }, data: { uploadedUrl: url } });
     return { url };
   } catch (error) {
     if (!isAppError(error, 'highlevel_refused') || !isFileError(error)) throw error;

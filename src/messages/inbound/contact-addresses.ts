@@ -9,18 +9,18 @@ export interface ContactAddress {
 
 /** The contact of an address, as far as we know. HighLevel's own search lags (platform.md 6.3). */
 export async function findContactByAddress(db: Database, locationId: string, address: string): Promise<string | null> {
-  const row = await db.client.identity.findUnique({ where: { locationId_address: { locationId, address } } });
+  const row = await db.client.contactAddress.findUnique({ where: { locationId_address: { locationId, address } } });
   return row?.contactId ?? null;
 }
 
 /** SQL that keeps whose addresses these are; the newest word counts. A part of a WITH. @param rows from `toContactAddressRows`, as JSON */
 export function upsertContactAddressesCte(rows: string, now: string): string {
   return `upserted_addresses AS (
-    INSERT INTO identities (location_id, address, contact_id, updated_at)
+    INSERT INTO contact_addresses (location_id, address, contact_id, updated_at)
     SELECT "locationId", address, "contactId", ${now}::timestamptz
     FROM json_to_recordset(${rows}::json) AS i ("locationId" text, address text, "contactId" text)
     ON CONFLICT (location_id, address) DO UPDATE SET contact_id = EXCLUDED.contact_id, updated_at = EXCLUDED.updated_at
-    WHERE identities.contact_id <> EXCLUDED.contact_id)`;
+    WHERE contact_addresses.contact_id <> EXCLUDED.contact_id)`;
 }
 
 /** Each address once, and in one order, so that two who learn the same wait for each other and not both for ever. */
@@ -39,7 +39,7 @@ export async function storeContactAddress(
   { locationId, address, contactId }: ContactAddress,
   now: Date,
 ): Promise<void> {
-  await db.client.identity.upsert({
+  await db.client.contactAddress.upsert({
     where: { locationId_address: { locationId, address } },
     create: { locationId, address, contactId, updatedAt: now },
     update: { contactId, updatedAt: now },
@@ -48,5 +48,5 @@ export async function storeContactAddress(
 
 /** HighLevel does not know this contact any more. */
 export async function deleteContactAddress(db: Database, locationId: string, address: string): Promise<void> {
-  await db.client.identity.deleteMany({ where: { locationId, address } });
+  await db.client.contactAddress.deleteMany({ where: { locationId, address } });
 }

@@ -40,7 +40,7 @@ export async function findOwnSend(
           -- A send that got no response is repeated, and the repeat may get one.
           AND (a.ended_at IS NULL OR (a.ended_at > ${earliest} AND a.outcome = 'unknown' AND m.state = 'pending'))
           -- An email's recipients are kept as they were written.
-          AND (m."to" IS NULL OR m."to" = ${to} OR (m.medium = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
+          AND (m."to" IS NULL OR m."to" = ${to} OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
       ) AS "isPending"`;
   if (row?.isOwn) return 'own';
   return row?.isPending && now.getTime() - createdAt.getTime() < responseTimeoutMs ? 'pending' : 'other';
@@ -48,5 +48,5 @@ export async function findOwnSend(
 
 /** Removes a message that a vendor told of as sent elsewhere and that turned out to be our own send. */
 export async function dropOwnSend(tx: Executor, id: string): Promise<void> {
-  await tx.message.deleteMany({ where: { id, direction: 'inbound', sentElsewhere: true } });
+  await tx.message.deleteMany({ where: { id, direction: 'inbound', sentExternally: true } });
 }

@@ -7,7 +7,7 @@ import type { WorkMessage } from '../settlement/update-messages.ts';
  */
 export async function findEmailThread(db: Database, message: WorkMessage): Promise<string | null> {
   const { connectionId, replyToExternalId } = message;
-  if (message.medium !== 'email' || !connectionId || !replyToExternalId) return null;
+  if (message.messageType !== 'email' || !connectionId || !replyToExternalId) return null;
   // A Message-ID stands in angle brackets in a mail's headers; not every far side keeps them.
   const bare = replyToExternalId.trim().replace(/^<|>$/g, '');
   const original = await db.client.message.findFirst({

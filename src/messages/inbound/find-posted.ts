@@ -72,17 +72,17 @@ async function findKnownIds(
 
 /** Counts other messages with the same text to the same conversation whose post may have succeeded without our knowing it yet. */
 function countUncertainPosts(db: Database, message: WorkMessage, contactId: string): Promise<number> {
-  const { id, locationId, providerKey, sentElsewhere, text } = message;
+  const { id, locationId, providerKey, sentExternally, text } = message;
   return db.client.message.count({
     where: {
       locationId,
       contactId,
       providerKey,
       direction: 'inbound',
-      sentElsewhere,
+      sentExternally: sentExternally,
       text,
       state: 'pending',
-      postingSince: { not: null },
+      postStartedAt: { not: null },
       id: { not: id },
     },
   });

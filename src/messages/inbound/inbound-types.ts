@@ -60,7 +60,7 @@ async function listTypes(db: Database, { id, kind }: InboundPost['provider']): P
 
 /** Remembers a type. The message is posted by now, so a failure here must not make it be posted again: the next one finds out anew. */
 async function storeType(deps: InboundTypeDeps, { id }: InboundPost['provider'], type: InboundType): Promise<void> {
-  const fields = { type, learnedAt: dateNow(deps.clock) };
+  const fields = { type, recordedAt: dateNow(deps.clock) };
   try {
     await deps.db.client.inboundType.upsert({
       where: { providerId: id },

@@ -40,7 +40,7 @@ export interface PostDeps extends ReportDeps, PublishDeps, InboundTypeDeps {
 /** Posts one inbound message into its contact's conversation. HighLevel must name the message it made; else nothing was stored. */
 export async function postMessage(deps: PostDeps, job: Job, message: WorkMessage): Promise<void> {
   if (message.state !== 'pending') return deps.settle({ job });
-  if (message.sentElsewhere) {
+  if (message.sentExternally) {
     const found = await findOwnSend(deps.db.client, message, dateNow(deps.clock));
     if (found === 'own') return deps.settle({ job, beforeWrite: (tx) => dropOwnSend(tx, message.id) });
     if (found === 'pending') return deps.settle({ job, runAgainAt: new Date(deps.clock.now() + ownSendDelayMs) });
@@ -71,7 +71,8 @@ export async function fetchAttachments(deps: PostDeps, job: Job, message: WorkMe
   } catch (error) {
     if (!isAppError(error)) throw error;
     // A program that stops has interrupted it; that says nothing of the file.
-    if (error.code === 'media_unreachable' && job.signal.aborted) return deps.settle({ job, runAgainAt: dateNow(deps.clock) });
+    if (error.code === 'attachment_unreachable' && job.signal.aborted)
+      return deps.settle({ job, runAgainAt: dateNow(deps.clock) });
     await settleFailure(deps, job, message, error);
   }
 }
@@ -92,9 +93,9 @@ const ownSendDelayMs = 2_000;
  * of HighLevel's own, which all messages share, may last.
  */
 const retrySchedules: Partial<Record<ErrorCode, readonly number[]>> = {
-  highlevel_stored_nothing: postDelaysMs,
+  highlevel_no_message_id: postDelaysMs,
   highlevel_failed: postDelaysMs,
-  media_unreachable: attachmentDelaysMs,
+  attachment_unreachable: attachmentDelaysMs,
 };
 const contactDoubtThreshold = 2;
 
@@ -112,12 +113,12 @@ async function postToConversation(
   const address = pickContactAddress(message) ?? '';
   // What an earlier try may have left is in the conversation that it was posted to, whosever the address is now.
   const storedContactId =
-    (message.postingSince && message.contactId) || (await findContactByAddress(deps.db, locationId, address));
+    (message.postStartedAt && message.contactId) || (await findContactByAddress(deps.db, locationId, address));
   const contactId = storedContactId ?? (await findContact(deps, message, address));
   let isPosting = false;
   try {
     const inboundPost = await buildInboundPost(deps, message, provider, media, contactId);
-    const earlierPost = message.postingSince && (await findPostedMessage(deps, message, inboundPost, message.postingSince));
+    const earlierPost = message.postStartedAt && (await findPostedMessage(deps, message, inboundPost, message.postStartedAt));
     if (earlierPost) return { ...earlierPost, contactId };
     isPosting = true;
     return { ...(await postInbound(deps, inboundPost)), contactId };
@@ -173,13 +174,13 @@ async function buildInboundPost(
   const emailMessageId = await findEmailThread(deps.db, message);
   await deps.db.client.message.update({
     where: { id: message.id },
-    data: { contactId, postingSince: message.postingSince ?? dateNow(deps.clock) },
+    data: { contactId, postStartedAt: message.postStartedAt ?? dateNow(deps.clock) },
   });
   return {
     locationId,
     provider,
     contactId,
-    direction: message.sentElsewhere ? 'outbound' : 'inbound',
+    direction: message.sentExternally ? 'outbound' : 'inbound',
     externalId: message.externalId ?? message.id,
     from: message.from ?? '',
     to: message.to,
@@ -189,7 +190,7 @@ async function buildInboundPost(
     attachments,
     emailMessageId,
     // What comes late keeps its place in time, also where nothing is known of it but when it was received.
-    occurredAt: message.occurredAt ?? (message.passedAt && message.createdAt),
+    occurredAt: message.occurredAt ?? (message.outOfOrderAt && message.createdAt),
   };
 }
 
@@ -198,7 +199,7 @@ function computePostDelayMs(deps: PostDeps, message: WorkMessage, error: AppErro
   const schedule = retrySchedules[error.code];
   if (schedule) return computeRetryDelayMs(schedule, message.retryCount, deps.jitter());
   if (error.retry === 'never') return null;
-  return error.retryAfterMs ?? computeBackoffMs(message.reportTries, deps.jitter());
+  return error.retryAfterMs ?? computeBackoffMs(message.reportRetryCount, deps.jitter());
 }
 
 function settlePosted(deps: PostDeps, job: Job, message: WorkMessage, posted: PostResult): Promise<void> {
@@ -232,12 +233,12 @@ function settleFailed(deps: PostDeps, job: Job, message: WorkMessage, reason: Re
 
 function toPendingPatch(message: WorkMessage, current: LockedMessage, reason: Reason, error: AppError | null): MessagePatch {
   // What was posted now, or in an earlier try that nobody has looked for yet, may stand in the conversation: the next try looks.
-  const mayExist = message.postingSince !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
+  const mayExist = message.postStartedAt !== null || isAppError(error, 'highlevel_unreachable', 'highlevel_failed');
   return {
     ...clearedWait,
     reasonCode: reason.code,
     reason: reason.message,
-    postingSince: mayExist ? current.postingSince : null,
+    postStartedAt: mayExist ? current.postStartedAt : null,
   };
 }
 
@@ -250,7 +251,7 @@ function settleRetry(deps: PostDeps, job: Job, message: WorkMessage, reason: Rea
     change: (current) => ({
       ...toPendingPatch(message, current, reason, error),
       nextAttemptAt: at,
-      reportTries: current.reportTries + 1,
+      reportRetryCount: current.reportRetryCount + 1,
       retryCount: current.retryCount + (schedule ? 1 : 0),
     }),
     ...toReportAttempt(error),
@@ -264,4 +265,4 @@ function toReportAttempt(error: AppError | null) {
 }
 
 /** Nothing is waited for any more. */
-const clearedWait: MessagePatch = { reasonCode: null, reason: null, nextAttemptAt: null, postingSince: null };
+const clearedWait: MessagePatch = { reasonCode: null, reason: null, nextAttemptAt: null, postStartedAt: null };

@@ -65,7 +65,7 @@ async function toRow(
     connectionId: connection.id,
     externalId,
     inboundKey: `${connection.id}/${externalId}`,
-    medium: isEmail ? 'email' : 'sms',
+    messageType: isEmail ? 'email' : 'sms',
     from,
     // HighLevel does not take an email that says not to whom (platform.md 6.2).
     to: to ?? (isEmail && !content.sentExternally ? parseDeliverySettings(connection.config).sender : null) ?? null,
@@ -76,9 +76,9 @@ async function toRow(
     subject: content.subject ?? null,
     attachments: content.attachments,
     replyToExternalId: content.replyToExternalId ?? null,
-    sentElsewhere: content.sentExternally,
+    sentExternally: content.sentExternally,
     occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
-    raw: toRawPayload(body),
+    rawPayload: toRawPayload(body),
   };
 }
 
@@ -103,17 +103,17 @@ function planJobs(row: Row, now: Date): NewJob[] {
 const insertSql = `
   WITH stored AS (
     INSERT INTO messages (
-      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, medium, "from", "to", raw_address, name, text, html,
-      subject, attachments, reply_to_external_id, sent_elsewhere, occurred_at, raw, created_at, updated_at)
+      id, direction, location_id, provider_key, connection_id, external_id, inbound_key, message_type, "from", "to", raw_address, name, text, html,
+      subject, attachments, reply_to_external_id, sent_externally, occurred_at, raw_payload, created_at, updated_at)
     SELECT
-      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", medium, "from", "to", "rawAddress", name, text, html,
-      subject, attachments, "replyToExternalId", "sentElsewhere", "occurredAt", raw, $2::timestamptz, $2::timestamptz
+      id, 'inbound', "locationId", "providerKey", "connectionId", "externalId", "inboundKey", "messageType", "from", "to", "rawAddress", name, text, html,
+      subject, attachments, "replyToExternalId", "sentExternally", "occurredAt", "rawPayload", $2::timestamptz, $2::timestamptz
     FROM json_to_recordset($1::json) AS row (
-      id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, medium message_medium,
+      id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, "messageType" message_type,
       "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
-      "sentElsewhere" boolean, "occurredAt" timestamptz, raw text)
+      "sentExternally" boolean, "occurredAt" timestamptz, "rawPayload" text)
     -- What this connection itself has sent is there already.
-    WHERE NOT ("sentElsewhere" AND EXISTS (
+    WHERE NOT ("sentExternally" AND EXISTS (
       SELECT FROM messages own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"
         AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING

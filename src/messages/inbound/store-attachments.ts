@@ -5,7 +5,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import { attachmentDelaysMs, maxMissingFileRetries } from '../../core/retry-schedule.ts';
-import type { Database, Medium } from '../../database/client.ts';
+import type { Database, Attachment as Medium } from '../../database/client.ts';
 import type { NewJob } from '../../queue/job.ts';
 import type { FetchFile } from '../../runtime/fetch-file.ts';
 import type { Message, WorkMessage } from '../settlement/update-messages.ts';
@@ -42,7 +42,7 @@ const dayMs = 24 * 60 * 60 * 1000;
  * Fetches and keeps what came with an inbound message; what is kept is never fetched again. What can't be fetched for good, or not
  * within the schedule, is left out.
  *
- * @throws AppError `media_unreachable`: worth another try; `media_store_unavailable`
+ * @throws AppError `attachment_unreachable`: worth another try; `attachment_store_unavailable`
  */
 export async function storeAttachments(
   deps: AttachmentDeps,
@@ -51,14 +51,14 @@ export async function storeAttachments(
 ): Promise<StoredAttachments> {
   if (message.attachments.length === 0) return { stored: [], skipped: [] };
   const rows = await findOrCreateRows(deps, message);
-  const pending = rows.filter((row) => row.bytes === null && row.problem === null);
+  const pending = rows.filter((row) => row.sizeBytes === null && row.skipReason === null);
   const reserveBytes = pending.length > 0 ? await createQuotaCheck(deps, message.locationId) : () => true;
   const results = await Promise.all(
     rows.map((row) => (pending.includes(row) ? storeAttachment(deps, message, row, reserveBytes, signal) : row)),
   );
   if (results.includes(null)) {
     throw new AppError(
-      'media_unreachable',
+      'attachment_unreachable',
       'An attachment could not be fetched yet. It is tried again before the message is posted.',
     );
   }
@@ -72,16 +72,16 @@ export async function findStoredAttachments(
 ): Promise<StoredAttachments | null> {
   if (attachments.length === 0) return { stored: [], skipped: [] };
   const rows = await extendExpiry(deps, id, dateNow(deps.clock));
-  const isComplete = rows.length >= attachments.length && rows.every((row) => isStored(row) || row.problem !== null);
+  const isComplete = rows.length >= attachments.length && rows.every((row) => isStored(row) || row.skipReason !== null);
   return isComplete ? toStoredAttachments(rows) : null;
 }
 
 function toStoredAttachments(rows: readonly Medium[]): StoredAttachments {
-  return { stored: rows.filter(isStored), skipped: rows.flatMap(({ problem }) => problem ?? []) };
+  return { stored: rows.filter(isStored), skipped: rows.flatMap(({ skipReason: problem }) => problem ?? []) };
 }
 
 function isStored(row: Medium): row is Medium & StoredAttachment {
-  return row.problem === null && row.bytes !== null;
+  return row.skipReason === null && row.sizeBytes !== null;
 }
 
 /** Fetching what came with an inbound message. */
@@ -111,8 +111,8 @@ async function findOrCreateRows(deps: AttachmentDeps, { id, locationId, attachme
     createdAt,
     expiresAt,
   }));
-  await deps.db.client.medium.createMany({ data: rows, skipDuplicates: true });
-  return deps.db.client.medium.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
+  await deps.db.client.attachment.createMany({ data: rows, skipDuplicates: true });
+  return deps.db.client.attachment.findMany({ where: { messageId: id }, orderBy: { position: 'asc' } });
 }
 
 function computeExpiresAt({ attachmentRetentionDays }: AttachmentDeps, now: Date): Date {
@@ -120,8 +120,8 @@ function computeExpiresAt({ attachmentRetentionDays }: AttachmentDeps, now: Date
 }
 
 async function extendExpiry(deps: AttachmentDeps, messageId: string, now: Date): Promise<Medium[]> {
-  const { medium } = deps.db.client;
-  const rows = await medium.updateManyAndReturn({ where: { messageId }, data: { expiresAt: computeExpiresAt(deps, now) } });
+  const { attachment } = deps.db.client;
+  const rows = await attachment.updateManyAndReturn({ where: { messageId }, data: { expiresAt: computeExpiresAt(deps, now) } });
   return rows.sort((a, b) => a.position - b.position);
 }
 
@@ -129,8 +129,8 @@ const storageFull = 'does not fit into the location’s storage for files, which
 
 /** Counts what a location has kept. @returns takes room for a file, if there is any; what other messages take meanwhile is not seen */
 async function createQuotaCheck(deps: AttachmentDeps, locationId: string): Promise<(bytes: number) => boolean> {
-  const { _sum } = await deps.db.client.medium.aggregate({ where: { locationId }, _sum: { bytes: true } });
-  let remainingBytes = deps.maxAttachmentBytesPerLocation - (_sum.bytes ?? 0);
+  const { _sum } = await deps.db.client.attachment.aggregate({ where: { locationId }, _sum: { sizeBytes: true } });
+  let remainingBytes = deps.maxAttachmentBytesPerLocation - (_sum.sizeBytes ?? 0);
   return (bytes) => {
     if (remainingBytes <= 0 || bytes > remainingBytes) return false;
     remainingBytes -= bytes;
@@ -146,15 +146,15 @@ async function storeAttachment(
   reserveBytes: (bytes: number) => boolean,
   signal: AbortSignal,
 ): Promise<Medium | null> {
-  const { medium } = deps.db.client;
-  const skip = (problem: string) => medium.update({ where: { id }, data: { problem } });
+  const { attachment } = deps.db.client;
+  const skip = (problem: string) => attachment.update({ where: { id }, data: { skipReason: problem } });
   // Not fetched at all where there is no room: a tenant that sends files without end costs no traffic either.
   if (!reserveBytes(0)) return skip(storageFull);
   const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
   if (file.kind !== 'fetched') {
     // A program that stops has interrupted it; that says nothing of the file.
     const isLastTry = message.retryCount >= attachmentDelaysMs.length;
-    if (file.kind === 'busy' && (!isLastTry || signal.aborted)) return null;
+    if (file.kind === 'unavailable' && (!isLastTry || signal.aborted)) return null;
     if (file.kind === 'missing' && message.retryCount < maxMissingFileRetries) return null;
     return skip(file.reason);
   }
@@ -166,14 +166,14 @@ async function storeAttachment(
   const { bytes, contentType } = file;
   const name = `${file.name ?? `attachment-${position + 1}`}.${file.extension}`;
   const secretHash = hashSecret(deps.attachmentLinks.deriveSecret(id));
-  return medium.update({ where: { id }, data: { name, contentType, bytes, secretHash } });
+  return attachment.update({ where: { id }, data: { name, contentType, sizeBytes: bytes, secretHash } });
 }
 
 /** Where HighLevel finds a kept file. */
 export async function getAttachmentUrl(deps: AttachmentDeps, { id, name, secretHash }: StoredAttachment): Promise<string> {
   const hash = hashSecret(deps.attachmentLinks.deriveSecret(id));
   // The key was changed since it was kept.
-  if (hash !== secretHash) await deps.db.client.medium.update({ where: { id }, data: { secretHash: hash } });
+  if (hash !== secretHash) await deps.db.client.attachment.update({ where: { id }, data: { secretHash: hash } });
   return deps.attachmentLinks.toUrl(id, name);
 }
 
@@ -185,11 +185,13 @@ export async function purgeAttachments(deps: Pick<AttachmentDeps, 'db' | 'clock'
   const { client } = deps.db;
   // First nobody is given them any more; then the bytes go, and the row last: so a crash leaves no bytes that nobody knows of.
   const rows = await client.$queryRaw<{ id: string }[]>`
-    UPDATE media SET bytes = NULL, secret_hash = NULL, expires_at = LEAST(expires_at, ${now}::timestamptz) WHERE id IN (
-      SELECT id FROM media WHERE expires_at <= ${now}
-        OR NOT EXISTS (SELECT 1 FROM messages WHERE messages.id = media.message_id) LIMIT ${maxDeletedAtOnce})
+    UPDATE attachments SET size_bytes = NULL, secret_hash = NULL, expires_at = LEAST(expires_at, ${now}::timestamptz) WHERE id IN (
+      SELECT id FROM attachments WHERE expires_at <= ${now}
+        OR NOT EXISTS (SELECT 1 FROM messages WHERE messages.id = attachments.message_id) LIMIT ${maxDeletedAtOnce})
     RETURNING id`;
   for (const { id } of rows) await deps.attachmentStore.remove(id);
-  await client.medium.deleteMany({ where: { id: { in: rows.map(({ id }) => id) }, bytes: null, expiresAt: { lte: now } } });
+  await client.attachment.deleteMany({
+    where: { id: { in: rows.map(({ id }) => id) }, sizeBytes: null, expiresAt: { lte: now } },
+  });
   return rows.length;
 }

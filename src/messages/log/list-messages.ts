@@ -101,10 +101,10 @@ export async function findMessageWithHistory(db: Database, id: string, before?: 
   const part = { where: before ? { id: { lt: before } } : {}, orderBy: { id: 'desc' }, take: maxHistoryRows + 1 } as const;
   const found = await db.client.message.findUnique({
     where: { id },
-    include: { attempts: part, receipts: part, reports: part },
+    include: { attempts: part, receipts: part, reportAttempts: part },
   });
   if (!found) return null;
-  const ids = [...found.attempts, ...found.receipts, ...found.reports]
+  const ids = [...found.attempts, ...found.receipts, ...found.reportAttempts]
     .map((row) => row.id)
     .sort()
     .reverse();
@@ -115,9 +115,9 @@ export async function findMessageWithHistory(db: Database, id: string, before?: 
     ...found,
     attempts: shown(found.attempts),
     receipts: shown(found.receipts),
-    reports: shown(found.reports),
+    reports: shown(found.reportAttempts),
     isFirstPart: oldest === '',
-    isPassedInPart: found.passedAt !== null && isInThisPart(found.passedAt),
+    isPassedInPart: found.outOfOrderAt !== null && isInThisPart(found.outOfOrderAt),
     older: oldest || null,
   };
 }

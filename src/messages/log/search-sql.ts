@@ -79,7 +79,7 @@ export function selectExactMatchesSql(scope: LogScope, q: string, maxRows: numbe
     SELECT id FROM (
       SELECT id FROM messages WHERE location_id = ${locations} AND highlevel_message_id = ${q}
       UNION SELECT id FROM messages WHERE location_id = ${locations} AND contact_id = ${q}
-      UNION SELECT m.id FROM identities AS i JOIN messages AS m ON m.location_id = i.location_id AND m.contact_id = i.contact_id
+      UNION SELECT m.id FROM contact_addresses AS i JOIN messages AS m ON m.location_id = i.location_id AND m.contact_id = i.contact_id
         WHERE i.location_id = ${locations} AND i.address = ANY (${toAddressForms(q)}::text[])
       UNION SELECT m.id FROM connections AS c JOIN messages AS m ON m.connection_id = c.id AND m.external_id = ${q}
         WHERE c.location_id = ${locations}
@@ -103,7 +103,7 @@ export function countReasonsSql(locationId: string, maxRows: number) {
 }
 
 /** As the index `messages_given_up` has it. */
-const deadLetterCondition = sql`(state = 'failed' OR unknown_since IS NOT NULL)`;
+const deadLetterCondition = sql`(state = 'failed' OR held_for_review_at IS NOT NULL)`;
 
 function isDeadLetterQuery({ status }: LogQuery): boolean {
   return status === 'given_up' || status === 'failed' || status === 'unknown';
@@ -168,8 +168,8 @@ function unindexedConditions(query: LogQuery, withText: boolean): Prisma.Sql[] {
 }
 
 const statusConditions: Record<NonNullable<LogQuery['status']>, Prisma.Sql[]> = {
-  pending: [sql`state = 'pending'`, sql`unknown_since IS NULL`],
-  unknown: [sql`state = 'pending'`, sql`unknown_since IS NOT NULL`],
+  pending: [sql`state = 'pending'`, sql`held_for_review_at IS NULL`],
+  unknown: [sql`state = 'pending'`, sql`held_for_review_at IS NOT NULL`],
   delivered: [sql`state = 'delivered'`],
   read: [sql`state = 'read'`],
   failed: [sql`state = 'failed'`],

@@ -28,8 +28,8 @@ export const eventTexts = {
   sending: 'Sending to the far side',
   accepted: 'The far side accepted it',
   delivered: 'The far side delivered it',
-  refused: 'The far side refused it',
-  busy: 'The far side could not take it now',
+  rejected: 'The far side refused it',
+  unavailable: 'The far side could not take it now',
   unknown: 'It is not known whether the far side got it',
   receipt: 'The far side says: {state}',
   receipt_of: 'The far side says of {recipient}: {state}',
@@ -50,7 +50,7 @@ export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
   const events: TimelineEvent[] = [
     ...(message.isFirstPart ? [{ ...blank, at: message.createdAt, event: 'received' as const, type: firstType }] : []),
     ...message.attempts.flatMap((attempt): TimelineEvent[] => [
-      { ...blank, at: attempt.begunAt, event: 'attempt_begun', type: 'sending' },
+      { ...blank, at: attempt.startedAt, event: 'attempt_begun', type: 'sending' },
       ...(attempt.endedAt
         ? [
             {
@@ -59,7 +59,7 @@ export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
               event: 'attempt_ended' as const,
               type: attempt.outcome ?? 'unknown',
               why: toReason(attempt),
-              response: attempt.answer,
+              response: attempt.response,
             },
           ]
         : []),
@@ -72,17 +72,17 @@ export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
         type: receipt.recipient ? 'receipt_of' : 'receipt',
         state: receipt.state,
         recipient: receipt.recipient,
-        repeats: receipt.repeats,
+        repeats: receipt.repeatCount,
         why: toReason(receipt),
       }),
     ),
-    ...message.reports.map(({ triedAt, accepted, state, answer, traceId }): TimelineEvent => {
+    ...message.reports.map(({ attemptedAt, accepted, state, response: answer, traceId }): TimelineEvent => {
       const says = isOutbound ? (accepted ? 'reported' : 'not_reported') : accepted ? 'posted' : 'not_posted';
       const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
-      return { ...blank, at: triedAt, event: 'report', type: says, state, why, traceId };
+      return { ...blank, at: attemptedAt, event: 'report', type: says, state, why, traceId };
     }),
-    ...(message.passedAt && message.isPassedInPart
-      ? [{ ...blank, at: message.passedAt, event: 'passed' as const, type: 'passed' as const }]
+    ...(message.outOfOrderAt && message.isPassedInPart
+      ? [{ ...blank, at: message.outOfOrderAt, event: 'passed' as const, type: 'passed' as const }]
       : []),
   ];
   return events.sort((a, b) => a.at.getTime() - b.at.getTime());

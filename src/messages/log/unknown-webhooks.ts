@@ -29,9 +29,9 @@ export async function recordUnknownWebhook(
   await deps.db.client.$executeRaw`
     WITH oldest AS (
       DELETE FROM unknown_webhooks WHERE id IN (SELECT id FROM unknown_webhooks ORDER BY received_at DESC OFFSET ${maxRows - 1}))
-    INSERT INTO unknown_webhooks (id, hash, address, why, body, bytes, received_at, last_seen_at)
+    INSERT INTO unknown_webhooks (id, hash, address, reason_code, body, size_bytes, received_at, last_seen_at)
     VALUES (${deps.newId()}::uuid, ${hash}, ${address}, ${why}, ${start}, ${body.length}, ${now}, ${now})
-    ON CONFLICT (hash) DO UPDATE SET count = unknown_webhooks.count + 1, last_seen_at = EXCLUDED.last_seen_at`;
+    ON CONFLICT (hash) DO UPDATE SET received_count = unknown_webhooks.received_count + 1, last_seen_at = EXCLUDED.last_seen_at`;
   return 'unknown';
 }
 

@@ -10,7 +10,7 @@ export type GroupPauses = ReadonlyMap<string, Reason & { until: Date }>;
 
 type QueuedMessage = Pick<
   Message,
-  'direction' | 'locationId' | 'providerKey' | 'state' | 'reasonCode' | 'reason' | 'unknownSince'
+  'direction' | 'locationId' | 'providerKey' | 'state' | 'reasonCode' | 'reason' | 'heldForReviewAt'
 >;
 
 /** Why the lanes of these messages wait as a whole: outside of the hours, over the cap, HighLevel's limit. */
@@ -20,13 +20,13 @@ export async function loadGroupPauses(
 ): Promise<GroupPauses> {
   const groupKeys = new Set(rows.filter(isQueued).map(toGroupKey));
   if (groupKeys.size === 0) return new Map();
-  const found = await deps.db.client.pace.findMany({
-    where: { key: { in: [...groupKeys] }, blockedUntil: { gt: dateNow(deps.clock) }, blockedReason: { not: null } },
+  const found = await deps.db.client.rateLimitRow.findMany({
+    where: { key: { in: [...groupKeys] }, pausedUntil: { gt: dateNow(deps.clock) }, pauseReason: { not: null } },
   });
   return new Map(
-    found.map(({ key, blockedCode, blockedReason, blockedUntil }) => [
+    found.map(({ key, pauseCode, pauseReason, pausedUntil }) => [
       key,
-      { code: blockedCode ?? 'waits', message: blockedReason ?? '', until: blockedUntil as Date },
+      { code: pauseCode ?? 'waits', message: pauseReason ?? '', until: pausedUntil as Date },
     ]),
   );
 }
@@ -39,8 +39,8 @@ export function toReason(row: QueuedMessage, pauses: GroupPauses): (Reason & { u
 }
 
 /** The word of the API and the pages for where a message stands. */
-export function toStatus(row: Pick<Message, 'state' | 'unknownSince'>) {
-  return row.unknownSince ? ('unknown' as const) : row.state;
+export function toStatus(row: Pick<Message, 'state' | 'heldForReviewAt'>) {
+  return row.heldForReviewAt ? ('unknown' as const) : row.state;
 }
 
 function isQueued(row: QueuedMessage): boolean {

@@ -42,8 +42,11 @@ function isSameRecipient(named: string, address: string): boolean {
 }
 
 /** Those of the present sending: after a person has had a failed message sent again, what was said before is of an earlier one. */
-export function selectReceiptsSince<R extends { receivedAt: Date }>(sendingSince: Date | null, receipts: readonly R[]): R[] {
-  return receipts.filter(({ receivedAt }) => sendingSince === null || receivedAt >= sendingSince);
+export function selectReceiptsSince<R extends { receivedAt: Date }>(
+  idempotencyResetAt: Date | null,
+  receipts: readonly R[],
+): R[] {
+  return receipts.filter(({ receivedAt }) => idempotencyResetAt === null || receivedAt >= idempotencyResetAt);
 }
 
 interface MessageReceipt extends RecipientReceipt {
@@ -68,11 +71,11 @@ export async function filterMessageLevelReceipts<R extends MessageReceipt>(
   if (messageIds.size === 0) return receipts;
   const messages = await tx.message.findMany({
     // A text has one recipient, however it is written.
-    where: { id: { in: [...messageIds] }, medium: 'email' },
+    where: { id: { in: [...messageIds] }, messageType: 'email' },
     select: {
       id: true,
       to: true,
-      sendingSince: true,
+      idempotencyResetAt: true,
       receipts: {
         select: { state: true, recipient: true, reason: true, receivedAt: true },
         orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
@@ -86,7 +89,7 @@ export async function filterMessageLevelReceipts<R extends MessageReceipt>(
     if (!email || recipient === null) return true;
     if (!parseRecipients(email.to).some((address) => isSameRecipient(recipient, address))) return false;
     if (state !== 'failed') return true;
-    const earlier = selectReceiptsSince(email.sendingSince, email.receipts) as RecipientReceipt[];
+    const earlier = selectReceiptsSince(email.idempotencyResetAt, email.receipts) as RecipientReceipt[];
     const all = [...earlier, ...receipts.filter((receipt) => receipt.messageId === messageId)];
     return computeRecipientStates(email.to, all).every((one) => one.state === 'failed');
   });

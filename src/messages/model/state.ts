@@ -1,7 +1,7 @@
 /** Where a message stands for us. */
 export type MessageState = 'pending' | 'delivered' | 'read' | 'failed';
 
-/** Where each state may go. A late receipt beats a failure: it is the better evidence. */
+/** Where each state may go. A late receipt heartbeat a failure: it is the better evidence. */
 const nextStates: Record<MessageState, readonly MessageState[]> = {
   pending: ['delivered', 'read', 'failed'],
   failed: ['delivered', 'read'],

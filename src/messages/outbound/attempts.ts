@@ -50,7 +50,7 @@ const startAttemptsSql = `
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, "connectionId" uuid, "unknownOutcomePolicy" text)),
   pending AS (
     SELECT id, location_id, contact_id, resent_at FROM messages
-    WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND unknown_since IS NULL ORDER BY id FOR KEY SHARE),
+    WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND held_for_review_at IS NULL ORDER BY id FOR KEY SHARE),
   interrupted AS (
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
@@ -59,15 +59,15 @@ const startAttemptsSql = `
       -- Interrupted, or found so before by somebody who did not come to say it.
       WHEN w."unknownOutcomePolicy" = 'ask' AND EXISTS (
         SELECT 1 FROM attempts a WHERE a.message_id = p.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
-          AND a.begun_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
+          AND a.started_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
       WHEN EXISTS (
-        SELECT 1 FROM messages inbound JOIN jobs ON jobs.kind = 'tell' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
-        WHERE inbound.location_id = p.location_id AND inbound.contact_id = p.contact_id AND inbound.posting_since IS NOT NULL)
+        SELECT 1 FROM messages inbound JOIN jobs ON jobs.queue = 'highlevel' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
+        WHERE inbound.location_id = p.location_id AND inbound.contact_id = p.contact_id AND inbound.post_started_at IS NOT NULL)
         THEN 'inbound_in_progress'
       ELSE 'started' END AS outcome
     FROM wanted w JOIN pending p ON p.id = w."messageId"),
   started AS (
-    INSERT INTO attempts (id, message_id, connection_id, begun_at, event_order)
+    INSERT INTO attempts (id, message_id, connection_id, started_at, event_order)
     -- Whoever had it sent again may have a clock that is ahead of ours.
     SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started')
   SELECT id, outcome FROM decided`;
@@ -75,8 +75,8 @@ const startAttemptsSql = `
 /** SQL that records how sends ended: a part of a WITH. @param rows from `toAttemptRows`, as JSON. @param now a parameter */
 export function finishAttemptsCte(rows: string, now: string): string {
   return `finished_attempts AS (
-    UPDATE attempts SET ended_at = ${now}::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, answer = e.answer
-    FROM json_to_recordset(${rows}::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, answer text)
+    UPDATE attempts SET ended_at = ${now}::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, response = e.response
+    FROM json_to_recordset(${rows}::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, response text)
     WHERE attempts.id = e.id)`;
 }
 
@@ -85,7 +85,7 @@ export function toAttemptRows(items: readonly { attempt?: { id: string; outcome:
     if (!attempt) return [];
     const { id, outcome } = attempt;
     const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
-    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, answer: outcome.response };
+    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, response: outcome.response };
   });
 }
 
@@ -110,7 +110,7 @@ export async function mayHaveArrived(
       messageId: id,
       OR: [{ outcome: 'unknown' }, { outcome: null }],
       ...(excludeId ? { id: { not: excludeId } } : {}),
-      begunAt: { ...(resentAt ? { gte: resentAt } : {}), ...(startedBefore ? { lt: startedBefore } : {}) },
+      startedAt: { ...(resentAt ? { gte: resentAt } : {}), ...(startedBefore ? { lt: startedBefore } : {}) },
     },
   });
   return count > 0;

@@ -58,7 +58,7 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   if (!message) return deps.settle({ job });
   // Whatever comes of it is not of what a person may meanwhile have asked for.
   const settle = (settlement: Settlement) => deps.settle({ ...settlement, basedOn: message });
-  if (message.state !== 'pending' || message.unknownSince) return settle({ job });
+  if (message.state !== 'pending' || message.heldForReviewAt) return settle({ job });
 
   const route = await prepareSend(deps, message);
   if ('wait' in route) return settle(defer(job, route.wait));
@@ -96,7 +96,7 @@ async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Rou
     const delayMs = isRetry
       ? computeRetryDelayMs(sendDelaysMs, message.retryCount, deps.jitter())
       : (error.retryAfterMs ?? computeWaitMs(deps, message, error));
-    if (delayMs === null) return { rejected: getReason('address_unknown') };
+    if (delayMs === null) return { rejected: getReason('address_lookup_failed') };
     const reason = { code: error.code, message: error.message };
     const canBePassed = isRetry && shouldReleaseOrderingKey(sendDelaysMs, message.retryCount);
     return { wait: { at: new Date(deps.clock.now() + delayMs), reason, isRetry, letsOthersPass: canBePassed } };
@@ -147,14 +147,14 @@ async function send(
     unknownOutcomePolicy,
   });
   // A far side that drops repeats and refuses this one has taken none; what the connection was before may have led to another.
-  const isCertain = outcome.kind === 'refused' && outcome.isAuthoritative === true && channel.capabilities.idempotent;
+  const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && channel.capabilities.idempotent;
   const filter = { excludeId: started.attemptId, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
   await deps.settle({
     ...buildSettlement(job, connection, failUnlessMayHaveArrived(message, step, now, filter)),
     attempt: { id: started.attemptId, connectionId: connection.id, outcome },
     contactAddress: contactAddressFrom(message, outbound.to, outcome),
   });
-  if (outcome.kind === 'busy') await refundDailyCap(deps, connection, countedAtMs);
+  if (outcome.kind === 'unavailable') await refundDailyCap(deps, connection, countedAtMs);
 }
 
 function settleUnstarted(
@@ -167,7 +167,7 @@ function settleUnstarted(
     case 'cancelled':
       return { job };
     case 'inbound_in_progress':
-      return defer(job, { at: new Date(deps.clock.now() + shortDelayMs), reason: getReason('answer_in_hand') });
+      return defer(job, { at: new Date(deps.clock.now() + shortDelayMs), reason: getReason('inbound_in_progress') });
     case 'interrupted':
       return buildSettlement(
         job,
@@ -227,7 +227,7 @@ function toSettlement(step: NextStep, now: Date): PartialSettlement {
     case 'await_receipt':
       return { change: (current) => keepPending(current, getReason('awaiting_receipt'), { nextAttemptAt: null }) };
     case 'hold_for_review':
-      return { change: (current) => keepPending(current, step.reason, { unknownSince: now, nextAttemptAt: null }) };
+      return { change: (current) => keepPending(current, step.reason, { heldForReviewAt: now, nextAttemptAt: null }) };
     case 'retry':
       return {
         change: (current) => keepPending(current, step.reason, { nextAttemptAt: step.at, retryCount: current.retryCount + 1 }),

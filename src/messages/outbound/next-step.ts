@@ -34,9 +34,9 @@ export function decideNextStep(outcome: SendOutcome, facts: AttemptFacts): NextS
       return facts.hasReceipts ? { do: 'await_receipt' } : { do: 'complete', state: 'delivered' };
     case 'delivered':
       return { do: 'complete', state: 'delivered' };
-    case 'refused':
+    case 'rejected':
       return { do: 'complete', state: 'failed', reason: toReason(outcome) };
-    case 'busy': {
+    case 'unavailable': {
       const at = computeRetryAt(outcome.retryAfterMs ?? 0);
       const reason = toReason(outcome);
       return at ? { do: 'retry', at, reason } : { do: 'complete', state: 'failed', reason };

@@ -39,7 +39,7 @@ interface Received extends DeliveryWebhook {
   /** Why it can't be sent as it is, where that is known already. */
   readonly reasonCode: ReasonCode | null;
   readonly reason: string | null;
-  readonly raw: string;
+  readonly rawPayload: string;
   readonly state: MessageState;
 }
 
@@ -50,7 +50,7 @@ export const ingestBatchLimits = {
   maxBatchSize: 200,
   maxQueued: 2_000,
   size: {
-    of: ({ raw }: { readonly raw: string }) => raw.length,
+    of: ({ rawPayload }: { readonly rawPayload: string }) => rawPayload.length,
     maxPerBatch: 4 * megabyte,
     maxQueued: 32 * megabyte,
   },
@@ -80,7 +80,7 @@ export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
       ...(isTooLarge ? tooLarge : { state: 'pending', ...findProblem(webhook) }),
       id: deps.newId(),
       providerKey: provider.key,
-      raw: toRawPayload(body),
+      rawPayload: toRawPayload(body),
     });
   };
 }
@@ -114,16 +114,16 @@ export function toRawPayload(body: Buffer): string {
   return body.length <= megabyte ? sanitize(body.toString('utf8')) : truncate(body.toString('utf8', 0, megabyte), megabyte);
 }
 
-export function estimateSize({ raw, text, html }: Pick<Received, 'raw' | 'text' | 'html'>): number {
-  return raw.length + (text?.length ?? 0) + (html?.length ?? 0);
+export function estimateSize({ rawPayload, text, html }: Pick<Received, 'rawPayload' | 'text' | 'html'>): number {
+  return rawPayload.length + (text?.length ?? 0) + (html?.length ?? 0);
 }
 
 /** An email's recipients stay as HighLevel wrote them: they may be many. */
 async function toNormalizedAddress(
   { readAddress }: ReceiveDeps,
-  { locationId, medium, to }: DeliveryWebhook,
+  { locationId, messageType, to }: DeliveryWebhook,
 ): Promise<{ to: string | null; rawAddress: string | null }> {
-  if (medium === 'email' || to === null) return { to, rawAddress: null };
+  if (messageType === 'email' || to === null) return { to, rawAddress: null };
   const { address } = await readAddress(locationId, to);
   return { to: address, rawAddress: address === to ? null : to };
 }
@@ -150,17 +150,17 @@ function toJob({ reportDelay }: ReceiveDeps, message: Received, now: Date): NewJ
 /** One parameter for any number of rows. */
 const insertSql = `
   WITH stored AS (INSERT INTO messages (
-    id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, medium,
-    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw, state,
+    id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, message_type,
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw_payload, state,
     reason_code, reason, created_at, updated_at)
   SELECT
-    id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", medium,
-    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", raw, state,
+    id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", "messageType",
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload", state,
     "reasonCode", reason, $2::timestamptz, $2::timestamptz
   FROM json_to_recordset($1::json) AS row (
     id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
-    "userId" text, medium message_medium, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
-    "emailMessageId" text, "replyToExternalId" text, raw text, state message_state, "reasonCode" text, reason text)
+    "userId" text, "messageType" message_type, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
+    "emailMessageId" text, "replyToExternalId" text, "rawPayload" text, state message_state, "reasonCode" text, reason text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),
   ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}

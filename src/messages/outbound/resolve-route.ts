@@ -38,9 +38,9 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
     return rejected(message.reasonCode);
   }
-  if (!message.text && !message.html && message.attachments.length === 0) return rejected('nothing_to_send');
-  if (message.medium === 'email' && !can.email) return rejected('email_unsupported');
-  if (message.attachments.length > 0 && !can.attachments) return rejected('media_unsupported');
+  if (!message.text && !message.html && message.attachments.length === 0) return rejected('empty_message');
+  if (message.messageType === 'email' && !can.email) return rejected('email_unsupported');
+  if (message.attachments.length > 0 && !can.attachments) return rejected('attachments_unsupported');
   const address = message.to ? { to: message.to } : await resolveAddress(deps, message);
   if ('rejected' in address) return address;
 
@@ -48,11 +48,11 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
     connection,
     outbound: {
       id: message.id,
-      idempotencyKey: message.sendingSince ? `${message.id}-${message.sendingSince.getTime()}` : message.id,
+      idempotencyKey: message.idempotencyResetAt ? `${message.id}-${message.idempotencyResetAt.getTime()}` : message.id,
       locationId,
       contactId: message.contactId,
       conversationId: message.conversationId,
-      messageType: message.medium,
+      messageType: message.messageType,
       to: address.to,
       from: message.from ?? parseDeliverySettings(connection.config).sender ?? null,
       text: message.text,
@@ -78,7 +78,7 @@ async function findUsableConnection(deps: RouteDeps, connectionRef: { locationId
 /** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
 async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ to: string } | { rejected: Reason }> {
   if (!message.contactId) return { rejected: getReason('no_address') };
-  const { locationId, contactId, medium } = message;
+  const { locationId, contactId, messageType } = message;
   const limitKey = rateLimitKey.highLevel(toLocationOwner(locationId));
   if (
     (await isPaused(deps.db, limitKey, dateNow(deps.clock))) ||
@@ -90,10 +90,10 @@ async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ 
   try {
     const contact = await findContactAddress(deps.highLevel, locationId, contactId);
     if (!contact) return { rejected: getReason('contact_deleted') };
-    const to = medium === 'email' ? contact.email : contact.phone;
+    const to = messageType === 'email' ? contact.email : contact.phone;
     if (to) return { to: (await deps.readAddress(locationId, to)).address };
     if (!contact.phone && !contact.email) return { rejected: getReason('no_address') };
-    return { rejected: getReason(medium === 'email' ? 'no_email' : 'no_phone') };
+    return { rejected: getReason(messageType === 'email' ? 'no_email' : 'no_phone') };
   } catch (error) {
     if (!isAppError(error, 'highlevel_refused')) throw error;
     const { code, message: text } = getReason('address_refused');

@@ -58,20 +58,20 @@ export async function checkSendLimits(deps: SendLimitDeps, connection: Connectio
 async function pauseUntilTomorrow(deps: SendLimitDeps, key: string, day: string, cap: number, until: Date): Promise<boolean> {
   const { code, message } = getReason('daily_cap');
   const rows = await deps.db.client.$queryRaw<unknown[]>`
-    UPDATE paces SET blocked_until = CASE WHEN blocked_until > ${until} AND blocked_until < ${until}::timestamptz + interval '8 days'
-        THEN blocked_until ELSE ${until} END, blocked_code = ${code}, blocked_reason = ${message}
-    WHERE key = ${key} AND day = ${day} AND sent_today >= ${cap} RETURNING 1`;
+    UPDATE rate_limits SET paused_until = CASE WHEN paused_until > ${until} AND paused_until < ${until}::timestamptz + interval '8 days'
+        THEN paused_until ELSE ${until} END, pause_code = ${code}, pause_reason = ${message}
+    WHERE key = ${key} AND daily_count_date = ${day} AND daily_count >= ${cap} RETURNING 1`;
   return rows.length > 0;
 }
 
 /** @returns whether the day had one left */
 async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, cap: number): Promise<boolean> {
   const rows = await deps.db.client.$queryRaw<unknown[]>`
-    INSERT INTO paces (key, busy_until, day, sent_today) VALUES (${key}, ${dateNow(deps.clock)}, ${day}, 1)
+    INSERT INTO rate_limits (key, tat_at, daily_count_date, daily_count) VALUES (${key}, ${dateNow(deps.clock)}, ${day}, 1)
     ON CONFLICT (key) DO UPDATE
-      SET busy_until = GREATEST(paces.busy_until, EXCLUDED.busy_until), day = ${day},
-        sent_today = CASE WHEN paces.day = ${day} THEN paces.sent_today + 1 ELSE 1 END
-      WHERE paces.day IS DISTINCT FROM ${day} OR paces.sent_today < ${cap}
+      SET tat_at = GREATEST(rate_limits.tat_at, EXCLUDED.tat_at), daily_count_date = ${day},
+        daily_count = CASE WHEN rate_limits.daily_count_date = ${day} THEN rate_limits.daily_count + 1 ELSE 1 END
+      WHERE rate_limits.daily_count_date IS DISTINCT FROM ${day} OR rate_limits.daily_count < ${cap}
     RETURNING 1`;
   return rows.length > 0;
 }
@@ -86,9 +86,9 @@ export async function refundDailyCap(deps: SendLimitDeps, connection: Connection
   try {
     const { day } = toLocalTime(countedAtMs, await getTimeZone(deps, connection));
     await deps.db.client.$executeRaw`
-      UPDATE paces SET sent_today = sent_today - 1,
-        blocked_until = CASE WHEN blocked_code IS DISTINCT FROM 'daily_cap' THEN blocked_until END
-      WHERE key = ${key} AND day = ${day} AND sent_today > 0`;
+      UPDATE rate_limits SET daily_count = daily_count - 1,
+        paused_until = CASE WHEN pause_code IS DISTINCT FROM 'daily_cap' THEN paused_until END
+      WHERE key = ${key} AND daily_count_date = ${day} AND daily_count > 0`;
   } catch (error) {
     deps.log.warn({ err: error, locationId: connection.locationId }, 'a send that was put off still counts today');
   }

@@ -12,7 +12,7 @@ export const testAddress = { sms: '+12025550100', email: 'nobody@example.com' } 
 export async function sendTestMessage(
   deps: StoreDeps & { newId: NewId; readAddress: ReadAddress },
   connection: Connection,
-  content: { to: string; text: string; medium: 'sms' | 'email' },
+  content: { to: string; text: string; messageType: 'sms' | 'email' },
 ): Promise<Message> {
   const now = dateNow(deps.clock);
   const { address } = await deps.readAddress(connection.locationId, content.to);
@@ -28,8 +28,8 @@ export async function sendTestMessage(
         ...content,
         to: address,
         rawAddress: address === content.to ? null : content.to,
-        subject: content.medium === 'email' ? content.text : null,
-        raw: '',
+        subject: content.messageType === 'email' ? content.text : null,
+        rawPayload: '',
         createdAt: now,
         updatedAt: now,
       },

@@ -27,7 +27,7 @@ export async function listDeadLetters(
 ) {
   const rows = await db.client.message.findMany({
     where: {
-      AND: [{ OR: [{ state: 'failed' }, { unknownSince: { not: null } }] }, matchingFilter(locationId, query)],
+      AND: [{ OR: [{ state: 'failed' }, { heldForReviewAt: { not: null } }] }, matchingFilter(locationId, query)],
       ...(query.cursor ? { id: { lt: query.cursor } } : {}),
     },
     orderBy: { id: 'desc' },
@@ -57,15 +57,15 @@ export async function startRedrive(
   const resolvedFilter = { ...filter, until: filter.until ?? startedAt };
   return deps.db.transaction(async (tx) => {
     const total = await tx.message.count({ where: { ...matchingFilter(locationId, resolvedFilter), state: 'failed' } });
-    await audit(tx, deps, { actor, action: 'redrive_begun', locationId, details: `${total} messages.` });
+    await audit(tx, deps, { actor, action: 'redrive_started', locationId, details: `${total} messages.` });
     return tx.redrive.create({
       data: {
         id: deps.newId(),
         locationId,
         actor: typeof actor === 'string' ? actor : actor.userId,
         filter: JSON.parse(JSON.stringify(resolvedFilter)) as Prisma.InputJsonObject,
-        total,
-        begunAt: startedAt,
+        totalCount: total,
+        startedAt: startedAt,
         endedAt: total === 0 ? startedAt : null,
       },
     });
@@ -108,7 +108,7 @@ export function runRedrives(deps: StoreDeps): Promise<number> {
     await tx.redrive.update({
       where: { id: redrive.id },
       data: {
-        done: { increment: count },
+        doneCount: { increment: count },
         cursor: found.at(-1)?.id ?? redrive.cursor,
         endedAt: isLast ? dateNow(deps.clock) : null,
       },
@@ -128,20 +128,20 @@ export async function requeueMessages(deps: Pick<StoreDeps, 'clock'>, tx: Execut
   await lockMessages(tx, ids);
   // What its far side had taken and failed, it would drop if it were the same sending.
   await tx.$executeRaw`
-    UPDATE messages SET sending_since = ${now}
+    UPDATE messages SET idempotency_reset_at = ${now}
     WHERE id = ANY (${[...ids]}::uuid[]) AND state = 'failed' AND direction = 'outbound' AND EXISTS (
       SELECT 1 FROM receipts
-      WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(sending_since, '-infinity'))`;
+      WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(idempotency_reset_at, '-infinity'))`;
   const rows = await tx.message.updateManyAndReturn({
     where: {
       id: { in: [...ids] },
-      OR: [{ state: 'failed' }, { state: 'pending', unknownSince: { not: null } }],
+      OR: [{ state: 'failed' }, { state: 'pending', heldForReviewAt: { not: null } }],
       // Of these nothing is kept that could be sent.
       AND: { OR: [{ reasonCode: null }, { reasonCode: { not: getReason('too_large').code } }] },
     },
     data: {
       state: 'pending',
-      unknownSince: null,
+      heldForReviewAt: null,
       retryCount: 0,
       reasonCode: null,
       reason: null,

@@ -29,7 +29,7 @@ const batchSize = 200;
 export async function releaseWaiting(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
   await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await runGroupNow(tx, 'tell', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
+  await runGroupNow(tx, 'highlevel', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
 }
 
 /** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
@@ -37,7 +37,7 @@ export function resumeReports(deps: StoreDeps, locationId: string): Promise<void
   return deps.db.transaction(async (tx) => {
     const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
     await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-    await runGroupNow(tx, 'tell', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
+    await runGroupNow(tx, 'highlevel', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
   });
 }
 
@@ -53,7 +53,7 @@ const queuedMessages = (locationId: string) =>
     locationId,
     direction: 'outbound',
     state: 'pending',
-    unknownSince: null,
+    heldForReviewAt: null,
     AND: [{ OR: [{ reasonCode: null }, { reasonCode: { not: 'awaiting_receipt' } }] }],
     attempts: { none: { endedAt: null } },
   }) as const satisfies Prisma.MessageWhereInput;
@@ -82,7 +82,7 @@ function cancelOne(deps: StoreDeps, locationId: string, id: string): Promise<voi
     });
     if (!message) return;
     const cancelReason = getReason('uninstalled');
-    const holdForReview = { unknownSince: dateNow(deps.clock), nextAttemptAt: null };
+    const holdForReview = { heldForReviewAt: dateNow(deps.clock), nextAttemptAt: null };
     const change: MessageChange = (await mayHaveArrived(tx, message))
       ? (current) => keepPending(current, cancelReason, holdForReview)
       : (current) => transitionTo(current, 'failed', cancelReason);
@@ -99,7 +99,7 @@ export function countUnreported(deps: StoreDeps, locationId: string): Promise<nu
       reasonCode: 'uninstalled',
       reportedState: null,
       highlevelMessageId: { not: null },
-      reports: { none: { httpStatus: 401 } },
+      reportAttempts: { none: { httpStatus: 401 } },
     },
   });
 }
@@ -112,7 +112,7 @@ export async function purgeMessages(deps: Pick<StoreDeps, 'db'>, before: Date): 
     DELETE FROM messages WHERE id IN (
       SELECT messages.id FROM messages JOIN installations
         ON installations.kind = 'location' AND installations.resource_id = messages.location_id
-      WHERE installations.status = 'uninstalled' AND installations.gone_at < ${before} AND messages.created_at < ${before}
+      WHERE installations.status = 'uninstalled' AND installations.uninstalled_seen_at < ${before} AND messages.created_at < ${before}
       LIMIT ${maxDeletedAtOnce})`;
 }
 

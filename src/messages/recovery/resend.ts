@@ -49,10 +49,10 @@ export async function markSent(
         [
           message.id,
           (current) => {
-            isUnknown = current.unknownSince !== null && current.state === 'pending';
+            isUnknown = current.heldForReviewAt !== null && current.state === 'pending';
             if (!isUnknown) return {};
             if (!hasReceipts) return transitionTo(current, 'delivered');
-            return { unknownSince: null, reasonCode: awaiting.code, reason: awaiting.message };
+            return { heldForReviewAt: null, reasonCode: awaiting.code, reason: awaiting.message };
           },
         ],
       ]),

@@ -114,7 +114,7 @@ async function recordBatch(
 async function reportRecipients(deps: StoreDeps, tx: Executor, messageIds: ReadonlySet<string | null>): Promise<void> {
   const ids = [...messageIds].filter((id) => id !== null);
   if (ids.length === 0) return;
-  const where = { id: { in: ids }, medium: 'email', highlevelMessageId: { not: null } } as const;
+  const where = { id: { in: ids }, messageType: 'email', highlevelMessageId: { not: null } } as const;
   const emails = await tx.message.findMany({ where, select: { id: true, locationId: true, createdAt: true, to: true } });
   await enqueue(
     tx,
@@ -168,11 +168,11 @@ async function findStaleFailures(
   const stale = await tx.$queryRawUnsafe<{ id: string }[]>(
     `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
      JOIN messages m ON m.id = f."messageId"
-     WHERE m.sending_since IS NOT NULL AND (
-       NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = m.id AND a.begun_at >= m.sending_since)
+     WHERE m.idempotency_reset_at IS NOT NULL AND (
+       NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = m.id AND a.started_at >= m.idempotency_reset_at)
        OR EXISTS (
          SELECT 1 FROM receipts r
-         WHERE r.message_id = m.id AND r.received_at < m.sending_since AND r.state = 'failed' AND r.occurred_at = f."occurredAt"
+         WHERE r.message_id = m.id AND r.received_at < m.idempotency_reset_at AND r.state = 'failed' AND r.occurred_at = f."occurredAt"
            AND r.recipient IS NOT DISTINCT FROM f.recipient))`,
     JSON.stringify(failures),
   );

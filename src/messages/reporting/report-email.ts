@@ -37,7 +37,7 @@ export async function getEmailStatusUpdate({ db }: Pick<StoreDeps, 'db'>, messag
       },
     },
   });
-  const receipts = selectReceiptsSince(message.sendingSince, row.receipts).filter(isOutcome);
+  const receipts = selectReceiptsSince(message.idempotencyResetAt, row.receipts).filter(isOutcome);
   const hasNames = receipts.some(({ recipient }) => recipient !== null);
   // Where the far side names nobody it speaks of all, and so does its answer to the send.
   const states = hasNames ? computeRecipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));

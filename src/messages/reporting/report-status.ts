@@ -22,7 +22,7 @@ export interface ReportDeps extends StoreDeps {
  * alone is never reported. Nothing that HighLevel answers here changes the message's own state.
  */
 export async function reportStatus(deps: ReportDeps, job: Job, message: WorkMessage): Promise<void> {
-  if (message.medium === 'email' && message.emailMessageId) {
+  if (message.messageType === 'email' && message.emailMessageId) {
     return reportEmail(deps, job, message, message.emailMessageId, await getEmailStatusUpdate(deps, message));
   }
   const { highlevelMessageId, locationId, providerKey, state } = message;
@@ -87,14 +87,14 @@ async function sendReport(
     current.state === state && !hasNewer ? at : new Date(deps.clock.now());
   try {
     const response = await call();
-    if (message.reportTries === 0) deps.reportDelay.recordAccepted(now - message.createdAt.getTime());
+    if (message.reportRetryCount === 0) deps.reportDelay.recordAccepted(now - message.createdAt.getTime());
     await deps.settle({
       job,
       report: { state, response, error: null },
       ...(update ? { beforeWrite: beforeWrite(true) } : {}),
       change: (current) => ({
         reportedState: state,
-        reportTries: 0,
+        reportRetryCount: 0,
         ...(isSettled(current) && current.reasonCode === 'highlevel_forbidden' ? { reasonCode: null, reason: null } : {}),
       }),
       runAgainAt: runAgainAt(null),
@@ -103,7 +103,7 @@ async function sendReport(
     if (!isAppError(error)) throw error;
     const at = await computeRetryAt(deps, message, error);
     const isForbidden = isAppError(error, 'highlevel_forbidden');
-    const reason = isForbidden ? { code: error.code, message: error.message } : getReason('not_known_to_highlevel');
+    const reason = isForbidden ? { code: error.code, message: error.message } : getReason('unknown_to_highlevel');
     const answer = findResponse(error);
     // A call that was not made leaves no trace and is no try.
     const wasSent = !isForbidden || answer !== null;
@@ -112,7 +112,7 @@ async function sendReport(
       ...(wasSent ? { report: { state, response: answer, error } } : {}),
       ...(update ? { beforeWrite: beforeWrite(false) } : {}),
       change: (current) => ({
-        reportTries: current.reportTries + (wasSent ? 1 : 0),
+        reportRetryCount: current.reportRetryCount + (wasSent ? 1 : 0),
         // What failed, or still waits, says why.
         ...((at === null || isForbidden) && isSettled(current) && current.state === state
           ? { reasonCode: reason.code, reason: reason.message }
@@ -138,7 +138,7 @@ async function computeRetryAt(deps: ReportDeps, message: WorkMessage, error: App
     return after(computeRetryDelayMs(schedule, await countSameResponses(deps, message, error), deps.jitter()));
   }
   if (error.retry === 'never') return null;
-  return after(error.retryAfterMs ?? computeBackoffMs(message.reportTries, deps.jitter()));
+  return after(error.retryAfterMs ?? computeBackoffMs(message.reportRetryCount, deps.jitter()));
 }
 
 /** What is not tried for ever. HighLevel answers some wrong requests with a 500 each time (platform.md 4.1). */
@@ -149,11 +149,11 @@ const retrySchedules: Partial<Record<ErrorCode, readonly number[]>> = {
 
 /** How often this news was told and answered in this way: an outage, or what was told before, uses up no schedule. */
 async function countSameResponses({ db }: ReportDeps, { id, state, resentAt }: WorkMessage, error: AppError): Promise<number> {
-  const { report } = db.client;
-  const lastAccepted = await report.findFirst({ where: { messageId: id, accepted: true }, orderBy: { triedAt: 'desc' } });
-  const since = new Date(Math.max(resentAt?.getTime() ?? 0, lastAccepted?.triedAt.getTime() ?? 0));
+  const { reportAttempt: report } = db.client;
+  const lastAccepted = await report.findFirst({ where: { messageId: id, accepted: true }, orderBy: { attemptedAt: 'desc' } });
+  const since = new Date(Math.max(resentAt?.getTime() ?? 0, lastAccepted?.attemptedAt.getTime() ?? 0));
   const httpStatus = findResponse(error)?.status ?? null;
-  return report.count({ where: { messageId: id, state, accepted: false, httpStatus, triedAt: { gte: since } } });
+  return report.count({ where: { messageId: id, state, accepted: false, httpStatus, attemptedAt: { gte: since } } });
 }
 
 /** HighLevel takes a failure only with all three, as strings (platform.md 4.1). */

@@ -34,7 +34,7 @@ const storeSql = `
   -- Read once for all that is said of a message: there may be many of both.
   stored AS MATERIALIZED (
     SELECT r.* FROM receipts r JOIN messages m ON m.id = r.message_id
-    WHERE r.message_id IN (SELECT "messageId" FROM said) AND (m.sending_since IS NULL OR r.received_at >= m.sending_since)
+    WHERE r.message_id IN (SELECT "messageId" FROM said) AND (m.idempotency_reset_at IS NULL OR r.received_at >= m.idempotency_reset_at)
     UNION ALL
     SELECT r.* FROM receipts r JOIN (SELECT DISTINCT "connectionId", "externalId" FROM said WHERE "messageId" IS NULL) AS s
       ON r.connection_id = s."connectionId" AND r.external_id = s."externalId" AND r.message_id IS NULL),
@@ -51,11 +51,11 @@ const storeSql = `
     SELECT said.*, COALESCE(same.first, (f.last_of ->> said.state::text)::uuid, f.last) AS first
     FROM said LEFT JOIN same ON same.id = said.id LEFT JOIN full_messages f ON f.message_id = said."messageId"),
   counted AS (
-    UPDATE receipts SET repeats = receipts.repeats + again.count, event_order = nextval('event_order'),
+    UPDATE receipts SET repeat_count = receipts.repeat_count + again.count, event_order = nextval('event_order'),
       received_at = CASE WHEN receipts.message_id IS NULL THEN again.at ELSE receipts.received_at END
     FROM (SELECT first, sum(repeats + 1)::int AS count, max("receivedAt") AS at FROM known WHERE first IS NOT NULL GROUP BY first) AS again
     WHERE receipts.id = again.first)
-  INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, repeats, event_order)
+  INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, repeat_count, event_order)
   SELECT id, "connectionId", "messageId", "externalId", state, recipient, code, reason, "occurredAt", "receivedAt", repeats, nextval('event_order')
   FROM known WHERE first IS NULL`;
 
@@ -86,7 +86,7 @@ export interface EarlyReceipt {
 
 /** SQL that says of an attempt that its vendor may have taken the message. */
 export function possiblyAcceptedCondition(attempt: string): string {
-  return `(${attempt}.outcome IS NULL OR ${attempt}.outcome NOT IN ('refused', 'busy'))`;
+  return `(${attempt}.outcome IS NULL OR ${attempt}.outcome NOT IN ('rejected', 'unavailable'))`;
 }
 
 /**
@@ -109,8 +109,8 @@ const earlyReceiptsSql = `
     CROSS JOIN LATERAL (
       SELECT a.event_order FROM attempts a
       WHERE a.message_id = m.id AND a.connection_id = l."connectionId" AND ${possiblyAcceptedCondition('a')}
-        AND a.begun_at >= COALESCE(m.sending_since, '-infinity')
-        AND COALESCE(a.event_order < r.event_order, a.begun_at <= r.received_at)
+        AND a.started_at >= COALESCE(m.idempotency_reset_at, '-infinity')
+        AND COALESCE(a.event_order < r.event_order, a.started_at <= r.received_at)
       ORDER BY a.event_order DESC NULLS LAST LIMIT 1) AS began
     WHERE r.message_id IS NULL OR began.event_order > COALESCE((
       SELECT max(other.event_order) FROM attempts other

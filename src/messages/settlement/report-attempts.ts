@@ -15,10 +15,10 @@ export interface ReportAttempt {
 /** SQL that keeps what HighLevel was told and answered: a part of a WITH. @param rows from `toReportAttemptRows`, as JSON. @param now a parameter */
 export function insertReportAttemptsCte(rows: string, now: string): string {
   return `report_attempts AS (
-    INSERT INTO reports (id, message_id, state, tried_at, accepted, http_status, trace_id, answer)
-    SELECT id, "messageId", state, ${now}::timestamptz, accepted, "httpStatus", "traceId", answer
+    INSERT INTO report_attempts (id, message_id, state, attempted_at, accepted, http_status, trace_id, response)
+    SELECT id, "messageId", state, ${now}::timestamptz, accepted, "httpStatus", "traceId", response
     FROM json_to_recordset(${rows}::json) AS r (
-      id uuid, "messageId" uuid, state message_state, accepted boolean, "httpStatus" int, "traceId" text, answer text))`;
+      id uuid, "messageId" uuid, state message_state, accepted boolean, "httpStatus" int, "traceId" text, response text))`;
 }
 
 /** With the trace ids: that is what HighLevel's support asks for. */
@@ -32,7 +32,7 @@ export function toReportAttemptRows(newId: NewId, items: readonly { job: Job; re
           accepted: tried.error === null,
           httpStatus: tried.response?.status ?? null,
           traceId: tried.response?.traceId ?? null,
-          answer: tried.error ? [tried.error.message, ...tried.error.details].join(' ') : null,
+          response: tried.error ? [tried.error.message, ...tried.error.details].join(' ') : null,
         }
       : [],
   );

@@ -52,7 +52,7 @@ export interface Settlement {
   readonly change?: (current: LockedMessage) => MessagePatch;
   /** When the job runs again; null when it is done. */
   readonly runAgainAt?: Date | null | ((current: LockedMessage) => Date | null);
-  /** Where the job runs again: later jobs of its ordering key go ahead of it. The message notes it in `passedAt`. */
+  /** Where the job runs again: later jobs of its ordering key go ahead of it. The message notes it in `outOfOrderAt`. */
   readonly letsOthersPass?: boolean;
   /** A job that must be done first. */
   readonly prerequisiteJob?: NewJob;
@@ -145,7 +145,7 @@ function withoutVendorText({
   change,
   ...others
 }: Settlement): Settlement {
-  const { code, message } = getReason('unreadable_answer');
+  const { code, message } = getReason('unstorable_response');
   return {
     ...others,
     ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
@@ -224,9 +224,9 @@ async function releasePosts(tx: Executor, results: readonly JobResult[], now: Da
   const fetches = results.filter(({ job }) => job.queue === 'fetch');
   const toMessageIds = (batch: readonly JobResult[]) => batch.map(({ job }) => job.messageId);
   const yielding = fetches.filter(({ releasesOrderingKey: leavesKey }) => leavesKey);
-  if (yielding.length > 0) await releaseOrderingKeys(tx, 'tell', toMessageIds(yielding));
+  if (yielding.length > 0) await releaseOrderingKeys(tx, 'highlevel', toMessageIds(yielding));
   const done = fetches.filter(({ runAgainAt: again }) => again === null);
-  if (done.length > 0) await runNow(tx, 'tell', toMessageIds(done), now);
+  if (done.length > 0) await runNow(tx, 'highlevel', toMessageIds(done), now);
 }
 
 /** One round trip for all tables: the groups are small enough, and trips are what they would wait for. */
@@ -262,7 +262,7 @@ function toChange(
       typeof item.runAgainAt === 'function' ? item.runAgainAt({ ...current, ...patch }) : (item.runAgainAt ?? null);
     const leavesKey = item.letsOthersPass === true && runAgainAt !== null;
     recordResult({ job, runAgainAt, releasesOrderingKey: leavesKey });
-    return leavesKey ? { ...patch, passedAt: current.passedAt ?? now } : patch;
+    return leavesKey ? { ...patch, outOfOrderAt: current.outOfOrderAt ?? now } : patch;
   };
 }
 

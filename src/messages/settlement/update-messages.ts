@@ -34,7 +34,7 @@ const workColumns = [
   'externalId',
   'contactId',
   'conversationId',
-  'medium',
+  'messageType',
   'from',
   'to',
   'name',
@@ -44,18 +44,18 @@ const workColumns = [
   'attachments',
   'emailMessageId',
   'replyToExternalId',
-  'sentElsewhere',
+  'sentExternally',
   'state',
   'reasonCode',
   'reason',
-  'unknownSince',
+  'heldForReviewAt',
   'retryCount',
   'resentAt',
-  'sendingSince',
+  'idempotencyResetAt',
   'reportedState',
-  'reportTries',
-  'postingSince',
-  'passedAt',
+  'reportRetryCount',
+  'postStartedAt',
+  'outOfOrderAt',
   'occurredAt',
   'createdAt',
 ] as const satisfies (keyof Message)[];
@@ -70,7 +70,7 @@ export function createMessageLoader(db: Database): (id: string) => Promise<WorkM
         db.client,
         query,
         [ids],
-        ['unknownSince', 'resentAt', 'sendingSince', 'postingSince', 'passedAt', 'occurredAt', 'createdAt'],
+        ['heldForReviewAt', 'resentAt', 'idempotencyResetAt', 'postStartedAt', 'outOfOrderAt', 'occurredAt', 'createdAt'],
       );
       // A list that was never set is null in SQL.
       return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
@@ -95,11 +95,11 @@ export function toDeliverJob(
 }
 
 /** Posting an inbound message. What an address sends keeps its order, and makes one contact, whichever channel it comes by. */
-export function toPostJob(message: Pick<Message, 'id' | 'locationId' | 'sentElsewhere' | 'from' | 'to'>, dueAt: Date): NewJob {
+export function toPostJob(message: Pick<Message, 'id' | 'locationId' | 'sentExternally' | 'from' | 'to'>, dueAt: Date): NewJob {
   const { id, locationId } = message;
   const key = toOrderingKey(locationId, pickContactAddress(message) ?? id);
   return {
-    queue: 'tell',
+    queue: 'highlevel',
     messageId: id,
     groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
     orderingKey: key,
@@ -114,8 +114,8 @@ function toOrderingKey(locationId: string, subject: string): string {
 }
 
 /** The contact's own address in an inbound message, in its one form also where an earlier version has stored it; never the location's. */
-export function pickContactAddress(message: Pick<Message, 'sentElsewhere' | 'from' | 'to'>): string | null {
-  const address = message.sentElsewhere ? message.to : message.from;
+export function pickContactAddress(message: Pick<Message, 'sentExternally' | 'from' | 'to'>): string | null {
+  const address = message.sentExternally ? message.to : message.from;
   return address === null ? null : normalizeAddress(address).address;
 }
 
@@ -125,7 +125,7 @@ const reportPriority: Record<MessageState, number> = { failed: 0, pending: 1, de
 /** Telling HighLevel what became of a message. */
 export function toReportJob({ id, locationId, state }: Pick<Message, 'id' | 'locationId' | 'state'>, dueAt: Date): NewJob {
   return {
-    queue: 'tell',
+    queue: 'highlevel',
     messageId: id,
     groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
     orderingKey: id,
@@ -148,7 +148,7 @@ export function toRecipientsReportJob(
 ): NewJob {
   const dueAt = getEarliestReportAt({ clock, reportDelay }, createdAt);
   const lane = rateLimitKey.highLevel(toLocationOwner(locationId));
-  return coalesce(clock, { queue: 'tell', messageId: id, groupKey: lane, orderingKey: id, priority: 1, dueAt });
+  return coalesce(clock, { queue: 'highlevel', messageId: id, groupKey: lane, orderingKey: id, priority: 1, dueAt });
 }
 
 /** The columns that change while a message makes its way, and their SQL types. */
@@ -156,13 +156,13 @@ const mutableColumns = {
   state: 'message_state',
   reasonCode: 'text',
   reason: 'text',
-  unknownSince: 'timestamptz',
+  heldForReviewAt: 'timestamptz',
   nextAttemptAt: 'timestamptz',
   retryCount: 'int',
   reportedState: 'message_state',
-  reportTries: 'int',
-  postingSince: 'timestamptz',
-  passedAt: 'timestamptz',
+  reportRetryCount: 'int',
+  postStartedAt: 'timestamptz',
+  outOfOrderAt: 'timestamptz',
   connectionId: 'uuid',
   externalId: 'text',
   contactId: 'text',
@@ -228,7 +228,7 @@ export async function computeChanges(
   changes: ReadonlyMap<string, MessageChange>,
   finishedJobs: readonly Job[] = [],
 ): Promise<{ changed: LockedMessage[]; reports: NewJob[]; cancelledRetries: string[] }> {
-  const times = ['createdAt', 'resentAt', 'unknownSince', 'nextAttemptAt', 'postingSince', 'passedAt'] as const;
+  const times = ['createdAt', 'resentAt', 'heldForReviewAt', 'nextAttemptAt', 'postStartedAt', 'outOfOrderAt'] as const;
   const rows = await queryJsonRows<LockedMessage>(
     tx,
     lockSql,
@@ -243,7 +243,7 @@ export async function computeChanges(
     if (Object.keys(patch).length === 0) continue;
     const after = { ...before, ...patch };
     changed.push(after);
-    if (before.nextAttemptAt && (after.state !== 'pending' || after.unknownSince)) over.push(after.id);
+    if (before.nextAttemptAt && (after.state !== 'pending' || after.heldForReviewAt)) over.push(after.id);
     if (after.state !== before.state && after.highlevelMessageId && after.direction === 'outbound') {
       reports.push(toReportJob(after, getEarliestReportAt(deps, after.createdAt)));
     }
@@ -287,9 +287,9 @@ export function transitionTo(current: Pick<LockedMessage, 'state'>, target: Mess
     state,
     reasonCode: reason?.code ?? null,
     reason: reason?.message ?? null,
-    unknownSince: null,
+    heldForReviewAt: null,
     nextAttemptAt: null,
-    reportTries: 0,
+    reportRetryCount: 0,
   };
 }
 

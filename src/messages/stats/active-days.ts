@@ -26,31 +26,34 @@ export function toDayNumber(at: Date): number {
  */
 export async function rollUpDailyActivity(deps: { db: Database; clock: Clock }): Promise<number> {
   const now = dateNow(deps.clock);
-  const task = await claimPeriodicTask(deps, 'active_days', retryDelayMs);
+  const task = await claimPeriodicTask(deps, 'daily_activity', retryDelayMs);
   if (!task) return 0;
   const today = toDayNumber(now);
-  const first = Math.max(today - activityWindowDays, task.doneUntil ? toDayNumber(task.doneUntil) : 0);
+  const first = Math.max(today - activityWindowDays, task.progressUntil ? toDayNumber(task.progressUntil) : 0);
   for (let day = first; day < today; day++) {
     await rollUpDay(deps.db, day);
-    await deps.db.client.watch.update({ where: { name: 'active_days' }, data: { doneUntil: new Date((day + 1) * dayMs) } });
+    await deps.db.client.periodicTask.update({
+      where: { name: 'daily_activity' },
+      data: { progressUntil: new Date((day + 1) * dayMs) },
+    });
   }
-  await deps.db.client.activeDay.deleteMany({ where: { day: { lt: new Date((today - activityWindowDays) * dayMs) } } });
+  await deps.db.client.dailyActivity.deleteMany({ where: { day: { lt: new Date((today - activityWindowDays) * dayMs) } } });
   const dueAt = new Date((today + 1) * dayMs + midnightDelayMs);
-  await deps.db.client.watch.update({ where: { name: 'active_days' }, data: { dueAt } });
+  await deps.db.client.periodicTask.update({ where: { name: 'daily_activity' }, data: { dueAt } });
   return Math.max(today - first, 0);
 }
 
 /** The day before which all are counted: today, or yesterday shortly after midnight; null while older ones are still to be counted. */
 export async function findCountedUntil(on: Executor, now: Date): Promise<number | null> {
-  const watch = await on.watch.findUnique({ where: { name: 'active_days' } });
-  const day = watch?.doneUntil ? toDayNumber(watch.doneUntil) : 0;
+  const watch = await on.periodicTask.findUnique({ where: { name: 'daily_activity' } });
+  const day = watch?.progressUntil ? toDayNumber(watch.progressUntil) : 0;
   return day >= toDayNumber(now) - 1 ? day : null;
 }
 
 async function rollUpDay(db: Database, day: number): Promise<void> {
   const [from, to] = [new Date(day * dayMs), new Date((day + 1) * dayMs)];
   await db.client.$executeRaw`
-    INSERT INTO active_days (location_id, day, messages)
+    INSERT INTO daily_activity (location_id, day, message_count)
     SELECT i.resource_id, (${from}::timestamptz AT TIME ZONE 'UTC')::date, sent.count
     FROM installations i
     CROSS JOIN LATERAL (SELECT count(*)::int AS count FROM (
@@ -59,5 +62,5 @@ async function rollUpDay(db: Database, day: number): Promise<void> {
         AND m.direction = 'outbound' AND NOT m.is_test
       LIMIT ${maxMessagesPerDay}) AS few) AS sent
     WHERE i.kind = 'location' AND i.status <> 'uninstalled' AND sent.count > 0
-    ON CONFLICT (location_id, day) DO UPDATE SET messages = EXCLUDED.messages`;
+    ON CONFLICT (location_id, day) DO UPDATE SET message_count = EXCLUDED.message_count`;
 }

@@ -133,7 +133,7 @@ const countSql = `
       max(CASE WHEN is_open THEN reason END) AS message, count(*)::int AS count, (count(*) FILTER (WHERE id >= $2::uuid))::int AS recent,
       max(created_at) AS "lastAt"
     FROM (
-      SELECT m.id, m.direction, m.state, m.unknown_since IS NOT NULL AS is_unknown, $3::boolean AND m.state IN ('pending', 'failed') AS is_open,
+      SELECT m.id, m.direction, m.state, m.held_for_review_at IS NOT NULL AS is_unknown, $3::boolean AND m.state IN ('pending', 'failed') AS is_open,
         m.reason_code, m.reason, m.created_at,
         CASE WHEN $3::boolean AND m.direction = 'outbound' THEN (date_part('epoch', m.delivered_at - m.created_at) * 1000)::bigint END AS ms
       FROM messages m WHERE m.location_id = d."locationId" AND m.id >= d."from" AND m.id < d."to" OFFSET 0) AS each

@@ -51,7 +51,7 @@ export async function loadDailyStats(
  * @returns how many it counted
  */
 export async function rollUpDailyStats(deps: { db: Database; clock: Clock }): Promise<number> {
-  if (!(await claimPeriodicTask(deps, 'day_counts', hourMs))) return 0;
+  if (!(await claimPeriodicTask(deps, 'daily_stats', hourMs))) return 0;
   const { client } = deps.db;
   const now = dateNow(deps.clock);
   let counted = 0;
@@ -69,7 +69,7 @@ export async function rollUpDailyStats(deps: { db: Database; clock: Clock }): Pr
     if (rows.length < locationsPerBatch || !last) break;
     after = last.resourceId;
   }
-  await client.dayCount.deleteMany({ where: { day: { lt: new Date(now.getTime() - (statsWindowDays + 2) * dayMs) } } });
+  await client.dailyStats.deleteMany({ where: { day: { lt: new Date(now.getTime() - (statsWindowDays + 2) * dayMs) } } });
   return counted;
 }
 
@@ -100,10 +100,10 @@ async function loadStoredDays(
   const [first = ''] = days.map(({ day }) => day).sort();
   if (first === '') return [];
   const query = `
-    SELECT location_id AS "locationId", day::text AS day, zone, ${countNames.map((name) => `${toSnakeCase(name)} AS "${name}"`).join(', ')},
+    SELECT location_id AS "locationId", day::text AS day, timezone AS zone, ${countNames.map((name) => `${toSnakeCase(name)} AS "${name}"`).join(', ')},
       last_sent_at AS "lastSentAt", last_received_at AS "lastReceivedAt", counted_at AS "countedAt",
-      ${details ? 'reasons, times' : `'[]'::json AS reasons, '[]'::json AS times`}
-    FROM day_counts WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
+      ${details ? 'reasons, delivery_times AS times' : `'[]'::json AS reasons, '[]'::json AS times`}
+    FROM daily_stats WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
   const rows = await queryJsonRows<StoredDay>(
     on,
     query,
@@ -116,9 +116,9 @@ async function loadStoredDays(
 async function rollUpDays(on: Executor, days: readonly StatsDay[], now: Date): Promise<void> {
   const rows = await countFromMessages(on, days);
   const numbers = countNames.map(toSnakeCase);
-  const own = ['zone', ...numbers, 'last_sent_at', 'last_received_at', 'reasons', 'times', 'counted_at'];
+  const own = ['timezone', ...numbers, 'last_sent_at', 'last_received_at', 'reasons', 'delivery_times', 'counted_at'];
   await on.$executeRawUnsafe(
-    `INSERT INTO day_counts (location_id, day, ${own.join(', ')})
+    `INSERT INTO daily_stats (location_id, day, ${own.join(', ')})
      SELECT "locationId", day, zone, ${countNames.map((name) => `"${name}"`).join(', ')}, "lastSentAt", "lastReceivedAt", reasons, times,
        $2::timestamptz
      FROM json_to_recordset($1::json) AS row ("locationId" text, day date, zone text, ${countNames.map((name) => `"${name}" int`).join(', ')},

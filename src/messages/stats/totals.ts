@@ -11,7 +11,7 @@ export interface StateCount {
 /** All messages since a moment, by state: a range of the primary key. */
 export async function countMessages(on: Executor, since: Date): Promise<StateCount[]> {
   return on.$queryRaw<StateCount[]>`
-    SELECT direction::text AS direction, CASE WHEN unknown_since IS NULL THEN state::text ELSE 'unknown' END AS state, count(*)::int AS count
+    SELECT direction::text AS direction, CASE WHEN held_for_review_at IS NULL THEN state::text ELSE 'unknown' END AS state, count(*)::int AS count
     FROM messages WHERE id >= ${minIdAt(since)}::uuid GROUP BY 1, 2`;
 }
 
@@ -48,7 +48,7 @@ export async function countDeadLetters(
   });
   const rows = await on.$queryRaw<DeadLetterCount[]>`
     SELECT location_id AS "locationId", reason_code AS code, max(reason) AS reason, count(*)::int AS count, max(created_at) AS "lastAt"
-    FROM messages WHERE id >= ${oldest?.id ?? minIdAt(since)}::uuid AND (state = 'failed' OR unknown_since IS NOT NULL)
+    FROM messages WHERE id >= ${oldest?.id ?? minIdAt(since)}::uuid AND (state = 'failed' OR held_for_review_at IS NOT NULL)
     GROUP BY location_id, reason_code ORDER BY count DESC, location_id, code NULLS FIRST LIMIT ${take} OFFSET ${skip}`;
   return { rows, scannedSince: oldest?.createdAt ?? null };
 }

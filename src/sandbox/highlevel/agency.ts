@@ -86,7 +86,7 @@ function list(world: SimWorld, token: AccessToken, query: unknown): SimResponse 
         isInstalled: location.isInstalled,
       })),
       count: own.length,
-      installToFutureLocations: world.state.companies[companyId]?.toFutureLocations ?? false,
+      installToFutureLocations: world.state.companies[companyId]?.includesFutureLocations ?? false,
     },
   };
 }

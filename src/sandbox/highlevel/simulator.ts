@@ -139,7 +139,7 @@ export function createSimulator(options: SimulatorOptions) {
     addContact: (locationId: string, fields: Partial<SimContact> = {}) => addContact(world, locationId, fields),
     addCompany(fields: Partial<SimCompany> = {}): SimCompany {
       const id = fields.id ?? createHighLevelId(world.random);
-      const defaults = { name: 'Harbour Agency', toFutureLocations: false, whiteLabelDomain: null, isInstalled: false };
+      const defaults = { name: 'Harbour Agency', includesFutureLocations: false, whiteLabelDomain: null, isInstalled: false };
       const company = { id, ...defaults, ...fields };
       state.companies[id] = company;
       return company;

@@ -27,7 +27,7 @@ export interface SimCompany {
   id: string;
   name: string;
   /** The app comes by itself to locations that are made later. */
-  toFutureLocations: boolean;
+  includesFutureLocations: boolean;
   whiteLabelDomain: string | null;
   isInstalled: boolean;
 }
@@ -89,7 +89,7 @@ export interface RefreshToken {
   companyId: string;
   expiresAt: number;
   /** When it was spent, and what for: the same answer is given again for 30 seconds. */
-  spentAt: number | null;
+  usedAt: number | null;
   successor: string | null;
 }
 

@@ -13,7 +13,7 @@ export function createRefreshToken(world: SimWorld, subject: TokenSubject): stri
   const value = `refresh.${world.random(24).toString('base64url')}`;
   const { kind, resourceId, companyId } = subject;
   const expiresAt = world.clock.now() + world.behaviour.refreshTokenSeconds * 1000;
-  world.state.refreshTokens[value] = { kind, resourceId, companyId, expiresAt, spentAt: null, successor: null };
+  world.state.refreshTokens[value] = { kind, resourceId, companyId, expiresAt, usedAt: null, successor: null };
   return value;
 }
 
@@ -22,10 +22,10 @@ export function spendRefreshToken(world: SimWorld, value: string): { token: Refr
   const found = world.state.refreshTokens[value];
   const now = world.clock.now();
   if (!found || (found.expiresAt ?? Number.POSITIVE_INFINITY) < now) return null;
-  if (found.spentAt !== null && now - found.spentAt > world.behaviour.refreshReuseSeconds * 1000) return null;
+  if (found.usedAt !== null && now - found.usedAt > world.behaviour.refreshReuseSeconds * 1000) return null;
   if (!isInstalled(world, found)) return null;
   if (!found.successor) {
-    found.spentAt = now;
+    found.usedAt = now;
     found.successor = createRefreshToken(world, found);
   }
   return { token: found, successor: found.successor };
@@ -57,7 +57,9 @@ export function createTokenResponse(world: SimWorld, subject: TokenSubject, refr
       // An agency's response was seen to name it, as null.
       locationId: kind === 'Location' ? resourceId : null,
       isBulkInstallation: kind === 'Company',
-      ...(kind === 'Company' ? { installToFutureLocations: world.state.companies[companyId]?.toFutureLocations ?? false } : {}),
+      ...(kind === 'Company'
+        ? { installToFutureLocations: world.state.companies[companyId]?.includesFutureLocations ?? false }
+        : {}),
       userId: 'SandboxUser000000001',
     },
   };

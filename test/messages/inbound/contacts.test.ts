@@ -39,7 +39,7 @@ test('a 2xx from the inbound endpoint without a messageId is not success: it is 
   await world
     .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hi' })
     .expect(202);
-  await world.waitFor(async () => (await world.db.message.findFirstOrThrow()).reasonCode === 'highlevel_stored_nothing');
+  await world.waitFor(async () => (await world.db.message.findFirstOrThrow()).reasonCode === 'highlevel_no_message_id');
   expect(await world.db.message.findFirstOrThrow()).toMatchObject({ state: 'pending' });
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
   await world.waitFor(async () => (await world.db.message.findFirstOrThrow()).state === 'delivered');

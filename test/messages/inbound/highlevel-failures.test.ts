@@ -86,7 +86,7 @@ test('what a lost reply has left is looked for where it was posted, also when th
     async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_unreachable' } })) === 1,
   );
   // As a message to that other contact would teach us.
-  await world.db.identity.updateMany({ where: { address: from }, data: { contactId: other.id } });
+  await world.db.contactAddress.updateMany({ where: { address: from }, data: { contactId: other.id } });
   await world.advanceUntil(async () => (await delivered(world)) === 2);
   expect(posts(world)).toHaveLength(2);
   expect(world.highlevel.listConversation(other.id)).toEqual([]);
@@ -139,7 +139,8 @@ test('an email that names no receiver is posted with the connection’s own addr
 test('questions for addresses that the webhook left out wait for room and take none from reports and answers', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
-  const listRateLimits = () => world.db.pace.findMany({ where: { key: { contains: location.id } }, orderBy: { key: 'asc' } });
+  const listRateLimits = () =>
+    world.db.rateLimitRow.findMany({ where: { key: { contains: location.id } }, orderBy: { key: 'asc' } });
   for (let index = 0; index < 30; index++) {
     const contact = world.highlevel.addContact(location.id, { phone: `+1202555${4000 + index}` });
     const body = { locationId: location.id, messageId: `m-${index}`, contactId: contact.id, message: 'hi' };
@@ -149,7 +150,7 @@ test('questions for addresses that the webhook left out wait for room and take n
   await world.waitFor(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_limit' } })) === 27);
   await world.waitFor(() => world.vendor.requests.length === 3);
   const [main] = await listRateLimits();
-  expect((main?.busyUntil.getTime() ?? 0) - world.clock.now()).toBeLessThan(1_500);
+  expect((main?.tatAt.getTime() ?? 0) - world.clock.now()).toBeLessThan(1_500);
   await world.advanceUntil(() => world.vendor.requests.length === 30);
   expect(world.vendor.listReceived()).toHaveLength(30);
 });
@@ -164,5 +165,5 @@ test('a message whose address HighLevel can’t tell waits a day for it, however
   await world.advance(20 * 3_600_000, 600_000);
   expect((await world.getMessage('no-phone')).state).toBe('pending');
   await world.advanceUntil(async () => (await world.getMessage('no-phone')).state === 'failed', 'given up', 600_000);
-  expect((await world.getMessage('no-phone')).reasonCode).toBe('address_unknown');
+  expect((await world.getMessage('no-phone')).reasonCode).toBe('address_lookup_failed');
 });

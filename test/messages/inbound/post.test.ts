@@ -60,8 +60,8 @@ describe('the type of a reply', () => {
     await using world = await startWorld();
     const location = await world.install();
     const connectionId = await world.connect(location.id, 'whatsapp');
-    const learnedAt = new Date(world.clock.now());
-    await world.db.inboundType.create({ data: { providerId: extraId ?? '', type: 'SMS', learnedAt } });
+    const recordedAt = new Date(world.clock.now());
+    await world.db.inboundType.create({ data: { providerId: extraId ?? '', type: 'SMS', recordedAt: recordedAt } });
     world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 400, body: mismatch } });
     await sendInbound(world, connectionId, 'a');
     await advanceUntilDelivered(world, 'a');
@@ -164,7 +164,7 @@ describe('a reply at which HighLevel fails', () => {
     expect(part.body.timeline.map(({ event }: { event: string }) => event)).not.toContain('passed');
     const after = await getRow(world, 'after');
     expect((await world.api.get(`/messages/${after.id}`).expect(200)).body.outOfOrder).toBe(false);
-    expect(await world.db.job.count({ where: { kind: 'tell' } })).toBe(0);
+    expect(await world.db.job.count({ where: { queue: 'highlevel' } })).toBe(0);
   });
 
   test('keeps the time that its far side gave it, and what comes while it is tried alone goes at once', async () => {
@@ -172,11 +172,11 @@ describe('a reply at which HighLevel fails', () => {
     const location = await world.setUpLocation();
     fails(world, 'poison');
     await sendInbound(world, location.connectionId, 'poison', { at: '2026-01-01T08:00:00Z' });
-    await world.advanceUntil(async () => (await getRow(world, 'poison')).passedAt !== null, 'passed', 5_000);
+    await world.advanceUntil(async () => (await getRow(world, 'poison')).outOfOrderAt !== null, 'passed', 5_000);
     for (const id of ['b', 'c']) await sendInbound(world, location.connectionId, id);
     await advanceUntilDelivered(world, 'c');
     expect(listPostsWith(world, 'c')[0]?.at).toBeGreaterThanOrEqual(listPostsWith(world, 'b')[0]?.at ?? Number.NaN);
-    expect(await getRow(world, 'b')).toMatchObject({ passedAt: null });
+    expect(await getRow(world, 'b')).toMatchObject({ outOfOrderAt: null });
     world.highlevel.faults.clear();
     await advanceUntilDelivered(world, 'poison', 60_000);
     expect(listPostsWith(world, 'poison').at(-1)?.body).toMatchObject({ date: '2026-01-01T08:00:00.000Z' });
@@ -207,7 +207,7 @@ describe('a reply at which HighLevel fails', () => {
       isDown = false;
       await advanceUntilDelivered(world, 'b', 30_000);
       expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['a', 'b']);
-      expect(await world.db.message.count({ where: { passedAt: { not: null } } })).toBe(0);
+      expect(await world.db.message.count({ where: { outOfOrderAt: { not: null } } })).toBe(0);
     },
   );
 
@@ -218,14 +218,14 @@ describe('a reply at which HighLevel fails', () => {
     await sendInbound(world, location.connectionId, 'with a file', { attachments: [file] });
     await sendInbound(world, location.connectionId, 'after');
     await advanceUntilDelivered(world, 'after', 5_000);
-    expect(await getRow(world, 'with a file')).toMatchObject({ state: 'pending', reasonCode: 'media_unreachable' });
+    expect(await getRow(world, 'with a file')).toMatchObject({ state: 'pending', reasonCode: 'attachment_unreachable' });
     await advanceUntilDelivered(world, 'with a file', 20_000);
 
     world.highlevel.faults.add({ operation: 'addInboundMessage', times: 8, effect: { status: 201, body: {} } });
     await sendInbound(world, location.connectionId, 'swallowed');
     await sendInbound(world, location.connectionId, 'next');
     await advanceUntilDelivered(world, 'next', 5_000);
-    expect(await getRow(world, 'swallowed')).toMatchObject({ state: 'pending', reasonCode: 'highlevel_stored_nothing' });
+    expect(await getRow(world, 'swallowed')).toMatchObject({ state: 'pending', reasonCode: 'highlevel_no_message_id' });
   });
 
   test('is not taken for a later one with the same words that is just being posted', async () => {
@@ -234,13 +234,13 @@ describe('a reply at which HighLevel fails', () => {
     fails(world, 'first');
     await sendInbound(world, location.connectionId, 'first', { text: 'yes' });
     await sendInbound(world, location.connectionId, 'second', { text: 'yes' });
-    await world.advanceUntil(async () => (await getRow(world, 'first')).passedAt !== null, 'passed', 5_000);
+    await world.advanceUntil(async () => (await getRow(world, 'first')).outOfOrderAt !== null, 'passed', 5_000);
     await advanceUntilDelivered(world, 'second');
     // As if the answer to the second post had not been noted yet.
     const second = await getRow(world, 'second');
     await world.db.message.update({
       where: { id: second.id },
-      data: { state: 'pending', highlevelMessageId: null, postingSince: second.createdAt },
+      data: { state: 'pending', highlevelMessageId: null, postStartedAt: second.createdAt },
     });
     world.highlevel.faults.clear();
     await advanceUntilDelivered(world, 'first', 60_000);
@@ -270,6 +270,6 @@ test('a question for a contact’s address at which HighLevel fails holds back t
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'with a number' });
   await world.advanceUntil(() => world.vendor.listReceived().length === 1, 'the later one is sent', 5_000);
   const row = await world.getMessage('bare');
-  expect(row).toMatchObject({ state: 'pending', reasonCode: 'highlevel_failed', passedAt: expect.any(Date) });
+  expect(row).toMatchObject({ state: 'pending', reasonCode: 'highlevel_failed', outOfOrderAt: expect.any(Date) });
   expect((await world.api.get(`/messages/${row.id}`).expect(200)).body.outOfOrder).toBe(true);
 });

@@ -128,14 +128,14 @@ test('an answer that HighLevel has taken is not posted again because its limits 
   let away: Promise<unknown> | undefined;
   world.highlevel.faults.decide((operation) => {
     if (operation !== 'addInboundMessage') return null;
-    away ??= rename('paces', 'paces_away');
+    away ??= rename('rate_limits', 'rate_limits_away');
     return { status: 200, headers, body: { success: true, messageId: 'm' } };
   });
   const content = { externalId: 'a', from: location.contact.phone, text: 'hi' };
   await world.postChannelWebhook(location.connectionId, 'inbound', content).expect(202);
   await world.waitFor(async () => away && (await world.db.job.count({ where: { workerId: { not: null } } })) === 0);
   await away;
-  await rename('paces_away', 'paces');
+  await rename('rate_limits_away', 'rate_limits');
   await world.advanceUntil(async () => (await world.db.job.count()) === 0);
   expect(world.highlevel.calls.listByOperation('addInboundMessage')).toHaveLength(1);
 });
@@ -202,7 +202,7 @@ test('an answer whose post got no reply is looked for, and not posted again when
   expect(stored.map(({ altId }) => altId)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
   const storedRows = await world.db.message.findMany({ orderBy: { id: 'asc' } });
   expect(storedRows.map(({ highlevelMessageId }) => highlevelMessageId)).toEqual(stored.map(({ id }) => id));
-  expect(storedRows.every(({ postingSince }) => postingSince === null)).toBe(true);
+  expect(storedRows.every(({ postStartedAt }) => postStartedAt === null)).toBe(true);
 });
 
 test('while the CRM can’t be asked, an answer that may be there already is not posted', async () => {

@@ -25,10 +25,10 @@ test('messages are found by state, direction, channel, reason, day, words, ids a
   const ids = await addMessages(world, location, 3_000, (index) => ({
     ...(index % 1_000 === 7 ? failed : {}),
     ...(index === 17 ? { ...failed, reasonCode: '21610' } : {}),
-    ...(index === 9 ? { state: 'pending' as const, unknownSince: new Date() } : {}),
+    ...(index === 9 ? { state: 'pending' as const, heldForReviewAt: new Date() } : {}),
     ...(index === 2_999 ? { text: '100% zebra_crossing', providerKey: 'whatsapp' } : {}),
   }));
-  await world.db.identity.create({
+  await world.db.contactAddress.create({
     data: { locationId: location.id, address: '+12025550999', contactId: 'contact899', updatedAt: new Date() },
   });
   const find = (query: Omit<LogQuery, 'limit'>) => foundBy(world, ids, [location.id], query);

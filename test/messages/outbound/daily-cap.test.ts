@@ -64,7 +64,7 @@ test('a place that is given back while a lane is about to rest for the day is ta
   });
   expect(await checkSendLimits({ ...world.services, db }, connection)).toBeNull();
   expect(checks).toBe(3);
-  expect(await world.db.pace.count({ where: { blockedUntil: { not: null } } })).toBe(0);
+  expect(await world.db.rateLimitRow.count({ where: { pausedUntil: { not: null } } })).toBe(0);
   expect(await checkSendLimits(world.services, connection)).toMatchObject({ wait: { reason: { code: 'daily_cap' } } });
 });
 
@@ -74,13 +74,13 @@ test('that a place could not be given back does no harm', async () => {
   const rename = async (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);
   world.vendor.respondWith(async () => {
     if (world.vendor.requests.length > 1) return { body: { status: 'delivered' } };
-    await rename('paces', 'paces_away');
+    await rename('rate_limits', 'rate_limits_away');
     return { status: 503 };
   });
   const [id = ''] = await sendMany(world, location, 1);
   await world.waitFor(async () => (await world.getMessage(id)).retryCount === 1);
   await world.waitFor(async () => (await world.db.job.count({ where: { workerId: { not: null } } })) === 0);
-  await rename('paces_away', 'paces');
+  await rename('rate_limits_away', 'rate_limits');
   await world.advanceUntilReported(id);
   expect(world.vendor.requests).toHaveLength(2);
   expect(await world.db.attempt.count()).toBe(2);

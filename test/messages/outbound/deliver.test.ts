@@ -26,8 +26,8 @@ test('a temporary failure is retried by the schedule until it goes through, each
   await world.advanceUntilReported(messageId);
 
   const tried = await attempts(world);
-  expect(tried.map(({ outcome }) => outcome)).toEqual(['busy', 'busy', 'busy', 'delivered']);
-  expect(tried[0]).toMatchObject({ code: 'http_503', answer: 'HTTP 503 down' });
+  expect(tried.map(({ outcome }) => outcome)).toEqual(['unavailable', 'unavailable', 'unavailable', 'delivered']);
+  expect(tried[0]).toMatchObject({ code: 'http_503', response: 'HTTP 503 down' });
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
@@ -104,11 +104,11 @@ test('a connection’s concurrency and rate are kept', async () => {
     await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   }
   await world.advanceUntil(() => world.vendor.requests.length === 10);
-  const startTimes = (await attempts(world)).slice(5).map(({ begunAt }) => begunAt.getTime());
+  const startTimes = (await attempts(world)).slice(5).map(({ startedAt }) => startedAt.getTime());
   expect((startTimes.at(-1) ?? 0) - (startTimes[0] ?? 0)).toBeGreaterThanOrEqual(3_000);
 });
 
-test('a receipt that beats the answer to our own send is kept, by our id and by theirs', async () => {
+test('a receipt that heartbeat the answer to our own send is kept, by our id and by theirs', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   for (const by of ['id', 'externalId'] as const) {
@@ -139,11 +139,11 @@ test('receipts in any order and repeated never go back, and a late delivered aft
   await world.advance(10_000);
   expect(world.highlevel.listStatuses(messageId).at(0)).toBe('failed');
   expect(world.highlevel.listStatuses(messageId).at(-1)).toBe('read');
-  const receipts = await world.db.receipt.findMany({ orderBy: { id: 'asc' }, select: { state: true, repeats: true } });
+  const receipts = await world.db.receipt.findMany({ orderBy: { id: 'asc' }, select: { state: true, repeatCount: true } });
   expect(receipts).toEqual([
-    { state: 'failed', repeats: 1 },
-    { state: 'delivered', repeats: 1 },
-    { state: 'read', repeats: 1 },
+    { state: 'failed', repeatCount: 1 },
+    { state: 'delivered', repeatCount: 1 },
+    { state: 'read', repeatCount: 1 },
   ]);
 });
 
@@ -170,7 +170,7 @@ test('what a channel can’t carry is refused with the reason, and accepted is d
   const email = await world.highlevel.sendMessage(location.id, { contactId, text: 'hi', providerKey: 'mail' });
   const plain = await text(world, location);
   for (const { messageId } of [media, email, plain]) await world.advanceUntilReported(messageId);
-  expect(world.highlevel.findMessage(media.messageId)?.error?.code).toBe('media_unsupported');
+  expect(world.highlevel.findMessage(media.messageId)?.error?.code).toBe('attachments_unsupported');
   expect(world.highlevel.findMessage(email.messageId)).toMatchObject({
     status: 'failed',
     recipients: { 'maya@example.com': { failReason: 'The connected channel does not carry email.' } },

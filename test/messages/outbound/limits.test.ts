@@ -91,8 +91,12 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
   );
   // The limit is used up, so that everything waits together.
   const key = `highlevel/${location.id}`;
-  const pauseFields = { blockedUntil: new Date(world.clock.now() + 60_000) };
-  await world.db.pace.upsert({ where: { key }, create: { key, busyUntil: new Date(), ...pauseFields }, update: pauseFields });
+  const pauseFields = { pausedUntil: new Date(world.clock.now() + 60_000) };
+  await world.db.rateLimitRow.upsert({
+    where: { key },
+    create: { key, tatAt: new Date(), ...pauseFields },
+    update: pauseFields,
+  });
   const ids = await sendMany(world, location, 31);
   await world.waitFor(async () => (await world.db.message.count({ where: { state: { not: 'pending' } } })) === 31);
   const reader = await world.getMessage(ids[0] as string);
@@ -103,7 +107,7 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
     .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' })
     .expect(202);
   const begin = world.highlevel.calls.listByOperation('updateMessageStatus').length;
-  await world.waitFor(async () => (await world.db.job.count({ where: { kind: 'tell' } })) === 32);
+  await world.waitFor(async () => (await world.db.job.count({ where: { queue: 'highlevel' } })) === 32);
   world.clock.jump(61_000);
   // In small steps: what leaves must have time to arrive before the next may leave.
   await world.advanceUntil(
@@ -126,12 +130,14 @@ test('when HighLevel’s day is used up, everything of that location waits, says
   const location = await world.setUpLocation();
   const ids = await sendMany(world, location, 6);
   await world.waitFor(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 6);
-  await world.advanceUntil(async () => (await world.db.pace.count({ where: { blockedCode: 'highlevel_day_used' } })) === 1);
+  await world.advanceUntil(
+    async () => (await world.db.rateLimitRow.count({ where: { pauseCode: 'highlevel_day_used' } })) === 1,
+  );
   const { body } = await world.api.get('/overview').expect(200);
   expect(body.limits).toEqual([
     expect.objectContaining({
       locationId: location.id,
-      remainingToday: 0,
+      quotaRemaining: 0,
       reason: expect.objectContaining({ code: 'highlevel_day_used' }),
     }),
   ]);
@@ -163,31 +169,35 @@ test('what was given up is listed with its reason, and all that fits is sent aga
 
   world.vendor.respondWith({ body: { status: 'delivered' } });
   const { body } = await world.api.post(`/locations/${location.id}/redrives`, { reason: 'even' }).expect(202);
-  expect(body).toMatchObject({ total: 5, done: 0, endedAt: null });
+  expect(body).toMatchObject({ totalCount: 5, doneCount: 0, endedAt: null });
   await world.advanceUntil(async () => {
     const { body: page } = await world.api.get(`/locations/${location.id}/redrives`).expect(200);
-    return page.items[0].done === 5 && page.items[0].endedAt !== null;
+    return page.items[0].doneCount === 5 && page.items[0].endedAt !== null;
   });
   await world.advanceUntil(() => ids.filter((id) => world.highlevel.listStatuses(id).includes('delivered')).length === 5);
   const { body: left } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
   expect(left.items.map(({ reason }: { reason: { code: string } }) => reason.code)).toEqual(Array(5).fill('odd'));
-  expect(at(body.begunAt)).toBeLessThanOrEqual(world.clock.now());
+  expect(at(body.startedAt)).toBeLessThanOrEqual(world.clock.now());
 });
 
 test('a connection that has long been quiet keeps its limits, and gets those back that an earlier version had taken', async () => {
   await using world = await startWorld({ isIdle: true });
   const place = await world.setUpLocation({ ratePerSecond: 5, concurrency: 2, dailyCap: 10 });
   const key = `sending/${place.id}/sms`;
-  const before = await world.db.pace.findUniqueOrThrow({ where: { key } });
+  const before = await world.db.rateLimitRow.findUniqueOrThrow({ where: { key } });
   world.clock.jump(40 * 24 * 3_600_000);
   await runCleanup(world.services);
-  expect(await world.db.pace.findUnique({ where: { key } })).toEqual(before);
+  expect(await world.db.rateLimitRow.findUnique({ where: { key } })).toEqual(before);
   expect(before).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
 
-  await world.db.pace.deleteMany({});
+  await world.db.rateLimitRow.deleteMany({});
   await restoreGroupLimits(world.services);
-  expect(await world.db.pace.findUnique({ where: { key } })).toMatchObject({ intervalMs: 200, burst: 1, concurrency: 2 });
-  expect(await world.db.pace.count()).toBe(1);
+  expect(await world.db.rateLimitRow.findUnique({ where: { key } })).toMatchObject({
+    intervalMs: 200,
+    burst: 1,
+    concurrency: 2,
+  });
+  expect(await world.db.rateLimitRow.count()).toBe(1);
 });
 
 test('what waits for a limit goes on as soon as the limit is loosened, in its order', async () => {

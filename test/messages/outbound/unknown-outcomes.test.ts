@@ -20,7 +20,7 @@ test('where repeats are not dropped, an unknown outcome asks a person: it is not
   const location = await world.install();
   await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'non_idempotent' }).expect(200);
   const { messageId } = await text(world, location);
-  await world.waitFor(async () => (await world.getMessage(messageId)).unknownSince !== null);
+  await world.waitFor(async () => (await world.getMessage(messageId)).heldForReviewAt !== null);
   await world.advance(24 * 3_600_000, 600_000);
   expect(sends).toBe(1);
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
@@ -46,10 +46,10 @@ test('an interrupted attempt that somebody has found, and could not tell of any 
   const { id, createdAt } = await world.getMessage(messageId);
   const found = { outcome: 'unknown' as const, endedAt: createdAt };
   await world.db.attempt.create({
-    data: { id: world.services.newId(), messageId: id, connectionId: body.connectionId, begunAt: createdAt, ...found },
+    data: { id: world.services.newId(), messageId: id, connectionId: body.connectionId, startedAt: createdAt, ...found },
   });
   await startWorker(world.services);
-  await world.advanceUntil(async () => (await world.getMessage(messageId)).unknownSince !== null);
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).heldForReviewAt !== null);
   expect(sends).toBe(0);
 });
 
@@ -59,7 +59,7 @@ async function cutMessage(world: World, config: Record<string, unknown> = {}) {
   world.vendor.respondWith(() => (world.vendor.requests.length === 1 ? 'cut' : { status: 503 }));
   const { messageId } = await text(world, location);
   await world.waitFor(async () => (await world.getMessage(messageId)).reasonCode === 'no_answer');
-  const isUnknown = async () => (await world.getMessage(messageId)).unknownSince !== null;
+  const isUnknown = async () => (await world.getMessage(messageId)).heldForReviewAt !== null;
   return { location, messageId, isUnknown };
 }
 
@@ -67,7 +67,7 @@ test('a message that may have arrived is not reported failed because later attem
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world, { giveUpAfterMinutes: 10 });
   await world.advanceUntil(isUnknown, 'a person is asked', 30_000);
-  expect((await outcomes(world)).slice(0, 3)).toEqual(['unknown', 'busy', 'busy']);
+  expect((await outcomes(world)).slice(0, 3)).toEqual(['unknown', 'unavailable', 'unavailable']);
   await world.advance(60_000);
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 
@@ -103,7 +103,7 @@ test('nor because there is no way for it any more, or the app was uninstalled', 
   await world.waitFor(async () => (await world.getMessage(second)).reasonCode === 'no_answer');
   await cancelQueued(world.services, other.id);
   expect(await world.getMessage(second)).toMatchObject({ state: 'pending', reasonCode: 'uninstalled' });
-  expect((await world.getMessage(second)).unknownSince).not.toBeNull();
+  expect((await world.getMessage(second)).heldForReviewAt).not.toBeNull();
   await world.advance(30_000);
   expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
 });
@@ -143,15 +143,15 @@ test('where repeats are not dropped and the connection resends, a later refusal 
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    return { kind: sends === 1 ? 'unknown' : 'refused', code: 'why', message: 'Whatever.' };
+    return { kind: sends === 1 ? 'unknown' : 'rejected', code: 'why', message: 'Whatever.' };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();
   const config = { whenUnknown: 'resend' };
   await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'non_idempotent', config }).expect(200);
   const { messageId } = await text(world, location);
-  await world.advanceUntil(async () => (await world.getMessage(messageId)).unknownSince !== null);
-  expect(await outcomes(world)).toEqual(['unknown', 'refused']);
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).heldForReviewAt !== null);
+  expect(await outcomes(world)).toEqual(['unknown', 'rejected']);
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 });
 

@@ -70,7 +70,7 @@ test('a reply from an address that HighLevel refuses to hold twice goes to the c
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 2);
   expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(1);
   expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
-  await world.waitFor(async () => (await world.db.identity.count({ where: { address: second } })) === 1);
+  await world.waitFor(async () => (await world.db.contactAddress.count({ where: { address: second } })) === 1);
 });
 
 test.each([

@@ -30,9 +30,9 @@ test('of what a vendor says of one message in ever other words so much is stored
   await sayAll(world, connectionId, failures);
   await sayAll(world, connectionId, [{ externalId: 'x', state: 'delivered' }]);
   expect(await world.db.message.findUnique({ where: { id } })).toMatchObject({ state: 'delivered' });
-  const rows = await world.db.receipt.findMany({ where: { messageId: id }, select: { repeats: true } });
+  const rows = await world.db.receipt.findMany({ where: { messageId: id }, select: { repeatCount: true } });
   expect(rows.length).toBeLessThanOrEqual(1_200);
-  expect(rows.reduce((sum, { repeats }) => sum + 1 + repeats, 0)).toBe(3_001);
+  expect(rows.reduce((sum, { repeatCount: repeats }) => sum + 1 + repeats, 0)).toBe(3_001);
 });
 
 test('twenty thousand repeats of one receipt are one row, and the message’s page stays short', async () => {
@@ -43,7 +43,7 @@ test('twenty thousand repeats of one receipt are one row, and the message’s pa
     connectionId,
     many(20_000, () => ({ messageId: id, state: 'delivered' })),
   );
-  expect(await world.db.receipt.findMany({ where: { messageId: id } })).toMatchObject([{ repeats: 19_999 }]);
+  expect(await world.db.receipt.findMany({ where: { messageId: id } })).toMatchObject([{ repeatCount: 19_999 }]);
   const token = await world.createUserToken({ companyId, activeLocation: locationId, role: 'admin' });
   const page = await world.client.get(`/embed/pages/messages/${id}`).set('authorization', `Bearer ${token}`).expect(200);
   expect(page.text.length).toBeLessThan(30_000);

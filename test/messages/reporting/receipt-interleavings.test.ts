@@ -7,7 +7,7 @@ import { startWorld, type World } from '../../support/world.ts';
 
 type Step =
   | { do: 'begin'; message: number }
-  | { do: 'end'; message: number; how: 'accepted' | 'unknown' | 'busy'; id: number }
+  | { do: 'end'; message: number; how: 'accepted' | 'unknown' | 'unavailable'; id: number }
   | { do: 'receipt'; id: number; state: 'delivered' | 'read' | 'failed' };
 
 const messageCount = 3;
@@ -20,7 +20,7 @@ const steps = fc.array(
     fc.record({
       do: fc.constant('end' as const),
       message,
-      how: fc.constantFrom('accepted', 'accepted', 'unknown', 'busy'),
+      how: fc.constantFrom('accepted', 'accepted', 'unknown', 'unavailable'),
       id,
     }),
     fc.record({ do: fc.constant('receipt' as const), id, state: fc.constantFrom('delivered', 'read', 'failed') }),
@@ -87,9 +87,9 @@ async function startAttempt(world: World, connectionId: string, one: Sent, at: n
   one.startTimes.push(at);
 }
 
-const outcomes: Record<'unknown' | 'busy', SendOutcome> = {
+const outcomes: Record<'unknown' | 'unavailable', SendOutcome> = {
   unknown: { kind: 'unknown', code: 'no_answer', message: 'no answer' },
-  busy: { kind: 'busy', code: 'http_503', message: 'busy' },
+  unavailable: { kind: 'unavailable', code: 'http_503', message: 'busy' },
 };
 
 async function end(
@@ -118,5 +118,5 @@ async function end(
   });
   one.open = null;
   if (how === 'accepted') one.given = id;
-  if (how === 'busy') one.startTimes.pop();
+  if (how === 'unavailable') one.startTimes.pop();
 }

@@ -45,7 +45,7 @@ test('repeats that say nothing new are counted and not stored, at once and later
   await receipt(world, location.connectionId, { externalId: 'x', status: 'read' });
   const rows = await world.db.receipt.findMany({ where: { messageId: id }, orderBy: { id: 'asc' } });
   expect(rows.map(({ state }) => state)).toEqual(['delivered', 'read']);
-  expect(rows[0]?.repeats).toBe(99);
+  expect(rows[0]?.repeatCount).toBe(99);
   for (let n = 0; n < 30; n++) await receipt(world, location.connectionId, { externalId: 'unknown', status: 'delivered' });
   expect(await world.db.receipt.count({ where: { externalId: 'unknown' } })).toBe(1);
   const { body } = await world.api.get(`/messages/${id}`).expect(200);
@@ -59,7 +59,7 @@ test('the history of a message has parts: the newest first, each before it by on
   const { id } = await world.getMessage(messageId);
   const newId = world.services.newId;
   await world.db.attempt.create({
-    data: { id: newId(), messageId: id, connectionId: location.connectionId, begunAt: new Date(world.clock.now()) },
+    data: { id: newId(), messageId: id, connectionId: location.connectionId, startedAt: new Date(world.clock.now()) },
   });
   const data = Array.from({ length: 250 }, (_, n) => ({
     id: newId(),

@@ -71,8 +71,8 @@ test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is 
     .postChannelWebhook(location.connectionId, 'inbound', { externalId: 'a', from: '+12025550143', text: 'hello' })
     .expect(202);
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateMessageStatus').length > 0);
-  const getRateLimit = () => world.db.pace.findUnique({ where: { key: `highlevel/${location.id}` } });
-  await world.advanceUntil(async () => (await getRateLimit())?.blockedCode === 'highlevel_outage');
+  const getRateLimit = () => world.db.rateLimitRow.findUnique({ where: { key: `highlevel/${location.id}` } });
+  await world.advanceUntil(async () => (await getRateLimit())?.pauseCode === 'highlevel_outage');
   await world.advance(3_600_000, 60_000);
   // One call finds out for all that wait; by themselves 30 messages would have asked hundreds of times.
   expect(world.highlevel.calls.all.filter(({ status }) => status === 503).length).toBeLessThan(200);
@@ -160,10 +160,10 @@ test('a report at which HighLevel fails each time ends after its schedule, and i
   const poisoned = await Promise.all(Array.from({ length: 8 }, send));
   const calls = () => world.highlevel.calls.listByOperation('updateMessageStatus');
   await world.advanceUntil(() => calls().length >= 8);
-  expect(await world.db.pace.count({ where: { blockedCode: 'highlevel_outage' } })).toBe(0);
+  expect(await world.db.rateLimitRow.count({ where: { pauseCode: 'highlevel_outage' } })).toBe(0);
   await world.advanceUntil(async () => (await world.db.job.count()) === 0, 'nothing is left to do', 600_000);
   expect(calls()).toHaveLength(8 * 9);
-  expect((await world.getMessage(poisoned[0]?.messageId ?? '')).reasonCode).toBe('not_known_to_highlevel');
+  expect((await world.getMessage(poisoned[0]?.messageId ?? '')).reasonCode).toBe('unknown_to_highlevel');
   world.highlevel.faults.clear();
   const { messageId } = await send();
   await world.advanceUntilReported(messageId);

@@ -23,7 +23,7 @@ test('a message that HighLevel never knows stays delivered for us, and after abo
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.waitFor(async () => (await world.getMessage(messageId)).state === 'delivered');
   await world.advanceUntil(
-    async () => (await world.getMessage(messageId)).reasonCode === 'not_known_to_highlevel',
+    async () => (await world.getMessage(messageId)).reasonCode === 'unknown_to_highlevel',
     'given up',
     10_000,
   );

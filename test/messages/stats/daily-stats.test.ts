@@ -92,7 +92,7 @@ test('days that are over are counted once and kept: with the same numbers, and a
   expect(await rollUpDailyStats(world.services)).toBe(12);
   expect(await rollUpDailyStats(world.services)).toBe(0);
   expect(await summarize(world, at)).toMatchObject(before);
-  const storedCount = await world.db.dayCount.count();
+  const storedCount = await world.db.dailyStats.count();
   expect(storedCount).toBe(12);
 
   // What is kept is what is told; the newest two days are always counted.
@@ -114,7 +114,7 @@ test('days that are over are counted once and kept: with the same numbers, and a
   expect(summarizeStats(moved)).toMatchObject({ sent: 5, delivered: 5, received: 1 });
   world.clock.jump(20 * 24 * hour);
   await rollUpDailyStats(world.services);
-  expect(await world.db.dayCount.count({ where: { day: { lt: new Date(world.clock.now() - 17 * 24 * hour) } } })).toBe(0);
+  expect(await world.db.dailyStats.count({ where: { day: { lt: new Date(world.clock.now() - 17 * 24 * hour) } } })).toBe(0);
 });
 
 test('when a message was delivered is kept, and that it was read later changes nothing of it', async () => {

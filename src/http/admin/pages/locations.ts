@@ -37,7 +37,7 @@ export function createLocationsPage({ db }: { db: Database }) {
       const { items, nextCursor } = paginate(rows, pageSize, ({ resourceId }) => resourceId);
       const channels = await db.client.connection.groupBy({
         by: ['locationId'],
-        where: { locationId: { in: items.map(({ resourceId }) => resourceId) }, dormantSince: null },
+        where: { locationId: { in: items.map(({ resourceId }) => resourceId) }, disabledAt: null },
         _count: true,
       });
       const channelCounts = new Map(channels.map(({ locationId, _count }) => [locationId, _count]));

@@ -49,7 +49,7 @@ export function createSystemPage(deps: SystemPageDeps) {
       const budgets = await listLowestQuotas(client, now, { take: pageSize });
       const paused = await listPausedGroups(client, now, pageSize);
       const alerts = await client.alert.findMany({
-        where: { openKey: { not: null } },
+        where: { dedupKey: { not: null } },
         orderBy: { id: 'desc' },
         take: pageSize,
       });
@@ -57,7 +57,7 @@ export function createSystemPage(deps: SystemPageDeps) {
       return {
         title: text('operator.system.title'),
         alerts,
-        alertCount: await client.alert.count({ where: { openKey: { not: null } } }),
+        alertCount: await client.alert.count({ where: { dedupKey: { not: null } } }),
         queues: queues.map((queue) => ({ ...queue, age: formatDuration(text, queue.latencySeconds * 1000) })),
         oldest: queues.every(({ ready }) => ready === 0)
           ? null
@@ -68,7 +68,7 @@ export function createSystemPage(deps: SystemPageDeps) {
           counts: counts.filter((count) => count.direction === direction),
           total: counts.reduce((sum, count) => sum + (count.direction === direction ? count.count : 0), 0),
         })),
-        budgets: budgets.filter(({ quotaRemaining: remainingToday }) => remainingToday !== null),
+        budgets: budgets.filter(({ quotaRemaining }) => quotaRemaining !== null),
         resting: paused,
         pausedCount: await countPausedGroups(client, now),
         tenants: await loadTenants(

@@ -56,7 +56,7 @@ function createNavCount(count: NavCount['count']): NavCount {
 }
 
 function countOpenAlerts(db: Database, within: Prisma.AlertWhereInput): Promise<number> {
-  return db.client.alert.count({ where: { AND: [within, { openKey: { not: null } }] } });
+  return db.client.alert.count({ where: { AND: [within, { dedupKey: { not: null } }] } });
 }
 
 async function listRows(
@@ -73,7 +73,7 @@ async function listRows(
     ...describeIssue({ text, url, appUrl: deps.appUrl, locationId: isAccount ? alert.locationId : null }, alert.kind),
     id: alert.id,
     details: alert.details,
-    begunAt: alert.begunAt,
+    startedAt: alert.startedAt,
     endedAt: alert.endedAt,
     location: isAccount ? toLocationLink(names, url, alert) : null,
   });
@@ -104,7 +104,7 @@ export async function loadLocationNames(db: Database, alerts: readonly Alert[]):
 
 async function getVersion(db: Database, within: Prisma.AlertWhereInput): Promise<string> {
   const open = await db.client.alert.findMany({
-    where: { AND: [within, { openKey: { not: null } }] },
+    where: { AND: [within, { dedupKey: { not: null } }] },
     select: { id: true },
     orderBy: { id: 'desc' },
     take: maxOpenAlerts,

@@ -87,10 +87,10 @@ export function createChannelPage(deps: ChannelPageDeps) {
         permission: 'write',
         body: testBody,
         async run({ location, providerKey, body, url }) {
-          const medium = toMessageType(getProvider(deps, providerKey));
+          const messageType = toMessageType(getProvider(deps, providerKey));
           requireInstalled(location);
           const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
-          const { id } = await sendTestMessage(deps, connection, { ...body, medium });
+          const { id } = await sendTestMessage(deps, connection, { ...body, messageType });
           return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
         },
       }),

@@ -72,12 +72,12 @@ async function getChannelStatus(
 /** Changes when a status may: for the versions of pages. What only makes it older counts every ten seconds. */
 export async function getChannelsVersion(deps: ChannelPageDeps, { resourceId }: Installation): Promise<string> {
   const rows = await deps.db.client.connection.findMany({
-    where: { locationId: resourceId, dormantSince: null },
+    where: { locationId: resourceId, disabledAt: null },
     select: { id: true, updatedAt: true },
     orderBy: { id: 'asc' },
   });
   const last = await Promise.all(rows.map(({ id }) => findLastAttempt(deps, id)));
-  const alerts = await deps.db.client.alert.count({ where: { locationId: resourceId, openKey: { not: null } } });
+  const alerts = await deps.db.client.alert.count({ where: { locationId: resourceId, dedupKey: { not: null } } });
   return JSON.stringify([rows, last, alerts]);
 }
 
@@ -99,15 +99,15 @@ const maxWaitingCount = 1_000;
 export async function getLimitUsage(deps: ChannelPageDeps, connection: Connection, timezone: string | null) {
   const key = rateLimitKey.connection(connection);
   const now = dateNow(deps.clock);
-  const pace = await deps.db.client.pace.findUnique({ where: { key } });
+  const pace = await deps.db.client.rateLimitRow.findUnique({ where: { key } });
   const pausedUntil = pace && getPausedUntil(pace, now);
   const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
   const waiting = pausedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, maxWaitingCount + 1) : 0;
   return {
     settings: parseDeliverySettings(connection.config),
-    sentToday: pace?.day === today ? pace.sentToday : 0,
-    blockedUntil: pausedUntil,
-    pauseReason: pausedUntil && pace?.blockedCode ? { code: pace.blockedCode, message: pace.blockedReason ?? '' } : null,
+    dailyCount: pace?.dailyCountDate === today ? pace.dailyCount : 0,
+    pausedUntil: pausedUntil,
+    pauseReason: pausedUntil && pace?.pauseCode ? { code: pace.pauseCode, message: pace.pauseReason ?? '' } : null,
     waiting: Math.min(waiting, maxWaitingCount),
     hasMore: waiting > maxWaitingCount,
   };

@@ -18,7 +18,7 @@ interface TestStep {
 export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: Text, { id, ...ref }: TestRef) {
   const message = await deps.db.client.message.findFirst({
     where: { id, ...ref, isTest: true },
-    include: { attempts: { orderBy: { begunAt: 'asc' } }, receipts: { orderBy: { receivedAt: 'asc' } } },
+    include: { attempts: { orderBy: { startedAt: 'asc' } }, receipts: { orderBy: { receivedAt: 'asc' } } },
   });
   if (!message) return null;
   const last = message.attempts.at(-1);
@@ -27,11 +27,11 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
   const findReceivedAt = (state: string) => message.receipts.find((receipt) => receipt.state === state)?.receivedAt ?? null;
   const hasArrived = message.state === 'delivered' || message.state === 'read';
   const hasFailed = message.state === 'failed';
-  const isUnknown = message.unknownSince !== null;
+  const isUnknown = message.heldForReviewAt !== null;
 
   const steps: TestStep[] = [
     { name: 'queued', at: message.createdAt, state: 'done' },
-    { name: 'sending', at: last?.begunAt ?? null, state: last ? 'done' : hasFailed ? 'later' : 'now' },
+    { name: 'sending', at: last?.startedAt ?? null, state: last ? 'done' : hasFailed ? 'later' : 'now' },
   ];
   if (wasAccepted || (!hasFailed && !isUnknown)) {
     steps.push({
@@ -40,7 +40,7 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
       state: wasAccepted || hasArrived ? 'done' : last ? 'now' : 'later',
     });
   }
-  if (isUnknown) steps.push({ name: 'unknown', at: message.unknownSince, state: 'bad' });
+  if (isUnknown) steps.push({ name: 'unknown', at: message.heldForReviewAt, state: 'bad' });
   else if (hasFailed)
     steps.push({ name: 'failed', at: findReceivedAt('failed') ?? endedAt ?? message.updatedAt, state: 'bad' });
   else {
@@ -57,7 +57,7 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
     steps,
     reason:
       message.reasonCode && message.reason ? toReasonText(text, { code: message.reasonCode, message: message.reason }) : null,
-    response: last?.answer ?? null,
+    response: last?.response ?? null,
   };
 }
 
@@ -68,7 +68,7 @@ export async function getTestVersion({ db }: Pick<ChannelPageDeps, 'db'>, { id, 
     select: {
       state: true,
       reasonCode: true,
-      unknownSince: true,
+      heldForReviewAt: true,
       attempts: { select: { endedAt: true } },
       receipts: { select: { state: true } },
     },

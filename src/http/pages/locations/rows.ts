@@ -40,7 +40,7 @@ export async function loadLocationRows(db: Database, access: Access, now: Date):
   const ids = found.map(({ resourceId }) => resourceId);
   const connections = await db.client.$queryRaw<{ locationId: string; providerKey: string }[]>`
     SELECT location_id AS "locationId", provider_key AS "providerKey" FROM connections
-    WHERE location_id = ANY (${ids}::text[]) AND dormant_since IS NULL ORDER BY id`;
+    WHERE location_id = ANY (${ids}::text[]) AND disabled_at IS NULL ORDER BY id`;
   const channels = Map.groupBy(connections, ({ locationId }) => locationId);
   const alerts = await listOpenAlerts(db.client, ids);
   const counts = Map.groupBy(

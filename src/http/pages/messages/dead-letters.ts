@@ -83,7 +83,10 @@ export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMess
     async version({ location: { resourceId }, query }) {
       const { items } = await deps.listMessages([resourceId], logQuery(query));
       const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
-      return JSON.stringify([toRowsVersion(items), redrives.items.map(({ id, done, endedAt }) => [id, done, endedAt])]);
+      return JSON.stringify([
+        toRowsVersion(items),
+        redrives.items.map(({ id, doneCount: done, endedAt }) => [id, done, endedAt]),
+      ]);
     },
 
     actions: {
@@ -94,7 +97,7 @@ export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMess
           const ms = spans[span];
           const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
-          const { total } = await startRedrive(deps, location.resourceId, wanted, toActor(access));
+          const { totalCount: total } = await startRedrive(deps, location.resourceId, wanted, toActor(access));
           // From its top, where the progress is.
           const redirectTo = url('dead-letters', { reason, direction });
           return {

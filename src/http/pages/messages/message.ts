@@ -21,7 +21,7 @@ const fixTargets: Record<string, 'channels' | 'reconnect' | undefined> = {
   no_channel: 'channels',
   channel_unavailable: 'channels',
   email_unsupported: 'channels',
-  media_unsupported: 'channels',
+  attachments_unsupported: 'channels',
   outside_window: 'channels',
   daily_cap: 'channels',
   reauth_required: 'reconnect',
@@ -101,8 +101,8 @@ async function showMessage(
 
 const tones: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
   delivered: 'good',
-  refused: 'bad',
-  busy: 'bad',
+  rejected: 'bad',
+  unavailable: 'bad',
   unknown: 'bad',
   not_reported: 'bad',
   posted: 'good',
@@ -132,7 +132,7 @@ function toTimelineRow(
 async function getVersion(deps: MessagePageDeps, { message: { id } }: MessagePageInput): Promise<string> {
   const row = await deps.db.client.message.findUnique({
     where: { id },
-    include: { _count: { select: { attempts: true, receipts: true, reports: true } } },
+    include: { _count: { select: { attempts: true, receipts: true, reportAttempts: true } } },
   });
   const waits = row ? await loadGroupPauses(deps, [row]) : [];
   return JSON.stringify([row?.updatedAt, row?._count, [...waits]]);

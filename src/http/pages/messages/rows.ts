@@ -43,14 +43,14 @@ export async function loadMessageRows(
 
 /** When something is tried next, if that is known: a lane that rests may rest longer than the message itself waits. */
 export function findNextAttemptAt(message: Message, pausedUntil: Date | undefined, now: Date): Date | null {
-  if (message.state !== 'pending' || message.unknownSince) return null;
+  if (message.state !== 'pending' || message.heldForReviewAt) return null;
   const at = pausedUntil ?? message.nextAttemptAt;
   return at && at > now ? at : null;
 }
 
 /** The person at the other end, as far as we know. */
-export function toContactLabel({ direction, sentElsewhere, name, from, to, contactId }: Message): string | null {
-  const address = direction === 'outbound' || sentElsewhere ? to : from;
+export function toContactLabel({ direction, sentExternally, name, from, to, contactId }: Message): string | null {
+  const address = direction === 'outbound' || sentExternally ? to : from;
   const person = address ?? contactId;
   return name && person ? `${name}, ${person}` : (person ?? name);
 }

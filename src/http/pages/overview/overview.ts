@@ -88,7 +88,7 @@ export function createAccountOverviewPage(deps: OverviewDeps) {
     );
   const openAlerts = async (access: Access) =>
     deps.db.client.alert.findMany({
-      where: { AND: [await visibleAlerts(deps.db, access), { openKey: { not: null } }] },
+      where: { AND: [await visibleAlerts(deps.db, access), { dedupKey: { not: null } }] },
       orderBy: { id: 'asc' },
     });
 
@@ -137,7 +137,7 @@ function createDaysLoader(deps: OverviewDeps) {
 }
 
 function countChannels(db: Database, locationId: string): Promise<number> {
-  return db.client.connection.count({ where: { locationId, dormantSince: null } });
+  return db.client.connection.count({ where: { locationId, disabledAt: null } });
 }
 
 /** @param names of locations, on a page about many */
@@ -146,7 +146,7 @@ function toIssues(context: IssueContext, alerts: readonly Alert[], names: Readon
     ...describeIssue({ ...context, locationId: names && alert.locationId }, alert.kind),
     location: names && toLocationLink(names, context.url, alert),
     details: alert.details,
-    begunAt: alert.begunAt,
+    startedAt: alert.startedAt,
   }));
 }
 
