@@ -9,17 +9,17 @@ const schema = z.object({
   adminToken: z.string().min(16),
 });
 
-/** Keys that development makes for itself. */
+/** Keys that a development installation generates. */
 type DevelopmentKeys = z.infer<typeof schema>;
 
-/** Where they are kept. */
+/** Returns the path of the file with the development keys. */
 export function getDevelopmentKeysPath(dataDir: string): string {
   return join(dataDir, 'keys.json');
 }
 
 /**
- * Keys for development, made once and kept beside the data that they protect: other keys could not read it any more. Production never
- * comes here.
+ * Loads the development keys, and generates them at the first start. They stay beside the data that they protect, as other keys could not
+ * read that data. Production never calls this.
  */
 export function loadDevelopmentKeys(dataDir: string, random: RandomSource): DevelopmentKeys {
   const file = getDevelopmentKeysPath(dataDir);
@@ -33,7 +33,7 @@ export function loadDevelopmentKeys(dataDir: string, random: RandomSource): Deve
   return createAtomically(file, `${JSON.stringify(keys, null, 2)}\n`, random) ? keys : loadDevelopmentKeys(dataDir, random);
 }
 
-/** Creates a file with all of its content at once, so that no other process reads a part. @returns false when it is there already */
+/** Creates a file atomically, so that no other process reads a part of it. @returns false when it exists already */
 function createAtomically(file: string, content: string, random: RandomSource): boolean {
   const draft = `${file}.${random(8).toString('hex')}`;
   writeFileSync(draft, content, { mode: 0o600 });
@@ -48,7 +48,7 @@ function createAtomically(file: string, content: string, random: RandomSource): 
   }
 }
 
-/** The keys that the settings may give. */
+/** Keys that the settings may give. */
 interface ConfiguredKeys {
   isProduction: boolean;
   dataDir: string;
@@ -57,7 +57,7 @@ interface ConfiguredKeys {
   adminToken: string | undefined;
 }
 
-/** The keys that a process works with: those that are given and, outside production, development's own for the rest. */
+/** Returns the keys that a process uses: the configured ones and, outside production, development keys for the rest. */
 export function resolveKeys(configured: ConfiguredKeys, random: RandomSource) {
   const developmentKeys = configured.isProduction ? undefined : loadDevelopmentKeys(configured.dataDir, random);
   return {

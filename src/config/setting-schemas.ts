@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { stripDisplayName } from '../core/address.ts';
 import { parseWithAllDigits, requiredText } from '../core/foreign.ts';
 
-// What a setting's text must look like, and what it is read as.
+// Schemas of the settings' texts, and the values that they are parsed to.
 
 export const frameSource = /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?$/;
 
@@ -50,7 +50,7 @@ export const providers = z
   )
   .refine((all) => new Set(all.map(({ key }) => key)).size === all.length, { error: 'has a key twice' });
 
-/** Which proxies are believed: how many stand in front, or which addresses, ranges and kinds of networks they have. */
+/** Trusted proxies: their number, or their addresses, ranges and kinds of networks. */
 export const trustProxy = z.string().transform((text, context): number | string[] => {
   if (/^\d{1,2}$/.test(text.trim())) return Number(text);
   const all = parseList(text);
@@ -74,7 +74,7 @@ function isNetwork(text: string): boolean {
 
 const [pemBegin, pemEnd] = ['-----BEGIN PUBLIC KEY-----', '-----END PUBLIC KEY-----'];
 
-/** The PEM blocks in a text. */
+/** Finds the PEM blocks in a text. */
 function findPemBlocks(text: string): string[] {
   const [, ...parts] = text.split(pemBegin);
   return parts.filter((part) => part.includes(pemEnd)).map((part) => `${pemBegin}${part.split(pemEnd, 1)[0]}${pemEnd}`);
@@ -117,7 +117,7 @@ export const secrets = z
     error: 'must be of at least 16 characters each',
   });
 
-/** Enough to tell a forgotten setting from addresses; the mail server judges the rest. */
+/** Mail addresses, checked loosely: the mail server rejects the rest. */
 export const mailAddresses = z
   .string()
   .refine(

@@ -11,6 +11,8 @@ import { minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { MailOptions } from '../runtime/mail.ts';
 import { isSigningSecret } from '../runtime/standard-webhooks.ts';
+import { findMissing } from './missing-settings.ts';
+import { findRenamed } from './renamed-settings.ts';
 import {
   anyWebAddress,
   databaseAddress,
@@ -27,7 +29,7 @@ import {
   wholeNumber,
 } from './setting-schemas.ts';
 
-/** Everything that is wrong with the settings, at once, in words. */
+/** Lists all problems of the settings in one error. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly problems: readonly string[];
@@ -41,12 +43,12 @@ export class SettingsError extends Error {
 /** HighLevel's published key for webhooks and Delivery URLs (platform.md 1.1). */
 const highLevelPublicKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
 
-/** Where HighLevel shows an app's pages under its own names; an agency's own domain is learnt (platform.md 7.5). */
+/** HighLevel's own origins that show an app's pages. An agency's own domain is recorded when it is seen (platform.md 7.5). */
 const highLevelOrigins = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
 
 const megabyte = 1024 * 1024;
 
-/** Every setting. What is optional here and needed in production is asked for below. */
+/** All settings. `findMissing` requires those that are optional here but needed in production. */
 export const settingsSchema = z.object({
   NODE_ENV: z.string().default('development'),
   PORT: z.coerce.number({ error: 'must be a number' }).int().min(0).max(65535).default(3000),
@@ -86,8 +88,8 @@ export const settingsSchema = z.object({
   RETENTION_DAYS_AFTER_UNINSTALL: z.coerce.number({ error: 'must be a number of days' }).int().min(0).max(3650).default(30),
   ALERT_FAILURE_RATE: z.coerce.number({ error: 'must be a number' }).min(0.01).max(0.99).default(0.5),
   ALERT_SILENT_HOURS: wholeNumber(24, 24 * 14).default(48),
-  ALERT_BUDGET_REMAINING: wholeNumber(0, 1_000_000).default(10_000),
-  ALERT_QUEUE_AGE_SECONDS: wholeNumber(10, 24 * 60 * 60).default(300),
+  ALERT_QUOTA_REMAINING: wholeNumber(0, 1_000_000).default(10_000),
+  ALERT_QUEUE_LATENCY_SECONDS: wholeNumber(10, 24 * 60 * 60).default(300),
   ALERT_SIGNATURE_FAILURES: wholeNumber(1, 1_000_000).default(20),
   ALERT_WEBHOOK_URL: anyWebAddress.optional(),
   ALERT_WEBHOOK_SECRET: z.string().refine(isSigningSecret, { error: 'must be whsec_ and base64 of 16 to 64 bytes' }).optional(),
@@ -97,18 +99,18 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^smtps?:\/\/[^/]/, 'must be an smtp:// or smtps:// address')
     .optional(),
-  MEDIA_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes' }).positive().max(1024).default(25),
-  MEDIA_MAX_MEGABYTES_PER_LOCATION: wholeNumber(1, 1_000_000_000).default(2_000),
-  MEDIA_MIN_FREE_MEGABYTES: wholeNumber(0, 1_000_000_000).default(500),
-  MEDIA_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(30),
-  MEDIA_DELIVERY: z.enum(['link', 'upload'], { error: 'must be link or upload' }).default('link'),
-  MEDIA_S3_ENDPOINT: webAddress.optional(),
-  MEDIA_S3_BUCKET: z.string().optional(),
-  MEDIA_S3_REGION: z.string().default('us-east-1'),
-  MEDIA_S3_ACCESS_KEY_ID: z.string().optional(),
-  MEDIA_S3_SECRET_ACCESS_KEY: z.string().optional(),
+  ATTACHMENT_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes' }).positive().max(1024).default(25),
+  ATTACHMENT_MAX_MEGABYTES_PER_LOCATION: wholeNumber(1, 1_000_000_000).default(2_000),
+  ATTACHMENT_MIN_FREE_MEGABYTES: wholeNumber(0, 1_000_000_000).default(500),
+  ATTACHMENT_RETENTION_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(30),
+  ATTACHMENT_DELIVERY: z.enum(['link', 'upload'], { error: 'must be link or upload' }).default('link'),
+  ATTACHMENT_S3_ENDPOINT: webAddress.optional(),
+  ATTACHMENT_S3_BUCKET: z.string().optional(),
+  ATTACHMENT_S3_REGION: z.string().default('us-east-1'),
+  ATTACHMENT_S3_ACCESS_KEY_ID: z.string().optional(),
+  ATTACHMENT_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
-  SENDS_AT_ONCE: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
+  SEND_CONCURRENCY: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
   MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
@@ -117,24 +119,24 @@ export const settingsSchema = z.object({
 
 export interface AttachmentSettings {
   maxBytes: number;
-  /** Of all files that a location has kept. */
+  /** Limit of all stored files of one location. */
   maxBytesPerLocation: number;
-  /** Below so much free disk, files wait. */
+  /** With less free disk, messages with files wait. */
   minFreeBytes: number;
   days: number;
   delivery: 'link' | 'upload';
-  /** Where files are kept; undefined for DATA_DIR. */
+  /** Bucket that stores the files; undefined for DATA_DIR. */
   bucket: Bucket | undefined;
 }
 
 export interface Settings {
   isProduction: boolean;
-  /** No HighLevel keys and not production: everything outside is simulated. */
+  /** No HighLevel keys and not production: HighLevel and the channel are simulated. */
   isSandbox: boolean;
   port: number;
-  /** Where it listens; undefined for every address of the machine. */
+  /** Address to listen on; undefined for all addresses of the machine. */
   host: string | undefined;
-  /** How many proxies stand in front, or their addresses. */
+  /** Number of proxies in front, or their addresses. */
   trustProxy: number | string[];
   appUrl: string;
   clientId: string | undefined;
@@ -146,7 +148,7 @@ export interface Settings {
   apiUrl: string;
   marketplaceUrl: string;
   databaseUrl: string | undefined;
-  /** Past a pooler. */
+  /** The server itself, where `databaseUrl` leads through a pooler. */
   databaseDirectUrl: string | undefined;
   dataDir: string;
   encryptionKeys: Buffer[] | undefined;
@@ -174,7 +176,7 @@ export interface Settings {
  */
 export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFile = resolve('.env')): Settings {
   const fromFile = existsSync(envFile) ? parseEnv(readFileSync(envFile, 'utf8').replace(/^\ufeff/, '')) : {};
-  // Blanks and line ends come along when a value is pasted, or read from a file; no setting begins or ends with one.
+  // A pasted value, or one from a file, can bring blanks and line ends; no setting begins or ends with one.
   const given = Object.entries({ ...fromFile, ...environment })
     .map(([name, value]) => [name, value?.replace(/^\ufeff/, '').trim()] as const)
     .filter(([, value]) => value !== undefined && value !== '');
@@ -182,7 +184,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
   const schemaProblems = (result.error?.issues ?? []).map(({ path: [name, ...rest], message }) =>
     [String(name), rest.length > 0 ? `(${rest.join('.')})` : '', message].filter(Boolean).join(' '),
   );
-  const problems = [...schemaProblems, ...findMissing(new Map(given))];
+  const problems = [...schemaProblems, ...findRenamed(new Map(given)), ...findMissing(new Map(given))];
   if (!result.success || problems.length > 0) throw new SettingsError(problems);
   const read = result.data;
 
@@ -215,25 +217,25 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     keepChannelsAfterUninstall: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDaysAfterUninstall: read.RETENTION_DAYS_AFTER_UNINSTALL,
     attachments: {
-      maxBytes: Math.round(read.MEDIA_MAX_MEGABYTES * megabyte),
-      maxBytesPerLocation: read.MEDIA_MAX_MEGABYTES_PER_LOCATION * megabyte,
-      minFreeBytes: read.MEDIA_MIN_FREE_MEGABYTES * megabyte,
-      days: read.MEDIA_DAYS,
-      delivery: read.MEDIA_DELIVERY,
+      maxBytes: Math.round(read.ATTACHMENT_MAX_MEGABYTES * megabyte),
+      maxBytesPerLocation: read.ATTACHMENT_MAX_MEGABYTES_PER_LOCATION * megabyte,
+      minFreeBytes: read.ATTACHMENT_MIN_FREE_MEGABYTES * megabyte,
+      days: read.ATTACHMENT_RETENTION_DAYS,
+      delivery: read.ATTACHMENT_DELIVERY,
       bucket: toBucket(read),
     },
     role: read.ROLE,
-    sendConcurrency: read.SENDS_AT_ONCE,
+    sendConcurrency: read.SEND_CONCURRENCY,
     maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
     alertLimits: {
       failureRate: read.ALERT_FAILURE_RATE,
       silentHours: read.ALERT_SILENT_HOURS,
-      quotaRemaining: read.ALERT_BUDGET_REMAINING,
-      queueLatencySeconds: read.ALERT_QUEUE_AGE_SECONDS,
+      quotaRemaining: read.ALERT_QUOTA_REMAINING,
+      queueLatencySeconds: read.ALERT_QUEUE_LATENCY_SECONDS,
       signatureFailures: read.ALERT_SIGNATURE_FAILURES,
     },
-    // With one of them given, the others are too: that was checked.
+    // `findMissing` has checked that settings of a group are given together.
     alertWebhook:
       read.ALERT_WEBHOOK_URL && read.ALERT_WEBHOOK_SECRET
         ? { url: read.ALERT_WEBHOOK_URL, secret: read.ALERT_WEBHOOK_SECRET }
@@ -246,52 +248,13 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
 }
 
 function toBucket(read: z.output<typeof settingsSchema>): Bucket | undefined {
-  const { MEDIA_S3_ENDPOINT: endpoint, MEDIA_S3_BUCKET: bucket, MEDIA_S3_REGION: region } = read;
-  const { MEDIA_S3_ACCESS_KEY_ID: accessKeyId, MEDIA_S3_SECRET_ACCESS_KEY: secretAccessKey } = read;
+  const { ATTACHMENT_S3_ENDPOINT: endpoint, ATTACHMENT_S3_BUCKET: bucket, ATTACHMENT_S3_REGION: region } = read;
+  const { ATTACHMENT_S3_ACCESS_KEY_ID: accessKeyId, ATTACHMENT_S3_SECRET_ACCESS_KEY: secretAccessKey } = read;
   if (!endpoint || !bucket || !accessKeyId || !secretAccessKey) return undefined;
   return { endpoint, bucket, region, accessKeyId, secretAccessKey };
 }
 
-/** Which database the settings name. */
+/** Returns the database that the settings name. */
 export function toDatabaseTarget({ databaseUrl, databaseDirectUrl: directUrl, dataDir }: Settings): DatabaseTarget {
   return databaseUrl ? { kind: 'postgres', url: databaseUrl, directUrl } : { kind: 'embedded', dataDir };
-}
-
-/** What depends on more than one setting. It looks at what was given, so that it is told together with what is malformed. */
-function findMissing(given: ReadonlyMap<string, unknown>): string[] {
-  const isProduction = given.get('NODE_ENV') === 'production';
-  const role = given.get('ROLE');
-  const problems: string[] = [];
-  const require = (name: string, reason: string) => {
-    if (!given.has(name)) problems.push(`${name} ${reason}`);
-  };
-
-  if (isProduction) {
-    require('HIGHLEVEL_CLIENT_ID', 'is needed in production: the marketplace app’s client id');
-    require('HIGHLEVEL_CLIENT_SECRET', 'is needed in production: the marketplace app’s client secret');
-    require('ENCRYPTION_KEYS', 'is needed in production: openssl rand -base64 32');
-    require('SESSION_SECRETS', 'is needed in production: openssl rand -base64 32');
-    if (String(given.get('ADMIN_TOKEN') ?? 'long enough or none').length < 16) {
-      problems.push('ADMIN_TOKEN must have at least 16 characters in production');
-    }
-  } else if (given.has('HIGHLEVEL_CLIENT_ID') !== given.has('HIGHLEVEL_CLIENT_SECRET')) {
-    require('HIGHLEVEL_CLIENT_ID', 'is needed with HIGHLEVEL_CLIENT_SECRET');
-    require('HIGHLEVEL_CLIENT_SECRET', 'is needed with HIGHLEVEL_CLIENT_ID');
-  }
-  for (const names of [
-    ['ALERT_WEBHOOK_URL', 'ALERT_WEBHOOK_SECRET'],
-    ['ALERT_EMAIL_TO', 'ALERT_EMAIL_FROM', 'SMTP_URL'],
-  ]) {
-    const first = names.find((name) => given.has(name));
-    if (first) for (const name of names) require(name, `is needed with ${first}`);
-  }
-  const bucket = ['MEDIA_S3_ENDPOINT', 'MEDIA_S3_BUCKET', 'MEDIA_S3_ACCESS_KEY_ID', 'MEDIA_S3_SECRET_ACCESS_KEY'];
-  if (bucket.some((name) => given.has(name))) {
-    for (const name of bucket) require(name, 'is needed when files are kept in a bucket, as the other MEDIA_S3 settings say');
-  }
-  if (given.has('DATABASE_DIRECT_URL')) require('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
-  if (role === 'web' || role === 'worker') {
-    require('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);
-  }
-  return problems;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** Which version of Patchbay this is, as its package says. */
+/** Returns the version of Patchbay that `package.json` states. */
 export function readVersion(): string {
   const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
     version: string;

@@ -9,7 +9,7 @@ const secondsEach = 10;
 
 /** How much faster four worker processes are than one, when the gateway takes its time. */
 export async function measureProcesses(serverUrl: string): Promise<Figure[]> {
-  await using testbed = await startTestbed(serverUrl, { role: 'web', settings: { SENDS_AT_ONCE: String(sendConcurrency) } });
+  await using testbed = await startTestbed(serverUrl, { role: 'web', settings: { SEND_CONCURRENCY: String(sendConcurrency) } });
   await testbed.request({ do: 'delay', ms: gatewayMs });
   await testbed.startAnother('worker');
   const one = await measureRate(testbed, 1);

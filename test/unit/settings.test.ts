@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { getDevelopmentKeysPath, loadDevelopmentKeys } from '../../src/config/development-keys.ts';
+import { renamedSettings } from '../../src/config/renamed-settings.ts';
 import { loadSettings, SettingsError, settingsSchema } from '../../src/config/settings.ts';
 import { systemRandom } from '../../src/core/ids.ts';
 
-const nowhere = '/nonexistent/.env';
-const load = (environment: Record<string, string>) => loadSettings(environment, nowhere);
+const missingEnvFile = '/nonexistent/.env';
+const load = (environment: Record<string, string>) => loadSettings(environment, missingEnvFile);
 const listProblems = (environment: Record<string, string>): readonly string[] => {
   try {
     load(environment);
@@ -26,7 +27,7 @@ const production = {
   SESSION_SECRETS: 'a session secret of some length',
 };
 
-test('every problem is told at once', () => {
+test('all problems are reported at once', () => {
   const problems = listProblems({
     NODE_ENV: 'production',
     PORT: 'abc',
@@ -48,7 +49,7 @@ test('every problem is told at once', () => {
   }
 });
 
-test('in production nothing insecure is defaulted', () => {
+test('production has no insecure default', () => {
   expect(listProblems({ NODE_ENV: 'production' }).map((problem) => problem.split(' ')[0])).toEqual([
     'HIGHLEVEL_CLIENT_ID',
     'HIGHLEVEL_CLIENT_SECRET',
@@ -62,7 +63,7 @@ test('in production nothing insecure is defaulted', () => {
 
 test('development without HighLevel’s keys is sandbox mode and may reach private addresses', () => {
   expect(load({})).toMatchObject({ isSandbox: true, allowPrivateTargets: true, port: 3000, appUrl: 'http://localhost:3000' });
-  // With real keys there are real tenants, whose channels must not reach what is private.
+  // With real keys there are real tenants, whose channels must not reach private addresses.
   const withKeys = { HIGHLEVEL_CLIENT_ID: 'a-b', HIGHLEVEL_CLIENT_SECRET: 's' };
   expect(load(withKeys)).toMatchObject({ isSandbox: false, allowPrivateTargets: false });
   expect(load({ ...withKeys, ALLOW_PRIVATE_TARGETS: 'true' }).allowPrivateTargets).toBe(true);
@@ -162,7 +163,29 @@ test('an .env file with a byte order mark loses no setting', () => {
   }
 });
 
-test('.env.example names every setting and no other', () => {
+test('an old name of a setting stops the start and names the new one, beside all other problems', () => {
+  const old = Object.keys(renamedSettings);
+  const problems = listProblems({ ...Object.fromEntries(old.map((name) => [name, 'my-old-value'])), PORT: 'abc' });
+  expect(problems).toHaveLength(old.length + 1);
+  expect(problems).toContainEqual(expect.stringMatching(/^PORT/));
+  expect(problems).toContain('SENDS_AT_ONCE is now called SEND_CONCURRENCY');
+  expect(problems).toContain('MEDIA_DAYS is now called ATTACHMENT_RETENTION_DAYS');
+  expect(problems).toContain('ALERT_BUDGET_REMAINING is now called ALERT_QUOTA_REMAINING');
+  expect(problems.join()).not.toContain('my-old-value');
+  // Also beside the new name, and with any value; an empty one counts as not set.
+  expect(listProblems({ SEND_CONCURRENCY: '10', SENDS_AT_ONCE: '10' })).toHaveLength(1);
+  expect(listProblems({ SENDS_AT_ONCE: ' ' })).toEqual([]);
+});
+
+test('each renamed setting leads to one that exists, and no old name is one', () => {
+  const names = Object.keys(settingsSchema.shape);
+  for (const [oldName, newName] of Object.entries(renamedSettings)) {
+    expect(names).toContain(newName);
+    expect(names).not.toContain(oldName);
+  }
+});
+
+test('.env.example names all settings and no other', () => {
   const example = readFileSync(resolve(import.meta.dirname, '../../.env.example'), 'utf8');
   const named = [...example.matchAll(/^# ?([A-Z0-9_]+)=/gm)].map((match) => match[1]);
   expect([...named].sort()).toEqual(Object.keys(settingsSchema.shape).sort());
@@ -177,7 +200,7 @@ test('development’s keys are made once, for their owner’s eyes only', () => 
   rmSync(dataDir, { recursive: true });
 });
 
-test('alerts have defaults, and a way to be told of them is given whole or not at all', () => {
+test('alerts have defaults, and the settings of a notifier are given together or not at all', () => {
   expect(load({})).toMatchObject({
     alertLimits: { failureRate: 0.5, silentHours: 48, quotaRemaining: 10_000, queueLatencySeconds: 300, signatureFailures: 20 },
     alertWebhook: undefined,
@@ -199,18 +222,18 @@ test('alerts have defaults, and a way to be told of them is given whole or not a
     expect(listProblems(rest)).toEqual([expect.stringMatching(new RegExp(`^${name} is needed with`))]);
   }
   expect(
-    listProblems({ ...given, ALERT_WEBHOOK_SECRET: 'hush-hush', SMTP_URL: 'http://x', ALERT_EMAIL_TO: 'nobody' }),
+    listProblems({ ...given, ALERT_WEBHOOK_SECRET: 'hush-hush', SMTP_URL: 'http://x', ALERT_EMAIL_TO: 'no-address' }),
   ).toHaveLength(3);
   expect(listProblems({ ALERT_SILENT_HOURS: '6', ALERT_FAILURE_RATE: '2' })).toHaveLength(2);
 });
 
-test('files go to a bucket only with all that it needs', () => {
-  const bucket = { MEDIA_S3_ENDPOINT: 'https://s3.example.com/', MEDIA_S3_BUCKET: 'files' };
+test('a bucket for files needs all of its settings', () => {
+  const bucket = { ATTACHMENT_S3_ENDPOINT: 'https://s3.example.com/', ATTACHMENT_S3_BUCKET: 'files' };
   expect(listProblems(bucket).map((problem) => problem.split(' ')[0])).toEqual([
-    'MEDIA_S3_ACCESS_KEY_ID',
-    'MEDIA_S3_SECRET_ACCESS_KEY',
+    'ATTACHMENT_S3_ACCESS_KEY_ID',
+    'ATTACHMENT_S3_SECRET_ACCESS_KEY',
   ]);
-  const keys = { MEDIA_S3_ACCESS_KEY_ID: 'id', MEDIA_S3_SECRET_ACCESS_KEY: 'key' };
+  const keys = { ATTACHMENT_S3_ACCESS_KEY_ID: 'id', ATTACHMENT_S3_SECRET_ACCESS_KEY: 'key' };
   expect(load({ ...bucket, ...keys }).attachments.bucket).toMatchObject({
     endpoint: 'https://s3.example.com',
     region: 'us-east-1',
@@ -223,5 +246,5 @@ test('files go to a bucket only with all that it needs', () => {
     delivery: 'link',
     bucket: undefined,
   });
-  expect(listProblems({ MEDIA_DELIVERY: 'pigeon' })).toEqual(['MEDIA_DELIVERY must be link or upload']);
+  expect(listProblems({ ATTACHMENT_DELIVERY: 'pigeon' })).toEqual(['ATTACHMENT_DELIVERY must be link or upload']);
 });
