@@ -12,15 +12,15 @@ const maxLeaseMs = 2 * 60 * 1000;
  */
 export const plannedTimes = [
   ['jobs', 'due_at', 0],
-  ['paces', 'tat_at', 0],
-  ['paces', 'paused_until', 0],
-  ['installations', 'due_at', 0],
+  ['rate_limits', 'tat_at', 0],
+  ['rate_limits', 'paused_until', 0],
+  ['installations', 'reconcile_at', 0],
   ['installations', 'slot_reserved_at', 0],
   ['installations', 'next_sync_at', 0],
   ['installations', 'refresh_lease_until', maxLeaseMs],
   ['app_events', 'due_at', 0],
-  ['alert_notifications', 'due_at', 0],
-  ['watches', 'due_at', 0],
+  ['alert_notifications', 'next_attempt_at', 0],
+  ['periodic_tasks', 'due_at', 0],
 ] as const;
 
 /** Smaller steps are worth no statement: measurements of several processes differ, too. */

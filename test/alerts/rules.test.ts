@@ -131,9 +131,9 @@ test('a location that used to send and falls silent is an alert until its next m
     expect.objectContaining({ locationId: silent.id, details: expect.stringContaining('nothing for 48 hours') }),
   ]);
   expect(await world.db.dailyActivity.findMany({ where: { locationId: rare.id }, select: { messageCount: true } })).toEqual([
-    { messages: 20 },
-    { messages: 20 },
-    { messages: 20 },
+    { messageCount: 20 },
+    { messageCount: 20 },
+    { messageCount: 20 },
   ]);
 
   await send(world, silent, 1);

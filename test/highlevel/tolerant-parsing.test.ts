@@ -4,7 +4,7 @@ import { startWorld, type World } from '../support/world.ts';
 /** What real accounts and gateways write in other shapes than their documents say. */
 
 const idle = { isIdle: true };
-const content = { externalId: 'e-1', from: '+12025550143', text: 'hello' };
+const inbound = { externalId: 'e-1', from: '+12025550143', text: 'hello' };
 const callback = (world: World, code: string) => world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html');
 
 test('tokens that write null for what they are not of, numbers as text, and no kind, are an install', async () => {
@@ -99,7 +99,7 @@ test('what a contact wrote beside attachments that can’t be read is never lost
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const data = 'data:image/png;base64,AAAA';
-  const call = (content: object) => world.postChannelWebhook(location.connectionId, 'inbound', { ...content, ...content });
+  const call = (content: object) => world.postChannelWebhook(location.connectionId, 'inbound', { ...inbound, ...content });
   await call({ externalId: 1, attachments: [data, { link: data }] }).expect(202);
   await call({ externalId: 2, attachments: [null] }).expect(202);
   const { body } = await call({ externalId: 3, text: null, attachments: data }).expect(400);
@@ -116,7 +116,7 @@ test('a call whose text is no text is refused with its name, so that the gateway
   const { connectionId } = await world.setUpLocation();
   for (const field of ['text', 'html', 'subject']) {
     const { body } = await world
-      .postChannelWebhook(connectionId, 'inbound', { ...content, [field]: { body: 'hi' } })
+      .postChannelWebhook(connectionId, 'inbound', { ...inbound, [field]: { body: 'hi' } })
       .expect(400);
     expect(body.error).toMatchObject({ code: 'payload_invalid', details: [`${field}: must be text`] });
   }
@@ -126,10 +126,10 @@ test('a gateway’s call of 1.2 MB, with a picture in its text, is taken', async
   await using world = await startWorld(idle);
   const { connectionId } = await world.setUpLocation();
   const html = `<img src="data:image/png;base64,${'A'.repeat(1_200_000)}">`;
-  await world.postChannelWebhook(connectionId, 'inbound', { ...content, text: null, html }).expect(202);
+  await world.postChannelWebhook(connectionId, 'inbound', { ...inbound, text: null, html }).expect(202);
   const row = await world.db.message.findFirstOrThrow({ where: { direction: 'inbound' } });
   expect(row.html).toBe(html);
-  await world.postChannelWebhook(connectionId, 'inbound', { ...content, text: 'A'.repeat(10 * 1024 * 1024) }).expect(413);
+  await world.postChannelWebhook(connectionId, 'inbound', { ...inbound, text: 'A'.repeat(10 * 1024 * 1024) }).expect(413);
 });
 
 test('an email in capitals, or with its owner’s name, comes from one contact, under its address alone', async () => {

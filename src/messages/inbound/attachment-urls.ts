@@ -40,10 +40,10 @@ export async function publishAttachments(
 async function upload(
   deps: PublishDeps,
   { locationId, contactId }: { locationId: string; contactId: string },
-  { id, name, contentType, bytes, uploadedUrl }: StoredAttachment,
+  { id, name, contentType, sizeBytes, uploadedUrl }: StoredAttachment,
 ): Promise<{ url: string } | { problem: string }> {
   if (uploadedUrl) return { url: uploadedUrl };
-  if (bytes > maxUploadBytes) return { problem: 'is larger than 5 MB' };
+  if (sizeBytes > maxUploadBytes) return { problem: 'is larger than 5 MB' };
   if (!canBeUploaded(name)) return { problem: 'is of a type that is not passed on' };
   const stored = await deps.attachmentStore.read(id);
   if (!stored) return { problem: 'is not there any more' };

@@ -5,7 +5,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import { attachmentDelaysMs, maxMissingFileRetries } from '../../core/retry-schedule.ts';
-import type { Database, Attachment as Medium } from '../../database/client.ts';
+import type { Attachment, Database } from '../../database/client.ts';
 import type { NewJob } from '../../queue/job.ts';
 import type { FetchFile } from '../../runtime/fetch-file.ts';
 import type { Message, WorkMessage } from '../settlement/update-messages.ts';
@@ -24,10 +24,10 @@ export interface AttachmentDeps {
 }
 
 /** A file that we keep. */
-export type StoredAttachment = Pick<Medium, 'id' | 'secretHash' | 'uploadedUrl'> & {
+export type StoredAttachment = Pick<Attachment, 'id' | 'secretHash' | 'uploadedUrl'> & {
   name: string;
   contentType: string;
-  bytes: number;
+  sizeBytes: number;
 };
 
 export interface StoredAttachments {
@@ -62,7 +62,7 @@ export async function storeAttachments(
       'An attachment could not be fetched yet. It is tried again before the message is posted.',
     );
   }
-  return toStoredAttachments(results as Medium[]);
+  return toStoredAttachments(results as Attachment[]);
 }
 
 /** Finds what was kept of a message's attachments, and prolongs it. @returns null while some are still to be fetched */
@@ -76,11 +76,11 @@ export async function findStoredAttachments(
   return isComplete ? toStoredAttachments(rows) : null;
 }
 
-function toStoredAttachments(rows: readonly Medium[]): StoredAttachments {
+function toStoredAttachments(rows: readonly Attachment[]): StoredAttachments {
   return { stored: rows.filter(isStored), skipped: rows.flatMap(({ skipReason: problem }) => problem ?? []) };
 }
 
-function isStored(row: Medium): row is Medium & StoredAttachment {
+function isStored(row: Attachment): row is Attachment & StoredAttachment {
   return row.skipReason === null && row.sizeBytes !== null;
 }
 
@@ -98,7 +98,7 @@ export function getFetchDeadline(now: Date): Date {
 }
 
 /** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
-async function findOrCreateRows(deps: AttachmentDeps, { id, locationId, attachments }: WorkMessage): Promise<Medium[]> {
+async function findOrCreateRows(deps: AttachmentDeps, { id, locationId, attachments }: WorkMessage): Promise<Attachment[]> {
   const createdAt = dateNow(deps.clock);
   const existing = await extendExpiry(deps, id, createdAt);
   if (existing.length >= attachments.length) return existing;
@@ -119,7 +119,7 @@ function computeExpiresAt({ attachmentRetentionDays }: AttachmentDeps, now: Date
   return new Date(now.getTime() + attachmentRetentionDays * dayMs);
 }
 
-async function extendExpiry(deps: AttachmentDeps, messageId: string, now: Date): Promise<Medium[]> {
+async function extendExpiry(deps: AttachmentDeps, messageId: string, now: Date): Promise<Attachment[]> {
   const { attachment } = deps.db.client;
   const rows = await attachment.updateManyAndReturn({ where: { messageId }, data: { expiresAt: computeExpiresAt(deps, now) } });
   return rows.sort((a, b) => a.position - b.position);
@@ -142,10 +142,10 @@ async function createQuotaCheck(deps: AttachmentDeps, locationId: string): Promi
 async function storeAttachment(
   deps: AttachmentDeps,
   message: WorkMessage,
-  { id, position }: Medium,
+  { id, position }: Attachment,
   reserveBytes: (bytes: number) => boolean,
   signal: AbortSignal,
-): Promise<Medium | null> {
+): Promise<Attachment | null> {
   const { attachment } = deps.db.client;
   const skip = (problem: string) => attachment.update({ where: { id }, data: { skipReason: problem } });
   // Not fetched at all where there is no room: a tenant that sends files without end costs no traffic either.

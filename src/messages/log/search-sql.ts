@@ -102,7 +102,7 @@ export function countReasonsSql(locationId: string, maxRows: number) {
     GROUP BY reason_code ORDER BY count DESC, code`;
 }
 
-/** As the index `messages_given_up` has it. */
+/** As the index `messages_dead_letters` has it. */
 const deadLetterCondition = sql`(state = 'failed' OR held_for_review_at IS NOT NULL)`;
 
 function isDeadLetterQuery({ status }: LogQuery): boolean {

@@ -147,8 +147,8 @@ test('with ten thousand messages every page is found by an index, and no search 
   }
   const givenUp = selectIdsSql(own, { status: 'failed', limit: 50 }, null, null);
   for (const statement of [givenUp, countReasonsSql(location.id, 10_000)]) {
-    expect(await explain(statement)).toMatch(/messages_given_up/);
+    expect(await explain(statement)).toMatch(/messages_dead_letters/);
   }
   expect(await explain(selectIdsSql('all', { limit: 50 }, null, null))).toMatch(/messages_pkey/);
-  expect(await explain(selectIdsSql('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_given_up/);
+  expect(await explain(selectIdsSql('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_dead_letters/);
 });

@@ -110,7 +110,7 @@ export function createAccountOverviewPage(deps: OverviewDeps) {
         title: text('overview.title'),
         lead: text('overview.leadMany', { count: new Set(days.map(({ locationId }) => locationId)).size }),
         health: null,
-        told: toIssues(context, issues, names),
+        issues: toIssues(context, issues, names),
         moreAlerts: Math.max(alerts.length - maxAlerts, 0),
         zoneNote: text('overview.zones'),
         isConnected: true,
