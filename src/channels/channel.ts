@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
 import type { FetchedAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
@@ -140,18 +140,3 @@ export interface InboundContent {
   /** It was sent elsewhere, by the location, and is only to be logged. */
   readonly sentExternally: boolean;
 }
-
-/**
- * The names of a channel's secret fields: never returned, kept when an update leaves them out. A field with something secret anywhere in
- * it, be it optional, in an object or in a list, is secret as a whole.
- */
-export function listSensitiveFields(schema: z.ZodObject): string[] {
-  const cached = sensitiveFieldsCache.get(schema);
-  if (cached) return cached;
-  const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  const names = Object.keys(properties).filter((name) => JSON.stringify(properties[name]).includes('"sensitive":true'));
-  sensitiveFieldsCache.set(schema, names);
-  return names;
-}
-
-const sensitiveFieldsCache = new WeakMap<z.ZodObject, string[]>();

@@ -1,14 +1,15 @@
 import type * as z from 'zod';
 import { type Actor, audit } from '../audit/audit-log.ts';
-import { type Channel, type ChannelConnection, listSensitiveFields } from '../channels/channel.ts';
+import type { Channel, ChannelConnection } from '../channels/channel.ts';
+import { listSensitiveFields } from '../channels/config-schema.ts';
 import { deliverySettings, parseDeliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
+import { limitPerSecond } from '../core/gcra.ts';
 import { minIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
-import { limitPerSecond } from '../queue/gcra.ts';
 import { type GroupLimits, rateLimitKey, setGroupLimits } from '../queue/rate-limits.ts';
 import { createLoader } from '../runtime/batcher.ts';
 import { configAad, decryptPreviousConfig, retainPreviousConfig } from './sealed-config.ts';

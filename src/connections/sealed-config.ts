@@ -1,4 +1,5 @@
-import { type Channel, listSensitiveFields } from '../channels/channel.ts';
+import type { Channel } from '../channels/channel.ts';
+import { listSensitiveFields } from '../channels/config-schema.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';

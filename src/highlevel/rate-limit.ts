@@ -1,12 +1,5 @@
+import type { RateLimit } from '../core/gcra.ts';
 import type { LimitHeaders } from './response.ts';
-
-/** How fast calls may leave: `burst` at once after a rest, then one each `intervalMs`. */
-export interface RateLimit {
-  readonly intervalMs: number;
-  readonly burst: number;
-  /** Calls that can be booked ahead of the time, where some are made without asking first; by default the burst. */
-  readonly maxBooked?: number;
-}
 
 /**
  * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so

@@ -1,11 +1,10 @@
-import { type Clock, dateNow } from '../core/clock.ts';
+import { dateNow } from '../core/clock.ts';
 import { type ReconcileDeps, reconcileInstallation } from './reconcile-installation.ts';
 import { findInstallation, type Installation, type InstallationKey, keyOf } from './store.ts';
 
 /** Longer than any look takes. A process that is killed in the middle leaves its rows to others after this. */
 const claimTtlMs = 2 * 60 * 1000;
 const maxClaimed = 20;
-const pollIntervalMs = 1_000;
 
 /**
  * Looks after every installation whose time has come. That time stands in its row (`due_at`): a storm of news is one look, work that a
@@ -91,30 +90,4 @@ function toProgressMarks(row: Installation): string {
     row.syncOffset,
     row.syncedAt,
   ]);
-}
-
-/** Keeps doing `poll` while it finds something to do, and looks again every second. @returns stops it and waits for what is in hand */
-export function runPollLoop(clock: Clock, poll: () => Promise<number>, onError: (error: unknown) => void): () => Promise<void> {
-  let isStopped = false;
-  let timer: unknown;
-  let running: Promise<void> = Promise.resolve();
-
-  const run = async () => {
-    try {
-      while (!isStopped && (await poll()) > 0);
-    } catch (error) {
-      onError(error);
-    }
-    if (!isStopped) timer = clock.setTimeout(start, pollIntervalMs);
-  };
-  const start = () => {
-    running = run();
-  };
-  start();
-
-  return async () => {
-    isStopped = true;
-    if (timer !== undefined) clock.clearTimeout(timer as never);
-    await running;
-  };
 }

@@ -1,7 +1,7 @@
 import { type Clock, dateNow } from '../core/clock.ts';
+import { type GroupState, nextPermitAt, permitsAt, type RateLimit, tatAfter } from '../core/gcra.ts';
 import type { Database, Executor } from '../database/client.ts';
-import { highLevelRateLimit, type RateLimit } from '../highlevel/rate-limit.ts';
-import { type GroupState, nextPermitAt, permitsAt, tatAfter } from './gcra.ts';
+import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import { maxPriority, type QueueName } from './job.ts';
 import { getPausedUntil, isHalfOpen } from './rate-limits.ts';
 

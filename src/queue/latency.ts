@@ -1,6 +1,6 @@
+import { nextPermitAt } from '../core/gcra.ts';
 import type { Executor } from '../database/client.ts';
 import { type GroupRow, toGroupState } from './claim.ts';
-import { nextPermitAt } from './gcra.ts';
 import type { QueueName } from './job.ts';
 
 /** A lane with a job that nobody takes though it could be done. */

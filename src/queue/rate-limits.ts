@@ -1,8 +1,8 @@
 import { type Clock, dateNow } from '../core/clock.ts';
+import { maxTatAheadMs, type RateLimit } from '../core/gcra.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
-import { type RateLimit, slotTtlMs } from '../highlevel/rate-limit.ts';
-import { maxTatAheadMs } from './gcra.ts';
+import { slotTtlMs } from '../highlevel/rate-limit.ts';
 
 /** Whose limit it is. These keys are also the names of the queue's lanes. */
 export const rateLimitKey = {

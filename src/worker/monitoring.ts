@@ -1,8 +1,8 @@
 import { type EvaluateDeps, evaluateAlerts } from '../alerts/evaluate.ts';
 import { type SendNotificationsDeps, sendDueNotifications } from '../alerts/send-notifications.ts';
-import { runPollLoop } from '../installations/reconciler.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
+import { runPollLoop } from '../runtime/poll-loop.ts';
 
 export type MonitoringDeps = EvaluateDeps & SendNotificationsDeps;
 

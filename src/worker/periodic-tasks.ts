@@ -1,8 +1,9 @@
 import { type AppEventDeps, applyDueEvents } from '../installations/app-events.ts';
 import type { ReconcileDeps } from '../installations/reconcile-installation.ts';
-import { reconcileDueInstallations, runPollLoop } from '../installations/reconciler.ts';
+import { reconcileDueInstallations } from '../installations/reconciler.ts';
 import { runRedrives } from '../messages/recovery/dead-letters.ts';
 import type { StoreDeps } from '../messages/settlement/update-messages.ts';
+import { runPollLoop } from '../runtime/poll-loop.ts';
 
 /** Acts on app events, looks after installations and works off redrives, each when its time has come. @returns stops it and waits for what is in hand */
 export function startPeriodicTasks(deps: ReconcileDeps & AppEventDeps & StoreDeps): () => Promise<void> {

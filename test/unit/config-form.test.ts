@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as z from 'zod';
-import { listSensitiveFields } from '../../src/channels/channel.ts';
+import { listSensitiveFields } from '../../src/channels/config-schema.ts';
 import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
 import { toFieldErrors, toLabelledFields } from '../../src/http/pages/channels/config-labels.ts';
 import { loadLanguages } from '../../src/http/pages/framework/texts.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Clock } from '../../src/core/clock.ts';
+import { type GroupState, limitPerSecond, maxTatAheadMs, nextPermitAt, permitsAt, tatAfter } from '../../src/core/gcra.ts';
 import { chooseSample, openDatabaseClock, type TimeSample } from '../../src/database/clock.ts';
-import { type GroupState, limitPerSecond, maxTatAheadMs, nextPermitAt, permitsAt, tatAfter } from '../../src/queue/gcra.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
 const log = createLog('silent');

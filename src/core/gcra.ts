@@ -1,18 +1,25 @@
-import type { RateLimit } from '../highlevel/rate-limit.ts';
+/** A rate limit: `burst` calls at once after a pause, then one each `intervalMs`. */
+export interface RateLimit {
+  readonly intervalMs: number;
+  readonly burst: number;
+  /** Calls that can be booked ahead of time, where some are made without asking first; by default the burst. */
+  readonly maxBooked?: number;
+}
 
-/** What is known of a lane when work is taken from it. */
+/** State of a group from which a worker claims jobs: its rate limit by GCRA, its pause and its concurrency. */
 export interface GroupState {
+  /** GCRA's theoretical arrival time: from then on the limit is unused. */
   readonly tat: Date;
   readonly pausedUntil: Date | null;
-  /** How fast; null for no limit. */
+  /** Null for no limit. */
   readonly limit: RateLimit | null;
-  /** How many at once; null for no limit. */
+  /** Maximum of running jobs; null for no limit. */
   readonly concurrency: number | null;
-  /** How many all processes have in hand. */
+  /** Jobs that run now, in all processes. */
   readonly running: number;
 }
 
-/** How many may leave at `nowMs`; Infinity where nothing limits them. */
+/** Returns the number of jobs that may start at `nowMs`; Infinity without a limit. */
 export function permitsAt(group: GroupState, nowMs: number): number {
   if (group.pausedUntil && group.pausedUntil.getTime() > nowMs) return 0;
   const freeSlots = group.concurrency === null ? Number.POSITIVE_INFINITY : Math.max(group.concurrency - group.running, 0);
@@ -23,27 +30,27 @@ export function permitsAt(group: GroupState, nowMs: number): number {
   return Math.min(freeSlots, Math.max(Math.floor((freeMs + 1) / intervalMs), 0));
 }
 
-/** When so many have left: the moment from which the allowance is unused again. */
+/** Returns the theoretical arrival time after `permits` more jobs have started. */
 export function tatAfter(group: GroupState, permits: number, nowMs: number): Date {
   if (!group.limit) return group.tat;
   return new Date(Math.ceil(currentTatMs(group, group.limit, nowMs) + permits * group.limit.intervalMs));
 }
 
-/** When the next may leave, as far as time alone decides. */
+/** Returns the earliest time at which the rate limit and the pause let the next job start. */
 export function nextPermitAt(group: GroupState, nowMs: number): number {
   const { limit } = group;
   const permittedMs = limit ? currentTatMs(group, limit, nowMs) - (limit.burst - 1) * limit.intervalMs : nowMs;
   return Math.max(permittedMs, group.pausedUntil?.getTime() ?? 0, nowMs);
 }
 
-/** Returns the longest that a limit itself keeps anything waiting, in milliseconds. */
+/** Returns the longest wait that a limit alone can cause, in milliseconds. */
 export function maxTatAheadMs({ burst, intervalMs, maxBooked = burst }: RateLimit): number {
   return maxBooked * intervalMs;
 }
 
 /**
- * Returns until when the calls that have left use up the allowance. No calls can reach further than {@link maxTatAheadMs}: then the clock was
- * ahead when it was written, and one call may leave now, which writes a right one.
+ * Returns the theoretical arrival time, at least `nowMs`. Calls cannot move it further ahead than {@link maxTatAheadMs}: a later one was
+ * written by a clock that was ahead. Then one call may start now, and its write corrects the stored time.
  */
 function currentTatMs({ tat }: GroupState, limit: RateLimit, nowMs: number): number {
   const tatMs = Math.max(tat.getTime(), nowMs);
@@ -51,7 +58,7 @@ function currentTatMs({ tat }: GroupState, limit: RateLimit, nowMs: number): num
   return tatMs - nowMs > maxTatAheadMs(limit) + 1 ? nowMs + (limit.burst - 1) * limit.intervalMs : tatMs;
 }
 
-/** A connection's limit of messages a second, such that no second sees more. */
+/** Converts a connection's messages per second into a limit that no single second exceeds. */
 export function limitPerSecond(rate: number): RateLimit {
   // A burst adds to the steady flow of its second; slow rates are worth no burst.
   const burst = Math.max(Math.floor(rate / 10), 1);
