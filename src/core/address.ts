@@ -1,6 +1,9 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 
-/** What an address is: a number in E.164, an email address in small letters, or a short code, a sender's name, a vendor's id. */
+/**
+ * Kind of an address. A phone number is in E.164 and an email address in small letters; `other` is a short code, a sender's name or a
+ * vendor's id.
+ */
 export type AddressKind = 'phone' | 'email' | 'other';
 
 export interface Address {
@@ -10,25 +13,25 @@ export interface Address {
 
 const e164 = /^\+[1-9]\d{6,14}$/;
 const email = /^[^\s@<>,;]+@[^\s@<>,;.]+(?:\.[^\s@<>,;.]+)+$/;
-/** As WhatsApp writes a number. */
+/** A number as WhatsApp writes it. */
 const whatsAppUser = /^(\d{7,15})(?::\d+)?@(?:s\.whatsapp\.net|c\.us)$/i;
-/** Its other ids, of groups and of users who hide their number, look like email addresses. */
+/** WhatsApp's other ids, of groups and of users who hide their number, look like email addresses. */
 const whatsAppId = /@(?:s\.whatsapp\.net|c\.us|g\.us|lid|broadcast|newsletter)$/i;
 const scheme = /^(?:whatsapp|sms|smsto|mms|rcs|tel):\s*(?=[+\d(])/i;
-/** Marks of direction and of no width, which come along when a number is copied from a phone's contacts. */
+/** Direction marks and zero-width characters, which come along when a user copies a number from a phone's contacts. */
 const invisible = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const phoneCharacters = /^[+＋]?[\d０-９\s()./‐-―−·-]+$/;
-/** Up to so many digits are a short code, in each country that has them. */
+/** Most digits of a short code, in each country that has them. */
 const maxShortCodeDigits = 6;
-/** The shortest international number that is read without its plus sign. */
+/** Fewest digits of an international number that is read without its plus sign. */
 const minInternationalDigits = 8;
 const maxDisplayNameChars = 400;
 
 /**
- * Brings an address into the one form in which the program compares, stores and sends it. What is no telephone number and no email
- * address stays as it is, so that short codes, names of senders and ids of vendors survive. Idempotent; never throws.
+ * Normalizes an address to the one form in which the program compares, stores and sends it. Text that is neither a phone number nor an
+ * email address stays as it is, so that short codes, names of senders and ids of vendors survive. Idempotent; never throws.
  *
- * @param country two letters (ISO 3166), for numbers in their national form; null where it is not known: those then stay as they are
+ * @param country two letters (ISO 3166), for numbers in their national form; without it those stay as they are
  */
 export function normalizeAddress(raw: string, country: string | null = null): Address {
   if (e164.test(raw)) return { address: raw, kind: 'phone' };
@@ -44,7 +47,7 @@ export function normalizeAddress(raw: string, country: string | null = null): Ad
   return number ? { address: number, kind: 'phone' } : { address: text, kind: 'other' };
 }
 
-/** Whether the country matters for this address: it may be a number in its national form. */
+/** Returns whether the result depends on the country: the address may be a number in its national form. */
 export function isNationalForm(raw: string): boolean {
   const text = raw.replace(invisible, '').trim().replace(scheme, '');
   return !text.startsWith('+') && phoneCharacters.test(text) && toDigits(text).length > maxShortCodeDigits;
@@ -52,7 +55,7 @@ export function isNationalForm(raw: string): boolean {
 
 /** Returns the address in `Maya Ray <maya@example.com>`, else the text itself. */
 export function stripDisplayName(text: string): string {
-  // Bounded, as the text is a stranger's and the search walks back from its end.
+  // Bounded: the text comes from outside, and the search walks back from its end.
   if (text.length > maxDisplayNameChars || !text.endsWith('>')) return text;
   const at = text.lastIndexOf('<');
   return at < 0 ? text : text.slice(at + 1, -1).trim();
@@ -73,7 +76,7 @@ function toE164(text: string, country: string | null): string | null {
   if (/^[+＋]/.test(text)) {
     const number = parsePhoneNumberFromString(text, { extract: false });
     if (number?.isPossible()) return number.number;
-    // A country code that the library does not know is kept: test numbers and new ranges are such.
+    // Keep a country code that the library does not know: test numbers and new ranges have such codes.
     return e164.test(`+${digits}`) ? `+${digits}` : null;
   }
   if (digits.length <= maxShortCodeDigits) return null;
@@ -83,12 +86,12 @@ function toE164(text: string, country: string | null): string | null {
   if (national?.isValid()) return national.number;
   const international = parseInternational(digits);
   if (international?.isValid()) return international.number;
-  // Numbers that are set apart for tests and fiction have the right length and are not in use.
+  // Numbers that are reserved for tests and fiction have the right length and are not in use.
   const found = [national, international].find((number) => number?.isPossible());
   return found?.number ?? null;
 }
 
-/** Reads digits with the international prefix `00`, or with the plus sign left out, as many vendors do. */
+/** Parses digits with the international prefix `00`, or with the plus sign left out, as many vendors do. */
 function parseInternational(digits: string) {
   const bare = digits.replace(/^00/, '');
   if (bare.startsWith('0') || bare.length < minInternationalDigits) return undefined;

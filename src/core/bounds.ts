@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** The longest that each kind of foreign text may be where an index holds it, in characters. */
+/** Longest text from outside that an index holds, in characters, by kind. */
 export const maxChars = {
   /** An id of HighLevel's: 24 in practice. */
   highlevelId: 128,
@@ -17,21 +17,21 @@ export const maxChars = {
 const hashChars = 64;
 
 /**
- * Brings an id into a length that an index takes. A longer one keeps its beginning and ends in its SHA-256, so that it is still the same
- * id wherever it comes in, and not another one's.
+ * Shortens an id to a length that an index takes. A longer id keeps its beginning and ends in its SHA-256, so that the same id is always
+ * shortened to the same text and two ids never become one.
  */
 export function fitId(id: string, max: number = maxChars.externalId): string {
   if (id.length <= max) return id;
   const hash = createHash('sha256').update(id).digest('hex');
-  // The cut may go through the middle of a character.
+  // The cut may split a character.
   return `${id.slice(0, max - hashChars - 1).toWellFormed()}#${hash}`;
 }
 
 const installed = maxChars.highlevelId;
 
 /**
- * The most characters of each text column that an index holds; null where the program makes the value. An entry of an index has at most
- * 2,704 bytes, and what does not fit can never be stored. A test compares this with the schema.
+ * Most characters of each text column that an index holds; null where the program makes the value. An index entry has at most 2,704 bytes,
+ * and a longer value can never be stored. A test compares this with the schema.
  */
 export const indexedText: Readonly<Record<string, number | null>> = {
   'Installation.resourceId': maxChars.highlevelId,

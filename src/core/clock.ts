@@ -1,11 +1,11 @@
-/** A timer that a clock has handed out; only that clock understands it. */
+/** Timer of a clock; only the clock that made it can clear it. */
 export type Timer = unknown;
 
-/** Time, as a parameter: the real one, or one that a test moves. */
+/** Time as a parameter: the real one, or one that a test moves. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds since some moment: for durations, as no administrator and no time server sets it. */
+  /** Milliseconds since an arbitrary moment, for durations: no administrator and no time server sets it. */
   elapsed(): number;
   setTimeout(run: () => void, ms: number): Timer;
   clearTimeout(timer: Timer): void;
@@ -22,7 +22,7 @@ export const systemClock: Clock = {
   clearInterval: (timer) => clearInterval(timer as NodeJS.Timeout),
 };
 
-/** The clock's time as a Date, for rows and answers. */
+/** Returns the clock's time as a Date, for rows and responses. */
 export function dateNow(clock: Pick<Clock, 'now'>): Date {
   return new Date(clock.now());
 }
@@ -32,7 +32,7 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimeout(resolve, ms));
 }
 
-/** A signal that ends with another one, or after `ms` of the clock's time. Whoever has one lets go of it. */
+/** Creates a signal that aborts with another one, or after `ms` of the clock's time. The caller disposes of it. */
 export function createDeadline(clock: Clock, ms: number, signal?: AbortSignal) {
   const controller = new AbortController();
   let timedOut = false;
@@ -41,7 +41,7 @@ export function createDeadline(clock: Clock, ms: number, signal?: AbortSignal) {
     timedOut = true;
     stop();
   }, ms);
-  // Not `AbortSignal.any`: the signal may live as long as the program does.
+  // Not `AbortSignal.any`: the other signal may live as long as the program, and would keep this one in memory.
   signal?.addEventListener('abort', stop);
   if (signal?.aborted) stop();
   return {

@@ -1,9 +1,9 @@
-/** What helps after this error: nothing, waiting, or first finding out what happened. */
+/** Remedy for an error: no retry helps, a later retry helps, or the caller must first find out what happened. */
 export type Retry = 'never' | 'later' | 'unknown';
 
-/** One row an error. The HTTP edge reads `status`, the worker reads `retry`; nobody else decides. */
+/** One row per error. Only the HTTP edge decides by `status`, and only the worker by `retry`. */
 const errors = {
-  // What a caller did.
+  // Requests of callers.
   payload_invalid: { status: 400, retry: 'never' },
   request_invalid: { status: 422, retry: 'never' },
   signature_invalid: { status: 401, retry: 'never' },
@@ -20,14 +20,14 @@ const errors = {
   range_invalid: { status: 416, retry: 'never' },
   too_many_requests: { status: 429, retry: 'later' },
   overloaded: { status: 503, retry: 'later' },
-  // What an install met.
+  // Failed installs.
   install_cancelled: { status: 400, retry: 'never' },
   install_denied: { status: 400, retry: 'never' },
   install_state_invalid: { status: 400, retry: 'never' },
   install_unfinished: { status: 502, retry: 'unknown' },
   install_code_refused: { status: 400, retry: 'never' },
   app_not_configured: { status: 503, retry: 'later' },
-  // What HighLevel answered.
+  // Responses of HighLevel.
   installation_missing: { status: 409, retry: 'later' },
   uninstalled: { status: 409, retry: 'never' },
   location_inactive: { status: 409, retry: 'later' },
@@ -41,7 +41,7 @@ const errors = {
   highlevel_failed: { status: 502, retry: 'unknown' },
   highlevel_no_message_id: { status: 502, retry: 'later' },
   highlevel_unreachable: { status: 502, retry: 'unknown' },
-  // What we could not do ourselves; what the operator must mend passes too.
+  // Our own failures; those that the operator must repair pass too.
   private_address: { status: 422, retry: 'never' },
   attachment_unreachable: { status: 502, retry: 'later' },
   attachment_store_unavailable: { status: 503, retry: 'later' },
@@ -54,15 +54,15 @@ export type ErrorCode = keyof typeof errors;
 
 export const errorCodes = Object.keys(errors) as ErrorCode[];
 
-/** The one error of this program. Anything else that is thrown is a defect and is treated as `internal`. */
+/** The one error class of this program. Any other thrown value is a defect and counts as `internal`. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly details: readonly string[];
-  /** How long to wait before trying again, where somebody told us. */
+  /** Wait before the next try, where the other side has named one. */
   readonly retryAfterMs: number | undefined;
 
-  /** @param message what happened, to what, and what to do about it; shown to people, so no secrets */
+  /** @param message says what happened, to what, and what to do about it; people read it, so it holds no secrets */
   constructor(
     code: ErrorCode,
     message: string,
@@ -74,18 +74,18 @@ export class AppError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** The HTTP status that goes with the code. */
+  /** HTTP status of the code. */
   get status(): number {
     return errors[this.code].status;
   }
 
-  /** Whether trying again helps. */
+  /** Remedy of the code. */
   get retry(): Retry {
     return errors[this.code].retry;
   }
 }
 
-/** Tells one of our errors from a defect, optionally one code from the others. */
+/** Distinguishes our own errors from defects, optionally by code. */
 export function isAppError(error: unknown, ...codes: ErrorCode[]): error is AppError {
   return error instanceof AppError && (codes.length === 0 || codes.includes(error.code));
 }

@@ -3,9 +3,9 @@ import { AppError } from './errors.ts';
 import { parseForeignJson } from './foreign.ts';
 
 /**
- * Reads the bytes of a request that somebody else has shaped.
+ * Reads the bytes of a request that another program has shaped.
  *
- * @param schemaMismatch what to say when it is JSON but not what is needed; every problem is added as a detail
+ * @param schemaMismatch message for JSON of another shape; every problem is added as a detail
  * @throws AppError `payload_invalid`
  */
 export function readJsonBody<Shape extends z.ZodType>(schema: Shape, body: Buffer, schemaMismatch: string): z.output<Shape> {

@@ -1,15 +1,15 @@
-/** Runs work of the same key one after another, work of different keys side by side. */
+/** In-memory queue: work of one key runs one after another, work of different keys side by side. */
 export interface KeyedQueue {
-  /** @throws what `onFull` gives, at once, when too much of this key waits */
+  /** @throws the error of `onFull`, at once, when too much work of this key waits */
   run<Result>(key: string, work: () => Promise<Result>): Promise<Result>;
 }
 
 /**
- * Creates a queue in memory in which each key, such as a tenant, has one thing under way at a time: what one tenant asks for then takes
- * one connection of the database, however much it asks for.
+ * Creates a queue in memory in which each key, such as a tenant, runs one piece of work at a time: however much a tenant requests, it takes
+ * one database connection.
  *
- * @param maxWaiting how much of one key may wait; more is refused
- * @param onFull the error for what is refused
+ * @param maxWaiting the most work of one key that waits; more is rejected
+ * @param onFull makes the error of rejected work
  */
 export function createKeyedQueue(maxWaiting: number, onFull: () => Error): KeyedQueue {
   const chains = new Map<string, { last: Promise<unknown>; size: number }>();
@@ -20,7 +20,7 @@ export function createKeyedQueue(maxWaiting: number, onFull: () => Error): Keyed
       chain.size += 1;
       chains.set(key, chain);
       const turn = chain.last.then(work);
-      // The next one goes on whether this one fails or not; its own caller hears of it.
+      // The next work runs even if this fails; only its own caller receives the error.
       chain.last = turn.catch(() => undefined);
       try {
         return await turn;

@@ -13,9 +13,10 @@ const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
 /**
- * The last days of a time zone, today's last. A day has 23 or 25 hours where clocks are changed, and need not begin at midnight there.
+ * Lists the last days of a time zone, today's last. A day has 23 or 25 hours where clocks are changed, and need not begin at midnight
+ * there.
  *
- * @param zone an IANA name; one that is not known counts as UTC
+ * @param zone an IANA name; an unknown one counts as UTC
  */
 export function listLastDays(now: Date, zone: string, count: number): LocalDay[] {
   const days: LocalDay[] = [];
@@ -28,7 +29,7 @@ export function listLastDays(now: Date, zone: string, count: number): LocalDay[]
   return days;
 }
 
-/** When the day began that a moment lies in. */
+/** Finds the start of the day that a moment lies in. */
 function findDayStart(atMs: number, zone: string): number {
   const { day, minutes } = toLocalTime(atMs, zone);
   const isIn = (ms: number) => toLocalTime(ms, zone).day === day;
@@ -40,14 +41,14 @@ function findDayStart(atMs: number, zone: string): number {
   return midnight;
 }
 
-/** When the next day of a zone begins: mostly at midnight. */
+/** Finds the start of the next day of a zone, mostly midnight. */
 export function findNextDayStart(atMs: number, zone: string): number {
   // Late enough for a day of 25 hours, early enough for one of 23.
   return findDayStart(findDayStart(atMs, zone) + dayMs + maxClockChangeMs, zone);
 }
 
 /**
- * When a day begins and ends in a zone.
+ * Returns the start and the end of a day in a zone.
  *
  * @param day `2026-11-24`
  */

@@ -3,7 +3,7 @@ export interface LocalTime {
   /** `2026-11-24`. */
   readonly day: string;
   readonly weekday: Weekday;
-  /** Since midnight, on the clock's face. */
+  /** Since midnight, by the local clock. */
   readonly minutes: number;
 }
 
@@ -13,12 +13,12 @@ export type Weekday = (typeof weekdays)[number];
 
 const minuteMs = 60_000;
 const dayMinutes = 24 * 60;
-/** Clocks are changed by at most this, and to the quarter of an hour. */
+/** Largest change of clocks; changes are multiples of a quarter of an hour. */
 export const maxClockChangeMs = 3 * 60 * minuteMs;
 export const quarterMs = 15 * minuteMs;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** @param zone an IANA name; one that is not known counts as UTC */
+/** Converts a moment to local time. @param zone an IANA name; an unknown one counts as UTC */
 export function toLocalTime(atMs: number, zone: string): LocalTime {
   const parts = Object.fromEntries(
     getFormat(zone)
@@ -32,7 +32,7 @@ export function toLocalTime(atMs: number, zone: string): LocalTime {
   };
 }
 
-/** Whether it is the name of a time zone. */
+/** Returns whether a name is that of a time zone. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
@@ -58,21 +58,21 @@ function getFormat(zone: string): Intl.DateTimeFormat {
   try {
     format = new Intl.DateTimeFormat('en-US', { ...options, timeZone: zone });
   } catch {
-    // HighLevel gave it, or nobody did: better an hour off than nothing sent.
+    // HighLevel's name is unknown or missing: an hour off is better than no message.
     format = new Intl.DateTimeFormat('en-US', { ...options, timeZone: 'UTC' });
   }
   formats.set(zone, format);
   return format;
 }
 
-/** Hours of certain days; one that ends before it starts goes over midnight and belongs to the day on which it starts. */
+/** Hours of certain days; a window that ends before it starts spans midnight and belongs to the day on which it starts. */
 export interface DailyWindow {
   readonly from: string;
   readonly to: string;
   readonly days: readonly Weekday[];
 }
 
-/** When a window is open next. @returns null when it is open now */
+/** Finds the next opening of a window. @returns null when it is open now */
 export function findNextOpening(window: DailyWindow, atMs: number, zone: string): number | null {
   if (isOpen(window, atMs, zone)) return null;
   const now = toLocalTime(atMs, zone);
@@ -83,11 +83,11 @@ export function findNextOpening(window: DailyWindow, atMs: number, zone: string)
     const at = findFirstOpening(window, alignToMinute(atMs + minutes * minuteMs, from, zone), zone);
     if (at !== null && at > atMs) return at;
   }
-  // The change of clocks has left nothing of it in a week.
+  // The change of clocks has skipped all of it for a week.
   return atMs + 60 * minuteMs;
 }
 
-/** The window's beginning, or, where the change of clocks has left that out, the quarter of an hour with which clocks go on. */
+/** Finds the window's start, or, where the change of clocks skips it, the quarter of an hour at which clocks resume. */
 function findFirstOpening(window: DailyWindow, beginMs: number, zone: string): number | null {
   if (isOpen(window, beginMs, zone)) return beginMs;
   const first = Math.floor(beginMs / quarterMs) * quarterMs;
@@ -103,12 +103,12 @@ function isOpen({ from, to, days }: DailyWindow, atMs: number, zone: string): bo
   return minutes < end && days.includes(getPreviousDay(weekday));
 }
 
-/** By its name: a day ago need not be yesterday when clocks were changed. */
+/** By name: 24 hours ago need not be yesterday when clocks were changed. */
 function getPreviousDay(weekday: Weekday): Weekday {
   return weekdays[(weekdays.indexOf(weekday) + 6) % 7] as Weekday;
 }
 
-/** Corrects a guess for a change of clocks on the way, and for the seconds. */
+/** Corrects an estimate for a change of clocks in between, and for the seconds. */
 function alignToMinute(estimateMs: number, wantedMinutes: number, zone: string): number {
   const whole = Math.floor(estimateMs / minuteMs) * minuteMs;
   const offsetMinutes = toLocalTime(whole, zone).minutes - wantedMinutes;

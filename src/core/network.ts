@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * Names the network that an address is counted by: an IPv4 address by itself, an IPv6 address by its prefix, as one customer of a
- * provider has all of a /64 and often of a /56. An IPv4 address in IPv6 form is the same caller as without it.
+ * Returns the network that an address is counted by: an IPv4 address itself, an IPv6 address by its prefix, as one customer of a provider
+ * has all of a /64 and often of a /56. An IPv4 address in IPv6 form is the same caller as without it.
  *
- * @param prefixBits how many bits of an IPv6 address tell callers apart
+ * @param prefixBits bits of an IPv6 address that distinguish callers
  */
 export function toNetwork(address: string | undefined, prefixBits: 56 | 64): string {
   const groups = parseGroups(address ?? '');
@@ -18,7 +18,7 @@ export function toNetwork(address: string | undefined, prefixBits: 56 | 64): str
   return `${text.join(':')}::/${prefixBits}`;
 }
 
-/** The eight groups of an IPv6 address; null for anything else. */
+/** Returns the eight groups of an IPv6 address; null for any other text. */
 function parseGroups(address: string): number[] | null {
   const [plain = ''] = address.split('%');
   if (!isIPv6(plain)) return null;

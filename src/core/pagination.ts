@@ -1,7 +1,7 @@
 /**
- * Cuts a page out of rows of which one more was asked for than it may have: that one tells whether there is a next page.
+ * Cuts a page out of rows that were queried with one row more than the page has: the extra row shows whether there is a next page.
  *
- * @param toCursor where the next page begins, told by the last item of this one
+ * @param toCursor returns the start of the next page from the last item of this one
  */
 export function paginate<Row>(rows: readonly Row[], limit: number, toCursor: (last: Row) => string) {
   const items = rows.slice(0, limit);

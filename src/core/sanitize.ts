@@ -1,31 +1,31 @@
-/** Shortens what others wrote before we keep it, as {@link sanitize}: a far side's page of HTML is no use in a row. */
+/** Truncates text from outside before it is stored, and sanitizes it as {@link sanitize}: a vendor's page of HTML is no use in a row. */
 export function truncate(text: string, maxLength = 500): string {
-  // The cut may go through the middle of a character.
+  // The cut may split a character.
   return sanitize(text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`);
 }
 
-/** Text of others' as part of a line of ours. */
+/** Converts text from outside to a part of one line. */
 export function toSingleLine(text: string, maxLength: number): string {
   return truncate(text.replace(/\s+/g, ' ').trim(), maxLength);
 }
 
 /**
- * Text that PostgreSQL can keep. It refuses NUL, and lone surrogates have no UTF-8, so one such character in a message would make
- * its webhook fail for ever.
+ * Removes the characters that PostgreSQL cannot store: it refuses NUL, and lone surrogates have no UTF-8. One such character in a message
+ * would make its webhook fail on every retry.
  */
 export function sanitize(text: string): string {
   return text.replaceAll('\u0000', '').toWellFormed();
 }
 
-/** Whether each text in a value, its keys too, is one that PostgreSQL can keep. */
+/** Returns whether PostgreSQL can store each text in a value, its keys included. */
 export function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\u0000') && value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([name, part]) => isStorable(name) && isStorable(part));
 }
 
-/** What others said, field by field: each text as {@link sanitize}. */
-export function sanitizeFields<Said extends object>(said: Said): Said {
-  const entries = Object.entries(said).map(([name, value]) => [name, typeof value === 'string' ? sanitize(value) : value]);
-  return Object.fromEntries(entries) as Said;
+/** Sanitizes each text field of an object as {@link sanitize} does. */
+export function sanitizeFields<Fields extends object>(fields: Fields): Fields {
+  const entries = Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? sanitize(value) : value]);
+  return Object.fromEntries(entries) as Fields;
 }

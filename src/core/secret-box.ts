@@ -5,29 +5,29 @@ import type { RandomSource } from './ids.ts';
 
 /** Seals secrets for the database and opens them again. */
 export interface SecretBox {
-  /** @param aad the row and column it belongs to: moved to another row it no longer opens */
+  /** @param aad the row and column that the secret belongs to: in another row it does not open */
   seal(secret: string, aad: string): string;
   /** @throws AppError `secret_unreadable`: no key of the ring fits, another row's secret, or damaged */
   open(sealed: string, aad: string): string;
-  /** The same secret under the newest key; what is under it already stays as it is. @throws AppError as `open` */
+  /** Seals the secret again with the newest key; returns it unchanged where that key has sealed it. @throws AppError as `open` */
   reencrypt(sealed: string, aad: string): string;
-  /** Forgets what was opened of a row: its secrets are to be in no memory any more. @param aadPrefix how their additional data begins */
+  /** Removes a row's opened secrets from memory. @param aadPrefix the beginning of their additional data */
   evict(aadPrefix: string): void;
-  /** How everything begins that the newest key has sealed, and nothing else does. */
+  /** Prefix of all that the newest key has sealed, and of no other sealed text. */
   readonly currentKeyPrefix: string;
 }
 
 const version = 'v1';
-/** A busy location's token and config are needed for each of its messages. */
+/** Each message needs its location's token and its connection's config. */
 const maxCachedSecrets = 1_000;
-/** Another process may have disconnected it meanwhile; then it is not opened here any more. */
+/** Another process may have disconnected it meanwhile; after this time the cache drops its secrets. */
 const cacheTtlMs = 10 * 60 * 1000;
 
 /**
- * A box over AES-256-GCM with a ring of keys: the first seals, all open.
+ * Creates a box over AES-256-GCM with a ring of keys: the first seals, all open.
  *
- * Sealed form: `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. The key id says which key of the ring to take, so that a
- * rotation needs no trial.
+ * Sealed form: `v1.<key id>.<nonce>.<ciphertext and tag>`, base64url. The key id names the key of the ring, so that a rotation needs no
+ * trial.
  *
  * @param keys 32 bytes each, newest first
  */
@@ -39,7 +39,7 @@ export function createSecretBox(keys: readonly Buffer[], random: RandomSource, c
   }
 
   const currentKeyId = toKeyId(currentKey);
-  /** By aad, the one opened last at the end: of a secret that was changed only the new one stays. */
+  /** By aad, most recently opened last: of a changed secret only the new one stays. */
   const cache = new Map<string, { sealed: string; secret: string; openedAt: number }>();
 
   const currentKeyPrefix = `${version}.${currentKeyId}.`;
@@ -98,7 +98,7 @@ export function createSecretBox(keys: readonly Buffer[], random: RandomSource, c
   return box;
 }
 
-/** Names a key without giving it away. */
+/** Derives an id of a key that does not reveal it. */
 function toKeyId(key: Buffer): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 8);
 }
