@@ -14,10 +14,10 @@ import { openServerSession } from './server-session.ts';
 export type * from '../../prisma/generated/client.ts';
 export { Prisma } from '../../prisma/generated/client.ts';
 
-/** What statements may be run on: the database or a transaction of it. */
+/** Target of a statement: the database, or a transaction of it. */
 export type Executor = Prisma.TransactionClient;
 
-/** One PostgreSQL, ours: embedded or a server. Opened means migrated. */
+/** Our PostgreSQL, embedded or a server; an opened one is migrated. */
 export interface Database {
   /** Runs `work` in one transaction. Inside it use only `tx`: the embedded database has a single session. */
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T>;
@@ -25,34 +25,34 @@ export interface Database {
   /** Whether other processes may use it at the same time. */
   readonly isShared: boolean;
   /**
-   * Hears what is said with `pg_notify` on a channel.
+   * Listens for `pg_notify` on a channel.
    *
-   * @param onNotification also called with null whenever something may have been missed: then look for yourself
+   * @param onNotification called with null whenever a notification may have been missed: then the caller queries
    * @returns stops it
    */
   listen(channel: string, onNotification: (payload: string | null) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
-/** Where the database is. */
+/** Address of the database. */
 export type DatabaseTarget =
   | {
       kind: 'postgres';
       url: string;
-      /** Past a pooler, for what needs a session of its own: migrations, and LISTEN. */
+      /** Address past a pooler, for work that needs a session of its own: migrations, and LISTEN. */
       directUrl?: string | undefined;
-      /** A server that is silent for longer, in milliseconds, is taken for gone. */
+      /** Silence of the server, in milliseconds, after which its connection counts as dead. */
       idleTimeoutMs?: number;
     }
   | {
       kind: 'embedded';
       dataDir: string;
-      /** Where the directory was locked before: gives it back. */
+      /** Releases the directory, where the caller has locked it before. */
       unlock?: () => Promise<void>;
     }
-  | { kind: 'opened' /** Stays open when we close. */; embedded: PGlite };
+  | { kind: 'opened' /** Stays open when the database is closed. */; embedded: PGlite };
 
-/** Waiting for a session or running a transaction longer than this is a failure, which callers answer with 503. */
+/** Limits of waiting for a session and of running a transaction; beyond them the transaction fails, and callers respond with 503. */
 const transactionLimits = { maxWait: 10_000, timeout: 20_000 };
 const connectTimeoutMs = 5_000;
 /** Longer than any statement of ours takes. */
@@ -63,9 +63,9 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the database and brings its tables up to date.
+ * Opens the database and applies missing migrations.
  *
- * @throws Error with a message for the operator: not reachable, or the embedded directory is in use by another process
+ * @throws Error with a message for the operator: the server is unreachable, or another process uses the embedded directory
  */
 export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}): Promise<Database> {
   return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target);
@@ -93,7 +93,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
       async onConnect(session: pg.ClientBase) {
         setIdleTimeout(session, target.idleTimeoutMs ?? defaultIdleTimeoutMs);
         isPooled = await isBehindPooler(session);
-        // What is set on a pooler's session stays there for others, and holds for this process only now and then.
+        // A setting on a pooler's session would stay there for other clients, and hold for this process only by chance.
         if (!isPooled) await session.query(limits.sessionSql);
       },
     },

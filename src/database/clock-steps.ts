@@ -3,12 +3,12 @@ import type { Log } from '../runtime/log.ts';
 import type { Database } from './client.ts';
 import { type DatabaseClock, openDatabaseClock, readDatabaseTime } from './clock.ts';
 
-/** No lease is longer. One that another process has just taken by the new time must stand. */
+/** Longest lease. A lease that another process has just taken by the new time must stand. */
 const maxLeaseMs = 2 * 60 * 1000;
 
 /**
- * Times ahead that were written by one process and are waited for by another, by the database's clock, and how far ahead they are
- * at least to be moved. What is only shown, or compared with what a vendor or HighLevel said, is not among them.
+ * Columns of future times that one process writes and another waits for, by the database's clock, each with the least distance ahead from
+ * which a time is moved. Times that are only shown, or compared with times of a vendor or of HighLevel, are not listed.
  */
 export const plannedTimes = [
   ['jobs', 'due_at', 0],
@@ -23,15 +23,15 @@ export const plannedTimes = [
   ['periodic_tasks', 'due_at', 0],
 ] as const;
 
-/** Smaller steps are worth no statement: measurements of several processes differ, too. */
+/** Smallest step to correct: measurements of different processes differ, too. */
 const minStepMs = 5_000;
 const taskName = 'clock';
 
 /**
- * Notes how far the database's clock has come, for all processes. Where it was set back since, what was planned by the old time would
- * wait for the whole step; it is moved back by as much, once, by the process that finds it first.
+ * Records the progress of the database's clock for all processes. If the clock was set back, planned times would wait for the whole step;
+ * the process that finds the step first moves them back by as much, once.
  *
- * @param setBackMs by how much this process itself has seen it set back: more exact than what was noted a while ago
+ * @param setBackMs the step that this process itself has measured: more exact than the time recorded a while ago
  * @returns the step in milliseconds; 0 for none
  */
 export async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
@@ -61,7 +61,7 @@ export async function correctClockStep(db: Database, now: Date, setBackMs = 0): 
   });
 }
 
-/** Opens the clock that all processes of a database share, and follows its steps. */
+/** Opens the clock that all processes of a database share, and corrects its steps. */
 export function openSharedClock(
   db: Database,
   deps: { clock: Clock; readTime?: ((db: Database) => Promise<number>) | undefined; log: Log },
@@ -72,7 +72,7 @@ export function openSharedClock(
     readTime: () => readTime(db),
     async onMeasured(now, setBackMs) {
       const stepMs = await correctClockStep(db, now, setBackMs);
-      if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; what was planned by it is moved along');
+      if (stepMs > 0) log.warn({ stepMs }, 'the clock of the database was set back; planned times are moved along');
     },
     log,
   });

@@ -2,11 +2,11 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Database } from './client.ts';
 
-/** The one clock by which times are stored and compared, whichever process does it: the database's. */
+/** The database's clock, by which every process stores and compares times. */
 export interface DatabaseClock extends Clock {
-  /** How far this machine's clock is ahead of the database's, in milliseconds. */
+  /** Lead of this machine's clock over the database's, in milliseconds. */
   skewMs(): number;
-  /** Measures anew, now. */
+  /** Measures again, now. */
   measure(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -16,25 +16,25 @@ export interface DatabaseClockDeps {
   clock: Clock;
   /** Reads the database's time, in milliseconds since 1970. */
   readTime: () => Promise<number>;
-  /** Is told of each measurement, and of how far the database's clock was set back since the one before. */
+  /** Receives each measurement, and how far the database's clock was set back since the previous one. */
   onMeasured?: (now: Date, setBackMs: number) => Promise<void>;
   log: Log;
 }
 
 const measureIntervalMs = 10_000;
-/** As many measurements at the start: the quickest is the most exact. */
+/** Measurements at the start; the quickest is the most exact. */
 const initialMeasurements = 3;
-/** Ordinary quartz gains or loses less than this part of the time. */
+/** Largest relative drift of an ordinary quartz. */
 const driftRate = 2e-4;
-/** From here on the skew harms what is signed and what is read in logs. */
+/** Skew from which signatures and the times in logs are harmed. */
 export const skewWarningMs = 1_000;
 
-/** One look at the database's time. */
+/** One measurement of the database's time. */
 export interface TimeSample {
-  /** When, by a clock that is never set. */
+  /** Time of the measurement, by a clock that is never set. */
   readonly atMs: number;
   readonly databaseMs: number;
-  /** The most that it can be wrong by: half of the round trip. */
+  /** Largest possible error: half of the round trip. */
   readonly errorMs: number;
 }
 
@@ -46,8 +46,8 @@ export async function readDatabaseTime({ client }: Pick<Database, 'client'>): Pr
 }
 
 /**
- * Returns the sample to go by: the newer one, unless the older one is still more exact and both agree. So a slow round trip moves
- * nothing, and a clock that was set is followed at once.
+ * Chooses the sample to use: the newer one, unless the older one is still more exact and both agree. So a slow
+ * round trip does not move the clock, and a clock that was set is followed at once.
  */
 export function chooseSample(old: TimeSample, next: TimeSample): TimeSample {
   const agedErrorMs = old.errorMs + (next.atMs - old.atMs) * driftRate;
@@ -56,8 +56,8 @@ export function chooseSample(old: TimeSample, next: TimeSample): TimeSample {
 }
 
 /**
- * Opens the clock that all processes share. Between two measurements it goes by the time that has elapsed, so that setting this machine's
- * clock moves nothing.
+ * Opens the clock that all processes share. Between two measurements it advances by elapsed time, so that setting this machine's clock does
+ * not move it.
  */
 export async function openDatabaseClock({ clock, readTime, onMeasured, log }: DatabaseClockDeps): Promise<DatabaseClock> {
   const sample = async (): Promise<TimeSample> => {

@@ -4,27 +4,27 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { dateNow, sleep, systemClock } from '../core/clock.ts';
 
-/** A process that ends may take a moment to do so. */
+/** A stopping process may take a moment to end. */
 const maxAttempts = 12;
 const retryDelayMs = 250;
 
-/** SQLite's word for a lock that another process has. */
+/** SQLite's code for a lock that another process holds. */
 const sqliteBusy = 5;
 
-/** Kept from the garbage collector, which would close the files and with them give up the locks. */
+/** References that stop the garbage collector from closing the files, which would release the locks. */
 const heldLocks = new Set<DatabaseSync>();
 
 /**
- * Takes DATA_DIR for this process alone: two processes with one embedded database would destroy it.
+ * Locks DATA_DIR for this process alone: two processes with one embedded database would destroy it.
  *
- * The lock is one of the kernel (fcntl, by way of Node's SQLite, as Node has no call for it). It lasts exactly as long as the process: a
- * stopped one keeps it, a killed one leaves nothing behind, and containers on one host respect it. A lease by time was lost by a
- * process that slept. The file is opened once and never removed: closing any other descriptor of it would give the lock up.
+ * The lock is the kernel's (fcntl, through Node's SQLite, as Node has no call for it). It lasts exactly as long as the process: a suspended
+ * process keeps it, a killed one leaves no trace, and containers on one host respect it. A lease by time was rejected: a process that slept
+ * lost it. The file is opened once and never removed: closing any other descriptor of it would release the lock.
  *
- * A refused start changes nothing in the directory.
+ * A refused start changes no file in the directory.
  *
- * @returns gives the directory back
- * @throws Error that says which process has it and what to do
+ * @returns releases the directory
+ * @throws Error that names the process that holds it and says what to do
  */
 export async function lockDirectory(path: string): Promise<() => Promise<void>> {
   mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -46,7 +46,7 @@ async function tryLock(file: string, directory: string): Promise<DatabaseSync | 
   let lock: DatabaseSync | undefined;
   try {
     lock = new File(file);
-    // Nothing is ever written to it: no journal either.
+    // The file stays empty: it needs no journal either.
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     heldLocks.add(lock);
     return lock;
@@ -65,7 +65,7 @@ function release(lock: DatabaseSync): void {
   if (heldLocks.delete(lock)) lock.close();
 }
 
-/** Node 22 calls its SQLite experimental, each time it is loaded. */
+/** Imports SQLite without its warning: Node 22 calls it experimental on each load. */
 async function importSqlite(): Promise<typeof import('node:sqlite')> {
   const { emitWarning } = process;
   process.emitWarning = () => {};
@@ -83,7 +83,7 @@ interface Owner {
   since?: string;
 }
 
-/** Written whole or not at all: a refused process reads it to name its owner. */
+/** Writes the owner atomically: a refused process reads the file to name it. */
 function writeOwner(file: string): void {
   const owner: Owner = { pid: process.pid, host: hostname(), since: dateNow(systemClock).toISOString() };
   writeFileSync(`${file}.new`, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
@@ -94,7 +94,7 @@ function readOwner(file: string): Owner | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    // Not written yet: its owner has only just taken the lock.
+    // Not written yet: its owner has only just locked the directory.
     return undefined;
   }
 }
@@ -111,8 +111,8 @@ function toLockedError(path: string, owner: Owner | undefined): Error {
 const earlierLeaseMs = 30_000;
 
 /**
- * Returns whether a process of version 0.3 has the directory: its lock was a folder of this name, renewed every few seconds. One that is
- * suspended on this host counts too. What a dead one has left is removed; a file in its place keeps version 0.3 out in turn.
+ * Returns whether a process of version 0.3 uses the directory: its lock was a folder of this name, renewed every few seconds. A process
+ * that is suspended on this host counts too. The folder of a dead one is removed; the file in its place then refuses version 0.3 in turn.
  */
 function isLeasedByEarlierVersion(lockFile: string, ownerFile: string): boolean {
   const lease = statSync(lockFile, { throwIfNoEntry: false });
@@ -122,13 +122,13 @@ function isLeasedByEarlierVersion(lockFile: string, ownerFile: string): boolean 
   try {
     rmdirSync(lockFile);
   } catch {
-    // Another process that starts has removed it, and may have put its own lock there.
+    // Another starting process has removed it, and may have put its own lock there.
   }
   return false;
 }
 
 function isAlive(pid: number): boolean {
-  // A restarted container gives its process the number of the one that was killed.
+  // A restarted container gives its process the number of the killed one.
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

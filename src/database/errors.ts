@@ -6,48 +6,50 @@ interface DatabaseFailure {
   meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
 }
 
-/** PostgreSQL's own code. The embedded database's adapter gives it where Prisma has codes of its own, which are alike in length only. */
+/**
+ * Returns PostgreSQL's own code. The embedded database's adapter has it where Prisma has codes of its own, which are alike in length only.
+ */
 function getSqlState({ code, meta }: DatabaseFailure): string {
   return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
 }
 
-/** Whether a value can't be stored, as it is malformed or too long: SQLSTATE classes 22 and 54. */
+/** Returns whether a value is malformed or too long to be stored: SQLSTATE classes 22 and 54. */
 export function isInvalidValue(error: unknown): boolean {
   return /^(22|54)/.test(getSqlState((error ?? {}) as DatabaseFailure));
 }
 
-/** Whether a statement failed for what it was to write, a value or a row beside others (class 23), not for the database's own state. */
+/** Returns whether a statement failed because of its data, a value or a conflicting row (class 23), not because of the database's state. */
 export function isDataError(error: unknown): boolean {
   return isInvalidValue(error) || getSqlState((error ?? {}) as DatabaseFailure).startsWith('23');
 }
 
-/** Prisma's and its adapter's own names for a server that is away, starting, full, or broke off for another's sake. */
+/** Prisma's and its adapter's own names for a server that is away, starting, full, or that aborted the transaction in favour of another. */
 const unavailableCodes = ['P1001', 'P1002', 'P1017', 'P2024', 'P2028'];
 const unavailableKinds = ['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'];
 
 /**
- * The SQLSTATEs of an outage, whole classes wherever every code of a class passes by itself. A statement that fails with one of them does
+ * SQLSTATEs of an outage, whole classes wherever every code of a class is temporary. A statement that fails with one of them succeeds
  * later, unchanged.
  */
 const unavailableStates: readonly { readonly state: RegExp; readonly meaning: string }[] = [
   { state: /^08/, meaning: 'the connection broke, or a pooler refused it' },
   { state: /^25006$/, meaning: 'the server is read-only: a failover, or a disk that is nearly full' },
   { state: /^25P03$/, meaning: 'the transaction was idle for too long' },
-  { state: /^40/, meaning: 'the transaction was rolled back for the sake of another' },
+  { state: /^40/, meaning: 'the transaction was rolled back in favour of another' },
   { state: /^53/, meaning: 'disk, memory or connections are used up' },
-  { state: /^55P03$/, meaning: 'a lock was not to be had in time' },
+  { state: /^55P03$/, meaning: 'a lock could not be acquired in time' },
   { state: /^57/, meaning: 'the server stops, starts, or cancelled the statement' },
   { state: /^58/, meaning: 'the server’s disk or system fails' },
 ];
 
-/** Errors of a socket that the adapter hands on as they are. */
+/** Socket errors that the adapter passes on unchanged. */
 const socketCodes =
   /^E(AI_AGAIN|CONNABORTED|CONNREFUSED|CONNRESET|HOSTDOWN|HOSTUNREACH|NETDOWN|NETUNREACH|NOTFOUND|PIPE|TIMEDOUT)$/;
-/** The texts of node-postgres for a session that breaks while it is made, or between two statements: they have no code. */
+/** Texts of node-postgres for a session that breaks while it is opened, or between two statements: these errors have no code. */
 const unavailableMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable)/m;
 
-/** Returns whether a statement failed for the database's own state, so that it would do later. */
+/** Returns whether a statement failed because of the database's state, so that it would succeed later. */
 export function isUnavailable(error: unknown): boolean {
   const failure = (error ?? {}) as DatabaseFailure;
   const { code = '', message = '', meta } = failure;
@@ -61,7 +63,7 @@ export function isUnavailable(error: unknown): boolean {
   );
 }
 
-/** Returns whether the server has no connection left for us, or a pooler before it. */
+/** Returns whether the server, or a pooler before it, has no connection left for us. */
 export function isOutOfConnections(error: unknown): boolean {
   const failure = (error ?? {}) as DatabaseFailure;
   return (
@@ -70,7 +72,7 @@ export function isOutOfConnections(error: unknown): boolean {
   );
 }
 
-/** Returns whether a transaction did not get a lock in time, or was the one to give way. */
+/** Returns whether a transaction did not get a lock in time, or was the victim of a deadlock. */
 export function isLockFailure(error: unknown): boolean {
   return ['55P03', '40P01'].includes(getSqlState((error ?? {}) as DatabaseFailure));
 }
@@ -80,7 +82,7 @@ export function isReadOnly(error: unknown): boolean {
   return getSqlState((error ?? {}) as DatabaseFailure) === '25006';
 }
 
-/** Other hosts' sockets fail too: those errors carry the request that they were of. */
+/** Distinguishes the database's sockets from those of other hosts: errors of the latter carry their request. */
 function isSocketError({ code = '', syscall, isAxiosError }: DatabaseFailure): boolean {
   return socketCodes.test(code) && syscall !== undefined && !isAxiosError;
 }

@@ -1,15 +1,16 @@
 import type { Database, Executor } from './client.ts';
 
-/** What the database is. */
+/** Kind, version and size of the database. */
 export interface DatabaseInfo {
   kind: 'postgres' | 'embedded';
-  /** PostgreSQL's. */
+  /** PostgreSQL's version. */
   version: string;
   bytes: number;
-  /** The last migration that was applied. */
+  /** Name of the last applied migration. */
   migration: string;
 }
 
+/** Reads the facts about the database that the admin pages show. */
 export async function getDatabaseInfo({ client, isShared }: Database): Promise<DatabaseInfo> {
   const [row] = await client.$queryRaw<{ version: string; bytes: bigint; migration: string | null }[]>`
     SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
@@ -22,7 +23,7 @@ export async function getDatabaseInfo({ client, isShared }: Database): Promise<D
   };
 }
 
-/** Whether the database takes writes: a replica, or a server in a failover, answers and takes none. */
+/** Returns whether the database takes writes: a replica, or a server in a failover, responds and takes none. */
 export async function isWritable(on: Executor): Promise<boolean> {
   const [row] = await on.$queryRaw<{ isReadOnly: boolean }[]>`
     SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "isReadOnly"`;

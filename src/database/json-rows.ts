@@ -1,10 +1,11 @@
 import type { Executor } from './client.ts';
 
 /**
- * Rows as one JSON text: parsing that is many times cheaper than mapping each cell, which counts for what is read for every message.
+ * Queries rows as one JSON text: parsing it is many times cheaper than mapping each cell, which counts for rows that are read for every
+ * message.
  *
  * @param query yields columns under the names of `Row`
- * @param dates which of them are times; JSON has none
+ * @param dates columns that hold times; JSON has no type for them
  */
 export async function queryJsonRows<Row>(
   on: Executor,

@@ -17,8 +17,8 @@ export interface ListenDeps {
 }
 
 /**
- * Listens on a session of its own and comes back when that is lost. The session is a convenience: where the server has none left for it,
- * or a pooler does not carry notifications, the callers' own polling is all there is, and the log says so.
+ * Listens on a session of its own and reconnects when it breaks. The session only saves time: where the server has no session left, or a
+ * pooler does not carry notifications, the callers' polling remains, and the log says so.
  *
  * @returns stops it
  */
@@ -55,7 +55,7 @@ export async function listenOnServer(
     onNotification(null);
   }
 
-  /** A pooler in transaction mode accepts LISTEN and lets the notifications go elsewhere. */
+  /** Stops listening behind a pooler in transaction mode: it accepts LISTEN, and the notifications go to other clients. */
   async function requireNotifications(next: pg.Client): Promise<void> {
     if ((await carriesNotifications(next)) || isStopped || session !== next) return;
     isStopped = true;
@@ -76,7 +76,7 @@ export async function listenOnServer(
       await notify(check);
       return await Promise.race([heard, sleep(clock, checkTimeoutMs).then(() => false)]);
     } catch (error) {
-      log.debug({ err: error }, 'it could not be checked whether notifications arrive');
+      log.debug({ err: error }, 'whether notifications arrive could not be checked');
       return true;
     }
   }

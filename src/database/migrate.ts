@@ -22,13 +22,13 @@ export interface MigrateOptions {
 
 interface Migration {
   name: string;
-  /** Each is one transaction. */
+  /** One transaction each. */
   steps: string[];
   /** Prisma's own checksum. */
   checksum: string;
 }
 
-/** A row of Prisma's own table. */
+/** Row of Prisma's own table. */
 interface Applied {
   name: string;
   checksum: string;
@@ -38,18 +38,18 @@ interface Applied {
 
 const migrationsFolder = resolve(import.meta.dirname, '../../prisma/migrations');
 
-/** Prisma's own lock number, so that its `migrate deploy` and we never run at the same time. */
+/** Prisma's own lock number, so that its `migrate deploy` and this program never migrate at the same time. */
 const advisoryLock = 72_707_369;
 
-/** While a migration waits for a table, every statement on that table waits behind it. */
+/** Short: while a migration waits for a table, every statement on that table queues behind it. */
 const lockTimeoutMs = 2_000;
 const minRetryDelayMs = 1_000;
 const maxRetryDelayMs = 15_000;
-/** Another process that migrates is asked for often: it is done soon. */
+/** Interval of the checks for another migrating process, which ends soon. */
 const pollIntervalMs = 250;
 const lockLogIntervalMs = 10_000;
 
-/** Prisma's own table, as it creates it, so that `prisma migrate status` and `deploy` agree with us. */
+/** Prisma's own table, as Prisma creates it, so that `prisma migrate status` and `deploy` agree with this program. */
 const migrationsTableSql = `
 CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -63,21 +63,21 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
 )`;
 
 /**
- * Applies what is missing of `prisma/migrations`, in order. Any number of processes may start at once: one works, the others wait and find
- * nothing to do.
+ * Applies the missing migrations of `prisma/migrations`, in order. Any number of processes may start at once: one migrates, and the others
+ * wait and find no migration left.
  *
- * Running processes go on meanwhile. A step that does not get its locks within two seconds is rolled back, so that the statements that
- * queue behind it go on, and is tried again after a random delay that grows. A migration is one step, unless lines `-- step` divide it:
- * then it holds the locks of one step at a time, and finished steps are kept over a restart.
+ * Other processes keep running meanwhile. A step that does not get its locks within two seconds is rolled back, so that the statements
+ * queued behind it proceed, and is retried after a random delay that grows. A migration is one step, unless lines `-- step` divide it: then
+ * it holds the locks of one step at a time, and finished steps survive a restart.
  *
- * The lock between migrating processes belongs to a transaction: one of a session would be left on a pooler's session.
+ * The lock between migrating processes belongs to a transaction: a session's lock would remain on a pooler's session.
  *
- * @throws Error when a migration that was applied has been edited since, or fails
+ * @throws Error when an applied migration has been edited since, or a migration fails
  */
 export async function migrate(session: SqlSession, folder = migrationsFolder, options: MigrateOptions = {}): Promise<void> {
   const { log, clock = systemClock, random = systemRandom } = options;
   const migrations = readMigrations(folder);
-  // Where nothing is to do, a start needs no lock and waits for no other.
+  // A start without missing migrations needs no lock and waits for no other process.
   if (!findMissing(migrations, await readApplied(session))) return;
 
   let lockFailures = 0;
@@ -101,7 +101,7 @@ export async function migrate(session: SqlSession, folder = migrationsFolder, op
 
 const waitTexts = {
   other_process: 'another session migrates this database, or a pooler keeps the lock of one that did',
-  no_lock: 'transactions of others hold the tables; the oldest is named here',
+  no_lock: 'transactions of other sessions hold the tables; the oldest is named here',
 };
 
 function computeRetryDelayMs(failures: number, random: RandomSource): number {
@@ -116,7 +116,7 @@ async function tryStep(
 ): Promise<'applied' | 'finished' | 'other_process'> {
   await session.execute('BEGIN');
   try {
-    // A pooler's session may come with limits that others have set.
+    // A pooler's session may carry limits that other clients have set.
     await session.execute(
       `SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`,
     );
@@ -125,7 +125,7 @@ async function tryStep(
     await session.execute('COMMIT');
     return done;
   } catch (error) {
-    // A session that broke has rolled back by itself.
+    // A broken session has rolled back already.
     await session.execute('ROLLBACK').catch(() => {});
     throw error;
   }
@@ -165,7 +165,7 @@ async function applyNext(session: SqlSession, migrations: readonly Migration[]):
   return 'applied';
 }
 
-/** Returns the first migration that is not finished; steps of it that have failed may have been mended. @throws Error for an edited one */
+/** Finds the first unfinished migration; an operator may have repaired its failed steps. @throws Error for an edited migration */
 function findMissing(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Migration | undefined {
   const edited = migrations.find(({ name, checksum }) => {
     const row = applied.get(name);

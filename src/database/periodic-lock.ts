@@ -2,10 +2,10 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from './client.ts';
 
 /**
- * Takes the turn at something that one process at a time does for all. Nobody gets the next one before `forMs` have passed, so what takes
- * less has it alone.
+ * Claims a periodic task that one process at a time runs for all. No process can claim it again before `intervalMs` have passed, so a task
+ * that takes less time runs alone.
  *
- * @returns null when it is not due, or another process has it
+ * @returns null when it is not due, or another process has claimed it
  */
 export async function claimPeriodicTask(
   { db, clock }: { db: Database; clock: Clock },
@@ -13,7 +13,7 @@ export async function claimPeriodicTask(
   intervalMs: number,
 ): Promise<{ progressUntil: Date | null } | null> {
   const now = dateNow(clock);
-  // Looking is free; only whoever finds it due writes.
+  // The read takes no lock; only a process that finds the task due writes.
   const row = await db.client.periodicTask.findUnique({ where: { name } });
   if (row && row.dueAt > now) return null;
   const rows = await db.client.$queryRaw<{ progressUntil: Date | null }[]>`

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import { isOutOfConnections, isReadOnly } from './errors.ts';
 
-/** Sends probes on a connection that is quiet for long, so that a dead one is noticed. */
+/** Sends probes on an idle connection, so that a dead one is noticed. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 type Acquired = (
@@ -17,10 +17,10 @@ const retryDelayMs = 200;
 const maxWaitMs = 10_000;
 
 /**
- * A pool that makes do with the connections that the server grants. When the server refuses another one, the pool shrinks to those that it
- * has, and the caller waits for one of them; every ten seconds it tries for one more. node-postgres alone fails the caller.
+ * Pool that adapts to the connections that the server grants. When the server refuses another connection, the pool shrinks to those it has,
+ * and the caller waits for one of them; every ten seconds it tries one more. node-postgres alone would fail the caller.
  *
- * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to what is a standby now.
+ * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby.
  */
 export class AdaptivePool extends pg.Pool {
   readonly #clock: Clock;
@@ -85,15 +85,15 @@ export async function isBehindPooler(session: pg.ClientBase): Promise<boolean> {
 }
 
 /**
- * Breaks a connection off after `ms` of silence: it can die without a word, and a process that waits on it would wait for ever. It is not
- * only given up, as a statement that reaches the server late would else come into the middle of another transaction.
+ * Destroys a connection after `ms` of silence: it can die unnoticed, and its process would wait without end. The socket is closed as well:
+ * otherwise a statement that reaches the server late would end up inside another transaction.
  */
 export function setIdleTimeout(session: pg.ClientBase, ms: number): void {
   const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
   stream.setTimeout(ms, () => stream.destroy());
 }
 
-/** Returns the statements that make the server end a statement before its client gives up, and a transaction whose client says nothing. */
+/** Returns the statements that make the server end a statement before its client times out, and a transaction whose client is silent. */
 export function getServerLimits(idleTimeoutMs: number) {
   const statementTimeoutMs = Math.round((idleTimeoutMs * 2) / 3);
   return {

@@ -7,13 +7,13 @@ import { keepAlive } from './pool.ts';
 
 const connectTimeoutMs = 5_000;
 const retryDelayMs = 500;
-/** A server that starts, or that has no connection left, is waited for; a process manager's patience is longer than this. */
+/** Longest wait for a server that starts, or that has no connection left; a process manager waits longer than this. */
 const maxWaitMs = 30_000;
 
 /**
- * Opens a session of its own, outside the pool. A server that answers but takes nobody at present is waited for.
+ * Opens a session of its own, outside the pool. Waits for a server that responds but accepts no session at present.
  *
- * @param setting the name of the setting that the address comes from
+ * @param setting name of the setting that holds the address
  * @throws Error with a message for the operator
  */
 export async function openServerSession(
@@ -24,7 +24,7 @@ export async function openServerSession(
   const waitUntil = clock.now() + maxWaitMs;
   for (;;) {
     const session = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
-    // A session that breaks between two statements fails the next one.
+    // After a break between two statements the next statement fails.
     session.on('error', (error) => log.debug({ err: error }, 'a session of the database broke'));
     try {
       await session.connect();
@@ -36,7 +36,7 @@ export async function openServerSession(
     } catch (cause) {
       const hasResponse = /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
       if (!hasResponse || !isUnavailable(cause) || clock.now() >= waitUntil) throw toConnectError(setting, cause, hasResponse);
-      log.warn({ err: cause }, 'the PostgreSQL server takes no session at present; trying again');
+      log.warn({ err: cause }, 'the PostgreSQL server accepts no session at present; trying again');
       await sleep(clock, retryDelayMs);
     }
   }
@@ -45,6 +45,6 @@ export async function openServerSession(
 function toConnectError(setting: string, cause: unknown, hasResponse: boolean): Error {
   const message = hasResponse
     ? `The PostgreSQL server of ${setting} refuses a session: ${(cause as Error).message}.`
-    : `The PostgreSQL server of ${setting} does not answer. Is it running, and is the address right?`;
+    : `The PostgreSQL server of ${setting} does not respond. Is it running, and is the address right?`;
   return new Error(message, { cause });
 }

@@ -2,17 +2,17 @@ import type { Clock } from '../core/clock.ts';
 
 interface CacheEntry<Result> {
   readonly result: Promise<Result>;
-  /** Until when it is good; null while it is under way. */
+  /** End of its validity; null while the result is being computed. */
   expiresAtMs: number | null;
 }
 
-/** What was looked at takes at most this part of the time. */
+/** Validity as a multiple of the time that the computation took. */
 const ttlFactor = 20;
 const maxEntries = 500;
 
 /**
- * Looks that cost something, shared by all who ask for the same: an answer is given again for twenty times as long as it took. So what is
- * quick is always new, and what is slow takes no more than a twentieth of the time however many ask.
+ * Creates a cache that keeps each result for twenty times as long as it took to compute, and shares a computation in flight. A slow query
+ * therefore uses at most 5 % of the time, however many clients poll; a quick one is always fresh.
  */
 export function createAdaptiveCache<Result>(clock: Clock): (key: string, compute: () => Promise<Result>) => Promise<Result> {
   const entries = new Map<string, CacheEntry<Result>>();
@@ -29,7 +29,7 @@ export function createAdaptiveCache<Result>(clock: Clock): (key: string, compute
       () => {
         entry.expiresAtMs = clock.now() + (clock.now() - startedMs) * ttlFactor;
       },
-      // A failure is nobody else's answer.
+      // A failure reaches only the callers that wait for it.
       () => entries.delete(key),
     );
     return entry.result;

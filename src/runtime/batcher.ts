@@ -1,18 +1,18 @@
 import { AppError } from '../core/errors.ts';
 
-/** Handles one item and resolves when its group is done. @throws AppError `overloaded`, or what the work threw */
+/** Handles one item and resolves when its batch is done. @throws AppError `overloaded`, or the error of `run` */
 export type Batcher<Item, Result> = (item: Item) => Promise<Result>;
 
 export interface BatcherOptions<Item, Result> {
-  /** Does all at once. @returns the results in the items' order */
+  /** Handles a batch. @returns the results in the items' order */
   run(items: readonly Item[]): Promise<readonly Result[]>;
-  /** Whether failed work is the fault of one of its items, so that the others would do without it. */
+  /** Returns whether one of the items caused the error, so that the others would succeed without it. */
   isItemError?(error: unknown): boolean;
-  /** The most items of one batch. */
+  /** Most items of one batch. */
   maxBatchSize: number;
-  /** The most items that wait; one more is refused. */
+  /** Most items that wait; one more is rejected. */
   maxQueued?: number;
-  /** How much memory an item takes, about; a group, and all that wait, take only so much. */
+  /** Approximate memory of an item; a batch, and all waiting items, are limited by it. */
   weight?: { of(item: Item): number; maxPerBatch: number; maxQueued: number };
 }
 
@@ -25,8 +25,8 @@ interface QueuedItem<Item, Result> {
 const retryAfterMs = 1_000;
 
 /**
- * Many items, one statement or one commit: what comes in the same turn goes together, and what comes while a group is under way goes
- * into the next one. So a group grows with the load, and without load an item waits for nobody.
+ * Creates a micro-batcher: items that arrive in one turn of the event loop share a statement or commit, and items that arrive while a batch
+ * runs form the next one. So a batch grows with the load, and without load an item waits for no other.
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { run, isItemError = () => false, maxBatchSize, maxQueued = Number.POSITIVE_INFINITY, weight } = options;
@@ -47,7 +47,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     return batch;
   }
 
-  /** How many of those that wait make a batch; one at least. */
+  /** Counts the waiting items that fit into a batch; one at least. */
   function countFitting({ of, maxPerBatch }: NonNullable<typeof weight>): number {
     let total = 0;
     const count = queued.slice(0, maxBatchSize).findIndex(({ item }, index) => {
@@ -57,7 +57,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     return count === -1 ? maxBatchSize : count;
   }
 
-  /** Halves a group until whoever is at fault stands alone: its neighbours must not fail with it. */
+  /** Runs a batch; bisects it when one item is at fault, so that its neighbours do not fail with it. */
   async function runBatch(batch: QueuedItem<Item, Result>[]): Promise<void> {
     try {
       const results = await run(batch.map(({ item }) => item));
@@ -92,10 +92,10 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
 }
 
 /**
- * Groups small items and large ones apart, so that a small one waits for no statement that carries another tenant's megabytes: one
- * location's webhooks of 9 MiB held up all others for seconds. A tenant's small items go with its large ones while it has any, in order.
+ * Batches small items and large ones apart, so that a small one waits for no statement that carries another tenant's megabytes: one
+ * location's webhooks of 9 MiB delayed all others by seconds. A tenant's small items join its large ones while it has any, in order.
  *
- * @param minLargeWeight the weight from which an item is large
+ * @param minLargeWeight weight from which an item is large
  */
 export function createSizedBatcher<Item, Result>(
   options: BatcherOptions<Item, Result> & Required<Pick<BatcherOptions<Item, Result>, 'weight'>>,
@@ -121,9 +121,9 @@ export function createSizedBatcher<Item, Result>(
 const maxKeysPerRead = 500;
 
 /**
- * Reads by key, many keys in one statement, each key once however many ask for it.
+ * Creates a loader that reads by key, many keys in one statement, each key once however many callers request it.
  *
- * @param read gets every key once and answers by the keys' names
+ * @param read receives every key once and returns the values by the keys' names
  */
 export function createLoader<Key, Value>(
   toName: (key: Key) => string,

@@ -2,18 +2,18 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Log } from './log.ts';
 
 export interface DelayedWrite {
-  /** Asks for a write within some seconds. It costs the caller nothing. */
+  /** Schedules a write within some seconds, at no cost for the caller. */
   request(): void;
-  /** Writes what is left, and waits for a write that is under way. */
+  /** Writes the rest, and waits for a running write. */
   stop(): Promise<void>;
 }
 
 const delayMs = 3_000;
 
 /**
- * Writes what a process has gathered in memory, at most once in some seconds however much is gathered.
+ * Creates a writer for data that a process gathers in memory. It writes at most once in some seconds, however much is gathered.
  *
- * @param write takes what was gathered and writes it. When it throws it must have put it back: it is tried again after the same time
+ * @param write takes the gathered data and writes it. When it throws it must have put the data back: it is retried after the same time
  */
 export function createDelayedWrite(deps: { clock: Clock; log: Log }, label: string, write: () => Promise<void>): DelayedWrite {
   const { clock, log } = deps;

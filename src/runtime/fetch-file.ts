@@ -11,31 +11,31 @@ import { detectFileType, type FileType } from './file-types.ts';
 import { type HttpClient, toRequestFailure } from './outbound-http.ts';
 
 export interface FetchFileDeps {
-  /** For addresses that others gave us: guarded. */
+  /** For addresses that come from outside: guarded. */
   http: HttpClient;
   clock: Clock;
   newId: NewId;
-  /** Where files are while nobody has taken them. */
+  /** Folder of fetched files until the caller takes them. */
   folder: string;
   maxBytes: number;
-  /** Whether the disk has room for files; below the floor they wait, so that they can't fill the disk of the database. */
+  /** Returns whether the disk has room for files; below the floor they wait, so that they can't fill the disk of the database. */
   hasRoom: () => Promise<boolean>;
 }
 
-/** A file that was fetched and judged. Whoever asked for it takes it away from its path, or removes it. */
+/** A fetched file of a known type. The caller moves it away from its path, or removes it. */
 export interface FetchedFile extends FileType {
   readonly kind: 'fetched';
   readonly path: string;
   readonly bytes: number;
   /** In hexadecimal. */
   readonly sha256: string;
-  /** What its sender calls it, made harmless; null when it says nothing. Never taken from the address, which may be a secret. */
+  /** The sender's name for it, made harmless; null when there is none. Never taken from the address, which may be a secret. */
   readonly name: string | null;
 }
 
 /**
- * Why there is no file: for good, for now, or not there, which passes where its sender has announced it too early. `why` completes "it
- * was left out: it …", and never holds the address.
+ * Reason for a missing file: permanent, temporary, or not found, which is temporary where its sender has announced it too early. `reason`
+ * completes "it was left out: it …", and never holds the address.
  */
 export type FetchFailure = {
   readonly kind: 'rejected' | 'unavailable' | 'missing';
@@ -45,14 +45,14 @@ export type FetchFailure = {
 
 export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | FetchFailure>;
 
-/** A header may have 16 KB; no file is called so. */
+/** A header may have 16 KB; no file has such a name. */
 const maxNameChars = 200;
 const maxRedirects = 3;
 const timeoutMs = 30_000;
 
 /**
- * Fetches a file from an address that somebody else gave us: through the guard at every redirect, within limits of size, time and type,
- * straight to disk. Never throws for what the other side does.
+ * Creates the fetcher of files from addresses that come from outside: guarded at every redirect, within limits of size, time and type,
+ * straight to disk. Failures of the other side are results, not exceptions.
  *
  * @throws AppError `attachment_store_unavailable`: our own disk fails or is nearly full
  */
@@ -85,7 +85,7 @@ async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal
   return refused('media_gone', 'could not be fetched (too many redirects)');
 }
 
-/** 4xx responses that pass by themselves. */
+/** Temporary 4xx statuses. */
 const retryableStatuses = new Set([408, 425, 429]);
 /** A vendor's webhook often comes before its file is there, or before the address is valid. */
 const earlyStatuses = new Set([403, 404, 409, 423]);
@@ -109,7 +109,7 @@ async function requestFile(deps: FetchFileDeps, url: string, signal: AbortSignal
   try {
     const { status, headers, data } = await deps.http.get(url, {
       responseType: 'stream',
-      // Counted below, where the limit is an answer and not a failure.
+      // Counted below, where the limit is a result and not a failure.
       maxContentLength: -1,
       timeout: timeoutMs,
       signal,
@@ -164,7 +164,7 @@ async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: Abo
   };
 }
 
-/** Our own disk, not the other side's connection. */
+/** Errors of our own disk, not of the connection. */
 const diskErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EMFILE']);
 
 function storeUnavailable(cause: unknown): AppError {
@@ -179,7 +179,7 @@ function toWebUrl(location: string, base: string): string | null {
   return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
 }
 
-/** Letters, digits, dots and dashes of what an answer calls its file, without the extension: that follows from the type. */
+/** Reads the name of the file in a response: its letters, digits, dots and dashes, without the extension, which follows from the type. */
 function parseFileName(disposition: string | undefined): string | null {
   const [, encoded] = /filename\*=(?:UTF-8|utf-8)''([^;]+)/.exec(disposition ?? '') ?? [];
   const [, quoted, bare] = /filename=(?:"([^"]*)"|([^;]+))/.exec(disposition ?? '') ?? [];
@@ -192,7 +192,10 @@ function parseFileName(disposition: string | undefined): string | null {
   return /[A-Za-z0-9]/.test(name) ? name : null;
 }
 
-/** Returns where a name begins and ends without the dots and underscores around it. An expression for it would take quadratic time. */
+/**
+ * Returns the start and end of a name without the dots and underscores around it. A regular expression was rejected: it takes quadratic
+ * time.
+ */
 function findInnerRange(name: string): [number, number] {
   const isEdge = (letter: string | undefined) => letter === '.' || letter === '_';
   let [start, end] = [0, name.length];
@@ -205,7 +208,7 @@ function decode(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not what it claims to be: then it has no name.
+    // Malformed: then it has no name.
     return null;
   }
 }
@@ -222,14 +225,14 @@ function formatMegabytes(bytes: number): string {
   return `${Math.round((bytes / 1024 / 1024) * 10) / 10} MB`;
 }
 
-/** A file as bytes, for who has to hand them on. */
+/** A fetched file in memory, for channels that send its bytes. */
 export interface FetchedAttachment extends FileType {
   readonly kind: 'fetched';
   readonly data: Buffer;
   readonly name: string;
 }
 
-/** Fetches a file into memory. What keeps it from us has the form of a send's outcome, so that a channel can just return it. */
+/** Fetches a file into memory. A failure has the form of a send's outcome, so that a channel can return it. */
 export async function fetchAttachment(
   fetch: FetchFile,
   url: string,
@@ -249,8 +252,8 @@ export async function fetchAttachment(
   }
 }
 
-/** What fails on our side is no reason to give a message up. */
+/** A failure on our side is temporary, and no reason to fail a message. */
 function toBusy(error: unknown): FetchFailure {
   if (!isAppError(error)) throw error;
-  return { kind: 'unavailable', code: error.code, reason: 'could not be kept here for the moment' };
+  return { kind: 'unavailable', code: error.code, reason: 'could not be stored here for the moment' };
 }

@@ -1,16 +1,16 @@
 import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Makes every file that this process creates from now on readable for its own user alone. */
+/** Makes the files that this process creates from now on readable for its own user alone. */
 export function restrictNewFiles(): void {
   process.umask(0o077);
 }
 
-/** Kept files may be many; the folder above them keeps others out. */
+/** Stored attachments may be many, and the folder above them is closed to other users. */
 const skippedFolders = new Set(['media']);
 
 /**
- * Takes the data folder away from other users of the machine, whoever made it.
+ * Closes the data folder to other users of the machine, even where it existed before.
  *
  * @throws Error for the operator, when it belongs to another user
  */

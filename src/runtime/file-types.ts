@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { fileTypeFromFile } from 'file-type';
 
-/** What a file is. */
+/** Type of a file. */
 export interface FileType {
   readonly contentType: string;
   /** Without the dot. */
@@ -9,8 +9,8 @@ export interface FileType {
 }
 
 /**
- * What is passed on, by the name that its bytes have: pictures, sound, films and documents. Nothing that a browser would run (HTML, SVG,
- * scripts), no programs and no archives.
+ * Types that are passed on, by the name that detection by bytes gives them: pictures, sound, films and documents. Active content (HTML,
+ * SVG, scripts), programs and archives are left out.
  */
 const fileTypes: Record<string, FileType> = {
   'image/jpeg': { contentType: 'image/jpeg', extension: 'jpg' },
@@ -55,14 +55,14 @@ const fileTypes: Record<string, FileType> = {
   'application/vnd.oasis.opendocument.text': { contentType: 'application/vnd.oasis.opendocument.text', extension: 'odt' },
 };
 
-/** Older office files all have the same form; which one it is only its sender says. */
+/** Older office files share one form; only their sender's type distinguishes them. */
 const legacyOfficeTypes: Record<string, FileType> = {
   'application/msword': { contentType: 'application/msword', extension: 'doc' },
   'application/vnd.ms-excel': { contentType: 'application/vnd.ms-excel', extension: 'xls' },
   'application/vnd.ms-powerpoint': { contentType: 'application/vnd.ms-powerpoint', extension: 'ppt' },
 };
 
-/** Plain text has no marks of its own, so what its sender says counts, among what can do no harm. */
+/** Plain text has no signature of its own, so its sender's type counts, among harmless ones. */
 const textTypes: Record<string, FileType> = {
   'text/plain': { contentType: 'text/plain; charset=utf-8', extension: 'txt' },
   'text/csv': { contentType: 'text/csv; charset=utf-8', extension: 'csv' },
@@ -72,10 +72,10 @@ const textTypes: Record<string, FileType> = {
 };
 
 /**
- * What a file is, judged by its bytes. What its sender claims only tells apart what the bytes can't.
+ * Detects the type of a file by its bytes. The sender's type decides only where the bytes leave it open.
  *
  * @param claimedType a Content-Type
- * @returns null for what is not passed on
+ * @returns null for a type that is not passed on
  */
 export async function detectFileType(path: string, claimedType: string): Promise<FileType | null> {
   const claimed = (claimedType.split(';')[0] ?? '').trim().toLowerCase();
@@ -87,12 +87,12 @@ export async function detectFileType(path: string, claimedType: string): Promise
 
 const sniffedBytes = 64 * 1024;
 
-/** Whether a file begins as UTF-8 text does, and not as a page that somebody calls text. */
+/** Returns whether a file begins as UTF-8 text, and not as an HTML page that its sender calls text. */
 async function isText(path: string): Promise<boolean> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(sniffedBytes), 0, sniffedBytes, 0);
-    // A character may be cut in two at the end of what was read.
+    // The end of the bytes read may split a character.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, bytesRead), { stream: true });
     return !text.includes('\u0000') && !/^\s*<(!doctype|html|svg|script|\?xml)/i.test(text);
   } catch (error) {

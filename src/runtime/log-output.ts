@@ -1,4 +1,4 @@
-/** A stream to which lines go, as `process.stdout` is. */
+/** A stream of log lines, such as `process.stdout`. */
 export interface Output {
   readonly writableLength: number;
   write(line: string, written: (error?: Error | null) => void): unknown;
@@ -11,8 +11,8 @@ const maxWaitingBytes = 4 * 1024 * 1024;
 const guarded = new WeakSet<Output>();
 
 /**
- * Keeps a standard stream from ending the program: a full disk, a reader that has gone. Whoever writes there learns nothing of it, as the
- * stream is where it would be said.
+ * Keeps a standard stream from ending the program, on a full disk or behind a closed reader. The error is dropped, as this stream is the
+ * one on which it would be reported.
  */
 export function guardOutput(output: Output): void {
   if (guarded.has(output)) return;
@@ -21,11 +21,11 @@ export function guardOutput(output: Output): void {
 }
 
 /**
- * Creates a destination for log lines that never blocks and never throws. A line that can't be written, on a full disk or behind a reader
- * that has stopped reading, is dropped and counted; the first line that is written afterwards says how many are missing.
+ * Creates a destination for log lines that never blocks and never throws. A line that can't be written, on a full disk or behind a stalled
+ * reader, is dropped and counted; the next written line is preceded by the number of missing ones.
  *
- * `process.stdout` takes what fits into a pipe at once and the rest later, and writes files at once. pino's own destination waits for a
- * full pipe within the call, and with it the whole program.
+ * `process.stdout` writes synchronously up to what fits into a pipe, and to files. pino's own destination was rejected: it waits for a full
+ * pipe within the call, and blocks the whole program.
  */
 export function createLogOutput(output: Output): { write(line: string): void } {
   guardOutput(output);
@@ -51,7 +51,7 @@ export function createLogOutput(output: Output): { write(line: string): void } {
   return { write };
 }
 
-/** A line of the form that all have, at the time of the line that it stands before. */
+/** Formats a log line about missing lines, at the time of the line that follows it. */
 function formatNotice(line: string, count: number): string {
   const [, time] = /"time":"([^"]+)"/.exec(line) ?? [];
   return `${JSON.stringify({ level: 'warn', time, dropped: count, msg: 'log lines could not be written and are missing here' })}\n`;

@@ -3,7 +3,7 @@ import { createLogOutput, type Output } from './log-output.ts';
 
 export type Log = Logger;
 
-/** Where secrets can appear in what we log; each is replaced before the line is written. */
+/** Paths at which secrets can appear in a log record; each value is replaced before the line is written. */
 const secretPaths = [
   'authorization',
   'cookie',
@@ -22,7 +22,7 @@ const secretPaths = [
 /** Headers that carry credentials or are noise. */
 const secretHeaders = ['authorization', 'cookie', 'set-cookie', 'webhook-signature', 'x-ghl-signature'];
 
-/** Creates the program's log: one JSON line an event, secrets replaced wherever they are known to stand. Writing it never fails and never waits. */
+/** Creates the program's log: one JSON line per event, secrets replaced at all known paths. Writing never fails and never blocks. */
 export function createLog(level: string, output: Output = process.stdout): Log {
   const options: LoggerOptions = {
     level,
@@ -43,7 +43,8 @@ export function createLog(level: string, output: Output = process.stdout): Log {
 }
 
 /**
- * What is worth logging of an error. Never the whole object: an axios error carries the request, and with it the token or secret.
+ * Picks the fields of an error that are worth logging. Never the whole object: an axios error carries the request, and with it the token or
+ * secret.
  */
 export function toErrorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };

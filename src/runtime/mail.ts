@@ -7,7 +7,7 @@ export interface Mail {
   readonly id: string;
 }
 
-/** Sends a mail to the operator. @throws when the mail server did not take it */
+/** Sends a mail to the operator. @throws when the mail server did not accept it */
 export type SendMail = (mail: Mail) => Promise<void>;
 
 export interface MailOptions {
@@ -18,10 +18,10 @@ export interface MailOptions {
   readonly to: string;
 }
 
-/** Shorter than a stopping process waits. */
+/** Shorter than the grace period of a stopping process. */
 const timeoutMs = 5_000;
 
-/** Mail over SMTP, each wait limited; nothing is read from files or addresses that a text might name. */
+/** Creates a mailer over SMTP with limited waits; a text can't make it read files or addresses. */
 export function createMailer({ smtpUrl, from, to }: MailOptions): SendMail {
   const transport = createTransport({
     connectionTimeout: timeoutMs,

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Every metric, declared once. Labels are few and known: never a location, an address or a text. */
+/** Creates the metrics, each declared once. Labels are few and known: never a location, an address or a text. */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
@@ -17,7 +17,7 @@ export function createMetrics() {
     }),
     channelWebhooks: new Counter({
       name: 'patchbay_channel_webhooks_total',
-      help: 'Calls from far sides, by channel, event and outcome.',
+      help: 'Webhooks of vendors, by channel, event and outcome.',
       labelNames: ['channel', 'event', 'outcome'],
       registers,
     }),
@@ -35,14 +35,14 @@ export function createMetrics() {
     }),
     sendDuration: new Histogram({
       name: 'patchbay_send_duration_seconds',
-      help: 'How long a far side took to answer a send, by channel.',
+      help: 'Duration of a send until the vendor responded, by channel.',
       labelNames: ['channel'],
       buckets: seconds,
       registers,
     }),
     highLevelRequests: new Counter({
       name: 'patchbay_highlevel_requests_total',
-      help: 'Calls to HighLevel, by operation and HTTP status (0: no answer).',
+      help: 'Requests to HighLevel, by operation and HTTP status (0: no response).',
       labelNames: ['operation', 'status'],
       registers,
     }),
@@ -54,13 +54,13 @@ export function createMetrics() {
     }),
     authFailures: new Counter({
       name: 'patchbay_auth_failures_total',
-      help: 'Wrong guesses that were refused, by kind (operator_token, sign_in, context, metrics_token).',
+      help: 'Rejected authentication failures, by kind (operator_token, sign_in, context, metrics_token).',
       labelNames: ['kind'],
       registers,
     }),
     contextReplays: new Counter({
       name: 'patchbay_user_context_replays_total',
-      help: 'User contexts that were shown again from another address.',
+      help: 'User contexts that were presented again from another address.',
       registers,
     }),
     installations: new Gauge({
@@ -83,7 +83,7 @@ export function createMetrics() {
     }),
     queueLatency: new Gauge({
       name: 'patchbay_queue_latency_seconds',
-      help: 'How long the oldest ready job has waited, by queue.',
+      help: 'Wait of the oldest ready job, by queue.',
       labelNames: ['queue'],
       registers,
     }),

@@ -12,21 +12,21 @@ import { parseWithAllDigits, toList, toObject } from '../core/foreign.ts';
 
 export type { AxiosInstance as HttpClient };
 
-/** A response, of whose body there may be more than was read. */
+/** A response whose body may be read in part only. */
 export type HttpResponse = AxiosResponse<unknown> & { isPartial?: boolean };
 
 export interface HttpClientOptions {
   baseURL?: string;
   timeoutMs: number;
-  /** Of a longer body only the beginning is kept: no response is worth our memory. */
+  /** A longer body is cut: no response is worth our memory. */
   maxResponseBytes?: number;
-  /** Whether addresses come from users: then private and loopback ones are refused unless this is true. */
+  /** Whether private and loopback addresses may be called. False for addresses that come from users. */
   allowPrivateTargets: boolean;
 }
 
 /**
- * An HTTP client for one far side: a time-out and a size limit always set, no redirects (a redirect could lead past the guard, and
- * none of our far sides needs one), no proxy from the environment, every status an answer rather than an error.
+ * Creates an HTTP client for one other system: a time-out and a size limit always set, no redirects (a redirect could lead past the guard,
+ * and no vendor needs one), no proxy from the environment, every status a response rather than an error.
  */
 export function createHttpClient(options: HttpClientOptions): AxiosInstance {
   const lookup = options.allowPrivateTargets ? undefined : guardedLookup;
@@ -39,7 +39,7 @@ export function createHttpClient(options: HttpClientOptions): AxiosInstance {
     adapter: sendAndRead,
     proxy: false,
     validateStatus: () => true,
-    // Answers stay text: each reader parses what it expects, so that an HTML error page is data, not a crash.
+    // Bodies stay text: each reader parses what it expects, so that an HTML error page is data, not a crash.
     responseType: 'text',
     transformResponse: (body: unknown) => body,
     headers: { 'user-agent': 'Patchbay' },
@@ -60,9 +60,9 @@ type RequestConfig = Parameters<ReturnType<typeof axios.getAdapter>>[0];
 const sendRequest = axios.getAdapter('http');
 
 /**
- * Sends a request and reads the body of its response as text. The status line decides what became of the request, so a body that is too
- * long, or that breaks off after an error status, is no failure: its beginning is kept. A success that breaks off stays a failure, as what
- * it would have said, such as an id, is needed, and another try can still get it.
+ * Sends a request and reads the body of its response as text. The status line decides the result of the request, so a body that is too
+ * long, or that breaks off after an error status, is no failure: its beginning is kept. A success that breaks off stays a failure: its
+ * content, such as an id, is needed, and another try can still get it.
  */
 async function sendAndRead(config: RequestConfig): Promise<HttpResponse> {
   if (config.responseType === 'stream') return sendRequest(config);
@@ -78,7 +78,7 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Reads a body as far as it comes and as it may be long. */
+/** Reads a body up to its end, a break or the limit. */
 async function readUpTo(body: Readable, maxBytes: number): Promise<{ text: string; isComplete: boolean; failure?: Error }> {
   const chunks: Buffer[] = [];
   let left = maxBytes < 0 ? Number.POSITIVE_INFINITY : maxBytes;
@@ -101,12 +101,12 @@ async function readUpTo(body: Readable, maxBytes: number): Promise<{ text: strin
   }
 }
 
-/** An address that `lookup` never sees because it is written as numbers. */
+/** Rejects a private address that is written as numbers, which `lookup` never sees. */
 function rejectPrivateLiteral(url: URL): void {
   if (isPrivateHost(url.hostname)) throw privateAddressError(url.hostname);
 }
 
-/** Resolves a name and refuses it when any of its addresses is ours or our network's. The socket then uses these very addresses. */
+/** Resolves a name and rejects it when any of its addresses is private. The socket then uses these very addresses. */
 const guardedLookup: LookupFunction = (hostname, options, callback) => {
   systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, '');
@@ -118,7 +118,7 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** Whether an address is anything but an ordinary public one: loopback, private, link-local, multicast, mapped, reserved. */
+/** Returns whether an address is not an ordinary public one: loopback, private, link-local, multicast, mapped, reserved. */
 export function isPrivateAddress(address: string): boolean {
   const parsed = ipaddr.process(address);
   return (
@@ -126,13 +126,16 @@ export function isPrivateAddress(address: string): boolean {
   );
 }
 
-/** Ranges that pass for public ones: Azure's own host, IPv4-compatible addresses, local NAT64, segment routing and documentation. */
+/**
+ * Private ranges that the library counts as public: Azure's own host, IPv4-compatible addresses, local NAT64, segment routing and
+ * documentation.
+ */
 const extraPrivateRanges = ['168.63.129.16/32', '::/96', '64:ff9b:1::/48', '5f00::/16', '3fff::/20'].map((range) => {
   const parsed = ipaddr.parseCIDR(range);
   return [parsed[0].kind(), parsed] as const;
 });
 
-/** Whether a URL's host is such an address written as numbers; names are judged when they are resolved. */
+/** Returns whether a URL's host is a private address written as numbers; names are judged when they are resolved. */
 export function isPrivateHost(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '');
   return isIP(host) !== 0 && isPrivateAddress(host);
@@ -145,17 +148,17 @@ function privateAddressError(host: string): AppError {
   );
 }
 
-/** What became of a request that got no answer. */
+/** Result of a request without a response. */
 export type RequestFailure =
-  /** The connection was never made, so nothing was sent; or the guard forbids it. */
+  /** The connection was never made, so no byte was sent; or the guard forbids it. */
   | { sent: 'no'; message: string; isPrivateAddress?: true }
   /** The request may have arrived: a time-out or a cut after the connection was made. */
   | { sent: 'maybe'; message: string };
 
 /**
- * Reads what a client threw. Only a request of which not one byte left counts as not sent; everything else may have arrived.
+ * Classifies an error of a client. Only a request of which not one byte left counts as not sent; any other may have arrived.
  *
- * @throws whatever is neither a network failure nor a refusal of the guard: that is a defect
+ * @throws the error itself where it is neither a network failure nor a rejection by the guard: that is a defect
  */
 export function toRequestFailure(error: unknown): RequestFailure {
   const rejection = isAppError(error) ? error : isAxiosError(error) && isAppError(error.cause) ? error.cause : undefined;
@@ -164,7 +167,7 @@ export function toRequestFailure(error: unknown): RequestFailure {
   return { sent: mayHaveBeenSent(error) ? 'maybe' : 'no', message: describeFailure(error.code ?? error.message) };
 }
 
-/** Failures of making a connection: the request was waiting behind it. */
+/** Failures to connect: the request was still waiting for the connection. */
 const connectErrors = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -175,7 +178,10 @@ const connectErrors = new Set([
   'EPROTO',
 ]);
 
-/** Whether any of the request may have left us: not before its socket was connected and, with TLS, the far side had proved itself. */
+/**
+ * Returns whether any byte of the request may have left us: not before its socket was connected and, with TLS, the server had proved its
+ * identity.
+ */
 function mayHaveBeenSent(error: AxiosError): boolean {
   if (error.response) return true;
   if (connectErrors.has(error.code ?? '')) return false;
@@ -192,9 +198,9 @@ function describeFailure(code: string): string {
   switch (code) {
     case 'ECONNABORTED':
     case 'ETIMEDOUT':
-      return 'no answer in time';
+      return 'no response in time';
     case 'ERR_CANCELED':
-      return 'stopped while waiting for the answer';
+      return 'stopped while waiting for the response';
     case 'ECONNREFUSED':
       return 'the connection was refused';
     case 'ENOTFOUND':
@@ -205,14 +211,14 @@ function describeFailure(code: string): string {
   }
 }
 
-/** The JSON object in an answer, also as the one row of a list, or an empty one: a body that is missing or not JSON says nothing. */
+/** Reads the JSON object in a response, also as the one row of a list; an empty one where the body is missing or not JSON. */
 export function toJsonObject(response: AxiosResponse<unknown>): Record<string, unknown> {
   if (typeof response.data !== 'string' || response.data === '') return {};
   try {
     const [body, ...more] = toList(parseWithAllDigits(response.data));
     return more.length === 0 ? toObject(body) : {};
   } catch {
-    // An HTML page from a proxy is an ordinary answer to a status code, not an error of ours.
+    // An HTML page from a proxy belongs to its status, and is no error of ours.
     return {};
   }
 }

@@ -4,22 +4,25 @@ import { systemClock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { RandomSource } from '../core/ids.ts';
 
-/** A Standard Webhooks secret: `whsec_` and base64. The standard asks for 24 to 64 bytes; existing far sides have 16. */
+/**
+ * Returns whether a text is a Standard Webhooks secret: `whsec_` and base64. The standard asks for 24 to 64 bytes; existing vendors have
+ * 16.
+ */
 export function isSigningSecret(secret: string): boolean {
   const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret);
   const bytes = Buffer.from(match?.[1] ?? '', 'base64').length;
   return bytes >= 16 && bytes <= 64;
 }
 
-/** A new one, for both sides to keep. */
+/** Generates a secret for both sides. */
 export function generateSigningSecret(random: RandomSource): string {
   return `whsec_${random(32).toString('base64')}`;
 }
 
 /**
- * Returns the three headers that prove that we sent `body`. `id` is the same on every attempt, so that the vendor can drop repeats.
+ * Creates the three headers that prove that we sent `body`. `id` is the same on every attempt, so that the vendor can drop repeats.
  *
- * @param secrets more than one while a changed secret is still good: the receiver needs to know one of them
+ * @param secrets more than one while a replaced secret is still valid: the receiver needs to know one of them
  */
 export function createSignatureHeaders(secrets: readonly string[], id: string, at: Date, body: string): Record<string, string> {
   const timestamp = String(Math.floor(at.getTime() / 1000));
@@ -32,7 +35,7 @@ export function createSignatureHeaders(secrets: readonly string[], id: string, a
 const toleranceMs = 5 * 60 * 1000;
 
 /**
- * Proves that the caller knows one of the secrets, over the raw bytes and not more than five minutes ago (Standard Webhooks).
+ * Verifies that the caller knows one of the secrets, over the raw bytes and at most five minutes ago (Standard Webhooks).
  *
  * @throws AppError `signature_invalid`
  */
@@ -58,7 +61,7 @@ function isSignedWith(secret: string, id: string, timestamp: string, signatures:
   });
 }
 
-/** The bytes as they came: as text, what is not UTF-8 would be signed as something else. */
+/** Computes a signature over raw bytes: as text, bytes that are not UTF-8 would be signed as others. */
 function computeSignature(secret: string, id: string, timestamp: string, body: Buffer): Buffer {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
