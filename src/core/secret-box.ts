@@ -83,7 +83,7 @@ export function createSecretBox(keys: readonly Buffer[], random: RandomSource, c
   function decrypt(sealed: string, aad: string): string {
     const [form, id, nonce, body] = sealed.split('.');
     const key = ring.get(id ?? '');
-    if (form !== version || !key) throw unreadableError('none of ENCRYPTION_KEYS sealed it');
+    if (form !== version || !key) throw unreadableError('no key of ENCRYPTION_KEYS sealed it');
     const bytes = Buffer.from(body ?? '', 'base64url');
     try {
       const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce ?? '', 'base64url'))

@@ -22,7 +22,7 @@ export interface Database {
   /** Runs `work` in one transaction. Inside it use only `tx`: the embedded database has a single session. */
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T>;
   readonly client: PrismaClient;
-  /** Whether other processes may use it at the same time. */
+  /** True where other processes may use it at the same time. */
   readonly isShared: boolean;
   /**
    * Listens for `pg_notify` on a channel.

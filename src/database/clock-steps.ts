@@ -32,7 +32,7 @@ const taskName = 'clock';
  * the process that finds the step first moves them back by as much, once.
  *
  * @param setBackMs the step that this process itself has measured: more exact than the time recorded a while ago
- * @returns the step in milliseconds; 0 for none
+ * @returns the step in milliseconds; 0 where there was no step
  */
 export async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
   return db.transaction(async (tx) => {

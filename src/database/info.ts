@@ -23,7 +23,7 @@ export async function getDatabaseInfo({ client, isShared }: Database): Promise<D
   };
 }
 
-/** Returns whether the database takes writes: a replica, or a server in a failover, responds and takes none. */
+/** Returns whether the database takes writes: a replica, or a server in a failover, responds and rejects them. */
 export async function isWritable(on: Executor): Promise<boolean> {
   const [row] = await on.$queryRaw<{ isReadOnly: boolean }[]>`
     SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "isReadOnly"`;

@@ -2,36 +2,39 @@ import { maxChars } from '../core/bounds.ts';
 import { toId } from '../core/foreign.ts';
 import type { Provider } from './providers.ts';
 
-/** Where a webhook arrived: at the Default Webhook URL, or at a provider's Delivery URL. */
+/** Address of a webhook: the Default Webhook URL, or a provider's Delivery URL. */
 export type WebhookAddress = 'app' | Provider;
 
-/** What this app is: HighLevel signs the webhooks of all apps with one key, so the signature alone does not say whose a webhook is. */
+/**
+ * Identity of this app: HighLevel signs the webhooks of all apps with one key, so the signature alone does not say which app a webhook is
+ * for.
+ */
 export interface OurApp {
   readonly appId: string;
   readonly providers: readonly Provider[];
 }
 
-/** Why a webhook is not known as anything. */
+/** Reasons why a webhook is unknown. */
 export const unknownReasons = ['not_an_object', 'unknown_shape', 'ids_missing', 'inbound', 'provider_ambiguous'] as const;
 
 export type UnknownReason = (typeof unknownReasons)[number];
 
-/** What a webhook is, wherever it arrived. */
+/** Class of a webhook, independent of its address. */
 export type WebhookClass =
   /** A message to send by this provider. */
   | { readonly kind: 'delivery'; readonly provider: Provider }
   /** An event of this app, or one at the Default Webhook URL that names no app. */
   | { readonly kind: 'app_event' }
-  /** A copy of a message that HighLevel keeps: there is nothing to do, and never anything to send. */
+  /** A copy of a message that HighLevel has stored: it needs no work and must never be sent. */
   | { readonly kind: 'message_event' }
-  /** Of another app, or for a provider that is none of ours. */
+  /** A webhook of another app, or for a provider that is not ours. */
   | { readonly kind: 'not_ours'; readonly providerId: string | null }
   | { readonly kind: 'unknown'; readonly reason: UnknownReason };
 
 /** `type` of a delivery webhook (platform.md 3.2); the long ones are the names that HighLevel's documents use. */
 const deliveryTypes = new Set(['sms', 'email', 'custom', 'provideroutboundmessage', 'conversationprovideroutboundmessage']);
 const messageEventTypes = new Set(['outboundmessage', 'inboundmessage']);
-/** Events that this program acts on (platform.md 5.6), so that they are known at any address even when they name no app. */
+/** Events that this program acts on (platform.md 5.6); it recognises them at any address even when they name no app. */
 const appEventTypes = new Set([
   'install',
   'uninstall',
@@ -44,8 +47,8 @@ const appEventTypes = new Set([
 ]);
 
 /**
- * Tells what a signed webhook is by its content, as delivery webhooks have no envelope (platform.md 3.2). The address decides only where
- * the content leaves it open.
+ * Classifies a signed webhook by its content, as delivery webhooks have no envelope (platform.md 3.2). The address decides only where the
+ * content leaves it open.
  */
 export function classifyWebhook(json: unknown, address: WebhookAddress, ourApp: OurApp): WebhookClass {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return toUnknown('not_an_object');
@@ -68,7 +71,7 @@ export function classifyWebhook(json: unknown, address: WebhookAddress, ourApp: 
   return namedProvider ? { kind: 'delivery', provider: namedProvider } : findProvider(marks, type, address, ourApp.providers);
 }
 
-/** The address that this belongs to; null where there is none. */
+/** Finds the address that a webhook belongs to; null where there is no such address. */
 export function findProperAddress(classified: WebhookClass): WebhookAddress | null {
   if (classified.kind === 'delivery') return classified.provider;
   return classified.kind === 'app_event' || classified.kind === 'message_event' ? 'app' : null;
@@ -102,14 +105,14 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '' || (Array.isArray(value) && value.every(isEmpty));
 }
 
-/** `type` may be absent or change without notice (platform.md 3.2), so a type that is not known is judged by the other fields. */
+/** Decides by the other fields where the type is unknown: `type` may be absent or change without notice (platform.md 3.2). */
 function isDeliveryLike(marks: Marks, type: string | null): boolean {
   if (type !== null && deliveryTypes.has(type)) return true;
   if (marks.isEventLike || marks.appId !== null) return false;
   return type === null ? marks.hasIds || marks.hasContent : marks.hasIds && marks.hasContent;
 }
 
-/** Takes the provider of the address, unless the message is of the other medium; else the only provider of its medium. */
+/** Takes the provider of the address, unless the message is of the other type; else the only provider of its type. */
 function findProvider(
   marks: Marks,
   type: string | null,

@@ -4,7 +4,7 @@ import { classifyFailure, type Permission } from './errors.ts';
 import { type Operation, type OperationName, operations } from './operations.ts';
 import { awaitResponse, type HighLevelResponse, type LimitHeaders } from './response.ts';
 
-/** A location or a company: whose token is used, and whose limit is spent (platform.md 5.9). */
+/** A location or a company: the call uses its token and its rate limit (platform.md 5.9). */
 export interface TokenOwner {
   readonly kind: 'location' | 'company';
   /** HighLevel's id of it. */
@@ -19,17 +19,18 @@ export function toCompanyOwner(companyId: string): TokenOwner {
   return { kind: 'company', resourceId: companyId };
 }
 
-/** An owner's id under the name that HighLevel's bodies give it. */
+/** Returns an owner's id under the name that HighLevel's bodies give it. */
 export function toIdField({ kind, resourceId }: TokenOwner): { companyId: string } | { locationId: string } {
   return kind === 'company' ? { companyId: resourceId } : { locationId: resourceId };
 }
 
-/** Hands out tokens; installations own them, so they pass this in. */
+/** Source of tokens; installations own them, so they pass this in. */
 export interface Tokens {
   /** @throws AppError `installation_missing`, `uninstalled`, `location_inactive`, `reauth_required`, `highlevel_unreachable` */
   getToken(owner: TokenOwner): Promise<string>;
   /**
-   * A token other than the one that HighLevel has just refused; null when the refused one is fresh, so that no other would do better.
+   * Gets a token other than the one that HighLevel has just rejected; null when the rejected one is fresh, so that another would fare no
+   * better.
    *
    * @throws AppError as `getToken`
    */
@@ -39,33 +40,33 @@ export interface Tokens {
 export interface HighLevelCall {
   operation: OperationName;
   owner: TokenOwner;
-  /** The provider that it is about, by its key. */
+  /** Key of the provider that the call is about. */
   providerKey?: string;
   /** Parts of the path, by name. */
   path?: Record<string, string>;
   query?: Record<string, string>;
   body?: Record<string, unknown>;
-  /** Instead of a body: fields and files. */
+  /** Fields and files, instead of a body. */
   form?: FormData;
 }
 
-/** How far HighLevel's clock may be behind ours. */
+/** Largest lag of HighLevel's clock behind ours. */
 export const maxClockSkewMs = 60_000;
 
-/** Calls HighLevel. Resolves with any 2xx answer. @throws AppError as `errors.ts` reads the response */
+/** Calls HighLevel. Resolves with any 2xx response. @throws AppError by the rules of `errors.ts` */
 export type HighLevel = (call: HighLevelCall) => Promise<HighLevelResponse>;
 
-/** Remembers what HighLevel refuses for good, so that it is not asked again and again (`installations/permissions.ts`). */
+/** Memory of HighLevel's permanent refusals, so that refused calls are not repeated (`installations/permissions.ts`). */
 export interface PermissionGate {
   /**
-   * Lets a call pass that nothing is refused of, or that is to find out whether it still is.
+   * Lets a call pass that is not refused, or that probes whether the refusal still holds.
    *
-   * @throws AppError `highlevel_forbidden`: it is refused, and it is not time to try it again
+   * @throws AppError `highlevel_forbidden`: it is refused, and no probe is due
    */
   check(call: HighLevelCall): Promise<{ isProbe: boolean }>;
-  /** Keeps a refusal. @returns the error to throw, in words that say what to do */
+  /** Records a refusal. @returns the error to throw, which says what to do */
   recordRefusal(call: HighLevelCall, permission: Permission, error: AppError): Promise<AppError>;
-  /** Forgets refusals that a call has shown to be over. */
+  /** Clears refusals that a successful call has disproved. */
   clearRefusals(call: HighLevelCall): Promise<void>;
 }
 
@@ -73,13 +74,13 @@ export interface HighLevelDeps {
   http: HttpClient;
   tokens: Tokens;
   permissions: PermissionGate;
-  /** Told of every answer and of every silence (null). */
+  /** Receives each response, and null where no response came. */
   onResponse(call: HighLevelCall, response: HighLevelResponse | null): void | Promise<void>;
 }
 
 /**
- * Makes the one function that calls HighLevel: token, Version header, one more try with another token after a 401. What a fresh token does
- * not mend is a permission problem and costs no further refresh. Pacing is the caller's: it knows what can wait.
+ * Creates the function that calls HighLevel: token, Version header, one retry with another token after a 401. An error that a fresh token
+ * does not repair is a permission problem and costs no further refresh. Rate limits are the caller's: it knows which calls can wait.
  */
 export function createHighLevelClient(deps: HighLevelDeps): HighLevel {
   const { tokens, permissions } = deps;
@@ -90,7 +91,7 @@ export function createHighLevelClient(deps: HighLevelDeps): HighLevel {
       return await request(deps, call, token);
     } catch (error) {
       if (!isAppError(error, 'highlevel_token_rejected')) throw error;
-      // Another token has not mended it before.
+      // Another token has failed for this call before.
       if (isProbe && !isExpiredToken(error)) throw toPermissionError(call, error);
       const replacement = await tokens.getReplacementToken(call.owner, token).catch((cause: unknown) => {
         throw Object.assign(cause as object, { response: findResponse(error) });
@@ -117,12 +118,12 @@ export function createHighLevelClient(deps: HighLevelDeps): HighLevel {
   };
 }
 
-/** HighLevel's words for a token that is over or unreadable: only those does a refresh mend (platform-2026-11.md 2). */
+/** Returns whether HighLevel calls the token expired or unreadable: only then does a refresh help (platform-2026-11.md 2). */
 function isExpiredToken(error: AppError): boolean {
   return error.details.some((said) => /jwt|expired/i.test(said));
 }
 
-/** A token of this very minute that is called expired: a clock is wrong, or HighLevel's parts do not agree yet. */
+/** Converts the error of a fresh token that is called expired: a clock is wrong, or HighLevel's services do not agree yet. */
 function toRetryLaterError(error: AppError): AppError {
   const retryLater = new AppError('highlevel_unreachable', 'The CRM does not accept a new access token yet.', {
     details: error.details,
@@ -130,7 +131,7 @@ function toRetryLaterError(error: AppError): AppError {
   return Object.assign(retryLater, { response: findResponse(error) });
 }
 
-/** A 401 that a fresh token has not mended, in words that we do not know. */
+/** Converts a 401 with unknown wording that a fresh token has not repaired. */
 function toPermissionError(call: HighLevelCall, error: AppError): AppError {
   const permission: Permission = `operation:${call.operation}`;
   const forbidden = new AppError('highlevel_forbidden', 'The CRM refuses this even with a new access token.', {
@@ -143,7 +144,7 @@ function findPermission(error: unknown): Permission | null {
   return (error as { permission?: Permission | null }).permission ?? null;
 }
 
-/** Calls of which nothing but the status is needed. */
+/** Calls of which only the status is needed. */
 const statusOnlyOperations: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus', 'uninstall']);
 
 async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelResponse> {
@@ -158,7 +159,7 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
       ...(isForm ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
     },
     ...(call.query ? { params: call.query } : {}),
-    // axios writes the body as its type says: a form or JSON.
+    // axios serializes the body by its type, a form or JSON.
     ...(call.body || call.form ? { data: call.body ?? call.form } : {}),
   });
   let response: HighLevelResponse;
@@ -177,7 +178,7 @@ async function request(deps: HighLevelDeps, call: HighLevelCall, token: string):
   throw Object.assign(error, { response, permission });
 }
 
-/** The answer behind an error of {@link HighLevel}, for the record; null when none came. */
+/** Returns the response behind an error of {@link HighLevel}, for the record; null when no response came. */
 export function findResponse(error: unknown): HighLevelResponse | null {
   return (error as { response?: HighLevelResponse }).response ?? null;
 }

@@ -5,14 +5,14 @@ import { flag, readRows, requiredText, text, toList, toText } from '../core/fore
 import { type HighLevel, type TokenOwner, toCompanyOwner, toIdField } from './client.ts';
 import { parseTokenSet, type TokenSet } from './oauth.ts';
 
-/** The most rows that HighLevel was seen to give at once; it may give fewer (platform.md 5.5). */
+/** Largest page that HighLevel was seen to return; it may return fewer rows (platform.md 5.5). */
 const pageSize = 100;
 
 /** One page of a company's locations. */
 export interface ListedLocations {
-  /** How many rows it had, installed or not: that is how far the next page must skip. */
+  /** Rows of the page, installed or not: the next page skips as many. */
   readonly rowCount: number;
-  /** How many of them can't be read. */
+  /** Rows that can't be read. */
   readonly unreadableCount: number;
   readonly installed: readonly { locationId: string; name: string | null }[];
   readonly includesFutureLocations: boolean | null;
@@ -21,8 +21,8 @@ export interface ListedLocations {
 const listedLocation = z.object({ _id: requiredText(maxChars.highlevelId), name: text, isInstalled: flag });
 
 /**
- * Asks in which of a company's locations the app is installed: a page of them, or one. Every row is checked, as rows of locations
- * without the app come too (platform.md 5.5).
+ * Lists the locations of a company in which the app is installed: a page of them, or one. Every row is checked, as HighLevel returns rows
+ * of locations without the app too (platform.md 5.5).
  *
  * @throws AppError as the client
  */
@@ -37,9 +37,9 @@ export async function listInstalledLocations(
     owner: toCompanyOwner(app.companyId),
     query: { companyId: app.companyId, appId: app.appId, isInstalled: 'true', ...range },
   });
-  // An empty list may be null; a response without any is no listing.
+  // An empty list may be null; a response without the field is no listing.
   if (body.locations === undefined) {
-    throw new AppError('highlevel_unreachable', 'The CRM answered without a list of locations.');
+    throw new AppError('highlevel_unreachable', 'The CRM’s response has no list of locations.');
   }
   const { rows, unreadCount: unread } = readRows(listedLocation, body.locations);
   return {
@@ -53,10 +53,10 @@ export async function listInstalledLocations(
 }
 
 /**
- * Makes a location's token from its company's (platform.md 5.5).
+ * Exchanges a company's token for one of its location's (platform.md 5.5).
  *
- * @param sentAt when the request leaves
- * @throws AppError as the client; `highlevel_refused` when the answer is of another location
+ * @param sentAt time of the request
+ * @throws AppError as the client; `highlevel_refused` when the response is of another location
  */
 export async function mintLocationToken(
   highLevel: HighLevel,
@@ -69,16 +69,16 @@ export async function mintLocationToken(
     owner: toCompanyOwner(companyId),
     body: { companyId, locationId },
   });
-  // The dated schema promises neither the kind nor the company; both are known here.
+  // The dated schema promises neither the kind nor the company; the caller knows both.
   const tokens = parseTokenSet(body, sentAt, { userType: 'Location', locationId, companyId });
   if (tokens.kind === 'location' && tokens.locationId === locationId) return tokens;
-  throw new AppError('highlevel_refused', `The CRM answered with a token that is not location ${locationId}’s.`);
+  throw new AppError('highlevel_refused', `The CRM’s response has a token that is not location ${locationId}’s.`);
 }
 
 /**
  * Uninstalls the app: a company's token removes it from all of its locations too (platform.md 5.8).
  *
- * @param reason needed when it is the app that leaves
+ * @param reason required when the app itself uninstalls
  * @throws AppError as the client
  */
 export async function uninstallApp(highLevel: HighLevel, owner: TokenOwner, appId: string, reason: string): Promise<void> {

@@ -12,11 +12,11 @@ export interface ContactUpsert {
 }
 
 /**
- * The contact of an address, made if there is none. What a contact already has stays as it is: an upsert overwrites every field it
- * carries, so it carries the address alone, and a name only follows for a contact that is new (platform.md 6.3).
+ * Finds the contact of an address, or creates it. An existing contact is not changed: an upsert overwrites every field it carries, so it
+ * carries the address alone, and a new contact's name follows in another call (platform.md 6.3).
  *
- * @param createdSince a contact that was added since then and has no name is one that an earlier try has added and could not name
- * @returns the contact, and how many calls it took
+ * @param createdSince a contact without a name that was added since then was added by an earlier try, which failed to name it
+ * @returns the contact, and the number of calls
  * @throws AppError as the client
  */
 export async function findOrCreateContact(
@@ -33,8 +33,8 @@ export async function findOrCreateContact(
 }
 
 /**
- * Creates a contact that has a name and neither number nor email address: its address is one that HighLevel has no field for, such as a
- * short code. HighLevel can't find it by that address again, so the caller remembers whose it is.
+ * Creates a contact that has a name and neither number nor email address: HighLevel has no field for its address, such as a short code.
+ * HighLevel can't find it by that address again, so the caller stores it.
  *
  * @throws AppError as the client; `highlevel_no_message_id`
  */
@@ -49,7 +49,7 @@ export async function createNamedContact(highLevel: HighLevel, locationId: strin
   throw new AppError('highlevel_no_message_id', 'The CRM created a contact and did not say which.');
 }
 
-/** Whether HighLevel refused an upsert as it holds the number for none: its rules for numbers are stricter than E.164. */
+/** Returns whether HighLevel rejected an upsert because of the number: its rules for numbers are stricter than E.164. */
 export function isPhoneRefused(error: unknown): boolean {
   return (
     isAppError(error, 'highlevel_refused') &&
@@ -58,8 +58,8 @@ export function isPhoneRefused(error: unknown): boolean {
 }
 
 /**
- * Upserts a contact. HighLevel refuses an address that its check for duplicates knows and its upsert does not find, such as a contact's
- * second number, and names the contact: then it is that one, and nothing of it is changed.
+ * Upserts a contact. HighLevel refuses an address that its check for duplicates finds and its upsert does not, such as a contact's second
+ * number, and names the contact: then that contact is the result, and it is not changed.
  */
 async function upsertContact(highLevel: HighLevel, fields: ContactUpsert & { name?: string }) {
   const call = {
@@ -78,18 +78,18 @@ async function upsertContact(highLevel: HighLevel, fields: ContactUpsert & { nam
   const contact = toObject(response.body.contact);
   const id = shortId(maxChars.highlevelId).parse(contact.id);
   if (id === undefined) {
-    throw new AppError('highlevel_no_message_id', 'The CRM answered an upsert without a contact.');
+    throw new AppError('highlevel_no_message_id', 'The CRM’s response to an upsert has no contact.');
   }
   return {
     id,
     isNew: flag.parse(response.body.new),
     isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
-    /** Not a number where HighLevel does not say it; that is never since anything. */
+    /** NaN where HighLevel omits it; a comparison with it is false. */
     addedAtMs: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
   };
 }
 
-/** Returns the contact that HighLevel names when it refuses another one with the same address. */
+/** Finds the contact that HighLevel names when it refuses another one with the same address. */
 function findDuplicateContact(error: unknown): string | undefined {
   const response = isAppError(error, 'highlevel_refused') ? findResponse(error) : null;
   return response && /duplicate/i.test(extractMessage(response))
@@ -98,9 +98,9 @@ function findDuplicateContact(error: unknown): string | undefined {
 }
 
 /**
- * Asks for a contact's phone number and email address.
+ * Finds a contact's phone number and email address.
  *
- * @returns null for either that it does not have, and null in place of both where the contact was deleted
+ * @returns null for a missing one, and null in place of both where the contact was deleted
  * @throws AppError as the client
  */
 export async function findContactAddress(
@@ -116,13 +116,15 @@ export async function findContactAddress(
     throw error;
   }
   const contact = toObject(response.body.contact);
-  // An existing contact has an id at least.
+  // An existing contact has at least an id.
   if (!Object.values(contact).some(toText)) return null;
   const { phone, email } = contact;
   return { phone: toText(phone) ?? null, email: toText(email) ?? null };
 }
 
-/** Returns whether HighLevel says that there is no such contact. It does so with 400, 404 or 500 (platform.md 6.1), so its words decide. */
+/**
+ * Returns whether HighLevel says that there is no such contact. It does so with 400, 404 or 500 (platform.md 6.1), so its wording decides.
+ */
 function isContactMissing(error: unknown): boolean {
   return (
     isAppError(error, 'highlevel_refused') &&

@@ -3,29 +3,29 @@ import { type OperationName, operations } from './operations.ts';
 import { extractMessage, type HighLevelResponse } from './response.ts';
 
 /**
- * What HighLevel may refuse for good until a person mends it, whatever the token: a scope, one of the app's providers, a kind of token,
- * or, where its words say no more, an operation.
+ * A permission that HighLevel may refuse until a person grants it, with any token: a scope, one of the app's providers, a kind of
+ * token, or, where its wording says no more, an operation.
  */
 export type Permission = `${'scope' | 'provider' | 'token' | 'operation'}:${string}`;
 
-/** What a call asked for. */
+/** A failed call. */
 interface FailedCall {
   readonly operation: OperationName;
   readonly providerKey?: string;
 }
 
-/** What an error response means. `permission` is what is refused, where that is what it says. */
+/** Meaning of an error response. `permission` is the refused permission, where there is one. */
 export interface Failure {
   readonly error: AppError;
   readonly permission: Permission | null;
 }
 
 interface Rule {
-  /** HighLevel's own code for the error; in no specification, but the surest (platform-2026-11.md 2, 4.4). */
+  /** HighLevel's own code for the error; in no specification, but the most reliable mark (platform-2026-11.md 2, 4.4). */
   readonly canonicalCode?: RegExp;
   readonly pattern?: RegExp;
   readonly status?: readonly number[];
-  /** Only these operations; all by default. */
+  /** Operations that the rule is limited to; all by default. */
   readonly operations?: ReadonlySet<OperationName>;
   readonly code: ErrorCode;
   readonly message: string;
@@ -34,7 +34,7 @@ interface Rule {
 
 const statusCalls: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus']);
 const emailStatusCalls: ReadonlySet<OperationName> = new Set(['updateEmailStatus']);
-/** Calls that are about one message or contact, so that their failures may be too. */
+/** Calls about one message or contact, whose failures may be about it too. */
 const messageCalls: ReadonlySet<OperationName> = new Set([
   ...statusCalls,
   'addInboundMessage',
@@ -51,12 +51,12 @@ const toProviderPermission = ({ operation, providerKey }: FailedCall): Permissio
 const tooEarly = { code: 'highlevel_too_early', message: 'The CRM does not know this message yet.' } as const;
 const mismatch = {
   code: 'highlevel_provider_mismatch',
-  message: 'The CRM does not take a message of this type for this provider.',
+  message: 'The CRM does not accept a message of this type for this provider.',
 } as const;
 
 /**
- * What error responses mean, the first that fits: by HighLevel's own code, then by its words, then by the HTTP status, which alone does
- * not tell (platform.md 4.1, 6.1; platform-2026-11.md 2).
+ * Rules for error responses, the first match counts: by HighLevel's own code, then by its wording, then by the HTTP status, which alone is
+ * ambiguous (platform.md 4.1, 6.1; platform-2026-11.md 2).
  */
 const rules: readonly Rule[] = [
   {
@@ -79,7 +79,7 @@ const rules: readonly Rule[] = [
   {
     pattern: /authClass type is not allowed/i,
     code: 'highlevel_forbidden',
-    message: 'The CRM does not take this kind of token here.',
+    message: 'The CRM does not accept this kind of token here.',
     permission: ({ operation }) => `token:${operation}`,
   },
   {
@@ -89,12 +89,12 @@ const rules: readonly Rule[] = [
     message: 'The CRM says that the app has no access to this provider in this location.',
     permission: toProviderPermission,
   },
-  // An email that HighLevel does not find may just not be known yet.
+  // HighLevel may not know the email yet.
   { operations: emailStatusCalls, status: [404], ...tooEarly },
   { operations: emailStatusCalls, pattern: /not? (message )?found/i, ...tooEarly },
-  // An email thread's message has ids of its own; no token mends a wrong one.
+  // A message of an email thread has ids of its own; no token repairs a wrong one.
   { status: [401], pattern: /no message found/i, code: 'highlevel_refused', message: 'The CRM does not know this message.' },
-  // HighLevel gives wrong ids a 500 too, where other times it would say 400 or 404.
+  // HighLevel also responds to wrong ids with 500 where other times it returns 400 or 404.
   {
     operations: statusCalls,
     status: [500],
@@ -117,15 +117,15 @@ const rules: readonly Rule[] = [
   },
 
   { status: [401], code: 'highlevel_token_rejected', message: 'The CRM did not accept the access token.' },
-  // HighLevel's documentation shows this response too for a message that it does not know yet. The other wording is definite.
+  // HighLevel's documentation shows this response also for a message that it does not know yet. The other wording is definite.
   { operations: statusCalls, status: [403], ...tooEarly },
   { status: [403], code: 'highlevel_refused', message: 'The CRM does not allow this app to do that.' },
-  { status: [408], code: 'highlevel_unreachable', message: 'The CRM did not answer in time.' },
-  { status: [429], code: 'highlevel_limit', message: 'The CRM takes no more requests for now; its limit is used up.' },
+  { status: [408], code: 'highlevel_unreachable', message: 'The CRM did not respond in time.' },
+  { status: [429], code: 'highlevel_limit', message: 'The CRM accepts no more requests for now; its rate limit is used up.' },
   { operations: messageCalls, status: [500], code: 'highlevel_failed', message: 'The CRM failed at this request.' },
 ];
 
-/** Classifies an error response and says whether trying again helps. */
+/** Classifies an error response and says whether a retry helps. */
 export function classifyFailure(call: FailedCall, response: HighLevelResponse): Failure {
   const highlevelMessage = extractMessage(response);
   const canonicalCode = typeof response.body.canonicalCode === 'string' ? response.body.canonicalCode : '';
@@ -145,6 +145,6 @@ export function classifyFailure(call: FailedCall, response: HighLevelResponse): 
 
 function toDefaultFailure(status: number): { code: ErrorCode; message: string } {
   return status >= 500
-    ? { code: 'highlevel_unreachable', message: `The CRM answered ${status}.` }
+    ? { code: 'highlevel_unreachable', message: `The CRM responded with ${status}.` }
     : { code: 'highlevel_refused', message: `The CRM refused the request with ${status}.` };
 }

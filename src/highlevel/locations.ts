@@ -1,7 +1,7 @@
 import { toObject, toText } from '../core/foreign.ts';
 import { type HighLevel, toLocationOwner } from './client.ts';
 
-/** A location's name, time zone and country; its token response has none of them (platform.md 5.3). @throws AppError as the client */
+/** Gets a location's name, time zone and country; its token response lacks them (platform.md 5.3). @throws AppError as the client */
 export async function getLocation(
   highLevel: HighLevel,
   locationId: string,

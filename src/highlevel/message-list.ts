@@ -3,11 +3,11 @@ import { maxChars } from '../core/bounds.ts';
 import { readRows, requiredText, text, toList, unknownField } from '../core/foreign.ts';
 import { type HighLevel, type HighLevelResponse, toLocationOwner } from './client.ts';
 
-/** A message as HighLevel's list shows it. It leaves `altId` out, so nothing there names ours. */
+/** A message in HighLevel's list. The list omits `altId`, so no row carries our id. */
 export interface ListedMessage {
   id: string;
   conversationId: string;
-  /** Null where HighLevel does not say. */
+  /** Null where HighLevel omits it. */
   conversationProviderId: string | null;
   direction: 'inbound' | 'outbound';
   text: string;
@@ -33,20 +33,21 @@ const listedMessage = z.object({
 });
 
 /**
- * Lists what a contact's conversation got since a moment, oldest first; of very many only the newest hundred
- * (export-messages-by-location in HighLevel's OpenAPI files). What has just been added may still be missing. @throws AppError as the client
+ * Lists the messages of a contact's conversation since a moment, oldest first; of very many only the newest hundred
+ * (export-messages-by-location in HighLevel's OpenAPI files). The list lags: a new message may still be missing. @throws AppError as the
+ * client
  */
 export async function listMessages(
   highLevel: HighLevel,
   query: MessageListQuery,
 ): Promise<{ response: HighLevelResponse; messages: ListedMessage[] }> {
   const { locationId, contactId, since } = query;
-  const answer = await highLevel({
+  const response = await highLevel({
     operation: 'listMessages',
     owner: toLocationOwner(locationId),
     query: { locationId, contactId, startDate: since.toISOString(), sortOrder: 'desc', limit: String(maxListed) },
   });
-  const messages = readRows(listedMessage, answer.body.messages)
+  const messages = readRows(listedMessage, response.body.messages)
     .rows.filter((row) => row.contactId === contactId)
     .map(({ id, conversationId, conversationProviderId, direction, body: bodyText, attachments }) => ({
       id,
@@ -57,5 +58,5 @@ export async function listMessages(
       attachmentCount: attachments.length,
     }))
     .reverse();
-  return { response: answer, messages };
+  return { response, messages };
 }

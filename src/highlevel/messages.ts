@@ -5,12 +5,12 @@ import { findResponse, type HighLevel, type HighLevelResponse, toLocationOwner }
 import type { Provider, ProviderKind } from './providers.ts';
 import { omitEmpty } from './request-body.ts';
 
-/** The states that HighLevel takes; `sent` is none of them (platform.md 4.1). `pending` is the start, so we never report it. */
+/** States that HighLevel accepts; `sent` is not among them (platform.md 4.1). `pending` is the start, so we never report it. */
 export type ReportableStatus = 'delivered' | 'read' | 'failed';
 
 export interface StatusReport {
   locationId: string;
-  /** Whose provider must be allowed to this app. */
+  /** Provider that the app must have access to. */
   providerKey: string;
   highlevelMessageId: string;
   status: ReportableStatus;
@@ -18,7 +18,7 @@ export interface StatusReport {
   error?: { code: string; type: string; message: string } | undefined;
 }
 
-/** Tells HighLevel where a message stands (update-message-status, platform.md 4.1). @throws AppError as the client */
+/** Reports the state of a message to HighLevel (update-message-status, platform.md 4.1). @throws AppError as the client */
 export function updateMessageStatus(highLevel: HighLevel, report: StatusReport): Promise<HighLevelResponse> {
   return highLevel({
     operation: 'updateMessageStatus',
@@ -47,8 +47,8 @@ export interface EmailRecipientStatus {
 }
 
 /**
- * Tells HighLevel where an email stands, as a whole and with each recipient (update-email-message-status, platform.md 4.2). What it has
- * heard of a recipient before is overwritten, of others it stays. @throws AppError as the client
+ * Reports the state of an email to HighLevel, as a whole and for each recipient (update-email-message-status, platform.md 4.2). The report
+ * overwrites earlier states of these recipients and leaves those of others. @throws AppError as the client
  */
 export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusReport): Promise<HighLevelResponse> {
   const { locationId, providerKey, emailMessageId, status, recipients } = report;
@@ -61,12 +61,12 @@ export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusRepor
   });
 }
 
-/** The `type` of an inbound message; HighLevel takes it in exactly these capitals. */
+/** `type` of an inbound message; HighLevel accepts exactly this spelling. */
 export type InboundType = 'SMS' | 'Email' | 'Custom';
 
 /**
- * The types under which HighLevel may take messages of each kind of provider, the right one for that kind first (platform-2026-11.md 2).
- * A default provider is not named in the body, so its type is not in doubt.
+ * Types that HighLevel may accept for each kind of provider, the right one for that kind first (platform-2026-11.md 2). The body does not
+ * name a default provider, so its type is certain.
  */
 export const inboundTypes: Record<ProviderKind, readonly InboundType[]> = {
   sms: ['SMS'],
@@ -89,12 +89,12 @@ export interface InboundPost {
   html: string | null;
   subject: string | null;
   attachments: readonly string[];
-  /** Email: the thread that it belongs to. */
+  /** Email: id of its thread. */
   emailMessageId: string | null;
   occurredAt: Date | null;
 }
 
-/** What HighLevel made of an inbound message. */
+/** HighLevel's record of an inbound message. */
 export interface PostedMessage {
   response: HighLevelResponse;
   highlevelMessageId: string;
@@ -103,7 +103,7 @@ export interface PostedMessage {
 }
 
 /**
- * Adds a message to the contact's conversation (platform.md 6.1). The contact is named and never a conversation: one that was made
+ * Adds a message to the contact's conversation (platform.md 6.1). The body names the contact and never a conversation: one that was created
  * through the API belongs to no provider, and HighLevel refuses an extra provider's messages there.
  *
  * @throws AppError as the client, and `highlevel_no_message_id` for a 2xx that names no message
@@ -118,7 +118,7 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost,
   const highlevelMessageId = shortId(maxChars.highlevelId).parse(response.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
-      new AppError('highlevel_no_message_id', 'The CRM accepted the message but stored nothing: its answer names none.'),
+      new AppError('highlevel_no_message_id', 'The CRM accepted the message, but its response has no message id.'),
       { response },
     );
   }
@@ -130,12 +130,18 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost,
   };
 }
 
-/** Returns whether HighLevel refused a message because its provider takes another type. Nothing was stored, which a 500 leaves open. */
+/**
+ * Returns whether HighLevel refused a message because its provider takes another type. Then it has certainly not stored the message; a 500
+ * leaves that open.
+ */
 export function isTypeMismatch(error: unknown): boolean {
   return isAppError(error, 'highlevel_provider_mismatch') && findResponse(error)?.status === 400;
 }
 
-/** Builds the body that each kind of provider asks for: the wrong one is stored nowhere or in another channel (platform.md 3.1, 6.1). */
+/**
+ * Builds the body that each kind of provider asks for: HighLevel stores a wrong one in another channel or not at all (platform.md 3.1,
+ * 6.1).
+ */
 export function buildInboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
   const { kind, id } = post.provider;
   const isEmail = kind === 'email' || kind === 'email-extra';

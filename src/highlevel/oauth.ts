@@ -14,13 +14,13 @@ export interface AppKeys {
   readonly scopes: readonly string[];
 }
 
-/** What HighLevel hands out for one company or one location. */
+/** Tokens that HighLevel issues for one company or one location. */
 export interface TokenSet {
   readonly kind: 'company' | 'location';
   readonly companyId: string | null;
   readonly locationId: string | null;
   readonly accessToken: string;
-  /** Null where none came with it. */
+  /** Null where the response has no refresh token. */
   readonly refreshToken: string | null;
   readonly accessExpiresAt: Date;
   readonly scopes: readonly string[];
@@ -29,12 +29,12 @@ export interface TokenSet {
   readonly includesFutureLocations: boolean;
 }
 
-/** The marketplace app's id (platform.md 5.1). */
+/** Returns the marketplace app's id (platform.md 5.1). */
 export function parseAppId({ clientId }: AppKeys): string {
   return clientId.split('-')[0] as string;
 }
 
-/** HighLevel's page where somebody chooses what to install into (platform.md 5.1). */
+/** Builds the address of HighLevel's page on which a user chooses the locations to install into (platform.md 5.1). */
 export function buildAuthorizeUrl(marketplaceUrl: string, app: AppKeys, state: string): string {
   const url = new URL('/v2/oauth/chooselocation', marketplaceUrl);
   url.searchParams.set('response_type', 'code');
@@ -42,11 +42,11 @@ export function buildAuthorizeUrl(marketplaceUrl: string, app: AppKeys, state: s
   url.searchParams.set('client_id', app.clientId);
   url.searchParams.set('scope', app.scopes.join(' '));
   url.searchParams.set('state', state);
-  // A plus sign is a space only to readers of forms.
+  // Only readers of forms take a plus sign for a space.
   return url.href.replaceAll('+', '%20');
 }
 
-/** Asks for the tokens behind an install's code. @throws AppError `highlevel_unreachable` */
+/** Exchanges an install's code for tokens. @throws AppError `highlevel_unreachable` */
 export function requestTokenByCode(
   http: HttpClient,
   app: AppKeys,
@@ -56,13 +56,13 @@ export function requestTokenByCode(
   return requestToken(http, app, {
     grant_type: 'authorization_code',
     code,
-    // Only advice: the answer says what it is of (platform.md 5.3).
+    // A hint only: the response says whose tokens it holds (platform.md 5.3).
     user_type: userTypes[kind],
     redirect_uri: app.redirectUri,
   });
 }
 
-/** Asks for new tokens; the refresh token is spent by it (platform.md 5.4). @throws AppError `highlevel_unreachable` */
+/** Requests new tokens; the request spends the refresh token (platform.md 5.4). @throws AppError `highlevel_unreachable` */
 export function requestTokenByRefresh(
   http: HttpClient,
   app: AppKeys,
@@ -78,7 +78,7 @@ export function requestTokenByRefresh(
 }
 
 /**
- * Asks for a new code for an installation whose tokens are lost, without its user (platform.md 5.7).
+ * Requests a new code for an installation whose tokens are lost, without its user (platform.md 5.7).
  *
  * @throws AppError `highlevel_unreachable`
  */
@@ -112,9 +112,9 @@ const tokenResponse = z.object({
 });
 
 /**
- * Reads the answer to an install's code.
+ * Processes the response to an install's code.
  *
- * @param sentAt when the request left: a slow answer must not make a token look fresher than it is
+ * @param sentAt time of the request: a slow response must not make a token look fresher than it is
  * @throws AppError `install_code_refused`, `app_not_configured`, `highlevel_unreachable`
  */
 export function processCodeResponse(response: HighLevelResponse, sentAt: Date): TokenSet {
@@ -133,12 +133,12 @@ export function processCodeResponse(response: HighLevelResponse, sentAt: Date): 
 }
 
 /**
- * Reads the answer to a refresh. Only two answers say something of the installation itself (platform.md 5.4); everything else leaves
- * it as it is.
+ * Processes the response to a refresh. Only two responses are about the installation itself (platform.md 5.4); any other leaves its status
+ * unchanged.
  *
- * @param sentAt when the request left
- * @throws AppError `location_inactive`: the refresh token is still good; `reauth_required`: it is gone; `highlevel_unreachable`:
- *   nothing is known; `app_not_configured`: this app's keys are wrong, which says nothing of the installation
+ * @param sentAt time of the request
+ * @throws AppError `location_inactive`: the refresh token is still valid; `reauth_required`: it is not; `highlevel_unreachable`: unknown;
+ *   `app_not_configured`: this app's keys are wrong, which says no more about the installation
  */
 export function processRefreshResponse(response: HighLevelResponse, sentAt: Date): TokenSet {
   if (isSuccess(response)) return parseTokenSet(response.body, sentAt);
@@ -155,7 +155,7 @@ export function processRefreshResponse(response: HighLevelResponse, sentAt: Date
 }
 
 /**
- * Reads the answer to a reconnect. What it refuses is refused for good; only somebody who installs again can mend it.
+ * Processes the response to a reconnect. A refusal is final: only a new install by a user helps.
  *
  * @returns the code
  * @throws AppError as {@link processRefreshResponse}
@@ -175,11 +175,11 @@ export function processReconnectResponse(response: HighLevelResponse): string {
 }
 
 /**
- * Reads a token set wherever it comes from.
+ * Parses a token set of any endpoint.
  *
- * @param sentAt when the request left
- * @param defaults what the response need not say
- * @throws AppError `highlevel_unreachable`: it is not one
+ * @param sentAt time of the request
+ * @param defaults fields that the response may omit
+ * @throws AppError `highlevel_unreachable`: it is not a token set
  */
 export function parseTokenSet(
   body: Record<string, unknown>,
@@ -191,9 +191,9 @@ export function parseTokenSet(
   const token = result.data;
   const kind = token && findKind(token);
   if (!token || !kind) {
-    // The fields' names are told, never their values: they are secrets.
+    // The message has the fields' names, never their values: they are secrets.
     const fields = result.error?.issues.map((issue) => issue.path.join('.')).join(', ') || 'companyId or locationId';
-    throw new AppError('highlevel_unreachable', `The CRM’s token answer lacks ${fields}.`);
+    throw new AppError('highlevel_unreachable', `The CRM’s token response lacks ${fields}.`);
   }
   return {
     kind,
@@ -209,7 +209,7 @@ export function parseTokenSet(
   };
 }
 
-/** Returns whose tokens they are; where `userType` does not say it, the ids do. */
+/** Decides the owner's kind; where `userType` is missing, the ids decide. */
 function findKind({ userType, companyId, locationId }: z.output<typeof tokenResponse>): TokenSet['kind'] | null {
   if (userType === 'company') return companyId ? 'company' : null;
   if (userType === 'location') return locationId ? 'location' : null;
@@ -220,7 +220,7 @@ function findKind({ userType, companyId, locationId }: z.output<typeof tokenResp
 const hourSeconds = 60 * 60;
 const maxLifetimeSeconds = 365 * 24 * hourSeconds;
 
-/** Reads how long a token lives. One that does not say it is renewed within the hour: losing it would be worse. */
+/** Reads the lifetime of a token. Without one the token is renewed within the hour: an expired token would be worse. */
 function toLifetimeSeconds(value: unknown): number {
   const seconds = toNumber(value) ?? 0;
   return seconds > 0 ? Math.min(seconds, maxLifetimeSeconds) : hourSeconds;
@@ -247,5 +247,5 @@ function isClientRejected(response: HighLevelResponse): boolean {
 }
 
 function toUnreachableError(response: HighLevelResponse): AppError {
-  return new AppError('highlevel_unreachable', `The CRM’s token endpoint answered ${response.status}.`);
+  return new AppError('highlevel_unreachable', `The CRM’s token endpoint responded with ${response.status}.`);
 }

@@ -1,4 +1,4 @@
-/** What we ask of HighLevel: method, path, Version header (platform.md 5.10) and scope of every call that we make. */
+/** All operations of HighLevel's API that the app uses, each with its method, path, Version header (platform.md 5.10) and scope. */
 export const operations = {
   updateMessageStatus: {
     method: 'PUT',
@@ -70,9 +70,9 @@ export interface Operation {
   scope: string;
   /** The body is a form, not JSON. */
   isForm?: true;
-  /** The app does without it where its scope was not granted; it is not among the scopes that the app asks for by itself. */
+  /** The app works without it where its scope was not granted, and does not request the scope. */
   isOptional?: true;
-  /** The app asks for it, and does without it where it is refused. */
+  /** The app requests the scope, and works without it where it is refused. */
   isHelpful?: true;
 }
 
@@ -80,10 +80,10 @@ export type OperationName = keyof typeof operations;
 
 const allOperations: readonly Operation[] = Object.values(operations);
 
-/** The fewest scopes that do the job. They can be changed only in a draft version of the app (platform.md 2.1). */
+/** Fewest scopes with which the app works. They can be changed only in a draft version of the app (platform.md 2.1). */
 export const minimalScopes = listScopes(allOperations.filter(({ isOptional }) => !isOptional));
 
-/** With those that make it better. */
+/** Minimal and helpful scopes. */
 export const allScopes = listScopes(allOperations);
 
 function listScopes(operations: readonly Operation[]): readonly string[] {

@@ -25,7 +25,7 @@ const addresses = unknownField.transform((value) => {
   return { read, unread: entries.length - read.length };
 });
 
-/** What the user wrote; `isUnread` where it is no text. */
+/** Text of the user; `isUnread` where it is not text. */
 const content = unknownField.transform((value) => ({ text: toText(value), isUnread: isUnreadText(value) }));
 
 const schemaMismatch = 'The webhook lacks what is needed to handle it.';
@@ -49,7 +49,7 @@ const deliverySchema = z.looseObject({
   replyToAltId: shortId(maxChars.externalId),
 });
 
-/** What HighLevel posts to a Delivery URL, as we use it; whatever else it says stays in the raw body. */
+/** Fields of a webhook at a Delivery URL that the app uses; the others stay in the raw body. */
 export interface DeliveryWebhook {
   readonly locationId: string;
   readonly highlevelMessageId: string;
@@ -63,17 +63,17 @@ export interface DeliveryWebhook {
   readonly html: string | null;
   readonly subject: string | null;
   readonly attachments: readonly string[];
-  /** How many attachments have no address that can be read: then the message is not complete. */
+  /** Attachments without a readable address: with any, the message is not complete. */
   readonly unreadableAttachmentCount: number;
-  /** Whether some of what the user wrote, or one of the recipients, can't be read: then the message is not complete either. */
+  /** True where a part of the user's text, or one of the recipients, is unreadable: then the message is not complete either. */
   readonly isContentUnreadable: boolean;
   readonly emailMessageId: string | null;
   readonly replyToExternalId: string | null;
 }
 
 /**
- * Reads a delivery webhook. Only `locationId` and `messageId` are needed (platform.md 3.2); whether it is an email is told by its
- * provider, as `type` can be `Custom` for either.
+ * Reads a delivery webhook. Only `locationId` and `messageId` are needed (platform.md 3.2); the provider decides whether it is an email, as
+ * `type` can be `Custom` for either.
  *
  * @throws AppError `payload_invalid`
  */
@@ -101,7 +101,7 @@ export function readDeliveryWebhook(body: Buffer, isEmailProvider: boolean): Del
   };
 }
 
-/** Before HighLevel had a marketplace: whatever claims to be older is no time at all. */
+/** Before HighLevel had a marketplace: an older timestamp is invalid. */
 const minTimestamp = new Date('2020-01-01');
 
 const appEventSchema = z.looseObject({
@@ -120,7 +120,7 @@ const appEventSchema = z.looseObject({
   timestamp: time.transform((said) => (said && said >= minTimestamp ? said : undefined)),
 });
 
-/** INSTALL, UNINSTALL and the like (platform.md 5.6). */
+/** An app event: INSTALL, UNINSTALL and the like (platform.md 5.6). */
 export interface AppEventWebhook {
   /** HighLevel's webhookId, else the body's SHA-256: real payloads often omit it (platform.md 1.5). */
   readonly id: string;
@@ -128,10 +128,10 @@ export interface AppEventWebhook {
   readonly appId: string | null;
   readonly companyId: string | null;
   readonly locationId: string | null;
-  /** The id of the thing that a platform event such as LocationUpdate is about. */
+  /** Id of the subject of a platform event such as LocationUpdate. */
   readonly subjectId: string | null;
   readonly userId: string | null;
-  /** Where the agency shows HighLevel to its clients. */
+  /** Domain on which the agency shows HighLevel to its clients. */
   readonly whiteLabelDomain: string | null;
   /** A plan, or a payment's status, before and after. */
   readonly before: string | null;

@@ -2,30 +2,32 @@ import type { RateLimit } from '../core/gcra.ts';
 import type { LimitHeaders } from './response.ts';
 
 /**
- * HighLevel takes 100 calls in any 10 seconds for a location (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so
- * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls that no slot was taken for, such as the second try
- * after a 401.
+ * Limit of a location: HighLevel accepts 100 calls in any 10 seconds (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so
+ * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls without a slot, such as the second try after a 401.
  */
 export const highLevelRateLimit: RateLimit = { intervalMs: 1000 / 7, burst: 10, maxBooked: 80 };
 
-/** Half of them at most ask for addresses that webhooks have left out, so that reports and answers go on beside. */
+/**
+ * Limit of the calls that look up addresses missing from webhooks: at most half of all, so that reports and inbound messages continue
+ * beside them.
+ */
 export const contactLookupRateLimit: RateLimit = { intervalMs: 2 * highLevelRateLimit.intervalMs, burst: 3 };
 
-/** Calls of one day for a location or a company (platform.md 5.9). */
+/** Calls per day for a location or a company (platform.md 5.9). */
 export const highLevelDailyQuota = 200_000;
 
-/** A slot that is older than this has lost its place: used late, it would add to the calls of another moment. */
+/** Lifetime of a slot: a call that used an older one would add to the calls of another moment. */
 export const slotTtlMs = 2_000;
 
-/** What HighLevel says of its limits while something is left of them needs no reaction. */
+/** Remaining requests from which no pause is needed. */
 const minRemaining = 2;
-/** The headers do not say when a day's count starts anew, so we look again now and then. */
+/** Interval of the probes after the daily limit: the headers do not say when its count starts again. */
 const dailyCheckIntervalMs = 10 * 60 * 1000;
 
 /**
- * How long all calls of this location must rest after an answer, in milliseconds; 0 for not at all.
+ * Returns how long all calls of this location pause after a response, in milliseconds; 0 for no pause.
  *
- * @param refused the answer was a 429
+ * @param refused the response was a 429
  */
 export function pauseAfterResponse(limits: LimitHeaders, refused: boolean): number {
   if (limits.dailyRemaining === 0) return dailyCheckIntervalMs;

@@ -3,20 +3,20 @@ import { parseWithAllDigits, toList, toText } from '../core/foreign.ts';
 import { truncate } from '../core/sanitize.ts';
 import { type HttpResponse, toJsonObject, toRequestFailure } from '../runtime/outbound-http.ts';
 
-/** What HighLevel answered, before anybody judges it. */
+/** HighLevel's response, before it is classified. */
 export interface HighLevelResponse {
   readonly status: number;
   readonly body: Record<string, unknown>;
   /** The body as it came, trimmed. */
   readonly text: string;
-  /** HighLevel's name for this request; its support asks for it. */
+  /** HighLevel's id of this request; its support asks for it. */
   readonly traceId: string | null;
   readonly limits: LimitHeaders;
-  /** There was more of the body than could be read: its status counts, and not what it leaves out. */
+  /** True where the body was longer than what was read: then its status counts, and a missing field proves no absence. */
   readonly isPartial?: boolean;
 }
 
-/** What the answer says of the limits (platform.md 5.9). */
+/** Limits in the headers of a response (platform.md 5.9). */
 export interface LimitHeaders {
   /** Requests left in the interval of `intervalMs`. */
   readonly remaining: number | null;
@@ -26,25 +26,25 @@ export interface LimitHeaders {
 }
 
 /**
- * Waits for HighLevel and keeps what it says.
+ * Awaits HighLevel's response and reads it as text.
  *
- * @throws AppError `highlevel_unreachable`: no response of HighLevel's came; whether the request was carried out is not known
+ * @throws AppError `highlevel_unreachable`: no response of HighLevel's came; whether the request was carried out is unknown
  */
 export async function awaitResponse(request: Promise<HttpResponse>): Promise<HighLevelResponse> {
   let response: HttpResponse;
   try {
     response = await request;
   } catch (error) {
-    throw new AppError('highlevel_unreachable', `The CRM did not answer: ${toRequestFailure(error).message}.`);
+    throw new AppError('highlevel_unreachable', `The CRM did not respond: ${toRequestFailure(error).message}.`);
   }
   const body = toJsonObject(response);
   const text = typeof response.data === 'string' ? response.data : '';
-  // A page of a firewall or a proxy in between is no word of HighLevel's, whatever its status says.
+  // A page of a firewall or a proxy in between is not HighLevel's response, even with a status of 200.
   const isFromHighLevel = response.isPartial ? jsonStart.test(text) : isJson(text);
   if (!isFromHighLevel && !proxyStatuses.has(response.status)) {
     throw new AppError(
       'highlevel_unreachable',
-      `The CRM’s address answered ${response.status} with something that is not the CRM’s: a firewall or proxy may be in between.`,
+      `The CRM’s address responded with ${response.status} and a page that is not the CRM’s: a firewall or proxy may be in between.`,
     );
   }
   return {
@@ -64,10 +64,10 @@ export async function awaitResponse(request: Promise<HttpResponse>): Promise<Hig
 
 const jsonStart = /^\s*(?:[[{]|$)/;
 
-/** A gateway in front of HighLevel says these itself, and means the request: its limit, and the size of a file. */
+/** Statuses that a gateway in front of HighLevel sends itself, about the request: its rate limit, and the size of a file. */
 const proxyStatuses = new Set([413, 429]);
 
-/** Whether a body is a JSON document; an empty one says nothing, and its status counts. */
+/** Returns whether a body is a JSON document; an empty one counts, as its status decides. */
 function isJson(text: string): boolean {
   if (text.trim() === '') return true;
   try {
@@ -78,7 +78,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** HighLevel's own words in an error answer; a list of them for a shape it did not like. */
+/** Extracts HighLevel's own message from an error response; a list of them where it rejects a body's shape. */
 export function extractMessage(response: HighLevelResponse): string {
   const { message, error_description: description, error } = response.body;
   const texts = [message, description, error].map((value) => toList(value).flatMap((part) => toText(part) ?? []));
@@ -92,7 +92,7 @@ function parseNumber(header: unknown): number | null {
 
 const maxDelayMs = 60 * 60 * 1000;
 
-/** A wait in milliseconds, an hour at most: a time where a duration was meant must not park a location. */
+/** Converts a delay to milliseconds, an hour at most: a time where a duration was meant must not stop a location for days. */
 function toDelayMs(value: number | null, unitMs = 1): number | null {
   return value === null || value < 0 ? null : Math.min(value * unitMs, maxDelayMs);
 }

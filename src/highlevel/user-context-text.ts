@@ -1,18 +1,19 @@
-/** What decides who somebody is; HighLevel writes it before everything that a user can choose (platform.md 7.3). */
+/** Fields that decide the identity of a user; HighLevel writes them before any text that a user can choose (platform.md 7.3). */
 const identityFields = new Set(['userId', 'companyId', 'role', 'type', 'activeLocation']);
 
-/** Holds no block of a cipher that was lost to tampering: such a block reads as letters of all kinds. */
+/** Text without a block of the cipher that was lost to tampering: such a block reads as letters of all kinds. */
 const idText = /^[A-Za-z0-9_-]*$/;
 const keyText = /^[A-Za-z0-9_]+$/;
 const freeTextFields = new Set(['userName', 'email', 'whitelabelDetails']);
 
 /**
- * Reads the text of a user context, and takes it only exactly as `JSON.stringify` writes it, with what decides in front of free texts.
+ * Parses the text of a user context. Accepts it only exactly as `JSON.stringify` writes it, with the deciding fields before free texts.
  *
- * The cipher has no seal: who knows a context's text can choose any 16 bytes of it, at the price of losing the 16 before (CBC). The loss
- * goes unnoticed only in a free text, so the chosen bytes can close that text and add, or complete, a field that decides. A field given
- * twice is not what its reading writes; one that comes after a free text is not where HighLevel writes it; a lost block that swallows a
- * field (without `activeLocation` a location's context would be its agency's) shows in the name of the next.
+ * The cipher has no authentication: an attacker who knows a context's text can choose any 16 bytes of it, at the price of losing the 16
+ * before (CBC). The loss goes unnoticed only in a free text, so the chosen bytes can close that text and add, or complete, a deciding
+ * field. A duplicate field does not survive the comparison with `JSON.stringify`; a deciding field after a free text is not where HighLevel
+ * writes it; a lost block that swallows a field (without `activeLocation` a location's context would be its agency's) shows in the name of
+ * the next field.
  *
  * @returns undefined for any other text
  */

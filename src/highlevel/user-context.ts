@@ -4,14 +4,14 @@ import { AppError } from '../core/errors.ts';
 import { nestedObject, text } from '../core/foreign.ts';
 import { parseContextText } from './user-context-text.ts';
 
-/** Who looks at the embedded page, as HighLevel says it (platform.md 7.3). */
+/** The user of the embedded page, as HighLevel states it (platform.md 7.3). */
 export interface UserContext {
   readonly userId: string;
   readonly companyId: string;
   /** Null in an agency's context. */
   readonly locationId: string | null;
   readonly role: string;
-  /** The user's own kind, whatever the context: decide by `locationId`. */
+  /** The user's own kind, independent of the context: decide by `locationId`. */
   readonly type: string;
   readonly userName: string | null;
   readonly email: string | null;
@@ -25,7 +25,7 @@ const limitedText = (maxChars: number) => text.pipe(z.string().max(maxChars).opt
 const contextSchema = z.looseObject({
   userId: id,
   companyId: id,
-  // Empty in an agency's context, in some accounts. Anything else that is no id is none of HighLevel's, and would widen what is reached.
+  // Empty in an agency's context, in some accounts. Any other value that is no id is not HighLevel's, and would widen the access.
   activeLocation: z.union([id, z.literal('')]).nullish(),
   role: word,
   type: word,
@@ -35,10 +35,10 @@ const contextSchema = z.looseObject({
 });
 
 /**
- * Reads the encrypted user context that the parent frame hands over.
+ * Reads the encrypted user context that the parent frame passes on.
  *
- * It has no signature, and its cipher can be tampered with (platform.md 7.4), so whatever does not read as exactly what is expected is
- * refused, and nobody is told why.
+ * It has no signature, and its cipher can be tampered with (platform.md 7.4), so any text other than exactly the expected one is refused,
+ * without a reason.
  *
  * @param secrets the app's shared secrets, the current one first
  * @throws AppError `app_not_configured` without secrets, `context_invalid`
@@ -67,7 +67,10 @@ const magic = 'Salted__';
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** CryptoJS's passphrase format, which is OpenSSL's: AES-256-CBC, key and nonce by MD5 (platform.md 7.2). @returns undefined when it is not */
+/**
+ * Decrypts CryptoJS's passphrase format, which is OpenSSL's: AES-256-CBC, key and nonce by MD5 (platform.md 7.2). @returns undefined on
+ * failure
+ */
 function decrypt(encrypted: string, secret: string): unknown {
   if (!base64.test(encrypted)) return undefined;
   const bytes = Buffer.from(encrypted, 'base64');
@@ -78,12 +81,12 @@ function decrypt(encrypted: string, secret: string): unknown {
     const plain = Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]);
     return parseContextText(utf8.decode(plain));
   } catch {
-    // Another secret, or not a context at all: the caller says so, and says no more.
+    // Another secret, or not a context at all: the caller reports both alike.
     return undefined;
   }
 }
 
-/** OpenSSL's EVP_BytesToKey with MD5 and one round. */
+/** Derives key and nonce by OpenSSL's EVP_BytesToKey with MD5 and one round. */
 function deriveKey(secret: string, salt: Buffer): { key: Buffer; iv: Buffer } {
   const blocks: Buffer[] = [];
   for (let count = 0; count < 3; count++) {

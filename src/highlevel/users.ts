@@ -11,7 +11,7 @@ const userSchema = z.object({
 });
 
 /**
- * Asks what a user of a company is.
+ * Finds the role and type of a company's user.
  *
  * @returns null where HighLevel knows no such user there
  * @throws AppError as the client

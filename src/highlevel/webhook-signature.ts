@@ -2,8 +2,8 @@ import { type KeyObject, verify } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 
 /**
- * Reads the header `X-GHL-Signature` (Ed25519, platform.md 1.3), before the body is read. Missing, empty and the literal `N/A` are all
- * no signature.
+ * Reads the header `X-GHL-Signature` (Ed25519, platform.md 1.3), before the body is read. Missing, empty and the literal `N/A` all mean no
+ * signature.
  *
  * @throws AppError `signature_invalid`
  */
@@ -15,7 +15,7 @@ export function readSignatureHeader(header: unknown): Buffer {
 }
 
 /**
- * Proves that HighLevel sent these very bytes (platform.md 1.4). Long ones are hashed beside the event loop, as a stranger can send them.
+ * Verifies that HighLevel sent these very bytes (platform.md 1.4). Long bodies are hashed off the event loop, as a stranger can send them.
  *
  * @param keys HighLevel's public keys; several while it rotates
  * @throws AppError `signature_invalid`
@@ -28,7 +28,7 @@ export async function requireHighLevelSignature(keys: readonly KeyObject[], sign
   throw toSignatureError('carries a signature that does not fit its body');
 }
 
-/** From here on hashing takes longer than the way to another thread. */
+/** Size from which hashing takes longer than the handover to another thread. */
 const threadPoolMinBytes = 64 * 1024;
 
 function verifyInThreadPool(key: KeyObject, signature: Buffer, body: Buffer): Promise<boolean> {

@@ -29,7 +29,7 @@ export interface FetchedFile extends FileType {
   readonly bytes: number;
   /** In hexadecimal. */
   readonly sha256: string;
-  /** The sender's name for it, made harmless; null when there is none. Never taken from the address, which may be a secret. */
+  /** The sender's name for it, made harmless; null without one. Never taken from the address, which may be a secret. */
   readonly name: string | null;
 }
 

@@ -20,7 +20,7 @@ export interface HttpClientOptions {
   timeoutMs: number;
   /** A longer body is cut: no response is worth our memory. */
   maxResponseBytes?: number;
-  /** Whether private and loopback addresses may be called. False for addresses that come from users. */
+  /** True where private and loopback addresses may be called; false for addresses that come from users. */
   allowPrivateTargets: boolean;
 }
 

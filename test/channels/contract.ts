@@ -120,7 +120,7 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       const sent = connectTo(network.url, vendor.secret).send();
       await network.isDropping;
       await clock.tick(60_000);
-      expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no answer in time') });
+      expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no response in time') });
     });
 
     test('no secret in an outcome, whatever the far side says', async () => {
