@@ -9,7 +9,10 @@ import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();
 
-/** `npm run rotate-keys`: seals every stored secret anew with the first of ENCRYPTION_KEYS. Safe while the program runs on PostgreSQL. */
+/**
+ * Runs `npm run rotate-keys`: encrypts every stored secret again with the first of ENCRYPTION_KEYS. Safe while the program runs on
+ * PostgreSQL.
+ */
 try {
   process.exitCode = await rotate();
 } catch (error) {
@@ -21,14 +24,14 @@ try {
 async function rotate(): Promise<number> {
   const settings = loadSettings();
   const database = toDatabaseTarget(settings);
-  // First: where the program runs, nothing is touched.
+  // First: where the program runs, the directory must stay untouched.
   if (database.kind === 'embedded') database.unlock = await lockDirectory(database.dataDir);
   const { encryptionKeys } = resolveKeys(settings, systemRandom);
   const db = await openDatabase(database);
   try {
     const { done, unreadable } = await reencryptAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, printProgress);
     if (unreadable.length === 0) {
-      console.log(`Done: ${done} rows are sealed with the newest key. The older ones may leave ENCRYPTION_KEYS.`);
+      console.log(`Done: ${done} rows are sealed with the newest key. Remove the older ones from ENCRYPTION_KEYS.`);
       return 0;
     }
     console.error(`No key of ENCRYPTION_KEYS opens the secrets of:${unreadable.map((name) => `\n  - ${name}`).join('')}`);

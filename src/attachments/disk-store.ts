@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import type { AttachmentStore } from './store.ts';
 
-/** Keeps files in a folder, which several hosts may share. */
+/** Creates a store of files in a folder, which several hosts may share. */
 export function createDiskStore(folder: string): AttachmentStore {
-  // By the end of their ids, which is random: a folder with a million files is a slow one.
+  // Subfolders by the end of the ids, which is random: a folder with a million files is slow.
   const toPath = (id: string) => join(folder, id.slice(-2), id);
   return {
     async put(id, { path }) {
@@ -27,7 +27,7 @@ export function createDiskStore(folder: string): AttachmentStore {
   };
 }
 
-/** Removes what killed processes have left of their downloads. @param before by the clock of the disk */
+/** Removes the downloads that killed processes have left. @param before by the clock of the disk */
 export async function removeStaleDownloads(folder: string, before: Date): Promise<void> {
   for (const name of (await readdir(folder).catch(nullIfMissing)) ?? []) {
     const path = join(folder, name);
@@ -57,7 +57,7 @@ async function withStoreError<T>(operation: () => Promise<T>): Promise<T> {
   } catch (cause) {
     throw new AppError(
       'attachment_store_unavailable',
-      'Files can’t be kept or read at present: the folder for them does not work.',
+      'Files can’t be stored or read at present: the folder for them does not work.',
       {
         cause,
       },

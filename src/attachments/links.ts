@@ -1,15 +1,15 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
-/** The addresses under which kept files are offered. */
+/** URLs of stored attachments. */
 export interface AttachmentLinks {
-  /** The secret part of a file's address: 32 bytes, base64url, the same each time, so that a repeated post names the same address. */
+  /** Derives the secret part of a file's URL: 32 bytes, base64url, the same each time, so that a repeated post has the same URL. */
   deriveSecret(id: string): string;
   toUrl(id: string, name: string): string;
 }
 
 /**
- * Addresses that nobody can guess or make from what the database holds: each is a MAC of the file's id under a key that only this
- * program has. The database keeps a hash, so an address outlives a rotation of the key.
+ * Creates links that can't be derived without the key, not even from the database: each is a MAC of the file's id under a key that only
+ * this program has. The database stores a hash, so a URL outlives a rotation of the key.
  */
 export function createAttachmentLinks(encryptionKey: Buffer, appUrl: string): AttachmentLinks {
   const key = Buffer.from(hkdfSync('sha256', encryptionKey, '', 'addresses of kept files', 32));
@@ -17,7 +17,7 @@ export function createAttachmentLinks(encryptionKey: Buffer, appUrl: string): At
   return { deriveSecret, toUrl: (id, name) => `${appUrl}/media/${deriveSecret(id)}/${encodeURIComponent(name)}` };
 }
 
-/** What the database keeps of a secret. */
+/** Hashes a secret for the database. */
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }

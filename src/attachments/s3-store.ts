@@ -22,11 +22,11 @@ interface S3Request {
   body?: Readable;
 }
 
-/** SHA-256 of nothing. */
+/** SHA-256 of an empty body. */
 const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const timeoutMs = 60_000;
 
-/** Keeps files in a bucket. Requests are signed (AWS Signature 4) with the hash of what they carry. */
+/** Creates a store of files in a bucket. Requests are signed (AWS Signature 4) with the hash of their body. */
 export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: Bucket): AttachmentStore {
   async function request(id: string, { method, headers = {}, body }: S3Request): Promise<{ status: number; data: Readable }> {
     const signed = await new AwsV4Signer({
@@ -57,11 +57,12 @@ export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: 
     }
   }
 
-  /** An answer of which only the status counts. */
+  /** Makes a request of which only the status counts. */
   async function requestStatus(id: string, options: S3Request): Promise<void> {
     const { status, data } = await request(id, options);
     data.destroy();
-    if (status >= 300 && !(options.method === 'DELETE' && status === 404)) throw toUnavailableError(`it answered ${status}`);
+    if (status >= 300 && !(options.method === 'DELETE' && status === 404))
+      throw toUnavailableError(`it responded with ${status}`);
   }
 
   return {
@@ -77,7 +78,7 @@ export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: 
       if (status === 200 || status === 206) return data;
       data.destroy();
       if (status === 404) return null;
-      throw toUnavailableError(`it answered ${status}`);
+      throw toUnavailableError(`it responded with ${status}`);
     },
     remove: (id) => requestStatus(id, { method: 'DELETE' }),
   };
@@ -86,6 +87,6 @@ export function createS3Store(deps: { http: HttpClient; clock: Clock }, bucket: 
 function toUnavailableError(reason: string): AppError {
   return new AppError(
     'attachment_store_unavailable',
-    `Files can’t be kept or read at present: the bucket for them fails, ${reason}.`,
+    `Files can’t be stored or read at present: the bucket for them fails, ${reason}.`,
   );
 }

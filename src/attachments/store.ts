@@ -1,10 +1,15 @@
 import type { Readable } from 'node:stream';
 
-/** Where the bytes of kept files are. Any process may read what another has put; putting and removing again change nothing. */
+/** Storage of attachments' bytes. Any process may read a file that another has stored; storing and removing are idempotent. */
 export interface AttachmentStore {
-  /** Takes the file at `path`; it is gone from there afterwards, come what may. @throws AppError `attachment_store_unavailable` */
+  /**
+   * Moves the file at `path` into the store; afterwards it is gone from there, even on failure. @throws AppError `attachment_store_unavailable`
+   */
   put(id: string, file: StoredFile): Promise<void>;
-  /** @param range the first and the last byte. @returns null when there is no such file. @throws AppError `attachment_store_unavailable` */
+  /**
+   * Reads a file. @param range the first and the last byte. @returns null when there is no such file. @throws AppError
+   * `attachment_store_unavailable`
+   */
   read(id: string, range?: { start: number; end: number }): Promise<Readable | null>;
   remove(id: string): Promise<void>;
 }

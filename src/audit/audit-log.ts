@@ -4,7 +4,7 @@ import type { AuditEntry, Executor } from '../database/client.ts';
 
 export type { AuditEntry };
 
-/** Who did it: a user (HighLevel's id), the operator, an event of HighLevel's, or the program by itself. */
+/** Author of an action: a user (HighLevel's id), the operator, an event of HighLevel's, or the program. */
 export type Actor = { userId: string } | 'operator' | 'highlevel' | 'patchbay';
 
 export const auditActions = [
@@ -39,11 +39,11 @@ export interface AuditInput {
   action: AuditAction;
   companyId?: string | null | undefined;
   locationId?: string | null | undefined;
-  /** In words, without secrets. */
+  /** A sentence without secrets. */
   details?: string | undefined;
 }
 
-/** Writes down who did what, in the transaction that does it. */
+/** Records an action and its author, in the transaction of the action. */
 export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: AuditInput): Promise<void> {
   const { actor, action, companyId = null, locationId = null, details = null } = entry;
   await tx.auditEntry.create({

@@ -4,79 +4,82 @@ import type { Clock } from '../core/clock.ts';
 import type { FetchedAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 
-/** Everything that differs between ways to reach people. One file implements it; nothing outside `channels/` asks which one it is. */
+/** Interface of a channel: all that differs between vendors. One folder implements it; no file outside `channels/` asks for its type. */
 export interface Channel<Config extends object = object> {
   readonly type: string;
-  /** What people call it. */
+  /** Name for people. */
   readonly title: string;
   /**
-   * Makes the connect form, checks what comes back, and names what is secret with `.meta({ sensitive: true })`. What any connection may
-   * set (`delivery-settings.ts`) comes on top of it.
+   * Schema of the connect form and of its input; `.meta({ sensitive: true })` marks secret fields. The settings of every connection
+   * (`delivery-settings.ts`) are added to it.
    */
   readonly configSchema: z.ZodObject & z.ZodType<Config>;
   readonly capabilities: Capabilities;
-  /** The events whose addresses its far side must be told: people copy them. Left out: `status` and `inbound`. */
+  /** Events whose webhook URLs a user copies to the vendor; by default `status` and `inbound`. */
   readonly webhookEvents?: readonly string[];
-  /** The header of a callback's signature, in lower case: without it the body is not even read. */
+  /** Header of a webhook's signature, in lower case: without it the body is not even read. */
   readonly signatureHeader?: string;
-  /** A file of `docs/` for whoever sets up the far side, without its ending. */
+  /** File of `docs/` about the vendor's side of the setup, without its extension. */
   readonly setupGuide?: string;
-  /** Hands one message to the far side. Never throws for what the far side says or does: that is an outcome. */
+  /** Sends one message to the vendor. Failures and rejections of the vendor are outcomes, not exceptions. */
   send(context: ChannelContext, connection: ChannelConnection<Config>, message: OutboundMessage): Promise<SendOutcome>;
   /**
-   * Proves who calls, over the raw bytes, then reads what is said.
+   * Authenticates a webhook of the vendor, over the raw bytes, then reads it.
    *
-   * @param event the last part of the callback address, such as `status` or `inbound`
+   * @param event last part of the webhook URL, such as `status` or `inbound`
    * @throws AppError `signature_invalid`, `payload_invalid`, or `not_found` for an event that the channel does not have
    */
   receiveWebhook(connection: ChannelConnection<Config>, event: string, request: WebhookRequest): ChannelEvent;
 }
 
 /**
- * Forgets a channel's config type, so that channels of every kind fit one registry. Safe because a channel only ever gets a config
- * that its own schema has parsed.
+ * Erases a channel's config type, so that channels of every kind fit one registry. Safe because a channel only receives configs that its
+ * own schema has parsed.
  */
 export function defineChannel<Config extends object>(channel: Channel<Config>): Channel {
   return channel as unknown as Channel;
 }
 
 export interface Capabilities {
-  /** The far side says later what became of a message; until then `accepted` is not `delivered`. */
+  /** The vendor sends receipts; until then `accepted` is not `delivered`. */
   readonly receipts: boolean;
   readonly attachments: boolean;
   readonly email: boolean;
-  /** The far side recognises a repeated id, so that sending again after an unknown outcome can't double the message. */
+  /** The vendor recognises a repeated idempotency key, so that sending again after an unknown outcome can't double the message. */
   readonly idempotent: boolean;
 }
 
-/** What a channel may use of the world. */
+/** Capabilities that a channel receives from the program. */
 export interface ChannelContext {
   /** Refuses private addresses unless the operator allows them. */
   readonly http: HttpClient;
   /**
-   * Fetches an attachment, for a far side that takes bytes and no address: guarded, and limited in size, time and type. What keeps it from
-   * us is an outcome to return.
+   * Fetches an attachment, for a vendor that takes bytes and no address: guarded, and limited in size, time and type. A failure is an
+   * outcome to return.
    */
   fetchAttachment(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'rejected' | 'unavailable' }>>;
   readonly clock: Clock;
-  /** Ends when the program stops; a request in hand is given up then. */
+  /** Aborts when the program stops, and with it the request. */
   readonly signal: AbortSignal;
 }
 
 export interface ChannelConnection<Config> {
   readonly id: string;
   readonly config: Config;
-  /** What it was before its secrets were changed, for a day: vendors do not change theirs in the same moment. */
+  /** Config before its secrets were changed, for a day: vendors do not change theirs at the same moment. */
   readonly previousConfig?: Config | undefined;
-  /** Where the far side calls us: this, `/`, and an event. */
+  /** Base of the webhook URLs: the vendor posts to this, `/`, and an event. */
   readonly webhookUrl: string;
 }
 
-/** A message as channels see it. */
+/** A message for channels. */
 export interface OutboundMessage {
-  /** Ours: what receipts may name it by. */
+  /** Our id; receipts may refer to it. */
   readonly id: string;
-  /** What a far side that drops repeats knows it by: the same on every attempt, another when a person sends again what it has failed. */
+  /**
+   * Key by which an idempotent vendor recognises repeats: the same on every attempt, a new one when a person resends a message that the
+   * vendor reported as failed.
+   */
   readonly idempotencyKey: string;
   readonly locationId: string;
   readonly contactId: string | null;
@@ -92,9 +95,9 @@ export interface OutboundMessage {
 }
 
 /**
- * How one attempt ended. `unknown` is kept apart from `busy` because only `busy` proves that nothing was sent.
- * `response` is what the far side said, for the log of attempts. A refusal `isAuthoritative` when the far side itself refuses this message, not
- * something on the way to it, such as a proxy: one that drops repeats has then taken it in no earlier attempt either.
+ * Result of one attempt. `busy` guarantees that no message was sent; `unknown` means that the request may have arrived. `response` is the
+ * vendor's text for the log of attempts. `isAuthoritative` marks a rejection by the vendor itself, not by a proxy on the way: an idempotent
+ * vendor has then not accepted the earlier attempts either.
  */
 export type SendOutcome = { response?: string } & (
   | { kind: 'accepted'; externalId?: string }
@@ -109,17 +112,17 @@ export interface WebhookRequest {
   readonly body: Buffer;
 }
 
-/** What a far side told us in one call. */
+/** Content of one webhook of a vendor. */
 export type ChannelEvent =
   | { readonly kind: 'receipt'; readonly receipt: ReceiptContent }
   | { readonly kind: 'inbound'; readonly inbound: InboundContent };
 
 export interface ReceiptContent {
-  /** Our message id, or the far side's: at least one. */
+  /** Our message id, or the vendor's: at least one. */
   readonly messageId?: string | undefined;
   readonly externalId?: string | undefined;
   readonly state: 'delivered' | 'read' | 'failed';
-  /** Email: the one recipient that it speaks of; left out for all. */
+  /** Email: the one recipient that the receipt is about; without it the receipt is about all. */
   readonly recipient?: string | undefined;
   readonly error?: { code: string; message: string } | undefined;
   readonly occurredAt?: Date | undefined;
@@ -134,9 +137,9 @@ export interface InboundContent {
   readonly html?: string | undefined;
   readonly subject?: string | undefined;
   readonly attachments: readonly string[];
-  /** Email: the far side's id of the message that this one answers. */
+  /** Email: the vendor's id of the message that this one replies to. */
   readonly replyToExternalId?: string | undefined;
   readonly occurredAt?: Date | undefined;
-  /** It was sent elsewhere, by the location, and is only to be logged. */
+  /** The location sent it outside of HighLevel; it is only logged. */
   readonly sentExternally: boolean;
 }

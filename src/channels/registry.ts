@@ -3,10 +3,10 @@ import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 
-/** The channels that this process knows, by type. */
+/** Registry of the channels of this process, by type. */
 export type Channels = ReadonlyMap<string, Channel>;
 
-/** Every channel, one line each. The sandbox phone exists only where there is one to ring. */
+/** Creates every channel, one line each. The sandbox channel exists only together with the sandbox phone. */
 export function createChannels(options: { allowPrivateTargets: boolean; phone?: Phone | undefined }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
@@ -14,12 +14,12 @@ export function createChannels(options: { allowPrivateTargets: boolean; phone?: 
   ]);
 }
 
-/** Makes a registry of given channels. */
+/** Indexes channels by type. */
 export function indexChannels(channels: readonly Channel[]): Channels {
   return new Map(channels.map((channel) => [channel.type, channel]));
 }
 
-/** @throws AppError `request_invalid`: no such channel type */
+/** Returns the channel of a type. @throws AppError `request_invalid`: no such channel type */
 export function getChannel(channels: Channels, type: string): Channel {
   const channel = channels.get(type);
   if (channel) return channel;

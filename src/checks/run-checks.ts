@@ -25,7 +25,9 @@ export interface CheckDeps {
   sharedSecrets: readonly string[];
 }
 
-/** Checks what must be right for a location's messages, on HighLevel's side and on the vendors'. Makes no call: it goes by what was seen. */
+/**
+ * Checks the conditions for a location's messages, on HighLevel's side and on the vendors'. Makes no call: it uses recorded observations.
+ */
 export async function checkLocation(deps: CheckDeps, row: Installation): Promise<Check[]> {
   const { client } = deps.db;
   const owner = ownerOf(row.resourceId);
@@ -56,7 +58,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
   ];
 }
 
-/** Checks what must be right for the whole program. */
+/** Checks the conditions for the whole program. */
 export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
   const { client } = deps.db;
   const addresses = [observedAddress.app, ...deps.providers.map(({ key }) => observedAddress.provider(key))];
@@ -113,7 +115,7 @@ function checkScopes({ scopes, status }: Installation): Check[] {
   ];
 }
 
-/** A provider that is not refused is open; the message of a refusal says what to do. */
+/** Checks permissions. A provider without a refusal is open; the message of a refusal says what to do. */
 function checkPermissions({ providers }: CheckDeps, problems: readonly PermissionProblem[]): Check[] {
   const refused = problems.map(({ permission, message }) =>
     toCheck(`permission:${permission}`, 'failed', 'refused', { message }),

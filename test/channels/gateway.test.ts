@@ -43,7 +43,7 @@ test.each([
   [
     400,
     '{"error":{"code":21610,"message":null}}',
-    { kind: 'rejected', code: '21610', message: 'The gateway answered 400.', isAuthoritative: true },
+    { kind: 'rejected', code: '21610', message: 'The gateway responded with 400.', isAuthoritative: true },
   ],
   [400, '{"error":"opted out"}', { kind: 'rejected', code: 'http_400', message: 'opted out', isAuthoritative: false }],
 ])('the response %i %s is read as %j', (status, data, outcome) => {

@@ -9,18 +9,18 @@ import { createSignatureHeaders, isSigningSecret, requireSignature } from '../..
 import { type Channel, type ChannelContext, defineChannel, type OutboundMessage, type SendOutcome } from '../channel.ts';
 import { parseError, readGatewayWebhook, toSendBody } from './protocol.ts';
 
-/** Where a signed message goes and how long we wait; what `gateway` and channels built on it share. */
+/** Target of a signed request, shared by `gateway` and the channels built on it. */
 export interface SignedTarget {
   readonly url: string;
   readonly secret: string;
-  /** The one before, while it is still good. */
+  /** The previous secret, while it is still valid. */
   readonly previousSecret?: string | undefined;
   readonly timeoutMs: number;
 }
 
 /**
- * Any HTTP service as a channel, by the gateway protocol of `docs/gateway-protocol.md`: signed both ways, repeats dropped by
- * `webhook-id`, receipts when it has them.
+ * Creates the channel that connects any HTTP service by the gateway protocol of `docs/gateway-protocol.md`: signed in both directions,
+ * repeats dropped by `webhook-id`, receipts where the service has them.
  *
  * @param options.allowPrivateTargets lets connections reach private addresses and use plain http
  */
@@ -54,7 +54,11 @@ function createConfigSchema(allowPrivateTargets: boolean) {
         error: 'must not be a private or reserved address',
         params: { code: 'private' },
       })
-      .meta({ title: 'Address', description: 'Where messages are posted.', placeholder: 'https://gateway.example/send' }),
+      .meta({
+        title: 'Address',
+        description: 'URL to which messages are posted.',
+        placeholder: 'https://gateway.example/send',
+      }),
     secret: z
       .string()
       .trim()
@@ -70,11 +74,11 @@ function createConfigSchema(allowPrivateTargets: boolean) {
       .min(1_000)
       .max(60_000)
       .default(10_000)
-      .meta({ title: 'Time-out', description: 'How long to wait for an answer, in milliseconds.', advanced: true }),
+      .meta({ title: 'Time-out', description: 'Longest wait for a response, in milliseconds.', advanced: true }),
   });
 }
 
-/** Posts one message, signed, and reads the answer. */
+/** Posts one message, signed, and reads the response. */
 export async function sendSigned(
   context: ChannelContext,
   target: SignedTarget,
@@ -88,7 +92,7 @@ export async function sendSigned(
     dateNow(context.clock),
     body,
   );
-  // The client's own time-out is one of silence: an answer that comes drop by drop would never be late.
+  // The client's own time-out is one of silence: a response that comes byte by byte would never be late.
   const timeout = createDeadline(context.clock, target.timeoutMs, context.signal);
   let response: AxiosResponse<unknown>;
   try {
@@ -106,7 +110,7 @@ export async function sendSigned(
   } finally {
     timeout.dispose();
   }
-  // A far side that echoes its request must not bring our secret into the log.
+  // A gateway that echoes its request must not bring our secret into the log.
   const responseText = typeof response.data === 'string' ? response.data : '';
   response.data = [target.secret, target.previousSecret ?? []].flat().reduce(redactSecret, responseText);
   const outcome = parseSendResponse(response, context.clock.now());
@@ -117,15 +121,15 @@ function redactSecret(text: string, secret: string): string {
   return text.replaceAll(secret.replace(/^whsec_/, ''), '[redacted]');
 }
 
-/** 4xx answers that may come from before the gateway has looked at the message: from its door, or from a proxy. */
+/** 4xx statuses that may come from before the gateway: its access control, or a proxy. */
 const proxyStatuses = new Set([401, 403, 404, 405, 407]);
 
-/** 4xx answers that pass by themselves. */
+/** Temporary 4xx statuses. */
 const retryableStatuses = new Set([408, 425, 429]);
 
 /**
- * Reads a gateway's answer: 2xx is accepted or delivered, unless it says `failed`; 4xx is final but for three, everything else is tried
- * again. A status that the protocol does not know promises no more than that it was accepted.
+ * Reads a gateway's response: 2xx is accepted or delivered, unless it says `failed`; 4xx is final but for three, and any other status is
+ * retried. A delivery status that the protocol does not know counts as accepted.
  *
  * @param nowMs to read a `Retry-After` that is a date
  */
@@ -136,7 +140,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
   if (status >= 200 && status < 300) {
     const deliveryStatus = toText(body.status)?.trim().toLowerCase();
     if (deliveryStatus === 'failed') {
-      const message = error.message ?? 'The gateway says that it has not sent the message.';
+      const message = error.message ?? 'The gateway reported that it has not sent the message.';
       return {
         kind: 'rejected',
         code: truncate(error.code ?? 'failed', 200),
@@ -144,7 +148,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
         isAuthoritative: true,
       };
     }
-    // As receipts name it.
+    // Trimmed as in receipts.
     const externalId = toText(body.externalId)?.trim();
     return {
       kind: deliveryStatus === 'delivered' || deliveryStatus === 'read' ? 'delivered' : 'accepted',
@@ -152,7 +156,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
     };
   }
   const code = truncate(error.code ?? `http_${status}`, 200);
-  const errorMessage = truncate(error.message ?? `The gateway answered ${status}.`);
+  const errorMessage = truncate(error.message ?? `The gateway responded with ${status}.`);
   if (status >= 400 && status < 500 && !retryableStatuses.has(status)) {
     return {
       kind: 'rejected',
@@ -167,7 +171,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
 
 const maxRetryAfterMs = 24 * 60 * 60 * 1000;
 
-/** `Retry-After` in seconds or as a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
+/** Parses `Retry-After`, seconds or a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
 function parseRetryAfterMs(header: unknown, nowMs: number): number | undefined {
   if (typeof header !== 'string' || header === '') return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;

@@ -17,11 +17,11 @@ import { readJsonBody } from '../../core/json-body.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, OutboundMessage } from '../channel.ts';
 
-/** Another message's id; a mail's own may be long. */
+/** Id of another message; a mail's Message-ID may be long. */
 const optionalMessageId = optionalId(1_000);
 /** An address with the name of its owner before it. */
 const maxNamedAddressChars = 400;
-/** HighLevel takes no more with one message. */
+/** HighLevel accepts no more with one message. */
 const maxAttachments = 20;
 
 const keyword = <const Words extends readonly [string, ...string[]]>(values: Words) =>
@@ -58,17 +58,17 @@ const inboundSchema = z
       .pipe(z.enum(['inbound', 'outbound'])),
   })
   .refine((body) => body.text || body.html || body.attachments.urls.length > 0, {
-    error: 'text, html, or attachments with web addresses are needed: an empty message says nothing',
+    error: 'text, html, or attachments with web addresses are needed: the message is empty',
   })
   .refine((body) => body.direction === 'inbound' || body.to !== undefined, {
     path: ['to'],
-    error: 'is needed for a message that was sent elsewhere: it names the contact',
+    error: 'is needed for a message that was sent externally: it names the contact',
   })
   .refine(({ from, to }) => [from, to ?? ''].every((address) => stripDisplayName(address).length <= maxChars.address), {
     error: `from and to must have at most ${maxChars.address} characters`,
   });
 
-/** Reads the error of a failure; some say it in a word. */
+/** Parses the error of a failure; some gateways send one word. */
 export function parseError(value: unknown): { code: string | undefined; message: string | undefined } {
   const { code, message } = toObject(value);
   return { code: toText(code), message: toText(message) ?? toText(value) };
@@ -76,7 +76,7 @@ export function parseError(value: unknown): { code: string | undefined; message:
 
 const schemaMismatch = 'The body does not have the shape of the gateway protocol.';
 
-/** The body of the gateway protocol's send request (`docs/gateway-protocol.md`). */
+/** Builds the body of the gateway protocol's send request (`docs/gateway-protocol.md`). */
 export function toSendBody(message: OutboundMessage): Record<string, unknown> {
   return {
     type: 'message',
@@ -96,7 +96,7 @@ export function toSendBody(message: OutboundMessage): Record<string, unknown> {
 }
 
 /**
- * Reads what a gateway tells us.
+ * Reads a webhook of a gateway.
  *
  * @throws AppError `not_found`: no such event; `payload_invalid`: not the protocol's shape, with every problem listed
  */
@@ -142,7 +142,7 @@ export function readGatewayWebhook(event: string, body: Buffer): ChannelEvent {
   }
 }
 
-/** Says in a message how many of its attachments were left out, so that its reader knows. */
+/** Appends to a message the number of its skipped attachments, so that its reader knows. */
 function appendSkippedNote({ text, html }: { text?: string | undefined; html?: string | undefined }, skippedCount: number) {
   if (skippedCount === 0) return { text, html };
   const note =
@@ -155,6 +155,6 @@ function appendSkippedNote({ text, html }: { text?: string | undefined; html?: s
 function toReceiptError(error: { code?: string | undefined; message?: string | undefined } | undefined) {
   return {
     code: truncate(error?.code || 'failed', 200),
-    message: truncate(error?.message || 'The far side reported that the message was not delivered.'),
+    message: truncate(error?.message || 'The gateway reported that the message was not delivered.'),
   };
 }

@@ -4,14 +4,15 @@ import { type Channel, defineChannel } from '../channel.ts';
 import { sendSigned } from '../gateway/gateway.ts';
 import { readGatewayWebhook, toSendBody } from '../gateway/protocol.ts';
 
-/** The phone that sandbox mode shows: a far side that needs no account. */
+/** Address of the phone of sandbox mode: a vendor that needs no account. */
 export interface Phone {
   readonly url: string;
   readonly secret: string;
 }
 
 /**
- * The phone of sandbox mode. It speaks the gateway protocol and is told where to call back, so one phone serves every connection.
+ * Creates the channel of the sandbox phone. It speaks the gateway protocol and receives its webhook URL with each message, so one phone
+ * serves every connection.
  */
 export function createSandboxChannel(phone: Phone): Channel {
   return defineChannel({
@@ -20,7 +21,7 @@ export function createSandboxChannel(phone: Phone): Channel {
     configSchema: z.strictObject({}),
     capabilities: { receipts: true, attachments: true, email: true, idempotent: true },
     signatureHeader: 'webhook-signature',
-    // It is told where to call with every message.
+    // The phone receives its webhook URL with each message.
     webhookEvents: [],
     send: (context, connection, message) =>
       sendSigned(context, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 2_000 }, message, {
