@@ -5,14 +5,14 @@ import * as z from 'zod';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { RandomSource } from '../core/ids.ts';
 
-/** What somebody holds who is written to. Plain data, kept over a restart. */
+/** State of a contact's phone. Plain data that survives a restart. */
 export interface PhoneState {
   texts: PhoneText[];
   mode: PhoneMode;
   isOpen: boolean;
 }
 
-/** `flight`: nothing reaches it for now. `blocked`: its owner has opted out. */
+/** `flight`: the phone is unreachable. `blocked`: its owner has opted out. */
 export type PhoneMode = 'on' | 'flight' | 'blocked';
 
 export interface PhoneText {
@@ -34,7 +34,7 @@ const sendSchema = z.object({
   html: z.string().nullable(),
   attachments: z.array(z.string()),
   locationId: z.string(),
-  /** Told by the sandbox channel; whoever uses the gateway has to be asked for it. */
+  /** Sent by the sandbox channel only; a gateway's has to be looked up. */
   callbackUrl: z.url().optional(),
 });
 
@@ -43,8 +43,8 @@ const deliveryDelayMs = 700;
 export type SandboxPhone = ReturnType<typeof createPhone>;
 
 /**
- * The phone of sandbox mode: the far side of the `sandbox` channel, and a gateway that a newcomer can connect as any other. Both speak
- * the gateway protocol.
+ * Creates the phone of sandbox mode: the vendor behind the `sandbox` channel, and a gateway that a newcomer can connect as any other. Both
+ * use the gateway protocol.
  */
 export function createPhone(options: {
   clock: Clock;
@@ -52,7 +52,7 @@ export function createPhone(options: {
   http: AxiosInstance;
   /** Shared with the channel. */
   secret: string;
-  /** Where the app listens for the gateway, as its operator would have been told. */
+  /** Finds the URL at which the app receives the gateway's webhooks, which its operator would have configured. */
   findCallbackUrl?: (locationId: string) => Promise<string | null>;
   state?: PhoneState | undefined;
   onChange: () => void;
@@ -77,7 +77,7 @@ export function createPhone(options: {
     return response.status;
   }
 
-  /** A call that the app does not take now is made again, as any carrier does. */
+  /** Posts a webhook, and retries while the app does not accept it, as any carrier does. */
   function postWithRetry(url: string, content: Record<string, unknown>, waitMs = 1_000): void {
     post(url, content)
       .catch(() => 503)
@@ -101,9 +101,9 @@ export function createPhone(options: {
 
   return {
     state,
-    /** Receives what the sandbox channel sends. */
+    /** Receives the messages of the sandbox channel. */
     router: createReceiver({ state, signing, clock, deliver, onChange: changed }, '/messages', async () => null),
-    /** Receives what a connected gateway is sent. */
+    /** Receives the messages of a connected gateway. */
     gateway: createReceiver(
       { state, signing, clock, deliver, onChange: changed },
       '/',
@@ -115,13 +115,13 @@ export function createPhone(options: {
       state.mode = mode;
       changed();
     },
-    /** Somebody looks at the phone, or puts it away. */
+    /** Opens the phone, so that its messages are read, or closes it. */
     setOpen(isOpen: boolean) {
       state.isOpen = isOpen;
       if (isOpen) for (const text of state.texts) markRead(text);
       changed();
     },
-    /** Somebody types an answer. */
+    /** Sends a reply from the phone. */
     sendReply(number: string, text: string, callbackUrl: string) {
       const id = `phone-${random(10).toString('hex')}`;
       const at = clock.now();

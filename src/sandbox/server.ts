@@ -16,7 +16,7 @@ import { createUi } from './ui/router.ts';
 
 export interface SandboxOptions {
   port: number;
-  /** Where it listens. By default on this machine alone. */
+  /** Address to listen on. By default this machine alone. */
   host?: string | undefined;
   clock: Clock;
   random: RandomSource;
@@ -24,11 +24,11 @@ export interface SandboxOptions {
   app: SimApp;
   adminToken: string;
   behaviour?: Partial<Behaviour>;
-  /** Where to keep what happened; nothing is kept without it. */
+  /** File of the state; without it the state ends with the process. */
   stateFile?: string | undefined;
 }
 
-/** A HighLevel, a phone and a desk to use them at, all simulated. */
+/** A simulated HighLevel, a phone and a page to use them. */
 export interface Sandbox {
   url: string;
   /** For HIGHLEVEL_WEBHOOK_PUBLIC_KEYS. */
@@ -36,18 +36,18 @@ export interface Sandbox {
   /** For HIGHLEVEL_SHARED_SECRETS. */
   sharedSecret: string;
   phone: { url: string; secret: string };
-  /** The phone's own gateway, for whoever wants to connect one, a number that it is reached by, and where it is seen. */
+  /** Example of a gateway: the phone's own, a number that it is reached by, and the page that shows it. */
   example: { type: string; config: { url: string; secret: string }; to: string; inboxUrl: string };
   simulator: Simulator;
   close(): Promise<void>;
 }
 
-/** Reserved for fiction, as all of the demo's. */
+/** Reserved for fiction, as all numbers of the demo. */
 const demoNumber = '+12025550143';
 
 const viewsFolder = resolve(import.meta.dirname, '../../views');
 
-/** Starts sandbox mode's outside world on one port of this machine. Never loaded in production. */
+/** Starts the simulated HighLevel and the phone on one port of this machine. Never loaded in production. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { clock, random, http } = options;
   const saved = readState(options.stateFile);
@@ -121,7 +121,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-/** The provider for which a location has connected the phone's gateway knows where its calls go. */
+/** Finds the webhook URL of the phone's gateway, through the provider for which a location has connected it. */
 async function findGatewayCallbackUrl(
   client: ReturnType<typeof createAppClient>,
   providers: SimApp['providers'],
@@ -144,12 +144,12 @@ function seedDemo(simulator: Simulator): void {
   simulator.addContact(fitness.id, { name: 'Ines Duarte', phone: '+12025550168' });
 }
 
-/** The desk hands out an admin's context to its caller, so a page of another site must not be one. */
+/** Refuses foreign host names: the page returns an admin's context, and a page of another site must not read it. */
 function requireHost(appUrl: string): RequestHandler {
   const hosts = listDevelopmentHosts(appUrl);
   return (request, response, next) => {
     if (isAllowedHost(hosts, request.headers.host)) return next();
-    response.status(403).json({ problem: 'The sandbox is asked for as localhost, or as the host of APP_URL.' });
+    response.status(403).json({ problem: 'Open the sandbox as localhost, or under the host of APP_URL.' });
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
 
-/** What sandbox mode keeps over a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
+/** State of sandbox mode that survives a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
 export interface SandboxState {
   /** Base64 of the signing key's seed. */
   seed: string;
@@ -16,22 +16,22 @@ export interface SandboxState {
 
 const writeDelayMs = 100;
 
-/** Reads what an earlier run left. */
+/** Reads the state of an earlier run. */
 export function readState(file: string | undefined): SandboxState | undefined {
   if (!file || !existsSync(file)) return undefined;
   const saved: SandboxState = JSON.parse(readFileSync(file, 'utf8'));
-  // An older version knew fewer things.
+  // The file of an older version lacks newer fields.
   return { ...saved, highLevel: createState(saved.highLevel) };
 }
 
-/** @returns asks for the state to be written soon; many changes are one write. `write` writes at once */
+/** Creates a writer of the state. `schedule` writes it soon, many changes at once; `now` writes it immediately. */
 export function createStateWriter(clock: Clock, file: string | undefined, state: () => SandboxState) {
   let isScheduled = false;
   const write = () => {
     isScheduled = false;
     if (!file) return;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    // Renaming is one step: a process killed while it writes leaves the old file whole.
+    // Renaming is atomic: a process killed while it writes leaves the old file whole.
     writeFileSync(`${file}.new`, JSON.stringify(state()), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   };

@@ -21,7 +21,7 @@ const uninstallBody = z.strictObject({
   reason: z.string().min(1),
 });
 
-/** What an agency's token is for: its locations, their tokens, and the way out (platform.md 5.5, 5.8). */
+/** Creates the endpoints for an agency's token: its locations, their tokens, and uninstalling (platform.md 5.5, 5.8). */
 export function createAgencyEndpoints(world: SimWorld): Endpoint[] {
   const version = '2021-07-28';
   return [
@@ -73,7 +73,7 @@ function list(world: SimWorld, token: AccessToken, query: unknown): SimResponse 
   const own = Object.values(world.state.locations)
     .filter((location) => location.companyId === companyId)
     .filter(({ id }) => locationId === undefined || id === locationId);
-  // The platform was seen to give rows of locations without the app too (platform.md 5.5).
+  // The platform was seen to return rows of locations without the app too (platform.md 5.5).
   const rows = isInstalled === 'true' && !world.behaviour.listsUninstalled ? own.filter((one) => one.isInstalled) : own;
   const size = Math.min(Number(limit), world.behaviour.maxPageSize);
   return {
@@ -101,7 +101,7 @@ function mintToken(world: SimWorld, token: AccessToken, body: unknown): SimRespo
   if (!location.isInstalled) return refuse(400, 'The app is not installed in this location.', 'state');
   const subject = { kind: 'Location', resourceId: location.id, companyId: location.companyId } as const;
   if (isInactive(world, subject)) return refuse(400, 'Location is not active', 'state');
-  // The dated answer names neither the kind nor the company.
+  // The dated response names neither the kind nor the company.
   const {
     userType: _kind,
     companyId: _company,
@@ -132,7 +132,7 @@ export function getAppId(world: SimWorld): string {
   return world.app.clientId.split('-')[0] as string;
 }
 
-/** Takes the app out of a location, as a user there does. @returns resolves when its event was posted */
+/** Uninstalls the app from a location, as a user there does. @returns resolves when its event was posted */
 export function uninstallLocation(world: SimWorld, locationId: string): Promise<number> {
   const location = world.state.locations[locationId] as SimLocation;
   location.isInstalled = false;
@@ -140,7 +140,7 @@ export function uninstallLocation(world: SimWorld, locationId: string): Promise<
   return postAppEvent(world, { type: 'UNINSTALL', locationId });
 }
 
-/** Takes the app out of an agency and all of its locations, as its owner does. */
+/** Uninstalls the app from an agency and all of its locations, as its owner does. */
 export function uninstallCompany(world: SimWorld, companyId: string): Promise<number> {
   (world.state.companies[companyId] as SimCompany).isInstalled = false;
   revokeTokens(world, { kind: 'Company', resourceId: companyId });

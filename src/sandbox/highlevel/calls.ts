@@ -1,4 +1,4 @@
-/** Why the platform refused a call. The first five are the app's own fault. */
+/** Reason why the platform refused a call. The first five are the app's own fault. */
 export type Refusal =
   | 'schema'
   | 'version'
@@ -27,7 +27,7 @@ export interface Call {
 export interface CallLog {
   all: Call[];
   listByOperation(operation: string): Call[];
-  /** Calls that a correct app never makes. */
+  /** Lists calls that a correct app never makes. */
   listViolations(): Call[];
 }
 
@@ -35,7 +35,7 @@ const violationRefusals: readonly (Refusal | null)[] = ['schema', 'version', 'ra
 
 const maxCalls = 10_000;
 
-/** A log of every call, the newest ten thousand; violations are kept however many calls follow them. */
+/** Creates a log of every call, the newest ten thousand; violations stay however many calls follow them. */
 export function createCallLog(): CallLog & { add(call: Call): void } {
   const all: Call[] = [];
   const droppedViolations: Call[] = [];

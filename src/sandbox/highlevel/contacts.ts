@@ -9,7 +9,7 @@ const text = z.string().min(1);
 const upsertBody = z
   .strictObject({
     locationId: text,
-    // As HighLevel's validator says it of what is no E.164.
+    // HighLevel's validator says this of a number that is not E.164.
     phone: text.regex(/^\+[1-9]\d{6,14}$/, { error: 'phone must be a valid phone number' }).optional(),
     email: text.optional(),
     name: text.optional(),
@@ -22,7 +22,7 @@ const upsertBody = z
 
 const createBody = z.strictObject({ locationId: text, name: text });
 
-/** Contacts and the location itself (platform.md 6.3). */
+/** Creates the endpoints for contacts and the location (platform.md 6.3). */
 export function createContactEndpoints(world: SimWorld): Endpoint[] {
   const shared = { version: '2021-07-28', kind: 'Location' as const };
   return [
@@ -71,7 +71,7 @@ export function createContactEndpoints(world: SimWorld): Endpoint[] {
   ];
 }
 
-/** Overwrites every field that it is given, as the platform does: a careless app loses people's tags and names. */
+/** Upserts a contact. Overwrites every field that it receives, as the platform does: a careless app loses people's tags and names. */
 function upsert(world: SimWorld, locationId: string, body: unknown): SimResponse {
   const parsed = upsertBody.safeParse(body);
   if (!parsed.success) return refuseInvalid(422, parsed.error);
@@ -90,14 +90,14 @@ function upsert(world: SimWorld, locationId: string, body: unknown): SimResponse
   return { status: 200, body: { new: !found, contact } };
 }
 
-/** Names the contact that has the address already. */
+/** Refuses a duplicate, and names the contact that has the address already. */
 function refuseDuplicate({ id, name }: SimContact, matchingField: string): SimResponse {
   return refuse(400, 'This location does not allow duplicated contacts.', 'state', {
     meta: { contactId: id, contactName: name, matchingField },
   });
 }
 
-/** Makes a contact each time it is asked to: HighLevel compares numbers and email addresses, never names. */
+/** Creates a contact on each call: HighLevel compares numbers and email addresses, never names. */
 function create(world: SimWorld, locationId: string, body: unknown): SimResponse {
   const parsed = createBody.safeParse(body);
   if (!parsed.success) return refuseInvalid(422, parsed.error);

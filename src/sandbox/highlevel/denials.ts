@@ -3,17 +3,17 @@ import type { Refusal } from './calls.ts';
 /** A permission that the platform withholds although the token is good (platform-2026-11.md 2). */
 export interface Denial {
   operation: string;
-  /** Only for this location or company. */
+  /** Limits the denial to this location or company. */
   resourceId?: string;
-  /** Only for messages of this provider. */
+  /** Limits the denial to messages of this provider. */
   providerKey?: string;
-  /** How it says so. */
+  /** Wording of the refusal. */
   as: 'scope' | 'provider' | 'auth_class' | 'unknown';
 }
 
 export interface Denials {
   add(denial: Denial): void;
-  /** Everything is allowed again. */
+  /** Allows all operations again. */
   clear(): void;
   findResponse(operation: string, resourceId: string, providerKey: string | null): DenialResponse | null;
 }

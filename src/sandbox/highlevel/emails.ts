@@ -26,12 +26,12 @@ const emailStatusBody = z.strictObject({
     .optional(),
 });
 
-/** What HighLevel takes of files that are uploaded (platform.md 6.2). */
+/** Types that HighLevel accepts as uploads (platform.md 6.2). */
 const uploadTypes =
   /\.(jpe?g|png|gif|svg|heic|ai|mp4|mpeg|3gp|mp3|wav|wave|aiff|aif|aifc|gsm|ulaw|ogg|aac|m4a|amr|pdf|docx?|txt|csv|xlsx?|pptx?|odt|zip|rar|vcf|vcard|ics)$/i;
 const maxUploadBytes = 5 * 1024 * 1024;
 
-/** An email's status, and uploads (platform.md 4.2 and 6.2). */
+/** Creates the endpoints for an email's status and for uploads (platform.md 4.2 and 6.2). */
 export function createEmailEndpoints(world: SimWorld): Endpoint[] {
   const shared = { scope: 'conversations/message.write', kind: 'Location' as const };
   return [
@@ -55,7 +55,7 @@ export function createEmailEndpoints(world: SimWorld): Endpoint[] {
   ];
 }
 
-/** Recipients are added to what is known of them, the status is overwritten. */
+/** Sets an email's status; recipients are added to the known ones. */
 function setEmailStatus(world: SimWorld, emailMessageId: string, locationId: string, body: unknown): SimResponse {
   const parsed = emailStatusBody.safeParse(body);
   if (!parsed.success) return refuseInvalid(422, parsed.error);
@@ -82,7 +82,7 @@ async function upload(world: SimWorld, locationId: string, request: Request): Pr
   const type = String(request.get('content-type'));
   const form = await new Response(new Uint8Array(request.body), { headers: { 'content-type': type } }).formData();
   const fields = Object.fromEntries([...form].filter(([, value]) => typeof value === 'string'));
-  // The log keeps what was said, not the bytes.
+  // The log has the text of the body, not the bytes.
   request.body = fields;
   const contact = world.state.contacts[String(fields.contactId ?? '')];
   if (contact?.locationId !== locationId || fields.locationId !== locationId) return refuse(400, 'Contact not found', 'state');

@@ -5,7 +5,7 @@ import type { AccessToken } from './state.ts';
 import { createHighLevelId } from './state.ts';
 import type { SimWorld } from './world.ts';
 
-/** What an endpoint does with a request that has passed every check. */
+/** Handler of a request that has passed every check. */
 export type Handler = (request: Request, token: AccessToken) => SimResponse | Promise<SimResponse>;
 
 export interface SimResponse {
@@ -21,12 +21,12 @@ export interface Endpoint {
   version: string;
   scope: string;
   kind: 'Location' | 'Company' | 'either';
-  /** What it takes, if not JSON. */
+  /** Content type, if not JSON. */
   contentType?: 'application/x-www-form-urlencoded' | 'multipart/form-data';
   handle: Handler;
 }
 
-/** An error in HighLevel's own form. */
+/** Creates an error in HighLevel's own form. */
 export function refuse(
   status: number,
   message: string | string[],
@@ -37,7 +37,7 @@ export function refuse(
   return { status, body: { statusCode: status, message, ...(error ? { error } : {}), ...extra }, refusal };
 }
 
-/** Adds one endpoint of the API with all that the platform checks before it does anything. */
+/** Adds one endpoint of the API with all checks of the platform. */
 export function mountEndpoint(
   world: SimWorld,
   router: Router,
@@ -48,17 +48,17 @@ export function mountEndpoint(
   router[endpoint.method](endpoint.path, async (request, response) => {
     const token = findToken(world, request);
     const resourceId = token?.resourceId ?? null;
-    const record = (answer: SimResponse) =>
+    const record = (outcome: SimResponse) =>
       log({
         operation: endpoint.operation,
         method: request.method,
         path: request.path,
         resourceId,
         at: world.clock.now(),
-        status: answer.status,
-        refusal: answer.refusal ?? null,
+        status: outcome.status,
+        refusal: outcome.refusal ?? null,
         body: request.body,
-        responseBody: JSON.stringify(answer.body ?? null),
+        responseBody: JSON.stringify(outcome.body ?? null),
       });
 
     const fault = world.faults.take(endpoint.operation, resourceId, request.body);
@@ -106,7 +106,7 @@ function checkRequest(
   return null;
 }
 
-/** Of which provider the message is that a request is about. */
+/** Finds the key of the provider that a request's message belongs to. */
 function findProviderKey(world: SimWorld, { params, body }: Request): string | null {
   const message = world.state.messages[String(params.messageId ?? params.id ?? '')];
   const named = world.app.providers.find(({ id }) => id === body?.conversationProviderId);
@@ -123,7 +123,7 @@ function findToken(world: SimWorld, request: Request): AccessToken | null {
 function send(world: SimWorld, response: Response, result: SimResponse): void {
   response.status(result.status);
   if (result.body === undefined) return void response.end();
-  // Not HighLevel's own: a page of what stands in front of it.
+  // Not HighLevel's own response: a page of a proxy in front of it.
   if (typeof result.body === 'string') return void response.type('html').send(result.body);
   response.json({ ...(result.body as object), traceId: createHighLevelId(world.random) });
 }

@@ -1,7 +1,7 @@
 import { postSigned } from './webhooks.ts';
 import type { SimWorld } from './world.ts';
 
-/** An app event's own fields; what is left out is added, what is undefined stays away. */
+/** Own fields of an app event; missing ones are added, undefined ones stay absent. */
 export interface AppEventFields {
   type: string;
   appId?: string | undefined;
@@ -13,7 +13,7 @@ export interface AppEventFields {
   [name: string]: unknown;
 }
 
-/** The body of an app event (platform.md 5.6). */
+/** Builds the body of an app event (platform.md 5.6). */
 export function toAppEventBody(world: SimWorld, fields: AppEventFields): string {
   return JSON.stringify({
     appId: world.app.clientId.split('-')[0],
@@ -24,12 +24,12 @@ export function toAppEventBody(world: SimWorld, fields: AppEventFields): string 
   });
 }
 
-/** Posts an app event to the app's Default Webhook URL. @returns the HTTP status, 0 when nobody answered */
+/** Posts an app event to the app's Default Webhook URL. @returns the HTTP status, 0 without a response */
 export function postAppEvent(world: SimWorld, fields: AppEventFields): Promise<number> {
   return postSigned(world, '/webhooks/app', toAppEventBody(world, fields));
 }
 
-/** The body of the app event that tells of a message (platform.md 3.3 f): a copy, never to be sent. */
+/** Builds the body of the app event about a message (platform.md 3.3 f): a copy, never to be sent. */
 export function toMessageEventBody(
   world: SimWorld,
   fields: { type: 'OutboundMessage' | 'InboundMessage'; locationId: string; messageId: string; [name: string]: unknown },

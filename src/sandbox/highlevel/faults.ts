@@ -1,14 +1,14 @@
-/** What happens to a call instead of what it asked for, or besides it. */
+/** A fault of the simulated platform: it replaces the response to a call, or cuts it off. */
 export interface Fault {
   operation: string;
-  /** How many calls it takes; the rest go through. */
+  /** Calls that the fault hits; later ones pass. */
   times: number;
-  /** Only calls of this location or company. */
+  /** Limits the fault to calls of this location or company. */
   resourceId?: string;
   effect:
     | { status: number; body?: unknown; headers?: Record<string, string> }
-    /** A page of HTML, as a firewall or a proxy answers in HighLevel's place. */
-    | { answer: number; html: string }
+    /** A page of HTML, as a firewall or a proxy responds in HighLevel's place. */
+    | { status: number; html: string }
     | { hang: true | 'after_handling' }
     | { cut: 'before_handling' | 'after_handling' };
 }
@@ -17,10 +17,10 @@ type Decider = (operation: string, resourceId: string | null, body: unknown) => 
 
 export interface Faults {
   add(fault: Fault): void;
-  /** Says of each call that none of the added faults meets what happens to it. */
+  /** Sets the function that decides about calls which no added fault hits. */
   decide(decider: Decider): void;
   clear(): void;
-  /** The fault that meets this call, if any; it is used up by one. */
+  /** Takes the fault that hits this call, if any; each call uses up one of its times. */
   take(operation: string, resourceId: string | null, body?: unknown): Fault['effect'] | null;
 }
 

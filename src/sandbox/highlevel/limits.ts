@@ -4,13 +4,13 @@ import type { Behaviour } from './world.ts';
 const burstMs = 10_000;
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** Counts a location's or company's requests over any 10 seconds, which is stricter than a window that starts anew (platform.md 5.9). */
+/** Counts a location's or company's requests over any 10 seconds, which is stricter than a window that restarts (platform.md 5.9). */
 export function createRequestLimits(clock: Clock, behaviour: Behaviour) {
   const requestTimes = new Map<string, number[]>();
   const days = new Map<string, { day: number; count: number }>();
 
   return {
-    /** @returns whether the request may pass, and the headers that go with every answer */
+    /** Counts a request. @returns whether it is allowed, and the headers of every response */
     tryAcquire(resourceId: string): { isAllowed: boolean; headers: Record<string, string> } {
       const { burstLimit, dailyLimit } = behaviour;
       if (burstLimit === null) return { isAllowed: true, headers: {} };

@@ -15,7 +15,7 @@ const query = z.strictObject({
   limit: z.coerce.number().int().min(10).max(500).default(100),
 });
 
-/** A location's messages (export-messages-by-location in HighLevel's OpenAPI files). */
+/** Creates the endpoint that lists a location's messages (export-messages-by-location in HighLevel's OpenAPI files). */
 export function createMessageListEndpoints(world: SimWorld): Endpoint[] {
   return [
     {
@@ -42,7 +42,7 @@ function list(world: SimWorld, locationId: string, input: unknown): SimResponse 
       (!contactId || message.contactId === contactId) &&
       (!conversationId || message.conversationId === conversationId) &&
       message.createdAt >= (from ?? 0) &&
-      // What is searched is an index, which lags.
+      // The search reads an index, which lags.
       message.createdAt <= (to ?? world.clock.now() - world.behaviour.listDelayMs),
   );
   matching.sort((a, b) => (sortOrder === 'asc' ? a.createdAt - b.createdAt : b.createdAt - a.createdAt));
@@ -50,7 +50,7 @@ function list(world: SimWorld, locationId: string, input: unknown): SimResponse 
   return { status: 200, body: { messages, nextCursor: null, total: matching.length } };
 }
 
-/** What it calls messages of each kind of provider (platform.md 3.3). */
+/** Names of messages in the list, by kind of provider (platform.md 3.3). */
 const listedTypes = {
   sms: [2, 'TYPE_SMS'],
   'sms-extra': [22, 'TYPE_CUSTOM_PROVIDER_SMS'],
@@ -59,7 +59,7 @@ const listedTypes = {
   call: [34, 'TYPE_CUSTOM_CALL'],
 } as const;
 
-/** It names neither `altId` nor who it was from. */
+/** Converts a message to a row of the list, which has neither `altId` nor the sender. */
 function toListedMessage(world: SimWorld, message: SimMessage) {
   const provider = world.app.providers.find(({ key }) => key === message.providerKey);
   const kind = provider?.kind ?? 'sms';

@@ -32,7 +32,7 @@ const inboundBody = z.strictObject({
   attachments: z.array(z.url()).min(1, 'attachments must contain at least 1 elements').optional(),
 });
 
-/** Statuses and inbound messages (platform.md 4.1 and 6.1). */
+/** Creates the endpoints for statuses and inbound messages (platform.md 4.1 and 6.1). */
 export function createMessageEndpoints(world: SimWorld): Endpoint[] {
   const shared = { version: '2021-04-15', scope: 'conversations/message.write', kind: 'Location' as const };
   return [
@@ -72,7 +72,7 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
   const parsed = inboundBody.safeParse(body);
   if (!parsed.success) return refuseInvalid(422, parsed.error);
   const fields = parsed.data;
-  // The platform's worst habit: it says yes and stores nothing (platform.md 6.1, issue 70).
+  // The platform's worst habit: it responds 200 and does not store the message (platform.md 6.1, issue 70).
   if (fields.type === 'Custom' && !fields.conversationProviderId) return { status: 201 };
   const contact = Object.values(world.state.contacts).find(
     ({ id, conversationId }) => id === fields.contactId || conversationId === fields.conversationId,
@@ -118,7 +118,7 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
 
 type SimProviderKind = SimWorld['app']['providers'][number]['kind'];
 
-/** The types under which an inbound message of each kind of provider is taken (platform-2026-11.md 2). */
+/** Types under which an inbound message of each kind of provider is accepted (platform-2026-11.md 2). */
 const acceptedTypes: Record<SimProviderKind, readonly string[]> = {
   sms: ['SMS'],
   'sms-extra': ['Custom'],
@@ -134,7 +134,7 @@ function findProvider(world: SimWorld, type: string, id: string | undefined) {
   );
 }
 
-/** Refuses a type that the provider does not take. A provider that is of another kind than the app was told is no fault of the app's. */
+/** Refuses a type that the provider does not accept. A provider of another kind than the app's settings say is no fault of the app's. */
 function refuseMismatch(world: SimWorld, type: string, id: string | undefined): SimResponse {
   const isDeclared = type === 'Custom' && world.app.providers.some((provider) => provider.id === id);
   return refuse(400, 'Incorrect conversationProviderId/type', isDeclared ? 'state' : 'schema', {
@@ -142,7 +142,7 @@ function refuseMismatch(world: SimWorld, type: string, id: string | undefined): 
   });
 }
 
-/** Whether an extra provider may post by the conversation's id: only where it has messages already. */
+/** Returns whether an extra provider may post by the conversation's id: only where it has messages already. */
 function isInConversation(world: SimWorld, contact: SimContact, providerKey: string): boolean {
   return listMessages(world.state, contact.id).some((message) => message.providerKey === providerKey);
 }
@@ -153,7 +153,7 @@ function isThread(world: SimWorld, locationId: string, emailMessageId: string): 
   );
 }
 
-/** Puts a message into a contact's conversation. */
+/** Adds a message to a contact's conversation. */
 export function addMessage(
   world: SimWorld,
   contact: SimContact,
@@ -177,7 +177,7 @@ export function addMessage(
   return message;
 }
 
-/** What did not fit, in HighLevel's form. */
+/** Refuses an invalid body, in HighLevel's form. */
 export function refuseInvalid(status: number, problem: z.ZodError): SimResponse {
   return refuse(
     status,

@@ -19,7 +19,7 @@ const grantSchema = z.discriminatedUnion('grant_type', [
   z.object({ grant_type: z.literal('refresh_token'), refresh_token: z.string().min(1) }),
 ]);
 
-/** The authorization page and the token endpoint (platform.md 5.1 to 5.4). */
+/** Creates the authorization page and the token endpoint (platform.md 5.1 to 5.4). */
 export function createOauthRouter(world: SimWorld, log: (call: Call) => void): Router {
   const router = Router();
 
@@ -70,7 +70,7 @@ export function createOauthRouter(world: SimWorld, log: (call: Call) => void): R
   return router;
 }
 
-/** Answers a call that has no token, as {@link mountEndpoint} does those that have one. */
+/** Responds to a call without a token, as {@link mountEndpoint} does to those with one. */
 function respondWithFaults(
   world: SimWorld,
   log: (call: Call) => void,
@@ -106,13 +106,13 @@ function respondWithFaults(
   response.status(result.status).json({ ...(result.body as object), traceId: createHighLevelId(world.random) });
 }
 
-/** What a person's consent gives: a code that works once. The app is installed from then on (platform.md 5.5). */
+/** Gives a person's consent: returns a code that works once. From then on the app is installed (platform.md 5.5). */
 export function approve(world: SimWorld, location: SimLocation): string {
   location.isInstalled = true;
   return createCode(world, 'Location', location.id, location.companyId);
 }
 
-/** What an agency's consent gives, for these of its locations or for all. */
+/** Gives an agency's consent, for these of its locations or for all. */
 export function approveCompany(world: SimWorld, companyId: string, locationIds?: readonly string[]): string {
   const company = world.state.companies[companyId];
   if (company) company.isInstalled = true;
@@ -178,7 +178,7 @@ const reconnectBody = z
   })
   .refine((body) => (body.locationId === undefined) !== (body.companyId === undefined));
 
-/** A new code for what is installed, without its user (platform.md 5.7). */
+/** Issues a new code for an installation, without its user (platform.md 5.7). */
 function reconnect(world: SimWorld, request: Request): SimResponse {
   const input = reconnectBody.safeParse(request.body).data;
   if (!input) return { ...refuseOauth(422, 'clientKey, clientSecret and one id are needed'), refusal: 'schema' };

@@ -7,10 +7,10 @@ export interface Signer {
   sign(body: Buffer): string;
 }
 
-/** PKCS#8 of an Ed25519 key is this and its 32 bytes. */
+/** PKCS#8 of an Ed25519 key is this prefix and its 32 bytes. */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** A signer with a key of its own. @param seed 32 bytes */
+/** Creates a signer from a seed. @param seed 32 bytes */
 export function createSigner(seed: Buffer): Signer {
   const key: KeyObject = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
   return {

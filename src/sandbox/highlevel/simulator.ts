@@ -37,7 +37,7 @@ export interface SimulatorOptions {
   http: AxiosInstance;
   app: SimApp;
   behaviour?: Partial<Behaviour>;
-  /** What an earlier run left. */
+  /** State of an earlier run. */
   state?: State | undefined;
   seed?: Buffer | undefined;
   onChange?: () => void;
@@ -45,7 +45,7 @@ export interface SimulatorOptions {
 
 export type Simulator = ReturnType<typeof createSimulator>;
 
-/** A HighLevel of our own, as strict as the platform where an app can go wrong (platform.md). Never loaded in production. */
+/** Creates a simulated HighLevel, as strict as the platform where an app can go wrong (platform.md). Never loaded in production. */
 export function createSimulator(options: SimulatorOptions) {
   const calls = createCallLog();
   const world: SimWorld = {
@@ -78,7 +78,7 @@ export function createSimulator(options: SimulatorOptions) {
   };
   const { state } = world;
 
-  /** Sends as a user, a workflow or a bulk action does. */
+  /** Sends a message as a user, a workflow or a bulk action does. */
   async function sendMessage(
     locationId: string,
     content: {
@@ -114,7 +114,7 @@ export function createSimulator(options: SimulatorOptions) {
     calls,
     faults: world.faults,
     denials: world.denials,
-    /** How often a location's or company's refresh token was used. */
+    /** Counts the uses of a location's or company's refresh token. */
     countRefreshes: (resourceId: string) =>
       calls.listByOperation('token:refresh_token').filter((call) => call.resourceId === resourceId).length,
     behaviour: world.behaviour,
@@ -144,9 +144,9 @@ export function createSimulator(options: SimulatorOptions) {
       state.companies[id] = company;
       return company;
     },
-    /** @returns the code that the browser would bring back */
+    /** Approves an install. @returns the code that the browser would bring back */
     approveInstall: (locationId: string) => approve(world, state.locations[locationId] as SimLocation),
-    /** An agency's consent: for these of its locations, or for all. */
+    /** Gives an agency's consent, for these of its locations or for all. */
     approveCompanyInstall(companyId: string, locationIds?: readonly string[]): string {
       if (!state.companies[companyId]) this.addCompany({ id: companyId });
       return approveCompany(world, companyId, locationIds);
@@ -156,17 +156,17 @@ export function createSimulator(options: SimulatorOptions) {
     postEvent: (fields: AppEventFields) => postAppEvent(world, fields),
     toEventBody: (fields: AppEventFields) => toAppEventBody(world, fields),
     toMessageEventBody: (fields: Parameters<typeof toMessageEventBody>[1]) => toMessageEventBody(world, fields),
-    /** What the parent frame would hand to the embedded page. */
+    /** Creates the user context that the parent frame would pass to the embedded page. */
     createUserContext(fields: Partial<SimUserContext> & { companyId: string }) {
       const context = createUserContext(fields);
       world.users.set(context.userId, context);
       return encryptUserContext(context, world.app.sharedSecret ?? '', world.random);
     },
-    /** What the API says of users. */
+    /** Users that the API knows. */
     users: world.users,
 
     sendMessage,
-    /** The same webhook again, to the byte. */
+    /** Posts the same webhook again, byte by byte. */
     repost(messageId: string) {
       const message = state.messages[messageId];
       const contact = state.contacts[message?.contactId ?? ''];
@@ -177,15 +177,15 @@ export function createSimulator(options: SimulatorOptions) {
     sign: (body: string) => world.signer.sign(Buffer.from(body)),
 
     findMessage: (messageId: string) => state.messages[messageId],
-    /** Every status that was accepted for a message, in order. */
+    /** Lists the accepted statuses of a message, in order. */
     listStatuses: (messageId: string) => state.messages[messageId]?.statuses ?? [],
     listConversation: (contactId: string) => listMessages(state, contactId),
 
-    /** Every access token stops working. */
+    /** Expires every access token. */
     expireTokens() {
       for (const token of Object.values(state.accessTokens)) token.expiresAt = 0;
     },
-    /** Every token stops working for good, or those of one location or company do. */
+    /** Revokes every token, or those of one location or company. */
     revokeTokens(resourceId?: string) {
       const isAffected = (token: { resourceId: string }) => resourceId === undefined || token.resourceId === resourceId;
       for (const [value, token] of Object.entries(state.refreshTokens))

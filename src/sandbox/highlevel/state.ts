@@ -1,6 +1,6 @@
 import type { RandomSource } from '../../core/ids.ts';
 
-/** All that the simulated HighLevel knows. Plain data, so that it can be written to a file and read back. */
+/** State of the simulated HighLevel. Plain data, so that it can be written to a file and read back. */
 export interface State {
   companies: Record<string, SimCompany>;
   locations: Record<string, SimLocation>;
@@ -26,7 +26,7 @@ export interface SimLocation {
 export interface SimCompany {
   id: string;
   name: string;
-  /** The app comes by itself to locations that are made later. */
+  /** True where locations that are created later get the app too. */
   includesFutureLocations: boolean;
   whiteLabelDomain: string | null;
   isInstalled: boolean;
@@ -39,7 +39,7 @@ export interface SimContact {
   name: string | null;
   phone: string | null;
   email: string | null;
-  /** Further numbers and email addresses: the check for duplicates knows them, an upsert does not find them. */
+  /** Further numbers and email addresses: the check for duplicates finds them, an upsert does not. */
   otherAddresses?: string[];
   tags: string[];
   source: string | null;
@@ -60,17 +60,17 @@ export interface SimMessage {
   altId: string | null;
   /** Emails: their thread. */
   emailMessageId?: string | null;
-  /** Emails: what was said of each recipient. */
+  /** Emails: reported status of each recipient. */
   recipients?: Record<string, { status: string; failReason?: string | undefined }>;
-  /** Outbound: the altId of the message that it answers. */
+  /** Outbound: the altId of the message that it replies to. */
   replyToAltId?: string | null;
-  /** Emails: to whom, where that is not just the contact. */
+  /** Emails: recipients, where they are not just the contact. */
   emailTo?: string[];
   status: SimStatus;
   error: { code: string; type: string; message: string } | null;
-  /** Every status that was accepted, in order. */
+  /** Accepted statuses, in order. */
   statuses: SimStatus[];
-  /** What was posted to the Delivery URL, to the byte. */
+  /** Exact body that was posted to the Delivery URL. */
   payload: string | null;
   createdAt: number;
 }
@@ -88,13 +88,13 @@ export interface RefreshToken {
   resourceId: string;
   companyId: string;
   expiresAt: number;
-  /** When it was spent, and what for: the same answer is given again for 30 seconds. */
+  /** Time of its use, and its successor: the same response is returned again for 30 seconds. */
   usedAt: number | null;
   successor: string | null;
 }
 
 /**
- * Creates the state from what an earlier run kept. Its tables inherit nothing: ids are what others send, and a code `constructor` would be
+ * Creates the state from that of an earlier run. Its tables have no prototype: ids come from callers, and a code `constructor` would be
  * found in a plain object.
  */
 export function createState(kept: Partial<State> = {}): State {
@@ -112,7 +112,7 @@ export function createState(kept: Partial<State> = {}): State {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** An id as HighLevel makes them: 20 letters and digits. */
+/** Creates an id as HighLevel does: 20 letters and digits. */
 export function createHighLevelId(random: RandomSource): string {
   return [...random(20)].map((byte) => alphabet[byte % alphabet.length]).join('');
 }

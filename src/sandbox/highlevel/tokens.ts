@@ -1,7 +1,7 @@
 import { createHighLevelId, type RefreshToken, type TokenKind } from './state.ts';
 import type { SimWorld } from './world.ts';
 
-/** What a token is of. */
+/** Subject of a token. */
 export interface TokenSubject {
   kind: TokenKind;
   resourceId: string;
@@ -17,7 +17,7 @@ export function createRefreshToken(world: SimWorld, subject: TokenSubject): stri
   return value;
 }
 
-/** Spends a refresh token; for a while the same one gives the same successor again (platform.md 5.4). @returns null when it is no good */
+/** Spends a refresh token; for a while the same one returns the same successor again (platform.md 5.4). @returns null for an invalid one */
 export function spendRefreshToken(world: SimWorld, value: string): { token: RefreshToken; successor: string } | null {
   const found = world.state.refreshTokens[value];
   const now = world.clock.now();
@@ -31,7 +31,7 @@ export function spendRefreshToken(world: SimWorld, value: string): { token: Refr
   return { token: found, successor: found.successor };
 }
 
-/** The answer of the token endpoints, with a new access token. */
+/** Creates the response of the token endpoints, with a new access token. */
 export function createTokenResponse(world: SimWorld, subject: TokenSubject, refreshToken: string) {
   const accessToken = `access.${world.random(24).toString('base64url')}`;
   const seconds = world.behaviour.accessTokenSeconds;
@@ -65,17 +65,17 @@ export function createTokenResponse(world: SimWorld, subject: TokenSubject, refr
   };
 }
 
-/** Whether the app is installed in what a token is of. */
+/** Returns whether the app is installed in a token's subject. */
 export function isInstalled({ state }: SimWorld, { kind, resourceId }: TokenSubject): boolean {
   return (kind === 'Company' ? state.companies[resourceId] : state.locations[resourceId])?.isInstalled ?? false;
 }
 
-/** Whether a location is paused, or its agency is: then no token is given, and the old one stays good. */
+/** Returns whether a location is paused, or its agency is: then no token is issued, and the old one stays valid. */
 export function isInactive({ state }: SimWorld, { kind, resourceId }: TokenSubject): boolean {
   return kind === 'Location' && state.locations[resourceId]?.isActive === false;
 }
 
-/** Every token of what was uninstalled stops working. */
+/** Revokes every token of an uninstalled subject. */
 export function revokeTokens({ state }: SimWorld, subject: { kind: TokenKind; resourceId: string }): void {
   const belongsToSubject = (token: TokenSubject) => token.kind === subject.kind && token.resourceId === subject.resourceId;
   for (const [value, token] of Object.entries(state.accessTokens))

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import type { RandomSource } from '../../core/ids.ts';
 
-/** What the embedded page is told of its user (platform.md 7.3). */
+/** User of the embedded page (platform.md 7.3). */
 export interface SimUserContext {
   userId: string;
   companyId: string;
@@ -13,7 +13,7 @@ export interface SimUserContext {
   [name: string]: unknown;
 }
 
-/** A context in the order in which HighLevel writes it, whatever the order of what is given. */
+/** Creates a context in HighLevel's order of fields, whichever order the caller uses. */
 export function createUserContext({
   activeLocation,
   ...fields

@@ -1,7 +1,7 @@
 import type { SimContact, SimMessage } from './state.ts';
 import type { SimWorld } from './world.ts';
 
-/** Posts bytes to the app, signed unless told otherwise. @returns the HTTP status, 0 when nobody answered */
+/** Posts bytes to the app, signed unless an option says otherwise. @returns the HTTP status, 0 without a response */
 export async function postSigned(
   world: SimWorld,
   path: string,
@@ -20,7 +20,7 @@ export async function postSigned(
     });
     return response.status;
   } catch {
-    // The app is down or restarting. The platform shrugs too: its caller sees that there was no answer.
+    // The app is down or restarting. The caller sees status 0.
     return 0;
   }
 }

@@ -17,7 +17,7 @@ export interface SimProvider {
 export interface SimApp {
   clientId: string;
   clientSecret: string;
-  /** Where the app is reached. */
+  /** Base URL of the app. */
   baseUrl: string;
   redirectUri: string;
   providers: readonly SimProvider[];
@@ -26,30 +26,30 @@ export interface SimApp {
   sharedSecret?: string;
 }
 
-/** How the platform behaves; tests change it while it runs. */
+/** Behaviour of the platform; tests change it while it runs. */
 export interface Behaviour {
-  /** How old a message must be before its status can be set (platform.md 4.1). */
+  /** Age from which a message's status can be set (platform.md 4.1). */
   statusDelayMs: number;
   /** Requests of one location in any 10 seconds; null switches the limits off. */
   burstLimit: number | null;
   dailyLimit: number;
-  /** How old a message is before lists show it. */
+  /** Age from which lists show a message. */
   listDelayMs: number;
-  /** Whether a message that the app posts comes back on its Delivery URL, and when (platform.md 3.4). */
+  /** Echo of a message that the app posts to its Delivery URL (platform.md 3.4). */
   echo: 'never' | 'before_response' | 'after_response';
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
-  /** How long a refresh token that was used gives the same answer again (platform.md 5.4). */
+  /** Time in which a used refresh token returns the same response again (platform.md 5.4). */
   refreshReuseSeconds: number;
-  /** Whether codes are given without a user (platform.md 5.7). */
+  /** True where codes are issued without a user (platform.md 5.7). */
   canReconnect: boolean;
-  /** The most rows that one page of a company's locations has, whatever is asked for. */
+  /** Most rows of one page of a company's locations, whichever limit is requested. */
   maxPageSize: number;
-  /** Whether a listing of installed locations shows the others too. */
+  /** True where a listing of installed locations includes the others. */
   listsUninstalled: boolean;
 }
 
-/** What every part of the simulator works with. */
+/** State and services of the simulator's parts. */
 export interface SimWorld {
   state: State;
   clock: Clock;
@@ -61,10 +61,10 @@ export interface SimWorld {
   faults: Faults;
   denials: Denials;
   signer: Signer;
-  /** Users by their ids: those of whom a context was handed out. */
+  /** Users by their ids: those of whom a context was issued. */
   users: Map<string, { companyId: string; role: string; type: string }>;
-  /** What was uploaded, the newest last. */
+  /** Uploaded files, the newest last. */
   uploads: { name: string; type: string; bytes: number; contactId: string }[];
-  /** Told after every change. */
+  /** Called after every change. */
   onChange(): void;
 }

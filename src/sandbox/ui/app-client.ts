@@ -1,10 +1,10 @@
 import type { AxiosInstance } from 'axios';
 
-/** The desk's own access to the app: the operator's API. The token stays on this side of the browser. */
+/** The sandbox page's access to the app, by the operator's API. The token never reaches the browser. */
 export interface AppClient {
-  /** Where the app listens for a location's phone; null when no channel is connected. */
+  /** Finds the URL at which the app receives the webhooks of a location's phone; null when no channel is connected. */
   findCallbackUrl(locationId: string, providerKey: string): Promise<string | null>;
-  /** The same, if the gateway at this address is connected. */
+  /** Finds the same URL, if the gateway at this address is connected. */
   findGatewayCallbackUrl(locationId: string, providerKey: string, url: string): Promise<string | null>;
   connectPhone(locationId: string, providerKey: string): Promise<boolean>;
 }

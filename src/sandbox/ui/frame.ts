@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Simulator } from '../highlevel/simulator.ts';
 
-/** The app's embedded page in a frame, as HighLevel shows it as a Custom Page (platform.md 7.1). */
+/** Creates the router of the app's embedded page in a frame, as HighLevel shows it as a Custom Page (platform.md 7.1). */
 export function createCustomPageRouter(simulator: Simulator, appUrl: string): Router {
   const router = Router();
   const findContext = (query: Record<string, unknown>) => {

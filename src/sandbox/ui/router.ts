@@ -22,7 +22,7 @@ export interface UiDeps {
   appUrl: string;
 }
 
-/** The page on which one is both: the user in HighLevel and the contact with a phone. */
+/** Creates the page on which a developer is both: the user in HighLevel and the contact with a phone. */
 export function createUi(deps: UiDeps): { router: Router; notifyChange: () => void; close: () => void } {
   const router = Router();
   const watchers = new Set<Response>();
@@ -44,7 +44,7 @@ export function createUi(deps: UiDeps): { router: Router; notifyChange: () => vo
   });
   router.post('/desk/actions', requireSameOrigin, express.json(), async (request, response) => {
     const action = actions.safeParse(request.body);
-    if (!action.success) return void response.status(422).json({ problem: 'That can’t be done.' });
+    if (!action.success) return void response.status(422).json({ problem: 'This is not possible.' });
     const problem = await performAction(deps, action.data);
     response.status(problem ? 409 : 200).json({ problem });
   });
@@ -60,11 +60,11 @@ export function createUi(deps: UiDeps): { router: Router; notifyChange: () => vo
   };
 }
 
-/** Another site's page could post here from the same browser; a browser says where a request comes from. */
+/** Refuses posts of other sites' pages in the same browser, which names the origin of a request. */
 const requireSameOrigin: RequestHandler = (request, response, next) => {
   const site = request.get('sec-fetch-site');
   if ((site && site !== 'same-origin') || !request.is('application/json')) {
-    return void response.status(403).json({ problem: 'Only the desk’s own page may do this.' });
+    return void response.status(403).json({ problem: 'Only the sandbox page may do this.' });
   }
   next();
 };
@@ -76,7 +76,7 @@ async function performAction({ simulator, phone, app }: UiDeps, action: z.infer<
     case 'send': {
       if (!contact) return 'There is no such contact.';
       const { httpStatus } = await simulator.sendMessage(action.locationId, { contactId: contact.id, text: action.text });
-      return httpStatus >= 200 && httpStatus < 300 ? null : 'The app did not take the message. Is it running?';
+      return httpStatus >= 200 && httpStatus < 300 ? null : 'The app did not accept the message. Is it running?';
     }
     case 'connect':
       if (!(await app.connectPhone(action.locationId, providerKey))) return 'The app could not connect the phone.';

@@ -3,7 +3,7 @@ import { listContacts } from '../highlevel/state.ts';
 import type { SandboxPhone } from '../phone.ts';
 import type { AppClient } from './app-client.ts';
 
-/** What the desk's page shows, as data: the page's script draws it. */
+/** Loads the data of the sandbox page; the page's script draws it. */
 export async function loadView(
   deps: { simulator: Simulator; phone: SandboxPhone; app: AppClient; appUrl: string },
   selected: { locationId?: string | undefined; contactId?: string | undefined },
