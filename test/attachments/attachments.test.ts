@@ -19,7 +19,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 const getReason = async (world: World, externalId: string) =>
   (await world.db.message.findFirst({ where: { externalId } }))?.reasonCode;
 
-test('what a contact sends is kept, offered under an address that nobody can guess, and gone when it expires', async () => {
+test('a contact’s file is stored, published under a URL that can’t be guessed, and gone when it expires', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   const named = world.vendor.serveFile('token-in-the-address', (_request, response) => {
@@ -67,7 +67,7 @@ test('what a contact sends is kept, offered under an address that nobody can gue
   expect(readdirSync(world.services.mediaFolder)).toEqual([]);
 });
 
-test('what is left out is said in the message, which is never lost', async () => {
+test('skipped attachments are named in the message, which is never lost', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   const { vendor } = world;
@@ -77,7 +77,7 @@ test('what is left out is said in the message, which is never lost', async () =>
   await sendReply(world, connectionId, [
     vendor.serveFile('large', Buffer.concat([png, Buffer.alloc(1024 * 1024)])),
     vendor.serveFile('endless', (_request, response) => {
-      // No length is claimed: only counting finds out.
+      // Without a length: only counting shows its size.
       response.type('image/png').write(png);
       for (let sent = 0; sent < 64; sent++) response.write(Buffer.alloc(64 * 1024));
     }),
@@ -111,7 +111,7 @@ test('what is left out is said in the message, which is never lost', async () =>
   expect(readdirSync(world.services.mediaFolder)).toEqual([]);
 });
 
-test('a private address is not fetched, and a message of nothing else is posted with a word about it', async () => {
+test('a private address is not fetched, and a message without other content is posted with a note about it', async () => {
   await using world = await startWorld({ services: { allowPrivateTargets: false } });
   const { id } = await world.install();
   const connectionId = await world.connect(id, 'sms', { url: 'https://gateway.example.com/' });
@@ -122,7 +122,7 @@ test('a private address is not fetched, and a message of nothing else is posted 
   expect(world.vendor.countHits('a.png')).toBe(0);
 });
 
-test('what is slow or down is tried again, and what is kept is fetched and offered once, also when HighLevel fails', async () => {
+test('a slow or failing source is retried, and a stored file is fetched and published once, also when HighLevel fails', async () => {
   await using world = await startWorld();
   const { connectionId, contact } = await world.setUpLocation();
   let tries = 0;
@@ -142,14 +142,14 @@ test('what is slow or down is tried again, and what is kept is fetched and offer
   await world.advanceUntil(() => world.highlevel.listConversation(contact.id).length >= 3);
   expect(world.vendor.countHits('a.png')).toBe(1);
   expect(tries).toBe(3);
-  // The first post was cut off after it was stored: the same addresses again, so neither is broken.
+  // The first post was cut off after HighLevel had stored it: the URLs are the same again, so neither is broken.
   const [first, again, later] = world.highlevel.listConversation(contact.id);
   expect(first?.attachments).toHaveLength(2);
   expect(again?.attachments).toEqual(first?.attachments);
   expect(later?.text).toBe('and then');
 });
 
-test('what stays away is posted without it after a quarter of an hour', async () => {
+test('a message is posted without its file after a quarter of an hour of retries', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   const startedAt = world.clock.now();
@@ -160,7 +160,7 @@ test('what stays away is posted without it after a quarter of an hour', async ()
   expect(world.clock.now() - startedAt).toBeLessThan(20 * 60_000);
 });
 
-test('where HighLevel can’t reach us, files are uploaded, once each, and what it does not take is left out', async () => {
+test('where HighLevel can’t reach us, files are uploaded, once each, and unsupported types are skipped', async () => {
   await using world = await startWorld({ attachments: { delivery: 'upload', maxBytes: 8 * 1024 * 1024 } });
   const { connectionId, contact } = await world.setUpLocation();
   const webp = Buffer.from('RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0', 'latin1');
@@ -195,7 +195,7 @@ test('files go with the messages of a location that was uninstalled', async () =
   expect(await world.db.attachment.count()).toBe(0);
 });
 
-test('a channel that needs bytes gets them, and a message whose file can’t be had fails with the reason', async () => {
+test('a channel that needs bytes receives them, and a message whose file can’t be fetched fails with the reason', async () => {
   const sent: { data: Buffer; contentType: string; name: string }[] = [];
   const channel = defineChannel({
     type: 'bytes',
@@ -211,7 +211,7 @@ test('a channel that needs bytes gets them, and a message whose file can’t be 
       return { kind: 'accepted' };
     },
     receiveWebhook() {
-      throw new AppError('not_found', 'It says nothing.');
+      throw new AppError('not_found', 'Not found.');
     },
   });
   await using world = await startWorld({ channels: () => indexChannels([channel]) });
@@ -235,7 +235,7 @@ test('a channel that needs bytes gets them, and a message whose file can’t be 
   expect(readdirSync(world.services.mediaFolder)).toEqual([]);
 });
 
-test('the address of a file is in no line of the log', async () => {
+test('the URL of a file is in no line of the log', async () => {
   const lines: unknown[] = [];
   const log = {
     isLevelEnabled: () => true,

@@ -3,7 +3,7 @@ import { advanceUntilPosted, getLastPost, listPosts, sendReply, toPath } from '.
 import { png } from '../support/sample-files.ts';
 import { startWorld } from '../support/world.ts';
 
-test('a stop of the program says nothing of a file, not even at the last try', async () => {
+test('a stop of the program is no failure of a file, not even at the last try', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   let tries = 0;
@@ -24,7 +24,7 @@ test('a stop of the program says nothing of a file, not even at the last try', a
   expect(await world.db.job.findFirst()).toMatchObject({ workerId: null, dueAt: expect.any(Date) });
 });
 
-test('a file that HighLevel refuses is left out; a contact that it refuses is not taken for the file’s fault', async () => {
+test('a file that HighLevel refuses is skipped; a contact that it refuses is not taken for the file’s fault', async () => {
   await using world = await startWorld({ attachments: { delivery: 'upload' } });
   const { connectionId } = await world.setUpLocation();
   const refuse = (message: string) =>
@@ -46,7 +46,7 @@ test('an error of the store is not taken for the file', async () => {
   await advanceUntilPosted(world);
   const path = toPath(world, getLastPost(world).attachments?.[0]);
   Object.assign(world.services.attachmentStore, {
-    read: () => Promise.reject(new AppError('attachment_store_unavailable', 'The bucket does not answer.')),
+    read: () => Promise.reject(new AppError('attachment_store_unavailable', 'The bucket does not respond.')),
   });
   const { headers } = await world.client.get(path).set('accept', 'application/json').set('range', 'bytes=1-3').expect(503);
   expect(headers['content-type']).toContain('json');
@@ -54,7 +54,7 @@ test('an error of the store is not taken for the file', async () => {
   expect(headers['content-range']).toBeUndefined();
 });
 
-test('a file that is not there for a moment is waited for; one that stays away for a minute is left out', async () => {
+test('a file that is missing for a moment is waited for; one that is missing for a minute is skipped', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   let asked = 0;
@@ -75,7 +75,7 @@ test('a file that is not there for a moment is waited for; one that stays away f
   expect(world.clock.now() - startedAt).toBeGreaterThanOrEqual(60_000);
 });
 
-test('files of a location beyond its quota are left out and the text goes on; another location has its own', async () => {
+test('files of a location beyond its quota are skipped and the text is sent; another location has its own quota', async () => {
   await using world = await startWorld({ attachments: { maxBytesPerLocation: png.length + 10 } });
   const [one, two] = [await world.setUpLocation(), await world.setUpLocation()];
   const picture = world.vendor.serveFile('a.png', png);
@@ -92,7 +92,7 @@ test('files of a location beyond its quota are left out and the text goes on; an
   expect(getLastPost(world)).toMatchObject({ message: 'look', attachments: [expect.any(String)] });
 });
 
-test('while the disk is nearly full a message with files waits, and one without goes on', async () => {
+test('while the disk is nearly full a message with files waits, and one without is sent', async () => {
   await using world = await startWorld({ attachments: { minFreeBytes: Number.MAX_SAFE_INTEGER } });
   const { connectionId } = await world.setUpLocation();
   await sendReply(world, connectionId, [world.vendor.serveFile('a.png', png)]);

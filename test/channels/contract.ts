@@ -4,7 +4,7 @@ import { type Breakage, startBrokenNetwork } from '../support/broken-network.ts'
 import { createTestClock } from '../support/test-clock.ts';
 import { startVendor, type Vendor } from '../support/vendor.ts';
 
-/** A channel under test: how it is made and configured for a far side at an address. */
+/** A channel under test: its factory, and its config for a vendor at an address. */
 export interface ChannelUnderTest {
   name: string;
   create(vendor: { url: string; secret: string }): { channel: Channel; config: object };
@@ -28,7 +28,7 @@ export const message: OutboundMessage = {
 
 const megabytes = 'x'.repeat(3 * 1024 * 1024);
 
-/** What every channel over HTTP must hold. */
+/** Tests the contract of every channel over HTTP. */
 export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
   const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
   const fetchAttachment = () => Promise.reject(new Error('This channel takes addresses.'));
@@ -78,7 +78,7 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       ],
       ['cut' as const, { kind: 'unknown' }],
       ['hang' as const, { kind: 'unknown' }],
-    ])('the answer %.200j is the outcome %j', async (response, outcome) => {
+    ])('the response %.200j is the outcome %j', async (response, outcome) => {
       vendor.respondWith(response);
       expect(await connectToVendor().send()).toMatchObject(outcome);
     });
@@ -115,7 +115,7 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       expect(await connectToVendor().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
     });
 
-    test('a far side that answers drop by drop is not waited for without end', async () => {
+    test('a vendor that responds byte by byte is timed out', async () => {
       await using network = await startBrokenNetwork('drip');
       const sent = connectTo(network.url, vendor.secret).send();
       await network.isDropping;
@@ -123,12 +123,12 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no response in time') });
     });
 
-    test('no secret in an outcome, whatever the far side says', async () => {
+    test('no secret in an outcome, for any response of the vendor', async () => {
       vendor.respondWith({ status: 500, body: { error: { code: vendor.secret, message: `echo ${vendor.secret}` } } });
       expect(JSON.stringify(await connectToVendor().send())).not.toContain(vendor.secret.replace('whsec_', ''));
     });
 
-    test('a callback is read only with the right signature over the raw bytes, not too old', () => {
+    test('a webhook is read only with a valid signature over the raw bytes, not too old', () => {
       const { channel, connection } = connectToVendor();
       const read = ({ headers, body }: { headers: Record<string, string>; body: string }, event = 'status') =>
         channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) });
@@ -155,7 +155,7 @@ export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
       ['inbound', { externalId: 'x', from: '+1' }],
       ['inbound', { from: '+1', text: 'hi' }],
       ['inbound', { externalId: 'x', from: '+1', attachments: ['javascript:alert(1)'] }],
-    ])('a %s callback of the wrong shape %j is refused with what is wrong', (event, content) => {
+    ])('a %s webhook of the wrong shape %j is rejected with its problems', (event, content) => {
       const { channel, connection } = connectToVendor();
       const { headers, body } = vendor.signWebhook(content);
       expect(() => channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) })).toThrow(

@@ -24,7 +24,7 @@ test.each([
   expect(result.error?.issues[0]?.path[0]).toBe(field);
 });
 
-test('blanks and line ends around an address and a secret are dropped', () => {
+test('blanks and line ends around an address and a secret are trimmed', () => {
   const pasted = { url: ' https://x.example/send\n', secret: `${secret}\r\n` };
   expect(open.configSchema.parse(pasted)).toMatchObject({ url: 'https://x.example/send', secret });
 });
@@ -51,7 +51,7 @@ test.each([
 });
 
 test.each(['http://x.example/', 'https://127.0.0.1/', 'https://[::1]/', 'https://10.0.0.1/'])(
-  'with the guard closed %s is refused when it is connected',
+  'with the guard closed %s is rejected when it is connected',
   (url) => {
     expect(guarded.configSchema.safeParse({ url, secret }).success).toBe(false);
     expect(open.configSchema.safeParse({ url, secret }).success).toBe(true);

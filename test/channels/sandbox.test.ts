@@ -3,6 +3,6 @@ import { testChannelContract } from './contract.ts';
 
 testChannelContract({
   name: 'sandbox',
-  // The channel adds `/messages`; what answers here does not mind a query.
+  // The channel adds `/messages`; this server ignores a query.
   create: ({ url, secret }) => ({ channel: createSandboxChannel({ url: `${url}?`, secret }), config: {} }),
 });

@@ -3,7 +3,7 @@ import { startWorld, type World } from '../support/world.ts';
 const html = '<!doctype html><html><head><title>Access denied</title></head><body><h1>Request blocked</h1></body></html>';
 const inbound = { externalId: 'in-1', from: '+12025550143', text: 'hello' };
 
-/** All that is kept and could be shown of a message. */
+/** Returns the stored texts of a message that could be shown. */
 async function listAll(world: World) {
   const [messages, reports, attempts] = await Promise.all([
     world.db.message.findMany({ omit: { rawPayload: true } }),
@@ -14,7 +14,7 @@ async function listAll(world: World) {
 }
 
 test.each([403, 401, 404, 502, 200])(
-  'a page of HTML with %i in HighLevel’s place is an outage: what a contact wrote is posted when it is over',
+  'a page of HTML with %i in HighLevel’s place is an outage: an inbound message is posted when it is over',
   async (status) => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
@@ -33,7 +33,7 @@ test.each([403, 401, 404, 502, 200])(
 );
 
 test.each([403, 401, 404, 200])(
-  'a status that a page of HTML with %i has answered is reported when HighLevel is back',
+  'a report that met a page of HTML with %i is sent again when HighLevel is back',
   async (status) => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
@@ -45,7 +45,7 @@ test.each([403, 401, 404, 200])(
   },
 );
 
-test('an answer without a body is judged by its status', async () => {
+test('a response without a body is judged by its status', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 404, html: '' } });
@@ -53,7 +53,7 @@ test('an answer without a body is judged by its status', async () => {
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'unknown_to_highlevel');
 });
 
-test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the installation as it is', async (status) => {
+test.each([400, 403, 200])('a page of HTML with %i instead of tokens leaves the installation unchanged', async (status) => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   world.clock.jump(24 * 60 * 60_000);

@@ -1,10 +1,10 @@
 import { startWorld } from '../support/world.ts';
 
-/** HighLevel's responses that are longer than anything it has to say: the status line decides. */
+/** Responses of HighLevel that are longer than expected: the status line decides. */
 
 const megabytes = { message: 'x'.repeat(2 * 1024 * 1024) };
 
-test('a report that is accepted at length is accepted', async () => {
+test('a long response that accepts a report counts as accepted', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'updateMessageStatus', times: 1, effect: { status: 200, body: megabytes } });
@@ -14,7 +14,7 @@ test('a report that is accepted at length is accepted', async () => {
   expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(1);
 });
 
-test('an answer of a contact that is refused at length is refused, and not posted again', async () => {
+test('a long response that refuses an inbound message counts as refused, and it is not posted again', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 9, effect: { status: 422, body: megabytes } });
@@ -24,7 +24,7 @@ test('an answer of a contact that is refused at length is refused, and not poste
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1);
 });
 
-test('an answer of a contact whose post is accepted at length may stand: it is not said that nothing was stored', async () => {
+test('a long response to an accepted post may have an id: the message is not called missing', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { status: 200, body: megabytes } });

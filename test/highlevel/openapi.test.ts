@@ -6,7 +6,7 @@ import { allScopes, operations } from '../../src/highlevel/operations.ts';
 import { png } from '../support/sample-files.ts';
 import { allProviders, startWorld } from '../support/world.ts';
 
-/** What HighLevel's own OpenAPI files say of the operations that we use; words and examples left out. */
+/** HighLevel's own OpenAPI descriptions of the operations that we use, without texts and examples. */
 interface Specification {
   operations: Record<
     string,
@@ -23,8 +23,8 @@ function validator() {
   const schemas = structuredClone(specification.schemas);
   const inbound = schemas.ProcessMessageBodyDto;
   if (!inbound) throw new Error('The fixture lacks the inbound message.');
-  // Where the files and the platform disagree, the platform counts (platform.md 6.1): one of the two ids is enough, a default provider
-  // is not named, and the direction is a word.
+  // Where the files and the platform disagree, the platform counts (platform.md 6.1): one of the two ids is enough, a default provider is
+  // not named, and the direction is a word.
   inbound.required = ['type'];
   inbound.properties.direction = { type: 'string', enum: ['inbound', 'outbound'] };
   // Uploads need one of the ids, and the file itself in place of addresses (platform.md 6.2).
@@ -51,7 +51,7 @@ test('every operation has the method, path, version and scope of HighLevel’s o
   }
 });
 
-test('every request that the program makes fits HighLevel’s own description', async () => {
+test('every request of the program fits HighLevel’s own description', async () => {
   await using world = await startWorld({ scopes: allScopes, attachments: { delivery: 'upload' } });
   const location = await world.install();
   const picture = world.vendor.serveFile('a.png', png);
@@ -78,7 +78,7 @@ test('every request that the program makes fits HighLevel’s own description', 
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'pending' } })) === 0);
   world.vendor.respondWith({ status: 400, body: { error: { code: 1, message: 'no' } } });
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'fails' });
-  // Its answer is lost, so it is looked for.
+  // Its response is lost, so the message is searched for.
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
   const overSms = await world.db.connection.findFirstOrThrow({ where: { providerKey: 'sms' } });
   await world.postChannelWebhook(overSms.id, 'inbound', {

@@ -1,13 +1,13 @@
 import { startWorld, type World } from '../support/world.ts';
 
-/** What HighLevel refuses for good costs a few calls an hour and no refresh; what waits for it goes on once it is mended. */
+/** A permanent refusal of HighLevel costs a few calls an hour and no refresh; messages wait for it and proceed once it is repaired. */
 
 const noAccess = { canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS', message: 'Unauthorized', statusCode: 401 };
 const noScope = { message: 'The token is not authorized for this scope.', statusCode: 401 };
 const wrongToken = { message: 'This authClass type is not allowed to access this scope', statusCode: 401 };
 const unknown401 = { message: 'Unauthorized', statusCode: 401 };
 
-/** Refuses operations until told otherwise. */
+/** Refuses operations until the returned function is called. */
 function refusing(world: World, operations: readonly string[], body: object) {
   world.highlevel.faults.decide((operation) => (operations.includes(operation) ? { status: 401, body } : null));
   return () => world.highlevel.faults.clear();
@@ -19,14 +19,14 @@ test.each([
   ['provider', noAccess, 0, 12],
   ['scope', noScope, 0, 12],
   ['kind of token', wrongToken, 0, 12],
-  // Each that was under way tries once more with the new token.
+  // Each concurrent call retries once with the new token.
   ['unknown words', unknown401, 1, 24],
 ])(
-  'messages whose reports are refused for good (%s) are delivered, cost few calls, and are reported once it is mended',
+  'messages whose reports are permanently refused (%s) are delivered, cost few calls, and are reported once it is repaired',
   async (_kind, body, mostRefreshes, mostCalls) => {
     await using world = await startWorld({ watchesAlerts: true });
     const location = await world.setUpLocation();
-    // A token that is not of this minute.
+    // A token that is not fresh.
     await world.advance(120_000, 60_000);
     const stopRefusing = refusing(world, ['updateMessageStatus'], body);
     const ids: string[] = [];
@@ -36,7 +36,7 @@ test.each([
     }
     await world.advanceUntil(() => world.vendor.listReceived().length === 20);
     await world.advance(10 * 60_000, 20_000);
-    // The first ones were under way together; after that one call a pause.
+    // The first ones ran concurrently; then one call per pause.
     expect(world.highlevel.calls.listByOperation('updateMessageStatus').length).toBeLessThanOrEqual(mostCalls);
     expect(refreshes(world).length).toBeLessThanOrEqual(mostRefreshes);
 
@@ -59,7 +59,7 @@ test.each([
   },
 );
 
-test('what a contact wrote waits, says why, and is posted once the scope is there', async () => {
+test('an inbound message waits with its reason, and is posted once the scope is granted', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const stopRefusing = refusing(world, ['upsertContact'], noScope);
@@ -78,7 +78,7 @@ test('what a contact wrote waits, says why, and is posted once the scope is ther
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('addInboundMessage').length === 3, 'posted', 20_000);
 });
 
-test('a provider that is refused does not hold up another one of the same location', async () => {
+test('a refused provider does not block another one of the same location', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await world.connect(location.id, 'whatsapp');
@@ -91,7 +91,7 @@ test('a provider that is refused does not hold up another one of the same locati
   await world.advanceUntilReported(sent.messageId);
 });
 
-test('a new install of the location asks again at once', async () => {
+test('a new install of the location calls again at once', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const stopRefusing = refusing(world, ['updateMessageStatus'], noScope);
@@ -105,7 +105,7 @@ test('a new install of the location asks again at once', async () => {
   await world.advanceUntilReported(messageId);
 });
 
-test('a page of a firewall is an outage, whatever its status, and no markup is kept', async () => {
+test('a page of a firewall is an outage, with any status, and no markup is stored', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const page = '<!DOCTYPE html><html><body><h1>403 Forbidden</h1></body></html>';
@@ -127,7 +127,7 @@ test('a page of a firewall is an outage, whatever its status, and no markup is k
   );
 });
 
-test('an agency whose listing is refused is asked a few times an hour, and says so', async () => {
+test('an agency whose listing is refused is called a few times an hour, and says so', async () => {
   await using world = await startWorld({ watchesAlerts: true });
   refusing(world, ['listInstalledLocations'], noScope);
   const company = world.highlevel.addCompany();
@@ -145,7 +145,7 @@ test('an agency whose listing is refused is asked a few times an hour, and says 
   expect(alerts.items).toMatchObject([{ companyId: company.id, locationId: null }]);
 });
 
-test('twenty locations of an agency that may not ask for their tokens cost it a few calls, not twenty, and no refresh', async () => {
+test('twenty locations of an agency that may not request their tokens cost it a few calls, not twenty, and no refresh', async () => {
   await using world = await startWorld();
   const company = world.highlevel.addCompany();
   for (let n = 0; n < 20; n++) world.highlevel.addLocation({ companyId: company.id, isInstalled: true });

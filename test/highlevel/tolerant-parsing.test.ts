@@ -1,13 +1,13 @@
 import { runCleanup } from '../../src/worker/cleanup.ts';
 import { startWorld, type World } from '../support/world.ts';
 
-/** What real accounts and gateways write in other shapes than their documents say. */
+/** Shapes of real accounts and gateways that differ from their documentation. */
 
 const idle = { isIdle: true };
 const inbound = { externalId: 'e-1', from: '+12025550143', text: 'hello' };
 const callback = (world: World, code: string) => world.client.get('/oauth/callback').query({ code }).set('accept', 'text/html');
 
-test('tokens that write null for what they are not of, numbers as text, and no kind, are an install', async () => {
+test('tokens with null for absent owners, numbers as text, and no kind, are an install', async () => {
   await using world = await startWorld(idle);
   const location = world.highlevel.addLocation();
   const body = {
@@ -22,11 +22,11 @@ test('tokens that write null for what they are not of, numbers as text, and no k
 });
 
 test.each([
-  ['names nothing that it is of', { status: 200, body: { access_token: 'a', companyId: null, locationId: null } }],
+  ['names no owner', { status: 200, body: { access_token: 'a', companyId: null, locationId: null } }],
   ['is no JSON', { status: 200, body: '<html>' }],
   ['is lost', { cut: 'after_handling' }],
   ['says that HighLevel is down', { status: 503 }],
-] as const)('a page does not promise that nothing is lost when the response to a code %s', async (_name, does) => {
+] as const)('a page does not promise a safe retry when the response to a code %s', async (_name, does) => {
   await using world = await startWorld(idle);
   const location = world.highlevel.addLocation();
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: does });
@@ -37,7 +37,7 @@ test.each([
   await callback(world, world.highlevel.approveInstall(location.id)).expect(200);
 });
 
-test('a page does not say to try the same code again when its tokens could not be kept', async () => {
+test('a page does not suggest the same code again when its tokens could not be stored', async () => {
   await using world = await startWorld(idle);
   const location = world.highlevel.addLocation();
   await world.db.$executeRawUnsafe('ALTER TABLE installations ADD CONSTRAINT takes_nothing CHECK (access_token IS NULL)');
@@ -47,7 +47,7 @@ test('a page does not say to try the same code again when its tokens could not b
   await callback(world, world.highlevel.approveInstall(location.id)).expect(200);
 });
 
-test('a row of a listing that can’t be read hides no other, and the next page begins after all of them', async () => {
+test('an unreadable row of a listing hides no other, and the next page begins after all of them', async () => {
   await using world = await startWorld();
   world.highlevel.addCompany({ id: 'Company1' });
   const locationIds = [1, 2, 3, 4].map(() => world.highlevel.addLocation({ companyId: 'Company1' }).id);
@@ -70,7 +70,7 @@ test.each([
   ['text', { message: { text: 'hi' }, attachments: ['https://x.example/a'] }, 'content_unreadable'],
   ['html', { message: 'hi', html: ['<p>', '</p>'] }, 'content_unreadable'],
   ['attachment', { message: 'hi', attachments: [{ id: 7 }] }, 'attachments_unreadable'],
-])('a message whose %s can’t be read is told as failed, with the reason, and nothing is sent', async (_name, content, code) => {
+])('a message whose %s can’t be read is reported as failed, with the reason, and never sent', async (_name, content, code) => {
   await using world = await startWorld();
   const { id, contact } = await world.setUpLocation();
   const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'before' });
@@ -84,7 +84,7 @@ test.each([
   expect(world.vendor.requests).toHaveLength(1);
 });
 
-test('empty shapes take nothing from a message, and its ids may be numbers with all their digits', async () => {
+test('empty fields remove no content of a message, and its ids may be numbers with all their digits', async () => {
   await using world = await startWorld();
   const { id } = await world.setUpLocation();
   const webhook = `{"locationId":"${id}","messageId":1234567890123456789,"message":482913,"phone":12025550143,"type":null,
@@ -95,7 +95,7 @@ test('empty shapes take nothing from a message, and its ids may be numbers with 
   expect(await world.getMessage('1234567890123456789')).toMatchObject({ state: 'delivered' });
 });
 
-test('what a contact wrote beside attachments that can’t be read is never lost, and says how many they were', async () => {
+test('the text of an inbound message with unreadable attachments is never lost, and has their number', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const data = 'data:image/png;base64,AAAA';
@@ -111,7 +111,7 @@ test('what a contact wrote beside attachments that can’t be read is never lost
   ]);
 });
 
-test('a call whose text is no text is refused with its name, so that the gateway can mend it', async () => {
+test('a webhook whose text is not text is rejected with the field’s name, so that the gateway can be repaired', async () => {
   await using world = await startWorld(idle);
   const { connectionId } = await world.setUpLocation();
   for (const field of ['text', 'html', 'subject']) {
@@ -122,7 +122,7 @@ test('a call whose text is no text is refused with its name, so that the gateway
   }
 });
 
-test('a gateway’s call of 1.2 MB, with a picture in its text, is taken', async () => {
+test('a gateway’s webhook of 1.2 MB, with a picture in its text, is accepted', async () => {
   await using world = await startWorld(idle);
   const { connectionId } = await world.setUpLocation();
   const html = `<img src="data:image/png;base64,${'A'.repeat(1_200_000)}">`;
@@ -150,7 +150,7 @@ test('an email in capitals, or with its owner’s name, comes from one contact, 
   expect(Object.keys(world.highlevel.state.contacts)).toHaveLength(1);
 });
 
-test('a secret that was replaced is forgotten after its day', async () => {
+test('a replaced secret is invalid after its day', async () => {
   await using world = await startWorld(idle);
   const { id, connectionId } = await world.setUpLocation();
   await world.connect(id, 'sms', { secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}` });

@@ -5,7 +5,7 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { createSimulator, type Simulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
-/** The simulator must be as strict as the platform, or the tests that lean on it prove nothing. */
+/** The simulator must be as strict as the platform, or the tests that rely on it prove no promise. */
 
 const scopes = [
   'conversations/message.write',
@@ -58,19 +58,16 @@ async function installed(made: Simulator, client: Client) {
   return { location, contact, tokens: body, call };
 }
 
-test.each(['constructor', 'toString', '__proto__'])(
-  'a code, a token or an id called %s is one that is not known',
-  async (name) => {
-    const { made, client } = simulator();
-    const { location, call } = await installed(made, client);
-    await grant(client, { grant_type: 'authorization_code', code: name }).expect(400);
-    await grant(client, { grant_type: 'refresh_token', refresh_token: name }).expect(400);
-    await client.get(`/locations/${location.id}`).set('authorization', `Bearer ${name}`).expect(401);
-    await call('get', `/contacts/${name}`, '2021-07-28').expect(400);
-  },
-);
+test.each(['constructor', 'toString', '__proto__'])('a code, a token or an id called %s is unknown', async (name) => {
+  const { made, client } = simulator();
+  const { location, call } = await installed(made, client);
+  await grant(client, { grant_type: 'authorization_code', code: name }).expect(400);
+  await grant(client, { grant_type: 'refresh_token', refresh_token: name }).expect(400);
+  await client.get(`/locations/${location.id}`).set('authorization', `Bearer ${name}`).expect(401);
+  await call('get', `/contacts/${name}`, '2021-07-28').expect(400);
+});
 
-test('a refresh token is spent by its use, and for 30 seconds gives the same successor again', async () => {
+test('a refresh token is spent by its use, and for 30 seconds returns the same successor again', async () => {
   const { clock, made, client } = simulator();
   const { tokens } = await installed(made, client);
   const refresh = () => grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
@@ -90,7 +87,7 @@ test('a code works once, and only for the app that it was given to', async () =>
   await client.post('/oauth/token').send({ grant_type: 'authorization_code', code }).expect(400);
 });
 
-test('calls with a wrong version, token, scope or location are refused and noted as the app’s fault', async () => {
+test('calls with a wrong version, token, scope or location are refused and recorded as the app’s fault', async () => {
   const { made, client } = simulator();
   const { call, location } = await installed(made, client);
   await call('get', `/locations/${location.id}`, '2021-07-28').expect(200);
@@ -117,7 +114,7 @@ test.each([
   expect(made.calls.listViolations()).toHaveLength(1);
 });
 
-test('a status is taken only once HighLevel knows the message', async () => {
+test('a status is accepted only once HighLevel knows the message', async () => {
   const { clock, made, client } = simulator();
   made.behaviour.statusDelayMs = 5_000;
   const { call, location, contact } = await installed(made, client);
@@ -138,7 +135,7 @@ test('inbound messages meet the platform’s own traps', async () => {
   const swallowed = await post({ ...good, type: 'Custom' }).expect(201);
   expect(swallowed.text).toBe('');
   await post({ ...good, conversationProviderId: 'wrong' }).expect(400);
-  await post({ ...good, contactId: 'nobody' }).expect(400);
+  await post({ ...good, contactId: 'unknown' }).expect(400);
   await post({ type: 'SMS', message: 'hi' }).expect(400);
   expect(made.listConversation(contact.id)).toEqual([]);
   const { body } = await post(good).expect(200);
@@ -146,7 +143,7 @@ test('inbound messages meet the platform’s own traps', async () => {
   expect(made.listConversation(contact.id).map(({ id }) => id)).toContain(body.messageId);
 });
 
-test('an extra provider’s message is taken as Custom only, in exactly these letters and by its contact', async () => {
+test('an extra provider’s message is accepted as Custom only, in exactly this spelling and by its contact', async () => {
   const { made, client } = simulator();
   const { call, contact } = await installed(made, client);
   const post = (body: object) =>
@@ -165,7 +162,7 @@ test('an extra provider’s message is taken as Custom only, in exactly these le
   const { contactId, ...named } = { ...extra, type: 'Custom' };
   expect((await post({ ...named, conversationId: contact.conversationId }).expect(400)).body).toMatchObject(mismatch);
   expect(made.calls.listViolations()).toHaveLength(4);
-  // A provider that is a default one in the portal was set up so by a person, not by the app.
+  // A person configured it as a default provider in the portal, not the app.
   expect((await post({ ...named, contactId, conversationProviderId: 'p-sms' }).expect(400)).body).toMatchObject(mismatch);
   expect(made.calls.listViolations()).toHaveLength(4);
   await post({ ...named, contactId }).expect(200);
@@ -225,7 +222,7 @@ async function agencyInstalled(made: Simulator, client: Client, count: number) {
   return { company, locations, tokens: body, bearer, list, mint };
 }
 
-test('an agency’s token lists its locations page by page and makes tokens of those that have the app', async () => {
+test('an agency’s token lists its locations page by page and issues tokens of those that have the app', async () => {
   const { made, client } = simulator();
   const { locations, list, mint, tokens } = await agencyInstalled(made, client, 5);
   expect(tokens).toMatchObject({ userType: 'Company', isBulkInstallation: true });
@@ -248,7 +245,7 @@ test('an agency’s token lists its locations page by page and makes tokens of t
   expect((await mint(installed[0]).expect(400)).body.message).toBe('Location is not active');
 });
 
-test('a paused location’s refresh token stays good, a reconnect brings a code for what is installed, an uninstall ends all', async () => {
+test('a paused location’s refresh token stays valid, a reconnect issues a code for an installation, an uninstall ends all tokens', async () => {
   const { made, client } = simulator();
   const { location, tokens, call } = await installed(made, client);
   const refresh = () => grant(client, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
@@ -290,5 +287,5 @@ test('the authorization page refuses an unknown app and a wrong redirect address
   await page({ client_id: 'app-x', redirect_uri: redirect }).expect(200);
   await page({ client_id: 'other', redirect_uri: redirect }).expect(400);
   await page({ client_id: 'app-x', redirect_uri: 'http://evil.example/' }).expect(400);
-  await page({ client_id: 'app-x', redirect_uri: redirect, scope: 'everything' }).expect(400);
+  await page({ client_id: 'app-x', redirect_uri: redirect, scope: 'unknown' }).expect(400);
 });

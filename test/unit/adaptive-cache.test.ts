@@ -1,7 +1,7 @@
 import { createAdaptiveCache } from '../../src/runtime/adaptive-cache.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
-test('what was quick is looked at anew, what was slow is given again for twenty times as long, and those who wait share it', async () => {
+test('a result is cached for twenty times as long as it took to compute, and concurrent callers share a computation', async () => {
   const clock = createTestClock();
   let computations = 0;
   let tookMs = 0;
@@ -22,7 +22,7 @@ test('what was quick is looked at anew, what was slow is given again for twenty 
   expect(await compute()).toBe(5);
 });
 
-test('a look that failed is nobody else’s answer', async () => {
+test('a failed computation reaches only the callers that waited for it', async () => {
   const ask = createAdaptiveCache<string>(createTestClock());
   await expect(ask('a', () => Promise.reject(new Error('away')))).rejects.toThrow('away');
   expect(await ask('a', async () => 'there')).toBe('there');

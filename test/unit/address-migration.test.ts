@@ -5,7 +5,7 @@ import { PGlite } from '@electric-sql/pglite';
 const folder = resolve(import.meta.dirname, '../../prisma/migrations');
 const name = '20261127100900_addresses';
 
-test('contact addresses that earlier versions have stored are brought into their one form, the newer of two counts', async () => {
+test('contact addresses of earlier versions are normalized; of two for one address the newer counts', async () => {
   const database = await PGlite.create();
   const migrations = readdirSync(folder)
     .filter((entry) => /^\d/.test(entry))

@@ -61,7 +61,7 @@ const odd = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'+0123456789 ()-./@<>:abcｗ０\u202a\u200b'), maxLength: 40 }),
 );
 
-test('an address that was brought into its form stays as it is, whatever it was', () => {
+test('normalizing an address twice changes it once, for any text', () => {
   fc.assert(
     fc.property(odd, countries, (input, country) => {
       const once = normalizeAddress(input, country);
@@ -87,7 +87,7 @@ test('blanks, dashes, dots and brackets in an international number never make an
   );
 });
 
-test('the country is asked for only where a number may be in its national form', () => {
+test('the country is needed only where a number may be in its national form', () => {
   expect(['586-460-3999', '15864603999', 'sms:0791112345'].map(isNationalForm)).toEqual([true, true, true]);
   expect(['+1 586-460-3999', '68849', 'SUPPORT', 'maya@example.com'].map(isNationalForm)).toEqual([false, false, false, false]);
 });

@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '../..');
 const src = resolve(root, 'src');
 
-/** Lower rows know nothing of higher rows; folders in one row know nothing of each other. */
+/** Lower rows must not import higher rows, nor folders of one row each other. */
 const rows = [
   ['core'],
   ['runtime'],
@@ -20,7 +20,7 @@ const rows = [
   ['.'],
 ];
 
-/** What may be touched in one place only: what, where it may stand, what to use instead. */
+/** Reserved access to the outside world: pattern, allowed file, replacement. */
 const reserved: [RegExp, RegExp, string][] = [
   [/process\.env\b/, /^config\/settings\.ts$/, 'a setting'],
   [/Date\.now\(|new Date\(\)|[^.\w]set(Timeout|Interval)\(/, /^core\/clock\.ts$/, 'the clock you were given'],
@@ -55,14 +55,14 @@ test('imports point down, never sideways', () => {
   expect(wrong).toEqual([]);
 });
 
-test('the sandbox knows only the core, so that it can’t know more of the app than HighLevel does', () => {
+test('the sandbox imports only the core, so that it can’t know more of the app than HighLevel does', () => {
   const wrong = files
     .filter((file) => toFolder(file) === 'sandbox')
     .flatMap((file) => imports(file).filter((target) => !['sandbox', 'core'].includes(toFolder(target))));
   expect(wrong).toEqual([]);
 });
 
-test('nothing but main loads the sandbox, and only when it is asked for', () => {
+test('only main loads the sandbox, and only on request', () => {
   const loaders = files.filter(
     (file) => toFolder(file) !== 'sandbox' && imports(file).some((target) => toFolder(target) === 'sandbox'),
   );
@@ -70,14 +70,14 @@ test('nothing but main loads the sandbox, and only when it is asked for', () => 
   expect(text.get('main.ts')).toMatch(/import type \{ Sandbox \} from '\.\/sandbox\/server\.ts'/);
 });
 
-test('only what starts a process knows settings and the composition root', () => {
+test('only the entry points import settings and the composition root', () => {
   const wrong = files
     .filter((file) => !['main.ts', 'compose.ts', 'rotate-keys.ts'].includes(file))
     .filter((file) => imports(file).some((target) => ['config/settings.ts', 'compose.ts'].includes(target)));
   expect(wrong).toEqual([]);
 });
 
-test('no file imports itself by a detour', () => {
+test('no file imports itself through others', () => {
   const state = new Map<string, 'open' | 'done'>();
   const cycles: string[] = [];
   const visit = (file: string, path: string[]): void => {
@@ -94,7 +94,7 @@ test('no file imports itself by a detour', () => {
   expect(cycles).toEqual([]);
 });
 
-test('the world is touched in one place each', () => {
+test('each kind of access to the outside world has one file', () => {
   const wrong = files.flatMap((file) =>
     reserved
       .filter(([pattern, allowed]) => !allowed.test(file) && pattern.test(text.get(file) ?? ''))

@@ -54,7 +54,7 @@ describe.each<[string, () => AttachmentStore, () => () => void]>([
     },
   ],
 ])('%s', (_name, open, breakIt) => {
-  test('keeps bytes, gives them back whole or in part, also to another process, and removes them', async () => {
+  test('stores bytes, returns them whole or in part, also to another process, and removes them', async () => {
     const store = open();
     expect(await store.read(id)).toBeNull();
     const file = createFile(png);
@@ -70,7 +70,7 @@ describe.each<[string, () => AttachmentStore, () => () => void]>([
     expect(await store.read(id)).toBeNull();
   });
 
-  test('says so when it does not work, and leaves nothing lying about', async () => {
+  test('reports its failure, and leaves no file behind', async () => {
     const repair = breakIt();
     const file = createFile(png);
     const unavailable = expect.objectContaining({ code: 'attachment_store_unavailable' });
@@ -83,7 +83,7 @@ describe.each<[string, () => AttachmentStore, () => () => void]>([
   });
 });
 
-test('a bucket’s secret is in no error, and a wrong one is no way in', async () => {
+test('a bucket’s secret is in no error, and a wrong one gives no access', async () => {
   const wrong = { ...bucket.settings, secretAccessKey: 'another-secret' };
   const error = await createS3Store({ http, clock: systemClock }, wrong)
     .put(id, createFile(png))
@@ -93,7 +93,7 @@ test('a bucket’s secret is in no error, and a wrong one is no way in', async (
   expect(bucket.objects.size).toBe(0);
 });
 
-test('what a killed process left of a download is removed after a while', async () => {
+test('downloads left by a killed process are removed after a while', async () => {
   const [old, fresh] = ['old', 'fresh'].map((name) => join(folder.path, name)) as [string, string];
   for (const path of [old, fresh]) writeFileSync(path, 'x');
   utimesSync(old, new Date(0), new Date(0));
@@ -102,7 +102,7 @@ test('what a killed process left of a download is removed after a while', async 
   await removeStaleDownloads(join(folder.path, 'not there'), new Date());
 });
 
-test('an address says nothing without the key, and is the same each time', () => {
+test('a URL can’t be derived without the key, and is the same each time', () => {
   const links = createAttachmentLinks(Buffer.alloc(32, 1), 'https://app.example.com');
   const other = createAttachmentLinks(Buffer.alloc(32, 2), 'https://app.example.com');
   expect(links.toUrl(id, 'a b.png')).toBe(`https://app.example.com/media/${links.deriveSecret(id)}/a%20b.png`);

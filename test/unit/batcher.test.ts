@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createBatcher, createSizedBatcher } from '../../src/runtime/batcher.ts';
 
-/** A store whose commits end when they are told to. */
+/** A store whose commits end on request. */
 function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (item: number) => boolean } = {}) {
   const commits: number[][] = [];
   const releases: (() => void)[] = [];
@@ -32,7 +32,7 @@ function heldStore(options: { atMost?: number; waitingAtMost?: number; isBad?: (
   };
 }
 
-test('what comes in one turn goes together; what comes while a commit is under way is the next one', async () => {
+test('items of one turn share a commit; items that arrive during a commit form the next one', async () => {
   const store = heldStore();
   const first = [store.write(1), store.write(2)];
   await store.turn();
@@ -50,7 +50,7 @@ test('what comes in one turn goes together; what comes while a commit is under w
   expect(await Promise.all(others)).toEqual(['stored 3', 'stored 4']);
 });
 
-test('nothing is answered before its own commit', async () => {
+test('no item resolves before its own commit', async () => {
   const store = heldStore();
   let isAnswered = false;
   void store.write(1);
@@ -62,7 +62,7 @@ test('nothing is answered before its own commit', async () => {
   expect(isAnswered).toBe(true);
 });
 
-test('one bad item fails alone, whatever stands beside it', async () => {
+test('one bad item fails alone, with any neighbours', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }),
@@ -78,7 +78,7 @@ test('one bad item fails alone, whatever stands beside it', async () => {
   );
 });
 
-test('what is nobody’s fault fails all that stand together, once, and the next ones are tried', async () => {
+test('an error that no item caused fails the batch once, and the next batch is tried', async () => {
   let isDown = true;
   let tries = 0;
   const write = createBatcher<number, number>({
@@ -98,7 +98,7 @@ test('what is nobody’s fault fails all that stand together, once, and the next
   expect(await write(4)).toBe(4);
 });
 
-test('more than may wait is refused at once, with a time to come again, and costs nobody else anything', async () => {
+test('an item over the limit is rejected at once, with a delay to retry after, and delays no other item', async () => {
   const store = heldStore({ waitingAtMost: 2 });
   const taken = [store.write(1)];
   await store.turn();
@@ -108,7 +108,7 @@ test('more than may wait is refused at once, with a time to come again, and cost
   expect(await Promise.all(taken)).toEqual(['stored 1', 'stored 2', 'stored 3']);
 });
 
-test('a group, and all that wait, take no more memory than they may, and what is large goes alone', async () => {
+test('a batch, and all waiting items, stay within their memory, and a large item goes alone', async () => {
   const commits: number[][] = [];
   const write = createBatcher<number, number>({
     async run(items) {
@@ -125,7 +125,7 @@ test('a group, and all that wait, take no more memory than they may, and what is
   expect(await write(40)).toBe(40);
 });
 
-test('a small item waits for no large one of another tenant, and goes with those of its own', async () => {
+test('a small item waits for no large one of another tenant, and follows those of its own', async () => {
   const commits: string[][] = [];
   const releases: (() => void)[] = [];
   const write = createSizedBatcher<string, string>(

@@ -103,7 +103,7 @@ test.each<[string, object | null, WebhookAddress, typeof two, object]>([
   ['a text without ids at the app’s address', { type: 'SMS', phone: '+1', message: 'x' }, 'app', two, unknown('ids_missing')],
   ['a message id that is too long', { ...smsMessage, messageId: 'x'.repeat(129) }, sms, two, unknown('ids_missing')],
   ['a received message', { ...smsMessage, direction: 'inbound' }, sms, two, unknown('inbound')],
-  ['nothing', {}, sms, two, unknown('unknown_shape')],
+  ['an empty object', {}, sms, two, unknown('unknown_shape')],
   ['null', null, sms, two, unknown('not_an_object')],
   ['a list', [smsMessage], sms, two, unknown('not_an_object')],
 ])('%s', (_name, body, address, ours, expected) => {
@@ -146,7 +146,7 @@ const bodies = fc.oneof(
 );
 const addresses = fc.constantFrom<WebhookAddress>('app', sms, whatsapp, mail);
 
-test('a message event, one of another app or for another app’s provider, and one without ids is never a delivery', () => {
+test('a message event, a webhook of another app or for another app’s provider, and one without ids is never a delivery', () => {
   fc.assert(
     fc.property(bodies, addresses, (body, address) => {
       const found = classifyWebhook(body, address, all);
@@ -163,7 +163,7 @@ test('a message event, one of another app or for another app’s provider, and o
   );
 });
 
-test('what names a provider, an app or a message event is the same at every address', () => {
+test('a webhook that names a provider, an app or a message event is classified alike at every address', () => {
   fc.assert(
     fc.property(bodies, addresses, addresses, (body, one, other) => {
       const found = classifyWebhook(body, one, all);

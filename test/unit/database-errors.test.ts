@@ -27,16 +27,16 @@ test.each([
   '58000',
   '58030',
   '58P01',
-])('SQLSTATE %s is an outage: the statement would do later', (code) => {
+])('SQLSTATE %s is an outage: the statement would succeed later', (code) => {
   expect(isUnavailable({ code })).toBe(true);
   expect(isUnavailable({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode: code } } } })).toBe(true);
 });
 
-test.each(['22001', '22021', '23505', '42601', '42P01', '54000', ''])('SQLSTATE %s is none', (code) => {
+test.each(['22001', '22021', '23505', '42601', '42P01', '54000', ''])('SQLSTATE %s is not an outage', (code) => {
   expect(isUnavailable({ code })).toBe(false);
 });
 
-test('what can’t be stored is of classes 22 and 54', () => {
+test('values that can’t be stored have codes of the classes 22 and 54', () => {
   expect(['22001', '22021', '54000', '54001'].every((code) => isInvalidValue({ code }))).toBe(true);
   expect(['08006', '23505'].some((code) => isInvalidValue({ code }))).toBe(false);
 });

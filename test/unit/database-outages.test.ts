@@ -7,8 +7,8 @@ import { isDataError, isOutOfConnections, isUnavailable } from '../../src/databa
 import { createErrorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
-test('whatever is asked while the database is away, the answer is 503 with its reason and a time to come back', async () => {
-  // Nobody listens there.
+test('while the database is away, every route responds with 503, the reason and a delay to retry after', async () => {
+  // No server listens there.
   const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: 'postgresql://127.0.0.1:1/none' }) });
   const app = express();
   app.get('/rows', async () => client.worker.findMany());
@@ -25,12 +25,12 @@ test('whatever is asked while the database is away, the answer is 503 with its r
 
 const raw = (originalCode: string) => ({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode } } } });
 
-test('every code of the classes 08, 53, 57 and 58, a read-only server, and what gives way to another is an outage', () => {
+test('every code of the classes 08, 53, 57 and 58, a read-only server, and an aborted transaction is an outage', () => {
   const classes = ['08', '40', '53', '57', '58'];
   const inClass = fc.tuple(fc.constantFrom(...classes), fc.stringMatching(/^[0-9A-Z]{3}$/)).map((parts) => parts.join(''));
   fc.assert(
     fc.property(fc.oneof(inClass, fc.constantFrom('25006', '25P03', '55P03')), (state) => {
-      // Prisma gives it with its own code beside it, node-postgres as the code.
+      // Prisma has it beside its own code, node-postgres as the code.
       expect([raw(state), { code: state }].map(isUnavailable)).toEqual([true, true]);
       expect(isDataError(raw(state))).toBe(false);
     }),
@@ -50,7 +50,7 @@ test.each([
   'Connection terminated due to connection timeout',
   'Query read timeout',
   'timeout expired',
-])('“%s” of node-postgres, which has no code, is an outage, also where Prisma puts its own words before it', (words) => {
+])('“%s” of node-postgres, which has no code, is an outage, also behind Prisma’s own text', (words) => {
   expect(isUnavailable(new Error(words))).toBe(true);
   expect(isUnavailable(new Error(`\nInvalid \`prisma.worker.count()\` invocation:\n\n\n${words}`))).toBe(true);
   expect(isUnavailable(new Error(`A text that only speaks of it: ${words}`))).toBe(false);
@@ -63,7 +63,7 @@ test('a defect of ours is no outage', () => {
   expect([new Error('oops'), { code: '400' }, undefined, null].map(isUnavailable)).toEqual(Array(4).fill(false));
 });
 
-test('a server without a free connection is told from other outages, also where a pooler says it', () => {
+test('a server without a free connection is distinguished from other outages, also behind a pooler', () => {
   expect(isOutOfConnections(raw('53300'))).toBe(true);
   expect(isOutOfConnections(Object.assign(new Error('no more connections allowed (max_client_conn)'), { code: '08P01' }))).toBe(
     true,

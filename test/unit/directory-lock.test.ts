@@ -16,7 +16,7 @@ function leasedFolder(owner: { pid: number; host: string }, renewedMsAgo: number
 }
 
 const hourMs = 3_600_000;
-/** Of a process that lives, and of one that can't. */
+/** Process numbers: of a living process, and of one that can't exist. */
 const alive = process.ppid;
 const dead = 2 ** 22 + 1;
 
@@ -32,7 +32,7 @@ test.each([
 test.each([
   ['is dead on this host', { pid: dead, host: hostname() }, 1_000],
   ['was last seen on another host an hour ago', { pid: alive, host: 'another' }, hourMs],
-])('what a process of version 0.3 has left that %s holds up nobody', async (_what, owner, renewedMsAgo) => {
+])('the folder of a process of version 0.3 that %s blocks no start', async (_what, owner, renewedMsAgo) => {
   using folder = leasedFolder(owner, renewedMsAgo);
   const unlock = await lockDirectory(folder.path);
   expect(lstatSync(join(folder.path, 'database.lock')).isFile()).toBe(true);
@@ -43,7 +43,7 @@ test.each([
   await unlock();
 });
 
-test('a folder that was given back can be taken again, and its lock file stays: another process may have it open', async () => {
+test('a released folder can be locked again, and its lock file stays: another process may have it open', async () => {
   using folder = createTemporaryFolder();
   const unlock = await lockDirectory(folder.path);
   await unlock();
@@ -52,7 +52,7 @@ test('a folder that was given back can be taken again, and its lock file stays: 
   await (await lockDirectory(folder.path))();
 });
 
-test('a folder that can’t be locked is told from one that is taken', async () => {
+test('a folder that can’t be locked is distinguished from one that is locked', async () => {
   using folder = createTemporaryFolder();
   writeFileSync(join(folder.path, 'database.lock'), 'not what it should be'.repeat(100));
   await expect(lockDirectory(folder.path)).rejects.toThrow(/can’t be locked/);

@@ -36,14 +36,14 @@ test('a redirect passes the guard like any address', async () => {
 });
 
 test.each(['refuse', 'cut_after_request', 'cut_after_headers'] as const)(
-  'a network that breaks by "%s" may work later',
+  'a network that breaks by "%s" is a temporary failure',
   async (breakage) => {
     await using network = await startBrokenNetwork(breakage);
     expect(await fetcher(open)(network.url)).toMatchObject({ kind: 'unavailable', code: 'attachment_unreachable' });
   },
 );
 
-test('a fetch that is stopped, and a disk that fails, say nothing of the file', async () => {
+test('a stopped fetch and a failing disk are no failures of the file', async () => {
   await using network = await startBrokenNetwork('accept_and_hang');
   const stopping = new AbortController();
   const fetching = fetcher(open)(network.url, stopping.signal);
@@ -58,7 +58,7 @@ test('a fetch that is stopped, and a disk that fails, say nothing of the file', 
   await close();
 });
 
-test('a channel gets bytes, or an outcome that it can return', async () => {
+test('a channel receives bytes, or an outcome that it can return', async () => {
   const { url, close } = await listen((request, response) => {
     const name = request.url === '/bill' ? { 'content-disposition': 'attachment; filename="bill.exe"' } : {};
     if (request.url === '/secret-404') return response.writeHead(404).end();
@@ -83,7 +83,7 @@ test.each([
   [`x${'.'.repeat(15_000)}xxxxxxxxx`, 'x'],
   [`"...invoice 7 (final).pdf"`, 'invoice_7_final'],
   ['"___"', null],
-])('a name is made harmless in linear time, whatever a sender calls its file', async (said, name) => {
+])('any file name of a sender is made harmless in linear time', async (said, name) => {
   const { url, close } = await listen((_request, response) =>
     response.writeHead(200, { 'content-disposition': `attachment; filename=${said}` }).end(pdf),
   );

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { isAppError } from '../../src/core/errors.ts';
 import { type ForeignReader, foreignReaders } from '../support/foreign-readers.ts';
 
-/** Every reader of JSON that others have shaped: null, absent and empty are one; types may differ; rows are read one by one. */
+/** Every reader of JSON from outside: null, absent and empty are one; types may differ; rows are read one by one. */
 
 const readers = Object.entries(foreignReaders);
 const patient = readers.filter(([, { isStrict }]) => !isStrict);
@@ -12,7 +12,7 @@ const withLists = readers.filter(([, { lists = [] }]) => lists.length > 0);
 
 type Path = readonly (string | number)[];
 
-/** Every path of a document, to values and to the objects and lists that hold them. */
+/** Returns every path of a document, to values and to the objects and lists that hold them. */
 function pathsIn(value: unknown, path: Path = []): Path[] {
   if (typeof value !== 'object' || value === null) return [path];
   const inside = Object.entries(value).flatMap(([name, inner]) =>
@@ -21,7 +21,7 @@ function pathsIn(value: unknown, path: Path = []): Path[] {
   return path.length > 0 ? [path, ...inside] : inside;
 }
 
-/** A copy with another value at a path; without it where the value is undefined. */
+/** Copies a document with another value at a path; without the path where the value is undefined. */
 function withValue(document: unknown, [name, ...rest]: Path, value: unknown): unknown {
   if (name === undefined) return value;
   const inner = (document as Record<string, unknown>)[name];
@@ -33,7 +33,7 @@ function withValue(document: unknown, [name, ...rest]: Path, value: unknown): un
 const isNeeded = ({ required }: ForeignReader, path: Path) => required.includes(path.join('.'));
 const isRow = (path: Path) => typeof path.at(-1) === 'number';
 
-/** What a reader makes of a document, or the code of its error. */
+/** Returns a reader's result for a document, or the code of its error. */
 async function readDocument(reader: ForeignReader, document: unknown): Promise<unknown> {
   try {
     return await reader.read(JSON.stringify(document));
@@ -51,9 +51,9 @@ test.each(readers)('%s: null, absent and empty are one, at every depth', async (
   for (const path of pathsIn(reader.document).filter((path) => !isNeeded(reader, path) && !isRow(path))) {
     const absent = await readDocument(reader, withValue(reader.document, path, undefined));
     expect({ path, absent }).not.toHaveProperty('absent.error');
-    for (const nothing of [null, '']) {
-      const read = await readDocument(reader, withValue(reader.document, path, nothing));
-      expect({ path, nothing, read }).toEqual({ path, nothing, read: absent });
+    for (const empty of [null, '']) {
+      const read = await readDocument(reader, withValue(reader.document, path, empty));
+      expect({ path, empty, read }).toEqual({ path, empty, read: absent });
     }
   }
 });
@@ -73,10 +73,10 @@ test.each(patient)('%s: a number, or a flag, reads as the text of it', async (_n
   }
 });
 
-test.each(readers)('%s: a field that is not known changes nothing, at every depth', async (_name, reader) => {
+test.each(readers)('%s: an unknown field changes no result, at every depth', async (_name, reader) => {
   const whole = await readDocument(reader, reader.document);
   const objects = pathsIn(reader.document).filter((path) => isObject(valueAt(reader.document, path)));
-  // By name, an upload's fields are all known.
+  // An upload's fields are found by name: each is known.
   for (const path of [[], ...objects].filter((one) => one[0] !== 'uploadedFiles')) {
     const inner = valueAt(reader.document, path) as object;
     const changed = withValue(reader.document, path, { ...inner, somethingNew: { deep: [1, null] }, __more: 'x' });
@@ -84,32 +84,29 @@ test.each(readers)('%s: a field that is not known changes nothing, at every dept
   }
 });
 
-test.each(readers)(
-  '%s: it is read or refused as documented, whatever stands in it, and what is read can be stored',
-  async (_name, reader) => {
-    const paths = fc.constantFrom<Path>([], ...pathsIn(reader.document));
-    const values = fc.oneof(
-      fc.jsonValue(),
-      fc.constantFrom('\u0000', '\ud800', 'x'.repeat(5_000), 1e300, -1, [[[]]], { url: {} }),
-      fc.string({ unit: 'binary' }),
-    );
-    await fc.assert(
-      fc.asyncProperty(paths, values, async (path, value) => {
-        for (const text of textsIn(await readDocument(reader, withValue(reader.document, path, value)))) {
-          expect(text.includes('\u0000') || !text.isWellFormed()).toBe(false);
-        }
-      }),
-      { numRuns: 150 },
-    );
-  },
-);
+test.each(readers)('%s: any content is read or rejected as documented, and the result can be stored', async (_name, reader) => {
+  const paths = fc.constantFrom<Path>([], ...pathsIn(reader.document));
+  const values = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('\u0000', '\ud800', 'x'.repeat(5_000), 1e300, -1, [[[]]], { url: {} }),
+    fc.string({ unit: 'binary' }),
+  );
+  await fc.assert(
+    fc.asyncProperty(paths, values, async (path, value) => {
+      for (const text of textsIn(await readDocument(reader, withValue(reader.document, path, value)))) {
+        expect(text.includes('\u0000') || !text.isWellFormed()).toBe(false);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
 
-test.each(withLists)('%s: a row that can’t be read hides no other row', async (_name, reader) => {
+test.each(withLists)('%s: an unreadable row hides no other row', async (_name, reader) => {
   for (const name of reader.lists ?? []) {
     const rows = reader.document[name] as unknown[];
     const whole = await readDocument(reader, reader.document);
     const readable = textsIn(whole);
-    for (const garbage of [{}, { nothing: 'known' }, [], null, '', true, 7, [[1]]]) {
+    for (const garbage of [{}, { unknown: 'field' }, [], null, '', true, 7, [[1]]]) {
       for (const at of [0, 1, rows.length]) {
         const read = await readDocument(reader, { ...reader.document, [name]: rows.toSpliced(at, 0, garbage) });
         const joined = textsIn(read).join('\n');
@@ -119,7 +116,7 @@ test.each(withLists)('%s: a row that can’t be read hides no other row', async 
   }
 });
 
-test.each(withLists)('%s: one value where a list was meant is a list of one', async (_name, reader) => {
+test.each(withLists)('%s: a single value where a list was meant is a list of one', async (_name, reader) => {
   for (const name of reader.lists ?? []) {
     const [first] = reader.document[name] as unknown[];
     const [alone, listed] = [first, [first]].map((value) => ({ ...reader.document, [name]: value }));
@@ -135,7 +132,7 @@ function valueAt(document: unknown, path: Path): unknown {
   return path.reduce((value, name) => (value as Record<string | number, unknown>)[name], document);
 }
 
-/** Every text in a reading. */
+/** Returns every text in a result. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (value instanceof Date) return [value.toISOString()];
@@ -144,7 +141,7 @@ function textsIn(value: unknown): string[] {
 
 /** Files that parse JSON of our own: files of ours, sealed values, settings, and forms of our own pages. */
 const ownJson = [
-  // Read by a reader that is registered.
+  // A registered reader reads it.
   'highlevel/user-context-text.ts',
   'database/json-rows.ts',
   'database/directory-lock.ts',
@@ -157,7 +154,7 @@ const ownJson = [
   'config/setting-schemas.ts',
   'config/version.ts',
 ];
-/** What readers are made of; they know no document. */
+/** Building blocks of readers, which know no document. */
 const machinery = [
   'core/foreign.ts',
   'core/json-body.ts',
@@ -166,13 +163,13 @@ const machinery = [
   // Clamps moments that readers have read.
   'messages/inbound/receive.ts',
   'messages/reporting/record-receipt.ts',
-  // Hands the document on to a reader that is registered.
+  // Passes the document on to a registered reader.
   'http/webhooks/highlevel.ts',
 ];
 const readsJson =
   /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\btoJsonObject\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;
 
-test('a reader of foreign JSON is registered, so that it keeps these rules', () => {
+test('every reader of foreign JSON is registered, so that these rules hold for it', () => {
   const src = resolve(import.meta.dirname, '../../src');
   const registered = new Set(readers.map(([, { file }]) => file));
   const found = readdirSync(src, { recursive: true, encoding: 'utf8' })

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { capFutureTime, parseForeignJson, parseWithAllDigits, readAttachments, toTime } from '../../src/core/foreign.ts';
 import { toJsonObject } from '../../src/runtime/outbound-http.ts';
 
-/** What the readers of foreign JSON are made of. */
+/** Building blocks of the readers of JSON from outside. */
 
 test.each([
   ['1234567890123456789', '1234567890123456789'],
@@ -18,7 +18,7 @@ test.each([
   expect(parseWithAllDigits(`{"deep":[{"a":${json},"b":[${json}]}]}`)).toEqual({ deep: [{ a: value, b: [value] }] });
 });
 
-test('whatever JSON says is read as JSON.parse reads it, but for digits that would be lost', () => {
+test('any JSON is read as JSON.parse reads it, but for digits that would be lost', () => {
   const numbers = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer());
   const documents = fc.jsonValue().chain((value) => numbers.map((number) => ({ value, number, text: `"${number}\\` })));
   fc.assert(
@@ -29,16 +29,16 @@ test('whatever JSON says is read as JSON.parse reads it, but for digits that wou
   );
 });
 
-test('a document that is nested deeply is read', () => {
+test('a deeply nested document is read', () => {
   const depth = 50_000;
   expect(() => parseWithAllDigits(`${'['.repeat(depth)}1.10${']'.repeat(depth)}`)).not.toThrow();
 });
 
-test.each(['[1.10', '{"a":1e400', '"12345678901234567890', ''])('what is no JSON is refused: %s', (json) => {
+test.each(['[1.10', '{"a":1e400', '"12345678901234567890', ''])('a body that is not JSON is rejected: %s', (json) => {
   expect(() => parseForeignJson(Buffer.from(json))).toThrow(expect.objectContaining({ code: 'payload_invalid' }));
 });
 
-test('a body with a byte order mark is read; one that is not UTF-8 is refused in words', () => {
+test('a body with a byte order mark is read; one that is not UTF-8 is rejected with a message', () => {
   expect(parseForeignJson(Buffer.from('\ufeff{"a":1}'))).toEqual({ a: 1 });
   expect(() => parseForeignJson(Buffer.from('{"a":"é"}', 'latin1'))).toThrow('The body is not UTF-8.');
   expect(() => parseForeignJson(Buffer.from('{"a":1}', 'utf16le'))).toThrow(
@@ -46,10 +46,10 @@ test('a body with a byte order mark is read; one that is not UTF-8 is refused in
   );
 });
 
-test('a response that is a list of one object is that object; what is no object says nothing', () => {
+test('a response that is a list of one object counts as that object; other values count as empty', () => {
   const read = (data: string) => toJsonObject({ data } as Parameters<typeof toJsonObject>[0]);
   expect(read('[{"externalId":1234567890123456789}]')).toEqual({ externalId: '1234567890123456789' });
-  for (const nothing of ['[{"a":1},{"a":2}]', '"text"', '7', 'null', '[]', '<html>', '']) expect(read(nothing)).toEqual({});
+  for (const empty of ['[{"a":1},{"a":2}]', '"text"', '7', 'null', '[]', '<html>', '']) expect(read(empty)).toEqual({});
 });
 
 test.each([
@@ -60,7 +60,7 @@ test.each([
   [null, [], 0],
   [['', null], [], 0],
   [['data:image/png;base64,AAAA', 'https://x.example/a', {}, null, 'javascript:alert(1)'], ['https://x.example/a'], 3],
-])('attachments %j are read, and what can’t be is counted', (value, urls, unread) => {
+])('attachments %j are read, and unreadable ones are counted', (value, urls, unread) => {
   expect(readAttachments(value)).toEqual({ urls, unreadCount: unread });
 });
 
@@ -91,7 +91,7 @@ test.each([
   expect(toTime(said)?.toISOString()).toBe(iso);
 });
 
-test('a moment years ahead is a day ahead', () => {
+test('a moment years ahead is capped at a day ahead', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   expect(capFutureTime(new Date('2031-01-01'), now)).toEqual(new Date(now + 24 * 60 * 60_000));
   expect(capFutureTime(new Date(now - 5), now)).toEqual(new Date(now - 5));

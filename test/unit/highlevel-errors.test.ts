@@ -1,7 +1,7 @@
 import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { classifyFailure } from '../../src/highlevel/errors.ts';
 import type { OperationName } from '../../src/highlevel/operations.ts';
-import { createHighLevelResponse as answer } from '../support/highlevel-response.ts';
+import { createHighLevelResponse as response } from '../support/highlevel-response.ts';
 
 const call = (operation: OperationName) => ({ operation, owner: toLocationOwner('L'), providerKey: 'sms' });
 
@@ -42,13 +42,13 @@ test.each<[OperationName, number, Record<string, unknown>, string, string | null
   ['getContact', 429, {}, 'highlevel_limit', null],
   ['getContact', 503, { message: 'Location is not active' }, 'location_inactive', null],
   ['upsertContact', 422, { message: ['phone must be a valid phone number'] }, 'highlevel_refused', null],
-])('%s that is answered %i %j is %s', (operation, status, body, code, permission) => {
-  const failure = classifyFailure(call(operation), answer(status, body));
+])('the response to %s with %i %j is classified as %s', (operation, status, body, code, permission) => {
+  const failure = classifyFailure(call(operation), response(status, body));
   expect(failure.error.code).toBe(code);
   expect(failure.permission).toBe(permission);
 });
 
 test('HighLevel’s own code is kept with the error', () => {
-  const { error } = classifyFailure(call('updateMessageStatus'), answer(401, noAccess));
+  const { error } = classifyFailure(call('updateMessageStatus'), response(401, noAccess));
   expect(error.details).toEqual(['Unauthorized', 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS']);
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createIdGenerator } from '../../src/core/ids.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
-test('ids sort in the order in which they were made, though the clock stands still or steps back', async () => {
+test('ids sort in the order in which they were made, even if the clock stands still or steps back', async () => {
   const clock = createTestClock('2026-01-01T09:00:00Z');
   const newId = createIdGenerator(clock, randomBytes);
   const ids: string[] = [];

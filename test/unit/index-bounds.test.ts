@@ -9,7 +9,7 @@ const schema = readFileSync(resolve(import.meta.dirname, '../../prisma/schema.pr
 const maxEntryBytes = 2_690;
 /** A UTF-16 unit has at most three bytes in UTF-8. */
 const maxCharBytes = 3;
-/** Of anything else that stands in an index, and of text that the program makes. */
+/** Longest other value of an index, text of the program included. */
 const otherBytes = 64;
 
 interface Index {
@@ -33,7 +33,7 @@ test('every indexed text has a bound, and there is no bound without an index', (
   expect([...new Set(indexed)].sort()).toEqual(Object.keys(indexedText).sort());
 });
 
-test('what keeps the bounds fits each index entry, in any language', () => {
+test('text within the bounds fits each index entry, in any language', () => {
   const tooLong = models
     .flatMap(({ indexes }) => indexes)
     .filter(({ model, columns }) => {
@@ -43,7 +43,7 @@ test('what keeps the bounds fits each index entry, in any language', () => {
   expect(tooLong).toEqual([]);
 });
 
-test('an id that is fitted is short, storable, the same each time, and another one for another id', () => {
+test('a shortened id is short, storable and the same each time, and two ids stay different', () => {
   const long = fc.string({ unit: 'binary', minLength: 0, maxLength: 1_500 });
   fc.assert(
     fc.property(long, long, (one, other) => {

@@ -3,7 +3,7 @@ import { listLastDays } from '../../src/core/local-days.ts';
 import { toLocalTime } from '../../src/core/local-time.ts';
 
 const hour = 60 * 60 * 1000;
-// Half hours, changes at midnight and by half an hour, and a zone that is none.
+// Half hours, changes at midnight and by half an hour, and an unknown zone.
 const zones = [
   'UTC',
   'America/New_York',

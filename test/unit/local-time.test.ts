@@ -20,12 +20,12 @@ test('where clocks go forward at midnight the next day begins at one, and is a d
   });
 });
 
-test('a window whose beginning the change of clocks leaves out opens when clocks go on', () => {
+test('a window whose beginning the change of clocks skips opens when clocks resume', () => {
   expect(opening(hours('02:30', '17:00'), '2026-03-08T06:30:00Z', 'America/New_York')).toBe('2026-03-08T07:00:00.000Z');
   expect(opening(hours('00:00', '12:00'), '2026-09-06T03:00:00Z', 'America/Santiago')).toBe('2026-09-06T04:00:00.000Z');
 });
 
-test('a window over midnight belongs to the day by its name, whatever clocks did on it', () => {
+test('a window over midnight belongs to the day by its name, with any change of clocks on it', () => {
   const monday = '2026-03-09T04:30:00Z';
   expect(opening(hours('22:00', '02:00', ['sun']), monday, 'America/New_York')).toBeNull();
   expect(opening(hours('22:00', '02:00', ['sat']), monday, 'America/New_York')).toBe('2026-03-15T02:00:00.000Z');
@@ -34,7 +34,7 @@ test('a window over midnight belongs to the day by its name, whatever clocks did
 const zones = ['UTC', 'America/New_York', 'America/Santiago', 'Africa/Cairo', 'Asia/Kathmandu', 'Australia/Lord_Howe'];
 const moment = fc.date({ min: new Date('2025-01-01'), max: new Date('2028-01-01'), noInvalidDate: true });
 
-test('the next day is ahead, has another date, and all before it has this one', () => {
+test('the next day is ahead, has another date, and each moment before it has this date', () => {
   fc.assert(
     fc.property(fc.constantFrom(...zones), moment, (zone, now) => {
       const next = findNextDayStart(now.getTime(), zone);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { createLog } from '../../src/runtime/log.ts';
 
-/** A stream that writes, fails or waits as it is told. */
+/** A stream that writes, fails or blocks on request. */
 function output() {
   const lines: { msg: string; dropped?: number; level: string }[] = [];
   const world = { mode: 'writes' as 'writes' | 'fails' | 'waits', go: () => {} };
@@ -18,7 +18,7 @@ function output() {
   return { stream, lines, world };
 }
 
-test('lines that a full disk refuses are counted, and the next that is written says how many are missing', async () => {
+test('lines that a full disk refuses are counted, and the next written line has the number', async () => {
   // As `process.stdout` does, which stays open after an error.
   let mode: 'writes' | 'fails' = 'fails';
   const lines: string[] = [];
@@ -42,7 +42,7 @@ test('lines that a full disk refuses are counted, and the next that is written s
   ]);
 });
 
-test('behind a reader that has stopped, only so much waits; the rest is dropped and told when it reads again', async () => {
+test('behind a stalled reader a limited number of bytes waits; the rest is dropped, and counted when it reads again', async () => {
   const { stream, lines, world } = output();
   const log = createLog('info', stream);
   world.mode = 'waits';

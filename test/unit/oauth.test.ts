@@ -1,5 +1,5 @@
 import { buildAuthorizeUrl, processCodeResponse, processRefreshResponse } from '../../src/highlevel/oauth.ts';
-import { createHighLevelResponse as answer } from '../support/highlevel-response.ts';
+import { createHighLevelResponse as response } from '../support/highlevel-response.ts';
 
 const sentAt = new Date('2026-01-01T09:00:00Z');
 
@@ -18,15 +18,19 @@ const location = {
   userId: '57n5nmVqHA1ghBM8UKhU',
 };
 
-test('HighLevel’s own examples of token answers are read by their userType', () => {
-  expect(processCodeResponse(answer(200, location), sentAt)).toMatchObject({
+test('HighLevel’s own examples of token responses are read by their userType', () => {
+  expect(processCodeResponse(response(200, location), sentAt)).toMatchObject({
     kind: 'location',
     locationId: 'HjiMUOsCCHCjtxzEf8PR',
     accessExpiresAt: new Date(sentAt.getTime() + 86_399_000),
     scopes: ['businesses.readonly', 'contacts.write'],
   });
   const { locationId: _, ...company } = { ...location, userType: 'Company', isBulkInstallation: true };
-  expect(processCodeResponse(answer(200, company), sentAt)).toMatchObject({ kind: 'company', isBulk: true, locationId: null });
+  expect(processCodeResponse(response(200, company), sentAt)).toMatchObject({
+    kind: 'company',
+    isBulk: true,
+    locationId: null,
+  });
 });
 
 test.each([
@@ -38,16 +42,16 @@ test.each([
   [429, { message: 'Too many requests' }, 'highlevel_unreachable'],
   [500, { message: 'Invalid grant' }, 'highlevel_unreachable'],
   [200, { access_token: 'a' }, 'highlevel_unreachable'],
-])('a refresh answered %i %j means %s', (status, body, code) => {
-  expect(() => processRefreshResponse(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
+])('a response %i %j to a refresh means %s', (status, body, code) => {
+  expect(() => processRefreshResponse(response(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
 });
 
 test.each([
   [400, { message: 'Invalid grant: authorization code is invalid' }, 'install_code_refused'],
   [401, { error: 'invalid_client' }, 'app_not_configured'],
   [503, {}, 'highlevel_unreachable'],
-])('a code answered %i %j means %s', (status, body, code) => {
-  expect(() => processCodeResponse(answer(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
+])('a response %i %j to a code means %s', (status, body, code) => {
+  expect(() => processCodeResponse(response(status, body), sentAt)).toThrow(expect.objectContaining({ code }));
 });
 
 test('the authorization address is version 2, with scopes separated by %20', () => {

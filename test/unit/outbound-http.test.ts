@@ -7,7 +7,7 @@ import { listen } from '../support/http.ts';
 
 const open = createHttpClient({ timeoutMs: 300, allowPrivateTargets: true });
 const guarded = createHttpClient({ timeoutMs: 300, allowPrivateTargets: false });
-const getFailure = (call: Promise<unknown>) => call.then(() => 'answered' as const, toRequestFailure);
+const getFailure = (call: Promise<unknown>) => call.then(() => 'responded' as const, toRequestFailure);
 
 test.each([
   'http://127.0.0.1:9/',
@@ -70,7 +70,7 @@ test('redirects are not followed: they could lead past the guard', async () => {
   await close();
 });
 
-test.each([200, 400, 503])('of a body that is too long, the status %i and the beginning are kept', async (status) => {
+test.each([200, 400, 503])('of a body that is too long, the status %i and the beginning are read', async (status) => {
   await using server = await serve((response) => response.writeHead(status).end(`begin${'x'.repeat(2_000_000)}`));
   const response = await open.post(server.url, '{}');
   expect(response).toMatchObject({ status, isPartial: true });
@@ -78,13 +78,13 @@ test.each([200, 400, 503])('of a body that is too long, the status %i and the be
   expect(response.data).toMatch(/^begin/);
 });
 
-test('a body that unpacks to too much is read no further', async () => {
+test('a body that unpacks to too much is not read to its end', async () => {
   const packed = gzipSync(Buffer.alloc(50_000_000, 'a'));
   await using server = await serve((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed));
   expect((await open.post(server.url, '{}')).data).toHaveLength(1024 * 1024);
 });
 
-test('a body that breaks off after an error status is that error; after a success it may have said more', async () => {
+test('a body that breaks off after an error status is that error; after a success it is a failure, as content may be missing', async () => {
   await using refusal = await startBrokenNetwork('cut_after_rejection');
   expect(await open.post(refusal.url, '{}')).toMatchObject({ status: 400, data: '{"error":', isPartial: true });
   await using success = await startBrokenNetwork('cut_after_headers');
@@ -102,7 +102,7 @@ test('a whole body is read as it is, and its connection is used again', async ()
   expect(ports.size).toBe(1);
 });
 
-/** A server that responds to everything in one way. */
+/** Starts a server that responds alike to each request. */
 async function serve(respond: (response: ServerResponse) => unknown) {
   const { url, server, close } = await listen();
   server.on('request', (request, response) => request.resume().once('end', () => respond(response)));

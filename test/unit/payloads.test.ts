@@ -48,7 +48,7 @@ test('emailTo may be a string or a list', () => {
   expect(readDeliveryWebhook(bytes({ ...officialEmail, emailTo: ['a@b.c', 'd@e.f'] }), true).to).toBe('a@b.c, d@e.f');
 });
 
-test('with locationId and messageId anything else may be anything, and nothing of it is refused', () => {
+test('with locationId and messageId, any other field may have any value without being rejected', () => {
   const rest = fc.dictionary(
     fc.oneof(fc.string(), fc.constantFrom('phone', 'message', 'attachments', 'emailTo', 'type', 'userId', 'html', 'subject')),
     fc.jsonValue(),
@@ -63,7 +63,7 @@ test('with locationId and messageId anything else may be anything, and nothing o
   );
 });
 
-test('what is read can be kept by PostgreSQL: no NUL and no half of a character', () => {
+test('PostgreSQL can store what is read: no NUL and no half of a character', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (message) => {
       const { text } = readDeliveryWebhook(bytes({ ...ids, message: `${message}\u0000\ud800` }), false);
@@ -79,11 +79,11 @@ test.each([
   ['null', 'null'],
   ['without ids', '{}'],
   ['with empty ids', '{"locationId":"","messageId":""}'],
-])('a body that is %s is refused with a clear error', (_name, body) => {
+])('a body that is %s is rejected with a clear error', (_name, body) => {
   expect(() => readDeliveryWebhook(Buffer.from(body), false)).toThrow(expect.objectContaining({ code: 'payload_invalid' }));
 });
 
-test('any bytes at all are read or refused, never a crash', () => {
+test('any bytes are read or rejected, never a crash', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (body) => {
       try {
@@ -95,18 +95,18 @@ test('any bytes at all are read or refused, never a crash', () => {
   );
 });
 
-test('an app event without webhookId is known by its body', () => {
+test('an app event without webhookId is identified by its body', () => {
   const event = { type: 'INSTALL', appId: 'app', locationId: 'loc' };
   expect(readAppEvent(bytes({ ...event, webhookId: 'w1' })).id).toBe('w1');
   expect(readAppEvent(bytes(event)).id).toBe(readAppEvent(bytes(event)).id);
   expect(readAppEvent(bytes(event)).id).not.toBe(readAppEvent(bytes({ ...event, locationId: 'other' })).id);
 });
 
-test('only what can be the time of an event is taken for it', () => {
+test('a timestamp that can’t be the time of an event is ignored', () => {
   const readTime = (timestamp: unknown) => readAppEvent(bytes({ type: 'UNINSTALL', appId: 'a', timestamp })).occurredAt;
   expect(readTime('2025-06-25T06:57:06.225Z')).toEqual(new Date('2025-06-25T06:57:06.225Z'));
   expect(readTime(1_750_834_626)).toEqual(new Date('2025-06-25T06:57:06Z'));
-  for (const none of [null, true, '', 'yesterday', '1970-01-01T00:00:00Z', undefined]) {
-    expect(readTime(none)).toBeNull();
+  for (const invalid of [null, true, '', 'yesterday', '1970-01-01T00:00:00Z', undefined]) {
+    expect(readTime(invalid)).toBeNull();
   }
 });

@@ -8,7 +8,7 @@ import { listen } from '../support/http.ts';
 
 const limits = { totalBytes: 1_000, smallReserveBytes: 300, smallBytes: 100, oversizedBytes: 800 };
 
-/** A server that says how long each body was and keeps its response open until it is let go. */
+/** Starts a server that reports each body's length and keeps its response open until the test ends it. */
 async function start(maxBytes = 2_000) {
   const readBody = createBodyReader(limits);
   const held: (() => void)[] = [];
@@ -31,7 +31,7 @@ async function waitUntilHeld(held: unknown[], count: number): Promise<void> {
   while (held.length < count) await new Promise((done) => setImmediate(done));
 }
 
-test('a body is held against the limit of all until its response has ended', async () => {
+test('a body counts towards the limit of all until its response has ended', async () => {
   await using server = await start();
   const first = server.post('a'.repeat(600), '/held');
   await waitUntilHeld(server.held, 1);
@@ -42,7 +42,7 @@ test('a body is held against the limit of all until its response has ended', asy
   expect((await server.post('b'.repeat(200))).status).toBe(200);
 });
 
-test('small bodies have a share that large ones leave free', async () => {
+test('small bodies have a share that large ones cannot use', async () => {
   await using server = await start();
   const large = server.post('a'.repeat(700), '/held');
   await waitUntilHeld(server.held, 1);
@@ -64,7 +64,7 @@ test('one oversized body is read at a time, beside the others', async () => {
   expect((await server.post('b'.repeat(900))).status).toBe(200);
 });
 
-test('what is too large, announced or not, is 413, and its caller gets to read that', async () => {
+test('a body that is too large, announced or not, is 413, and its caller can read that', async () => {
   await using server = await start();
   expect((await server.post('a'.repeat(2_001))).status).toBe(413);
   const chunked = new ReadableStream({
@@ -88,7 +88,7 @@ test('a compressed body is read, and counts as long as it is', async () => {
   expect((await server.post('x', '/', { 'content-encoding': 'zstd' })).status).toBe(400);
 });
 
-test('a caller that hangs up gives back what it held', async () => {
+test('a caller that hangs up frees its share', async () => {
   await using server = await start();
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);

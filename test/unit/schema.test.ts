@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** What the project's own check says of a copy of prisma/ whose schema is `text`. */
+/** Returns the result of the project's own check of a copy of prisma/ whose schema is `text`. */
 function runDiff(text: string): { code: number; sql: string } {
   const copy = mkdtempSync(join(root, 'node_modules', '.schema-test-'));
   try {

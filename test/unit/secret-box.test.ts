@@ -6,7 +6,7 @@ import { createTestClock } from '../support/test-clock.ts';
 const key = randomBytes(32);
 const box = createSecretBox([key], randomBytes);
 
-test('what is sealed opens as it was, for the row that it was sealed for', () => {
+test('a sealed secret opens unchanged, for the row that it was sealed for', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string(), (secret, identity) => {
       const wellFormed = secret.toWellFormed();
@@ -24,11 +24,11 @@ test('it does not open for another row', () => {
   );
 });
 
-test('any change of any character keeps it shut', () => {
+test('a change of any character keeps it from opening', () => {
   const sealed = box.seal('a refresh token', 'row');
   fc.assert(
     fc.property(fc.nat({ max: sealed.length - 1 }), fc.constantFrom(...'AZaz09-_.'), (at, character) => {
-      // The last character of a base64url part can carry bits that mean nothing.
+      // The last character of a base64url part can carry unused bits.
       const isLastOfPart = at === sealed.length - 1 || sealed[at + 1] === '.';
       fc.pre(sealed[at] !== character && !isLastOfPart);
       const damaged = sealed.slice(0, at) + character + sealed.slice(at + 1);
@@ -54,7 +54,7 @@ test('keys of another length are refused', () => {
   expect(() => createSecretBox([], randomBytes)).toThrow(/at least one key/);
 });
 
-test('an opened secret is forgotten when its row is, when it was changed, and after a while without use', () => {
+test('an opened secret leaves memory when its row does, when it was changed, and after a while without use', () => {
   const own = randomBytes(32);
   const clock = createTestClock();
   const kept = createSecretBox([own], randomBytes, clock);
@@ -65,7 +65,7 @@ test('an opened secret is forgotten when its row is, when it was changed, and af
   const newer = kept.seal('newer', names[1]);
   expect(kept.open(newer, names[1])).toBe('newer');
   kept.evict(names[0]);
-  // From here on nothing is opened that is not remembered.
+  // From here on only remembered secrets open.
   own.fill(0);
   const isForgotten = (name: (typeof names)[number]) => {
     try {

@@ -22,7 +22,7 @@ async function startMachine(trueMs: () => number, skewMs: number) {
 
 const skewArb = fc.integer({ min: -10 * 60_000, max: 10 * 60_000 });
 
-test('whatever the clocks of two processes show, and however they are set, what one plans is due for the other after just that delay', async () => {
+test('for any clocks of two processes, a time planned by one is due for the other after exactly that delay', async () => {
   const stepArb = fc.oneof(
     fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 60_000 }) }),
     fc.record({ do: fc.constant('set' as const), which: fc.constantFrom(0, 1), ms: skewArb }),
@@ -57,7 +57,7 @@ test('the machine’s skew is known', async () => {
   expect(machine.clock.skewMs()).toBe(120_000);
 });
 
-test('a slow round trip moves the clock by no more than it can be wrong, and a clock that was set is followed', () => {
+test('a slow round trip moves the clock by at most its error, and a clock that was set is followed', () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0, max: 2_000, noNaN: true }),
@@ -82,7 +82,7 @@ const limitArb = fc.oneof(
   fc.record({ intervalMs: fc.constant(1000 / 7), burst: fc.constant(10), maxReserved: fc.constant(80) }),
 );
 
-test('whatever stands in its row, a limit keeps nothing waiting longer than what can be booked under it', () => {
+test('for any stored row, a limit delays a job no longer than what can be booked under it', () => {
   fc.assert(
     fc.property(limitArb, fc.integer({ min: -3_600_000, max: 3_600_000 }), (limit, aheadMs) => {
       const now = 1_800_000_000_000;
@@ -95,7 +95,7 @@ test('whatever stands in its row, a limit keeps nothing waiting longer than what
       };
       const opens = nextPermitAt(state, now);
       expect(opens - now).toBeLessThanOrEqual(maxTatAheadMs(limit) + 1);
-      // When it opens something may leave indeed, and the row is right again after it.
+      // Then one job may start, and its write corrects the row.
       const atMs = Math.ceil(opens);
       expect(permitsAt(state, atMs)).toBeGreaterThanOrEqual(1);
       const after = { ...state, tatAt: tatAfter(state, 1, atMs) };

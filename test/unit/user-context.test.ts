@@ -16,7 +16,7 @@ function read(text: Buffer | string): UserContext | null {
   }
 }
 
-/** What CBC lets a user do who knows a context's text: 16 bytes are chosen, the 16 before are lost. */
+/** Simulates what CBC lets an attacker do who knows a context's text: 16 bytes are chosen, the 16 before are lost. */
 function rewritten(text: Buffer, block: number, lost: Buffer, chosen: Buffer): Buffer {
   const changed = Buffer.from(text);
   lost.copy(changed, (block - 1) * 16, 0, 16);
@@ -82,7 +82,7 @@ test('no rewritten block of a context gives another company, location, user, rol
     }),
     { numRuns: 4_000, seed: 20261127 },
   );
-  // Some must pass, or nothing was shown.
+  // Some must pass, or the test proves no promise.
   expect(taken).toBeGreaterThan(50);
 });
 
