@@ -35,10 +35,10 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
 /** Creates a signal that aborts with another one, or after `ms` of the clock's time. The caller disposes of it. */
 export function createDeadline(clock: Clock, ms: number, signal?: AbortSignal) {
   const controller = new AbortController();
-  let timedOut = false;
+  let hasTimedOut = false;
   const stop = () => controller.abort();
   const timer = clock.setTimeout(() => {
-    timedOut = true;
+    hasTimedOut = true;
     stop();
   }, ms);
   // Not `AbortSignal.any`: the other signal may live as long as the program, and would keep this one in memory.
@@ -46,7 +46,7 @@ export function createDeadline(clock: Clock, ms: number, signal?: AbortSignal) {
   if (signal?.aborted) stop();
   return {
     signal: controller.signal,
-    isOver: () => timedOut,
+    timedOut: () => hasTimedOut,
     dispose() {
       clock.clearTimeout(timer);
       signal?.removeEventListener('abort', stop);

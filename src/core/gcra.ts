@@ -2,8 +2,8 @@
 export interface RateLimit {
   readonly intervalMs: number;
   readonly burst: number;
-  /** Calls that can be booked ahead of time, where some are made without asking first; by default the burst. */
-  readonly maxBooked?: number;
+  /** Calls that can be reserved ahead of time, where some are made without a reservation; by default the burst. */
+  readonly maxReserved?: number;
 }
 
 /** State of a group from which a worker claims jobs: its rate limit by GCRA, its pause and its concurrency. */
@@ -44,8 +44,8 @@ export function nextPermitAt(group: GroupState, nowMs: number): number {
 }
 
 /** Returns the longest wait that a limit alone can cause, in milliseconds. */
-export function maxTatAheadMs({ burst, intervalMs, maxBooked = burst }: RateLimit): number {
-  return maxBooked * intervalMs;
+export function maxTatAheadMs({ burst, intervalMs, maxReserved = burst }: RateLimit): number {
+  return maxReserved * intervalMs;
 }
 
 /**

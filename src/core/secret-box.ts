@@ -83,7 +83,7 @@ export function createSecretBox(keys: readonly Buffer[], random: RandomSource, c
   function decrypt(sealed: string, aad: string): string {
     const [form, id, nonce, body] = sealed.split('.');
     const key = ring.get(id ?? '');
-    if (form !== version || !key) throw unreadableError('no key of ENCRYPTION_KEYS sealed it');
+    if (form !== version || !key) throw createUnreadableError('no key of ENCRYPTION_KEYS sealed it');
     const bytes = Buffer.from(body ?? '', 'base64url');
     try {
       const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce ?? '', 'base64url'))
@@ -91,7 +91,7 @@ export function createSecretBox(keys: readonly Buffer[], random: RandomSource, c
         .setAuthTag(bytes.subarray(-16));
       return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8');
     } catch (cause) {
-      throw unreadableError('it is damaged or belongs to another row', cause);
+      throw createUnreadableError('it is damaged or belongs to another row', cause);
     }
   }
 
@@ -103,6 +103,6 @@ function toKeyId(key: Buffer): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 8);
 }
 
-function unreadableError(reason: string, cause?: unknown): AppError {
+function createUnreadableError(reason: string, cause?: unknown): AppError {
   return new AppError('secret_unreadable', `A stored secret can't be opened: ${reason}.`, { cause });
 }

@@ -5,7 +5,7 @@ import type { LimitHeaders } from './response.ts';
  * Limit of a location: HighLevel accepts 100 calls in any 10 seconds (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so
  * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls without a slot, such as the second try after a 401.
  */
-export const highLevelRateLimit: RateLimit = { intervalMs: 1000 / 7, burst: 10, maxBooked: 80 };
+export const highLevelRateLimit: RateLimit = { intervalMs: 1000 / 7, burst: 10, maxReserved: 80 };
 
 /**
  * Limit of the calls that look up addresses missing from webhooks: at most half of all, so that reports and inbound messages continue

@@ -66,7 +66,7 @@ export async function tryAcquire(deps: { db: Database; clock: Clock }, key: stri
   // A rounded millisecond in the stored time must not cost a slot.
   const roomMs = (burst - 1) * intervalMs + 1;
   // Under other limits a line of those that wait for their turn may reach as far as it likes.
-  const impossibleMs = limit.maxBooked === undefined ? maxTatAheadMs(limit) + 1 : unboundedMs;
+  const impossibleMs = limit.maxReserved === undefined ? maxTatAheadMs(limit) + 1 : unboundedMs;
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO rate_limits (key, tat_at) VALUES (${key}, ${now}::timestamptz + ${intervalMs} * interval '1 ms')
     ON CONFLICT (key) DO UPDATE SET tat_at = ${intervalMs} * interval '1 ms' + GREATEST(${now}::timestamptz,

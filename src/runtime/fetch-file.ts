@@ -82,7 +82,7 @@ async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal
     if (!next) return toFetchFailure(status);
     url = next;
   }
-  return refused('media_gone', 'could not be fetched (too many redirects)');
+  return createRejection('media_gone', 'could not be fetched (too many redirects)');
 }
 
 /** Temporary 4xx statuses. */
@@ -91,7 +91,7 @@ const retryableStatuses = new Set([408, 425, 429]);
 const earlyStatuses = new Set([403, 404, 409, 423]);
 
 function toFetchFailure(status: number): FetchFailure {
-  if (status >= 500 || retryableStatuses.has(status)) return busy();
+  if (status >= 500 || retryableStatuses.has(status)) return createUnavailable();
   return {
     kind: earlyStatuses.has(status) ? 'missing' : 'rejected',
     code: 'media_gone',
@@ -117,7 +117,7 @@ async function requestFile(deps: FetchFileDeps, url: string, signal: AbortSignal
     return { status, headers: headers as FileResponse['headers'], data };
   } catch (error) {
     const failure = toRequestFailure(error);
-    return 'isPrivateAddress' in failure ? refused('media_forbidden', 'is not at a public address') : busy();
+    return 'isPrivateAddress' in failure ? createRejection('media_forbidden', 'is not at a public address') : createUnavailable();
   }
 }
 
@@ -146,14 +146,16 @@ async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: Abo
     await pipeline(data, counted, createWriteStream(path), { signal });
   } catch (error) {
     data.destroy();
-    if (diskErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw storeUnavailable(error);
+    if (diskErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw createStoreError(error);
     return discard(
-      error instanceof TooLarge ? refused('media_too_large', `is larger than ${formatMegabytes(deps.maxBytes)}`) : busy(),
+      error instanceof TooLarge
+        ? createRejection('media_too_large', `is larger than ${formatMegabytes(deps.maxBytes)}`)
+        : createUnavailable(),
     );
   }
-  if (bytes === 0) return discard(refused('media_empty', 'is empty'));
+  if (bytes === 0) return discard(createRejection('media_empty', 'is empty'));
   const type = await detectFileType(path, headers['content-type'] ?? '');
-  if (!type) return discard(refused('media_type', 'is of a type that is not passed on'));
+  if (!type) return discard(createRejection('media_type', 'is of a type that is not passed on'));
   return {
     kind: 'fetched',
     path,
@@ -167,7 +169,7 @@ async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: Abo
 /** Errors of our own disk, not of the connection. */
 const diskErrors = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EMFILE']);
 
-function storeUnavailable(cause: unknown): AppError {
+function createStoreError(cause: unknown): AppError {
   return new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the folder for them does not work.', {
     cause,
   });
@@ -213,11 +215,11 @@ function decode(text: string): string | null {
   }
 }
 
-function refused(code: string, reason: string): FetchFailure {
+function createRejection(code: string, reason: string): FetchFailure {
   return { kind: 'rejected', code, reason };
 }
 
-function busy(): FetchFailure {
+function createUnavailable(): FetchFailure {
   return { kind: 'unavailable', code: 'attachment_unreachable', reason: 'could not be fetched' };
 }
 
@@ -238,7 +240,7 @@ export async function fetchAttachment(
   url: string,
   signal?: AbortSignal,
 ): Promise<FetchedAttachment | { kind: 'rejected' | 'unavailable'; code: string; message: string }> {
-  const file = await fetch(url, signal).catch(toBusy);
+  const file = await fetch(url, signal).catch(toUnavailable);
   if (file.kind !== 'fetched') {
     const kind = file.kind === 'unavailable' ? 'unavailable' : 'rejected';
     return { kind, code: file.code, message: `An attachment could not be sent: it ${file.reason}.` };
@@ -253,7 +255,7 @@ export async function fetchAttachment(
 }
 
 /** A failure on our side is temporary, and no reason to fail a message. */
-function toBusy(error: unknown): FetchFailure {
+function toUnavailable(error: unknown): FetchFailure {
   if (!isAppError(error)) throw error;
   return { kind: 'unavailable', code: error.code, reason: 'could not be stored here for the moment' };
 }

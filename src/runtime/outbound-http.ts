@@ -29,7 +29,7 @@ export interface HttpClientOptions {
  * and no vendor needs one), no proxy from the environment, every status a response rather than an error.
  */
 export function createHttpClient(options: HttpClientOptions): AxiosInstance {
-  const lookup = options.allowPrivateTargets ? undefined : guardedLookup;
+  const lookup = options.allowPrivateTargets ? undefined : lookupGuarded;
   const agent = { keepAlive: true, maxSockets: 256, ...(lookup ? { lookup } : {}) };
   const client = axios.create({
     ...(options.baseURL ? { baseURL: options.baseURL } : {}),
@@ -103,15 +103,15 @@ async function readUpTo(body: Readable, maxBytes: number): Promise<{ text: strin
 
 /** Rejects a private address that is written as numbers, which `lookup` never sees. */
 function rejectPrivateLiteral(url: URL): void {
-  if (isPrivateHost(url.hostname)) throw privateAddressError(url.hostname);
+  if (isPrivateHost(url.hostname)) throw createPrivateAddressError(url.hostname);
 }
 
 /** Resolves a name and rejects it when any of its addresses is private. The socket then uses these very addresses. */
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
+const lookupGuarded: LookupFunction = (hostname, options, callback) => {
   systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, '');
     const privateAddress = addresses.find(({ address }) => isPrivateAddress(address));
-    if (privateAddress) return callback(privateAddressError(hostname), '');
+    if (privateAddress) return callback(createPrivateAddressError(hostname), '');
     if (options.all) return callback(null, addresses);
     const [first] = addresses;
     callback(null, first?.address ?? '', first?.family);
@@ -141,7 +141,7 @@ export function isPrivateHost(hostname: string): boolean {
   return isIP(host) !== 0 && isPrivateAddress(host);
 }
 
-function privateAddressError(host: string): AppError {
+function createPrivateAddressError(host: string): AppError {
   return new AppError(
     'private_address',
     `${host} is a private or reserved address. Only public addresses may be called; ALLOW_PRIVATE_TARGETS opens this for development.`,

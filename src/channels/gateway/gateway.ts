@@ -103,7 +103,7 @@ export async function sendSigned(
     });
   } catch (error) {
     const failure = toRequestFailure(error);
-    const message = `The gateway could not be reached: ${timeout.isOver() ? 'no response in time' : failure.message}.`;
+    const message = `The gateway could not be reached: ${timeout.timedOut() ? 'no response in time' : failure.message}.`;
     return failure.sent === 'no'
       ? { kind: 'unavailable', code: 'unreachable', message }
       : { kind: 'unknown', code: 'no_answer', message };
