@@ -95,9 +95,9 @@ export interface OutboundMessage {
 }
 
 /**
- * Result of one attempt. `busy` guarantees that no message was sent; `unknown` means that the request may have arrived. `response` is the
- * vendor's text for the log of attempts. `isAuthoritative` marks a rejection by the vendor itself, not by a proxy on the way: an idempotent
- * vendor has then not accepted the earlier attempts either.
+ * Result of one attempt. `unavailable` guarantees that no message was sent; `unknown` means that the request may have arrived. `response`
+ * is the vendor's text for the log of attempts. `isAuthoritative` marks a rejection by the vendor itself, not by a proxy on the way: an
+ * idempotent vendor has then not accepted the earlier attempts either.
  */
 export type SendOutcome = { response?: string } & (
   | { kind: 'accepted'; externalId?: string }

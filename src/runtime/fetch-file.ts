@@ -117,7 +117,9 @@ async function requestFile(deps: FetchFileDeps, url: string, signal: AbortSignal
     return { status, headers: headers as FileResponse['headers'], data };
   } catch (error) {
     const failure = toRequestFailure(error);
-    return 'isPrivateAddress' in failure ? createRejection('media_forbidden', 'is not at a public address') : createUnavailable();
+    return 'isPrivateAddress' in failure
+      ? createRejection('media_forbidden', 'is not at a public address')
+      : createUnavailable();
   }
 }
 
