@@ -13,7 +13,7 @@ export interface SimUserContext {
   [name: string]: unknown;
 }
 
-/** Creates a context in HighLevel's order of fields, whichever order the caller uses. */
+/** Creates a context in HighLevel's order of fields, for any order of the given fields. */
 export function createUserContext({
   activeLocation,
   ...fields

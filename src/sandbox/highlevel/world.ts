@@ -43,7 +43,7 @@ export interface Behaviour {
   refreshReuseSeconds: number;
   /** True where codes are issued without a user (platform.md 5.7). */
   canReconnect: boolean;
-  /** Most rows of one page of a company's locations, whichever limit is requested. */
+  /** Most rows of one page of a company's locations, for any requested limit. */
   maxPageSize: number;
   /** True where a listing of installed locations includes the others. */
   listsUninstalled: boolean;
