@@ -10,7 +10,7 @@ const fewMessages = 1_000;
 const manyMessages = 1_000_000;
 const runs = 3;
 const eachRun = 4_000;
-const tables = ['messages', 'attempts', 'reports', 'receipts', 'identities', 'jobs'];
+const tables = ['messages', 'attempts', 'report_attempts', 'receipts', 'contact_addresses', 'jobs'];
 
 /** What one message costs: statements, bytes, and whether a million stored ones make it dearer. */
 export async function measureCost(serverUrl: string): Promise<Figure[]> {
