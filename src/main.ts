@@ -19,9 +19,7 @@ import { createLog, type Log } from './runtime/log.ts';
 import { guardOutput } from './runtime/log-output.ts';
 import { createHttpClient } from './runtime/outbound-http.ts';
 import type { Sandbox } from './sandbox/server.ts';
-import { startCleanup } from './worker/cleanup.ts';
-import { startMonitoring } from './worker/monitoring.ts';
-import { startPeriodicTasks } from './worker/periodic-tasks.ts';
+import { listPeriodicTasks, startPeriodicTasks } from './worker/periodic-tasks.ts';
 import { startWorker } from './worker/queue-handlers.ts';
 
 /** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
@@ -68,15 +66,12 @@ async function start(settings: Settings, log: Log): Promise<void> {
 
   const isWorker = settings.role !== 'web';
   if (isWorker) await startWorker(app);
-  const stopCleanup = isWorker ? startCleanup(app) : () => {};
-  const stopPeriodicTasks = isWorker ? startPeriodicTasks(app) : async () => {};
-  const stopMonitoring = isWorker ? startMonitoring(app) : async () => {};
+  const stopPeriodicTasks = startPeriodicTasks(app, isWorker ? listPeriodicTasks(app) : []);
   const httpApp = settings.role === 'worker' ? createHealthApp(app) : createHttpApp(app);
   const server = createHttpServer(httpApp, { maxConnections: settings.maxConnections });
   await listen(server, settings);
 
-  const stop = (signal: string) =>
-    shutDown(log, signal, { server, app, sandbox, stopCleanup, stopPeriodicTasks, stopMonitoring });
+  const stop = (signal: string) => shutDown(log, signal, { server, app, sandbox, stopPeriodicTasks });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   logStarted(settings, log, app.version);
@@ -186,9 +181,7 @@ async function shutDown(
     server: Server;
     app: App;
     sandbox: Sandbox | undefined;
-    stopCleanup: () => void;
     stopPeriodicTasks: () => Promise<void>;
-    stopMonitoring: () => Promise<void>;
   },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
@@ -198,12 +191,7 @@ async function shutDown(
   const closed = new Promise((resolve) => running.server.close(resolve));
   running.app.live.close();
   running.server.closeIdleConnections();
-  running.stopCleanup();
-  await Promise.all([
-    running.app.stopWorking(finishJobsTimeoutMs, storeResponsesTimeoutMs),
-    running.stopPeriodicTasks(),
-    running.stopMonitoring(),
-  ]);
+  await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeResponsesTimeoutMs), running.stopPeriodicTasks()]);
   running.server.closeAllConnections();
   await closed;
   await running.app.close();

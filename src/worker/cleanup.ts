@@ -37,15 +37,6 @@ const contextRetentionDays = 400;
 /** A receipt that names no message of ours may be early; what comes a day before its send is of another. */
 const unmatchedReceiptRetentionDays = 1;
 
-/** Mends what an earlier version left, and removes, once an hour, what nobody needs any more. @returns stops it */
-export function startCleanup(deps: CleanupDeps): () => void {
-  restoreGroupLimits(deps).catch((error: unknown) => deps.log.error({ err: error }, 'limits could not be restored'));
-  const timer = deps.clock.setInterval(() => {
-    runCleanup(deps).catch((error: unknown) => deps.log.error({ err: error }, 'upkeep failed'));
-  }, hourMs);
-  return () => deps.clock.clearInterval(timer);
-}
-
 /** Expired browser sessions, limits that have long been unused, old traces and alerts, and what an uninstalled location has left. */
 export async function runCleanup(deps: CleanupDeps): Promise<void> {
   const { clock, retentionDays } = deps;

@@ -1,17 +1,65 @@
-import { type AppEventDeps, applyDueEvents } from '../installations/app-events.ts';
-import type { ReconcileDeps } from '../installations/reconcile-installation.ts';
-import { reconcileDueInstallations } from '../installations/reconciler.ts';
-import { runRedrives } from '../messages/recovery/dead-letters.ts';
-import type { StoreDeps } from '../messages/settlement/update-messages.ts';
+import type { Alerts } from '../compose/alerts.ts';
+import type { Connections } from '../compose/connections.ts';
+import type { Installations } from '../compose/installations.ts';
+import type { Messaging } from '../compose/messaging.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../runtime/log.ts';
 import { runPollLoop } from '../runtime/poll-loop.ts';
+import { type CleanupDeps, runCleanup } from './cleanup.ts';
 
-/** Acts on app events, looks after installations and works off redrives, each when its time has come. @returns stops it and waits for what is in hand */
-export function startPeriodicTasks(deps: ReconcileDeps & AppEventDeps & StoreDeps): () => Promise<void> {
-  const onError = (error: unknown) => deps.log.error({ err: error }, 'the reconciler had an error and goes on');
-  const stops = [
-    runPollLoop(deps.clock, () => applyDueEvents(deps), onError),
-    runPollLoop(deps.clock, () => reconcileDueInstallations(deps), onError),
-    runPollLoop(deps.clock, () => runRedrives(deps), onError),
+/** What the background tasks call. */
+export interface PeriodicTaskDeps extends CleanupDeps {
+  connections: Pick<Connections, 'restoreGroupLimits'>;
+  installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
+  messaging: Pick<Messaging, 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
+  alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
+}
+
+/** A background task of a worker process. */
+export interface PeriodicTask {
+  name: string;
+  /** `poll`: every second, and again at once while `run` returns a count above 0. */
+  schedule: 'poll' | 'at_start' | { intervalMs: number };
+  run(): Promise<unknown>;
+}
+
+const hourMs = 60 * 60 * 1000;
+
+/** Lists every background task. Each has its own timer: a long first roll-up delays no alert. */
+export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
+  const { connections, installations, messaging, alerts } = deps;
+  return [
+    { name: 'apply_app_events', schedule: 'poll', run: installations.applyDueEvents },
+    { name: 'reconcile_installations', schedule: 'poll', run: installations.reconcileDueInstallations },
+    { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
+    { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
+    { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
+    { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },
+    { name: 'send_notifications', schedule: 'poll', run: alerts.sendDueNotifications },
+    { name: 'restore_group_limits', schedule: 'at_start', run: connections.restoreGroupLimits },
+    { name: 'cleanup', schedule: { intervalMs: hourMs }, run: () => runCleanup(deps) },
   ];
+}
+
+/** Starts background tasks. A task that fails is logged and runs again at its next time. @returns stops them and waits for polls that run */
+export function startPeriodicTasks(
+  { clock, log }: { clock: Clock; log: Log },
+  tasks: readonly PeriodicTask[],
+): () => Promise<void> {
+  const stops = tasks.map(({ name, schedule, run }) => {
+    const onError = (error: unknown) => log.error({ err: error, task: name }, 'a background task failed');
+    if (schedule === 'poll') return runPollLoop(clock, async () => Number(await run()), onError);
+    if (schedule === 'at_start') {
+      run().catch(onError);
+      return async () => {};
+    }
+    const timer = clock.setInterval(() => void run().catch(onError), schedule.intervalMs);
+    return async () => clock.clearInterval(timer);
+  });
   return async () => void (await Promise.all(stops.map((stop) => stop())));
+}
+
+/** Makes a poll wait for its next second, even when it has done work. */
+function once(run: () => Promise<unknown>): () => Promise<number> {
+  return () => run().then(() => 0);
 }

@@ -1,33 +1,33 @@
-import { fetchAttachments, type PostDeps, postMessage } from '../messages/inbound/post.ts';
-import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
-import { reportStatus } from '../messages/reporting/report-status.ts';
+import type { Messaging } from '../compose/messaging.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
 
-export interface WorkerDeps extends DeliverDeps, PostDeps {
-  queue: Queue;
-  /** How many sends this process has in hand at most. */
+/** What the handlers of the queues call. */
+export interface QueueHandlerDeps {
+  queue: Pick<Queue, 'work'>;
+  messaging: Pick<Messaging, 'deliver' | 'reportStatus' | 'postMessage' | 'fetchAttachments' | 'findMessage' | 'settle'>;
+  /** Maximum number of concurrent sends of this process. */
   sendConcurrency: number;
 }
 
 const highLevelConcurrency = 200;
 const fetchConcurrency = 100;
 
-/** Which function does which work: the only place that takes jobs. */
-export async function startWorker(deps: WorkerDeps): Promise<void> {
-  await deps.queue.work('deliver', concurrencyFor(deps.sendConcurrency, 5), (job) => deliver(deps, job));
-  await deps.queue.work('highlevel', concurrencyFor(highLevelConcurrency, 4), async (job) => {
-    const message = await deps.findMessage(job.messageId);
-    if (!message) return deps.settle({ job });
-    return message.direction === 'outbound' ? reportStatus(deps, job, message) : postMessage(deps, job, message);
+/** Starts taking jobs of all queues, and assigns each to the function that does it. */
+export async function startWorker({ queue, messaging, sendConcurrency }: QueueHandlerDeps): Promise<void> {
+  await queue.work('deliver', limitConcurrency(sendConcurrency, 5), messaging.deliver);
+  await queue.work('highlevel', limitConcurrency(highLevelConcurrency, 4), async (job) => {
+    const message = await messaging.findMessage(job.messageId);
+    if (!message) return messaging.settle({ job });
+    return message.direction === 'outbound' ? messaging.reportStatus(job, message) : messaging.postMessage(job, message);
   });
-  await deps.queue.work('fetch', concurrencyFor(fetchConcurrency, 5), async (job) => {
-    const message = await deps.findMessage(job.messageId);
-    return message ? fetchAttachments(deps, job, message) : deps.settle({ job });
+  await queue.work('fetch', limitConcurrency(fetchConcurrency, 5), async (job) => {
+    const message = await messaging.findMessage(job.messageId);
+    return message ? messaging.fetchAttachments(job, message) : messaging.settle({ job });
   });
 }
 
-/** Limits a group to a part of the jobs, as it must not take all of them even while it responds quickly. */
-function concurrencyFor(total: number, parts: number): ConcurrencyLimits {
+/** Limits a group to a share of the running jobs: a single busy group must not occupy all of them. */
+function limitConcurrency(total: number, parts: number): ConcurrencyLimits {
   return { total, perGroup: Math.ceil(total / parts) };
 }

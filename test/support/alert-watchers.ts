@@ -1,5 +1,19 @@
 import type { Clock, Timer } from '../../src/core/clock.ts';
-import { type MonitoringDeps, monitoringTasks, startMonitoring } from '../../src/worker/monitoring.ts';
+import type { Log } from '../../src/runtime/log.ts';
+import { type PeriodicTask, startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
+
+const monitoringTasks = ['roll_up_activity', 'roll_up_stats', 'evaluate_alerts', 'send_notifications'];
+
+/** Tells the tasks that raise and report alerts from the others. */
+export function isMonitoringTask({ name }: PeriodicTask): boolean {
+  return monitoringTasks.includes(name);
+}
+
+const reconcilingTasks = ['apply_app_events', 'reconcile_installations', 'run_redrives'];
+
+export function isReconcilingTask({ name }: PeriodicTask): boolean {
+  return reconcilingTasks.includes(name);
+}
 
 /** Watchers of which one can tell when all have looked at everything and wait for the clock. */
 export function createAlertWatchers(clock: Clock) {
@@ -24,12 +38,12 @@ export function createAlertWatchers(clock: Clock) {
 
   return {
     areIdle: () => pending.size === loops,
-    start(deps: MonitoringDeps): () => Promise<void> {
-      loops += monitoringTasks.length;
-      const stop = startMonitoring({ ...deps, clock: own });
+    start(log: Log, tasks: readonly PeriodicTask[]): () => Promise<void> {
+      loops += tasks.length;
+      const stop = startPeriodicTasks({ clock: own, log }, tasks);
       return async () => {
         await stop();
-        loops -= monitoringTasks.length;
+        loops -= tasks.length;
       };
     },
   };

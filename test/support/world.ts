@@ -8,9 +8,9 @@ import { createHttpApp } from '../../src/http/app.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
-import { startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
+import { listPeriodicTasks, startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
-import { createAlertWatchers } from './alert-watchers.ts';
+import { createAlertWatchers, isMonitoringTask, isReconcilingTask } from './alert-watchers.ts';
 import { createTestDatabase } from './databases.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
@@ -118,9 +118,11 @@ export async function startWorld(options: WorldOptions = {}) {
   });
   patchbay.server.on('request', createHttpApp(services));
   if (!options.isIdle) await startWorker(services);
-  const stopReconciler = options.isIdle ? async () => {} : startPeriodicTasks(services);
+  const tasks = listPeriodicTasks(services);
+  const stopReconciler = startPeriodicTasks(services, options.isIdle ? [] : tasks.filter(isReconcilingTask));
   const alertWatchers = createAlertWatchers(clock);
-  const stopWatcher = options.watchesAlerts ? alertWatchers.start(services) : async () => {};
+  const startAlertWatcher = () => alertWatchers.start(services.log, tasks.filter(isMonitoringTask));
+  const stopWatcher = options.watchesAlerts ? startAlertWatcher() : async () => {};
   const client = request(patchbay.url);
   const operator = { authorization: `Bearer ${adminToken}` };
 
@@ -237,7 +239,7 @@ export async function startWorld(options: WorldOptions = {}) {
     },
 
     /** Another process that looks for alerts. @returns stops it */
-    startAlertWatcher: () => alertWatchers.start(services),
+    startAlertWatcher,
 
     /** Moves the clock until the condition holds, a second at a time, or in jumps where a long time must pass. */
     async advanceUntil(condition: () => unknown, description = condition.toString(), stepMs = 1_000): Promise<void> {
@@ -265,7 +267,6 @@ export async function startWorld(options: WorldOptions = {}) {
         await settle();
       }
     },
-
     advanceUntilReported: (messageId: string) =>
       world.advanceUntil(() => highlevel.listStatuses(messageId).length > 0, `${messageId} reported`),
 

@@ -15,6 +15,7 @@ const rows = [
   ['messages'],
   ['alerts'],
   ['checks'],
+  ['compose'],
   ['http', 'worker', 'sandbox'],
   ['config'],
   ['.'],

@@ -1,0 +1,65 @@
+import { type AccessTokens, createAccessTokens } from '../installations/access-token.ts';
+import { applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
+import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
+import {
+  completeInstall,
+  consumeState,
+  findCompletedInstall,
+  purgeSpentStates,
+  startInstall,
+} from '../installations/install.ts';
+import { createPermissionGate } from '../installations/permissions.ts';
+import { reconcileDueInstallations, reconcileNow } from '../installations/reconciler.ts';
+import type { RenewDeps } from '../installations/renew-token.ts';
+import { requireCurrentSession, revokeSessions } from '../installations/sessions.ts';
+import { createInstallationLoader } from '../installations/store.ts';
+import { disconnectApp, type UninstallHooks } from '../installations/uninstall.ts';
+import { createWebhookObservationRecorder } from '../installations/webhook-observations.ts';
+import { bindAll } from './bind.ts';
+import type { HighLevelCapability } from './highlevel.ts';
+import type { CapabilityOptions } from './options.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What becomes of a location's messages when its installation changes. */
+type LocationHooks = UninstallHooks & Pick<RenewDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
+
+/** Installs, tokens, app events and sessions. */
+export type Installations = ReturnType<typeof composeInstallations>;
+
+/** Composes what follows from the app being installed: OAuth, tokens, app events, reconciling, sessions. */
+export function composeInstallations(
+  runtime: Runtime,
+  options: Pick<CapabilityOptions, 'app' | 'marketplaceUrl' | 'sessionSecrets' | 'providers' | 'keepChannels'>,
+  others: HighLevelCapability & LocationHooks,
+) {
+  const { app, marketplaceUrl, sessionSecrets, providers, keepChannels } = options;
+  const ingredients = { ...runtime, ...others, app, marketplaceUrl, sessionSecrets, keepChannels };
+  const tokens: AccessTokens = createAccessTokens(ingredients);
+  const observations = createWebhookObservationRecorder(runtime);
+  return {
+    tokens,
+    permissions: createPermissionGate({ ...runtime, providers, resume: others.resumeReports }),
+    loadInstallation: createInstallationLoader(runtime.db),
+    webhookObservations: observations,
+    ...bindAll(
+      { ...ingredients, tokens },
+      {
+        startInstall,
+        consumeState,
+        completeInstall,
+        findCompletedInstall,
+        purgeSpentStates,
+        recordAppEvent,
+        applyDueEvents,
+        reconcileDueInstallations,
+        reconcileNow,
+        disconnectApp,
+        authorizeUserContext,
+        detectReplay,
+        requireCurrentSession,
+        revokeSessions,
+      },
+    ),
+    close: () => observations.stop(),
+  };
+}

@@ -1,0 +1,102 @@
+import { fetchAttachments, postMessage } from '../messages/inbound/post.ts';
+import { createInboundReceiver } from '../messages/inbound/receive.ts';
+import { createMessageLister } from '../messages/log/list-messages.ts';
+import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
+import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
+import { createReportDelay } from '../messages/model/report-delay.ts';
+import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import { deliver } from '../messages/outbound/deliver.ts';
+import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
+import { sendTestMessage } from '../messages/outbound/send-test.ts';
+import { runRedrives } from '../messages/recovery/dead-letters.ts';
+import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
+import { markSent, resend } from '../messages/recovery/resend.ts';
+import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
+import { reportStatus } from '../messages/reporting/report-status.ts';
+import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
+import { createSettler } from '../messages/settlement/settle.ts';
+import { createMessageLoader, type StoreDeps } from '../messages/settlement/update-messages.ts';
+import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
+import { rollUpDailyStats } from '../messages/stats/rollup.ts';
+import type { Attachments } from './attachments.ts';
+import { bindAll } from './bind.ts';
+import type { Connections } from './connections.ts';
+import type { HighLevelCapability } from './highlevel.ts';
+import type { Installations } from './installations.ts';
+import type { CapabilityOptions } from './options.ts';
+import type { Runtime } from './runtime.ts';
+
+/** Messages in both directions, from the webhook to the report. */
+export type Messaging = ReturnType<typeof composeMessaging>;
+
+/** Composes what all functions that change messages share. */
+export function composeMessageStore({ db, clock }: Pick<Runtime, 'db' | 'clock'>): StoreDeps {
+  return { db, clock, reportDelay: createReportDelay() };
+}
+
+/** Composes what becomes of a location's messages when its installation changes. */
+export function composeLocationHooks(store: StoreDeps) {
+  return bindAll(store, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
+}
+
+/** Composes receiving, sending, posting and reporting messages. */
+export function composeMessaging(
+  runtime: Runtime,
+  options: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  others: HighLevelCapability & {
+    store: StoreDeps;
+    attachments: Attachments;
+    connections: Connections;
+    installations: Installations;
+  },
+) {
+  const { store, attachments, connections, installations, highLevel } = others;
+  const { clock, log, metrics } = runtime;
+  const settle = createSettler({ ...runtime, ...store });
+  const ingredients = {
+    ...runtime,
+    ...store,
+    ...attachments,
+    ...options,
+    highLevel,
+    tokens: installations.tokens,
+    channels: connections.channels,
+    connectionOf: connections.loadConnection,
+    installationOf: installations.loadInstallation,
+    readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),
+    findMessage: createMessageLoader(runtime.db),
+    startAttempt: createAttemptStarter({ ...runtime, ...store }),
+    settle,
+    recordSend(channel: string, outcome: string, ms: number) {
+      metrics.sendAttempts.inc({ channel, outcome });
+      metrics.sendDuration.observe({ channel }, ms / 1000);
+    },
+  };
+  const { readAddress, findMessage, startAttempt } = ingredients;
+  return {
+    readAddress,
+    findMessage,
+    startAttempt,
+    settle,
+    listMessages: createMessageLister(runtime.db),
+    receiveDelivery: createDeliveryReceiver(ingredients),
+    receiveInbound: createInboundReceiver(ingredients),
+    recordReceipt: createReceiptRecorder(ingredients),
+    ...bindAll(ingredients, {
+      deliver,
+      postMessage,
+      fetchAttachments,
+      reportStatus,
+      recordUnknownWebhook,
+      sendTestMessage,
+      resend,
+      markSent,
+      runRedrives,
+      rollUpDailyActivity,
+      rollUpDailyStats,
+    }),
+    /** Waits up to `timeoutMs` for the database to store the responses of vendors that only this process knows. */
+    drainSettlements: (timeoutMs: number) => drainSettlements(settle, { clock, log }, timeoutMs),
+    listUnwritten: settle.unwritten,
+  };
+}

@@ -1,0 +1,54 @@
+import type { AlertThresholds } from '../alerts/alert.ts';
+import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
+import type { Bucket } from '../attachments/s3-store.ts';
+import type { Channels } from '../channels/registry.ts';
+import type { Phone } from '../channels/sandbox/sandbox.ts';
+import type { Clock } from '../core/clock.ts';
+import type { RandomSource } from '../core/ids.ts';
+import type { Database, DatabaseTarget } from '../database/client.ts';
+import type { AppKeys } from '../highlevel/oauth.ts';
+import type { Provider } from '../highlevel/providers.ts';
+import type { Log } from '../runtime/log.ts';
+import type { MailOptions } from '../runtime/mail.ts';
+
+/** Settings, keys and the outside world that the capabilities are composed from. */
+export interface CapabilityOptions {
+  database: DatabaseTarget;
+  /** The clock of this machine. */
+  clock: Clock;
+  readTime?: ((db: Database) => Promise<number>) | undefined;
+  random: RandomSource;
+  log: Log;
+  app: AppKeys;
+  appUrl: string;
+  apiUrl: string;
+  marketplaceUrl: string;
+  providers: readonly Provider[];
+  encryptionKeys: readonly Buffer[];
+  sessionSecrets: string[];
+  allowPrivateTargets: boolean;
+  /** Retains the channels of an uninstalled location, for a later reinstall. */
+  keepChannels: boolean;
+  alertLimits: AlertThresholds;
+  /** Receivers of alert notifications. */
+  alertWebhook?: AlertWebhook | undefined;
+  alertMail?: MailOptions | undefined;
+  attachments: {
+    /** Folder of downloads and, without a bucket, of stored files. */
+    folder: string;
+    bucket?: Bucket | undefined;
+    maxBytes: number;
+    /** Limit on all stored files of a location. */
+    maxBytesPerLocation: number;
+    /** Below this much free disk, downloads are deferred. */
+    minFreeBytes: number;
+    /** Retention of a stored file. */
+    days: number;
+    /** HighLevel gets a file by a URL of ours, or by an upload. */
+    delivery: 'link' | 'upload';
+  };
+  /** The phone of sandbox mode. */
+  phone?: Phone | undefined;
+  /** Replaces the program's own channels. */
+  channels?: Channels | undefined;
+}

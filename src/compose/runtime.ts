@@ -1,0 +1,60 @@
+import { type Clock, dateNow } from '../core/clock.ts';
+import { createIdGenerator, type NewId, type RandomSource } from '../core/ids.ts';
+import { createSecretBox, type SecretBox } from '../core/secret-box.ts';
+import { type Database, openDatabase } from '../database/client.ts';
+import { openSharedClock } from '../database/clock-steps.ts';
+import { type KeyRing, recordKeys, toKeyRings } from '../installations/key-inventory.ts';
+import type { Log } from '../runtime/log.ts';
+import { createMetrics, type Metrics } from '../runtime/metrics.ts';
+import { createHttpClient, type HttpClient } from '../runtime/outbound-http.ts';
+import type { CapabilityOptions } from './options.ts';
+
+/** What every capability is built on: the database, time, randomness, secrets, the log and the metrics. */
+export interface Runtime {
+  db: Database;
+  clock: Clock;
+  /** Difference between this machine's clock and the database's. */
+  clockSkewMs: () => number;
+  random: RandomSource;
+  newId: NewId;
+  /** From 0 (inclusive) to 1, to spread retries. */
+  jitter: () => number;
+  box: SecretBox;
+  keyRings: readonly KeyRing[];
+  log: Log;
+  metrics: Metrics;
+  /** For addresses that users supply: guarded against private targets. */
+  targetHttp: HttpClient;
+  startedAt: Date;
+  close(): Promise<void>;
+}
+
+const maxSendMs = 60_000;
+
+/** Opens the database and the shared clock. */
+export async function composeRuntime(options: CapabilityOptions): Promise<Runtime> {
+  const { random, log } = options;
+  const db = await openDatabase(options.database, { log });
+  // The only clock from here on, because other processes compare the times that this one stores.
+  const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
+  const keyRings = toKeyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
+  await recordKeys({ db, clock }, keyRings);
+  return {
+    db,
+    clock,
+    clockSkewMs: clock.skewMs,
+    random,
+    newId: createIdGenerator(clock, random),
+    jitter: () => random(4).readUInt32BE() / 2 ** 32,
+    box: createSecretBox(options.encryptionKeys, random, clock),
+    keyRings,
+    log,
+    metrics: createMetrics(),
+    targetHttp: createHttpClient({ timeoutMs: maxSendMs, allowPrivateTargets: options.allowPrivateTargets }),
+    startedAt: dateNow(clock),
+    async close() {
+      await clock.stop();
+      await db.close();
+    },
+  };
+}
