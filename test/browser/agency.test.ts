@@ -16,7 +16,7 @@ testInBrowser('an agency installs, watches its locations being connected, and op
 
   await page.getByRole('link', { name: 'Open the app’s page' }).click();
   const framed = page.frameLocator('iframe');
-  await framed.getByText('2 locations, together.').waitFor();
+  await framed.getByText('Totals of 2 locations.').waitFor();
   await framed.getByRole('link', { name: 'Locations', exact: true }).click();
   await framed.getByRole('link', { name: 'Harbour Dental' }).click();
   await framed.getByText('No channel is connected').waitFor();
@@ -24,7 +24,7 @@ testInBrowser('an agency installs, watches its locations being connected, and op
   await page.getByRole('link', { name: 'The app’s page' }).click();
   await framed.getByRole('heading', { name: 'Harbour Dental' }).waitFor();
   await framed.getByText('Connected', { exact: true }).waitFor();
-  await framed.getByText('Connect a channel to begin').waitFor();
+  await framed.getByText('Connect a channel to start').waitFor();
   await framed.getByText('Disconnect this location').click();
   await framed.getByRole('button', { name: 'Disconnect now' }).click();
   await framed.getByText('Disconnected', { exact: true }).waitFor();

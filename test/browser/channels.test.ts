@@ -19,18 +19,18 @@ testInBrowser(
     await heading('Channels');
     expect(await inspect(page, 'channels', frame)).toEqual([]);
     await frame.getByRole('link', { name: 'Connect Text messages' }).click();
-    await heading('HTTP gateway: connect');
+    await heading('Connect HTTP gateway');
 
     // What does not fit is said at its field, which gets the focus; the secret that was made stays the same.
     const secret = await frame.getByLabel('Secret').inputValue();
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    await frame.getByLabel('Address of the gateway').fill('gateway');
+    await frame.getByLabel('Gateway URL').fill('gateway');
     await frame.getByRole('button', { name: 'Connect', exact: true }).click();
-    await frame.getByText('This must be a web address that begins with https://').waitFor();
+    await frame.getByText('Enter a URL that starts with https://').waitFor();
     expect(await frame.evaluate('document.activeElement.name')).toBe('url');
     expect(await frame.getByLabel('Secret').inputValue()).toBe(secret);
     expect(await inspect(page, 'connect-wrong', frame)).toEqual([]);
-    await frame.getByLabel('Address of the gateway').fill(world.vendor.url);
+    await frame.getByLabel('Gateway URL').fill(world.vendor.url);
     await frame.getByLabel('Secret').fill(world.vendor.secret);
     await frame.getByRole('button', { name: 'Connect', exact: true }).click();
     await heading('Send a test message');
@@ -46,33 +46,33 @@ testInBrowser(
     expect(await frame.locator('#step-delivered.now').isVisible()).toBe(true);
     const { connectionId, id } = await world.db.message.findFirstOrThrow({ where: { isTest: true } });
     await world.postChannelWebhook(connectionId as string, 'status', { id, status: 'delivered' }).expect(202);
-    await advanceUntilShown(world, frame.getByText('It works: the message has arrived.'));
+    await advanceUntilShown(world, frame.getByText('It works: the message was delivered.'));
     world.vendor.respondWith({ status: 400, body: { error: { code: '21610', message: 'The number is not on our list.' } } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
     await advanceUntilShown(world, frame.getByText('The number is not on our list.').first());
     expect(await inspect(page, 'channel-refused', frame)).toEqual([]);
 
-    await frame.getByRole('link', { name: 'Change the connection' }).click();
-    await heading('HTTP gateway: change');
-    await frame.getByText('kept as it is').waitFor();
+    await frame.getByRole('link', { name: 'Edit the connection' }).click();
+    await heading('Edit HTTP gateway');
+    await frame.getByText('stored, not changed').waitFor();
     expect(await inspect(page, 'connect-change', frame)).toEqual([]);
     await frame.getByText('More settings').click();
-    await frame.getByLabel('Longest wait').fill('2000');
+    await frame.getByLabel('Response timeout').fill('2000');
     await frame.getByRole('button', { name: 'Save' }).click();
     await heading('Text messages');
     world.vendor.respondWith({ body: { status: 'delivered' } });
 
-    await frame.getByRole('link', { name: 'Change how it sends' }).click();
-    await heading('Text messages: sending');
+    await frame.getByRole('link', { name: 'Edit the sending settings' }).click();
+    await heading('Text messages: sending settings');
     expect(await frame.getByLabel('From', { exact: true }).isVisible()).toBe(false);
     await frame.getByLabel('Send from').fill('+12025550999');
-    await frame.getByLabel('Messages a day, at most').fill('0');
-    await frame.getByLabel('only at these hours').check();
+    await frame.getByLabel('Maximum messages per day').fill('0');
+    await frame.getByLabel('only during these hours').check();
     await frame.getByRole('button', { name: 'Save' }).click();
     await frame.getByText('At least 1.').waitFor();
-    await frame.getByText('Give a time such as 18:00.').waitFor();
+    await frame.getByText('Enter a time such as 18:00.').waitFor();
     expect(await inspect(page, 'settings-wrong', frame)).toEqual([]);
-    await frame.getByLabel('Messages a day, at most').fill('1');
+    await frame.getByLabel('Maximum messages per day').fill('1');
     await frame.getByLabel('From', { exact: true }).fill('00:00');
     await frame.getByLabel('Until').fill('23:59');
     await frame.getByRole('button', { name: 'Save' }).click();
@@ -82,7 +82,7 @@ testInBrowser(
     for (const wait of ['now', 'later']) {
       await frame.getByRole('button', { name: 'Send the test' }).click();
       await frame.getByRole('heading', { name: /^Test to/ }).waitFor();
-      if (wait === 'now') await advanceUntilShown(world, frame.getByText('It works: the message has arrived.'));
+      if (wait === 'now') await advanceUntilShown(world, frame.getByText('It works: the message was delivered.'));
     }
     await advanceUntilShown(world, frame.getByText('A message to 1 contact is waiting.'));
     expect(world.vendor.requests.at(-1)?.body.from).toBe('+12025550999');

@@ -33,14 +33,14 @@ testInBrowser(
     await keyboard.follow('Connect a channel');
     await framed.getByRole('heading', { name: /^Connect a channel/ }).waitFor();
     expect(await inspect(page, 'choose-channel', frame)).toEqual([]);
-    await keyboard.follow('Use the sandbox’s own gateway');
-    await framed.getByRole('heading', { name: 'HTTP gateway: connect' }).waitFor();
-    expect(await framed.getByLabel('Address of the gateway').inputValue()).toBe(`http://localhost:${port + 1}/gateway`);
+    await keyboard.follow('Use the sandbox gateway');
+    await framed.getByRole('heading', { name: 'Connect HTTP gateway' }).waitFor();
+    expect(await framed.getByLabel('Gateway URL').inputValue()).toBe(`http://localhost:${port + 1}/gateway`);
     expect(await inspect(page, 'connect', frame)).toEqual([]);
     await keyboard.follow('Connect');
     await framed.getByRole('heading', { name: 'Send a test message' }).waitFor();
     await keyboard.follow('Send the test');
-    await framed.getByText('It works: the message has arrived.').waitFor();
+    await framed.getByText('It works: the message was delivered.').waitFor();
     const seconds = (performance.now() - startedAt) / 1000;
     const reached = framed.getByRole('heading', { name: 'Test to +12025550143' });
     expect(await reached.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);

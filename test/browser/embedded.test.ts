@@ -21,7 +21,7 @@ testInBrowser(
     expect(await frame.evaluate(storageOfFrame)).toEqual(['', 'SecurityError']);
     const heading = frame.getByRole('heading', { level: 1 });
     expect(await heading.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
-    await frame.getByText('Connect a channel to begin').waitFor();
+    await frame.getByText('Connect a channel to start').waitFor();
     expect(await inspect(page, 'home-empty', frame)).toEqual([]);
 
     // Opened by keyboard; what changes meanwhile takes neither the focus nor what is open.
@@ -72,7 +72,7 @@ testInBrowser('an agency goes from its locations to one of them and back; what i
   expect(await inspect(page, 'locations', frame)).toEqual([]);
 
   await frame.getByRole('link', { name: 'Northside Fitness' }).click();
-  await frame.getByText('Hay que volver a conectarla').waitFor();
+  await frame.getByText('Reconexión necesaria').waitFor();
   await frame.getByRole('link', { name: 'Inicio', exact: true }).click();
   await frame.getByRole('link', { name: 'Volver a conectar' }).waitFor();
   expect(await frame.getByText('Desconectar esta ubicación').count()).toBe(0);
@@ -82,7 +82,7 @@ testInBrowser('an agency goes from its locations to one of them and back; what i
   expect(complaints).toEqual([]);
 
   await frame.evaluate('location.hash = "#/locations/nobodys"');
-  await frame.getByRole('heading', { name: 'Aquí no hay nada' }).waitFor();
+  await frame.getByRole('heading', { name: 'No encontrado' }).waitFor();
   expect(await inspect(page, 'embedded-not-found', frame)).toEqual([]);
   await page.context().close();
 });
@@ -119,6 +119,6 @@ testInBrowser('who can’t be told who looks is told what to do', async (browser
 
   await using parent = await startParentFrame(world);
   const frame = await parent.open(page, { companyId: 'nobody', activeLocation: 'nowhere' });
-  await frame.getByRole('heading', { name: 'You may not do this' }).waitFor();
+  await frame.getByRole('heading', { name: 'Not allowed' }).waitFor();
   await page.context().close();
 });

@@ -53,7 +53,7 @@ testInBrowser(
     const { page, complaints } = await openPage(browser);
     const frame = await parent.open(page, { companyId: location.companyId, activeLocation: location.id, role: 'admin' });
     await frame.getByRole('link', { name: 'Messages', exact: true }).click();
-    await frame.getByText('The channel sends only within its hours').waitFor();
+    await frame.getByText('This message is outside the channel’s sending hours.').waitFor();
     await frame.getByText('Next attempt:').waitFor();
     expect(await inspect(page, 'messages', frame)).toEqual([]);
 
@@ -92,7 +92,7 @@ testInBrowser(
     await frame.getByText('The recipient has opted out.').waitFor({ state: 'detached' });
     await frame.getByLabel('Day').fill('2001-01-01');
     await press(frame, 'Show');
-    await frame.getByText('No message fits').waitFor();
+    await frame.getByText('No matching messages').waitFor();
     expect(await frame.evaluate('location.hash')).toContain('zone=');
     expect(await inspect(page, 'messages-none', frame)).toEqual([]);
 
@@ -101,17 +101,17 @@ testInBrowser(
     await frame.locator('tbody a').first().focus();
     await page.keyboard.press('Enter');
     await frame.getByRole('heading', { name: 'Message to +12025550143' }).waitFor();
-    await frame.getByText('The far side refused it').waitFor();
+    await frame.getByText('HTTP gateway rejected it').waitFor();
     await frame.getByText('Reported “Failed” to the CRM').waitFor();
     await frame.getByText('CRM trace id').first().waitFor();
-    await frame.getByText('The far side’s answer').first().click();
+    await frame.getByText('Response from HTTP gateway').first().click();
     await frame
       .getByText(/HTTP 422/)
       .first()
       .waitFor();
     expect(await inspect(page, 'message-failed', frame)).toEqual([]);
     await press(frame, 'Retry');
-    await frame.getByText('The message is on its way again.').waitFor();
+    await frame.getByText('The message is being sent again.').waitFor();
     await advanceUntilShown(world, frame.getByText('Reported “Delivered” to the CRM'));
     expect(await frame.getByRole('button', { name: 'Retry' }).count()).toBe(0);
 
@@ -120,7 +120,7 @@ testInBrowser(
     expect(await inspect(page, 'message-unknown', frame)).toEqual([]);
     await press(frame, 'Mark as sent');
     await frame.getByText('The message is marked as sent.').waitFor();
-    await frame.getByText('The far side has accepted the message and has not said yet').waitFor();
+    await frame.getByText('The channel accepted the message and has not confirmed its delivery yet.').waitFor();
     await page.context().close();
     expect(complaints).toEqual([]);
   },
@@ -147,12 +147,12 @@ testInBrowser('what was given up is counted by reason, and sent again with progr
   await frame.getByText('Volver a enviar todos estos').focus();
   await page.keyboard.press('Enter');
   expect(await inspect(page, 'dead-letters-confirm', frame)).toEqual([]);
-  await press(frame, 'Enviar de nuevo ahora');
+  await press(frame, 'Volver a enviar ahora');
   await frame.getByText('Se están enviando de nuevo 310 mensajes.').waitFor();
-  await frame.getByText('0 de 310 mensajes están de nuevo en camino').first().waitFor();
+  await frame.getByText('0 de 310 mensajes reenviados').first().waitFor();
   expect(await frame.locator('progress').count()).toBe(1);
   expect(await inspect(page, 'dead-letters-progress', frame)).toEqual([]);
-  await advanceUntilShown(world, frame.getByText('Listo: 310 de 310 mensajes volvieron a salir'));
+  await advanceUntilShown(world, frame.getByText('Listo: 310 de 310 mensajes reenviados'));
   await frame.getByText('Ningún mensaje coincide').waitFor();
   expect(await world.db.message.count({ where: { state: 'failed' } })).toBe(1);
   await goTo(frame, 'dead-letters', 'Mensajes sin entregar');

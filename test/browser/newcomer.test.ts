@@ -52,7 +52,7 @@ testInBrowser('cancelling an install ends on a page that says so', async (browse
   const { page } = await openPage(browser);
   await page.goto(`http://localhost:${port}/install`);
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByText('Nothing was connected.').waitFor();
-  await page.getByRole('link', { name: 'Start the install again' }).click();
+  await page.getByText('No location was connected.').waitFor();
+  await page.getByRole('link', { name: 'Restart the installation' }).click();
   await page.getByRole('heading', { name: 'Install Patchbay' }).waitFor();
 });

@@ -15,13 +15,13 @@ testInBrowser('the operator signs in, goes through all pages and signs out, with
   const { page, complaints } = await openPage(browser);
 
   await page.goto(`${world.url}/admin/audit?action=channel_connected`);
-  await heading(page, 'Sign in as the operator');
+  await heading(page, 'Operator sign-in');
   expect(await inspect(page, 'operator-sign-in')).toEqual([]);
   await page.keyboard.type('not the token');
   await press(page, 'Enter');
-  await page.getByText('That is not the token').waitFor();
+  await page.getByText('Wrong token').waitFor();
   expect(await inspect(page, 'operator-sign-in-wrong')).toEqual([]);
-  await page.getByLabel('Operator’s token').focus();
+  await page.getByLabel('Operator token').focus();
   await page.keyboard.type(adminToken);
   await press(page, 'Enter');
   // Back to what was asked for.
@@ -58,16 +58,16 @@ testInBrowser('the operator signs in, goes through all pages and signs out, with
   await page.reload();
   await page.getByText('Disconnected', { exact: true }).waitFor();
 
-  await visit('System', 'How the system is doing', 'operator-system');
+  await visit('System', 'System status', 'operator-system');
   // What changes comes by itself and leaves the focus where it is.
   await page.getByRole('button', { name: 'Sign out' }).focus();
   await world.db.alert.updateMany({ data: { dedupKey: null, endedAt: new Date(world.clock.now()) } });
   await advanceUntilShown(world, page.getByText('No alert is open.'));
   await press(page, 'Enter');
-  await heading(page, 'Sign in as the operator');
+  await heading(page, 'Operator sign-in');
   await page.goBack();
   await page.reload();
-  await heading(page, 'Sign in as the operator');
+  await heading(page, 'Operator sign-in');
   expect(complaints.filter((words) => !words.includes('401'))).toEqual([]);
   await page.context().close();
 });
@@ -80,14 +80,14 @@ testInBrowser(
     await page.goto(`${world.url}/admin`);
     await page.getByLabel('Token del operador').fill(adminToken);
     await page.keyboard.press('Enter');
-    await heading(page, 'Cómo va el sistema');
+    await heading(page, 'Estado del sistema');
     await page.getByText('No hay ningún proceso de trabajo').waitFor();
     expect(await inspect(page, 'operator-system-empty-es')).toEqual([]);
     for (const [path, words] of [
       ['agencies', 'Ninguna agencia tiene la aplicación todavía'],
       ['locations', 'Ninguna ubicación'],
-      ['dead-letters', 'No se abandonó nada'],
-      ['limits', 'Aún no se sabe nada'],
+      ['dead-letters', 'No hay mensajes fallidos'],
+      ['limits', 'Aún no se ha comunicado ninguna cuota'],
       ['audit?action=installed', 'No hay coincidencias'],
     ]) {
       await page.goto(`${world.url}/admin/${path}`);
@@ -96,7 +96,7 @@ testInBrowser(
     }
     await world.db.session.deleteMany();
     await world.advanceUntil(
-      () => page.getByRole('heading', { name: 'Entrar como operador' }).isVisible(),
+      () => page.getByRole('heading', { name: 'Inicio de sesión del operador' }).isVisible(),
       'asked to sign in',
       600_000,
     );

@@ -22,7 +22,7 @@ testInBrowser(
 
     const connectionId = await world.connect(location.id);
     await storeMessages(world, location.id, createTwoWeeks(world.clock.now(), 180));
-    await advanceUntilShown(world, frame.getByText('Everything is going out.'));
+    await advanceUntilShown(world, frame.getByText('Messages are being sent normally.'));
     const sent = await frame.locator('.tile').first().locator('a').textContent();
     expect(await inspect(page, 'overview', frame)).toEqual([]);
 
@@ -54,24 +54,26 @@ testInBrowser(
       },
     });
     await storeMessages(world, location.id, [{ at: world.clock.now(), state: 'failed', reason: ['no_address', 'x'] }]);
-    await advanceUntilShown(world, frame.getByText('Something here needs a hand.'));
+    await advanceUntilShown(world, frame.getByText('This location needs attention.'));
     expect(Number((await frame.locator('.tile').first().locator('a').textContent())?.replace(',', ''))).toBe(
       Number(sent?.replace(',', '')) + 1,
     );
     // What was opened stays open, and the links count the alert.
     expect(await frame.locator('#chart-sent-numbers').getAttribute('open')).not.toBeNull();
     await frame.getByRole('link', { name: 'Alerts 1 open' }).waitFor();
-    expect(await frame.getByRole('link', { name: 'See what failed' }).getAttribute('href')).toBe('#/messages?status=failed');
+    expect(await frame.getByRole('link', { name: 'View failed messages' }).getAttribute('href')).toBe(
+      '#/messages?status=failed',
+    );
     const href = await frame.locator('.tile-bad a').getAttribute('href');
     expect(href).toMatch(/^#\/messages\?direction=outbound&status=failed&day=\d{4}-\d\d-\d\d$/);
     expect(await inspect(page, 'overview-alert', frame)).toEqual([]);
 
     await frame.getByRole('link', { name: 'Alerts 1 open' }).click();
-    await frame.getByRole('heading', { name: 'A channel is failing' }).waitFor();
+    await frame.getByRole('heading', { name: 'Channel failing' }).waitFor();
     expect(await inspect(page, 'alerts', frame)).toEqual([]);
     await world.db.alert.updateMany({ data: { dedupKey: null, endedAt: new Date(world.clock.now()) } });
-    await advanceUntilShown(world, frame.getByText('Nothing needs attention'));
-    await frame.getByRole('row', { name: /A channel is failing/ }).waitFor();
+    await advanceUntilShown(world, frame.getByText('No open alerts'));
+    await frame.getByRole('row', { name: /Channel failing/ }).waitFor();
     expect(await frame.getByRole('link', { name: 'Alerts', exact: true }).count()).toBe(1);
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -113,7 +115,7 @@ testInBrowser('an agency sees which locations need a hand, sorts and filters the
   await using parent = await startParentFrame(world);
   const { page, complaints } = await openPage(browser);
   const frame = await parent.open(page, { companyId, type: 'agency', role: 'admin' });
-  await frame.getByText('4 locations, together.').waitFor();
+  await frame.getByText('Totals of 4 locations.').waitFor();
   expect(await inspect(page, 'overview-agency', frame)).toEqual([]);
   await frame.getByRole('link', { name: 'Alerts 1 open' }).waitFor();
 
@@ -130,11 +132,11 @@ testInBrowser('an agency sees which locations need a hand, sorts and filters the
   expect(await shown()).toEqual(['A clinic with a very long name that has to go somewhere']);
   await frame.getByLabel('Name or id').fill('nobody');
   await page.keyboard.press('Enter');
-  await frame.getByText('No location fits').waitFor();
+  await frame.getByText('No matching locations').waitFor();
   expect(await inspect(page, 'locations-none', frame)).toEqual([]);
   await frame.getByRole('link', { name: 'Show all locations' }).click();
   await frame.getByRole('link', { name: 'Harbour Dental' }).click();
-  await frame.getByText('Everything is going out.').waitFor();
+  await frame.getByText('Messages are being sent normally.').waitFor();
   expect(complaints).toEqual([]);
   await page.context().close();
 });

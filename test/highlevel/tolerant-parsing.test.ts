@@ -31,7 +31,7 @@ test.each([
   const location = world.highlevel.addLocation();
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: does });
   const { text } = await callback(world, world.highlevel.approveInstall(location.id)).expect(502);
-  expect(text).toContain('The install could not be finished');
+  expect(text).toContain('Installation not finished');
   expect(text).not.toMatch(/nothing is lost/i);
   expect(text).toContain('href="/install"');
   await callback(world, world.highlevel.approveInstall(location.id)).expect(200);
@@ -42,7 +42,7 @@ test('a page does not suggest the same code again when its tokens could not be s
   const location = world.highlevel.addLocation();
   await world.db.$executeRawUnsafe('ALTER TABLE installations ADD CONSTRAINT takes_nothing CHECK (access_token IS NULL)');
   const { text } = await callback(world, world.highlevel.approveInstall(location.id)).expect(502);
-  expect(text).toContain('The install could not be finished');
+  expect(text).toContain('Installation not finished');
   await world.db.$executeRawUnsafe('ALTER TABLE installations DROP CONSTRAINT takes_nothing');
   await callback(world, world.highlevel.approveInstall(location.id)).expect(200);
 });

@@ -44,7 +44,7 @@ test('every answer has a request id, a strict policy, and says nothing of what i
 test('an address that is not there is a page for people and JSON for programs', async () => {
   await using world = await startWorld({ isIdle: true });
   const page = await world.client.get('/nothing').set('accept', 'text/html').expect(404);
-  expect(page.text).toContain('There is nothing here');
+  expect(page.text).toContain('Not found');
   const { body } = await world.client.get('/nothing').set('accept', 'application/json').expect(404);
   expect(body.error.code).toBe('not_found');
 });

@@ -110,7 +110,7 @@ test('a used code and wrong keys are told apart', async () => {
   await callback(world.client, { code }).expect(200);
   // Within the hour it is a reload of the page that it ended with.
   world.clock.jump(61 * 60_000);
-  expect((await callback(world.client, { code }).expect(400)).text).toContain('The CRM refused this install');
+  expect((await callback(world.client, { code }).expect(400)).text).toContain('The CRM rejected this installation');
 
   Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
   const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(503);

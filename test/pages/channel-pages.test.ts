@@ -95,10 +95,10 @@ test('a change keeps the secret and the settings, the settings keep the channel,
   const wrong = await post('channels/sms/connect', { do: 'connect', type: 'gateway', url: '', timeoutMs: 'x' }, 'es').expect(
     422,
   );
-  expect(wrong.text).toContain('Este dato es necesario.');
-  expect(wrong.text).toContain('Debe ser un número');
+  expect(wrong.text).toContain('Este campo es obligatorio.');
+  expect(wrong.text).toContain('Introduzca un número');
   expect((await post('channels/sms/settings', { do: 'save', hours: 'some' }).expect(422)).text).toContain(
-    'Give a time such as',
+    'Enter a time such as',
   );
   await post('channels/sms/connect', { do: 'connect', type: 'unheard-of' }).expect(422);
   expect(await config()).toEqual(set);
@@ -140,7 +140,7 @@ test('a location with many messages and a failing channel says so at once, and a
   expect(performance.now() - startedAt).toBeLessThan(1_500);
 
   const choice = await get('channels/whatsapp/connect').expect(200);
-  expect(choice.text).toContain('Use the sandbox’s own gateway');
+  expect(choice.text).toContain('Use the sandbox gateway');
   const filled = await get('channels/whatsapp/connect?type=gateway&example=1').expect(200);
   expect(filled.text).toContain('value="http://localhost:9/gateway"');
   const whole = await post('channels/whatsapp/connect', { do: 'connect', type: 'sandbox' }).expect(200);

@@ -11,7 +11,7 @@ test('what a fragment shows is what the token reaches, whatever its path says', 
   expect(page.headers).not.toHaveProperty('set-cookie');
   expect(page.text).not.toContain(other.id);
   const elsewhere = await get(`locations/${other.id}`).expect(404);
-  expect(elsewhere.text).toContain('There is nothing here');
+  expect(elsewhere.text).toContain('Not found');
   expect((await get('locations').expect(404)).text).toContain('data-fragment');
   await world.client.get('/embed/pages/').expect(401);
   await world.client.get('/embed/live/').expect(401);
@@ -30,7 +30,7 @@ test('only an admin may change anything, and a form that is none changes nothing
   const context = { companyId: location.companyId, activeLocation: location.id };
   const reader = await createPageClient(world, { ...context, role: 'user' });
   expect((await reader.get('').expect(200)).text).not.toContain('Disconnect now');
-  expect((await reader.post('', { do: 'disconnect' }).expect(403)).text).toContain('Only an admin may do this');
+  expect((await reader.post('', { do: 'disconnect' }).expect(403)).text).toContain('Only an admin can do this');
   const admin = await createPageClient(world, { ...context, role: 'admin' });
   await admin.post('', { do: 'constructor' }).expect(422);
   await admin.post('', {}).expect(422);
@@ -50,7 +50,7 @@ test('a page speaks the browser’s language, or the one that is asked for', asy
     world.client.get(path).set({ accept: 'text/html', 'accept-language': language });
   expect((await home('es')).text).toContain('<html lang="es">');
   expect((await home('es', '/?lang=en')).text).toContain('<html lang="en">');
-  expect((await home('es', '/nothing').expect(404)).text).toContain('Aquí no hay nada');
+  expect((await home('es', '/nothing').expect(404)).text).toContain('No encontrado');
 });
 
 test('an agency of a thousand locations sees 400 of them connected, and those that need a hand', async () => {
@@ -73,7 +73,7 @@ test('an agency of a thousand locations sees 400 of them connected, and those th
   const page = await world.finishInstall(code);
   expect(page.text).toContain('400 of 1,000 locations are connected.');
   expect(page.text).toMatch(/<progress [^>]*max="1000" value="400"/);
-  expect(page.text).toContain('4 locations need a hand');
+  expect(page.text).toContain('4 locations need attention');
   expect(page.text).toContain('Clinic 402');
   const ticket = page.text.match(/data-ticket="([^"]+)"/)?.[1] ?? '';
   const spanish = { accept: 'text/html', 'accept-language': 'es' };
@@ -89,11 +89,11 @@ test('every way an install can fail has its page, with a way on', async () => {
     expect(page.text).toContain(title);
     expect(page.text).toContain(actionLink);
   };
-  await says('/oauth/callback?error=access_denied', 'The install was cancelled', 'href="/install"');
-  await says('/oauth/callback?error=server_error', 'The install did not go through', 'href="/install"');
-  await says('/oauth/callback?code=x&state=y', 'This install link is used up', 'href="/install"');
-  await says('/oauth/callback?code=wrong', 'The CRM refused this install', 'href="/install"');
+  await says('/oauth/callback?error=access_denied', 'Installation cancelled', 'href="/install"');
+  await says('/oauth/callback?error=server_error', 'Installation not completed', 'href="/install"');
+  await says('/oauth/callback?code=x&state=y', 'This install link is no longer valid', 'href="/install"');
+  await says('/oauth/callback?code=wrong', 'The CRM rejected this installation', 'href="/install"');
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
-  await says('/oauth/callback?code=x', 'The install could not be finished', 'href="/install"');
-  await says('/nothing', 'There is nothing here', 'href="/"');
+  await says('/oauth/callback?code=x', 'Installation not finished', 'href="/install"');
+  await says('/nothing', 'Not found', 'href="/"');
 });

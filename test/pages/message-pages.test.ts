@@ -74,7 +74,7 @@ test('only who may write retries, resends, marks as sent and sends all again; ea
   const none = await admin.post('dead-letters', { do: 'redrive', span: 'all', reason: 'no_address' }).expect(200);
   expect(none.body).toEqual({
     location: '#/dead-letters?reason=no_address',
-    notice: 'Nothing fits, so nothing is sent again.',
+    notice: 'No failed messages match. No message is sent again.',
   });
   await admin.post('dead-letters', { do: 'redrive', span: 'day', reason: 'no_channel', direction: '' }).expect(200);
   expect((await world.db.redrive.findMany({ orderBy: { id: 'asc' } })).map(({ totalCount: total }) => total)).toEqual([0, 1]);

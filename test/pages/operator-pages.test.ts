@@ -31,27 +31,27 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
   });
   const { get } = await signInOperator(world);
   const page = words(await get('').expect(200));
-  expect(page).toContain('To deliver 1 0 0 1 hr 2 min');
+  expect(page).toContain('Deliveries 1 0 0 1 hr 2 min');
   // Those of yesterday are not among them.
   expect(page).toContain('Sent 1 0 0 0 1 2 Received 0 0 0 0 0 0');
   expect(page).toContain('1 alert is open Channel failing: Harbour Dental 12 of the last 20 attempts failed.');
-  expect(page).toContain('No worker runs');
-  expect(page).toMatch(/Connected 1 1 Being set up 0 1 Paused 0 1 Must be connected again 1 0/);
-  expect(page).toMatch(/Running for 1 day 1 hr Node 2\d\.\d+\.\d+ Database PostgreSQL \d+\.\d+/);
+  expect(page).toContain('No worker is running');
+  expect(page).toMatch(/Connected 1 1 Setting up 0 1 Paused 0 1 Reconnect required 1 0/);
+  expect(page).toMatch(/Uptime 1 day 1 hr Node 2\d\.\d+\.\d+ Database PostgreSQL \d+\.\d+/);
   expect(page).toMatch(/Schema \d{14}_\w+/);
 });
 
 test('who works is seen, and who has stopped without a word too', async () => {
   await using world = await startWorld();
   const { get } = await signInOperator(world);
-  expect(words(await get(''))).toContain('Workers 1 Resting');
+  expect(words(await get(''))).toContain('Workers 1 Paused by a limit');
   await world.db.worker.create({ data: { id: world.services.newId(), heartbeat: 7 } });
   await world.services.stopWorking(1_000);
-  expect(words(await get(''))).toContain('Workers 1 Resting');
+  expect(words(await get(''))).toContain('Workers 1 Paused by a limit');
   world.clock.jump(11_000);
   const page = words(await get(''));
-  expect(page).toContain('Workers 0 1 does not answer');
-  expect(page).toContain('No worker runs');
+  expect(page).toContain('Workers 0 1 does not respond');
+  expect(page).toContain('No worker is running');
 });
 
 test('locations of all agencies are found by name, id, agency and status; what is typed is only text', async () => {
@@ -93,19 +93,17 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   const { companyId, locationId } = await seedOperatorPages(world);
   const { get } = await signInOperator(world);
   const agencies = await get('/agencies').expect(200);
-  expect(words(agencies)).toContain('Brightside Agency Connected 3 1 Paused 1 Being set up 1 Connected Read');
+  expect(words(agencies)).toContain('Brightside Agency Connected 3 1 Paused 1 Setting up 1 Connected Synced');
   expect(agencies.text).toContain(`href="/admin/locations?company=${companyId}&amp;status=suspended"`);
   expect(agencies.text).toContain(`href="${world.url}/install"`);
 
   const letters = await get('/dead-letters').expect(200);
-  expect(words(letters)).toContain(
-    'Harbour Dental The contact has neither a phone number nor an email address that this message could go to. 4',
-  );
+  expect(words(letters)).toContain('Harbour Dental The contact has no phone number or email address for this message. 4');
   expect(words(letters)).toContain('The recipient has opted out. 1');
   expect(letters.text).toContain(`href="/admin/locations/${locationId}/dead-letters?reason=no_address"`);
   world.clock.jump(8 * day);
   const later = await signInOperator(world);
-  expect(words(await later.get('/dead-letters').expect(200))).toContain('Nothing was given up');
+  expect(words(await later.get('/dead-letters').expect(200))).toContain('No dead letters');
   expect(words(await later.get('/dead-letters?days=14').expect(200))).toContain('opted out');
 
   const audit = await later.get(`/audit?place=${locationId}`).expect(200);
@@ -117,7 +115,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   await world.db.rateLimitRow.updateMany({ data: { quotaCheckedAt: new Date(world.clock.now()) } });
   const limits = words(await later.get('/limits').expect(200));
   expect(limits).toContain('196,800 3,200');
-  expect(limits).toContain('Harbour Dental sms 5 a second');
+  expect(limits).toContain('Harbour Dental sms 5 per second');
 });
 
 test('a key’s age counts from its first start; what an older one sealed is counted until it is sealed anew', async () => {
@@ -153,9 +151,9 @@ test('a key’s age counts from its first start; what an older one sealed is cou
         .expect(200),
     );
   // An access token, a refresh token, and a channel's config.
-  expect(await loadPage()).toContain('3 stored secrets are still sealed with an older key.');
+  expect(await loadPage()).toContain('3 stored secrets are still encrypted with an older key.');
   await reencryptAll({ db: world.services.db, box }, () => {});
-  expect(await loadPage()).toContain('Everything is sealed with the newest key.');
+  expect(await loadPage()).toContain('All secrets are encrypted with the newest key.');
 });
 
 test('what only the operator has is nobody else’s: not in the CRM’s page, not in the API', async () => {

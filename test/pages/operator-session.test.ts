@@ -95,12 +95,12 @@ test('a wrong token is told, written down, and refused from an address that gues
   await using world = await startWorld(idle);
   const form = await openSignInForm(world);
   const wrong = await submitSignIn(world, form, { token: 'a guess <b>' }).expect(401);
-  expect(wrong.text).toContain('That is not the token');
+  expect(wrong.text).toContain('Wrong token');
   expect(wrong.text).not.toContain('a guess');
   expect(getSessionCookie(wrong) || form.cookie).toBe(form.cookie);
   for (let count = 0; count < 19; count++) await submitSignIn(world, form, { token: 'another guess' }).expect(401);
   const refused = await submitSignIn(world, form).expect(429);
-  expect(refused.text).toContain('One moment, please');
+  expect(refused.text).toContain('Too many requests');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
   await world.advanceUntil(async () => (await world.db.auditEntry.count()) > 0);
   const audited = await world.db.auditEntry.findMany({ orderBy: { id: 'asc' } });
@@ -116,7 +116,7 @@ test('a form of another page is refused: without the session’s token, with ano
   const path = `/locations/${location.id}`;
   const refused = async (fields: Record<string, string>, headers: Record<string, string> = {}) => {
     const response = await operator.post(path, { do: 'disconnect', ...fields }, headers).expect(403);
-    expect(response.text).toContain('This form can’t be used any more');
+    expect(response.text).toContain('Form expired');
   };
   await refused({ csrf: '' });
   await refused({ csrf: 'guessed' });

@@ -123,15 +123,15 @@ test('what does not fit is told at its field, in words', () => {
   };
   expect(listProblems(filled)).toEqual({});
   expect(listProblems({ ...filled, port: '', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' })).toEqual({
-    port: 'This is needed.',
-    'proxy.host': 'This is needed.',
-    'proxy.port': 'This must be a number.',
+    port: 'This field is required.',
+    'proxy.host': 'This field is required.',
+    'proxy.port': 'Enter a number.',
     factor: 'More than 0.',
     days: 'Choose at least one.',
     headers: expect.stringContaining('record'),
   });
   expect(listProblems({ ...filled, port: '70000' })).toEqual({ port: 'At most 65,535.' });
-  expect(listProblems({ ...filled, port: '1.5' })).toEqual({ port: 'This must be a whole number.' });
+  expect(listProblems({ ...filled, port: '1.5' })).toEqual({ port: 'Enter a whole number.' });
 });
 
 test('a form that is sent as it was shown changes nothing', () => {

@@ -54,11 +54,11 @@ test('every text that a view or a page asks for is there', () => {
   expect(missing).toEqual([]);
 });
 
-test('every error and every reason of ours has its words, and a far side’s reason keeps its own', () => {
+test('every error and every reason of ours is translated, and a vendor’s reason keeps its own text', () => {
   const text = languages.text('en');
   expect(errorCodes.filter((code) => !english.has(`problems.${code}.title`))).toEqual([]);
   for (const [code, message] of Object.entries(reasons)) expect(text(`reasons.${code}`)).toBe(message);
-  for (const why of unknownReasons) expect(text.has(`operator.unknownWebhooks.why.${why}`)).toBe(true);
+  for (const why of unknownReasons) expect(text.has(`operator.unknownWebhooks.reasons.${why}`)).toBe(true);
   expect(toReasonText(languages.text('es'), { code: 'no_channel', message: reasons.no_channel })).toContain('ningún canal');
   expect(toReasonText(text, { code: '21610', message: 'opted out' })).toBe('opted out');
   const refused = new AppError('conflict', 'This message was sent meanwhile.', { details: ['twice'] });

@@ -54,11 +54,11 @@ export function createAgencyPage(deps: AgencyPageDeps) {
         async run({ access, body, text }) {
           const row = await findCompany(access);
           if (!isConfirmationText(row, body.confirm)) {
-            return { errors: { confirm: text('agency.leave.wrong', { name: getConfirmationText(row) }) } };
+            return { errors: { confirm: text('agency.uninstall.wrong', { name: getConfirmationText(row) }) } };
           }
           await confirmUninstall(deps, access, row, body.confirm);
           await uninstallAndReconcile(deps, row, access, disconnectReason);
-          return { notice: text('agency.leave.done') };
+          return { notice: text('agency.uninstall.done') };
         },
       }),
     },

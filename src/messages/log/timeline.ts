@@ -23,21 +23,21 @@ export interface TimelineEvent {
 /** What can be said, in English. The pages have the same in every language, by the same names. */
 export const eventTexts = {
   received: 'Received from the CRM',
-  test_wanted: 'Test message asked for',
-  received_inbound: 'Received from the far side',
-  sending: 'Sending to the far side',
-  accepted: 'The far side accepted it',
-  delivered: 'The far side delivered it',
-  rejected: 'The far side refused it',
-  unavailable: 'The far side could not take it now',
-  unknown: 'It is not known whether the far side got it',
-  receipt: 'The far side says: {state}',
-  receipt_of: 'The far side says of {recipient}: {state}',
+  test_wanted: 'Test message requested',
+  received_inbound: 'Received from {channel}',
+  sending: 'Sending to {channel}',
+  accepted: '{channel} accepted it',
+  delivered: '{channel} delivered it',
+  rejected: '{channel} rejected it',
+  unavailable: '{channel} was temporarily unavailable',
+  unknown: 'Delivery unknown: {channel} did not confirm it',
+  receipt: '{channel} reported: {state}',
+  receipt_of: '{channel} reported for {recipient}: {state}',
   reported: 'Reported “{state}” to the CRM',
   not_reported: 'Could not report “{state}” to the CRM',
-  posted: 'Posted into the conversation',
-  not_posted: 'Could not post into the conversation',
-  passed: 'Kept failing, so later messages of this contact go ahead of it',
+  posted: 'Posted to the conversation',
+  not_posted: 'Could not post to the conversation',
+  passed: 'Failed repeatedly; later messages of this contact go first',
 } as const satisfies Record<string, string>;
 
 export type TimelineEventType = keyof typeof eventTexts;
@@ -97,7 +97,11 @@ export function toEnglishText({
 }: Omit<TimelineEvent, 'at' | 'event' | 'response' | 'traceId'>): string {
   const because = why ? `: ${why.message}${why.code ? ` (${why.code})` : ''}` : '.';
   const repetition = repeats > 0 ? ` Repeated ${repeats} times.` : '';
-  return `${eventTexts[type].replace('{recipient}', recipient ?? '').replace('{state}', state ?? '')}${because}${repetition}`;
+  const sentence = eventTexts[type]
+    .replace('{channel}', 'the channel')
+    .replace('{recipient}', recipient ?? '')
+    .replace('{state}', state ?? '');
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}${because}${repetition}`;
 }
 
 function toReason({ code, reason }: { code: string | null; reason: string | null }): TimelineEvent['why'] {

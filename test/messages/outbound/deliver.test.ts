@@ -173,7 +173,7 @@ test('what a channel can’t carry is refused with the reason, and accepted is d
   expect(world.highlevel.findMessage(media.messageId)?.error?.code).toBe('attachments_unsupported');
   expect(world.highlevel.findMessage(email.messageId)).toMatchObject({
     status: 'failed',
-    recipients: { 'maya@example.com': { failReason: 'The connected channel does not carry email.' } },
+    recipients: { 'maya@example.com': { failReason: 'The connected channel does not support email.' } },
   });
   expect(world.highlevel.listStatuses(plain.messageId)).toEqual(['delivered']);
 });

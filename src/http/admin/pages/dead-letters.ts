@@ -31,7 +31,7 @@ export function createDeadLettersPage({ db, clock }: { db: Database; clock: Cloc
       const shown = rows.slice(0, pageSize);
       return {
         title: text('operator.deadLetters.title'),
-        rows: shown.map((row) => ({ ...row, words: describeReason(row) })),
+        rows: shown.map((row) => ({ ...row, reasonText: describeReason(row) })),
         tenants: await loadTenants(
           db.client,
           shown.map(({ locationId }) => locationId),

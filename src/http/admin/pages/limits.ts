@@ -25,23 +25,23 @@ export function createLimitsPage({ db, clock }: { db: Database; clock: Clock }) 
     async show({ text, query }) {
       const now = dateNow(clock);
       const window = (page: number) => ({ take: pageSize + 1, skip: (page - 1) * pageSize });
-      const budgets = await listLowestQuotas(db.client, now, window(query.page));
+      const quotas = await listLowestQuotas(db.client, now, window(query.page));
       const channels = await listConnectionGroups(db.client, now, window(query.channels));
       return {
         title: text('operator.limits.title'),
         day: highLevelDailyQuota,
         perSecond: 1000 / highLevelRateLimit.intervalMs,
-        budgets: budgets.slice(0, pageSize).map((row) => ({
+        quotas: quotas.slice(0, pageSize).map((row) => ({
           ...row,
           used: row.quotaRemaining === null ? null : Math.max(highLevelDailyQuota - row.quotaRemaining, 0),
         })),
         channels: channels.slice(0, pageSize),
         tenants: await loadTenants(
           db.client,
-          [...budgets, ...channels].map(({ resourceId }) => resourceId),
+          [...quotas, ...channels].map(({ resourceId }) => resourceId),
         ),
         query,
-        hasMoreBudgets: budgets.length > pageSize,
+        hasMoreQuotas: quotas.length > pageSize,
         hasMoreChannels: channels.length > pageSize,
       };
     },

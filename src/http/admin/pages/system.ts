@@ -46,7 +46,7 @@ export function createSystemPage(deps: SystemPageDeps) {
       const { client } = db;
       const now = dateNow(clock);
       const counts = await countMessages(client, new Date(now.getTime() - dayMs));
-      const budgets = await listLowestQuotas(client, now, { take: pageSize });
+      const quotas = await listLowestQuotas(client, now, { take: pageSize });
       const paused = await listPausedGroups(client, now, pageSize);
       const alerts = await client.alert.findMany({
         where: { dedupKey: { not: null } },
@@ -68,12 +68,12 @@ export function createSystemPage(deps: SystemPageDeps) {
           counts: counts.filter((count) => count.direction === direction),
           total: counts.reduce((sum, count) => sum + (count.direction === direction ? count.count : 0), 0),
         })),
-        budgets: budgets.filter(({ quotaRemaining }) => quotaRemaining !== null),
-        resting: paused,
+        quotas: quotas.filter(({ quotaRemaining }) => quotaRemaining !== null),
+        paused,
         pausedCount: await countPausedGroups(client, now),
         tenants: await loadTenants(
           client,
-          [...budgets, ...paused]
+          [...quotas, ...paused]
             .map(({ resourceId }) => resourceId)
             .concat(alerts.flatMap(({ locationId }) => locationId ?? [])),
         ),

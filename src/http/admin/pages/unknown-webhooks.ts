@@ -19,7 +19,7 @@ export function createUnknownWebhooksPage({ db }: { db: Database }) {
       const { items, nextCursor } = await listUnknownWebhooks(db, { cursor: before, limit: pageSize });
       return {
         title: text('operator.unknownWebhooks.title'),
-        webhooks: items.map((row) => ({ ...row, reason: text(`operator.unknownWebhooks.why.${row.reasonCode}`) })),
+        webhooks: items.map((row) => ({ ...row, reason: text(`operator.unknownWebhooks.reasons.${row.reasonCode}`) })),
         isFirst: before === undefined,
         nextCursor,
       };

@@ -10,7 +10,7 @@ import { type MessageDeps, markAsSent } from '../../api/messages.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, type PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
-import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toContactLabel } from './rows.ts';
+import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLabel, toContactLabel } from './rows.ts';
 
 export interface MessagePageDeps extends MessageDeps {
   appUrl: string;
@@ -67,6 +67,8 @@ async function showMessage(
   const message = await findMessageWithHistory(deps.db, id, query.before);
   if (!message) throw new AppError('not_found', 'There is no such message.');
   const types = await loadConnectionTypes(deps.db, [message.connectionId]);
+  const connectionType = types.get(message.connectionId ?? '') ?? null;
+  const channel = toChannelLabel(deps.channels, text, connectionType);
   const waits = await loadGroupPauses(deps, [message]);
   const reason = toReason(message, waits);
   const status = toStatus(message);
@@ -89,10 +91,11 @@ async function showMessage(
           ? `${deps.appUrl}/install`
           : null,
     fixKey: fix ?? null,
-    connectionType: types.get(message.connectionId ?? '') ?? null,
+    connectionType,
+    channel,
     canRetry: can('write') && status === 'failed',
     canDecide: can('write') && status === 'unknown',
-    timeline: buildTimeline(message).map((event) => toTimelineRow(text, event)),
+    timeline: buildTimeline(message).map((event) => toTimelineRow(text, channel, event)),
     older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
     newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,
     attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
@@ -113,18 +116,19 @@ const tones: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
 /** A happening in the reader's words. */
 function toTimelineRow(
   text: Text,
-  { at, type: says, state, recipient, why: cause, response, repeats, traceId }: TimelineEvent,
+  channel: string,
+  { at, type, state, recipient, why: cause, response, repeats, traceId }: TimelineEvent,
 ) {
   const reason = cause && toReasonText(text, { code: cause.code ?? '', message: cause.message });
   return {
     at,
-    title: text(`log.timeline.${says}`, { recipient: recipient ?? '', state: state ? text(`states.${state}`) : '' }),
-    tone: says === 'receipt' || says === 'receipt_of' ? (state === 'failed' ? 'bad' : 'good') : (tones[says] ?? ''),
+    title: text(`log.timeline.${type}`, { channel, recipient: recipient ?? '', state: state ? text(`states.${state}`) : '' }),
+    tone: type === 'receipt' || type === 'receipt_of' ? (state === 'failed' ? 'bad' : 'good') : (tones[type] ?? ''),
     reason,
     code: cause?.code ?? null,
     repeats: repeats > 0 ? text('log.repeats', { count: repeats }) : null,
     // Where the reader's words say less than the far side's own, those are kept beside them.
-    answer: [cause && cause.message !== reason ? cause.message : null, response].filter(Boolean).join('\n') || null,
+    response: [cause && cause.message !== reason ? cause.message : null, response].filter(Boolean).join('\n') || null,
     traceId,
   };
 }
@@ -145,7 +149,7 @@ function createActions(deps: MessagePageDeps) {
       body: z.object({}),
       async run({ message, access, text }) {
         await resend(deps, message, toActor(access));
-        return { notice: text('log.sentAgain') };
+        return { notice: text('log.resent') };
       },
     }),
     markSent: defineAction({

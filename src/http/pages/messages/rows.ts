@@ -1,8 +1,10 @@
+import type { Channels } from '../../../channels/registry.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { toSingleLine } from '../../../core/sanitize.ts';
 import type { Database } from '../../../database/client.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
 import type { Message } from '../../../messages/settlement/update-messages.ts';
+import { toChannelName } from '../channels/providers.ts';
 import type { PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 
@@ -55,7 +57,12 @@ export function toContactLabel({ direction, sentExternally, name, from, to, cont
   return name && person ? `${name}, ${person}` : (person ?? name);
 }
 
-/** Where a channel's messages went: its connections by their ids, for those that still are. */
+/** Returns the display name of the channel behind a connection type; a general word when the connection is deleted. */
+export function toChannelLabel(channels: Channels, text: Text, type: string | null): string {
+  return type === null ? text('log.unknownChannel') : toChannelName(text, { type, title: channels.get(type)?.title ?? type });
+}
+
+/** Loads the channel type of each connection, by the connection's id; deleted connections are left out. */
 export async function loadConnectionTypes(db: Database, ids: readonly (string | null)[]): Promise<Map<string, string>> {
   const wanted = [...new Set(ids.filter((id) => id !== null))];
   if (wanted.length === 0) return new Map();
