@@ -18,7 +18,7 @@ const text = (locationId: string, fields: object = {}) => ({
 
 async function listed(world: World) {
   const { body } = await world.api.get('/unknown-webhooks').expect(200);
-  return body.items as { address: string; why: string; body: string; count: number; bytes: number }[];
+  return body.items as { address: string; reasonCode: string; body: string }[];
 }
 
 async function counted(world: World): Promise<string> {
@@ -142,7 +142,7 @@ test('an unknown body at a Delivery URL is acknowledged, never sent, and shown t
     expect(await post(world, '/webhooks/providers/sms', body)).toBe(202);
   }
   expect(await world.db.message.count()).toBe(0);
-  const reasons = (await listed(world)).map(({ why }) => why);
+  const reasons = (await listed(world)).map(({ reasonCode }) => reasonCode);
   expect(reasons).toEqual(['inbound', 'not_an_object', 'not_an_object', 'unknown_shape', 'unknown_shape']);
   const asAdmin = await world.apiAs({ companyId: location.companyId, activeLocation: location.id });
   await asAdmin.get('/unknown-webhooks').expect(403);
