@@ -50,39 +50,20 @@ export async function composeApp(options: AppOptions) {
   const hooks = composeLocationHooks(store);
   const highlevel = composeHighLevel(runtime, options, () => installations);
   const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks });
-  const messaging = composeMessaging(runtime, options, { ...highlevel, store, attachments, connections, installations });
+  const messaging = composeMessaging(runtime, options, { ...highlevel, store, hooks, attachments, connections, installations });
   const live = createLiveStreams(runtime);
 
   return {
     queue,
+    highlevel,
     attachments,
     connections,
     installations,
     messaging,
     alerts,
-    ...composeIngredients(options),
+    ...toEdgeSettings(options),
     ...runtime,
-    ...store,
-    ...hooks,
-    ...highlevel,
-    ...attachments,
     live,
-    channels: connections.channels,
-    connectionOf: connections.loadConnection,
-    tokens: installations.tokens,
-    installationOf: installations.loadInstallation,
-    webhookObservations: installations.webhookObservations,
-    readAddress: messaging.readAddress,
-    findMessage: messaging.findMessage,
-    listMessages: messaging.listMessages,
-    receiveDelivery: messaging.receiveDelivery,
-    receiveInbound: messaging.receiveInbound,
-    recordReceipt: messaging.recordReceipt,
-    startAttempt: messaging.startAttempt,
-    settle: messaging.settle,
-    listUnwritten: messaging.listUnwritten,
-    onInvalidSignature: alerts.recordInvalidSignature,
-    onAuthFailure: alerts.recordAuthFailure,
     /** Takes no more jobs and waits for those that run, then up to `storeResponsesTimeoutMs` for the database to store what vendors responded. */
     stopWorking: (timeoutMs: number, storeResponsesTimeoutMs = 0) =>
       queue.stop(timeoutMs, () => messaging.drainSettlements(storeResponsesTimeoutMs)),
@@ -94,8 +75,8 @@ export async function composeApp(options: AppOptions) {
   };
 }
 
-/** Settings that the HTTP edge and the workers read. */
-function composeIngredients(options: AppOptions) {
+/** Picks the settings that the HTTP edge and the workers read. */
+function toEdgeSettings(options: AppOptions) {
   const { sandboxUrl } = options;
   return {
     app: options.app,

@@ -185,7 +185,7 @@ async function shutDown(
   },
 ): Promise<void> {
   log.info({ signal }, 'stopping');
-  const hasUnwritten = () => running.app.listUnwritten().length > 0;
+  const hasUnwritten = () => running.app.messaging.listUnwritten().length > 0;
   systemClock.setTimeout(() => hasUnwritten() || process.exit(1), stopTimeoutMs);
   systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeResponsesTimeoutMs);
   const closed = new Promise((resolve) => running.server.close(resolve));

@@ -1,5 +1,6 @@
 import { createChannels } from '../channels/registry.ts';
 import {
+  checkConfig,
   connect,
   createConnectionLoader,
   disconnect,
@@ -27,7 +28,7 @@ export function composeConnections(
     loadConnection: createConnectionLoader(runtime.db),
     ...bindAll(
       { ...runtime, channels, appUrl },
-      { connect, disconnect, findConnection, getConnection, listConnections, restoreGroupLimits },
+      { checkConfig, connect, disconnect, findConnection, getConnection, listConnections, restoreGroupLimits },
     ),
   };
 }

@@ -1,14 +1,19 @@
 import { createHighLevelClient, type HighLevel, type HighLevelCall, type HighLevelDeps } from '../highlevel/client.ts';
 import type { HighLevelResponse } from '../highlevel/response.ts';
+import { findUser } from '../highlevel/users.ts';
 import { createRateLimitFeedback } from '../installations/rate-limit-feedback.ts';
 import { createHttpClient, type HttpClient } from '../runtime/outbound-http.ts';
+import { type ArgumentsOf, bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Calls to HighLevel: with a token of an installation, or without one. */
+/** Calls to HighLevel. */
 export interface HighLevelCapability {
+  /** Calls with the token of an installation. */
   highLevel: HighLevel;
+  /** Calls without a token of ours: the exchange of codes and refresh tokens. */
   highLevelHttp: HttpClient;
+  findUser(...args: ArgumentsOf<typeof findUser>): ReturnType<typeof findUser>;
 }
 
 const highLevelTimeoutMs = 10_000;
@@ -40,11 +45,9 @@ export function composeHighLevel(
   }
 
   let client: HighLevel | undefined;
-  return {
-    highLevelHttp: http,
-    highLevel(call) {
-      client ??= createHighLevelClient({ ...getInstallations(), http, onResponse });
-      return client(call);
-    },
+  const highLevel: HighLevel = (call) => {
+    client ??= createHighLevelClient({ ...getInstallations(), http, onResponse });
+    return client(call);
   };
+  return { highLevel, highLevelHttp: http, ...bindAll(highLevel, { findUser }) };
 }

@@ -1,14 +1,15 @@
 import { fetchAttachments, postMessage } from '../messages/inbound/post.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
-import { createMessageLister } from '../messages/log/list-messages.ts';
+import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
+import { loadGroupPauses } from '../messages/log/wait-reasons.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
 import { deliver } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
-import { runRedrives } from '../messages/recovery/dead-letters.ts';
+import { runRedrives, startRedrive } from '../messages/recovery/dead-letters.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
@@ -34,6 +35,8 @@ export function composeMessageStore({ db, clock }: Pick<Runtime, 'db' | 'clock'>
   return { db, clock, reportDelay: createReportDelay() };
 }
 
+export type LocationHooks = ReturnType<typeof composeLocationHooks>;
+
 /** Composes what becomes of a location's messages when its installation changes. */
 export function composeLocationHooks(store: StoreDeps) {
   return bindAll(store, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
@@ -42,22 +45,24 @@ export function composeLocationHooks(store: StoreDeps) {
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  options: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  { providers, appUrl }: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
   others: HighLevelCapability & {
     store: StoreDeps;
+    hooks: LocationHooks;
     attachments: Attachments;
     connections: Connections;
     installations: Installations;
   },
 ) {
-  const { store, attachments, connections, installations, highLevel } = others;
+  const { store, hooks, attachments, connections, installations, highLevel } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ ...runtime, ...store });
   const ingredients = {
     ...runtime,
     ...store,
     ...attachments,
-    ...options,
+    providers,
+    appUrl,
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
@@ -74,6 +79,8 @@ export function composeMessaging(
   };
   const { readAddress, findMessage, startAttempt } = ingredients;
   return {
+    ...hooks,
+    reportDelay: store.reportDelay,
     readAddress,
     findMessage,
     startAttempt,
@@ -82,7 +89,9 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
+    ...bindAll(runtime.db, { findMessageWithHistory }),
     ...bindAll(ingredients, {
+      loadGroupPauses,
       deliver,
       postMessage,
       fetchAttachments,
@@ -91,6 +100,7 @@ export function composeMessaging(
       sendTestMessage,
       resend,
       markSent,
+      startRedrive,
       runRedrives,
       rollUpDailyActivity,
       rollUpDailyStats,

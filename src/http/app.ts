@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import express, { type Express } from 'express';
-import type { NewId } from '../core/ids.ts';
+import type { Connections } from '../compose/connections.ts';
 import type { Log } from '../runtime/log.ts';
 import { createAddressPageRouter } from './address-pages.ts';
 import { type AdminRouterDeps, createAdminRouter } from './admin/router.ts';
@@ -25,56 +25,56 @@ import { loadLanguages } from './pages/framework/texts.ts';
 import { type ChannelWebhookDeps, createChannelWebhookRouter } from './webhooks/channels.ts';
 import { createHighLevelWebhookRouter, type HighLevelWebhookDeps } from './webhooks/highlevel.ts';
 
-type WithAuthFailureLimit = ApiDeps & EmbeddedRouterDeps & AdminRouterDeps;
+/** Dependencies of all routers. The limit on authentication failures is created here, one for the whole process. */
+export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'authFailureLimit'> &
+  AuthFailureLimitDeps &
+  AttachmentPageDeps &
+  ChannelWebhookDeps &
+  EmbedDeps &
+  HealthDeps &
+  HighLevelWebhookDeps &
+  InstallPageDeps &
+  EdgeDeps;
 
-export interface AppDeps
-  extends HighLevelWebhookDeps,
-    ChannelWebhookDeps,
-    InstallPageDeps,
-    EmbedDeps,
-    HealthDeps,
-    AttachmentPageDeps,
-    AuthFailureLimitDeps,
-    Omit<WithAuthFailureLimit, 'authFailureLimit'> {
-  newId: NewId;
+interface EdgeDeps {
+  connections: Pick<Connections, 'channels'>;
   log: Log;
   sessionSecrets: string[];
-  adminToken: string | undefined;
-  /** How many proxies stand in front, or their addresses, ranges and kinds of networks. */
+  /** Number of proxies in front of the program, or their addresses, ranges and kinds of networks. */
   trustProxy: number | string[];
-  /** Outside production: the only hosts under which this is asked for. */
+  /** Outside production: the only hosts under which the program may be requested. */
   allowedHosts: ReadonlySet<string> | undefined;
   /** The simulated HighLevel's address, in sandbox mode. */
   sandboxUrl: string | undefined;
 }
 
-/** A page that follows an agency's install asks every few seconds. */
+/** Allows for pages that poll every few seconds, as that of an agency's install. */
 const pageLimit = { points: 600, duration: 60 };
-/** A conversation with many pictures asks for all of them at once. */
+/** Allows for a conversation with many pictures, which the browser requests at the same time. */
 const attachmentLimit = { points: 1_200, duration: 60 };
-/** A callback is a call to HighLevel, so one address can't make them without end. */
+/** Each OAuth callback causes a call to HighLevel, so one IP address may not cause many. */
 const installLimit = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
 const docs = resolve(import.meta.dirname, '../../docs');
 
-/** The whole HTTP edge: what programs call first, then what people see. */
+/** Creates the Express app: first the endpoints that programs call, then the pages. */
 export function createHttpApp(deps: AppDeps): Express {
   const https = deps.appUrl.startsWith('https:');
   const app = express();
   app.disable('x-powered-by');
-  // A session's cookie and the log's masks compare paths by letter; so does every router.
+  // The session cookie's path and the log's masks are case sensitive, so all routers are.
   app.enable('case sensitive routing');
-  // What we answer is new each time; its hash would only cost. Files have their own.
+  // Every response is new, so hashing it for an ETag is wasted. Static files have their own.
   app.disable('etag');
   app.set('views', views);
   app.set('view engine', 'ejs');
-  // X-Forwarded-For of any other sender is only a claim.
+  // X-Forwarded-For of other senders may be forged.
   app.set('trust proxy', deps.trustProxy);
   app.use(logRequests(deps), requireSingleHost, warnAboutUntrustedProxy(deps));
   if (deps.allowedHosts) app.use(requireHost(deps.allowedHosts));
 
-  // What programs post: they heed no header that is meant for browsers, and there are thousands of them a second.
+  // Webhooks come first: there are thousands a second, and their senders ignore the headers that are meant for browsers.
   app.use(createHighLevelWebhookRouter(deps), createChannelWebhookRouter(deps));
   app.use(setSecurityHeaders({ https }), createHealthRouter(deps));
   const authFailureLimit = createAuthFailureLimit(deps);
@@ -98,8 +98,8 @@ export function createHttpApp(deps: AppDeps): Express {
     createOperatorSessions(deps.db, { secrets: deps.sessionSecrets, https }),
     createAdminRouter({ ...deps, authFailureLimit }),
   );
-  // What whoever sets up a far side needs to read.
-  for (const guide of new Set([...deps.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {
+  // Setup guides of channels, for the person who sets up the vendor.
+  for (const guide of new Set([...deps.connections.channels.values()].flatMap((channel) => channel.setupGuide ?? []))) {
     app.get(`/docs/${guide}.md`, (_request, response) => {
       response.sendFile(resolve(docs, `${guide}.md`), { headers: { 'content-type': 'text/plain; charset=utf-8' } });
     });
@@ -114,7 +114,7 @@ export function createHttpApp(deps: AppDeps): Express {
   return app;
 }
 
-/** What a process that only works shows of itself. */
+/** Creates the Express app of a process that is only a worker. */
 export function createHealthApp(deps: Parameters<typeof createHealthRouter>[0]): Express {
   const app = express();
   app.disable('x-powered-by');

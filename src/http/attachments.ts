@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { type Request, Router } from 'express';
 import { hashSecret } from '../attachments/links.ts';
-import type { AttachmentStore } from '../attachments/store.ts';
+import type { Attachments } from '../compose/attachments.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../database/client.ts';
@@ -9,15 +9,15 @@ import type { Database } from '../database/client.ts';
 export interface AttachmentPageDeps {
   db: Database;
   clock: Clock;
-  attachmentStore: AttachmentStore;
+  attachments: Pick<Attachments, 'attachmentStore'>;
 }
 
-/** What browsers show by themselves; the rest is saved. */
+/** Types that browsers display; files of other types are downloaded. */
 const inlineTypes = /^(image|audio|video)\/|^application\/pdf$/;
 
 /**
- * Files that came with inbound messages, to whoever has their address, until it expires. They are others' bytes on our own origin: no
- * browser may take them for anything but what we say they are, nor run anything in them.
+ * Creates the route that serves attachments of inbound messages to holders of their secret URL, until it expires. The bytes are untrusted
+ * and come from our own origin: the headers stop browsers from guessing another type and from running scripts in them.
  */
 export function createAttachmentRouter(deps: AttachmentPageDeps): Router {
   const router = Router({ caseSensitive: true });
@@ -25,14 +25,14 @@ export function createAttachmentRouter(deps: AttachmentPageDeps): Router {
   router.get('/media/:secret/:name', async (request, response) => {
     const found = await getFile(deps, String(request.params.secret));
     const range = parseRange(request, found.bytes);
-    // Before anything is said of it: an error must not be taken for the file.
-    const bytes = request.method === 'HEAD' ? null : await deps.attachmentStore.read(found.id, range ?? undefined);
+    // Reads before the headers are set: an error response must not carry the file's headers.
+    const bytes = request.method === 'HEAD' ? null : await deps.attachments.attachmentStore.read(found.id, range ?? undefined);
     if (!bytes && request.method !== 'HEAD') throw fileNotFound();
     response.set({
       'content-type': found.contentType,
       'content-disposition': `${inlineTypes.test(found.contentType) ? 'inline' : 'attachment'}; filename="${found.name}"`,
       'content-security-policy': "default-src 'none'; sandbox",
-      // HighLevel's pages show them.
+      // HighLevel's pages embed attachments.
       'cross-origin-resource-policy': 'cross-origin',
       'cache-control': 'private, max-age=3600',
       'accept-ranges': 'bytes',
@@ -40,7 +40,7 @@ export function createAttachmentRouter(deps: AttachmentPageDeps): Router {
     });
     if (range) response.status(206).set('content-range', `bytes ${range.start}-${range.end}/${found.bytes}`);
     if (!bytes) return void response.end();
-    // Whoever hangs up has what he wanted.
+    // A client that disconnects early is no error.
     await pipeline(bytes, response).catch(() => response.destroy());
   });
 
@@ -54,14 +54,14 @@ async function getFile({ db, clock }: AttachmentPageDeps, secret: string) {
   return { id: row.id, bytes: row.sizeBytes, contentType: row.contentType, name: row.name };
 }
 
-/** The one range that is asked for; null for the whole file. @throws AppError `range_invalid` */
+/** Parses the Range header. @returns null for the whole file. @throws AppError `range_invalid` */
 function parseRange(request: Request, size: number): { start: number; end: number } | null {
   const ranges = request.range(size);
-  if (ranges === -1) throw new AppError('range_invalid', 'The file has no such part.');
+  if (ranges === -1) throw new AppError('range_invalid', 'The file does not have the requested range.');
   if (ranges === undefined || ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return null;
   return ranges[0] ?? null;
 }
 
 function fileNotFound(): AppError {
-  return new AppError('not_found', 'There is no such file, or not any more.');
+  return new AppError('not_found', 'This file does not exist or has expired.');
 }

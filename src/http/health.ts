@@ -1,11 +1,10 @@
 import { type RequestHandler, Router } from 'express';
 import { countOpenAlerts } from '../alerts/store.ts';
-import { dateNow } from '../core/clock.ts';
+import type { QueueCapability } from '../compose/queue.ts';
 import { AppError } from '../core/errors.ts';
 import { safeEqual } from '../core/safe-equal.ts';
 import type { Database } from '../database/client.ts';
 import { isWritable } from '../database/info.ts';
-import { getQueueDepths } from '../queue/job.ts';
 import { createAdaptiveCache } from '../runtime/adaptive-cache.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -16,19 +15,19 @@ export interface HealthDeps extends AuthFailureLimitDeps {
   db: Database;
   metrics: Metrics;
   log: Log;
-  /** Needed for `/metrics` where it is set. */
+  queue: Pick<QueueCapability, 'getDepths'>;
+  /** Required for `/metrics` if set. */
   metricsToken: string | undefined;
 }
 
-/** A balancer asks every second, a collector every few; each from one address. */
+/** A load balancer polls every second, a metrics collector every few seconds; each from one address. */
 const requestLimit = { points: 600, duration: 60 };
 
-/** Creates the addresses for whoever watches the process: is it up, can it work, what does it do. Their looks at the database are shared. */
+/** Creates the endpoints for monitoring: liveness, readiness, metrics. Concurrent requests share their database queries. */
 export function createHealthRouter(deps: HealthDeps): Router {
   const router = Router({ caseSensitive: true });
   const cached = createAdaptiveCache<unknown>(deps.clock);
-  const getCachedDepths = () =>
-    cached('depths', () => getQueueDepths(deps.db.client, dateNow(deps.clock))) as ReturnType<typeof getQueueDepths>;
+  const getCachedDepths = () => cached('depths', deps.queue.getDepths) as ReturnType<QueueCapability['getDepths']>;
   const getCachedCounts = () =>
     cached('counts', () => countInstallationsAndAlerts(deps.db)) as ReturnType<typeof countInstallationsAndAlerts>;
   const rateLimited = limitRequests(requestLimit);
@@ -68,12 +67,12 @@ async function countInstallationsAndAlerts({ client }: Database) {
   return { installations, alerts: [...(await countOpenAlerts(client))] };
 }
 
-/** A replica that is not promoted yet, or a server that has been made read-only, answers and takes nothing. */
+/** Throws for a replica that is not promoted yet and for a read-only server: both respond to queries but store no message. */
 async function requireWritable(db: Database): Promise<void> {
   if (!(await isWritable(db.client))) throw new AppError('database_unavailable', 'The database is read-only.');
 }
 
-/** Lets a collector pass that knows the token, where there is one: the figures say how many tenants there are. */
+/** Requires the metrics token if one is set: the metrics disclose the number of tenants. */
 function requireMetricsToken(deps: HealthDeps): RequestHandler {
   const token = deps.metricsToken;
   const authFailureLimit = createAuthFailureLimit(deps);
@@ -86,7 +85,7 @@ function requireMetricsToken(deps: HealthDeps): RequestHandler {
       await authFailureLimit.recordFailure('metrics_token', request.ip);
     }
     response.set('www-authenticate', 'Bearer');
-    throw new AppError('unauthorized', 'This needs METRICS_TOKEN: Authorization: Bearer <METRICS_TOKEN>.');
+    throw new AppError('unauthorized', 'The metrics require a token. Send Authorization: Bearer <METRICS_TOKEN>.');
   };
 }
 

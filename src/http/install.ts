@@ -1,22 +1,21 @@
 import { type Response, Router } from 'express';
 import * as z from 'zod';
+import type { Installations } from '../compose/installations.ts';
 import { AppError } from '../core/errors.ts';
+import type { RandomSource } from '../core/ids.ts';
 import { toSingleLine } from '../core/sanitize.ts';
-import {
-  completeInstall,
-  consumeState,
-  findCompletedInstall,
-  type InstallDeps,
-  startInstall,
-} from '../installations/install.ts';
+import type { Database } from '../database/client.ts';
 import type { Installation } from '../installations/store.ts';
 import type { TokenDeps } from './auth/user-tokens.ts';
 import { readCookie, toCookieName } from './cookies.ts';
 import { createProgressTicket, summarizeProgress } from './install-progress.ts';
 
-export interface InstallPageDeps extends InstallDeps, TokenDeps {
+export interface InstallPageDeps extends TokenDeps {
+  db: Database;
+  random: RandomSource;
+  installations: Pick<Installations, 'startInstall' | 'consumeState' | 'completeInstall' | 'findCompletedInstall'>;
   appUrl: string;
-  /** Where the app's page is shown in a frame; only sandbox mode has such a place of its own. */
+  /** URL that shows the app's page in a frame; only sandbox mode has one. */
   customPageUrl: string | undefined;
 }
 
@@ -29,8 +28,9 @@ const callbackQuery = z.object({
   error_description: z.string().optional().catch(undefined),
 });
 
-/** The way into the app: to HighLevel's authorization page, and back with a code. */
+/** Creates the routes of an install: to HighLevel's authorization page, and back with a code. */
 export function createInstallRouter(deps: InstallPageDeps): Router {
+  const { installations } = deps;
   const router = Router({ caseSensitive: true });
 
   const https = deps.appUrl.startsWith('https:');
@@ -40,20 +40,20 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
 
   router.get('/install', (request, response) => {
     const browserId = readCookie(request, name) ?? deps.random(32).toString('base64url');
-    response.cookie(name, browserId, cookie).set('cache-control', 'no-store').redirect(startInstall(deps, browserId));
+    response.cookie(name, browserId, cookie).set('cache-control', 'no-store').redirect(installations.startInstall(browserId));
   });
 
   router.get('/oauth/callback', async (request, response) => {
     const { code, state, error, error_description: errorDescription } = callbackQuery.parse(request.query);
-    // A reload of the page that an install ended with: its code is spent, and what it connected is still connected.
-    const previous = code ? await findCompletedInstall(deps, code) : null;
+    // A reload of the page that completed an install: the code is used up, and the installation exists.
+    const previous = code ? await installations.findCompletedInstall(code) : null;
     if (previous) return showConnected(previous, response);
-    // Without one it comes from the marketplace listing. A stranger who makes a browser open such an address wins nothing: what is
-    // connected follows from the code alone, and this browser gets no right to it.
-    if (state !== undefined) await consumeState(deps, readCookie(request, name), state);
+    // A callback without a state comes from the marketplace listing. An attacker who makes a browser open such a URL gains no access: the
+    // code alone decides which location is connected, and this browser gets no right to it.
+    if (state !== undefined) await installations.consumeState(readCookie(request, name), state);
     if (error) throw toInstallError(error, errorDescription);
-    if (!code) throw new AppError('install_denied', 'The CRM sent no code. Please start the install again.');
-    const installed = await completeInstall(deps, code);
+    if (!code) throw new AppError('install_denied', 'The CRM sent no authorization code. Start the install again.');
+    const installed = await installations.completeInstall(code);
     return showConnected(installed, response);
   });
 
@@ -73,8 +73,11 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
 
 function toInstallError(error: string, description: string | undefined): AppError {
   return error === 'access_denied'
-    ? new AppError('install_cancelled', 'The install was cancelled: nothing was connected. You can start it again at any time.')
-    : new AppError('install_denied', 'The CRM did not go through with the install. Please start it again.', {
-        details: [`The CRM says: ${toSingleLine([error, description].filter(Boolean).join(': '), 300)}`],
+    ? new AppError(
+        'install_cancelled',
+        'The install was cancelled and no location was connected. You can start it again at any time.',
+      )
+    : new AppError('install_denied', 'The CRM rejected the install. Start it again.', {
+        details: [`Response of the CRM: ${toSingleLine([error, description].filter(Boolean).join(': '), 300)}`],
       });
 }

@@ -1,5 +1,4 @@
 import type { Alerts } from '../compose/alerts.ts';
-import type { Connections } from '../compose/connections.ts';
 import type { Installations } from '../compose/installations.ts';
 import type { Messaging } from '../compose/messaging.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,7 +8,6 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 
 /** What the background tasks call. */
 export interface PeriodicTaskDeps extends CleanupDeps {
-  connections: Pick<Connections, 'restoreGroupLimits'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
   messaging: Pick<Messaging, 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;

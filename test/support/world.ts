@@ -2,7 +2,7 @@ import { createPublicKey, randomBytes } from 'node:crypto';
 import express from 'express';
 import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
-import { type AppOptions, composeApp } from '../../src/compose.ts';
+import type { AppOptions } from '../../src/compose.ts';
 import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createLog } from '../../src/runtime/log.ts';
@@ -15,6 +15,7 @@ import { createTestDatabase } from './databases.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
 import { createTemporaryFolder } from './program.ts';
+import { composeServices } from './services.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startVendor } from './vendor.ts';
 
@@ -61,8 +62,7 @@ export async function startWorld(options: WorldOptions = {}) {
   const { target, remove } = await createTestDatabase();
   const vendor = await startVendor();
   const folder = createTemporaryFolder();
-  const patchbay = await listen();
-  const platform = await listen();
+  const [patchbay, platform] = [await listen(), await listen()];
   const app = {
     clientId: '5f1a2b3c4d5e6f7a8b9c0d1e-patchbay',
     clientSecret: 'client-secret-of-the-tests',
@@ -81,7 +81,7 @@ export async function startWorld(options: WorldOptions = {}) {
   const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);
   platform.server.on('request', platformApp);
 
-  const services = await composeApp({
+  const services = await composeServices({
     database: target,
     random: randomBytes,
     log: createLog(process.env.TEST_LOG ?? 'silent'),

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
+import { foreignTables, passedOnDeps, tableOwners } from './architecture-exceptions.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const src = resolve(root, 'src');
@@ -40,6 +41,23 @@ const imports = (file: string) =>
   [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)]
     .map((match) => relative(src, resolve(src, dirname(file), match[1] as string)))
     .filter((target) => !target.startsWith('..'));
+
+/** Tables by the name of their model. */
+const tableOf = new Map(
+  [
+    ...readFileSync(resolve(root, 'prisma/schema.prisma'), 'utf8').matchAll(
+      /^model (\w+) \{[\s\S]*?@@map\("(\w+)"\)[\s\S]*?^\}/gm,
+    ),
+  ].map((match) => [match[1] as string, match[2] as string]),
+);
+
+/** Matches a table in SQL, and its model's accessor of Prisma. */
+function nameOf(model: string): RegExp {
+  const accessor = `${model[0]?.toLowerCase()}${model.slice(1)}`;
+  return new RegExp(
+    `\\.${accessor}\\.(find|create|update|delete|count|group|upsert|aggregate)|\\b(FROM|JOIN|INTO|UPDATE)\\s+${tableOf.get(model)}\\b`,
+  );
+}
 
 function typescriptIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -115,4 +133,34 @@ test('every folder has a row, and no file is longer than 300 lines', () => {
       .filter(({ lines }) => lines > 300),
   );
   expect(long).toEqual([]);
+});
+
+test('every member of a Deps type is used in the file that declares it', () => {
+  const unused = files.flatMap((file) => {
+    const whole = (text.get(file) ?? '').replace(/^import [^;]*;$/gm, '');
+    return [...whole.matchAll(/(?:interface|type) (\w*Deps)\b[^{;]*\{\n([\s\S]*?)\n\}/g)].flatMap(
+      ([declaration, name, body]) => {
+        const rest = whole.replace(declaration, '');
+        const members = [...(body as string).matchAll(/^ {2}(?:readonly )?(\w+)\??[:(<]/gm)].map((match) => match[1] as string);
+        return members
+          .filter((member) => !new RegExp(`(?<!')\\b${member}\\b(?!')`).test(rest))
+          .map((member) => `${file}: ${name}.${member}`);
+      },
+    );
+  });
+  expect(unused.sort()).toEqual([...passedOnDeps].sort());
+});
+
+test('each table is named only by the folder that owns it', () => {
+  const owned = Object.entries(tableOwners).flatMap(([folder, models]) => models.map((model) => ({ folder, model })));
+  expect(owned.map(({ model }) => model).sort()).toEqual([...tableOf.keys()].sort());
+  const foreign = files.flatMap((file) =>
+    owned
+      .filter(({ folder, model }) => folder !== toFolder(file) && nameOf(model).test(text.get(file) ?? ''))
+      .map(({ model }) => `${file}: ${model}`),
+  );
+  const excepted = foreignTables.flatMap(({ files: listed }) =>
+    Object.entries(listed).flatMap(([file, models]) => models.map((model) => `${file}: ${model}`)),
+  );
+  expect(foreign.sort()).toEqual(excepted.sort());
 });

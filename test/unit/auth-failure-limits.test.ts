@@ -37,7 +37,7 @@ test('any text at all has a network', () => {
 test('while all networks together guess a lot, each further wrong one is answered later, and right ones are not', async () => {
   const clock = createTestClock();
   const seen: string[] = [];
-  const limits = createAuthFailureLimit({ clock, onAuthFailure: (_kind, network) => seen.push(network) });
+  const limits = createAuthFailureLimit({ clock, alerts: { recordAuthFailure: (_kind, network) => seen.push(network) } });
   const countFailure = (index: number) => limits.recordFailure('context', `2001:db8:${index.toString(16)}::1`);
   for (let index = 0; index < 600; index++) await countFailure(index);
   let isAnswered = false;

@@ -1,28 +1,21 @@
-import {
-  type Connection,
-  type ConnectionDeps,
-  connect,
-  disconnect,
-  findConnection,
-  toPublicConfig,
-  toWebhookUrls,
-} from '../../connections/connect.ts';
+import type { Connections } from '../../compose/connections.ts';
+import type { Messaging } from '../../compose/messaging.ts';
+import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connect.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import type { ReadAddress } from '../../messages/model/read-address.ts';
-import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
-import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
+import { testAddress } from '../../messages/outbound/send-test.ts';
 import { can, toActor } from '../auth/access.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';
 import { connection, connectionParams, connectionRequest, message, testRequest } from './schemas.ts';
 
-export interface ChannelRouteDeps extends ConnectionDeps, StoreDeps {
+export interface ChannelRouteDeps {
   providers: readonly Provider[];
-  readAddress: ReadAddress;
+  connections: Pick<Connections, 'connect' | 'disconnect' | 'findConnection'>;
+  messaging: Pick<Messaging, 'sendTestMessage'>;
 }
 
-/** Addresses about the channel that a location has connected for a provider. */
+/** Defines the endpoints about the channel that a location has connected for a provider. */
 export function createChannelRoutes(deps: ChannelRouteDeps) {
   const path = '/locations/:locationId/channels/:providerKey';
 
@@ -30,7 +23,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
     defineRoute({
       method: 'get',
       path,
-      summary: 'The channel that a location has connected for a provider',
+      summary: 'Get the channel that a location has connected for a provider',
       permission: 'read',
       params: connectionParams,
       response: connection,
@@ -40,15 +33,15 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
     defineRoute({
       method: 'put',
       path,
-      summary: 'Connect a channel, or change the one that is connected',
+      summary: 'Connect a channel, or change the connected one',
       permission: 'write',
       params: connectionParams,
       body: connectionRequest,
       response: connection,
       async handle({ params, body, location, access }) {
         getProvider(deps, params.providerKey);
-        if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
-        return toConnectionView(await connect(deps, params, body, toActor(access)), true);
+        if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed in this location.');
+        return toConnectionView(await deps.connections.connect(params, body, toActor(access)), true);
       },
     }),
 
@@ -59,14 +52,14 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       permission: 'write',
       params: connectionParams,
       async handle({ params, access }) {
-        if (!(await disconnect(deps, params, toActor(access)))) throw notConnectedError();
+        if (!(await deps.connections.disconnect(params, toActor(access)))) throw notConnectedError();
       },
     }),
 
     defineRoute({
       method: 'post',
       path: `${path}/test`,
-      summary: 'Send a test message through the channel; ask for the message to see what became of it',
+      summary: 'Send a test message through the channel; get the message to see its state',
       permission: 'write',
       params: connectionParams,
       body: testRequest,
@@ -76,7 +69,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
         const messageType = getProvider(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
         const to = body.to ?? testAddress[messageType];
         return toMessageView(
-          await sendTestMessage(deps, await getConnected(deps, params), { to, text: body.text, messageType }),
+          await deps.messaging.sendTestMessage(await getConnected(deps, params), { to, text: body.text, messageType }),
         );
       },
     }),
@@ -85,7 +78,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
 
 async function getConnected(deps: ChannelRouteDeps, ref: { locationId: string; providerKey: string }): Promise<Connection> {
   getProvider(deps, ref.providerKey);
-  const found = await findConnection(deps, ref);
+  const found = await deps.connections.findConnection(ref);
   if (!found) throw notConnectedError();
   return found;
 }
@@ -93,8 +86,8 @@ async function getConnected(deps: ChannelRouteDeps, ref: { locationId: string; p
 function getProvider(deps: ChannelRouteDeps, key: string): Provider {
   const provider = deps.providers.find((candidate) => candidate.key === key);
   if (provider) return provider;
-  throw new AppError('not_found', `The app has no provider called ${key}.`, {
-    details: [`HIGHLEVEL_PROVIDERS has: ${deps.providers.map((candidate) => candidate.key).join(', ') || 'none'}`],
+  throw new AppError('not_found', `The app has no provider with the key ${key}.`, {
+    details: [`Providers in HIGHLEVEL_PROVIDERS: ${deps.providers.map((candidate) => candidate.key).join(', ') || '-'}`],
   });
 }
 

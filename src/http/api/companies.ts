@@ -1,29 +1,33 @@
+import type { Installations } from '../../compose/installations.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
 import { getInstallProgress } from '../../installations/install-progress.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
-import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
-import { reconcileNow } from '../../installations/reconciler.ts';
-import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
-import { disconnectApp } from '../../installations/uninstall.ts';
 import { type Access, toActor } from '../auth/access.ts';
 import { type ConfirmUninstallDeps, confirmUninstall } from '../auth/confirm-uninstall.ts';
 import { defineRoute } from './route.ts';
 import { company, companyParams, createPageSchema, pageQuery, revokedSessions, uninstallCompanyQuery } from './schemas.ts';
 
-export interface CompanyRouteDeps extends ReconcileDeps, ConfirmUninstallDeps {
+/** What taking the app out of a company or a location calls. */
+export interface UninstallActionDeps {
+  db: Database;
+  installations: Pick<Installations, 'tokens' | 'disconnectApp' | 'reconcileNow'>;
+}
+
+export interface CompanyRouteDeps extends UninstallActionDeps, ConfirmUninstallDeps {
+  installations: UninstallActionDeps['installations'] & Pick<Installations, 'revokeSessions'>;
   appUrl: string;
 }
 
-/** Addresses about the agencies that have installed the app, and how far their locations have got. */
+/** Defines the endpoints about agencies: status, install progress, uninstalling, sessions. */
 export function createCompanyRoutes(deps: CompanyRouteDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/companies',
-      summary: 'Every agency that has, or had, the app',
+      summary: 'List the agencies that have, or had, the app',
       permission: 'operator',
       query: pageQuery,
       response: createPageSchema(company),
@@ -41,7 +45,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
     defineRoute({
       method: 'get',
       path: '/companies/:companyId',
-      summary: 'One agency, with the progress of its install',
+      summary: 'Get an agency, with the progress of its install',
       permission: 'read',
       params: companyParams,
       response: company,
@@ -51,7 +55,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
     defineRoute({
       method: 'delete',
       path: '/companies/:companyId',
-      summary: 'Take the app out of an agency and all of its locations',
+      summary: 'Uninstall the app from an agency and all of its locations',
       permission: 'leave',
       params: companyParams,
       query: uninstallCompanyQuery,
@@ -66,30 +70,32 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
     defineRoute({
       method: 'post',
       path: '/companies/:companyId/sessions/revoke',
-      summary: 'End all sessions of an agency and of its locations: tokens, live streams and user contexts end',
+      summary: 'End all sessions of an agency and of its locations: tokens, live streams and user contexts',
       permission: 'revoke',
       params: companyParams,
       response: revokedSessions,
-      handle: async ({ company: row, access }) => ({ revokedAt: await revokeSessions(deps, row, toActor(access)) }),
+      handle: async ({ company: row, access }) => ({
+        revokedAt: await deps.installations.revokeSessions(row, toActor(access)),
+      }),
     }),
   ];
 }
 
-/** Takes the app out of a company or a location, and waits for the first step of it. */
+/** Uninstalls the app from a company or a location, and waits for the first step. @throws AppError `conflict`: it is uninstalled already */
 export async function uninstallAndReconcile(
-  deps: ReconcileDeps,
+  { db, installations }: UninstallActionDeps,
   row: Installation,
   access: Access,
   reason: string,
 ): Promise<Installation> {
-  if (row.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
-  // What follows may need a token for a while, and a gone installation gets no new one.
-  await deps.tokens.getToken(row).catch((error: unknown) => {
+  if (row.status === 'uninstalled') throw new AppError('conflict', 'The app is already uninstalled there.');
+  // Later steps may need a token, and an uninstalled installation gets no new one.
+  await installations.tokens.getToken(row).catch((error: unknown) => {
     if (!isAppError(error)) throw error;
   });
-  await disconnectApp(deps, row, { actor: toActor(access), reason });
-  await reconcileNow(deps, row);
-  return (await findInstallation(deps.db.client, row)) as Installation;
+  await installations.disconnectApp(row, { actor: toActor(access), reason });
+  await installations.reconcileNow(row);
+  return (await findInstallation(db.client, row)) as Installation;
 }
 
 async function toCompanyView(deps: { db: Database; appUrl: string }, row: Installation) {

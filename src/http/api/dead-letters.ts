@@ -1,6 +1,6 @@
-import type { NewId } from '../../core/ids.ts';
-import { listDeadLetters, listRedrives, type Redrive, startRedrive } from '../../messages/recovery/dead-letters.ts';
-import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
+import type { Messaging } from '../../compose/messaging.ts';
+import type { Database } from '../../database/client.ts';
+import { listDeadLetters, listRedrives, type Redrive } from '../../messages/recovery/dead-letters.ts';
 import { toActor } from '../auth/access.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';
@@ -14,13 +14,18 @@ import {
   redriveRequest,
 } from './schemas.ts';
 
-/** Addresses about what was given up: looking at it, and sending again all of it that fits. One alone: `/messages/:id/retry`. */
-export function createDeadLetterRoutes(deps: StoreDeps & { newId: NewId }) {
+export interface DeadLetterRouteDeps {
+  db: Database;
+  messaging: Pick<Messaging, 'startRedrive'>;
+}
+
+/** Defines the endpoints about dead letters: listing and redriving them. A single one is resent by `/messages/:id/retry`. */
+export function createDeadLetterRoutes(deps: DeadLetterRouteDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/locations/:locationId/dead-letters',
-      summary: 'Messages that were given up, or that wait for a person’s decision, newest first',
+      summary: 'List the dead letters: messages that failed or that wait for a decision, newest first',
       permission: 'read',
       params: locationParams,
       query: deadLettersQuery,
@@ -34,20 +39,20 @@ export function createDeadLetterRoutes(deps: StoreDeps & { newId: NewId }) {
     defineRoute({
       method: 'post',
       path: '/locations/:locationId/redrives',
-      summary: 'Send again all messages that failed and fit',
+      summary: 'Redrive: resend all failed messages that match the filter',
       permission: 'write',
       params: locationParams,
       body: redriveRequest,
       response: redrive,
       status: 202,
       handle: async ({ location, body, access }) =>
-        toRedriveView(await startRedrive(deps, location.resourceId, body, toActor(access))),
+        toRedriveView(await deps.messaging.startRedrive(location.resourceId, body, toActor(access))),
     }),
 
     defineRoute({
       method: 'get',
       path: '/locations/:locationId/redrives',
-      summary: 'How far sending again has come, newest first',
+      summary: 'List the redrives with their progress, newest first',
       permission: 'read',
       params: locationParams,
       query: idPageQuery,

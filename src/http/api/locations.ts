@@ -1,19 +1,19 @@
+import type { Installations } from '../../compose/installations.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database } from '../../database/client.ts';
 import { listPermissionProblems } from '../../installations/permissions.ts';
-import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
-import { revokeSessions } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
 import { toActor, visibleLocations } from '../auth/access.ts';
-import { uninstallAndReconcile } from './companies.ts';
+import { type UninstallActionDeps, uninstallAndReconcile } from './companies.ts';
 import { defineRoute } from './route.ts';
 import { createPageSchema, location, locationParams, pageQuery, revokedSessions, uninstallQuery } from './schemas.ts';
 
-export interface LocationRouteDeps extends ReconcileDeps {
+export interface LocationRouteDeps extends UninstallActionDeps {
+  installations: UninstallActionDeps['installations'] & Pick<Installations, 'revokeSessions'>;
   appUrl: string;
 }
 
-/** Addresses about the locations that have installed the app. */
+/** Defines the endpoints about locations: status, uninstalling, sessions. */
 export function createLocationRoutes(deps: LocationRouteDeps) {
   const toLocationView = async (row: Installation) => {
     const [found] = await addChannels(deps, [row]);
@@ -24,7 +24,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
     defineRoute({
       method: 'get',
       path: '/locations',
-      summary: 'Every location that has, or had, the app, as far as the token reaches',
+      summary: 'List the locations that have, or had, the app and that the token may see',
       permission: 'read',
       query: pageQuery,
       response: createPageSchema(location),
@@ -42,7 +42,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
     defineRoute({
       method: 'get',
       path: '/locations/:locationId',
-      summary: 'One location',
+      summary: 'Get a location',
       permission: 'read',
       params: locationParams,
       response: location,
@@ -52,7 +52,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
     defineRoute({
       method: 'delete',
       path: '/locations/:locationId',
-      summary: 'Take the app out of a location: what is queued fails, tokens and channel secrets are forgotten',
+      summary: 'Uninstall the app from a location: queued messages fail, tokens and channel secrets are deleted',
       permission: 'write',
       params: locationParams,
       query: uninstallQuery,
@@ -66,11 +66,13 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
       method: 'post',
       path: '/locations/:locationId/sessions/revoke',
       summary:
-        'End all sessions of a location: tokens, live streams and user contexts end. For an agency’s admin and the operator',
+        'End all sessions of a location: tokens, live streams and user contexts. Requires an agency’s admin or the operator',
       permission: 'revoke',
       params: locationParams,
       response: revokedSessions,
-      handle: async ({ location: row, access }) => ({ revokedAt: await revokeSessions(deps, row, toActor(access)) }),
+      handle: async ({ location: row, access }) => ({
+        revokedAt: await deps.installations.revokeSessions(row, toActor(access)),
+      }),
     }),
   ];
 }
@@ -83,7 +85,7 @@ async function addChannels(deps: { db: Database; appUrl: string }, rows: Install
   const problems = await listPermissionProblems(deps.db.client, rows);
   return rows.map(({ status, ...row }) => ({
     ...row,
-    // One whose tokens are only on their way is on no list.
+    // A pending installation has no tokens yet and appears in no list.
     status: status === 'pending' ? ('uninstalled' as const) : status,
     locationId: row.resourceId,
     permissionProblems: problems.filter(({ resourceId }) => resourceId === row.resourceId),

@@ -1,12 +1,11 @@
 import * as z from 'zod';
-import type { Channels } from '../../channels/registry.ts';
+import type { Connections } from '../../compose/connections.ts';
+import type { Messaging } from '../../compose/messaging.ts';
 import { AppError } from '../../core/errors.ts';
-import type { NewId } from '../../core/ids.ts';
-import { findMessageWithHistory, type ListMessages } from '../../messages/log/list-messages.ts';
+import type { Database } from '../../database/client.ts';
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
-import { type GroupPauses, loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
-import { markSent, resend } from '../../messages/recovery/resend.ts';
-import type { Message, StoreDeps } from '../../messages/settlement/update-messages.ts';
+import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
+import type { Message } from '../../messages/settlement/update-messages.ts';
 import { type Access, toActor } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import {
@@ -19,19 +18,24 @@ import {
   messagesQuery,
 } from './schemas.ts';
 
-export interface MessageDeps extends StoreDeps {
-  newId: NewId;
-  channels: Channels;
-  listMessages: ListMessages;
+/** What confirming that a message was sent calls. */
+export interface MarkAsSentDeps {
+  db: Database;
+  connections: Pick<Connections, 'channels'>;
+  messaging: Pick<Messaging, 'markSent'>;
 }
 
-/** Addresses about messages: the log of a location, one message with all that happened to it, and sending it again. */
-export function createMessageRoutes(deps: MessageDeps) {
+export interface MessageRouteDeps extends MarkAsSentDeps {
+  messaging: Pick<Messaging, 'findMessageWithHistory' | 'listMessages' | 'loadGroupPauses' | 'markSent' | 'resend'>;
+}
+
+/** Defines the endpoints about messages: the log of a location, a message with its timeline, and resending. */
+export function createMessageRoutes(deps: MessageRouteDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/locations/:locationId/messages',
-      summary: 'A location’s messages, newest first',
+      summary: 'List the messages of a location, newest first',
       permission: 'read',
       params: locationParams,
       query: messagesQuery,
@@ -39,8 +43,8 @@ export function createMessageRoutes(deps: MessageDeps) {
       async handle({ location, query }) {
         const { cursor, ...rest } = query;
         const before = z.uuid().safeParse(cursor);
-        const { items, older } = await deps.listMessages([location.resourceId], { ...rest, before: before.data });
-        const waits = await loadGroupPauses(deps, items);
+        const { items, older } = await deps.messaging.listMessages([location.resourceId], { ...rest, before: before.data });
+        const waits = await deps.messaging.loadGroupPauses(items);
         return { items: items.map((row) => toMessageView(row, waits)), nextCursor: older };
       },
     }),
@@ -48,7 +52,7 @@ export function createMessageRoutes(deps: MessageDeps) {
     defineRoute({
       method: 'get',
       path: '/messages/:id',
-      summary: 'One message with every attempt and its timeline',
+      summary: 'Get a message with every attempt and its timeline',
       permission: 'read',
       params: messageParams,
       query: historyQuery,
@@ -59,13 +63,13 @@ export function createMessageRoutes(deps: MessageDeps) {
     defineRoute({
       method: 'post',
       path: '/messages/:id/retry',
-      summary: 'Send again what failed, or what nobody knows the fate of',
+      summary: 'Resend a message that failed or whose outcome is unknown',
       permission: 'write',
       params: messageParams,
       response: messageDetail,
       status: 202,
       async handle({ message: row, access }) {
-        await resend(deps, row, toActor(access));
+        await deps.messaging.resend(row, toActor(access));
         return loadDetail(deps, row.id);
       },
     }),
@@ -73,7 +77,7 @@ export function createMessageRoutes(deps: MessageDeps) {
     defineRoute({
       method: 'post',
       path: '/messages/:id/mark-sent',
-      summary: 'Say that a message was sent which nobody knew the fate of',
+      summary: 'Mark a message with an unknown outcome as sent',
       permission: 'write',
       params: messageParams,
       response: messageDetail,
@@ -86,18 +90,18 @@ export function createMessageRoutes(deps: MessageDeps) {
   ];
 }
 
-/** A person says that it was sent. @throws AppError `conflict`: nobody has to decide about it */
-export async function markAsSent(deps: MessageDeps, row: Message, access: Access): Promise<void> {
+/** Records that a user has confirmed a send. @throws AppError `conflict`: the message does not wait for a decision */
+export async function markAsSent(deps: MarkAsSentDeps, row: Message, access: Access): Promise<void> {
   const { client } = deps.db;
   const connection = row.connectionId && (await client.connection.findUnique({ where: { id: row.connectionId } }));
-  const hasReceipts = connection ? (deps.channels.get(connection.type)?.capabilities.receipts ?? false) : false;
-  await markSent(deps, row, hasReceipts, toActor(access));
+  const hasReceipts = connection ? (deps.connections.channels.get(connection.type)?.capabilities.receipts ?? false) : false;
+  await deps.messaging.markSent(row, hasReceipts, toActor(access));
 }
 
-async function loadDetail(deps: StoreDeps, id: string, before?: string) {
-  const found = await findMessageWithHistory(deps.db, id, before);
+async function loadDetail({ messaging }: Pick<MessageRouteDeps, 'messaging'>, id: string, before?: string) {
+  const found = await messaging.findMessageWithHistory(id, before);
   if (!found) throw messageNotFound();
-  const waits = await loadGroupPauses(deps, [found]);
+  const waits = await messaging.loadGroupPauses([found]);
   return {
     ...toMessageView(found, waits),
     html: found.html,
@@ -107,7 +111,7 @@ async function loadDetail(deps: StoreDeps, id: string, before?: string) {
   };
 }
 
-/** A message as the API shows it. @param waits why whole lanes wait: that is why their messages do */
+/** Converts a message for the API. @param waits pauses of whole groups, which are the reason why their messages wait */
 export function toMessageView(row: Message, waits: GroupPauses = new Map()) {
   const reason = toReason(row, waits);
   return {

@@ -100,7 +100,8 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
           limits: access === 'operator' ? await listLowestLimits(deps.db, dateNow(deps.clock)) : [],
           queues: access === 'operator' ? await getQueueDepths(client, dateNow(deps.clock)) : [],
           version: access === 'operator' ? deps.version : null,
-          keys: access === 'operator' ? await listKeyAges(deps, deps.keyRings) : [],
+          keys:
+            access === 'operator' ? await listKeyAges({ db: deps.db, clock: deps.clock, box: deps.box }, deps.keyRings) : [],
         };
       },
     }),

@@ -1,6 +1,6 @@
 import express, { Router } from 'express';
 import type { CheckDeps } from '../../checks/run-checks.ts';
-import { authenticate } from '../middleware/authenticate.ts';
+import { type AuthenticateDeps, authenticate } from '../middleware/authenticate.ts';
 import { handleNotFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
 import { createAlertRoutes } from './alerts.ts';
@@ -8,30 +8,30 @@ import { type AuditRouteDeps, createAuditRoutes } from './audit.ts';
 import { type ChannelRouteDeps, createChannelRoutes } from './channels.ts';
 import { createCheckRoutes } from './checks.ts';
 import { type CompanyRouteDeps, createCompanyRoutes } from './companies.ts';
-import { createDeadLetterRoutes } from './dead-letters.ts';
-import { createLocationRoutes } from './locations.ts';
-import { createMessageRoutes, type MessageDeps } from './messages.ts';
+import { createDeadLetterRoutes, type DeadLetterRouteDeps } from './dead-letters.ts';
+import { createLocationRoutes, type LocationRouteDeps } from './locations.ts';
+import { createMessageRoutes, type MessageRouteDeps } from './messages.ts';
 import { buildOpenApiDocument } from './openapi.ts';
 import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
 import { mountRoute } from './route.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
 import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
 
-export interface ApiDeps
-  extends CheckDeps,
-    ChannelRouteDeps,
-    MessageDeps,
-    CompanyRouteDeps,
-    AuditRouteDeps,
-    SessionRouteDeps,
-    OverviewRouteDeps {
-  adminToken: string | undefined;
-}
+export type ApiDeps = AuthenticateDeps &
+  AuditRouteDeps &
+  ChannelRouteDeps &
+  CheckDeps &
+  CompanyRouteDeps &
+  DeadLetterRouteDeps &
+  LocationRouteDeps &
+  MessageRouteDeps &
+  OverviewRouteDeps &
+  SessionRouteDeps;
 
-/** Of one address; an agency's own programs stay far below it. */
+/** Limit of one IP address; an agency's own programs stay far below it. */
 const requestLimit = { points: 6_000, duration: 60 };
 
-/** The JSON API. Its description and the exchange of a user's context for a token are open; everything else needs a token. */
+/** Creates the JSON API. All endpoints need a token, except the API's description and the exchange of a user context for a token. */
 export function createApiRouter(deps: ApiDeps): Router {
   const router = Router({ caseSensitive: true });
   const routes = [
@@ -61,7 +61,7 @@ export function createApiRouter(deps: ApiDeps): Router {
   const smallBody = express.json({ limit: '16kb' });
   for (const defined of routes.filter(({ permission }) => permission === 'none'))
     mountRoute(router, deps.db, defined, smallBody);
-  // Who may not read must not make us read their body either.
+  // Authenticates before the body is read, so that strangers cannot make us read bodies.
   router.use(authenticate(deps), body);
   for (const defined of routes.filter(({ permission }) => permission !== 'none')) mountRoute(router, deps.db, defined);
   router.use(handleNotFound);

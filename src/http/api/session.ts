@@ -1,20 +1,21 @@
+import type { Installations } from '../../compose/installations.ts';
 import { isAppError } from '../../core/errors.ts';
 import { readUserContext, type UserContext } from '../../highlevel/user-context.ts';
-import { authorizeUserContext, detectReplay, type UserContextDeps } from '../../installations/authorize-user-context.ts';
-import { requireCurrentSession } from '../../installations/sessions.ts';
 import { signUserToken } from '../auth/access.ts';
 import type { TokenDeps } from '../auth/user-tokens.ts';
 import type { AuthFailureLimit } from '../middleware/auth-failure-limit.ts';
 import { defineRoute } from './route.ts';
 import { session, sessionRequest } from './schemas.ts';
 
-export interface SessionRouteDeps extends UserContextDeps, TokenDeps {
+export interface SessionRouteDeps extends TokenDeps {
+  installations: Pick<Installations, 'detectReplay' | 'requireCurrentSession' | 'authorizeUserContext'>;
   sharedSecrets: readonly string[];
   authFailureLimit: AuthFailureLimit;
 }
 
-/** The address where the embedded page gets its token. */
+/** Defines the endpoint that gives the embedded page its token. */
 export function createSessionRoutes(deps: SessionRouteDeps) {
+  const { installations } = deps;
   return [
     defineRoute({
       method: 'post',
@@ -26,9 +27,9 @@ export function createSessionRoutes(deps: SessionRouteDeps) {
       async handle({ body, ipAddress }) {
         await deps.authFailureLimit.check('context', ipAddress);
         const context = await verifyContext(deps, body.encryptedData, ipAddress);
-        const seenAt = (await detectReplay(deps, body.encryptedData, context, ipAddress)).getTime();
-        await requireCurrentSession(deps, { ...context, seenAt });
-        await authorizeUserContext(deps, context);
+        const seenAt = (await installations.detectReplay(body.encryptedData, context, ipAddress)).getTime();
+        await installations.requireCurrentSession({ ...context, seenAt });
+        await installations.authorizeUserContext(context);
         const { token, expiresAt } = await signUserToken(deps, context, seenAt);
         const { userId, userName, email, role, type, locationId, companyId } = context;
         return { token, expiresAt, user: { userId, userName, email, role, type }, locationId, companyId };

@@ -42,8 +42,11 @@ export function signUserToken(deps: TokenDeps, { userId, companyId, locationId, 
   return signToken(deps, 'patchbay/api', { sub: userId, companyId, locationId, scope, seenAt }, userTokenTtlMs);
 }
 
-/** Reads a user's token. @returns null unless it is ours, has not ended, and its session was not revoked */
-export async function readUserToken(deps: TokenDeps & { db: Database }, token: string): Promise<UserAccess | null> {
+/** What reading a user's token needs. */
+export type UserTokenDeps = TokenDeps & { db: Database };
+
+/** Reads a user's token. @returns null for a forged or expired token, and after its session was revoked */
+export async function readUserToken(deps: UserTokenDeps, token: string): Promise<UserAccess | null> {
   const access = await verifyToken(deps, 'patchbay/api', token, userAccess);
   return access && !(await isRevoked(deps.db, access)) ? access : null;
 }

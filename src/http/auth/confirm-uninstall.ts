@@ -1,19 +1,18 @@
+import type { HighLevelCapability } from '../../compose/highlevel.ts';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import type { HighLevel } from '../../highlevel/client.ts';
-import { findUser } from '../../highlevel/users.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Access } from './access.ts';
 
 export interface ConfirmUninstallDeps {
   clock: Clock;
-  highLevel: HighLevel;
+  highlevel: Pick<HighLevelCapability, 'findUser'>;
 }
 
-/** A handshake of the moment; a context that somebody kept is older. */
+/** A context of this page load is younger; a stored one is older. */
 const maxContextAgeMs = 5 * 60 * 1000;
 
-/** What a person types to take the app out of an agency. */
+/** Returns the text that a user types to confirm the uninstall from an agency. */
 export function getConfirmationText({ name, resourceId }: Installation): string {
   return name ?? resourceId;
 }
@@ -23,11 +22,11 @@ export function isConfirmationText(company: Installation, typed: string): boolea
 }
 
 /**
- * Lets an agency's admin take the app out of the whole agency only after typing its name, with a handshake of the last minutes, and,
- * where the app may read users, if HighLevel says that this is an admin of an agency. The operator's token is enough by itself.
+ * Requires a confirmation of the uninstall from a whole agency: the agency's name, a user context of the last minutes, and, where the app
+ * may read users, HighLevel's response that the user is an admin of the agency. The operator needs only the token.
  *
- * @throws AppError `request_invalid`: another name; `unauthorized`: a new handshake is needed, which the page makes by itself;
- * `forbidden`: HighLevel does not know the user as one
+ * @throws AppError `request_invalid`: another name; `unauthorized`: the page must get a new user context; `forbidden`: HighLevel does not
+ * list the user as an admin of the agency
  */
 export async function confirmUninstall(
   deps: ConfirmUninstallDeps,
@@ -39,16 +38,19 @@ export async function confirmUninstall(
   if (!isConfirmationText(company, typed ?? '')) {
     throw new AppError(
       'request_invalid',
-      `To take the app out of the whole agency, confirm with its name: ${getConfirmationText(company)}`,
+      `To uninstall the app from the whole agency, confirm with its name: ${getConfirmationText(company)}`,
     );
   }
   if (deps.clock.now() - access.seenAt > maxContextAgeMs) {
-    throw new AppError('unauthorized', 'This needs a token for a new user context: reload the page, then POST /api/session.');
+    throw new AppError(
+      'unauthorized',
+      'The user context of this token is too old. Reload the page to get a new one, then POST /api/session.',
+    );
   }
   if (!company.scopes.includes('users.readonly')) return;
-  const user = await findUser(deps.highLevel, company.resourceId, access.sub);
+  const user = await deps.highlevel.findUser(company.resourceId, access.sub);
   if (user?.type === 'agency' && user.role === 'admin') return;
-  throw new AppError('forbidden', 'The CRM does not know this user as an admin of the agency.');
+  throw new AppError('forbidden', 'The CRM does not list this user as an admin of the agency.');
 }
 
 function normalize(text: string): string {

@@ -1,44 +1,44 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { AuthFailureKind } from '../../alerts/rules/auth-failures.ts';
+import type { Alerts } from '../../compose/alerts.ts';
 import type { Clock } from '../../core/clock.ts';
 import { toNetwork } from '../../core/network.ts';
 import { createRateLimitError } from './rate-limit.ts';
 
 export interface AuthFailureLimitDeps {
   clock: Clock;
-  /** Told of every wrong guess; it must cost nothing. */
-  onAuthFailure(kind: AuthFailureKind, network: string): void;
+  alerts: Pick<Alerts, 'recordAuthFailure'>;
 }
 
 export interface AuthFailureLimit {
-  /** Refuses a network that has guessed too often of late. @throws AppError `too_many_requests` */
+  /** Rejects a network with too many recent failures. @throws AppError `too_many_requests` */
   check(kind: AuthFailureKind, address: string | undefined): Promise<void>;
-  /** Counts a wrong guess. Resolves when its response may leave: at once, or later while all guess a lot. */
+  /** Counts a failure. Resolves when its response may be sent: at once, or later while failures flood in. */
   recordFailure(kind: AuthFailureKind, address: string | undefined): Promise<void>;
 }
 
-/** Of one network and kind: a guess at one thing never shuts out a caller who has another. */
+/** Counted by network and kind: failures with one kind of token never lock out a caller with another. */
 const networkLimit = { points: 20, duration: 60 };
-/** Of all networks together, in this process: from here on each further guess is answered later than the one before. */
+/** Failures of all networks in this process: above this number, each response is delayed more than the one before. */
 const undelayedPerMinute = 600;
 const delayStepMs = 20;
 const maxDelayMs = 5_000;
-/** Responses that wait at once; a flood must not collect open sockets. */
+/** Maximum number of delayed responses: a flood must not collect open sockets. */
 const maxDelayed = 500;
 
-/** Creates the limits on guesses at tokens and user contexts, for one process. Only what was compared and found wrong is counted. */
-export function createAuthFailureLimit({ clock, onAuthFailure }: AuthFailureLimitDeps): AuthFailureLimit {
+/** Creates the limits on failed tokens and user contexts, for one process. Only a token that was compared and did not match counts. */
+export function createAuthFailureLimit({ clock, alerts }: AuthFailureLimitDeps): AuthFailureLimit {
   const failures = new RateLimiterMemory(networkLimit);
   const keyOf = (kind: AuthFailureKind, network: string) => `${kind}/${network}`;
   let minute = 0;
   let minuteCount = 0;
   let delayed = 0;
 
-  /** How long the next response waits. */
+  /** Computes the delay of the next response. */
   function nextDelayMs(): number {
     const now = Math.floor(clock.now() / 60_000);
     if (now !== minute) {
-      // Half of what came before counts on, so that a flood does not begin afresh with each minute.
+      // Carries over half of the last minute's count, so that a flood is not undelayed again each minute.
       minuteCount = now === minute + 1 ? Math.floor(minuteCount / 2) : 0;
       minute = now;
     }
@@ -54,7 +54,7 @@ export function createAuthFailureLimit({ clock, onAuthFailure }: AuthFailureLimi
 
     async recordFailure(kind, address) {
       const network = toNetwork(address, 64);
-      onAuthFailure(kind, network);
+      alerts.recordAuthFailure(kind, network);
       await failures.penalty(keyOf(kind, network));
       const delayMs = nextDelayMs();
       if (delayMs === 0 || delayed >= maxDelayed) return;

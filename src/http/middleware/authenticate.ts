@@ -1,9 +1,7 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../core/errors.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
-import type { Database } from '../../database/client.ts';
-import { type Access, readUserToken } from '../auth/access.ts';
-import type { TokenDeps } from '../auth/user-tokens.ts';
+import { type Access, readUserToken, type UserTokenDeps } from '../auth/access.ts';
 import type { AuthFailureLimit } from './auth-failure-limit.ts';
 
 declare global {
@@ -15,8 +13,7 @@ declare global {
   }
 }
 
-export interface AuthenticateDeps extends TokenDeps {
-  db: Database;
+export interface AuthenticateDeps extends UserTokenDeps {
   adminToken: string | undefined;
   authFailureLimit: AuthFailureLimit;
 }

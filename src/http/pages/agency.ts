@@ -1,9 +1,8 @@
 import * as z from 'zod';
+import type { Installations } from '../../compose/installations.ts';
 import type { Database } from '../../database/client.ts';
-import type { ReconcileDeps } from '../../installations/reconcile-installation.ts';
-import { revokeSessions } from '../../installations/sessions.ts';
 import { findInstallation, type Installation } from '../../installations/store.ts';
-import { uninstallAndReconcile } from '../api/companies.ts';
+import { type UninstallActionDeps, uninstallAndReconcile } from '../api/companies.ts';
 import { type Access, getVisibleCompany, toActor } from '../auth/access.ts';
 import {
   type ConfirmUninstallDeps,
@@ -13,7 +12,8 @@ import {
 } from '../auth/confirm-uninstall.ts';
 import { defineAction, definePage } from './framework/page.ts';
 
-export type AgencyPageDeps = ReconcileDeps & ConfirmUninstallDeps;
+export type AgencyPageDeps = UninstallActionDeps &
+  ConfirmUninstallDeps & { installations: Pick<Installations, 'revokeSessions'> };
 
 const disconnectReason = 'An admin has taken the app out of the agency on the app’s page.';
 
@@ -44,7 +44,7 @@ export function createAgencyPage(deps: AgencyPageDeps) {
         permission: 'revoke',
         body: z.object({}),
         async run({ access, text }) {
-          await revokeSessions(deps, await findCompany(access), toActor(access));
+          await deps.installations.revokeSessions(await findCompany(access), toActor(access));
           return { notice: text('agency.sessions.done') };
         },
       }),

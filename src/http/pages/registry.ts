@@ -10,7 +10,7 @@ import { createConnectionCheckPage } from './connection-check.ts';
 import type { Page } from './framework/page.ts';
 import { createHomePage, type HomeDeps } from './locations/home.ts';
 import { createLocationsPage } from './locations/list.ts';
-import { createDeadLettersPage } from './messages/dead-letters.ts';
+import { createDeadLettersPage, type DeadLettersPageDeps } from './messages/dead-letters.ts';
 import { createAccountMessagesPage, createMessagesPage, type LogPageDeps } from './messages/list.ts';
 import { createAccountMessagePage, createMessagePage, type MessagePageDeps } from './messages/message.ts';
 import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
@@ -19,6 +19,7 @@ export type PageDeps = HomeDeps &
   OverviewDeps &
   LogPageDeps &
   MessagePageDeps &
+  DeadLettersPageDeps &
   AlertPageDeps &
   ChannelPageDeps &
   AgencyPageDeps &

@@ -1,9 +1,6 @@
 import type { Response } from 'express';
 
-/**
- * Answers a program that posted something to us. Written out, as these are the answers that must cost nothing: Express looks up the type
- * of every body anew.
- */
+/** Acknowledges a webhook. Writes the response without Express, which looks up the content type of every body: this is the hottest path. */
 export function acknowledge(response: Response, status: 200 | 202, outcome: string): void {
   const body = JSON.stringify({ status: outcome });
   response.writeHead(status, {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { disconnect, toPublicConfig, toWebhookUrls } from '../../../connections/connect.ts';
-import { sendTestMessage, testAddress } from '../../../messages/outbound/send-test.ts';
+import { toPublicConfig, toWebhookUrls } from '../../../connections/connect.ts';
+import { testAddress } from '../../../messages/outbound/send-test.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { toConfigFields, toFormValues } from './config-form.ts';
@@ -90,7 +90,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
           const messageType = toMessageType(getProvider(deps, providerKey));
           requireInstalled(location);
           const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
-          const { id } = await sendTestMessage(deps, connection, { ...body, messageType });
+          const { id } = await deps.messaging.sendTestMessage(connection, { ...body, messageType });
           return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
         },
       }),
@@ -99,7 +99,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         permission: 'write',
         body: z.object({}),
         async run({ location, providerKey, access, text }) {
-          await disconnect(deps, toConnectionRef({ location, providerKey }), toActor(access));
+          await deps.connections.disconnect(toConnectionRef({ location, providerKey }), toActor(access));
           return { notice: text('channels.page.disconnected') };
         },
       }),

@@ -3,7 +3,7 @@ import type { Channel } from '../../../channels/channel.ts';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { valueGenerators } from '../../../channels/generated-fields.ts';
 import { getChannel } from '../../../channels/registry.ts';
-import { type Connection, checkConfig, connect, toPublicConfig } from '../../../connections/connect.ts';
+import { type Connection, toPublicConfig } from '../../../connections/connect.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
@@ -77,7 +77,7 @@ export function createConnectPage(deps: ChannelPageDeps) {
           const fields = toConfigFields(channel.configSchema);
           const before = await findUsableConnection(deps, ref);
           const wanted = { type: channel.type, config: { ...pickDeliverySettings(before), ...readConfig(fields, body) } };
-          const checked = await checkConfig(deps, ref, wanted, getZodErrorMap(text.language));
+          const checked = await deps.connections.checkConfig(ref, wanted, getZodErrorMap(text.language));
           if ('issues' in checked) {
             const { '': other, ...errors } = toFieldErrors(
               text,
@@ -89,7 +89,7 @@ export function createConnectPage(deps: ChannelPageDeps) {
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          await connect(deps, ref, wanted, toActor(access));
+          await deps.connections.connect(ref, wanted, toActor(access));
           return {
             redirectTo: url(`channels/${providerKey}`),
             notice: text(before ? 'channels.form.changed' : 'channels.form.connected'),
@@ -100,7 +100,7 @@ export function createConnectPage(deps: ChannelPageDeps) {
   });
 
   function chosen(choices: readonly Channel[], type: string): Channel {
-    const channel = getChannel(deps.channels, type);
+    const channel = getChannel(deps.connections.channels, type);
     if (choices.includes(channel)) return channel;
     throw new AppError('request_invalid', 'This channel does not carry what this provider sends.');
   }

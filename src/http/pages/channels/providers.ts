@@ -1,17 +1,22 @@
 import type { Channel } from '../../../channels/channel.ts';
-import { type Connection, type ConnectionDeps, findConnection } from '../../../connections/connect.ts';
+import type { Connections } from '../../../compose/connections.ts';
+import type { Messaging } from '../../../compose/messaging.ts';
+import type { Connection } from '../../../connections/connect.ts';
+import type { Clock } from '../../../core/clock.ts';
 import { AppError, isAppError } from '../../../core/errors.ts';
 import type { RandomSource } from '../../../core/ids.ts';
+import type { Database } from '../../../database/client.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
-import type { ReadAddress } from '../../../messages/model/read-address.ts';
-import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
 import type { Text } from '../framework/texts.ts';
 
-export interface ChannelPageDeps extends ConnectionDeps, StoreDeps {
-  providers: readonly Provider[];
+export interface ChannelPageDeps {
+  db: Database;
+  clock: Clock;
   random: RandomSource;
-  readAddress: ReadAddress;
+  providers: readonly Provider[];
+  connections: Pick<Connections, 'channels' | 'checkConfig' | 'connect' | 'disconnect' | 'findConnection'>;
+  messaging: Pick<Messaging, 'sendTestMessage'>;
   /** A far side to try things with; sandbox mode has one. */
   example: ConnectionExample | undefined;
 }
@@ -43,8 +48,8 @@ export function toMessageType({ kind }: Provider): 'sms' | 'email' {
 }
 
 /** The channels that carry what a provider's messages are. */
-export function listChannels(deps: Pick<ChannelPageDeps, 'channels'>, provider: Provider): Channel[] {
-  return [...deps.channels.values()].filter(({ capabilities: can }) => toMessageType(provider) === 'sms' || can.email);
+export function listChannels({ connections }: Pick<ChannelPageDeps, 'connections'>, provider: Provider): Channel[] {
+  return [...connections.channels.values()].filter(({ capabilities: can }) => toMessageType(provider) === 'sms' || can.email);
 }
 
 /** What people call a provider: by its kind, and by its key where two are of the same kind. */
@@ -64,11 +69,11 @@ export function toChannelName(text: Text, channel: Pick<Channel, 'type' | 'title
  * connects anew is out of it.
  */
 export async function findUsableConnection(
-  deps: ConnectionDeps,
+  deps: Pick<ChannelPageDeps, 'connections'>,
   ref: { locationId: string; providerKey: string },
 ): Promise<Connection | null> {
   try {
-    return await findConnection(deps, ref);
+    return await deps.connections.findConnection(ref);
   } catch (error) {
     if (isAppError(error, 'request_invalid', 'secret_unreadable')) return null;
     throw error;
@@ -82,7 +87,7 @@ export function requireInstalled({ status }: Installation): void {
 
 /** @throws AppError `conflict` */
 export async function getUsableConnection(
-  deps: ConnectionDeps,
+  deps: Pick<ChannelPageDeps, 'connections'>,
   ref: { locationId: string; providerKey: string },
 ): Promise<Connection> {
   const found = await findUsableConnection(deps, ref);

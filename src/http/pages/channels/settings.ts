@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
-import { checkConfig, connect, toPublicConfig } from '../../../connections/connect.ts';
+import { toPublicConfig } from '../../../connections/connect.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
@@ -78,13 +78,13 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
             type: connection.channel.type,
             config: { ...Object.fromEntries(others), ...settings, ...storedPolicy, ...hours },
           };
-          const checked = await checkConfig(deps, ref, input, getZodErrorMap(text.language));
+          const checked = await deps.connections.checkConfig(ref, input, getZodErrorMap(text.language));
           if ('issues' in checked) {
             const { '': other, ...errors } = toFieldErrors(text, 'channels.settings', fields, checked.issues, body);
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          await connect(deps, ref, input, toActor(access));
+          await deps.connections.connect(ref, input, toActor(access));
           return { redirectTo: url(`channels/${providerKey}`), notice: text('channels.settings.saved') };
         },
       }),

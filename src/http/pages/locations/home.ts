@@ -1,14 +1,14 @@
 import * as z from 'zod';
+import type { Installations } from '../../../compose/installations.ts';
 import { listPermissionProblems } from '../../../installations/permissions.ts';
-import type { ReconcileDeps } from '../../../installations/reconcile-installation.ts';
-import { revokeSessions } from '../../../installations/sessions.ts';
-import { uninstallAndReconcile } from '../../api/companies.ts';
+import { type UninstallActionDeps, uninstallAndReconcile } from '../../api/companies.ts';
 import { toActor } from '../../auth/access.ts';
 import type { ChannelPageDeps } from '../channels/providers.ts';
 import { type ChannelStatus, getChannelsVersion, listChannelStatuses } from '../channels/status.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 
-export interface HomeDeps extends ReconcileDeps, ChannelPageDeps {
+export interface HomeDeps extends UninstallActionDeps, ChannelPageDeps {
+  installations: UninstallActionDeps['installations'] & Pick<Installations, 'revokeSessions'>;
   appUrl: string;
 }
 
@@ -57,7 +57,7 @@ export function createHomePage(deps: HomeDeps) {
         permission: 'revoke',
         body: z.object({}),
         async run({ location, access, text }) {
-          await revokeSessions(deps, location, toActor(access));
+          await deps.installations.revokeSessions(location, toActor(access));
           return { notice: text('home.sessions.done') };
         },
       }),

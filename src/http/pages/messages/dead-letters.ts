@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { dateNow } from '../../../core/clock.ts';
-import type { NewId } from '../../../core/ids.ts';
-import type { ListMessages, LogQuery } from '../../../messages/log/list-messages.ts';
-import { countByReason, listRedrives, startRedrive } from '../../../messages/recovery/dead-letters.ts';
-import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
+import type { Messaging } from '../../../compose/messaging.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
+import type { Database } from '../../../database/client.ts';
+import type { LogQuery } from '../../../messages/log/list-messages.ts';
+import { countByReason, listRedrives } from '../../../messages/recovery/dead-letters.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, optionalField } from '../framework/page.ts';
 import { toReasonText } from '../framework/texts.ts';
@@ -21,8 +21,14 @@ const filter = z.object({
 
 const query = filter.extend({ before: optionalField(z.uuid()), after: optionalField(z.uuid()) });
 
+export interface DeadLettersPageDeps {
+  db: Database;
+  clock: Clock;
+  messaging: Pick<Messaging, 'listMessages' | 'startRedrive'>;
+}
+
 /** What was given up in a location, or waits for a person's decision: why, which, and sending again all that fits. */
-export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMessages: ListMessages }) {
+export function createDeadLettersPage(deps: DeadLettersPageDeps) {
   const logQuery = ({ reason, direction, before, after }: z.output<typeof query>): LogQuery => ({
     status: 'given_up',
     reason,
@@ -41,7 +47,7 @@ export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMess
     query,
 
     async show({ location: { resourceId }, query, text, url, can }) {
-      const { items, older, newer } = await deps.listMessages([resourceId], logQuery(query));
+      const { items, older, newer } = await deps.messaging.listMessages([resourceId], logQuery(query));
       const { reasons, maxCount: atMost } = await countByReason(deps.db, resourceId);
       const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
       const { before, after, ...kept } = query;
@@ -81,7 +87,7 @@ export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMess
     },
 
     async version({ location: { resourceId }, query }) {
-      const { items } = await deps.listMessages([resourceId], logQuery(query));
+      const { items } = await deps.messaging.listMessages([resourceId], logQuery(query));
       const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
       return JSON.stringify([
         toRowsVersion(items),
@@ -97,7 +103,7 @@ export function createDeadLettersPage(deps: StoreDeps & { newId: NewId; listMess
           const ms = spans[span];
           const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
-          const { totalCount: total } = await startRedrive(deps, location.resourceId, wanted, toActor(access));
+          const { totalCount: total } = await deps.messaging.startRedrive(location.resourceId, wanted, toActor(access));
           // From its top, where the progress is.
           const redirectTo = url('dead-letters', { reason, direction });
           return {

@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import type { Messaging } from '../../../compose/messaging.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { getDayRange } from '../../../core/local-days.ts';
 import { isTimeZone } from '../../../core/local-time.ts';
 import type { Database } from '../../../database/client.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
-import type { ListMessages, LogQuery, LogScope } from '../../../messages/log/list-messages.ts';
+import type { LogQuery, LogScope } from '../../../messages/log/list-messages.ts';
 import { loadGroupPauses } from '../../../messages/log/wait-reasons.ts';
 import { type Access, visibleLocations } from '../../auth/access.ts';
 import { definePage, optionalField, type PageInput } from '../framework/page.ts';
@@ -13,7 +14,7 @@ import { toReasonText } from '../framework/texts.ts';
 import { createMessageLink, loadLocationNames, loadMessageRows, toRowsVersion } from './rows.ts';
 
 export interface LogPageDeps {
-  listMessages: ListMessages;
+  messaging: Pick<Messaging, 'listMessages'>;
   db: Database;
   clock: Clock;
   providers: readonly Provider[];
@@ -110,9 +111,9 @@ function isStatic({ query: { q, status, direction, channel, reason }, location }
 async function loadPage(deps: LogPageDeps, input: MessagesPageInput) {
   const { before, after } = input.query;
   const scope = await getLogScope(deps.db, input);
-  const page = await deps.listMessages(scope, toLogQuery(input));
+  const page = await deps.messaging.listMessages(scope, toLogQuery(input));
   if (after === undefined || page.newer || page.items.length === pageSize) return { ...page, isFirst: !before && !after };
-  return { ...(await deps.listMessages(scope, { ...toLogQuery(input), after: undefined })), isFirst: true };
+  return { ...(await deps.messaging.listMessages(scope, { ...toLogQuery(input), after: undefined })), isFirst: true };
 }
 
 async function getLogScope(db: Database, { access, location }: MessagesPageInput): Promise<LogScope> {

@@ -1,18 +1,20 @@
 import * as z from 'zod';
-import { dateNow } from '../../../core/clock.ts';
+import type { Messaging } from '../../../compose/messaging.ts';
+import { type Clock, dateNow } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import { findMessageWithHistory } from '../../../messages/log/list-messages.ts';
 import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
-import { resend } from '../../../messages/recovery/resend.ts';
 import type { Message } from '../../../messages/settlement/update-messages.ts';
-import { type MessageDeps, markAsSent } from '../../api/messages.ts';
+import { type MarkAsSentDeps, markAsSent } from '../../api/messages.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, type PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLabel, toContactLabel } from './rows.ts';
 
-export interface MessagePageDeps extends MessageDeps {
+export interface MessagePageDeps extends MarkAsSentDeps {
+  clock: Clock;
+  messaging: Pick<Messaging, 'markSent' | 'resend'>;
   appUrl: string;
 }
 
@@ -148,7 +150,7 @@ function createActions(deps: MessagePageDeps) {
       permission: 'write',
       body: z.object({}),
       async run({ message, access, text }) {
-        await resend(deps, message, toActor(access));
+        await deps.messaging.resend(message, toActor(access));
         return { notice: text('log.resent') };
       },
     }),
