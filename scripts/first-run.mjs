@@ -1,5 +1,5 @@
-// Runs before `npm start`, `npm test` and the like, on any Node since 18: installs what is missing, so that one command is enough on a
-// fresh clone. Takes a few milliseconds when there is nothing to do.
+// Runs before `npm start`, `npm test` and the like, on any Node since 18: installs missing packages, so that one command is enough
+// on a fresh clone. Takes a few milliseconds when all is installed.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ if (done !== fingerprint || !existsSync(path('prisma', 'generated', 'client.ts')
   writeFileSync(stamp, fingerprint);
 }
 
-/** Somebody ran `npm ci` or `npm install` since the lock file was last changed. */
+/** Returns true when a developer ran `npm ci` or `npm install` after the last change of the lock file. */
 function isInstalledByHand() {
   const marker = path('node_modules', '.package-lock.json');
   return existsSync(marker) && statSync(marker).mtimeMs > statSync(path('package-lock.json')).mtimeMs;

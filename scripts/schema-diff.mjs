@@ -1,5 +1,5 @@
-// What SQL takes a database that has run prisma/migrations to prisma/schema.prisma? Prisma's own schema engine, as WASM on the embedded
-// PostgreSQL, so that no engine must be downloaded.
+// Prints the SQL that takes a database from prisma/migrations to prisma/schema.prisma. Prisma's own schema engine runs as WASM on the
+// embedded PostgreSQL, so that no engine must be downloaded.
 //
 //   node scripts/schema-diff.mjs            prints the SQL; exit code 2 when there is any
 //   node scripts/schema-diff.mjs add_notes  writes it as the migration <time>_add_notes
@@ -13,7 +13,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter';
 
 const prisma = fileURLToPath(new URL('../prisma', import.meta.url));
 
-/** The SQL between the migrations in `folder` and the schema in `text`; empty when they agree. */
+/** Returns the SQL between the migrations in `folder` and the schema in `text`; empty when they agree. */
 export async function schemaDiff(
   text = readFileSync(join(prisma, 'schema.prisma'), 'utf8'),
   folder = join(prisma, 'migrations'),

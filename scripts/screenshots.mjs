@@ -1,4 +1,4 @@
-// Makes the pictures of the README: a fresh sandbox, gone through as a newcomer does and then two weeks old, in Chromium at 1280 px.
+// Takes the pictures of the README: a fresh sandbox, used as a newcomer does, and then two weeks old, in Chromium at 1280 px.
 //   npm run screenshots
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -57,7 +57,7 @@ async function stop() {
   await new Promise((done) => program.once('exit', done));
 }
 
-/** What a location has sent and received by now, had it used the app for two weeks. */
+/** Stores the messages of a location that has used the app for two weeks. */
 async function addTwoWeeks() {
   const db = await openDatabase({ kind: 'embedded', dataDir: data });
   const { locationId } = await db.client.connection.findFirstOrThrow();
@@ -88,7 +88,7 @@ async function connectAndTest(page) {
   await framed.getByText('It works: the message has arrived.').waitFor();
 }
 
-/** A few messages, delivered, read, answered and failed. */
+/** Exchanges a few messages: delivered, read, replied to and failed. */
 async function converse(page) {
   await page.goto(`http://localhost:${port + 1}/desk`);
   const thread = page.getByRole('list', { name: 'Messages' });
@@ -99,7 +99,7 @@ async function converse(page) {
   };
   await send('Hi Maya, see you at ten tomorrow?', 'delivered');
   await page.getByRole('button', { name: /new/ }).click();
-  await page.getByLabel('Answer as the contact').fill('Yes, thank you!');
+  await page.getByLabel('as the contact').fill('Yes, thank you!');
   await page.keyboard.press('Enter');
   await thread.getByText('Yes, thank you!').waitFor();
   await send('Great. Please bring your insurance card.', 'read');
@@ -116,7 +116,7 @@ async function openOverview(page) {
 }
 
 async function picture(page, name) {
-  // What was said in passing goes by itself.
+  // A toast disappears after a few seconds.
   await page.frameLocator('iframe').locator('.toast').first().waitFor({ state: 'detached' });
   const path = join(folder, `${name}.png`);
   await page.screenshot({ path });

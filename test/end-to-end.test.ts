@@ -1,9 +1,9 @@
 import { startWorld } from './support/world.ts';
 
-test('a message goes the whole way: sent, delivered, read, answered', async () => {
+test('a message is sent, delivered, read and replied to', async () => {
   await using world = await startWorld({ behaviour: { statusDelayMs: 7_000 } });
   const location = await world.setUpLocation();
-  world.vendor.respondWith(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'accepted' } }));
+  world.vendor.respondWith(({ body }) => ({ body: { externalId: `ext-${body.id}`, status: 'accepted' } }));
 
   const { messageId } = await world.highlevel.sendMessage(location.id, {
     contactId: location.contact.id,
@@ -30,7 +30,7 @@ test('a message goes the whole way: sent, delivered, read, answered', async () =
 
   await world.postChannelWebhook(location.connectionId, 'status', { id, status: 'delivered' }).expect(202);
   await world.advanceUntilReported(messageId);
-  await world.postChannelWebhook(location.connectionId, 'status', { externalId: `far-${id}`, status: 'read' }).expect(202);
+  await world.postChannelWebhook(location.connectionId, 'status', { externalId: `ext-${id}`, status: 'read' }).expect(202);
   await world.advanceUntil(() => world.highlevel.listStatuses(messageId).includes('read'));
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered', 'read']);
 

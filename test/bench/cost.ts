@@ -12,7 +12,7 @@ const runs = 3;
 const eachRun = 4_000;
 const tables = ['messages', 'attempts', 'report_attempts', 'receipts', 'contact_addresses', 'jobs'];
 
-/** What one message costs: statements, bytes, and whether a million stored ones make it dearer. */
+/** Measures the cost of one message: statements, bytes, and the throughput with a million messages stored. */
 export async function measureCost(serverUrl: string): Promise<Figure[]> {
   const countFile = join(tmpdir(), `patchbay-bench-statements-${process.pid}`);
   const preload = `--import=${join(import.meta.dirname, 'count-statements.mjs')}`;
@@ -83,7 +83,7 @@ function readIfExists(file: string): string {
   }
 }
 
-/** Stores messages of the past year, delivered and reported, in the locations that there are. */
+/** Stores messages of the past year, delivered and reported, in these locations. */
 export async function storeMessages(session: pg.Client, locationIds: readonly string[], count: number): Promise<void> {
   await session.query(
     `WITH past AS (
@@ -93,7 +93,7 @@ export async function storeMessages(session: pg.Client, locationIds: readonly st
          reported_state, raw_payload, created_at, updated_at)
        SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000a000' || lpad(to_hex(n), 12, '0'))::uuid, 'outbound',
          locations[1 + n % array_length(locations, 1)], 'sms', 'past' || n, 'contact' || n % 100000, 'sms', '+1202' || 5550000 + n % 1000,
-         'Your appointment is tomorrow at ten. Answer C to confirm.', 'delivered', 'delivered', repeat('x', 300), at, at
+         'Your appointment is tomorrow at ten. Reply C to confirm.', 'delivered', 'delivered', repeat('x', 300), at, at
        FROM past RETURNING id, created_at),
      sent AS (
        INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome)

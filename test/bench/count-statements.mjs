@@ -1,4 +1,4 @@
-// Loaded into the program by a benchmark: counts what it asks the database, and says so when it gets SIGUSR2.
+// A benchmark loads this into the program: counts its statements, and writes the count to a file on SIGUSR2.
 import { writeFileSync } from 'node:fs';
 import pg from 'pg';
 

@@ -3,26 +3,26 @@ import { connect, type Socket } from 'node:net';
 import { getPriority, setPriority } from 'node:os';
 
 /**
- * The load of one tenant, as a process of its own, so that its work is not the measuring process's. It has a lower priority than the
- * program: the machine's cores are few, and a tenant's own machine takes no time from ours. With `idle` as its argument it is the
- * server of the control instead, which reads what it is sent and does nothing.
+ * The load of one tenant, in a process of its own, so that the measuring process does not pay for it. Its priority is lower than the
+ * program's: the machine has few cores, and a real tenant's machine takes no time from ours. With the argument `idle` the process is
+ * the control's server instead, which reads requests and does no work.
  */
 
-/** Requests of one kind, sent in turns over so many connections, each as soon as the last one has its response. */
+/** Requests of one kind, sent in turns over so many connections, each as soon as its connection has the last response. */
 export interface LoadKind {
   name: string;
   connections: number;
-  /** Whole requests as they are written. */
+  /** Whole requests, as written to the socket. */
   requests: readonly string[];
-  /** Responses that do not end: each connection sends one request and keeps it. */
+  /** Set where responses do not end: each connection sends one request and stays open. */
   isStream?: boolean;
-  /** At most so many, instead of as many as get a response. */
+  /** A maximum rate; without it, a connection sends as soon as it has a response. */
   perSecond?: number;
 }
 
-export interface GeneratorAsked {
+export interface GeneratorLoad {
   url: string;
-  /** None: the load ends. */
+  /** An empty list ends the load. */
   kinds: readonly LoadKind[];
 }
 
@@ -43,18 +43,18 @@ if (process.argv[2] === 'idle') {
   server.listen(0, host, () => process.send?.((server.address() as { port: number }).port));
 } else {
   setPriority(getPriority() + 5);
-  process.on('message', ({ url, kinds }: GeneratorAsked) => {
+  process.on('message', ({ url, kinds }: GeneratorLoad) => {
     stop.abort();
     process.send?.(counts);
     counts = {};
     stop = new AbortController();
-    for (const kind of kinds) begin(Number(new URL(url).port), kind, stop.signal);
+    for (const kind of kinds) startKind(Number(new URL(url).port), kind, stop.signal);
   });
 }
 
-function begin(port: number, kind: LoadKind, signal: AbortSignal): void {
+function startKind(port: number, kind: LoadKind, signal: AbortSignal): void {
   const requests = kind.requests.map((request) => Buffer.from(request));
-  const beganAt = performance.now();
+  const startedAt = performance.now();
   let next = 0;
   const ofKind: Record<string, number> = {};
   counts[kind.name] = ofKind;
@@ -67,13 +67,13 @@ function begin(port: number, kind: LoadKind, signal: AbortSignal): void {
       const index = next++;
       if (kind.perSecond)
         await new Promise((done) =>
-          setTimeout(done, Math.max(beganAt + (1000 * index) / (kind.perSecond ?? 1) - performance.now(), 0)),
+          setTimeout(done, Math.max(startedAt + (1000 * index) / (kind.perSecond ?? 1) - performance.now(), 0)),
         );
       socket = socket && !socket.destroyed ? socket : connect({ host, port, noDelay: true });
       socket.write(requests[index % requests.length] as Buffer);
-      const status = await responseOf(socket, kind.isStream ?? false);
+      const status = await readResponse(socket, kind.isStream ?? false);
       if (!signal.aborted) ofKind[status] = (ofKind[status] ?? 0) + 1;
-      // What is refused is not asked for again at once, or the load would be of refusals.
+      // A refused stream waits, or the load would consist of refusals.
       if (kind.isStream && status !== 'broken') await new Promise((done) => setTimeout(done, 1_000));
     }
     end();
@@ -81,8 +81,8 @@ function begin(port: number, kind: LoadKind, signal: AbortSignal): void {
   for (let count = 0; count < kind.connections; count++) void work();
 }
 
-/** Reads one response. @returns its status, when it has ended; of a stream, when its connection has */
-function responseOf(socket: Socket, isStream: boolean): Promise<string> {
+/** Reads one response. @returns its status, when it has ended; of a stream, when its connection has ended */
+function readResponse(socket: Socket, isStream: boolean): Promise<string> {
   return new Promise((done) => {
     let head = '';
     let missing = Number.POSITIVE_INFINITY;

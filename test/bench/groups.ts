@@ -12,23 +12,23 @@ const many = 10_000;
 const limits = { total: 200, perGroup: 50 };
 const measuredMs = 5_000;
 
-/** What it costs to take turns between ten thousand locations that all have work, beside ten. */
+/** Measures fair claiming between ten thousand locations that all have work, beside ten. */
 export async function measureGroups(serverUrl: string): Promise<Figure[]> {
   const withFew = await measureClaims(serverUrl, few);
   const withMany = await measureClaims(serverUrl, many);
   return [
     {
-      name: 'jobs handed out/s, 10,000 locations with work',
+      name: 'jobs claimed/s, 10,000 locations with work',
       ours: withMany.perSecond,
       peer: '10 locations, as many jobs',
       theirs: withFew.perSecond,
       ratio: withMany.perSecond / withFew.perSecond,
     },
-    { name: 'until each of 10,000 locations has had a turn, s', ours: withMany.tourSeconds },
+    { name: 'until each of 10,000 locations has had a turn, s', ours: withMany.sweepSeconds },
   ];
 }
 
-/** One process that takes and ends jobs as fast as it can, of so many locations; HighLevel's limit holds for each of them. */
+/** Claims and ends jobs of so many locations in one process, as fast as it can; HighLevel's limit holds for each location. */
 async function measureClaims(serverUrl: string, groupCount: number) {
   const scratch = await createScratchDatabase(serverUrl);
   const db = await openDatabase({ kind: 'postgres', url: scratch.url });
@@ -48,11 +48,11 @@ async function measureClaims(serverUrl: string, groupCount: number) {
       );
       cursor = claimed.cursor;
       count += claimed.jobs.length;
-      for (const { groupKey: lane } of claimed.jobs) served.add(lane);
+      for (const { groupKey } of claimed.jobs) served.add(groupKey);
       if (Number.isNaN(sweepSeconds) && served.size === groupCount) sweepSeconds = (systemClock.now() - startedAt) / 1000;
       await db.client.job.deleteMany({ where: { workerId } });
     }
-    return { perSecond: (1000 * count) / (systemClock.now() - startedAt), tourSeconds: sweepSeconds };
+    return { perSecond: (1000 * count) / (systemClock.now() - startedAt), sweepSeconds };
   } finally {
     await db.close();
     await scratch.remove();

@@ -13,7 +13,7 @@ const warmUp = 2_000;
 const count = 12_000;
 const peers = join(import.meta.dirname, 'peers');
 
-/** How fast webhooks are taken, beside three servers on the same machine in the same run. */
+/** Measures the rate of acknowledged webhooks, beside three servers on the same machine in the same run. */
 export async function measureIngest(serverUrl: string): Promise<Figure[]> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
@@ -62,7 +62,7 @@ async function measurePeer(which: string, serverUrl: string, publicKey: string, 
   const port = await findFreePorts();
   const environment = { ...process.env, DATABASE_URL: database.url, PUBLIC_KEY: publicKey, NODE_ENV: 'production' };
   const child = spawn(process.execPath, [join(peers, 'server.ts'), which, String(port)], { env: environment });
-  // HighLevel's middleware has a line for every webhook.
+  // HighLevel's middleware logs a line for every webhook.
   child.stderr.resume();
   try {
     await new Promise((done, failed) => {
@@ -87,7 +87,7 @@ async function measurePatchbay(serverUrl: string, publicKey: string, privateKey:
     baseUrl: `http://127.0.0.1:${port}`,
     dataDir: folder.path,
     databaseUrl: database.url,
-    // Who only takes webhooks calls nobody.
+    // A process that only takes webhooks makes no calls.
     platform: { url: 'http://127.0.0.1:1', publicKey },
     app: { clientId: 'app-bench', clientSecret: 'secret', providers: [{ key: 'sms', id: 'p1', kind: 'sms' }] },
   });
@@ -105,18 +105,18 @@ async function measurePatchbay(serverUrl: string, publicKey: string, privateKey:
   }
 }
 
-function createWebhooks(howMany: number, privateKey: KeyObject): SignedRequest[] {
-  return Array.from({ length: howMany }, () => {
+function createWebhooks(length: number, privateKey: KeyObject): SignedRequest[] {
+  return Array.from({ length }, () => {
     const id = randomBytes(10).toString('hex');
     const body = JSON.stringify({
-      // Real ones have none; without it HighLevel's middleware would verify nothing.
+      // Real webhooks lack it; without it HighLevel's middleware skips the signature.
       appId: 'app',
       contactId: `contact${id.slice(0, 3)}`,
       locationId: `location${id.slice(0, 2)}`,
       messageId: id,
       type: 'SMS',
       phone: '+12025550143',
-      message: 'Your appointment is tomorrow at ten. Answer C to confirm.',
+      message: 'Your appointment is tomorrow at ten. Reply C to confirm.',
       attachments: [],
       userId: 'GK56r6wdJDrkUPd0xsmx',
     });

@@ -9,16 +9,16 @@ const gapMs = 30;
 const backlog = 10_000;
 const besideCount = 60;
 
-/** How long a message takes while nothing else goes on, and while another location has ten thousand that wait. */
+/** Measures the latency of a message on an idle program, and while another location has ten thousand waiting. */
 export async function measureLatency(serverUrl: string): Promise<Figure[]> {
   await using testbed = await startTestbed(serverUrl);
-  // By then the program has learnt that this HighLevel knows its messages at once.
+  // During the warm-up the program records that this HighLevel stores its messages at once.
   await sendOneByOne(testbed, await testbed.createMessages(warmUp));
   await pollUntil(async () => (await testbed.getStats()).reported >= warmUp);
   const idle = await measureTimes(testbed, await testbed.createMessages(count));
   return [
     ...toQuantiles('idle, acknowledged to request at the channel', idle.toSend, { p50: 15, p99: 60 }),
-    ...toQuantiles('idle, the channel’s answer to the status call', idle.toReport, { p50: 15, p99: 60 }),
+    ...toQuantiles('idle, the channel’s response to the status call', idle.toReport, { p50: 15, p99: 60 }),
     ...(await measureBesideBacklog(testbed)),
   ];
 }
@@ -31,7 +31,7 @@ async function measureBesideBacklog(testbed: Testbed): Promise<Figure[]> {
   const { sent } = await testbed.getStats();
   if (sent - besideCount > backlog / 2) throw new Error('The other location’s messages came too late to meet a backlog.');
   // One send of the busy location takes 200 ms.
-  return toQuantiles('beside 10,000 that wait, acknowledged to request', toSend, { p50: 200, p99: 200 });
+  return toQuantiles('beside 10,000 waiting, acknowledged to request', toSend, { p50: 200, p99: 200 });
 }
 
 async function measureTimes(testbed: Testbed, messages: readonly BenchMessage[]) {
@@ -47,7 +47,7 @@ async function measureTimes(testbed: Testbed, messages: readonly BenchMessage[])
   };
 }
 
-/** @returns when each was acknowledged, by the machine's clock */
+/** @returns the time of each acknowledgement, by the machine's clock */
 async function sendOneByOne(testbed: Testbed, messages: readonly BenchMessage[]): Promise<Map<string, number>> {
   const acknowledged = new Map<string, number>();
   for (const message of messages) {

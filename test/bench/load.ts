@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 
-/** What a run under load has shown. */
+/** Figures of a run under load. */
 export interface LoadFigures {
   perSecond: number;
   p50Ms: number;
   p95Ms: number;
   p99Ms: number;
-  /** Answers that were no 2xx. */
+  /** Count of responses other than 2xx. */
   rejected: number;
-  /** With `readCpuMs`: what the clock of the program's processor time said between request and response. */
+  /** With `readCpuMs`: the program's processor time between request and response. */
   cpuP50Ms: number;
   cpuP95Ms: number;
 }
@@ -20,8 +20,8 @@ export interface SignedRequest {
 }
 
 /**
- * Sends requests over so many connections, each as soon as its last one is answered, or at a given rate. On plain sockets, as an HTTP
- * client would take the time that is to be measured.
+ * Sends requests over so many connections, each as soon as its connection has the last response, or at a given rate. Plain sockets,
+ * as an HTTP client would take the time that is to be measured.
  */
 export async function runLoad(
   url: string,
@@ -45,7 +45,7 @@ export async function runLoad(
     await new Promise((done, failed) => socket.once('connect', done).once('error', failed));
     while (next < bytes.length) {
       const index = next++;
-      // At a rate, a late request counts from when it was due, not from when it could leave.
+      // At a rate, a late request counts from its due time, not from the time it could leave.
       const dueAt = options.perSecond ? startedAt + (1000 * index) / options.perSecond : performance.now();
       if (dueAt > performance.now()) await new Promise((done) => setTimeout(done, dueAt - performance.now()));
       const responded = new Promise<Buffer>((done, failed) => socket.once('data', done).once('close', failed));
@@ -77,7 +77,7 @@ export async function runLoad(
   };
 }
 
-/** A figure counts only when every webhook was taken. */
+/** Throws unless every webhook was accepted: else the figures do not count. */
 export function requireAllAccepted(figures: LoadFigures): LoadFigures {
   if (figures.rejected > 0) throw new Error(`${figures.rejected} webhooks were refused.`);
   return figures;

@@ -2,7 +2,7 @@ import { requireAllAccepted, runLoad } from './load.ts';
 import type { Figure } from './table.ts';
 import { pollUntil, readMemory, startTestbed, type Testbed } from './testbed.ts';
 
-/** From a webhook to the status at HighLevel: messages a second, and what memory it takes. */
+/** Measures the path from a webhook to the status at HighLevel: messages a second, and memory. */
 export async function measurePipeline(serverUrl: string): Promise<Figure[]> {
   return [...(await measureOnPostgres(serverUrl)), ...(await measureOnEmbedded())];
 }
@@ -30,7 +30,7 @@ async function measureOnEmbedded(): Promise<Figure[]> {
   return [{ name: 'webhook to reported status, embedded, messages/s', ours: rate, target: '≥ 250', isMet: rate >= 250 }];
 }
 
-/** All at once; measured until HighLevel has the status of the last one. */
+/** Sends all messages at once and measures until HighLevel has the status of the last one. */
 export async function measureRate(testbed: Testbed, count: number): Promise<number> {
   await testbed.request({ do: 'reset' });
   const messages = await testbed.createMessages(count);

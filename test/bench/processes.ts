@@ -2,12 +2,12 @@ import { requireAllAccepted, runLoad } from './load.ts';
 import type { Figure } from './table.ts';
 import { pollUntil, startTestbed, type Testbed } from './testbed.ts';
 
-/** Sends in hand of one process: so few that the gateway is what limits it, not this machine. */
+/** Concurrent sends of one process: so few that the gateway limits it, not this machine. */
 const sendConcurrency = 20;
 const gatewayMs = 200;
 const secondsEach = 10;
 
-/** How much faster four worker processes are than one, when the gateway takes its time. */
+/** Measures the speed of four worker processes against one, with a slow gateway. */
 export async function measureProcesses(serverUrl: string): Promise<Figure[]> {
   await using testbed = await startTestbed(serverUrl, { role: 'web', settings: { SEND_CONCURRENCY: String(sendConcurrency) } });
   await testbed.request({ do: 'delay', ms: gatewayMs });
@@ -17,7 +17,7 @@ export async function measureProcesses(serverUrl: string): Promise<Figure[]> {
   const four = await measureRate(testbed, 4);
   return [
     {
-      name: `4 worker processes, gateway of ${gatewayMs} ms, ${sendConcurrency} sends in hand each, messages/s`,
+      name: `4 worker processes, gateway of ${gatewayMs} ms, ${sendConcurrency} concurrent sends each, messages/s`,
       ours: four,
       peer: '1 worker process',
       theirs: one,
@@ -28,13 +28,13 @@ export async function measureProcesses(serverUrl: string): Promise<Figure[]> {
   ];
 }
 
-/** Processes that have just started are slow: the first run is not theirs to be judged by. */
+/** Measures a second run: processes that have just started are slow. */
 async function measureRate(testbed: Testbed, workers: number): Promise<number> {
   await measureRun(testbed, workers);
   return measureRun(testbed, workers);
 }
 
-/** Sends a second in the middle of the run: neither the start nor the last stragglers count. */
+/** Returns sends a second in the middle of the run: neither its start nor its end counts. */
 async function measureRun(testbed: Testbed, workers: number): Promise<number> {
   const count = Math.round((workers * sendConcurrency * secondsEach * 1000) / gatewayMs);
   await testbed.request({ do: 'reset' });

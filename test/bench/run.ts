@@ -5,7 +5,7 @@ import { measureLatency } from './latency.ts';
 import { measurePipeline } from './pipeline.ts';
 import { measureProcesses } from './processes.ts';
 import { formatTable } from './table.ts';
-import { tenants } from './tenants.ts';
+import { measureTenants } from './tenants.ts';
 
 const serverUrl = process.env.TEST_DATABASE_URL;
 if (!serverUrl) {
@@ -20,7 +20,7 @@ const parts = {
   processes: measureProcesses,
   groups: measureGroups,
   cost: measureCost,
-  tenants,
+  tenants: measureTenants,
 };
 const wanted = process.argv.slice(2);
 const figures = [];

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { migrate } from '../../src/database/migrate.ts';
 
-/** A database of its own on a server, migrated. */
+/** Creates a migrated database of its own on a server. */
 export async function createScratchDatabase(serverUrl: string): Promise<{ url: string; remove(): Promise<void> }> {
   const name = `patchbay_bench_${randomUUID().slice(0, 8)}`;
   await runOn(serverUrl, async (session) => void (await session.query(`CREATE DATABASE ${name}`)));

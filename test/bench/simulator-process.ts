@@ -8,8 +8,8 @@ import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import type { SignedRequest } from './load.ts';
 
 /**
- * The world outside of the program, as a process of its own: the simulated HighLevel without its limit, and a gateway that answers after
- * a given time. The benchmark tells it what to do; times are of the machine's clock, which all processes share.
+ * The world outside of the program, in a process of its own: the simulated HighLevel without its limit, and a gateway that responds
+ * after a given time. The benchmark sends it commands; times are of the machine's clock, which all processes share.
  */
 
 export interface Command {
@@ -27,7 +27,7 @@ export interface Command {
 export interface SimulatorStats {
   sent: number;
   reported: number;
-  /** By HighLevel's message id, in milliseconds: when its send began to arrive, was answered, and was reported. */
+  /** By HighLevel's message id, in milliseconds: times of the gateway's request, of its response, and of the report. */
   times: Record<string, { sentAt?: number; respondedAt?: number; reportedAt?: number }>;
 }
 
@@ -117,7 +117,7 @@ function openSimulator(baseUrl: string, locations: number, contactsEach: number)
   return { ids, code: simulator.approveCompanyInstall(companyId, ids) };
 }
 
-/** Webhooks of messages that HighLevel knows, each to the next contact of the next location, or of one, with their ids as their texts. */
+/** Creates webhooks of messages that HighLevel stores, each to the next contact of the next location, or of one; the text is the id. */
 function createMessages(count: number, onlyLocationId?: string, bytesEach = 0): (SignedRequest & { id: string })[] {
   const state = (highlevel as NonNullable<typeof highlevel>).state;
   const contacts = Object.values(state.contacts).filter(({ locationId }) => !onlyLocationId || locationId === onlyLocationId);

@@ -1,4 +1,4 @@
-/** One line of the table: a figure, and what it is measured against in the same run. */
+/** One line of the table: a figure, and its peer of the same run. */
 export interface Figure {
   name: string;
   ours: number;
@@ -11,7 +11,7 @@ export interface Figure {
 
 const columns = ['figure', 'ours', 'beside', 'theirs', 'ratio', 'target', ''] as const;
 
-/** The figures as one table of text. */
+/** Returns the figures as one table of text. */
 export function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, ours, peer, theirs, ratio, target, isMet }) => [
     name,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { median, storeMessages } from './cost.ts';
-import type { GeneratorAsked, GeneratorCounts } from './generator.ts';
+import type { GeneratorCounts, GeneratorLoad } from './generator.ts';
 import { type LoadFigures, requireAllAccepted, runLoad } from './load.ts';
 import type { Figure } from './table.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
@@ -16,7 +16,7 @@ const rounds = { each: 3, all: 5 };
 const stored = 30_000;
 const target = 2;
 
-/** One round: the same webhooks without a load, beside the tenant's, and beside as much that reaches another server. */
+/** One round: the same webhooks without a load, beside the tenant's load, and beside the same load on another server. */
 interface Round {
   idle: LoadFigures;
   loaded: LoadFigures;
@@ -27,8 +27,8 @@ interface Round {
   counts: GeneratorCounts;
 }
 
-/** How long one location's webhooks take to be acknowledged while another one does its worst, beside how long when nothing goes on. */
-export async function tenants(serverUrl: string): Promise<Figure[]> {
+/** Measures the acknowledgement of one location's webhooks while another location does its worst, beside an idle program. */
+export async function measureTenants(serverUrl: string): Promise<Figure[]> {
   await using testbed = await startTestbed(serverUrl, { locations: 10, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } });
   const session = new pg.Client({ connectionString: testbed.databaseUrl });
   await session.connect();
@@ -42,13 +42,13 @@ export async function tenants(serverUrl: string): Promise<Figure[]> {
     const attacker = await createAttacker(testbed, session, worst);
     const world = { testbed, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
     // Processes that have just started are slow.
-    await roundOf(world, attacker, 'webhooks');
+    await measureRound(world, attacker, 'webhooks');
     const figures: Figure[] = [];
-    for (const name of wantedNames(attacker)) {
+    for (const name of listWantedNames(attacker)) {
       const done: Round[] = [];
       for (let count = 0; count < (name === 'all' ? rounds.all : rounds.each); count++)
-        done.push(await roundOf(world, attacker, name));
-      figures.push(...figuresOf(name, done));
+        done.push(await measureRound(world, attacker, name));
+      figures.push(...toFigures(name, done));
     }
     return figures;
   } finally {
@@ -58,8 +58,8 @@ export async function tenants(serverUrl: string): Promise<Figure[]> {
   }
 }
 
-/** `BENCH_TENANT='event streams,all'` measures some of them. */
-function wantedNames(attacker: Attacker): string[] {
+/** Returns the rounds to measure: `BENCH_TENANT='event streams,all'` picks some. */
+function listWantedNames(attacker: Attacker): string[] {
   const wanted = process.env.BENCH_TENANT?.split(',');
   return [...attacker.names, 'all'].filter((name) => wanted?.includes(name) ?? true);
 }
@@ -73,7 +73,7 @@ interface TenantsWorld {
   other: string;
 }
 
-async function roundOf(world: TenantsWorld, attacker: Attacker, name: string): Promise<Round> {
+async function measureRound(world: TenantsWorld, attacker: Attacker, name: string): Promise<Round> {
   const { testbed, generator } = world;
   const { url } = testbed.program;
   await clearQueue(world);
@@ -81,23 +81,23 @@ async function roundOf(world: TenantsWorld, attacker: Attacker, name: string): P
   if (name === 'all' || name === backlog.name) {
     requireAllAccepted(await runLoad(url, await testbed.createMessages(backlog.count, world.worst), { connections: 32 }));
   }
-  const kinds = (await attacker.kinds()).filter((kind) => name === 'all' || kind.name === name);
-  await ask(generator, { url, kinds });
+  const kinds = (await attacker.createKinds()).filter((kind) => name === 'all' || kind.name === name);
+  await setLoad(generator, { url, kinds });
   await pause(1_000);
-  const beganAt = performance.now();
+  const startedAt = performance.now();
   const pids = [testbed.program.child.pid, generator.pid];
-  const before = pids.map(cpuSeconds);
+  const before = pids.map(readCpuSeconds);
   const loaded = await probe(world);
-  const after = pids.map(cpuSeconds);
-  const seconds = (performance.now() - beganAt) / 1000;
-  const counts = await ask(generator, { url, kinds: [] });
+  const after = pids.map(readCpuSeconds);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const counts = await setLoad(generator, { url, kinds: [] });
   await clearQueue(world);
 
-  const asMany = kinds.map((kind) => ({ ...kind, perSecond: sum(counts[kind.name]) / (seconds + 1) || 1 }));
-  await ask(generator, { url: world.idleUrl, kinds: asMany });
+  const sameLoad = kinds.map((kind) => ({ ...kind, perSecond: sum(counts[kind.name]) / (seconds + 1) || 1 }));
+  await setLoad(generator, { url: world.idleUrl, kinds: sameLoad });
   await pause(1_000);
   const control = await probe(world);
-  await ask(generator, { url, kinds: [] });
+  await setLoad(generator, { url, kinds: [] });
   const shown = [idle, loaded, control].map(({ p50Ms, p95Ms, cpuP50Ms, cpuP95Ms }) =>
     [p50Ms, p95Ms, cpuP50Ms, cpuP95Ms].map((ms) => ms.toFixed(1)).join(' '),
   );
@@ -112,15 +112,15 @@ async function probe({ testbed, other }: TenantsWorld): Promise<LoadFigures> {
     await runLoad(testbed.program.url, messages, {
       connections: 8,
       perSecond: probesPerSecond,
-      readCpuMs: () => mainThreadMs(testbed.program.child.pid),
+      readCpuMs: () => readMainThreadMs(testbed.program.child.pid),
     }),
   );
 }
 
-/** Ends what the load has left to do, so that the next round begins as the last one did. */
+/** Deletes the jobs that the load has left, so that the next round starts as the last one did. */
 async function clearQueue({ session, worst }: TenantsWorld): Promise<void> {
   for (let isEmpty = false; !isEmpty; ) {
-    // What the program has locked goes the next time: to wait for it would be a deadlock.
+    // Jobs that the program has locked go the next time: to wait for them would be a deadlock.
     await session.query(
       `DELETE FROM jobs WHERE (queue, message_id) IN (
          SELECT queue, message_id FROM jobs WHERE message_id IN (SELECT id FROM messages WHERE location_id = $1) FOR UPDATE SKIP LOCKED)`,
@@ -131,10 +131,11 @@ async function clearQueue({ session, worst }: TenantsWorld): Promise<void> {
   }
 }
 
-async function ask(generator: ChildProcess, asked: GeneratorAsked): Promise<GeneratorCounts> {
-  const answered = once(generator, 'message');
-  generator.send(asked);
-  const [counts] = await answered;
+/** Replaces the load. @returns the counts of the load before */
+async function setLoad(generator: ChildProcess, load: GeneratorLoad): Promise<GeneratorCounts> {
+  const response = once(generator, 'message');
+  generator.send(load);
+  const [counts] = await response;
   return counts;
 }
 
@@ -146,7 +147,7 @@ const quantiles = {
 } as const;
 type Quantile = keyof typeof quantiles;
 
-function figuresOf(name: string, done: readonly Round[]): Figure[] {
+function toFigures(name: string, done: readonly Round[]): Figure[] {
   const figure = (quantile: Quantile, key: 'loaded' | 'control'): Figure => {
     const ratios = done.map((round) => round[key][quantile] / round.idle[quantile]).toSorted((a, b) => a - b);
     const ratio = median(ratios);
@@ -178,13 +179,13 @@ function figuresOf(name: string, done: readonly Round[]): Figure[] {
   ];
 }
 
-/** Processor time of the program's event loop: what others take of the machine does not count. */
-function mainThreadMs(pid: number | undefined): number {
+/** Returns the processor time of the program's event loop: the machine's other load does not count. */
+function readMainThreadMs(pid: number | undefined): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 }
 
-/** Processor time of a process so far: the 14th and 15th field of its line, in hundredths. */
-function cpuSeconds(pid: number | undefined): number {
+/** Returns the processor time of a process so far: the 14th and 15th field of its line, in hundredths. */
+function readCpuSeconds(pid: number | undefined): number {
   const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;

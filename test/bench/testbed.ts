@@ -13,18 +13,18 @@ export type BenchMessage = SignedRequest & { id: string };
 export interface Testbed {
   program: Program;
   databaseUrl: string | undefined;
-  request<Answer>(command: Omit<Command, 'id'>): Promise<Answer>;
+  request<Result>(command: Omit<Command, 'id'>): Promise<Result>;
   locationIds: readonly string[];
-  /** Signs what the gateway of every location posts. */
+  /** Signs the posts of every location's gateway. */
   gatewaySecret: string;
   /**
-   * @param locationId only this location's, else each of the next location
-   * @param bytesEach how much longer each text is
+   * @param locationId all messages of this location; without it each of the next location
+   * @param bytesEach bytes added to each text
    */
   createMessages(count: number, locationId?: string, bytesEach?: number): Promise<BenchMessage[]>;
-  /** What the world outside has seen; with `times` for each message. */
+  /** Returns the counts of the world outside; with `times` for each message. */
   getStats(withTimes?: boolean): Promise<SimulatorStats>;
-  /** Another process of the program beside the first. */
+  /** Starts another process of the program beside the first. */
   startAnother(role: string): Promise<Program>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface Testbed {
 export interface TestbedOptions {
   locations?: number;
   contactsEach?: number;
-  /** What the first process does once everything is installed. */
+  /** Role of the first process after the installation. */
   role?: string;
   /** More settings of every process. */
   settings?: Record<string, string>;
@@ -120,8 +120,8 @@ function createRequester(simulatorProcess: ChildProcess): Testbed['request'] {
     pending.get(id)?.(response);
     pending.delete(id);
   });
-  return <Answer>(command: Omit<Command, 'id'>) =>
-    new Promise<Answer>((done) => {
+  return <Result>(command: Omit<Command, 'id'>) =>
+    new Promise<Result>((done) => {
       const id = nextId++;
       pending.set(id, done as (response: unknown) => void);
       simulatorProcess.send({ ...command, id });
@@ -135,14 +135,14 @@ function receiveFirst<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** Resident memory of a process now and at its highest, in MiB. */
+/** Returns the resident memory of a process now and at its peak, in MiB. */
 export function readMemory(program: Program): { now: number; peak: number } {
   const status = readFileSync(`/proc/${program.child.pid}/status`, 'utf8');
   const mib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
   return { now: mib('VmRSS'), peak: mib('VmHWM') };
 }
 
-/** Polls a few times a second: what is waited for happens in other processes. */
+/** Polls ten times a second, as the awaited change happens in other processes. */
 export async function pollUntil(isDone: () => Promise<boolean>, timeoutMs = 300_000): Promise<void> {
   const timeoutAt = performance.now() + timeoutMs;
   while (!(await isDone())) {

@@ -7,7 +7,7 @@ import type { SignedRequest } from './load.ts';
 import type { Testbed } from './testbed.ts';
 
 export const sharedSecret = 'bench-shared-secret';
-/** Posted before its round, as HighLevel does in a bulk send. */
+/** Messages that are posted before their round, as HighLevel does in a bulk send. */
 export const backlog = { name: 'queue of 10,000 messages', count: 10_000 };
 
 const users = 8;
@@ -16,11 +16,11 @@ const largeBytes = 9 * 1024 * 1024;
 
 export interface Attacker {
   names: readonly string[];
-  /** What one tenant can ask for, kind by kind, with signatures and tokens that are good now. */
-  kinds(): Promise<LoadKind[]>;
+  /** Creates the requests that one tenant can make, kind by kind, with signatures and tokens that are valid now. */
+  createKinds(): Promise<LoadKind[]>;
 }
 
-/** Creates the requests of one location that has a connection of its own, users of its own, and wants the worst. */
+/** Creates the requests of one hostile location that has a connection and users of its own. */
 export async function createAttacker(testbed: Testbed, session: pg.Client, locationId: string): Promise<Attacker> {
   const { rows } = await session.query<{ connection: string; company: string; message: string }>(
     `SELECT c.id AS connection, i.company_id AS company, (SELECT id FROM messages WHERE location_id = $1 LIMIT 1) AS message
@@ -29,14 +29,19 @@ export async function createAttacker(testbed: Testbed, session: pg.Client, locat
   );
   const [ids] = rows;
   if (!ids) throw new Error('The location has no connection.');
-  const flood = (await testbed.createMessages(5_000, locationId)).map(webhook);
-  const large = (await testbed.createMessages(1, locationId, largeBytes)).map(webhook);
+  const flood = (await testbed.createMessages(5_000, locationId)).map(toRequest);
+  const large = (await testbed.createMessages(1, locationId, largeBytes)).map(toRequest);
 
   const callback = (event: string, body: string) => {
     const headers = createSignatureHeaders([testbed.gatewaySecret], randomBytes(8).toString('hex'), new Date(), body);
-    return request('POST', `/channels/${ids.connection}/${event}`, { 'content-type': 'application/json', ...headers }, body);
+    return createRequest(
+      'POST',
+      `/channels/${ids.connection}/${event}`,
+      { 'content-type': 'application/json', ...headers },
+      body,
+    );
   };
-  const tokenOf = async (userId: string): Promise<string> => {
+  const createToken = async (userId: string): Promise<string> => {
     const context = createUserContext({ userId, companyId: ids.company, activeLocation: locationId, role: 'user' });
     const response = await fetch(`${testbed.program.url}/api/session`, {
       method: 'POST',
@@ -46,11 +51,11 @@ export async function createAttacker(testbed: Testbed, session: pg.Client, locat
     if (response.status !== 200) throw new Error(`No token: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { token: string }).token;
   };
-  const asUser = (token: string, path: string) => request('GET', path, { authorization: `Bearer ${token}` });
+  const asUser = (token: string, path: string) => createRequest('GET', path, { authorization: `Bearer ${token}` });
 
-  async function kinds(): Promise<LoadKind[]> {
-    const tokens = await Promise.all(times(users, (n) => tokenOf(`user${n}`)));
-    const tokenAt = (n: number) => tokens[n % users] as string;
+  async function createKinds(): Promise<LoadKind[]> {
+    const tokens = await Promise.all(times(users, (n) => createToken(`user${n}`)));
+    const getToken = (n: number) => tokens[n % users] as string;
     const receipt = JSON.stringify({ id: ids?.message, status: 'delivered' });
     const inbound = JSON.stringify({ externalId: 'large', from: '+12025550143', text: 'x'.repeat(largeBytes) });
     return [
@@ -61,33 +66,33 @@ export async function createAttacker(testbed: Testbed, session: pg.Client, locat
       {
         name: 'searches',
         connections: 32,
-        requests: times(400, (n) => asUser(tokenAt(n), `/api/locations/${locationId}/messages?q=nowhere${n}`)),
+        requests: times(400, (n) => asUser(getToken(n), `/api/locations/${locationId}/messages?q=nowhere${n}`)),
       },
       {
         name: 'event streams',
         connections: users * streamsOfUser,
         isStream: true,
-        requests: times(users * streamsOfUser, (n) => asUser(tokenAt(n), `/embed/live/messages?reason=w${n}`)),
+        requests: times(users * streamsOfUser, (n) => asUser(getToken(n), `/embed/live/messages?reason=w${n}`)),
       },
       {
         name: 'requests without a token',
         connections: 16,
         requests: times(600, (n) =>
-          request('GET', ['/metrics', '/readyz', '/embed'][n % 3] as string, { referer: `https://crm${n}.example/` }),
+          createRequest('GET', ['/metrics', '/readyz', '/embed'][n % 3] as string, { referer: `https://crm${n}.example/` }),
         ),
       },
       { name: backlog.name, connections: 0, requests: [] },
     ];
   }
-  return { names: (await kinds()).map(({ name }) => name), kinds };
+  return { names: (await createKinds()).map(({ name }) => name), createKinds };
 }
 
-function webhook({ path, body, signature }: SignedRequest): string {
-  return request('POST', path, { 'content-type': 'application/json', 'x-ghl-signature': signature }, body);
+function toRequest({ path, body, signature }: SignedRequest): string {
+  return createRequest('POST', path, { 'content-type': 'application/json', 'x-ghl-signature': signature }, body);
 }
 
-/** Each from another address, as limits by address would end the load. */
-function request(method: string, path: string, headers: Record<string, string>, body = ''): string {
+/** Creates a request from another address each time, as limits by address would end the load. */
+function createRequest(method: string, path: string, headers: Record<string, string>, body = ''): string {
   const all = { host: '127.0.0.1', 'x-forwarded-for': `198.51.100.${randomBytes(1)[0]}`, ...headers };
   const lines = Object.entries({ ...all, ...(body ? { 'content-length': Buffer.byteLength(body) } : {}) });
   return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;

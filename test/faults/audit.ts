@@ -1,20 +1,20 @@
 import type { Simulator } from '../../src/sandbox/highlevel/simulator.ts';
 import type { Crm, ObservedPost } from './crm.ts';
 import type { Gateway } from './gateway.ts';
-import { expectedStatuses, type Plan, type PlannedMessage } from './plan.ts';
+import { expectedStatuses, type Plan, type PlannedMessage, toReplyId } from './plan.ts';
 import type { Kill } from './supervisor.ts';
 
-/** What a run leaves behind for the accounting. */
+/** Record of a run, for its audit. */
 export interface RunRecord {
   plan: Plan;
   crm: Pick<Crm, 'highlevel' | 'contacts' | 'acknowledged' | 'ids' | 'posts'>;
   gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures'>;
   kills: readonly Kill[];
-  /** When the database was away. */
+  /** Times without the database. */
   downtimes: readonly { from: number; to: number }[];
 }
 
-/** Accounts for every message. @returns what is wrong, in sentences; nothing when all promises were kept */
+/** Accounts for every message. @returns the broken promises, in sentences */
 export function auditRun(record: RunRecord): { problems: string[]; duplicateReplies: number } {
   const duplicates = findDuplicateReplies(record);
   return {
@@ -31,7 +31,7 @@ export function auditRun(record: RunRecord): { problems: string[]; duplicateRepl
   };
 }
 
-/** What still is to come, quickly: to know when to stop waiting. */
+/** Counts cheaply the reports and replies that HighLevel still lacks. */
 export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
   const reported = plan.list.filter((message) => {
     const statuses = crm.highlevel.listStatuses(crm.ids.get(message.number) ?? '');
@@ -39,11 +39,11 @@ export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
   });
   const isReported = new Set(reported.map(({ number }) => number));
   const posted = new Set<string | null>(crm.posts.filter(({ hasResponse }) => hasResponse).map(({ altId }) => altId));
-  // What was looked for and found got no answer of its own; it is looked up only where a post was begun, as a conversation is a walk
-  // through all, and whoever counts holds up the far side.
+  // A reply that the program found in the conversation has no post with a response. Only conversations with a started post are read,
+  // as each read walks through all messages and delays the simulated HighLevel.
   const started = new Set(crm.posts.map(({ altId }) => altId));
-  const unposted = () => [...gateway.accepted.values()].filter(({ number }) => !posted.has(`answer-${number}`));
-  const open = new Set(unposted().flatMap(({ to, number }) => (started.has(`answer-${number}`) ? to : [])));
+  const unposted = () => [...gateway.accepted.values()].filter(({ number }) => !posted.has(toReplyId(number)));
+  const open = new Set(unposted().flatMap(({ to, number }) => (started.has(toReplyId(number)) ? to : [])));
   for (const { id } of crm.contacts.filter(({ phone }) => phone && open.has(phone))) {
     for (const { altId } of listReplies(crm.highlevel, id)) posted.add(altId);
   }
@@ -59,12 +59,12 @@ function checkSends({ plan, crm, gateway }: RunRecord): string[] {
     .filter((number) => !byNumber.has(number) && !isRefused(number))
     .map((number) => `Message ${number} was acknowledged and never reached its contact.`);
   const twice = [...byNumber]
-    .filter(([, taken]) => taken.length > 1)
-    .map(([number, taken]) => `Message ${number} reached its contact as ${taken.length} different messages.`);
+    .filter(([, copies]) => copies.length > 1)
+    .map(([number, copies]) => `Message ${number} reached its contact as ${copies.length} different messages.`);
   return [...lost, ...twice];
 }
 
-/** What was given up by HighLevel may or may not have been stored; where it stands among the others nobody promised. */
+/** Checks the order of acknowledged messages: one that HighLevel abandoned may have been stored, and has no promised position. */
 function checkSendOrder({ crm, gateway }: RunRecord): string[] {
   const reached = Map.groupBy(gateway.accepted.values(), ({ to }) => to);
   return crm.contacts.flatMap(({ phone }, index) => {
@@ -82,19 +82,19 @@ function checkStatuses({ plan, crm, gateway }: RunRecord): string[] {
     const reported = crm.highlevel.listStatuses(crm.ids.get(number) ?? '');
     if (!acknowledged.has(number) && !reached.has(number) && reported.length === 0) return [];
     const truth = expectedStatuses[fate];
-    const isWrong =
+    const isUntrue =
       reported.at(-1) !== truth.at(-1) || reported.some((status) => !(truth as readonly string[]).includes(status));
-    const isStepBack = reported.some((status, at) => at > 0 && !mayFollow(reported[at - 1] as string, status));
-    if (!isWrong && !isStepBack) return [];
-    return [`Message ${number} (${fate}) was reported as ${reported.join(', ') || 'nothing'}.`];
+    const isStepBack = reported.some((status, at) => at > 0 && !canFollow(reported[at - 1] as string, status));
+    if (!isUntrue && !isStepBack) return [];
+    return [`Message ${number} (${fate}) was reported as ${reported.join(', ') || 'no status'}.`];
   });
 }
 
-function mayFollow(before: string, after: string): boolean {
+function canFollow(before: string, after: string): boolean {
   return before === after || before === 'failed' || (before === 'delivered' && after === 'read');
 }
 
-/** Doubled ones aside: of those the first counts. */
+/** Checks the order of replies; of duplicates the first counts. */
 function checkReplyOrder({ crm, gateway }: RunRecord): string[] {
   return crm.contacts.flatMap(({ id, phone }, index) => {
     const wanted = gateway.replies.get(phone ?? '') ?? [];
@@ -108,8 +108,8 @@ function listReplies(highlevel: Simulator, contactId: string) {
 }
 
 /**
- * HighLevel takes no key that would make a repeated post harmless, so a post whose answer was lost is made again: it broke off on the
- * way, or the process that had it was killed before it could note it, and before anybody posted again.
+ * Finds replies that HighLevel has more than once. HighLevel takes no idempotency key, so the program repeats a post whose response was
+ * lost: the connection broke, or the process was killed after the response, before its commit and before the next post.
  */
 function findDuplicateReplies({ crm, kills }: RunRecord): { count: number; unexplained: string[] } {
   const stored = Map.groupBy(
@@ -122,21 +122,21 @@ function findDuplicateReplies({ crm, kills }: RunRecord): { count: number; unexp
   );
   let count = 0;
   const unexplained: string[] = [];
-  for (const [altId, times] of stored) {
-    const extra = times.length - 1;
+  for (const [altId, copies] of stored) {
+    const extra = copies.length - 1;
     if (extra === 0) continue;
     count += extra;
-    const made = posts.get(altId) ?? [];
+    const own = posts.get(altId) ?? [];
     const isLost = (post: ObservedPost, index: number) => {
-      const againAt = made[index + 1]?.startedAt ?? 0;
+      const nextPostAt = own[index + 1]?.startedAt ?? 0;
       // A kill takes a moment to show.
       return (
         !post.hasResponse ||
-        kills.some(({ at, processIndex }) => processIndex === post.processIndex && at >= post.endedAt - 100 && at <= againAt)
+        kills.some(({ at, processIndex }) => processIndex === post.processIndex && at >= post.endedAt - 100 && at <= nextPostAt)
       );
     };
-    if (made.filter(isLost).length >= extra) continue;
-    unexplained.push(`${altId} stands ${times.length} times, and no word of it was lost: ${JSON.stringify(made)}.`);
+    if (own.filter(isLost).length >= extra) continue;
+    unexplained.push(`${altId} is stored ${copies.length} times, and no response was lost: ${JSON.stringify(own)}.`);
   }
   return { count, unexplained };
 }
@@ -145,8 +145,8 @@ function listViolations(highlevel: Simulator): string[] {
   return highlevel.calls
     .listViolations()
     .map(
-      ({ operation, refusal, responseBody: reported }) =>
-        `A call that no correct app makes: ${operation} (${refusal}): ${reported.slice(0, 200)}`,
+      ({ operation, refusal, responseBody }) =>
+        `A call that no correct app makes: ${operation} (${refusal}): ${responseBody.slice(0, 200)}`,
     );
 }
 

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** What stands in front of several processes: each connection goes to the next one that takes it, and ends with it. */
+/** Starts a balancer in front of several processes: each connection goes to the next process that accepts it, and ends with it. */
 export async function startBalancer(ports: () => readonly number[]): Promise<{ url: string; close(): Promise<void> }> {
   const open = new Set<Socket>();
   let turn = 0;

@@ -10,33 +10,32 @@ import type { Poster } from './webhooks.ts';
 
 export type Crm = Awaited<ReturnType<typeof startCrm>>;
 
-/** One post of a contact's answer into a conversation, as HighLevel saw it. */
+/** One post of a contact's reply into a conversation, as HighLevel saw it. */
 export interface ObservedPost {
   altId: string;
-  /** Which process made it: each has an address of HighLevel's of its own. */
+  /** The process that made it: each calls HighLevel at an address of its own. */
   processIndex: number;
   startedAt: number;
   endedAt: number;
-  /** Whether its answer left HighLevel whole. */
+  /** True when the whole response left HighLevel. */
   hasResponse: boolean;
 }
 
-/** What HighLevel makes of a message that it gets no 2xx for: so many tries, further and further apart; here within half a minute. */
+/** HighLevel's tries for a message that gets no 2xx, with a growing delay; here within half a minute. */
 const maxTries = 12;
 const retryDelayMs = [200, 900] as const;
 const maxDelayFactor = 6;
 const faultRate = 0.04;
 
-/** The simulated HighLevel, with its limits and its bad days, and those who send from it. */
+/** Starts the simulated HighLevel, with its limits and its faults, and the users who send from it. */
 export async function startCrm(
   plan: Plan,
   poster: Poster,
-  where: { baseUrl: string; processes: number },
+  { baseUrl, processes }: { baseUrl: string; processes: number },
   elapsed: () => number,
 ) {
-  const { baseUrl } = where;
   const random = createRandom(plan.seed + 1);
-  const platforms = await Promise.all(Array.from({ length: where.processes }, () => listen()));
+  const platforms = await Promise.all(Array.from({ length: processes }, () => listen()));
   const app = {
     clientId: 'app-faults',
     clientSecret: 'secret',
@@ -73,7 +72,7 @@ export async function startCrm(
   let abandoned = 0;
   let repeated = 0;
 
-  /** Posts until it is acknowledged, as HighLevel does; the next of this contact waits for it. */
+  /** Posts until it is acknowledged, as HighLevel does; the next message of this contact waits for it. */
   async function send(message: PlannedMessage): Promise<void> {
     const messageId = randomBytes(10).toString('hex');
     ids.set(message.number, messageId);
@@ -102,7 +101,7 @@ export async function startCrm(
         companyId,
         locations.map(({ id }) => id),
       ),
-    counts: () => ({ givenUp: abandoned, repeated }),
+    counts: () => ({ abandoned, repeated }),
 
     async sendAll(): Promise<void> {
       const byContact = Map.groupBy(plan.list, ({ contact }) => contact);
@@ -116,7 +115,7 @@ export async function startCrm(
       );
     },
 
-    /** From now on HighLevel fails now and then, and at times altogether. */
+    /** Makes HighLevel fail one call in 25 from now on, and every call while it is down. */
     startFaults(): void {
       highlevel.faults.decide(() => {
         const now = elapsed();

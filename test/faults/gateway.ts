@@ -1,6 +1,6 @@
 import { startVendor, type VendorRequest, type VendorResponse } from '../support/vendor.ts';
 import { sleep } from './crm.ts';
-import type { Mishap, Plan, PlannedMessage } from './plan.ts';
+import { type Mishap, type Plan, type PlannedMessage, toReplyId } from './plan.ts';
 import { createRandom } from './random.ts';
 import type { Poster } from './webhooks.ts';
 
@@ -15,20 +15,20 @@ export interface AcceptedMessage {
 
 const retryDelayMs = [150, 600] as const;
 
-/** A far side that drops repeats, fails as the plan says, and tells what became of each message until it is heard. */
+/** Starts a vendor that drops repeats, fails as planned, and posts the receipts of each message until they are acknowledged. */
 export async function startGateway(plan: Plan, poster: Poster, elapsed: () => number) {
   const random = createRandom(plan.seed + 2);
   const vendor = await startVendor();
-  /** In the order in which they reached somebody. */
+  /** Messages in the order in which they reached their contacts. */
   const accepted = new Map<string, AcceptedMessage>();
   const requestCounts = new Map<string, number>();
-  /** What each contact has answered, in order. */
+  /** Replies of each contact, in order. */
   const replies = new Map<string, string[]>();
   const lastReply = new Map<string, Promise<void>>();
   const webhookUrls = new Map<string, string>();
   const undelivered = new Set<Promise<void>>();
   let isFlapping = false;
-  let mishaps = 0;
+  let mishapCount = 0;
   let isClosed = false;
 
   vendor.respondWith(async (request) => {
@@ -38,7 +38,7 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     const tries = requestCounts.get(id) ?? 0;
     requestCounts.set(id, tries + 1);
     const mishap = pickMishap(planned, tries);
-    if (mishap) mishaps += 1;
+    if (mishap) mishapCount += 1;
     switch (mishap) {
       case 'cut':
       case 'hang':
@@ -69,28 +69,28 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     return isDown ? random.pick(['cut', 503, 503, 429] as const) : planned.mishaps[tries];
   }
 
-  /** What follows when a message has reached its contact. */
+  /** Posts the reply and the receipts of a message that has reached its contact. */
   async function reachContact({ body }: VendorRequest, planned: PlannedMessage): Promise<void> {
     const locationId = String(body.locationId);
     track(replyInTurn(locationId, body.to, planned));
     const { receipts, responseDelayMs, fate } = planned;
     if (!receipts.beforeResponse) await sleep(responseDelayMs + 50);
-    const name = receipts.byId ? { id: body.id } : { externalId: toExternalId(body.id) };
+    const ids = receipts.byId ? { id: body.id } : { externalId: toExternalId(body.id) };
     const statuses = listReceipts(planned);
     for (const status of statuses) {
       const error = status === 'failed' ? { error: { code: '30003', message: 'Unreachable handset.' } } : {};
-      await postWebhook(locationId, 'status', { ...name, status, ...error });
-      if (receipts.isRepeated) track(postWebhook(locationId, 'status', { ...name, status, ...error }));
-      // A failure that is taken back is so after a while.
+      await postWebhook(locationId, 'status', { ...ids, status, ...error });
+      if (receipts.isRepeated) track(postWebhook(locationId, 'status', { ...ids, status, ...error }));
+      // A failure is taken back after a delay.
       if (fate === 'failed_then_delivered') await sleep(random.between(0, 1_500));
     }
   }
 
-  /** A contact types one answer after the other. */
+  /** Posts the replies of a contact one after the other. */
   function replyInTurn(locationId: string, from: string, planned: PlannedMessage): Promise<void> {
     const turn = (lastReply.get(from) ?? Promise.resolve()).then(async () => {
-      const externalId = `answer-${planned.number}`;
-      const content = { externalId, from, text: `answer ${planned.number}` };
+      const externalId = toReplyId(planned.number);
+      const content = { externalId, from, text: `reply ${planned.number}` };
       await postWebhook(locationId, 'inbound', content);
       replies.set(from, [...(replies.get(from) ?? []), externalId]);
       if (planned.isReplyRepeated) track(postWebhook(locationId, 'inbound', content));
@@ -99,7 +99,7 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     return turn;
   }
 
-  /** Posts until it is heard. */
+  /** Posts until the program acknowledges. */
   async function postWebhook(locationId: string, event: string, content: unknown): Promise<void> {
     while (!isClosed) {
       const { body, headers } = vendor.signWebhook(content);
@@ -125,12 +125,12 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     replies,
     requests: vendor.requests,
     invalidSignatures: vendor.wrongSignatures,
-    /** Where the program wants to be called for a location. */
+    /** Sets the address of the program's webhooks for a location. */
     setWebhookUrl: (locationId: string, url: string) => void webhookUrls.set(locationId, url),
     countUndelivered: () => undelivered.size,
-    mishaps: () => mishaps,
-    flap(does: boolean) {
-      isFlapping = does;
+    countMishaps: () => mishapCount,
+    flap(isOn: boolean) {
+      isFlapping = isOn;
     },
     close() {
       isClosed = true;
@@ -140,7 +140,7 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
 }
 
 function toExternalId(id: string): string {
-  return `far-${id}`;
+  return `ext-${id}`;
 }
 
 function createResponse({ fate }: PlannedMessage, id: string): VendorResponse {

@@ -1,24 +1,24 @@
 import { type DatabaseTarget, openDatabase } from '../../src/database/client.ts';
 
-/** What is in the tables when everything is said and done. */
+/** Rows that are left when a run has settled. */
 export interface Leaks {
   counts: {
     jobs: number;
-    /** Messages that are on their way and say no reason. */
+    /** Pending messages without a reason. */
     pendingWithoutReason: number;
     pending: number;
-    /** Outbound messages whose newest state HighLevel was never told. */
+    /** Outbound messages whose newest state was never reported to HighLevel. */
     unreported: number;
-    /** Receipts that found no message. */
+    /** Receipts without a message. */
     lostReceipts: number;
   };
-  /** What the jobs wait for that nobody else waits for, in sentences. */
+  /** Descriptions of the jobs at the head of their order, or without a head. */
   waitingJobs: string[];
 }
 
 const maxWaitingJobs = 200;
 
-/** Looks into the database when no process uses it any more. */
+/** Counts leftover rows, after the last process has stopped. */
 export async function findLeaks(target: DatabaseTarget): Promise<Leaks> {
   const db = await openDatabase(target);
   try {
@@ -31,8 +31,8 @@ export async function findLeaks(target: DatabaseTarget): Promise<Leaks> {
       FROM messages`;
     const waitingJobs = await db.client.$queryRaw<{ description: string }[]>`
       SELECT concat_ws(' ', job.queue, 'of', COALESCE(text, job.message_id::text), 'due at', job.due_at AT TIME ZONE 'UTC',
-        CASE WHEN job.is_head THEN 'first of its key' ELSE 'behind nobody' END,
-        CASE WHEN job.worker_id IS NULL THEN 'free' ELSE 'in the hand of ' || job.worker_id END,
+        CASE WHEN job.is_head THEN 'head of its ordering key' ELSE 'without a head' END,
+        CASE WHEN job.worker_id IS NULL THEN 'free' ELSE 'claimed by ' || job.worker_id END,
         'after', job.error_count, 'errors,', state, reason_code, 'try', retry_count, 'in group', job.group_key,
         'open from', greatest(tat_at, paused_until) AT TIME ZONE 'UTC', pause_code, 'attempts:',
         (SELECT string_agg(concat_ws(' ', started_at AT TIME ZONE 'UTC', outcome, code, ended_at - started_at), ' | ' ORDER BY started_at)

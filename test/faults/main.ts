@@ -3,7 +3,7 @@ import { findServerPrograms, startPostgresServer } from '../support/postgres-ser
 import { createLongSize, createPlan, embeddedSize } from './plan.ts';
 import { type RunTarget, runFaults, type Verdict } from './run.ts';
 
-/** `npm run test:faults -- --seed 7 --rounds 3`. Exit code 1 when a promise was broken. */
+/** Options of `npm run test:faults -- --seed 7 --rounds 3`. Exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -26,7 +26,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
     `\nseed ${seed}: ${problems.length === 0 ? 'every promise was kept' : `${problems.length} promises were broken`}`,
   );
   console.log(formatCounts(counts));
-  for (const what of problems.slice(0, 50)) console.log(`  - ${what}`);
+  for (const problem of problems.slice(0, 50)) console.log(`  - ${problem}`);
   if (problems.length > 0) console.log(`The processes' logs: ${logs}`);
   isGood &&= problems.length === 0;
 }

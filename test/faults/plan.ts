@@ -1,22 +1,22 @@
 import { createRandom, type Random } from './random.ts';
 
-/** How much a run does, and how much it breaks. */
+/** Size of a run: messages and faults. */
 export interface RunSize {
   messages: number;
   locations: number;
   contacts: number;
-  /** `kill -9` of a process. */
+  /** `kill -9`s of processes. */
   kills: number;
-  /** Of the database, where it is a server of our own. */
+  /** Restarts of the database, where it is a server of our own. */
   restarts: number;
-  /** How long things go wrong; then everything must settle. */
+  /** Duration of the faults; after it every message must settle. */
   durationMs: number;
   settleTimeoutMs: number;
-  /** How often the far side fails one message: a second time costs it half a minute, a third two minutes. */
+  /** The gateway's failures of one message: a second one costs it half a minute, a third two minutes. */
   maxMishaps: number;
 }
 
-/** What becomes of a message at the far side, whatever happens on the way there. */
+/** Outcome of a message at the gateway, independent of failed requests. */
 export type Fate =
   | 'delivered_at_once'
   | 'delivered_at_once_then_read'
@@ -26,7 +26,7 @@ export type Fate =
   | 'failed'
   | 'failed_then_delivered';
 
-/** What HighLevel may be told of a fate; the last one is the truth that must stand there in the end. */
+/** Statuses that may be reported to HighLevel for each fate; the last one is the true one and must be the final status. */
 export const expectedStatuses: Record<Fate, readonly ('delivered' | 'read' | 'failed')[]> = {
   delivered_at_once: ['delivered'],
   delivered_at_once_then_read: ['delivered', 'read'],
@@ -37,18 +37,18 @@ export const expectedStatuses: Record<Fate, readonly ('delivered' | 'read' | 'fa
   failed_then_delivered: ['failed', 'delivered'],
 };
 
-/** How one request to the far side goes wrong. After `taken` the message has reached the contact, and only we don't know. */
+/** Failure of one request to the gateway. After `accept_then_...` the message has reached the contact without a response. */
 export type Mishap = 'cut' | 'hang' | 'accept_then_cut' | 'accept_then_hang' | 500 | 503 | 429;
 
 export interface PlannedMessage {
-  /** Stands in its text. */
+  /** Part of its text. */
   number: number;
   contact: number;
-  /** When HighLevel sends it, in milliseconds from the start; later if the contact's message before is not acknowledged yet. */
+  /** Time of HighLevel's send, in milliseconds from the start; later if the contact's message before is not acknowledged yet. */
   at: number;
   fate: Fate;
   mishaps: readonly Mishap[];
-  /** How the far side behaves where nothing goes wrong. */
+  /** Delay of the gateway's response to a request that succeeds. */
   responseDelayMs: number;
   receipts: { byId: boolean; beforeResponse: boolean; readFirst: boolean; isRepeated: boolean };
   isReplyRepeated: boolean;
@@ -57,14 +57,14 @@ export interface PlannedMessage {
 export interface Plan extends RunSize {
   seed: number;
   list: readonly PlannedMessage[];
-  /** From one `kill -9` to the next: a moment in the process's life, or in the midst of its start. */
+  /** Time from one `kill -9` to the next, which hits a running process or one that starts. */
   killsAfter: readonly { ms: number; duringStart: boolean }[];
-  /** When the database is stopped, and for how long. */
+  /** Times and durations of the database's restarts. */
   restartsAt: readonly { at: number; forMs: number }[];
-  /** When the gateway, or HighLevel, is down altogether. */
+  /** Outages of the gateway and of HighLevel. */
   gatewayDown: readonly Span[];
   highlevelDown: readonly Span[];
-  /** When all access tokens stop working. */
+  /** Times at which all access tokens stop working. */
   tokensExpireAt: readonly number[];
 }
 
@@ -73,7 +73,7 @@ export interface Span {
   to: number;
 }
 
-/** Everything that is left to chance, drawn from one seed. Only how it meets in time differs from run to run. */
+/** Draws all random choices of a run from one seed. Only their timing against each other differs from run to run. */
 export function createPlan(seed: number, size: RunSize): Plan {
   const random = createRandom(seed);
   const list = Array.from({ length: size.messages }, (_, number) => planMessage(random, number, size));
@@ -88,6 +88,11 @@ export function createPlan(seed: number, size: RunSize): Plan {
     highlevelDown: drawSpans(random, durationMs),
     tokensExpireAt: drawMoments(random, Math.ceil(durationMs / 20_000), 0, durationMs),
   };
+}
+
+/** Returns the vendor's id of the reply to a message; it is the reply's `altId` at HighLevel. */
+export function toReplyId(number: number): string {
+  return `reply-${number}`;
 }
 
 function planMessage(random: Random, number: number, size: RunSize): PlannedMessage {
@@ -109,7 +114,7 @@ function planMessage(random: Random, number: number, size: RunSize): PlannedMess
   };
 }
 
-/** Each as often as it stands here. */
+/** Fates, each as often as its share. */
 const fates: readonly Fate[] = [
   ...Array<Fate>(2).fill('delivered_at_once'),
   ...Array<Fate>(2).fill('delivered_at_once_then_read'),
@@ -122,7 +127,7 @@ const fates: readonly Fate[] = [
 
 const mishaps: readonly Mishap[] = ['cut', 'hang', 'accept_then_cut', 'accept_then_cut', 'accept_then_hang', 500, 503, 429];
 
-/** Moments, one in each of equal stretches, so that they neither cluster nor keep a beat. */
+/** Draws moments, one in each of equal stretches, so that they neither cluster nor come at a regular interval. */
 function drawMoments(random: Random, count: number, from: number, to: number): number[] {
   const stretch = (to - from) / Math.max(count, 1);
   return Array.from({ length: count }, (_, index) => from + stretch * (index + random.between(0.05, 0.95)));
@@ -136,7 +141,7 @@ function drawGaps(random: Random, count: number, durationMs: number): Plan['kill
   }));
 }
 
-/** A second or two of being down, each quarter of a minute. */
+/** Draws an outage of one or two seconds in each quarter of a minute. */
 function drawSpans(random: Random, durationMs: number): Span[] {
   return drawMoments(random, Math.ceil(durationMs / 15_000), 0, durationMs).map((from) => ({
     from,
@@ -144,7 +149,7 @@ function drawSpans(random: Random, durationMs: number): Span[] {
   }));
 }
 
-/** The form that `npm test` runs. */
+/** Size of the runs of `npm test`. */
 export const shortSize: RunSize = {
   messages: 250,
   locations: 8,
@@ -152,15 +157,15 @@ export const shortSize: RunSize = {
   kills: 5,
   restarts: 1,
   durationMs: 14_000,
-  // A token is refreshed once a minute at the most: what an early expiry meets twice waits so long.
+  // A token is refreshed once a minute at the most: a job that meets an early expiry twice waits so long.
   settleTimeoutMs: 150_000,
   maxMishaps: 1,
 };
 
-/** The embedded database has one process, so each kill stops everything for the time of a start. */
+/** Size on the embedded database: it has one process, so each kill stops all work for the time of a start. */
 export const embeddedSize: RunSize = { ...shortSize, messages: 80, contacts: 32, kills: 4, restarts: 0, durationMs: 10_000 };
 
-/** The form of `npm run test:faults`: a kill each five seconds or so. */
+/** Creates the size of `npm run test:faults`: about one kill each five seconds. */
 export function createLongSize(wanted: { messages: number; kills: number; restarts: number }): RunSize {
   return {
     ...wanted,

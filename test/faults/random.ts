@@ -1,13 +1,13 @@
-/** Random numbers that one seed makes again: what a run draws can be drawn once more. */
+/** Reproducible random numbers: the same seed draws the same numbers. */
 export interface Random {
-  /** From `least` (inclusive) to `most` (exclusive). */
+  /** Draws from `min` (inclusive) to `max` (exclusive). */
   between(min: number, max: number): number;
-  /** Whether something happens that does so in this part of all cases. */
+  /** Draws true with this probability. */
   isHit(probability: number): boolean;
   pick<T>(list: readonly T[]): T;
 }
 
-/** Mulberry32: small, and random enough to be unkind. */
+/** Creates a Mulberry32 generator: small, and random enough for tests. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

@@ -14,7 +14,7 @@ import { type Supervisor, startSupervisor } from './supervisor.ts';
 import { createPoster, type Poster } from './webhooks.ts';
 
 export interface RunTarget {
-  /** Of one process, or of several that share a server. */
+  /** The database of one process, or of several that share a server. */
   database: { kind: 'embedded' } | { kind: 'postgres'; url: string };
   /** The same server, if it may be restarted. */
   server?: PostgresServer;
@@ -24,14 +24,14 @@ export interface RunTarget {
 export interface Verdict {
   problems: string[];
   counts: Record<string, number>;
-  /** Where the processes' logs are, and what jobs are left; kept if something is wrong. */
+  /** Folder of the processes' logs and of the list of leftover jobs; stays when a promise was broken. */
   logs: string;
 }
 
 /**
- * Runs the real program as processes while everything goes wrong at once, lets it settle, and accounts for every message.
+ * Runs the real program as processes under all faults at once, lets it settle, and accounts for every message.
  *
- * @param onProgress hears now and then how far it is
+ * @param onProgress gets the counts every five seconds
  */
 export async function runFaults(
   plan: Plan,
@@ -74,7 +74,7 @@ export async function runFaults(
     ...crm.counts(),
     requests: gateway.requests.length,
     reached: gateway.accepted.size,
-    mishaps: gateway.mishaps(),
+    mishaps: gateway.countMishaps(),
     kills: supervisor.kills.length,
     restarts: runTarget.server?.downtimes.length ?? 0,
     unsettled: countUnsettled(record),
@@ -98,18 +98,18 @@ export async function runFaults(
   const leaks = await findLeaks(target);
   const { problems: brokenPromises, duplicateReplies } = auditRun(record);
   const problems = [
-    ...Object.entries(leaks.counts).flatMap(([what, count]) => (count === 0 ? [] : `Left in the tables: ${what}: ${count}.`)),
-    ...[...new Set(poster.unexpected)].map((what) => `An answer that nobody can use: ${what}`),
+    ...Object.entries(leaks.counts).flatMap(([name, count]) => (count === 0 ? [] : `Left in the tables: ${name}: ${count}.`)),
+    ...[...new Set(poster.unexpected)].map((description) => `An unusable response: ${description}`),
     ...listUnexpectedExits(supervisor, record),
     ...codes.filter((code) => code !== 0).map((code) => `SIGTERM ended with code ${code}.`),
-    ...(gateway.countUndelivered() > 0 ? [`The far side was not heard ${gateway.countUndelivered()} times.`] : []),
+    ...(gateway.countUndelivered() > 0 ? [`${gateway.countUndelivered()} webhooks of the gateway were not acknowledged.`] : []),
     ...brokenPromises,
   ];
   if (problems.length === 0) folder[Symbol.dispose]();
   else writeFileSync(join(folder.path, 'left-jobs.txt'), [`at ${new Date().toISOString()}`, ...leaks.waitingJobs].join('\n'));
   return {
     problems,
-    counts: { ...counts(), doubledAnswers: duplicateReplies, lastedSeconds: Math.round(elapsed() / 1000) },
+    counts: { ...counts(), duplicateReplies, lastedSeconds: Math.round(elapsed() / 1000) },
     logs: folder.path,
   };
 }
@@ -140,7 +140,7 @@ async function isResponding(url: string): Promise<boolean> {
   return response?.status === 200;
 }
 
-/** All at once, each at its own moments. */
+/** Injects all faults at once, each at its own moments. */
 async function injectFaults(
   plan: Plan,
   { server, processes }: RunTarget,
@@ -155,7 +155,7 @@ async function injectFaults(
     for (const [index, { ms, duringStart }] of plan.killsAfter.entries()) {
       await sleep(ms);
       const processIndex = index % processes;
-      // On a busy machine a start takes its time; killed only in starting, nobody would ever work.
+      // On a busy machine a start is slow; a process that was killed during each start would never work.
       const mayBeKilled = () => duringStart || isResponding(`http://127.0.0.1:${supervisor.ports()[processIndex]}/healthz`);
       await pollUntil(mayBeKilled, 'the process runs again');
       supervisor.kill(processIndex);
@@ -179,11 +179,11 @@ async function injectFaults(
   await Promise.all([killing(), restarting(), expiring(), at(plan.durationMs)]);
 }
 
-/** While the database is away every address answers all the same; the poster judges how. */
+/** Requests each address while the database is down; the poster checks the responses. */
 async function probe({ http }: Poster, baseUrl: string): Promise<void> {
   const headers = { authorization: `Bearer ${adminToken}` };
   const paths = ['/readyz', '/metrics', '/api/overview', '/api/locations', '/healthz'];
-  // Who was killed just now answers nothing.
+  // A process that was killed just now gives no response.
   await Promise.allSettled(paths.map((path) => http.get(`${baseUrl}${path}`, { headers })));
 }
 
@@ -194,7 +194,7 @@ async function waitUntilSettled(record: RunRecord, gateway: Gateway, url: string
   while (!(await isSettled()) && performance.now() < timeoutAt) await sleep(500);
 }
 
-/** Reports that say nothing new, posts that are looked for, and jobs that only end, are work too. */
+/** Counts all jobs: repeated reports, look-ups of posts and jobs that only end are work too. */
 async function countJobs(url: string): Promise<number> {
   const headers = { authorization: `Bearer ${adminToken}` };
   const response = await fetch(`${url}/api/overview`, { headers }).catch(() => null);
@@ -203,9 +203,9 @@ async function countJobs(url: string): Promise<number> {
   return queues.reduce((sum, { ready, deferred, active }) => sum + ready + deferred + active, 0);
 }
 
-/** A process may fail to start while the database is away; whatever else ends it is a defect. */
+/** Lists exits that are defects: only a start without the database may fail. */
 function listUnexpectedExits({ unexpectedExits }: Supervisor, { downtimes }: RunRecord): string[] {
   const isExcused = ({ startedAt, at, wasRunning }: Supervisor['unexpectedExits'][number]) =>
     !wasRunning && downtimes.some(({ from, to }) => startedAt <= to + 1_000 && at >= from);
-  return unexpectedExits.filter((one) => !isExcused(one)).map(({ output }) => `A process ended by itself: ${output}`);
+  return unexpectedExits.filter((one) => !isExcused(one)).map(({ output }) => `A process ended unexpectedly: ${output}`);
 }

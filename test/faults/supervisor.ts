@@ -3,16 +3,16 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findFreePorts, spawnProgram } from '../support/program.ts';
 
-/** Keeps processes of the program running, as an operator's machine does: whichever ends is started again. */
+/** Supervisor of the program's processes: it restarts each one that ends, as an operator's machine does. */
 export interface Supervisor {
   ports(): readonly number[];
-  /** `kill -9` of one of them, whatever it is doing. */
+  /** Kills one process with `kill -9`, at work or not. */
   kill(processIndex: number): void;
-  /** When which was killed, by the machine's clock. */
+  /** Kills so far; times are of the machine's clock. */
   kills: Kill[];
-  /** How processes ended that nobody had killed. */
+  /** Exits of processes that were not killed. */
   unexpectedExits: { startedAt: number; at: number; wasRunning: boolean; output: string }[];
-  /** `SIGTERM` to all. @returns their exit codes, null for one that had to be killed */
+  /** Sends `SIGTERM` to all. @returns their exit codes, null for one that had to be killed */
   stop(): Promise<(number | null)[]>;
 }
 
@@ -24,7 +24,7 @@ export interface Kill {
 const restartDelayMs = 200;
 const stopTimeoutMs = 15_000;
 
-/** @param environments one a process, without its port. @param logs a folder */
+/** Starts the processes. @param environments one a process, without its port. @param logs a folder */
 export async function startSupervisor(environments: readonly Record<string, string>[], logs: string): Promise<Supervisor> {
   const kills: Kill[] = [];
   const unexpectedExits: Supervisor['unexpectedExits'] = [];
@@ -56,7 +56,7 @@ export async function startSupervisor(environments: readonly Record<string, stri
     });
   }
   for (const processIndex of environments.keys()) start(processIndex);
-  // Whoever stops a run by hand leaves nothing running.
+  // An interrupted run leaves no process behind.
   const killAll = () => children.forEach((child) => void child.kill('SIGKILL'));
   process.once('exit', killAll);
 

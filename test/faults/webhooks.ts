@@ -1,16 +1,16 @@
 import { isAxiosError } from 'axios';
 import { createHttpClient, type HttpClient } from '../../src/runtime/outbound-http.ts';
 
-/** What posts to the program, and notes each answer that a correct program never gives. */
+/** Client of the program that records each response that a correct program never gives. */
 export interface Poster {
   http: HttpClient;
-  /** Nothing but 2xx and a 503 with its reason in JSON, and neither late. A connection that breaks is the faults' doing. */
+  /** Late responses, and all but a 2xx and a 503 with its reason in JSON. Broken connections come from the faults and do not count. */
   unexpected: string[];
-  /** Answers by status; 0 for none. */
+  /** Responses by status; 0 for a request without a response. */
   statuses: Map<number, number>;
 }
 
-/** On a busy machine a commit takes its time; what takes longer than this hangs. */
+/** Limit of a response: a commit is slow on a busy machine; a longer request hangs. */
 const maxResponseMs = 20_000;
 
 export function createPoster(): Poster {
@@ -39,20 +39,20 @@ export function createPoster(): Poster {
     },
     (error: unknown) => {
       count(0);
-      if (isAxiosError(error)) checkDuration(error.config, `${error.config?.url}: no answer (${error.code})`);
+      if (isAxiosError(error)) checkDuration(error.config, `${error.config?.url}: no response (${error.code})`);
       throw error;
     },
   );
   return { http, unexpected, statuses };
 }
 
-/** An error of the program says what it is; `/readyz` says which check failed. */
+/** Returns true for an error of the program with its code, and for the checks of `/readyz`. */
 function hasReason(data: unknown): boolean {
   try {
     const body = JSON.parse(String(data)) as { error?: { code?: string }; checks?: object };
     return typeof body.error?.code === 'string' || typeof body.checks === 'object';
   } catch {
-    // Not JSON: it says nothing to a program.
+    // Not JSON: a client cannot read the reason.
     return false;
   }
 }

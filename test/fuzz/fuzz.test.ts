@@ -5,7 +5,7 @@ import { adminToken } from '../support/production-settings.ts';
 import { startWorld, type World } from '../support/world.ts';
 import { createRequests, encode, type FuzzRequest, type FuzzTargets } from './requests.ts';
 
-/** `npm run test:fuzz` gives other numbers. */
+/** Number of inputs; `npm run test:fuzz` sets others. */
 const count = Number(process.env.FUZZ_INPUTS ?? 1_500);
 const seed = Number(process.env.FUZZ_SEED ?? 20261127);
 const parallel = 16;
@@ -18,8 +18,8 @@ test(
     const targets = await createTargets(world);
     const failures = new Map<string, string>();
     const statuses = new Map<number, number>();
-    const wanted = inputs(targets);
-    // Many wrong guesses are answered later and later; the world's clock moves only when all wait for that.
+    const wanted = drawInputs(targets);
+    // Authentication failures are delayed more and more; the world's clock moves only while all workers wait.
     let responseCount = 0;
     let previousResponseCount = 0;
     const moving = setInterval(() => {
@@ -32,20 +32,20 @@ test(
         responseCount += 1;
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         if (status >= 500 || status === 0) failures.set(describeRequest(one, status), JSON.stringify(one).slice(0, 600));
-        if (index > 0 && index % 10_000 === 0) console.log(index, memory());
+        if (index > 0 && index % 10_000 === 0) console.log(index, formatMemory());
       }
     };
     await Promise.all(Array.from({ length: parallel }, work)).finally(() => clearInterval(moving));
     expect([...failures]).toEqual([]);
-    // It has met open doors and closed ones.
+    // Both accepted and refused requests were among them.
     for (const status of [200, 202, 400, 401, 404, 422]) expect(statuses.get(status) ?? 0).toBeGreaterThan(0);
     await world.client.get('/readyz').expect(200);
   },
   120_000 + count * 30,
 );
 
-/** Draws the inputs in parts: all of them at once would take more memory than the program, whose growth is to be seen. */
-function* inputs(targets: FuzzTargets): Generator<[number, FuzzRequest], void, undefined> {
+/** Draws the inputs in parts: all at once would take more memory than the program, and hide its growth. */
+function* drawInputs(targets: FuzzTargets): Generator<[number, FuzzRequest], void, undefined> {
   for (let drawn = 0; drawn < count; drawn += drawnAtOnce) {
     const part = fc.sample(createRequests(targets), { seed: seed + drawn, numRuns: Math.min(drawnAtOnce, count - drawn) });
     for (const [index, one] of part.entries()) yield [drawn + index, one];
@@ -72,7 +72,7 @@ async function createTargets(world: World): Promise<FuzzTargets & { connectionId
   };
 }
 
-/** @returns the status; 0 when the program broke the connection off */
+/** @returns the status; 0 when the program broke the connection */
 async function send(
   world: World,
   { connectionId }: { connectionId: string },
@@ -88,7 +88,7 @@ async function send(
       method: one.method,
       redirect: 'manual',
       headers: {
-        // Many addresses, so that limits by address do not close the door on the rest.
+        // Many addresses, so that limits by address do not refuse the other requests.
         'x-forwarded-for': toAddress(index),
         ...(one.token === null ? {} : { authorization: `Bearer ${one.token.replace(/[^\x20-\x7e]/g, '?')}` }),
         ...(one.body === undefined
@@ -108,7 +108,7 @@ async function send(
   }
 }
 
-function memory(): string {
+function formatMemory(): string {
   const { rss, heapUsed } = process.memoryUsage();
   const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
   return `${mebibytes(rss)} MiB, of which ${mebibytes(heapUsed)} MiB of objects`;

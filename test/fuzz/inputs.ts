@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Texts that programs stumble over: too long, empty, of other types, not storable, or meant as something else. */
+/** Texts that break programs: too long, empty, of other types, not storable, or with another meaning. */
 const oddTexts = [
   '',
   ' ',
@@ -48,7 +48,7 @@ export const oddText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),
 );
 
-/** Any JSON, odd texts among it. */
+/** Any JSON, with odd texts. */
 export const oddJson: fc.Arbitrary<unknown> = fc.oneof(
   oddText,
   fc.constantFrom<unknown>(null, true, false, 0, -1, 1.5, 1e300, Number.MAX_SAFE_INTEGER, [], {}),
@@ -56,14 +56,14 @@ export const oddJson: fc.Arbitrary<unknown> = fc.oneof(
   fc.dictionary(fc.constantFrom('a', 'url', 'id', '__proto__', 'toString'), oddText, { maxKeys: 3 }),
 );
 
-/** One of what is right and what is odd. */
+/** Draws a valid text or an odd one. */
 export function createValidOrOdd(valid: readonly string[], weight = 3): fc.Arbitrary<string> {
   return valid.length === 0
     ? oddText
     : fc.oneof({ arbitrary: fc.constantFrom(...valid), weight }, { arbitrary: oddText, weight: 1 });
 }
 
-/** A body with these fields, each right, odd or left out. */
+/** Draws a body with these fields, each valid, odd or left out. */
 export function createBody(fields: Record<string, unknown>): fc.Arbitrary<unknown> {
   const entries = Object.entries(fields).map(([name, valid]) => [name, fc.option(fc.oneof(fc.constant(valid), oddJson))]);
   const record = fc.record(Object.fromEntries(entries) as Record<string, fc.Arbitrary<unknown>>);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createBody, createValidOrOdd, oddJson, oddText } from './inputs.ts';
 
-/** One request to the program, or one thing that HighLevel or a vendor posts, signed rightly. */
+/** One request to the program, or one webhook of HighLevel or a vendor with a valid signature. */
 export type FuzzRequest =
   | {
       kind: 'http';
@@ -15,7 +15,7 @@ export type FuzzRequest =
   | { kind: 'webhook'; path: string; body: unknown }
   | { kind: 'callback'; event: string; body: unknown };
 
-/** What of the world the requests name: ids that exist and tokens that open something. */
+/** Parts of the world that the requests name: ids that exist and valid tokens. */
 export interface FuzzTargets {
   paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>;
   pages: readonly string[];
@@ -57,7 +57,7 @@ const fields = {
   do: 'test',
 };
 
-/** Every address of the API's description, with ids that exist and that do not. What would take the tenant away gets odd ids only. */
+/** Draws requests to every address of the API, with ids that exist and that do not; `DELETE` gets odd ids only, so that the tenant stays. */
 function createApiRequests({ paths, ids, tokens }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { parameters = [] }]) => ({ path, method, parameters })),
@@ -201,7 +201,7 @@ function createChannelWebhooks(): fc.Arbitrary<FuzzRequest> {
   );
 }
 
-/** Everything that reaches the program from outside, in the mix of an attack. */
+/** Draws requests of every kind from outside, in the mix of an attack. */
 export function createRequests(targets: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
     createApiRequests(targets),
@@ -221,7 +221,7 @@ function fillPath(path: string, names: readonly string[], values: readonly strin
   return names.reduce((filled, name, at) => filled.replace(`{${name}}`, encode(values[at] ?? '')), path);
 }
 
-/** As an address carries it; a lone surrogate has no encoding of its own. */
+/** Encodes text for an address; a lone surrogate has no encoding of its own. */
 export function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E');
 }

@@ -16,7 +16,7 @@ test('an agency’s locations are installed by two web and two worker processes 
 
   try {
     await fetch(`${web.url}/oauth/callback?code=${highlevel.approveCompanyInstall(company.id)}`);
-    // Events in an order of their own, some lost to processes that are down: the listing finds those.
+    // Events come in another order, and some are lost while a process is down: the listing finds those locations.
     const events = locations.toSorted((a, b) => (a.id < b.id ? -1 : 1)).slice(0, 60);
     const reported = Promise.all(
       events.map(({ id }) => highlevel.postEvent({ type: 'INSTALL', companyId: company.id, locationId: id })),
@@ -45,14 +45,14 @@ test('an agency’s locations are installed by two web and two worker processes 
     expect(minted.size).toBe(locationCount);
     expect((await progress())?.locations).toMatchObject({ pending: 0, active: locationCount, reauth_required: 0 });
 
-    await oneRefreshFor(world, programs);
+    await expectOneRefresh(world, programs);
   } finally {
     await Promise.all(programs.map((program) => program.end('SIGKILL')));
   }
 }, 600_000);
 
-/** Many jobs in two workers meet the same expired token at once. */
-async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>, [web, , , worker]: Program[]) {
+/** Expires the token under many jobs of two workers at once. */
+async function expectOneRefresh(world: Awaited<ReturnType<typeof startProduction>>, [web, , , worker]: Program[]) {
   const { highlevel } = world;
   await world.setUpLocation(web as Program);
   highlevel.expireTokens();
@@ -62,16 +62,16 @@ async function oneRefreshFor(world: Awaited<ReturnType<typeof startProduction>>,
     sent.push(highlevel.sendMessage(world.location.id, { contactId: contact.id, text: `message ${index}` }));
   }
   const ids = (await Promise.all(sent)).map(({ messageId }) => messageId);
-  // A process may die while it is used.
+  // A worker may die while it uses the token.
   await pollUntil(() => highlevel.calls.listByOperation('token:refresh_token').length > 0, 'the token is refreshed');
   await worker?.end('SIGKILL');
   await pollUntil(() => ids.every((id) => highlevel.listStatuses(id).length > 0), 'all are reported', 120_000);
-  // Killed between HighLevel's answer and its commit, a process leaves the same to be told once more, and only what it had in hand.
+  // A worker killed between HighLevel's response and its commit leaves only its active reports to be repeated.
   const reported = ids.map((id) => highlevel.listStatuses(id));
   expect(reported.every((statuses) => statuses.every((status) => status === 'delivered'))).toBe(true);
   expect(reported.filter((statuses) => statuses.length > 1).length).toBeLessThanOrEqual(50);
   expect(reported.every((statuses) => statuses.length <= 2)).toBe(true);
-  // So with the token, which is spent for the same successor.
+  // The token as well: it is spent for the same successor.
   const spent = highlevel.calls
     .listByOperation('token:refresh_token')
     .map(({ body }) => (body as { refresh_token: string }).refresh_token);

@@ -5,7 +5,7 @@ test('in production, 300 messages of one location are all delivered and reported
   await using world = await startProduction({ statusDelayMs: 5_000 });
   await using program = await world.start();
   await world.setUpLocation(program);
-  world.vendor.respondWith(({ body }) => ({ body: { externalId: `far-${body.id}`, status: 'delivered' } }));
+  world.vendor.respondWith(({ body }) => ({ body: { externalId: `ext-${body.id}`, status: 'delivered' } }));
 
   const sent: string[] = [];
   for (let round = 0; round < 60; round++) {
@@ -23,7 +23,7 @@ test('in production, 300 messages of one location are all delivered and reported
   }
   const calls = world.highlevel.calls.listByOperation('updateMessageStatus');
   const lastedMs = (calls.at(-1)?.at ?? 0) - (calls[0]?.at ?? 0);
-  // Reports that came too early cost the location's budget; most must not.
+  // Reports that came too early use up the location's rate limit; most must not.
   expect(calls.length).toBeLessThan(400);
   console.log(`300 messages: ${calls.length} status calls in ${Math.round(lastedMs / 1000)} s`);
 });

@@ -1,7 +1,7 @@
 import { createReceiptRecorder } from '../../src/messages/reporting/record-receipt.ts';
 import { startWorld } from '../support/world.ts';
 
-test('two processes that hear the same receipts at once wait for each other and not both for ever', async () => {
+test('two processes that record the same receipts at once do not deadlock', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ body: { status: 'accepted' } });
@@ -13,37 +13,37 @@ test('two processes that hear the same receipts at once wait for each other and 
   const another = createReceiptRecorder(world.services);
 
   for (let round = 0; round < 20; round++) {
-    const heard = world.vendor.requests.flatMap(({ body }) => {
+    const recorded = world.vendor.requests.flatMap(({ body }) => {
       const receipt = { messageId: body.id, state: 'delivered' as const };
       return [world.services.recordReceipt(connection, receipt), another(connection, receipt)];
     });
-    await expect(Promise.all(heard)).resolves.toHaveLength(10);
+    await expect(Promise.all(recorded)).resolves.toHaveLength(10);
   }
   const rows = await world.db.receipt.findMany({ select: { repeatCount: true } });
-  expect(rows.map(({ repeatCount: repeats }) => repeats)).toEqual([39, 39, 39, 39, 39]);
+  expect(rows.map(({ repeatCount }) => repeatCount)).toEqual([39, 39, 39, 39, 39]);
 });
 
-test('what two processes hear of an id while a send is given it all counts, each word once', async () => {
+test('receipts that two processes record for an external id while its send gets the id all count, each state once', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const another = createReceiptRecorder(world.services);
   const connection = { id: location.connectionId };
   for (let round = 0; round < 10; round++) {
-    const externalId = `far-${round}`;
-    const heard: Promise<void>[] = [];
-    const say = () => {
+    const externalId = `ext-${round}`;
+    const recorded: Promise<void>[] = [];
+    const postReceipts = () => {
       for (const record of [world.services.recordReceipt, another]) {
-        for (const state of ['delivered', 'read'] as const) heard.push(record(connection, { externalId, state }));
+        for (const state of ['delivered', 'read'] as const) recorded.push(record(connection, { externalId, state }));
       }
     };
     world.vendor.respondWith(() => {
-      say();
+      postReceipts();
       return { body: { externalId, status: 'accepted' } };
     });
     const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
     await world.waitFor(async () => (await world.getMessage(messageId)).externalId === externalId);
-    say();
-    await Promise.all(heard);
+    postReceipts();
+    await Promise.all(recorded);
     const { id, state } = await world.getMessage(messageId);
     expect(state).toBe('read');
     const rows = await world.db.receipt.findMany({ where: { externalId }, orderBy: { state: 'asc' } });

@@ -5,7 +5,7 @@ import { startWorld } from '../support/world.ts';
 
 const messages = 200;
 
-test('with four connections of eleven, every webhook is taken and every message is reported', async () => {
+test('with four connections of eleven, every webhook is acknowledged and every message is reported', async () => {
   await using admin = await createAdministeredDatabase();
   const url = await admin.addRole(4);
   await using world = await startWorld({ services: { database: { kind: 'postgres', url } } });
@@ -31,19 +31,19 @@ test('where other sessions hold every connection, statements wait for one and LI
   await db.client.worker.count();
   const other = new pg.Client({ connectionString: url });
   await other.connect();
-  // One connection is the pool's, one another's: none is left for LISTEN, nor for a second statement at once.
-  const heard: (string | null)[] = [];
-  const stop = await db.listen('news', (payload) => heard.push(payload));
+  // One connection is the pool's, one the other session's: LISTEN gets no connection, nor does a second statement at once.
+  const received: (string | null)[] = [];
+  const stop = await db.listen('observations', (payload) => received.push(payload));
   expect(await Promise.all(Array.from({ length: 30 }, () => db.client.worker.count()))).toEqual(Array(30).fill(0));
   const inTransactions = Array.from({ length: 10 }, () => db.transaction((tx) => tx.worker.count()));
   expect(await Promise.all(inTransactions)).toEqual(Array(10).fill(0));
-  expect(heard).toEqual([]);
+  expect(received).toEqual([]);
 
   await other.end();
-  while (heard.length === 0) await new Promise((done) => setTimeout(done, 50));
-  await db.client.$queryRaw`SELECT pg_notify('news', 'hello')::text`;
-  while (heard.length === 1) await new Promise((done) => setTimeout(done, 50));
-  expect(heard).toEqual([null, 'hello']);
+  while (received.length === 0) await new Promise((done) => setTimeout(done, 50));
+  await db.client.$queryRaw`SELECT pg_notify('observations', 'hello')::text`;
+  while (received.length === 1) await new Promise((done) => setTimeout(done, 50));
+  expect(received).toEqual([null, 'hello']);
   await stop();
   await db.close();
 });

@@ -17,7 +17,7 @@ const on = (session: pg.Client) => ({
   query: async (sql: string, values?: unknown[]) => (await session.query(sql, values)).rows,
 });
 
-test('a migration that waits behind a long reader holds up nobody, and goes through when the reader ends', async () => {
+test('a migration that waits behind a long reader holds up no statement, and completes when the reader ends', async () => {
   const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
   using folder = createTemporaryFolder();
@@ -25,7 +25,7 @@ test('a migration that waits behind a long reader holds up nobody, and goes thro
   writeFileSync(join(folder.path, '1_wide', 'migration.sql'), 'CREATE TABLE wide (a int);');
   const [reader, migrating, working] = [await openSession(url), await openSession(url), await openSession(url)];
   try {
-    // What is there stays as it is: these are other migrations of another folder.
+    // The tables stay: these are migrations of another folder.
     await migrating.query('DROP TABLE "_prisma_migrations"');
     await migrate(on(migrating), folder.path);
     await reader.query('BEGIN; SELECT * FROM wide');
@@ -48,7 +48,7 @@ test('a migration that waits behind a long reader holds up nobody, and goes thro
   }
 });
 
-test('several that start at once migrate once, without a lock that outlives a transaction', async () => {
+test('several processes that start at once migrate once, without a lock that outlives a transaction', async () => {
   const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
   const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(url)));
@@ -65,7 +65,7 @@ test('several that start at once migrate once, without a lock that outlives a tr
   }
 });
 
-test('a server that allows fewer connections than wanted is shared by those who wait', async () => {
+test('on a server that allows fewer connections than the pool wants, statements wait for one', async () => {
   const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
   const admin = await openSession(url);
@@ -79,8 +79,8 @@ test('a server that allows fewer connections than wanted is shared by those who 
   const db = await openDatabase({ kind: 'postgres', url: few.href });
   const stop = await db.listen('a_channel', () => {});
   try {
-    const asked = Array.from({ length: 40 }, () => db.client.$queryRaw`SELECT 1 FROM pg_sleep(0.02)`);
-    expect(await Promise.allSettled(asked).then((all) => all.filter(({ status }) => status === 'rejected'))).toEqual([]);
+    const statements = Array.from({ length: 40 }, () => db.client.$queryRaw`SELECT 1 FROM pg_sleep(0.02)`);
+    expect(await Promise.allSettled(statements).then((all) => all.filter(({ status }) => status === 'rejected'))).toEqual([]);
   } finally {
     await stop();
     await db.close();

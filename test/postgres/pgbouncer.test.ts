@@ -16,8 +16,8 @@ const production = {
   HIGHLEVEL_CLIENT_SECRET: 'c',
 };
 
-/** Transactions without a pause, through the pooler, as a busy older version makes them. */
-function load(url: string) {
+/** Runs transactions without a pause through the pooler, as a busy older version does. */
+function startLoad(url: string) {
   let isOver = false;
   const workers = Array.from({ length: 4 }, async () => {
     const session = new pg.Client({ connectionString: url });
@@ -38,13 +38,13 @@ function load(url: string) {
 }
 
 whereInstalled(
-  'four processes that start at once under load through PgBouncer all come up, and say what they need for LISTEN',
+  'four processes that start at once under load through PgBouncer all come up, and log the setting that LISTEN needs',
   async () => {
     await using admin = await createAdministeredDatabase();
     await using pooler = await startPgbouncer(program, admin.url, 4);
     await admin.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     {
-      await using _load = load(pooler.url);
+      await using _load = startLoad(pooler.url);
       using folder = createTemporaryFolder();
       const start = async (role: string) =>
         startProgram({
@@ -57,7 +57,7 @@ whereInstalled(
       const programs = await Promise.all(['web', 'worker', 'worker', 'all'].map(start));
       await pollUntil(
         () => programs.slice(1).every((one) => one.output().includes('DATABASE_DIRECT_URL')),
-        'those that work say what they need',
+        'the workers log the setting',
       );
       for (const one of programs) expect(await one.end('SIGTERM')).toBe(0);
     }
@@ -66,24 +66,24 @@ whereInstalled(
   },
 );
 
-whereInstalled('with a direct address, news arrives at once though the statements go through the pooler', async () => {
+whereInstalled('with a direct address, notifications arrive at once though the statements go through the pooler', async () => {
   await using admin = await createAdministeredDatabase();
   await using pooler = await startPgbouncer(program, admin.url, 2);
   const warnings: unknown[] = [];
   const log = { debug() {}, info() {}, warn: (...line: unknown[]) => warnings.push(line) } as unknown as Log;
   const db = await openDatabase({ kind: 'postgres', url: pooler.url, directUrl: admin.url }, { log });
-  const heard: (string | null)[] = [];
-  const stop = await db.listen('news', (payload) => heard.push(payload));
-  await db.client.$queryRaw`SELECT pg_notify('news', 'hello')::text`;
-  await pollUntil(() => heard.length === 2, 'it is heard');
-  expect(heard).toEqual([null, 'hello']);
+  const received: (string | null)[] = [];
+  const stop = await db.listen('observations', (payload) => received.push(payload));
+  await db.client.$queryRaw`SELECT pg_notify('observations', 'hello')::text`;
+  await pollUntil(() => received.length === 2, 'the notification arrives');
+  expect(received).toEqual([null, 'hello']);
   expect(warnings).toEqual([]);
   await stop();
   await db.close();
 });
 
 whereInstalled(
-  'what one process sets for itself stays on no session of the pooler, and still ends what takes too long',
+  'settings of one process stay on no session of the pooler, and still end a statement that takes too long',
   async () => {
     await using admin = await createAdministeredDatabase();
     await using pooler = await startPgbouncer(program, admin.url, 1);

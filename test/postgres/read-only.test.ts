@@ -1,14 +1,14 @@
 import { createAdministeredDatabase } from '../support/database-admin.ts';
 import { startWorld } from '../support/world.ts';
 
-test('a database that is read-only for a minute: not ready, webhooks are asked for again, and what is delivered is not sent again', async () => {
+test('a database that is read-only for a minute: not ready, webhooks get a 503 and are repeated, and a delivered message is not sent again', async () => {
   await using admin = await createAdministeredDatabase();
   await using world = await startWorld({ services: { database: { kind: 'postgres', url: admin.url } } });
   const location = await world.setUpLocation();
   // The vendor has taken the message when the database fails over.
   world.vendor.respondWith(async ({ body }) => {
     await admin.failOver('read-only');
-    return { body: { externalId: `far-${body.id}`, status: 'delivered' } };
+    return { body: { externalId: `ext-${body.id}`, status: 'delivered' } };
   });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.waitFor(() => world.services.listUnwritten().length === 1);

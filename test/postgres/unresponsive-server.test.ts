@@ -3,8 +3,8 @@ import { openDatabase } from '../../src/database/client.ts';
 import { isUnavailable } from '../../src/database/errors.ts';
 import { createTestDatabase } from '../support/databases.ts';
 
-/** What lies between us and the server: connections that were made before `falls silent` carry nothing any more, and nobody says so. */
-async function wire(url: string) {
+/** Starts a proxy in front of the server: `goSilent` stops the traffic of its open connections without closing them. */
+async function startProxy(url: string) {
   const server = new URL(url);
   const sockets: Socket[] = [];
   const proxy = createServer((near) => {
@@ -19,7 +19,7 @@ async function wire(url: string) {
   address.hostname = '127.0.0.1';
   return {
     url: address.href,
-    fallsSilent() {
+    goSilent() {
       for (const socket of sockets) socket.unpipe().pause();
     },
     close() {
@@ -29,54 +29,54 @@ async function wire(url: string) {
   };
 }
 
-test('a connection that dies without a word holds nobody for ever: what waits fails as unavailable, and the next try gets through', async () => {
+test('on a connection that dies silently a statement fails as unavailable after a timeout, and the next try succeeds', async () => {
   const { target, remove } = await createTestDatabase();
-  const between = await wire((target as { url: string }).url);
-  const db = await openDatabase({ kind: 'postgres', url: between.url, idleTimeoutMs: 300 });
+  const proxy = await startProxy((target as { url: string }).url);
+  const db = await openDatabase({ kind: 'postgres', url: proxy.url, idleTimeoutMs: 300 });
   await db.client.worker.count();
-  between.fallsSilent();
+  proxy.goSilent();
   const failure = await db.client.worker.count().catch((error: unknown) => error);
   expect(isUnavailable(failure)).toBe(true);
   expect(await db.client.worker.count()).toBe(0);
 
-  between.fallsSilent();
+  proxy.goSilent();
   const failures: unknown[] = [];
-  const ask = () => db.transaction((tx) => tx.worker.count());
+  const count = () => db.transaction((tx) => tx.worker.count());
   for (let tries = 0; tries < 5; tries++) {
-    const result = await ask().catch((error: unknown) => failures.push(error));
+    const result = await count().catch((error: unknown) => failures.push(error));
     if (result === 0) break;
   }
   expect(failures.length).toBeGreaterThan(0);
   expect(failures.every(isUnavailable)).toBe(true);
-  expect(await ask()).toBe(0);
+  expect(await count()).toBe(0);
   await db.close();
-  between.close();
+  proxy.close();
   await remove();
 });
 
-/** Two who want the same row: one whose patience is short and whose wire can be cut, and another. */
-async function rivals() {
+/** Opens two clients for the same row: one with a short timeout behind the proxy, and another. */
+async function openTwo() {
   const { target, remove } = await createTestDatabase();
   const { url } = target as { url: string };
-  const between = await wire(url);
+  const proxy = await startProxy(url);
   const other = await openDatabase({ kind: 'postgres', url });
-  const db = await openDatabase({ kind: 'postgres', url: between.url, idleTimeoutMs: 600 });
+  const db = await openDatabase({ kind: 'postgres', url: proxy.url, idleTimeoutMs: 600 });
   await other.client.rateLimitRow.create({ data: { key: 'one', tatAt: new Date() } });
   return {
     db,
     other,
-    between,
+    proxy,
     async [Symbol.asyncDispose]() {
       await other.close();
       await db.close();
-      between.close();
+      proxy.close();
       await remove();
     },
   };
 }
 
-test('what waits too long for another’s lock is ended by the server, and nothing of it stays open', async () => {
-  await using two = await rivals();
+test('the server ends a statement that waits too long for another’s lock, and no transaction stays open', async () => {
+  await using two = await openTwo();
   const { db, other } = two;
   const change = () => db.transaction((tx) => tx.rateLimitRow.update({ where: { key: 'one' }, data: { dailyCount: 1 } }));
   await other.transaction(async (tx) => {
@@ -90,12 +90,12 @@ test('what waits too long for another’s lock is ended by the server, and nothi
   expect(await other.client.rateLimitRow.count({ where: { OR: [{ key: 'two' }, { dailyCount: 1 }] } })).toBe(2);
 });
 
-test('a transaction whose process has died without a word holds its locks for no longer than that', async () => {
-  await using two = await rivals();
-  const { db, other, between } = two;
+test('a transaction whose process has died silently holds its locks for no longer than the timeout', async () => {
+  await using two = await openTwo();
+  const { db, other, proxy } = two;
   const silent = db.transaction(async (tx) => {
     await tx.$queryRaw`SELECT 1 FROM rate_limits FOR UPDATE`;
-    between.fallsSilent();
+    proxy.goSilent();
     await tx.rateLimitRow.count();
   });
   await expect(silent).rejects.toThrow();

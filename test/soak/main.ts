@@ -6,8 +6,8 @@ import { findServerPrograms, startPostgresServer } from '../support/postgres-ser
 import { judgeSoak, type Sample } from './verdict.ts';
 
 /**
- * `npm run test:soak -- --minutes 10`: one process on PostgreSQL under a steady load, and what it keeps in memory meanwhile. The server
- * is that of TEST_DATABASE_URL, else one of its own. Exit code 1 when it grows.
+ * `npm run test:soak -- --minutes 10`: one process on PostgreSQL under a steady load, and its memory meanwhile. The server is that of
+ * TEST_DATABASE_URL, else one of its own. Exit code 1 when the memory grows.
  */
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, rate: { type: 'string', default: '400' } },
@@ -16,7 +16,7 @@ const minutes = Number(values.minutes);
 const perSecond = Number(values.rate);
 const warmUpSeconds = Math.min(120, minutes * 12);
 const sampleEverySeconds = 5;
-/** So many messages are made, signed and sent at a time. */
+/** Seconds of load that are created, signed and sent at a time. */
 const batchSeconds = 5;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -76,6 +76,6 @@ async function runSoak(testbed: Testbed): Promise<boolean> {
     `\n${sent} messages, all reported. First third ${firstThirdMib.toFixed(1)} MiB, last third ${lastThirdMib.toFixed(1)} MiB, ` +
       `peak ${peak.toFixed(1)} MiB, slope ${slopeMibPerHour.toFixed(1)} MiB an hour`,
   );
-  console.log(problems.length === 0 ? 'It does not grow.' : problems.map((what) => `  - ${what}`).join('\n'));
+  console.log(problems.length === 0 ? 'It does not grow.' : problems.map((problem) => `  - ${problem}`).join('\n'));
   return problems.length === 0;
 }

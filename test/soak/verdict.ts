@@ -1,6 +1,6 @@
-/** One look at the process. */
+/** One sample of the process. */
 export interface Sample {
-  /** Since the load began, in seconds. */
+  /** Seconds since the start of the load. */
   atSeconds: number;
   residentMib: number;
   jobs: number;
@@ -15,12 +15,12 @@ export interface SoakVerdict {
 }
 
 const maxPeakMib = 250;
-/** A process that keeps what it should forget grows with its work; what the collector does is up and down. */
+/** Tolerated growth, as a share: a leak grows with the work, while garbage collection goes up and down. */
 const maxGrowth = 0.05;
-/** What waits at any moment under a load that is taken. */
+/** Jobs that wait at any moment under a load within the capacity. */
 const toleratedJobs = 500;
 
-/** Judges memory after the warm-up: no growth over the run, and the peak within what an operator was promised. */
+/** Judges memory after the warm-up: no growth over the run, and the peak within the documented limit. */
 export function judgeSoak(samples: readonly Sample[], peakMib: number): SoakVerdict {
   const third = Math.max(Math.floor(samples.length / 3), 1);
   const memoryIn = (some: readonly Sample[]) => median(some.map(({ residentMib }) => residentMib));
@@ -50,7 +50,7 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-/** MiB a second, by least squares. */
+/** Returns MiB a second, by least squares. */
 function fitSlope(samples: readonly Sample[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
   const at = mean(samples.map(({ atSeconds }) => atSeconds));

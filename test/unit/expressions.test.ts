@@ -3,14 +3,14 @@ import { stripTypeScriptTypes } from 'node:module';
 import { resolve } from 'node:path';
 import { parse, tokTypes } from 'acorn';
 
-// Its other back ends are programs of their own.
+// Its other back ends are separate programs.
 process.env.RECHECK_BACKEND = 'pure';
 const { checkSync } = await import('recheck');
 
 const src = resolve(import.meta.dirname, '../../src');
 
-/** Every regular expression of the program, with the file where it stands first. */
-function expressionsIn(folder: string): Map<string, { file: string; pattern: string; flags: string }> {
+/** Lists every regular expression of the program, with the first file that contains it. */
+function listExpressions(folder: string): Map<string, { file: string; pattern: string; flags: string }> {
   const found = new Map<string, { file: string; pattern: string; flags: string }>();
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))) {
     parse(stripTypeScriptTypes(readFileSync(resolve(folder, file), 'utf8')), {
@@ -26,8 +26,8 @@ function expressionsIn(folder: string): Map<string, { file: string; pattern: str
   return found;
 }
 
-test('no text that others send makes a regular expression take more than linear time', () => {
-  const expressions = expressionsIn(src);
+test('no input makes a regular expression of the program take more than linear time', () => {
+  const expressions = listExpressions(src);
   expect(expressions.size).toBeGreaterThan(50);
   const slow = [...expressions].flatMap(([expression, { file, pattern, flags }]) => {
     const { status } = checkSync(pattern, flags, { timeout: 10_000 });
@@ -36,6 +36,6 @@ test('no text that others send makes a regular expression take more than linear 
   expect(slow).toEqual([]);
 });
 
-test('the check finds an expression that is quadratic', () => {
+test('the check finds a quadratic expression', () => {
   expect(checkSync('^[._]+|[._]+$', 'g').status).toBe('vulnerable');
 });

@@ -11,7 +11,7 @@ const languages = loadLanguages(folder);
 type Entry = string | { [name: string]: Entry };
 const readEntries = (name: string): Entry => JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
 
-/** Every text by its key with its placeholders; the forms of a plural are one text. */
+/** Lists every text by its key with its placeholders; the forms of a plural are one text. */
 function listKeys(entry: Entry, path: string[] = []): Map<string, string> {
   const placeholders = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(String).sort().join();
   if (typeof entry === 'string') return new Map([[path.join('.'), placeholders(entry)]]);
@@ -23,10 +23,10 @@ function listKeys(entry: Entry, path: string[] = []): Map<string, string> {
   return new Map(Object.entries(entry).flatMap(([name, child]) => [...listKeys(child, [...path, name])]));
 }
 
-function filesIn(place: string, ending: string): [string, string][] {
-  return readdirSync(place, { recursive: true, encoding: 'utf8' })
+function readFiles(folder: string, ending: string): [string, string][] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith(ending))
-    .map((name) => [name, readFileSync(join(place, name), 'utf8')]);
+    .map((name) => [name, readFileSync(join(folder, name), 'utf8')]);
 }
 
 const english = listKeys(readEntries('en'));
@@ -40,9 +40,9 @@ test.each(languages.names.slice(1))('%s has exactly the texts of English, with t
   }
 });
 
-test('every text that a view or a page asks for is there', () => {
+test('every text that a view or a page uses exists', () => {
   const missing: string[] = [];
-  for (const [file, source] of [...filesIn('views', '.ejs'), ...filesIn('src/http', '.ts')]) {
+  for (const [file, source] of [...readFiles('views', '.ejs'), ...readFiles('src/http', '.ts')]) {
     for (const [, key] of source.matchAll(/\btext\('([^']+)'/g)) if (!english.has(String(key))) missing.push(`${file}: ${key}`);
     for (const [, before, after] of source.matchAll(/\btext\(`([^`$]*)\$\{[^}]+\}([^`$]*)`/g)) {
       const fits = [...english.keys()].some((key) => key.startsWith(String(before)) && key.endsWith(String(after)));
@@ -65,7 +65,7 @@ test('every error and every reason of ours is translated, and a vendor’s reaso
   expect(toProblem(languages.text('es'), refused)).toMatchObject({ message: refused.message, details: ['twice'] });
 });
 
-test('plurals, numbers and values are put as the language does; what is not there is an error, not a hole', () => {
+test('plurals, numbers and values follow the language; a missing text is an error, not an empty string', () => {
   const [en, es] = [languages.text('en'), languages.text('es')];
   expect(en('locations.count', { count: 1 })).toBe('1 location has the app.');
   expect(en('locations.count', { count: 1_234 })).toBe('1,234 locations have the app.');
@@ -75,7 +75,7 @@ test('plurals, numbers and values are put as the language does; what is not ther
   expect(() => en('constructor')).toThrow('constructor');
 });
 
-test('a file more is a language more', () => {
+test('one more file is one more language', () => {
   const copy = mkdtempSync(join(tmpdir(), 'languages-'));
   cpSync(folder, copy, { recursive: true });
   cpSync(join(folder, 'es.json'), join(copy, 'pt.json'));

@@ -8,7 +8,7 @@ import { fromPrisma, PgBoss } from 'pg-boss';
 import { v7 } from 'uuid';
 import { PrismaClient } from '../../../prisma/generated/client.ts';
 
-/** Servers to compare with, each as people write it. Started as a process: `node server.ts <which> <port>`. */
+/** Servers to compare with, each in the usual form. Started as a process: `node server.ts <which> <port>`. */
 
 const [which = '', port = ''] = process.argv.slice(2);
 const url = process.env.DATABASE_URL ?? '';
@@ -26,13 +26,13 @@ const app = express();
 app.disable('x-powered-by');
 const servers: Record<string, () => Promise<void> | void> = {
   limit: () => receive(app, async () => {}),
-  'one transaction': oneTransaction,
-  sdk: sdkMiddleware,
+  'one transaction': serveTransactions,
+  sdk: serveSdk,
 };
 await servers[which]?.();
 app.listen(Number(port), () => console.log('ready'));
 
-/** JSON and signature, and whatever is done with it. */
+/** Parses JSON, verifies the signature, and stores the webhook. */
 function receive(server: Express, store: (webhook: Webhook, raw: string) => Promise<void>): void {
   server.post('/webhooks/providers/sms', express.raw({ type: () => true }), async (request, response) => {
     const signature = Buffer.from(request.get('x-ghl-signature') ?? '', 'base64');
@@ -43,8 +43,8 @@ function receive(server: Express, store: (webhook: Webhook, raw: string) => Prom
   });
 }
 
-/** What people write: one Prisma transaction a webhook, with its job. */
-async function oneTransaction(): Promise<void> {
+/** Serves in the usual form: one Prisma transaction a webhook, with its job. */
+async function serveTransactions(): Promise<void> {
   const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: 10 }) });
   const boss = new PgBoss({ connectionString: url });
   await boss.start();
@@ -74,8 +74,8 @@ async function oneTransaction(): Promise<void> {
   });
 }
 
-/** HighLevel's own middleware, which verifies, and one plain insert on a pool of 10. */
-async function sdkMiddleware(): Promise<void> {
+/** Serves with HighLevel's own middleware, which verifies, and one plain insert on a pool of 10. */
+async function serveSdk(): Promise<void> {
   const load = createRequire(join(import.meta.dirname, 'package.json'));
   const { HighLevel } = load('@gohighlevel/api-client');
   process.env.CLIENT_ID = 'app-bench';
