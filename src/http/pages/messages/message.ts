@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Channels } from '../../../channels/registry.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
@@ -15,6 +16,7 @@ import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLab
 export interface MessagePageDeps extends MarkAsSentDeps {
   clock: Clock;
   messaging: Pick<Messaging, 'markSent' | 'resend'>;
+  channels: Channels;
   appUrl: string;
 }
 
