@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Channels } from '../../../channels/registry.ts';
+import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
@@ -16,7 +16,7 @@ import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLab
 export interface MessagePageDeps extends MarkAsSentDeps {
   clock: Clock;
   messaging: Pick<Messaging, 'markSent' | 'resend'>;
-  channels: Channels;
+  connections: Pick<Connections, 'channels'>;
   appUrl: string;
 }
 
@@ -72,7 +72,7 @@ async function showMessage(
   if (!message) throw new AppError('not_found', 'There is no such message.');
   const types = await loadConnectionTypes(deps.db, [message.connectionId]);
   const connectionType = types.get(message.connectionId ?? '') ?? null;
-  const channel = toChannelLabel(deps.channels, text, connectionType);
+  const channel = toChannelLabel(deps.connections.channels, text, connectionType);
   const waits = await loadGroupPauses(deps, [message]);
   const reason = toReason(message, waits);
   const status = toStatus(message);
