@@ -69,7 +69,7 @@ export function createSystemPage(deps: SystemPageDeps) {
           total: counts.reduce((sum, count) => sum + (count.direction === direction ? count.count : 0), 0),
         })),
         budgets: budgets.filter(({ quotaRemaining }) => quotaRemaining !== null),
-        resting: paused,
+        paused,
         pausedCount: await countPausedGroups(client, now),
         tenants: await loadTenants(
           client,

@@ -82,7 +82,7 @@ export function createLocationsPage(deps: { db: Database; clock: Clock }) {
           silent: countByHealth('silent'),
         },
         clearUrl: show || q ? link({ show: undefined, q: undefined }) : null,
-        pages: { at: current, total: pages },
+        pages: { current, total: pages },
         previous: current > 1 ? link({ page: current > 2 ? current - 1 : undefined }) : null,
         next: current < pages ? link({ page: current + 1 }) : null,
       };

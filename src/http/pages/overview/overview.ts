@@ -163,7 +163,7 @@ function toNumbers({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonl
     all,
     isEmpty: all.sent + all.received === 0,
     waitReasons: waiting.slice(0, maxReasons).map(({ status, code, message, count }) => ({
-      words: toWaitText(text, { status, code, message }),
+      label: toWaitText(text, { status, code, message }),
       count,
       href: url('messages', { direction: 'outbound', status, reason: code }),
     })),
@@ -176,7 +176,7 @@ function toNumbers({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonl
       unknown: url('messages', { direction: 'outbound', status: 'unknown' }),
     },
     failures: failures.slice(0, maxReasons).map((reason) => ({
-      words: toWaitText(text, reason),
+      label: toWaitText(text, reason),
       count: reason.count,
       percent: Math.round((reason.count / (failures[0]?.count ?? 1)) * 100),
       href: url('messages', { direction: 'outbound', status: 'failed', reason: reason.code }),
