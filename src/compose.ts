@@ -58,6 +58,8 @@ import type { startWorker } from './worker/queue-handlers.ts';
 /** What the program needs to know and what it needs of the world. */
 export interface AppOptions {
   database: DatabaseTarget;
+  /** Called once when a newer version has migrated the database: this process must stop. */
+  onNewerVersion?: ((migration: string) => void) | undefined;
   /** This machine's. */
   clock: Clock;
   readTime?: ((db: Database) => Promise<number>) | undefined;
@@ -136,7 +138,7 @@ const alertTimeoutMs = 5_000;
 /** The one place where parts meet. */
 export async function composeApp(options: AppOptions): Promise<App> {
   const { random, log, app } = options;
-  const db = await openDatabase(options.database, { log });
+  const db = await openDatabase(options.database, { log, onNewerVersion: options.onNewerVersion });
   // From here on there is no other clock: what one process stores, another compares.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
   const newId = createIdGenerator(clock, random);

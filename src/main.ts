@@ -32,6 +32,8 @@ const storeResponsesTimeoutMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
 
+let isStopping = false;
+
 restrictNewFiles();
 guardOutput(process.stderr);
 
@@ -61,7 +63,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
   // Kept until the process ends: the sandbox writes its state last.
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
-  const options = toAppOptions(settings, database, log);
+  const newerVersion = Promise.withResolvers<string>();
+  const options: AppOptions = { ...toAppOptions(settings, database, log), onNewerVersion: newerVersion.resolve };
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const app = await composeApp(sandbox ? withSandbox(options, sandbox) : options);
   app.metrics.collectProcess();
@@ -75,10 +78,15 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const server = createHttpServer(httpApp, { maxConnections: settings.maxConnections });
   await listen(server, settings);
 
-  const stop = (signal: string) =>
-    shutDown(log, signal, { server, app, sandbox, stopCleanup, stopPeriodicTasks, stopMonitoring });
+  const running = { server, app, sandbox, stopCleanup, stopPeriodicTasks, stopMonitoring };
+  const stop = (signal: string) => shutDown(log, signal, running, storeResponsesTimeoutMs);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  void newerVersion.promise.then((migration) => {
+    log.warn({ migration }, 'a newer version of the program has migrated the database: this process stops');
+    // What it still knows alone it can't write any more.
+    return shutDown(log, 'newer version', running, 0);
+  });
   logStarted(settings, log, app.version);
   // What this start has compiled the next one reads (NODE_COMPILE_CACHE); a process that is killed would never write it.
   flushCompileCache();
@@ -181,7 +189,7 @@ function logStarted(settings: Settings, log: Log, version: string): void {
 /** Takes nothing new, finishes what is in hand, leaves the rest to the next start. */
 async function shutDown(
   log: Log,
-  signal: string,
+  reason: string,
   running: {
     server: Server;
     app: App;
@@ -190,17 +198,20 @@ async function shutDown(
     stopPeriodicTasks: () => Promise<void>;
     stopMonitoring: () => Promise<void>;
   },
+  storeTimeoutMs: number,
 ): Promise<void> {
-  log.info({ signal }, 'stopping');
-  const hasUnwritten = () => running.app.listUnwritten().length > 0;
+  if (isStopping) return;
+  isStopping = true;
+  log.info({ reason }, 'stopping');
+  const hasUnwritten = () => storeTimeoutMs > 0 && running.app.listUnwritten().length > 0;
   systemClock.setTimeout(() => hasUnwritten() || process.exit(1), stopTimeoutMs);
-  systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeResponsesTimeoutMs);
+  systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeTimeoutMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
   running.app.live.close();
   running.server.closeIdleConnections();
   running.stopCleanup();
   await Promise.all([
-    running.app.stopWorking(finishJobsTimeoutMs, storeResponsesTimeoutMs),
+    running.app.stopWorking(finishJobsTimeoutMs, storeTimeoutMs),
     running.stopPeriodicTasks(),
     running.stopMonitoring(),
   ]);
