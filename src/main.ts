@@ -30,6 +30,8 @@ const storeResponsesTimeoutMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
 
+let isStopping = false;
+
 restrictNewFiles();
 guardOutput(process.stderr);
 
@@ -59,7 +61,8 @@ async function start(settings: Settings, log: Log): Promise<void> {
   // Kept until the process ends: the sandbox writes its state last.
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
-  const options = toAppOptions(settings, database, log);
+  const newerVersion = Promise.withResolvers<string>();
+  const options: AppOptions = { ...toAppOptions(settings, database, log), onNewerVersion: newerVersion.resolve };
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const app = await composeApp(sandbox ? withSandbox(options, sandbox) : options);
   app.metrics.collectProcess();
@@ -71,9 +74,15 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const server = createHttpServer(httpApp, { maxConnections: settings.maxConnections });
   await listen(server, settings);
 
-  const stop = (signal: string) => shutDown(log, signal, { server, app, sandbox, stopPeriodicTasks });
+  const running = { server, app, sandbox, stopPeriodicTasks };
+  const stop = (signal: string) => shutDown(log, signal, running, storeResponsesTimeoutMs);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  void newerVersion.promise.then((migration) => {
+    log.warn({ migration }, 'a newer version of the program has migrated the database: this process stops');
+    // Responses that only this process has received can no longer be stored in the tables of the newer version.
+    return shutDown(log, 'newer version', running, 0);
+  });
   logStarted(settings, log, app.version);
   // What this start has compiled the next one reads (NODE_COMPILE_CACHE); a process that is killed would never write it.
   flushCompileCache();
@@ -169,29 +178,32 @@ function logStarted(settings: Settings, log: Log, version: string): void {
     log.warn('HighLevel’s keys are set, but NODE_ENV is not production: defaults are those of a developer’s machine');
   }
   if (settings.isProduction && !settings.appUrl.startsWith('https:')) {
-    log.warn('APP_URL is not https: browsers will send cookies, and far sides messages, in the clear');
+    log.warn('APP_URL is not https: browsers will send cookies, and vendors messages, in the clear');
   }
 }
 
-/** Takes nothing new, finishes what is in hand, leaves the rest to the next start. */
+/** Stops accepting work, finishes the jobs that run and leaves the rest to the next start. */
 async function shutDown(
   log: Log,
-  signal: string,
+  reason: string,
   running: {
     server: Server;
     app: App;
     sandbox: Sandbox | undefined;
     stopPeriodicTasks: () => Promise<void>;
   },
+  storeTimeoutMs: number,
 ): Promise<void> {
-  log.info({ signal }, 'stopping');
-  const hasUnwritten = () => running.app.messaging.listUnwritten().length > 0;
+  if (isStopping) return;
+  isStopping = true;
+  log.info({ reason }, 'stopping');
+  const hasUnwritten = () => storeTimeoutMs > 0 && running.app.messaging.listUnwritten().length > 0;
   systemClock.setTimeout(() => hasUnwritten() || process.exit(1), stopTimeoutMs);
-  systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeResponsesTimeoutMs);
+  systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeTimeoutMs);
   const closed = new Promise((resolve) => running.server.close(resolve));
   running.app.live.close();
   running.server.closeIdleConnections();
-  await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeResponsesTimeoutMs), running.stopPeriodicTasks()]);
+  await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeTimeoutMs), running.stopPeriodicTasks()]);
   running.server.closeAllConnections();
   await closed;
   await running.app.close();

@@ -14,6 +14,8 @@ import type { MailOptions } from '../runtime/mail.ts';
 /** Settings, keys and the outside world that the capabilities are composed from. */
 export interface CapabilityOptions {
   database: DatabaseTarget;
+  /** Called once when a newer version has migrated the database: this process must stop. */
+  onNewerVersion?: ((migration: string) => void) | undefined;
   /** The clock of this machine. */
   clock: Clock;
   readTime?: ((db: Database) => Promise<number>) | undefined;

@@ -34,7 +34,7 @@ const maxSendMs = 60_000;
 /** Opens the database and the shared clock. */
 export async function composeRuntime(options: CapabilityOptions): Promise<Runtime> {
   const { random, log } = options;
-  const db = await openDatabase(options.database, { log });
+  const db = await openDatabase(options.database, { log, onNewerVersion: options.onNewerVersion });
   // The only clock from here on, because other processes compare the times that this one stores.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
   const keyRings = toKeyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });

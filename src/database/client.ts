@@ -7,8 +7,9 @@ import { systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { listenOnServer } from './listen.ts';
-import { migrate, type SqlSession } from './migrate.ts';
+import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
 import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, setIdleTimeout } from './pool.ts';
+import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
 
 export type * from '../../prisma/generated/client.ts';
@@ -60,6 +61,8 @@ const defaultIdleTimeoutMs = 30_000;
 
 export interface OpenOptions {
   log?: Log;
+  /** Called once when a newer version has migrated the database, with that migration: this process must stop. */
+  onNewerVersion?: ((migration: string) => void) | undefined;
 }
 
 /**
@@ -72,7 +75,7 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
 }
 
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
-  const { log = createLog('silent') } = options;
+  const { log = createLog('silent'), onNewerVersion = () => {} } = options;
   const clock = systemClock;
   const directUrl = target.directUrl ?? target.url;
   const session = await openServerSession(directUrl, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
@@ -83,7 +86,9 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
   }
 
   const limits = getServerLimits(target.idleTimeoutMs ?? defaultIdleTimeoutMs);
+  const knownMigrations = listMigrationNames();
   let isPooled = false;
+  let watch: SchemaWatch | undefined;
   const pool = new AdaptivePool(
     {
       connectionString: target.url,
@@ -98,8 +103,15 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
       },
     },
     clock,
+    (error) => watch?.onError(error),
   );
   const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+  watch = startSchemaWatch({
+    clock,
+    log,
+    findNewerMigration: () => findNewerMigration((sql, values = []) => client.$queryRawUnsafe(sql, ...values), knownMigrations),
+    onNewer: onNewerVersion,
+  });
   return {
     client,
     isShared: true,
@@ -114,7 +126,10 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
         channel,
         onNotification,
       ),
-    close: () => client.$disconnect(),
+    close() {
+      watch?.stop();
+      return client.$disconnect();
+    },
   };
 }
 
@@ -130,7 +145,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
     execute: async (sql) => void (await embedded.exec(sql)),
     query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
   };
-  await migrate(session);
+  await migrate(session, undefined, { isShared: false });
 
   const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
   return {

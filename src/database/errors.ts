@@ -3,7 +3,7 @@ interface DatabaseFailure {
   message?: string;
   syscall?: string;
   isAxiosError?: boolean;
-  meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } };
+  meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string; originalMessage?: string } } };
 }
 
 /**
@@ -13,8 +13,20 @@ function getSqlState({ code, meta }: DatabaseFailure): string {
   return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
 }
 
+/** Tables, columns, types and functions that a statement names and the database does not have. */
+const undefinedNames = ['42P01', '42703', '42704', '42883'];
+
+/** Returns whether a statement failed as the database's tables, columns or enum values are not those that this program knows. */
+export function isSchemaMismatch(error: unknown): boolean {
+  const failure = (error ?? {}) as DatabaseFailure;
+  const state = getSqlState(failure);
+  const message = failure.meta?.driverAdapterError?.cause?.originalMessage ?? failure.message ?? '';
+  return undefinedNames.includes(state) || (state === '22P02' && message.includes('invalid input value for enum'));
+}
+
 /** Returns whether a value is malformed or too long to be stored: SQLSTATE classes 22 and 54. */
 export function isInvalidValue(error: unknown): boolean {
+  if (isSchemaMismatch(error)) return false;
   return /^(22|54)/.test(getSqlState((error ?? {}) as DatabaseFailure));
 }
 

@@ -6,6 +6,7 @@ import { type Clock, sleep, systemClock } from '../core/clock.ts';
 import { type RandomSource, systemRandom } from '../core/ids.ts';
 import type { Log } from '../runtime/log.ts';
 import { isLockFailure } from './errors.ts';
+import { waitForOlderWorkers } from './older-workers.ts';
 
 /** One session of a database. */
 export interface SqlSession {
@@ -18,12 +19,16 @@ export interface MigrateOptions {
   log?: Pick<Log, 'warn' | 'info'>;
   clock?: Clock;
   random?: RandomSource;
+  /** Whether other processes may use the database; by default they may. */
+  isShared?: boolean;
 }
 
 interface Migration {
   name: string;
   /** One transaction each. */
   steps: string[];
+  /** Processes of an older version can't go on after it. */
+  isExclusive: boolean;
   /** Prisma's own checksum. */
   checksum: string;
 }
@@ -70,15 +75,24 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
  * queued behind it proceed, and is retried after a random delay that grows. A migration is one step, unless lines `-- step` divide it: then
  * it holds the locks of one step at a time, and finished steps survive a restart.
  *
+ * A migration with a line `-- exclusive` removes or renames what older versions use. Before the first missing migration is applied then, the
+ * workers of older processes must have stopped.
+ *
  * The lock between migrating processes belongs to a transaction: a session's lock would remain on a pooler's session.
  *
- * @throws Error when an applied migration has been edited since, or a migration fails
+ * @throws Error when an applied migration has been edited since, the program does not have it, or a migration fails
  */
 export async function migrate(session: SqlSession, folder = migrationsFolder, options: MigrateOptions = {}): Promise<void> {
-  const { log, clock = systemClock, random = systemRandom } = options;
+  const { log, clock = systemClock, random = systemRandom, isShared = true } = options;
   const migrations = readMigrations(folder);
-  // A start without missing migrations needs no lock and waits for no other process.
-  if (!findMissing(migrations, await readApplied(session))) return;
+  const hasMissing = async (isWanted: (migration: Migration) => boolean) =>
+    listMissing(migrations, await readApplied(session)).some(isWanted);
+  // A start without a missing migration needs no lock and waits for no other process.
+  if (!(await hasMissing(() => true))) return;
+  const needsExclusive = () => hasMissing(({ isExclusive }) => isExclusive);
+  if (isShared && (await needsExclusive())) {
+    await waitForOlderWorkers({ query: (sql) => session.query(sql), log, clock }, needsExclusive);
+  }
 
   let lockFailures = 0;
   let loggedAt = Number.NEGATIVE_INFINITY;
@@ -134,7 +148,7 @@ async function tryStep(
 async function applyNext(session: SqlSession, migrations: readonly Migration[]): Promise<'applied' | 'finished'> {
   await session.execute(migrationsTableSql);
   const applied = await readApplied(session);
-  const next = findMissing(migrations, applied);
+  const [next] = listMissing(migrations, applied);
   if (!next) return 'finished';
   const started = applied.get(next.name);
   const steps = started?.steps ?? 0;
@@ -165,8 +179,8 @@ async function applyNext(session: SqlSession, migrations: readonly Migration[]):
   return 'applied';
 }
 
-/** Finds the first unfinished migration; an operator may have repaired its failed steps. @throws Error for an edited migration */
-function findMissing(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Migration | undefined {
+/** Lists the unfinished migrations; an operator may have repaired failed steps. @throws Error for an edited or unknown migration */
+function listMissing(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Migration[] {
   const edited = migrations.find(({ name, checksum }) => {
     const row = applied.get(name);
     return row?.isFinished && row.checksum !== checksum;
@@ -176,7 +190,29 @@ function findMissing(migrations: readonly Migration[], applied: ReadonlyMap<stri
       `Migration ${edited.name} was edited after it was applied to this database. Restore the file and add a new migration.`,
     );
   }
-  return migrations.find(({ name }) => !applied.get(name)?.isFinished);
+  const known = new Set(migrations.map(({ name }) => name));
+  const newer = [...applied.values()].find(({ name, isFinished }) => isFinished && !known.has(name));
+  if (newer) {
+    throw new Error(
+      `A newer version of the program has migrated this database (migration ${newer.name}). Start that version, or restore a backup from before.`,
+    );
+  }
+  return migrations.filter(({ name }) => !applied.get(name)?.isFinished);
+}
+
+/** Lists the migrations that this program has. A running process asks at its start: an update may replace the files under it. */
+export function listMigrationNames(folder = migrationsFolder): string[] {
+  return listMigrationFiles(folder).map(({ name }) => name);
+}
+
+/** Returns the newest finished migration of the database that is none of these. */
+export async function findNewerMigration(query: SqlSession['query'], known: readonly string[]): Promise<string | undefined> {
+  const [row] = await query(
+    `SELECT max(migration_name) AS name FROM "_prisma_migrations"
+     WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL AND migration_name <> ALL ($1::text[])`,
+    [known],
+  );
+  return (row?.name ?? undefined) as string | undefined;
 }
 
 async function readApplied(session: SqlSession): Promise<ReadonlyMap<string, Applied>> {
@@ -205,12 +241,20 @@ async function describeWait(session: SqlSession, reason: keyof typeof waitTexts)
 }
 
 function readMigrations(folder: string): Migration[] {
+  return listMigrationFiles(folder).map(({ name, file }) => {
+    const sql = readFileSync(file, 'utf8');
+    return {
+      name,
+      steps: sql.split(/^-- step\b.*$/m),
+      isExclusive: /^-- exclusive\b/m.test(sql),
+      checksum: createHash('sha256').update(sql).digest('hex'),
+    };
+  });
+}
+
+function listMigrationFiles(folder: string): { name: string; file: string }[] {
   return readdirSync(folder)
     .sort()
     .map((name) => ({ name, file: join(folder, name, 'migration.sql') }))
-    .filter(({ file }) => existsSync(file))
-    .map(({ name, file }) => {
-      const sql = readFileSync(file, 'utf8');
-      return { name, steps: sql.split(/^-- step\b.*$/m), checksum: createHash('sha256').update(sql).digest('hex') };
-    });
+    .filter(({ file }) => existsSync(file));
 }

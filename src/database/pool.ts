@@ -28,13 +28,17 @@ export class AdaptivePool extends pg.Pool {
   readonly #readOnly = new WeakSet<pg.ClientBase>();
   #growAt = 0;
 
-  constructor(config: pg.PoolConfig & { max: number }, clock: Clock) {
+  /** @param onStatementError hears why the server refused a statement, whoever ran it */
+  constructor(config: pg.PoolConfig & { max: number }, clock: Clock, onStatementError: (error: unknown) => void = () => {}) {
     super(config);
     this.#clock = clock;
     this.#maxConnections = config.max;
     this.on('connect', (client) => {
       const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
-      connection.on('errorMessage', (error) => isReadOnly(error) && this.#readOnly.add(client));
+      connection.on('errorMessage', (error) => {
+        if (isReadOnly(error)) this.#readOnly.add(client);
+        onStatementError(error);
+      });
     });
   }
 

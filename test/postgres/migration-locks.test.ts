@@ -64,7 +64,7 @@ test('a migration behind a long reader holds up no statement of the running vers
     }, 'the migration waits for the table');
     // Behind the migration, and on the table of the step before.
     await running.query('SELECT count(*) FROM jobs');
-    await running.execute('UPDATE workers SET beats = beats + 1; UPDATE jobs SET crashes = 0');
+    await running.execute('UPDATE workers SET heartbeat = heartbeat + 1; UPDATE jobs SET error_count = 0');
   }
   expect(isDone).toBe(false);
   expect(

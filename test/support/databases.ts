@@ -70,6 +70,33 @@ export async function createTestDatabase(): Promise<{ target: DatabaseTarget; re
   };
 }
 
+/** A database of its own in which only these statements were run. */
+export async function createDatabaseFrom(sql: string) {
+  if (!onPostgres) {
+    const embedded = await PGlite.create();
+    await embedded.exec(sql);
+    const target: DatabaseTarget = { kind: 'opened', embedded };
+    const query = async (text: string, values?: unknown[]) =>
+      values
+        ? (await embedded.query<Record<string, unknown>>(text, values)).rows
+        : ((await embedded.exec(text)).at(-1)?.rows ?? []);
+    return { target, query, remove: () => embedded.close() };
+  }
+  const name = `${template}_${randomUUID().slice(0, 8)}`;
+  await runOnServer(`CREATE DATABASE "${name}"`);
+  const session = new pg.Client({ connectionString: toDatabaseUrl(name) });
+  await session.connect();
+  await session.query(sql);
+  const target: DatabaseTarget = { kind: 'postgres', url: toDatabaseUrl(name) };
+  const query = async (text: string, values?: unknown[]): Promise<Record<string, unknown>[]> =>
+    (await session.query(text, values)).rows;
+  const remove = async () => {
+    await session.end();
+    await runOnServer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+  };
+  return { target, query, remove };
+}
+
 /** A folder for a program's data, with an embedded database that is ready: making one takes longer than many a test. */
 export function createDataFolder(): ReturnType<typeof createTemporaryFolder> {
   const folder = createTemporaryFolder();

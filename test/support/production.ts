@@ -56,6 +56,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
   return {
     highlevel,
     vendor,
+    databaseUrl: target.kind === 'postgres' ? target.url : '',
     location,
     contacts,
     start: (changes: Record<string, string> = {}) => startProgram({ ...environment, ...changes }),

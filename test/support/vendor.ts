@@ -14,8 +14,7 @@ export interface VendorRequest {
 export type Vendor = Awaited<ReturnType<typeof startVendor>>;
 
 /** A gateway that checks signatures, keeps what it got, drops repeats as the protocol asks, and answers what it is told to. */
-export async function startVendor() {
-  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+export async function startVendor(secret = `whsec_${randomBytes(32).toString('base64')}`) {
   const requests: VendorRequest[] = [];
   const invalidSignatures: VendorRequest[] = [];
   let respond: (request: VendorRequest) => VendorResponse | Promise<VendorResponse> = () => ({ body: { status: 'delivered' } });

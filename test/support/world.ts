@@ -11,7 +11,9 @@ import { type Behaviour, createSimulator, type SimProvider } from '../../src/san
 import { listPeriodicTasks, startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
 import { createAlertWatchers, isMonitoringTask, isReconcilingTask } from './alert-watchers.ts';
+import { createApiClient } from './api-client.ts';
 import { createTestDatabase } from './databases.ts';
+import type { EarlierState } from './earlier-state.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
 import { createTemporaryFolder } from './program.ts';
@@ -40,6 +42,8 @@ export interface WorldOptions {
   services?: Partial<AppOptions>;
   clocks?: (clock: TestClock) => Pick<AppOptions, 'clock' | 'readTime'>;
   attachments?: Partial<AppOptions['attachments']>;
+  /** State that an earlier version has left. */
+  from?: EarlierState;
 }
 
 /** Whom HighLevel says that it shows the page to. */
@@ -58,9 +62,10 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
  * the program made a call that a correct one never makes.
  */
 export async function startWorld(options: WorldOptions = {}) {
-  const clock = createTestClock();
-  const { target, remove } = await createTestDatabase();
-  const vendor = await startVendor();
+  const { from } = options;
+  const clock = createTestClock(from?.leftAt);
+  const vendor = await startVendor(from?.gatewaySecret);
+  const { target, remove } = await (from?.createDatabase(vendor) ?? createTestDatabase());
   const folder = createTemporaryFolder();
   const [patchbay, platform] = [await listen(), await listen()];
   const app = {
@@ -77,6 +82,7 @@ export async function startWorld(options: WorldOptions = {}) {
     http: createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true }),
     app: { ...app, sharedSecret },
     behaviour: options.behaviour ?? {},
+    state: from?.highlevel,
   });
   const platformApp = express().set('views', 'views').set('view engine', 'ejs').use(highlevel.router);
   platform.server.on('request', platformApp);
@@ -286,14 +292,5 @@ export async function startWorld(options: WorldOptions = {}) {
 
 const maxTurns = 6;
 const sameClock = (clock: TestClock) => ({ clock, readTime: async () => clock.now() });
-
-function createApiClient(client: ReturnType<typeof request>, headers: Record<string, string>) {
-  return {
-    get: (path: string) => client.get(`/api${path}`).set(headers),
-    put: (path: string, body: object) => client.put(`/api${path}`).set(headers).send(body),
-    post: (path: string, body: object = {}) => client.post(`/api${path}`).set(headers).send(body),
-    delete: (path: string) => client.delete(`/api${path}`).set(headers),
-  };
-}
 
 const yieldToIo = () => new Promise<void>((resolve) => setTimeout(resolve, 5));

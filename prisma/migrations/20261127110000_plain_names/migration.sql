@@ -1,5 +1,6 @@
 -- Renames only: tables, columns, types and their values, indexes and constraints get the standard terms of docs/architecture.md.
--- No row is rewritten, so the locks are short however much is stored. Processes of 0.3 must be stopped first (docs/operating.md).
+-- No row is rewritten, so the locks are short however much is stored.
+-- exclusive: processes of 0.3 can't work on after it, so it waits until their workers have stopped (docs/operating.md).
 ALTER TABLE "installations" RENAME COLUMN "token_set" TO "token_version";
 ALTER TABLE "installations" RENAME COLUMN "present_at" TO "installed_seen_at";
 ALTER TABLE "installations" RENAME COLUMN "gone_at" TO "uninstalled_seen_at";

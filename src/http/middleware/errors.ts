@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
-import { isInvalidValue, isUnavailable } from '../../database/errors.ts';
+import { isInvalidValue, isSchemaMismatch, isUnavailable } from '../../database/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type Text, toProblem } from '../pages/framework/texts.ts';
 
@@ -41,6 +41,10 @@ export function toAppError(thrown: unknown): AppError {
     return new AppError('database_unavailable', 'The database does not answer at present. Please try again.', {
       cause: thrown,
     });
+  }
+  // A newer version has migrated the database, and this process is about to stop: its successor takes the request when it is repeated.
+  if (isSchemaMismatch(thrown)) {
+    return new AppError('database_unavailable', 'The program is being updated. Please try again.', { cause: thrown });
   }
   if (isInvalidValue(thrown)) {
     return new AppError('payload_invalid', 'The request holds a value that can’t be stored or looked for.', { cause: thrown });
