@@ -7,31 +7,35 @@ import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/settlement/update-messages.ts';
 import { type Access, type Permission, pathResolvers, requirePermission } from '../auth/access.ts';
 
-/** One address of the API: its shapes are the validation and the documentation. */
+/** An endpoint of the API. Its schemas validate requests and document them. */
 export interface ApiRoute {
   method: 'get' | 'put' | 'post' | 'delete';
   /** With Express's `:names`. */
   path: string;
   summary: string;
-  /** What its caller's token must allow. There is no default: nobody can forget to say it. */
+  /** Permission that the caller's token must have. Required, so that no route is open by omission. */
   permission: Permission;
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodObject | undefined;
-  /** Undefined for an answer without a body. */
+  /** Undefined for a response without a body. */
   response: z.ZodType | undefined;
   status: 200 | 202 | 204;
-  handle(input: { params: never; query: never; body: never } & Caller & never): Promise<unknown>;
+  /** Validates a request, resolves what its path names, and calls the handler. @param access undefined for an open route without a token */
+  handle(db: Database, request: Request, access: Access | undefined): Promise<unknown>;
 }
 
-/** Who asks. */
+/** The caller of a route that needs a token. */
 export interface Caller {
   access: Access;
-  /** The address that asks. */
+  /** IP address of the caller. */
   ipAddress: string;
 }
 
-/** What the path names, found and reached: a handler never looks for it by a parameter. */
+/** The caller of an open route: it has no access, so a handler cannot use any. */
+export type AnonymousCaller = Pick<Caller, 'ipAddress'>;
+
+/** Rows that the path names, resolved with the caller's access: a handler never looks them up by a parameter. */
 type Named<Params extends z.ZodObject> = ('locationId' extends keyof Params['shape'] ? { location: Installation } : unknown) &
   ('companyId' extends keyof Params['shape'] ? { company: Installation } : unknown) &
   ('id' extends keyof Params['shape'] ? { message: Message } : unknown);
@@ -39,8 +43,9 @@ type Named<Params extends z.ZodObject> = ('locationId' extends keyof Params['sha
 type Output<Schema extends z.ZodType | undefined> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 const noFields = z.object({});
 
-/** Defines an address; its handler gets what the shapes have made of the request and must return what the answer's shape takes. */
+/** Defines an endpoint. Its handler gets the parsed request and returns what the response's schema accepts. */
 export function defineRoute<
+  P extends Permission,
   Params extends z.ZodObject = typeof noFields,
   Query extends z.ZodObject = typeof noFields,
   Body extends z.ZodObject | undefined = undefined,
@@ -49,56 +54,73 @@ export function defineRoute<
   method: ApiRoute['method'];
   path: string;
   summary: string;
-  permission: Permission;
+  permission: P;
   params?: Params;
   query?: Query;
   body?: Body;
   response?: Response;
   status?: ApiRoute['status'];
   handle(
-    input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & Caller & Named<Params>,
+    input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & (P extends 'none'
+      ? AnonymousCaller
+      : Caller & Named<Params>),
   ): Promise<Response extends z.ZodType ? z.input<Response> : void>;
 }): ApiRoute {
+  const { method, path, summary, permission, body, response } = definition;
+  const params: z.ZodObject = definition.params ?? noFields;
+  const query: z.ZodObject = definition.query ?? noFields;
+  const resolvers = Object.keys(params.shape).map((name) => {
+    const resolve = pathResolvers[name];
+    if (!resolve) throw new AppError('internal', `${path}: no path resolver for “${name}”.`);
+    return { name, resolve };
+  });
   return {
-    status: definition.response ? 200 : 204,
-    ...definition,
-    params: definition.params ?? noFields,
-    query: definition.query ?? noFields,
-    body: definition.body,
-    response: definition.response,
-  } as ApiRoute;
+    method,
+    path,
+    summary,
+    permission,
+    params,
+    query,
+    body,
+    response,
+    status: definition.status ?? (response ? 200 : 204),
+    async handle(db, request, access) {
+      const values = parseInput(params, request.params, 'path') as Record<string, string>;
+      const parsed = { params: values, query: parseInput(query, request.query, 'query') };
+      const named: object = {};
+      for (const { name, resolve } of access ? resolvers : []) {
+        Object.assign(named, await resolve(db, access as Access, values[name] as string));
+      }
+      const input = {
+        ...parsed,
+        ...named,
+        body: body ? parseInput(body, getBody(request), 'body') : undefined,
+        ipAddress: request.ip ?? 'unknown',
+        access,
+      };
+      // The schemas and resolvers above have made each member: types of what they return end at zod.
+      return definition.handle(input as unknown as Parameters<typeof definition.handle>[0]);
+    },
+  };
 }
 
-/** Makes Express answer a defined address. @param before what runs first at this address alone */
+/** Mounts a defined endpoint. @param before middleware of this endpoint alone */
 export function mountRoute(router: Router, db: Database, defined: ApiRoute, ...before: RequestHandler[]): void {
-  const finders = Object.keys(defined.params.shape).map((name) => {
-    const find = pathResolvers[name];
-    if (!find) throw new AppError('internal', `${defined.path}: nothing says who reaches a “${name}”.`);
-    return { name, find };
-  });
-
   router[defined.method](defined.path, ...before, async (request, response) => {
-    const access = getAccess(defined, response.locals.access);
-    requirePermission(access, defined.permission);
-    const params = parseInput(defined.params, request.params, 'path') as Record<string, string>;
-    const query = parseInput(defined.query, request.query, 'query');
-    const found: object = {};
-    for (const { name, find } of finders) Object.assign(found, await find(db, access, params[name] as string));
-    const body = defined.body ? parseInput(defined.body, getBody(request), 'body') : undefined;
-    const input = { params, query, body, access, ipAddress: request.ip ?? 'unknown', ...found };
-    const result = await defined.handle(input as never);
+    const result = await defined.handle(db, request, requireAccess(defined, response.locals.access));
     response.status(defined.status);
-    // What the shape does not name does not leave: a new column can't slip out by itself.
+    // The schema drops fields that it does not name, so that a new column is never disclosed by accident.
     if (defined.response) response.json(defined.response.parse(result));
     else response.end();
   });
 }
 
-/** An address that needs nothing reaches nothing: its caller is nobody. */
-function getAccess(defined: ApiRoute, access: Access | undefined): Access {
-  if (access) return access;
-  if (defined.permission === 'none') return { sub: '', companyId: '', locationId: '', scope: [], jti: '', exp: 0, seenAt: 0 };
-  throw new AppError('unauthorized', 'This needs a token.');
+/** Returns the caller's access. @returns undefined for an open route. @throws AppError `unauthorized`, `forbidden` */
+function requireAccess({ permission }: ApiRoute, access: Access | undefined): Access | undefined {
+  if (permission === 'none') return undefined;
+  if (!access) throw new AppError('unauthorized', 'This endpoint requires a token.');
+  requirePermission(access, permission);
+  return access;
 }
 
 function getBody(request: Request): unknown {
@@ -109,9 +131,9 @@ function parseInput(schema: z.ZodType, input: unknown, part: string): unknown {
   const result = schema.safeParse(input);
   if (result.success && isStorable(input)) return result.data;
   const details = result.success
-    ? [`${part}: holds a character that can’t be stored`]
+    ? [`${part}: holds a character that cannot be stored`]
     : result.error.issues.map((issue) => `${[part, ...issue.path].join('.')}: ${issue.message}`);
-  // An id that can't exist names nothing, which is what the caller needs to know.
-  if (part === 'path') throw new AppError('not_found', 'There is nothing with this id.', { details });
-  throw new AppError('request_invalid', 'The request does not have the expected shape.', { details });
+  // An id of an impossible form is reported like an id that does not exist.
+  if (part === 'path') throw new AppError('not_found', 'No object has this id.', { details });
+  throw new AppError('request_invalid', 'The request does not match the schema.', { details });
 }
