@@ -22,10 +22,10 @@ import type { Sandbox } from './sandbox/server.ts';
 import { listPeriodicTasks, startPeriodicTasks } from './worker/periodic-tasks.ts';
 import { startWorker } from './worker/queue-handlers.ts';
 
-/** SIGTERM to the end of the process; what is in hand by then is found again at the next start. */
+/** Time from SIGTERM to the end of the process; jobs that still run are found again at the next start. */
 const stopTimeoutMs = 10_000;
 const finishJobsTimeoutMs = 7_000;
-/** Longer only while the database is away and a response of a vendor is known to this process alone. Supervisors have limits of their own. */
+/** Longer only while the database is unavailable and this process alone knows a vendor's response. Supervisors have their own limits. */
 const storeResponsesTimeoutMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
@@ -56,9 +56,9 @@ function readSettings(): Settings {
 
 async function start(settings: Settings, log: Log): Promise<void> {
   const database = toDatabaseTarget(settings);
-  // Before anything is read or written there: a start that is refused must touch nothing.
+  // Locks the folder before its first use: a start that is refused must not touch it.
   if (database.kind === 'embedded' || settings.isSandbox) await lockDirectory(settings.dataDir);
-  // Kept until the process ends: the sandbox writes its state last.
+  // Holds the lock until the process ends: the sandbox writes its state last.
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
   const newerVersion = Promise.withResolvers<string>();
@@ -123,7 +123,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
   };
 }
 
-/** The outside world of sandbox mode. Imported only here and only then: production never loads it. */
+/** Starts the simulated HighLevel of sandbox mode. Its module is imported only here, so production never loads it. */
 async function openSandbox(settings: Settings, options: AppOptions): Promise<Sandbox> {
   const { startSandbox } = await import('./sandbox/server.ts');
   return startSandbox({
@@ -175,14 +175,14 @@ function logStarted(settings: Settings, log: Log, version: string): void {
     );
   }
   if (!settings.isProduction && !settings.isSandbox) {
-    log.warn('HighLevel’s keys are set, but NODE_ENV is not production: defaults are those of a developer’s machine');
+    log.warn('HighLevel’s keys are set, but NODE_ENV is not production: the defaults are for development');
   }
   if (settings.isProduction && !settings.appUrl.startsWith('https:')) {
-    log.warn('APP_URL is not https: browsers will send cookies, and vendors messages, in the clear');
+    log.warn('APP_URL is not https: browsers will send cookies, and vendors messages, unencrypted');
   }
 }
 
-/** Stops accepting work, finishes the jobs that run and leaves the rest to the next start. */
+/** Stops accepting work, finishes the running jobs, and leaves the others to the next start. */
 async function shutDown(
   log: Log,
   reason: string,
@@ -213,8 +213,8 @@ async function shutDown(
 }
 
 function crash(log: Log, error: unknown): never {
-  log.fatal({ err: error }, 'Patchbay can’t go on');
-  console.error(`\nPatchbay can’t go on: ${describeError(error)}`);
+  log.fatal({ err: error }, 'Patchbay must stop');
+  console.error(`\nPatchbay must stop: ${describeError(error)}`);
   process.exit(1);
 }
 

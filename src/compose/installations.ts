@@ -20,7 +20,7 @@ import type { HighLevelCapability } from './highlevel.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
-/** What becomes of a location's messages when its installation changes. */
+/** Actions on a location's messages when its installation changes. */
 type LocationHooks = UninstallHooks & Pick<RenewDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
 
 /** Installs, tokens, app events and sessions. */

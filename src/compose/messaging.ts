@@ -30,14 +30,14 @@ import type { Runtime } from './runtime.ts';
 /** Messages in both directions, from the webhook to the report. */
 export type Messaging = ReturnType<typeof composeMessaging>;
 
-/** Composes what all functions that change messages share. */
+/** Composes the dependencies that all functions that change messages share. */
 export function composeMessageStore({ db, clock }: Pick<Runtime, 'db' | 'clock'>): StoreDeps {
   return { db, clock, reportDelay: createReportDelay() };
 }
 
 export type LocationHooks = ReturnType<typeof composeLocationHooks>;
 
-/** Composes what becomes of a location's messages when its installation changes. */
+/** Composes the actions on a location's messages when its installation changes. */
 export function composeLocationHooks(store: StoreDeps) {
   return bindAll(store, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
 }

@@ -9,7 +9,7 @@ import { createMetrics, type Metrics } from '../runtime/metrics.ts';
 import { createHttpClient, type HttpClient } from '../runtime/outbound-http.ts';
 import type { CapabilityOptions } from './options.ts';
 
-/** What every capability is built on: the database, time, randomness, secrets, the log and the metrics. */
+/** Base of every capability: the database, time, randomness, secrets, the log and the metrics. */
 export interface Runtime {
   db: Database;
   clock: Clock;

@@ -5,8 +5,8 @@ import type { Provider } from '../highlevel/providers.ts';
 import type { Text } from './pages/framework/texts.ts';
 
 /**
- * Says what an address is for to a person who opens it in a browser: these take POST only. Nothing is looked up, so a page says the same
- * of every connection's id, whether it exists or not.
+ * Creates pages that explain a webhook URL to a person who opens it in a browser: the URLs accept POST only. The pages query no table, so
+ * they do not disclose which connections exist.
  */
 export function createAddressPageRouter(deps: { providers: readonly Provider[] }): Router {
   const router = Router({ caseSensitive: true });
@@ -15,13 +15,13 @@ export function createAddressPageRouter(deps: { providers: readonly Provider[] }
 
   router.get('/webhooks/providers/:key', (request, response) => {
     const provider = deps.providers.find(({ key }) => key === request.params.key);
-    if (!provider) throw new AppError('not_found', 'There is no provider with this key.');
+    if (!provider) throw new AppError('not_found', 'The app has no provider with this key.');
     renderAddress(response, 'provider', { key: provider.key });
   });
 
   router.get('/channels/:connectionId/:event', (request, response) => {
     if (!z.uuid().safeParse(request.params.connectionId).success) {
-      throw new AppError('not_found', 'There is no such connection.');
+      throw new AppError('not_found', 'This connection does not exist.');
     }
     renderAddress(response, 'channel');
   });

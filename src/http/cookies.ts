@@ -1,15 +1,15 @@
 import type { Request } from 'express';
 
 /**
- * Names a cookie so that a browser takes it over https alone, and for path `/` from no other host either: a page of a neighbouring
- * subdomain can't plant one of ours.
+ * Names a cookie so that a browser accepts it over https alone, and for path `/` from this host alone: a page of a neighbouring subdomain
+ * cannot set it.
  */
 export function toCookieName(name: string, { path, https }: { path: string; https: boolean }): string {
   if (!https) return name;
   return path === '/' ? `__Host-${name}` : `__Secure-${name}`;
 }
 
-/** Reads one cookie of a request. @returns undefined where there is none, or none that we wrote */
+/** Reads one cookie of a request. @returns undefined if it is missing or malformed */
 export function readCookie(request: Request, name: string): string | undefined {
   const value = request.headers.cookie?.match(new RegExp(`(?:^|; )${name}=([^;]*)`))?.[1];
   try {

@@ -7,17 +7,17 @@ import { allowFraming } from './middleware/security-headers.ts';
 export interface EmbedDeps {
   db: Database;
   clock: Clock;
-  /** Who may show the page in a frame, besides the agencies' own domains. */
+  /** Origins that may frame the page, besides the agencies' own domains. */
   frameAncestors: readonly string[];
 }
 
 /**
- * The page inside HighLevel (platform.md 7). It is the same for everybody and holds nothing: its script asks the parent frame who looks
- * and gets a token for it. No cookie is set or read, as browsers block those of a framed page.
+ * Creates the route of the page inside HighLevel (platform.md 7). The page is the same for all users and holds no data: its script gets the
+ * user context from the parent frame and exchanges it for a token. It uses no cookies, because browsers block those of a framed page.
  */
 export function createEmbedRouter(deps: EmbedDeps): Router {
   const router = Router({ caseSensitive: true });
-  // One look at all of them for all who ask: the page is open to strangers.
+  // All requests share one query: the page is open to strangers.
   const cached = createAdaptiveCache<ReadonlySet<string>>(deps.clock);
   const listDomains = () => cached('domains', () => listWhiteLabelDomains(deps.db));
   router.get('/embed', async (request, response) => {
@@ -29,8 +29,8 @@ export function createEmbedRouter(deps: EmbedDeps): Router {
 }
 
 /**
- * The parent frame's origin, if it is a domain under which an agency shows HighLevel. Only the one that asks is ever named: a list of
- * all would tell everybody who the agencies are.
+ * Returns the parent frame's origin if it is a white-label domain of an agency. The header names only this domain, because a list of all
+ * would disclose the agencies.
  */
 async function findWhiteLabelOrigins(
   listDomains: () => Promise<ReadonlySet<string>>,

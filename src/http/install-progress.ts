@@ -11,18 +11,18 @@ import { signToken, type TokenDeps, verifyToken } from './auth/user-tokens.ts';
 const ticketTtlMs = 24 * 60 * 60 * 1000;
 const ticketSchema = z.object({ companyId: z.string() });
 
-/** What the page of a finished install needs to follow an agency's locations: whoever installed may see how many there are. */
+/** Creates a token with which the page of a completed install polls the progress of the agency's locations. */
 export async function createProgressTicket(deps: TokenDeps, companyId: string): Promise<string> {
   return (await signToken(deps, 'patchbay/install-progress', { companyId }, ticketTtlMs)).token;
 }
 
-/** How far an agency's install has got, for the page that the installer sees. */
+/** Creates the route for the progress of an agency's install, which the installer's page polls. */
 export function createInstallProgressRouter(deps: TokenDeps & { db: Database }): Router {
   const router = Router({ caseSensitive: true });
   router.get('/progress', async (request, response) => {
     const ticket = await verifyToken(deps, 'patchbay/install-progress', String(request.query.ticket ?? ''), ticketSchema);
     const row = ticket ? await findInstallation(deps.db.client, toCompanyOwner(ticket.companyId)) : null;
-    if (!row) throw new AppError('not_found', 'There is no such install.');
+    if (!row) throw new AppError('not_found', 'This install does not exist.');
     const progress = await summarizeProgress(deps.db, row);
     response.set('cache-control', 'no-store');
     if (request.accepts(['json', 'html']) === 'html') response.render('install/progress', { progress });
@@ -33,7 +33,7 @@ export function createInstallProgressRouter(deps: TokenDeps & { db: Database }):
 
 const maxFailed = 20;
 
-/** An agency's locations that are connected, of those that are known so far, and some of those that need somebody's hand. */
+/** Summarizes an agency's install: its connected locations, all known locations, and some that need attention. */
 export async function summarizeProgress(db: Database, row: Installation) {
   const { locations, sync } = await getInstallProgress(db, row);
   const { pending, active, suspended, reauth_required: broken } = locations;

@@ -35,7 +35,7 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
 
   const https = deps.appUrl.startsWith('https:');
   const name = toCookieName('patchbay', { path: '/', https });
-  // The authorization page sends the browser back by a link: `strict` would leave the cookie behind.
+  // The authorization page leads back by a link, for which browsers omit a `strict` cookie.
   const cookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, maxAge: hourMs } as const;
 
   router.get('/install', (request, response) => {

@@ -4,7 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { AppError } from '../core/errors.ts';
 
 /**
- * Reads the body of a request as bytes, whatever its type says: signatures cover these bytes and no others.
+ * Reads the body of a request as bytes, regardless of its content type: signatures cover these bytes.
  *
  * @throws AppError `too_large`, `overloaded` when the bodies of all requests together take too much memory, `payload_invalid`
  */
@@ -12,14 +12,14 @@ export type ReadBody = (request: IncomingMessage, response: ServerResponse, maxB
 
 const mebibyte = 1024 * 1024;
 
-/** A body of a delivery webhook beyond this is read to know whose it is, and not sent. */
+/** A larger body of a delivery webhook is read for its ids, and the message is not sent. */
 export const maxDeliveryBytes = 10 * mebibyte;
 
 /** Bounds of the memory that bodies take from their first byte until their response has ended. */
 const defaultLimits = {
   /** All bodies together, without the one that is oversized. */
   totalBytes: 64 * mebibyte,
-  /** What is kept free for small bodies, so that few large ones do not keep out many small ones. */
+  /** Reserve for small bodies, so that a few large ones do not block many small ones. */
   smallReserveBytes: 16 * mebibyte,
   smallBytes: 256 * 1024,
   /** A body beyond this is oversized: one of them is read at a time. */
@@ -100,7 +100,7 @@ function collect(request: IncomingMessage, admit: (size: number) => void): Promi
         request.unpipe();
         body.destroy();
       }
-      // What is still to come is dropped, so that the caller gets to read the response.
+      // Discards the remaining bytes, so that the caller can read the response.
       request.resume();
       reject(error);
     };
@@ -122,15 +122,17 @@ function decodeBody(request: IncomingMessage): Readable {
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding === 'identity') return request;
   const decode = decoders[encoding];
-  if (!decode) throw new AppError('payload_invalid', 'The body has a content encoding that is not known here.');
+  if (!decode) throw new AppError('payload_invalid', 'The content encoding of the body is not supported.');
   return request.pipe(decode());
 }
 
 function tooLarge(): AppError {
-  return new AppError('too_large', 'The body is larger than this address takes.');
+  return new AppError('too_large', 'The body is too large for this endpoint.');
 }
 
-/** HighLevel repeats what is answered with 503 for days, but with 429 for an hour only (platform-2026-11.md 2). */
+/** Creates a 503: HighLevel repeats a webhook for days after 503, but only for an hour after 429 (platform-2026-11.md 2). */
 function overloaded(): AppError {
-  return new AppError('overloaded', 'More arrives than can be read. Please send it again in a moment.', { retryAfterMs });
+  return new AppError('overloaded', 'The server has too many request bodies in memory. Please send it again in a moment.', {
+    retryAfterMs,
+  });
 }

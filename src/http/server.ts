@@ -4,9 +4,9 @@ const limits = {
   /** From a request's first byte to its last. */
   requestTimeout: 30_000,
   headersTimeout: 10_000,
-  /** How often the two are looked at; Node's own 30 s would double them. */
+  /** Interval of checking both; Node's default of 30 s would double them. */
   connectionsCheckingInterval: 5_000,
-  // Longer than a proxy keeps an idle connection, or it would now and then send a webhook into one that we are closing.
+  // Longer than the idle timeout of proxies: otherwise a proxy may send a webhook into a connection that we are closing.
   keepAliveTimeout: 65_000,
 };
 

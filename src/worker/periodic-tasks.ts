@@ -6,7 +6,7 @@ import type { Log } from '../runtime/log.ts';
 import { runPollLoop } from '../runtime/poll-loop.ts';
 import { type CleanupDeps, runCleanup } from './cleanup.ts';
 
-/** What the background tasks call. */
+/** Capabilities that the background tasks call. */
 export interface PeriodicTaskDeps extends CleanupDeps {
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
   messaging: Pick<Messaging, 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;

@@ -2,7 +2,7 @@ import type { Messaging } from '../compose/messaging.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
 
-/** What the handlers of the queues call. */
+/** Capabilities that the handlers of the queues call. */
 export interface QueueHandlerDeps {
   queue: Pick<Queue, 'work'>;
   messaging: Pick<Messaging, 'deliver' | 'reportStatus' | 'postMessage' | 'fetchAttachments' | 'findMessage' | 'settle'>;

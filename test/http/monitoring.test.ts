@@ -54,6 +54,6 @@ test('a defect is logged, answered with 500, and tells nothing of itself', async
   const { db } = world.services;
   Object.assign(db, { client: { ...db.client, installation: undefined } });
   const { body } = await world.api.get('/locations').expect(500);
-  expect(body).toEqual({ error: { code: 'internal', message: 'Something went wrong here. It has been logged.', details: [] } });
+  expect(body).toEqual({ error: { code: 'internal', message: 'Internal error. It has been logged.', details: [] } });
   Object.assign(db, { client: world.db });
 });

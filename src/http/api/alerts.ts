@@ -4,13 +4,13 @@ import { type Access, visibleLocations } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import { alert, alertsQuery, createPageSchema } from './schemas.ts';
 
-/** The address that says what is wrong, or was. */
+/** Defines the endpoint that lists open and resolved alerts. */
 export function createAlertRoutes(deps: { db: Database }) {
   return [
     defineRoute({
       method: 'get',
       path: '/alerts',
-      summary: 'What somebody should know of or mend, newest first',
+      summary: 'List the alerts, newest first',
       permission: 'read',
       query: alertsQuery,
       response: createPageSchema(alert),
@@ -22,7 +22,7 @@ export function createAlertRoutes(deps: { db: Database }) {
   ];
 }
 
-/** Which alerts the token reaches: those of its locations, and for an agency's user the agency's own. Nobody's are the operator's. */
+/** Builds the filter for the alerts that a caller may see: of its locations, and of the agency for its users. The operator sees all. */
 export async function visibleAlerts(db: Database, access: Access): Promise<Prisma.AlertWhereInput> {
   if (access === 'operator') return {};
   const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });

@@ -9,14 +9,14 @@ export interface AuditRouteDeps {
 
 type EntryQuery = { cursor?: string | undefined; limit: number; action?: string | undefined };
 
-/** Addresses that say who did what, and when. */
+/** Defines the endpoints of the audit log. */
 export function createAuditRoutes(deps: AuditRouteDeps) {
   const response = createPageSchema(auditEntry);
   return [
     defineRoute({
       method: 'get',
       path: '/audit',
-      summary: 'Who did what, newest first',
+      summary: 'List the audit log, newest first',
       permission: 'operator',
       query: auditQuery,
       response,
@@ -25,7 +25,7 @@ export function createAuditRoutes(deps: AuditRouteDeps) {
     defineRoute({
       method: 'get',
       path: '/companies/:companyId/audit',
-      summary: 'Who did what in an agency, newest first',
+      summary: 'List the audit log of an agency, newest first',
       permission: 'read',
       params: companyParams,
       query: auditQuery,
@@ -35,7 +35,7 @@ export function createAuditRoutes(deps: AuditRouteDeps) {
     defineRoute({
       method: 'get',
       path: '/locations/:locationId/audit',
-      summary: 'Who did what in a location, newest first',
+      summary: 'List the audit log of a location, newest first',
       permission: 'read',
       params: locationParams,
       query: auditQuery,

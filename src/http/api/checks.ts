@@ -17,13 +17,13 @@ const checks = z
   })
   .meta({ id: 'Checks' });
 
-/** Addresses of the connection check. */
+/** Defines the endpoints of the connection check. */
 export function createCheckRoutes(deps: CheckDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/check',
-      summary: 'Whether the whole program is connected: keys, providers, webhooks at each address',
+      summary: 'Check the connection of the whole app: keys, providers, webhooks at each address',
       permission: 'operator',
       response: checks,
       handle: async () => ({ checks: (await checkProgram(deps)).map(toEnglish) }),
@@ -32,7 +32,7 @@ export function createCheckRoutes(deps: CheckDeps) {
     defineRoute({
       method: 'get',
       path: '/locations/:locationId/check',
-      summary: 'Whether a location is connected: token, scopes, provider access, channels, webhooks',
+      summary: 'Check the connection of a location: token, scopes, provider access, channels, webhooks',
       permission: 'write',
       params: locationParams,
       response: checks,

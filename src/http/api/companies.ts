@@ -10,7 +10,7 @@ import { type ConfirmUninstallDeps, confirmUninstall } from '../auth/confirm-uni
 import { defineRoute } from './route.ts';
 import { company, companyParams, createPageSchema, pageQuery, revokedSessions, uninstallCompanyQuery } from './schemas.ts';
 
-/** What taking the app out of a company or a location calls. */
+/** Dependencies of {@link uninstallAndReconcile}. */
 export interface UninstallActionDeps {
   db: Database;
   installations: Pick<Installations, 'tokens' | 'disconnectApp' | 'reconcileNow'>;

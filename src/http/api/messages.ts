@@ -18,7 +18,7 @@ import {
   messagesQuery,
 } from './schemas.ts';
 
-/** What confirming that a message was sent calls. */
+/** Dependencies of {@link markAsSent}. */
 export interface MarkAsSentDeps {
   db: Database;
   connections: Pick<Connections, 'channels'>;
@@ -129,5 +129,5 @@ function toReasonView(code: string | null, text: string | null) {
 }
 
 function messageNotFound(): AppError {
-  return new AppError('not_found', 'There is no such message.');
+  return new AppError('not_found', 'This message does not exist.');
 }

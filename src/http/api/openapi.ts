@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ApiRoute } from './route.ts';
 import { problem } from './schemas.ts';
 
-/** The API's own description (OpenAPI 3.1), made from the shapes that check it. */
+/** Builds the API's description (OpenAPI 3.1) from the schemas that validate it. */
 export function buildOpenApiDocument(routes: readonly ApiRoute[], appUrl: string): Record<string, unknown> {
   const schemas = {
     ...toNamedSchemas(
@@ -26,17 +26,17 @@ export function buildOpenApiDocument(routes: readonly ApiRoute[], appUrl: string
     components: {
       schemas,
       securitySchemes: {
-        operator: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN: reaches everything.' },
-        user: { type: 'http', scheme: 'bearer', description: 'From POST /api/session: reaches its user’s location or agency.' },
+        operator: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN: all endpoints, all tenants.' },
+        user: { type: 'http', scheme: 'bearer', description: 'From POST /api/session: the user’s location or agency.' },
       },
     },
   };
 }
 
-/** What a shape takes, or what it gives. */
+/** Input or output side of a schema. */
 type SchemaSide = 'input' | 'output';
 
-/** The shapes that have a name, and the named items of lists. */
+/** Collects the schemas that have a name, and the named items of lists. */
 function toNamedSchemas(shapes: readonly (z.ZodType | undefined)[], side: SchemaSide): Record<string, unknown> {
   const registry = z.registry<{ id: string }>();
   for (const shape of shapes.flatMap((one) => [one, findItemSchema(one)])) {
@@ -59,15 +59,15 @@ function toOperation(defined: ApiRoute): Record<string, unknown> {
     ...(defined.body ? { requestBody: { required: true, content: toJsonContent(defined.body, 'input') } } : {}),
     responses: {
       [defined.status]: {
-        description: 'Done.',
+        description: 'Success',
         ...(defined.response ? { content: toJsonContent(defined.response, 'output') } : {}),
       },
-      default: { description: 'It did not work.', content: toJsonContent(problem, 'output') },
+      default: { description: 'Error', content: toJsonContent(problem, 'output') },
     },
   };
 }
 
-/** What differs from the whole document's rule. */
+/** Returns the security of an operation where it differs from the document's default. */
 function toSecurity(permission: ApiRoute['permission']): Record<string, unknown> {
   if (permission === 'none') return { security: [] };
   return permission === 'operator' ? { security: [{ operator: [] }] } : {};
@@ -84,7 +84,7 @@ function toJsonContent(shape: z.ZodType, side: SchemaSide): Record<string, unkno
   return { 'application/json': { schema: toSchema(shape, side) } };
 }
 
-/** Named shapes are referred to, so that readers and generators see one type, not copies. */
+/** Converts a schema. A named one becomes a reference, so that readers and generators see one type instead of copies. */
 function toSchema(shape: z.ZodType, side: SchemaSide): Record<string, unknown> {
   const id = shape.meta()?.id;
   if (id) return { $ref: `#/components/schemas/${id}` };
@@ -97,7 +97,7 @@ function toSchema(shape: z.ZodType, side: SchemaSide): Record<string, unknown> {
   };
 }
 
-/** The items' shape, if this is a page of a list. */
+/** Returns the schema of the items of a list page. @returns undefined for other schemas */
 function findItemSchema(shape: z.ZodType | undefined): z.ZodType | undefined {
   if (!(shape instanceof z.ZodObject) || !('nextCursor' in shape.shape)) return undefined;
   return (shape.shape.items as z.ZodArray<z.ZodType>).element;

@@ -37,39 +37,41 @@ const overview = z
     limits: z
       .array(
         z.object({
-          locationId: z.string().describe('Or a companyId: the limit is of either.'),
+          locationId: z.string().describe('Or a companyId: either has its own limit.'),
           quotaRemaining: z.int().nullable(),
           at: time.nullable(),
           pausedUntil: time.nullable(),
           reason,
         }),
       )
-      .describe('Where HighLevel’s daily limit is lowest, or used up.'),
-    version: z.string().nullable().describe('Of the program; for the operator.'),
+      .describe('Installations whose daily HighLevel quota is lowest or used up.'),
+    version: z.string().nullable().describe('Version of the program; for the operator.'),
     keys: z
       .array(
         z.object({
           purpose: z.enum(keyPurposes),
-          fingerprint: z.string().describe('Names the key in use without giving it away.'),
-          firstSeenAt: time.describe('When a process of this installation first started with it.'),
-          olderCount: z.int().describe('How many older ones are still accepted.'),
+          fingerprint: z.string().describe('Identifies the key without disclosing it.'),
+          firstSeenAt: time.describe('Time at which a process first started with this key.'),
+          olderCount: z.int().describe('Number of older keys that are still accepted.'),
           sealedWithOlder: z
             .int()
             .nullable()
-            .describe('Stored secrets that an older one has sealed; null where nothing is sealed.'),
+            .describe(
+              'Number of stored secrets that an older key has encrypted; null for a key that encrypts no stored secrets.',
+            ),
         }),
       )
-      .describe('The keys in use and their age; for the operator.'),
+      .describe('Keys in use with their age; for the operator.'),
   })
   .meta({ id: 'Overview' });
 
-/** The address that says how things stand in the whole installation. */
+/** Defines the endpoint with the totals of all locations that a caller may see. */
 export function createOverviewRoutes(deps: OverviewRouteDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/overview',
-      summary: 'How things stand: locations, the last day’s messages, queues',
+      summary: 'Get the totals: locations, the last day’s messages, queues',
       permission: 'read',
       response: overview,
       async handle({ access }) {
@@ -96,7 +98,7 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
             ...states.map(({ direction, state, _count }) => ({ direction, status: state, count: _count })),
             ...(unknown > 0 ? [{ direction: 'outbound' as const, status: 'unknown' as const, count: unknown }] : []),
           ],
-          // Everybody's queues are nobody's business but the operator's.
+          // Queues, limits and keys span all tenants, so only the operator sees them.
           limits: access === 'operator' ? await listLowestLimits(deps.db, dateNow(deps.clock)) : [],
           queues: access === 'operator' ? await getQueueDepths(client, dateNow(deps.clock)) : [],
           version: access === 'operator' ? deps.version : null,
@@ -119,7 +121,7 @@ async function listLowestLimits(db: Database, now: Date) {
   }));
 }
 
-/** Which messages the token reaches. */
+/** Builds the filter for the messages that a caller may see. */
 async function visibleMessages(db: Database, access: Access): Promise<Prisma.MessageWhereInput> {
   if (access === 'operator') return {};
   const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });

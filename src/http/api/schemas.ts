@@ -16,13 +16,13 @@ export const companyParams = z.object({ companyId: z.string().min(1).max(maxChar
 
 export const messageParams = z.object({ id: z.uuid() });
 
-/** A page of a list: ask again with `cursor` until it is null. */
+/** Query of a list page: repeat it with `nextCursor` as `cursor` until that is null. */
 export const pageQuery = z.object({
   cursor: z.string().min(1).max(200).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
-/** As `pageQuery`, for lists whose cursor is an id of ours. */
+/** Same as `pageQuery`, for lists whose cursor is an id of ours. */
 export const idPageQuery = pageQuery.extend({ cursor: z.uuid().optional() });
 
 export function createPageSchema<Item extends z.ZodType>(item: Item) {
@@ -31,7 +31,7 @@ export function createPageSchema<Item extends z.ZodType>(item: Item) {
 
 const permissionProblems = z
   .array(z.object({ permission: z.string(), message: z.string(), refusedAt: time }))
-  .describe('What the CRM refuses to this installation until a person mends it, with what to do.');
+  .describe('Permissions that the CRM denies to this installation, with the fix.');
 
 export const location = z
   .object({
@@ -42,7 +42,7 @@ export const location = z
     status: z.enum(['active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
     permissionProblems,
-    reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
+    reconnectUrl: z.url().nullable().describe('URL at which to reconnect, if the app must be installed again.'),
     installedAt: time.nullable(),
     channels: z.array(z.object({ providerKey: z.string(), type: z.string(), connectionId: z.uuid() })),
   })
@@ -54,8 +54,8 @@ export const connection = z
     locationId: z.string(),
     providerKey: z.string(),
     type: z.string(),
-    config: z.record(z.string(), z.unknown()).describe('Without its secrets.'),
-    callbackUrls: z.record(z.string(), z.url()).describe('What the far side calls, by event.'),
+    config: z.record(z.string(), z.unknown()).describe('Configuration without secrets.'),
+    callbackUrls: z.record(z.string(), z.url()).describe('Webhook URLs for the vendor, by event.'),
     createdAt: time,
     updatedAt: time,
   })
@@ -64,7 +64,7 @@ export const connection = z
 export const connectionRequest = z
   .object({
     type: z.string().min(1).max(64).describe('A channel type, such as gateway.'),
-    config: z.record(z.string(), z.unknown()).default({}).describe('Secret fields left out keep their value.'),
+    config: z.record(z.string(), z.unknown()).default({}).describe('Omitted secret fields retain their value.'),
   })
   .meta({ id: 'ConnectionWanted' });
 
@@ -76,7 +76,7 @@ export const testRequest = z
       .min(3)
       .max(320)
       .optional()
-      .describe('Default: +12025550100, a number reserved for fiction, or nobody@example.com, so that nobody is disturbed.'),
+      .describe('Default: +12025550100, a number reserved for fiction, or the reserved address nobody@example.com.'),
     text: z.string().trim().min(1).max(1000).default('This is a test message from Patchbay.'),
   })
   .meta({ id: 'TestWanted' });
@@ -86,12 +86,12 @@ export const messageStatus = z.enum(['pending', 'unknown', 'delivered', 'read', 
 export const reason = z.object({ code: z.string(), message: z.string() }).nullable();
 
 const messageFields = {
-  id: z.uuid().describe('Ours.'),
+  id: z.uuid().describe('Id of ours.'),
   highlevelMessageId: z.string().nullable(),
   direction: z.enum(['outbound', 'inbound']),
   status: messageStatus.describe('For an inbound message, delivered means posted into its conversation.'),
-  reason: reason.describe('Why it failed, or what it waits for.'),
-  reportedStatus: z.enum(['delivered', 'read', 'failed']).nullable().describe('What HighLevel has accepted from us.'),
+  reason: reason.describe('Reason for the failure or the wait.'),
+  reportedStatus: z.enum(['delivered', 'read', 'failed']).nullable().describe('Status that HighLevel has accepted.'),
   locationId: z.string(),
   providerKey: z.string(),
   connectionId: z.uuid().nullable(),
@@ -102,14 +102,14 @@ const messageFields = {
   channel: z.enum(['sms', 'email']),
   from: z.string().nullable(),
   to: z.string().nullable(),
-  rawAddress: z.string().nullable().describe('The contact’s address as it came, where it is kept in another form.'),
+  rawAddress: z.string().nullable().describe('The contact’s address as received, if it is stored in another form.'),
   subject: z.string().nullable(),
   text: z.string().nullable(),
   attachments: z.array(z.string()),
   isTest: z.boolean(),
   outOfOrder: z
     .boolean()
-    .describe('It kept failing by itself, so later messages of its contact went ahead of it. It may stand out of order.'),
+    .describe('The message failed repeatedly, so later messages of its contact were sent first. It may be out of order.'),
   nextAttemptAt: time.nullable(),
   createdAt: time,
   updatedAt: time,
@@ -131,7 +131,7 @@ export const messageDetail = z
         endedAt: time.nullable(),
         outcome: z.enum(['accepted', 'delivered', 'rejected', 'unavailable', 'unknown']).nullable(),
         reason,
-        response: z.string().nullable().describe('What the far side answered, trimmed and redacted.'),
+        response: z.string().nullable().describe('Response of the vendor, truncated and redacted.'),
       }),
     ),
     timeline: z
@@ -143,8 +143,8 @@ export const messageDetail = z
           traceId: z.string().nullable(),
         }),
       )
-      .describe('What happened, oldest first; of very much the newest part.'),
-    timelineBefore: z.uuid().nullable().describe('Where an earlier part goes back from: ask again with `before`.'),
+      .describe('Events, oldest first; for a long history only the newest part.'),
+    timelineBefore: z.uuid().nullable().describe('Cursor of the earlier part, for `before`; null at the start.'),
   })
   .meta({ id: 'MessageDetail' });
 
@@ -154,7 +154,7 @@ const dateTime = z.iso
   // Other years can't be stored, or not be compared.
   .pipe(z.date().min(new Date('1970-01-01')).max(new Date('2100-01-01')));
 
-/** What no index serves is looked for in a part of the log at a time: a page may be short and still have a next one. */
+/** Filters without an index search a part of the log at a time: a page may be short and still have a next one. */
 export const messagesQuery = pageQuery.extend({
   direction: z.enum(['outbound', 'inbound']).optional(),
   status: messageStatus.optional(),
@@ -185,8 +185,8 @@ export const redrive = z
   .object({
     id: z.uuid(),
     filter: z.record(z.string(), z.unknown()),
-    totalCount: z.int().describe('How many fitted when it was asked for.'),
-    doneCount: z.int().describe('How many are on their way again.'),
+    totalCount: z.int().describe('Number of matching messages at the start.'),
+    doneCount: z.int().describe('Number of messages that were queued again.'),
     startedAt: time,
     endedAt: time.nullable(),
   })
@@ -201,12 +201,12 @@ export const company = z
     status: z.enum(['pending', 'active', 'suspended', 'reauth_required', 'uninstalled']),
     statusReason: z.string().nullable(),
     permissionProblems,
-    reconnectUrl: z.url().nullable().describe('Where it is mended, when the app must be installed again.'),
-    includesFutureLocations: z.boolean().describe('The app comes by itself to locations that are made later.'),
+    reconnectUrl: z.url().nullable().describe('URL at which to reconnect, if the app must be installed again.'),
+    includesFutureLocations: z.boolean().describe('HighLevel installs the app in locations that are created later.'),
     installedAt: time.nullable(),
     locations: z
       .object({ pending: count, active: count, suspended: count, reauth_required: count, uninstalled: count })
-      .describe('How many there are by status; `pending` are known and have no token yet.'),
+      .describe('Number of locations by status; `pending` ones have no token yet.'),
     sync: z
       .object({ status: z.enum(['waiting', 'running', 'done']), startedAt: time.nullable(), finishedAt: time.nullable() })
       .describe('The last listing of its locations.'),
@@ -214,7 +214,7 @@ export const company = z
   .meta({ id: 'Company' });
 
 export const uninstallQuery = z.object({
-  reason: z.string().trim().min(1).max(200).default('Disconnected by the user').describe('Told to the CRM.'),
+  reason: z.string().trim().min(1).max(200).default('Disconnected by the user').describe('Sent to the CRM.'),
 });
 
 export const uninstallCompanyQuery = uninstallQuery.extend({
@@ -222,11 +222,11 @@ export const uninstallCompanyQuery = uninstallQuery.extend({
     .string()
     .max(300)
     .optional()
-    .describe('The agency’s name or id: needed with a user’s token, whose context must be of the last five minutes.'),
+    .describe('The agency’s name or id. Required with a user’s token, whose context must be from the last five minutes.'),
 });
 
 export const revokedSessions = z
-  .object({ revokedAt: time.describe('What was first seen before is not taken any more.') })
+  .object({ revokedAt: time.describe('User contexts first seen before this time are rejected.') })
   .meta({ id: 'RevokedSessions' });
 
 export const alertsQuery = pageQuery.extend({
@@ -235,7 +235,7 @@ export const alertsQuery = pageQuery.extend({
     .enum(['true', 'false'])
     .transform((word) => word === 'true')
     .optional()
-    .describe('Those that are open, or those that are over. Default: both.'),
+    .describe('Open or resolved alerts. Default: both.'),
   kind: z.enum(alertKinds).optional(),
   locationId: locationParams.shape.locationId.optional(),
 });
@@ -245,12 +245,12 @@ export const alert = z
     alertId: z.uuid(),
     kind: z.enum(alertKinds),
     locationId: z.string().nullable(),
-    companyId: z.string().nullable().describe('Neither this nor a location: the operator’s own.'),
-    subject: z.string().describe('What it is about. One alert of a kind and a subject is open at a time.'),
-    details: z.string().describe('For a person, as it was seen last.'),
+    companyId: z.string().nullable().describe('Null, like `locationId`, for an alert about the whole app.'),
+    subject: z.string().describe('Subject of the alert. At most one alert of a kind and subject is open at a time.'),
+    details: z.string().describe('Description of the latest state.'),
     startedAt: time,
     lastSeenAt: time,
-    endedAt: time.nullable().describe('When it was over; null while it is open.'),
+    endedAt: time.nullable().describe('Time of its resolution; null while it is open.'),
   })
   .meta({ id: 'Alert' });
 
@@ -269,7 +269,7 @@ export const auditEntry = z
 export const auditQuery = pageQuery.extend({ cursor: z.uuid().optional(), action: z.enum(auditActions).optional() });
 
 export const sessionRequest = z
-  .object({ encryptedData: z.string().min(1).max(10_000).describe('The user context from the parent frame, as it came.') })
+  .object({ encryptedData: z.string().min(1).max(10_000).describe('The user context from the parent frame, unchanged.') })
   .meta({ id: 'SessionWanted' });
 
 export const session = z

@@ -7,23 +7,23 @@ import { createPageSchema, pageQuery, time } from './schemas.ts';
 const unknownWebhook = z
   .object({
     id: z.uuid(),
-    address: z.string().describe('Where it arrived: `app` or `providers/<key>`.'),
-    reasonCode: z.string().describe('Why it is not known as anything.'),
-    body: z.string().describe('Its beginning, without values that look like secrets.'),
-    sizeBytes: z.int().describe('The length of the whole body.'),
-    receivedCount: z.int().describe('How often it came.'),
+    address: z.string().describe('Address at which it arrived: `app` or `providers/<key>`.'),
+    reasonCode: z.string().describe('Reason why it was not recognized.'),
+    body: z.string().describe('Start of the body, without values that look like secrets.'),
+    sizeBytes: z.int().describe('Length of the complete body.'),
+    receivedCount: z.int().describe('Number of times it was received.'),
     receivedAt: time,
     lastSeenAt: time,
   })
   .meta({ id: 'UnknownWebhook' });
 
-/** The address that lists signed webhooks which are not known as anything. */
+/** Defines the endpoint that lists signed webhooks of an unknown kind. */
 export function createUnknownWebhookRoutes(deps: { db: Database }) {
   return [
     defineRoute({
       method: 'get',
       path: '/unknown-webhooks',
-      summary: 'Signed webhooks that are not known as anything and were not sent, newest first',
+      summary: 'List the signed webhooks of an unknown kind, newest first',
       permission: 'operator',
       query: pageQuery.extend({ cursor: z.uuid().optional() }),
       response: createPageSchema(unknownWebhook),

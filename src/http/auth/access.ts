@@ -8,13 +8,13 @@ import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/settlement/update-messages.ts';
 import { signToken, type TokenDeps, verifyToken } from './user-tokens.ts';
 
-/** Who asks, as the token says: the only source of tenancy. A parameter chooses among what its token reaches. */
+/** The caller according to its token: the only source of tenancy. Parameters select among what the token may see. */
 export type Access = 'operator' | UserAccess;
 
 /** A user of one location, or of an agency, in which `locationId` is null. */
 export type UserAccess = z.infer<typeof userAccess>;
 
-/** What an address of the API asks for. */
+/** Permission that an endpoint requires. */
 export type Permission = 'none' | 'read' | 'write' | 'leave' | 'revoke' | 'operator';
 
 const userAccess = z.object({
@@ -25,15 +25,15 @@ const userAccess = z.object({
   /** The token's own id, and when it ends, in seconds. */
   jti: z.string(),
   exp: z.number(),
-  /** When its user context was first seen, in milliseconds. */
+  /** Time at which its user context was first seen, in milliseconds. */
   seenAt: z.number(),
 });
 
 const userTokenTtlMs = 15 * 60 * 1000;
 
 /**
- * The token that a verified user context is exchanged for. A location's admin changes that location; in an agency's context everything
- * is read only, but its admin may end sessions and take the app out of the whole agency.
+ * Signs the token that a verified user context is exchanged for. A location's admin may change that location. An agency's context is read
+ * only, except that its admin may end sessions and uninstall the app from the whole agency.
  *
  * @param seenAt when the context was first seen
  */
@@ -42,7 +42,7 @@ export function signUserToken(deps: TokenDeps, { userId, companyId, locationId, 
   return signToken(deps, 'patchbay/api', { sub: userId, companyId, locationId, scope, seenAt }, userTokenTtlMs);
 }
 
-/** What reading a user's token needs. */
+/** Dependencies of reading a user's token. */
 export type UserTokenDeps = TokenDeps & { db: Database };
 
 /** Reads a user's token. @returns null for a forged or expired token, and after its session was revoked */
@@ -51,7 +51,7 @@ export async function readUserToken(deps: UserTokenDeps, token: string): Promise
   return access && !(await isRevoked(deps.db, access)) ? access : null;
 }
 
-/** Whether a user's token that was good is so still: its session was not revoked and its place has the app. */
+/** Checks that a verified user's token is still valid: its session was not revoked and its location or agency has the app. */
 export async function isStillValid(db: Database, access: UserAccess): Promise<boolean> {
   if (await isRevoked(db, access)) return false;
   return (await db.client.installation.count({ where: visibleLocations(access), take: 1 })) > 0;
@@ -71,7 +71,7 @@ export function requirePermission(access: Access, permission: Permission): void 
   throw new AppError('forbidden', permission === 'operator' ? 'Only the operator may do this.' : 'Only an admin may do this.');
 }
 
-/** The locations that somebody reaches. The operator sees what is gone too. */
+/** Builds the filter for the locations that a caller may see. The operator also sees uninstalled ones. */
 export function visibleLocations(access: Access): Prisma.InstallationWhereInput {
   if (access === 'operator') return { kind: 'location', status: { not: 'pending' } };
   const { companyId, locationId } = access;
@@ -83,7 +83,7 @@ export function visibleLocations(access: Access): Prisma.InstallationWhereInput 
   };
 }
 
-/** @throws AppError `not_found`: there is none, or it is somebody else's, which is not said */
+/** Finds a location that the caller may see. @throws AppError `not_found`: it does not exist or belongs to another tenant, without saying which */
 export async function getVisibleLocation(db: Database, access: Access, locationId: string): Promise<Installation> {
   const row = await db.client.installation.findFirst({
     where: { AND: [visibleLocations(access), { resourceId: locationId }] },
@@ -92,7 +92,7 @@ export async function getVisibleLocation(db: Database, access: Access, locationI
   throw new AppError('not_found', `The app is not installed in location ${locationId}.`);
 }
 
-/** Agency or operator: a location's user does not reach what is the agency's. @throws AppError `not_found` */
+/** Finds a company for its own users or the operator; a location's user may not see it. @throws AppError `not_found` */
 export async function getVisibleCompany(db: Database, access: Access, companyId: string): Promise<Installation> {
   const isOwn = access === 'operator' || (access.locationId === null && access.companyId === companyId);
   const row = isOwn
@@ -114,14 +114,14 @@ export async function getVisibleMessage(db: Database, access: Access, id: string
         where: { AND: [visibleLocations(access), { resourceId: message.locationId }] },
       })) > 0);
   if (isVisible) return message;
-  throw new AppError('not_found', 'There is no such message.');
+  throw new AppError('not_found', 'This message does not exist.');
 }
 
-/** What may stand in a path. Whatever names somebody's data is found here and only if the caller reaches it. */
+/** Resolvers of path parameters. A parameter that names a tenant's data is resolved only if the caller may see the data. */
 export const pathResolvers: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
   locationId: async (db, access, id) => ({ location: await getVisibleLocation(db, access, id) }),
   companyId: async (db, access, id) => ({ company: await getVisibleCompany(db, access, id) }),
   id: async (db, access, id) => ({ message: await getVisibleMessage(db, access, id) }),
-  // One of the app's own, the same for everybody.
+  // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),
 };

@@ -4,7 +4,7 @@ import type * as z from 'zod';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 
-/** What our own tokens are for: one for the API is no ticket, and the other way round. */
+/** Purpose of a token: a token for the API is not valid as a progress ticket, and vice versa. */
 type Audience = 'patchbay/api' | 'patchbay/install-progress';
 
 export interface TokenDeps {
@@ -16,7 +16,7 @@ export interface TokenDeps {
 
 const algorithm = 'HS256';
 
-/** Signs a token of our own. @returns the token and when it ends */
+/** Signs a token of our own. @returns the token and its expiry */
 export async function signToken(
   deps: TokenDeps,
   audience: Audience,
@@ -37,7 +37,7 @@ export async function signToken(
   return { token, expiresAt };
 }
 
-/** Reads a token of our own. @returns null unless it was signed here, for this, is not over, and has the shape */
+/** Reads a token of our own. @returns null for a forged or expired token, another audience, and other claims */
 export async function verifyToken<Schema extends z.ZodType>(
   deps: TokenDeps,
   audience: Audience,
@@ -63,7 +63,7 @@ export async function verifyToken<Schema extends z.ZodType>(
   return null;
 }
 
-/** The cookie's secret itself signs cookies and nothing else. */
+/** Derives the signing key, because the session secret itself signs cookies only. */
 function deriveKey(secret: string): Uint8Array {
   return createHmac('sha256', secret).update('patchbay tokens').digest();
 }

@@ -7,7 +7,7 @@ import type { AuthFailureLimit } from './auth-failure-limit.ts';
 declare global {
   namespace Express {
     interface Locals {
-      /** Who asks; set once {@link authenticate} has let the request pass. */
+      /** The caller; set by {@link authenticate}. */
       access?: Access;
     }
   }
@@ -19,9 +19,8 @@ export interface AuthenticateDeps extends UserTokenDeps {
 }
 
 /**
- * Lets the operator's token pass, and those that users got for their context. Without an operator's token configured there is none to
- * guess. A request without a token, and a signed token that has ended, are no guesses and are never counted: a stranger can't shut out
- * others who come by the same address.
+ * Accepts the operator's token and the tokens of users. Requests without a token, with an expired signed token, and all requests while no
+ * operator's token is configured do not count as authentication failures: a stranger cannot lock out callers behind the same address.
  *
  * @throws AppError `unauthorized`, `too_many_requests`
  */
@@ -33,7 +32,7 @@ export function authenticate(deps: AuthenticateDeps): RequestHandler {
       response.set('www-authenticate', 'Bearer');
       throw new AppError(
         'unauthorized',
-        'This needs a token that is still good: Authorization: Bearer <ADMIN_TOKEN>, or the one from POST /api/session.',
+        'A valid token is required. Send Authorization: Bearer with ADMIN_TOKEN or with the token from POST /api/session.',
       );
     }
     response.locals.access = access;
@@ -46,7 +45,7 @@ async function resolveAccess(deps: AuthenticateDeps, token: string, address: str
   const isSigned = countParts(token) === 3;
   const user = isSigned ? await readUserToken(deps, token) : null;
   if (user) return user;
-  // What has the form of a signed token is no guess at an operator's token of another form.
+  // A token in the form of a signed token is no attempt at an operator's token of another form.
   if (!adminToken || (isSigned && countParts(adminToken) !== 3)) return null;
   await authFailureLimit.check('operator_token', address);
   if (safeEqual(token, adminToken)) return 'operator';

@@ -4,12 +4,12 @@ import { isInvalidValue, isSchemaMismatch, isUnavailable } from '../../database/
 import type { Log } from '../../runtime/log.ts';
 import { type Text, toProblem } from '../pages/framework/texts.ts';
 
-/** What nobody answered. */
+/** Rejects a request that no route has handled. */
 export const handleNotFound: RequestHandler = () => {
-  throw new AppError('not_found', 'There is nothing at this address.');
+  throw new AppError('not_found', 'This address does not exist.');
 };
 
-/** Turns what was thrown into an answer: a page for people, JSON for programs. What is not ours is logged whole and told to nobody. */
+/** Creates the error handler: a page for browsers, JSON for programs. An unexpected error is logged in full and not disclosed. */
 export function createErrorHandler(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
@@ -21,11 +21,11 @@ export function createErrorHandler(log: Log): ErrorRequestHandler {
   };
 }
 
-/** The error to answer with; status and headers are set, and what is our own fault is logged. */
+/** Converts what was thrown, sets status and headers, and logs failures of ours. @returns the error to respond with */
 export function prepareErrorResponse(log: Log, thrown: unknown, request: Request, response: Response): AppError {
   const error = toAppError(thrown);
-  if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'a request failed');
-  // What was to be sent may have been described already.
+  if (error.status >= 500) log.error({ err: thrown, requestId: request.id }, 'request failed');
+  // A handler may have set headers for the body that it could not send.
   for (const name of representationHeaders) response.removeHeader(name);
   response.status(error.status).set('cache-control', 'no-store');
   if (error.retry === 'later') response.set('retry-after', String(Math.ceil((error.retryAfterMs ?? 5_000) / 1000)));
@@ -34,11 +34,11 @@ export function prepareErrorResponse(log: Log, thrown: unknown, request: Request
 
 const representationHeaders = ['content-type', 'content-length', 'content-disposition', 'etag', 'last-modified'];
 
-/** Body parsers throw errors of their own kind, with a status; the database says in many ways that it is away. */
+/** Converts what was thrown to an AppError: body parsers throw errors with a status, and the database has many errors for being unavailable. */
 export function toAppError(thrown: unknown): AppError {
   if (isAppError(thrown)) return thrown;
   if (isUnavailable(thrown)) {
-    return new AppError('database_unavailable', 'The database does not answer at present. Please try again.', {
+    return new AppError('database_unavailable', 'The database is unavailable. Please try again.', {
       cause: thrown,
     });
   }
@@ -47,25 +47,27 @@ export function toAppError(thrown: unknown): AppError {
     return new AppError('database_unavailable', 'The program is being updated. Please try again.', { cause: thrown });
   }
   if (isInvalidValue(thrown)) {
-    return new AppError('payload_invalid', 'The request holds a value that can’t be stored or looked for.', { cause: thrown });
+    return new AppError('payload_invalid', 'The request contains a value that cannot be stored or searched for.', {
+      cause: thrown,
+    });
   }
   const status = thrown instanceof Error && 'status' in thrown ? Number(thrown.status) : 500;
   if (status >= 400 && status < 500) {
     const { code, message } = clientErrors[status] ?? clientErrors[400];
     return new AppError(code, message, { cause: thrown });
   }
-  return new AppError('internal', 'Something went wrong here. It has been logged.', { cause: thrown });
+  return new AppError('internal', 'Internal error. It has been logged.', { cause: thrown });
 }
 
-/** What Express's parts throw for what a caller did, by the status that they give it. */
+/** Errors of Express and its middleware for invalid requests, by status. */
 const clientErrors: Record<number, { code: ErrorCode; message: string }> & { 400: { code: ErrorCode; message: string } } = {
   400: { code: 'payload_invalid', message: 'The request could not be read.' },
-  403: { code: 'forbidden', message: 'This is not open to anyone.' },
-  404: { code: 'not_found', message: 'There is nothing at this address.' },
-  405: { code: 'method_not_allowed', message: 'This address does not take this method.' },
+  403: { code: 'forbidden', message: 'This file is not accessible.' },
+  404: { code: 'not_found', message: 'This address does not exist.' },
+  405: { code: 'method_not_allowed', message: 'This endpoint does not support the method.' },
   412: { code: 'precondition_failed', message: 'A condition of the request does not hold.' },
-  413: { code: 'too_large', message: 'The body is larger than this address takes.' },
-  416: { code: 'range_invalid', message: 'The file has no such part.' },
+  413: { code: 'too_large', message: 'The body is too large for this endpoint.' },
+  416: { code: 'range_invalid', message: 'The file does not have the requested range.' },
 };
 
 function acceptsPage(request: Request, response: Response): boolean {

@@ -4,7 +4,7 @@ import type { Languages, Text } from '../pages/framework/texts.ts';
 declare global {
   namespace Express {
     interface Locals {
-      /** The texts of whoever looks; set for everything that may answer with a page. */
+      /** Texts in the visitor's language; set for all routes that may respond with a page. */
       text?: Text;
     }
   }

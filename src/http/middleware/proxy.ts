@@ -9,7 +9,7 @@ const forwardedHeaders = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-h
 
 /**
  * Warns, once an hour, of forwarded headers from an address that is not trusted: either a proxy of the operator's is missing in the
- * setting, and all its callers are counted as one, or a stranger makes them up, and nothing is to be done.
+ * setting, so that all its callers count as one, or a stranger forges the headers, which needs no action.
  */
 export function warnAboutUntrustedProxy({ log, clock }: { log: Log; clock: Clock }): RequestHandler {
   let nextWarningMs = 0;
@@ -19,17 +19,17 @@ export function warnAboutUntrustedProxy({ log, clock }: { log: Log; clock: Clock
       const isTrusted = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
       if (!isTrusted(address, 0) && clock.now() >= nextWarningMs) {
         nextWarningMs = clock.now() + hourMs;
-        log.warn({ address }, 'X-Forwarded headers came from an address that TRUST_PROXY does not name; they are not believed');
+        log.warn({ address }, 'ignored X-Forwarded headers from an address that TRUST_PROXY does not name');
       }
     }
     next();
   };
 }
 
-/** Refuses requests for other hosts, without looking at forwarded headers. @throws AppError `forbidden` */
+/** Rejects requests for other hosts. Ignores forwarded headers. @throws AppError `forbidden` */
 export function requireHost(hosts: ReadonlySet<string>): RequestHandler {
   return (request, _response, next) => {
     if (isAllowedHost(hosts, request.headers.host)) return next();
-    throw new AppError('forbidden', 'Outside production this program is asked for as localhost, or as the host of APP_URL.');
+    throw new AppError('forbidden', 'Outside production, the host must be localhost or the host of APP_URL.');
   };
 }

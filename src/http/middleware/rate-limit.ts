@@ -3,13 +3,13 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../../core/errors.ts';
 import { toNetwork } from '../../core/network.ts';
 
-/** So many requests in so many seconds. */
+/** Maximum number of requests (`points`) in `duration` seconds. */
 export interface RequestLimit {
   points: number;
   duration: number;
 }
 
-/** Lets each address, or each /56 of IPv6, make so many requests, in this process. @throws AppError `too_many_requests` */
+/** Limits the requests of each IPv4 address and each /56 of IPv6, in this process. @throws AppError `too_many_requests` */
 export function limitRequests(limit: RequestLimit): RequestHandler {
   const limiter = new RateLimiterMemory(limit);
   return async (request, _response, next) => {

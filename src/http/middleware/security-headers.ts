@@ -3,7 +3,7 @@ import helmet from 'helmet';
 
 const noFrameAncestors = "frame-ancestors 'none'";
 
-/** Headers for every answer: nothing is loaded but our own files, and nobody may frame us. */
+/** Sets the headers of every response: browsers load only our own files and show no page in a frame. */
 export function setSecurityHeaders(options: { https: boolean }): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -24,11 +24,11 @@ export function setSecurityHeaders(options: { https: boolean }): RequestHandler 
   });
 }
 
-/** Lets these show this one answer in a frame. @param sources as the CSP directive takes them; none leaves it to nobody */
+/** Allows origins to frame this response. @param sources in the form of the CSP directive; an empty list allows no origin */
 export function allowFraming(response: Response, sources: readonly string[]): void {
   if (sources.length === 0) return;
   const policy = String(response.getHeader('content-security-policy'));
   response.set('content-security-policy', policy.replace(noFrameAncestors, `frame-ancestors ${sources.join(' ')}`));
-  // The older header knows no list of origins.
+  // The older header does not support a list of origins.
   response.removeHeader('x-frame-options');
 }

@@ -18,7 +18,7 @@ export function getOperatorCookie(https: boolean): { name: string; path: string 
 }
 
 /**
- * Keeps the operator's sessions in the database, so that any process can continue one. They end when no page was looked at for an hour.
+ * Stores the operator's sessions in the database, so that all processes share them. A session ends an hour after its last request.
  */
 export function createOperatorSessions(db: Database, { secrets, https }: SessionOptions): RequestHandler {
   const { name, path } = getOperatorCookie(https);
@@ -31,13 +31,12 @@ export function createOperatorSessions(db: Database, { secrets, https }: Session
     cookie: {
       path,
       httpOnly: true,
-      // The authorization page sends the browser back by a link, and an alert's mail leads to the operator's pages by one: `strict`
-      // would leave the cookie behind.
+      // The authorization page and alert mails lead to the operator's pages by a link, for which browsers omit a `strict` cookie.
       sameSite: 'lax',
       secure: https,
       maxAge: hourMs,
     },
-    // Expired rows are removed by the upkeep job, not by a timer in each process.
+    // The cleanup task deletes expired rows, not a timer in each process.
     store: new PrismaSessionStore(db.client, {
       dbRecordIdIsSessionId: true,
       checkPeriod: undefined,

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../core/errors.ts';
 
-/** Refuses a request with several Host headers: a proxy in front may have judged by another one than Node reads (RFC 9112, 3.2). */
+/** Rejects a request with several Host headers: a proxy may have checked another one than Node reads (RFC 9112, 3.2). */
 export const requireSingleHost: RequestHandler = (request, _response, next) => {
   let count = 0;
   for (let at = 0; at < request.rawHeaders.length; at += 2) if (request.rawHeaders[at]?.toLowerCase() === 'host') count += 1;

@@ -30,7 +30,7 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
 
   router.post('/channels/:connectionId/:event', async (request, response) => {
     const { connectionId, event } = request.params;
-    if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'There is no such connection.');
+    if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'This connection does not exist.');
     const connection = await deps.connections.getConnection(connectionId as string);
     const provider = deps.providers.find(({ key }) => key === connection.providerKey);
     if (!provider) throw new AppError('not_found', 'The app no longer has the provider of this connection.');
