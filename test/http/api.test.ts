@@ -19,7 +19,7 @@ test('without a token every address but the description and the exchange of a co
   }
 });
 
-test('who guesses tokens is slowed down', async () => {
+test('a caller with many wrong tokens is rate limited', async () => {
   await using world = await startWorld({ isIdle: true });
   for (let attempt = 0; attempt < 20; attempt++)
     await world.client.get('/api/overview').set('authorization', 'Bearer guess').expect(401);
@@ -27,7 +27,7 @@ test('who guesses tokens is slowed down', async () => {
   expect(Number(headers['retry-after'])).toBeGreaterThan(0);
 });
 
-test('without a configured token nobody passes', async () => {
+test('without a configured token all requests are rejected', async () => {
   await using world = await startWorld({ isIdle: true, services: { adminToken: undefined } });
   await world.client.get('/api/overview').set('authorization', 'Bearer undefined').expect(401);
   await world.client.get('/api/overview').set('authorization', 'Bearer ').expect(401);
@@ -94,7 +94,7 @@ test('a channel whose secret can’t be opened any more is connected anew with a
   await world.api.get(path).expect(200);
 });
 
-test('what is wrong with a channel’s config is told, all of it', async () => {
+test('the response lists every problem of a channel’s config', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   const put = (key: string, body: object) => world.api.put(`/locations/${id}/channels/${key}`, body);

@@ -19,7 +19,7 @@ async function repeatRequest(times: number, send: () => PromiseLike<{ status: nu
   return [...new Set(statuses)];
 }
 
-test('a request without a token, or with a signed one that is not good, is no guess and shuts out none of the same address', async () => {
+test('a request without a token, or with an invalid signed one, is no failure and locks out no caller of the same address', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
   const address = { 'x-forwarded-for': '203.0.113.7' };
@@ -34,7 +34,7 @@ test('a request without a token, or with a signed one that is not good, is no gu
   expect(await world.db.authFailure.count()).toBe(0);
 });
 
-test('guesses at the operator’s token, at contexts and at the sign-in are counted apart; users pass whatever is guessed', async () => {
+test('failures with the operator’s token, contexts and the sign-in are counted separately; valid users are not locked out', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
   const context = () => world.highlevel.createUserContext({ companyId, activeLocation: id });
@@ -55,7 +55,7 @@ test('guesses at the operator’s token, at contexts and at the sign-in are coun
   await request(world, adminToken, '203.0.113.8').expect(200);
 });
 
-test('an operator’s token with two dots can be guessed no faster than any other', async () => {
+test('an operator’s token with two dots has the same failure limit as others', async () => {
   await using world = await startWorld({ ...idle, services: { adminToken: 'one.two-of-the-operator.three' } });
   expect(await repeatRequest(20, () => request(world, 'a.b.c'))).toEqual([401]);
   await request(world, 'one.two-of-the-operator.three').expect(429);
@@ -73,7 +73,7 @@ test('all addresses of one IPv6 network count as one, an IPv4 address in IPv6 fo
   await request(world, 'guess', '203.0.113.9').expect(429);
 });
 
-test('wrong guesses are counted in a metric and by the minute, raise an alert, and are one entry of the audit a minute', async () => {
+test('failures are counted in a metric and by the minute, raise an alert, and are one audit entry a minute', async () => {
   await using world = await startWorld({ ...idle, watchesAlerts: true });
   for (let host = 0; host < 30; host++) {
     await exchange(world, 'guess', `203.0.113.${host}`).expect(401);
@@ -113,7 +113,7 @@ test('neither a sign-in page that is looked at, nor a wrong sign-in, nor an inst
   expect(await world.db.auditEntry.count()).toBeLessThanOrEqual(2);
 });
 
-test('guesses at the token for metrics are counted like any other, and a collector without one is no guess', async () => {
+test('failures with the metrics token are counted like others, and a collector without a token is no failure', async () => {
   const metricsToken = 'metrics-token-of-the-tests';
   await using world = await startWorld({ ...idle, services: { metricsToken } });
   const metrics = (token: string) => world.client.get('/metrics').set(bearer(token));

@@ -1,6 +1,6 @@
 import { startWorld } from '../support/world.ts';
 
-test('/healthz says that the process is up, /readyz whether database and queue answer', async () => {
+test('/healthz reports that the process is up, /readyz whether database and queue respond', async () => {
   await using world = await startWorld({ isIdle: true });
   await world.client.get('/healthz').expect(200, { status: 'ok' });
   await world.client.get('/readyz').expect(200, { status: 'ready', checks: { database: true, queue: true } });
@@ -30,7 +30,7 @@ test('/metrics counts webhooks, sends and reports by outcome, and names no tenan
   expect(text).not.toContain(location.id);
 });
 
-test('every answer has a request id, a strict policy, and says nothing of what it runs on', async () => {
+test('every response has a request id and a strict policy, and does not disclose its software', async () => {
   await using world = await startWorld({ isIdle: true });
   const { headers, text } = await world.client.get('/').set('accept', 'text/html').expect(200);
   expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
@@ -49,7 +49,7 @@ test('an address that is not there is a page for people and JSON for programs', 
   expect(body.error.code).toBe('not_found');
 });
 
-test('a defect is logged, answered with 500, and tells nothing of itself', async () => {
+test('a defect is logged and results in a 500 that does not disclose it', async () => {
   await using world = await startWorld({ isIdle: true });
   const { db } = world.services;
   Object.assign(db, { client: { ...db.client, installation: undefined } });

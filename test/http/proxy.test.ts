@@ -43,7 +43,7 @@ test('forwarded headers count only from a trusted proxy; from others they are wa
   expect(warnings.length).toBe(3);
 });
 
-test('outside production the app is asked for by its own names alone, whatever a forwarded header says', async () => {
+test('outside production only the app’s own hosts are accepted, regardless of forwarded headers', async () => {
   await using world = await startWorld({
     ...idle,
     services: { allowedHosts: listDevelopmentHosts('http://patchbay.test:3000') },
@@ -102,7 +102,7 @@ test('a body of 256 KB is read with a token, one of 16 KB without, and no more',
   expect((await exchange(10_000)).status).not.toBe(413);
 });
 
-test('no answer of the API is kept by a cache, nor is any error', async () => {
+test('API responses and errors are not cached', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
   const encryptedData = world.highlevel.createUserContext({ companyId, activeLocation: id });
@@ -117,7 +117,7 @@ test('no answer of the API is kept by a cache, nor is any error', async () => {
   for (const { headers } of statuses) expect(headers['cache-control']).toBe('no-store');
 });
 
-test('paths are told apart by letter: /ADMIN and /MEDIA are nowhere', async () => {
+test('paths are case sensitive: /ADMIN and /MEDIA do not exist', async () => {
   await using world = await startWorld(idle);
   for (const path of [
     '/ADMIN',

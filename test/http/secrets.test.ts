@@ -4,7 +4,7 @@ import { sharedSecret, startWorld } from '../support/world.ts';
 
 /** Lesson 13: where secrets must never be. */
 
-test('no token or secret in the database, an answer of the API, a log line or an address', async () => {
+test('no token or secret appears in the database, an API response, a log line or a URL', async () => {
   const lines: string[] = [];
   const log = pino(
     { level: 'trace' },

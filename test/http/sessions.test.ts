@@ -23,7 +23,7 @@ async function agency(world: World) {
   return { companyId: company.id, locationId: location.id };
 }
 
-test('a context that was first seen eight hours ago is refused, however often it came since and whatever is tidied up', async () => {
+test('a context that was first seen eight hours ago is rejected, despite repeats since then and a cleanup', async () => {
   await using world = await startWorld(idle);
   const { id, companyId } = await world.install();
   const context = world.highlevel.createUserContext({ companyId, activeLocation: id });
@@ -124,7 +124,7 @@ test('signing out says what the browser must forget, and takes its cookie back',
   expect(getSessionCookie(out)).toBe('');
 });
 
-test('an agency’s plain user gets no token for all of its locations, and is told why', async () => {
+test('an agency’s plain user gets no token for all of its locations, and the response says why', async () => {
   await using world = await startWorld(idle);
   const { companyId } = await world.install();
   const { body } = await exchange(world, world.highlevel.createUserContext({ companyId, role: 'user' })).expect(403);
@@ -161,7 +161,7 @@ test('an agency’s admin takes the app out of it only with its name and a new h
   expect(await status()).toBe('uninstalled');
 });
 
-test('the page makes a new handshake when leaving needs one: an older token is answered as one that has ended', async () => {
+test('the page gets a new context when leaving needs one: an older token is rejected like an expired one', async () => {
   await using world = await startWorld();
   const { companyId } = await agency(world);
   const page = await createPageClient(world, { companyId });

@@ -9,7 +9,7 @@ interface Operation {
   parameters: { name: string; in: string }[];
 }
 
-test('a token of tenant A reaches nothing of tenant B, by any address of the API', async () => {
+test('a token of tenant A reads and changes no data of tenant B, at any endpoint of the API', async () => {
   await using world = await startWorld({ isIdle: true });
   const [a, b] = [await world.setUpLocation(), await world.setUpLocation()];
   const companyIds = { [a.id]: 'CompanyOfTenantA0001', [b.id]: 'CompanyOfTenantB0001' };

@@ -27,7 +27,7 @@ function filesIn(folder: string): string[] {
     });
 }
 
-test('a process that is only stopped keeps its folder: another start is refused, told who has it, and touches nothing', async () => {
+test('a suspended process retains its folder: another start is rejected, names the owner, and does not touch the folder', async () => {
   using folder = createDataFolder();
   await using first = await startProgram(await environment(folder.path));
   first.child.kill('SIGSTOP');
@@ -53,7 +53,7 @@ test('a process that is only stopped keeps its folder: another start is refused,
   expect((await fetch(`${third.url}/api/overview`, { headers })).status).toBe(200);
 });
 
-test('files are for the program’s user alone, whoever made the folder', async () => {
+test('only the program’s user can read the files, even in a folder that another user created', async () => {
   using folder = createTemporaryFolder();
   const data = join(folder.path, 'data');
   mkdirSync(data);

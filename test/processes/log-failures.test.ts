@@ -30,10 +30,10 @@ async function runWith(output: 'pipe' | number): Promise<void> {
   }
 }
 
-test('a log on a full disk stops nothing', async () => {
+test('a log on a full disk does not stop the process', async () => {
   await runWith(openSync('/dev/full', 'w'));
 });
 
-test('a log that nobody reads stops nothing', async () => {
+test('a log without a reader does not stop the process', async () => {
   await runWith('pipe');
 });

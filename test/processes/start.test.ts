@@ -1,7 +1,7 @@
 import { createDataFolder } from '../support/databases.ts';
 import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
-test('wrong settings are all told in words, with exit code 1', async () => {
+test('all invalid settings are listed, with exit code 1', async () => {
   const program = await startProgram({ NODE_ENV: 'production', PORT: 'x', ROLE: 'web' }, { isReady: false });
   expect(program.child.exitCode).toBe(1);
   for (const name of [
@@ -16,7 +16,7 @@ test('wrong settings are all told in words, with exit code 1', async () => {
   }
 });
 
-test('a second process in the same folder is told who has it, and the lock of a killed one does not hold up the next', async () => {
+test('a second process in the same folder reports the owner, and the lock of a killed process does not block the next start', async () => {
   using folder = createTemporaryFolder();
   const environment = async () => ({ DATA_DIR: folder.path, PORT: String(await findFreePorts()) });
   await using first = await startProgram(await environment());

@@ -84,6 +84,12 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     },
   },
   {
+    reason: 'A migration waits for workers of older versions before it starts, below the queue.',
+    files: {
+      'database/older-workers.ts': ['Worker'],
+    },
+  },
+  {
     reason: 'Deletes expired rows in one place.',
     files: {
       'worker/cleanup.ts': ['Alert', 'AppEvent', 'Connection', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],

@@ -26,7 +26,7 @@ test('any of the configured keys will do, so that HighLevel can rotate its own',
   expect(await world.highlevel.postSigned('/webhooks/providers/sms', body.replace('"m"', '"n"'))).toBe(202);
 });
 
-test('when the database can’t take it the answer is 503 with Retry-After, never 2xx', async () => {
+test('a failure of the database results in 503 with Retry-After, never 2xx', async () => {
   await using world = await startWorld({ isIdle: true });
   await world.db.$executeRawUnsafe('ALTER TABLE messages RENAME TO messages_away');
   const body = JSON.stringify({ locationId: 'l', messageId: 'm' });
@@ -57,7 +57,7 @@ test('the same messageId in two locations is two messages', async () => {
   expect(await world.db.message.count()).toBe(2);
 });
 
-test('app events of any type are kept once, by webhookId or by their bytes', async () => {
+test('app events of any type are stored once, by webhookId or by their bytes', async () => {
   await using world = await startWorld({ isIdle: true });
   const install = JSON.stringify({
     type: 'INSTALL',

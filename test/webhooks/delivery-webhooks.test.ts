@@ -2,7 +2,7 @@ import { startWorld } from '../support/world.ts';
 
 /** Lessons 2, 3, 4, 9, 10, 11, 22: what HighLevel posts to us. */
 
-test('a field that HighLevel adds never causes a 400, and the raw body is kept', async () => {
+test('a field that HighLevel adds never causes a 400, and the raw body is stored', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = JSON.stringify({
@@ -116,7 +116,7 @@ test.each(['before_response', 'after_response'] as const)(
   },
 );
 
-test('of many answers whose echoes come back at once, none is sent', async () => {
+test('of many replies whose echoes return at the same time, not one is sent', async () => {
   await using world = await startWorld({ behaviour: { echo: 'after_response' } });
   const location = await world.setUpLocation();
   const contacts = Array.from({ length: 60 }, (_, index) =>
@@ -155,7 +155,7 @@ test('an echo that was sent before we could know it does not make our post repea
   expect(world.highlevel.calls.listByOperation('addInboundMessage')).toHaveLength(1);
 });
 
-test('a message whose attachment can’t be read is not told as delivered: it fails and says why', async () => {
+test('a message with an unreadable attachment is not reported as delivered: it fails with the reason', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const post = (messageId: string, attachments: unknown) =>

@@ -72,7 +72,7 @@ test('a delivery webhook at the app’s address is delivered, by the provider th
   expect(keys).toEqual(['sms', 'mail', 'sms']);
 });
 
-test('a delivery webhook that could be for several providers is acknowledged, kept for the operator and not sent', async () => {
+test('a delivery webhook that could be for several providers is acknowledged, stored for the operator and not sent', async () => {
   await using world = await startWorld({ ...idle, watchesAlerts: true });
   const body = text('l', { token: 'a "very" secret', apiKey: 'k-123' });
   for (let n = 0; n < 3; n++) expect(await post(world, '/webhooks/app', body)).toBe(202);
@@ -90,7 +90,7 @@ test('a message that names our other provider goes by that one, wherever it arri
   expect((await world.getMessage('m1')).providerKey).toBe('whatsapp');
 });
 
-test('swapped Delivery URLs of texts and emails are told apart', async () => {
+test('swapped Delivery URLs of texts and emails are detected', async () => {
   await using world = await startWorld({ ...idle, services: onlySmsAndMail });
   await post(world, '/webhooks/providers/mail', text('l'));
   const email = {
@@ -148,7 +148,7 @@ test('an unknown body at a Delivery URL is acknowledged, never sent, and shown t
   await asAdmin.get('/unknown-webhooks').expect(403);
 });
 
-test('only the newest thousand unknown webhooks are kept, each with its beginning, for thirty days', async () => {
+test('only the newest thousand unknown webhooks are stored, each with its start, for thirty days', async () => {
   await using world = await startWorld(idle);
   await world.db.$executeRaw`
     INSERT INTO unknown_webhooks (id, hash, address, reason_code, body, size_bytes, received_at, last_seen_at)
@@ -167,7 +167,7 @@ test('only the newest thousand unknown webhooks are kept, each with its beginnin
   expect(await world.db.unknownWebhook.count()).toBe(0);
 });
 
-test('the operator is told once that addresses are mixed up, which one and what belongs there; it ends a day after the last one', async () => {
+test('the operator is notified once that addresses are mixed up, which one and what belongs there; the alert ends a day after the last one', async () => {
   await using world = await startWorld({ ...idle, watchesAlerts: true, services: onlySmsAndMail });
   await post(world, '/webhooks/app', text('l'));
   await post(world, '/webhooks/providers/sms', world.highlevel.toEventBody({ type: 'INSTALL', companyId: 'c' }));

@@ -36,7 +36,7 @@ test('a body of just under 10 MiB is taken and sent whole', async () => {
   expect(String(world.vendor.listReceived()[0]?.html).length).toBe(10 * mebibyte - 993);
 });
 
-test('a larger one is not sent: it is stored as failed, HighLevel is told why, and sending it again sends no part of it', async () => {
+test('a larger one is not sent: it is stored as failed, reported to HighLevel with the reason, and a resend sends no part of it', async () => {
   await using world = await startWorld();
   const location = await world.install();
   await world.connect(location.id);
@@ -79,7 +79,7 @@ test('a larger one whose signature does not fit is 401 and changes nothing: its 
   expect(await world.db.message.count()).toBe(0);
 });
 
-test('beyond 40 MiB nothing is read', async () => {
+test('a body beyond 40 MiB is not read', async () => {
   await using world = await startWorld(idle);
   const { response } = await openRequest(world, { 'content-length': String(41 * mebibyte), 'x-ghl-signature': 'A'.repeat(86) });
   expect(await response).toMatch(/^HTTP\/1\.1 413 /);
