@@ -11,7 +11,7 @@ import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { ReadAddress } from '../../messages/model/read-address.ts';
 import { sendTestMessage, testAddress } from '../../messages/outbound/send-test.ts';
-import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
+import type { StoreDeps } from '../../messages/model/message-jobs.ts';
 import { can, toActor } from '../auth/access.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';

@@ -1,6 +1,6 @@
 import type { NewId } from '../../core/ids.ts';
 import { listDeadLetters, listRedrives, type Redrive, startRedrive } from '../../messages/recovery/dead-letters.ts';
-import type { StoreDeps } from '../../messages/settlement/update-messages.ts';
+import type { StoreDeps } from '../../messages/model/message-jobs.ts';
 import { toActor } from '../auth/access.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';

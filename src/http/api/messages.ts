@@ -6,7 +6,8 @@ import { findMessageWithHistory, type ListMessages } from '../../messages/log/li
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, loadGroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import { markSent, resend } from '../../messages/recovery/resend.ts';
-import type { Message, StoreDeps } from '../../messages/settlement/update-messages.ts';
+import type { StoreDeps } from '../../messages/model/message-jobs.ts';
+import type { Message } from '../../messages/model/message.ts';
 import { type Access, toActor } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import {

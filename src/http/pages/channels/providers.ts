@@ -5,7 +5,7 @@ import type { RandomSource } from '../../../core/ids.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
 import type { ReadAddress } from '../../../messages/model/read-address.ts';
-import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
+import type { StoreDeps } from '../../../messages/model/message-jobs.ts';
 import type { Text } from '../framework/texts.ts';
 
 export interface ChannelPageDeps extends ConnectionDeps, StoreDeps {

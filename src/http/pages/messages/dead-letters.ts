@@ -3,7 +3,7 @@ import { dateNow } from '../../../core/clock.ts';
 import type { NewId } from '../../../core/ids.ts';
 import type { ListMessages, LogQuery } from '../../../messages/log/list-messages.ts';
 import { countByReason, listRedrives, startRedrive } from '../../../messages/recovery/dead-letters.ts';
-import type { StoreDeps } from '../../../messages/settlement/update-messages.ts';
+import type { StoreDeps } from '../../../messages/model/message-jobs.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, optionalField } from '../framework/page.ts';
 import { toReasonText } from '../framework/texts.ts';
