@@ -7,7 +7,7 @@ import { getReason } from '../model/reasons.ts';
 export interface AttemptRequest {
   readonly messageId: string;
   readonly connectionId: string;
-  /** What follows when an earlier attempt was interrupted, so that its message may or may not have been sent. */
+  /** The policy for an earlier attempt that was interrupted, so that its message may or may not have been sent. */
   readonly unknownOutcomePolicy: 'resend' | 'ask';
 }
 

@@ -7,7 +7,7 @@ export interface AttemptFacts {
   nextDelayMs: number | null;
   /** The vendor sends receipts. */
   hasReceipts: boolean;
-  /** What follows when the vendor may or may not have accepted the message. */
+  /** The policy for a message that the vendor may or may not have accepted. */
   unknownOutcomePolicy: 'resend' | 'ask';
 }
 

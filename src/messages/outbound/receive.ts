@@ -37,7 +37,7 @@ interface Received extends DeliveryWebhook {
   readonly id: string;
   readonly providerKey: string;
   readonly rawAddress: string | null;
-  /** Why the message can't be sent as it is; null where no reason was found yet. */
+  /** The reason for which the message can't be sent as it is, if one was found. */
   readonly reasonCode: ReasonCode | null;
   readonly reason: string | null;
   readonly rawPayload: string;

@@ -16,7 +16,7 @@ export interface RouteDeps {
   readAddress: ReadAddress;
 }
 
-/** The connection that carries a message, or the reason for which none can. */
+/** The connection that carries a message, or the reason for which the message fails. */
 export type Route = { connection: Connection; outbound: OutboundMessage } | { rejected: Reason };
 
 /** Finds the connection of a message and builds what channels accept. @throws AppError when HighLevel is needed and can't be reached now */

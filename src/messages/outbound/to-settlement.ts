@@ -11,7 +11,7 @@ export interface Deferral {
   readonly isRetry?: boolean;
   /** It no longer holds back the contact's later messages. */
   readonly letsOthersPass?: boolean;
-  /** When its job is due, where its whole group is paused until `at`: the job then runs with the group, also when the pause ends early. */
+  /** The time of its job, where its whole group is paused until `at`: the job then runs with the group, also when the pause ends early. */
   readonly dueAt?: Date;
 }
 

@@ -7,7 +7,7 @@ import type { AttemptRow, ReportAttemptRow, SettlementRows } from './settle-sql.
 import type { ContactAddress, Settlement } from './settlement.ts';
 import { computeChanges } from './update-messages.ts';
 
-/** What the vendors of a batch have said: the ids that they gave, and the receipts that came before those. */
+/** Ids that the vendors of a batch have given, and the receipts that came before those. */
 export interface MatchedReceipts {
   readonly externalIds: readonly ExternalIdMatch[];
   /** All of them; they are stored as their messages'. */

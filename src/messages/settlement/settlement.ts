@@ -6,7 +6,7 @@ import type { Job, NewJob } from '../../queue/job.ts';
 import type { MessageState } from '../model/state.ts';
 import type { LockedMessage, MessagePatch } from '../model/transitions.ts';
 
-/** The result of a job: all of it is written in the transaction that finishes the job, or none of it. */
+/** The result of a job: written as a whole in the transaction that finishes the job, or not at all. */
 export interface Settlement {
   readonly job: Job;
   /** The message as the job read it. If a user has had it resent since, this result is void and the job runs again. */
@@ -15,9 +15,9 @@ export interface Settlement {
   readonly change?: (current: LockedMessage) => MessagePatch;
   /** Fields to set on top of `change`. */
   readonly patch?: MessagePatch;
-  /** When the job runs again; null when it is done. */
+  /** The time at which the job runs again; null when it is done. */
   readonly runAgainAt?: Date | null | ((current: LockedMessage) => Date | null);
-  /** Where the job runs again: later jobs of its ordering key go ahead of it. The message records it in `outOfOrderAt`. */
+  /** Lets later jobs of the ordering key go ahead, if the job runs again. The message records it in `outOfOrderAt`. */
   readonly letsOthersPass?: boolean;
   /** A job that must be done first. */
   readonly prerequisiteJob?: NewJob;
