@@ -3,10 +3,11 @@ import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
 import { loadGroupPauses } from '../messages/log/wait-reasons.ts';
+import { createMessageLoader } from '../messages/model/message.ts';
+import type { StoreDeps } from '../messages/model/message-jobs.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
-import { deliver } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { runRedrives, startRedrive } from '../messages/recovery/dead-letters.ts';
@@ -16,12 +17,13 @@ import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
 import { createSettler } from '../messages/settlement/settle.ts';
-import { createMessageLoader, type StoreDeps } from '../messages/settlement/update-messages.ts';
+import { settleBatch } from '../messages/settlement/settle-batch.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { Connections } from './connections.ts';
+import { composeDeliver } from './deliver.ts';
 import type { HighLevelCapability } from './highlevel.ts';
 import type { Installations } from './installations.ts';
 import type { CapabilityOptions } from './options.ts';
@@ -56,7 +58,7 @@ export function composeMessaging(
 ) {
   const { store, hooks, attachments, connections, installations, highLevel } = others;
   const { clock, log, metrics } = runtime;
-  const settle = createSettler({ ...runtime, ...store });
+  const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const ingredients = {
     ...runtime,
     ...store,
@@ -90,9 +92,9 @@ export function composeMessaging(
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
+    deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {
       loadGroupPauses,
-      deliver,
       postMessage,
       fetchAttachments,
       reportStatus,

@@ -1,6 +1,6 @@
 import { startWorld } from '../support/world.ts';
 
-test('webhooks that arrive together are all stored with their jobs, each once, and answered after it', async () => {
+test('webhooks that arrive together are all stored with their jobs, each once, and acknowledged after that', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, contact } = await world.install();
   const post = (messageId: string) =>
@@ -28,7 +28,7 @@ test('webhooks that arrive together are all stored with their jobs, each once, a
   expect(Number(jobs?.count)).toBe(60);
 });
 
-test('what can’t be kept of one webhook fails none of those that arrive with it, nor itself', async () => {
+test('an unstorable value of one webhook fails neither the webhooks that arrive with it nor itself', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   const post = (messageId: string, contactId: string) =>
@@ -36,7 +36,7 @@ test('what can’t be kept of one webhook fails none of those that arrive with i
       '/webhooks/providers/sms',
       JSON.stringify({ locationId: id, messageId, contactId, phone: '+12025550143', message: 'hi' }),
     );
-  // Too long for the index that it must stand in, and not to be shortened by compression.
+  // Too long for its index, and incompressible.
   const tooLong = Array.from({ length: 4_000 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7_919) % 20_000))).join(
     '',
   );
@@ -48,12 +48,12 @@ test('what can’t be kept of one webhook fails none of those that arrive with i
   expect(await world.getMessage('message-7')).toMatchObject({ contactId: null });
 });
 
-test('a send and a report of one message that end together are both written, and the newer state is still to be told', async () => {
+test('a send and a report of one message that end together are both written, and the newer state is still to be reported', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, contact } = await world.install();
   const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
   const message = await world.getMessage(messageId);
-  // The receipts came while it was being sent: it is read, and HighLevel was just told that it was delivered.
+  // The receipts came during the send: it is read, and HighLevel has just accepted `delivered`.
   await world.db.message.update({ where: { id: message.id }, data: { state: 'read' } });
   const workerId = world.services.newId();
   const expected = {

@@ -1,15 +1,17 @@
-import { computeChanges, lockMessages, transitionTo, updateMessages } from '../../src/messages/settlement/update-messages.ts';
+import { transitionTo } from '../../src/messages/model/transitions.ts';
+import { lockMessages, lockMessagesAndJobs } from '../../src/messages/settlement/locks.ts';
+import { updateMessages } from '../../src/messages/settlement/update-messages.ts';
 import { enqueue } from '../../src/queue/job.ts';
 import { waitForBlockedTransaction } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
-test('who ends the report of a message and who hears a receipt of it wait for each other and not both for ever', async () => {
+test('a transaction that finishes the report of a message and one that applies a receipt to it do not deadlock', async () => {
   await using world = await startWorld({ isIdle: true });
   const { db } = world.services;
   const { id: locationId, contact } = await world.setUpLocation();
   await world.highlevel.sendMessage(locationId, { contactId: contact.id, text: 'Hi', messageId: 'm1' });
   const { id: messageId } = await world.getMessage('m1');
-  const group = 'a lane';
+  const group = 'a group';
   await enqueue(db.client, [
     { queue: 'highlevel', messageId, groupKey: group, orderingKey: messageId, priority: 1, dueAt: new Date() },
   ]);
@@ -18,13 +20,13 @@ test('who ends the report of a message and who hears a receipt of it wait for ea
   const job = { queue: 'highlevel', messageId, groupKey: group, workerId, signal: new AbortController().signal } as const;
 
   let ending: Promise<unknown> = Promise.resolve();
-  const heard = db.transaction(async (tx) => {
+  const applied = db.transaction(async (tx) => {
     await lockMessages(tx, [messageId]);
-    ending = db.transaction((other) => computeChanges(world.services, other, new Map([[messageId, () => ({})]]), [job]));
+    ending = db.transaction((other) => lockMessagesAndJobs(other, [messageId], [job]));
     await waitForBlockedTransaction(db);
     await updateMessages(world.services, tx, new Map([[messageId, (current) => transitionTo(current, 'delivered')]]));
   });
 
-  await expect(heard).resolves.toBeUndefined();
-  await expect(ending).resolves.toMatchObject({ changed: [], reports: [] });
+  await expect(applied).resolves.toBeUndefined();
+  await expect(ending).resolves.toMatchObject([{ id: messageId, state: 'delivered' }]);
 });

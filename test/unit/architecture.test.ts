@@ -22,6 +22,9 @@ const rows = [
   ['.'],
 ];
 
+/** The same inside messages/. A folder imports only folders of lower rows. */
+const messageRows = [['model'], ['settlement', 'stats'], ['outbound'], ['inbound', 'reporting', 'log'], ['recovery']];
+
 /** Reserved access to the outside world: pattern, allowed file, replacement. */
 const reserved: [RegExp, RegExp, string][] = [
   [/process\.env\b/, /^config\/settings\.ts$/, 'a setting'],
@@ -69,6 +72,19 @@ test('imports point down, never sideways', () => {
   const wrong = files.flatMap((file) =>
     imports(file)
       .filter((target) => toFolder(target) !== toFolder(file) && row(target) >= row(file))
+      .map((target) => `${file} -> ${target}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('inside messages/ imports point down, never sideways', () => {
+  const folderOf = (file: string) => (file.startsWith('messages/') ? (file.split('/')[1] as string) : null);
+  const rowOf = (file: string) => messageRows.findIndex((folders) => folders.includes(folderOf(file) ?? ''));
+  const own = files.filter((file) => folderOf(file) !== null);
+  expect(own.filter((file) => rowOf(file) < 0)).toEqual([]);
+  const wrong = own.flatMap((file) =>
+    imports(file)
+      .filter((target) => folderOf(target) !== null && folderOf(target) !== folderOf(file) && rowOf(target) >= rowOf(file))
       .map((target) => `${file} -> ${target}`),
   );
   expect(wrong).toEqual([]);

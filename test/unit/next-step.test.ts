@@ -14,7 +14,7 @@ const now = new Date('2026-01-01T09:00:00Z');
 const facts: AttemptFacts = { now, nextDelayMs: 5_000, hasReceipts: true, unknownOutcomePolicy: 'resend' };
 const seconds = (count: number) => new Date(now.getTime() + count * 1000);
 
-test('accepted waits for a receipt where there are receipts, and is delivered where there are none', () => {
+test('accepted waits for a receipt from a channel with receipts, and is delivered without', () => {
   expect(decideNextStep({ kind: 'accepted' }, facts)).toEqual({ do: 'await_receipt' });
   expect(decideNextStep({ kind: 'accepted' }, { ...facts, hasReceipts: false })).toEqual({
     do: 'complete',
@@ -22,7 +22,7 @@ test('accepted waits for a receipt where there are receipts, and is delivered wh
   });
 });
 
-test('busy is sent again by the schedule, and no sooner than the far side asks', () => {
+test('unavailable is retried by the schedule, and no sooner than the vendor requests', () => {
   const busy = { kind: 'unavailable', code: 'http_503', message: 'unavailable' } as const;
   expect(decideNextStep(busy, facts)).toMatchObject({ do: 'retry', at: seconds(5) });
   expect(decideNextStep({ ...busy, retryAfterMs: 60_000 }, facts)).toMatchObject({ do: 'retry', at: seconds(60) });
@@ -30,7 +30,7 @@ test('busy is sent again by the schedule, and no sooner than the far side asks',
   expect(decideNextStep(busy, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'complete', state: 'failed' });
 });
 
-test('an unknown outcome is never failed: it is sent again where repeats are dropped, else a person is asked', () => {
+test('an unknown outcome never fails: it is retried with an idempotent vendor, else held for review', () => {
   const unknown = { kind: 'unknown', code: 'no_answer', message: 'no answer' } as const;
   fc.assert(
     fc.property(fc.option(fc.nat()), fc.boolean(), fc.constantFrom('resend', 'ask'), (nextDelay, receipts, whenUnknown) => {
@@ -58,11 +58,11 @@ test('the schedule is 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, each up to 
   expect(computeRetryDelayMs(sendDelaysMs, 8, 0)).toBeNull();
 });
 
-test('what a contact wrote is tried again within seconds at first, then by the long schedule', () => {
+test('the post of a reply is retried within seconds at first, then by the long schedule', () => {
   expect(postDelaysMs.map((ms) => ms / 1000)).toEqual([1, 2, 5, 10, 20, 40, 120, 600, 3_600, 10_800, 21_600, 43_200]);
 });
 
-test('one that keeps failing lets others pass once they would wait for it more than five minutes, and never while it is given up', () => {
+test('a job that keeps failing lets others pass once they would wait for it more than five minutes, and never after its last retry', () => {
   fc.assert(
     fc.property(fc.constantFrom(postDelaysMs, sendDelaysMs, attachmentDelaysMs), fc.nat({ max: 15 }), (schedule, retries) => {
       const heldMs = schedule.slice(0, retries + 1).reduce((sum, ms) => sum + ms, 0);
@@ -82,7 +82,7 @@ test('reports that come too early begin with 2 s, 5 s, 10 s, 20 s and end after 
   expect(all / 60_000).toBeLessThan(17);
 });
 
-test('an outage is waited for a quarter of the time that it has lasted, from 5 seconds to 15 minutes', () => {
+test('the backoff during an outage is a quarter of its duration, from 5 seconds to 15 minutes', () => {
   expect(computeOutageDelayMs(0, 0)).toBe(5_000);
   expect(computeOutageDelayMs(4 * 60_000, 0)).toBe(60_000);
   expect(computeOutageDelayMs(24 * 3_600_000, 0)).toBe(900_000);

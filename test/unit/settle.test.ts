@@ -1,8 +1,7 @@
-import type { Database } from '../../src/database/client.ts';
 import { createSettler, type SettleDeps, type Settlement } from '../../src/messages/settlement/settle.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
-/** A database whose transactions end as they are told, and a settlement that waits for them. */
+/** Settles through a writer that fails with given errors, until the settlement ends or 2,000 seconds have passed. */
 async function settling(
   error: (tries: number) => Error | null,
   more: Partial<Settlement> = {},
@@ -10,13 +9,13 @@ async function settling(
 ) {
   const clock = createTestClock();
   let tries = 0;
-  const transaction = async () => {
+  const settleBatch = async () => {
     tries += 1;
     const thrown = error(tries);
     if (thrown) throw thrown;
   };
   const log = { warn() {} };
-  const settle = createSettler({ db: { transaction } as unknown as Database, clock, log } as unknown as SettleDeps);
+  const settle = createSettler({ settleBatch, clock, log } as unknown as SettleDeps);
   const job = { queue: 'deliver', messageId: 'm', groupKey: 'l', workerId: 'w', signal } as const;
   let ended: unknown = 'not yet';
   void settle({ job, ...more }).then(
@@ -27,12 +26,12 @@ async function settling(
   return { ended, tries, unwritten: settle.unwritten().length };
 }
 
-test('what a far side has answered is written however long the database is away', async () => {
+test('a vendor’s response is written however long the database is unavailable', async () => {
   const away = Object.assign(new Error('Can’t reach database server'), { code: 'P1001' });
   expect(await settling((tries) => (tries <= 300 ? away : null))).toEqual({ ended: 'settled', tries: 301, unwritten: 0 });
 });
 
-test('what can never be written is given up, so that it does not hold a hand for ever', async () => {
+test('a result that can never be written is dropped, so that it does not occupy a worker’s slot without end', async () => {
   const defect = new Error('relation "messages" does not exist');
   expect(await settling(() => defect)).toEqual({ ended: defect, tries: 60, unwritten: 0 });
 });
@@ -43,7 +42,7 @@ const responses: [string, Partial<Settlement>][] = [
 ];
 
 test.each(responses)(
-  'what %s has responded is kept while the process lives, also when it stops and for whatever reason the database refuses',
+  'the response of %s is retried while the process lives, also when it stops, and for any error of the database',
   async (_who, response) => {
     const stopped = AbortSignal.abort();
     const defect = new Error('relation "messages" does not exist');
@@ -60,7 +59,7 @@ test.each(responses)(
   },
 );
 
-test('a job that no response hangs on waits no longer than the process has', async () => {
+test('a job without a response is not awaited when the process stops', async () => {
   const away = Object.assign(new Error('away'), { code: '57P01' });
   expect(await settling(() => away, {}, AbortSignal.abort())).toEqual({ ended: away, tries: 1, unwritten: 0 });
 });

@@ -22,7 +22,7 @@ test('a state never goes back', () => {
   fc.assert(fc.property(state, state, (current, wanted) => rank[advance(current, wanted)] >= rank[current]));
 });
 
-test('a late delivered after a failed wins, and a failed after delivered or read changes nothing', () => {
+test('a late `delivered` overrides `failed`, and `failed` after `delivered` or `read` has no effect', () => {
   expect(advance('failed', 'delivered')).toBe('delivered');
   expect(advance('failed', 'read')).toBe('read');
   expect(advance('delivered', 'failed')).toBe('delivered');

@@ -5,7 +5,7 @@ import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
-import type { Message } from '../../messages/settlement/update-messages.ts';
+import type { Message } from '../../messages/model/message.ts';
 import { type Access, toActor } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import {

@@ -4,7 +4,7 @@ import { AppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
-import type { Message } from '../../messages/settlement/update-messages.ts';
+import type { Message } from '../../messages/model/message.ts';
 import { type Access, type Permission, pathResolvers, requirePermission } from '../auth/access.ts';
 
 /** An endpoint of the API. Its schemas validate requests and document them. */

@@ -5,7 +5,7 @@ import type { Database, Prisma } from '../../database/client.ts';
 import type { UserContext } from '../../highlevel/user-context.ts';
 import { isRevoked } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
-import type { Message } from '../../messages/settlement/update-messages.ts';
+import type { Message } from '../../messages/model/message.ts';
 import { signToken, type TokenDeps, verifyToken } from './user-tokens.ts';
 
 /** The caller according to its token: the only source of tenancy. Parameters select among what the token may see. */

@@ -1,5 +1,5 @@
 import type { Database } from '../../database/client.ts';
-import type { WorkMessage } from '../settlement/update-messages.ts';
+import type { WorkMessage } from '../model/message.ts';
 
 /**
  * The thread of an inbound email, as HighLevel calls it: that of the message which it answers (platform.md 6.1). Only what the same

@@ -7,8 +7,8 @@ import { operations } from '../../highlevel/operations.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { findInstallation } from '../../installations/store.ts';
 import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import type { WorkMessage } from '../model/message.ts';
 import type { ReportDeps } from '../reporting/report-status.ts';
-import type { WorkMessage } from '../settlement/update-messages.ts';
 
 /**
  * Looks for what an earlier post may have left in the conversation, whose answer we never saw: HighLevel takes no key that would make a

@@ -15,10 +15,11 @@ import type { Provider } from '../../highlevel/providers.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import type { Job } from '../../queue/job.ts';
 import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import { pickContactAddress, type WorkMessage } from '../model/message.ts';
+import type { Reason } from '../model/reasons.ts';
 import { getReason } from '../model/reasons.ts';
-import type { Reason } from '../outbound/next-step.ts';
+import type { LockedMessage, MessagePatch } from '../model/transitions.ts';
 import type { ReportDeps } from '../reporting/report-status.ts';
-import { type LockedMessage, type MessagePatch, pickContactAddress, type WorkMessage } from '../settlement/update-messages.ts';
 import { appendNotes, type PublishDeps, publishAttachments } from './attachment-urls.ts';
 import { deleteContactAddress, findContactByAddress, storeContactAddress } from './contact-addresses.ts';
 import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
@@ -42,7 +43,7 @@ export async function postMessage(deps: PostDeps, job: Job, message: WorkMessage
   if (message.state !== 'pending') return deps.settle({ job });
   if (message.sentExternally) {
     const found = await findOwnSend(deps.db.client, message, dateNow(deps.clock));
-    if (found === 'own') return deps.settle({ job, beforeWrite: (tx) => dropOwnSend(tx, message.id) });
+    if (found === 'own') return deps.settle({ job, beforeWrite: async (tx) => void (await dropOwnSend(tx, message.id)) });
     if (found === 'pending') return deps.settle({ job, runAgainAt: new Date(deps.clock.now() + ownSendDelayMs) });
   }
   const provider = deps.providers.find(({ key }) => key === message.providerKey);
@@ -210,6 +211,7 @@ function settlePosted(deps: PostDeps, job: Job, message: WorkMessage, posted: Po
     job,
     async beforeWrite(tx) {
       isIdUnclaimed = await dropEcho(tx, message.locationId, highlevelMessageId);
+      return undefined;
     },
     change: (current) => ({
       ...clearedWait,

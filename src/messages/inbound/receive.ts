@@ -9,9 +9,9 @@ import { isDataError } from '../../database/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { insertJobsCte, type NewJob } from '../../queue/job.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
+import { toPostJob } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
 import { apart, estimateSize, ingestBatchLimits, type ReceiveDeps, toRawPayload } from '../outbound/receive.ts';
-import { toPostJob } from '../settlement/update-messages.ts';
 import { getFetchDeadline, toFetchJob } from './store-attachments.ts';
 
 /**

@@ -8,7 +8,7 @@ import { attachmentDelaysMs, maxMissingFileRetries } from '../../core/retry-sche
 import type { Attachment, Database } from '../../database/client.ts';
 import type { NewJob } from '../../queue/job.ts';
 import type { FetchFile } from '../../runtime/fetch-file.ts';
-import type { Message, WorkMessage } from '../settlement/update-messages.ts';
+import type { Message, WorkMessage } from '../model/message.ts';
 
 export interface AttachmentDeps {
   db: Database;

@@ -2,7 +2,7 @@ import { AppError } from '../../core/errors.ts';
 import { minIdAt } from '../../core/ids.ts';
 import { createKeyedQueue } from '../../core/keyed-queue.ts';
 import type { Database } from '../../database/client.ts';
-import type { Message } from '../settlement/update-messages.ts';
+import type { Message } from '../model/message.ts';
 import {
   isSearch,
   type LogQuery,

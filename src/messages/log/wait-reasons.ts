@@ -2,8 +2,8 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { rateLimitKey } from '../../queue/rate-limits.ts';
-import type { Reason } from '../outbound/next-step.ts';
-import type { Message } from '../settlement/update-messages.ts';
+import type { Message } from '../model/message.ts';
+import type { Reason } from '../model/reasons.ts';
 
 /** Why whole lanes wait, and until when; by lane. */
 export type GroupPauses = ReadonlyMap<string, Reason & { until: Date }>;

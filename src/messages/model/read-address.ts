@@ -1,15 +1,15 @@
 import { type Address, isNationalForm, normalizeAddress } from '../../core/address.ts';
 import { type TokenOwner, toLocationOwner } from '../../highlevel/client.ts';
 
-/** Brings an address that came in into the form in which it is compared, stored and sent; numbers are read as the location's country writes them. */
-export type ReadAddress = (locationId: string, said: string) => Promise<Address>;
+/** Normalizes an address to the form in which it is compared, stored and sent. National numbers are read as the location's country writes them. */
+export type ReadAddress = (locationId: string, input: string) => Promise<Address>;
 
-/** Creates the one reader of addresses. @param findCountry asked only for a number that may be in its national form */
+/** Creates the reader of addresses. @param findCountry called only for a number that may be in its national form */
 export function createAddressReader(findCountry: (locationId: string) => Promise<string | null>): ReadAddress {
   return async (locationId, input) => normalizeAddress(input, isNationalForm(input) ? await findCountry(locationId) : null);
 }
 
-/** Creates the look-up of a location's country, as HighLevel told it. */
+/** Creates the lookup of the country that HighLevel has for a location. */
 export function createCountryFinder(findInstallation: (owner: TokenOwner) => Promise<{ country: string | null } | null>) {
   return async (locationId: string) => (await findInstallation(toLocationOwner(locationId)))?.country ?? null;
 }

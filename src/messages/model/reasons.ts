@@ -1,6 +1,10 @@
-import type { Reason } from '../outbound/next-step.ts';
+/** The reason for which a message failed or waits: a code for programs, a sentence for people. */
+export interface Reason {
+  code: string;
+  message: string;
+}
 
-/** Why a message fails or waits for a reason of ours, in words for the staff who sent it. The far side's reasons are its own words. */
+/** Texts of our own reasons, for the user who sent the message. A vendor's reasons are passed on as they are. */
 export const reasons = {
   no_channel: 'No channel is connected for this provider in this location. Connect one, then send the message again.',
   channel_unavailable:
@@ -37,7 +41,7 @@ export function getReason(code: ReasonCode): Reason {
   return { code, message: reasons[code] };
 }
 
-/** Whether a reason is ours (`app`) or the far side's (`provider`): HighLevel asks for a type with every failure. */
+/** Returns the type that HighLevel requires with every failure: `app` for our own reason, `provider` for the vendor's. */
 export function getReasonType(code: string): 'app' | 'provider' {
   return code in reasons ? 'app' : 'provider';
 }

@@ -2,7 +2,7 @@ import { stripDisplayName } from '../../core/address.ts';
 import type { Executor } from '../../database/client.ts';
 import { advance, type MessageState } from './state.ts';
 
-/** What a far side said of one recipient, or of all (null). */
+/** A receipt of one recipient, or of all (null). */
 export interface RecipientReceipt {
   readonly state: Exclude<MessageState, 'pending'>;
   readonly recipient: string | null;
@@ -12,17 +12,17 @@ export interface RecipientReceipt {
 export interface RecipientState {
   readonly address: string;
   readonly state: MessageState;
-  /** Why it failed. */
+  /** The reason of a failure. */
   readonly reason: string | null;
 }
 
-/** The addresses of an email, without the names. */
+/** Parses the addresses of an email, without the names. */
 export function parseRecipients(to: string | null): string[] {
   const addresses = (to ?? '').split(',').map((entry) => stripDisplayName(entry.trim()).trim());
   return addresses.filter((address) => address.includes('@'));
 }
 
-/** Where an email stands with each of its recipients. Receipts in any order and any number of times end in the same states. */
+/** Computes the state of each recipient of an email. Receipts are idempotent and commute: repeats and any order lead to the same states. */
 export function computeRecipientStates(to: string | null, receipts: readonly RecipientReceipt[]): RecipientState[] {
   return parseRecipients(to).map((address) => {
     let state: MessageState = 'pending';
@@ -41,7 +41,7 @@ function isSameRecipient(named: string, address: string): boolean {
   return (parseRecipients(named)[0] ?? named).toLowerCase() === address.toLowerCase();
 }
 
-/** Those of the present sending: after a person has had a failed message sent again, what was said before is of an earlier one. */
+/** Selects the receipts of the current send: those from before a resend are of an earlier one. */
 export function selectReceiptsSince<R extends { receivedAt: Date }>(
   idempotencyResetAt: Date | null,
   receipts: readonly R[],
@@ -54,12 +54,12 @@ interface MessageReceipt extends RecipientReceipt {
 }
 
 /**
- * Leaves out what is not said of the whole message: what became of a copy, whose address is none of the email's own, and the failure of
- * one recipient while others have not failed. An email has failed when it has with every recipient; it is delivered, or read, when it is
- * with any. Costs nothing where no receipt names a recipient.
+ * Selects the receipts that change the state of the whole message. Left out are receipts of a copy, whose address is not one of the
+ * email's, and the failure of one recipient while others have not failed. An email has failed when it has for every recipient; it is
+ * delivered, or read, when it is for any. Makes no query where no receipt names a recipient.
  *
- * @param receipts new ones: they are not stored yet, or not as their message's. Their messages are locked: who hears of one recipient must
- *   see what another has just heard of the other
+ * @param receipts new ones: not stored yet, or not as their message's. Their messages are locked, so that concurrent receipts of two
+ *   recipients see each other
  */
 export async function filterMessageLevelReceipts<R extends MessageReceipt>(
   tx: Executor,
@@ -70,7 +70,7 @@ export async function filterMessageLevelReceipts<R extends MessageReceipt>(
   );
   if (messageIds.size === 0) return receipts;
   const messages = await tx.message.findMany({
-    // A text has one recipient, however it is written.
+    // A text message has one recipient, in any spelling.
     where: { id: { in: [...messageIds] }, messageType: 'email' },
     select: {
       id: true,
@@ -82,7 +82,7 @@ export async function filterMessageLevelReceipts<R extends MessageReceipt>(
       },
     },
   });
-  // So has an email whose address came from its contact.
+  // An email whose address came from its contact has one, too.
   const emails = new Map(messages.filter(({ to }) => parseRecipients(to).length > 0).map((email) => [email.id, email]));
   return receipts.filter(({ state, recipient, messageId }) => {
     const email = emails.get(messageId ?? '');

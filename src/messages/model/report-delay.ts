@@ -1,12 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** How old a message must be before HighLevel is likely to know it, learnt from its answers. */
+/** The age from which HighLevel is likely to know a message, adapted to its responses. */
 export interface ReportDelay {
   /** Milliseconds after its webhook. */
   currentMs(): number;
-  /** HighLevel did not know a message of this age. */
+  /** Records that HighLevel did not know a message of this age. */
   recordTooEarly(ageMs: number): void;
-  /** HighLevel knew a message of this age when it was first told of it. */
+  /** Records that HighLevel accepted the first report of a message of this age. */
   recordAccepted(ageMs: number): void;
 }
 
@@ -14,9 +14,9 @@ const initialDelayMs = 2_000;
 const maxDelayMs = 10_000;
 
 /**
- * HighLevel knows a message only 5 to 10 seconds after its webhook (platform.md 4.1), and a report before that is a call of the
- * location's limit for nothing. So the first report waits: a second longer after each report that came too early, a little less after
- * each that did not. Where HighLevel knows its messages at once, the wait goes to nothing.
+ * Creates the delay of first reports. HighLevel knows a message only 5 to 10 seconds after its webhook (platform.md 4.1), and an earlier
+ * report wastes a call of the location's limit. The delay grows to a second more than the age of each report that came too early, and
+ * shrinks a little after each that did not. Where HighLevel knows its messages at once, the delay shrinks to zero.
  */
 export function createReportDelay(): ReportDelay {
   let delayMs = initialDelayMs;
@@ -26,14 +26,14 @@ export function createReportDelay(): ReportDelay {
       delayMs = Math.min(Math.max(delayMs, ageMs + 1_000), maxDelayMs);
     },
     recordAccepted(ageMs) {
-      // That it knows an old message says nothing of a new one.
+      // An old message is no evidence about new ones.
       if (ageMs > maxDelayMs) return;
       delayMs = Math.max(delayMs - 50, 0);
     },
   };
 }
 
-/** Returns when HighLevel is likely to know a message; never later than if it came now, as the clock may have been set back since. */
+/** Returns when HighLevel is likely to know a message; never later than for a message of now, as the clock may have been set back since. */
 export function getEarliestReportAt({ clock, reportDelay }: { clock: Clock; reportDelay: ReportDelay }, createdAt: Date): Date {
   return new Date(Math.min(createdAt.getTime(), clock.now()) + reportDelay.currentMs());
 }

@@ -1,7 +1,7 @@
-/** Where a message stands for us. */
+/** The state of a message. */
 export type MessageState = 'pending' | 'delivered' | 'read' | 'failed';
 
-/** Where each state may go. A late receipt heartbeat a failure: it is the better evidence. */
+/** The states that may follow each state. A late receipt beats a failure, as it is the better evidence. */
 const nextStates: Record<MessageState, readonly MessageState[]> = {
   pending: ['delivered', 'read', 'failed'],
   failed: ['delivered', 'read'],
@@ -10,10 +10,10 @@ const nextStates: Record<MessageState, readonly MessageState[]> = {
 };
 
 /**
- * Moves a message to `wanted`, unless that would be a step back.
+ * Moves a message to `target`, unless that would be a step back.
  *
  * Receipts arrive in any order and more than once, so the table decides, never the time of arrival.
- * @returns the state that holds from now on
+ * @returns the new state
  */
 export function advance(current: MessageState, target: MessageState): MessageState {
   return nextStates[current].includes(target) ? target : current;

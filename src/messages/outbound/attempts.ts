@@ -1,4 +1,3 @@
-import type { SendOutcome } from '../../channels/channel.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
@@ -8,16 +7,16 @@ import { getReason } from '../model/reasons.ts';
 export interface AttemptRequest {
   readonly messageId: string;
   readonly connectionId: string;
-  /** What to do when an earlier attempt was interrupted, so that nobody knows whether it was sent. */
+  /** The policy for an earlier attempt that was interrupted, so that its message may or may not have been sent. */
   readonly unknownOutcomePolicy: 'resend' | 'ask';
 }
 
 /**
- * How beginning ended:
+ * The result of starting an attempt:
  * - `cancelled`: the message is not to be sent any more;
- * - `interrupted`: an earlier attempt was, and a person must decide;
- * - `inbound_in_progress`: the message may be the echo of an answer that we are just posting into this contact's conversation. HighLevel can
- *   post it to the Delivery URL before its answer has told us its id (platform.md 3.4); once that id is known, `dropEcho` settles it.
+ * - `interrupted`: an earlier attempt was interrupted, and a user must decide;
+ * - `inbound_in_progress`: the message may be the echo of a reply that is being posted into this contact's conversation. HighLevel can post
+ *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message.
  */
 export type StartResult = { attemptId: string } | 'cancelled' | 'interrupted' | 'inbound_in_progress';
 
@@ -25,12 +24,12 @@ export type StartAttempt = (request: AttemptRequest) => Promise<StartResult>;
 
 const maxBatchSize = 200;
 
-/** Records that sends begin, before anything leaves; those that begin together in one statement. */
+/** Creates the recorder of attempts, which commits each attempt before its request leaves. Attempts that start together are one statement. */
 export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: NewId }): StartAttempt {
   return createBatcher<AttemptRequest, StartResult>({
     maxBatchSize,
-    async run(wantedAttempts) {
-      const requests = wantedAttempts.map((one) => ({ ...one, id: deps.newId() }));
+    async run(items) {
+      const requests = items.map((one) => ({ ...one, id: deps.newId() }));
       const { code, message } = getReason('interrupted');
       const rows = await deps.db.client.$queryRawUnsafe<
         { id: string; outcome: 'started' | 'interrupted' | 'inbound_in_progress' }[]
@@ -44,7 +43,7 @@ export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: 
   });
 }
 
-/** The lock keeps whoever gives a message up from doing so between our look and our record; in the order in which all lock messages. */
+/** The lock prevents that a message is cancelled between this query and the new attempt. Messages are locked by id, as everywhere. */
 const startAttemptsSql = `
   WITH wanted AS (
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, "connectionId" uuid, "unknownOutcomePolicy" text)),
@@ -56,7 +55,7 @@ const startAttemptsSql = `
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
   decided AS (
     SELECT w.*, p.resent_at, CASE
-      -- Interrupted, or found so before by somebody who did not come to say it.
+      -- Interrupted, or ended as interrupted by a worker that stopped before it settled the message.
       WHEN w."unknownOutcomePolicy" = 'ask' AND EXISTS (
         SELECT 1 FROM attempts a WHERE a.message_id = p.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
           AND a.started_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
@@ -68,37 +67,21 @@ const startAttemptsSql = `
     FROM wanted w JOIN pending p ON p.id = w."messageId"),
   started AS (
     INSERT INTO attempts (id, message_id, connection_id, started_at, event_order)
-    -- Whoever had it sent again may have a clock that is ahead of ours.
+    -- The process that resent it may have a clock that is ahead of this one's.
     SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started')
   SELECT id, outcome FROM decided`;
 
-/** SQL that records how sends ended: a part of a WITH. @param rows from `toAttemptRows`, as JSON. @param now a parameter */
-export function finishAttemptsCte(rows: string, now: string): string {
-  return `finished_attempts AS (
-    UPDATE attempts SET ended_at = ${now}::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, response = e.response
-    FROM json_to_recordset(${rows}::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, response text)
-    WHERE attempts.id = e.id)`;
-}
-
-export function toAttemptRows(items: readonly { attempt?: { id: string; outcome: SendOutcome } }[]) {
-  return items.flatMap(({ attempt }) => {
-    if (!attempt) return [];
-    const { id, outcome } = attempt;
-    const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
-    return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, response: outcome.response };
-  });
-}
-
+/** Selects attempts. */
 export interface AttemptFilter {
-  /** All but this one. */
+  /** An attempt to leave out. */
   readonly excludeId?: string;
-  /** Those that began before. */
+  /** Only attempts that started before. */
   readonly startedBefore?: Date;
 }
 
 /**
- * Whether a message may have reached its contact although its newest attempt has not: an earlier one ended unknown, or a crash has
- * interrupted it. A person who has had it sent again has decided what was before.
+ * Returns true when a message may have reached its contact although its newest attempt has not: an earlier attempt ended `unknown`, or a
+ * crash interrupted it. A user who resends the message has decided about the attempts before.
  */
 export async function mayHaveArrived(
   on: Executor,

@@ -3,7 +3,7 @@ import { type DeliverySettings, parseDeliverySettings } from '../../channels/del
 import type { Connection } from '../../connections/connect.ts';
 import { normalizeAddress } from '../../core/address.ts';
 import { maxChars } from '../../core/bounds.ts';
-import { dateNow } from '../../core/clock.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import {
   computeOutageDelayMs,
@@ -12,82 +12,62 @@ import {
   shouldReleaseOrderingKey,
 } from '../../core/retry-schedule.ts';
 import { sanitizeFields } from '../../core/sanitize.ts';
-import type { AccessTokens } from '../../installations/access-token.ts';
 import type { Job } from '../../queue/job.ts';
-import { type FetchFile, fetchAttachment } from '../../runtime/fetch-file.ts';
-import type { HttpClient } from '../../runtime/outbound-http.ts';
+import type { WorkMessage } from '../model/message.ts';
 import { getReason } from '../model/reasons.ts';
-import type { Settle, Settlement } from '../settlement/settle.ts';
-import {
-  keepPending,
-  type LockedMessage,
-  type MessagePatch,
-  type StoreDeps,
-  transitionTo,
-  type WorkMessage,
-} from '../settlement/update-messages.ts';
+import type { ContactAddress, Settle, Settlement } from '../settlement/settlement.ts';
 import { type AttemptFilter, mayHaveArrived, type StartAttempt, type StartResult } from './attempts.ts';
-import { decideNextStep, type NextStep, type Reason } from './next-step.ts';
-import { type Route, type RouteDeps, resolveRoute } from './resolve-route.ts';
-import { checkSendLimits, refundDailyCap, type SendLimitDeps } from './send-limits.ts';
+import { decideNextStep } from './next-step.ts';
+import type { Route } from './resolve-route.ts';
+import type { LimitDecision } from './send-limits.ts';
+import { type Deferral, type DeliverStep, toSettlement } from './to-settlement.ts';
 
-export interface DeliverDeps extends StoreDeps, RouteDeps, SendLimitDeps {
-  /** For user-supplied addresses: guarded. */
-  targetHttp: HttpClient;
-  fetchFile: FetchFile;
-  tokens: AccessTokens;
+export interface DeliverDeps {
+  clock: Clock;
   /** From 0 (inclusive) to 1, to spread retries. */
-  jitter: () => number;
-  findMessage(id: string): Promise<WorkMessage | null>;
+  jitter(): number;
+  loadMessage(id: string): Promise<WorkMessage | null>;
+  /** @throws AppError when the message can't be sent now */
+  resolveRoute(message: WorkMessage): Promise<Route>;
+  /** Resolves when the location can be reported for. @throws AppError */
+  requireValidToken(locationId: string): Promise<void>;
+  checkSendLimits(connection: Connection): Promise<LimitDecision | null>;
+  refundDailyCap(connection: Connection, countedAtMs: number): Promise<void>;
   startAttempt: StartAttempt;
   settle: Settle;
+  channelContext(signal: AbortSignal): ChannelContext;
   recordSend(channel: string, outcome: SendOutcome['kind'], ms: number): void;
 }
 
 const shortDelayMs = 1_000;
-/** There is room again every moment; the many that may wait for it must not all ask each time. */
+/** Permits free up continuously; the many messages that may wait for one must not all poll at that rate. */
 const rateLimitDelayMs = 60_000;
 const installTimeoutMs = 24 * 60 * 60 * 1000;
 
 /**
- * Brings one outbound message a step further: sends it once, or finds out why it can't be sent now or at all. What came of it is written
- * in the transaction that ends the job, so a crash at any point repeats a step or finds it done.
+ * Makes at most one send attempt for an outbound message. The outcome is committed in the transaction that finishes the job, so a crash
+ * at any point repeats a completed step harmlessly.
  */
 export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
-  const message = await deps.findMessage(job.messageId);
+  const message = await deps.loadMessage(job.messageId);
   if (!message) return deps.settle({ job });
-  // Whatever comes of it is not of what a person may meanwhile have asked for.
-  const settle = (settlement: Settlement) => deps.settle({ ...settlement, basedOn: message });
-  if (message.state !== 'pending' || message.heldForReviewAt) return settle({ job });
+  if (message.state !== 'pending' || message.heldForReviewAt) return deps.settle({ job, basedOn: message });
 
   const route = await prepareSend(deps, message);
-  if ('wait' in route) return settle(defer(job, route.wait));
-  if ('rejected' in route) {
-    const step: NextStep = { do: 'complete', state: 'failed', reason: route.rejected };
-    return settle({ job, ...failUnlessMayHaveArrived(message, step, dateNow(deps.clock)) });
-  }
-  return send({ ...deps, settle }, job, message, route);
+  if ('connection' in route) return send(deps, job, message, route);
+  const step: DeliverStep =
+    'wait' in route ? { do: 'defer', ...route.wait } : { do: 'complete', state: 'failed', reason: route.rejected };
+  return deps.settle({ job, basedOn: message, ...settleStep(message, step, { now: dateNow(deps.clock), connectionId: null }) });
 }
 
-interface Wait {
-  at: Date;
-  reason: Reason;
-  /** It uses up a wait of the schedule. */
-  isRetry?: boolean;
-  /** What goes wrong with it alone no longer holds back the contact's later messages. */
-  letsOthersPass?: boolean;
-  /** When its job is due, where its lane rests until `at`: so it goes on with the lane, also when somebody ends that rest. */
-  dueAt?: Date;
-}
-
-/** What must hold before anything is sent: the location can be reported for, there is a way, and its limits allow it. */
-async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Route | { wait: Wait }> {
+/** Checks what must hold before a send: the location can be reported for, the message has a route, and its limits allow it. */
+async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Route | { wait: Deferral }> {
   try {
-    const [route] = await Promise.all([resolveRoute(deps, message), deps.tokens.requireValidToken(message.locationId)]);
+    const [route] = await Promise.all([deps.resolveRoute(message), deps.requireValidToken(message.locationId)]);
     if ('rejected' in route) return route;
-    return (await checkSendLimits(deps, route.connection)) ?? route;
+    return (await deps.checkSendLimits(route.connection)) ?? route;
   } catch (error) {
-    // What is wrong here is outside of this message. It passes, or somebody mends it; until then the message waits and says why.
+    // The cause is outside of this message, and ends or is repaired; until then the message waits and shows the reason.
     if (!isAppError(error)) throw error;
     if (isAppError(error, 'installation_missing', 'uninstalled') && isTooLate(deps, message)) {
       return { rejected: getReason('not_installed') };
@@ -98,8 +78,8 @@ async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Rou
       : (error.retryAfterMs ?? computeWaitMs(deps, message, error));
     if (delayMs === null) return { rejected: getReason('address_lookup_failed') };
     const reason = { code: error.code, message: error.message };
-    const canBePassed = isRetry && shouldReleaseOrderingKey(sendDelaysMs, message.retryCount);
-    return { wait: { at: new Date(deps.clock.now() + delayMs), reason, isRetry, letsOthersPass: canBePassed } };
+    const letsOthersPass = isRetry && shouldReleaseOrderingKey(sendDelaysMs, message.retryCount);
+    return { wait: { at: new Date(deps.clock.now() + delayMs), reason, isRetry, letsOthersPass } };
   }
 }
 
@@ -108,7 +88,7 @@ function computeWaitMs(deps: DeliverDeps, message: WorkMessage, error: AppError)
   return error.code === 'highlevel_limit' ? Math.min(delayMs, rateLimitDelayMs) : delayMs;
 }
 
-/** An install may be on its way; after a day nobody expects the message any more. */
+/** Returns true when an install may not be awaited any longer: after a day the message is no longer expected. */
 function isTooLate(deps: DeliverDeps, message: WorkMessage): boolean {
   return deps.clock.now() - message.createdAt.getTime() > installTimeoutMs;
 }
@@ -125,18 +105,12 @@ async function send(
   const countedAtMs = deps.clock.now();
   const started = await deps.startAttempt({ messageId: message.id, connectionId: connection.id, unknownOutcomePolicy });
   if (typeof started === 'string') {
-    await deps.settle(settleUnstarted(deps, job, connection, started));
-    return refundDailyCap(deps, connection, countedAtMs);
+    await deps.settle({ job, basedOn: message, ...settleUnstarted(deps, message, connection, started) });
+    return deps.refundDailyCap(connection, countedAtMs);
   }
 
   const startedAtMs = deps.clock.now();
-  const tools: ChannelContext = {
-    http: deps.targetHttp,
-    fetchAttachment: (url) => fetchAttachment(deps.fetchFile, url, job.signal),
-    clock: deps.clock,
-    signal: job.signal,
-  };
-  const outcome = sanitizeFields(await channel.send(tools, connection, outbound));
+  const outcome = sanitizeFields(await channel.send(deps.channelContext(job.signal), connection, outbound));
   const now = dateNow(deps.clock);
   deps.recordSend(channel.type, outcome.kind, now.getTime() - startedAtMs);
 
@@ -146,60 +120,52 @@ async function send(
     hasReceipts: channel.capabilities.receipts,
     unknownOutcomePolicy,
   });
-  // A far side that drops repeats and refuses this one has taken none; what the connection was before may have led to another.
+  // An idempotent vendor that rejects this attempt has accepted no earlier one; an earlier config may have led to another vendor.
   const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && channel.capabilities.idempotent;
   const filter = { excludeId: started.attemptId, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
   await deps.settle({
-    ...buildSettlement(job, connection, failUnlessMayHaveArrived(message, step, now, filter)),
+    job,
+    basedOn: message,
+    ...settleStep(message, step, { now, connectionId: connection.id }, filter),
     attempt: { id: started.attemptId, connectionId: connection.id, outcome },
-    contactAddress: contactAddressFrom(message, outbound.to, outcome),
+    contactAddress: toContactAddress(message, outbound.to, outcome),
   });
-  if (outcome.kind === 'unavailable') await refundDailyCap(deps, connection, countedAtMs);
+  if (outcome.kind === 'unavailable') await deps.refundDailyCap(connection, countedAtMs);
 }
 
 function settleUnstarted(
-  deps: DeliverDeps,
-  job: Job,
+  { clock }: DeliverDeps,
+  message: WorkMessage,
   connection: Connection,
   result: Exclude<StartResult, object>,
-): Settlement {
+): Partial<Settlement> {
+  const facts = { now: dateNow(clock), connectionId: connection.id };
   switch (result) {
     case 'cancelled':
-      return { job };
-    case 'inbound_in_progress':
-      return defer(job, { at: new Date(deps.clock.now() + shortDelayMs), reason: getReason('inbound_in_progress') });
+      return {};
+    case 'inbound_in_progress': {
+      const at = new Date(clock.now() + shortDelayMs);
+      return settleStep(message, { do: 'defer', at, reason: getReason(result) }, { ...facts, connectionId: null });
+    }
     case 'interrupted':
-      return buildSettlement(
-        job,
-        connection,
-        toSettlement({ do: 'hold_for_review', reason: getReason('interrupted') }, dateNow(deps.clock)),
-      );
+      return settleStep(message, { do: 'hold_for_review', reason: getReason(result) }, facts);
   }
 }
 
-/** What follows: not `failed` while an earlier attempt may have arrived, as no status of ours is untrue. */
-function failUnlessMayHaveArrived(
+/** Builds the settlement of a step. A failure is decided under the message's lock, by the attempts that are stored then. */
+function settleStep(
   message: WorkMessage,
-  step: NextStep,
-  now: Date,
+  step: DeliverStep,
+  facts: { now: Date; connectionId: string | null },
   filter: AttemptFilter = {},
-): PartialSettlement {
-  if (step.do !== 'complete' || step.state !== 'failed') return toSettlement(step, now);
-  const [failing, holding] = [toSettlement(step, now), toSettlement({ do: 'hold_for_review', reason: step.reason }, now)];
-  let mayHaveReached = false;
+): Partial<Settlement> {
+  if (step.do !== 'complete' || step.state !== 'failed') return toSettlement(step, { ...facts, mayHaveArrived: false });
   return {
-    async beforeWrite(tx) {
-      mayHaveReached = await mayHaveArrived(tx, message, filter);
-    },
-    change: (current) => (mayHaveReached ? holding : failing).change(current),
+    beforeWrite: async (tx) => toSettlement(step, { ...facts, mayHaveArrived: await mayHaveArrived(tx, message, filter) }),
   };
 }
 
-function buildSettlement(job: Job, { id }: Connection, { change, ...others }: PartialSettlement): Settlement {
-  return { job, ...others, change: (current) => ({ connectionId: id, ...change(current) }) };
-}
-
-/** @returns null when no further try is to be made */
+/** @returns null when no further attempt is to be made */
 function computeNextDelayMs(deps: DeliverDeps, message: WorkMessage, settings: DeliverySettings, now: Date): number | null {
   if (message.isTest) return null;
   const delayMs = computeRetryDelayMs(sendDelaysMs, message.retryCount, deps.jitter());
@@ -208,41 +174,12 @@ function computeNextDelayMs(deps: DeliverDeps, message: WorkMessage, settings: D
   return now.getTime() + delayMs > lastAt ? null : delayMs;
 }
 
-/** What the contact answers from this address belongs into this conversation. */
-function contactAddressFrom({ locationId, contactId, isTest }: WorkMessage, to: string, { kind }: SendOutcome) {
+/** Returns the contact of the address that a message went to, so that a reply from there is posted into the same conversation. */
+function toContactAddress(message: WorkMessage, to: string, { kind }: SendOutcome): ContactAddress | null {
+  const { locationId, contactId, isTest } = message;
   const isAccepted = kind === 'accepted' || kind === 'delivered';
   const { address, kind: addressKind } = normalizeAddress(to);
-  // An email to several says of none of them alone whose it is.
+  // An email to several recipients does not say which of them is the contact.
   const isSingle = (addressKind !== 'other' || !to.includes('@')) && address.length <= maxChars.address;
   return isAccepted && contactId && !isTest && isSingle ? { locationId, address, contactId } : null;
-}
-
-type PartialSettlement = Pick<Settlement, 'runAgainAt' | 'beforeWrite'> & { change: (current: LockedMessage) => MessagePatch };
-
-/** What follows an attempt. A receipt may have moved the message while it was being sent; then only the job is left to end. */
-function toSettlement(step: NextStep, now: Date): PartialSettlement {
-  switch (step.do) {
-    case 'complete':
-      return { change: (current) => transitionTo(current, step.state, step.state === 'failed' ? step.reason : undefined) };
-    case 'await_receipt':
-      return { change: (current) => keepPending(current, getReason('awaiting_receipt'), { nextAttemptAt: null }) };
-    case 'hold_for_review':
-      return { change: (current) => keepPending(current, step.reason, { heldForReviewAt: now, nextAttemptAt: null }) };
-    case 'retry':
-      return {
-        change: (current) => keepPending(current, step.reason, { nextAttemptAt: step.at, retryCount: current.retryCount + 1 }),
-        runAgainAt: (current) => (current.state === 'pending' ? step.at : null),
-      };
-  }
-}
-
-/** Puts a message off, mostly without using up a retry: what it waits for has nothing to do with it. */
-function defer(job: Job, { at, reason, isRetry, letsOthersPass = false, dueAt = at }: Wait): Settlement {
-  return {
-    job,
-    letsOthersPass,
-    change: (current) =>
-      keepPending(current, reason, { nextAttemptAt: at, ...(isRetry ? { retryCount: current.retryCount + 1 } : {}) }),
-    runAgainAt: (current) => (current.state === 'pending' ? dueAt : null),
-  };
 }

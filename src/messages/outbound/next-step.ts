@@ -1,22 +1,17 @@
 import type { SendOutcome } from '../../channels/channel.ts';
-
-/** Why a message failed or waits: a code for programs, a sentence for people. */
-export interface Reason {
-  code: string;
-  message: string;
-}
+import type { Reason } from '../model/reasons.ts';
 
 export interface AttemptFacts {
   now: Date;
-  /** The schedule's next wait; null when it is used up. */
+  /** The next delay of the schedule; null when it is used up. */
   nextDelayMs: number | null;
-  /** The far side says later what became of a message. */
+  /** The vendor sends receipts. */
   hasReceipts: boolean;
-  /** What to do when nobody knows whether it was sent. */
+  /** The policy for a message that the vendor may or may not have accepted. */
   unknownOutcomePolicy: 'resend' | 'ask';
 }
 
-/** What follows an attempt. */
+/** The step that follows an attempt. */
 export type NextStep =
   | { do: 'await_receipt' }
   | { do: 'complete'; state: 'delivered' }
@@ -24,7 +19,7 @@ export type NextStep =
   | { do: 'retry'; at: Date; reason: Reason }
   | { do: 'hold_for_review'; reason: Reason };
 
-/** Decides what follows an attempt. Pure: time and schedule come in, nothing goes out. */
+/** Decides what follows an attempt. Pure: time and schedule are parameters. */
 export function decideNextStep(outcome: SendOutcome, facts: AttemptFacts): NextStep {
   const computeRetryAt = (atLeastMs: number): Date | null =>
     facts.nextDelayMs === null ? null : new Date(facts.now.getTime() + Math.max(facts.nextDelayMs, atLeastMs));
@@ -44,7 +39,7 @@ export function decideNextStep(outcome: SendOutcome, facts: AttemptFacts): NextS
     case 'unknown': {
       const at = facts.unknownOutcomePolicy === 'resend' ? computeRetryAt(0) : null;
       const reason = toReason(outcome);
-      // Never `failed` here: the message may well have arrived, and no status of ours is untrue.
+      // Never `failed`: the message may have arrived, and an untrue status is never reported.
       return at ? { do: 'retry', at, reason } : { do: 'hold_for_review', reason };
     }
   }

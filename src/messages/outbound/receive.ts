@@ -7,23 +7,24 @@ import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/paylo
 import type { Provider } from '../../highlevel/providers.ts';
 import { insertJobsCte, type NewJob } from '../../queue/job.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
+import { toDeliverJob, toReportJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
-import { type StoreDeps, toDeliverJob, toReportJob } from '../settlement/update-messages.ts';
+import type { ReportDelay } from '../model/report-delay.ts';
 
 export interface ReceiveDeps {
   db: Database;
   clock: Clock;
   newId: NewId;
   readAddress: ReadAddress;
-  reportDelay: StoreDeps['reportDelay'];
+  reportDelay: ReportDelay;
 }
 
 /**
- * Takes a delivery webhook; resolves when message and job are durable, so the caller acknowledges only then. HighLevel may post the
- * same message again, and what our own inbound post created may come back as an echo: one `messageId` of a location is one message.
+ * Stores the message of a delivery webhook; resolves when message and job are durable, so that the caller acknowledges only then. HighLevel
+ * may post a message twice, and an inbound post of ours may come back as an echo: one `messageId` of a location is one message.
  *
- * @param how `isTooLarge`: it is not kept whole and so can't be sent; it is stored as failed, which HighLevel is told
+ * @param how `isTooLarge`: the message is not stored whole, so it is stored as failed and reported as such
  * @throws AppError `payload_invalid`, `overloaded`
  */
 export type ReceiveDelivery = (
@@ -36,7 +37,7 @@ interface Received extends DeliveryWebhook {
   readonly id: string;
   readonly providerKey: string;
   readonly rawAddress: string | null;
-  /** Why it can't be sent as it is, where that is known already. */
+  /** The reason for which the message can't be sent as it is, if one was found. */
   readonly reasonCode: ReasonCode | null;
   readonly reason: string | null;
   readonly rawPayload: string;
@@ -45,7 +46,7 @@ interface Received extends DeliveryWebhook {
 
 const megabyte = 1024 * 1024;
 
-/** What arrives together is one commit. The limits are memory: a body has mostly less than one KiB. */
+/** Webhooks that arrive together are one commit. The limits bound memory: most bodies have less than one KiB. */
 export const ingestBatchLimits = {
   maxBatchSize: 200,
   maxQueued: 2_000,
@@ -56,12 +57,13 @@ export const ingestBatchLimits = {
   },
 };
 
-/** From so many characters on a message is stored apart from other locations' small ones. */
+/** A message of so many characters or more is stored apart from the small ones of other locations. */
 export const apart = {
   minLargeWeight: 64 * 1024,
   toTenant: ({ locationId }: { readonly locationId: string }) => locationId,
 };
 
+/** Creates the receiver of delivery webhooks. */
 export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   const insert = createSizedBatcher<Received, 'stored' | 'repeated'>(
     {
@@ -85,21 +87,18 @@ export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
   };
 }
 
-/** Without one of its parts a message is another one than the user has sent: it fails, and says so. */
+/** Returns the reason for which a message fails at once: without one of its parts it would not be the message that the user sent. */
 function findProblem(webhook: DeliveryWebhook): { reasonCode: ReasonCode | null; reason: string | null } {
   const reasonCode = findUnreadablePart(webhook);
   return { reasonCode, reason: reasonCode && getReason(reasonCode).message };
 }
 
-function findUnreadablePart({
-  unreadableAttachmentCount: unreadAttachments,
-  isContentUnreadable: isContentUnread,
-}: DeliveryWebhook): ReasonCode | null {
-  if (isContentUnread) return 'content_unreadable';
-  return unreadAttachments > 0 ? 'attachments_unreadable' : null;
+function findUnreadablePart({ unreadableAttachmentCount, isContentUnreadable }: DeliveryWebhook): ReasonCode | null {
+  if (isContentUnreadable) return 'content_unreadable';
+  return unreadableAttachmentCount > 0 ? 'attachments_unreadable' : null;
 }
 
-/** Nothing is kept that could be sent again: a part of a message must not go out as if it were all. */
+/** Stores no content, so that a resend can't send a part of the message as if it were all. */
 const tooLarge = {
   text: null,
   html: null,
@@ -109,16 +108,17 @@ const tooLarge = {
   reason: getReason('too_large').message,
 } as const;
 
-/** The body as it came, for a person who looks for a fault. Of a long one its beginning will do: its content has columns of its own. */
+/** Returns the body for troubleshooting, truncated: the content has columns of its own. */
 export function toRawPayload(body: Buffer): string {
   return body.length <= megabyte ? sanitize(body.toString('utf8')) : truncate(body.toString('utf8', 0, megabyte), megabyte);
 }
 
+/** Estimates the memory of a message, in characters. */
 export function estimateSize({ rawPayload, text, html }: Pick<Received, 'rawPayload' | 'text' | 'html'>): number {
   return rawPayload.length + (text?.length ?? 0) + (html?.length ?? 0);
 }
 
-/** An email's recipients stay as HighLevel wrote them: they may be many. */
+/** Normalizes a phone number. The recipients of an email, which may be many, stay as HighLevel wrote them. */
 async function toNormalizedAddress(
   { readAddress }: ReceiveDeps,
   { locationId, messageType, to }: DeliveryWebhook,
@@ -129,7 +129,7 @@ async function toNormalizedAddress(
 }
 
 async function insertBatch(deps: ReceiveDeps, messages: readonly Received[]): Promise<('stored' | 'repeated')[]> {
-  // Sorted, so that two processes that get the same webhooks wait for each other and not both for ever.
+  // Sorted by id: concurrent inserts of the same webhooks then lock rows in the same order and cannot deadlock.
   const rows = messages.toSorted((a, b) => (a.highlevelMessageId < b.highlevelMessageId ? -1 : 1));
   const now = dateNow(deps.clock);
   const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
@@ -147,7 +147,7 @@ function toJob({ reportDelay }: ReceiveDeps, message: Received, now: Date): NewJ
   return toReportJob(message, new Date(now.getTime() + reportDelay.currentMs()));
 }
 
-/** One parameter for any number of rows. */
+/** All rows are one parameter: the statement is prepared once for any number of them. */
 const insertSql = `
   WITH stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, message_type,

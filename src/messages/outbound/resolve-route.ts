@@ -1,29 +1,25 @@
 import type { OutboundMessage } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import { type Connection, type ConnectionDeps, type ConnectionLoader, decryptConnection } from '../../connections/connect.ts';
-import { dateNow } from '../../core/clock.ts';
-import { AppError, isAppError } from '../../core/errors.ts';
-import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { findContactAddress } from '../../highlevel/contacts.ts';
+import type { Connection, ConnectionRef } from '../../connections/connect.ts';
+import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
-import { consume, isPaused, rateLimitKey, tryAcquire } from '../../queue/rate-limits.ts';
+import type { WorkMessage } from '../model/message.ts';
 import type { ReadAddress } from '../model/read-address.ts';
-import { getReason, type ReasonCode } from '../model/reasons.ts';
-import type { WorkMessage } from '../settlement/update-messages.ts';
-import type { Reason } from './next-step.ts';
+import { getReason, type Reason, type ReasonCode } from '../model/reasons.ts';
+import type { LookUpContact } from './look-up-contact.ts';
 
-export interface RouteDeps extends ConnectionDeps {
+export interface RouteDeps {
   providers: readonly Provider[];
-  highLevel: HighLevel;
-  connectionOf: ConnectionLoader;
+  /** @throws AppError `request_invalid` when this process does not have the connection's channel */
+  loadConnection(ref: ConnectionRef): Promise<Connection | null>;
+  lookUpContact: LookUpContact;
   readAddress: ReadAddress;
 }
 
-/** Which way a message goes, or why it can't go at all. */
+/** The connection that carries a message, or the reason for which the message fails. */
 export type Route = { connection: Connection; outbound: OutboundMessage } | { rejected: Reason };
 
-/** Finds the connection that carries a message and makes it into what channels take. @throws AppError when HighLevel must be asked and can't be */
+/** Finds the connection of a message and builds what channels accept. @throws AppError when HighLevel is needed and can't be reached now */
 export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promise<Route> {
   const rejected = (code: ReasonCode) => ({ rejected: getReason(code) });
   const { locationId, providerKey } = message;
@@ -34,13 +30,13 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   if (connection === 'unavailable') return rejected('channel_unavailable');
   if (!connection) return rejected('no_channel');
 
-  const { capabilities: can } = connection.channel;
+  const { capabilities } = connection.channel;
   if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
     return rejected(message.reasonCode);
   }
   if (!message.text && !message.html && message.attachments.length === 0) return rejected('empty_message');
-  if (message.messageType === 'email' && !can.email) return rejected('email_unsupported');
-  if (message.attachments.length > 0 && !can.attachments) return rejected('attachments_unsupported');
+  if (message.messageType === 'email' && !capabilities.email) return rejected('email_unsupported');
+  if (message.attachments.length > 0 && !capabilities.attachments) return rejected('attachments_unsupported');
   const address = message.to ? { to: message.to } : await resolveAddress(deps, message);
   if ('rejected' in address) return address;
 
@@ -64,31 +60,22 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   };
 }
 
-/** A connection of a channel that this process does not have, such as the sandbox's, is there but can't be used. */
-async function findUsableConnection(deps: RouteDeps, connectionRef: { locationId: string; providerKey: string }) {
+/** Loads a connection; `unavailable` if this process does not have its channel, such as the sandbox's. */
+async function findUsableConnection(deps: RouteDeps, ref: ConnectionRef): Promise<Connection | 'unavailable' | null> {
   try {
-    const row = await deps.connectionOf(connectionRef);
-    return row && decryptConnection(deps, row);
+    return await deps.loadConnection(ref);
   } catch (error) {
     if (isAppError(error, 'request_invalid')) return 'unavailable';
     throw error;
   }
 }
 
-/** HighLevel sometimes leaves the phone number out of its webhook (platform.md 3.2). */
+/** Reads the recipient from HighLevel, which sometimes omits the phone number in its webhook (platform.md 3.2). */
 async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ to: string } | { rejected: Reason }> {
-  if (!message.contactId) return { rejected: getReason('no_address') };
   const { locationId, contactId, messageType } = message;
-  const limitKey = rateLimitKey.highLevel(toLocationOwner(locationId));
-  if (
-    (await isPaused(deps.db, limitKey, dateNow(deps.clock))) ||
-    !(await tryAcquire(deps, rateLimitKey.contactLookups(locationId), contactLookupRateLimit))
-  ) {
-    throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
-  }
-  await consume(deps, limitKey, highLevelRateLimit, 1);
+  if (!contactId) return { rejected: getReason('no_address') };
   try {
-    const contact = await findContactAddress(deps.highLevel, locationId, contactId);
+    const contact = await deps.lookUpContact(locationId, contactId);
     if (!contact) return { rejected: getReason('contact_deleted') };
     const to = messageType === 'email' ? contact.email : contact.phone;
     if (to) return { to: (await deps.readAddress(locationId, to)).address };

@@ -8,8 +8,8 @@ import { toLocationOwner } from '../../highlevel/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import { pause, rateLimitKey } from '../../queue/rate-limits.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { Reason } from '../model/reasons.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
-import type { Reason } from './next-step.ts';
 
 export interface SendLimitDeps {
   db: Database;
@@ -18,13 +18,13 @@ export interface SendLimitDeps {
   installationOf(owner: ReturnType<typeof toLocationOwner>): Promise<Installation | null>;
 }
 
-type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } | { rejected: Reason };
+export type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } | { rejected: Reason };
 
 /**
- * Whether a connection may send now, by its window and its daily cap; if so, one send is counted (see `refundDailyCap`). Rate and concurrency
- * are kept by the queue before it hands a job out.
+ * Checks the sending window and the daily cap of a connection, and counts one send if both allow it (see `refundDailyCap`). The queue
+ * enforces rate and concurrency before it claims a job.
  *
- * @returns null when it may; else until when the whole connection waits, or why the message fails
+ * @returns null when the message may be sent; else the end of the connection's pause, or the reason for which the message fails
  */
 export async function checkSendLimits(deps: SendLimitDeps, connection: Connection): Promise<LimitDecision | null> {
   const { sendingWindow, dailyCap, whenOver } = parseDeliverySettings(connection.config);
@@ -41,20 +41,20 @@ export async function checkSendLimits(deps: SendLimitDeps, connection: Connectio
   const windowAt = sendingWindow ? findNextOpening(sendingWindow, nowMs, zone) : null;
   if (windowAt !== null) {
     const decision = toDecision(windowAt, 'outside_window');
-    // The others need not be looked at one by one.
+    // One pause for the whole group: its other messages need no check of their own.
     if ('wait' in decision) await pause(deps, key, decision.wait.at, decision.wait.reason);
     return decision;
   }
   if (dailyCap === undefined) return null;
   const { day } = toLocalTime(nowMs, zone);
   while (!(await consumeDailyCap(deps, key, day, dailyCap))) {
-    const answer = toDecision(findNextDayStart(nowMs, zone), 'daily_cap');
-    if ('rejected' in answer || (await pauseUntilTomorrow(deps, key, day, dailyCap, answer.wait.at))) return answer;
+    const decision = toDecision(findNextDayStart(nowMs, zone), 'daily_cap');
+    if ('rejected' in decision || (await pauseUntilTomorrow(deps, key, day, dailyCap, decision.wait.at))) return decision;
   }
   return null;
 }
 
-/** Lets the lane rest while its day is used up; one may just have been given back. @returns whether it still is */
+/** Pauses a group until its next day, unless a send has been refunded since. @returns true when the cap is still reached */
 async function pauseUntilTomorrow(deps: SendLimitDeps, key: string, day: string, cap: number, until: Date): Promise<boolean> {
   const { code, message } = getReason('daily_cap');
   const rows = await deps.db.client.$queryRaw<unknown[]>`
@@ -64,7 +64,7 @@ async function pauseUntilTomorrow(deps: SendLimitDeps, key: string, day: string,
   return rows.length > 0;
 }
 
-/** @returns whether the day had one left */
+/** Counts one send of the day. @returns false when the cap is reached */
 async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, cap: number): Promise<boolean> {
   const rows = await deps.db.client.$queryRaw<unknown[]>`
     INSERT INTO rate_limits (key, tat_at, daily_count_date, daily_count) VALUES (${key}, ${dateNow(deps.clock)}, ${day}, 1)
@@ -77,8 +77,8 @@ async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, ca
 }
 
 /**
- * What was counted at a time and has not left after all is taken off its day, with the rest that it may have led to. Never throws: the
- * job has ended by then and may be in hand again, and a place too few is no harm.
+ * Takes a send that did not happen off the day in which it was counted, and ends the pause that it may have caused. Never throws: the job
+ * is finished by then and may be running again, and a count that is one too high does no harm.
  */
 export async function refundDailyCap(deps: SendLimitDeps, connection: Connection, countedAtMs: number): Promise<void> {
   if (parseDeliverySettings(connection.config).dailyCap === undefined) return;
@@ -90,7 +90,10 @@ export async function refundDailyCap(deps: SendLimitDeps, connection: Connection
         paused_until = CASE WHEN pause_code IS DISTINCT FROM 'daily_cap' THEN paused_until END
       WHERE key = ${key} AND daily_count_date = ${day} AND daily_count > 0`;
   } catch (error) {
-    deps.log.warn({ err: error, locationId: connection.locationId }, 'a send that was put off still counts today');
+    deps.log.warn(
+      { err: error, locationId: connection.locationId },
+      'a deferred send could not be refunded and counts against the daily cap',
+    );
   }
 }
 

@@ -1,16 +1,25 @@
 import type { Connection } from '../../connections/connect.ts';
-import { dateNow } from '../../core/clock.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
+import type { Database } from '../../database/client.ts';
 import { enqueue } from '../../queue/job.ts';
+import type { Message } from '../model/message.ts';
+import { toDeliverJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
-import { type Message, type StoreDeps, toDeliverJob } from '../settlement/update-messages.ts';
 
-/** Where a test message goes when nobody says where: nobody is disturbed. The number is reserved for fiction. */
+/** Default recipients of a test message. They reach no person: the number is reserved for fiction. */
 export const testAddress = { sms: '+12025550100', email: 'nobody@example.com' } as const;
 
-/** A real message through a connection, so that somebody sees whether it works. HighLevel does not know it; it is not retried. */
+export interface SendTestDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  readAddress: ReadAddress;
+}
+
+/** Stores and enqueues a real message, to test a connection. HighLevel does not know it, and it is not retried. */
 export async function sendTestMessage(
-  deps: StoreDeps & { newId: NewId; readAddress: ReadAddress },
+  deps: SendTestDeps,
   connection: Connection,
   content: { to: string; text: string; messageType: 'sms' | 'email' },
 ): Promise<Message> {

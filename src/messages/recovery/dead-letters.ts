@@ -5,8 +5,10 @@ import { paginate } from '../../core/pagination.ts';
 import type { Database, Executor, Prisma, Redrive } from '../../database/client.ts';
 import { enqueue } from '../../queue/job.ts';
 import { countReasonsSql } from '../log/search-sql.ts';
+import type { Message } from '../model/message.ts';
+import { type StoreDeps, toDeliverJob, toPostJob } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
-import { lockMessages, type Message, type StoreDeps, toDeliverJob, toPostJob } from '../settlement/update-messages.ts';
+import { lockMessages } from '../settlement/locks.ts';
 
 export type { Redrive };
 

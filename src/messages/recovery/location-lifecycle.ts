@@ -3,16 +3,12 @@ import type { Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { type QueueName, runGroupNow, runNow } from '../../queue/job.ts';
 import { rateLimitKey } from '../../queue/rate-limits.ts';
+import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
+import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
 import { mayHaveArrived } from '../outbound/attempts.ts';
-import {
-  keepPending,
-  lockMessages,
-  type MessageChange,
-  type StoreDeps,
-  transitionTo,
-  updateMessages,
-} from '../settlement/update-messages.ts';
+import { lockMessages } from '../settlement/locks.ts';
+import { updateMessages } from '../settlement/update-messages.ts';
 
 /** Why messages wait for their location and for nothing else. */
 const waitingForLocation = [

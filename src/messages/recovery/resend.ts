@@ -1,8 +1,11 @@
 import { type Actor, audit } from '../../audit/audit-log.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
+import type { Message } from '../model/message.ts';
+import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
-import { type Message, type StoreDeps, transitionTo, updateMessages } from '../settlement/update-messages.ts';
+import { transitionTo } from '../model/transitions.ts';
+import { updateMessages } from '../settlement/update-messages.ts';
 import { requeueMessages } from './dead-letters.ts';
 
 /**

@@ -8,20 +8,13 @@ import type { Executor } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
 import { enqueue } from '../../queue/job.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
+import { applyReceipts } from '../model/apply-receipts.ts';
+import { type StoreDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
 import { filterMessageLevelReceipts, parseRecipients } from '../model/recipients.ts';
-import type { Reason } from '../outbound/next-step.ts';
+import type { MessageChange } from '../model/transitions.ts';
+import { lockExternalIds, lockMessages } from '../settlement/locks.ts';
 import { possiblyAcceptedCondition, storeReceipts, trimUnnamedReceipts } from '../settlement/receipt-rows.ts';
-import {
-  type LockedMessage,
-  lockExternalIds,
-  lockMessages,
-  type MessageChange,
-  type MessagePatch,
-  type StoreDeps,
-  toRecipientsReportJob,
-  transitionTo,
-  updateMessages,
-} from '../settlement/update-messages.ts';
+import { updateMessages } from '../settlement/update-messages.ts';
 
 /**
  * Keeps what a far side says of a message, and applies it if the message is known. A receipt may come before the answer to our own
@@ -177,24 +170,4 @@ async function findStaleFailures(
     JSON.stringify(failures),
   );
   return new Set(stale.map(({ id }) => id));
-}
-
-interface StoredReceipt {
-  state: 'delivered' | 'read' | 'failed';
-  code: string | null;
-  reason: string | null;
-}
-
-/** What receipts make of a message, one after the other. */
-export function applyReceipts(current: Pick<LockedMessage, 'state'>, receipts: readonly StoredReceipt[]): MessagePatch {
-  const patch: MessagePatch = {};
-  for (const receipt of receipts) {
-    Object.assign(patch, transitionTo({ state: patch.state ?? current.state }, receipt.state, toFailure(receipt)));
-  }
-  return patch;
-}
-
-function toFailure({ state, code, reason }: StoredReceipt): Reason | undefined {
-  if (state !== 'failed') return undefined;
-  return { code: code ?? 'failed', message: reason ?? 'The far side reported a failure.' };
 }

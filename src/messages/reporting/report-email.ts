@@ -1,7 +1,8 @@
 import type { Executor } from '../../database/client.ts';
 import type { EmailRecipientStatus } from '../../highlevel/messages.ts';
+import type { WorkMessage } from '../model/message.ts';
+import type { StoreDeps } from '../model/message-jobs.ts';
 import { computeRecipientStates, parseRecipients, selectReceiptsSince } from '../model/recipients.ts';
-import type { StoreDeps, WorkMessage } from '../settlement/update-messages.ts';
 
 /** What HighLevel is to be told of an email's recipients, and how to know later whether there is more. */
 export interface EmailStatusUpdate {

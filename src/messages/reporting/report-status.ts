@@ -5,9 +5,11 @@ import type { Executor } from '../../database/client.ts';
 import { findResponse, type HighLevel, type HighLevelResponse } from '../../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../../highlevel/messages.ts';
 import type { Job } from '../../queue/job.ts';
+import type { WorkMessage } from '../model/message.ts';
+import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason, getReasonType } from '../model/reasons.ts';
+import type { LockedMessage } from '../model/transitions.ts';
 import type { Settle } from '../settlement/settle.ts';
-import type { LockedMessage, StoreDeps, WorkMessage } from '../settlement/update-messages.ts';
 import { type EmailStatusUpdate, getEmailStatusUpdate } from './report-email.ts';
 
 export interface ReportDeps extends StoreDeps {
@@ -48,6 +50,7 @@ async function reportEmail(
     let hasNewer = false;
     const beforeWrite = async (tx: Executor) => {
       hasNewer = await update.markReported(tx, false);
+      return undefined;
     };
     return deps.settle({
       job,
@@ -81,6 +84,7 @@ async function sendReport(
   let hasNewer = false;
   const beforeWrite = (accepted: boolean) => async (tx: Executor) => {
     hasNewer = (await update?.markReported(tx, accepted)) ?? false;
+    return undefined;
   };
   // What came meanwhile found this job in the queue and asked for no other.
   const runAgainAt = (at: Date | null) => (current: LockedMessage) =>

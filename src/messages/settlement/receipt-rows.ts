@@ -1,17 +1,17 @@
 import type { Database, Executor, Prisma } from '../../database/client.ts';
 
-/** A receipt as it is stored: of a message, or of a vendor's id that no message of ours has yet. */
+/** A receipt to store: of a message, or of a vendor's id that no message has yet. */
 export type NewReceipt = Omit<Prisma.ReceiptCreateManyInput, 'state'> & { id: string; state: 'delivered' | 'read' | 'failed' };
 
 /**
- * Stores receipts that say something new, and counts those that say once more what is stored already of the same sending: vendors repeat
- * them by the thousand. Their messages, or their vendor's ids, are locked.
+ * Stores new receipts, and counts repeats of receipts that are stored for the same send: vendors repeat them by the thousand. Their messages,
+ * or their vendor's ids, are locked.
  */
 export async function storeReceipts(tx: Executor, receipts: readonly NewReceipt[]): Promise<void> {
   const groups = Map.groupBy(
     receipts,
     ({ connectionId, messageId, externalId, state, recipient, code, reason, occurredAt }) => {
-      // A failure that is told once more after its message was sent again is known by its time.
+      // The time of a failure shows whether it is a repeat of one from before a resend.
       const failure = state === 'failed' ? [code, reason, occurredAt] : [];
       return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, ...failure]);
     },
@@ -20,63 +20,63 @@ export async function storeReceipts(tx: Executor, receipts: readonly NewReceipt[
   if (rows.length > 0) await tx.$executeRawUnsafe(storeSql, JSON.stringify(rows));
 }
 
-/** Of one sending. A vendor that has said more has said it all; what comes then still changes its message. */
+/** Maximum of one send. A later receipt still changes its message, and counts as a repeat. */
 const maxReceipts = 1_000;
 
 /**
- * A repeat of what names no message moves to its own time: it may be of an attempt that began in between. What reaches the limit counts as
- * a repeat of the newest receipt, if possible of one with the same state.
+ * A repeat of an unmatched receipt updates its time: it may be of an attempt that started in between. A receipt over the limit counts as a
+ * repeat of the newest receipt, if possible of one with the same state.
  */
 const storeSql = `
-  WITH said AS MATERIALIZED (
+  WITH received AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text, state message_state,
       recipient text, code text, reason text, "occurredAt" timestamptz, "receivedAt" timestamptz, repeats int)),
-  -- Read once for all that is said of a message: there may be many of both.
+  -- Read once for all receipts of a message: there may be many received and many stored.
   stored AS MATERIALIZED (
     SELECT r.* FROM receipts r JOIN messages m ON m.id = r.message_id
-    WHERE r.message_id IN (SELECT "messageId" FROM said) AND (m.idempotency_reset_at IS NULL OR r.received_at >= m.idempotency_reset_at)
+    WHERE r.message_id IN (SELECT "messageId" FROM received) AND (m.idempotency_reset_at IS NULL OR r.received_at >= m.idempotency_reset_at)
     UNION ALL
-    SELECT r.* FROM receipts r JOIN (SELECT DISTINCT "connectionId", "externalId" FROM said WHERE "messageId" IS NULL) AS s
+    SELECT r.* FROM receipts r JOIN (SELECT DISTINCT "connectionId", "externalId" FROM received WHERE "messageId" IS NULL) AS s
       ON r.connection_id = s."connectionId" AND r.external_id = s."externalId" AND r.message_id IS NULL),
   same AS (
-    SELECT DISTINCT ON (said.id) said.id, stored.id AS first FROM said JOIN stored
-      ON ${sameKey('said', '"messageId"', '"externalId"', '"occurredAt"')} = ${sameKey('stored', 'message_id', 'external_id', 'occurred_at')}
-      AND said."connectionId" = stored.connection_id
-    ORDER BY said.id),
+    SELECT DISTINCT ON (received.id) received.id, stored.id AS first FROM received JOIN stored
+      ON ${sameKey('received', '"messageId"', '"externalId"', '"occurredAt"')} = ${sameKey('stored', 'message_id', 'external_id', 'occurred_at')}
+      AND received."connectionId" = stored.connection_id
+    ORDER BY received.id),
   full_messages AS (
     SELECT message_id, (array_agg(id ORDER BY id DESC))[1] AS last,
       jsonb_object_agg(state, id ORDER BY id) AS last_of
     FROM stored WHERE message_id IS NOT NULL GROUP BY message_id HAVING count(*) >= ${maxReceipts}),
-  known AS (
-    SELECT said.*, COALESCE(same.first, (f.last_of ->> said.state::text)::uuid, f.last) AS first
-    FROM said LEFT JOIN same ON same.id = said.id LEFT JOIN full_messages f ON f.message_id = said."messageId"),
+  matched AS (
+    SELECT received.*, COALESCE(same.first, (f.last_of ->> received.state::text)::uuid, f.last) AS first
+    FROM received LEFT JOIN same ON same.id = received.id LEFT JOIN full_messages f ON f.message_id = received."messageId"),
   counted AS (
     UPDATE receipts SET repeat_count = receipts.repeat_count + again.count, event_order = nextval('event_order'),
       received_at = CASE WHEN receipts.message_id IS NULL THEN again.at ELSE receipts.received_at END
-    FROM (SELECT first, sum(repeats + 1)::int AS count, max("receivedAt") AS at FROM known WHERE first IS NOT NULL GROUP BY first) AS again
+    FROM (SELECT first, sum(repeats + 1)::int AS count, max("receivedAt") AS at FROM matched WHERE first IS NOT NULL GROUP BY first) AS again
     WHERE receipts.id = again.first)
   INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, repeat_count, event_order)
   SELECT id, "connectionId", "messageId", "externalId", state, recipient, code, reason, "occurredAt", "receivedAt", repeats, nextval('event_order')
-  FROM known WHERE first IS NULL`;
+  FROM matched WHERE first IS NULL`;
 
-/** What makes two receipts say the same, as one value, so that many are compared with many at the cost of both. */
+/** Builds the value in which repeats of a receipt are equal. One value allows a hash join: its cost is the sum of both sides, not the product. */
 function sameKey(of: string, messageId: string, externalId: string, occurredAt: string): string {
   return `jsonb_build_array(${of}.${messageId}, CASE WHEN ${of}.${messageId} IS NULL THEN ${of}.${externalId} END, ${of}.state, ${of}.recipient,
     CASE WHEN ${of}.state = 'failed' THEN jsonb_build_array(${of}.code, ${of}.reason, ${of}.${occurredAt}) END)`;
 }
 
-/** A vendor's id that a message has just been given, by the attempt that ends now. */
+/** A vendor's id, given to a message by the attempt that ends now. */
 export interface ExternalIdMatch {
   readonly messageId: string;
   readonly connectionId: string;
   readonly externalId: string;
 }
 
-/** A receipt that came before the response that says whose it is. */
+/** A receipt that came before the response that names its message. */
 export interface EarlyReceipt {
   readonly id: string;
   readonly messageId: string;
-  /** Its id was another message's until now: that one keeps it, too. */
+  /** Its vendor's id has been another message's until now; that message keeps the receipt, too. */
   readonly isOfAnother: boolean;
   readonly recipient: string | null;
   readonly state: 'delivered' | 'read' | 'failed';
@@ -84,22 +84,22 @@ export interface EarlyReceipt {
   readonly reason: string | null;
 }
 
-/** SQL that says of an attempt that its vendor may have taken the message. */
+/** Builds the condition of attempts that the vendor may have accepted. */
 export function possiblyAcceptedCondition(attempt: string): string {
   return `(${attempt}.outcome IS NULL OR ${attempt}.outcome NOT IN ('rejected', 'unavailable'))`;
 }
 
 /**
- * Reads what vendors said of ids that messages have just been given. Vendors give an id again, so a receipt counts only when it came after
- * an attempt of this sending that its vendor may have taken; it is of the message whose attempt was the last to begin before it came. It
- * is only read here and written with the rest: a receipt that names its message holds a share of it, and the messages are not locked yet.
+ * Reads the receipts that came before the responses which name their messages. Vendors reuse ids, so a receipt counts only when it came
+ * after an attempt of this send that the vendor may have accepted; it belongs to the message whose attempt was the last to start before it.
+ * It is only read here and written with the rest: a receipt with a message holds a share lock on it, and the messages are not locked yet.
  */
 export async function readEarlyReceipts(tx: Executor, matches: readonly ExternalIdMatch[]): Promise<EarlyReceipt[]> {
   if (matches.length === 0) return [];
   return tx.$queryRawUnsafe<EarlyReceipt[]>(earlyReceiptsSql, JSON.stringify(matches));
 }
 
-/** Rows of earlier versions have no order: there the times count. */
+/** Rows of earlier versions have no `event_order`: there the times count. */
 const earlyReceiptsSql = `
   SELECT * FROM (
     SELECT DISTINCT ON (r.id) r.id, l."messageId", r.message_id IS NOT NULL AS "isOfAnother", r.recipient, r.state, r.code, r.reason
@@ -118,27 +118,12 @@ const earlyReceiptsSql = `
     ORDER BY r.id, began.event_order DESC NULLS LAST) AS early
   ORDER BY id`;
 
-/** SQL that gives early receipts to their messages: parts of a WITH. @param rows from `toReceiptClaimRows`, as JSON. @param now a parameter */
-export function claimReceiptsCte(rows: string, now: string): string {
-  return `claims AS (SELECT * FROM json_to_recordset(${rows}::json) AS c (id uuid, "messageId" uuid, "copyId" uuid)),
-  claimed AS (
-    UPDATE receipts SET message_id = c."messageId" FROM claims c WHERE receipts.id = c.id AND c."copyId" IS NULL),
-  copied AS (
-    INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, event_order)
-    SELECT c."copyId", connection_id, c."messageId", external_id, state, recipient, code, reason, occurred_at, ${now}::timestamptz, event_order
-    FROM receipts JOIN claims c ON c.id = receipts.id WHERE c."copyId" IS NOT NULL)`;
-}
-
-export function toReceiptClaimRows(newId: () => string, earlyReceipts: readonly EarlyReceipt[]) {
-  return earlyReceipts.map(({ id, messageId, isOfAnother }) => ({ id, messageId, copyId: isOfAnother ? newId() : null }));
-}
-
-/** Of each connection. A vendor may tell of everything that its account sends; what is of us is among the newest. */
+/** Maximum of a connection. A vendor may send receipts of all messages of its account; those of this app are among the newest. */
 const maxUnnamedReceipts = 10_000;
 
-/** Deletes the oldest receipts that name no message, where a connection has too many: they must not fill the disk. */
+/** Deletes the oldest unmatched receipts of connections that have too many: they must not fill the disk. */
 export async function trimUnnamedReceipts({ client }: Database): Promise<void> {
-  // What another process works on at this moment is left to the next time.
+  // Rows that another transaction has locked are left to the next run.
   await client.$executeRaw`
     DELETE FROM receipts WHERE id IN (
       SELECT id FROM receipts WHERE message_id IS NULL AND id IN (

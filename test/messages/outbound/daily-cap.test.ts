@@ -5,7 +5,7 @@ import { createHookedDatabase } from '../../support/hooked-database.ts';
 import { sendMany } from '../../support/send-many.ts';
 import { startWorld } from '../../support/world.ts';
 
-test('a daily cap lets so many leave and the rest wait for the next day, or fail where that is wished', async () => {
+test('a daily cap limits the sends of a day; the others wait for the next day, or fail where the connection says so', async () => {
   await using world = await startWorld();
   const waits = await world.setUpLocation({ dailyCap: 2 });
   const fails = await world.setUpLocation({ dailyCap: 2, whenOver: 'fail' });
@@ -28,7 +28,7 @@ test('a daily cap lets so many leave and the rest wait for the next day, or fail
   await world.advanceUntil(() => sentBy(waits.id) === 5, 'the day after', 3_600_000);
 });
 
-test('what was sent today still counts after an hourly tidying, however long ago the cap was set', async () => {
+test('the sends of today still count after the hourly cleanup, however long ago the cap was set', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ dailyCap: 2 });
   world.clock.jump(40 * 24 * 3_600_000);
@@ -40,7 +40,7 @@ test('what was sent today still counts after an hourly tidying, however long ago
   expect(world.vendor.requests).toHaveLength(2);
 });
 
-test('what a far side puts off is not counted, so that a cap is one of messages and not of attempts', async () => {
+test('an attempt that the vendor could not accept is not counted: a cap is one of messages, not of attempts', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ dailyCap: 2, whenOver: 'fail' });
   world.vendor.respondWith(() => (world.vendor.requests.length <= 6 ? { status: 503 } : { body: { status: 'delivered' } }));
@@ -52,7 +52,7 @@ test('what a far side puts off is not counted, so that a cap is one of messages 
   expect((await world.getMessage(third)).reasonCode).toBe('daily_cap');
 });
 
-test('a place that is given back while a lane is about to rest for the day is taken, and the lane does not rest', async () => {
+test('a send that is refunded while a group is about to be paused for the day is used, and the group is not paused', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id: locationId } = await world.setUpLocation({ dailyCap: 1 });
   const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
@@ -68,7 +68,7 @@ test('a place that is given back while a lane is about to rest for the day is ta
   expect(await checkSendLimits(world.services, connection)).toMatchObject({ wait: { reason: { code: 'daily_cap' } } });
 });
 
-test('that a place could not be given back does no harm', async () => {
+test('a failed refund does no harm', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ dailyCap: 5 });
   const rename = async (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);

@@ -6,7 +6,7 @@ const text = (world: World, location: { id: string; contact: { id: string } }, w
   world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: words });
 const attempts = (world: World) => world.db.attempt.findMany({ orderBy: { id: 'asc' } });
 
-test('a temporary failure is retried by the schedule until it goes through, each attempt on record', async () => {
+test('a temporary failure is retried by the schedule until it succeeds, and each attempt is stored', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith(() =>
@@ -31,7 +31,7 @@ test('a temporary failure is retried by the schedule until it goes through, each
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
-test('after the last wait, a day later, the message is given up and reported failed with the last reason', async () => {
+test('after the last retry, a day later, the message fails and is reported with the last reason', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 500, body: { error: { code: 'E500', message: 'still down' } } });
@@ -74,7 +74,7 @@ test('messages to one contact keep their order through a retry, and another cont
   expect(order).toEqual(['other', 'one', 'two', 'three']);
 });
 
-test('a connection’s concurrency and rate are kept', async () => {
+test('a connection’s concurrency and rate limit are enforced', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ concurrency: 2 });
   let running = 0;
@@ -91,7 +91,7 @@ test('a connection’s concurrency and rate are kept', async () => {
     await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   }
   await world.advanceUntil(() => {
-    // On a busy machine the second may come late: nobody is let go before.
+    // On a busy machine the second may come late: no request is released before.
     if (running === 2 || world.vendor.requests.length === 5) for (const go of release.splice(0)) go();
     return world.vendor.requests.length === 5 && running === 0;
   });
@@ -108,7 +108,7 @@ test('a connection’s concurrency and rate are kept', async () => {
   expect((startTimes.at(-1) ?? 0) - (startTimes[0] ?? 0)).toBeGreaterThanOrEqual(3_000);
 });
 
-test('a receipt that heartbeat the answer to our own send is kept, by our id and by theirs', async () => {
+test('a receipt that comes before the response to our send is stored and applied, by our id and by the vendor’s', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   for (const by of ['id', 'externalId'] as const) {
@@ -123,7 +123,7 @@ test('a receipt that heartbeat the answer to our own send is kept, by our id and
   }
 });
 
-test('receipts in any order and repeated never go back, and a late delivered after a failed wins', async () => {
+test('receipts in any order and repeated never lead to an earlier state, and a late `delivered` overrides `failed`', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ body: { status: 'accepted' } });
@@ -147,7 +147,7 @@ test('receipts in any order and repeated never go back, and a late delivered aft
   ]);
 });
 
-test('a receipt from another connection changes nothing', async () => {
+test('a receipt from another connection has no effect', async () => {
   await using world = await startWorld();
   const [mine, other] = [await world.setUpLocation(), await world.setUpLocation()];
   world.vendor.respondWith({ body: { status: 'accepted', externalId: 'shared' } });
@@ -159,7 +159,7 @@ test('a receipt from another connection changes nothing', async () => {
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending' });
 });
 
-test('what a channel can’t carry is refused with the reason, and accepted is delivered where there are no receipts', async () => {
+test('a message that the channel does not support fails with the reason, and `accepted` is `delivered` without receipts', async () => {
   const channel = createNonIdempotentChannel(async () => ({ kind: 'accepted' }));
   await using world = await startWorld({ channels: () => indexChannels([channel]) });
   const location = await world.install();
@@ -178,7 +178,7 @@ test('what a channel can’t carry is refused with the reason, and accepted is d
   expect(world.highlevel.listStatuses(plain.messageId)).toEqual(['delivered']);
 });
 
-test('a phone number that HighLevel left out is asked for', async () => {
+test('a phone number that HighLevel omitted is looked up', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = { locationId: location.id, messageId: 'no-phone', contactId: location.contact.id, message: 'hi' };
@@ -196,7 +196,7 @@ test('a message for a location that has not installed the app yet waits for it',
   const code = world.highlevel.approveInstall(location.id);
   await world.finishInstall(code);
   await world.advanceUntilReported(messageId);
-  // Then it goes on at once, and says what is missing next.
+  // Then its job runs at once, and the message shows the next missing requirement.
   expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
   expect((await world.getMessage(messageId)).reasonCode).toBe('no_channel');
 });

@@ -18,7 +18,7 @@ test('a location with many queued messages does not delay another’s by more th
   await world.waitFor(() => waiting.length === 2);
   const [messageId = ''] = await sendMany(world, other, 1);
   await world.waitFor(() => world.vendor.requests.some(({ body }) => body.locationId === other.id));
-  // Not one of the busy location's sends had to end for it, and never were more than two in hand.
+  // It waited for no send of the busy location, and never did more than two run.
   expect(world.vendor.requests.filter(({ body }) => body.locationId === busy.id)).toHaveLength(2);
   await world.advanceUntilReported(messageId);
   while (world.vendor.requests.length < 61) {
@@ -30,7 +30,7 @@ test('a location with many queued messages does not delay another’s by more th
   for (const release of waiting.splice(0)) release();
 });
 
-test('outside of its hours a connection sends nothing, says so for every message, and goes on when they begin', async () => {
+test('outside of its hours a connection makes no send, every message shows the reason, and sending resumes when the hours begin', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({
     sendingWindow: { from: '09:00', to: '18:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'] },
@@ -51,7 +51,7 @@ test('outside of its hours a connection sends nothing, says so for every message
   await world.advanceUntilReported(ids[2] as string);
 });
 
-/** The next such weekday (0 is Sunday) at an hour of UTC. */
+/** Returns the next such weekday (0 is Sunday) at an hour of UTC. */
 function nextWeekday(nowMs: number, weekday: number, hour: number): number {
   const date = new Date(nowMs);
   date.setUTCHours(hour, 0, 0, 0);
@@ -59,7 +59,7 @@ function nextWeekday(nowMs: number, weekday: number, hour: number): number {
   return date.getTime();
 }
 
-test('a message in retry holds its contact’s later ones until it is given up after the time that was set', async () => {
+test('a message in retry holds back its contact’s later ones until it fails after the configured time', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ giveUpAfterMinutes: 10 });
   world.vendor.respondWith(({ body }) =>
@@ -81,7 +81,7 @@ test('a message in retry holds its contact’s later ones until it is given up a
   expect((await world.getMessage(first.messageId)).reasonCode).toBe('http_503');
 });
 
-test('HighLevel’s calls go by urgency: answers and failures, then delivered, then read', async () => {
+test('HighLevel’s calls are made by priority: replies and failures, then `delivered`, then `read`', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith(({ body }) =>
@@ -89,7 +89,7 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
       ? { status: 400, body: { error: { code: 'no', message: 'no' } } }
       : { body: { status: 'delivered', externalId: `x-${body.id}` } },
   );
-  // The limit is used up, so that everything waits together.
+  // The limit is used up, so that all reports wait together.
   const key = `highlevel/${location.id}`;
   const pauseFields = { pausedUntil: new Date(world.clock.now() + 60_000) };
   await world.db.rateLimitRow.upsert({
@@ -109,7 +109,7 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
   const begin = world.highlevel.calls.listByOperation('updateMessageStatus').length;
   await world.waitFor(async () => (await world.db.job.count({ where: { queue: 'highlevel' } })) === 32);
   world.clock.jump(61_000);
-  // In small steps: what leaves must have time to arrive before the next may leave.
+  // In small steps: each call must have time to arrive before the next is made.
   await world.advanceUntil(
     () => ids.slice(1).every((id) => world.highlevel.listStatuses(id).length > 0),
     'all are reported',
@@ -117,7 +117,7 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
   );
   await world.advanceUntil(() => world.highlevel.listStatuses(ids[0] as string).includes('read'));
   const statuses = world.highlevel.calls.listByOperation('updateMessageStatus').slice(begin);
-  // Those that leave together have no order among themselves.
+  // Calls that are made together have no order.
   const positionOf = (id: string | undefined) => statuses.findIndex(({ path }) => path.includes(id ?? ''));
   expect(positionOf(ids[30])).toBeLessThan(10);
   expect(positionOf(ids[0])).toBe(statuses.length - 1);
@@ -125,7 +125,7 @@ test('HighLevel’s calls go by urgency: answers and failures, then delivered, t
   expect(answeredAt).toBeLessThanOrEqual(statuses[12]?.at ?? 0);
 });
 
-test('when HighLevel’s day is used up, everything of that location waits, says so, and goes on when it renews', async () => {
+test('when HighLevel’s daily quota is used up, all calls of the location wait, show the reason, and resume when it renews', async () => {
   await using world = await startWorld({ behaviour: { dailyLimit: 3 } });
   const location = await world.setUpLocation();
   const ids = await sendMany(world, location, 6);
@@ -142,7 +142,7 @@ test('when HighLevel’s day is used up, everything of that location waits, says
     }),
   ]);
   await world.advance(31 * 60_000, 60_000);
-  // The headers do not say when the day begins anew, so one call looks every ten minutes, and no more.
+  // The headers do not name the time of renewal, so one call probes every ten minutes, and no more.
   const refusedAt = world.highlevel.calls.all.filter(({ refusal }) => refusal === 'rate').map(({ at }) => at);
   const attemptTimes = refusedAt.filter((at) => at > (refusedAt[0] ?? 0) + 60_000);
   expect(attemptTimes.length).toBeGreaterThanOrEqual(2);
@@ -156,7 +156,7 @@ test('when HighLevel’s day is used up, everything of that location waits, says
   );
 });
 
-test('what was given up is listed with its reason, and all that fits is sent again, with progress', async () => {
+test('dead letters are listed with their reasons, and all that match a filter are redriven, with progress', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const refusal = (code: string) => ({ status: 400, body: { error: { code, message: 'not now' } } });
@@ -180,7 +180,7 @@ test('what was given up is listed with its reason, and all that fits is sent aga
   expect(at(body.startedAt)).toBeLessThanOrEqual(world.clock.now());
 });
 
-test('a connection that has long been quiet keeps its limits, and gets those back that an earlier version had taken', async () => {
+test('a connection that has long been idle keeps its limits, and limits that an earlier version removed are restored', async () => {
   await using world = await startWorld({ isIdle: true });
   const place = await world.setUpLocation({ ratePerSecond: 5, concurrency: 2, dailyCap: 10 });
   const key = `sending/${place.id}/sms`;
@@ -200,9 +200,9 @@ test('a connection that has long been quiet keeps its limits, and gets those bac
   expect(await world.db.rateLimitRow.count()).toBe(1);
 });
 
-test('what waits for a limit goes on as soon as the limit is loosened, in its order', async () => {
+test('messages that wait for a limit are sent as soon as the limit is raised, in their order', async () => {
   await using world = await startWorld();
-  // A location by the hours of a zone that is closed now.
+  // A location in a time zone in which the window is closed now.
   const hour = new Date(world.clock.now()).getUTCHours();
   const clockTime = (ahead: number) => `${String((hour + ahead) % 24).padStart(2, '0')}:00`;
   const location = await world.setUpLocation({ sendingWindow: { from: clockTime(10), to: clockTime(12) } });

@@ -10,7 +10,7 @@ const text = (world: World, location: { id: string; contact: { id: string } }) =
 const outcomes = async (world: World) =>
   (await world.db.attempt.findMany({ orderBy: { id: 'asc' } })).map(({ outcome }) => outcome);
 
-test('where repeats are not dropped, an unknown outcome asks a person: it is not failed and not sent again', async () => {
+test('where the vendor is not idempotent, an unknown outcome is held for review: it neither fails nor is sent again', async () => {
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
@@ -33,7 +33,7 @@ test('where repeats are not dropped, an unknown outcome asks a person: it is not
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
-test('an interrupted attempt that somebody has found, and could not tell of any more, asks a person all the same', async () => {
+test('an interrupted attempt that a worker found, and could not settle, is held for review, too', async () => {
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
@@ -53,7 +53,7 @@ test('an interrupted attempt that somebody has found, and could not tell of any 
   expect(sends).toBe(0);
 });
 
-/** A message of which the first attempt was cut: it may have arrived. */
+/** Sends a message whose first attempt is cut off: it may have arrived. */
 async function cutMessage(world: World, config: Record<string, unknown> = {}) {
   const location = await world.setUpLocation(config);
   world.vendor.respondWith(() => (world.vendor.requests.length === 1 ? 'cut' : { status: 503 }));
@@ -63,7 +63,7 @@ async function cutMessage(world: World, config: Record<string, unknown> = {}) {
   return { location, messageId, isUnknown };
 }
 
-test('a message that may have arrived is not reported failed because later attempts were all put off', async () => {
+test('a message that may have arrived is not reported as failed because all later attempts were unavailable', async () => {
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world, { giveUpAfterMinutes: 10 });
   await world.advanceUntil(isUnknown, 'a person is asked', 30_000);
@@ -71,7 +71,7 @@ test('a message that may have arrived is not reported failed because later attem
   await world.advance(60_000);
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 
-  // The far side had it, and says so late.
+  // The vendor has it, and its receipt comes late.
   await world.postChannelWebhook(location.connectionId, 'status', {
     id: (await world.getMessage(messageId)).id,
     status: 'delivered',
@@ -80,7 +80,7 @@ test('a message that may have arrived is not reported failed because later attem
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
-test('once a person has had it sent again, it is as any other: what fails then has failed', async () => {
+test('once a user has resent it, it is like any other: a failure then is a failure', async () => {
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world);
   await world.api.delete(`/locations/${location.id}/channels/sms`).expect(204);
@@ -90,7 +90,7 @@ test('once a person has had it sent again, it is as any other: what fails then h
   expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'no_channel' } });
 });
 
-test('nor because there is no way for it any more, or the app was uninstalled', async () => {
+test('nor because it has no route any more, or the app was uninstalled', async () => {
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world);
   await world.api.delete(`/locations/${location.id}/channels/sms`).expect(204);
@@ -108,7 +108,7 @@ test('nor because there is no way for it any more, or the app was uninstalled', 
   expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
 });
 
-test('a far side that drops repeats and refuses one has taken none: the message has failed', async () => {
+test('an idempotent vendor that rejects an attempt has accepted none before: the message fails', async () => {
   await using world = await startWorld();
   const { messageId } = await cutMessage(world);
   world.vendor.respondWith({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
@@ -116,7 +116,7 @@ test('a far side that drops repeats and refuses one has taken none: the message 
   expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });
 
-test('the refusal of something on the way, such as a proxy, is not the far side’s word', async () => {
+test('a rejection by a proxy is not authoritative', async () => {
   await using world = await startWorld();
   const { messageId, isUnknown } = await cutMessage(world);
   world.vendor.respondWith({ status: 404, body: '<h1>No such tunnel</h1>' });
@@ -124,7 +124,7 @@ test('the refusal of something on the way, such as a proxy, is not the far side�
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 });
 
-test('nor is what the far side of a changed connection says the word of the one before', async () => {
+test('nor is a rejection by the vendor of a changed connection authoritative for the vendor before', async () => {
   await using world = await startWorld();
   const { location, messageId, isUnknown } = await cutMessage(world);
   world.clock.jump(1_000);
@@ -135,11 +135,11 @@ test('nor is what the far side of a changed connection says the word of the one 
   await world.api.post(`/messages/${(await world.getMessage(messageId)).id}/retry`).expect(202);
   await world.advanceUntilReported(messageId);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
-  // The same sending for all that: whoever drops repeats must know it.
+  // It is still the same send: an idempotent vendor must recognize it.
   expect(new Set(world.vendor.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
 });
 
-test('where repeats are not dropped and the connection resends, a later refusal says nothing of the first attempt', async () => {
+test('where the vendor is not idempotent and the connection resends, a later rejection proves no outcome of the first attempt', async () => {
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
@@ -155,7 +155,7 @@ test('where repeats are not dropped and the connection resends, a later refusal 
   expect(world.highlevel.listStatuses(messageId)).toEqual([]);
 });
 
-test('a receipt that settles a message lets its contact’s next one go at once, not when its own next try was due', async () => {
+test('a receipt that settles a message releases its contact’s next one at once, not when the cancelled retry was due', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith(() => (world.vendor.requests.length < 5 ? 'cut' : { body: { status: 'delivered' } }));

@@ -1,6 +1,6 @@
 import { startWorld, type World } from '../../support/world.ts';
 
-/** What HighLevel says of contacts that are not what they were. */
+/** Messages to and from contacts that were changed, merged or deleted in HighLevel. */
 
 const bare = (world: World, content: object, provider = 'sms') =>
   world.highlevel.postSigned(`/webhooks/providers/${provider}`, JSON.stringify({ messageId: 'm', message: 'hi', ...content }));
@@ -23,11 +23,11 @@ test.each([
 });
 
 test.each([
-  { what: 'the contact is gone', does: null },
+  { what: 'the contact was deleted', does: null },
   { what: '404', does: { status: 404, body: { statusCode: 404, message: 'Contact not found', error: 'Not Found' } } },
-  { what: '500 with its words', does: { status: 500, body: { message: 'Contact with id abc not found' } } },
+  { what: '500 with the message of a 404', does: { status: 500, body: { message: 'Contact with id abc not found' } } },
   { what: 'null in place of the contact', does: { status: 200, body: { contact: null } } },
-])('a message to a deleted contact says that it was deleted: $what', async ({ does }) => {
+])('a message to a deleted contact fails with that reason: $what', async ({ does }) => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   if (does) world.highlevel.faults.add({ operation: 'getContact', times: 1, effect: does });
@@ -39,7 +39,7 @@ test.each([
   expect(body.items[0].reason.message).toContain('deleted in the CRM');
 });
 
-test('a refusal that is about something else is not told as a missing phone number', async () => {
+test('a rejection for another reason is not reported as a missing phone number', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = { message: 'The token does not have access to this location.' };
@@ -51,7 +51,7 @@ test('a refusal that is about something else is not told as a missing phone numb
   expect(reason).toContain('does not have access to this location');
 });
 
-test('a reply from an address that HighLevel refuses to hold twice goes to the contact that it names, which stays as it was', async () => {
+test('a reply from an address that HighLevel refuses as a duplicate goes to the contact that it names, which is not changed', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const second = '+12025550177';

@@ -6,14 +6,14 @@ import { startWorld, type World } from '../../support/world.ts';
 const text = (world: World, location: { id: string; contact: { id: string } }) =>
   world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
 
-/** A sign of two code units on the place where texts are cut. */
+/** A character of two code units at the position where texts are truncated. */
 const cutInTwo = `${'x'.repeat(499)}😀`;
 const withNul = 'no\u0000thing';
 
 test.each([
-  ['a sign is cut in two', cutInTwo],
-  ['a NUL is in it', withNul],
-])('whatever a far side answers can be kept: %s', async (_, words) => {
+  ['truncated within a character', cutInTwo],
+  ['with a NUL', withNul],
+])('any text of a vendor’s response can be stored: %s', async (_, words) => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 400, body: { error: { code: words, message: words } } });
@@ -33,11 +33,11 @@ test.each([
   expect(world.vendor.requests).toHaveLength(2);
 });
 
-test('what can’t be kept of an answer all the same does not make the message go out again', async () => {
+test('a response that still can’t be stored does not cause a second send', async () => {
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    // Longer than an index takes, and too much of a jumble to be made shorter.
+    // Longer than an index entry allows, and incompressible.
     return { kind: 'delivered', externalId: Array.from({ length: 2_000 }, (_, i) => (i * 7_919 ** 2).toString(36)).join('') };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Installation } from '../../../installations/store.ts';
-import type { Message } from '../../../messages/settlement/update-messages.ts';
+import type { Message } from '../../../messages/model/message.ts';
 import type { Access, Permission } from '../../auth/access.ts';
 import type { Text } from './texts.ts';
 

@@ -6,7 +6,7 @@ import { AppError } from '../../../core/errors.ts';
 import { findMessageWithHistory } from '../../../messages/log/list-messages.ts';
 import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
-import type { Message } from '../../../messages/settlement/update-messages.ts';
+import type { Message } from '../../../messages/model/message.ts';
 import { type MarkAsSentDeps, markAsSent } from '../../api/messages.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, type PageInput } from '../framework/page.ts';

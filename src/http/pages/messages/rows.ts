@@ -3,7 +3,7 @@ import { type Clock, dateNow } from '../../../core/clock.ts';
 import { toSingleLine } from '../../../core/sanitize.ts';
 import type { Database } from '../../../database/client.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
-import type { Message } from '../../../messages/settlement/update-messages.ts';
+import type { Message } from '../../../messages/model/message.ts';
 import { toChannelName } from '../channels/providers.ts';
 import type { PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';

@@ -1,0 +1,124 @@
+import type { SendOutcome } from '../../channels/channel.ts';
+import { AppError } from '../../core/errors.ts';
+import type { NewId } from '../../core/ids.ts';
+import type { Executor } from '../../database/client.ts';
+import {
+  finishJobsCte,
+  finishRows,
+  insertJobsCte,
+  type JobResult,
+  type NewJob,
+  releaseOrderingKeys,
+  runNow,
+} from '../../queue/job.ts';
+import type { MessageState } from '../model/state.ts';
+import type { LockedMessage } from '../model/transitions.ts';
+import type { EarlyReceipt } from './receipt-rows.ts';
+import type { ContactAddress } from './settlement.ts';
+
+/** The rows that a batch of settlements writes. */
+export interface SettlementRows {
+  readonly changed: readonly LockedMessage[];
+  readonly attempts: readonly AttemptRow[];
+  readonly reportAttempts: readonly ReportAttemptRow[];
+  readonly contactAddresses: readonly ContactAddress[];
+  /** One a settlement. */
+  readonly jobResults: readonly JobResult[];
+  readonly newJobs: readonly NewJob[];
+  /** Early receipts whose message is found. */
+  readonly matchedReceipts: readonly Pick<EarlyReceipt, 'id' | 'messageId' | 'isOfAnother'>[];
+}
+
+export interface AttemptRow {
+  readonly id: string;
+  readonly outcome: SendOutcome['kind'];
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+  readonly response: string | undefined;
+}
+
+export interface ReportAttemptRow {
+  readonly messageId: string;
+  readonly state: MessageState | null;
+  readonly accepted: boolean;
+  readonly httpStatus: number | null;
+  /** HighLevel's support asks for it. */
+  readonly traceId: string | null;
+  readonly response: string | null;
+}
+
+/** Writes a batch of settlements. @throws AppError `conflict` when another worker has taken over a job of the batch */
+export async function write(tx: Executor, newId: NewId, rows: SettlementRows, now: Date): Promise<void> {
+  await releasePosts(tx, rows.jobResults, now);
+  const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
+    settleSql,
+    now,
+    JSON.stringify(rows.changed),
+    JSON.stringify(rows.attempts),
+    JSON.stringify(rows.reportAttempts.map((attempt) => ({ id: newId(), ...attempt }))),
+    JSON.stringify(rows.contactAddresses),
+    JSON.stringify(finishRows(rows.jobResults)),
+    JSON.stringify(rows.newJobs),
+    JSON.stringify(rows.matchedReceipts.map((claim) => ({ ...claim, copyId: claim.isOfAnother ? newId() : null }))),
+  );
+  if (row?.count !== rows.jobResults.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
+}
+
+/** Releases the posts that wait for the fetch of their attachments: when the fetch is done, or when later posts may pass it. */
+async function releasePosts(tx: Executor, results: readonly JobResult[], now: Date): Promise<void> {
+  const fetches = results.filter(({ job }) => job.queue === 'fetch');
+  const toMessageIds = (batch: readonly JobResult[]) => batch.map(({ job }) => job.messageId);
+  const yielding = fetches.filter(({ releasesOrderingKey }) => releasesOrderingKey);
+  if (yielding.length > 0) await releaseOrderingKeys(tx, 'highlevel', toMessageIds(yielding));
+  const done = fetches.filter(({ runAgainAt }) => runAgainAt === null);
+  if (done.length > 0) await runNow(tx, 'highlevel', toMessageIds(done), now);
+}
+
+/** The part of a WITH that writes changed messages: $1 is the time, $2 the messages as JSON. Two statements need it. */
+export const updateMessagesCte = `updated_messages AS (
+    UPDATE messages SET
+      updated_at = $1::timestamptz,
+      delivered_at = COALESCE(messages.delivered_at, CASE WHEN c.state IN ('delivered', 'read') THEN $1::timestamptz END),
+      state = c.state, reason_code = c."reasonCode", reason = c.reason, held_for_review_at = c."heldForReviewAt",
+      next_attempt_at = c."nextAttemptAt", retry_count = c."retryCount",
+      reported_state = c."reportedState", report_retry_count = c."reportRetryCount",
+      post_started_at = c."postStartedAt", out_of_order_at = c."outOfOrderAt",
+      connection_id = c."connectionId", external_id = c."externalId", contact_id = c."contactId",
+      conversation_id = c."conversationId", email_message_id = c."emailMessageId", highlevel_message_id = c."highlevelMessageId"
+    FROM json_to_recordset($2::json) AS c (
+      id uuid, state message_state, "reasonCode" text, reason text, "heldForReviewAt" timestamptz,
+      "nextAttemptAt" timestamptz, "retryCount" int, "reportedState" message_state, "reportRetryCount" int,
+      "postStartedAt" timestamptz, "outOfOrderAt" timestamptz, "connectionId" uuid, "externalId" text, "contactId" text,
+      "conversationId" text, "emailMessageId" text, "highlevelMessageId" text)
+    WHERE messages.id = c.id)`;
+
+/** One round trip for all tables: a batch is small, and its time is that of its round trips. `$1` is the time, each other one an array of JSON. */
+const settleSql = `
+  WITH ${updateMessagesCte},
+  finished_attempts AS (
+    UPDATE attempts SET ended_at = $1::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, response = e.response
+    FROM json_to_recordset($3::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, response text)
+    WHERE attempts.id = e.id),
+  inserted_report_attempts AS (
+    INSERT INTO report_attempts (id, message_id, state, attempted_at, accepted, http_status, trace_id, response)
+    SELECT id, "messageId", state, $1::timestamptz, accepted, "httpStatus", "traceId", response
+    FROM json_to_recordset($4::json) AS r (
+      id uuid, "messageId" uuid, state message_state, accepted boolean, "httpStatus" int, "traceId" text, response text)),
+  upserted_addresses AS (
+    INSERT INTO contact_addresses (location_id, address, contact_id, updated_at)
+    SELECT "locationId", address, "contactId", $1::timestamptz
+    FROM json_to_recordset($5::json) AS i ("locationId" text, address text, "contactId" text)
+    -- The newest contact of an address counts.
+    ON CONFLICT (location_id, address) DO UPDATE SET contact_id = EXCLUDED.contact_id, updated_at = EXCLUDED.updated_at
+    WHERE contact_addresses.contact_id <> EXCLUDED.contact_id),
+  ${finishJobsCte('$6')},
+  ${insertJobsCte('$7')},
+  claims AS (SELECT * FROM json_to_recordset($8::json) AS c (id uuid, "messageId" uuid, "copyId" uuid)),
+  claimed_receipts AS (
+    UPDATE receipts SET message_id = c."messageId" FROM claims c WHERE receipts.id = c.id AND c."copyId" IS NULL),
+  -- Another message has had the same vendor's id, and keeps the receipt, too.
+  copied_receipts AS (
+    INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, event_order)
+    SELECT c."copyId", connection_id, c."messageId", external_id, state, recipient, code, reason, occurred_at, $1::timestamptz, event_order
+    FROM receipts JOIN claims c ON c.id = receipts.id WHERE c."copyId" IS NOT NULL)
+  SELECT ended_jobs.count FROM ended_jobs, notified`;
