@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.ts';
 import { safeEqual } from '../core/safe-equal.ts';
 import type { Database } from '../database/client.ts';
 import { isWritable } from '../database/info.ts';
-import { getQueueDepths } from '../queue/job.ts';
+import { getQueueDepths } from '../queue/depth.ts';
 import { createAdaptiveCache } from '../runtime/adaptive-cache.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';

@@ -13,7 +13,7 @@ import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
 import { purgeMessages, purgeUnknownLocationMessages } from '../messages/recovery/location-lifecycle.ts';
 import { trimUnnamedReceipts } from '../messages/settlement/receipt-rows.ts';
-import { repairQueueHeads } from '../queue/job.ts';
+import { repairQueueHeads } from '../queue/sql/repair-heads.ts';
 import type { Log } from '../runtime/log.ts';
 
 export interface CleanupDeps {

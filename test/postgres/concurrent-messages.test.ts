@@ -1,5 +1,5 @@
 import { computeChanges, lockMessages, transitionTo, updateMessages } from '../../src/messages/settlement/update-messages.ts';
-import { enqueue } from '../../src/queue/job.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { waitForBlockedTransaction } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 

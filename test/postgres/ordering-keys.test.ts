@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
-import { enqueue, finishJobsCte, finishRows, lockJobsCte, lockRow, type NewJob } from '../../src/queue/job.ts';
+import type { NewJob } from '../../src/queue/job.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
+import { finishJobsCte, lockJobsCte, toFinishRows, toLockRow } from '../../src/queue/sql/finish-jobs.ts';
 import { createTestDatabase, waitForBlockedTransaction } from '../support/databases.ts';
 
 const newId = createIdGenerator(systemClock, randomBytes);
@@ -30,9 +32,9 @@ test('a job that is being added while the one before it ends becomes the first, 
     ending = db.transaction(async (other) => {
       await other.$queryRawUnsafe(
         `WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`,
-        JSON.stringify([lockRow(held)]),
+        JSON.stringify([toLockRow(held)]),
       );
-      const rows = JSON.stringify(finishRows([{ job: held, runAgainAt: null }]));
+      const rows = JSON.stringify(toFinishRows([{ job: held, runAgainAt: null }]));
       await other.$queryRawUnsafe(`WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`, rows);
     });
     await waitForBlockedTransaction(db);

@@ -1,7 +1,8 @@
 import { openDatabaseClock } from '../../src/database/clock.ts';
+import { toContactLookupKey } from '../../src/highlevel/group-keys.ts';
 import { contactLookupRateLimit } from '../../src/highlevel/rate-limit.ts';
 import { createQueue } from '../../src/queue/queue.ts';
-import { rateLimitKey, tryAcquire } from '../../src/queue/rate-limits.ts';
+import { tryAcquire } from '../../src/queue/rate-limits.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
 import type { TestClock } from '../support/test-clock.ts';
 import { startWorld } from '../support/world.ts';
@@ -82,7 +83,7 @@ test('when the clock of the database was ahead and is set right, neither reports
 
 test('look-ups go on when their limit was used up by a clock that was ahead', async () => {
   await using world = await startWorld({ isIdle: true });
-  const key = rateLimitKey.contactLookups('location');
+  const key = toContactLookupKey('location');
   await world.db.rateLimitRow.create({ data: { key, tatAt: new Date(world.clock.now() + 10 * minuteMs) } });
   const deps = { db: world.services.db, clock: world.clock };
   expect(await tryAcquire(deps, key, contactLookupRateLimit)).toBe(true);

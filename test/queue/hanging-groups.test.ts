@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
-import { enqueue, type NewJob } from '../../src/queue/job.ts';
+import type { NewJob } from '../../src/queue/job.ts';
 import { createQueue } from '../../src/queue/queue.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { pollUntil } from '../support/program.ts';
@@ -29,7 +30,7 @@ async function startQueue() {
     hanging: () => hanging,
     passedMs: () => clock.now() - startedAt,
     work: () =>
-      queue.work('deliver', limits, async ({ messageId, groupKey: lane }) => {
+      queue.work('deliver', { concurrency: limits }, async ({ messageId, groupKey: lane }) => {
         if (lane.startsWith('hangs')) {
           hanging += 1;
           return new Promise<void>(() => {});

@@ -4,18 +4,12 @@ import { createIdGenerator } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { claim } from '../../src/queue/claim.ts';
 import { trackConcurrency } from '../../src/queue/concurrency.ts';
-import {
-  enqueue,
-  finishJobsCte,
-  finishRows,
-  type Job,
-  lockJobsCte,
-  lockRow,
-  type NewJob,
-  repairQueueHeads,
-} from '../../src/queue/job.ts';
+import type { Job, NewJob } from '../../src/queue/job.ts';
 import { releaseOrphanedJobs } from '../../src/queue/orphans.ts';
 import { createQueue } from '../../src/queue/queue.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
+import { finishJobsCte, lockJobsCte, toFinishRows, toLockRow } from '../../src/queue/sql/finish-jobs.ts';
+import { repairQueueHeads } from '../../src/queue/sql/repair-heads.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { createHookedDatabase } from '../support/hooked-database.ts';
@@ -35,10 +29,13 @@ function end(
   how: { runAgainAt: Date | null; releasesOrderingKey?: boolean } = { runAgainAt: null },
 ): Promise<void> {
   return db.transaction(async (tx) => {
-    await tx.$queryRawUnsafe(`WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([lockRow(job)]));
+    await tx.$queryRawUnsafe(
+      `WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`,
+      JSON.stringify([toLockRow(job)]),
+    );
     await tx.$queryRawUnsafe(
       `WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`,
-      JSON.stringify(finishRows([{ job, ...how }])),
+      JSON.stringify(toFinishRows([{ job, ...how }])),
     );
   });
 }
@@ -72,7 +69,7 @@ test('jobs that are added while others of their key end are all done, each once,
     await end(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, handle)));
 
   // Few keys, so that adding and ending meet all the time.
   const rounds = 40;
@@ -114,7 +111,7 @@ test('jobs that leave their key are done all the same, and the others of it keep
     return end(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, handle)));
   const adders = Array.from({ length: 4 }, async (_, adder) => {
     for (let round = 0; round < 20; round++) {
       const jobs = Array.from({ length: 5 }, () => createJob('k'.repeat(1 + adder)));
@@ -211,7 +208,7 @@ test('of more lanes than one look sees, none is served twice before every other 
   let cursor = '';
   do {
     const { quotas } = trackConcurrency({ total: 200, perGroup: 50 }, systemClock.elapsed);
-    const options = { queue: 'deliver', workerId, quotas, cursor } as const;
+    const options = { queue: 'deliver', workerId, defaultLimit: null, quotas, cursor } as const;
     const claimed = await claim({ db, clock: systemClock }, options);
     served.push(...claimed.jobs.map(({ groupKey: lane }) => lane));
     cursor = claimed.cursor;
@@ -236,7 +233,7 @@ test('a worker that rests under load stops at once when it is told to', async ()
     release = done;
   });
   let running = 0;
-  await queue.work('deliver', { total: 20, perGroup: 20 }, async (job) => {
+  await queue.work('deliver', { concurrency: { total: 20, perGroup: 20 } }, async (job) => {
     running += 1;
     await held;
     await end(db, job);
@@ -264,7 +261,7 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   });
   const [first, lost] = [createJob('one'), createJob('two')];
   await enqueue(db.client, [first]);
-  await queue.work('deliver', { total: 40, perGroup: 20 }, async (job) => {
+  await queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, async (job) => {
     handled.push(job.messageId);
     if (job.messageId === first.messageId) await isReleased;
     await end(db, job);

@@ -1,5 +1,5 @@
 import { claim } from '../../src/queue/claim.ts';
-import { enqueue } from '../../src/queue/job.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { registerWorker, type Worker } from '../../src/queue/workers.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { startWorld } from '../support/world.ts';
@@ -10,7 +10,12 @@ const heartbeatIntervalMs = 2_000;
 async function startQueue() {
   const world = await startWorld({ isIdle: true });
   const deps = { ...world.services, db: { ...world.services.db, isShared: true } };
-  const wanted = { queue: 'deliver', quotas: (groups: readonly string[]) => groups.map(() => 10), cursor: '' } as const;
+  const wanted = {
+    queue: 'deliver',
+    defaultLimit: null,
+    quotas: (groups: readonly string[]) => groups.map(() => 10),
+    cursor: '',
+  } as const;
   return {
     world,
     deps,

@@ -5,9 +5,10 @@ import { dateNow } from '../../core/clock.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
 import { findContactAddress } from '../../highlevel/contacts.ts';
+import { toContactLookupKey, toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
-import { consume, isPaused, rateLimitKey, tryAcquire } from '../../queue/rate-limits.ts';
+import { consume, isPaused, tryAcquire } from '../../queue/rate-limits.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
 import type { WorkMessage } from '../settlement/update-messages.ts';
@@ -79,10 +80,10 @@ async function findUsableConnection(deps: RouteDeps, connectionRef: { locationId
 async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ to: string } | { rejected: Reason }> {
   if (!message.contactId) return { rejected: getReason('no_address') };
   const { locationId, contactId, messageType } = message;
-  const limitKey = rateLimitKey.highLevel(toLocationOwner(locationId));
+  const limitKey = toHighLevelGroupKey(toLocationOwner(locationId));
   if (
     (await isPaused(deps.db, limitKey, dateNow(deps.clock))) ||
-    !(await tryAcquire(deps, rateLimitKey.contactLookups(locationId), contactLookupRateLimit))
+    !(await tryAcquire(deps, toContactLookupKey(locationId), contactLookupRateLimit))
   ) {
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }

@@ -1,7 +1,7 @@
 import type { Connection } from '../../connections/connect.ts';
 import { dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
-import { enqueue } from '../../queue/job.ts';
+import { enqueue } from '../../queue/sql/add-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { type Message, type StoreDeps, toDeliverJob } from '../settlement/update-messages.ts';
 

@@ -5,16 +5,11 @@ import { AppError, isAppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
 import { isDataError, isInvalidValue, isUnavailable } from '../../database/errors.ts';
-import {
-  finishJobsCte,
-  finishRows,
-  insertJobsCte,
-  type Job,
-  type JobResult,
-  type NewJob,
-  releaseOrderingKeys,
-  runNow,
-} from '../../queue/job.ts';
+import type { Job, NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
+import { finishJobsCte, type JobResult, toFinishRows } from '../../queue/sql/finish-jobs.ts';
+import { releaseOrderingKeys } from '../../queue/sql/release-ordering-keys.ts';
+import { runNow } from '../../queue/sql/reschedule-jobs.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type ContactAddress, toContactAddressRows, upsertContactAddressesCte } from '../inbound/contact-addresses.ts';
@@ -211,7 +206,7 @@ function settleBatch(deps: SettleDeps, items: readonly Settlement[]): Promise<vo
       JSON.stringify(toAttemptRows(items)),
       JSON.stringify(toReportAttemptRows(deps.newId, existing)),
       JSON.stringify(toContactAddressRows(items)),
-      JSON.stringify(finishRows(jobResults)),
+      JSON.stringify(toFinishRows(jobResults)),
       JSON.stringify(reports),
       JSON.stringify(toReceiptClaimRows(deps.newId, matchedReceipts)),
     );

@@ -1,3 +1,4 @@
+import { toConnectionGroupKey } from '../../connections/queue-group.ts';
 import { normalizeAddress } from '../../core/address.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -5,8 +6,11 @@ import { dateNow } from '../../core/clock.ts';
 import type { Database, Executor, Message } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
-import { insertJobsCte, type Job, lockJobsCte, lockRow, type NewJob, runNow } from '../../queue/job.ts';
-import { rateLimitKey } from '../../queue/rate-limits.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
+import type { Job, NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
+import { lockJobsCte, toLockRow } from '../../queue/sql/finish-jobs.ts';
+import { runNow } from '../../queue/sql/reschedule-jobs.ts';
 import { createLoader } from '../../runtime/batcher.ts';
 import { getEarliestReportAt, type ReportDelay } from '../model/report-delay.ts';
 import { advance, type MessageState } from '../model/state.ts';
@@ -87,7 +91,7 @@ export function toDeliverJob(
   return {
     queue: 'deliver',
     messageId: id,
-    groupKey: rateLimitKey.connection(message),
+    groupKey: toConnectionGroupKey(message),
     orderingKey: toOrderingKey(locationId, contactId ?? to ?? id),
     priority: 0,
     dueAt,
@@ -101,7 +105,7 @@ export function toPostJob(message: Pick<Message, 'id' | 'locationId' | 'sentExte
   return {
     queue: 'highlevel',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
+    groupKey: toHighLevelGroupKey(toLocationOwner(locationId)),
     orderingKey: key,
     priority: 0,
     dueAt,
@@ -127,7 +131,7 @@ export function toReportJob({ id, locationId, state }: Pick<Message, 'id' | 'loc
   return {
     queue: 'highlevel',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
+    groupKey: toHighLevelGroupKey(toLocationOwner(locationId)),
     orderingKey: id,
     priority: reportPriority[state],
     dueAt,
@@ -147,7 +151,7 @@ export function toRecipientsReportJob(
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
   const dueAt = getEarliestReportAt({ clock, reportDelay }, createdAt);
-  const lane = rateLimitKey.highLevel(toLocationOwner(locationId));
+  const lane = toHighLevelGroupKey(toLocationOwner(locationId));
   return coalesce(clock, { queue: 'highlevel', messageId: id, groupKey: lane, orderingKey: id, priority: 1, dueAt });
 }
 
@@ -232,7 +236,7 @@ export async function computeChanges(
   const rows = await queryJsonRows<LockedMessage>(
     tx,
     lockSql,
-    [[...changes.keys()], JSON.stringify(finishedJobs.map(lockRow))],
+    [[...changes.keys()], JSON.stringify(finishedJobs.map(toLockRow))],
     times,
   );
   const changed: LockedMessage[] = [];
