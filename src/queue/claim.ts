@@ -12,7 +12,7 @@ import { storeTats } from './sql/store-tats.ts';
 export interface ClaimOptions {
   readonly queue: QueueName;
   readonly workerId: string;
-  /** Limit of groups whose row has none; null for no limit. */
+  /** Limit of groups without a limit in their row; null for no limit. */
   readonly defaultLimit: RateLimit | null;
   /** Returns how many jobs of each of these groups this process may start now. */
   readonly quotas: (groups: readonly string[]) => number[];
@@ -29,7 +29,7 @@ export interface ClaimPlan {
   readonly cursor: string;
   /** Earliest time at which a waiting group becomes claimable; null when no group waits. */
   readonly nextAt: number | null;
-  /** A group with due jobs got none for lack of slots in this process. */
+  /** A group with due jobs got no slot in this process. */
   readonly isSaturated: boolean;
 }
 
@@ -72,7 +72,7 @@ export function planClaim(
   const isLimited = ({ intervalMs, concurrency }: GroupRow) =>
     defaultLimit !== null || intervalMs !== null || concurrency !== null;
 
-  // Where the first groups took all slots, the next poll continues behind them. A slow group may get none where later ones do.
+  // Where the first groups took all slots, the next poll continues behind them. A slow group may get no slot where later groups do.
   const firstUnserved = shares.findIndex(({ quota }) => quota === 0);
   const isCutShort = selected.length > 0 && selected.length === firstUnserved;
   const isFullSweep = groups.length < maxRead && !isCutShort;

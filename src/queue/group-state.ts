@@ -1,7 +1,7 @@
 import type { GroupState, RateLimit } from '../core/gcra.ts';
 import { getPausedUntil, isHalfOpen } from './rate-limits.ts';
 
-/** A group with claimable jobs and its row of `rate_limits`; null for values that have no row. */
+/** A group with claimable jobs and its row of `rate_limits`; its values are null without such a row. */
 export interface GroupRow {
   groupKey: string;
   dueAt: Date;
@@ -16,7 +16,7 @@ export interface GroupRow {
 /**
  * Converts a group's row to the state from which permits are computed.
  *
- * @param defaultLimit the queue's limit for groups whose row has none
+ * @param defaultLimit the queue's limit for groups without a limit in their row
  * @param running jobs of the group that run in all processes
  */
 export function toGroupState(

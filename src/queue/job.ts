@@ -5,7 +5,7 @@
  * - `highlevel`: reports an outbound message's state to HighLevel, or posts an inbound message. Group: the location's limit at HighLevel;
  *   ordering key: the message, or the sender's address.
  * - `fetch`: downloads the attachments of an inbound message before it is posted. Group: the location's files; ordering key: the message.
- *   It has slots of its own, as a file may arrive drop by drop; the `highlevel` job waits meanwhile and keeps the sender's order.
+ *   It has slots of its own, as a file may arrive drop by drop; the `highlevel` job waits meanwhile and preserves the sender's order.
  */
 export type QueueName = 'deliver' | 'highlevel' | 'fetch';
 

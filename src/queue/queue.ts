@@ -9,7 +9,7 @@ import { startWorkerLoop, type WorkerLoop } from './worker-loop.ts';
 import { registerWorker, type Worker } from './workers.ts';
 
 export interface WorkOptions {
-  /** Rate limit of each group that has none in its row, across all processes. */
+  /** Rate limit, across all processes, of each group without a limit in its row. */
   readonly defaultLimit?: RateLimit;
   /** Concurrency of this process. */
   readonly concurrency: ConcurrencyLimits;

@@ -8,7 +8,7 @@ export interface SlotLimit extends RateLimit {
   readonly slotTtlMs: number;
 }
 
-/** A group's own limits; null for none. */
+/** A group's own limits; null for no limit. */
 export interface GroupLimits {
   readonly intervalMs: number | null;
   readonly burst: number | null;
@@ -33,8 +33,8 @@ const maxPauseMs: Readonly<Record<string, number>> = {
 const unboundedMs = 1e12;
 
 /**
- * Reserves a slot for the next call under a limit that all processes share (GCRA, one row a limit). A caller that must wait keeps its
- * slot, so a thousand waiting callers do not query a thousand times.
+ * Reserves a slot for the next call under a limit that all processes share (GCRA, one row a limit). A caller that must wait reuses
+ * its slot, so a thousand waiting callers do not query a thousand times.
  *
  * @param slotReservedAt the slot that the caller already has
  * @returns null when the call may start now, else the time of its slot
@@ -53,7 +53,7 @@ export async function reserveSlot(
   return slot > now ? slot : null;
 }
 
-/** Uses a permit if one is free now. @returns false without one, and then reserves none */
+/** Uses a permit if one is free now. Otherwise it reserves no slot, which would go unused. @returns false without a permit */
 export async function tryAcquire(deps: { db: Database; clock: Clock }, key: string, limit: RateLimit): Promise<boolean> {
   const { intervalMs, burst } = limit;
   const now = dateNow(deps.clock);

@@ -19,7 +19,7 @@ export interface WorkerLoopDeps {
 export interface WorkerLoopOptions {
   readonly queue: QueueName;
   readonly worker: Worker;
-  /** Limit of groups that have none of their own; null for no limit. */
+  /** Limit of groups without a limit in their row; null for no limit. */
   readonly defaultLimit: RateLimit | null;
   readonly concurrency: ConcurrencyLimits;
   readonly handle: (job: Job) => Promise<void>;
@@ -134,7 +134,7 @@ async function runLoop(loop: LoopState): Promise<void> {
   }
 }
 
-/** Claims jobs. @returns null without room for any */
+/** Claims jobs. @returns null without a free slot */
 async function poll(loop: LoopState, workerId: string, cursor: string): Promise<ClaimResult | null> {
   const { db, clock, queue, defaultLimit, limits, slots, running } = loop;
   if (clock.now() >= loop.orphanCheckAt) {

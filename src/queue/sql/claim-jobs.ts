@@ -17,7 +17,7 @@ export interface ClaimedJob {
 const quotaColumns = { groupKey: 'text', quota: 'int' } as const;
 
 /**
- * Joins rows by their `ctid`, which their locks keep valid: joined by id, a planner with outdated statistics may read the whole table.
+ * Joins rows by their `ctid`, which stays valid while they are locked: joined by id, a planner with outdated statistics may read the whole table.
  */
 const claimJobsSql = `
   WITH selected AS (SELECT * FROM ${recordset('$2', quotaColumns, 'q')}),
@@ -41,7 +41,7 @@ const claimJobsSql = `
 
 /**
  * Claims due jobs for a worker, up to each group's quota, and skips those that another worker is claiming. A worker that was declared dead
- * claims none under its old id: no process would look for them there.
+ * can claim no jobs under its old id, where no other worker would find them.
  */
 export async function claimJobs(
   on: Executor,

@@ -1,7 +1,7 @@
 import type { Executor } from '../../database/client.ts';
 import type { QueueName } from '../job.ts';
 
-/** Lets later jobs overtake these: each moves to an ordering key of its own. Running jobs keep theirs. */
+/** Lets later jobs overtake these: each moves to an ordering key of its own. Running jobs are not moved. */
 export async function releaseOrderingKeys(tx: Executor, queue: QueueName, messageIds: readonly string[]): Promise<void> {
   // A separate statement: the next one sees the jobs that were added behind these before they were locked.
   const released = await tx.$queryRaw<{ messageId: string; key: string }[]>`
