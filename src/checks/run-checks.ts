@@ -8,12 +8,13 @@ import type {
 } from '../database/client.ts';
 import { isWritable } from '../database/info.ts';
 import { toLocationOwner as ownerOf } from '../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
 import type { AppKeys } from '../highlevel/oauth.ts';
 import { allScopes, minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
 import { listWebhookObservations, observedAddress } from '../installations/webhook-observations.ts';
-import { getPausedUntil, rateLimitKey } from '../queue/rate-limits.ts';
+import { getPausedUntil } from '../queue/rate-limits.ts';
 import { type Check, type Fix, toCheck } from './check.ts';
 
 export interface CheckDeps {
@@ -36,7 +37,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     orderBy: { id: 'asc' },
   });
   const problems = await listPermissionProblems(client, [owner]);
-  const rateLimit = await client.rateLimitRow.findUnique({ where: { key: rateLimitKey.highLevel(owner) } });
+  const rateLimit = await client.rateLimitRow.findUnique({ where: { key: toHighLevelGroupKey(owner) } });
   const observations = await listWebhookObservations(client, [
     ...deps.providers.map(({ key }) => observedAddress.provider(key)),
     ...connections.map(({ id }) => observedAddress.connection(id)),

@@ -1,6 +1,7 @@
 import { dateNow } from '../core/clock.ts';
-import { getQueueDepths, type QueueDepth, repairQueueHeads } from '../queue/job.ts';
+import { getQueueDepths, type QueueDepth } from '../queue/depth.ts';
 import { createQueue, type Queue } from '../queue/queue.ts';
+import { repairQueueHeads } from '../queue/sql/repair-heads.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The job queue: workers take jobs from it, the health endpoints and the cleanup watch over it. */

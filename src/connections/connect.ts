@@ -10,8 +10,9 @@ import { limitPerSecond } from '../core/gcra.ts';
 import { minIdAt, type NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
-import { type GroupLimits, rateLimitKey, setGroupLimits } from '../queue/rate-limits.ts';
+import { type GroupLimits, setGroupLimits } from '../queue/rate-limits.ts';
 import { createLoader } from '../runtime/batcher.ts';
+import { toConnectionGroupKey } from './queue-group.ts';
 import { configAad, decryptPreviousConfig, retainPreviousConfig } from './sealed-config.ts';
 
 /** A location and one of our providers: what a connection belongs to. */
@@ -72,7 +73,7 @@ export async function connect(
     const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
     const action = id === newId || disabledAt ? 'channel_connected' : 'channel_changed';
     await audit(tx, deps, { actor, action, locationId: ref.locationId, details: `${ref.providerKey}: ${channel.type}.` });
-    await setGroupLimits(tx, rateLimitKey.connection(ref), toGroupLimits(config), now);
+    await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now);
     return tx.connection.update({
       where: { id },
       data: {
@@ -108,12 +109,12 @@ export async function restoreGroupLimits(deps: Pick<ConnectionDeps, 'db' | 'box'
     });
     const limited = { OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }] };
     const rateLimits = await client.rateLimitRow.findMany({
-      where: { key: { in: rows.map(rateLimitKey.connection) }, ...limited },
+      where: { key: { in: rows.map(toConnectionGroupKey) }, ...limited },
     });
     const limitedKeys = new Set(rateLimits.map(({ key }) => key));
     const isLimited = (row: ConnectionRow) => readGroupLimits(deps.box, row) !== null;
     for (const row of rows)
-      if (!limitedKeys.has(rateLimitKey.connection(row)) && isLimited(row)) await restoreConnectionLimits(deps, row);
+      if (!limitedKeys.has(toConnectionGroupKey(row)) && isLimited(row)) await restoreConnectionLimits(deps, row);
     lastId = rows.length < restoreBatchSize ? undefined : rows.at(-1)?.id;
   } while (lastId);
 }
@@ -127,7 +128,7 @@ async function restoreConnectionLimits(
     await tx.$queryRaw`SELECT 1 FROM connections WHERE id = ${id}::uuid FOR UPDATE`;
     const row = await tx.connection.findUnique({ where: { id } });
     const limits = row && readGroupLimits(box, row);
-    if (limits) await setGroupLimits(tx, rateLimitKey.connection(row), limits, dateNow(clock));
+    if (limits) await setGroupLimits(tx, toConnectionGroupKey(row), limits, dateNow(clock));
   });
 }
 

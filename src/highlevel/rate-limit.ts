@@ -5,7 +5,12 @@ import type { LimitHeaders } from './response.ts';
  * Limit of a location: HighLevel accepts 100 calls in any 10 seconds (platform.md 5.9). A call leaves up to `slotTtlMs` after its slot, so
  * any 10 seconds see the slots of 12: 10 + 12 s × 7/s = 94. The rest is for calls without a slot, such as the second try after a 401.
  */
-export const highLevelRateLimit: RateLimit = { intervalMs: 1000 / 7, burst: 10, maxReserved: 80 };
+export const highLevelRateLimit: RateLimit & { readonly slotTtlMs: number } = {
+  intervalMs: 1000 / 7,
+  burst: 10,
+  maxReserved: 80,
+  slotTtlMs: 2_000,
+};
 
 /**
  * Limit of the calls that look up addresses missing from webhooks: at most half of all, so that reports and inbound messages continue
@@ -15,9 +20,6 @@ export const contactLookupRateLimit: RateLimit = { intervalMs: 2 * highLevelRate
 
 /** Calls per day for a location or a company (platform.md 5.9). */
 export const highLevelDailyQuota = 200_000;
-
-/** Lifetime of a slot: a call that used an older one would add to the calls of another moment. */
-export const slotTtlMs = 2_000;
 
 /** Remaining requests from which no pause is needed. */
 const minRemaining = 2;

@@ -2,8 +2,9 @@ import type { Clock } from '../core/clock.ts';
 import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import type { Database } from '../database/client.ts';
 import type { HighLevelResponse, TokenOwner } from '../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
 import { highLevelRateLimit, pauseAfterResponse } from '../highlevel/rate-limit.ts';
-import { breakerCodes, pause, rateLimitKey, recordQuota, resume } from '../queue/rate-limits.ts';
+import { breakerCodes, pause, recordQuota, resume } from '../queue/rate-limits.ts';
 import type { Log } from '../runtime/log.ts';
 
 const recordIntervalMs = 60_000;
@@ -39,7 +40,7 @@ export function createRateLimitFeedback(deps: { db: Database; clock: Clock; log:
 
   /** @param answer null for none */
   return async (owner: TokenOwner, response: HighLevelResponse | null): Promise<void> => {
-    const key = rateLimitKey.highLevel(owner);
+    const key = toHighLevelGroupKey(owner);
     const now = deps.clock.now();
     // A 500 may be of this very request and says nothing of HighLevel (platform.md 4.1).
     if (response?.status === 500) return;

@@ -1,11 +1,13 @@
+import { resumeScheduledPauses } from '../connections/queue-group.ts';
 import { dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import { toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
+import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
 import { getLocation } from '../highlevel/locations.ts';
 import { parseAppId } from '../highlevel/oauth.ts';
 import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
-import { rateLimitKey, reserveSlot, resumeScheduledPauses, tryAcquire } from '../queue/rate-limits.ts';
+import { reserveSlot, tryAcquire } from '../queue/rate-limits.ts';
 import type { AccessTokens } from './access-token.ts';
 import { recordObservation } from './observations.ts';
 import { isIdleRefreshDue, nextReconcileAfterOutage, nextReconcileAt, profileIntervalMs } from './reconcile-schedule.ts';
@@ -49,7 +51,7 @@ async function reconcileCompany(deps: ReconcileDeps, row: Installation): Promise
     return findNextReconcile(deps, row);
   }
   if (isSyncDue(row, now)) {
-    const slotReservedAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(row)), highLevelRateLimit, row.slotReservedAt);
+    const slotReservedAt = await reserveSlot(deps, toHighLevelGroupKey(keyOf(row)), highLevelRateLimit, row.slotReservedAt);
     if (slotReservedAt) return storeSlot(deps, row, slotReservedAt);
     try {
       return (await syncPage(deps, row)) ? now : findNextReconcile(deps, row);
@@ -95,7 +97,7 @@ async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<
     orderBy: [{ includesFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
   for (const agency of companies) {
-    const isAllowed = await tryAcquire(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit);
+    const isAllowed = await tryAcquire(deps, toHighLevelGroupKey(keyOf(agency)), highLevelRateLimit);
     if (!isAllowed) return new Date(deps.clock.now() + retryDelayMs);
     const requestedAt = dateNow(deps.clock);
     const app = { companyId: agency.resourceId, appId: parseAppId(deps.app) };
@@ -127,7 +129,7 @@ async function verifyMissing(deps: ReconcileDeps, row: Installation): Promise<Da
 /** Keeps name and time zone fresh. They are good to have and no reason to fail. */
 async function refreshProfile(deps: ReconcileDeps, row: Installation, now: Date): Promise<void> {
   if (row.profileFetchedAt && now.getTime() - row.profileFetchedAt.getTime() < profileIntervalMs) return;
-  if (!(await tryAcquire(deps, rateLimitKey.highLevel(keyOf(row)), highLevelRateLimit))) return;
+  if (!(await tryAcquire(deps, toHighLevelGroupKey(keyOf(row)), highLevelRateLimit))) return;
   if (await updateProfile(deps, row.resourceId, now)) return;
   await deps.db.client.installation.updateMany({ where: keyOf(row), data: { profileFetchedAt: now } });
 }

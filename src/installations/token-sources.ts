@@ -4,6 +4,7 @@ import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { type HighLevel, toCompanyOwner } from '../highlevel/client.ts';
 import { mintLocationToken } from '../highlevel/companies.ts';
+import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
 import {
   type AppKeys,
   processCodeResponse,
@@ -15,7 +16,7 @@ import {
   type TokenSet,
 } from '../highlevel/oauth.ts';
 import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
-import { rateLimitKey, reserveSlot } from '../queue/rate-limits.ts';
+import { reserveSlot } from '../queue/rate-limits.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import { findInstallation, type Installation, keyOf, openToken, toInstallationKey } from './store.ts';
 
@@ -58,7 +59,7 @@ async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promi
   if (row.kind === 'company' || !row.companyId) return null;
   const agency = await findInstallation(deps.db.client, toCompanyOwner(row.companyId));
   if (!agency?.accessToken || agency.status === 'uninstalled') return null;
-  const slotReservedAt = await reserveSlot(deps, rateLimitKey.highLevel(keyOf(agency)), highLevelRateLimit, row.slotReservedAt);
+  const slotReservedAt = await reserveSlot(deps, toHighLevelGroupKey(keyOf(agency)), highLevelRateLimit, row.slotReservedAt);
   if (slotReservedAt) {
     const where = { kind_resourceId: keyOf(row) };
     await deps.db.client.installation.update({ where, data: { slotReservedAt: slotReservedAt } });

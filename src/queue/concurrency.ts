@@ -1,4 +1,4 @@
-/** How many jobs of one queue a process runs at once. */
+/** Maximum of jobs of one queue that a process runs concurrently. */
 export interface ConcurrencyLimits {
   /** Of groups that respond quickly. As many again may wait for vendors that do not. */
   readonly total: number;
@@ -9,33 +9,33 @@ export interface ConcurrencyLimits {
 /**
  * Decides how many jobs each group may start. A group that hangs must not take the slots of one that responds, however many such groups
  * there are, so groups are sorted by how long their jobs take (a multilevel feedback queue). Each level has a bound for itself and the
- * levels below it, and the last slots are kept for groups that have responded quickly.
+ * levels below it, and the last slots are reserved for groups that have responded quickly.
  */
 export interface Concurrency {
-  /** Records that a job of a group starts. @returns records that it has ended */
+  /** Records that a job of a group starts. @returns a function that records its end */
   start(group: string): () => void;
   /** Returns how many jobs each of these groups may start now. */
   quotas(groups: readonly string[]): number[];
   /** Tells whether any group could start a job. */
   hasRoom(): boolean;
-  /** Returns in how many milliseconds a group that runs now drops to a slower level, which makes room; null for none. */
+  /** Returns in how many milliseconds a group that runs now drops to a slower level, which frees slots; null when no group can. */
   nextChangeMs(): number | null;
-  /** Counts the groups that are remembered. */
+  /** Counts the tracked groups. */
   size(): number;
 }
 
-/** What the rule needs to know of a group. */
+/** Load of a group, as {@link allocateSlots} needs it. */
 export interface GroupLoad {
-  /** 0 for quick, 1 for slow, 2 for one that hangs. */
+  /** 0 for a quick group, 1 for a slow one, 2 for one that hangs. */
   readonly level: number;
-  /** Whether it has responded quickly since it last slowed down. */
+  /** It has responded quickly since it last slowed down. */
   readonly isProven: boolean;
   /** Jobs that it may run as long as it is quick. It grows by one with each quick response and is halved by each slow one. */
   readonly window: number;
   readonly running: number;
 }
 
-/** A job that takes as long drops its group to the next level. */
+/** A job that takes this long drops its group to the next level. */
 export const slowAfterMs = 500;
 const hangsAfterMs = 5_000;
 const levelsFromMs = [slowAfterMs, hangsAfterMs];
@@ -45,27 +45,27 @@ function levelAfter(ms: number): number {
   return levelsFromMs.filter((from) => ms >= from).length;
 }
 
-/** Jobs that a group may run before it has responded. */
+/** Returns the jobs that a group may run before it has responded. */
 export function getInitialWindow({ perGroup }: ConcurrencyLimits): number {
   return Math.min(perGroup, Math.max(4, Math.ceil(perGroup / 10)));
 }
 
-/** Slots that only a group which has responded quickly may use. */
+/** Returns the number of slots that only groups which have responded quickly may use. */
 export function countReserved({ total }: ConcurrencyLimits): number {
   return total > 1 ? Math.max(1, Math.floor(total / 4)) : 0;
 }
 
-/** The most jobs that run at once, with those of groups that are slow. */
+/** Returns the maximum of running jobs, slow groups included. */
 export function getMaxRunning({ total }: ConcurrencyLimits): number {
   return 2 * total;
 }
 
 /**
- * Shares out what may start, one job a turn, so that each group gets as much as the next.
+ * Shares the free slots among groups, one job a turn, so that each group gets an equal share.
  *
- * @param running the groups that run jobs now. @param ready groups with work, in the order of their turns
+ * @param running the groups that run jobs now. @param ready groups with claimable jobs, in the order of their turns
  */
-export function shareOut(limits: ConcurrencyLimits, running: readonly GroupLoad[], ready: readonly GroupLoad[]): number[] {
+export function allocateSlots(limits: ConcurrencyLimits, running: readonly GroupLoad[], ready: readonly GroupLoad[]): number[] {
   const room = createSlots(limits, running);
   const groupsAt = [0, 0, 0];
   for (const { level } of running) groupsAt[level] = (groupsAt[level] ?? 0) + 1;
@@ -91,12 +91,12 @@ export function shareOut(limits: ConcurrencyLimits, running: readonly GroupLoad[
   return quotas;
 }
 
-/** Bounds the jobs of groups at this level and slower ones. */
+/** Returns the maximum of running jobs of groups at this level and slower ones. */
 function levelBound({ total }: ConcurrencyLimits, level: number): number {
   return level === 1 ? total : Math.ceil((3 * total) / 4);
 }
 
-/** The slots that are left, as each kind of group sees them. */
+/** Creates a count of the free slots, as each kind of group sees them. */
 function createSlots(limits: ConcurrencyLimits, running: readonly GroupLoad[]) {
   const reserve = countReserved(limits);
   const held = [0, 0, 0];
@@ -118,20 +118,20 @@ function createSlots(limits: ConcurrencyLimits, running: readonly GroupLoad[]) {
   };
 }
 
-/** What is remembered of a group. */
+/** A tracked group. */
 interface Group {
-  /** When its jobs started, the oldest first. */
+  /** Start times of its jobs, the oldest first. */
   readonly running: Set<{ readonly at: number }>;
   window: number;
   isProven: boolean;
-  /** The level at which its last job ended. */
+  /** Level at which its last job ended. */
   endedAt: number;
-  /** Which start was its last. */
+  /** Number of its last start. */
   turn: number;
 }
 
 /**
- * Keeps what {@link shareOut} needs, in this process's memory. The groups used last are remembered, up to a bound.
+ * Tracks the loads for {@link allocateSlots} in this process's memory: those of the groups used last, up to a bound.
  *
  * @param elapsedMs a clock that is never set
  */
@@ -206,7 +206,7 @@ export function trackConcurrency(limits: ConcurrencyLimits, elapsedMs: () => num
       const order = keys
         .map((_, index) => index)
         .sort((a, b) => (requested[a]?.turn ?? 0) - (requested[b]?.turn ?? 0) || a - b);
-      const shares = shareOut(
+      const shares = allocateSlots(
         limits,
         loads(now),
         order.map((index) => toLoad(requested[index] as Group, now)),

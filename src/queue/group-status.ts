@@ -2,32 +2,34 @@ import type { Executor, Prisma, RateLimitRow } from '../database/client.ts';
 import { getPausedUntil } from './rate-limits.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
-const highLevelPrefix = 'highlevel/';
-const connectionPrefix = 'sending/';
 
-/** How a lane stands: whose it is, what is left of its limits, and whether it rests, until when and why. */
+/** Status of a group: its limits, what is left of its quota, and its pause. */
 export interface GroupStatus {
   readonly key: string;
-  /** A location, or for HighLevel's limits also a company. */
-  readonly resourceId: string;
-  /** A connection's lane: through which provider it sends. */
-  readonly providerKey: string | null;
   readonly quotaRemaining: number | null;
   readonly quotaCheckedAt: Date | null;
   readonly pausedUntil: Date | null;
+  /** Reason of the pause. */
   readonly reason: { code: string; message: string } | null;
   readonly ratePerSecond: number | null;
   readonly concurrency: number | null;
   readonly dailyCount: number;
-  /** The day of that count, in the location's zone. */
+  /** Day of that count, in the location's time zone. */
   readonly dailyCountDate: string | null;
 }
 
-/** Where HighLevel's limit of a day is lowest by what it said within the last day, or rests; the lowest first. */
-export async function listLowestQuotas(on: Executor, now: Date, page: { take: number; skip?: number }): Promise<GroupStatus[]> {
+/** A page of groups: those whose key starts with `prefix`. */
+export interface GroupPage {
+  readonly prefix: string;
+  readonly take: number;
+  readonly skip?: number;
+}
+
+/** Lists the groups with a quota that was checked within a day, or with a pause; the lowest quota first. */
+export async function listLowestQuotas(on: Executor, now: Date, { prefix, ...page }: GroupPage): Promise<GroupStatus[]> {
   const rows = await on.rateLimitRow.findMany({
     where: {
-      key: { startsWith: highLevelPrefix },
+      key: { startsWith: prefix },
       OR: [{ pausedUntil: { gt: now } }, { quotaCheckedAt: { gt: new Date(now.getTime() - dayMs) } }],
     },
     orderBy: [{ quotaRemaining: { sort: 'asc', nulls: 'last' } }, { key: 'asc' }],
@@ -36,7 +38,7 @@ export async function listLowestQuotas(on: Executor, now: Date, page: { take: nu
   return rows.map((row) => toGroupStatus(row, now));
 }
 
-/** The lanes that rest, those that rest longest first. */
+/** Lists the paused groups, the longest pause first. */
 export async function listPausedGroups(on: Executor, now: Date, take: number): Promise<GroupStatus[]> {
   const rows = await on.rateLimitRow.findMany({
     where: pausedWhere(now),
@@ -46,19 +48,16 @@ export async function listPausedGroups(on: Executor, now: Date, take: number): P
   return rows.map((row) => toGroupStatus(row, now));
 }
 
+/** Counts the paused groups. */
 export function countPausedGroups(on: Executor, now: Date): Promise<number> {
   return on.rateLimitRow.count({ where: pausedWhere(now) });
 }
 
-/** Connections with limits of their own, or that rest, by location. */
-export async function listConnectionGroups(
-  on: Executor,
-  now: Date,
-  page: { take: number; skip?: number },
-): Promise<GroupStatus[]> {
+/** Lists the groups with limits of their own, a daily count or a pause, by key. */
+export async function listLimitedGroups(on: Executor, now: Date, { prefix, ...page }: GroupPage): Promise<GroupStatus[]> {
   const rows = await on.rateLimitRow.findMany({
     where: {
-      key: { startsWith: connectionPrefix },
+      key: { startsWith: prefix },
       OR: [{ intervalMs: { not: null } }, { concurrency: { not: null } }, { dailyCount: { gt: 0 } }, pausedWhere(now)],
     },
     orderBy: { key: 'asc' },
@@ -73,12 +72,9 @@ function pausedWhere(now: Date): Prisma.RateLimitRowWhereInput {
 
 function toGroupStatus(row: RateLimitRow, now: Date): GroupStatus {
   const { key, pauseCode, pauseReason, intervalMs } = row;
-  const [, resourceId = '', providerKey = null] = key.split('/');
   const pausedUntil = getPausedUntil(row, now);
   return {
     key,
-    resourceId,
-    providerKey,
     quotaRemaining: row.quotaRemaining,
     quotaCheckedAt: row.quotaCheckedAt,
     pausedUntil,

@@ -1,24 +1,31 @@
-import { nextPermitAt } from '../core/gcra.ts';
+import { nextPermitAt, type RateLimit } from '../core/gcra.ts';
 import type { Executor } from '../database/client.ts';
-import { type GroupRow, toGroupState } from './claim.ts';
+import { type GroupRow, toGroupState } from './group-state.ts';
 import type { QueueName } from './job.ts';
 
-/** A lane with a job that nobody takes though it could be done. */
+/** A group with a claimable job that no worker claims. */
 export interface LateGroup {
   readonly queue: QueueName;
   readonly groupKey: string;
-  /** How long its oldest such job has waited. */
+  /** Wait of its oldest such job. */
   readonly ageSeconds: number;
 }
 
-/** A lane that works at its limit opens again and again, and is used at once. */
+/** A group that works at its limit gets a permit again and again, and uses each at once. */
 const recentlyServedMs = 5_000;
 
 /**
- * Lanes whose oldest job that could be done has been ready for longer than `olderThanMs`. What waits for an earlier message of its
- * contact, for the hours or the limits of its lane, or for a free hand where the lane allows only so many, is not among it.
+ * Finds groups whose oldest claimable job has been due for longer than `olderThanMs`. Excludes jobs that wait for an earlier message of
+ * their contact, for the hours or the rate limit of their group, or for its concurrency.
+ *
+ * @param defaultLimits the limits with which the workers run the queues
  */
-export async function findLateGroups(on: Executor, now: Date, olderThanMs: number): Promise<LateGroup[]> {
+export async function findLateGroups(
+  on: Executor,
+  now: Date,
+  olderThanMs: number,
+  defaultLimits: Partial<Record<QueueName, RateLimit>>,
+): Promise<LateGroup[]> {
   const rows = await on.$queryRaw<(GroupRow & { queue: QueueName; running: number })[]>`
     SELECT late.queue::text AS queue, late.group_key AS "groupKey", late.due_at AS "dueAt", tat_at AS "tatAt", paused_until AS "pausedUntil",
       pause_code AS "pauseCode", interval_ms AS "intervalMs", burst, concurrency,
@@ -31,12 +38,12 @@ export async function findLateGroups(on: Executor, now: Date, olderThanMs: numbe
       GROUP BY queue, group_key) AS late
     LEFT JOIN rate_limits ON key = late.group_key`;
   return rows
-    .filter((row) => isServable(row, now))
+    .filter((row) => isServable(row, defaultLimits[row.queue] ?? null, now))
     .map(({ queue, groupKey, dueAt }) => ({ queue, groupKey, ageSeconds: (now.getTime() - dueAt.getTime()) / 1000 }));
 }
 
-function isServable({ queue, running, ...row }: GroupRow & { queue: QueueName; running: number }, now: Date): boolean {
-  const state = toGroupState(queue, row, running, now);
+function isServable({ running, ...row }: GroupRow & { running: number }, defaultLimit: RateLimit | null, now: Date): boolean {
+  const state = toGroupState(row, defaultLimit, running, now);
   const recentMs = now.getTime() - recentlyServedMs;
   const isFull = state.concurrency !== null && running >= state.concurrency;
   return !isFull && nextPermitAt(state, recentMs) <= recentMs;

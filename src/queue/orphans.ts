@@ -2,11 +2,11 @@ import type { Database } from '../database/client.ts';
 import type { Job, QueueName } from './job.ts';
 
 /**
- * When the answer to a look at the queue is lost, the jobs that it took are a process's own and it does not know of them. They are looked
- * for again and again, as such a look may take its effect late. Only rows as they were seen are freed: this statement may be late too, and
- * its job be in hand by then.
+ * Releases jobs that this worker claimed without learning of it: the claim committed but its result was lost. Runs every minute, because
+ * a delayed claim can commit after the previous check. Releases only the row versions that it has read: its own statement may be delayed
+ * too, and the job may run by then.
  *
- * @param running what the process knows of. No other look of its own is under way
+ * @param running jobs that the process knows of. The caller has no claim in flight
  */
 export async function releaseOrphanedJobs(
   { client }: Database,
@@ -15,10 +15,10 @@ export async function releaseOrphanedJobs(
   running: Iterable<Job>,
 ): Promise<void> {
   const runningIds = [...running].filter((job) => job.workerId === workerId).map(({ messageId }) => messageId);
-  const orphans = await client.$queryRaw<{ place: string; version: string }[]>`
-    SELECT ctid::text AS place, xmin::text AS version FROM jobs
+  const orphans = await client.$queryRaw<{ rowLocation: string; version: string }[]>`
+    SELECT ctid::text AS "rowLocation", xmin::text AS version FROM jobs
     WHERE queue = ${queue}::queue_name AND worker_id = ${workerId}::uuid AND message_id <> ALL (${runningIds}::uuid[])`;
-  for (const { place, version } of orphans) {
-    await client.$executeRaw`UPDATE jobs SET worker_id = NULL WHERE ctid = ${place}::tid AND xmin::text = ${version}`;
+  for (const { rowLocation, version } of orphans) {
+    await client.$executeRaw`UPDATE jobs SET worker_id = NULL WHERE ctid = ${rowLocation}::tid AND xmin::text = ${version}`;
   }
 }

@@ -2,14 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import { workerTimeoutMs } from './workers.ts';
 
-/** The processes that work on jobs, as one that may not do so itself sees them. */
+/** Workers by health, as seen by a process that need not be a worker itself. */
 export interface WorkerCounts {
   alive: number;
-  /** Whose heartbeat have stood still since we first looked; they count as gone when another worker notices. */
+  /** Their heartbeat has stood still since this process first read it; another worker declares them dead. */
   unresponsive: number;
 }
 
-/** Looks at who works, and by its own clock at whose heartbeat stand still: at the first look all count as alive. */
+/** Creates a check that counts workers, and by its own clock those whose heartbeat stands still. The first check counts all as alive. */
 export function createWorkerMonitor({ db, clock }: { db: Database; clock: Clock }): () => Promise<WorkerCounts> {
   let samples = new Map<string, { heartbeat: number; since: number }>();
   return async () => {

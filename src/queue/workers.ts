@@ -5,22 +5,24 @@ import type { Log } from '../runtime/log.ts';
 import { jobsChannel } from './job.ts';
 
 const heartbeatIntervalMs = 2_000;
-/** A process whose heartbeat have stood still for so long is gone. */
+/** A worker whose heartbeat has stood still for this long is declared dead. */
 export const workerTimeoutMs = 10_000;
 
-/** This process as others see it. */
+/** This process, as other workers see it. */
 export interface Worker {
-  /** Under which name it takes jobs now. */
+  /** Returns the id under which it claims jobs now. */
   id(): string;
+  /** Stops the heartbeat and releases the jobs of this worker. */
   stop(): Promise<void>;
 }
 
 /**
- * Tells the other processes that this one lives, and frees the jobs of those that do not. Beats are counted, and each process judges by
- * its own clock how long they have stood still: clocks that disagree do no harm. What one has seen of a silence it hands on, so that
- * processes that live shortly find the dead too.
+ * Registers this process as a worker, sends its heartbeat, and releases the jobs of dead workers. A heartbeat is a counter, and each
+ * worker measures by its own clock how long others have stood still: clock skew does no harm. It stores what it has measured, so that a
+ * sequence of short-lived processes finds dead workers, too.
  *
- * A process that was taken for dead gets a new name; what it still has in hand under the old one counts no more (see `finishJobsCte`).
+ * A worker that was declared dead continues under a new id; results of the jobs that it claimed under the old id are discarded (see
+ * `finishJobsCte`).
  */
 export async function registerWorker(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): Promise<Worker> {
   const { db, clock, newId, log } = deps;
@@ -29,7 +31,7 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   let id = newId();
 
   await db.client.worker.create({ data: { id } });
-  // Nobody else can use it, so whoever was here before us is gone.
+  // No other process can use this database, so all other workers are dead.
   if (!db.isShared) {
     const others = await db.client.worker.findMany({ where: { id: { not: id } } });
     for (const other of others) await releaseWorker(db, other);
@@ -38,7 +40,7 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   async function sendHeartbeat(): Promise<void> {
     const { count } = await db.client.worker.updateMany({ where: { id }, data: { heartbeat: { increment: 1 }, staleMs: 0 } });
     if (count === 0) {
-      log.warn('this process was taken for dead: what it has in hand, others do');
+      log.warn('worker was declared dead; its jobs were reassigned');
       id = newId();
       await db.client.worker.create({ data: { id } });
     }
@@ -48,7 +50,7 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   async function reapStaleWorkers(): Promise<void> {
     const others = await db.client.worker.findMany({ where: { id: { not: id } } });
     const now = clock.now();
-    // When we could not look (the database was away, the machine slept), the others perhaps could not beat.
+    // When this process could not poll (database outage, machine asleep), the others perhaps could not send heartbeats.
     if (now - reapedAt > 2 * heartbeatIntervalMs) samples.clear();
     reapedAt = now;
     for (const other of others) {
@@ -59,10 +61,10 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
       }
       const staleMs = now - previous.since;
       if (staleMs >= workerTimeoutMs) {
-        if (await releaseWorker(db, other)) log.warn({ worker: other.id }, 'a process is gone; its jobs are taken over');
+        if (await releaseWorker(db, other)) log.warn({ worker: other.id }, 'a worker is dead; its jobs are reassigned');
         samples.delete(other.id);
       } else if (staleMs > other.staleMs) {
-        await db.client.worker.updateMany({ where: { id: other.id, heartbeat: other.heartbeat }, data: { staleMs: staleMs } });
+        await db.client.worker.updateMany({ where: { id: other.id, heartbeat: other.heartbeat }, data: { staleMs } });
       }
     }
   }
@@ -83,21 +85,21 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   };
 }
 
-/** Since when heartbeat stand still, by our clock. */
+/** A heartbeat, and since when it stands still by this process's clock. */
 interface HeartbeatSample {
   heartbeat: number;
   since: number;
 }
 
-/** @returns false when it has beaten meanwhile, or somebody else has freed it */
+/** Removes a worker and releases its jobs. @returns false when its heartbeat has moved, or another worker has removed it */
 function releaseWorker(db: Database, { id, heartbeat }: { id: string; heartbeat?: number }): Promise<boolean> {
   return db.transaction(async (tx) => {
-    const { count } = await tx.worker.deleteMany({ where: { id, heartbeat: heartbeat } });
+    const { count } = await tx.worker.deleteMany({ where: { id, heartbeat } });
     if (count === 0) return false;
-    // A statement of its own: it sees what was claimed under this name just before the name went.
+    // A separate statement: it sees the jobs that were claimed under this id just before it was removed.
     await tx.$queryRaw`
-      WITH freed AS (UPDATE jobs SET worker_id = NULL WHERE worker_id = ${id}::uuid RETURNING queue)
-      SELECT pg_notify(${jobsChannel}, queue::text)::text FROM (SELECT DISTINCT queue FROM freed) AS queues`;
+      WITH released AS (UPDATE jobs SET worker_id = NULL WHERE worker_id = ${id}::uuid RETURNING queue)
+      SELECT pg_notify(${jobsChannel}, queue::text)::text FROM (SELECT DISTINCT queue FROM released) AS queues`;
     return true;
   });
 }

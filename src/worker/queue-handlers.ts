@@ -1,4 +1,5 @@
 import type { Messaging } from '../compose/messaging.ts';
+import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
 
@@ -15,13 +16,17 @@ const fetchConcurrency = 100;
 
 /** Starts taking jobs of all queues, and assigns each to the function that does it. */
 export async function startWorker({ queue, messaging, sendConcurrency }: QueueHandlerDeps): Promise<void> {
-  await queue.work('deliver', limitConcurrency(sendConcurrency, 5), messaging.deliver);
-  await queue.work('highlevel', limitConcurrency(highLevelConcurrency, 4), async (job) => {
-    const message = await messaging.findMessage(job.messageId);
-    if (!message) return messaging.settle({ job });
-    return message.direction === 'outbound' ? messaging.reportStatus(job, message) : messaging.postMessage(job, message);
-  });
-  await queue.work('fetch', limitConcurrency(fetchConcurrency, 5), async (job) => {
+  await queue.work('deliver', { concurrency: limitConcurrency(sendConcurrency, 5) }, messaging.deliver);
+  await queue.work(
+    'highlevel',
+    { defaultLimit: highLevelRateLimit, concurrency: limitConcurrency(highLevelConcurrency, 4) },
+    async (job) => {
+      const message = await messaging.findMessage(job.messageId);
+      if (!message) return messaging.settle({ job });
+      return message.direction === 'outbound' ? messaging.reportStatus(job, message) : messaging.postMessage(job, message);
+    },
+  );
+  await queue.work('fetch', { concurrency: limitConcurrency(fetchConcurrency, 5) }, async (job) => {
     const message = await messaging.findMessage(job.messageId);
     return message ? messaging.fetchAttachments(job, message) : messaging.settle({ job });
   });

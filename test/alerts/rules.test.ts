@@ -1,5 +1,7 @@
 import { v7 } from 'uuid';
-import { pause, rateLimitKey, recordQuota } from '../../src/queue/rate-limits.ts';
+import { toConnectionGroupKey } from '../../src/connections/queue-group.ts';
+import { toHighLevelGroupKey } from '../../src/highlevel/group-keys.ts';
+import { pause, recordQuota } from '../../src/queue/rate-limits.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -169,7 +171,7 @@ test('tokens that must be reconnected are alerts of the location or the agency, 
 test('a daily limit that is nearly used up is an alert until HighLevel says better, or for a day', async () => {
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const [low, blocked, fine] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
-  const toRateLimitKey = ({ id }: { id: string }) => rateLimitKey.highLevel({ kind: 'location', resourceId: id });
+  const toRateLimitKey = ({ id }: { id: string }) => toHighLevelGroupKey({ resourceId: id });
   await recordQuota(world.services, toRateLimitKey(low), 9_999);
   await recordQuota(world.services, toRateLimitKey(fine), 10_000);
   const used = { code: 'highlevel_day_used', message: 'used' };
@@ -188,7 +190,7 @@ test('a job that could be done and is not is an alert; one that waits for its ow
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const [ready, blocked, waiting] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   await send(world, blocked, 1);
-  const groupKey = rateLimitKey.connection({ locationId: blocked.id, providerKey: 'sms' });
+  const groupKey = toConnectionGroupKey({ locationId: blocked.id, providerKey: 'sms' });
   await pause(world.services, groupKey, new Date(world.clock.now() + day), { code: 'outside_window', message: 'closed' });
   await send(world, waiting, 2);
   const [first] = await world.db.job.findMany({ where: { groupKey: { contains: waiting.id } }, orderBy: { messageId: 'asc' } });

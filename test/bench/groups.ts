@@ -44,7 +44,13 @@ async function measureClaims(serverUrl: string, groupCount: number) {
     while (systemClock.now() - startedAt < measuredMs || (groupCount === many && served.size < many)) {
       const claimed = await claim(
         { db, clock: systemClock },
-        { queue: 'deliver', workerId, quotas: trackConcurrency(limits, systemClock.elapsed).quotas, cursor },
+        {
+          queue: 'deliver',
+          workerId,
+          defaultLimit: null,
+          quotas: trackConcurrency(limits, systemClock.elapsed).quotas,
+          cursor,
+        },
       );
       cursor = claimed.cursor;
       count += claimed.jobs.length;

@@ -1,7 +1,7 @@
 import { transitionTo } from '../../src/messages/model/transitions.ts';
 import { lockMessages, lockMessagesAndJobs } from '../../src/messages/settlement/locks.ts';
 import { updateMessages } from '../../src/messages/settlement/update-messages.ts';
-import { enqueue } from '../../src/queue/job.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { waitForBlockedTransaction } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 

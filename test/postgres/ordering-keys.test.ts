@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
-import { enqueue, finishJobsCte, finishRows, lockJobsCte, lockRow, type NewJob } from '../../src/queue/job.ts';
+import type { NewJob } from '../../src/queue/job.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { createTestDatabase, waitForBlockedTransaction } from '../support/databases.ts';
+import { finishJob } from '../support/finish-job.ts';
 
 const newId = createIdGenerator(systemClock, randomBytes);
 const createJob = (): NewJob => ({
@@ -15,29 +17,22 @@ const createJob = (): NewJob => ({
   dueAt: new Date(),
 });
 
-test('a job that is being added while the one before it ends becomes the first, whoever commits first', async () => {
+test('a job that is added while the one before it finishes becomes the head, in either order of commit', async () => {
   const { target, remove } = await createTestDatabase();
   const db = await openDatabase(target);
   const workerId = newId();
-  const held = { ...createJob(), workerId, signal: new AbortController().signal };
-  await enqueue(db.client, [held]);
+  const running = { ...createJob(), workerId, signal: new AbortController().signal };
+  await enqueue(db.client, [running]);
   await db.client.job.updateMany({ data: { workerId } });
 
-  let ending: Promise<void> = Promise.resolve();
+  let finishing: Promise<void> = Promise.resolve();
   const follower = createJob();
   await db.transaction(async (tx) => {
     await enqueue(tx, [follower]);
-    ending = db.transaction(async (other) => {
-      await other.$queryRawUnsafe(
-        `WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`,
-        JSON.stringify([lockRow(held)]),
-      );
-      const rows = JSON.stringify(finishRows([{ job: held, runAgainAt: null }]));
-      await other.$queryRawUnsafe(`WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`, rows);
-    });
+    finishing = finishJob(db, running);
     await waitForBlockedTransaction(db);
   });
-  await ending;
+  await finishing;
   expect(await db.client.job.findMany()).toMatchObject([{ messageId: follower.messageId, isHead: true }]);
   await db.close();
   await remove();

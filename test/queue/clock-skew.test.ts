@@ -1,7 +1,8 @@
 import { openDatabaseClock } from '../../src/database/clock.ts';
+import { toContactLookupKey } from '../../src/highlevel/group-keys.ts';
 import { contactLookupRateLimit } from '../../src/highlevel/rate-limit.ts';
 import { createQueue } from '../../src/queue/queue.ts';
-import { rateLimitKey, tryAcquire } from '../../src/queue/rate-limits.ts';
+import { tryAcquire } from '../../src/queue/rate-limits.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
 import type { TestClock } from '../support/test-clock.ts';
 import { startWorld } from '../support/world.ts';
@@ -10,7 +11,7 @@ const minuteMs = 60_000;
 const ahead = (clock: TestClock, ms: () => number) => ({ ...clock, now: () => clock.now() + ms() });
 
 test.each([2, -10, 10])(
-  'a worker delays nothing, though the clock of the process that takes messages shows %i minutes more',
+  'a worker delays no message when the clock of the process that receives it is %i minutes ahead',
   async (minutes) => {
     await using world = await startWorld({
       isIdle: true,
@@ -30,7 +31,7 @@ test.each([2, -10, 10])(
   },
 );
 
-test('a machine’s clock that is set while it works delays nothing', async () => {
+test('a machine’s clock that is set while it works delays no message', async () => {
   let skewMs = 10 * minuteMs;
   await using world = await startWorld({
     clocks: (clock) => ({ clock: ahead(clock, () => skewMs), readTime: async () => clock.now() }),
@@ -45,7 +46,7 @@ test('a machine’s clock that is set while it works delays nothing', async () =
   }
 });
 
-test('when the clock of the database was ahead and is set right, neither reports nor what waits for a retry stop for the step', async () => {
+test('when a database clock that was ahead is set back, neither reports nor retries wait for the difference', async () => {
   let aheadMs = 10 * minuteMs;
   await using world = await startWorld({
     clocks: (clock) => ({ clock, readTime: async () => clock.now() + aheadMs }),
@@ -76,13 +77,13 @@ test('when the clock of the database was ahead and is set right, neither reports
   for (const id of [later, before, after]) {
     await world.advanceUntil(() => highlevel.listStatuses(id).length > 0, `${id} is reported`, 200);
   }
-  // The delays themselves, 10 seconds until it is measured, and no more.
+  // Only the delays themselves and the 10 seconds until the step is measured.
   expect(clock.now() - setMs).toBeLessThan(50_000);
 });
 
-test('look-ups go on when their limit was used up by a clock that was ahead', async () => {
+test('look-ups continue when their limit was used up by a clock that was ahead', async () => {
   await using world = await startWorld({ isIdle: true });
-  const key = rateLimitKey.contactLookups('location');
+  const key = toContactLookupKey('location');
   await world.db.rateLimitRow.create({ data: { key, tatAt: new Date(world.clock.now() + 10 * minuteMs) } });
   const deps = { db: world.services.db, clock: world.clock };
   expect(await tryAcquire(deps, key, contactLookupRateLimit)).toBe(true);

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
-import { enqueue, type NewJob } from '../../src/queue/job.ts';
+import type { NewJob } from '../../src/queue/job.ts';
 import { createQueue } from '../../src/queue/queue.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { pollUntil } from '../support/program.ts';
@@ -11,11 +12,11 @@ import { sendMany } from '../support/send-many.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { startWorld } from '../support/world.ts';
 
-/** As the worker has it with default settings. */
+/** The worker's limits with default settings. */
 const limits = { total: 500, perGroup: 100 };
 const newId = createIdGenerator(systemClock, randomBytes);
 
-/** A queue whose jobs never end in the groups that hang, and at once in all others. */
+/** Starts a queue whose jobs never end in the groups that hang, and at once in all others. */
 async function startQueue() {
   const { target, remove } = await createTestDatabase();
   const db = await openDatabase(target);
@@ -29,27 +30,27 @@ async function startQueue() {
     hanging: () => hanging,
     passedMs: () => clock.now() - startedAt,
     work: () =>
-      queue.work('deliver', limits, async ({ messageId, groupKey: lane }) => {
-        if (lane.startsWith('hangs')) {
+      queue.work('deliver', { concurrency: limits }, async ({ messageId, groupKey }) => {
+        if (groupKey.startsWith('hangs')) {
           hanging += 1;
           return new Promise<void>(() => {});
         }
         await db.client.job.deleteMany({ where: { messageId } });
-        done.push(lane);
+        done.push(groupKey);
       }),
-    async add(lanes: readonly string[], each = 1) {
-      const jobs = lanes.flatMap((lane) =>
+    async add(groupKeys: readonly string[], each = 1) {
+      const jobs = groupKeys.flatMap((groupKey) =>
         Array.from({ length: each }, (): NewJob => {
           const messageId = newId();
-          return { queue: 'deliver', messageId, groupKey: lane, orderingKey: messageId, priority: 0, dueAt: new Date(0) };
+          return { queue: 'deliver', messageId, groupKey, orderingKey: messageId, priority: 0, dueAt: new Date(0) };
         }),
       );
       await enqueue(db.client, jobs);
     },
-    /** Moves the clock in small steps, each with time for what it sets off. */
-    async until(condition: () => boolean, what: string) {
+    /** Advances the clock in small steps, each followed by real time for its effects. */
+    async until(condition: () => boolean, description: string) {
       for (let steps = 0; !condition(); steps++) {
-        if (steps > 5_000) throw new Error(`It never came about: ${what}`);
+        if (steps > 5_000) throw new Error(`It never happened: ${description}`);
         await clock.tick(20);
         await new Promise((resolve) => setTimeout(resolve, 15));
       }
@@ -59,7 +60,7 @@ async function startQueue() {
       const stopped = queue.stop(0).finally(() => {
         isStopped = true;
       });
-      // It sets its timers between statements, which keep real time.
+      // The queue sets its timers between statements, which take real time.
       await world.until(() => isStopped, 'the queue has stopped');
       await stopped;
       await db.close();
@@ -72,7 +73,7 @@ async function startQueue() {
 const hangingGroups = (count: number) => Array.from({ length: count }, (_, index) => `hangs/${index}`);
 
 test.each([6, 50, 600])(
-  'while %i groups hang, with much to do, one that has never run a job starts one within a second',
+  'while %i groups with many jobs hang, a group that has never run a job starts one within a second',
   async (count) => {
     await using world = await startQueue();
     await world.add(hangingGroups(count), count > 100 ? 2 : 40);
@@ -86,13 +87,13 @@ test.each([6, 50, 600])(
   },
 );
 
-test('any number of groups that hang leaves a slot to one that has responded before', async () => {
+test('any number of groups that hang leaves a slot for one that has responded before', async () => {
   await using world = await startQueue();
   await world.add(['zz responds']);
   await world.work();
   await pollUntil(() => world.done.length === 1, 'it has responded');
   await world.add(hangingGroups(2_500));
-  await world.until(() => world.passedMs() > 3_000, 'they have all that they get');
+  await world.until(() => world.passedMs() > 3_000, 'they have all their slots');
   const startedMs = world.passedMs();
   await world.add(['zz responds'], 20);
   await world.until(() => world.done.length === 21, 'it is done');

@@ -1,49 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
-import { type Database, openDatabase } from '../../src/database/client.ts';
+import { openDatabase } from '../../src/database/client.ts';
 import { claim } from '../../src/queue/claim.ts';
 import { trackConcurrency } from '../../src/queue/concurrency.ts';
-import {
-  enqueue,
-  finishJobsCte,
-  finishRows,
-  type Job,
-  lockJobsCte,
-  lockRow,
-  type NewJob,
-  repairQueueHeads,
-} from '../../src/queue/job.ts';
+import type { Job, NewJob } from '../../src/queue/job.ts';
 import { releaseOrphanedJobs } from '../../src/queue/orphans.ts';
 import { createQueue } from '../../src/queue/queue.ts';
+import { enqueue } from '../../src/queue/sql/add-jobs.ts';
+import { repairQueueHeads } from '../../src/queue/sql/repair-heads.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createTestDatabase } from '../support/databases.ts';
+import { finishJob } from '../support/finish-job.ts';
 import { createHookedDatabase } from '../support/hooked-database.ts';
 import { pollUntil } from '../support/program.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
 const newId = createIdGenerator(systemClock, randomBytes);
 
-function createJob(key: string, lane = `lane ${key.length % 3}`): NewJob {
-  return { queue: 'deliver', messageId: newId(), groupKey: lane, orderingKey: key, priority: 0, dueAt: new Date() };
+function createJob(orderingKey: string, groupKey = `group ${orderingKey.length % 3}`): NewJob {
+  return { queue: 'deliver', messageId: newId(), groupKey, orderingKey, priority: 0, dueAt: new Date() };
 }
 
-/** Ends a job as the pipeline does: locked first, ended in a later statement of the same transaction. */
-function end(
-  db: Database,
-  job: Job,
-  how: { runAgainAt: Date | null; releasesOrderingKey?: boolean } = { runAgainAt: null },
-): Promise<void> {
-  return db.transaction(async (tx) => {
-    await tx.$queryRawUnsafe(`WITH ${lockJobsCte('$1', 'messages')} SELECT count(*) FROM held`, JSON.stringify([lockRow(job)]));
-    await tx.$queryRawUnsafe(
-      `WITH ${finishJobsCte('$1')} SELECT count FROM ended_jobs`,
-      JSON.stringify(finishRows([{ job, ...how }])),
-    );
-  });
-}
-
-async function opened() {
+async function openWorld() {
   const { target, remove } = await createTestDatabase();
   const db = await openDatabase(target);
   return {
@@ -55,8 +34,8 @@ async function opened() {
   };
 }
 
-test('jobs that are added while others of their key end are all done, each once, one of a key at a time', async () => {
-  await using world = await opened();
+test('jobs that are added while others of their ordering key finish all run, each once, and one of a key at a time', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const log = createLog('silent');
   const done: string[] = [];
@@ -69,12 +48,12 @@ test('jobs that are added while others of their key end are all done, each once,
     await new Promise((next) => setImmediate(next));
     running.delete(key);
     done.push(job.messageId);
-    await end(db, job);
+    await finishJob(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, handle)));
 
-  // Few keys, so that adding and ending meet all the time.
+  // Few keys, so that additions and ends often coincide.
   const rounds = 40;
   const adders = Array.from({ length: 4 }, async () => {
     for (let round = 0; round < rounds; round++) {
@@ -84,14 +63,14 @@ test('jobs that are added while others of their key end are all done, each once,
     }
   });
   await Promise.all(adders);
-  await pollUntil(async () => (await db.client.job.count()) === 0, 'every job is done', 30_000);
+  await pollUntil(async () => (await db.client.job.count()) === 0, 'all jobs are done', 30_000);
   expect(done).toHaveLength(4 * rounds * 5);
   expect(new Set(done).size).toBe(done.length);
   await Promise.all(queues.map((queue) => queue.stop(2_000)));
 });
 
-test('jobs that leave their key are done all the same, and the others of it keep their order', async () => {
-  await using world = await opened();
+test('jobs that leave their ordering key run too, and the others of the key stay in order', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const log = createLog('silent');
   const orderingKeys = new Map<string, string>();
@@ -105,16 +84,16 @@ test('jobs that leave their key are done all the same, and the others of it keep
     running.add(key);
     await new Promise((next) => setImmediate(next));
     running.delete(key);
-    const leavesKey = !left.has(messageId) && Math.random() < 0.3;
-    if (leavesKey) {
+    const releasesOrderingKey = !left.has(messageId) && Math.random() < 0.3;
+    if (releasesOrderingKey) {
       left.add(messageId);
-      return end(db, job, { runAgainAt: new Date(Date.now() + 20 * Math.random()), releasesOrderingKey: leavesKey });
+      return finishJob(db, job, { runAgainAt: new Date(Date.now() + 20 * Math.random()), releasesOrderingKey });
     }
     done.push(messageId);
-    return end(db, job);
+    return finishJob(db, job);
   };
   const queues = Array.from({ length: db.isShared ? 2 : 1 }, () => createQueue({ db, clock: systemClock, newId, log }));
-  await Promise.all(queues.map((queue) => queue.work('deliver', { total: 40, perGroup: 20 }, handle)));
+  await Promise.all(queues.map((queue) => queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, handle)));
   const adders = Array.from({ length: 4 }, async (_, adder) => {
     for (let round = 0; round < 20; round++) {
       const jobs = Array.from({ length: 5 }, () => createJob('k'.repeat(1 + adder)));
@@ -123,70 +102,70 @@ test('jobs that leave their key are done all the same, and the others of it keep
     }
   });
   await Promise.all(adders);
-  await pollUntil(async () => (await db.client.job.count()) === 0, 'every job is done', 30_000);
+  await pollUntil(async () => (await db.client.job.count()) === 0, 'all jobs are done', 30_000);
   expect(done.toSorted()).toEqual([...orderingKeys.keys()].toSorted());
-  for (const [, ofKey] of Map.groupBy(
+  for (const [, ids] of Map.groupBy(
     done.filter((id) => !left.has(id)),
     (id) => orderingKeys.get(id),
   )) {
-    expect(ofKey).toEqual(ofKey.toSorted());
+    expect(ids).toEqual(ids.toSorted());
   }
   await Promise.all(queues.map((queue) => queue.stop(2_000)));
 });
 
-test('a job leaves its key with the end of its run or not at all, and only once it is to run again', async () => {
-  await using world = await opened();
+test('a job leaves its ordering key with the end of its run, and only if it runs again', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const [one, two, three] = [createJob('one'), createJob('one'), createJob('one')];
   await enqueue(db.client, [one, two, three]);
   const workerId = newId();
   const toRunning = (job: NewJob): Job => ({ ...job, workerId, signal: new AbortController().signal });
-  const take = (job: NewJob) => db.client.job.updateMany({ where: { messageId: job.messageId }, data: { workerId } });
+  const claimJob = (job: NewJob) => db.client.job.updateMany({ where: { messageId: job.messageId }, data: { workerId } });
   const rows = async () => {
     const found = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
-    return found.map(({ orderingKey: key, isHead: isFirst }) => ({ key, isFirst }));
+    return found.map(({ orderingKey: key, isHead }) => ({ key, isHead }));
   };
   const again = new Date();
-  await take(one);
-  // Another process has it by now: nothing changes.
-  await end(db, { ...toRunning(one), workerId: newId() }, { runAgainAt: again, releasesOrderingKey: true });
-  expect(await rows()).toEqual([true, false, false].map((isFirst) => ({ key: 'one', isFirst })));
-  await end(db, toRunning(one), { runAgainAt: again, releasesOrderingKey: true });
-  const own = { key: one.messageId, isFirst: true };
-  expect(await rows()).toEqual([own, { key: 'one', isFirst: true }, { key: 'one', isFirst: false }]);
-  // Once more, and with a neighbour that ends for good.
-  await take(one);
-  await end(db, toRunning(one), { runAgainAt: again, releasesOrderingKey: true });
-  await take(two);
-  await end(db, toRunning(two), { runAgainAt: null, releasesOrderingKey: true });
-  expect(await rows()).toEqual([own, { key: 'one', isFirst: true }]);
-  await take(one);
-  await end(db, toRunning(one));
-  expect(await rows()).toEqual([{ key: 'one', isFirst: true }]);
+  await claimJob(one);
+  // Another worker has claimed it since: the result is discarded.
+  await finishJob(db, { ...toRunning(one), workerId: newId() }, { runAgainAt: again, releasesOrderingKey: true });
+  expect(await rows()).toEqual([true, false, false].map((isHead) => ({ key: 'one', isHead })));
+  await finishJob(db, toRunning(one), { runAgainAt: again, releasesOrderingKey: true });
+  const own = { key: one.messageId, isHead: true };
+  expect(await rows()).toEqual([own, { key: 'one', isHead: true }, { key: 'one', isHead: false }]);
+  // Once more, and beside a job that is done.
+  await claimJob(one);
+  await finishJob(db, toRunning(one), { runAgainAt: again, releasesOrderingKey: true });
+  await claimJob(two);
+  await finishJob(db, toRunning(two), { runAgainAt: null, releasesOrderingKey: true });
+  expect(await rows()).toEqual([own, { key: 'one', isHead: true }]);
+  await claimJob(one);
+  await finishJob(db, toRunning(one));
+  expect(await rows()).toEqual([{ key: 'one', isHead: true }]);
 });
 
-test('only the first job of a key is up, the next one when it ends, and a key that has lost its first gets another', async () => {
-  await using world = await opened();
+test('the first job of an ordering key is its head, then the next one, and a key without a head is repaired', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const jobs = [createJob('one'), createJob('one'), createJob('two'), createJob('one')];
   await enqueue(db.client, jobs);
-  const first = async () => {
+  const getHeads = async () => {
     const rows = await db.client.job.findMany({ where: { isHead: true }, orderBy: { messageId: 'asc' } });
     return rows.map(({ messageId }) => jobs.findIndex((job) => job.messageId === messageId));
   };
-  expect(await first()).toEqual([0, 2]);
+  expect(await getHeads()).toEqual([0, 2]);
 
   const workerId = newId();
   await db.client.job.updateMany({ where: { isHead: true }, data: { workerId } });
-  await end(db, { ...(jobs[0] as NewJob), workerId, signal: new AbortController().signal });
-  expect(await first()).toEqual([1, 2]);
+  await finishJob(db, { ...(jobs[0] as NewJob), workerId, signal: new AbortController().signal });
+  expect(await getHeads()).toEqual([1, 2]);
 
   await db.client.job.deleteMany({ where: { messageId: jobs[1]?.messageId ?? '' } });
-  expect(await first()).toEqual([2]);
+  expect(await getHeads()).toEqual([2]);
   await repairQueueHeads(db.client);
-  expect(await first()).toEqual([2, 3]);
+  expect(await getHeads()).toEqual([2, 3]);
 
-  // One that is older than all of its key goes first, as after a person's resend.
+  // A job with the lowest id of its key becomes a head, as after a resend.
   const older = { ...createJob('one'), messageId: '01000000-0000-7000-8000-000000000000' };
   await enqueue(db.client, [older]);
   expect(
@@ -194,15 +173,15 @@ test('only the first job of a key is up, the next one when it ends, and a key th
   ).toContain(older.messageId);
 });
 
-test('of more lanes than one look sees, none is served twice before every other was served once', async () => {
-  await using world = await opened();
+test('with more groups than one poll reads, each is served once before any is served twice', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const groupCount = 1_200;
-  const jobs = Array.from({ length: 2 * groupCount }, (_, index) => createJob(`${index}`, `lane ${index % groupCount}`));
+  const jobs = Array.from({ length: 2 * groupCount }, (_, index) => createJob(`${index}`, `group ${index % groupCount}`));
   await enqueue(db.client, jobs);
-  // Figures of the database's own about the table must not decide about whose turn it is.
+  // The planner's statistics must not change the order of turns.
   await db.client.rateLimitRow.createMany({
-    data: Array.from({ length: groupCount / 2 }, (_, index) => ({ key: `lane ${2 * index}`, tatAt: new Date(0) })),
+    data: Array.from({ length: groupCount / 2 }, (_, index) => ({ key: `group ${2 * index}`, tatAt: new Date(0) })),
   });
   await db.client.$executeRaw`ANALYZE jobs, rate_limits`;
   const workerId = newId();
@@ -211,19 +190,19 @@ test('of more lanes than one look sees, none is served twice before every other 
   let cursor = '';
   do {
     const { quotas } = trackConcurrency({ total: 200, perGroup: 50 }, systemClock.elapsed);
-    const options = { queue: 'deliver', workerId, quotas, cursor } as const;
+    const options = { queue: 'deliver', workerId, defaultLimit: null, quotas, cursor } as const;
     const claimed = await claim({ db, clock: systemClock }, options);
-    served.push(...claimed.jobs.map(({ groupKey: lane }) => lane));
+    served.push(...claimed.jobs.map(({ groupKey }) => groupKey));
     cursor = claimed.cursor;
   } while (cursor !== '');
   expect(served).toHaveLength(groupCount);
   expect(new Set(served).size).toBe(groupCount);
 });
 
-test('a worker that rests under load stops at once when it is told to', async () => {
-  await using world = await opened();
+test('a worker that debounces under load stops at once', async () => {
+  await using world = await openWorld();
   const { db } = world;
-  // A clock that stands still: whatever waits for it waits for ever.
+  // A clock that stands still: a wait for it would never end.
   const clock = createTestClock();
   const queue = createQueue({ db, clock, newId, log: createLog('silent') });
   const jobs = [createJob('one'), createJob('two'), createJob('three')].map((job) => ({
@@ -236,24 +215,24 @@ test('a worker that rests under load stops at once when it is told to', async ()
     release = done;
   });
   let running = 0;
-  await queue.work('deliver', { total: 20, perGroup: 20 }, async (job) => {
+  await queue.work('deliver', { concurrency: { total: 20, perGroup: 20 } }, async (job) => {
     running += 1;
     await held;
-    await end(db, job);
+    await finishJob(db, job);
   });
-  await pollUntil(() => running === 3, 'all are in hand');
+  await pollUntil(() => running === 3, 'all are running');
   const stopped = queue.stop(1_000);
   release();
   await stopped;
   expect(await db.client.job.count()).toBe(0);
 });
 
-test('jobs of a look whose answer was lost are done all the same, and none that is in hand is taken twice', async () => {
-  await using world = await opened();
+test('jobs of a claim whose result was lost run too, and no running job is claimed twice', async () => {
+  await using world = await openWorld();
   const { db } = world;
   let polls = 0;
   const losing = createHookedDatabase(db, '$queryRawUnsafe', () => {
-    // What is done is done; only the answer does not arrive.
+    // The claim commits; only its result is lost.
     if (++polls === 2) throw new Error('Connection terminated unexpectedly');
   });
   const queue = createQueue({ db: losing, clock: systemClock, newId, log: createLog('silent') });
@@ -264,12 +243,12 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   });
   const [first, lost] = [createJob('one'), createJob('two')];
   await enqueue(db.client, [first]);
-  await queue.work('deliver', { total: 40, perGroup: 20 }, async (job) => {
+  await queue.work('deliver', { concurrency: { total: 40, perGroup: 20 } }, async (job) => {
     handled.push(job.messageId);
     if (job.messageId === first.messageId) await isReleased;
-    await end(db, job);
+    await finishJob(db, job);
   });
-  await pollUntil(() => handled.length === 1, 'the first is in hand');
+  await pollUntil(() => handled.length === 1, 'the first is running');
   await enqueue(db.client, [lost]);
   await pollUntil(async () => (await db.client.job.count()) === 1, 'the lost one is done');
   release();
@@ -278,23 +257,23 @@ test('jobs of a look whose answer was lost are done all the same, and none that 
   expect(handled).toEqual([first.messageId, lost.messageId]);
 });
 
-test('a job that is taken again since it was seen astray is not freed', async () => {
-  await using world = await opened();
+test('an orphaned job that was claimed again since it was read is not released', async () => {
+  await using world = await openWorld();
   const { db } = world;
   const [one, two] = [createJob('one'), createJob('two')];
   await enqueue(db.client, [one, two]);
   const workerId = newId();
-  const take = (messageId: string) => db.client.job.updateMany({ where: { messageId }, data: { workerId } });
-  await take(one.messageId);
-  await take(two.messageId);
-  let sawAt = 0;
+  const claimJob = (messageId: string) => db.client.job.updateMany({ where: { messageId }, data: { workerId } });
+  await claimJob(one.messageId);
+  await claimJob(two.messageId);
+  let reads = 0;
   const slow = createHookedDatabase(db, '$queryRaw', async () => {
-    sawAt += 1;
-    // It ends and is taken once more before the statement that frees it arrives.
-    await take(one.messageId);
+    reads += 1;
+    // It finishes and is claimed once more before the statement that releases it arrives.
+    await claimJob(one.messageId);
   });
   await releaseOrphanedJobs(slow, 'deliver', workerId, []);
-  expect(sawAt).toBe(1);
+  expect(reads).toBe(1);
   const jobs = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
   expect(jobs.map((job) => job.workerId)).toEqual([workerId, null]);
 });

@@ -97,6 +97,13 @@ test('the sandbox imports only the core, so that it can’t know more of the app
   expect(wrong).toEqual([]);
 });
 
+test('the queue is generic: it imports only the core, the runtime and the database', () => {
+  const wrong = files
+    .filter((file) => toFolder(file) === 'queue')
+    .flatMap((file) => imports(file).filter((target) => !['queue', 'core', 'runtime', 'database'].includes(toFolder(target))));
+  expect(wrong).toEqual([]);
+});
+
 test('only main loads the sandbox, and only on request', () => {
   const loaders = files.filter(
     (file) => toFolder(file) !== 'sandbox' && imports(file).some((target) => toFolder(target) === 'sandbox'),

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import {
+  allocateSlots,
   type ConcurrencyLimits,
   countReserved,
   type GroupLoad,
   getMaxRunning,
-  shareOut,
   trackConcurrency,
 } from '../../src/queue/concurrency.ts';
 
@@ -23,7 +23,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const many = (count: number, load: Partial<GroupLoad>): GroupLoad[] =>
   Array.from({ length: count }, () => ({ level: 0, isProven: false, window: 10, running: 0, ...load }));
 
-test('what is shared out never exceeds the total, nor a group its own limit', () => {
+test('allocated slots never exceed the total, nor those of a group its own limit', () => {
   fc.assert(
     fc.property(
       limitsArb,
@@ -31,7 +31,7 @@ test('what is shared out never exceeds the total, nor a group its own limit', ()
       fc.array(loadArb, { maxLength: 80 }),
       (limits, running, more) => {
         const wanting = [...running.slice(0, 10), ...more.map((load) => ({ ...load, running: 0 }))];
-        const quotas = shareOut(limits, running, wanting);
+        const quotas = allocateSlots(limits, running, wanting);
         const held = sum(running.map((load) => load.running));
         if (held <= getMaxRunning(limits)) expect(held + sum(quotas)).toBeLessThanOrEqual(getMaxRunning(limits));
         else expect(sum(quotas)).toBe(0);
@@ -47,52 +47,52 @@ test('what is shared out never exceeds the total, nor a group its own limit', ()
   );
 });
 
-test('however many groups hang or have not responded yet, one that has responded may start a job', () => {
+test('for any number of groups that hang or have not responded yet, one that has responded may start a job', () => {
   fc.assert(
     fc.property(
       limitsArb.filter(({ total }) => total > 1),
       fc.array(fc.record({ level: fc.integer({ min: 0, max: 2 }) }), { maxLength: 3_000 }),
       (limits, kinds) => {
-        // Groups that slow down keep what they hold, so all of it comes about one start after the other.
+        // Groups that slow down keep their slots, so the load builds up one start after the other.
         const running: GroupLoad[] = [];
         for (const { level } of kinds) {
           const group = { level, isProven: false, window: 10, running: 0 };
-          const [quota = 0] = shareOut(limits, running, [group]);
+          const [quota = 0] = allocateSlots(limits, running, [group]);
           if (quota > 0) running.push({ ...group, running: quota });
-          // What has started as quick hangs, a moment later.
+          // A group that started as quick hangs a moment later.
           if (level === 0 && quota > 0) running.push({ ...(running.pop() as GroupLoad), level: 2 });
         }
         const held = sum(running.map((load) => load.running));
         expect(held).toBeLessThanOrEqual(getMaxRunning(limits) - countReserved(limits));
-        expect(shareOut(limits, running, many(1, { isProven: true }))[0]).toBeGreaterThanOrEqual(1);
+        expect(allocateSlots(limits, running, many(1, { isProven: true }))[0]).toBeGreaterThanOrEqual(1);
       },
     ),
     { numRuns: 50 },
   );
 });
 
-test('a group that is alone gets all that one group may have', () => {
+test('a group that is alone gets the maximum of one group', () => {
   const limits = { total: 500, perGroup: 100 };
-  expect(shareOut(limits, [], many(1, { isProven: true, window: 100 }))).toEqual([100]);
-  expect(shareOut(limits, [], many(1, { level: 1 }))).toEqual([100]);
-  expect(shareOut(limits, [], many(1, { level: 2 }))).toEqual([100]);
+  expect(allocateSlots(limits, [], many(1, { isProven: true, window: 100 }))).toEqual([100]);
+  expect(allocateSlots(limits, [], many(1, { level: 1 }))).toEqual([100]);
+  expect(allocateSlots(limits, [], many(1, { level: 2 }))).toEqual([100]);
 });
 
-test('where nothing is slow all slots are used, in equal shares', () => {
+test('without slow groups all slots are used, in equal shares', () => {
   const limits = { total: 500, perGroup: 100 };
-  expect(shareOut(limits, [], many(5, { isProven: true, window: 100 }))).toEqual([100, 100, 100, 100, 100]);
-  expect(shareOut(limits, [], many(20, { isProven: true, window: 100 }))).toEqual(Array(20).fill(25));
-  expect(sum(shareOut(limits, [], many(700, { isProven: true, window: 100 })))).toBe(500);
+  expect(allocateSlots(limits, [], many(5, { isProven: true, window: 100 }))).toEqual([100, 100, 100, 100, 100]);
+  expect(allocateSlots(limits, [], many(20, { isProven: true, window: 100 }))).toEqual(Array(20).fill(25));
+  expect(sum(allocateSlots(limits, [], many(700, { isProven: true, window: 100 })))).toBe(500);
 });
 
-test('groups that hang share what is left to them: the more there are, the less each gets', () => {
+test('groups that hang share the slots of their level: the more groups, the fewer slots each gets', () => {
   const limits = { total: 500, perGroup: 100 };
-  expect(shareOut(limits, [], many(6, { level: 2 }))).toEqual(Array(6).fill(62));
-  expect(sum(shareOut(limits, [], many(600, { level: 2 })))).toBe(375);
-  expect(shareOut(limits, many(375, { level: 2, running: 1 }), many(2, { level: 1 }))).toEqual([63, 62]);
+  expect(allocateSlots(limits, [], many(6, { level: 2 }))).toEqual(Array(6).fill(62));
+  expect(sum(allocateSlots(limits, [], many(600, { level: 2 })))).toBe(375);
+  expect(allocateSlots(limits, many(375, { level: 2, running: 1 }), many(2, { level: 1 }))).toEqual([63, 62]);
 });
 
-test('a group widens with each quick response, drops when it slows down, and comes back when it responds again', () => {
+test('a group’s window grows with each quick response, drops when it slows down, and recovers when it responds again', () => {
   let now = 0;
   const limits = { total: 500, perGroup: 100 };
   const concurrency = trackConcurrency(limits, () => now);
@@ -105,7 +105,7 @@ test('a group widens with each quick response, drops when it slows down, and com
   expect(quota()).toBe(10);
   for (let count = 0; count < 200; count++) run(5);
   expect(quota()).toBe(100);
-  // Others of its level leave it a part.
+  // It shares its level with others.
   const others = Array.from({ length: 9 }, (_, index) => concurrency.start(`slow ${index}`));
   now += 600;
   run(600);
@@ -117,7 +117,7 @@ test('a group widens with each quick response, drops when it slows down, and com
   expect(quota()).toBe(100);
 });
 
-test('a job that grows old while it runs lowers its group at once, and its slots are free for others', () => {
+test('a job that runs for long lowers its group while it runs, and frees slots for others', () => {
   let now = 0;
   const concurrency = trackConcurrency({ total: 20, perGroup: 4 }, () => now);
   const keys = Array.from({ length: 30 }, (_, index) => `group ${index}`);
@@ -148,7 +148,7 @@ test('where slots are short, the group whose last turn is longest ago goes first
   expect(turns.join('')).toBe('bcabca');
 });
 
-test('however many groups there were, only so many are remembered, and none that runs is forgotten', () => {
+test('at most 10,000 groups are tracked, and one that runs is never evicted', () => {
   const concurrency = trackConcurrency({ total: 500, perGroup: 100 }, () => 0);
   concurrency.start('runs');
   for (let count = 0; count < 30_000; count++) concurrency.start(`group ${count}`)();

@@ -1,4 +1,5 @@
 import type { Executor } from '../../database/client.ts';
+import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { type QueueName, queueNames } from '../../queue/job.ts';
 import { findLateGroups, type LateGroup } from '../../queue/latency.ts';
 import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
@@ -32,6 +33,6 @@ export async function findLateQueues(
   { queueLatencySeconds }: AlertThresholds,
   now: Date,
 ): Promise<Finding[]> {
-  const groups = await findLateGroups(on, now, (queueLatencySeconds / 2) * 1000);
+  const groups = await findLateGroups(on, now, (queueLatencySeconds / 2) * 1000, { highlevel: highLevelRateLimit });
   return toLatencyFindings(groups, (name) => open.has(name), queueLatencySeconds);
 }

@@ -1,6 +1,6 @@
 import type { Executor } from '../../database/client.ts';
+import { highLevelGroupPrefix } from '../../highlevel/group-keys.ts';
 import { dailyLimitReached } from '../../installations/rate-limit-feedback.ts';
-import { rateLimitKey } from '../../queue/rate-limits.ts';
 import { type AlertThresholds, type Finding, formatName, type OpenAlerts } from '../alert.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -29,13 +29,12 @@ export async function findLowQuotas(
   thresholds: AlertThresholds,
   now: Date,
 ): Promise<Finding[]> {
-  const prefix = rateLimitKey.highLevel({ kind: 'location', resourceId: '' });
   const since = new Date(now.getTime() - dayMs);
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.kind::text AS kind, i.resource_id AS "resourceId", i.company_id AS "companyId", i.name,
       CASE WHEN p.quota_checked_at > ${since} THEN p.quota_remaining END AS remaining,
       COALESCE(p.paused_until > ${now} AND p.pause_code = ${dailyLimitReached.code}, false) AS "isExhausted"
-    FROM rate_limits p JOIN installations i ON p.key = ${prefix} || i.resource_id AND i.status <> 'uninstalled'
+    FROM rate_limits p JOIN installations i ON p.key = ${highLevelGroupPrefix} || i.resource_id AND i.status <> 'uninstalled'
     WHERE p.quota_remaining < ${Math.ceil(thresholds.quotaRemaining * 1.5)} OR p.pause_code = ${dailyLimitReached.code}`;
   return rows
     .filter((row) => isQuotaLow(row, open.has(`${row.kind}/${row.resourceId}`), thresholds.quotaRemaining))

@@ -1,11 +1,13 @@
 import * as z from 'zod';
+import { parseGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { SecretBox } from '../../core/secret-box.ts';
 import type { Database, Prisma } from '../../database/client.ts';
+import { highLevelGroupPrefix } from '../../highlevel/group-keys.ts';
 import { type KeyRing, keyPurposes, listKeyAges } from '../../installations/key-inventory.ts';
+import { getQueueDepths } from '../../queue/depth.ts';
 import { listLowestQuotas } from '../../queue/group-status.ts';
-import { getQueueDepths } from '../../queue/job.ts';
 import { type Access, visibleLocations } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import { messageStatus, reason, time } from './schemas.ts';
@@ -111,9 +113,9 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
 }
 
 async function listLowestLimits(db: Database, now: Date) {
-  const groups = await listLowestQuotas(db.client, now, { take: 20 });
-  return groups.map(({ resourceId, quotaRemaining, quotaCheckedAt, pausedUntil, reason }) => ({
-    locationId: resourceId,
+  const groups = await listLowestQuotas(db.client, now, { prefix: highLevelGroupPrefix, take: 20 });
+  return groups.map(({ key, quotaRemaining, quotaCheckedAt, pausedUntil, reason }) => ({
+    locationId: parseGroupKey(key).resourceId,
     quotaRemaining,
     at: quotaCheckedAt,
     pausedUntil,

@@ -1,9 +1,10 @@
 import { buffer } from 'node:stream/consumers';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import { findResponse, type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { canBeUploaded, maxUploadBytes, uploadFile } from '../../highlevel/uploads.ts';
-import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import { consume } from '../../queue/rate-limits.ts';
 import { type AttachmentDeps, getAttachmentUrl, type StoredAttachment, type StoredAttachments } from './store-attachments.ts';
 
 export interface PublishDeps extends AttachmentDeps {
@@ -48,7 +49,7 @@ async function upload(
   const stored = await deps.attachmentStore.read(id);
   if (!stored) return { problem: 'is not there any more' };
   const data = await buffer(stored);
-  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
+  await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
     const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
     await deps.db.client.attachment.update({ where: { id }, data: { uploadedUrl: url } });

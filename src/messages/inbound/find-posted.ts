@@ -1,12 +1,13 @@
 import { isAppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import { maxClockSkewMs, toLocationOwner } from '../../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { listMessages } from '../../highlevel/message-list.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import { operations } from '../../highlevel/operations.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { findInstallation } from '../../installations/store.ts';
-import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import { consume } from '../../queue/rate-limits.ts';
 import type { WorkMessage } from '../model/message.ts';
 import type { ReportDeps } from '../reporting/report-status.ts';
 
@@ -30,7 +31,7 @@ export async function findPostedMessage(
   if (provider.kind.startsWith('email') || !(await canReadMessages(deps.db, locationId))) return null;
   // HighLevel dates a message by what we say of it.
   const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - maxClockSkewMs;
-  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
+  await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
     const { response, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
     const candidates = messages.filter(

@@ -1,6 +1,7 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import {
   addInboundMessage,
   type InboundPost,
@@ -10,7 +11,7 @@ import {
   type PostedMessage,
 } from '../../highlevel/messages.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
-import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import { consume } from '../../queue/rate-limits.ts';
 import type { Log } from '../../runtime/log.ts';
 
 export interface InboundTypeDeps {
@@ -37,7 +38,7 @@ export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Pro
     for (const type of others) {
       if (!isTypeMismatch(lastError)) break;
       // The job's slot has paid for the first call only.
-      await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, 1);
+      await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
       try {
         const posted = await addInboundMessage(deps.highLevel, post, type);
         await storeType(deps, provider, type);

@@ -10,11 +10,12 @@ import {
 } from '../../core/retry-schedule.ts';
 import { findResponse, toLocationOwner } from '../../highlevel/client.ts';
 import { createNamedContact, findOrCreateContact, isPhoneRefused } from '../../highlevel/contacts.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import type { Job } from '../../queue/job.ts';
-import { consume, rateLimitKey } from '../../queue/rate-limits.ts';
+import { consume } from '../../queue/rate-limits.ts';
 import { pickContactAddress, type WorkMessage } from '../model/message.ts';
 import type { Reason } from '../model/reasons.ts';
 import { getReason } from '../model/reasons.ts';
@@ -144,7 +145,7 @@ async function findContact(deps: PostDeps, message: WorkMessage, address: string
   try {
     const by = kind === 'email' ? { email: address } : { phone: address };
     const { contactId, calls } = await findOrCreateContact(deps.highLevel, { locationId, ...by }, name, message.createdAt);
-    await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, calls);
+    await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, calls);
     return contactId;
   } catch (error) {
     if (!isPhoneRefused(error)) throw error;
@@ -157,7 +158,7 @@ async function createByName(deps: PostDeps, message: WorkMessage, address: strin
   const { locationId, name } = message;
   const contactId = await createNamedContact(deps.highLevel, locationId, name ?? address);
   await storeContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
-  await consume(deps, rateLimitKey.highLevel(toLocationOwner(locationId)), highLevelRateLimit, calls);
+  await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, calls);
   return contactId;
 }
 

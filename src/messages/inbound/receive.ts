@@ -7,7 +7,8 @@ import { AppError } from '../../core/errors.ts';
 import { capFutureTime } from '../../core/foreign.ts';
 import { isDataError } from '../../database/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { insertJobsCte, type NewJob } from '../../queue/job.ts';
+import type { NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
 import { toPostJob } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
@@ -118,5 +119,5 @@ const insertSql = `
         AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
-  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  ${insertJobsCte('$3', 'stored')}
   SELECT id FROM stored, notified`;

@@ -1,7 +1,8 @@
+import { toConnectionGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
-import { rateLimitKey } from '../../queue/rate-limits.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import type { Message } from '../model/message.ts';
 import type { Reason } from '../model/reasons.ts';
 
@@ -48,5 +49,5 @@ function isQueued(row: QueuedMessage): boolean {
 }
 
 function toGroupKey(row: QueuedMessage): string {
-  return row.direction === 'outbound' ? rateLimitKey.connection(row) : rateLimitKey.highLevel(toLocationOwner(row.locationId));
+  return row.direction === 'outbound' ? toConnectionGroupKey(row) : toHighLevelGroupKey(toLocationOwner(row.locationId));
 }

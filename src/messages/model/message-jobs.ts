@@ -1,9 +1,10 @@
+import { toConnectionGroupKey } from '../../connections/queue-group.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import type { NewJob } from '../../queue/job.ts';
-import { rateLimitKey } from '../../queue/rate-limits.ts';
 import { type Message, pickContactAddress } from './message.ts';
 import { getEarliestReportAt, type ReportDelay } from './report-delay.ts';
 import type { MessageState } from './state.ts';
@@ -24,7 +25,7 @@ export function toDeliverJob(
   return {
     queue: 'deliver',
     messageId: id,
-    groupKey: rateLimitKey.connection(message),
+    groupKey: toConnectionGroupKey(message),
     orderingKey: toOrderingKey(locationId, contactId ?? to ?? id),
     priority: 0,
     dueAt,
@@ -37,7 +38,7 @@ export function toPostJob(message: Pick<Message, 'id' | 'locationId' | 'sentExte
   return {
     queue: 'highlevel',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
+    groupKey: toHighLevelGroupKey(toLocationOwner(locationId)),
     orderingKey: toOrderingKey(locationId, pickContactAddress(message) ?? id),
     priority: 0,
     dueAt,
@@ -57,7 +58,7 @@ export function toReportJob({ id, locationId, state }: Pick<Message, 'id' | 'loc
   return {
     queue: 'highlevel',
     messageId: id,
-    groupKey: rateLimitKey.highLevel(toLocationOwner(locationId)),
+    groupKey: toHighLevelGroupKey(toLocationOwner(locationId)),
     orderingKey: id,
     priority: reportPriority[state],
     dueAt,
@@ -78,6 +79,6 @@ export function toRecipientsReportJob(
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
   const dueAt = getEarliestReportAt(deps, createdAt);
-  const groupKey = rateLimitKey.highLevel(toLocationOwner(locationId));
+  const groupKey = toHighLevelGroupKey(toLocationOwner(locationId));
   return coalesce(deps.clock, { queue: 'highlevel', messageId: id, groupKey, orderingKey: id, priority: 1, dueAt });
 }

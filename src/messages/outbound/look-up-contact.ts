@@ -3,8 +3,9 @@ import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
 import { findContactAddress } from '../../highlevel/contacts.ts';
+import { toContactLookupKey, toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
-import { consume, isPaused, rateLimitKey, tryAcquire } from '../../queue/rate-limits.ts';
+import { consume, isPaused, tryAcquire } from '../../queue/rate-limits.ts';
 
 export interface LookUpContactDeps {
   db: Database;
@@ -20,10 +21,10 @@ export async function lookUpContact(
   locationId: string,
   contactId: string,
 ): ReturnType<LookUpContact> {
-  const limitKey = rateLimitKey.highLevel(toLocationOwner(locationId));
+  const limitKey = toHighLevelGroupKey(toLocationOwner(locationId));
   if (
     (await isPaused(db, limitKey, dateNow(clock))) ||
-    !(await tryAcquire({ db, clock }, rateLimitKey.contactLookups(locationId), contactLookupRateLimit))
+    !(await tryAcquire({ db, clock }, toContactLookupKey(locationId), contactLookupRateLimit))
   ) {
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }

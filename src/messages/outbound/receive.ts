@@ -5,7 +5,8 @@ import type { Database, MessageState } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/payloads.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { insertJobsCte, type NewJob } from '../../queue/job.ts';
+import type { NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
 import { toDeliverJob, toReportJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
@@ -163,5 +164,5 @@ const insertSql = `
     "emailMessageId" text, "replyToExternalId" text, "rawPayload" text, state message_state, "reasonCode" text, reason text)
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id),
-  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  ${insertJobsCte('$3', 'stored')}
   SELECT id FROM stored, notified`;

@@ -1,12 +1,13 @@
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connect.ts';
+import { toConnectionGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { findNextDayStart } from '../../core/local-days.ts';
 import { findNextOpening, toLocalTime } from '../../core/local-time.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import type { Installation } from '../../installations/store.ts';
-import { pause, rateLimitKey } from '../../queue/rate-limits.ts';
+import { pause } from '../../queue/rate-limits.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Reason } from '../model/reasons.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
@@ -29,7 +30,7 @@ export type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } 
 export async function checkSendLimits(deps: SendLimitDeps, connection: Connection): Promise<LimitDecision | null> {
   const { sendingWindow, dailyCap, whenOver } = parseDeliverySettings(connection.config);
   if (!sendingWindow && dailyCap === undefined) return null;
-  const key = rateLimitKey.connection(connection);
+  const key = toConnectionGroupKey(connection);
   const zone = await getTimeZone(deps, connection);
   const nowMs = deps.clock.now();
 
@@ -82,7 +83,7 @@ async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, ca
  */
 export async function refundDailyCap(deps: SendLimitDeps, connection: Connection, countedAtMs: number): Promise<void> {
   if (parseDeliverySettings(connection.config).dailyCap === undefined) return;
-  const key = rateLimitKey.connection(connection);
+  const key = toConnectionGroupKey(connection);
   try {
     const { day } = toLocalTime(countedAtMs, await getTimeZone(deps, connection));
     await deps.db.client.$executeRaw`

@@ -2,7 +2,7 @@ import type { Connection } from '../../connections/connect.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database } from '../../database/client.ts';
-import { enqueue } from '../../queue/job.ts';
+import { enqueue } from '../../queue/sql/add-jobs.ts';
 import type { Message } from '../model/message.ts';
 import { toDeliverJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';

@@ -3,7 +3,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database, Executor, Prisma, Redrive } from '../../database/client.ts';
-import { enqueue } from '../../queue/job.ts';
+import { enqueue } from '../../queue/sql/add-jobs.ts';
 import { countReasonsSql } from '../log/search-sql.ts';
 import type { Message } from '../model/message.ts';
 import { type StoreDeps, toDeliverJob, toPostJob } from '../model/message-jobs.ts';

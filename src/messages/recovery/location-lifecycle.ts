@@ -1,8 +1,9 @@
 import { dateNow } from '../../core/clock.ts';
 import type { Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
-import { type QueueName, runGroupNow, runNow } from '../../queue/job.ts';
-import { rateLimitKey } from '../../queue/rate-limits.ts';
+import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
+import type { QueueName } from '../../queue/job.ts';
+import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
 import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
@@ -25,7 +26,7 @@ const batchSize = 200;
 export async function releaseWaiting(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
   const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
   await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await runGroupNow(tx, 'highlevel', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
+  await runGroupNow(tx, 'highlevel', toHighLevelGroupKey(toLocationOwner(locationId)), dateNow(deps.clock));
 }
 
 /** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
@@ -33,7 +34,7 @@ export function resumeReports(deps: StoreDeps, locationId: string): Promise<void
   return deps.db.transaction(async (tx) => {
     const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
     await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-    await runGroupNow(tx, 'highlevel', rateLimitKey.highLevel(toLocationOwner(locationId)), dateNow(deps.clock));
+    await runGroupNow(tx, 'highlevel', toHighLevelGroupKey(toLocationOwner(locationId)), dateNow(deps.clock));
   });
 }
 

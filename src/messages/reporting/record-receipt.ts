@@ -6,7 +6,7 @@ import type { NewId } from '../../core/ids.ts';
 import { sanitizeFields } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
-import { enqueue } from '../../queue/job.ts';
+import { enqueue } from '../../queue/sql/add-jobs.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
 import { type StoreDeps, toRecipientsReportJob } from '../model/message-jobs.ts';

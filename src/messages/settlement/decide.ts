@@ -1,4 +1,4 @@
-import type { JobResult } from '../../queue/job.ts';
+import type { JobResult } from '../../queue/sql/finish-jobs.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
 import { type ReportJobDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
 import type { LockedMessage, MessagePatch } from '../model/transitions.ts';

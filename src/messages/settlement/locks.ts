@@ -1,6 +1,7 @@
 import type { Executor } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
-import { type Job, lockJobsCte, lockRow } from '../../queue/job.ts';
+import type { Job } from '../../queue/job.ts';
+import { lockJobsCte, toLockRow } from '../../queue/sql/finish-jobs.ts';
 import { toSelectList } from '../model/message.ts';
 import { type LockedMessage, lockedColumns } from '../model/transitions.ts';
 
@@ -31,7 +32,7 @@ const times = ['createdAt', 'resentAt', 'heldForReviewAt', 'nextAttemptAt', 'pos
  * @returns the messages that exist, by id
  */
 export function lockMessagesAndJobs(tx: Executor, ids: readonly string[], jobs: readonly Job[]): Promise<LockedMessage[]> {
-  return queryJsonRows<LockedMessage>(tx, lockSql, [ids, JSON.stringify(jobs.map(lockRow))], times);
+  return queryJsonRows<LockedMessage>(tx, lockSql, [ids, JSON.stringify(jobs.map(toLockRow))], times);
 }
 
 const lockSql = `

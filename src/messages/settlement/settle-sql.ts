@@ -2,15 +2,11 @@ import type { SendOutcome } from '../../channels/channel.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
-import {
-  finishJobsCte,
-  finishRows,
-  insertJobsCte,
-  type JobResult,
-  type NewJob,
-  releaseOrderingKeys,
-  runNow,
-} from '../../queue/job.ts';
+import type { NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
+import { finishJobsCte, type JobResult, toFinishRows } from '../../queue/sql/finish-jobs.ts';
+import { releaseOrderingKeys } from '../../queue/sql/release-ordering-keys.ts';
+import { runNow } from '../../queue/sql/reschedule-jobs.ts';
 import type { MessageState } from '../model/state.ts';
 import type { LockedMessage } from '../model/transitions.ts';
 import type { EarlyReceipt } from './receipt-rows.ts';
@@ -57,7 +53,7 @@ export async function write(tx: Executor, newId: NewId, rows: SettlementRows, no
     JSON.stringify(rows.attempts),
     JSON.stringify(rows.reportAttempts.map((attempt) => ({ id: newId(), ...attempt }))),
     JSON.stringify(rows.contactAddresses),
-    JSON.stringify(finishRows(rows.jobResults)),
+    JSON.stringify(toFinishRows(rows.jobResults)),
     JSON.stringify(rows.newJobs),
     JSON.stringify(rows.matchedReceipts.map((claim) => ({ ...claim, copyId: claim.isOfAnother ? newId() : null }))),
   );

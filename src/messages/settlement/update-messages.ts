@@ -1,6 +1,8 @@
 import { dateNow } from '../../core/clock.ts';
 import type { Executor } from '../../database/client.ts';
-import { insertJobsCte, type NewJob, runNow } from '../../queue/job.ts';
+import type { NewJob } from '../../queue/job.ts';
+import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
+import { runNow } from '../../queue/sql/reschedule-jobs.ts';
 import { coalesce, type ReportJobDeps, toReportJob } from '../model/message-jobs.ts';
 import { getEarliestReportAt } from '../model/report-delay.ts';
 import type { LockedMessage, MessageChange, MessagePatch } from '../model/transitions.ts';

@@ -1,13 +1,17 @@
 import * as z from 'zod';
+import { connectionGroupPrefix, parseGroupKey } from '../../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { Database } from '../../../database/client.ts';
+import { highLevelGroupPrefix } from '../../../highlevel/group-keys.ts';
 import { highLevelDailyQuota, highLevelRateLimit } from '../../../highlevel/rate-limit.ts';
-import { listConnectionGroups, listLowestQuotas } from '../../../queue/group-status.ts';
+import { type GroupStatus, listLimitedGroups, listLowestQuotas } from '../../../queue/group-status.ts';
 import { definePage } from '../../pages/framework/page.ts';
 import { refreshIntervalMs } from './system.ts';
 import { loadTenants } from './tenants.ts';
 
 const pageSize = 50;
+
+const withOwner = (group: GroupStatus) => ({ ...group, ...parseGroupKey(group.key) });
 
 /** What is used up of HighLevel's day, location by location, and how fast each connection sends. */
 export function createLimitsPage({ db, clock }: { db: Database; clock: Clock }) {
@@ -24,9 +28,9 @@ export function createLimitsPage({ db, clock }: { db: Database; clock: Clock }) 
 
     async show({ text, query }) {
       const now = dateNow(clock);
-      const window = (page: number) => ({ take: pageSize + 1, skip: (page - 1) * pageSize });
-      const quotas = await listLowestQuotas(db.client, now, window(query.page));
-      const channels = await listConnectionGroups(db.client, now, window(query.channels));
+      const window = (prefix: string, page: number) => ({ prefix, take: pageSize + 1, skip: (page - 1) * pageSize });
+      const quotas = (await listLowestQuotas(db.client, now, window(highLevelGroupPrefix, query.page))).map(withOwner);
+      const channels = (await listLimitedGroups(db.client, now, window(connectionGroupPrefix, query.channels))).map(withOwner);
       return {
         title: text('operator.limits.title'),
         day: highLevelDailyQuota,

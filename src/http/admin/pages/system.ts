@@ -1,13 +1,15 @@
 import * as z from 'zod';
+import { parseGroupKey } from '../../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import type { SecretBox } from '../../../core/secret-box.ts';
 import type { Database } from '../../../database/client.ts';
 import { skewWarningMs } from '../../../database/clock.ts';
 import { getDatabaseInfo } from '../../../database/info.ts';
+import { highLevelGroupPrefix } from '../../../highlevel/group-keys.ts';
 import { type KeyRing, listKeyAges } from '../../../installations/key-inventory.ts';
 import { countMessages } from '../../../messages/stats/totals.ts';
-import { countPausedGroups, listLowestQuotas, listPausedGroups } from '../../../queue/group-status.ts';
-import { getQueueDepths } from '../../../queue/job.ts';
+import { getQueueDepths } from '../../../queue/depth.ts';
+import { countPausedGroups, type GroupStatus, listLowestQuotas, listPausedGroups } from '../../../queue/group-status.ts';
 import { createWorkerMonitor } from '../../../queue/worker-health.ts';
 import { formatDuration } from '../../pages/framework/durations.ts';
 import { definePage } from '../../pages/framework/page.ts';
@@ -28,6 +30,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** How often the page is drawn anew while somebody looks at it: its numbers never stand still. */
 export const refreshIntervalMs = 10_000;
 const pageSize = 5;
+const withOwner = (group: GroupStatus) => ({ ...group, ...parseGroupKey(group.key) });
 const statuses = ['active', 'pending', 'suspended', 'reauth_required', 'uninstalled'] as const;
 
 /** How the whole installation stands: what waits, who works, what is used up, and what it runs on. */
@@ -46,8 +49,8 @@ export function createSystemPage(deps: SystemPageDeps) {
       const { client } = db;
       const now = dateNow(clock);
       const counts = await countMessages(client, new Date(now.getTime() - dayMs));
-      const quotas = await listLowestQuotas(client, now, { take: pageSize });
-      const paused = await listPausedGroups(client, now, pageSize);
+      const quotas = (await listLowestQuotas(client, now, { prefix: highLevelGroupPrefix, take: pageSize })).map(withOwner);
+      const paused = (await listPausedGroups(client, now, pageSize)).map(withOwner);
       const alerts = await client.alert.findMany({
         where: { dedupKey: { not: null } },
         orderBy: { id: 'desc' },

@@ -1,13 +1,14 @@
 import { listOpenAlerts } from '../../../alerts/store.ts';
 import { parseDeliverySettings } from '../../../channels/delivery-settings.ts';
 import type { Connection } from '../../../connections/connect.ts';
+import { toConnectionGroupKey } from '../../../connections/queue-group.ts';
 import { dateNow } from '../../../core/clock.ts';
 import { toLocalTime } from '../../../core/local-time.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
 import { type ConnectionHealth, getConnectionHealth } from '../../../messages/stats/connection-health.ts';
-import { countReadyHeads } from '../../../queue/job.ts';
-import { getPausedUntil, rateLimitKey } from '../../../queue/rate-limits.ts';
+import { countReadyHeads } from '../../../queue/depth.ts';
+import { getPausedUntil } from '../../../queue/rate-limits.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 import {
   type ChannelPageDeps,
@@ -97,7 +98,7 @@ const maxWaitingCount = 1_000;
 
 /** How much of a connection's limits is used up, and what waits because of them. */
 export async function getLimitUsage(deps: ChannelPageDeps, connection: Connection, timezone: string | null) {
-  const key = rateLimitKey.connection(connection);
+  const key = toConnectionGroupKey(connection);
   const now = dateNow(deps.clock);
   const pace = await deps.db.client.rateLimitRow.findUnique({ where: { key } });
   const pausedUntil = pace && getPausedUntil(pace, now);

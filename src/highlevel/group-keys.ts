@@ -1,0 +1,14 @@
+import type { TokenOwner } from './client.ts';
+
+/** Start of the keys of {@link toHighLevelGroupKey}. */
+export const highLevelGroupPrefix = 'highlevel/';
+
+/** Returns the key of the rate limit for a location's or a company's calls, which is also the group of their jobs in the queue. */
+export function toHighLevelGroupKey({ resourceId }: Pick<TokenOwner, 'resourceId'>): string {
+  return `${highLevelGroupPrefix}${resourceId}`;
+}
+
+/** Returns the key of the rate limit for the calls that look up contacts: a share of the location's calls. */
+export function toContactLookupKey(locationId: string): string {
+  return `look-ups/${locationId}`;
+}
