@@ -1,4 +1,3 @@
-import { fetchAttachments, postMessage } from '../messages/inbound/post.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -9,20 +8,26 @@ import { createAttemptStarter } from '../messages/outbound/attempts.ts';
 import { deliver } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
-import { runRedrives, startRedrive } from '../messages/recovery/dead-letters.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
+import { runRedrives, startRedrive } from '../messages/recovery/redrive.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
 import { createSettler } from '../messages/settlement/settle.ts';
-import { createMessageLoader, type StoreDeps } from '../messages/settlement/update-messages.ts';
+import {
+  createMessageLoader,
+  type StoreDeps,
+  toRecipientsReportJob,
+  updateMessages,
+} from '../messages/settlement/update-messages.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { Connections } from './connections.ts';
 import type { HighLevelCapability } from './highlevel.ts';
+import { composeInbound } from './inbound.ts';
 import type { Installations } from './installations.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -39,7 +44,8 @@ export type LocationHooks = ReturnType<typeof composeLocationHooks>;
 
 /** Composes what becomes of a location's messages when its installation changes. */
 export function composeLocationHooks(store: StoreDeps) {
-  return bindAll(store, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
+  const deps = { ...store, ...bindAll(store, { updateMessages }) };
+  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
 }
 
 /** Composes receiving, sending, posting and reporting messages. */
@@ -60,6 +66,7 @@ export function composeMessaging(
   const ingredients = {
     ...runtime,
     ...store,
+    ...bindAll(store, { updateMessages, toRecipientsReportJob }),
     ...attachments,
     providers,
     appUrl,
@@ -89,12 +96,11 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
+    ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     ...bindAll(ingredients, {
       loadGroupPauses,
       deliver,
-      postMessage,
-      fetchAttachments,
       reportStatus,
       recordUnknownWebhook,
       sendTestMessage,

@@ -1,19 +1,19 @@
 import type { Database } from '../../database/client.ts';
 
-/** Whose address it is in a location. */
+/** An address of a contact in a location. */
 export interface ContactAddress {
   readonly locationId: string;
   readonly address: string;
   readonly contactId: string;
 }
 
-/** The contact of an address, as far as we know. HighLevel's own search lags (platform.md 6.3). */
+/** Finds the contact of an address that was stored before. HighLevel's own search lags (platform.md 6.3). */
 export async function findContactByAddress(db: Database, locationId: string, address: string): Promise<string | null> {
   const row = await db.client.contactAddress.findUnique({ where: { locationId_address: { locationId, address } } });
   return row?.contactId ?? null;
 }
 
-/** SQL that keeps whose addresses these are; the newest word counts. A part of a WITH. @param rows from `toContactAddressRows`, as JSON */
+/** Returns the CTE that stores contacts of addresses, the newest of each. @param rows from `toContactAddressRows`, as JSON */
 export function upsertContactAddressesCte(rows: string, now: string): string {
   return `upserted_addresses AS (
     INSERT INTO contact_addresses (location_id, address, contact_id, updated_at)
@@ -23,7 +23,7 @@ export function upsertContactAddressesCte(rows: string, now: string): string {
     WHERE contact_addresses.contact_id <> EXCLUDED.contact_id)`;
 }
 
-/** Each address once, and in one order, so that two who learn the same wait for each other and not both for ever. */
+/** Returns each address once, sorted, so that concurrent upserts of the same addresses lock rows in one order and cannot deadlock. */
 export function toContactAddressRows(items: readonly { contactAddress?: ContactAddress | null }[]): ContactAddress[] {
   const newest = new Map(
     items.flatMap(({ contactAddress: identity }) =>
@@ -33,7 +33,7 @@ export function toContactAddressRows(items: readonly { contactAddress?: ContactA
   return [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, identity]) => identity);
 }
 
-/** Keeps whose address this is, outside of a settlement. */
+/** Stores the contact of an address outside of a settlement. */
 export async function storeContactAddress(
   db: Database,
   { locationId, address, contactId }: ContactAddress,
@@ -46,7 +46,7 @@ export async function storeContactAddress(
   });
 }
 
-/** HighLevel does not know this contact any more. */
+/** Deletes an address whose contact HighLevel does not have any more. */
 export async function deleteContactAddress(db: Database, locationId: string, address: string): Promise<void> {
   await db.client.contactAddress.deleteMany({ where: { locationId, address } });
 }

@@ -62,8 +62,10 @@ export interface Settlement {
   readonly report?: ReportAttempt;
   /** Whose address this is. */
   readonly contactAddress?: ContactAddress | null;
-  /** More that must happen in the same transaction, before the message changes; the message is locked. */
-  readonly beforeWrite?: (tx: Executor) => Promise<void>;
+  /** Fields to set on top of `change`. */
+  readonly patch?: MessagePatch;
+  /** Runs in the same transaction, before the message changes; the message is locked. What it returns replaces members of the settlement. */
+  readonly beforeWrite?: (tx: Executor) => Promise<Pick<Settlement, 'patch' | 'runAgainAt'> | undefined>;
 }
 
 export type Settle = (settlement: Settlement) => Promise<void>;
@@ -181,11 +183,12 @@ function settleBatch(deps: SettleDeps, items: readonly Settlement[]): Promise<vo
     // What comes before may touch yet another message, an echo: these go first. What is said of one recipient depends on the others.
     if (earlyReceipts.length > 0 || items.some(({ beforeWrite: before }) => before)) await lockMessages(tx, ids);
     const messageLevelReceipts = await filterMessageLevelReceipts(tx, earlyReceipts);
-    for (const { beforeWrite } of items) await beforeWrite?.(tx);
+    const decided: Settlement[] = [];
+    for (const item of items) decided.push({ ...item, ...(await item.beforeWrite?.(tx)) });
 
     const results = new Map<Job, JobResult>();
     const changes = new Map<string, MessageChange>(
-      items.map((item) => [
+      decided.map((item) => [
         item.job.messageId,
         toChange(item, externalIdMatches, messageLevelReceipts, now, (result) => results.set(item.job, result)),
       ]),
@@ -256,7 +259,7 @@ function toChange(
       recordResult({ job, runAgainAt: now });
       return {};
     }
-    const requested = { ...item.change?.(current), ...(externalId ? { externalId } : {}) };
+    const requested = { ...item.change?.(current), ...item.patch, ...(externalId ? { externalId } : {}) };
     const patch = { ...requested, ...applyReceipts({ ...current, ...requested }, earlyReceipts) };
     const runAgainAt =
       typeof item.runAgainAt === 'function' ? item.runAgainAt({ ...current, ...patch }) : (item.runAgainAt ?? null);

@@ -1,4 +1,3 @@
-import { cancelQueued } from '../../../src/messages/recovery/location-lifecycle.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 const addresses = ['maya@example.com', 'Ben@example.com', 'cleo@example.com'];
@@ -146,7 +145,7 @@ test('that HighLevel refuses one recipient’s report does not change what the e
   await says({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
   await world.advanceUntil(() => calls(world).length === 1);
   await world.waitFor(async () => (await world.db.job.count()) === 0);
-  await cancelQueued(world.services, id);
+  await world.services.cancelQueued(id);
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 
