@@ -9,8 +9,8 @@ import type { WorkMessage } from '../settlement/update-messages.ts';
 
 /**
  * Finds the message that an earlier post may have created although its response was lost: HighLevel accepts no idempotency key
- * (platform.md 6.1). It is a message with the same content that is none of those whose ids we have. Messages of one address are posted in
- * order, so it is ours; where others have passed one that kept failing, as many matches are left to them as may just be posted. Emails
+ * (platform.md 6.1). It has the same content and an id that we have not stored. Messages of one address are posted in order, so it is
+ * ours; where later messages have passed one that kept failing, as many matches are left to them as may just be posted. Emails
  * are not searched, because their list leaves out the content.
  *
  * @param since start of the first post
