@@ -10,7 +10,7 @@ test('addresses are read with and without names', () => {
   expect(parseRecipients(null)).toEqual([]);
 });
 
-test('what is said of one says nothing of another, and what names nobody is said of all', () => {
+test('a receipt of one recipient has no effect on another, and a receipt without a recipient is of all', () => {
   const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', reason: 'full' } as const;
   expect(computeRecipientStates(to, [failed])).toEqual([
     { address: 'maya@example.com', state: 'failed', reason: 'full' },
