@@ -1,23 +1,24 @@
-import { fetchAttachments, postMessage } from '../messages/inbound/post.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
 import { loadGroupPauses } from '../messages/log/wait-reasons.ts';
 import { createMessageLoader } from '../messages/model/message.ts';
 import type { StoreDeps } from '../messages/model/message-jobs.ts';
+import { toRecipientsReportJob } from '../messages/model/message-jobs.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
-import { runRedrives, startRedrive } from '../messages/recovery/dead-letters.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
+import { runRedrives, startRedrive } from '../messages/recovery/redrive.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
 import { createSettler } from '../messages/settlement/settle.ts';
 import { settleBatch } from '../messages/settlement/settle-batch.ts';
+import { updateMessages } from '../messages/settlement/update-messages.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 import type { Attachments } from './attachments.ts';
@@ -25,6 +26,7 @@ import { bindAll } from './bind.ts';
 import type { Connections } from './connections.ts';
 import { composeDeliver } from './deliver.ts';
 import type { HighLevelCapability } from './highlevel.ts';
+import { composeInbound } from './inbound.ts';
 import type { Installations } from './installations.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -41,7 +43,8 @@ export type LocationHooks = ReturnType<typeof composeLocationHooks>;
 
 /** Composes the actions on a location's messages when its installation changes. */
 export function composeLocationHooks(store: StoreDeps) {
-  return bindAll(store, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
+  const deps = { ...store, ...bindAll(store, { updateMessages }) };
+  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
 }
 
 /** Composes receiving, sending, posting and reporting messages. */
@@ -62,6 +65,7 @@ export function composeMessaging(
   const ingredients = {
     ...runtime,
     ...store,
+    ...bindAll(store, { updateMessages, toRecipientsReportJob }),
     ...attachments,
     providers,
     appUrl,
@@ -91,12 +95,11 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
+    ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {
       loadGroupPauses,
-      postMessage,
-      fetchAttachments,
       reportStatus,
       recordUnknownWebhook,
       sendTestMessage,

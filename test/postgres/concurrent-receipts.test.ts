@@ -1,5 +1,12 @@
+import { bindAll } from '../../src/compose/bind.ts';
+import { toRecipientsReportJob } from '../../src/messages/model/message-jobs.ts';
 import { createReceiptRecorder } from '../../src/messages/reporting/record-receipt.ts';
-import { startWorld } from '../support/world.ts';
+import { updateMessages } from '../../src/messages/settlement/update-messages.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+/** Creates the recorder of a second process. */
+const createSecondRecorder = ({ services }: World) =>
+  createReceiptRecorder({ ...services, ...bindAll(services, { updateMessages, toRecipientsReportJob }) });
 
 test('two processes that record the same receipts at once do not deadlock', async () => {
   await using world = await startWorld();
@@ -10,7 +17,7 @@ test('two processes that record the same receipts at once do not deadlock', asyn
   }
   await world.advanceUntil(() => world.vendor.requests.length === 5);
   const connection = { id: location.connectionId };
-  const another = createReceiptRecorder(world.services);
+  const another = createSecondRecorder(world);
 
   for (let round = 0; round < 20; round++) {
     const recorded = world.vendor.requests.flatMap(({ body }) => {
@@ -26,7 +33,7 @@ test('two processes that record the same receipts at once do not deadlock', asyn
 test('receipts that two processes record for an external id while its send gets the id all count, each state once', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
-  const another = createReceiptRecorder(world.services);
+  const another = createSecondRecorder(world);
   const connection = { id: location.connectionId };
   for (let round = 0; round < 10; round++) {
     const externalId = `ext-${round}`;

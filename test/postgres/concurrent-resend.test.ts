@@ -1,4 +1,4 @@
-import { requeueMessages } from '../../src/messages/recovery/dead-letters.ts';
+import { requeueMessages } from '../../src/messages/recovery/send-again.ts';
 import { waitForBlockedTransaction } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 

@@ -150,7 +150,7 @@ const ownJson = [
   'http/pages/framework/texts.ts',
   'connections/connect.ts',
   'connections/sealed-config.ts',
-  'messages/recovery/dead-letters.ts',
+  'messages/recovery/redrive.ts',
   'config/setting-schemas.ts',
   'config/version.ts',
 ];

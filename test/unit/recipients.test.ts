@@ -4,13 +4,13 @@ import { computeRecipientStates, parseRecipients, type RecipientReceipt } from '
 const addresses = ['maya@example.com', 'ben@example.com', 'cleo@example.com'];
 const to = addresses.join(', ');
 
-test('addresses are parsed with and without names', () => {
+test('addresses are read with and without names', () => {
   expect(parseRecipients('a@b.c')).toEqual(['a@b.c']);
   expect(parseRecipients('"Ortiz, Maya" <maya@example.com>, ben@example.com')).toEqual(['maya@example.com', 'ben@example.com']);
   expect(parseRecipients(null)).toEqual([]);
 });
 
-test('a receipt of one recipient does not change another, and one without a recipient applies to all', () => {
+test('a receipt of one recipient has no effect on another, and a receipt without a recipient is of all', () => {
   const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', reason: 'full' } as const;
   expect(computeRecipientStates(to, [failed])).toEqual([
     { address: 'maya@example.com', state: 'failed', reason: 'full' },

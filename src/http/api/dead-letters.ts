@@ -1,6 +1,7 @@
 import type { Messaging } from '../../compose/messaging.ts';
 import type { Database } from '../../database/client.ts';
-import { listDeadLetters, listRedrives, type Redrive } from '../../messages/recovery/dead-letters.ts';
+import { listDeadLetters } from '../../messages/recovery/dead-letters.ts';
+import { listRedrives, type Redrive } from '../../messages/recovery/redrive.ts';
 import { toActor } from '../auth/access.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';

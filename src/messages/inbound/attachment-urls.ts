@@ -1,28 +1,30 @@
 import { buffer } from 'node:stream/consumers';
+import type { AttachmentStore } from '../../attachments/store.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
-import { findResponse, type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
-import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
+import type { Database } from '../../database/client.ts';
+import { findResponse, type HighLevel } from '../../highlevel/client.ts';
 import { canBeUploaded, maxUploadBytes, uploadFile } from '../../highlevel/uploads.ts';
-import { consume } from '../../queue/rate-limits.ts';
-import { type AttachmentDeps, getAttachmentUrl, type StoredAttachment, type StoredAttachments } from './store-attachments.ts';
+import type { StoredAttachment, StoredAttachments } from './store-attachments.ts';
 
-export interface PublishDeps extends AttachmentDeps {
-  highLevel: HighLevel;
-  /** An address of ours, or HighLevel's own after an upload. */
+export interface PublishDeps {
+  db: Database;
+  attachmentStore: Pick<AttachmentStore, 'read'>;
+  /** HighLevel gets a URL of ours, or a URL of its own after an upload. */
   attachmentDelivery: 'link' | 'upload';
+  getAttachmentUrl(file: StoredAttachment): Promise<string>;
 }
 
-/** What HighLevel is told of a message's attachments. */
+/** Attachments of a message as HighLevel gets them. */
 export interface PublishedAttachments {
   readonly attachments: readonly string[];
-  /** Sentences about what was left out. */
+  /** A sentence for each attachment that was left out. */
   readonly notes: readonly string[];
 }
 
-/** Gives every kept file the address that HighLevel gets. @throws AppError as the client */
+/** Returns the URLs under which HighLevel gets the stored files. @throws AppError as the client */
 export async function publishAttachments(
   deps: PublishDeps,
+  highLevel: HighLevel,
   owner: { locationId: string; contactId: string },
   { stored, skipped }: StoredAttachments,
 ): Promise<PublishedAttachments> {
@@ -30,28 +32,30 @@ export async function publishAttachments(
   const problems = [...skipped];
   for (const file of stored) {
     const result =
-      deps.attachmentDelivery === 'link' ? { url: await getAttachmentUrl(deps, file) } : await upload(deps, owner, file);
+      deps.attachmentDelivery === 'link'
+        ? { url: await deps.getAttachmentUrl(file) }
+        : await upload(deps, highLevel, owner, file);
     if ('url' in result) attachments.push(result.url);
     else problems.push(result.problem);
   }
   return { attachments, notes: problems.map((problem) => `[An attachment was left out: it ${problem}.]`) };
 }
 
-/** One file a call, so that a refusal says which one it means. */
+/** Uploads one file in a call of its own, so that a rejection is of this file. */
 async function upload(
   deps: PublishDeps,
+  highLevel: HighLevel,
   { locationId, contactId }: { locationId: string; contactId: string },
   { id, name, contentType, sizeBytes, uploadedUrl }: StoredAttachment,
 ): Promise<{ url: string } | { problem: string }> {
   if (uploadedUrl) return { url: uploadedUrl };
   if (sizeBytes > maxUploadBytes) return { problem: 'is larger than 5 MB' };
   if (!canBeUploaded(name)) return { problem: 'is of a type that is not passed on' };
-  const stored = await deps.attachmentStore.read(id);
-  if (!stored) return { problem: 'is not there any more' };
-  const data = await buffer(stored);
-  await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
+  const content = await deps.attachmentStore.read(id);
+  if (!content) return { problem: 'is not there any more' };
+  const data = await buffer(content);
   try {
-    const url = await uploadFile(deps.highLevel, { locationId, contactId, name, contentType, data });
+    const url = await uploadFile(highLevel, { locationId, contactId, name, contentType, data });
     await deps.db.client.attachment.update({ where: { id }, data: { uploadedUrl: url } });
     return { url };
   } catch (error) {
@@ -60,7 +64,7 @@ async function upload(
   }
 }
 
-/** A refusal that is the file's own: the text need not wait for it. What is wrong with the contact is for the whole message. */
+/** Returns true for a rejection of the file, which need not hold back the text. An error of the contact is one of the whole message. */
 function isFileError(error: AppError): boolean {
   const status = findResponse(error)?.status ?? 0;
   return (
@@ -68,7 +72,7 @@ function isFileError(error: AppError): boolean {
   );
 }
 
-/** A message with the notes at its end: whoever reads it should know that something is missing. */
+/** Appends the notes to a message, so that its reader knows of the attachments that are missing. */
 export function appendNotes<M extends { text: string | null; html: string | null }>(message: M, notes: readonly string[]): M {
   if (notes.length === 0) return message;
   const text = [message.text, ...notes].filter(Boolean).join('\n');

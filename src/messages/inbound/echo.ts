@@ -1,10 +1,10 @@
 import type { Executor, Message } from '../../database/client.ts';
 
 /**
- * Removes an outbound message that turned out to be the echo of our own post. One that was sent already stays: it happened. So does an
- * answer that has the id. It is one statement, as the echo may come just now: what it does not see yet, it must not count either.
+ * Deletes an outbound message that is the echo of our own post. An outbound message that was sent stays, and so does an inbound message
+ * with this id. It is one statement because the echo may arrive concurrently: a row that it does not see yet must not be counted either.
  *
- * @returns whether HighLevel's id is free for the message that it was given to
+ * @returns true when HighLevel's id is free for the message that was posted
  */
 export async function dropEcho(tx: Executor, locationId: string, highlevelMessageId: string): Promise<boolean> {
   const [row] = await tx.$queryRaw<{ isIdUnclaimed: boolean }[]>`
@@ -16,12 +16,12 @@ export async function dropEcho(tx: Executor, locationId: string, highlevelMessag
   return row?.isIdUnclaimed ?? true;
 }
 
-/** How long a send may take to name the message that its vendor has already told of. */
+/** Time that a send may take to return the id of a message that its vendor has already reported to us. */
 const responseTimeoutMs = 2 * 60 * 1000;
 
 /**
- * Says whether what a vendor tells of as sent elsewhere is our own send: `own` when its id is one of ours, `pending` while a send to the
- * same address, whose response may still name it, is under way or about to be repeated.
+ * Finds out if a message that a vendor reports as sent externally is our own send: `own` when its id is one of ours, `pending` while a send
+ * to the same address, whose response may still return that id, is running or about to be repeated.
  */
 export async function findOwnSend(
   on: Executor,
@@ -39,14 +39,14 @@ export async function findOwnSend(
         WHERE a.connection_id = ${connectionId}::uuid
           -- A send that got no response is repeated, and the repeat may get one.
           AND (a.ended_at IS NULL OR (a.ended_at > ${earliest} AND a.outcome = 'unknown' AND m.state = 'pending'))
-          -- An email's recipients are kept as they were written.
+          -- An email's recipients are stored as they were written.
           AND (m."to" IS NULL OR m."to" = ${to} OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
       ) AS "isPending"`;
   if (row?.isOwn) return 'own';
   return row?.isPending && now.getTime() - createdAt.getTime() < responseTimeoutMs ? 'pending' : 'other';
 }
 
-/** Removes a message that a vendor told of as sent elsewhere and that turned out to be our own send. */
+/** Deletes a message that a vendor reported as sent externally and that is our own send. */
 export async function dropOwnSend(tx: Executor, id: string): Promise<void> {
   await tx.message.deleteMany({ where: { id, direction: 'inbound', sentExternally: true } });
 }

@@ -2,13 +2,13 @@ import type { Database } from '../../database/client.ts';
 import type { WorkMessage } from '../model/message.ts';
 
 /**
- * The thread of an inbound email, as HighLevel calls it: that of the message which it answers (platform.md 6.1). Only what the same
- * connection has carried can be answered over it.
+ * Finds the thread of an inbound email, under HighLevel's id: that of the message to which it replies (platform.md 6.1). The reply can
+ * only go over the connection that carried the original, so other connections are not searched.
  */
 export async function findEmailThread(db: Database, message: WorkMessage): Promise<string | null> {
   const { connectionId, replyToExternalId } = message;
   if (message.messageType !== 'email' || !connectionId || !replyToExternalId) return null;
-  // A Message-ID stands in angle brackets in a mail's headers; not every far side keeps them.
+  // A Message-ID stands in angle brackets in a mail's headers; not every vendor passes them on.
   const bare = replyToExternalId.trim().replace(/^<|>$/g, '');
   const original = await db.client.message.findFirst({
     where: { connectionId, externalId: { in: [replyToExternalId, bare, `<${bare}>`] }, emailMessageId: { not: null } },

@@ -1,39 +1,34 @@
 import { isAppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
-import { maxClockSkewMs, toLocationOwner } from '../../highlevel/client.ts';
-import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
+import { type HighLevel, maxClockSkewMs, toLocationOwner } from '../../highlevel/client.ts';
 import { listMessages } from '../../highlevel/message-list.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import { operations } from '../../highlevel/operations.ts';
-import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { findInstallation } from '../../installations/store.ts';
-import { consume } from '../../queue/rate-limits.ts';
 import type { WorkMessage } from '../model/message.ts';
-import type { ReportDeps } from '../reporting/report-status.ts';
 
 /**
- * Looks for what an earlier post may have left in the conversation, whose answer we never saw: HighLevel takes no key that would make a
- * repeat harmless (platform.md 6.1). It is a message with the same content that is none of those we know. What one address sends is
- * posted one after the other, so it is ours; where others have gone ahead of one that kept failing, those that may just be posted are
- * left theirs. Emails are not looked for: their list leaves out what they say.
+ * Finds the message that an earlier post may have created although its response was lost: HighLevel accepts no idempotency key
+ * (platform.md 6.1). It has the same content and an id that we have not stored. Messages of one address are posted in order, so it is
+ * ours; where later messages have passed one that kept failing, as many matches are left to them as may just be posted. Emails
+ * are not searched, because their list leaves out the content.
  *
- * @param since when posting began
- * @returns null when nothing is there, or this app was not allowed to look when it was installed
+ * @param since start of the first post
+ * @returns null when there is no such message, or the installation lacks the scope to read messages
  * @throws AppError as the client
  */
 export async function findPostedMessage(
-  deps: ReportDeps,
+  { db, highLevel }: { db: Database; highLevel: HighLevel },
   message: WorkMessage,
   post: InboundPost,
   since: Date,
 ): Promise<PostedMessage | null> {
   const { locationId, contactId, occurredAt, provider } = post;
-  if (provider.kind.startsWith('email') || !(await canReadMessages(deps.db, locationId))) return null;
-  // HighLevel dates a message by what we say of it.
+  if (provider.kind.startsWith('email') || !(await canReadMessages(db, locationId))) return null;
+  // HighLevel dates a message by the time that we post with it.
   const from = Math.min(since.getTime(), occurredAt?.getTime() ?? since.getTime()) - maxClockSkewMs;
-  await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
   try {
-    const { response, messages } = await listMessages(deps.highLevel, { locationId, contactId, since: new Date(from) });
+    const { response, messages } = await listMessages(highLevel, { locationId, contactId, since: new Date(from) });
     const candidates = messages.filter(
       (listed) =>
         listed.direction === post.direction &&
@@ -41,9 +36,9 @@ export async function findPostedMessage(
         listed.attachmentCount === post.attachments.length &&
         (listed.conversationProviderId ?? provider.id) === provider.id,
     );
-    const knownIds = await findKnownIds(deps.db, locationId, candidates);
+    const knownIds = await findKnownIds(db, locationId, candidates);
     const unclaimed = candidates.filter(({ id }) => !knownIds.has(id));
-    const found = unclaimed.length > (await countUncertainPosts(deps.db, message, contactId)) ? unclaimed[0] : null;
+    const found = unclaimed.length > (await countUncertainPosts(db, message, contactId)) ? unclaimed[0] : null;
     return found
       ? { response, highlevelMessageId: found.id, conversationId: found.conversationId, emailMessageId: null }
       : null;
@@ -53,7 +48,7 @@ export async function findPostedMessage(
   }
 }
 
-/** Whoever installed an older version of the app has not allowed it to read messages. */
+/** Checks the scope to read messages, which installations of an older version of the app lack. */
 async function canReadMessages(db: Database, locationId: string): Promise<boolean> {
   const installation = await findInstallation(db.client, toLocationOwner(locationId));
   return installation?.scopes.includes(operations.listMessages.scope) ?? false;
@@ -71,7 +66,7 @@ async function findKnownIds(
   return new Set(rows.map(({ highlevelMessageId }) => highlevelMessageId));
 }
 
-/** Counts other messages with the same text to the same conversation whose post may have succeeded without our knowing it yet. */
+/** Counts other messages with the same text to the same conversation whose post may have succeeded without our having its id yet. */
 function countUncertainPosts(db: Database, message: WorkMessage, contactId: string): Promise<number> {
   const { id, locationId, providerKey, sentExternally, text } = message;
   return db.client.message.count({
@@ -80,7 +75,7 @@ function countUncertainPosts(db: Database, message: WorkMessage, contactId: stri
       contactId,
       providerKey,
       direction: 'inbound',
-      sentExternally: sentExternally,
+      sentExternally,
       text,
       state: 'pending',
       postStartedAt: { not: null },

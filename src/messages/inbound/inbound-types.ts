@@ -1,7 +1,6 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
-import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
+import type { HighLevel } from '../../highlevel/client.ts';
 import {
   addInboundMessage,
   type InboundPost,
@@ -10,8 +9,6 @@ import {
   isTypeMismatch,
   type PostedMessage,
 } from '../../highlevel/messages.ts';
-import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
-import { consume } from '../../queue/rate-limits.ts';
 import type { Log } from '../../runtime/log.ts';
 
 export interface InboundTypeDeps {
@@ -22,14 +19,14 @@ export interface InboundTypeDeps {
 }
 
 /**
- * Posts a message under the type that its provider takes. When HighLevel says that the type is wrong, nothing was stored, so each other
- * type of the kind is tried once. The one that works is remembered by the provider's id: it follows from how the app is set up in
- * HighLevel's portal, which is the same for every location.
+ * Posts a message under the type that its provider accepts. A rejection of the type proves that HighLevel stored no message, so each
+ * other type of the kind is tried once. The type that works is stored by the provider's id: it follows from the app's setup in HighLevel's
+ * portal, which is the same for every location.
  *
  * @throws AppError as the client
  */
 export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Promise<PostedMessage> {
-  const { provider, locationId } = post;
+  const { provider } = post;
   const [preferred, ...others] = await listTypes(deps.db, provider);
   try {
     return await addInboundMessage(deps.highLevel, post, preferred);
@@ -37,8 +34,6 @@ export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Pro
     let lastError = error;
     for (const type of others) {
       if (!isTypeMismatch(lastError)) break;
-      // The job's slot has paid for the first call only.
-      await consume(deps, toHighLevelGroupKey(toLocationOwner(locationId)), highLevelRateLimit, 1);
       try {
         const posted = await addInboundMessage(deps.highLevel, post, type);
         await storeType(deps, provider, type);
@@ -51,7 +46,7 @@ export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Pro
   }
 }
 
-/** Lists the types of a provider, the one that is known to work first. */
+/** Lists the types of a provider, the stored one first. */
 async function listTypes(db: Database, { id, kind }: InboundPost['provider']): Promise<[InboundType, ...InboundType[]]> {
   const types = inboundTypes[kind];
   const row = types.length > 1 ? await db.client.inboundType.findUnique({ where: { providerId: id } }) : null;
@@ -59,7 +54,7 @@ async function listTypes(db: Database, { id, kind }: InboundPost['provider']): P
   return [...types.filter(isStored), ...types.filter((type) => !isStored(type))] as [InboundType, ...InboundType[]];
 }
 
-/** Remembers a type. The message is posted by now, so a failure here must not make it be posted again: the next one finds out anew. */
+/** Stores a type. The message is posted by now, so a failure here must not post it again: the next message tries the types anew. */
 async function storeType(deps: InboundTypeDeps, { id }: InboundPost['provider'], type: InboundType): Promise<void> {
   const fields = { type, recordedAt: dateNow(deps.clock) };
   try {
@@ -69,6 +64,6 @@ async function storeType(deps: InboundTypeDeps, { id }: InboundPost['provider'],
       update: fields,
     });
   } catch (error) {
-    deps.log.warn({ err: error, providerId: id }, 'could not remember the type that a provider takes');
+    deps.log.warn({ err: error, providerId: id }, 'the type that a provider accepts could not be stored');
   }
 }

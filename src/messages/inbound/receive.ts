@@ -2,23 +2,27 @@ import type { InboundContent } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connect.ts';
 import { fitId } from '../../core/bounds.ts';
-import { dateNow } from '../../core/clock.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { capFutureTime } from '../../core/foreign.ts';
+import type { NewId } from '../../core/ids.ts';
+import type { Database } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
 import { toPostJob } from '../model/message-jobs.ts';
+import type { ReadAddress } from '../model/read-address.ts';
 import { getReason } from '../model/reasons.ts';
-import { apart, estimateSize, ingestBatchLimits, type ReceiveDeps, toRawPayload } from '../outbound/receive.ts';
+import { apart, estimateSize, ingestBatchLimits, toRawPayload } from '../outbound/receive.ts';
 import { getFetchDeadline, toFetchJob } from './store-attachments.ts';
 
 /**
- * Takes what a far side tells us; resolves when message and job are durable. The same external id of a connection again changes nothing.
+ * Stores an inbound message from a vendor; resolves when message and job are durable. It is idempotent: a repeated external id of a
+ * connection changes no row.
  *
- * @throws AppError `overloaded`; `payload_invalid` for what was sent elsewhere, it is not said to whom
+ * @throws AppError `overloaded`; `payload_invalid` for a message that was sent externally and names no recipient
  */
 export type ReceiveInbound = (
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
@@ -29,8 +33,15 @@ export type ReceiveInbound = (
 
 type Row = Awaited<ReturnType<typeof toRow>>;
 
-/** Messages that arrive together are one commit. */
-export function createInboundReceiver(deps: ReceiveDeps): ReceiveInbound {
+export interface ReceiveInboundDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  readAddress: ReadAddress;
+}
+
+/** Creates the receiver of inbound messages. Messages that arrive together are one commit. */
+export function createInboundReceiver(deps: ReceiveInboundDeps): ReceiveInbound {
   const insert = createSizedBatcher<Row, 'stored' | 'repeated'>(
     {
       ...ingestBatchLimits,
@@ -44,7 +55,7 @@ export function createInboundReceiver(deps: ReceiveDeps): ReceiveInbound {
 }
 
 async function toRow(
-  deps: ReceiveDeps,
+  deps: ReceiveInboundDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'config'>,
   provider: Provider,
   content: InboundContent,
@@ -68,7 +79,7 @@ async function toRow(
     inboundKey: `${connection.id}/${externalId}`,
     messageType: isEmail ? 'email' : 'sms',
     from,
-    // HighLevel does not take an email that says not to whom (platform.md 6.2).
+    // HighLevel rejects an email without a recipient (platform.md 6.2).
     to: to ?? (isEmail && !content.sentExternally ? parseDeliverySettings(connection.config).sender : null) ?? null,
     rawAddress: original !== normalized ? original : null,
     name: content.name ?? null,
@@ -83,8 +94,9 @@ async function toRow(
   };
 }
 
-async function insertBatch(deps: ReceiveDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
+async function insertBatch(deps: ReceiveInboundDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
   const now = dateNow(deps.clock);
+  // Sort by key: concurrent inserts of the same messages then lock rows in the same order and cannot deadlock.
   const sorted = rows.toSorted((a, b) => (a.inboundKey < b.inboundKey ? -1 : 1));
   const stored = await deps.db.client.$queryRawUnsafe<{ id: string }[]>(
     insertSql,
@@ -96,7 +108,7 @@ async function insertBatch(deps: ReceiveDeps, rows: readonly Row[]): Promise<('s
   return rows.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
 }
 
-/** Plans what is to be done for an inbound message: attachments first. */
+/** Plans the jobs of an inbound message: attachments are fetched before it is posted. */
 function planJobs(row: Row, now: Date): NewJob[] {
   return row.attachments.length === 0 ? [toPostJob(row, now)] : [toFetchJob(row, now), toPostJob(row, getFetchDeadline(now))];
 }
@@ -113,11 +125,11 @@ const insertSql = `
       id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, "messageType" message_type,
       "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
       "sentExternally" boolean, "occurredAt" timestamptz, "rawPayload" text)
-    -- What this connection itself has sent is there already.
+    -- A message that this connection has sent is stored already.
     WHERE NOT ("sentExternally" AND EXISTS (
       SELECT FROM messages own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"
         AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
-  ${insertJobsCte('$3', 'stored')}
+  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
   SELECT id FROM stored, notified`;

@@ -17,13 +17,13 @@ export interface AttachmentDeps {
   fetchFile: FetchFile;
   attachmentStore: AttachmentStore;
   attachmentLinks: AttachmentLinks;
-  /** How long a file is offered. */
+  /** Retention of a stored file. */
   attachmentRetentionDays: number;
-  /** How many bytes of files a location may have kept at a time. */
+  /** Quota of a location's stored files. */
   maxAttachmentBytesPerLocation: number;
 }
 
-/** A file that we keep. */
+/** A stored file. */
 export type StoredAttachment = Pick<Attachment, 'id' | 'secretHash' | 'uploadedUrl'> & {
   name: string;
   contentType: string;
@@ -32,15 +32,15 @@ export type StoredAttachment = Pick<Attachment, 'id' | 'secretHash' | 'uploadedU
 
 export interface StoredAttachments {
   readonly stored: readonly StoredAttachment[];
-  /** Why each of the others was left out: completes "it …". */
+  /** The reason for each attachment that was skipped: completes "it …". */
   readonly skipped: readonly string[];
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Fetches and keeps what came with an inbound message; what is kept is never fetched again. What can't be fetched for good, or not
- * within the schedule, is left out.
+ * Fetches and stores the attachments of an inbound message. A stored file is never fetched again. A file that can't be fetched at all, or
+ * not within the retry schedule, is skipped.
  *
  * @throws AppError `attachment_unreachable`: worth another try; `attachment_store_unavailable`
  */
@@ -65,7 +65,7 @@ export async function storeAttachments(
   return toStoredAttachments(results as Attachment[]);
 }
 
-/** Finds what was kept of a message's attachments, and prolongs it. @returns null while some are still to be fetched */
+/** Finds a message's stored attachments and extends their retention. @returns null while some are still to be fetched */
 export async function findStoredAttachments(
   deps: AttachmentDeps,
   { id, attachments }: WorkMessage,
@@ -84,20 +84,20 @@ function isStored(row: Attachment): row is Attachment & StoredAttachment {
   return row.skipReason === null && row.sizeBytes !== null;
 }
 
-/** Fetching what came with an inbound message. */
+/** Builds the job that fetches the attachments of an inbound message. */
 export function toFetchJob({ id, locationId }: Pick<Message, 'id' | 'locationId'>, dueAt: Date): NewJob {
   return { queue: 'fetch', messageId: id, groupKey: `files/${locationId}`, orderingKey: id, priority: 0, dueAt };
 }
 
-/** Longer than fetching takes. Its end posts the message at once; only if that were lost would posting look for itself. */
+/** Longer than fetching takes. The fetch job releases the post at its end; this is the fallback in case that is lost. */
 const fetchTimeoutMs = 30 * 60 * 1000;
 
-/** When a message is posted whose attachments are still to be fetched, at the latest. */
+/** Returns the latest time at which a message is posted whose attachments are still to be fetched. */
 export function getFetchDeadline(now: Date): Date {
   return new Date(now.getTime() + fetchTimeoutMs);
 }
 
-/** A row for each attachment, before there are bytes: so none are ever kept that nobody knows of. */
+/** Creates a row for each attachment before its bytes are stored, so that a crash leaves no file without a row. */
 async function findOrCreateRows(deps: AttachmentDeps, { id, locationId, attachments }: WorkMessage): Promise<Attachment[]> {
   const createdAt = dateNow(deps.clock);
   const existing = await extendExpiry(deps, id, createdAt);
@@ -127,7 +127,7 @@ async function extendExpiry(deps: AttachmentDeps, messageId: string, now: Date):
 
 const storageFull = 'does not fit into the location’s storage for files, which is full';
 
-/** Counts what a location has kept. @returns takes room for a file, if there is any; what other messages take meanwhile is not seen */
+/** Measures a location's stored files. @returns reserves room for a file, if there is any; concurrent messages are not counted */
 async function createQuotaCheck(deps: AttachmentDeps, locationId: string): Promise<(bytes: number) => boolean> {
   const { _sum } = await deps.db.client.attachment.aggregate({ where: { locationId }, _sum: { sizeBytes: true } });
   let remainingBytes = deps.maxAttachmentBytesPerLocation - (_sum.sizeBytes ?? 0);
@@ -138,7 +138,7 @@ async function createQuotaCheck(deps: AttachmentDeps, locationId: string): Promi
   };
 }
 
-/** @returns null when it is worth another try */
+/** Fetches and stores one attachment. @returns null when it is worth another try */
 async function storeAttachment(
   deps: AttachmentDeps,
   message: WorkMessage,
@@ -147,12 +147,12 @@ async function storeAttachment(
   signal: AbortSignal,
 ): Promise<Attachment | null> {
   const { attachment } = deps.db.client;
-  const skip = (problem: string) => attachment.update({ where: { id }, data: { skipReason: problem } });
-  // Not fetched at all where there is no room: a tenant that sends files without end costs no traffic either.
+  const skip = (skipReason: string) => attachment.update({ where: { id }, data: { skipReason } });
+  // Without room it is not fetched at all: a tenant that sends files without end then costs no traffic either.
   if (!reserveBytes(0)) return skip(storageFull);
   const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
   if (file.kind !== 'fetched') {
-    // A program that stops has interrupted it; that says nothing of the file.
+    // A shutdown has interrupted the download, which is no fault of the file.
     const isLastTry = message.retryCount >= attachmentDelaysMs.length;
     if (file.kind === 'unavailable' && (!isLastTry || signal.aborted)) return null;
     if (file.kind === 'missing' && message.retryCount < maxMissingFileRetries) return null;
@@ -169,21 +169,21 @@ async function storeAttachment(
   return attachment.update({ where: { id }, data: { name, contentType, sizeBytes: bytes, secretHash } });
 }
 
-/** Where HighLevel finds a kept file. */
+/** Returns the URL under which HighLevel fetches a stored file. */
 export async function getAttachmentUrl(deps: AttachmentDeps, { id, name, secretHash }: StoredAttachment): Promise<string> {
   const hash = hashSecret(deps.attachmentLinks.deriveSecret(id));
-  // The key was changed since it was kept.
+  // The key has changed since the file was stored.
   if (hash !== secretHash) await deps.db.client.attachment.update({ where: { id }, data: { secretHash: hash } });
   return deps.attachmentLinks.toUrl(id, name);
 }
 
 const maxDeletedAtOnce = 500;
 
-/** Deletes files that are not offered any more, or whose message is gone, some at a time. @returns how many are gone */
+/** Deletes a batch of files whose retention is over or whose message is deleted. @returns the number deleted */
 export async function purgeAttachments(deps: Pick<AttachmentDeps, 'db' | 'clock' | 'attachmentStore'>): Promise<number> {
   const now = dateNow(deps.clock);
   const { client } = deps.db;
-  // First nobody is given them any more; then the bytes go, and the row last: so a crash leaves no bytes that nobody knows of.
+  // Links stop working first, then the bytes are removed, the rows last: so a crash leaves no file without a row.
   const rows = await client.$queryRaw<{ id: string }[]>`
     UPDATE attachments SET size_bytes = NULL, secret_hash = NULL, expires_at = LEAST(expires_at, ${now}::timestamptz) WHERE id IN (
       SELECT id FROM attachments WHERE expires_at <= ${now}

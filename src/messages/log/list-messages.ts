@@ -17,20 +17,20 @@ export type { LogQuery, LogScope };
 /** A part of the log, newest first. */
 export interface LogPage {
   items: Message[];
-  /** Where older messages go on, `before` which; null at the end. */
+  /** Cursor of older messages, for `before`; null at the end. */
   older: string | null;
-  /** Where newer messages go on, `after` which; null where nobody has to look. */
+  /** Cursor of newer messages, for `after`; null on the newest page. */
   newer: string | null;
-  /** A search looks at so many messages at once: where it stopped, if it did so before the page was full. */
+  /** Id at which a search stopped because it reads a limited number of messages at once; null when the page is full. */
   searchedUntil: string | null;
 }
 
-/** Lists messages as `listMessages`; a tenant's searches take turns. @throws AppError `too_many_requests` */
+/** Lists messages as `listMessages`; the searches of a tenant run one at a time. @throws AppError `too_many_requests` */
 export type ListMessages = (scope: LogScope, query: LogQuery) => Promise<LogPage>;
 
 const maxWaitingSearches = 10;
 
-/** Creates the list of messages that tenants share fairly: a search costs the database much, and one tenant's takes one connection. */
+/** Creates the lister of messages. Searches are expensive, so those of one tenant take one database connection at most. */
 export function createMessageLister(db: Database): ListMessages {
   const searches = createKeyedQueue(
     maxWaitingSearches,
@@ -39,19 +39,19 @@ export function createMessageLister(db: Database): ListMessages {
   );
   return (scope, query) => {
     const list = () => listMessages(db, scope, query);
-    // A location's search is its own; those over several locations share one turn, by the first of them.
+    // Searches of one location queue by it, those over several locations by the first of them.
     return query.q || isSearch(query) ? searches.run(scope === 'all' ? scope : (scope[0] ?? ''), list) : list();
   };
 }
 
-/** A search through 20,000 messages took 50 ms on PostgreSQL, by state or reason much less. */
+/** A search through 20,000 messages took 50 ms on PostgreSQL, one by state or reason much less. */
 const maxScannedRows = 20_000;
 const minScannedRowsPerLocation = 200;
 const maxExactMatches = 5_000;
 
 /**
- * Messages, newest first, at a cost that does not grow with the log: what no index serves is looked for in a part of the messages at a
- * time, so a page of a search may be short, or empty, and still have older ones. Ids and known addresses are found wherever they are.
+ * Lists messages, newest first, at a cost that does not grow with the log. A search that no index serves reads a limited number of messages
+ * at a time, so its page may be short, or empty, and still have older ones. Ids and stored addresses are found in the whole log.
  */
 export async function listMessages(db: Database, scope: LogScope, query: LogQuery): Promise<LogPage> {
   if (scope.length === 0) return { items: [], older: null, newer: null, searchedUntil: null };
@@ -92,10 +92,10 @@ function loadMessages(db: Database, ids: readonly string[]): Promise<Message[]> 
 const maxHistoryRows = 100;
 
 /**
- * Reads one message with what is recorded of it, newest part first: vendors repeat themselves, and retries add up.
+ * Reads one message with a part of its history, the newest part by default: repeated receipts and retries can make it long.
  *
- * @param before the id from which on an earlier part goes back
- * @returns `older`: where the part before this one goes back from; null when this is the first
+ * @param before cursor of an earlier part
+ * @returns `older`: cursor of the part before this one; null when this is the first
  */
 export async function findMessageWithHistory(db: Database, id: string, before?: string) {
   const part = { where: before ? { id: { lt: before } } : {}, orderBy: { id: 'desc' }, take: maxHistoryRows + 1 } as const;

@@ -4,19 +4,19 @@ import { Prisma } from '../../database/client.ts';
 
 const { sql, join, empty } = Prisma;
 
-/** Whose messages: those of some locations, or everybody's. */
+/** Locations whose messages are listed, or all. */
 export type LogScope = readonly string[] | 'all';
 
 export interface LogQuery {
   direction?: 'outbound' | 'inbound' | undefined;
-  /** `given_up`: failed, or waiting for a person's decision. */
+  /** `given_up`: failed, or held for review. */
   status?: 'pending' | 'unknown' | 'delivered' | 'read' | 'failed' | 'given_up' | undefined;
   providerKey?: string | undefined;
-  /** The code of the reason why it failed or waits. */
+  /** The code of the reason for a failure or a wait. */
   reason?: string | undefined;
   /** Received at this time or later. */
   since?: Date | undefined;
-  /** Received before it. */
+  /** Received before this time. */
   until?: Date | undefined;
   /** Part of the text or of an address, or an id. */
   q?: string | undefined;
@@ -27,17 +27,17 @@ export interface LogQuery {
   limit: number;
 }
 
-/** Where a statement looks: among all messages of a scope, or among those that were given up, which have an index of their own. */
+/** Rows that a statement reads: all messages of a scope, or its dead letters, which have an index of their own. */
 interface SearchSource {
   scope: LogScope;
   isDeadLetter: boolean;
 }
 
 /**
- * The ids of messages that fit, in the direction that is asked for, each location by the index of its own.
+ * Builds the statement that selects the ids of matching messages in the order of the page, by one index range per location.
  *
- * @param boundary no message beyond it is looked at
- * @param among ids; null for any
+ * @param boundary the last id to read
+ * @param among the ids to choose from; null for all
  */
 export function selectIdsSql(scope: LogScope, query: LogQuery, boundary: string | null, among: readonly string[] | null) {
   const { isBackwards, order } = toOrder(query);
@@ -52,8 +52,8 @@ export function selectIdsSql(scope: LogScope, query: LogQuery, boundary: string 
 }
 
 /**
- * How far a search looks at once: the id up to which every location has at most `each` messages and all together have at most `total`.
- * Where one location has more, the others are looked at no further than it is, so that pages follow each other without a gap.
+ * Builds the statement that selects the boundary of a search: the id up to which every location has at most `each` messages and all
+ * together have at most `total`. One boundary holds for all locations, so that pages follow each other without a gap.
  */
 export function selectBoundarySql(scope: LogScope, query: LogQuery, { each, total }: { each: number; total: number }) {
   const { order } = toOrder(query);
@@ -66,8 +66,8 @@ export function selectBoundarySql(scope: LogScope, query: LogQuery, { each, tota
 }
 
 /**
- * Messages that have this very id, HighLevel's id, the far side's id, contact or address: each by an index that is there anyway. An
- * address leads to its contact, as far as we know it.
+ * Builds the statement that selects messages by an exact id of ours, of HighLevel or of the vendor, by contact or by address. Each uses an
+ * index that other queries need, too. An address is resolved to its stored contact.
  */
 export function selectExactMatchesSql(scope: LogScope, q: string, maxRows: number) {
   const locations =
@@ -87,12 +87,12 @@ export function selectExactMatchesSql(scope: LogScope, q: string, maxRows: numbe
     ) AS found ORDER BY id DESC LIMIT ${maxRows}`;
 }
 
-/** Whether a query has conditions that no index serves: then it looks at a part of the messages at a time. */
+/** Returns true for a query with conditions that no index serves, which reads a limited number of messages at a time. */
 export function isSearch(query: LogQuery): boolean {
   return unindexedConditions(query, true).length > 0;
 }
 
-/** How messages that were given up, or wait for a decision, are counted by their reasons; the newest `atMost` of a location. */
+/** Builds the statement that counts the newest `maxRows` dead letters of a location by reason. */
 export function countReasonsSql(locationId: string, maxRows: number) {
   return sql`
     SELECT reason_code AS code, max(reason) AS message, count(*)::int AS count,
@@ -102,7 +102,7 @@ export function countReasonsSql(locationId: string, maxRows: number) {
     GROUP BY reason_code ORDER BY count DESC, code`;
 }
 
-/** As the index `messages_dead_letters` has it. */
+/** Condition of the partial index `messages_dead_letters`. */
 const deadLetterCondition = sql`(state = 'failed' OR held_for_review_at IS NOT NULL)`;
 
 function isDeadLetterQuery({ status }: LogQuery): boolean {
@@ -114,7 +114,7 @@ function toOrder({ after }: LogQuery) {
   return { isBackwards, order: isBackwards ? sql`id ASC` : sql`id DESC` };
 }
 
-/** The operator's log of everything is in the order of the ids themselves. */
+/** Returns true for the log of all locations, which is read in the order of the primary key. */
 function isIdOrdered({ scope, isDeadLetter }: SearchSource): boolean {
   return scope === 'all' && !isDeadLetter;
 }
@@ -138,7 +138,7 @@ function perLocation(
     ORDER BY ${order} ${overall}`;
 }
 
-/** From one location to the next by the index, instead of through all its rows. */
+/** Locations with dead letters, by a skip scan of the index: one row per location instead of all its rows. */
 const locationsWithDeadLetters = sql`
   WITH RECURSIVE l (id) AS (
     SELECT min(location_id) FROM messages WHERE ${deadLetterCondition}
@@ -146,7 +146,7 @@ const locationsWithDeadLetters = sql`
     SELECT (SELECT min(location_id) FROM messages WHERE ${deadLetterCondition} AND location_id > l.id) FROM l WHERE l.id IS NOT NULL
   )`;
 
-/** Times are places among ids. */
+/** Converts ids and times to a range of ids: an id starts with the time of its message. */
 function toRangeConditions({ before, after, since, until }: LogQuery): Prisma.Sql[] {
   return [
     ...(before ? [sql`id < ${before}::uuid`] : []),
@@ -183,12 +183,12 @@ function toTextCondition(q: string): Prisma.Sql {
     OR highlevel_message_id = ${q} OR external_id = ${q} OR contact_id = ${q})`;
 }
 
-/** How an address may be stored that somebody types. */
+/** Returns the forms in which a typed address may be stored. */
 function toAddressForms(q: string): string[] {
   return [...new Set([q, q.toLowerCase(), ...extractDigits(q).map((digits) => `+${digits}`)])];
 }
 
-/** A number without what makes it readable. */
+/** Returns the digits of a formatted phone number. */
 function extractDigits(q: string): string[] {
   const digits = q.replace(/\D/g, '');
   return /^\+?[\d\s().-]+$/.test(q) && digits.length >= 7 ? [digits] : [];

@@ -1,22 +1,22 @@
 import type { MessageState } from '../model/state.ts';
 import type { MessageWithHistory } from './list-messages.ts';
 
-/** Something that happened to a message, for any language: `type` names the sentence, the rest is what stands in it and behind it. */
+/** One event in the history of a message, for any language: `type` names its text, the other members are the values in it. */
 export interface TimelineEvent {
   at: Date;
   event: 'received' | 'attempt_begun' | 'attempt_ended' | 'receipt' | 'report' | 'passed';
   type: TimelineEventType;
-  /** What was said or reported. */
+  /** State of a receipt or a report. */
   state: MessageState | null;
-  /** Of whom alone it was said. */
+  /** Recipient of a receipt that is of one recipient alone. */
   recipient: string | null;
-  /** Why it ended so. */
+  /** Reason of the result. */
   why: { code: string | null; message: string } | null;
-  /** What the far side answered, trimmed and redacted. */
+  /** Response of the vendor, truncated and redacted. */
   response: string | null;
-  /** How often it was said once more. */
+  /** Number of repeats of a receipt. */
   repeats: number;
-  /** HighLevel's name for the call; its support asks for it. */
+  /** HighLevel's id of the call; its support asks for it. */
   traceId: string | null;
 }
 
@@ -42,7 +42,7 @@ export const eventTexts = {
 
 export type TimelineEventType = keyof typeof eventTexts;
 
-/** Everything that happened to a message, oldest first. */
+/** Builds the events of a message's history, oldest first. */
 export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
   const isOutbound = message.direction === 'outbound';
   const blank = { state: null, recipient: null, why: null, response: null, repeats: 0, traceId: null };
@@ -76,10 +76,10 @@ export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
         why: toReason(receipt),
       }),
     ),
-    ...message.reports.map(({ attemptedAt, accepted, state, response: answer, traceId }): TimelineEvent => {
-      const says = isOutbound ? (accepted ? 'reported' : 'not_reported') : accepted ? 'posted' : 'not_posted';
-      const why = accepted ? null : { code: null, message: answer ?? 'no answer' };
-      return { ...blank, at: attemptedAt, event: 'report', type: says, state, why, traceId };
+    ...message.reports.map(({ attemptedAt, accepted, state, response, traceId }): TimelineEvent => {
+      const type = isOutbound ? (accepted ? 'reported' : 'not_reported') : accepted ? 'posted' : 'not_posted';
+      const why = accepted ? null : { code: null, message: response ?? 'no response' };
+      return { ...blank, at: attemptedAt, event: 'report', type, state, why, traceId };
     }),
     ...(message.outOfOrderAt && message.isPassedInPart
       ? [{ ...blank, at: message.outOfOrderAt, event: 'passed' as const, type: 'passed' as const }]

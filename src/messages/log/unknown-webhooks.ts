@@ -14,8 +14,8 @@ const maxBodyLength = 4_000;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Keeps the beginning of a signed webhook that is not known as anything, for the operator; a repeat is counted. Only the newest are kept,
- * as their number is up to others.
+ * Stores the beginning of a signed webhook of an unknown kind, for the operator; a repeat is counted. Only the newest are stored, because
+ * their senders decide on their number.
  */
 export async function recordUnknownWebhook(
   deps: { db: Database; clock: Clock; newId: NewId },
@@ -38,14 +38,14 @@ export async function recordUnknownWebhook(
 const textMember = /"([^"]{1,100})"(\s{0,4}:\s{0,4})"[^"]*"?/g;
 const secretName = /token|secret|passw|api_?key|authorization|credential/i;
 
-/** Hides the values of members whose name speaks of a secret. */
+/** Redacts the values of members whose name is that of a secret. */
 function redact(text: string): string {
   return text.replace(textMember, (member: string, name: string, colon: string) =>
     secretName.test(name) ? `"${name}"${colon}"…"` : member,
   );
 }
 
-/** Unknown webhooks, newest first. */
+/** Lists unknown webhooks, newest first. */
 export async function listUnknownWebhooks(db: Database, { cursor, limit }: { cursor?: string | undefined; limit: number }) {
   const rows = await db.client.unknownWebhook.findMany({
     where: cursor ? { id: { lt: cursor } } : {},
@@ -55,7 +55,7 @@ export async function listUnknownWebhooks(db: Database, { cursor, limit }: { cur
   return paginate<UnknownWebhook>(rows, limit, ({ id }) => id);
 }
 
-/** Forgets unknown webhooks that came a month ago. */
+/** Deletes unknown webhooks that came more than a month ago. */
 export async function purgeUnknownWebhooks(on: Executor, now: Date): Promise<void> {
   await on.unknownWebhook.deleteMany({ where: { receivedAt: { lt: new Date(now.getTime() - maxDays * dayMs) } } });
 }

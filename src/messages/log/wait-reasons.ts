@@ -6,7 +6,7 @@ import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import type { Message } from '../model/message.ts';
 import type { Reason } from '../model/reasons.ts';
 
-/** Why whole lanes wait, and until when; by lane. */
+/** Reasons and ends of paused groups, by group key. */
 export type GroupPauses = ReadonlyMap<string, Reason & { until: Date }>;
 
 type QueuedMessage = Pick<
@@ -14,7 +14,7 @@ type QueuedMessage = Pick<
   'direction' | 'locationId' | 'providerKey' | 'state' | 'reasonCode' | 'reason' | 'heldForReviewAt'
 >;
 
-/** Why the lanes of these messages wait as a whole: outside of the hours, over the cap, HighLevel's limit. */
+/** Loads the pauses of the groups of these messages: sending hours, daily cap, HighLevel's rate limit. */
 export async function loadGroupPauses(
   deps: { db: Database; clock: Clock },
   rows: readonly QueuedMessage[],
@@ -32,14 +32,14 @@ export async function loadGroupPauses(
   );
 }
 
-/** Why a message failed, or what it waits for: its own reason, or its lane's. */
+/** Returns the reason for a message's failure or wait: its group's if that is paused, else its own. */
 export function toReason(row: QueuedMessage, pauses: GroupPauses): (Reason & { until?: Date }) | null {
   const groupPause = isQueued(row) ? pauses.get(toGroupKey(row)) : undefined;
   if (groupPause) return groupPause;
   return row.reasonCode && row.reason ? { code: row.reasonCode, message: row.reason } : null;
 }
 
-/** The word of the API and the pages for where a message stands. */
+/** Returns the status of a message as the API and the pages name it. */
 export function toStatus(row: Pick<Message, 'state' | 'heldForReviewAt'>) {
   return row.heldForReviewAt ? ('unknown' as const) : row.state;
 }

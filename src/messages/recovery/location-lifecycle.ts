@@ -1,18 +1,15 @@
-import { dateNow } from '../../core/clock.ts';
-import type { Executor, Prisma } from '../../database/client.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { Database, Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
-import type { QueueName } from '../../queue/job.ts';
 import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
-import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
 import { mayHaveArrived } from '../outbound/attempts.ts';
 import { lockMessages } from '../settlement/locks.ts';
-import { updateMessages } from '../settlement/update-messages.ts';
 
-/** Why messages wait for their location and for nothing else. */
-const waitingForLocation = [
+/** Reasons for which messages wait until their location can be served again. */
+const locationReasons = [
   'installation_missing',
   'uninstalled',
   'location_inactive',
@@ -22,30 +19,35 @@ const waitingForLocation = [
 ];
 const batchSize = 200;
 
-/** A location can be worked for again: what waited for it goes on at once, not when its long wait is over. */
-export async function releaseWaiting(deps: StoreDeps, tx: Executor, locationId: string): Promise<void> {
-  const waiting = { locationId, state: 'pending', reasonCode: { in: waitingForLocation } } as const;
-  await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-  await runGroupNow(tx, 'highlevel', toHighLevelGroupKey(toLocationOwner(locationId)), dateNow(deps.clock));
+/** Runs at once the jobs that waited for a location, instead of at the end of their backoff. */
+export async function releaseWaiting(deps: { clock: Clock }, tx: Executor, locationId: string): Promise<void> {
+  await runNowWhere(tx, { locationId, reasonCode: { in: locationReasons } }, dateNow(deps.clock));
+  await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
 }
 
-/** HighLevel allows again what it had refused to a location: what has waited for that goes on now. */
-export function resumeReports(deps: StoreDeps, locationId: string): Promise<void> {
+/** Runs at once the jobs that waited for a permission, after HighLevel has granted it to the location again. */
+export function resumeReports(deps: { db: Database; clock: Clock }, locationId: string): Promise<void> {
   return deps.db.transaction(async (tx) => {
-    const waiting = { locationId, state: 'pending', reasonCode: 'highlevel_forbidden' } as const;
-    await runMatchingNow(deps, tx, 'deliver', { ...waiting, direction: 'outbound' });
-    await runGroupNow(tx, 'highlevel', toHighLevelGroupKey(toLocationOwner(locationId)), dateNow(deps.clock));
+    await runNowWhere(tx, { locationId, reasonCode: 'highlevel_forbidden' }, dateNow(deps.clock));
+    await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
   });
 }
 
-async function runMatchingNow(deps: StoreDeps, tx: Executor, kind: QueueName, where: Prisma.MessageWhereInput): Promise<void> {
-  const found = await tx.message.findMany({ where, select: { id: true } });
+async function runNowWhere(tx: Executor, where: Prisma.MessageWhereInput, now: Date): Promise<void> {
+  const found = await tx.message.findMany({
+    where: { ...where, direction: 'outbound', state: 'pending' },
+    select: { id: true },
+  });
   const ids = found.map(({ id }) => id);
-  await runNow(tx, kind, ids, dateNow(deps.clock));
+  await runNow(tx, 'deliver', ids, now);
 }
 
-/** What is queued and was not sent: neither in hand at this moment, nor taken by its far side, nor of unknown fate. */
-const queuedMessages = (locationId: string) =>
+function runHighLevelJobsNow(tx: Executor, locationId: string, now: Date): Promise<void> {
+  return runGroupNow(tx, 'highlevel', toHighLevelGroupKey(toLocationOwner(locationId)), now);
+}
+
+/** Returns the condition of queued messages: not being sent, not accepted by a vendor, not of unknown outcome. */
+const toQueuedFilter = (locationId: string) =>
   ({
     locationId,
     direction: 'outbound',
@@ -55,11 +57,17 @@ const queuedMessages = (locationId: string) =>
     attempts: { none: { endedAt: null } },
   }) as const satisfies Prisma.MessageWhereInput;
 
-/** The app is uninstalled there: what is queued fails, with the reason. What is being sent ends as it ends. */
-export async function cancelQueued(deps: StoreDeps, locationId: string): Promise<void> {
+export interface CancelQueuedDeps {
+  db: Database;
+  clock: Clock;
+  updateMessages(tx: Executor, changes: ReadonlyMap<string, MessageChange>): Promise<void>;
+}
+
+/** Fails the queued messages of a location that has uninstalled the app. A send that is running finishes with its own outcome. */
+export async function cancelQueued(deps: CancelQueuedDeps, locationId: string): Promise<void> {
   for (;;) {
     const found = await deps.db.client.message.findMany({
-      where: queuedMessages(locationId),
+      where: toQueuedFilter(locationId),
       select: { id: true },
       orderBy: { id: 'asc' },
       take: batchSize,
@@ -69,27 +77,27 @@ export async function cancelQueued(deps: StoreDeps, locationId: string): Promise
   }
 }
 
-function cancelOne(deps: StoreDeps, locationId: string, id: string): Promise<void> {
-  return deps.db.transaction(async (tx) => {
+function cancelOne({ db, clock, updateMessages }: CancelQueuedDeps, locationId: string, id: string): Promise<void> {
+  return db.transaction(async (tx) => {
     await lockMessages(tx, [id]);
-    // A send may have begun since it was found.
+    // A send may have started since the message was found.
     const message = await tx.message.findFirst({
-      where: { ...queuedMessages(locationId), id },
+      where: { ...toQueuedFilter(locationId), id },
       select: { id: true, resentAt: true },
     });
     if (!message) return;
     const cancelReason = getReason('uninstalled');
-    const holdForReview = { heldForReviewAt: dateNow(deps.clock), nextAttemptAt: null };
+    const holdForReview = { heldForReviewAt: dateNow(clock), nextAttemptAt: null };
     const change: MessageChange = (await mayHaveArrived(tx, message))
       ? (current) => keepPending(current, cancelReason, holdForReview)
       : (current) => transitionTo(current, 'failed', cancelReason);
-    await updateMessages(deps, tx, new Map([[id, change]]));
+    await updateMessages(tx, new Map([[id, change]]));
   });
 }
 
-/** How many of those failures HighLevel has neither taken nor refused because our token is gone. */
-export function countUnreported(deps: StoreDeps, locationId: string): Promise<number> {
-  return deps.db.client.message.count({
+/** Counts the cancelled messages that HighLevel has neither accepted a report of nor rejected because our token is revoked. */
+export function countUnreported({ db }: { db: Database }, locationId: string): Promise<number> {
+  return db.client.message.count({
     where: {
       locationId,
       state: 'failed',
@@ -103,9 +111,9 @@ export function countUnreported(deps: StoreDeps, locationId: string): Promise<nu
 
 const maxDeletedAtOnce = 1_000;
 
-/** Deletes the messages of locations that were uninstalled before `before`, some at a time. @returns how many are gone */
-export async function purgeMessages(deps: Pick<StoreDeps, 'db'>, before: Date): Promise<number> {
-  return deps.db.client.$executeRaw`
+/** Deletes a batch of messages of locations that were uninstalled before `before`. @returns the number deleted */
+export async function purgeMessages({ db }: { db: Database }, before: Date): Promise<number> {
+  return db.client.$executeRaw`
     DELETE FROM messages WHERE id IN (
       SELECT messages.id FROM messages JOIN installations
         ON installations.kind = 'location' AND installations.resource_id = messages.location_id
@@ -114,13 +122,13 @@ export async function purgeMessages(deps: Pick<StoreDeps, 'db'>, before: Date): 
 }
 
 /**
- * Deletes the messages of locations that are not known as ever installed, where they came before `before`: HighLevel signs the webhooks
- * of all apps with one key, so anything may arrive. A step looks at one row of each location, not at each message.
+ * Deletes a batch of messages that came before `before` for locations without an installation. HighLevel signs the webhooks of all apps
+ * with one key, so webhooks of other apps' locations may arrive. The query reads one row per location, not each message.
  *
- * @returns how many are gone
+ * @returns the number deleted
  */
-export async function purgeUnknownLocationMessages(deps: Pick<StoreDeps, 'db'>, before: Date): Promise<number> {
-  return deps.db.client.$executeRaw`
+export async function purgeUnknownLocationMessages({ db }: { db: Database }, before: Date): Promise<number> {
+  return db.client.$executeRaw`
     DELETE FROM messages WHERE id IN (
       WITH RECURSIVE location_ids AS (
         SELECT min(location_id) AS id FROM messages

@@ -1,42 +1,54 @@
 import type { ReceiptContent } from '../../channels/channel.ts';
 import { fitId } from '../../core/bounds.ts';
-import { dateNow } from '../../core/clock.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import { capFutureTime } from '../../core/foreign.ts';
 import type { NewId } from '../../core/ids.ts';
 import { sanitizeFields } from '../../core/sanitize.ts';
-import type { Executor } from '../../database/client.ts';
+import type { Database, Executor, Message } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
+import type { NewJob } from '../../queue/job.ts';
 import { enqueue } from '../../queue/sql/add-jobs.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
-import { type StoreDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
 import { filterMessageLevelReceipts, parseRecipients } from '../model/recipients.ts';
 import type { MessageChange } from '../model/transitions.ts';
 import { lockExternalIds, lockMessages } from '../settlement/locks.ts';
 import { possiblyAcceptedCondition, storeReceipts, trimUnnamedReceipts } from '../settlement/receipt-rows.ts';
-import { updateMessages } from '../settlement/update-messages.ts';
 
 /**
- * Keeps what a far side says of a message, and applies it if the message is known. A receipt may come before the answer to our own
- * send: it is kept and applied when that answer names the message. Any order and any number of repeats end in the same state.
+ * Stores a vendor's receipt and applies it to its message. A receipt may come before the response to our send: then it is applied when
+ * that response names the message. Receipts are idempotent and commute: repeats and any order lead to the same state.
  *
  * @throws AppError `overloaded`
  */
 export type RecordReceipt = (connection: { id: string }, receipt: ReceiptContent) => Promise<void>;
 
+export interface RecordReceiptDeps {
+  db: Database;
+  clock: Clock;
+  newId: NewId;
+  /** @param expectMore messages of which more receipts are likely to come at once, so that their reports wait for these */
+  updateMessages(
+    tx: Executor,
+    changes: ReadonlyMap<string, MessageChange>,
+    expectMore: ReadonlySet<string | null>,
+  ): Promise<void>;
+  toRecipientsReportJob(email: Pick<Message, 'id' | 'locationId' | 'createdAt'>): NewJob;
+}
+
 const batchLimits = { maxBatchSize: 200, maxQueued: 2_000 };
-/** After so many receipts that name no message this process looks whether there are too many. */
+/** Number of unmatched receipts after which this process trims the stored ones. */
 const trimThreshold = 5_000;
 
-/** Receipts that arrive together are one commit. */
-export function createReceiptRecorder(deps: StoreDeps & { newId: NewId }): RecordReceipt {
-  let unnamed = 0;
+/** Creates the recorder of receipts. Receipts that arrive together are one commit. */
+export function createReceiptRecorder(deps: RecordReceiptDeps): RecordReceipt {
+  let unmatchedCount = 0;
   const record = createBatcher<{ connectionId: string; receipt: ReceiptContent }, void>({
     ...batchLimits,
     async run(items) {
-      unnamed += await recordBatch(deps, items);
-      if (unnamed >= trimThreshold) {
-        unnamed = 0;
+      unmatchedCount += await recordBatch(deps, items);
+      if (unmatchedCount >= trimThreshold) {
+        unmatchedCount = 0;
         await trimUnnamedReceipts(deps.db);
       }
       return items.map(() => undefined);
@@ -46,9 +58,9 @@ export function createReceiptRecorder(deps: StoreDeps & { newId: NewId }): Recor
   return (connection, receipt) => record({ connectionId: connection.id, receipt });
 }
 
-/** @returns how many of them name no message */
+/** @returns the number of receipts that match no message */
 async function recordBatch(
-  deps: StoreDeps & { newId: NewId },
+  deps: RecordReceiptDeps,
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
 ): Promise<number> {
   const receivedAt = dateNow(deps.clock);
@@ -74,11 +86,11 @@ async function recordBatch(
     const found = await matchMessages(tx, rows);
     const matched = rows.map(({ claimedMessageId, externalId, ...row }) => {
       const messageId = found.get(row.id) ?? null;
-      // What names its message by our id is of no other, whoever else is given the vendor's.
+      // A receipt that names our id belongs to that message only, even if the vendor gives its own id to another.
       return { ...row, messageId, externalId: messageId !== null && claimedMessageId !== null ? null : externalId };
     });
     const ids = [...new Set(matched.flatMap(({ messageId }) => messageId ?? []))];
-    // Whoever is just having a message sent again, or hears of another recipient of it, has locked it: what he makes of it is to be seen.
+    // A concurrent resend, or a receipt of another recipient, holds this lock; its result must be visible here.
     if (matched.some(({ state, recipient }) => state === 'failed' || recipient !== null)) await lockMessages(tx, ids);
     const staleIds = await findStaleFailures(tx, matched);
     const fresh = matched.filter(({ id }) => !staleIds.has(id));
@@ -92,8 +104,8 @@ async function recordBatch(
       (current) => applyReceipts(current, receipts),
     ]);
     const messageIdsWithRecipient = new Set(fresh.flatMap(({ messageId, recipient }) => (recipient ? messageId : [])));
-    // The messages are locked first: a stored receipt holds a share of its message, and two who hold one can't both lock it.
-    await updateMessages(deps, tx, new Map(changes), messageIdsWithRecipient);
+    // Lock the messages first: inserting a receipt takes a share lock on its message, and two such holders that both upgrade it deadlock.
+    await deps.updateMessages(tx, new Map(changes), messageIdsWithRecipient);
     await storeReceipts(
       tx,
       fresh.filter(({ messageId, externalId }) => messageId !== null || externalId !== null),
@@ -103,21 +115,21 @@ async function recordBatch(
   });
 }
 
-/** What became of one recipient is news for HighLevel, even where the message as a whole stands as before. */
-async function reportRecipients(deps: StoreDeps, tx: Executor, messageIds: ReadonlySet<string | null>): Promise<void> {
+/** Enqueues reports of single recipients, which HighLevel needs even if the state of the whole email is unchanged. */
+async function reportRecipients(deps: RecordReceiptDeps, tx: Executor, messageIds: ReadonlySet<string | null>): Promise<void> {
   const ids = [...messageIds].filter((id) => id !== null);
   if (ids.length === 0) return;
   const where = { id: { in: ids }, messageType: 'email', highlevelMessageId: { not: null } } as const;
   const emails = await tx.message.findMany({ where, select: { id: true, locationId: true, createdAt: true, to: true } });
   await enqueue(
     tx,
-    emails.filter(({ to }) => parseRecipients(to).length > 1).map((email) => toRecipientsReportJob(deps, email)),
+    emails.filter(({ to }) => parseRecipients(to).length > 1).map((email) => deps.toRecipientsReportJob(email)),
   );
 }
 
 /**
- * Finds the messages that receipts are of. Only those of the same connection: an id that a vendor was never given proves nothing. Of
- * several messages that a vendor has given one id, it is of the one whose attempt began last.
+ * Matches receipts to messages of the same connection: an id that this vendor was never given proves no match. Of several messages to
+ * which the vendor gave one id, the one whose attempt started last is matched.
  */
 async function matchMessages(
   tx: Executor,
@@ -127,7 +139,7 @@ async function matchMessages(
   return new Map(found.map(({ id, messageId }) => [id, messageId]));
 }
 
-/** A vendor that gives all its messages one id must not make each receipt slow. */
+/** Bounds the cost of a receipt of a vendor that gives all its messages one id. */
 const maxSameIds = 10;
 
 const messagesSql = `
@@ -143,8 +155,8 @@ const messagesSql = `
   FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "claimedMessageId" uuid, "externalId" text)`;
 
 /**
- * Failures of an earlier sending, of messages that are locked: told once more after their message was sent again, or before any attempt
- * of the present one has begun.
+ * Finds failures of an earlier send of messages that have been resent since: repeats, or failures that came before the first attempt of
+ * the current send. The messages are locked.
  */
 async function findStaleFailures(
   tx: Executor,

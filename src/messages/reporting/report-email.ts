@@ -1,28 +1,27 @@
-import type { Executor } from '../../database/client.ts';
+import type { Database, Executor } from '../../database/client.ts';
 import type { EmailRecipientStatus } from '../../highlevel/messages.ts';
 import type { WorkMessage } from '../model/message.ts';
-import type { StoreDeps } from '../model/message-jobs.ts';
 import { computeRecipientStates, parseRecipients, selectReceiptsSince } from '../model/recipients.ts';
 
-/** What HighLevel is to be told of an email's recipients, and how to know later whether there is more. */
+/** Status of an email's recipients, to be reported to HighLevel. */
 export interface EmailStatusUpdate {
-  /** Nothing of it is new. */
+  /** HighLevel has all of it already. */
   readonly isUnchanged: boolean;
   readonly recipients: readonly EmailRecipientStatus[];
   /**
-   * Keeps what was told, in the transaction that ends the report and has the message locked: whoever records a receipt of it waits for
-   * that lock, and asks for a report of his own after it.
+   * Stores what was reported, in the transaction that ends the report and has the message locked. A process that records a receipt of it
+   * waits for that lock, and requests a report of its own afterwards.
    *
-   * @returns whether something was said meanwhile
+   * @returns true when a receipt was stored since this update was read
    */
-  markReported(tx: Executor, accepted: boolean): Promise<boolean>;
+  markReported(tx: Executor, isAccepted: boolean): Promise<boolean>;
 }
 
-/** What has become of each recipient of an email that is to be reported. */
-export async function getEmailStatusUpdate({ db }: Pick<StoreDeps, 'db'>, message: WorkMessage): Promise<EmailStatusUpdate> {
+/** Returns the status of each recipient of an email that is to be reported. */
+export async function getEmailStatusUpdate(db: Database, message: WorkMessage): Promise<EmailStatusUpdate> {
   const { id, to, state, reason } = message;
   const addresses = parseRecipients(to);
-  // One recipient fares as the message does.
+  // A single recipient has the state of the message.
   if (addresses.length < 2) {
     const recipients = addresses.flatMap((emailId) => toRecipientStatuses({ address: emailId, state, reason }));
     return { isUnchanged: state === 'pending' || state === message.reportedState, recipients, markReported: async () => false };
@@ -40,7 +39,7 @@ export async function getEmailStatusUpdate({ db }: Pick<StoreDeps, 'db'>, messag
   });
   const receipts = selectReceiptsSince(message.idempotencyResetAt, row.receipts).filter(isOutcome);
   const hasNames = receipts.some(({ recipient }) => recipient !== null);
-  // Where the far side names nobody it speaks of all, and so does its answer to the send.
+  // A receipt without a recipient is of all of them, and so is the vendor's response to the send.
   const states = hasNames ? computeRecipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));
   const recipients = states.flatMap(toRecipientStatuses);
   const reported = JSON.stringify(row.reportedRecipients ?? []);
@@ -48,29 +47,29 @@ export async function getEmailStatusUpdate({ db }: Pick<StoreDeps, 'db'>, messag
   return {
     isUnchanged: isSameAsReported && (state === 'pending' || state === message.reportedState),
     recipients,
-    async markReported(tx, accepted) {
-      if (accepted) await tx.message.updateMany({ where: { id }, data: { reportedRecipients: recipients.map(toTuple) } });
+    async markReported(tx, isAccepted) {
+      if (isAccepted) await tx.message.updateMany({ where: { id }, data: { reportedRecipients: recipients.map(toTuple) } });
       return (await tx.receipt.count({ where: { messageId: id } })) > row.receipts.length;
     },
   };
 }
 
-/** A receipt is never `pending`; the column could be. */
+/** Narrows the type of a receipt's state: the column allows `pending`, which no receipt has. */
 function isOutcome<R extends { state: string }>(receipt: R): receipt is R & { state: 'delivered' | 'read' | 'failed' } {
   return receipt.state !== 'pending';
 }
 
-function toRecipientStatuses(one: {
+function toRecipientStatuses(recipient: {
   address: string;
   state: WorkMessage['state'];
   reason: string | null;
 }): EmailRecipientStatus[] {
-  const { address: emailId, state, reason } = one;
+  const { address: emailId, state, reason } = recipient;
   if (state === 'pending') return [];
   return [{ emailId, status: state, ...(state === 'failed' ? { failReason: reason ?? 'The email was not delivered.' } : {}) }];
 }
 
-/** As the database gives it back: it sorts the names of an object by their length. */
+/** Converts a status to the form in which it is compared: PostgreSQL reorders the keys of a JSON object, but not an array. */
 function toTuple({ emailId, status, failReason }: EmailRecipientStatus): string[] {
   return [emailId, status, failReason ?? ''];
 }

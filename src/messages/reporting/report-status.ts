@@ -1,36 +1,38 @@
-import { dateNow } from '../../core/clock.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
 import { computeBackoffMs, computeRetryDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../../core/retry-schedule.ts';
-import type { Executor } from '../../database/client.ts';
+import type { Database } from '../../database/client.ts';
 import { findResponse, type HighLevel, type HighLevelResponse } from '../../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../../highlevel/messages.ts';
 import type { Job } from '../../queue/job.ts';
 import type { WorkMessage } from '../model/message.ts';
-import type { StoreDeps } from '../model/message-jobs.ts';
 import { getReason, getReasonType } from '../model/reasons.ts';
+import type { ReportDelay } from '../model/report-delay.ts';
 import type { LockedMessage } from '../model/transitions.ts';
-import type { Settle } from '../settlement/settle.ts';
+import type { Settle, Settlement } from '../settlement/settle.ts';
 import { type EmailStatusUpdate, getEmailStatusUpdate } from './report-email.ts';
 
-export interface ReportDeps extends StoreDeps {
-  highLevel: HighLevel;
-  settle: Settle;
+export interface ReportDeps {
+  db: Database;
+  clock: Clock;
   /** From 0 (inclusive) to 1, to spread retries. */
   jitter: () => number;
+  reportDelay: ReportDelay;
+  highLevel: HighLevel;
+  settle: Settle;
 }
 
 /**
- * Tells HighLevel the newest state of a message, if it does not have it yet. States that came close together are one call; `pending`
- * alone is never reported. Nothing that HighLevel answers here changes the message's own state.
+ * Reports the current state of a message to HighLevel, unless HighLevel has it already. State changes that came close together are one
+ * call; `pending` alone is never reported. No response of HighLevel changes the state of the message.
  */
 export async function reportStatus(deps: ReportDeps, job: Job, message: WorkMessage): Promise<void> {
   if (message.messageType === 'email' && message.emailMessageId) {
-    return reportEmail(deps, job, message, message.emailMessageId, await getEmailStatusUpdate(deps, message));
+    return reportEmail(deps, job, message, message.emailMessageId, await getEmailStatusUpdate(deps.db, message));
   }
   const { highlevelMessageId, locationId, providerKey, state } = message;
   if (!highlevelMessageId || state === 'pending' || state === message.reportedState) {
-    // What came meanwhile found this job in the queue and asked for no other.
-    return deps.settle({ job, runAgainAt: (current) => (current.state === state ? null : dateNow(deps.clock)) });
+    return deps.settle({ job, runAgainAt: toNextRun(deps.clock, state, null) });
   }
   const error = state === 'failed' ? toFailure(message) : undefined;
   return sendReport(deps, job, message, () =>
@@ -47,15 +49,9 @@ async function reportEmail(
 ): Promise<void> {
   const { locationId, providerKey, state } = message;
   if (update.isUnchanged || !message.highlevelMessageId) {
-    let hasNewer = false;
-    const beforeWrite = async (tx: Executor) => {
-      hasNewer = await update.markReported(tx, false);
-      return undefined;
-    };
     return deps.settle({
       job,
-      beforeWrite,
-      runAgainAt: (current) => (hasNewer || current.state !== state ? dateNow(deps.clock) : null),
+      beforeWrite: async (tx) => ({ runAgainAt: toNextRun(deps.clock, state, null, await update.markReported(tx, false)) }),
     });
   }
   const { recipients } = update;
@@ -68,6 +64,11 @@ async function reportEmail(
   );
 }
 
+/** Decides the next run under the lock: a change that came during this report found its job in the queue and added no other. */
+function toNextRun(clock: Clock, reportedState: WorkMessage['state'], at: Date | null, hasNewerReceipts = false) {
+  return (current: LockedMessage) => (current.state === reportedState && !hasNewerReceipts ? at : dateNow(clock));
+}
+
 async function sendReport(
   deps: ReportDeps,
   job: Job,
@@ -75,60 +76,56 @@ async function sendReport(
   call: () => Promise<HighLevelResponse>,
   update?: EmailStatusUpdate,
 ): Promise<void> {
+  const { clock, reportDelay } = deps;
   const { state } = message;
-  const now = deps.clock.now();
-  const reportableAt = message.createdAt.getTime() + deps.reportDelay.currentMs();
+  const now = clock.now();
+  const reportableAt = message.createdAt.getTime() + reportDelay.currentMs();
   // A message of the future was stored before a clock was set back; it is no reason to wait until then.
   if (now >= message.createdAt.getTime() && now < reportableAt) return deps.settle({ job, runAgainAt: new Date(reportableAt) });
 
-  let hasNewer = false;
-  const beforeWrite = (accepted: boolean) => async (tx: Executor) => {
-    hasNewer = (await update?.markReported(tx, accepted)) ?? false;
-    return undefined;
-  };
-  // What came meanwhile found this job in the queue and asked for no other.
-  const runAgainAt = (at: Date | null) => (current: LockedMessage) =>
-    current.state === state && !hasNewer ? at : new Date(deps.clock.now());
+  const settleReport = (isAccepted: boolean, at: Date | null, parts: Pick<Settlement, 'report' | 'change'>) =>
+    deps.settle({
+      ...parts,
+      job,
+      runAgainAt: toNextRun(clock, state, at),
+      ...(update && {
+        beforeWrite: async (tx) => ({ runAgainAt: toNextRun(clock, state, at, await update.markReported(tx, isAccepted)) }),
+      }),
+    });
   try {
     const response = await call();
-    if (message.reportRetryCount === 0) deps.reportDelay.recordAccepted(now - message.createdAt.getTime());
-    await deps.settle({
-      job,
+    if (message.reportRetryCount === 0) reportDelay.recordAccepted(now - message.createdAt.getTime());
+    await settleReport(true, null, {
       report: { state, response, error: null },
-      ...(update ? { beforeWrite: beforeWrite(true) } : {}),
       change: (current) => ({
         reportedState: state,
         reportRetryCount: 0,
-        ...(isSettled(current) && current.reasonCode === 'highlevel_forbidden' ? { reasonCode: null, reason: null } : {}),
+        ...(hasArrived(current) && current.reasonCode === 'highlevel_forbidden' ? { reasonCode: null, reason: null } : {}),
       }),
-      runAgainAt: runAgainAt(null),
     });
   } catch (error) {
     if (!isAppError(error)) throw error;
     const at = await computeRetryAt(deps, message, error);
     const isForbidden = isAppError(error, 'highlevel_forbidden');
     const reason = isForbidden ? { code: error.code, message: error.message } : getReason('unknown_to_highlevel');
-    const answer = findResponse(error);
-    // A call that was not made leaves no trace and is no try.
-    const wasSent = !isForbidden || answer !== null;
-    await deps.settle({
-      job,
-      ...(wasSent ? { report: { state, response: answer, error } } : {}),
-      ...(update ? { beforeWrite: beforeWrite(false) } : {}),
+    const response = findResponse(error);
+    // A call that was not made leaves no trace and does not count as a try.
+    const wasSent = !isForbidden || response !== null;
+    await settleReport(false, at, {
+      ...(wasSent ? { report: { state, response, error } } : {}),
       change: (current) => ({
         reportRetryCount: current.reportRetryCount + (wasSent ? 1 : 0),
-        // What failed, or still waits, says why.
-        ...((at === null || isForbidden) && isSettled(current) && current.state === state
+        // A message that failed, or still waits, has a reason of its own.
+        ...((at === null || isForbidden) && hasArrived(current) && current.state === state
           ? { reasonCode: reason.code, reason: reason.message }
           : {}),
       }),
-      runAgainAt: runAgainAt(at),
     });
   }
 }
 
-/** Whether a message stands where it should, so that a reason beside it is of its report alone. */
-function isSettled({ state }: Pick<LockedMessage, 'state'>): boolean {
+/** Returns true for a message that has arrived, so that a reason on it is that of its report alone. */
+function hasArrived({ state }: Pick<LockedMessage, 'state'>): boolean {
   return state === 'delivered' || state === 'read';
 }
 
@@ -145,13 +142,13 @@ async function computeRetryAt(deps: ReportDeps, message: WorkMessage, error: App
   return after(error.retryAfterMs ?? computeBackoffMs(message.reportRetryCount, deps.jitter()));
 }
 
-/** What is not tried for ever. HighLevel answers some wrong requests with a 500 each time (platform.md 4.1). */
+/** Schedules of errors whose retries end. HighLevel responds to some wrong requests with a 500 each time (platform.md 4.1). */
 const retrySchedules: Partial<Record<ErrorCode, readonly number[]>> = {
   highlevel_too_early: tooEarlyDelaysMs,
   highlevel_failed: sendDelaysMs,
 };
 
-/** How often this news was told and answered in this way: an outage, or what was told before, uses up no schedule. */
+/** Counts earlier reports of this state with the same response: an outage, or a report of an earlier state, uses up no schedule. */
 async function countSameResponses({ db }: ReportDeps, { id, state, resentAt }: WorkMessage, error: AppError): Promise<number> {
   const { reportAttempt: report } = db.client;
   const lastAccepted = await report.findFirst({ where: { messageId: id, accepted: true }, orderBy: { attemptedAt: 'desc' } });
@@ -160,7 +157,7 @@ async function countSameResponses({ db }: ReportDeps, { id, state, resentAt }: W
   return report.count({ where: { messageId: id, state, accepted: false, httpStatus, attemptedAt: { gte: since } } });
 }
 
-/** HighLevel takes a failure only with all three, as strings (platform.md 4.1). */
+/** Describes a failure. HighLevel accepts it only with all three fields, as strings (platform.md 4.1). */
 function toFailure(message: WorkMessage) {
   const code = message.reasonCode ?? 'failed';
   return { code, type: getReasonType(code), message: message.reason ?? 'The message was not delivered.' };

@@ -4,25 +4,25 @@ import type { Database, Executor } from '../../database/client.ts';
 import { claimPeriodicTask } from '../../database/periodic-lock.ts';
 
 export const dayMs = 24 * 60 * 60 * 1000;
-/** How far back a location's habit is looked at. */
+/** Number of past days from which a location's habit is derived. */
 export const activityWindowDays = 14;
-/** Twenty a day are as good as a thousand: more need not be counted. */
+/** Twenty messages a day show a habit as well as a thousand, so no more are counted. */
 const maxMessagesPerDay = 20;
-/** After a process died at it, or the database was away. */
+/** Delay after a process crashed while counting, or the database was unavailable. */
 const retryDelayMs = 10 * 60 * 1000;
-/** Whoever received a message before midnight has stored it by then. */
+/** Time within which a process has stored a message that it received before midnight. */
 const midnightDelayMs = 5 * 60 * 1000;
 
-/** Days since 1970, in UTC. */
+/** Converts a time to the number of days since 1970, in UTC. */
 export function toDayNumber(at: Date): number {
   return Math.floor(at.getTime() / dayMs);
 }
 
 /**
- * Counts, once a day, which locations sent something on the days before, at first on all that matter. One statement a day; each location
- * costs it no more than twenty messages.
+ * Counts, once a day, the messages that locations sent on the days not counted yet, at first of the whole window. Each day is one statement,
+ * which reads at most twenty messages per location.
  *
- * @returns how many days were counted
+ * @returns the number of days counted
  */
 export async function rollUpDailyActivity(deps: { db: Database; clock: Clock }): Promise<number> {
   const now = dateNow(deps.clock);
@@ -43,10 +43,10 @@ export async function rollUpDailyActivity(deps: { db: Database; clock: Clock }):
   return Math.max(today - first, 0);
 }
 
-/** The day before which all are counted: today, or yesterday shortly after midnight; null while older ones are still to be counted. */
+/** Finds the day before which all days are counted: today, or yesterday shortly after midnight; null while older days are missing. */
 export async function findCountedUntil(on: Executor, now: Date): Promise<number | null> {
-  const watch = await on.periodicTask.findUnique({ where: { name: 'daily_activity' } });
-  const day = watch?.progressUntil ? toDayNumber(watch.progressUntil) : 0;
+  const task = await on.periodicTask.findUnique({ where: { name: 'daily_activity' } });
+  const day = task?.progressUntil ? toDayNumber(task.progressUntil) : 0;
   return day >= toDayNumber(now) - 1 ? day : null;
 }
 

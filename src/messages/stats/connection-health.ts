@@ -1,19 +1,19 @@
 import type { Database } from '../../database/client.ts';
 
-/** How a connection has done lately. */
+/** Recent results of a connection. */
 export interface ConnectionHealth {
-  /** When the newest message that is known to have arrived was sent, among the last attempts. */
+  /** Time of the newest of the last attempts whose message was delivered. */
   readonly deliveredAt: Date | null;
   readonly lastAt: Date | null;
-  /** How many attempts in a row have failed up to now, and why the last of them did. */
+  /** Number of failed attempts since the last accepted one; `reason` is that of the newest. */
   readonly consecutiveFailures: number;
   readonly reason: { code: string; message: string } | null;
 }
 
-/** Enough to judge by, and a busy connection costs no more than another. */
+/** Bounds the cost for a busy connection. */
 const maxAttempts = 50;
 
-/** Judged by its newest attempts, which an index has in their order. */
+/** Derives the health of a connection from its newest attempts, which are read in the order of an index. */
 export async function getConnectionHealth({ db }: { db: Database }, connectionId: string): Promise<ConnectionHealth> {
   const attempts = await db.client.attempt.findMany({
     where: { connectionId, endedAt: { not: null } },

@@ -3,27 +3,27 @@ import { type LocalDay, listLastDays } from '../../core/local-days.ts';
 import type { Executor } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
 
-/** A location, and the zone whose days are its days. */
+/** A location and the time zone of its days. */
 export interface StatsScope {
   readonly locationId: string;
   readonly zone: string;
 }
 
-/** Messages by what has become of them. */
+/** Numbers of messages by status. */
 export interface MessageCounts {
-  /** Outbound: on its way or waiting; nobody knows; delivered and not read; read; failed. */
+  /** Outbound: being sent or waiting; held for review; delivered and not read; read; failed. */
   readonly pending: number;
   readonly unknown: number;
   readonly delivered: number;
   readonly read: number;
   readonly failed: number;
-  /** Inbound: in its conversation; not yet; never. */
+  /** Inbound: in its conversation; not yet; failed. */
   readonly posted: number;
   readonly postPending: number;
   readonly postFailed: number;
 }
 
-/** Why outbound messages failed, or are not delivered yet. */
+/** A reason for outbound messages that failed, or are not delivered yet. */
 export interface ReasonCount {
   readonly status: 'pending' | 'unknown' | 'failed';
   readonly code: string;
@@ -31,7 +31,7 @@ export interface ReasonCount {
   readonly count: number;
 }
 
-/** How many messages took so long to be delivered. Milliseconds, rounded to two digits. */
+/** Number of messages by the time to their delivery: milliseconds, rounded to two digits. */
 export type TimeCount = readonly [ms: number, count: number];
 
 /** One day of one location. */
@@ -44,18 +44,18 @@ export interface DailyStats extends MessageCounts {
   readonly lastReceivedAt: Date | null;
   readonly reasons: readonly ReasonCount[];
   readonly times: readonly TimeCount[];
-  /** Of these, received by us within the last 24 hours; only where that was asked for. */
+  /** Of these, received by us within the last 24 hours; zero unless requested. */
   readonly lastDay: { readonly sent: number; readonly failed: number };
 }
 
-/** A day of a location that is to be counted. */
+/** A day of a location to be counted. */
 export type StatsDay = StatsScope & LocalDay;
 
-/** How many days are kept and shown, today included. */
+/** Number of days that are stored and shown, today included. */
 export const statsWindowDays = 14;
 const maxReasons = 20;
 
-/** Columns of counts, by the direction and the status of what they count. */
+/** Columns of counts, by the direction and the status of the messages. */
 const columns: Readonly<Record<string, keyof MessageCounts>> = {
   'outbound pending': 'pending',
   'outbound unknown': 'unknown',
@@ -71,7 +71,7 @@ const columns: Readonly<Record<string, keyof MessageCounts>> = {
 
 export const countNames = [...new Set(Object.values(columns))];
 
-/** The counted days of places; those of a zone are worked out once. */
+/** Lists the days of locations that are counted. The days of a time zone are computed once. */
 export function listDays(scopes: readonly StatsScope[], now: Date): StatsDay[] {
   const daysByZone = new Map<string, LocalDay[]>();
   return scopes.flatMap((scope) => {
@@ -82,11 +82,10 @@ export function listDays(scopes: readonly StatsScope[], now: Date): StatsDay[] {
 }
 
 /**
- * Counts days from the messages themselves: one statement, and for each day a range of the index by location and id. What one tries a
- * connection with counts too, as it stands in the log.
+ * Counts days from the messages themselves, in one statement with one index range per day. Test messages are counted too, because the log
+ * shows them.
  *
- * @param options `lastDayFrom`: from when on messages count as of the last 24 hours. `details`: with reasons and times, which cost as much as
- * all the rest.
+ * @param options `lastDayFrom`: start of the last 24 hours. `details`: with reasons and times, which doubles the cost.
  */
 export async function countFromMessages(
   on: Executor,
@@ -119,17 +118,20 @@ interface CountGroup {
 
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Rounding keeps the order, so a percentile of what is rounded is the percentile, rounded. */
-const roundToTwoDigits = `CASE WHEN ms < 1000 THEN (ms + 5) / 10 * 10 WHEN ms < 10000 THEN (ms + 50) / 100 * 100
-  WHEN ms < 100000 THEN (ms + 500) / 1000 * 1000 WHEN ms < 1000000 THEN (ms + 5000) / 10000 * 10000
-  WHEN ms < 10000000 THEN (ms + 50000) / 100000 * 100000 ELSE (ms + 500000) / 1000000 * 1000000 END`;
-
-/** `OFFSET 0` keeps what is worked out for each message from being worked out for every place where it stands. */
+/**
+ * Counts the messages of days by status and reason. Delivery times are rounded to two digits: rounding keeps the order, so a percentile of
+ * rounded times is the rounded percentile. `OFFSET 0` keeps PostgreSQL from inlining the subquery, which would compute its expressions once
+ * for each use.
+ */
 const countSql = `
   SELECT d.n, counted.* FROM json_to_recordset($1::json) AS d (n int, "locationId" text, "from" uuid, "to" uuid)
   CROSS JOIN LATERAL (
     SELECT direction, CASE WHEN state = 'pending' AND is_unknown THEN 'unknown' ELSE state::text END AS status,
-      CASE WHEN is_open THEN reason_code END AS code, CASE WHEN state IN ('delivered', 'read') THEN ${roundToTwoDigits} END AS ms,
+      CASE WHEN is_open THEN reason_code END AS code,
+      CASE WHEN state NOT IN ('delivered', 'read') THEN NULL
+        WHEN ms < 1000 THEN (ms + 5) / 10 * 10 WHEN ms < 10000 THEN (ms + 50) / 100 * 100
+        WHEN ms < 100000 THEN (ms + 500) / 1000 * 1000 WHEN ms < 1000000 THEN (ms + 5000) / 10000 * 10000
+        WHEN ms < 10000000 THEN (ms + 50000) / 100000 * 100000 ELSE (ms + 500000) / 1000000 * 1000000 END AS ms,
       max(CASE WHEN is_open THEN reason END) AS message, count(*)::int AS count, (count(*) FILTER (WHERE id >= $2::uuid))::int AS recent,
       max(created_at) AS "lastAt"
     FROM (

@@ -4,7 +4,6 @@ import { queryJsonRows } from '../../database/json-rows.ts';
 import { claimPeriodicTask } from '../../database/periodic-lock.ts';
 import {
   countFromMessages,
-  countNames,
   type DailyStats,
   listDays,
   type StatsDay,
@@ -14,15 +13,15 @@ import {
 
 const hourMs = 60 * 60 * 1000;
 const dayMs = 24 * hourMs;
-/** Late receipts and messages that are sent again by hand change old days: counted again this often, and hourly while something waits. */
+/** Late receipts and resends change old days, so these are counted again this often, and hourly while messages of theirs wait. */
 const recountIntervalMs = 20 * hourMs;
 const pendingRecountIntervalMs = hourMs / 2;
 const daysPerBatch = 200;
 const locationsPerBatch = 500;
 
 /**
- * The last fourteen days of places. What may still be changing much, today and yesterday, is counted now; older days as they were counted
- * last, at most a day ago, or now where that was not done yet.
+ * Loads the last fourteen days of locations. Today and yesterday, which still change much, are counted now. Older days are as stored by the
+ * last count, at most a day ago, or counted now if they are not stored yet.
  *
  * @param details with reasons and times; without, both are empty
  */
@@ -46,9 +45,9 @@ export async function loadDailyStats(
 }
 
 /**
- * Counts, once an hour and one process for all, the days that are over and not counted yet, or not for long.
+ * Counts and stores, once an hour and in one process, past days that are not stored yet or were stored too long ago.
  *
- * @returns how many it counted
+ * @returns the number of days counted
  */
 export async function rollUpDailyStats(deps: { db: Database; clock: Clock }): Promise<number> {
   if (!(await claimPeriodicTask(deps, 'daily_stats', hourMs))) return 0;
@@ -73,7 +72,7 @@ export async function rollUpDailyStats(deps: { db: Database; clock: Clock }): Pr
   return counted;
 }
 
-/** A location's days are those of its own time zone, and of UTC where that is not known. */
+/** Returns a location with the time zone of its days: its own, or UTC if that is unknown. */
 export function toStatsScope({ resourceId, timezone }: { resourceId: string; timezone: string | null }): StatsScope {
   return { locationId: resourceId, zone: timezone ?? 'UTC' };
 }
@@ -99,40 +98,41 @@ async function loadStoredDays(
 ): Promise<StoredDay[]> {
   const [first = ''] = days.map(({ day }) => day).sort();
   if (first === '') return [];
-  const query = `
-    SELECT location_id AS "locationId", day::text AS day, timezone AS zone, ${countNames.map((name) => `${toSnakeCase(name)} AS "${name}"`).join(', ')},
-      last_sent_at AS "lastSentAt", last_received_at AS "lastReceivedAt", counted_at AS "countedAt",
-      ${details ? 'reasons, delivery_times AS times' : `'[]'::json AS reasons, '[]'::json AS times`}
-    FROM daily_stats WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
   const rows = await queryJsonRows<StoredDay>(
     on,
-    query,
-    [scopes.map(({ locationId }) => locationId), first],
+    selectDaysSql,
+    [scopes.map(({ locationId }) => locationId), first, details],
     ['lastSentAt', 'lastReceivedAt', 'countedAt'],
   );
   return rows.map((row) => ({ ...row, lastDay: { sent: 0, failed: 0 } }));
 }
 
+const selectDaysSql = `
+  SELECT location_id AS "locationId", day::text AS day, timezone AS zone, pending, unknown, delivered, read, failed, posted,
+    post_pending AS "postPending", post_failed AS "postFailed", last_sent_at AS "lastSentAt", last_received_at AS "lastReceivedAt",
+    counted_at AS "countedAt", CASE WHEN $3::boolean THEN reasons ELSE '[]' END AS reasons,
+    CASE WHEN $3::boolean THEN delivery_times ELSE '[]' END AS times
+  FROM daily_stats WHERE location_id = ANY ($1::text[]) AND day >= $2::date`;
+
 async function rollUpDays(on: Executor, days: readonly StatsDay[], now: Date): Promise<void> {
   const rows = await countFromMessages(on, days);
-  const numbers = countNames.map(toSnakeCase);
-  const own = ['timezone', ...numbers, 'last_sent_at', 'last_received_at', 'reasons', 'delivery_times', 'counted_at'];
-  await on.$executeRawUnsafe(
-    `INSERT INTO daily_stats (location_id, day, ${own.join(', ')})
-     SELECT "locationId", day, zone, ${countNames.map((name) => `"${name}"`).join(', ')}, "lastSentAt", "lastReceivedAt", reasons, times,
-       $2::timestamptz
-     FROM json_to_recordset($1::json) AS row ("locationId" text, day date, zone text, ${countNames.map((name) => `"${name}" int`).join(', ')},
-       "lastSentAt" timestamptz, "lastReceivedAt" timestamptz, reasons jsonb, times jsonb)
-     ON CONFLICT (location_id, day) DO UPDATE SET ${own.map((name) => `${name} = EXCLUDED.${name}`).join(', ')}`,
-    JSON.stringify(rows),
-    now,
-  );
+  await on.$executeRawUnsafe(storeDaysSql, JSON.stringify(rows), now);
 }
+
+const storeDaysSql = `
+  INSERT INTO daily_stats (location_id, day, timezone, pending, unknown, delivered, read, failed, posted, post_pending, post_failed,
+    last_sent_at, last_received_at, reasons, delivery_times, counted_at)
+  SELECT "locationId", day, zone, pending, unknown, delivered, read, failed, posted, "postPending", "postFailed",
+    "lastSentAt", "lastReceivedAt", reasons, times, $2::timestamptz
+  FROM json_to_recordset($1::json) AS row ("locationId" text, day date, zone text, pending int, unknown int, delivered int, read int,
+    failed int, posted int, "postPending" int, "postFailed" int, "lastSentAt" timestamptz, "lastReceivedAt" timestamptz,
+    reasons jsonb, times jsonb)
+  ON CONFLICT (location_id, day) DO UPDATE SET timezone = EXCLUDED.timezone, pending = EXCLUDED.pending, unknown = EXCLUDED.unknown,
+    delivered = EXCLUDED.delivered, read = EXCLUDED.read, failed = EXCLUDED.failed, posted = EXCLUDED.posted,
+    post_pending = EXCLUDED.post_pending, post_failed = EXCLUDED.post_failed, last_sent_at = EXCLUDED.last_sent_at,
+    last_received_at = EXCLUDED.last_received_at, reasons = EXCLUDED.reasons, delivery_times = EXCLUDED.delivery_times,
+    counted_at = EXCLUDED.counted_at`;
 
 function keyOf({ locationId, day }: { locationId: string; day: string }): string {
   return `${day} ${locationId}`;
-}
-
-function toSnakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

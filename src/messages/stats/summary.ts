@@ -1,21 +1,21 @@
 import { countNames, type DailyStats, type MessageCounts, type ReasonCount, type TimeCount } from './daily-counts.ts';
 
-/** What became of messages, of however many days and locations. */
+/** Counts and rates over days and locations. */
 export interface StatsSummary extends MessageCounts {
-  /** Outbound messages, whatever became of them. */
+  /** Outbound messages in any state. */
   readonly sent: number;
-  /** Inbound messages, whatever became of them. */
+  /** Inbound messages in any state. */
   readonly received: number;
-  /** Of those whose outcome is known, the part that arrived, from 0 to 1; null when none is known. */
+  /** Delivered share of the delivered and failed messages, from 0 to 1; null when there are neither. */
   readonly deliveryRate: number | null;
-  /** Milliseconds from the receipt of the message to its delivery, for half of them and for 95 of 100. */
+  /** Percentiles of the milliseconds from the receipt of a message to its delivery. */
   readonly medianMs: number | null;
   readonly p95Ms: number | null;
   /** The most frequent first. */
   readonly reasons: readonly ReasonCount[];
 }
 
-/** All of it together. */
+/** Sums up days. */
 export function summarizeStats(days: readonly DailyStats[]): StatsSummary {
   const counts = Object.fromEntries(
     countNames.map((name) => [name, days.reduce((sum, day) => sum + day[name], 0)]),
@@ -32,7 +32,7 @@ export function summarizeStats(days: readonly DailyStats[]): StatsSummary {
   };
 }
 
-/** Day by day, over all locations, the oldest first. The last date is the day that is today somewhere. */
+/** Sums up each day over all locations, the oldest first. The last date is today in the easternmost time zone among them. */
 export function summarizeByDay(days: readonly DailyStats[], maxDays: number): { day: string; statistics: StatsSummary }[] {
   return [...Map.groupBy(days, ({ day }) => day)]
     .sort(([one], [other]) => (one < other ? -1 : 1))
@@ -49,7 +49,7 @@ export function computeDeliveryRate({ delivered, read, failed }: MessageCounts):
   return settled === 0 ? null : (delivered + read) / settled;
 }
 
-/** The least time within which this part of the messages was delivered. @param times ascending */
+/** Returns the least time within which this fraction of the messages was delivered. @param times ascending */
 export function computePercentile(times: readonly TimeCount[], fraction: number): number | null {
   const total = times.reduce((sum, [, count]) => sum + count, 0);
   let cumulative = 0;

@@ -1,39 +1,39 @@
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor, MessageState } from '../../database/client.ts';
 
-/** How many messages there are of a kind; `unknown` are those that wait for a person's decision. */
+/** Number of messages in a state; `unknown` are those held for review. */
 export interface StateCount {
   direction: 'outbound' | 'inbound';
   state: MessageState | 'unknown';
   count: number;
 }
 
-/** All messages since a moment, by state: a range of the primary key. */
+/** Counts messages since a time by state, in one range of the primary key. */
 export async function countMessages(on: Executor, since: Date): Promise<StateCount[]> {
   return on.$queryRaw<StateCount[]>`
     SELECT direction::text AS direction, CASE WHEN held_for_review_at IS NULL THEN state::text ELSE 'unknown' END AS state, count(*)::int AS count
     FROM messages WHERE id >= ${minIdAt(since)}::uuid GROUP BY 1, 2`;
 }
 
-/** What was given up in a location for one reason, or waits for a decision. */
+/** Number of a location's dead letters with one reason. */
 export interface DeadLetterCount {
   locationId: string;
-  /** Null where nobody gave one. */
+  /** Null for messages without a reason. */
   code: string | null;
-  /** One of the reasons in words. */
+  /** Text of the reason of one of them. */
   reason: string | null;
   count: number;
-  /** When the newest of them came. */
+  /** Time of the newest message. */
   lastAt: Date;
 }
 
-/** No index knows the state of a message, so no more than the newest are looked at: a fifth of a second's work. */
+/** No index covers the state across locations, so only the newest messages are read: a fifth of a second's work. */
 const maxScannedRows = 200_000;
 
 /**
- * What was given up since a moment, by location and reason, the most first.
+ * Counts dead letters since a time by location and reason, the most frequent first.
  *
- * @returns `scannedSince`: when the oldest message came that was looked at, where there were too many to look at all
+ * @returns `scannedSince`: time of the oldest message that was read, if there were too many to read them all; else null
  */
 export async function countDeadLetters(
   on: Executor,

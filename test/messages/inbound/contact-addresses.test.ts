@@ -1,12 +1,12 @@
 import { startWorld } from '../../support/world.ts';
 
-/** One form of an address, wherever it came from: so one person is one contact. */
+/** An address has one form, so one person is one contact. */
 
 test.each([
   ['+91 81231 33382', '+918123133382'],
   ['(586) 460-3999', '+15864603999'],
   ['68849', '68849'],
-])('a message to %s goes out to %s, and the raw text is kept', async (phone, to) => {
+])('a message to %s goes out to %s, and the raw text is stored', async (phone, to) => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await world.waitFor(async () => (await world.db.installation.count({ where: { country: 'US' } })) === 1);
@@ -62,7 +62,7 @@ test.each([
   expect(world.highlevel.listConversation(contact?.id ?? '').map(({ text }) => text)).toEqual(['r-1', 'r-2']);
 });
 
-test('a number that HighLevel holds for none is no reason to lose what was written from it', async () => {
+test('a message from a number that HighLevel rejects as invalid is not lost', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = { statusCode: 422, message: ['phone must be a valid phone number'], error: 'Unprocessable Entity' };

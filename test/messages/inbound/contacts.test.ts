@@ -1,6 +1,6 @@
 import { startWorld } from '../../support/world.ts';
 
-/** Lessons 12 and 21: what contacts write back. */
+/** Lessons 12 and 21: replies of contacts. */
 
 test('an inbound message leaves the contact’s tags, name and source as they were', async () => {
   await using world = await startWorld();
@@ -11,14 +11,14 @@ test('an inbound message leaves the contact’s tags, name and source as they we
       externalId: 'a',
       from: '+12025550143',
       text: 'hi',
-      name: 'Somebody Else',
+      name: 'Another Name',
     })
     .expect(202);
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
   expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
 });
 
-test('a contact that is new gets the name that came with the message', async () => {
+test('a new contact gets the name that came with the message', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await world.postChannelWebhook(location.connectionId, 'inbound', {
@@ -32,7 +32,7 @@ test('a contact that is new gets the name that came with the message', async () 
   expect(contact).toMatchObject({ name: 'Zoë', tags: [], source: null });
 });
 
-test('a 2xx from the inbound endpoint without a messageId is not success: it is tried again', async () => {
+test('a 2xx from the inbound endpoint without a messageId is not success: the post is retried', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 201, body: {} } });

@@ -8,7 +8,7 @@ const sendInbound = (world: World, connectionId: string, content: object) =>
 const posts = (world: World) => world.highlevel.calls.listByOperation('addInboundMessage');
 const delivered = (world: World) => world.db.message.count({ where: { state: 'delivered' } });
 
-test('a 500 that speaks of what the request names is no outage: the contact is looked for anew, at once', async () => {
+test('a 500 about a part of the request is no outage: the contact is looked up anew, at once', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await sendInbound(world, location.connectionId, {});
@@ -21,7 +21,7 @@ test('a 500 that speaks of what the request names is no outage: the contact is l
   expect((await world.db.message.findMany()).map(({ retryCount }) => retryCount)).toEqual([0, 0]);
 });
 
-test('an answer at which HighLevel fails again and again is given up a day later, long after the next one went, and is among the undelivered', async () => {
+test('a reply at which HighLevel keeps failing fails a day later, long after the next one was posted, and is among the undelivered', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await sendInbound(world, location.connectionId, {});
@@ -35,13 +35,9 @@ test('an answer at which HighLevel fails again and again is given up a day later
     10_000,
   );
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 5, effect: { status: 500 } });
-  await world.advanceUntil(
-    async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1,
-    'given up',
-    600_000,
-  );
+  await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'failed', 600_000);
   expect(world.highlevel.listConversation(location.contact.id).at(-1)?.text).toBe('after it');
-  // The contact that was remembered is doubted in time.
+  // The stored contact is looked up anew in time.
   expect(world.highlevel.calls.listByOperation('upsertContact').length).toBeGreaterThan(1);
 
   const { body } = await world.api.get(`/locations/${location.id}/dead-letters`).expect(200);
@@ -50,7 +46,7 @@ test('an answer at which HighLevel fails again and again is given up a day later
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 3);
 });
 
-test('an answer that may stand although it was given up is looked for when a person sends it again', async () => {
+test('a failed reply that may have been posted is searched for when a person sends it again', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 12, effect: { status: 500 } });
@@ -63,18 +59,14 @@ test('an answer that may stand although it was given up is looked for when a per
   );
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1, 'it stands', 600_000);
   world.highlevel.faults.add({ operation: 'listMessages', times: 1, effect: { status: 500 } });
-  await world.advanceUntil(
-    async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1,
-    'given up',
-    60_000,
-  );
+  await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'failed' } })) === 1, 'failed', 60_000);
   const { id } = await world.db.message.findFirstOrThrow();
   await world.api.post(`/messages/${id}/retry`).expect(202);
   await world.advanceUntil(async () => (await delivered(world)) === 1);
   expect(world.highlevel.listConversation(location.contact.id)).toHaveLength(1);
 });
 
-test('what a lost reply has left is looked for where it was posted, also when the address is another contact’s meanwhile', async () => {
+test('a reply with a lost response is searched for where it was posted, also when the address has another contact by then', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.setUpLocation();
   const other = world.highlevel.addContact(location.id, { phone: '+12025550999' });
@@ -85,14 +77,14 @@ test('what a lost reply has left is looked for where it was posted, also when th
   await world.advanceUntil(
     async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_unreachable' } })) === 1,
   );
-  // As a message to that other contact would teach us.
+  // As after a message to that other contact.
   await world.db.contactAddress.updateMany({ where: { address: from }, data: { contactId: other.id } });
   await world.advanceUntil(async () => (await delivered(world)) === 2);
   expect(posts(world)).toHaveLength(2);
   expect(world.highlevel.listConversation(other.id)).toEqual([]);
 });
 
-test('a contact that could be added and not named at first gets its name with the next try, and one with a name keeps it', async () => {
+test('a contact that was created without its name gets it with the next try, and the name of a contact that has one stays', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   let upserts = 0;
@@ -102,13 +94,13 @@ test('a contact that could be added and not named at first gets its name with th
     return upserts === 2 ? { status: 503 } : null;
   });
   await sendInbound(world, location.connectionId, { from: '+15550009999', name: 'Zoë' });
-  await sendInbound(world, location.connectionId, { externalId: 'b', name: 'Somebody else' });
+  await sendInbound(world, location.connectionId, { externalId: 'b', name: 'Another name' });
   await world.advanceUntil(async () => (await delivered(world)) === 2);
   const names = Object.values(world.highlevel.state.contacts).map(({ name }) => name);
   expect(names.sort()).toEqual(['Maya Ortiz', 'Zoë']);
 });
 
-test('a contact that has long been without a name stays so', async () => {
+test('a contact that has long been without a name stays without one', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.addContact(location.id, { phone: '+12025550777' });
@@ -118,7 +110,7 @@ test('a contact that has long been without a name stays so', async () => {
   expect(Object.values(world.highlevel.state.contacts).map(({ name }) => name)).toEqual(['Maya Ortiz', null]);
 });
 
-test('an email that names no receiver is posted with the connection’s own address', async () => {
+test('an email without a recipient is posted with the connection’s own address', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const connectionId = await world.connect(location.id, 'mail', { sender: 'desk@agency.example' });
@@ -136,7 +128,7 @@ test('an email that names no receiver is posted with the connection’s own addr
   ]);
 });
 
-test('questions for addresses that the webhook left out wait for room and take none from reports and answers', async () => {
+test('look-ups of addresses that the webhook left out wait for capacity and take no capacity from reports and replies', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const listRateLimits = () =>
@@ -146,7 +138,7 @@ test('questions for addresses that the webhook left out wait for room and take n
     const body = { locationId: location.id, messageId: `m-${index}`, contactId: contact.id, message: 'hi' };
     await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(body));
   }
-  // Three may leave at once, and the rest at half of what the location may do.
+  // Three may leave at once, the others at half of the location's rate.
   await world.waitFor(async () => (await world.db.message.count({ where: { reasonCode: 'highlevel_limit' } })) === 27);
   await world.waitFor(() => world.vendor.requests.length === 3);
   const [main] = await listRateLimits();
@@ -155,7 +147,7 @@ test('questions for addresses that the webhook left out wait for room and take n
   expect(world.vendor.listReceived()).toHaveLength(30);
 });
 
-test('a message whose address HighLevel can’t tell waits a day for it, however old it is, and fails with that reason', async () => {
+test('a message whose address HighLevel fails to return waits a day for it, however old it is, and fails with that reason', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { status: 500 } : null));
@@ -164,6 +156,6 @@ test('a message whose address HighLevel can’t tell waits a day for it, however
   await world.advanceUntil(async () => (await world.getMessage('no-phone')).reasonCode === 'highlevel_failed');
   await world.advance(20 * 3_600_000, 600_000);
   expect((await world.getMessage('no-phone')).state).toBe('pending');
-  await world.advanceUntil(async () => (await world.getMessage('no-phone')).state === 'failed', 'given up', 600_000);
+  await world.advanceUntil(async () => (await world.getMessage('no-phone')).state === 'failed', 'failed', 600_000);
   expect((await world.getMessage('no-phone')).reasonCode).toBe('address_lookup_failed');
 });

@@ -40,23 +40,23 @@ describe('the type of a reply', () => {
     ]);
   });
 
-  test('a provider that the operator took for an extra one is tried under the other type once, and remembered for all locations', async () => {
+  test('a provider that the operator set up as an extra one is tried under the other type once, and its type is stored for all locations', async () => {
     const providers = allProviders.map((one) => (one.key === 'sms' ? { ...one, kind: 'sms-extra' as const } : one));
     await using world = await startWorld({ services: { providers } });
     const [one, other] = [await world.setUpLocation(), await world.setUpLocation()];
     await sendInbound(world, one.connectionId, 'a');
     await advanceUntilDelivered(world, 'a');
     expect(listTypes(world)).toEqual(['Custom', 'SMS']);
-    // It is a provider's, whichever location its message is from.
+    // The type is of the provider, in any location.
     await sendInbound(world, other.connectionId, 'b');
     await advanceUntilDelivered(world, 'b');
     expect(listTypes(world)).toEqual(['Custom', 'SMS', 'SMS']);
     expect(await world.db.inboundType.findMany()).toMatchObject([{ type: 'SMS' }]);
-    // Both calls of the first post count in the location's limit, as the look for the contact does.
+    // Both calls of the first post count in the location's limit, as the look-up of the contact does.
     expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(2);
   });
 
-  test('what was remembered is learnt anew when HighLevel refuses it', async () => {
+  test('a stored type that HighLevel rejects is determined anew', async () => {
     await using world = await startWorld();
     const location = await world.install();
     const connectionId = await world.connect(location.id, 'whatsapp');
@@ -96,7 +96,7 @@ describe('the type of a reply', () => {
     expect(listTypes(world)).toEqual(['Custom']);
   });
 
-  test('a type that HighLevel refuses says nothing of the contact, which is kept and not looked for anew', async () => {
+  test('a type that HighLevel rejects has no effect on the contact, which stays stored and is not looked up anew', async () => {
     await using world = await startWorld();
     const location = await world.install();
     const connectionId = await world.connect(location.id, 'whatsapp');
@@ -131,14 +131,14 @@ describe('a reply at which HighLevel fails', () => {
     }
   });
 
-  test('lets later ones of its sender pass after some minutes, is marked, and keeps its own time and schedule', async () => {
+  test('lets later ones of its sender pass after some minutes, is marked, and has its own time and schedule', async () => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
     const receivedAt = world.clock.now();
     fails(world, 'poison');
     for (const id of ['before', 'poison', 'after', 'last']) await sendInbound(world, location.connectionId, id);
     await world.advance(60_000, 5_000);
-    // A short trouble changes no order.
+    // A short failure changes no order.
     expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['before']);
     await advanceUntilDelivered(world, 'last', 5_000);
     expect(world.clock.now() - receivedAt).toBeLessThan(6 * 60_000);
@@ -158,7 +158,7 @@ describe('a reply at which HighLevel fails', () => {
     const events = body.timeline.map(({ event }: { event: string }) => event);
     expect(events.at(-1)).toBe('report');
     expect(events.filter((event: string) => event === 'passed')).toHaveLength(1);
-    // A history has parts; each entry stands in one of them.
+    // A history has parts; each entry is in one of them.
     const part = await world.api.get(`/messages/${id}?before=${id}`).expect(200);
     expect(part.body.outOfOrder).toBe(true);
     expect(part.body.timeline.map(({ event }: { event: string }) => event)).not.toContain('passed');
@@ -167,7 +167,7 @@ describe('a reply at which HighLevel fails', () => {
     expect(await world.db.job.count({ where: { queue: 'highlevel' } })).toBe(0);
   });
 
-  test('keeps the time that its far side gave it, and what comes while it is tried alone goes at once', async () => {
+  test('is posted with the vendor’s time, and what comes while it is tried alone is posted at once', async () => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
     fails(world, 'poison');
@@ -182,12 +182,12 @@ describe('a reply at which HighLevel fails', () => {
     expect(listPostsWith(world, 'poison').at(-1)?.body).toMatchObject({ date: '2026-01-01T08:00:00.000Z' });
   });
 
-  test('is given up in the end like any other, and its sender’s order holds again when a person sends it again', async () => {
+  test('fails in the end like any other, and its sender’s order holds again when a person sends it again', async () => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
     fails(world, 'poison');
     for (const id of ['poison', 'after']) await sendInbound(world, location.connectionId, id);
-    await world.advanceUntil(async () => (await getRow(world, 'poison')).state === 'failed', 'given up', 600_000);
+    await world.advanceUntil(async () => (await getRow(world, 'poison')).state === 'failed', 'failed', 600_000);
     expect(listPostsWith(world, 'poison')).toHaveLength(13);
     world.highlevel.faults.clear();
     await world.api.post(`/messages/${(await getRow(world, 'poison')).id}/retry`).expect(202);
@@ -196,7 +196,7 @@ describe('a reply at which HighLevel fails', () => {
   });
 
   test.each([{ status: 503 }, { status: 429, headers: { 'retry-after': '60' } }, { cut: 'before_handling' } as const])(
-    'is passed by none while all share the trouble: %j',
+    'is passed by no other while all of them fail: %j',
     async (does) => {
       await using world = await startWorld();
       const location = await world.setUpLocation();
@@ -211,7 +211,7 @@ describe('a reply at which HighLevel fails', () => {
     },
   );
 
-  test('a reply of which HighLevel stores nothing, or whose file can’t be had, is passed as well', async () => {
+  test('a reply that HighLevel does not store, or whose file can’t be fetched, is passed as well', async () => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
     const file = world.vendor.serveFile('down', (_request, response) => response.status(500).end());
@@ -228,7 +228,7 @@ describe('a reply at which HighLevel fails', () => {
     expect(await getRow(world, 'swallowed')).toMatchObject({ state: 'pending', reasonCode: 'highlevel_no_message_id' });
   });
 
-  test('is not taken for a later one with the same words that is just being posted', async () => {
+  test('is not mistaken for a later one with the same text that is being posted', async () => {
     await using world = await startWorld({ scopes: allScopes });
     const location = await world.setUpLocation();
     fails(world, 'first');
@@ -236,7 +236,7 @@ describe('a reply at which HighLevel fails', () => {
     await sendInbound(world, location.connectionId, 'second', { text: 'yes' });
     await world.advanceUntil(async () => (await getRow(world, 'first')).outOfOrderAt !== null, 'passed', 5_000);
     await advanceUntilDelivered(world, 'second');
-    // As if the answer to the second post had not been noted yet.
+    // As if the response to the second post had not been stored yet.
     const second = await getRow(world, 'second');
     await world.db.message.update({
       where: { id: second.id },
@@ -248,7 +248,7 @@ describe('a reply at which HighLevel fails', () => {
     expect((await getRow(world, 'first')).highlevelMessageId).not.toBe(second.highlevelMessageId);
   });
 
-  test('the message’s page says that it is out of order, in both languages', async () => {
+  test('the message’s page shows that it is out of order, in both languages', async () => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
     fails(world, 'poison');
@@ -261,7 +261,7 @@ describe('a reply at which HighLevel fails', () => {
   });
 });
 
-test('a question for a contact’s address at which HighLevel fails holds back that contact’s later messages for minutes only', async () => {
+test('a look-up of a contact’s address at which HighLevel fails holds back that contact’s later messages for minutes only', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.decide((operation) => (operation === 'getContact' ? { status: 500 } : null));

@@ -1,11 +1,10 @@
-import { createHmac } from 'node:crypto';
 import { allScopes } from '../../../src/highlevel/operations.ts';
 import { png } from '../../support/sample-files.ts';
 import { allProviders, startWorld } from '../../support/world.ts';
 
 const content = { externalId: 'e-1', from: '+12025550143', text: 'hello' };
 
-test('a repeated externalId answers 200 and changes nothing, at once or later', async () => {
+test('a repeated externalId gets a 200 and changes no row, at once or later', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const responses = await Promise.all(
@@ -25,21 +24,7 @@ test('the same externalId on two connections is two messages', async () => {
   expect(await world.db.message.count({ where: { direction: 'inbound' } })).toBe(2);
 });
 
-test('a wrong signature, an old one and another connection’s secret are 401; an unknown connection is 404', async () => {
-  await using world = await startWorld({ isIdle: true });
-  const { connectionId } = await world.setUpLocation();
-  const stranger = `whsec_${Buffer.alloc(32).toString('base64')}`;
-  await world.postChannelWebhook(connectionId, 'inbound', content, { secret: stranger }).expect(401);
-  await world.postChannelWebhook(connectionId, 'inbound', content, { at: new Date(Date.now() - 10 * 60_000) }).expect(401);
-  await world.client.post(`/channels/${connectionId}/inbound`).send(content).expect(401);
-  await world.postChannelWebhook('01890000-0000-7000-8000-000000000000', 'inbound', content).expect(404);
-  await world.postChannelWebhook('not-an-id', 'inbound', content).expect(404);
-  await world.postChannelWebhook(connectionId, 'unheard-of', content).expect(404);
-  await world.postChannelWebhook(connectionId, 'inbound', { from: '+1' }).expect(400);
-  expect(await world.db.message.count()).toBe(0);
-});
-
-test('each kind of provider gets the body that it asks for', async () => {
+test('each kind of provider gets its body', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const picture = world.vendor.serveFile('a.png', png);
@@ -91,7 +76,7 @@ test('no empty field is sent, neither to the contact nor with the message', asyn
   ]);
 });
 
-test('answers of one sender keep their order while HighLevel fails', async () => {
+test('replies of one sender are posted in order while HighLevel fails', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 2, effect: { status: 500 } });
@@ -104,7 +89,7 @@ test('answers of one sender keep their order while HighLevel fails', async () =>
   expect(world.highlevel.listConversation(location.contact.id).map(({ text }) => text)).toEqual(['1', '2', '3']);
 });
 
-test('what HighLevel refuses for good is kept as failed with its words, and a person can post it again', async () => {
+test('a reply that HighLevel rejects is stored as failed with its reason, and a person can post it again', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({
@@ -120,7 +105,7 @@ test('what HighLevel refuses for good is kept as failed with its words, and a pe
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
 });
 
-test('an answer that HighLevel has taken is not posted again because its limits could not be noted', async () => {
+test('a reply that HighLevel has accepted is not posted again because its rate limits could not be stored', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const rename = async (from: string, to: string) => world.db.$executeRawUnsafe(`ALTER TABLE ${from} RENAME TO ${to}`);
@@ -158,11 +143,11 @@ test('a burst from a new number, over two channels of one location, makes one co
   const made = Object.values(world.highlevel.state.contacts).filter(({ phone }) => phone === from);
   expect(made).toHaveLength(1);
   expect(world.highlevel.listConversation(made[0]?.id ?? '')).toHaveLength(12);
-  // One to make it, one for the name of who is new.
+  // One call creates the contact, one names it.
   expect(world.highlevel.calls.listByOperation('upsertContact')).toHaveLength(2);
 });
 
-test('what was sent elsewhere is logged as outbound, and its echo is not sent', async () => {
+test('a message that was sent externally is logged as outbound, and its echo is not sent', async () => {
   await using world = await startWorld({ behaviour: { echo: 'after_response' } });
   const location = await world.setUpLocation();
   const elsewhere = {
@@ -185,18 +170,18 @@ test('what was sent elsewhere is logged as outbound, and its echo is not sent', 
   expect(world.vendor.requests).toEqual([]);
 });
 
-test('an answer whose post got no reply is looked for, and not posted again when the CRM has it', async () => {
+test('a reply whose post got no response is searched for, and not posted again when the CRM has it', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.setUpLocation();
-  const says = (externalId: string, text: string) =>
+  const receive = (externalId: string, text: string) =>
     world.postChannelWebhook(location.connectionId, 'inbound', { externalId, from: '+12025550143', text }).expect(202);
-  await says('first', 'yes');
+  await receive('first', 'yes');
   await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
   for (const does of [{ cut: 'after_handling' }, { cut: 'before_handling' }, { cut: 'after_handling' }] as const) {
     world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: does });
   }
-  // The same words each time: what is there already must not be taken for what is missing.
-  for (const id of ['second', 'third', 'fourth', 'fifth']) await says(id, 'yes');
+  // The same text each time: an earlier message must not be mistaken for the missing one.
+  for (const id of ['second', 'third', 'fourth', 'fifth']) await receive(id, 'yes');
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 5);
   const stored = world.highlevel.listConversation(location.contact.id);
   expect(stored.map(({ altId }) => altId)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
@@ -205,7 +190,7 @@ test('an answer whose post got no reply is looked for, and not posted again when
   expect(storedRows.every(({ postStartedAt }) => postStartedAt === null)).toBe(true);
 });
 
-test('while the CRM can’t be asked, an answer that may be there already is not posted', async () => {
+test('while the CRM can’t be searched, a reply that may have been posted is not posted again', async () => {
   await using world = await startWorld({ scopes: allScopes });
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'after_handling' } });
@@ -218,7 +203,7 @@ test('while the CRM can’t be asked, an answer that may be there already is not
   expect(world.highlevel.listConversation(location.contact.id)).toHaveLength(1);
 });
 
-test('where the app may not read messages, an answer is posted again rather than lost', async () => {
+test('without the scope to read messages, a reply is posted again rather than lost', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { cut: 'before_handling' } });
@@ -237,7 +222,7 @@ test.each([
     Array.from({ length: 23 }, (_, n) => `https://127.0.0.1:1/${n}`),
     '[3 attachments were left out:',
   ],
-])('%s takes nothing from the text beside it, which says what was left out', async (_name, attachments, note) => {
+])('%s does not hold back the text beside it, which notes what was left out', async (_name, attachments, note) => {
   await using world = await startWorld({ isIdle: true });
   const { connectionId } = await world.setUpLocation();
   await world.postChannelWebhook(connectionId, 'inbound', { ...content, attachments }).expect(202);
@@ -247,29 +232,7 @@ test.each([
   expect(row.attachments.length).toBe(Math.min(attachments.length, 20) - (attachments.length === 1 ? 1 : 0));
 });
 
-test('a signed body that is not UTF-8 is 400 with the reason, and one that is wrongly signed 401', async () => {
-  await using world = await startWorld({ isIdle: true });
-  const { connectionId } = await world.setUpLocation();
-  const body = Buffer.from('{"externalId":"e","from":"+12025550143","text":"caf\u00e9"}', 'latin1');
-  const timestamp = String(Math.floor(Date.now() / 1000));
-  const mac = createHmac('sha256', Buffer.from(world.vendor.secret.replace('whsec_', ''), 'base64'));
-  const signature = `v1,${mac.update(`id.${timestamp}.`).update(body).digest('base64')}`;
-  const send = (signed: string) =>
-    world.client
-      .post(`/channels/${connectionId}/inbound`)
-      .set({
-        'webhook-id': 'id',
-        'webhook-timestamp': timestamp,
-        'webhook-signature': signed,
-        'content-type': 'application/json',
-      })
-      .serialize((raw) => raw as never)
-      .send(body);
-  expect((await send(signature).expect(400)).body.error.message).toBe('The body is not UTF-8.');
-  await send(`v1,${Buffer.alloc(32).toString('base64')}`).expect(401);
-});
-
-test('what says that it happened in year 0, or years ahead, is taken', async () => {
+test('a message dated in year 0, or years ahead, is accepted', async () => {
   await using world = await startWorld({ isIdle: true });
   const { connectionId } = await world.setUpLocation();
   for (const [externalId, at] of [
@@ -282,25 +245,4 @@ test('what says that it happened in year 0, or years ahead, is taken', async () 
   const rows = await world.db.message.findMany({ where: { direction: 'inbound' }, orderBy: { externalId: 'desc' } });
   expect(rows[0]?.occurredAt).toBeNull();
   expect(rows[1]?.occurredAt?.getTime()).toBeLessThanOrEqual(world.clock.now() + 24 * 60 * 60_000);
-});
-
-test('a channel’s secret that was changed is good for a day beside the new one, both ways', async () => {
-  await using world = await startWorld();
-  const location = await world.setUpLocation();
-  const old = world.vendor.secret;
-  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-  await world.connect(location.id, 'sms', { secret });
-  await world
-    .postChannelWebhook(location.connectionId, 'inbound', { ...content, externalId: 'a' }, { secret: old })
-    .expect(202);
-  await world.postChannelWebhook(location.connectionId, 'inbound', { ...content, externalId: 'b' }, { secret }).expect(202);
-  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  await world.advanceUntil(() => world.vendor.requests.length === 1);
-  expect(String(world.vendor.requests[0]?.headers['webhook-signature']).split(' ')).toHaveLength(2);
-  world.vendor.wrongSignatures.length = 0;
-  world.clock.jump(25 * 60 * 60_000);
-  await world
-    .postChannelWebhook(location.connectionId, 'inbound', { ...content, externalId: 'c' }, { secret: old })
-    .expect(401);
-  await world.postChannelWebhook(location.connectionId, 'inbound', { ...content, externalId: 'c' }, { secret }).expect(202);
 });

@@ -2,7 +2,7 @@ import { listPosts, sendReply } from '../../support/attachments.ts';
 import { png } from '../../support/sample-files.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
-/** A file of the far side of which only the beginning comes, until the test lets it finish. */
+/** A file of the vendor of which only the beginning arrives until the test releases the remainder. */
 function heldFile({ vendor }: World, name: string) {
   const { promise: isFinished, resolve: finish } = Promise.withResolvers<void>();
   const url = vendor.serveFile(name, async (_request, response) => {
@@ -13,7 +13,7 @@ function heldFile({ vendor }: World, name: string) {
   return { url, finish, [Symbol.dispose]: finish };
 }
 
-test('while the files of five locations arrive drop by drop, reports of theirs and of others are told at once', async () => {
+test('while the files of five locations arrive drop by drop, their reports and those of others are sent at once', async () => {
   await using world = await startWorld();
   const { highlevel, vendor, clock } = world;
   using file = heldFile(world, 'drips');
@@ -37,14 +37,14 @@ test('while the files of five locations arrive drop by drop, reports of theirs a
     const sentMs = clock.now();
     const { messageId } = await highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hello' });
     await world.advanceUntil(() => highlevel.listStatuses(messageId).length > 0, 'it is reported', 200);
-    // A report waits until HighLevel knows its message.
+    // A report waits until HighLevel has its message.
     expect(clock.now() - sentMs).toBeLessThan(4_000);
   }
   file.finish();
   await world.advanceUntil(() => listPosts(world).length === 5 * each, 'every reply is posted');
 });
 
-test('a reply that has no file waits for the one before it that has, and is posted after it', async () => {
+test('a reply without a file waits for the one with a file before it, and is posted after it', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   using file = heldFile(world, 'late');
@@ -57,7 +57,7 @@ test('a reply that has no file waits for the one before it that has, and is post
   expect(listPosts(world).map(({ body }) => (body as { message: string }).message)).toEqual(['with a file', 'without']);
 });
 
-test('of replies of one sender that all have files, each is fetched at once, and they are posted in their order', async () => {
+test('the files of several replies of one sender are fetched at once, and the replies are posted in order', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   using file = heldFile(world, 'late');

@@ -5,7 +5,7 @@ import { countReasonsSql, type LogQuery, selectBoundarySql, selectIdsSql } from 
 import { addMessages } from '../../support/many-messages.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
-/** The numbers of the messages that are found, page by page, until the end. */
+/** Returns the numbers of the messages found, page by page, until the end. */
 async function foundBy(world: World, ids: readonly string[], scope: string[] | 'all', query: Omit<LogQuery, 'limit'>) {
   const numbers: number[] = [];
   let pages = 0;
@@ -57,7 +57,7 @@ test('messages are found by state, direction, channel, reason, day, words, ids a
   expect(today.length).toBe(Math.floor((world.clock.now() - day.since.getTime()) / 60_000) + 1);
 });
 
-test('pages lead to older and to newer messages without a gap, among one location’s, several’s and everybody’s', async () => {
+test('pages lead to older and to newer messages without a gap, among one location’s, several’s and all', async () => {
   await using world = await startWorld({ isIdle: true });
   const locations = await Promise.all([0, 1, 2].map(() => world.install()));
   const [one, other, foreign] = locations as [(typeof locations)[0], (typeof locations)[0], (typeof locations)[0]];
@@ -78,24 +78,24 @@ test('pages lead to older and to newer messages without a gap, among one locatio
   expect((await listMessages(world.services.db, [], { limit: 50 })).items).toEqual([]);
 });
 
-test('what is far back is found by searching further, by any number of locations, and nothing between is left out', async () => {
+test('old messages are found by searching further, in any number of locations, and no message between is left out', async () => {
   await using world = await startWorld({ isIdle: true });
   const locations = await Promise.all([0, 1].map(() => world.install()));
-  // One writes a lot, the other little: what is looked at must not skip the quiet one.
+  // One location has many messages, the other few: the boundary must not skip the quiet one.
   const [busy, quiet] = locations as [(typeof locations)[0], (typeof locations)[0]];
   const isWanted = (index: number) => ({ text: [3, 400].includes(index) ? 'a needle' : 'hay' });
   const ids = await addMessages(world, busy, 450, isWanted);
   const others = await addMessages(world, quiet, 5, (index) => ({ text: index === 4 ? 'a needle' : 'hay' }));
   const all = [...ids, ...others];
-  // Among a hundred locations each is looked through 200 messages at a time.
-  const scope = [busy.id, quiet.id, ...Array.from({ length: 98 }, (_, index) => `nobody${index}`)];
+  // Among a hundred locations each is searched 200 messages at a time.
+  const scope = [busy.id, quiet.id, ...Array.from({ length: 98 }, (_, index) => `silent${index}`)];
   const first = await listMessages(world.services.db, scope, { q: 'needle', limit: 50 });
   expect(first.items.map(({ id }) => all.indexOf(id))).toEqual([3, 454]);
   expect(first.searchedUntil).toBe(ids[199]);
   expect(await foundBy(world, all, scope, { q: 'needle' })).toEqual([3, 454, 400]);
 });
 
-test('among several locations a search looks at no more of each, and no more of all together, than it may', async () => {
+test('among several locations a search reads no more of each, and no more of all together, than its limits', async () => {
   await using world = await startWorld({ isIdle: true });
   const locations = await Promise.all([0, 1].map(() => world.install()));
   const lists: string[][] = [];
@@ -122,7 +122,7 @@ test('among several locations a search looks at no more of each, and no more of 
   expect(await boundary({ each: 30, total: 30 }, { after: oldest })).toBe(lists[0]?.at(-31));
 });
 
-test('with ten thousand messages every page is found by an index, and no search looks at all of them', async () => {
+test('with ten thousand messages every page is found by an index, and no search reads all of them', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   await addMessages(world, location, 10_000, (index) =>
@@ -145,8 +145,8 @@ test('with ten thousand messages every page is found by an index, and no search 
       / messages_location_id_id_idx/,
     );
   }
-  const givenUp = selectIdsSql(own, { status: 'failed', limit: 50 }, null, null);
-  for (const statement of [givenUp, countReasonsSql(location.id, 10_000)]) {
+  const deadLetters = selectIdsSql(own, { status: 'failed', limit: 50 }, null, null);
+  for (const statement of [deadLetters, countReasonsSql(location.id, 10_000)]) {
     expect(await explain(statement)).toMatch(/messages_dead_letters/);
   }
   expect(await explain(selectIdsSql('all', { limit: 50 }, null, null))).toMatch(/messages_pkey/);

@@ -1,6 +1,5 @@
 import type { SendOutcome } from '../../../src/channels/channel.ts';
 import { indexChannels } from '../../../src/channels/registry.ts';
-import { cancelQueued } from '../../../src/messages/recovery/location-lifecycle.ts';
 import { startWorker } from '../../../src/worker/queue-handlers.ts';
 import { createNonIdempotentChannel } from '../../support/non-idempotent-channel.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -101,7 +100,7 @@ test('nor because it has no route any more, or the app was uninstalled', async (
   world.vendor.respondWith('cut');
   const { messageId: second } = await text(world, other);
   await world.waitFor(async () => (await world.getMessage(second)).reasonCode === 'no_answer');
-  await cancelQueued(world.services, other.id);
+  await world.services.cancelQueued(other.id);
   expect(await world.getMessage(second)).toMatchObject({ state: 'pending', reasonCode: 'uninstalled' });
   expect((await world.getMessage(second)).heldForReviewAt).not.toBeNull();
   await world.advance(30_000);

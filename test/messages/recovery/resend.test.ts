@@ -2,13 +2,13 @@ import { startWorld, type World } from '../../support/world.ts';
 
 const opening = { status: 'failed', error: { code: '30003', message: 'phone is off' } };
 
-/** A gateway that takes a message once, as the protocol asks, and says later what became of it. */
+/** A gateway that accepts a message once, as the protocol requires, and sends its receipts later. */
 async function setUpGateway(world: World, providerKey = 'sms') {
   const location = await world.install();
   const connectionId = await world.connect(location.id, providerKey);
   world.vendor.respondWith({ body: { status: 'accepted' } });
-  const say = async (content: object) => {
-    // Each word has a moment of its own.
+  const sendReceipt = async (content: object) => {
+    // Each receipt has a time of its own.
     world.clock.jump(1_000);
     await world.postChannelWebhook(connectionId, 'status', content).expect(202);
   };
@@ -18,12 +18,12 @@ async function setUpGateway(world: World, providerKey = 'sms') {
     world.clock.jump(1_000);
     await world.api.post(`/messages/${id}/retry`).expect(202);
   };
-  return { ...location, say, send, resend };
+  return { ...location, sendReceipt, send, resend };
 }
 
-test('what a far side has taken and failed is another sending when it is sent again: it is not dropped as a repeat', async () => {
+test('a message that a vendor has accepted and failed is resent under another idempotency key: it is not dropped as a repeat', async () => {
   await using world = await startWorld();
-  const { say, send, resend } = await setUpGateway(world);
+  const { sendReceipt, send, resend } = await setUpGateway(world);
   const { messageId } = await send();
   const state = async () => (await world.getMessage(messageId)).state;
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
@@ -31,7 +31,7 @@ test('what a far side has taken and failed is another sending when it is sent ag
   const ids = () => world.vendor.requests.map(({ headers }) => headers['webhook-id']);
 
   for (const sendings of [1, 2]) {
-    await say({ id, ...opening });
+    await sendReceipt({ id, ...opening });
     expect(await state()).toBe('failed');
     await world.advanceUntilReported(messageId);
     await resend(id);
@@ -40,31 +40,31 @@ test('what a far side has taken and failed is another sending when it is sent ag
   }
   expect(world.vendor.requests.every(({ body }) => body.id === id)).toBe(true);
   expect(world.vendor.listReceived()).toHaveLength(3);
-  await say({ id, status: 'delivered' });
+  await sendReceipt({ id, status: 'delivered' });
   await world.advanceUntil(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
 });
 
-test('a failure that is told once more after its message was sent again is not the new sending’s', async () => {
+test('a failure that is repeated after its message was resent does not count for the new send', async () => {
   await using world = await startWorld();
-  const { say, send, resend } = await setUpGateway(world);
+  const { sendReceipt, send, resend } = await setUpGateway(world);
   const { messageId } = await send();
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
   const { id } = await world.getMessage(messageId);
   const receipt = { id, ...opening, at: new Date(world.clock.now()).toISOString() };
-  await say(receipt);
+  await sendReceipt(receipt);
   world.vendor.respondWith({ status: 503 });
   await resend(id);
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'http_503');
-  await say(receipt);
+  await sendReceipt(receipt);
   expect((await world.getMessage(messageId)).state).toBe('pending');
   world.vendor.respondWith({ body: { status: 'delivered' } });
   await world.advanceUntil(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
   expect(world.vendor.listReceived()).toHaveLength(2);
 });
 
-test('what a person sends again while an attempt is still in hand goes out after it', async () => {
+test('a message that a person resends while an attempt is still running is sent after it', async () => {
   await using world = await startWorld();
-  const { say, send, resend } = await setUpGateway(world);
+  const { sendReceipt, send, resend } = await setUpGateway(world);
   let release = () => {};
   const isReleased = new Promise<void>((done) => {
     release = done;
@@ -76,18 +76,18 @@ test('what a person sends again while an attempt is still in hand goes out after
   const { messageId } = await send();
   await world.waitFor(() => world.vendor.requests.length === 1);
   const { id } = await world.getMessage(messageId);
-  await say({ id, ...opening });
+  await sendReceipt({ id, ...opening });
   await resend(id);
-  // Told once more before anything of the new sending has left.
-  await say({ id, ...opening });
+  // Repeated before the first attempt of the new send.
+  await sendReceipt({ id, ...opening });
   release();
   await world.advanceUntil(() => world.vendor.listReceived().length === 2);
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
-  await say({ id, status: 'delivered' });
+  await sendReceipt({ id, status: 'delivered' });
   await world.advanceUntil(() => world.highlevel.listStatuses(messageId).at(-1) === 'delivered');
 });
 
-test('what was refused goes again under the same id', async () => {
+test('a rejected message is resent under the same id', async () => {
   await using world = await startWorld();
   const { send, resend } = await setUpGateway(world);
   world.vendor.respondWith({ status: 400, body: { error: { code: '1', message: 'no' } } });
@@ -99,22 +99,22 @@ test('what was refused goes again under the same id', async () => {
   expect(world.vendor.requests.map(({ headers }) => headers['webhook-id'])).toEqual([id, id]);
 });
 
-test('what a far side said of an email’s recipients before counts no more when it is sent again', async () => {
+test('earlier receipts of an email’s recipients no longer count when it is resent', async () => {
   await using world = await startWorld();
-  const { say, send, resend } = await setUpGateway(world, 'mail');
+  const { sendReceipt, send, resend } = await setUpGateway(world, 'mail');
   const emailTo = ['maya@example.com', 'ben@example.com'];
   const { messageId } = await send({ emailTo });
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
   const { id } = await world.getMessage(messageId);
-  for (const recipient of emailTo) await say({ id, recipient, ...opening });
+  for (const recipient of emailTo) await sendReceipt({ id, recipient, ...opening });
   await world.advanceUntilReported(messageId);
   await resend(id);
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
 
-  await say({ id, recipient: emailTo[0], ...opening });
-  // Nothing is known of Ben's yet.
+  await sendReceipt({ id, recipient: emailTo[0], ...opening });
+  // Ben's state is still unknown.
   expect((await world.getMessage(messageId)).state).toBe('pending');
-  await say({ id, recipient: emailTo[1], status: 'delivered' });
+  await sendReceipt({ id, recipient: emailTo[1], status: 'delivered' });
   const bodies = () => world.highlevel.calls.listByOperation('updateEmailStatus').map(({ body }) => body as { status: string });
   await world.advanceUntil(() => bodies().at(-1)?.status === 'delivered');
   expect(bodies().at(-1)).toEqual({

@@ -1,4 +1,3 @@
-import { cancelQueued } from '../../../src/messages/recovery/location-lifecycle.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
 const addresses = ['maya@example.com', 'Ben@example.com', 'cleo@example.com'];
@@ -8,22 +7,22 @@ async function mailbox(world: World, providerKey = 'mail') {
   const connectionId = await world.connect(location.id, providerKey);
   const send = (fields: object = {}) =>
     world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi', providerKey, ...fields });
-  const says = (content: object) => world.postChannelWebhook(connectionId, 'status', content).expect(202);
-  return { ...location, connectionId, send, says };
+  const sendReceipt = (content: object) => world.postChannelWebhook(connectionId, 'status', content).expect(202);
+  return { ...location, connectionId, send, sendReceipt };
 }
 
 const calls = (world: World) => world.highlevel.calls.listByOperation('updateEmailStatus').map(({ body }) => body);
 
 test('an email is reported by its emailMessageId, with its recipient, and never as a text', async () => {
   await using world = await startWorld({ behaviour: { statusDelayMs: 6_000 } });
-  const { send, says } = await mailbox(world);
+  const { send, sendReceipt } = await mailbox(world);
   const { messageId } = await send();
   await world.advanceUntilReported(messageId);
   expect(world.vendor.requests[0]?.body).toMatchObject({ channel: 'email', to: 'maya@example.com', html: '<p>hi</p>' });
   world.vendor.respondWith({ status: 400, body: { error: { code: 'bounce', message: 'mailbox not found' } } });
   const bounced = await send();
   await world.advanceUntilReported(bounced.messageId);
-  await says({ id: (await world.getMessage(messageId)).id, status: 'read', recipient: 'maya@example.com' });
+  await sendReceipt({ id: (await world.getMessage(messageId)).id, status: 'read', recipient: 'maya@example.com' });
   await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length === 2);
   const expectedReport = (status: string, rest = {}) => ({
     status,
@@ -41,10 +40,10 @@ test('an email is reported by its emailMessageId, with its recipient, and never 
   expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toEqual([]);
 });
 
-test('each recipient’s state is told, what comes close together in one call, and an email has failed only with all', async () => {
+test('each recipient’s state is reported, changes that come close together in one call, and an email has failed only with all', async () => {
   await using world = await startWorld();
   world.vendor.respondWith({ body: { externalId: 'far-1' } });
-  const { send, says } = await mailbox(world);
+  const { send, sendReceipt } = await mailbox(world);
   const { messageId } = await send({ emailTo: addresses });
   await world.advanceUntil(() => world.vendor.requests.length === 1);
   await world.advance(10_000);
@@ -56,17 +55,17 @@ test('each recipient’s state is told, what comes close together in one call, a
     recipient,
     error: { code: '550', message: 'no' },
   });
-  await says(failed('maya@example.com'));
-  await says(failed('MAYA@example.com'));
-  await says(failed('somebody-in-copy@example.com'));
+  await sendReceipt(failed('maya@example.com'));
+  await sendReceipt(failed('MAYA@example.com'));
+  await sendReceipt(failed('copy@example.com'));
   expect((await world.getMessage(messageId)).state).toBe('pending');
   const maya = { emailId: 'maya@example.com', status: 'failed', failReason: 'no' };
   await world.advanceUntil(() => calls(world).length === 1);
   expect(calls(world)[0]).toEqual({ status: 'pending', recipients: [maya] });
 
-  await says({ externalId: 'far-1', status: 'delivered', recipient: 'ben@example.com' });
-  await says({ externalId: 'far-1', status: 'delivered', recipient: 'Cleo <cleo@example.com>' });
-  await says({ externalId: 'far-1', status: 'read', recipient: 'cleo@example.com' });
+  await sendReceipt({ externalId: 'far-1', status: 'delivered', recipient: 'ben@example.com' });
+  await sendReceipt({ externalId: 'far-1', status: 'delivered', recipient: 'Cleo <cleo@example.com>' });
+  await sendReceipt({ externalId: 'far-1', status: 'read', recipient: 'cleo@example.com' });
   await world.advance(20_000);
   expect((await world.getMessage(messageId)).state).toBe('read');
   const ben = { emailId: 'Ben@example.com', status: 'delivered' };
@@ -80,7 +79,7 @@ test('each recipient’s state is told, what comes close together in one call, a
   world.vendor.respondWith({ body: { externalId: 'far-2' } });
   await world.advanceUntil(() => world.vendor.requests.length === 2);
   const { id } = await world.getMessage(hopeless);
-  for (const address of addresses.slice(0, 2)) await says({ ...failed(address), externalId: undefined, id });
+  for (const address of addresses.slice(0, 2)) await sendReceipt({ ...failed(address), externalId: undefined, id });
   expect(await world.getMessage(hopeless)).toMatchObject({ state: 'failed', reason: 'no' });
   await world.advanceUntilReported(hopeless);
   expect(world.highlevel.findMessage(hopeless)).toMatchObject({
@@ -89,28 +88,33 @@ test('each recipient’s state is told, what comes close together in one call, a
   });
 });
 
-test('what becomes of a copy says nothing of the email, before the answer to the send and after it', async () => {
+test('a receipt of a copy has no effect on the email, before the response to the send and after it', async () => {
   await using world = await startWorld();
-  const { send, says } = await mailbox(world);
-  const copy = { externalId: 'far-3', recipient: 'somebody-in-copy@example.com' };
+  const { send, sendReceipt } = await mailbox(world);
+  const copy = { externalId: 'far-3', recipient: 'copy@example.com' };
   world.vendor.respondWith(async () => {
-    await says({ ...copy, status: 'delivered' });
+    await sendReceipt({ ...copy, status: 'delivered' });
     return { body: { externalId: 'far-3' } };
   });
   const { messageId } = await send();
   await world.advanceUntil(async () => (await world.getMessage(messageId)).externalId === 'far-3');
-  await says({ ...copy, status: 'read' });
+  await sendReceipt({ ...copy, status: 'read' });
   expect((await world.getMessage(messageId)).state).toBe('pending');
-  await says({ externalId: 'far-3', status: 'failed', recipient: 'maya@example.com', error: { code: '550', message: 'no' } });
+  await sendReceipt({
+    externalId: 'far-3',
+    status: 'failed',
+    recipient: 'maya@example.com',
+    error: { code: '550', message: 'no' },
+  });
   await world.advanceUntilReported(messageId);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });
 
-test('what is said of recipients before the send is answered, or while a report is under way, is told too', async () => {
+test('receipts of recipients that come before the response to the send, or during a report, are reported too', async () => {
   await using world = await startWorld();
-  const { send, says } = await mailbox(world);
+  const { send, sendReceipt } = await mailbox(world);
   world.vendor.respondWith(async () => {
-    await says({ externalId: 'early', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
+    await sendReceipt({ externalId: 'early', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
     return { body: { externalId: 'early' } };
   });
   const { messageId } = await send({ emailTo: addresses });
@@ -121,9 +125,9 @@ test('what is said of recipients before the send is answered, or while a report 
   });
 
   world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, effect: { status: 503 } });
-  await says({ externalId: 'early', status: 'delivered', recipient: addresses[1] });
+  await sendReceipt({ externalId: 'early', status: 'delivered', recipient: addresses[1] });
   await world.advanceUntil(() => calls(world).length === 2);
-  await says({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
+  await sendReceipt({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
   await world.advanceUntil(() => Object.keys(world.highlevel.findMessage(messageId)?.recipients ?? {}).length === 3);
   expect(world.highlevel.findMessage(messageId)?.recipients).toMatchObject({
     [addresses[0] as string]: { status: 'failed' },
@@ -131,26 +135,26 @@ test('what is said of recipients before the send is answered, or while a report 
     [addresses[2] as string]: { status: 'delivered' },
   });
   const before = calls(world).length;
-  await says({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
+  await sendReceipt({ externalId: 'early', status: 'delivered', recipient: addresses[2] });
   await world.advance(20_000);
   expect(calls(world)).toHaveLength(before);
 });
 
-test('that HighLevel refuses one recipient’s report does not change what the email waits for', async () => {
+test('a rejected report of one recipient does not change the reason for which the email waits', async () => {
   await using world = await startWorld();
   world.vendor.respondWith({ body: { externalId: 'far-4' } });
-  const { id, send, says } = await mailbox(world);
+  const { id, send, sendReceipt } = await mailbox(world);
   const { messageId } = await send({ emailTo: addresses });
   await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
   world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 1, effect: { status: 400 } });
-  await says({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
+  await sendReceipt({ externalId: 'far-4', status: 'failed', recipient: addresses[0], error: { message: 'full' } });
   await world.advanceUntil(() => calls(world).length === 1);
   await world.waitFor(async () => (await world.db.job.count()) === 0);
-  await cancelQueued(world.services, id);
+  await world.services.cancelQueued(id);
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 
-test('an email that HighLevel does not find is told again later', async () => {
+test('an email that HighLevel does not find is reported again later', async () => {
   await using world = await startWorld();
   const body = { statusCode: 404, message: 'Email message not found' };
   world.highlevel.faults.add({ operation: 'updateEmailStatus', times: 2, effect: { status: 404, body } });
@@ -159,34 +163,37 @@ test('an email that HighLevel does not find is told again later', async () => {
   expect(calls(world)).toHaveLength(3);
 });
 
-test.each(['mail', 'letters'])('an answer by %s comes into the thread of the email that it answers', async (providerKey) => {
-  await using world = await startWorld();
-  world.vendor.respondWith({ body: { status: 'delivered', externalId: '<sent-1@mail.example>' } });
-  const { send, connectionId, contact } = await mailbox(world, providerKey);
-  const { messageId } = await send();
-  await world.advanceUntil(async () => (await world.getMessage(messageId)).externalId !== null);
-  const mail = { from: 'maya@example.com', to: 'us@example.com', subject: 'Re: hi', text: 'hello' };
-  const reply = async (fields: object) =>
-    void (await world.postChannelWebhook(connectionId, 'inbound', { ...mail, ...fields }).expect(202));
-  await reply({ externalId: '<answer-1@x>', inReplyTo: 'sent-1@mail.example' });
-  await reply({ externalId: '<answer-2@x>', replyToExternalId: '<answer-1@x>' });
-  await reply({ externalId: '<new-1@x>', inReplyTo: '<unheard-of@x>' });
-  await world.advanceUntil(() => world.highlevel.listConversation(contact.id).length === 4);
-  const bodies = world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body as { altId: string });
-  const getThread = (altId: string) =>
-    (bodies.find((body) => body.altId === altId) as { emailMessageId?: string }).emailMessageId;
-  expect(getThread('<answer-1@x>')).toBe(`${messageId}E`);
-  expect(getThread('<answer-2@x>')).toBe(`${messageId}E`);
-  expect(getThread('<new-1@x>')).toBeUndefined();
-  await world.advanceUntil(
-    async () => (await world.db.message.count({ where: { direction: 'inbound', state: 'delivered' } })) === 3,
-  );
-  const started = await world.db.message.findFirstOrThrow({ where: { externalId: '<new-1@x>' } });
-  expect(started.emailMessageId).toBe(`${started.highlevelMessageId}E`);
-});
+test.each(['mail', 'letters'])(
+  'a reply by %s is posted into the thread of the email to which it replies',
+  async (providerKey) => {
+    await using world = await startWorld();
+    world.vendor.respondWith({ body: { status: 'delivered', externalId: '<sent-1@mail.example>' } });
+    const { send, connectionId, contact } = await mailbox(world, providerKey);
+    const { messageId } = await send();
+    await world.advanceUntil(async () => (await world.getMessage(messageId)).externalId !== null);
+    const mail = { from: 'maya@example.com', to: 'us@example.com', subject: 'Re: hi', text: 'hello' };
+    const reply = async (fields: object) =>
+      void (await world.postChannelWebhook(connectionId, 'inbound', { ...mail, ...fields }).expect(202));
+    await reply({ externalId: '<reply-1@x>', inReplyTo: 'sent-1@mail.example' });
+    await reply({ externalId: '<reply-2@x>', replyToExternalId: '<reply-1@x>' });
+    await reply({ externalId: '<new-1@x>', inReplyTo: '<unheard-of@x>' });
+    await world.advanceUntil(() => world.highlevel.listConversation(contact.id).length === 4);
+    const bodies = world.highlevel.calls.listByOperation('addInboundMessage').map(({ body }) => body as { altId: string });
+    const getThread = (altId: string) =>
+      (bodies.find((body) => body.altId === altId) as { emailMessageId?: string }).emailMessageId;
+    expect(getThread('<reply-1@x>')).toBe(`${messageId}E`);
+    expect(getThread('<reply-2@x>')).toBe(`${messageId}E`);
+    expect(getThread('<new-1@x>')).toBeUndefined();
+    await world.advanceUntil(
+      async () => (await world.db.message.count({ where: { direction: 'inbound', state: 'delivered' } })) === 3,
+    );
+    const started = await world.db.message.findFirstOrThrow({ where: { externalId: '<new-1@x>' } });
+    expect(started.emailMessageId).toBe(`${started.highlevelMessageId}E`);
+  },
+);
 
 test.each(['letters', 'whatsapp'])(
-  'a reply from %s reaches the far side with the id of what it answers',
+  'a reply from %s reaches the vendor with the id of the message to which it replies',
   async (providerKey) => {
     await using world = await startWorld();
     const { send } = await mailbox(world, providerKey);

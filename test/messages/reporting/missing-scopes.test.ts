@@ -21,19 +21,19 @@ const inbound = { externalId: 'in-1', from: '+12025550143', text: 'hello' };
 const getMissingScopes = async (world: World, id: string) =>
   (await world.api.get(`/locations/${id}`).expect(200)).body.permissionProblems;
 
-test('a message whose status may not be reported says so, is sent all the same, and says no more once it is reported', async () => {
+test('a message whose status may not be reported shows that, is sent, and no longer shows it once it is reported', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'updateMessageStatus', as: 'scope' });
   const [id = ''] = await sendSome(world, location, 1);
-  await world.advanceUntil(async () => (await world.getMessage(id)).reasonCode === 'highlevel_forbidden', 'said', 10_000);
+  await world.advanceUntil(async () => (await world.getMessage(id)).reasonCode === 'highlevel_forbidden', 'forbidden', 10_000);
   expect(await world.getMessage(id)).toMatchObject({ state: 'delivered', reportedState: null });
   world.highlevel.denials.clear();
   await world.advanceUntil(() => world.highlevel.listStatuses(id).length === 1, 'reported', 10_000);
   await world.advanceUntil(async () => (await world.getMessage(id)).reasonCode === null);
 });
 
-test('what must not be posted does not keep statuses back, and waits with its reason until it may', async () => {
+test('a reply that may not be posted does not hold back statuses, and waits with its reason until it may', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'addInboundMessage', as: 'provider' });
@@ -50,7 +50,7 @@ test('what must not be posted does not keep statuses back, and waits with its re
   expect(await posted()).toMatchObject({ reasonCode: null });
 });
 
-test('a provider that is refused does not keep another provider’s messages back', async () => {
+test('a provider that HighLevel rejects does not hold back another provider’s messages', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await world.connect(location.id, 'whatsapp');
@@ -61,7 +61,7 @@ test('a provider that is refused does not keep another provider’s messages bac
   await world.advanceUntilReported(other);
 });
 
-test('messages whose contact may not be looked up wait as one call, and go when it may', async () => {
+test('messages whose contact may not be looked up wait at the cost of one call, and are sent when it may', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'getContact', as: 'scope' });
@@ -79,7 +79,7 @@ test('messages whose contact may not be looked up wait as one call, and go when 
   await world.advanceUntil(() => world.vendor.requests.length === 5, 'sent', 5_000);
 });
 
-test('the location’s page says what is missing', async () => {
+test('the location’s page shows the missing scope', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'updateMessageStatus', as: 'provider' });

@@ -4,7 +4,7 @@ import { runCleanup } from '../../../src/worker/cleanup.ts';
 import { createNonIdempotentChannel } from '../../support/non-idempotent-channel.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
-/** Vendors that say very much. */
+/** Vendors that send very many receipts. */
 
 const sayAll = async (world: World, connectionId: string, receipts: ReceiptContent[]) => {
   for (let n = 0; n < receipts.length; n += 1_000) {
@@ -23,7 +23,7 @@ async function awaiting(world: World) {
   return { connectionId, companyId, locationId: location.id, id: (await world.getMessage(messageId)).id };
 }
 
-test('of what a vendor says of one message in ever other words so much is stored, and its newest word still counts', async () => {
+test('a bounded number of the different receipts of one message is stored, and the newest still counts', async () => {
   await using world = await startWorld();
   const { connectionId, id } = await awaiting(world);
   const failures = many(3_000, (n) => ({ externalId: 'x', state: 'failed', error: { code: '1', message: `reason ${n}` } }));
@@ -49,7 +49,7 @@ test('twenty thousand repeats of one receipt are one row, and the message’s pa
   expect(page.text.length).toBeLessThan(30_000);
 });
 
-test('of receipts that name no message each connection keeps the newest', async () => {
+test('of receipts that match no message the newest of each connection stay stored', async () => {
   await using world = await startWorld({ isIdle: true });
   const [mine, other] = [await world.setUpLocation(), await world.setUpLocation()];
   const named = (n: number): ReceiptContent => ({ externalId: `strange-${n}`, state: 'delivered' });

@@ -3,7 +3,7 @@ import type { SendOutcome } from '../../../src/channels/channel.ts';
 import { advance, type MessageState } from '../../../src/messages/model/state.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
-/** Everything that can happen to a few messages that a vendor gives few ids, in any order. */
+/** All events of a few messages to which a vendor gives few ids, in any order. */
 
 type Step =
   | { do: 'begin'; message: number }
@@ -30,14 +30,14 @@ const steps = fc.array(
 
 interface Sent {
   readonly rowId: string;
-  /** When each attempt began that the vendor may have taken. */
+  /** Start of each attempt that the vendor may have accepted. */
   startTimes: number[];
   open: string | null;
-  /** The id that it was given. */
+  /** The id that the vendor gave it. */
   given: number | null;
 }
 
-test('a receipt counts for the message whose attempt began last before it, and never for one that began after it', async () => {
+test('a receipt counts for the message whose attempt started last before it, and never for one that started after it', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();
   let round = 0;
@@ -88,7 +88,7 @@ async function startAttempt(world: World, connectionId: string, one: Sent, at: n
 }
 
 const outcomes: Record<'unknown' | 'unavailable', SendOutcome> = {
-  unknown: { kind: 'unknown', code: 'no_answer', message: 'no answer' },
+  unknown: { kind: 'unknown', code: 'no_response', message: 'no response' },
   unavailable: { kind: 'unavailable', code: 'http_503', message: 'busy' },
 };
 
@@ -105,7 +105,7 @@ async function end(
   const job = {
     queue: 'deliver',
     messageId: one.rowId,
-    groupKey: 'lane',
+    groupKey: 'group',
     workerId,
     signal: new AbortController().signal,
   } as const;

@@ -1,12 +1,12 @@
 import { startWorker } from '../../../src/worker/queue-handlers.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
-/** What vendors say of messages: again, too early, of another, or in too many words. */
+/** Receipts that are repeated, early, of another message, or too long. */
 
 const receipt = (world: World, connectionId: string, content: object) =>
   world.postChannelWebhook(connectionId, 'status', content).expect(202);
 
-test('what was said of an id before its attempt began is of another message', async () => {
+test('a receipt of an id before its attempt started is of another message', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   await receipt(world, location.connectionId, { externalId: 'again', status: 'failed', error: { code: '9', message: 'old' } });
@@ -30,7 +30,7 @@ test('a receipt that comes during the attempt, before its response, still counts
   await world.advanceUntilReported(messageId);
 });
 
-test('repeats that say nothing new are counted and not stored, at once and later', async () => {
+test('repeats are counted and not stored, at once and later', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ body: { externalId: 'x', status: 'accepted' } });
@@ -52,7 +52,7 @@ test('repeats that say nothing new are counted and not stored, at once and later
   expect(body.timeline.map(({ text }: { text: string }) => text)).toContainEqual(expect.stringContaining('Repeated 99 times'));
 });
 
-test('the history of a message has parts: the newest first, each before it by one more question', async () => {
+test('the history of a message has parts: the newest first, each earlier one by one more request', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
@@ -85,7 +85,7 @@ test('the history of a message has parts: the newest first, each before it by on
 });
 
 test.each(['after its response', 'before its response'])(
-  'our own send that a vendor tells of %s is not a second message',
+  'our own send that a vendor reports %s is not a second message',
   async (when) => {
     await using world = await startWorld();
     const location = await world.setUpLocation();
@@ -110,7 +110,7 @@ test.each(['after its response', 'before its response'])(
   },
 );
 
-test('our own send that a vendor tells of is no second message when only a repeat of the send gets a response', async () => {
+test('our own send that a vendor reports is no second message when only a repeat of the send gets a response', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith('cut');
@@ -126,7 +126,7 @@ test('our own send that a vendor tells of is no second message when only a repea
   expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
 });
 
-test('our own email that a vendor tells of before its response is no second message, however its recipients are written', async () => {
+test('our own email that a vendor reports before its response is no second message, however its recipients are written', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const connectionId = await world.connect(location.id, 'mail');
@@ -146,7 +146,7 @@ test('our own email that a vendor tells of before its response is no second mess
   expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
 });
 
-test('what an earlier version stored as sent elsewhere without saying to whom makes the location’s own number no contact', async () => {
+test('a message that an earlier version stored as sent externally without a recipient makes the location’s own number no contact', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();
   const content = { externalId: 'old', from: '+12025550100', attachments: [], text: 'hi', sentExternally: true };
@@ -163,7 +163,7 @@ test('what an earlier version stored as sent elsewhere without saying to whom ma
   expect(world.highlevel.calls.listByOperation('upsertContact')).toEqual([]);
 });
 
-test('what was sent elsewhere is logged, and needs to say to whom', async () => {
+test('a message that was sent externally is logged, and must name its recipient', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const content = { externalId: 'else', from: '+12025550100', text: 'from the phone', direction: 'outbound' };
@@ -174,7 +174,7 @@ test('what was sent elsewhere is logged, and needs to say to whom', async () => 
   expect(world.highlevel.calls.listByOperation('upsertContact')).toMatchObject([{ body: { phone: '+12025550143' } }]);
 });
 
-test('a refusal whose body is too long is a refusal: the status line decides', async () => {
+test('a rejection with too long a body is a rejection: the status line decides', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 400, body: 'x'.repeat(3 * 1024 * 1024) });
@@ -184,7 +184,7 @@ test('a refusal whose body is too long is a refusal: the status line decides', a
   expect(world.vendor.requests).toHaveLength(1);
 });
 
-test('what is too long for an index is stored or refused, never a 5xx', async () => {
+test('a value that is too long for an index is stored or rejected, never a 5xx', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const connectionId = await world.connect(location.id, 'mail');

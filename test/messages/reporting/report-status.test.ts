@@ -29,7 +29,7 @@ test('150 messages of one location are all reported without one call beyond its 
   expect(world.highlevel.calls.listByOperation('updateMessageStatus')).toHaveLength(150);
 });
 
-test('a 429 rests the whole location for as long as HighLevel says, and loses nothing', async () => {
+test('a 429 pauses the whole location for the time that HighLevel sets, and loses no report', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const headers = { 'retry-after': '30' };
@@ -43,7 +43,7 @@ test('a 429 rests the whole location for as long as HighLevel says, and loses no
   await world.advanceUntilReported(second.messageId);
 });
 
-test('when the headers say that nothing is left, calls rest until the interval is over', async () => {
+test('when the headers say that the quota is used up, calls pause until the interval is over', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-interval-milliseconds': '10000' };
@@ -56,7 +56,7 @@ test('when the headers say that nothing is left, calls rest until the interval i
   expect(world.clock.now() - at).toBeGreaterThanOrEqual(9_000);
 });
 
-test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is worked off without a storm', async () => {
+test('an hour of 503 from HighLevel loses no report, costs few calls, and is worked off without a storm', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const down = { times: 10_000, effect: { status: 503 } };
@@ -74,7 +74,7 @@ test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is 
   const getRateLimit = () => world.db.rateLimitRow.findUnique({ where: { key: `highlevel/${location.id}` } });
   await world.advanceUntil(async () => (await getRateLimit())?.pauseCode === 'highlevel_outage');
   await world.advance(3_600_000, 60_000);
-  // One call finds out for all that wait; by themselves 30 messages would have asked hundreds of times.
+  // One call probes for all that wait; each on its own, 30 messages would have made hundreds of calls.
   expect(world.highlevel.calls.all.filter(({ status }) => status === 503).length).toBeLessThan(200);
 
   world.highlevel.faults.clear();
@@ -87,7 +87,7 @@ test('an hour of HighLevel answering 503 loses nothing, costs few calls, and is 
   expect(world.clock.now() - startedAt).toBeLessThan(20 * 60_000);
 });
 
-test('a report that HighLevel refuses for good is not repeated, and the message keeps its own state', async () => {
+test('a report that HighLevel rejects is not repeated, and the state of the message stays', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = { message: "You don't have access to the conversationProvider with id: x" };
@@ -118,7 +118,7 @@ test('while the app’s own keys are wrong, reports wait for the operator and ar
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
 
-test('a report of a message that was deleted meanwhile ends, and nothing is left of it', async () => {
+test('a report of a message that was deleted meanwhile ends and leaves no row', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   let release = () => {};
@@ -161,7 +161,7 @@ test('a report at which HighLevel fails each time ends after its schedule, and i
   const calls = () => world.highlevel.calls.listByOperation('updateMessageStatus');
   await world.advanceUntil(() => calls().length >= 8);
   expect(await world.db.rateLimitRow.count({ where: { pauseCode: 'highlevel_outage' } })).toBe(0);
-  await world.advanceUntil(async () => (await world.db.job.count()) === 0, 'nothing is left to do', 600_000);
+  await world.advanceUntil(async () => (await world.db.job.count()) === 0, 'all jobs are done', 600_000);
   expect(calls()).toHaveLength(8 * 9);
   expect((await world.getMessage(poisoned[0]?.messageId ?? '')).reasonCode).toBe('unknown_to_highlevel');
   world.highlevel.faults.clear();
@@ -169,7 +169,7 @@ test('a report at which HighLevel fails each time ends after its schedule, and i
   await world.advanceUntilReported(messageId);
 });
 
-test('tries that met an outage use up nothing of the time that HighLevel has to know a message', async () => {
+test('tries during an outage use up no retries that HighLevel gets to find a message', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const too = { status: 403, body: { message: 'No conversation provider found for this message' } };
@@ -192,7 +192,7 @@ test('a time where a duration was meant parks a location for an hour at most', a
   expect(world.clock.now() - at).toBeLessThan(2 * 3_600_000);
 });
 
-test('what was told in vain before a message was sent again uses up nothing of what is told after it', async () => {
+test('failed reports before a message was sent again use up no retries after it', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 400, body: { error: { code: '1', message: 'no' } } });
@@ -200,12 +200,12 @@ test('what was told in vain before a message was sent again uses up nothing of w
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.advanceUntil(
     () => world.highlevel.calls.listByOperation('updateMessageStatus').length === 9,
-    'told in vain',
+    'reported in vain',
     600_000,
   );
   await world.waitFor(async () => (await world.db.job.count()) === 0);
   world.clock.jump(1_000);
   await world.api.post(`/messages/${(await world.getMessage(messageId)).id}/retry`).expect(202);
-  await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'told', 10_000);
+  await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'reported', 10_000);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
 });

@@ -1,6 +1,6 @@
 import { startWorld } from '../../support/world.ts';
 
-/** Lessons 1, 5, 6, 7, 8, 17, 19: what HighLevel is told. */
+/** Lessons 1, 5, 6, 7, 8, 17, 19: reports to HighLevel. */
 
 test('a 403 on the status call just after a good send never ends as failed', async () => {
   await using world = await startWorld({ behaviour: { statusDelayMs: 8_000 } });
@@ -17,14 +17,14 @@ test('a 403 on the status call just after a good send never ends as failed', asy
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'delivered' });
 });
 
-test('a message that HighLevel never knows stays delivered for us, and after about 15 minutes we stop asking', async () => {
+test('a message that HighLevel never finds stays delivered for us, and after about 15 minutes we stop reporting', async () => {
   await using world = await startWorld({ behaviour: { statusDelayMs: 60 * 60_000 } });
   const location = await world.setUpLocation();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.waitFor(async () => (await world.getMessage(messageId)).state === 'delivered');
   await world.advanceUntil(
     async () => (await world.getMessage(messageId)).reasonCode === 'unknown_to_highlevel',
-    'given up',
+    'retries are used up',
     10_000,
   );
 
@@ -86,7 +86,7 @@ test('a send that fails after the webhook was acknowledged reaches HighLevel as 
   expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'http_422' } });
 });
 
-test('a definite refusal becomes failed at once, with one attempt', async () => {
+test('a definite rejection becomes failed at once, with one attempt', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 400, body: { error: { code: '21610', message: 'opted out' } } });
@@ -96,7 +96,7 @@ test('a definite refusal becomes failed at once, with one attempt', async () => 
   expect(world.vendor.requests).toHaveLength(1);
 });
 
-test('a webhook for a location with no channel connected is reported failed, in words that a person understands', async () => {
+test('a webhook for a location without a channel is reported failed, with a reason that a person understands', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });

@@ -17,7 +17,7 @@ const sentByDay = (days: Awaited<ReturnType<typeof summarize>>) =>
       .map(({ day, statistics }) => [day, statistics.sent]),
   );
 
-test('messages count on the day of their location’s zone, on a day of 25 hours too, by what became of them', async () => {
+test('messages count on the day of their location’s zone, on a day of 25 hours too, by their state', async () => {
   await using world = await startWorld({ isIdle: true });
   await storeMessages(world, 'here', [
     { at: '2026-11-01T03:59:59.999Z', deliveryDelayMs: 1_000 }, // October 31, 23:59:59
@@ -74,7 +74,7 @@ test('messages count on the day of their location’s zone, on a day of 25 hours
   });
 });
 
-test('days that are over are counted once and kept: with the same numbers, and again when something may have changed', async () => {
+test('past days are counted once and stored: with the same numbers, and again when they may have changed', async () => {
   await using world = await startWorld({ isIdle: true });
   jumpToNoon(world);
   const at = new Date(world.clock.now());
@@ -95,12 +95,12 @@ test('days that are over are counted once and kept: with the same numbers, and a
   const storedCount = await world.db.dailyStats.count();
   expect(storedCount).toBe(12);
 
-  // What is kept is what is told; the newest two days are always counted.
+  // Stored days are returned as they are; the newest two days are always counted.
   await world.db.message.updateMany({ where: { state: { in: ['failed', 'pending'] } }, data: { state: 'delivered' } });
   await storeMessages(world, 'here', [{ at: daysAgo(0) - 1 }]);
   const later = new Date(at.getTime());
   expect(summarizeStats(await summarize(world, later))).toMatchObject({ failed: 1, pending: 1, delivered: 3 });
-  // Where something waited it is counted again within the hour, elsewhere within the day.
+  // Days with waiting messages are counted again within the hour, others within the day.
   const recount = async (ms: number) => {
     world.clock.jump(ms);
     await rollUpDailyStats(world.services);
@@ -117,7 +117,7 @@ test('days that are over are counted once and kept: with the same numbers, and a
   expect(await world.db.dailyStats.count({ where: { day: { lt: new Date(world.clock.now() - 17 * 24 * hour) } } })).toBe(0);
 });
 
-test('when a message was delivered is kept, and that it was read later changes nothing of it', async () => {
+test('the delivery time of a message stays when it is read later', async () => {
   await using world = await startWorld();
   const { id, contact, connectionId } = await world.setUpLocation();
   world.vendor.respondWith({ body: { status: 'accepted' } });
@@ -136,7 +136,7 @@ test('when a message was delivered is kept, and that it was read later changes n
   await world.advance(3_000);
   expect((await recordReceipt('read')).deliveredAt).toEqual(deliveredAt);
 
-  // An answer: the moment at which it stood in its conversation.
+  // A reply: the time at which it was in its conversation.
   const reply = { externalId: 'in1', from: contact.phone, text: 'hi' };
   await world.postChannelWebhook(connectionId, 'inbound', reply).expect(202);
   await world.advanceUntil(
