@@ -142,7 +142,7 @@ testInBrowser('what was given up is counted by reason, and sent again with progr
   await frame.getByRole('link', { name: 'Sin entregar' }).click();
   await frame.getByRole('listitem').filter({ hasText: 'En esta ubicación' }).getByText('310').waitFor();
   expect(await inspect(page, 'dead-letters', frame)).toEqual([]);
-  await frame.getByLabel('Motivo').selectOption('no_channel');
+  await frame.getByLabel('Motivo', { exact: true }).selectOption('no_channel');
   await frame.getByText('Quitar filtros').waitFor();
   await frame.getByText('Volver a enviar todos estos').focus();
   await page.keyboard.press('Enter');

@@ -6,10 +6,10 @@ import { definePage } from '../../pages/framework/page.ts';
 import { loadTenants } from './tenants.ts';
 
 const pageSize = 50;
-/** Who did it where it was no user; those are told by their ids. */
+/** Actors with a translated name; users are shown by id. */
 const systemActors = ['operator', 'highlevel', 'patchbay'];
 
-/** Who did what, and when, newest first. */
+/** Creates the page of the audit log, newest first. */
 export function createAuditPage({ db }: { db: Database }) {
   return definePage({
     path: 'audit',
