@@ -106,9 +106,10 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   expect(words(await later.get('/dead-letters').expect(200))).toContain('No dead letters');
   expect(words(await later.get('/dead-letters?days=14').expect(200))).toContain('opted out');
 
-  const audit = await later.get(`/audit?place=${locationId}`).expect(200);
+  const audit = await later.get(`/audit?tenant=${locationId}`).expect(200);
   expect(audit.text).toContain('Channel connected');
   expect(audit.text.match(/<tr id="entry-/g)).toHaveLength(2);
+  expect((await later.get(`/audit?place=${locationId}`).expect(200)).text.match(/<tr id="entry-/g)).toHaveLength(2);
   const signIns = await later.get('/audit?action=operator_signed_in').expect(200);
   expect(signIns.text.match(/<tr id="entry-/g)).toHaveLength(2);
 

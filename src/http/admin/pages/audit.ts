@@ -19,15 +19,17 @@ export function createAuditPage({ db }: { db: Database }) {
     nav: { text: 'operator.nav.audit', order: 60 },
     query: z.object({
       action: z.enum(auditActions).optional(),
+      tenant: z.string().trim().max(200).optional(),
+      /** The old name of `tenant`, for bookmarks. */
       place: z.string().trim().max(200).optional(),
       before: z.uuid().optional(),
     }),
 
-    async show({ text, query: { action, place, before } }) {
+    async show({ text, query: { action, place, tenant = place, before } }) {
       const rows = await db.client.auditEntry.findMany({
         where: {
           ...(action ? { action } : {}),
-          ...(place ? { OR: [{ locationId: place }, { companyId: place }] } : {}),
+          ...(tenant ? { OR: [{ locationId: tenant }, { companyId: tenant }] } : {}),
           ...(before ? { id: { lt: before } } : {}),
         },
         orderBy: { id: 'desc' },
@@ -45,8 +47,8 @@ export function createAuditPage({ db }: { db: Database }) {
           items.flatMap(({ locationId, companyId }) => [locationId, companyId]),
         ),
         actions: auditActions,
-        filter: { action, place },
-        isFiltered: Boolean(action || place),
+        filter: { action, tenant },
+        isFiltered: Boolean(action || tenant),
         isFirst: before === undefined,
         nextCursor,
       };

@@ -6,7 +6,7 @@ import type { Database } from '../../../database/client.ts';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/settlement/update-messages.ts';
 import { type Access, can, getVisibleLocation, pathResolvers } from '../../auth/access.ts';
-import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
+import type { LinkQuery, Page, ResolvedInput, Viewer } from './page.ts';
 import type { PageShell } from './shell.ts';
 import type { Text } from './texts.ts';
 
@@ -16,7 +16,7 @@ export interface PageRequest {
   request: Request;
   /** The page's own path and query, as in its links. */
   here: string;
-  input: PageInput & { query: Record<string, unknown>; location?: Installation; message?: Message; providerKey?: string };
+  input: ResolvedInput;
 }
 
 export function toViewer(access: Access): Viewer {

@@ -23,6 +23,14 @@ export interface PageInput {
   clientAddress: string;
 }
 
+/** The input of a page with the records that its path names: the router loads those that `definePage` promises to the page. */
+export type ResolvedInput = PageInput & {
+  query: Record<string, unknown>;
+  location?: Installation;
+  message?: Message;
+  providerKey?: string;
+};
+
 export type LinkQuery = Record<string, string | number | undefined>;
 
 /** The title of a page and the data for its view. */
@@ -62,8 +70,8 @@ export interface Page {
   permission: Permission;
   nav: Nav | undefined;
   query: z.ZodObject;
-  show(input: never): Promise<PageModel>;
-  version: ((input: never) => Promise<string>) | undefined;
+  show(input: ResolvedInput): Promise<PageModel>;
+  version: ((input: ResolvedInput) => Promise<string>) | undefined;
   actions: Record<string, PageAction>;
 }
 
@@ -84,7 +92,7 @@ interface Nav {
 export interface PageAction {
   permission: Permission;
   body: z.ZodType;
-  run(input: never): Promise<ActionResult>;
+  run(input: ResolvedInput & { body: unknown }): Promise<ActionResult>;
 }
 
 /** Makes a field optional; an empty string counts as absent, as browsers submit empty fields. */

@@ -24,8 +24,8 @@ export async function renderPage(
 ): Promise<RenderedPage> {
   const { text, viewer, location } = input;
   // Read before the content, so that a change in between is noticed.
-  const version = await page.version?.(input as never);
-  const { title, ...shown } = await page.show(input as never);
+  const version = await page.version?.(input);
+  const { title, ...shown } = await page.show(input);
   const view = {
     ...createViewTools(text),
     ...shown,

@@ -61,7 +61,7 @@ export function createLiveRouter(deps: PageRouterDeps, pages: readonly Page[], s
       deps.live.open(response, {
         // The tenant belongs to the subject: two tenants never share a version.
         subject: JSON.stringify([holder.tenant, page.path, request.path, input.query]),
-        version: () => version(input as never),
+        version: () => version(input),
         ...holder,
       });
     });
@@ -143,7 +143,7 @@ async function runAction({
     return { form: { do: name, values, errors } satisfies FormState, done: noResult };
   }
   try {
-    const done = await action.run({ ...input, body: read.data } as never);
+    const done = await action.run({ ...input, body: read.data });
     return done.errors ? { form: { do: name, values, errors: done.errors } satisfies FormState, done } : { done };
   } catch (error) {
     if (!isAppError(error)) throw error;

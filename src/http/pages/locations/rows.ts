@@ -1,5 +1,6 @@
 import { assessHealth, type Health } from '../../../alerts/health.ts';
 import { listOpenAlerts } from '../../../alerts/store.ts';
+import { listConnectedProviders } from '../../../connections/list-connected-providers.ts';
 import type { Database, InstallationStatus } from '../../../database/client.ts';
 import { loadDailyStats, toStatsScope } from '../../../messages/stats/rollup.ts';
 import { countSent, summarizeStats } from '../../../messages/stats/summary.ts';
@@ -38,10 +39,7 @@ export async function loadLocationRows(db: Database, access: Access, now: Date):
     select: { resourceId: true, name: true, status: true, timezone: true },
   });
   const ids = found.map(({ resourceId }) => resourceId);
-  const connections = await db.client.$queryRaw<{ locationId: string; providerKey: string }[]>`
-    SELECT location_id AS "locationId", provider_key AS "providerKey" FROM connections
-    WHERE location_id = ANY (${ids}::text[]) AND disabled_at IS NULL ORDER BY id`;
-  const channels = Map.groupBy(connections, ({ locationId }) => locationId);
+  const providers = await listConnectedProviders(db.client, ids);
   const alerts = await listOpenAlerts(db.client, ids);
   const counts = Map.groupBy(
     await loadDailyStats(db.client, found.map(toStatsScope), now, { details: false }),
@@ -50,14 +48,14 @@ export async function loadLocationRows(db: Database, access: Access, now: Date):
   return found.map(({ resourceId, name, status }) => {
     const days = counts.get(resourceId) ?? [];
     const week = summarizeStats(days.slice(-weekDays));
-    const own = channels.get(resourceId) ?? [];
+    const channels = providers.get(resourceId) ?? [];
     const kinds = (alerts.get(resourceId) ?? []).map(({ kind }) => kind);
     return {
       locationId: resourceId,
       name: name ?? resourceId,
       status,
-      health: assessHealth({ status, channelCount: own.length, alerts: kinds }),
-      channels: own.map(({ providerKey }) => providerKey),
+      health: assessHealth({ status, channelCount: channels.length, alerts: kinds }),
+      channels,
       sentLastDay: days.reduce((sum, { lastDay }) => sum + lastDay.sent, 0),
       sentWeek: week.sent,
       failureRate: week.deliveryRate === null ? null : 1 - week.deliveryRate,
