@@ -5,7 +5,7 @@ import { startWorld } from '../support/world.ts';
 const services = { frameAncestors: ['http://localhost:*'] };
 
 testInBrowser(
-  'a channel is connected by its own form, tried, changed without its secret, paced and disconnected',
+  'a channel is connected by its own form, tested, edited without its secret, rate-limited and disconnected',
   async (browser) => {
     await using world = await startWorld({ services });
     const location = await world.install();
@@ -21,7 +21,7 @@ testInBrowser(
     await frame.getByRole('link', { name: 'Connect Text messages' }).click();
     await heading('Connect HTTP gateway');
 
-    // What does not fit is said at its field, which gets the focus; the secret that was made stays the same.
+    // An error is shown at its field, which gets the focus; the generated secret stays the same.
     const secret = await frame.getByLabel('Secret').inputValue();
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     await frame.getByLabel('Gateway URL').fill('gateway');
@@ -38,7 +38,7 @@ testInBrowser(
     expect(await frame.content()).not.toContain(world.vendor.secret);
     expect(await inspect(page, 'channel-new', frame)).toEqual([]);
 
-    // A test goes through its states before one's eyes; a refused one says why.
+    // A test's steps are shown live; a rejected one shows the reason.
     world.vendor.respondWith({ body: { status: 'accepted', externalId: 'e1' } });
     await frame.getByRole('button', { name: 'Send the test' }).click();
     await frame.getByText('Queued', { exact: true }).waitFor();

@@ -3,8 +3,8 @@ import { createDataFolder } from '../support/databases.ts';
 import { createKeyboard } from '../support/keyboard.ts';
 import { findFreePorts, startProgram } from '../support/program.ts';
 
-/** How fast somebody presses keys who reads what is on the page. */
-const pressesASecond = 2;
+/** The typing speed of a user who reads the page. */
+const pressesPerSecond = 2;
 
 testInBrowser(
   'a newcomer gets from the install to a delivered test through the gateway, with the keyboard alone',
@@ -46,10 +46,10 @@ testInBrowser(
     expect(await reached.evaluate((element) => element.ownerDocument.activeElement === element)).toBe(true);
     expect(await inspect(page, 'channel-tested', frame)).toEqual([]);
 
-    const byHand = keyboard.presses() / pressesASecond;
+    const byHand = keyboard.presses() / pressesPerSecond;
     console.log(
       `Install to a delivered test: ${keyboard.presses()} key presses, ${seconds.toFixed(1)} s as this test did it, checks of the pages included; ` +
-        `about ${byHand.toFixed(0)} s at ${pressesASecond} presses a second.`,
+        `about ${byHand.toFixed(0)} s at ${pressesPerSecond} presses a second.`,
     );
     await page.goto(`http://localhost:${port + 1}/desk`);
     await page.getByRole('button', { name: /1 new/ }).click();

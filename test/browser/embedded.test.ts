@@ -24,7 +24,7 @@ testInBrowser(
     await frame.getByText('Connect a channel to start').waitFor();
     expect(await inspect(page, 'home-empty', frame)).toEqual([]);
 
-    // Opened by keyboard; what changes meanwhile takes neither the focus nor what is open.
+    // Opened by keyboard; live changes keep the focus and open details.
     await createKeyboard(page).follow('Disconnect this location');
     const button = frame.getByRole('button', { name: 'Disconnect now' });
     await page.keyboard.press('Tab');
@@ -44,7 +44,7 @@ testInBrowser(
   },
 );
 
-testInBrowser('an agency goes from its locations to one of them and back; what is not there says so', async (browser) => {
+testInBrowser('an agency goes from its locations to one of them and back; a missing page says so', async (browser) => {
   await using world = await startWorld({ services });
   const company = world.highlevel.addCompany();
   for (const name of ['Harbour Dental', 'Northside Fitness', 'A clinic with a very long name that has to go somewhere']) {
@@ -81,7 +81,7 @@ testInBrowser('an agency goes from its locations to one of them and back; what i
   await frame.getByRole('heading', { name: 'Ubicaciones' }).waitFor();
   expect(complaints).toEqual([]);
 
-  await frame.evaluate('location.hash = "#/locations/nobodys"');
+  await frame.evaluate('location.hash = "#/locations/unheard-of"');
   await frame.getByRole('heading', { name: 'No encontrado' }).waitFor();
   expect(await inspect(page, 'embedded-not-found', frame)).toEqual([]);
   await page.context().close();
@@ -109,7 +109,7 @@ testInBrowser('the token is renewed by a new handshake, and once it is over by t
   await page.context().close();
 });
 
-testInBrowser('who can’t be told who looks is told what to do', async (browser) => {
+testInBrowser('a viewer who can’t be identified sees what to do', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });
   const { page, complaints } = await openPage(browser);
   await page.goto(`${world.url}/embed`);
@@ -118,7 +118,7 @@ testInBrowser('who can’t be told who looks is told what to do', async (browser
   expect(complaints).toEqual([]);
 
   await using parent = await startParentFrame(world);
-  const frame = await parent.open(page, { companyId: 'nobody', activeLocation: 'nowhere' });
+  const frame = await parent.open(page, { companyId: 'unheard-of', activeLocation: 'nowhere' });
   await frame.getByRole('heading', { name: 'Not allowed' }).waitFor();
   await page.context().close();
 });

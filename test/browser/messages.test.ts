@@ -6,14 +6,14 @@ import { startWorld, type World } from '../support/world.ts';
 
 const services = { frameAncestors: ['http://localhost:*'] };
 
-/** Goes to a page as a link would. */
+/** Opens a page as a link does. */
 async function goTo(frame: Frame, path: string, heading: string): Promise<void> {
   await frame.evaluate(`location.hash = '#/${path}'`);
   await frame.getByRole('heading', { level: 1, name: heading }).waitFor();
   await frame.waitForSelector('#main:not([aria-busy])');
 }
 
-/** Tabs to something and presses Enter. */
+/** Focuses a button and presses Enter. */
 async function press(frame: Frame, name: string): Promise<void> {
   const button = frame.getByRole('button', { name, exact: true });
   await button.focus();
@@ -96,7 +96,7 @@ testInBrowser(
     expect(await frame.evaluate('location.hash')).toContain('zone=');
     expect(await inspect(page, 'messages-none', frame)).toEqual([]);
 
-    // The failed one, and its way out.
+    // The failed message is retried.
     await goTo(frame, 'messages?status=failed', 'Messages');
     await frame.locator('tbody a').first().focus();
     await page.keyboard.press('Enter');
@@ -126,7 +126,7 @@ testInBrowser(
   },
 );
 
-testInBrowser('what was given up is counted by reason, and sent again with progress', async (browser) => {
+testInBrowser('dead letters are counted by reason and resent with progress', async (browser) => {
   await using world = await startWorld({ services });
   const location = await failing(world);
   const reason = 'No channel.';
@@ -142,7 +142,7 @@ testInBrowser('what was given up is counted by reason, and sent again with progr
   await frame.getByRole('link', { name: 'Sin entregar' }).click();
   await frame.getByRole('listitem').filter({ hasText: 'En esta ubicación' }).getByText('310').waitFor();
   expect(await inspect(page, 'dead-letters', frame)).toEqual([]);
-  await frame.getByLabel('Motivo').selectOption('no_channel');
+  await frame.getByLabel('Motivo', { exact: true }).selectOption('no_channel');
   await frame.getByText('Quitar filtros').waitFor();
   await frame.getByText('Volver a enviar todos estos').focus();
   await page.keyboard.press('Enter');

@@ -33,7 +33,7 @@ testInBrowser(
     await status('delivered').waitFor();
     await page.getByRole('button', { name: /1 new/ }).click();
     await status('read').waitFor();
-    await page.getByLabel('Answer as the contact').fill('Yes, thank you!');
+    await page.getByLabel('Reply as the contact').fill('Yes, thank you!');
     await page.keyboard.press('Enter');
     await thread.getByText('Yes, thank you!').waitFor();
 

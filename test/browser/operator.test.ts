@@ -24,7 +24,7 @@ testInBrowser('the operator signs in, goes through all pages and signs out, with
   await page.getByLabel('Operator token').focus();
   await page.keyboard.type(adminToken);
   await press(page, 'Enter');
-  // Back to what was asked for.
+  // Back to the requested page.
   await heading(page, 'Audit');
   expect(await page.getByRole('row').count()).toBe(2);
 
@@ -59,7 +59,7 @@ testInBrowser('the operator signs in, goes through all pages and signs out, with
   await page.getByText('Disconnected', { exact: true }).waitFor();
 
   await visit('System', 'System status', 'operator-system');
-  // What changes comes by itself and leaves the focus where it is.
+  // Live changes keep the focus.
   await page.getByRole('button', { name: 'Sign out' }).focus();
   await world.db.alert.updateMany({ data: { dedupKey: null, endedAt: new Date(world.clock.now()) } });
   await advanceUntilShown(world, page.getByText('No alert is open.'));

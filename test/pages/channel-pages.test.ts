@@ -7,7 +7,7 @@ import { startWorld, type World } from '../support/world.ts';
 const toAdminContext = (world: World, { id, companyId }: { id: string; companyId: string }) =>
   createPageClient(world, { companyId, activeLocation: id, role: 'admin' });
 
-test('nobody sees or changes another tenant’s channels, nor its tests', async () => {
+test('another tenant’s channels and tests can be neither seen nor changed', async () => {
   await using world = await startWorld();
   const [one, other] = [await world.setUpLocation(), await world.setUpLocation()];
   const [mine, theirs] = [await toAdminContext(world, one), await toAdminContext(world, other)];
@@ -31,7 +31,7 @@ test('nobody sees or changes another tenant’s channels, nor its tests', async 
   await mine.get('channels/unheard-of').expect(404);
 });
 
-test('who may only read sees how things stand, without any form, and changes nothing; an agency likewise', async () => {
+test('users without write permission, and agencies, see the channels without forms and can’t change them', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation({ dailyCap: 50, sender: '+12025550999' });
   const readers = [
@@ -62,7 +62,7 @@ test('who may only read sees how things stand, without any form, and changes not
   expect(await world.db.message.count()).toBe(0);
 });
 
-test('a change keeps the secret and the settings, the settings keep the channel, and what does not fit is told in the reader’s language', async () => {
+test('editing a channel keeps its secret and settings, editing the settings keeps the channel, and errors are in the viewer’s language', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation({ ratePerSecond: 5, whenUnknown: 'resend' });
   const { post, get } = await toAdminContext(world, location);
@@ -103,7 +103,7 @@ test('a change keeps the secret and the settings, the settings keep the channel,
   await post('channels/sms/connect', { do: 'connect', type: 'unheard-of' }).expect(422);
   expect(await config()).toEqual(set);
 
-  // The sender stands in messages that name none, and the secret is still the far side's: it has checked the signature.
+  // Messages that name no sender get the configured one, and the secret is unchanged: the vendor has checked the signature.
   await post('channels/sms/settings', { do: 'save', hours: 'any', sender: '+12025550999' }).expect(200);
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, messageId: 'm1', text: 'hi' });
   await world.advanceUntilReported('m1');
@@ -113,7 +113,7 @@ test('a change keeps the secret and the settings, the settings keep the channel,
   expect((await get('channels/sms/connect?type=gateway').expect(200)).text).not.toContain('whsec_');
 });
 
-test('a location with many messages and a failing channel says so at once, and an example fills the form', async () => {
+test('a failing channel is reported fast in a location with many messages, and an example fills in the form', async () => {
   const phone = { url: 'http://localhost:9/phone', secret: `whsec_${Buffer.alloc(32).toString('base64')}` };
   const example = {
     type: 'gateway',
@@ -147,7 +147,7 @@ test('a location with many messages and a failing channel says so at once, and a
   expect(whole.body.location).toBe('#/channels/whatsapp');
 });
 
-test('the guide for far sides can be read by whoever sets one up, and does not name the platform', async () => {
+test('the gateway protocol is public and does not name the platform', async () => {
   await using world = await startWorld({ isIdle: true });
   const { text, headers } = await world.client.get('/docs/gateway-protocol.md').expect(200);
   expect(headers['content-type']).toContain('text/plain');

@@ -1,7 +1,7 @@
 import { createPageClient } from '../support/page-client.ts';
 import { startWorld } from '../support/world.ts';
 
-test('what a fragment shows is what the token reaches, whatever its path says', async () => {
+test('a fragment shows only what the token gives access to, with any path', async () => {
   await using world = await startWorld({ isIdle: true });
   const one = await world.install();
   const other = await world.install();
@@ -24,7 +24,7 @@ test('what a fragment shows is what the token reaches, whatever its path says', 
   expect((await agency.get(`locations/${one.id}`).expect(200)).text).not.toContain('Disconnect now');
 });
 
-test('only an admin may change anything, and a form that is none changes nothing', async () => {
+test('only an admin may make changes, and an unknown form is rejected', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const context = { companyId: location.companyId, activeLocation: location.id };
@@ -40,7 +40,7 @@ test('only an admin may change anything, and a form that is none changes nothing
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('uninstalled');
 });
 
-test('a page speaks the browser’s language, or the one that is asked for', async () => {
+test('a page is in the browser’s language, or in the requested one', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   const { get } = await createPageClient(world, { companyId: location.companyId, activeLocation: location.id });
@@ -53,7 +53,7 @@ test('a page speaks the browser’s language, or the one that is asked for', asy
   expect((await home('es', '/nothing').expect(404)).text).toContain('No encontrado');
 });
 
-test('an agency of a thousand locations sees 400 of them connected, and those that need a hand', async () => {
+test('an agency of a thousand locations sees 400 of them connected, and those that need attention', async () => {
   await using world = await startWorld({ isIdle: true });
   const company = world.highlevel.addCompany();
   const code = world.highlevel.approveCompanyInstall(company.id);
@@ -81,7 +81,7 @@ test('an agency of a thousand locations sees 400 of them connected, and those th
   expect(part.text).toContain('400 de 1000 ubicaciones están conectadas.');
 });
 
-test('every way an install can fail has its page, with a way on', async () => {
+test('every failure of an installation has a page with a next step', async () => {
   await using world = await startWorld({ isIdle: true });
   const get = (path: string) => world.client.get(path).set('accept', 'text/html');
   const says = async (path: string, title: string, actionLink: string) => {

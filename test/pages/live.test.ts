@@ -3,7 +3,7 @@ import { startWorld } from '../support/world.ts';
 
 const countVersions = (text: string) => text.split('event: version').length - 1;
 
-test('a page is told when what it shows has changed, and only then; the stream ends with the token', async () => {
+test('a page is notified when its content has changed, and only then; the stream ends with the token', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   const other = await world.install();
@@ -25,7 +25,7 @@ test('a page is told when what it shows has changed, and only then; the stream e
   expect((await openStream(world, token)).status).toBe(401);
 });
 
-test('a token has so many streams and no more, and stopping ends them all', async () => {
+test('the streams of a token are limited, and stopping the app ends them all', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   const token = await world.createUserToken({ companyId: location.companyId, activeLocation: location.id });

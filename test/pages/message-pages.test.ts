@@ -7,7 +7,7 @@ import { startWorld } from '../support/world.ts';
 const failed = { state: 'failed' as const, reasonCode: 'no_channel', reason: 'No channel.', text: 'A secret of its own' };
 const unknown = { state: 'pending' as const, heldForReviewAt: new Date(), reasonCode: 'interrupted', reason: 'Interrupted.' };
 
-test('a location’s messages are its own: no page, search, filter or action reaches another’s', async () => {
+test('no page, search, filter or action reaches the messages of another location', async () => {
   await using world = await startWorld({ isIdle: true });
   const one = await world.install();
   const other = await world.install();
@@ -47,7 +47,7 @@ test('a location’s messages are its own: no page, search, filter or action rea
   await agency.post(`locations/${other.id}/dead-letters`, { do: 'redrive' }).expect(403);
 });
 
-test('only who may write retries, resends, marks as sent and sends all again; each only where it is possible', async () => {
+test('retrying, resending, marking as sent and bulk resends need write permission and a message in the right state', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();
   const ids = await addMessages(world, location, 3, (index) => [failed, unknown, {}][index] ?? {});
@@ -80,7 +80,7 @@ test('only who may write retries, resends, marks as sent and sends all again; ea
   expect((await world.db.redrive.findMany({ orderBy: { id: 'asc' } })).map(({ totalCount: total }) => total)).toEqual([0, 1]);
 });
 
-test('what was written by others is shown as text, and a link that is none is no link', async () => {
+test('text from outside is escaped, and an attachment without an http address is not a link', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();
   const script = '<script>alert(1)</script>';
@@ -107,7 +107,7 @@ test('what was written by others is shown as text, and a link that is none is no
   await get('messages?q=&status=&day=&zone=').expect(200);
 });
 
-test('the sentences of a timeline are the same on the pages and in the API', () => {
+test('the timeline’s texts are the same on the pages and in the API', () => {
   const text = loadLanguages('views/languages').text('en');
   for (const [says, sentence] of Object.entries(eventTexts)) expect(text(`log.timeline.${says}`)).toBe(sentence);
 });

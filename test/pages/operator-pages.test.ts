@@ -9,10 +9,10 @@ import { startWorld } from '../support/world.ts';
 
 const idle = { isIdle: true };
 const day = 24 * 60 * 60_000;
-/** What a page says, without its tags. */
+/** Returns a page's text without its tags. */
 const words = (page: { text: string }) => page.text.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
 
-test('how things stand: queues, messages of a day, limits, installations, alerts, and what it runs on', async () => {
+test('the system page shows queues, messages of a day, quotas, installations, alerts and the runtime', async () => {
   await using world = await startWorld(idle);
   const { locationId } = await seedOperatorPages(world);
   world.clock.jump(25 * 60 * 60_000);
@@ -32,7 +32,7 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
   const { get } = await signInOperator(world);
   const page = words(await get('').expect(200));
   expect(page).toContain('Deliveries 1 0 0 1 hr 2 min');
-  // Those of yesterday are not among them.
+  // Yesterday's messages are not counted.
   expect(page).toContain('Sent 1 0 0 0 1 2 Received 0 0 0 0 0 0');
   expect(page).toContain('1 alert is open Channel failing: Harbour Dental 12 of the last 20 attempts failed.');
   expect(page).toContain('No worker is running');
@@ -41,7 +41,7 @@ test('how things stand: queues, messages of a day, limits, installations, alerts
   expect(page).toMatch(/Schema \d{14}_\w+/);
 });
 
-test('who works is seen, and who has stopped without a word too', async () => {
+test('the system page counts running workers and unresponsive ones', async () => {
   await using world = await startWorld();
   const { get } = await signInOperator(world);
   expect(words(await get(''))).toContain('Workers 1 Paused by a limit');
@@ -54,7 +54,7 @@ test('who works is seen, and who has stopped without a word too', async () => {
   expect(page).toContain('No worker is running');
 });
 
-test('locations of all agencies are found by name, id, agency and status; what is typed is only text', async () => {
+test('locations of all agencies are found by name, id, agency and status; search terms are literal', async () => {
   await using world = await startWorld(idle);
   const { companyId, locationId } = await seedOperatorPages(world);
   const { get } = await signInOperator(world);
@@ -72,7 +72,7 @@ test('locations of all agencies are found by name, id, agency and status; what i
   const tidy = await get('/locations?q=&status=suspended').expect(303);
   expect(tidy.headers.location).toBe('/admin/locations?status=suspended');
   expect(words(await get(`/locations/${locationId}`).expect(200))).toContain('Harbour Dental');
-  await get('/locations/nobodys').expect(404);
+  await get('/locations/unheard-of').expect(404);
 
   const now = new Date();
   const many = Array.from({ length: 60 }, (_, index) => ({
@@ -88,7 +88,7 @@ test('locations of all agencies are found by name, id, agency and status; what i
   expect(words(await get(String(next)).expect(200))).toContain('Back to the first page');
 });
 
-test('agencies, dead letters, audit and limits tell what there is, with the way to it', async () => {
+test('agencies, dead letters, audit and limits list their entries with links', async () => {
   await using world = await startWorld(idle);
   const { companyId, locationId } = await seedOperatorPages(world);
   const { get } = await signInOperator(world);
@@ -106,9 +106,10 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   expect(words(await later.get('/dead-letters').expect(200))).toContain('No dead letters');
   expect(words(await later.get('/dead-letters?days=14').expect(200))).toContain('opted out');
 
-  const audit = await later.get(`/audit?place=${locationId}`).expect(200);
+  const audit = await later.get(`/audit?tenant=${locationId}`).expect(200);
   expect(audit.text).toContain('Channel connected');
   expect(audit.text.match(/<tr id="entry-/g)).toHaveLength(2);
+  expect((await later.get(`/audit?place=${locationId}`).expect(200)).text.match(/<tr id="entry-/g)).toHaveLength(2);
   const signIns = await later.get('/audit?action=operator_signed_in').expect(200);
   expect(signIns.text.match(/<tr id="entry-/g)).toHaveLength(2);
 
@@ -118,7 +119,7 @@ test('agencies, dead letters, audit and limits tell what there is, with the way 
   expect(limits).toContain('Harbour Dental sms 5 per second');
 });
 
-test('a key’s age counts from its first start; what an older one sealed is counted until it is sealed anew', async () => {
+test('a key’s age counts from its first start; secrets encrypted with an older key are counted until they are re-encrypted', async () => {
   const [old, newer] = [randomBytes(32), randomBytes(32)];
   await using world = await startWorld({ ...idle, services: { encryptionKeys: [old] } });
   await world.setUpLocation();
@@ -133,7 +134,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   expect(world.clock.now() - new Date(first.keys[0].firstSeenAt).getTime()).toBeGreaterThanOrEqual(366 * day);
   const before = await signInOperator(world);
   expect(words(await before.get('/keys'))).toContain('This key is more than a year old.');
-  // Of a key nothing is kept that could be used as one, nor its plain hash.
+  // Neither the key nor its plain hash is stored.
   const rows = JSON.stringify(await world.db.keyFingerprint.findMany());
   expect(rows).not.toContain(old.toString('base64'));
   expect(rows).toMatch(/"fingerprint":"[0-9a-f]{16}"/);
@@ -156,7 +157,7 @@ test('a key’s age counts from its first start; what an older one sealed is cou
   expect(await loadPage()).toContain('All secrets are encrypted with the newest key.');
 });
 
-test('what only the operator has is nobody else’s: not in the CRM’s page, not in the API', async () => {
+test('the operator’s pages and figures are neither on the CRM’s page nor in the API of users', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
   for (const context of [

@@ -12,7 +12,7 @@ import { startWorld } from '../support/world.ts';
 const idle = { isIdle: true };
 const hour = 60 * 60_000;
 
-test('the token opens the pages, in a new session whose cookie no script, no other site’s form and no other page gets', async () => {
+test('the token opens the pages, in a new session whose cookie is hidden from scripts, other sites’ forms and other pages', async () => {
   await using world = await startWorld(idle);
   const form = await openSignInForm(world, '?to=/admin/keys');
   expect(form.page.headers['content-security-policy']).toContain("frame-ancestors 'none'");
@@ -23,7 +23,7 @@ test('the token opens the pages, in a new session whose cookie no script, no oth
     /patchbay_admin=[^;]+; Path=\/admin; Expires=[^;]+; HttpOnly; SameSite=Lax/,
   );
 
-  // Whoever made the victim use a session that they know has nothing of it afterwards.
+  // Session fixation: the session id from before the sign-in gives no access.
   const [old, renewed] = [form.cookie, getSessionCookie(response)];
   expect(renewed).not.toBe(old);
   expect(
@@ -66,7 +66,7 @@ test('over https the cookie is for https alone', async () => {
   expect(String(install.headers['set-cookie'])).toMatch(/^__Host-patchbay=[^;]+; .*Path=\/; .*HttpOnly; Secure; SameSite=Lax/);
 });
 
-test('without a session no page is shown and no form does anything; the way leads to the sign-in and back', async () => {
+test('without a session every page and form redirects to the sign-in and back', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
   const away = await world.client.get('/admin/locations?q=a b').set(htmlHeaders).expect(303);
@@ -91,7 +91,7 @@ test('without a session no page is shown and no form does anything; the way lead
   }
 });
 
-test('a wrong token is told, written down, and refused from an address that guesses on, the right one too', async () => {
+test('a wrong token is reported and audited, and after many failures an address is rejected even with the right token', async () => {
   await using world = await startWorld(idle);
   const form = await openSignInForm(world);
   const wrong = await submitSignIn(world, form, { token: 'a guess <b>' }).expect(401);
@@ -109,7 +109,7 @@ test('a wrong token is told, written down, and refused from an address that gues
   ]);
 });
 
-test('a form of another page is refused: without the session’s token, with another’s, or from elsewhere', async () => {
+test('a forged form is rejected: without the session’s token, with another session’s, or from another origin', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
   const operator = await signInOperator(world);
@@ -136,7 +136,7 @@ test('a form of another page is refused: without the session’s token, with ano
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('uninstalled');
 });
 
-test('signing out ends the session in the database, and its live streams; both are written down', async () => {
+test('signing out deletes the session and ends its live streams; sign-in and sign-out are audited', async () => {
   await using world = await startWorld(idle);
   const operator = await signInOperator(world);
   const stream = await fetch(`${world.url}/admin/live/`, { headers: { cookie: operator.cookie, 'x-in-background': '1' } });
@@ -154,7 +154,7 @@ test('signing out ends the session in the database, and its live streams; both a
   ]);
 });
 
-test('a session ends after twelve hours, after an hour in which nobody looked, and with the token it was made with', async () => {
+test('a session ends after twelve hours, after an hour without a page view, and when the token changes', async () => {
   await using world = await startWorld(idle);
   const busy = await signInOperator(world);
   world.clock.jump(12 * hour - 1_000);
@@ -167,7 +167,7 @@ test('a session ends after twelve hours, after an hour in which nobody looked, a
     world.db.session.findFirstOrThrow({ where: { data: { contains: 'signedInAt' } }, orderBy: { expiresAt: 'desc' } });
   const ago = new Date((await getRow()).expiresAt.getTime() - 60_000);
   await world.db.session.updateMany({ data: { expiresAt: ago } });
-  // What the page's own scripts ask for is nobody looking; a page is.
+  // Requests of the page's scripts do not extend the session; a page view does.
   await away.get('/keys', { 'x-in-background': '1' }).expect(200);
   expect((await getRow()).expiresAt).toEqual(ago);
   await away.get('/keys').expect(200);
@@ -192,7 +192,7 @@ test('a session ends after twelve hours, after an hour in which nobody looked, a
   await withToken(undefined).post('/admin/sign-in').set(htmlHeaders).type('form').send({ token: 'undefined' }).expect(200);
 });
 
-test('a token of the API or of the embedded page is no session, and the session opens neither of them', async () => {
+test('tokens of the API and the embedded page do not open the operator’s pages, nor the session the API or the embedded page', async () => {
   await using world = await startWorld(idle);
   const location = await world.install();
   const operator = await signInOperator(world);
@@ -209,7 +209,7 @@ test('a token of the API or of the embedded page is no session, and the session 
   for (const path of ['/api/overview', '/embed/pages/', '/embed/live/']) {
     await world.client.get(path).set({ cookie: operator.cookie }).expect(401);
   }
-  // A session of the install is none of the operator's, though it lies in the same table and is signed alike.
+  // A session of an installation does not open the operator's pages, although it is in the same table with the same signature.
   const install = await world.client.get('/install').expect(302);
   const cookie = String(install.headers['set-cookie']).match(/patchbay=([^;]+)/)?.[1];
   await world.client

@@ -36,7 +36,7 @@ function openAlert(world: World, kind: 'channel_failing' | 'location_silent', lo
 /** The locations of a page, in its order. */
 const rows = (html: string) => [...html.matchAll(/<tr id="location-([^"]+)"/g)].map(([, id]) => id);
 
-test('overview, locations and alerts show what the token reaches and nothing of anybody else', async () => {
+test('overview, locations and alerts show only what the token gives access to', async () => {
   await using world = await startWorld({ isIdle: true });
   jumpToNoon(world);
   await addLocations(world, [
@@ -126,7 +126,7 @@ test('an agency’s locations are sorted by each column and filtered by their he
   expect(await order('show=attention')).toEqual(['bare', 'failing', 'paused']);
   expect(await order('show=silent')).toEqual(['silent']);
   expect(await order('q=PAUS')).toEqual(['paused']);
-  expect(await order('q=nobody')).toEqual([]);
+  expect(await order('q=unheard-of')).toEqual([]);
   await agency('locations?sort=secrets').expect(422);
   const { text } = await agency('locations').expect(200);
   for (const words of ['Channel failing', 'No channel', 'Paused', 'No recent messages', '50%']) expect(text).toContain(words);

@@ -13,7 +13,7 @@ const ancestors = async (world: World, headers: Record<string, string> = {}) => 
   return { csp: page.headers['content-security-policy']?.match(/frame-ancestors ([^;]*)/)?.[1], headers: page.headers };
 };
 
-test('the embedded page may be framed by what the setting says, every other page by nobody', async () => {
+test('the embedded page may be framed by the origins in the setting, every other page by no site', async () => {
   await using world = await startWorld({ isIdle: true, services: { frameAncestors: ['https://*.crm.example'] } });
   const { csp, headers } = await ancestors(world);
   expect(csp).toBe('https://*.crm.example');
@@ -24,7 +24,7 @@ test('the embedded page may be framed by what the setting says, every other page
   expect(home.headers['x-frame-options']).toBe('SAMEORIGIN');
 });
 
-test('an agency’s own domain, learnt from its INSTALL or a visit, may frame the page; other agencies are not named to it', async () => {
+test('an agency’s own domain, known from its INSTALL or a visit, may frame the page; other agencies are not named to it', async () => {
   await using world = await startWorld({ services: { frameAncestors: ['https://*.crm.example'] } });
   const { id, companyId } = await world.install();
   const from = (domain: string) => ancestors(world, { referer: `https://${domain}/` }).then(({ csp }) => csp);
@@ -46,7 +46,7 @@ test('an agency’s own domain, learnt from its INSTALL or a visit, may frame th
 });
 
 test.each(["x.example; script-src 'unsafe-inline'", 'javascript:alert(1)', '*', "'self'", 'localhost'])(
-  'a white-label domain that is none (%s) is not kept',
+  'an invalid white-label domain (%s) is not stored',
   async (domain) => {
     await using world = await startWorld();
     const { id, companyId } = await world.install();
@@ -89,7 +89,7 @@ test('no page and no reason that an agency’s clients see names HighLevel', asy
   }
 });
 
-test('whoever installs an agency sees how many of its locations are connected, and nobody without the ticket does', async () => {
+test('the install page of an agency shows how many locations are connected, and only with its ticket', async () => {
   await using world = await startWorld();
   const company = world.highlevel.addCompany();
   for (let count = 0; count < 30; count++) world.highlevel.addLocation({ companyId: company.id });

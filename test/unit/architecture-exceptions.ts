@@ -70,7 +70,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'http/pages/channels/status.ts': ['Alert', 'Attempt', 'Connection', 'RateLimitRow'],
       'http/pages/channels/test-progress.ts': ['Message'],
       'http/pages/locations/home.ts': ['Installation'],
-      'http/pages/locations/rows.ts': ['Connection', 'Installation'],
+      'http/pages/locations/rows.ts': ['Installation'],
       'http/pages/messages/list.ts': ['Installation', 'Message'],
       'http/pages/messages/message.ts': ['Message'],
       'http/pages/messages/rows.ts': ['Connection', 'Installation'],

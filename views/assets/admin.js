@@ -1,16 +1,16 @@
-/** The operator's pages: whole pages, whose forms and links work by themselves. The script adds what is live. */
+/** The operator's pages: forms and links work without this script, which adds live updates. */
 import { enhanceControls } from './pages/controls.js';
 import { followLive } from './pages/live.js';
 import { showTimes } from './pages/times.js';
 
-/** Says that nobody may be looking: what is fetched for a page that is only open keeps no session alive. */
+/** Marks background requests: they do not extend the operator's session. */
 const headers = { 'x-in-background': '1', accept: 'text/html', 'accept-language': document.documentElement.lang };
 
 async function request(address, options) {
   const response = await fetch(address, { ...options, headers }).catch((error) => {
     throw error.name === 'AbortError' ? error : Object.assign(new Error('offline'), { code: 'offline' });
   });
-  // The session is over: the page asks to sign in and comes back here.
+  // The session has ended: the reload redirects to the sign-in and back.
   if (response.status === 401) location.reload();
   return response;
 }
@@ -21,7 +21,7 @@ function read(html) {
   return page && { nav: parsed.getElementById('nav'), page };
 }
 
-// A page that a form's response shows is reloaded as the page, not as the form once more.
+// A reload after a form's response loads the page and does not submit the form again.
 history.replaceState(null, '', location.href);
 enhanceControls();
 showTimes(document);

@@ -1,4 +1,4 @@
-/** The page inside the CRM: learns who looks, and shows the page that the address names. */
+/** The embedded page in the CRM: identifies the viewer and shows the page of the current address. */
 
 import { enhanceForms } from './pages/forms.js';
 import { showProblem } from './pages/fragments.js';

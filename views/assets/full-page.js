@@ -1,4 +1,4 @@
-/** What full pages need of a script: times in the viewer's zone. */
+/** The script of full pages: shows times in the viewer's zone. */
 import { showTimes } from './pages/times.js';
 
 showTimes(document);

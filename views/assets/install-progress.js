@@ -1,4 +1,4 @@
-/** Follows an agency's install until all of its locations are connected; the server draws it in the reader's language. */
+/** Follows an agency's install until all of its locations are connected; the server renders it in the viewer's language. */
 import { morph } from './pages/morph.js';
 
 const box = document.getElementById('progress');

@@ -1,4 +1,4 @@
-// Draws the sandbox's conversation page from /desk/state whenever the server says that something changed.
+// Draws the sandbox's conversation page from /desk/state on every change that the server reports.
 const byId = (id) => document.getElementById(id);
 const chosen = new URLSearchParams(location.hash.slice(1));
 let state = null;
@@ -64,14 +64,14 @@ function nextStep() {
   const sent = state.thread.filter(({ direction }) => direction === 'outbound');
   if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
   if (sent.at(-1).status === 'pending' && state.phone.mode === 'flight') {
-    return 'The phone can’t be reached, so the message is tried again. Switch the phone on and wait a moment.';
+    return 'The phone can’t be reached, so sending is retried. Switch the phone on and wait a moment.';
   }
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
   if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
   if (!state.thread.some(({ direction }) => direction === 'inbound')) {
-    return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}answer as the contact.`;
+    return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }
-  return 'That was the whole way, there and back. Now try flight mode, or an opted-out contact.';
+  return 'The message and the reply have arrived. Now try flight mode, or an opted-out contact.';
 }
 
 function bubble({ text, attachments, at }, isOwn, status) {

@@ -1,4 +1,4 @@
-/** The parent frame: tells the app's page who looks at it, as often as it asks. */
+/** The parent frame: sends the user context to the app's page on request. */
 const frame = document.getElementById('app');
 
 addEventListener('message', async (event) => {

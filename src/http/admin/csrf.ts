@@ -6,14 +6,14 @@ export const csrfField = 'csrf';
 
 const { generateToken, isRequestValid } = csrfSync({ getTokenFromRequest: (request) => request.body?.[csrfField] });
 
-/** The fields by which a form of ours is known: a token that only the session and its pages have. */
+/** Returns the CSRF field for a form: a token that only the session and its pages have. */
 export function getCsrfFields(request: Request): Record<string, string> {
   return { [csrfField]: generateToken(request) };
 }
 
 /**
- * Lets a form pass that one of our own pages has sent: the browser says where it comes from, and it carries its session's token.
- * The body must have been read.
+ * Rejects forms that were not sent by one of our own pages: checks the origin that the browser sends and the session's token.
+ * Needs a parsed body.
  *
  * @throws AppError `csrf_invalid`
  */
@@ -26,10 +26,10 @@ export const requireCsrfToken: RequestHandler = (request, _response, next) => {
 };
 
 export function createCsrfError(): AppError {
-  return new AppError('csrf_invalid', 'This form is too old, or was not sent by a page of ours.');
+  return new AppError('csrf_invalid', 'This form is too old, or was not sent by one of our pages.');
 }
 
-/** Whether the browser says that a request comes from another site than ours. */
+/** Checks whether the browser reports another site as the origin of a request. */
 export function isCrossSite(request: Request): boolean {
   const site = request.get('sec-fetch-site');
   if (site !== undefined && site !== 'same-origin') return true;

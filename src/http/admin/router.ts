@@ -12,12 +12,12 @@ import { createSignInRouter, type SignInDeps } from './sign-in.ts';
 export interface AdminRouterDeps extends SignInDeps, PageRouterDeps, PageDeps, AdminPageDeps {}
 
 /**
- * The operator's pages: the same pages as inside the CRM, over all that there is, and some that only the operator has. Who asks is known
- * from the session alone; a bearer token opens nothing here, nor the session anything elsewhere.
+ * Creates the router of the operator's pages: those inside the CRM, over all tenants, and some of its own. The session alone identifies
+ * the operator; a bearer token gives no access here, and the session gives no access elsewhere.
  */
 export function createAdminRouter(deps: AdminRouterDeps): Router {
   const adminPages = createAdminPages(deps);
-  // What the operator has of its own stands in the place of what others see under the same address.
+  // The operator's own pages replace shared pages of the same path.
   const shared = createPages(deps).filter(
     ({ path, scope }) => !adminPages.some((page) => page.path === path && page.scope === scope),
   );
@@ -39,13 +39,13 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   return router;
 }
 
-/** With `no-referrer` a browser hides from us too where a form comes from. */
+/** Sets `same-origin`: with `no-referrer` a browser also withholds the origin of our own forms. */
 const setAdminHeaders: RequestHandler = (_request, response, next) => {
   response.set({ 'referrer-policy': 'same-origin', 'cache-control': 'no-store' });
   next();
 };
 
-/** A browser sends the empty fields of a filter too; the address of a page names only those that say something. */
+/** Redirects to the address without empty fields, which browsers submit too. */
 const dropEmptyFields: RequestHandler = (request, response, next) => {
   const [path, query] = request.originalUrl.split('?');
   const fields = [...new URLSearchParams(query)];

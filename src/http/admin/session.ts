@@ -16,9 +16,9 @@ declare module 'express-session' {
 declare global {
   namespace Express {
     interface Locals {
-      /** Whose live streams these are, where not the token says it. */
+      /** The holder of live streams when the token does not name it. */
       streamHolder?: StreamHolder;
-      /** Without which a form of the operator's pages is refused. */
+      /** The hidden fields that the operator's forms need. */
       formFields?: Record<string, string>;
     }
   }
@@ -31,28 +31,28 @@ export interface OperatorSessionDeps {
   sessionSecrets: readonly string[];
 }
 
-/** However busy somebody is: then they sign in again. */
+/** Limit of a session, active or not. */
 const maxSessionMs = 12 * 60 * 60 * 1000;
-/** Streams look for themselves whether the session still goes on. */
+/** Limit of a live stream without a new page: the session may expire meanwhile. */
 const sessionIdleMs = 60 * 60 * 1000;
-/** Said by the page's own scripts, which work when nobody looks: what they ask for keeps no session alive. */
+/** Marks requests of the page's own scripts, which also run unattended: these do not extend the session. */
 export const backgroundHeader = 'x-in-background';
 
-/** Makes the browser's session the operator's, under a new id: whoever knew the old one knows nothing. */
+/** Starts the operator's session under a new id, which prevents session fixation. */
 export async function startSession(deps: OperatorSessionDeps, request: Request): Promise<void> {
   await toPromise((done) => request.session.regenerate(done));
   const [secret] = deps.sessionSecrets;
   request.session.operator = { proof: createBinding(deps.adminToken, secret), signedInAt: deps.clock.now() };
-  // Now, so that no page has to write the session for it.
+  // Generated now, so that no page has to write the session for it.
   getCsrfFields(request);
 }
 
-/** Ends the session in the database: its cookie opens nothing any more, whoever has a copy. */
+/** Deletes the session in the database, which also invalidates copies of its cookie. */
 export async function endSession(request: Request): Promise<void> {
   await toPromise((done) => request.session.destroy(done));
 }
 
-/** When the operator's session ends at the latest; null for no such session. One made with another ADMIN_TOKEN is none. */
+/** Returns the latest end of the operator's session; null without a session, or for one of another ADMIN_TOKEN. */
 export function findSessionEndMs(deps: OperatorSessionDeps, request: Request): number | null {
   const { operator } = request.session;
   if (!deps.adminToken || !operator) return null;
@@ -62,16 +62,16 @@ export function findSessionEndMs(deps: OperatorSessionDeps, request: Request): n
 }
 
 /**
- * Lets only the operator's session pass. Who has none, or whose is over, is sent to sign in, and comes back then.
+ * Requires the operator's session. Other requests are redirected to sign in and back afterwards.
  *
- * @throws AppError `unauthorized`: a script asked
+ * @throws AppError `unauthorized` for requests of scripts
  */
 export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
   return (request, response, next) => {
     const endsAtMs = findSessionEndMs(deps, request);
     const isBackground = request.get(backgroundHeader) !== undefined;
     if (endsAtMs === null) {
-      if (isBackground) throw new AppError('unauthorized', 'The session is over. Please sign in again.');
+      if (isBackground) throw new AppError('unauthorized', 'The session has ended. Please sign in again.');
       return response.redirect(303, toSignInPath(request.originalUrl));
     }
     response.locals.access = 'operator';
@@ -79,11 +79,11 @@ export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
       holder: request.sessionID,
       tenant: 'operator',
       endsAtMs: Math.min(endsAtMs, deps.clock.now() + sessionIdleMs),
-      // Signing out deletes it, in whichever process.
+      // Signing out deletes the row, in any process.
       isAllowed: async () => (await deps.db.client.session.count({ where: { sid: request.sessionID } })) > 0,
     };
     response.locals.formFields = getCsrfFields(request);
-    // Without it nothing is written when the answer ends, so the session's time runs on.
+    // Without a session on the request, its expiry is not extended at the end of the response.
     if (isBackground) Reflect.deleteProperty(request, 'session');
     next();
   };
@@ -91,13 +91,13 @@ export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
 
 const adminPath = '/admin';
 
-/** Where to sign in, and where to go then. */
+/** Returns the path of the sign-in page, with the page to return to. */
 export function toSignInPath(wanted: string): string {
   const to = toAdminPath(wanted);
   return `${adminPath}/sign-in${to === adminPath ? '' : `?${new URLSearchParams({ to })}`}`;
 }
 
-/** A page of the operator's, whatever was asked for: nobody is sent anywhere else. */
+/** Returns the requested path if it is one of the operator's pages, else their start page: prevents open redirects. */
 export function toAdminPath(wanted: unknown): string {
   const base = 'http://here';
   const url = typeof wanted === 'string' && URL.canParse(wanted, base) ? new URL(wanted, base) : null;
@@ -106,7 +106,7 @@ export function toAdminPath(wanted: unknown): string {
   return `${url.pathname}${url.search}`;
 }
 
-/** Says of a session with which token it was made, to nobody who does not know the session secret too. */
+/** Computes an HMAC that binds a session to the token it was made with. */
 function createBinding(adminToken: string | undefined, secret: string | undefined): string {
   return createHmac('sha256', secret ?? '')
     .update(`patchbay/operator/${adminToken}`)

@@ -2,7 +2,7 @@ import { readCookie, toCookieName } from '../cookies.ts';
 import type { PageShell } from '../pages/framework/shell.ts';
 import type { Text } from '../pages/framework/texts.ts';
 
-/** Whole pages under `/admin`, for a browser that carries the operator's session. Links are paths; every form proves that it is ours. */
+/** Creates the shell of whole pages under `/admin`, for the operator's session. Links are paths; forms carry a CSRF token. */
 export function createAdminShell({ version, https }: { version: string; https: boolean }): PageShell {
   const toAdminUrl = (path: string) => `/admin/${path}`.replace(/\/$/, '');
   const noticeCookie = toCookieName('patchbay_notice', { path: '/admin', https });
@@ -28,7 +28,7 @@ export function createAdminShell({ version, https }: { version: string; https: b
         });
     },
     redirectTo(response, href, notice) {
-      // Not in the session: a page that writes it while another signs out would bring it back.
+      // Not in the session: a page that writes it during a sign-out would restore it.
       if (notice) response.cookie(noticeCookie, notice, { ...cookie, maxAge: 60_000 });
       response.set('cache-control', 'no-store').redirect(303, href);
     },

@@ -7,14 +7,14 @@ import { createCsrfError, csrfField, isCrossSite } from './csrf.ts';
 
 export interface SignInFormDeps {
   random: RandomSource;
-  /** The first signs, all verify. */
+  /** The first signs; all verify. */
   sessionSecrets: readonly string[];
   appUrl: string;
 }
 
 const formTtlMs = 60 * 60 * 1000;
 
-/** Proves that a sign-in form is ours without a session, so that a page view by a stranger leaves nothing in the database. */
+/** Creates a CSRF check for the sign-in form that needs no session, so that page views by strangers do not write to the database. */
 export function createSignInForm(deps: SignInFormDeps) {
   const options = { path: '/', https: deps.appUrl.startsWith('https:') };
   const name = toCookieName('patchbay_sign_in', options);
@@ -23,7 +23,7 @@ export function createSignInForm(deps: SignInFormDeps) {
     createHmac('sha256', secret).update(`patchbay/sign-in/${nonce}`).digest('base64url');
 
   return {
-    /** The form's hidden fields; they fit the browser's cookie, which is set here. */
+    /** Returns the form's hidden fields and sets the cookie that they match. */
     fields(response: Response): Record<string, string> {
       const nonce = readCookie(response.req, name) ?? deps.random(16).toString('base64url');
       response.cookie(name, nonce, { ...cookie, maxAge: formTtlMs });

@@ -22,10 +22,10 @@ export interface SignInDeps extends OperatorSessionDeps, SignInFormDeps {
   sandboxUrl: string | undefined;
 }
 
-/** Of one address. */
+/** Per IP address. */
 const requestLimit = { points: 60, duration: 60 };
 
-/** The way in, with the operator's token, and out again. Forms must have been read, and their session found. */
+/** Creates the routes to sign in with the operator's token and to sign out. Needs parsed forms and the session. */
 export function createSignInRouter(deps: SignInDeps): Router {
   const router = Router({ caseSensitive: true });
   const form = createSignInForm(deps);

@@ -15,9 +15,9 @@ import { defineAction, definePage } from './framework/page.ts';
 export type AgencyPageDeps = UninstallActionDeps &
   ConfirmUninstallDeps & { installations: Pick<Installations, 'revokeSessions'> };
 
-const disconnectReason = 'An admin has taken the app out of the agency on the app’s page.';
+const disconnectReason = 'An admin removed the app from the agency on the app’s page.';
 
-/** What an agency's admin does for the whole agency: end all sessions, and take the app out of it. */
+/** Creates the agency's page: end all sessions, or remove the app from the agency. */
 export function createAgencyPage(deps: AgencyPageDeps) {
   const findCompany = (access: Access) => getVisibleCompany(deps.db, access, getCompanyId(access));
 

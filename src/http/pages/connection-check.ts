@@ -4,7 +4,7 @@ import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-ch
 import { definePage } from './framework/page.ts';
 import type { Text } from './framework/texts.ts';
 
-/** The connection check of a location, for its admin and for the operator. */
+/** Creates the connection check page of a location, for its admins and the operator. */
 export function createConnectionCheckPage(deps: CheckDeps) {
   return definePage({
     path: 'check',
@@ -19,7 +19,7 @@ export function createConnectionCheckPage(deps: CheckDeps) {
   });
 }
 
-/** The connection check of the whole program. */
+/** Creates the connection check page of the whole installation. */
 export function createProgramCheckPage(deps: CheckDeps) {
   return definePage({
     path: 'check',
@@ -34,7 +34,7 @@ export function createProgramCheckPage(deps: CheckDeps) {
   });
 }
 
-/** What is wrong comes first. */
+/** Failed checks come first. */
 const order = { failed: 0, warning: 1, ok: 2 } as const;
 
 function toModel(text: Text, checks: readonly Check[]) {
@@ -52,7 +52,7 @@ function toModel(text: Text, checks: readonly Check[]) {
   };
 }
 
-/** Times as the reader's language writes them. */
+/** Formats times in the viewer's language. */
 function formatTimes(text: Text, values: Record<string, string>): Record<string, string> {
   const entries = Object.entries(values).map(([name, value]) => [
     name,

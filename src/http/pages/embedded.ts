@@ -8,10 +8,10 @@ import { createPages, type PageDeps } from './registry.ts';
 
 export interface EmbeddedRouterDeps extends AuthenticateDeps, PageRouterDeps, PageDeps {}
 
-/** Of one address: whole agencies sit behind one. */
+/** Per IP address: a whole agency may share one. */
 const requestLimit = { points: 1_200, duration: 60 };
 
-/** The pages inside the CRM, as fragments for the shell at `/embed`: who asks is known from the token alone. */
+/** Creates the router of the pages inside the CRM, as fragments for the shell at `/embed`. The token alone identifies the caller. */
 export function createEmbeddedRouter(deps: EmbeddedRouterDeps): Router {
   const pages = createPages(deps);
   const authenticated: RequestHandler[] = [limitRequests(requestLimit), authenticate(deps)];
@@ -21,11 +21,11 @@ export function createEmbeddedRouter(deps: EmbeddedRouterDeps): Router {
   return router;
 }
 
-/** Links are hashes of the shell's address; what is sent is put into it by its script. */
+/** The embedded shell: links are hashes, and its script inserts the fragments. */
 const shell: PageShell = {
   href: (path) => `#/${path}`,
   action: (path) => `/embed/pages/${path}`,
-  // A bearer token is nothing that a browser adds to a forged request.
+  // A browser does not add a bearer token to a forged request.
   hiddenFields: () => ({}),
   send(response, { status, title, nav, body, notice }) {
     const attributes = { 'data-title': title, 'data-notice': notice };

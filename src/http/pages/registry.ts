@@ -25,7 +25,7 @@ export type PageDeps = HomeDeps &
   AgencyPageDeps &
   CheckDeps;
 
-/** Every page that there is: a new one is its file, its view, its texts, and a line here. */
+/** Creates all pages. A new page needs its file, its view, its texts and a line here. */
 export function createPages(deps: PageDeps): Page[] {
   return [
     createHomePage(deps),

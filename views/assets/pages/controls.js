@@ -1,4 +1,4 @@
-/** Buttons and choices that work the same in every frame. */
+/** Handles the buttons and selects that work the same in both shells. */
 export function enhanceControls() {
   document.addEventListener('click', ({ target }) => {
     if (target.closest('[data-reload]')) location.reload();
@@ -12,7 +12,7 @@ export function enhanceControls() {
     if (target.matches('form[data-filter] select')) target.form.requestSubmit();
   });
 
-  // Before whoever sends the form looks at its fields.
+  // In the capture phase, before the form's fields are read.
   document.addEventListener(
     'submit',
     ({ target }) => {
@@ -22,12 +22,12 @@ export function enhanceControls() {
   );
 }
 
-/** A day that somebody chooses is a day of their own zone, as the times on the page are. */
+/** Fills in the viewer's time zone with a chosen day, as the times on the page are in that zone. */
 function fillZone(form, zone) {
   zone.value = form.elements[zone.dataset.zoneOf].value && Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** Copies what the button says, or, where a frame may not, selects it for the viewer to copy. */
+/** Copies the button's source, or selects it where the frame may not use the clipboard. */
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {

@@ -1,4 +1,4 @@
-/** Forms of pages: `data-action` is sent and its response shown; `data-filter` becomes the address of the page that it asks for. */
+/** Forms of pages: `data-action` is submitted and its response shown; `data-filter` becomes the address of a page. */
 import { enhanceControls } from './controls.js';
 import { here, sendForm, showHere } from './router.js';
 

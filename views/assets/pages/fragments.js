@@ -1,10 +1,10 @@
-/** Puts what the server has drawn into the page: whole pages, and parts of them that have changed. */
+/** Inserts server-rendered fragments: whole pages, and parts that have changed. */
 import { morph } from './morph.js';
 import { showTimes } from './times.js';
 
 const byId = (id) => document.getElementById(id);
 
-/** The page of an response: its title, its links, its content. */
+/** Parses the title, links and content of a response. */
 export function readFragment(html) {
   const root = new DOMParser().parseFromString(html, 'text/html').querySelector('[data-fragment]');
   return (
@@ -17,12 +17,12 @@ export function readFragment(html) {
   );
 }
 
-/** Shows a page instead of the one that is there. @param isNew it is another page: its heading gets the focus and it is announced */
+/** Replaces the page. @param isNew whether it is another page: then its heading gets the focus and its title is announced */
 export function showFragment({ title, notice, nav, page }, { isNew }) {
   const main = byId('main');
   document.title = title;
   morph(byId('nav'), nav);
-  // On a phone there are more pages than room for their names.
+  // On a phone the navigation scrolls sideways.
   for (const link of document.querySelectorAll('#nav [aria-current]'))
     link.scrollIntoView({ block: 'nearest', inline: 'center' });
   showTimes(page);
@@ -30,12 +30,12 @@ export function showFragment({ title, notice, nav, page }, { isNew }) {
   if (notice) toast(notice);
   if (!isNew) return focusOn(page.querySelector('[role="alert"], [aria-invalid="true"]') ?? page.querySelector('h1'));
   scrollTo(0, 0);
-  // A page may lead to what somebody has just asked for.
+  // A page may mark the result of the last action with data-focus.
   focusOn(page.querySelector('[data-focus]') ?? page.querySelector('h1') ?? main);
   byId('announcer').textContent = title;
 }
 
-/** Brings the links, and the parts of the page that are also in `page`, up to date; what has the focus, is scrolled or open stays so. */
+/** Updates the links and the live parts that are also in `page`; focus, scroll position and open details stay. */
 export function refreshParts({ nav, page }) {
   const restoreScroll = captureScrollAnchor();
   if (nav) morph(byId('nav'), nav);
@@ -50,8 +50,8 @@ export function refreshParts({ nav, page }) {
 }
 
 /**
- * What is being read stays where it is on the screen: the row that has the focus or is pointed at, else, once the page is scrolled, the
- * first in sight. Only who looks at the top of a list sees its new rows push the others down.
+ * Keeps the current row at its place on the screen: the row with the focus or under the pointer, else, on a scrolled page, the first
+ * visible row. Only at the top of a list do new rows push the others down.
  */
 function captureScrollAnchor() {
   const rows = [...document.querySelectorAll('[data-live] :is(tr, li)[id]')];
@@ -66,7 +66,7 @@ function captureScrollAnchor() {
   };
 }
 
-/** Shows one of the problems that the shell has words for. */
+/** Shows a problem from the shell's templates. */
 export function showProblem(code) {
   const template =
     document.querySelector(`template[data-problem="${CSS.escape(code)}"]`) ??

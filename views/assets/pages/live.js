@@ -1,6 +1,6 @@
 /**
- * Live parts of a page: each `data-live` names the page that it is part of. The server says its version whenever it changes; another one
- * than the part was drawn with fetches the page and brings the part up to date. Read with fetch, as an EventSource can't carry a token.
+ * Live parts of a page: each `data-live` names its page. The server streams the page's version; a version other than the part's fetches
+ * the page and updates the part. Read with fetch, because an EventSource can't send a token.
  */
 import { refreshParts } from './fragments.js';
 
@@ -9,10 +9,10 @@ const maxRetryDelayMs = 30_000;
 let activeStreams = null;
 
 /**
- * Follows the live parts that the page has now, and none that it had before.
+ * Follows the live parts of the current page and stops the earlier ones.
  *
- * @param shell how the pages around are asked: `request(address, options)`; where `live` and `page` are; `read(html)` for the
- * links and the page in an response; `gone()` for when there is nothing to see any more
+ * @param shell `request(address, options)` fetches; `live` and `page` are path prefixes; `read(html)` parses the links and the page of
+ * a response; `gone()` runs when the page no longer exists
  */
 export function followLive(shell) {
   stopLive();
@@ -31,7 +31,7 @@ async function follow(shell, path, signal) {
     let hasReceived = false;
     try {
       const response = await shell.request(`${shell.live}${path}`, { signal });
-      // What is gone, or not to be seen any more, is not asked for again.
+      // No retry: the page is gone or no longer visible to the viewer.
       if ([403, 404, 422].includes(response.status)) return;
       if (response.ok) {
         for await (const version of versions(response.body)) {
@@ -49,7 +49,7 @@ async function follow(shell, path, signal) {
   }
 }
 
-/** The versions that a stream of server-sent events tells. */
+/** Yields the versions from a stream of server-sent events. */
 async function* versions(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = ''; ; ) {
@@ -68,7 +68,7 @@ async function refresh(shell, path, version, signal) {
   const parts = [...document.querySelectorAll('[data-live]')].filter(({ dataset }) => dataset.live === path);
   if (parts.every(({ dataset }) => dataset.version === version)) return;
   const response = await shell.request(`${shell.page}${path}`, { signal });
-  // It is gone: the page itself says so.
+  // The full page shows the error.
   if ([403, 404].includes(response.status)) shell.gone();
   if (!response.ok) return;
   const fragment = shell.read(await response.text());

@@ -1,4 +1,4 @@
-/** Makes the children of one element like those of another, keeping every element that can stay: so the focus stays too. */
+/** Updates an element's children to match another's and reuses existing elements, so that the focus stays. */
 export function morph(from, to) {
   const kept = new Map([...from.children].filter(({ id }) => id).map((child) => [child.id, child]));
   let cursor = from.firstChild;
@@ -34,7 +34,7 @@ function update(node, wanted) {
   morph(node, wanted);
 }
 
-/** What the viewer has opened, and the marker of what has the focus. */
+/** Checks for attributes that belong to the viewer: opened details, and the tabindex of the focused element. */
 function isOwn(node, name) {
   return (name === 'open' && node.matches('details, dialog')) || (name === 'tabindex' && node === document.activeElement);
 }

@@ -1,4 +1,4 @@
-/** The page that the address names after its `#/`: fetched, shown, and left by Back like any other. */
+/** Hash routing: fetches and shows the page named after `#/`; the browser's Back works. */
 import { readFragment, showFragment, showProblem, toast } from './fragments.js';
 import { followLive, stopLive } from './live.js';
 import { PageError, request } from './session.js';
@@ -16,12 +16,12 @@ const shell = {
 
 export const here = () => location.hash.replace(/^#\/?/, '');
 
-/** Shows what the address names. A later wish ends an earlier one. */
+/** Shows the page of the current address; a later call aborts an earlier one. */
 export async function showHere() {
   await load(() => request(`/embed/pages/${here()}`, { signal: current.signal }), { isNew: true });
 }
 
-/** Sends a form as whoever looks, and shows the response. */
+/** Submits a form with the viewer's token and shows the response. */
 export async function sendForm(form, submitter) {
   const fields = new URLSearchParams(new FormData(form, submitter));
   const options = { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: fields };
@@ -50,7 +50,7 @@ async function load(fetchIt, { isNew }) {
   }
 }
 
-/** The response leads to another page, or is an error that no page could be made of. */
+/** Handles a redirect, or an error that has no page. */
 async function handleJson({ location: target, notice, error }) {
   if (!target) throw new PageError(error?.code ?? 'internal');
   if (notice) toast(notice);

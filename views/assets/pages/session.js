@@ -1,4 +1,4 @@
-/** Who looks: asked of the parent frame, exchanged for a token, which every request of the page carries. Nothing is kept anywhere. */
+/** The viewer's session: the parent frame's user context is exchanged for a token, which every request carries. It is not stored. */
 const responseTimeoutMs = 4_000;
 const maxHandshakes = 3;
 /** A token is renewed by a new handshake this long before its end. */
@@ -7,7 +7,7 @@ const renewalMarginMs = 60_000;
 let token = '';
 let renewing = null;
 
-/** Something that is told by its name: the shell has the words. */
+/** An error with a code that the shell has a text for. */
 export class PageError extends Error {
   constructor(code) {
     super(code);
@@ -55,11 +55,11 @@ async function exchange() {
   if (!response.ok) throw new PageError(body?.error?.code ?? 'internal');
   token = body.token;
   const renewInMs = Math.max(new Date(body.expiresAt).getTime() - Date.now() - renewalMarginMs, 5_000);
-  // Should it fail, the next request finds out and tries again.
+  // If it fails, the next request gets 401 and signs in again.
   setTimeout(() => signIn().catch(() => {}), renewInMs);
 }
 
-/** Gets a token; several who request at once get the same one. @throws PageError */
+/** Gets a token; concurrent calls share one exchange. @throws PageError */
 export function signIn() {
   renewing ??= exchange().finally(() => {
     renewing = null;
@@ -73,7 +73,7 @@ function fetchOnline(address, options) {
   });
 }
 
-/** Fetches as whoever looks, in the language of the page; a token that ended early, as after a night's sleep, is renewed once. */
+/** Fetches with the viewer's token, in the page's language; an expired token is renewed once, such as after the computer slept. */
 export async function request(address, options = {}) {
   const send = () =>
     fetchOnline(address, {

@@ -5,10 +5,10 @@ import { getInstallProgress } from '../../../installations/install-progress.ts';
 import { definePage } from '../../pages/framework/page.ts';
 
 const pageSize = 50;
-/** The order in which a row's statuses are told: what needs a hand first. */
+/** The order of a row's statuses: those that need attention first. */
 const statusOrder: InstallationStatus[] = ['reauth_required', 'suspended', 'pending', 'active', 'uninstalled'];
 
-/** Every agency that has, or had, the app, with how far its locations have got. */
+/** Creates the page of all agencies that have or had the app, with their install progress. */
 export function createAgenciesPage({ db, appUrl }: { db: Database; appUrl: string }) {
   return definePage({
     path: 'agencies',

@@ -6,10 +6,10 @@ import { definePage } from '../../pages/framework/page.ts';
 import { loadTenants } from './tenants.ts';
 
 const pageSize = 50;
-/** Who did it where it was no user; those are told by their ids. */
+/** Actors with a translated name; users are shown by id. */
 const systemActors = ['operator', 'highlevel', 'patchbay'];
 
-/** Who did what, and when, newest first. */
+/** Creates the page of the audit log, newest first. */
 export function createAuditPage({ db }: { db: Database }) {
   return definePage({
     path: 'audit',
@@ -19,15 +19,17 @@ export function createAuditPage({ db }: { db: Database }) {
     nav: { text: 'operator.nav.audit', order: 60 },
     query: z.object({
       action: z.enum(auditActions).optional(),
+      tenant: z.string().trim().max(200).optional(),
+      /** The old name of `tenant`, for bookmarks. */
       place: z.string().trim().max(200).optional(),
       before: z.uuid().optional(),
     }),
 
-    async show({ text, query: { action, place, before } }) {
+    async show({ text, query: { action, place, tenant = place, before } }) {
       const rows = await db.client.auditEntry.findMany({
         where: {
           ...(action ? { action } : {}),
-          ...(place ? { OR: [{ locationId: place }, { companyId: place }] } : {}),
+          ...(tenant ? { OR: [{ locationId: tenant }, { companyId: tenant }] } : {}),
           ...(before ? { id: { lt: before } } : {}),
         },
         orderBy: { id: 'desc' },
@@ -45,8 +47,8 @@ export function createAuditPage({ db }: { db: Database }) {
           items.flatMap(({ locationId, companyId }) => [locationId, companyId]),
         ),
         actions: auditActions,
-        filter: { action, place },
-        isFiltered: Boolean(action || place),
+        filter: { action, tenant },
+        isFiltered: Boolean(action || tenant),
         isFirst: before === undefined,
         nextCursor,
       };

@@ -8,11 +8,11 @@ import { loadTenants } from './tenants.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const pageSize = 50;
-/** How often the page is drawn anew while somebody looks at it: counting is not cheap. */
+/** The refresh interval of an open page: counting is expensive. */
 const refreshIntervalMs = 60_000;
 const spans = ['1', '7', '14'] as const;
 
-/** What was given up everywhere, by location and reason: the location's own page lists it and sends it again. */
+/** Creates the page of dead letters by location and reason; the location's own page lists and resends them. */
 export function createDeadLettersPage({ db, clock }: { db: Database; clock: Clock }) {
   return definePage({
     path: 'dead-letters',

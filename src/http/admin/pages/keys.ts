@@ -13,10 +13,10 @@ export interface KeysPageDeps {
   keyRings: readonly KeyRing[];
 }
 
-/** After so long a key is due to be changed. */
+/** Older keys are due for rotation. */
 const maxKeyAgeMs = 365 * 24 * 60 * 60 * 1000;
 
-/** How old the keys are, whether a rotation is under way, and what to do next. */
+/** Creates the page of the keys: their age, the state of a rotation, and the next step. */
 export function createKeysPage(deps: KeysPageDeps) {
   return definePage({
     path: 'keys',
@@ -35,7 +35,7 @@ export function createKeysPage(deps: KeysPageDeps) {
           ...key,
           age: formatDuration(text, now - key.firstSeenAt.getTime()),
           isOld: now - key.firstSeenAt.getTime() >= maxKeyAgeMs,
-          // What is to be done next: seal anew, then take the old key away.
+          // A rotation re-encrypts the secrets first, then the old key is removed.
           next: (key.sealedWithOlder ?? 0) > 0 ? 'reencrypt' : key.olderCount > 0 ? 'remove' : null,
         })),
       };

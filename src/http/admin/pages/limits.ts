@@ -13,7 +13,7 @@ const pageSize = 50;
 
 const withOwner = (group: GroupStatus) => ({ ...group, ...parseGroupKey(group.key) });
 
-/** What is used up of HighLevel's day, location by location, and how fast each connection sends. */
+/** Creates the page of HighLevel's daily quota by location, and of each connection's limits. */
 export function createLimitsPage({ db, clock }: { db: Database; clock: Clock }) {
   return definePage({
     path: 'limits',

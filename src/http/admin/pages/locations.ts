@@ -7,7 +7,7 @@ import { loadTenants } from './tenants.ts';
 const pageSize = 50;
 const statuses = ['active', 'pending', 'suspended', 'reauth_required', 'uninstalled'] as const;
 
-/** Every location that has, had or is about to have the app, of whichever agency: found by name or id. */
+/** Creates the page of all locations of all agencies, with a search by name or id. */
 export function createLocationsPage({ db }: { db: Database }) {
   return definePage({
     path: 'locations',
@@ -67,7 +67,7 @@ export function createLocationsPage({ db }: { db: Database }) {
   });
 }
 
-/** Looked for as it was typed: `%` and `_` are letters too. */
+/** Escapes `%` and `_` for a literal search. */
 function escapeLike(words: string): string {
   return words.replace(/[\\%_]/g, '\\$&');
 }

@@ -14,7 +14,7 @@ export interface AdminPageDeps extends SystemPageDeps, KeysPageDeps, CheckDeps {
   appUrl: string;
 }
 
-/** The pages that only the operator has, beside those of `../registry.ts`. */
+/** Creates the operator's own pages, besides those of `http/pages/registry.ts`. */
 export function createAdminPages(deps: AdminPageDeps): Page[] {
   return [
     createSystemPage(deps),

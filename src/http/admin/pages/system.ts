@@ -18,7 +18,7 @@ import { loadTenants } from './tenants.ts';
 export interface SystemPageDeps {
   db: Database;
   clock: Clock;
-  /** How far this machine's clock is ahead of the database's. */
+  /** Returns the lead of this host's clock over the database's. */
   clockSkewMs(): number;
   box: SecretBox;
   keyRings: readonly KeyRing[];
@@ -27,13 +27,13 @@ export interface SystemPageDeps {
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
-/** How often the page is drawn anew while somebody looks at it: its numbers never stand still. */
+/** The refresh interval of an open page: its numbers change all the time. */
 export const refreshIntervalMs = 10_000;
 const pageSize = 5;
 const withOwner = (group: GroupStatus) => ({ ...group, ...parseGroupKey(group.key) });
 const statuses = ['active', 'pending', 'suspended', 'reauth_required', 'uninstalled'] as const;
 
-/** How the whole installation stands: what waits, who works, what is used up, and what it runs on. */
+/** Creates the page of the installation's state: queues, workers, quotas, alerts and runtime. */
 export function createSystemPage(deps: SystemPageDeps) {
   const { db, clock } = deps;
   const listWorkers = createWorkerMonitor(deps);
@@ -99,7 +99,7 @@ export function createSystemPage(deps: SystemPageDeps) {
   });
 }
 
-/** Returns null for a skew that harms nothing. */
+/** Returns null for a harmless skew. */
 function describeSkew(ms: number, formatDuration: (ms: number) => string) {
   return Math.abs(ms) >= skewWarningMs ? { duration: formatDuration(Math.abs(ms)), isAhead: ms > 0 } : null;
 }

@@ -5,7 +5,7 @@ import { definePage } from '../../pages/framework/page.ts';
 
 const pageSize = 20;
 
-/** Signed webhooks of which it could not be told what they are, newest first: none was sent. */
+/** Creates the page of signed webhooks that could not be classified, newest first. */
 export function createUnknownWebhooksPage({ db }: { db: Database }) {
   return definePage({
     path: 'unknown-webhooks',

@@ -3,7 +3,7 @@ import type { AlertKind } from '../../../database/client.ts';
 import type { LinkQuery } from '../framework/page.ts';
 import type { Text } from '../framework/texts.ts';
 
-/** What is wrong somewhere, in the reader's words, with the way on. */
+/** A health issue, translated, with a link to its fix. */
 export interface IssueView {
   readonly kind: string;
   readonly tone: 'bad' | 'warn' | 'info';
@@ -15,13 +15,13 @@ export interface IssueView {
 export interface IssueContext {
   text: Text;
   url(path: string, query?: LinkQuery): string;
-  /** Where one installs the app again. */
+  /** The base URL for reinstalling the app. */
   appUrl: string;
-  /** For pages about many locations: the one that it is wrong with. */
+  /** On pages about many locations: the affected one. */
   locationId?: string | null | undefined;
 }
 
-/** Where it is mended. */
+/** The pages on which issues are fixed. */
 const fixLinks: Readonly<Record<string, { path: string; query?: LinkQuery }>> = {
   no_channel: { path: 'channels' },
   channel_disconnected: { path: 'channels' },
@@ -38,7 +38,7 @@ const tones: Readonly<Record<string, IssueView['tone']>> = {
   location_silent: 'info',
 };
 
-/** Tells what is wrong: an open alert, or what a location's health says. */
+/** Describes an open alert or a location's health issue. */
 export function describeIssue({ text, url, appUrl, locationId }: IssueContext, kind: HealthIssue | AlertKind): IssueView {
   const issue = {
     kind,

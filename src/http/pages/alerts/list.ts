@@ -14,7 +14,7 @@ const maxOpenAlerts = 100;
 const pastPageSize = 30;
 const query = z.object({ before: z.uuid().optional() });
 
-/** What is wrong in a location, and what was. */
+/** Creates the page of a location's open and resolved alerts. */
 export function createLocationAlertsPage(deps: AlertPageDeps) {
   const within = (location: { resourceId: string }) => ({ locationId: location.resourceId });
   return definePage({
@@ -33,7 +33,7 @@ export function createLocationAlertsPage(deps: AlertPageDeps) {
   });
 }
 
-/** What is wrong anywhere in reach: at an agency its own and its locations' alerts, at the operator all. */
+/** Creates the page of all visible alerts: an agency's own and its locations', or all for the operator. */
 export function createAccountAlertsPage(deps: AlertPageDeps) {
   return definePage({
     path: 'alerts',
@@ -87,12 +87,12 @@ async function listRows(
   };
 }
 
-/** Which location an alert is about, for a page about many. */
+/** Returns the name and link of an alert's location, for a page about many. */
 export function toLocationLink(names: ReadonlyMap<string, string>, url: PageInput['url'], { locationId }: Alert) {
   return locationId ? { name: names.get(locationId) ?? locationId, href: url(`/locations/${locationId}/overview`) } : null;
 }
 
-/** The names of the locations that alerts are about. */
+/** Loads the names of the locations of alerts. */
 export async function loadLocationNames(db: Database, alerts: readonly Alert[]): Promise<Map<string, string>> {
   const ids = [...new Set(alerts.flatMap(({ locationId }) => locationId ?? []))];
   const rows = await db.client.installation.findMany({

@@ -20,7 +20,7 @@ import { findTestProgress, getTestVersion } from './test-progress.ts';
 
 const testBody = z.object({ to: z.string().trim().min(3).max(320), text: z.string().trim().min(1).max(1000) });
 
-/** One channel of a location: how it does, a test that is followed live, what its far side must be told, and the way out. */
+/** Creates the page of one channel: its health, a live test, its webhook URLs, and disconnecting it. */
 export function createChannelPage(deps: ChannelPageDeps) {
   const toConnectionRef = ({ location, providerKey }: { location: { resourceId: string }; providerKey: string }) => ({
     locationId: location.resourceId,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** How a field is typed or chosen. `fixed` can't be; `json` is what has no better way. */
+/** The kind of input of a field. `fixed` has no input; `json` is the fallback. */
 export type FieldKind =
   | 'text'
   | 'url'
@@ -15,41 +15,40 @@ export type FieldKind =
   | 'json'
   | 'fixed';
 
-/** One field of a form that was made from a schema. */
+/** One field of a form that is generated from a schema. */
 export interface ConfigField {
-  /** Where it stands in the config, with dots: the name of its input. */
+  /** Its path in the config, with dots; also the name of its input. */
   readonly name: string;
   readonly kind: FieldKind;
-  /** What the schema calls it and says of it. */
+  /** Title and description from the schema. */
   readonly title: string;
   readonly description: string | undefined;
   readonly placeholder: string | undefined;
-  /** It must be given. */
   readonly isRequired: boolean;
   readonly isSecret: boolean;
-  /** Few will change it. */
+  /** Shown under *More settings*. */
   readonly isAdvanced: boolean;
-  /** The name of what can make a value (`channels/generate.ts`). */
+  /** The generator of its value (`channels/generated-fields.ts`). */
   readonly generate: string | undefined;
-  /** Of a number. */
+  /** For numbers. */
   readonly isInteger: boolean;
-  /** What can be chosen, or the value of a `fixed` one. */
+  /** The values to choose from, or the value of a `fixed` field. */
   readonly options: readonly (string | number | boolean)[];
-  /** What holds when nothing is given. */
+  /** The default. */
   readonly initial: unknown;
-  /** Null stands for nothing given, where nothing may not be left out. */
+  /** An empty input becomes null: the schema requires the field but allows null. */
   readonly isNullable: boolean;
   readonly fields: readonly ConfigField[];
 }
 
-/** What a form holds: inputs by name. */
+/** Submitted values by input name. */
 export type FormValues = Record<string, unknown>;
 
 type Schema = z.core.JSONSchema.JSONSchema & { [extra: string]: unknown };
 
 const multilineMinLength = 300;
 
-/** The fields that a form for this schema has, in the schema's order. */
+/** Generates the form fields of a schema, in the schema's order. */
 export function toConfigFields(schema: z.ZodObject): ConfigField[] {
   const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', cycles: 'ref' }) as Schema;
   return listFields(root, root, '');
@@ -69,7 +68,7 @@ function toField(
   const { schema, isNullable } = stripNull(resolveRef(given, root));
   const own = { ...schema, ...given };
   const path = prefix + name;
-  // A secret inside of something is kept and replaced with the whole of it.
+  // A field that contains a secret is stored and replaced as a whole.
   const isSecret = JSON.stringify(given).includes('"sensitive":true');
   const { kind, options } = toKind(schema, { isSecret, isRequired });
   return {
@@ -141,7 +140,7 @@ function toTitle(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The config that a filled in form asks for. What was left empty is left out; what is of the wrong kind stays as it was typed. */
+/** Reads a config from submitted values. Empty inputs are left out; values of the wrong type stay as typed, for the schema to reject. */
 export function readConfig(fields: readonly ConfigField[], values: FormValues): Record<string, unknown> {
   return Object.fromEntries(
     fields.flatMap((field) => {
@@ -177,7 +176,7 @@ function readField(field: ConfigField, values: FormValues): unknown {
   return field.kind === 'json' ? parseJson(text) : text;
 }
 
-/** With a comma or a point, as people write it; what is no number stays what it is. */
+/** Parses a number with a decimal comma or point; returns other text unchanged. */
 function parseNumber(text: string): number | string {
   const value = Number(text.replace(/^(-?\d+),(\d+)$/, '$1.$2'));
   return Number.isFinite(value) ? value : text;
@@ -189,7 +188,7 @@ function readGroup(field: ConfigField, values: FormValues): unknown {
   return isEmpty && !field.isRequired ? (field.isNullable ? null : undefined) : inner;
 }
 
-/** None chosen where there is a default is not the same as the default. */
+/** Returns an empty list when the field has a default: choosing no option differs from the default. */
 function readList(field: ConfigField, chosen: readonly unknown[]): unknown {
   return chosen.length > 0 || field.isRequired || field.initial !== undefined ? chosen : undefined;
 }
@@ -210,7 +209,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A config as a form holds it; with nothing given, what the schema would make of that. Secrets are never in it. */
+/** Converts a config to input values, without secrets; an undefined config yields the schema's defaults. */
 export function toFormValues(fields: readonly ConfigField[], config: Record<string, unknown> | undefined): FormValues {
   return Object.fromEntries(
     fields.flatMap((field): [string, unknown][] => {
@@ -218,7 +217,7 @@ export function toFormValues(fields: readonly ConfigField[], config: Record<stri
       if (field.kind === 'group')
         return Object.entries(toFormValues(field.fields, (given as Record<string, unknown>) ?? undefined));
       if (field.isSecret || field.kind === 'fixed') return [];
-      // Only a config that is not there yet has defaults: what was left out of one that is there was left out.
+      // Defaults apply only to a new config: in a stored one, a missing value was left empty on purpose.
       const value = given ?? (config === undefined || field.kind === 'boolean' ? field.initial : undefined);
       return value === undefined || value === null ? [] : [[field.name, toInputValue(field, value)]];
     }),

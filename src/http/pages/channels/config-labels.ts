@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { Text } from '../framework/texts.ts';
 import type { ConfigField, FormValues } from './config-form.ts';
 
-/** A field with the reader's words: the language's own where it has them, else those of the schema. */
+/** A field with labels in the viewer's language, or else from the schema. */
 export interface LabelledField extends Omit<ConfigField, 'fields' | 'options'> {
   readonly label: string;
   readonly help: string | undefined;
@@ -10,7 +10,7 @@ export interface LabelledField extends Omit<ConfigField, 'fields' | 'options'> {
   readonly fields: readonly LabelledField[];
 }
 
-/** @param keyPrefix the key of these fields' texts: `<under>.<name>.label`, `.help`, `.options.<value>`, `.errors.<code>` */
+/** Adds labels to fields. @param keyPrefix of their texts: `<prefix>.<name>.label`, `.help`, `.options.<value>`, `.errors.<code>` */
 export function toLabelledFields(text: Text, keyPrefix: string, fields: readonly ConfigField[]): LabelledField[] {
   const findText = (key: string) => (text.has(key) ? text(key) : undefined);
   return fields.map((field) => {
@@ -28,7 +28,7 @@ export function toLabelledFields(text: Text, keyPrefix: string, fields: readonly
   });
 }
 
-/** What is wrong, by field: the first of each. What belongs to no field stands under the empty name. */
+/** Converts issues to messages by field, the first of each field; issues without a field are under the empty name. */
 export function toFieldErrors(
   text: Text,
   keyPrefix: string,
@@ -40,7 +40,7 @@ export function toFieldErrors(
   const found: Record<string, string> = {};
   for (const issue of issues) {
     const path = issue.path.map(String);
-    // Something inside of a list, or of what is typed as JSON, is told at that field.
+    // An issue inside a list or a JSON value is reported at its field.
     const field = path
       .map((_, index) => path.slice(0, path.length - index).join('.'))
       .flatMap((name) => all.filter((one) => one.name === name))[0];

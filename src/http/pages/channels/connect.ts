@@ -22,7 +22,7 @@ import {
 
 const channelType = z.string().min(1).max(64);
 
-/** Connecting a channel: choose one, then fill in the form that its schema makes. The same form changes the one that is connected. */
+/** Creates the page to connect a channel: choose one, then fill in the form generated from its schema. The same form edits a connection. */
 export function createConnectPage(deps: ChannelPageDeps) {
   return definePage({
     path: 'channels/:providerKey/connect',
@@ -102,7 +102,7 @@ export function createConnectPage(deps: ChannelPageDeps) {
   function chosen(choices: readonly Channel[], type: string): Channel {
     const channel = getChannel(deps.connections.channels, type);
     if (choices.includes(channel)) return channel;
-    throw new AppError('request_invalid', 'This channel does not carry what this provider sends.');
+    throw new AppError('request_invalid', 'This channel does not support this provider’s messages.');
   }
 }
 
@@ -118,7 +118,7 @@ function toChoice(text: Text, channel: Channel) {
   };
 }
 
-/** Values for the fields that we can make one for, all or the one that is asked for. They are kept nowhere until they are sent. */
+/** Generates values for all fields with a generator, or for the requested one. They are not stored until the form is submitted. */
 function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], which: string | undefined): FormValues {
   return Object.fromEntries(
     fields.flatMap(({ name, generate }) => {
@@ -128,12 +128,12 @@ function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], w
   );
 }
 
-/** The example's secrets are no secrets. */
+/** Picks the example's secrets, which are public. */
 function pickSecrets(fields: readonly ConfigField[], config: Record<string, unknown>): FormValues {
   return Object.fromEntries(fields.flatMap(({ name, isSecret }) => (isSecret && name in config ? [[name, config[name]]] : [])));
 }
 
-/** What any connection may set stays as it is when its channel is changed: it has a form of its own. */
+/** Picks the delivery settings, which stay when the channel changes: they have their own form. */
 function pickDeliverySettings(connection: Connection | null): Record<string, unknown> {
   return Object.fromEntries(Object.entries(connection?.config ?? {}).filter(([name]) => name in deliverySettings));
 }

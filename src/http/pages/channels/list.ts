@@ -3,7 +3,7 @@ import { definePage } from '../framework/page.ts';
 import type { ChannelPageDeps } from './providers.ts';
 import { getChannelsVersion, listChannelStatuses } from './status.ts';
 
-/** What a location sends by: every provider of the app, what is connected for it, and how that does. */
+/** Creates the page of a location's channels: every provider of the app with its connection and health. */
 export function createChannelsPage(deps: ChannelPageDeps) {
   return definePage({
     path: 'channels',

@@ -17,21 +17,21 @@ export interface ChannelPageDeps {
   providers: readonly Provider[];
   connections: Pick<Connections, 'channels' | 'checkConfig' | 'connect' | 'disconnect' | 'findConnection'>;
   messaging: Pick<Messaging, 'sendTestMessage'>;
-  /** A far side to try things with; sandbox mode has one. */
+  /** A gateway for trials; sandbox mode has one. */
   example: ConnectionExample | undefined;
 }
 
-/** A channel that can be connected without a far side of one's own. */
+/** A channel that can be connected without a vendor account or gateway. */
 export interface ConnectionExample {
   type: string;
   config: Record<string, unknown>;
-  /** Where a test message arrives. */
+  /** The address that a test message goes to. */
   to: string;
-  /** Where one sees it arrive. */
+  /** A page that shows the received message. */
   inboxUrl: string;
 }
 
-/** The providers that messages are sent by: calls are none. */
+/** Lists the providers of messages, without those of calls. */
 export function listMessageProviders({ providers }: Pick<ChannelPageDeps, 'providers'>): Provider[] {
   return providers.filter(({ kind }) => kind !== 'call');
 }
@@ -47,12 +47,12 @@ export function toMessageType({ kind }: Provider): 'sms' | 'email' {
   return kind.startsWith('email') ? 'email' : 'sms';
 }
 
-/** The channels that carry what a provider's messages are. */
+/** Lists the channels that support a provider's message type. */
 export function listChannels({ connections }: Pick<ChannelPageDeps, 'connections'>, provider: Provider): Channel[] {
   return [...connections.channels.values()].filter(({ capabilities: can }) => toMessageType(provider) === 'sms' || can.email);
 }
 
-/** What people call a provider: by its kind, and by its key where two are of the same kind. */
+/** Returns the display name of a provider: its kind, with its key when two providers share the kind. */
 export function toProviderName(deps: Pick<ChannelPageDeps, 'providers'>, text: Text, provider: Provider): string {
   const name = text(`channels.kinds.${provider.kind}`, { key: provider.key });
   const isOnly = listMessageProviders(deps).filter(({ kind }) => kind === provider.kind).length === 1;
@@ -65,8 +65,8 @@ export function toChannelName(text: Text, channel: Pick<Channel, 'type' | 'title
 }
 
 /**
- * What is connected there. What this process can't use, as its channel or the key of its secrets is gone, counts as nothing: whoever
- * connects anew is out of it.
+ * Finds the connection of a provider in a location. One that this process can't use, as its channel or the key of its secrets is
+ * missing, counts as absent, so that a user can connect again.
  */
 export async function findUsableConnection(
   deps: Pick<ChannelPageDeps, 'connections'>,
@@ -80,9 +80,9 @@ export async function findUsableConnection(
   }
 }
 
-/** @throws AppError `conflict`: nothing is connected where the app is gone from */
+/** @throws AppError `conflict`: the app is not installed in the location */
 export function requireInstalled({ status }: Installation): void {
-  if (status === 'uninstalled') throw new AppError('conflict', 'The app is not installed there any more.');
+  if (status === 'uninstalled') throw new AppError('conflict', 'The app is no longer installed in this location.');
 }
 
 /** @throws AppError `conflict` */
@@ -92,5 +92,5 @@ export async function getUsableConnection(
 ): Promise<Connection> {
   const found = await findUsableConnection(deps, ref);
   if (found) return found;
-  throw new AppError('conflict', 'No channel is connected there any more. Connect one first.');
+  throw new AppError('conflict', 'No channel is connected any more. Connect one first.');
 }

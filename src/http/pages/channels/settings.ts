@@ -17,13 +17,13 @@ import {
 } from './providers.ts';
 import { getLimitUsage } from './status.ts';
 
-/** What any connection may set, by name. */
+/** The names of the settings that every connection has. */
 export const deliverySettingNames = Object.keys(deliverySettings);
 
 const fields = toConfigFields(z.object(deliverySettings));
 const anyTime = 'any';
 
-/** How a connection sends, whatever its channel: sender, rate, cap, hours, and what becomes of messages that these hold up. */
+/** Creates the page of a connection's sending settings, which are the same for every channel. */
 export function createChannelSettingsPage(deps: ChannelPageDeps) {
   return definePage({
     path: 'channels/:providerKey/settings',
@@ -66,9 +66,9 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
           const ref = { locationId: location.resourceId, providerKey };
           const connection = await getUsableConnection(deps, ref);
           const { sendingWindow, ...settings } = readConfig(fields, body);
-          // Hours that are half filled in are told of; none are chosen at all when they do not count.
+          // An empty window makes the schema report incomplete hours.
           const hours = body.hours === anyTime ? {} : { sendingWindow: sendingWindow ?? {} };
-          // Where it says nothing it is not asked for, and stays.
+          // Idempotent channels have no input for it; a stored value stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
           const storedPolicy = connection.channel.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
           const others = Object.entries(toPublicConfig(connection, true)).filter(

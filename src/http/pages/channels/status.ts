@@ -18,7 +18,7 @@ import {
   toProviderName,
 } from './providers.ts';
 
-/** How a provider stands in a location: `good`, `unused` until something was sent, `failing`, or `none` connected. */
+/** The status of a provider in a location: `good`, `unused` before the first message, `failing`, or `none` when not connected. */
 export interface ChannelStatus {
   key: string;
   name: string;
@@ -26,14 +26,14 @@ export interface ChannelStatus {
   channelName: string | null;
   since: Date | null;
   health: ConnectionHealth | null;
-  /** Why it fails, in the reader's words. */
+  /** The reason of the failures, translated. */
   reason: string | null;
 }
 
-/** A few refusals may be the contacts' fault; from so many in a row on it is the channel's. */
+/** A few rejections in a row may be the contacts' fault; from this many on, the channel's. */
 const minFailuresInRow = 3;
 
-/** Every provider of the app with what the location has connected for it. */
+/** Lists the status of every provider of the app in a location. */
 export async function listChannelStatuses(
   deps: ChannelPageDeps,
   text: Text,
@@ -70,7 +70,7 @@ async function getChannelStatus(
   };
 }
 
-/** Changes when a status may: for the versions of pages. What only makes it older counts every ten seconds. */
+/** Returns a value that changes with the statuses, for the versions of pages. New attempts with the same outcome count every ten seconds. */
 export async function getChannelsVersion(deps: ChannelPageDeps, { resourceId }: Installation): Promise<string> {
   const rows = await deps.db.client.connection.findMany({
     where: { locationId: resourceId, disabledAt: null },
@@ -93,22 +93,23 @@ async function findLastAttempt({ db }: ChannelPageDeps, connectionId: string) {
   return row && [row.outcome, Math.floor((row.endedAt as Date).getTime() / versionStepMs)];
 }
 
-/** More need not be counted to be called many. */
+/** Counting stops here; the page then shows "more than". */
 const maxWaitingCount = 1_000;
 
-/** How much of a connection's limits is used up, and what waits because of them. */
+/** Loads the usage of a connection's limits and the number of contacts whose messages wait for them. */
 export async function getLimitUsage(deps: ChannelPageDeps, connection: Connection, timezone: string | null) {
   const key = toConnectionGroupKey(connection);
   const now = dateNow(deps.clock);
-  const pace = await deps.db.client.rateLimitRow.findUnique({ where: { key } });
-  const pausedUntil = pace && getPausedUntil(pace, now);
+  const rateLimit = await deps.db.client.rateLimitRow.findUnique({ where: { key } });
+  const pausedUntil = rateLimit && getPausedUntil(rateLimit, now);
   const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
   const waiting = pausedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, maxWaitingCount + 1) : 0;
   return {
     settings: parseDeliverySettings(connection.config),
-    dailyCount: pace?.dailyCountDate === today ? pace.dailyCount : 0,
-    pausedUntil: pausedUntil,
-    pauseReason: pausedUntil && pace?.pauseCode ? { code: pace.pauseCode, message: pace.pauseReason ?? '' } : null,
+    dailyCount: rateLimit?.dailyCountDate === today ? rateLimit.dailyCount : 0,
+    pausedUntil,
+    pauseReason:
+      pausedUntil && rateLimit?.pauseCode ? { code: rateLimit.pauseCode, message: rateLimit.pauseReason ?? '' } : null,
     waiting: Math.min(waiting, maxWaitingCount),
     hasMore: waiting > maxWaitingCount,
   };

@@ -7,14 +7,14 @@ interface TestRef {
   id: string;
 }
 
-/** One stage of a test: when it was reached, or that it is what is waited for now. */
+/** One step of a test: the time it was reached, or its current state. */
 interface TestStep {
   name: 'queued' | 'sending' | 'accepted' | 'delivered' | 'read' | 'failed' | 'unknown';
   at: Date | null;
   state: 'done' | 'now' | 'later' | 'bad';
 }
 
-/** A test message and how far it has come. Only a test of this very place is found. */
+/** Finds a test message of this connection and its progress. */
 export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: Text, { id, ...ref }: TestRef) {
   const message = await deps.db.client.message.findFirst({
     where: { id, ...ref, isTest: true },
@@ -61,7 +61,7 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
   };
 }
 
-/** Changes with every step of a test. */
+/** Returns a value that changes with every step of a test. */
 export async function getTestVersion({ db }: Pick<ChannelPageDeps, 'db'>, { id, ...ref }: TestRef): Promise<unknown> {
   return db.client.message.findFirst({
     where: { id, ...ref, isTest: true },

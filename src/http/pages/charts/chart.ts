@@ -1,16 +1,16 @@
 import { escapeHtml } from '../framework/render.ts';
 import type { Axis } from './ticks.ts';
 
-/** What every chart is drawn with. Widths are parts of the whole, heights are pixels, so letters keep their size on every screen. */
+/** The options of every chart. Widths are percentages and heights are pixels, so text keeps its size on every screen. */
 export interface ChartOptions {
   /** Unique on the page. */
   readonly id: string;
   readonly title: string;
-  /** What it shows, for those who do not see it. */
+  /** A description for screen readers. */
   readonly description: string;
   readonly axis: Axis;
   readonly axisLabel: (value: number) => string;
-  /** What stands below each place, from left to right. */
+  /** The labels below the columns, from left to right. */
   readonly labels: readonly string[];
 }
 
@@ -18,23 +18,23 @@ export const plotHeight = 168;
 const marginTop = 12;
 const marginBottom = 28;
 
-/** Where a value stands, in pixels from the top. */
+/** Converts a value to pixels from the top. */
 export function toY(axis: Axis, value: number): number {
   return marginTop + plotHeight * (1 - value / axis.max);
 }
 
-/** The left edge and the width of a place, in percent. */
+/** Returns the left edge, width and middle of a column, in percent. */
 export function toColumn(index: number, count: number): { left: number; width: number; middle: number } {
   const width = 100 / count;
   return { left: index * width, width, middle: (index + 0.5) * width };
 }
 
-/** Rounded for SVG: two digits are less than anybody sees. */
+/** Rounds to two digits for SVG. */
 export function roundForSvg(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** A whole chart: its axis, its lines, and what `marks` draws between them. Classes and attributes only, as the policy asks. */
+/** Renders a chart: its axis, grid lines and `marks`. Uses classes and attributes only, as the content security policy requires. */
 export function renderChart(options: ChartOptions, marks: string): string {
   const { id, title, description, axis, axisLabel, labels } = options;
   const height = marginTop + plotHeight + marginBottom;
@@ -46,7 +46,7 @@ export function renderChart(options: ChartOptions, marks: string): string {
     (tick) => `<text x="100%" y="${roundForSvg(toY(axis, tick))}" dy="4">${escapeHtml(axisLabel(tick))}</text>`,
   );
   const days = labels.map((label, index) => {
-    // The last is always named; where there is little room only every fourth.
+    // The last day always has a label; narrow screens show only every fourth.
     const isAlways = (labels.length - 1 - index) % 4 === 0;
     const isOften = (labels.length - 1 - index) % 2 === 0;
     const kind = isAlways ? '' : isOften ? ' class="roomy"' : ' class="roomiest"';

@@ -1,9 +1,9 @@
 import { escapeHtml } from '../framework/render.ts';
 import { type ChartOptions, renderChart, roundForSvg, toColumn, toY } from './chart.ts';
 
-/** One line: how it looks, and its values from left to right; null where there is none. */
+/** One line of a chart with its values from left to right; null leaves a gap. */
 export interface Line {
-  /** `round` with a plain line, or `square` with a dashed one. */
+  /** `round` dots on a solid line, or `square` dots on a dashed one. */
   readonly kind: 'round' | 'square';
   readonly label: string;
   readonly values: readonly (number | null)[];
@@ -11,7 +11,7 @@ export interface Line {
 
 const dotRadius = 4;
 
-/** Lines with a dot for each value; a gap where there is no value. */
+/** Renders lines with a dot for each value. */
 export function renderLines(options: ChartOptions, given: readonly Line[], valueLabel: (value: number) => string): string {
   const drawn = given.map(({ kind, label, values }) => {
     const dots = values.flatMap((value, index) =>
@@ -40,11 +40,11 @@ function renderMark(
   const y = roundForSvg(toY(options.axis, value));
   const tip = `<title>${escapeHtml(`${options.labels[index]}: ${label} ${valueLabel(value)}`)}</title>`;
   if (kind === 'round') return `<circle data-value="${value}" cx="${x}" cy="${y}" r="${dotRadius}">${tip}</circle>`;
-  // Half of it is left of its middle, which percent can't say: it is drawn around a point of its own.
+  // A nested svg places the square around its centre, which percentages alone can't.
   return `<svg class="mark" x="${x}" y="${y}" data-value="${value}"><rect x="-${dotRadius}" y="-${dotRadius}" width="${2 * dotRadius}" height="${2 * dotRadius}">${tip}</rect></svg>`;
 }
 
-/** A line's look beside its name. */
+/** Renders a line's symbol for the legend. */
 export function renderLineKey(kind: Line['kind']): string {
   const shape = kind === 'round' ? '<circle cx="12" cy="8" r="4"/>' : '<rect x="8" y="4" width="8" height="8"/>';
   return `<svg class="key" width="24" height="16" aria-hidden="true"><g class="line line-${kind}"><line x1="0" x2="24" y1="8" y2="8"/>${shape}</g></svg>`;

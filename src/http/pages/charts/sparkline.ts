@@ -4,7 +4,7 @@ import { roundForSvg } from './chart.ts';
 const height = 24;
 const width = 84;
 
-/** A tiny chart in a row of a table: one bar a day, with what failed of it on top. @param label says it in words */
+/** Renders a small chart for a table row: one bar a day, with its failures on top. @param label for screen readers */
 export function renderSparkline(days: readonly { readonly sent: number; readonly failed: number }[], label: string): string {
   const highest = Math.max(...days.map(({ sent }) => sent), 1);
   const step = width / Math.max(days.length, 1);

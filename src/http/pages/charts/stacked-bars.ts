@@ -1,20 +1,20 @@
 import { escapeHtml } from '../framework/render.ts';
 import { type ChartOptions, plotHeight, renderChart, roundForSvg, toColumn, toY } from './chart.ts';
 
-/** One part of every bar: how it looks, and its values from left to right. */
+/** One segment of every bar, with its values from left to right. */
 export interface Part {
-  /** A class: `delivered`, `read`, `pending`, `unknown` or `failed`. */
+  /** Its CSS class: `delivered`, `read`, `pending`, `unknown` or `failed`. */
   readonly kind: string;
   readonly label: string;
   readonly values: readonly number[];
 }
 
-/** Part of a place that its bar fills. */
+/** The share of a column that its bar fills. */
 const barWidthShare = 0.68;
-/** What is there can be seen, however little it is. */
+/** Small values stay visible. */
 const minBarPixels = 2;
 
-/** Bars of parts, the first part at the bottom. Parts differ by pattern as well as by colour. */
+/** Renders stacked bars, the first part at the bottom. Parts differ by pattern as well as by colour. */
 export function renderStackedBars(
   options: ChartOptions,
   parts: readonly Part[],
@@ -43,7 +43,7 @@ export function renderStackedBars(
   );
 }
 
-/** Lines and dots that tell the parts apart where colours can't. `delivered` is plain. */
+/** Patterns that distinguish the parts without colour. `delivered` is plain. */
 const patterns: Readonly<Record<string, string>> = {
   read: '<circle cx="3" cy="3" r="1"/>',
   pending: '<path d="M0 6 6 0"/>',
@@ -55,7 +55,7 @@ function renderPattern(id: string, kind: string): string {
   return `<pattern id="${id}-${kind}" class="lines lines-${kind}" width="6" height="6" patternUnits="userSpaceOnUse">${patterns[kind]}</pattern>`;
 }
 
-/** A part's look beside its name. */
+/** Renders a part's symbol for the legend. */
 export function renderPartKey(id: string, kind: string): string {
   const drawn = patterns[kind];
   return `<svg class="key" width="16" height="16" aria-hidden="true">${drawn ? `<defs>${renderPattern(`${id}-key`, kind)}</defs>` : ''}<rect class="bar bar-${kind}" width="16" height="16" rx="3"/>${drawn ? `<rect class="pattern" width="16" height="16" rx="3" fill="url(#${id}-key-${kind})"/>` : ''}</svg>`;

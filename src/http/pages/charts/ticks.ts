@@ -1,6 +1,6 @@
-/** What an axis says: where its lines are, and how far it goes. */
+/** An axis: its grid lines and its end. */
 export interface Axis {
-  /** From 0 on, at equal distances; the last is the end of the axis. */
+  /** From 0, at equal distances; the last is the end of the axis. */
   readonly ticks: readonly number[];
   readonly max: number;
 }
@@ -8,7 +8,7 @@ export interface Axis {
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
-/** Steps that people count time in. */
+/** Round steps of time, in milliseconds. */
 const timeSteps = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
   ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * 1_000),
@@ -17,7 +17,7 @@ const timeSteps = [
 ];
 const maxSteps = 4;
 
-/** An axis for counts: whole numbers in steps of 1, 2 or 5 times a power of ten, and room for the highest. */
+/** Creates an axis for counts, in steps of 1, 2 or 5 times a power of ten, up to the highest value. */
 export function createCountAxis(highest: number): Axis {
   const rough = Math.max(highest, 1) / maxSteps;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -25,14 +25,14 @@ export function createCountAxis(highest: number): Axis {
   return createAxis(Math.max(Math.round(step), 1), highest);
 }
 
-/** An axis for lengths of time, in milliseconds. */
+/** Creates an axis for durations, in milliseconds. */
 export function createTimeAxis(highestMs: number): Axis {
   const rough = Math.max(highestMs, 1) / maxSteps;
   const step = timeSteps.find((one) => one >= rough) ?? Math.ceil(rough / day) * day;
   return createAxis(step, highestMs);
 }
 
-/** An axis from 0 to the whole. */
+/** An axis from 0 to 100 %. */
 export const shareAxis: Axis = { ticks: [0, 0.25, 0.5, 0.75, 1], max: 1 };
 
 function createAxis(step: number, highest: number): Axis {

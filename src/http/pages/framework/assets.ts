@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import express, { Router } from 'express';
 
 /**
- * Scripts, styles and pictures, under an address that changes whenever one of them does: browsers keep them for good and still never
- * run old scripts beside a new page. The version is in the path, so that modules find each other by relative names.
+ * Serves scripts, styles and pictures under a path with a hash of their content: browsers cache them for a year and never run an old
+ * script with a new page. The hash is part of the path, so modules import each other by relative names.
  *
- * @returns `url`: what stands before a file's name, without a slash at its end
+ * @returns `url`: the prefix of a file's name, without a trailing slash
  */
 export function createAssets(folder: string): { url: string; router: Router } {
   const hash = createHash('sha256');

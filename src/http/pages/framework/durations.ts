@@ -7,7 +7,7 @@ const units = [
   ['second', 1_000],
 ] as const;
 
-/** A length of time in at most two units, as `1 min 35 sec`; `narrow` where there is little room, as `1m 35s`. */
+/** Formats a duration in at most two units: `1 min 35 sec`, or `1m 35s` when `narrow`. */
 export function formatDuration(text: Text, ms: number, width: 'short' | 'narrow' = 'short'): string {
   const unitText = (value: number, unit: string) =>
     text.number(value, { style: 'unit', unit, unitDisplay: width, maximumFractionDigits: 1 });
@@ -16,7 +16,7 @@ export function formatDuration(text: Text, ms: number, width: 'short' | 'narrow'
   const first = units.findIndex(([, size]) => ms >= size);
   const [unit, size] = units[first] as (typeof units)[number];
   const [small, smallSize] = units[first + 1] as (typeof units)[number];
-  // What would be sixty of the small ones is one more of the large.
+  // Rounding first turns 60 of the small unit into one more of the large.
   const rounded = Math.round(ms / smallSize) * smallSize;
   const remainder = Math.round((rounded % size) / smallSize);
   return [unitText(Math.floor(rounded / size), unit), remainder > 0 ? unitText(remainder, small) : '']

@@ -6,17 +6,17 @@ import type { Database } from '../../../database/client.ts';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/model/message.ts';
 import { type Access, can, getVisibleLocation, pathResolvers } from '../../auth/access.ts';
-import type { LinkQuery, Page, PageInput, Viewer } from './page.ts';
+import type { LinkQuery, Page, ResolvedInput, Viewer } from './page.ts';
 import type { PageShell } from './shell.ts';
 import type { Text } from './texts.ts';
 
-/** A request for a page, with everything its path names found. */
+/** A request for a page, with the records that its path names. */
 export interface PageRequest {
   page: Page;
   request: Request;
-  /** The page's own path and query, as its links would have it. */
+  /** The page's own path and query, as in its links. */
   here: string;
-  input: PageInput & { query: Record<string, unknown>; location?: Installation; message?: Message; providerKey?: string };
+  input: ResolvedInput;
 }
 
 export function toViewer(access: Access): Viewer {
@@ -24,25 +24,25 @@ export function toViewer(access: Access): Viewer {
   return access.locationId === null ? 'agency' : 'location';
 }
 
-/** The access and the texts of whoever asks; whoever has none does not get so far. */
+/** Returns the caller's access and language. @throws AppError `unauthorized` */
 export function getCaller(response: Response): { access: Access; text: Text } {
   const { access, text } = response.locals;
   if (!access || !text) throw new AppError('unauthorized', 'This needs a token.');
   return { access, text };
 }
 
-/** Finds what a path names, if it is reached. @throws AppError `not_found`, `request_invalid` */
+/** Loads the records that a path names, if they are visible to the caller. @throws AppError `not_found`, `request_invalid` */
 export async function resolvePageRequest(
   db: Database,
   options: { page: Page; path: string; viewer: Viewer; shell: PageShell; request: Request; response: Response },
 ): Promise<PageRequest> {
   const { page, viewer, shell: frame, request, response } = options;
   const { access, text } = getCaller(response);
-  if (!isStorable(request.params)) throw new AppError('not_found', 'There is nothing at this address.');
+  if (!isStorable(request.params)) throw new AppError('not_found', 'There is no page at this address.');
   const found: { location?: Installation; message?: Message; providerKey?: string } = {};
   for (const [name, value] of Object.entries(request.params)) {
     const find = pathResolvers[name];
-    if (!find) throw new AppError('internal', `${page.path}: nothing says who reaches a “${name}”.`);
+    if (!find) throw new AppError('internal', `${page.path}: “${name}” has no path resolver.`);
     if (name === 'id' && !z.uuid().safeParse(value).success) throw new AppError('not_found', 'There is no such message.');
     Object.assign(found, await find(db, access, String(value)));
   }

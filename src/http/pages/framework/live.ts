@@ -4,35 +4,35 @@ import { AppError } from '../../../core/errors.ts';
 import { createKeyedQueue } from '../../../core/keyed-queue.ts';
 import type { Log } from '../../../runtime/log.ts';
 
-/** Whose streams are counted together and end together: those of a user, or of an operator's session. */
+/** A user or an operator's session: its streams are counted together and end together. */
 export interface StreamHolder {
   holder: string;
-  /** A location, an agency, or the operator: its streams have a limit of their own and take turns at the database. */
+  /** A location, an agency or the operator: its streams share a limit and query the database one at a time. */
   tenant: string;
-  /** When the holder's right ends, if it does. */
+  /** The end of the holder's access; undefined for no fixed end. */
   endsAtMs: number | undefined;
-  /** Whether the holder's right goes on: it may end early, in another process. */
+  /** Checks that the holder still has access: another process may have revoked it. */
   isAllowed(): Promise<boolean>;
 }
 
-/** A wish to be told when something changes. */
+/** A subscription to the changes of one page. */
 export interface LiveSubject extends StreamHolder {
-  /** Whose and what; streams of the same subject share their looks. */
+  /** Tenant, page and query; streams with the same subject share a poll. */
   subject: string;
-  /** A cheap answer that differs whenever what is shown does. */
+  /** Returns a cheap value that changes whenever the page's content does. */
   version(): Promise<string>;
 }
 
 export interface LiveStreams {
   /**
-   * Sends the version now and whenever it changes, as server-sent events, until the holder's right ends or one of both sides goes.
+   * Sends the version now and on every change, as server-sent events, until the holder's access ends or either side closes.
    *
-   * @throws AppError `too_many_requests`: the holder, its tenant or the process has as many streams as it may have
+   * @throws AppError `too_many_requests`: the holder, its tenant or the process is at its limit of streams
    */
   open(response: Response, wanted: LiveSubject): void;
-  /** Ends those of a holder whose right has ended early. */
+  /** Ends the streams of a holder whose access was revoked. */
   end(holder: string): void;
-  /** Ends all of them; those that come after are refused. */
+  /** Ends all streams and rejects new ones. */
   close(): void;
 }
 
@@ -48,14 +48,14 @@ const pollIntervalMs = 1_000;
 const keepAliveIntervalMs = 15_000;
 const permissionCheckIntervalMs = 5_000;
 const maxStreams = { holder: 8, tenant: 64, process: 1_000 };
-/** A stream without an end of its own: its client comes again. */
+/** Limits streams without a fixed end; their clients reconnect. */
 const maxStreamMs = 60 * 60 * 1000;
 
-/** Tells pages that what they show has changed. One look a second for a subject, however many watch it, and none when nobody does. */
+/** Notifies pages of changes. Each subject is polled once a second while it has streams, however many there are. */
 export function createLiveStreams({ clock, log }: { clock: Clock; log: Log }): LiveStreams {
   const subjects = new Map<string, WatchedSubject>();
   const streamCounts = { holder: createCounts(), tenant: createCounts() };
-  // Whose pages are slow to look at waits for its own looks, and takes one connection of the database.
+  // Polls of one tenant run one at a time: slow pages delay only their own tenant and use one database connection.
   const polls = createKeyedQueue(maxStreams.tenant, () => new AppError('too_many_requests', 'Too many pages are open.'));
   const open = new Map<() => void, string>();
   let isClosed = false;
@@ -68,8 +68,8 @@ export function createLiveStreams({ clock, log }: { clock: Clock; log: Log }): L
         for (const stream of watched.streams) sendVersion(stream, version);
       }
     } catch (error) {
-      // The next look may do better, and a page that is not told is only old.
-      log.warn({ err: error }, 'a page could not be looked after');
+      // The next poll may succeed; until then the page is only outdated.
+      log.warn({ err: error }, 'polling a page for changes failed');
     }
     if (watched.streams.size > 0) watched.timer = clock.setTimeout(() => void poll(subject, watched), pollIntervalMs);
     else if (subjects.get(subject) === watched) subjects.delete(subject);
@@ -104,7 +104,7 @@ export function createLiveStreams({ clock, log }: { clock: Clock; log: Log }): L
       }
       streamCounts.holder.add(holder, 1);
       streamCounts.tenant.add(tenant, 1);
-      // A proxy that collects an answer before it passes it on would keep everything to itself.
+      // A buffering proxy would hold back all events.
       response.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
       response.flushHeaders();
       const unsubscribe = subscribe(wanted, response);
@@ -113,7 +113,7 @@ export function createLiveStreams({ clock, log }: { clock: Clock; log: Log }): L
         wanted
           .isAllowed()
           .then((isAllowed) => isAllowed || finish())
-          .catch((error: unknown) => log.warn({ err: error }, 'a stream’s right could not be looked at'));
+          .catch((error: unknown) => log.warn({ err: error }, 'checking the access of a stream failed'));
       }, permissionCheckIntervalMs);
       const durationMs = Math.min((wanted.endsAtMs ?? Number.POSITIVE_INFINITY) - clock.now(), maxStreamMs);
       const end = clock.setTimeout(() => finish(), Math.max(durationMs, 0));
@@ -140,7 +140,7 @@ export function createLiveStreams({ clock, log }: { clock: Clock; log: Log }): L
   };
 }
 
-/** Creates a count by name that keeps no name whose count is zero. */
+/** Creates counters by name that drop names at zero. */
 function createCounts() {
   const counts = new Map<string, number>();
   const get = (name: string) => counts.get(name) ?? 0;

@@ -4,56 +4,64 @@ import type { Message } from '../../../messages/model/message.ts';
 import type { Access, Permission } from '../../auth/access.ts';
 import type { Text } from './texts.ts';
 
-/** From where somebody looks: a location, an agency, or the operator's own pages. */
+/** The kind of caller: a location's user, an agency's user, or the operator. */
 export type Viewer = 'location' | 'agency' | 'operator';
 
-/** What a page may know of its request. Whether it is shown in the CRM or in the operator's pages is not among it. */
+/** The part of a request that pages see. It does not say whether the page is shown in the CRM or in the operator's pages. */
 export interface PageInput {
   access: Access;
   viewer: Viewer;
-  /** Whether whoever looks may do it; for what is shown. What is done is checked again. */
+  /** Decides whether to show an action to the viewer; running it checks the permission again. */
   can(permission: Permission): boolean;
   text: Text;
   /**
-   * A link to a page. A path stays within the location that is looked at; one that begins with `/` counts from the top.
-   * Parameters that are undefined or empty are left out.
+   * Builds a link to a page. A path is relative to the current location; a leading `/` makes it absolute.
+   * Undefined and empty parameters are left out.
    */
   url(path: string, query?: LinkQuery): string;
-  /** The address that asks. */
+  /** The caller's IP address. */
   clientAddress: string;
 }
 
+/** The input of a page with the records that its path names: the router loads those that `definePage` promises to the page. */
+export type ResolvedInput = PageInput & {
+  query: Record<string, unknown>;
+  location?: Installation;
+  message?: Message;
+  providerKey?: string;
+};
+
 export type LinkQuery = Record<string, string | number | undefined>;
 
-/** What a page shows: its title, and what its view needs. */
+/** The title of a page and the data for its view. */
 export interface PageModel {
   title: string;
   [name: string]: unknown;
 }
 
-/** What came of an action. Without `redirectTo` the page is shown again. */
+/** The result of an action. Without `redirectTo` the page is shown again. */
 export interface ActionResult {
-  /** From `url`. */
+  /** A link made by `url`. */
   redirectTo?: string;
-  /** Said once, in passing. */
+  /** A message that is shown once. */
   notice?: string;
-  /** What has become of the location, for the page that is shown again. */
+  /** The changed location, for the page that is shown again. */
   location?: Installation;
-  /** For the view, beside what the page shows anyway. */
+  /** Extra data for the view. */
   viewData?: Record<string, unknown>;
-  /** By field: what only the action could find wrong. The form is shown again. */
+  /** Errors by field that only the action could detect. The form is shown again. */
   errors?: Record<string, string>;
 }
 
-/** What was typed and what is wrong with it, for the form to be shown again. */
+/** The submitted values of a form and their errors, for showing it again. */
 export interface FormState {
   do: string;
   values: Record<string, unknown>;
-  /** By field. */
+  /** Messages by field. */
   errors: Record<string, string>;
 }
 
-/** A page as the router sees it. */
+/** A page as the router uses it. */
 export interface Page {
   path: string;
   scope: 'location' | 'account';
@@ -62,12 +70,12 @@ export interface Page {
   permission: Permission;
   nav: Nav | undefined;
   query: z.ZodObject;
-  show(input: never): Promise<PageModel>;
-  version: ((input: never) => Promise<string>) | undefined;
+  show(input: ResolvedInput): Promise<PageModel>;
+  version: ((input: ResolvedInput) => Promise<string>) | undefined;
   actions: Record<string, PageAction>;
 }
 
-/** A number beside a link. `text`: the key of a text with `count`, for those who hear it. */
+/** A number beside a link. `text`: the key of a text with `count`, for screen readers. */
 export interface NavCount {
   text: string;
   count(options: { access: Access; location?: Installation | undefined }): Promise<number>;
@@ -77,17 +85,17 @@ interface Nav {
   /** The key of its text. */
   text: string;
   order: number;
-  /** How many things there wait to be seen; nothing is shown for none. A location is given where it is the page of one. */
+  /** The number of items that need attention; zero is not shown. */
   count?: NavCount;
 }
 
 export interface PageAction {
   permission: Permission;
   body: z.ZodType;
-  run(input: never): Promise<ActionResult>;
+  run(input: ResolvedInput & { body: unknown }): Promise<ActionResult>;
 }
 
-/** A field of a link or a form that may be left out, or left empty as forms do. */
+/** Makes a field optional; an empty string counts as absent, as browsers submit empty fields. */
 export function optionalField<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).optional();
 }
@@ -99,12 +107,12 @@ type Input<Scope, Path extends string, Query extends z.ZodType> = PageInput & {
   (Path extends `${string}:providerKey${string}` ? { providerKey: string } : unknown);
 
 /**
- * Defines a page. Everything of somebody that its path names is found, if it is reached, before the page is asked.
+ * Defines a page. The router loads the records that its path names, and checks that the caller can see them, before it calls the page.
  *
- * @param definition `path`: under which it is found, with `:id` for a message and
- * `:providerKey` for one of the app's providers. `about`: one `location` (then an agency and the operator
- * find it under `locations/<id>/`), or all that is in reach. `view`: its file in views/pages. `version`: a cheap answer that changes
- * whenever what is shown does. `nav`: where it stands in the navigation, if it does.
+ * @param definition `path`: the page's path, with `:id` for a message and `:providerKey` for one of the app's providers.
+ * `scope`: one `location` (an agency and the operator find it under `locations/<id>/`), or the caller's whole `account`.
+ * `view`: its file in views/pages. `version`: a cheap value that changes whenever the page's content does.
+ * `nav`: its place in the navigation, if it has one.
  */
 export function definePage<Scope extends 'location' | 'account', Path extends string, Query extends z.ZodObject>(definition: {
   path: Path;
@@ -127,7 +135,7 @@ export function definePage<Scope extends 'location' | 'account', Path extends st
   } as Page;
 }
 
-/** Defines what a page's forms with this `do` ask for. Fields that do not fit are told at the fields. */
+/** Defines the action of a page's forms with this `do`. Invalid fields are reported at the fields. */
 export function defineAction<Body extends z.ZodType>(definition: {
   permission: Permission;
   body: Body;

@@ -14,7 +14,7 @@ interface RenderOptions {
   done?: ActionResult | undefined;
 }
 
-/** What every view can use, besides what its page shows. `docs/pages.md` lists it. */
+/** Renders a page with the data that every view can use; `docs/pages.md` lists it. */
 export async function renderPage(
   pages: readonly Page[],
   shell: PageShell,
@@ -23,9 +23,9 @@ export async function renderPage(
   { status, form, problem, done }: RenderOptions,
 ): Promise<RenderedPage> {
   const { text, viewer, location } = input;
-  // Before what is shown: what changes in between is noticed.
-  const version = await page.version?.(input as never);
-  const { title, ...shown } = await page.show(input as never);
+  // Read before the content, so that a change in between is noticed.
+  const version = await page.version?.(input);
+  const { title, ...shown } = await page.show(input);
   const view = {
     ...createViewTools(text),
     ...shown,
@@ -51,7 +51,7 @@ export async function renderPage(
   };
 }
 
-/** What went wrong instead of a page, with the way on that the navigation is. */
+/** Renders an error in place of a page, with the navigation. */
 export async function renderProblem(
   pages: readonly Page[],
   shell: PageShell,
@@ -73,7 +73,7 @@ export async function renderProblem(
   };
 }
 
-/** The first page in a viewer's navigation, where a start page of its own is lacking. */
+/** Returns the first page in a viewer's navigation, which serves as its start page. */
 export function findFirstPage(pages: readonly Page[], viewer: Viewer): Page | undefined {
   return listNavPages(pages, viewer, viewer === 'location' ? 'location' : 'account')[0];
 }
@@ -84,11 +84,11 @@ function listNavPages(pages: readonly Page[], viewer: Viewer, scope: Page['scope
     .sort((one, other) => (one.nav?.order ?? 0) - (other.nav?.order ?? 0));
 }
 
-/** The links to pages that there are: what is in reach, and below it the pages of the location that an agency looks at. */
+/** Builds the links to the viewer's pages and, below them, to the pages of the location that an agency has opened. */
 async function buildNav(
   pages: readonly Page[],
   shell: PageShell,
-  // What went wrong may be the counting.
+  // The error that is being rendered may come from the counts.
   options: { access: Access; page?: Page; location?: PageRequest['input']['location']; skipsCounts?: boolean },
 ) {
   const { access, page: current, location } = options;
@@ -100,7 +100,7 @@ async function buildNav(
     href: shell.href(`${prefix}${page.path}`.replace(/\/$/, '')),
     text: page.nav?.text,
     isCurrent: page === current,
-    // A page below this one is open, as a message is below the log.
+    // A page below this one is open, such as a message below the log.
     isParent: page !== current && page.path !== '' && current?.path.startsWith(`${page.path}/`),
     count: options.skipsCounts ? 0 : ((await page.nav?.count?.count({ access, location })) ?? 0),
     countText: page.nav?.count?.text,
@@ -122,13 +122,13 @@ const timeFormats = {
   second: { dateStyle: 'medium', timeStyle: 'medium' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
-/** For every view, full pages included. */
+/** Creates the helpers for every view, full pages included. */
 export function createViewTools(text: Text) {
   return {
     text,
     number: text.number,
     duration: (ms: number) => formatDuration(text, ms),
-    /** A time as HTML, to the day, the minute or the second, or `brief` for the last days, without the year: in UTC until the browser's script writes it in its own zone. */
+    /** Renders a time as HTML, to the day, minute or second, or `brief` without the year: in UTC until the browser's script converts it to the viewer's zone. */
     time: (at: Date, to: keyof typeof timeFormats = 'minute') =>
       `<time datetime="${at.toISOString()}" data-to="${to}">${escapeHtml(text.time(at, timeFormats[to]))}${to === 'day' ? '' : ' UTC'}</time>`,
   };

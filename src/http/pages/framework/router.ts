@@ -22,8 +22,8 @@ const noResult: ActionResult = {};
 const viewers: readonly Viewer[] = ['location', 'agency', 'operator'];
 
 /**
- * Pages by their paths, for whoever `response.locals.access` says. Forms post to their page's own path, with the action's name in `do`.
- * What goes wrong is shown in the same frame.
+ * Routes the pages by path, for the caller in `response.locals.access`. Forms post to their page's own path, with the action's name in `do`.
+ * Errors are rendered in the same shell.
  */
 export function createPageRouter(deps: PageRouterDeps, pages: readonly Page[], shell: PageShell): RequestHandler {
   const respond = (pageRequest: PageRequest, response: Response) => showPage(deps, pages, shell, pageRequest, response);
@@ -44,15 +44,15 @@ export function createPageRouter(deps: PageRouterDeps, pages: readonly Page[], s
   );
 }
 
-/** What changed on pages, as server-sent events, by the same paths: see `live.ts`. */
+/** Routes the pages' change notifications by the same paths, as server-sent events: see `live.ts`. */
 export function createLiveRouter(deps: PageRouterDeps, pages: readonly Page[], shell: PageShell): RequestHandler {
   const routers = createViewerRouters(pages, (router, viewer, page, path) => {
     const { version } = page;
     if (!version) return;
-    // Express takes HEAD for GET, and a stream without a body would stay open for nothing.
+    // Express handles HEAD as GET, which would keep a stream without a body open.
     router.head(path, (_request, response) => {
       response.set('allow', 'GET');
-      throw new AppError('method_not_allowed', 'A stream of events takes GET alone.');
+      throw new AppError('method_not_allowed', 'A stream of events supports only GET.');
     });
     router.get(path, async (request, response) => {
       const { input } = await resolvePageRequest(deps.db, { page, path, viewer, shell, request, response });
@@ -61,7 +61,7 @@ export function createLiveRouter(deps: PageRouterDeps, pages: readonly Page[], s
       deps.live.open(response, {
         // The tenant belongs to the subject: two tenants never share a version.
         subject: JSON.stringify([holder.tenant, page.path, request.path, input.query]),
-        version: () => version(input as never),
+        version: () => version(input),
         ...holder,
       });
     });
@@ -74,7 +74,7 @@ function toStreamHolder(db: Database, access: Access): StreamHolder {
     return { holder: access, tenant: access, endsAtMs: undefined, isAllowed: async () => true };
   }
   const tenant = `${access.companyId}/${access.locationId}`;
-  // Not the token: a user gets as many tokens as it asks for.
+  // Not the token: a user can get any number of tokens.
   return {
     holder: `${tenant}/${access.sub}`,
     tenant,
@@ -119,7 +119,7 @@ async function showPage(
     return shell.send(response, await renderPage(pages, shell, pageRequest, response, { status: 200 }));
   }
   const { form, problem, done } = await runAction(pageRequest);
-  if (problem && problem.status >= 500) deps.log.warn({ err: problem, requestId: request.id }, 'a page’s action failed');
+  if (problem && problem.status >= 500) deps.log.warn({ err: problem, requestId: request.id }, 'an action of a page failed');
   if (done.redirectTo) return shell.redirectTo(response, done.redirectTo, done.notice);
   if (done.location) input.location = done.location;
   const status = problem?.status ?? (form && Object.keys(form.errors).length > 0 ? 422 : 200);
@@ -132,7 +132,7 @@ async function runAction({
   request,
 }: PageRequest): Promise<{ form?: FormState; problem?: AppError; done: ActionResult }> {
   const values = (request.body ?? {}) as Record<string, unknown>;
-  if (!isStorable(values)) throw new AppError('request_invalid', 'The form holds a character that can’t be stored.');
+  if (!isStorable(values)) throw new AppError('request_invalid', 'The form contains a character that can’t be stored.');
   const name = String(values.do ?? '');
   const action = Object.hasOwn(page.actions, name) ? page.actions[name] : undefined;
   if (!action) throw new AppError('request_invalid', 'This page has no such form.');
@@ -143,7 +143,7 @@ async function runAction({
     return { form: { do: name, values, errors } satisfies FormState, done: noResult };
   }
   try {
-    const done = await action.run({ ...input, body: read.data } as never);
+    const done = await action.run({ ...input, body: read.data });
     return done.errors ? { form: { do: name, values, errors: done.errors } satisfies FormState, done } : { done };
   } catch (error) {
     if (!isAppError(error)) throw error;

@@ -4,35 +4,35 @@ import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 
 type Values = Record<string, string | number>;
-/** A text, or one for each plural form of the language, or texts by name. */
+/** A text, its plural forms, or texts by name. */
 type Entry = string | { readonly [name: string]: Entry };
 
-/** The texts of one language, and how it writes numbers and times. */
+/** The texts of one language, with its formats of numbers and times. */
 export interface Text {
   /**
-   * The text of a key, such as `home.title`. `{name}` is replaced by the value of that name, numbers as the language writes them;
-   * `count` chooses the plural form.
+   * Returns the text of a key such as `home.title`. `{name}` is replaced by the value of that name, numbers in the language's format;
+   * `count` selects the plural form.
    *
-   * @throws AppError `internal`: there is no such text, which a test finds out
+   * @throws AppError `internal`: the key does not exist; a test checks all keys in use
    */
   (key: string, values?: Values): string;
   readonly language: string;
   has(key: string): boolean;
   number(value: number, options?: Intl.NumberFormatOptions): string;
-  /** In UTC: the browser writes it again in its own zone. */
+  /** Formats in UTC: the browser's script converts it to the viewer's zone. */
   time(at: Date, options?: Intl.DateTimeFormatOptions): string;
 }
 
 export interface Languages {
-  /** Every language there is, the one for everybody else first. */
+  /** All languages, the default first. */
   readonly names: readonly string[];
-  /** @param name of a language that there is; any other gets the first */
+  /** Returns the texts of a language, or of the default language for an unknown name. */
   text(name: string): Text;
 }
 
 const defaultLanguage = 'en';
 
-/** Reads every language of a folder: a file there is a language. */
+/** Loads the languages of a folder, one per file. */
 export function loadLanguages(folder: string): Languages {
   const found = readdirSync(folder).flatMap((file) => {
     const name = file.match(/^([\w-]+)\.json$/)?.[1];
@@ -86,26 +86,26 @@ function selectPluralForm(
   return typeof form === 'string' ? form : undefined;
 }
 
-/** zod's own words in the reader's language, where it has them. */
+/** Returns zod's error messages in the viewer's language, or in English. */
 export function getZodErrorMap(language: string): z.core.$ZodErrorMap {
   const locales = z.locales as unknown as Record<string, (() => { localeError: z.core.$ZodErrorMap }) | undefined>;
   return (locales[language] ?? z.locales.en)().localeError;
 }
 
-/** A reason's words: ours in the reader's language, the far side's own as it said them. */
+/** Returns the text of a reason: ours in the viewer's language, a vendor's as the vendor wrote it. */
 export function toReasonText(text: Text, reason: { code: string; message: string }): string {
   const key = [`reasons.${reason.code}`, `log.waits.${reason.code}`].find((name) => text.has(name));
   return key ? text(key) : reason.message;
 }
 
-/** The same where a message waits: what it waits for may be something that went wrong. */
+/** Returns the text of a reason to wait, which may also be an error of ours. */
 export function toWaitText(text: Text, reason: { status: string; code: string; message: string }): string {
   const problem = `problems.${reason.code}.title`;
   if (reason.status === 'pending' && !text.has(`reasons.${reason.code}`) && text.has(problem)) return text(problem);
   return toReasonText(text, reason);
 }
 
-/** What somebody reads who met an error. */
+/** An error as a viewer reads it. */
 export interface Problem {
   code: string;
   title: string;
@@ -113,7 +113,7 @@ export interface Problem {
   details: readonly string[];
 }
 
-/** An error in the reader's language. Where the code says less than the message, as `conflict` does, the message stands. */
+/** Translates an error. A code without a translated message, such as `conflict`, keeps the error's own message. */
 export function toProblem(text: Text, error: AppError): Problem {
   const own = `problems.${error.code}`;
   const titleKey = text.has(`${own}.title`) ? `${own}.title` : 'problems.other.title';

@@ -12,9 +12,9 @@ export interface HomeDeps extends UninstallActionDeps, ChannelPageDeps {
   appUrl: string;
 }
 
-const disconnectReason = 'A user has disconnected the location on the app’s page.';
+const disconnectReason = 'A user disconnected the location on the app’s page.';
 
-/** A location at a glance: whether it works, what to do next, by which channels, and the way out. */
+/** Creates a location's home page: its status, the next step, its channels, and disconnecting it. */
 export function createHomePage(deps: HomeDeps) {
   return definePage({
     path: '',
@@ -76,7 +76,7 @@ export function createHomePage(deps: HomeDeps) {
   });
 }
 
-/** What somebody who has just come here should do, if anything: mend what fails, connect, or try it. */
+/** Returns the next step to show, if there is one: fix a failing channel, connect a channel, or send a test. */
 function findNextStep(statuses: readonly ChannelStatus[]) {
   const failing = statuses.find(({ state }) => state === 'failing');
   if (failing) return { do: 'fix' as const, status: failing };

@@ -28,7 +28,7 @@ const query = z.object({
   page: z.coerce.number().int().min(1).max(100_000).default(1),
 });
 
-/** The locations that somebody reaches, with their health: what needs attention first. */
+/** Creates the page of the visible locations with their health; those that need attention come first. */
 export function createLocationsPage(deps: { db: Database; clock: Clock }) {
   const cache = createAdaptiveCache<LocationRow[]>(deps.clock);
   const loadRows = (access: Access) =>
@@ -88,7 +88,7 @@ export function createLocationsPage(deps: { db: Database; clock: Clock }) {
       };
     },
 
-    // It is long, and every stream keeps it.
+    // Hashed, because every stream holds its version in memory.
     version: async ({ access }) =>
       createHash('sha256')
         .update(JSON.stringify(await loadRows(access)))
@@ -96,7 +96,7 @@ export function createLocationsPage(deps: { db: Database; clock: Clock }) {
   });
 }
 
-/** Every column, with the link that sorts by it: once more, and the other way round. */
+/** Returns the columns with their sort links; the sorted column's link reverses the order. */
 function toColumns(sort: SortColumn, order: SortOrder, link: (changed: { sort: SortColumn; order: SortOrder }) => string) {
   const columns: SortColumn[] = ['name', 'health', 'channels', 'day', 'week', 'failed', 'sent', 'received'];
   return columns.map((name) => {

@@ -1,11 +1,12 @@
 import { assessHealth, type Health } from '../../../alerts/health.ts';
 import { listOpenAlerts } from '../../../alerts/store.ts';
+import { listConnectedProviders } from '../../../connections/list-connected-providers.ts';
 import type { Database, InstallationStatus } from '../../../database/client.ts';
 import { loadDailyStats, toStatsScope } from '../../../messages/stats/rollup.ts';
 import { countSent, summarizeStats } from '../../../messages/stats/summary.ts';
 import { type Access, visibleLocations } from '../../auth/access.ts';
 
-/** A location at a glance. */
+/** A location's row: its health and counts. */
 export interface LocationRow {
   readonly locationId: string;
   readonly name: string;
@@ -16,9 +17,9 @@ export interface LocationRow {
   /** Outbound messages of the last 24 hours, and of today and the six days before. */
   readonly sentLastDay: number;
   readonly sentWeek: number;
-  /** Of that week's messages whose outcome is known, the part that failed; null when none is known. */
+  /** The failed share of that week's messages with a known outcome; null without such messages. */
   readonly failureRate: number | null;
-  /** Within the days that are counted. */
+  /** Within the counted days. */
   readonly lastSentAt: Date | null;
   readonly lastReceivedAt: Date | null;
   /** Oldest first. */
@@ -31,17 +32,14 @@ export type SortOrder = 'asc' | 'desc';
 
 const weekDays = 7;
 
-/** Every location that somebody reaches. Five statements, however many there are. */
+/** Loads the rows of all visible locations, in five statements regardless of their number. */
 export async function loadLocationRows(db: Database, access: Access, now: Date): Promise<LocationRow[]> {
   const found = await db.client.installation.findMany({
     where: visibleLocations(access),
     select: { resourceId: true, name: true, status: true, timezone: true },
   });
   const ids = found.map(({ resourceId }) => resourceId);
-  const connections = await db.client.$queryRaw<{ locationId: string; providerKey: string }[]>`
-    SELECT location_id AS "locationId", provider_key AS "providerKey" FROM connections
-    WHERE location_id = ANY (${ids}::text[]) AND disabled_at IS NULL ORDER BY id`;
-  const channels = Map.groupBy(connections, ({ locationId }) => locationId);
+  const providers = await listConnectedProviders(db.client, ids);
   const alerts = await listOpenAlerts(db.client, ids);
   const counts = Map.groupBy(
     await loadDailyStats(db.client, found.map(toStatsScope), now, { details: false }),
@@ -50,14 +48,14 @@ export async function loadLocationRows(db: Database, access: Access, now: Date):
   return found.map(({ resourceId, name, status }) => {
     const days = counts.get(resourceId) ?? [];
     const week = summarizeStats(days.slice(-weekDays));
-    const own = channels.get(resourceId) ?? [];
+    const channels = providers.get(resourceId) ?? [];
     const kinds = (alerts.get(resourceId) ?? []).map(({ kind }) => kind);
     return {
       locationId: resourceId,
       name: name ?? resourceId,
       status,
-      health: assessHealth({ status, channelCount: own.length, alerts: kinds }),
-      channels: own.map(({ providerKey }) => providerKey),
+      health: assessHealth({ status, channelCount: channels.length, alerts: kinds }),
+      channels,
       sentLastDay: days.reduce((sum, { lastDay }) => sum + lastDay.sent, 0),
       sentWeek: week.sent,
       failureRate: week.deliveryRate === null ? null : 1 - week.deliveryRate,
@@ -68,19 +66,19 @@ export async function loadLocationRows(db: Database, access: Access, now: Date):
   });
 }
 
-/** Which rows are asked for: those that need attention, those that are silent, or all; those whose name or id has this in it. */
+/** Checks a row against the filter by health and the search by name or id. */
 export function isMatchingRow(row: LocationRow, show: 'attention' | 'silent' | undefined, q: string | undefined): boolean {
   const part = q?.toLowerCase();
   const isNamed = !part || row.name.toLowerCase().includes(part) || row.locationId.toLowerCase() === part;
   return isNamed && (show === undefined || row.health.kind === show);
 }
 
-/** How a column is sorted when nothing else is said: names from A on, whatever is counted from the highest down. */
+/** Returns the default order of a column: names ascending, counts and times descending. */
 export function getDefaultOrder(sort: SortColumn): SortOrder {
   return sort === 'name' || sort === 'channels' ? 'asc' : 'desc';
 }
 
-/** Rows in the order of a column; what is alike, by name. */
+/** Sorts rows by a column, then by name. */
 export function sortRows(rows: readonly LocationRow[], sort: SortColumn, order: SortOrder, language: string): LocationRow[] {
   const { compare } = new Intl.Collator(language, { numeric: true, sensitivity: 'base' });
   const sign = order === 'asc' ? 1 : -1;

@@ -28,7 +28,7 @@ export interface DeadLettersPageDeps {
   messaging: Pick<Messaging, 'listMessages' | 'startRedrive'>;
 }
 
-/** What was given up in a location, or waits for a person's decision: why, which, and sending again all that fits. */
+/** Creates the page of a location's dead letters, with counts by reason and bulk resends. */
 export function createDeadLettersPage(deps: DeadLettersPageDeps) {
   const logQuery = ({ reason, direction, before, after }: z.output<typeof query>): LogQuery => ({
     status: 'given_up',
@@ -49,15 +49,15 @@ export function createDeadLettersPage(deps: DeadLettersPageDeps) {
 
     async show({ location: { resourceId }, query, text, url, can }) {
       const { items, older, newer } = await deps.messaging.listMessages([resourceId], logQuery(query));
-      const { reasons, maxCount: atMost } = await countByReason(deps.db, resourceId);
+      const { reasons, maxCount } = await countByReason(deps.db, resourceId);
       const redrives = await listRedrives(deps.db, resourceId, { limit: maxRedrives });
-      const { before, after, ...kept } = query;
+      const { before, after, ...filters } = query;
       const path = 'dead-letters';
       const toReasonName = (code: string) => {
         const row = reasons.find((reason) => reason.code === code);
         return toReasonText(text, { code, message: row?.message ?? code });
       };
-      const matching = reasons.filter(({ code }) => !kept.reason || code === kept.reason);
+      const matching = reasons.filter(({ code }) => !filters.reason || code === filters.reason);
       return {
         title: text('log.deadLetters.title'),
         path: url(path),
@@ -65,23 +65,23 @@ export function createDeadLettersPage(deps: DeadLettersPageDeps) {
           code,
           name: code ? toReasonName(code) : (message ?? text('log.deadLetters.noReason')),
           count,
-          href: url(path, { ...kept, reason: code ?? undefined }),
+          href: url(path, { ...filters, reason: code ?? undefined }),
         })),
-        countLimit: reasons.reduce((sum, { count }) => sum + count, 0) >= atMost ? atMost : null,
+        countLimit: reasons.reduce((sum, { count }) => sum + count, 0) >= maxCount ? maxCount : null,
         rows: await loadMessageRows(deps, items, { text, href: createMessageLink(url, 'location') }),
         locationNames: null,
-        filters: kept,
-        reasonName: kept.reason ? toReasonName(kept.reason) : null,
-        isFiltered: Boolean(kept.reason || kept.direction),
+        filters,
+        reasonName: filters.reason ? toReasonName(filters.reason) : null,
+        isFiltered: Boolean(filters.reason || filters.direction),
         canRedrive: can('write') && matching.some(({ failed }) => failed > 0),
         spans: Object.keys(spans),
         redrives: redrives.items.map((row) => {
           const filter = row.filter as { reason?: string; direction?: string };
           return { ...row, reason: filter.reason ? toReasonName(filter.reason) : null, direction: filter.direction ?? null };
         }),
-        newest: before || after ? url(path, kept) : null,
-        newer: newer && url(path, { ...kept, after: newer }),
-        older: older && url(path, { ...kept, before: older }),
+        newest: before || after ? url(path, filters) : null,
+        newer: newer && url(path, { ...filters, after: newer }),
+        older: older && url(path, { ...filters, before: older }),
         clear: url(path),
         log: url('messages'),
       };
@@ -105,7 +105,7 @@ export function createDeadLettersPage(deps: DeadLettersPageDeps) {
           const since = ms === null ? undefined : new Date(dateNow(deps.clock).getTime() - ms);
           const wanted = { reason, direction, since };
           const { totalCount: total } = await deps.messaging.startRedrive(location.resourceId, wanted, toActor(access));
-          // From its top, where the progress is.
+          // Without a cursor: the progress is on the first page.
           const redirectTo = url('dead-letters', { reason, direction });
           return {
             redirectTo,

@@ -29,7 +29,7 @@ const query = z.object({
   channel: optionalField(z.string().max(64)),
   reason: optionalField(z.string().max(100)),
   day: optionalField(z.iso.date().refine((day) => day >= '1970-01-01' && day <= '2100-01-01')),
-  /** In which the day is meant: the viewer's, which the browser fills in; else the location's. */
+  /** The time zone of `day`: the viewer's, which the browser fills in; else the location's. */
   zone: optionalField(z.string().max(64).refine(isTimeZone)),
   before: optionalField(z.uuid()),
   after: optionalField(z.uuid()),
@@ -37,7 +37,7 @@ const query = z.object({
 
 type MessagesPageInput = PageInput & { query: z.output<typeof query>; location?: Installation };
 
-/** A location's messages: newest first, filtered, searched, and live. */
+/** Creates the page of a location's messages: newest first, with filters, search and live updates. */
 export function createMessagesPage(deps: LogPageDeps) {
   return definePage({
     path: 'messages',
@@ -51,7 +51,7 @@ export function createMessagesPage(deps: LogPageDeps) {
   });
 }
 
-/** The same over everything that somebody reaches. */
+/** Creates the page of the messages of all visible locations. */
 export function createAccountMessagesPage(deps: LogPageDeps) {
   return definePage({
     path: 'messages',
@@ -101,13 +101,13 @@ async function getVersion(deps: LogPageDeps, input: MessagesPageInput): Promise<
   return JSON.stringify([toRowsVersion(items), Boolean(newer), [...waits]]);
 }
 
-/** What is looked for through many messages is not looked for every second: words, and whatever no index serves in many locations. */
+/** Checks whether the query is too expensive to repeat every second: text search, or unindexed filters over many locations. */
 function isStatic({ query: { q, status, direction, channel, reason }, location }: MessagesPageInput): boolean {
   const isIndexed = status === undefined || status === 'failed' || status === 'unknown';
   return Boolean(q || (!location && (direction || channel || reason || !isIndexed)));
 }
 
-/** Where only a few are newer, the whole first page is better than those few. */
+/** Loads the page of messages; a partial page of newer messages is replaced by the whole first page. */
 async function loadPage(deps: LogPageDeps, input: MessagesPageInput) {
   const { before, after } = input.query;
   const scope = await getLogScope(deps.db, input);

@@ -20,7 +20,7 @@ export interface MessagePageDeps extends MarkAsSentDeps {
   appUrl: string;
 }
 
-/** Where what a message waits for, or failed for, is mended. */
+/** The pages on which the reasons of a failure or wait are fixed. */
 const fixTargets: Record<string, 'channels' | 'reconnect' | undefined> = {
   no_channel: 'channels',
   channel_unavailable: 'channels',
@@ -35,7 +35,7 @@ const historyQuery = z.object({ before: z.uuid().optional() });
 
 type MessagePageInput = PageInput & { message: Message; query: z.output<typeof historyQuery> };
 
-/** One message of a location, with all that happened to it and what can be done about it. */
+/** Creates the page of one message: its content, timeline and actions. */
 export function createMessagePage(deps: MessagePageDeps) {
   return definePage({
     path: 'messages/:id',
@@ -49,7 +49,7 @@ export function createMessagePage(deps: MessagePageDeps) {
   });
 }
 
-/** The same, reached from the log over all that somebody reaches. */
+/** Creates the same page for the log of all visible locations. */
 export function createAccountMessagePage(deps: MessagePageDeps) {
   return definePage({
     path: 'messages/:id',
@@ -117,7 +117,7 @@ const tones: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
   passed: 'bad',
 };
 
-/** A happening in the reader's words. */
+/** Translates an event of the timeline. */
 function toTimelineRow(
   text: Text,
   channel: string,
@@ -131,7 +131,7 @@ function toTimelineRow(
     reason,
     code: cause?.code ?? null,
     repeats: repeats > 0 ? text('log.repeats', { count: repeats }) : null,
-    // Where the reader's words say less than the far side's own, those are kept beside them.
+    // A translated reason may say less than the vendor's own text, so that is shown too.
     response: [cause && cause.message !== reason ? cause.message : null, response].filter(Boolean).join('\n') || null,
     traceId,
   };

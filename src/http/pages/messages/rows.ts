@@ -10,7 +10,7 @@ import { type Text, toReasonText } from '../framework/texts.ts';
 
 const excerptLength = 140;
 
-/** Messages as the log and the list of what was given up show them. */
+/** Loads the rows of messages for the log and the dead letters. */
 export async function loadMessageRows(
   deps: { db: Database; clock: Clock },
   messages: readonly Message[],
@@ -43,14 +43,14 @@ export async function loadMessageRows(
   });
 }
 
-/** When something is tried next, if that is known: a lane that rests may rest longer than the message itself waits. */
+/** Returns the next attempt's time, if known: a paused group may wait longer than the message itself. */
 export function findNextAttemptAt(message: Message, pausedUntil: Date | undefined, now: Date): Date | null {
   if (message.state !== 'pending' || message.heldForReviewAt) return null;
   const at = pausedUntil ?? message.nextAttemptAt;
   return at && at > now ? at : null;
 }
 
-/** The person at the other end, as far as we know. */
+/** Returns the contact's name and address, as far as known. */
 export function toContactLabel({ direction, sentExternally, name, from, to, contactId }: Message): string | null {
   const address = direction === 'outbound' || sentExternally ? to : from;
   const person = address ?? contactId;
@@ -70,7 +70,7 @@ export async function loadConnectionTypes(db: Database, ids: readonly (string | 
   return new Map(rows.map(({ id, type }) => [id, type]));
 }
 
-/** The names of the locations of messages, by their ids. */
+/** Loads the names of the messages' locations, by id. */
 export async function loadLocationNames(
   db: Database,
   items: readonly { locationId: string }[],
@@ -83,12 +83,12 @@ export async function loadLocationNames(
   return Object.fromEntries(rows.map(({ resourceId, name }) => [resourceId, name ?? resourceId]));
 }
 
-/** What the list needs of each message to know that it has changed. */
+/** Returns a value that changes with the rows. */
 export function toRowsVersion(messages: readonly Pick<Message, 'id' | 'updatedAt'>[]): unknown {
   return messages.map(({ id, updatedAt }) => [id, updatedAt.getTime()]);
 }
 
-/** A link within a location for its own pages, or to a message among all that is in reach. */
+/** Creates links to messages, within a location or among all visible locations. */
 export function createMessageLink(url: PageInput['url'], scope: 'location' | 'account') {
   return ({ id }: { id: string }) => url(`${scope === 'location' ? '' : '/'}messages/${id}`);
 }

@@ -7,7 +7,7 @@ import { formatDuration } from '../framework/durations.ts';
 import type { LinkQuery, PageInput } from '../framework/page.ts';
 import type { Text } from '../framework/texts.ts';
 
-/** A chart as the view shows it: the picture, what its parts are, and the same numbers as a table. */
+/** A chart for the view: its SVG, its legend, and the same numbers as a table. */
 export interface ChartModel {
   readonly id: string;
   readonly title: string;
@@ -22,7 +22,7 @@ export interface ChartModel {
 
 type Day = { readonly day: string; readonly statistics: StatsSummary };
 
-/** The parts of the bars, from the bottom up, and how the log finds them. */
+/** The parts of the bars, from the bottom up, with the log's filters for them. */
 const sentParts: readonly [keyof MessageCounts, LinkQuery][] = [
   ['read', { direction: 'outbound', status: 'read' }],
   ['delivered', { direction: 'outbound', status: 'delivered' }],
@@ -41,7 +41,7 @@ const barKinds: Readonly<Partial<Record<keyof MessageCounts, string>>> = {
   postFailed: 'failed',
 };
 
-/** What the last days looked like. */
+/** Creates the charts of the last days. */
 export function createOverviewCharts(text: Text, url: PageInput['url'], days: readonly Day[]): ChartModel[] {
   return [
     createBarChart(text, url, days, 'sent', sentParts),
@@ -64,7 +64,7 @@ function createBarChart(
     label: text(`overview.states.${column}`),
     values: days.map(({ statistics }) => statistics[column]),
   }));
-  // What never happened needs no name; what is usual has one all the same.
+  // The legend leaves out states without messages, except delivered.
   const shown = parts.filter(({ kind, values }) => kind === 'delivered' || values.some((value) => value > 0));
   const totals = days.map(({ statistics }) => statistics[name]);
   const options = {
@@ -146,7 +146,7 @@ function createLine(kind: Line['kind'], label: string, values: readonly (number 
   return { kind, label, values };
 }
 
-/** A day is a day, whatever the zone of whoever looks. */
+/** Formats a calendar day; the viewer's time zone does not change it. */
 function formatDay(text: Text, day: string): string {
   return text.time(new Date(`${day}T00:00:00Z`), { day: 'numeric', month: 'short' });
 }

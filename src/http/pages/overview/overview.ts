@@ -26,7 +26,7 @@ export interface OverviewDeps {
 const maxAlerts = 5;
 const maxReasons = 6;
 
-/** How a location's messages are doing: what is wrong, today's numbers, and the last two weeks. */
+/** Creates a location's overview: its issues, today's numbers, and the last two weeks. */
 export function createLocationOverviewPage(deps: OverviewDeps) {
   const loadDays = createDaysLoader(deps);
   const loadLocationDays = (location: Installation) => loadDays(location.resourceId, async () => [location]);
@@ -76,7 +76,7 @@ export function createLocationOverviewPage(deps: OverviewDeps) {
   });
 }
 
-/** The same of all locations that somebody reaches, together. */
+/** Creates the overview of all visible locations together. */
 export function createAccountOverviewPage(deps: OverviewDeps) {
   const loadDays = createDaysLoader(deps);
   const loadAccountDays = (access: Access) =>
@@ -127,7 +127,7 @@ export function createAccountOverviewPage(deps: OverviewDeps) {
   });
 }
 
-/** The last days of locations; who looks at the same shares the look. */
+/** Creates a loader of the locations' last days; viewers of the same locations share its cache. */
 function createDaysLoader(deps: OverviewDeps) {
   const cache = createAdaptiveCache<DailyStats[]>(deps.clock);
   return (key: string, find: () => Promise<Pick<Installation, 'resourceId' | 'timezone'>[]>) =>
@@ -140,7 +140,7 @@ function countChannels(db: Database, locationId: string): Promise<number> {
   return db.client.connection.count({ where: { locationId, disabledAt: null } });
 }
 
-/** @param names of locations, on a page about many */
+/** Describes alerts. @param names of locations, on a page about many */
 function toIssues(context: IssueContext, alerts: readonly Alert[], names: ReadonlyMap<string, string> | null) {
   return alerts.map((alert) => ({
     ...describeIssue({ ...context, locationId: names && alert.locationId }, alert.kind),
@@ -150,7 +150,7 @@ function toIssues(context: IssueContext, alerts: readonly Alert[], names: Readon
   }));
 }
 
-/** Everything that is counted, as the view shows it: tiles, charts, reasons. */
+/** Builds the numbers for the view: tiles, charts and reasons. */
 function toNumbers({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonly DailyStats[], now: Date) {
   const isToday = createTodayFilter(days, now);
   const today = summarizeStats(days.filter(isToday));
@@ -186,7 +186,7 @@ function toNumbers({ text, url }: Pick<PageInput, 'text' | 'url'>, days: readonl
   };
 }
 
-/** Whether a row is of the day that is today in its own zone. */
+/** Creates a filter for rows of today, each in its own time zone. */
 function createTodayFilter(days: readonly DailyStats[], now: Date): (row: DailyStats) => boolean {
   const zones = new Set(days.map(({ zone }) => zone));
   const today = new Map([...zones].map((zone) => [zone, listLastDays(now, zone, 1)[0]?.day]));
