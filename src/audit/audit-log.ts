@@ -39,13 +39,15 @@ export interface AuditInput {
   action: AuditAction;
   companyId?: string | null | undefined;
   locationId?: string | null | undefined;
+  /** The provider, of an entry about a connection. */
+  providerKey?: string | undefined;
   /** A sentence without secrets. */
   details?: string | undefined;
 }
 
 /** Records an action and its author, in the transaction of the action. */
 export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: AuditInput): Promise<void> {
-  const { actor, action, companyId = null, locationId = null, details = null } = entry;
+  const { actor, action, companyId = null, locationId = null, providerKey = null, details = null } = entry;
   await tx.auditEntry.create({
     data: {
       id: deps.newId(),
@@ -54,6 +56,7 @@ export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, 
       action,
       companyId,
       locationId,
+      providerKey,
       details,
     },
   });

@@ -1,4 +1,5 @@
-import { type ConnectionDeps, type ConnectionLoader, decryptConnection } from '../connections/connect.ts';
+import type { Connection } from '../connections/connection.ts';
+import type { ConnectionLoader } from '../connections/find.ts';
 import type { HighLevel } from '../highlevel/client.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';

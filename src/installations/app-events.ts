@@ -66,16 +66,16 @@ async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
   }
 }
 
-type Outcome = 'applied' | 'not ours' | 'ignored';
+type Outcome = 'applied' | 'not_ours' | 'ignored';
 
 /** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
 async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promise<Outcome> {
   const event = readAppEvent(Buffer.from(stored.rawPayload));
   const ourAppId = parseAppId(deps.app);
-  if (event.appId !== null && event.appId !== ourAppId) return 'not ours';
+  if (event.appId !== null && event.appId !== ourAppId) return 'not_ours';
   if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return applyLocationEvent(deps, tx, event);
   // Its signature proves that HighLevel said it, but only the app id that it said it of us.
-  if (event.appId === null) return 'not ours';
+  if (event.appId === null) return 'not_ours';
 
   const { companyId, locationId } = event;
   const key = locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;

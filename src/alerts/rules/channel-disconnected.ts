@@ -1,4 +1,4 @@
-import { listDisconnects } from '../../connections/connect.ts';
+import { listDisconnects } from '../../connections/find.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
 import { type Finding, formatName } from '../alert.ts';
