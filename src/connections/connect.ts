@@ -22,7 +22,7 @@ export interface ConnectDeps {
   decryptConnection(row: ConnectionRow): Connection;
 }
 
-/** All that the functions of this folder take together. */
+/** Dependencies of this folder's functions together, for a caller that uses several. */
 export type ConnectionDeps = ConnectDeps & CheckConfigDeps & FindConnectionDeps & DecryptConnectionDeps;
 
 /**

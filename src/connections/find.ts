@@ -1,5 +1,5 @@
+import { listConnectionEntries } from '../audit/audit-log.ts';
 import { AppError } from '../core/errors.ts';
-import { minIdAt } from '../core/ids.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { createLoader } from '../runtime/batcher.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
@@ -48,15 +48,6 @@ function keyOf({ locationId, providerKey }: ConnectionRef): string {
 }
 
 /** Lists the disconnects that a user or an operator made since then. Channels that an uninstall removed are not among them. */
-export async function listDisconnects(on: Executor, since: Date): Promise<ConnectionRef[]> {
-  const rows = await on.auditEntry.findMany({
-    where: {
-      action: 'channel_disconnected',
-      id: { gte: minIdAt(since) },
-      locationId: { not: null },
-      providerKey: { not: null },
-    },
-    select: { locationId: true, providerKey: true },
-  });
-  return rows as ConnectionRef[];
+export function listDisconnects(on: Executor, since: Date): Promise<ConnectionRef[]> {
+  return listConnectionEntries(on, 'channel_disconnected', since);
 }

@@ -13,7 +13,7 @@ const recoveryStreak = 5;
 export interface RecentAttempts {
   /** Newest first: true for a failed attempt. */
   readonly failed: readonly boolean[];
-  /** The connection was changed after the alert started: earlier attempts prove nothing about it. */
+  /** The connection was changed after the alert started: earlier attempts do not count. */
   readonly isChanged: boolean;
 }
 
