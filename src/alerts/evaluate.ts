@@ -22,11 +22,11 @@ export interface EvaluateDeps {
   newId: NewId;
   log: Log;
   alertThresholds: AlertThresholds;
-  /** The ways in which the operator wants to be told. */
+  /** The operator's notifiers, by name. */
   notifiers: ReadonlyMap<NotifierName, unknown>;
 }
 
-/** A look at everything, for all locations, is a handful of statements. */
+/** An evaluation of all rules for all locations takes a handful of statements. */
 const evaluateIntervalMs = 60_000;
 
 type AlertRule = (on: Executor, open: OpenAlerts, thresholds: AlertThresholds, now: Date) => Promise<Finding[]>;
@@ -45,10 +45,10 @@ const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
 };
 
 /**
- * Looks, once a minute in all processes together, at everything there is an alert for: raises what is new, ends what is over. Each stands
- * once, whoever looks at the same time.
+ * Evaluates all alert rules, once a minute across all processes: triggers new alerts and resolves those whose condition has ended.
+ * Concurrent evaluations open an alert only once.
  *
- * @returns 0: there is nothing more to do before the next minute
+ * @returns 0: the next evaluation is due in a minute
  */
 export async function evaluateAlerts(deps: EvaluateDeps): Promise<number> {
   if (!(await claimPeriodicTask(deps, 'alerts', evaluateIntervalMs))) return 0;
@@ -60,15 +60,15 @@ export async function evaluateAlerts(deps: EvaluateDeps): Promise<number> {
       const findings = await alertRules[kind](client, openOfKind, deps.alertThresholds, dateNow(deps.clock));
       await applyFindings(deps, kind, findings, [...openOfKind.values()]);
     } catch (error) {
-      // The others are looked at all the same, and nothing is known of this one: what was open stays so.
-      deps.log.error({ err: error, kind }, 'it could not be seen whether there is an alert');
+      // The other rules still run, and the open alerts of this rule stay open.
+      deps.log.error({ err: error, kind }, 'alert rule could not be evaluated');
     }
   }
-  await scheduleNotifications(deps);
+  await scheduleNotifications(deps, [...deps.notifiers.keys()]);
   return 0;
 }
 
-/** Makes the open alerts of a kind those that were found. */
+/** Opens and resolves the alerts of a kind so that they match the findings. */
 async function applyFindings(
   deps: EvaluateDeps,
   kind: AlertKind,
@@ -79,7 +79,7 @@ async function applyFindings(
   const resolvedIds = open.filter(({ subject }) => !found.has(subject)).map(({ id }) => id);
   if (findings.length === 0 && resolvedIds.length === 0) return;
   const now = dateNow(deps.clock);
-  // One order for all, so that two who look at once wait for each other and not both for ever.
+  // Sort by subject: concurrent evaluations then lock rows in the same order and cannot deadlock.
   const rows = findings
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
     .map((finding) => ({ ...finding, id: deps.newId(), dedupKey: `${kind}/${finding.subject}` }));

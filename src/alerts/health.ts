@@ -1,6 +1,6 @@
 import type { AlertKind, InstallationStatus } from '../database/client.ts';
 
-/** Why a location is not well. */
+/** Reason why a location's health is not good. */
 export type HealthIssue =
   | 'reauth_required'
   | 'suspended'
@@ -9,19 +9,19 @@ export type HealthIssue =
   | 'no_channel'
   | Exclude<AlertKind, 'reauth_required'>;
 
-/** How a location is, in a word, and why. */
+/** Health of a location, with the most severe issue. */
 export type Health =
   | { readonly kind: 'good'; readonly issue: null }
   | { readonly kind: 'attention' | 'silent'; readonly issue: HealthIssue };
 
-/** What is known of a location; its open alerts have been judged already. */
+/** Inputs of a location's health. */
 export interface LocationFacts {
   readonly status: InstallationStatus;
   readonly channelCount: number;
   readonly alerts: readonly AlertKind[];
 }
 
-/** Those that stand first matter most. */
+/** The most severe first. */
 const issuesBySeverity = [
   'permission_missing',
   'channel_failing',
@@ -34,8 +34,8 @@ const issuesBySeverity = [
 ] as const;
 
 /**
- * How a location is. It judges nothing that the alerts judge: what is open there is what is wrong. Beside them stand the installation's own
- * status, which is known at once, and whether there is any channel at all.
+ * Assesses a location's health by its status, its channels and its open alerts. The alert rules decide all other conditions; the status
+ * comes first, as it is current while an alert follows within a minute.
  */
 export function assessHealth({ status, channelCount, alerts }: LocationFacts): Health {
   if (status !== 'active') return { kind: 'attention', issue: status };

@@ -1,10 +1,11 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import type { Alert, AlertEvent, Database, Executor, AlertNotifier as NotifierName } from '../database/client.ts';
+import { findInstallationNames } from '../installations/store.ts';
 
 export type { AlertEvent, AlertNotifier as NotifierName } from '../database/client.ts';
 
-/** An alert that is to be told, as raised or as recovered. */
+/** A notification about an alert that has triggered or resolved. */
 export interface AlertNotification {
   readonly event: AlertEvent;
   readonly alert: Alert;
@@ -13,25 +14,19 @@ export interface AlertNotification {
   readonly requestedAt: Date;
 }
 
-/** Two looks must have seen it: what flickers is nobody's concern. */
+/** An alert must last for two evaluations before it notifies, so that a brief condition does not. */
 const pendingForMs = 90_000;
-/** What comes and goes is told no more often. */
+/** Minimum interval between notifications of the same subject. */
 const renotifyIntervalMs = 60 * 60 * 1000;
-/** Longer than telling takes. What a killed process had in hand is told by another after this. */
+/** Longer than a notifier takes. After this, another process sends the notifications of a process that was killed. */
 const claimTtlMs = 2 * 60 * 1000;
 
-/** Sees to it that every open alert is told, once each way. */
-export async function scheduleNotifications({
-  db,
-  clock,
-  notifiers,
-}: {
-  db: Database;
-  clock: Clock;
-  notifiers: ReadonlyMap<NotifierName, unknown>;
-}) {
+/** Schedules one notification of each open alert for each notifier. */
+export async function scheduleNotifications(
+  { db, clock }: { db: Database; clock: Clock },
+  names: readonly NotifierName[],
+): Promise<void> {
   const now = dateNow(clock);
-  const names = [...notifiers.keys()];
   if (names.length === 0) return;
   await db.client.$executeRaw`
     INSERT INTO alert_notifications (alert_id, notifier, event, requested_at, next_attempt_at)
@@ -39,13 +34,13 @@ export async function scheduleNotifications({
       SELECT max(COALESCE(t.sent_at, t.requested_at)) + ${renotifyIntervalMs} * interval '1 ms'
       FROM alerts b JOIN alert_notifications t ON t.alert_id = b.id
       WHERE b.kind = a.kind AND b.subject = a.subject AND t.notifier = w.notifier::alert_notifier AND t.event = 'triggered'))
-    FROM alerts a CROSS JOIN unnest(${names}::text[]) AS w (notifier)
+    FROM alerts a CROSS JOIN unnest(${[...names]}::text[]) AS w (notifier)
     WHERE a.dedup_key IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM alert_notifications t WHERE t.alert_id = a.id AND t.notifier = w.notifier::alert_notifier AND t.event = 'triggered')
     ON CONFLICT DO NOTHING`;
 }
 
-/** These alerts are over: whoever was told of one is told of that too; what nobody was told yet is told to nobody. */
+/** Schedules notifications that these alerts have resolved. An alert that has not notified yet notifies neither way. */
 export async function scheduleResolved(tx: Executor, alertIds: readonly string[], now: Date): Promise<void> {
   const ids = [...alertIds];
   await tx.$executeRaw`DELETE FROM alert_notifications WHERE alert_id = ANY (${ids}::uuid[]) AND event = 'triggered' AND attempt_count = 0`;
@@ -55,7 +50,7 @@ export async function scheduleResolved(tx: Executor, alertIds: readonly string[]
     ON CONFLICT DO NOTHING`;
 }
 
-/** Takes what is due to be told in one notifier, so that nobody else tells it. A recovery is due only when its beginning was told. */
+/** Claims the due notifications of one notifier for this process. A resolved alert notifies only after its trigger has been sent. */
 export async function claimNotifications(
   deps: { db: Database; clock: Clock },
   notifier: NotifierName,
@@ -73,7 +68,7 @@ export async function claimNotifications(
     RETURNING alert_id::text AS "alertId", event::text AS event, requested_at AS "requestedAt"`;
   if (claimed.length === 0) return [];
   const alerts = await deps.db.client.alert.findMany({ where: { id: { in: claimed.map(({ alertId }) => alertId) } } });
-  const names = await findNames(deps.db, alerts);
+  const names = await findInstallationNames(deps.db.client, alerts.map(toOwnerId).filter(Boolean));
   return claimed
     .flatMap(({ alertId, event, requestedAt }) => {
       const alert = alerts.find(({ id }) => id === alertId);
@@ -82,7 +77,7 @@ export async function claimNotifications(
     .toSorted((a, b) => (a.alert.id < b.alert.id ? -1 : 1));
 }
 
-/** Tried and told, or to be tried again after the outage schedule. */
+/** Records the result of notifications: sent, or to be retried by the outage schedule. */
 export async function recordNotificationResult(
   deps: { db: Database; clock: Clock; jitter: () => number },
   notifier: NotifierName,
@@ -103,12 +98,4 @@ export async function recordNotificationResult(
 
 function toOwnerId({ locationId, companyId }: Alert): string {
   return locationId ?? companyId ?? '';
-}
-
-async function findNames(db: Database, alerts: readonly Alert[]): Promise<Map<string, string | null>> {
-  const rows = await db.client.installation.findMany({
-    where: { resourceId: { in: alerts.map(toOwnerId).filter(Boolean) } },
-    select: { resourceId: true, name: true },
-  });
-  return new Map(rows.map(({ resourceId, name }) => [resourceId, name]));
 }

@@ -3,11 +3,11 @@ import type { Database } from '../database/client.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AlertNotification, claimNotifications, type NotifierName, recordNotificationResult } from './notifications.ts';
 
-/** A way to tell the operator. */
+/** Sends notifications to the operator by one means. */
 export interface Notifier {
-  /** How many go into one call. */
+  /** Maximum number of notifications in one call. */
   readonly maxBatchSize: number;
-  /** Tells all of them. @throws when they may not have arrived */
+  /** Sends all of them. @throws when they may not have arrived */
   notify(notifications: readonly AlertNotification[], now: Date): Promise<void>;
 }
 
@@ -15,16 +15,16 @@ export interface SendNotificationsDeps {
   db: Database;
   clock: Clock;
   log: Log;
-  /** From 0 (inclusive) to 1, to spread tries. */
+  /** From 0 (inclusive) to 1, to spread retries. */
   jitter: () => number;
   notifiers: ReadonlyMap<NotifierName, Notifier>;
 }
 
 /**
- * Tells the operator what is due, each alert once as raised and once as recovered in every way that is configured. What fails is tried
- * again until it is told. A process that dies between telling and writing it down lets it be told again: with the same ids.
+ * Sends the due notifications through every configured notifier: one when an alert triggers, one when it resolves. A failed one is
+ * retried until it is sent. If a process dies after sending and before recording it, the notification repeats with the same id.
  *
- * @returns how many were tried
+ * @returns the number of attempts
  */
 export async function sendDueNotifications(deps: SendNotificationsDeps): Promise<number> {
   const counts = await Promise.all([...deps.notifiers].map(([name, notifier]) => sendThrough(deps, name, notifier)));
@@ -32,15 +32,19 @@ export async function sendDueNotifications(deps: SendNotificationsDeps): Promise
 }
 
 async function sendThrough(deps: SendNotificationsDeps, name: NotifierName, notifier: Notifier): Promise<number> {
-  const notifications = await claimNotifications(deps, name, notifier.maxBatchSize);
+  const { db, clock, jitter } = deps;
+  const notifications = await claimNotifications({ db, clock }, name, notifier.maxBatchSize);
   if (notifications.length === 0) return 0;
-  const isSent = await notifier.notify(notifications, dateNow(deps.clock)).then(
+  const isSent = await notifier.notify(notifications, dateNow(clock)).then(
     () => true,
     (error: unknown) => {
-      deps.log.warn({ err: error, notifier: name, count: notifications.length }, 'alerts could not be told and are told later');
+      deps.log.warn(
+        { err: error, notifier: name, count: notifications.length },
+        'notifications could not be sent and will be retried',
+      );
       return false;
     },
   );
-  await recordNotificationResult(deps, name, notifications, isSent);
+  await recordNotificationResult({ db, clock, jitter }, name, notifications, isSent);
   return notifications.length;
 }

@@ -2,14 +2,14 @@ import { paginate } from '../core/pagination.ts';
 import type { Alert, AlertKind, Database, Executor, Prisma } from '../database/client.ts';
 import { alertKinds } from './alert.ts';
 
-/** Which alerts. */
+/** Filter of alerts; an omitted field matches all. */
 export interface AlertFilter {
   open?: boolean | undefined;
   kind?: AlertKind | undefined;
   locationId?: string | undefined;
 }
 
-/** Alerts, newest first. @param within which of them whoever asks may see */
+/** Lists alerts, newest first. @param within the alerts that the caller may see */
 export async function listAlerts(
   db: Database,
   within: Prisma.AlertWhereInput,
@@ -27,7 +27,7 @@ export async function listAlerts(
   return paginate<Alert>(rows, limit, ({ id }) => id);
 }
 
-/** The open alerts of these locations, oldest first; a location without any is not in the map. */
+/** Lists the open alerts of these locations, oldest first; a location without any is not in the map. */
 export async function listOpenAlerts(on: Executor, locationIds: readonly string[]): Promise<Map<string, Alert[]>> {
   const rows = await on.alert.findMany({
     where: { dedupKey: { not: null }, locationId: { in: [...locationIds] } },
@@ -36,7 +36,7 @@ export async function listOpenAlerts(on: Executor, locationIds: readonly string[
   return Map.groupBy(rows, ({ locationId }) => locationId as string);
 }
 
-/** How many are open, of every kind. */
+/** Counts the open alerts of every kind. */
 export async function countOpenAlerts(on: Executor): Promise<Map<AlertKind, number>> {
   const counts = await on.alert.groupBy({ by: ['kind'], where: { dedupKey: { not: null } }, _count: true });
   const found = new Map(counts.map(({ kind, _count }) => [kind, _count]));

@@ -1,5 +1,5 @@
 import { type Clock, dateNow } from '../core/clock.ts';
-import type { NewId } from '../core/ids.ts';
+import { minIdAt, type NewId } from '../core/ids.ts';
 import type { AuditEntry, Executor } from '../database/client.ts';
 
 export type { AuditEntry };
@@ -39,13 +39,33 @@ export interface AuditInput {
   action: AuditAction;
   companyId?: string | null | undefined;
   locationId?: string | null | undefined;
+  /** The provider, of an entry about a connection. */
+  providerKey?: string | undefined;
   /** A sentence without secrets. */
   details?: string | undefined;
 }
 
+/** Lists the location and the provider of entries about connections since then. */
+export async function listConnectionEntries(
+  on: Executor,
+  action: AuditAction,
+  since: Date,
+): Promise<{ locationId: string; providerKey: string }[]> {
+  const rows = await on.auditEntry.findMany({
+    where: { action, id: { gte: minIdAt(since) }, locationId: { not: null }, providerKey: { not: null } },
+    select: { locationId: true, providerKey: true },
+  });
+  return rows as { locationId: string; providerKey: string }[];
+}
+
+/** Deletes the entries of these actions from before a time. */
+export async function purgeAuditEntries(on: Executor, actions: readonly AuditAction[], before: Date): Promise<void> {
+  await on.auditEntry.deleteMany({ where: { action: { in: [...actions] }, at: { lt: before } } });
+}
+
 /** Records an action and its author, in the transaction of the action. */
 export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, entry: AuditInput): Promise<void> {
-  const { actor, action, companyId = null, locationId = null, details = null } = entry;
+  const { actor, action, companyId = null, locationId = null, providerKey = null, details = null } = entry;
   await tx.auditEntry.create({
     data: {
       id: deps.newId(),
@@ -54,6 +74,7 @@ export async function audit(tx: Executor, deps: { clock: Clock; newId: NewId }, 
       action,
       companyId,
       locationId,
+      providerKey,
       details,
     },
   });

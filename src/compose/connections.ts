@@ -1,14 +1,9 @@
 import { createChannels } from '../channels/registry.ts';
-import {
-  checkConfig,
-  connect,
-  createConnectionLoader,
-  disconnect,
-  findConnection,
-  getConnection,
-  listConnections,
-  restoreGroupLimits,
-} from '../connections/connect.ts';
+import { checkConfig } from '../connections/check-config.ts';
+import { connect, disconnect } from '../connections/connect.ts';
+import { decryptConnection } from '../connections/connection.ts';
+import { createConnectionLoader, findConnection, getConnection, listConnections } from '../connections/find.ts';
+import { restoreGroupLimits } from '../connections/limits.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -23,11 +18,13 @@ export function composeConnections(
 ) {
   const { allowPrivateTargets, phone, appUrl } = options;
   const channels = options.channels ?? createChannels({ allowPrivateTargets, phone });
+  const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection });
   return {
     channels,
+    ...decryption,
     loadConnection: createConnectionLoader(runtime.db),
     ...bindAll(
-      { ...runtime, channels, appUrl },
+      { ...runtime, ...decryption, channels },
       { checkConfig, connect, disconnect, findConnection, getConnection, listConnections, restoreGroupLimits },
     ),
   };

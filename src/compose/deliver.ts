@@ -1,4 +1,4 @@
-import { type ConnectionDeps, type ConnectionLoader, decryptConnection } from '../connections/connect.ts';
+import type { ConnectionLoader, FindConnectionDeps } from '../connections/find.ts';
 import type { HighLevel } from '../highlevel/client.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
@@ -9,7 +9,7 @@ import type { Job } from '../queue/job.ts';
 import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 
-type Ingredients = ConnectionDeps &
+type Ingredients = FindConnectionDeps &
   SendLimitDeps &
   Pick<RouteDeps, 'providers' | 'readAddress'> &
   Pick<DeliverDeps, 'jitter' | 'loadMessage' | 'startAttempt' | 'settle' | 'recordSend'> & {
@@ -28,7 +28,7 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
     ...ingredients,
     async loadConnection(ref) {
       const row = await connectionOf(ref);
-      return row && decryptConnection(ingredients, row);
+      return row && ingredients.decryptConnection(row);
     },
     lookUpContact: (locationId, contactId) => lookUpContact(ingredients, locationId, contactId),
   };

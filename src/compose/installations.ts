@@ -1,4 +1,6 @@
+import { dateNow } from '../core/clock.ts';
 import { type AccessTokens, createAccessTokens } from '../installations/access-token.ts';
+import { type ActivateDeps, onActivated } from '../installations/activate.ts';
 import { applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
 import {
@@ -9,11 +11,14 @@ import {
   startInstall,
 } from '../installations/install.ts';
 import { createPermissionGate } from '../installations/permissions.ts';
+import { reconcileInstallation, updateProfile } from '../installations/reconcile-installation.ts';
 import { reconcileDueInstallations, reconcileNow } from '../installations/reconciler.ts';
-import type { RenewDeps } from '../installations/renew-token.ts';
+import { renewToken } from '../installations/renew-token.ts';
 import { requireCurrentSession, revokeSessions } from '../installations/sessions.ts';
 import { createInstallationLoader } from '../installations/store.ts';
-import { disconnectApp, type UninstallHooks } from '../installations/uninstall.ts';
+import { syncPage } from '../installations/sync-locations.ts';
+import { createTokenSources } from '../installations/token-sources.ts';
+import { cleanUp, disconnectApp, type UninstallHooks } from '../installations/uninstall.ts';
 import { createWebhookObservationRecorder } from '../installations/webhook-observations.ts';
 import { bindAll } from './bind.ts';
 import type { HighLevelCapability } from './highlevel.ts';
@@ -21,7 +26,8 @@ import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Actions on a location's messages when its installation changes. */
-type LocationHooks = UninstallHooks & Pick<RenewDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
+type LocationHooks = UninstallHooks &
+  Pick<ActivateDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
 
 /** Installs, tokens, app events and sessions. */
 export type Installations = ReturnType<typeof composeInstallations>;
@@ -34,15 +40,31 @@ export function composeInstallations(
 ) {
   const { app, marketplaceUrl, sessionSecrets, providers, keepChannels } = options;
   const ingredients = { ...runtime, ...others, app, marketplaceUrl, sessionSecrets, keepChannels };
-  const tokens: AccessTokens = createAccessTokens(ingredients);
+  const activation = bindAll(ingredients, { onActivated });
+  const tokenSources = createTokenSources(ingredients);
+  const renewal = bindAll({ ...ingredients, ...activation, tokenSources }, { renewToken });
+  const tokens: AccessTokens = createAccessTokens({ ...runtime, ...renewal });
+  const fetchProfile = (locationId: string) => updateProfile(ingredients, locationId, dateNow(runtime.clock));
+  const steps = bindAll(ingredients, { syncPage, cleanUp });
+  const reconciliation = bindAll({ ...ingredients, ...steps, tokens }, { reconcileInstallation });
   const observations = createWebhookObservationRecorder(runtime);
   return {
+    ...activation,
+    ...steps,
+    ...reconciliation,
+    ...renewal,
+    updateProfile: fetchProfile,
     tokens,
     permissions: createPermissionGate({ ...runtime, providers, resume: others.resumeReports }),
     loadInstallation: createInstallationLoader(runtime.db),
     webhookObservations: observations,
     ...bindAll(
-      { ...ingredients, tokens },
+      {
+        ...ingredients,
+        ...activation,
+        ...reconciliation,
+        updateProfile: fetchProfile,
+      },
       {
         startInstall,
         consumeState,

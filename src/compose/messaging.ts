@@ -72,6 +72,7 @@ export function composeMessaging(
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
+    decryptConnection: connections.decryptConnection,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),

@@ -3,23 +3,26 @@ import { listSensitiveFields } from '../channels/config-schema.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Connection as ConnectionRow, Executor } from '../database/client.ts';
+import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 
 interface SealedConfigDeps {
   box: SecretBox;
   clock: Clock;
 }
 
-/** What a sealed config is bound to. */
+/** Returns the additional authenticated data (AES-GCM) that binds a sealed config to its row. */
 export function configAad(connectionId: string): string {
   return `connections/${connectionId}/config`;
 }
 
 const previousConfigTtlMs = 24 * 60 * 60 * 1000;
 
-/** Keeps the config whose secrets are replaced for a day; a connection that had none, or another channel, keeps nothing. */
+/**
+ * Retains the config whose secrets are replaced for a day, as the vendor may still sign with them. A new connection, or one that had
+ * another channel, has no previous config.
+ */
 export function retainPreviousConfig(
-  deps: Pick<SealedConfigDeps, 'box'>,
+  { box }: Pick<SealedConfigDeps, 'box'>,
   row: Pick<ConnectionRow, 'id' | 'type' | 'config'>,
   channel: Channel,
   config: object,
@@ -29,17 +32,17 @@ export function retainPreviousConfig(
   const toSecretsJson = (of: object) =>
     JSON.stringify(listSensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
   try {
-    const previous = JSON.parse(deps.box.open(row.config, configAad(row.id)));
+    const previous = JSON.parse(box.open(row.config, configAad(row.id)));
     if (toSecretsJson(previous) === toSecretsJson(config)) return {};
   } catch (error) {
-    // With a lost key nobody can read what was before; it is replaced.
+    // Its key is lost, so the previous config cannot be used.
     if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousConfigExpiresAt: null };
     throw error;
   }
   return { previousConfig: row.config, previousConfigExpiresAt: new Date(now.getTime() + previousConfigTtlMs) };
 }
 
-/** The config before its secrets were changed, while they are still good. Without its key the present one works all the same. */
+/** Decrypts the previous config until it expires. If its key is lost, the current config still works. */
 export function decryptPreviousConfig({ box, clock }: SealedConfigDeps, row: ConnectionRow): object | undefined {
   const { previousConfig, previousConfigExpiresAt } = row;
   if (!previousConfig || !previousConfigExpiresAt || previousConfigExpiresAt <= dateNow(clock)) return undefined;
@@ -51,10 +54,54 @@ export function decryptPreviousConfig({ box, clock }: SealedConfigDeps, row: Con
   }
 }
 
-/** Deletes the configs whose secrets are no longer good. */
+/** Deletes previous configs that have expired. */
 export async function purgePreviousConfigs(on: Executor, now: Date): Promise<void> {
   await on.connection.updateMany({
     where: { previousConfigExpiresAt: { lte: now } },
     data: { previousConfig: null, previousConfigExpiresAt: null },
   });
+}
+
+/** The sealed columns of a connection. */
+export type SealedConfig = Pick<ConnectionRow, 'id' | 'config' | 'previousConfig'>;
+
+/** Lists the sealed configs that follow an id, in the order of ids. */
+export function listSealedConfigs(on: Executor, afterId: string | undefined, maxCount: number): Promise<SealedConfig[]> {
+  return on.connection.findMany({
+    select: { id: true, config: true, previousConfig: true },
+    orderBy: { id: 'asc' },
+    take: maxCount,
+    ...(afterId ? { where: { id: { gt: afterId } } } : {}),
+  });
+}
+
+/** Counts all stored connections. */
+export function countConnections(on: Executor): Promise<number> {
+  return on.connection.count();
+}
+
+/** Counts the connections whose config another key than the newest has sealed. */
+export function countConfigsOfOlderKeys(on: Executor, currentKeyPrefix: string): Promise<number> {
+  return on.connection.count({ where: { config: { not: '' }, NOT: { config: { startsWith: currentKeyPrefix } } } });
+}
+
+/** Seals a connection's config again with the newest key, unless a concurrent write has replaced it. */
+export async function reencryptConfig(
+  { db, box }: { db: Database; box: SecretBox },
+  { id, config, previousConfig }: SealedConfig,
+): Promise<void> {
+  if (config === '') return;
+  const reencrypted = box.reencrypt(config, configAad(id));
+  const previous = previousConfig === null ? null : reencryptPrevious(box, id, previousConfig);
+  await db.client.connection.updateMany({ where: { id, config }, data: { config: reencrypted, previousConfig: previous } });
+}
+
+/** @returns null when the key is lost: the previous config must not prevent the current one from being sealed */
+function reencryptPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
+  try {
+    return box.reencrypt(previousConfig, configAad(id));
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable')) return null;
+    throw error;
+  }
 }

@@ -64,6 +64,7 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'Session.sid': null,
   'AuditEntry.locationId': installed,
   'AuditEntry.companyId': installed,
+  'AuditEntry.action': null,
   'SeenUserContext.id': null,
   'Alert.subject': 32 + 2 * maxChars.highlevelId,
   'Alert.dedupKey': 64 + 2 * maxChars.highlevelId,

@@ -1,14 +1,26 @@
+import type { Clock } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Database } from '../database/client.ts';
 import type { TokenOwner, Tokens } from '../highlevel/client.ts';
+import type { Log } from '../runtime/log.ts';
 import { refreshAheadMs } from './reconcile-schedule.ts';
-import { type RenewDeps, renewToken, requireActive } from './renew-token.ts';
+import { requireActive } from './renew-token.ts';
 import { createInstallationLoader, type Installation, keyOf, openToken } from './store.ts';
 
-/** What the rest of the program may ask of tokens. */
+export interface AccessTokenDeps {
+  db: Database;
+  box: SecretBox;
+  clock: Clock;
+  log: Log;
+  renewToken(row: Installation): Promise<string>;
+}
+
+/** Source of valid access tokens. */
 export interface AccessTokens extends Tokens {
-  /** Resolves when messages of this location may go out: their state can be reported. @throws AppError as `getToken` */
+  /** Resolves when messages of this location may be sent, as their state can be reported. @throws AppError as `getToken` */
   requireValidToken(locationId: string): Promise<void>;
-  /** Looks for new tokens whatever the status says. @throws AppError as `getToken` */
+  /** Gets new tokens in any status; concurrent calls of this process share one renewal. @throws AppError as `getToken` */
   renewOnce(row: Installation): Promise<string>;
 }
 
@@ -19,17 +31,16 @@ function isRecent(at: Date | null, now: number): boolean {
 }
 
 /**
- * The one place that hands out valid access tokens. What is suspended or must be installed again is not asked about here: the
- * reconciler does that in its own time, so that ten thousand waiting messages are not ten thousand questions.
+ * Creates the only source of valid access tokens. It does not retry an installation that is suspended or requires reauthorization: the
+ * reconciler does that on its own schedule, so that ten thousand waiting messages do not make ten thousand requests.
  */
-export function createAccessTokens(deps: RenewDeps): AccessTokens {
-  const { db, box, clock, log } = deps;
+export function createAccessTokens({ db, box, clock, log, renewToken }: AccessTokenDeps): AccessTokens {
   const inFlight = new Map<string, Promise<string>>();
   const loadInstallation = createInstallationLoader(db);
 
   const renewOnce = (row: Installation) => {
     const name = `${row.kind}/${row.resourceId}/${row.tokenVersion}`;
-    const running = inFlight.get(name) ?? renewToken(deps, row).finally(() => inFlight.delete(name));
+    const running = inFlight.get(name) ?? renewToken(row).finally(() => inFlight.delete(name));
     inFlight.set(name, running);
     return running;
   };
@@ -43,13 +54,13 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
   async function getValidToken(row: Installation): Promise<string> {
     const leftMs = row.accessExpiresAt ? row.accessExpiresAt.getTime() - clock.now() : 0;
     if (leftMs > refreshAheadMs) return openToken(box, row, 'access_token');
-    // Still good, and its refresh has just failed: ten thousand messages do not ask ten thousand times.
+    // The token is still valid and its refresh has just failed: waiting messages must not repeat it.
     if (leftMs > 0 && isRecent(row.refreshAttemptedAt, clock.now())) return openToken(box, row, 'access_token');
     try {
       return await renewOnce(row);
     } catch (error) {
       if (leftMs <= 0 || !isAppError(error, 'highlevel_unreachable', 'highlevel_limit', 'app_not_configured')) throw error;
-      log.warn({ err: error, ...keyOf(row) }, 'a token could not be refreshed ahead of time');
+      log.warn({ err: error, ...keyOf(row) }, 'access token could not be refreshed ahead of its expiry');
       return openToken(box, row, 'access_token');
     }
   }
@@ -57,7 +68,7 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
   return {
     async getToken(owner) {
       const row = await getInstallation(owner);
-      // Until the last reports are made, an uninstalled location keeps its access token and nothing else.
+      // An uninstalled location retains only its access token, until its last reports are sent.
       const isLeaving = row.status === 'uninstalled' && row.accessToken !== null;
       return isLeaving ? openToken(box, row, 'access_token') : getValidToken(requireActive(row));
     },
@@ -67,7 +78,7 @@ export function createAccessTokens(deps: RenewDeps): AccessTokens {
       const current = openToken(box, row, 'access_token');
       if (current !== rejectedToken) return current;
       const now = clock.now();
-      // One refresh a minute and no more: what its token is refused for, no other token mends.
+      // At most one refresh a minute: if HighLevel rejects the token for another reason, a new token does not help.
       if (isRecent(row.refreshAttemptedAt, now)) {
         if (row.tokensStoredAt && row.refreshAttemptedAt && row.tokensStoredAt >= row.refreshAttemptedAt) return null;
         throw new AppError('highlevel_unreachable', 'The CRM gave no new access token a moment ago.', {

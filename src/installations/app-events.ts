@@ -20,7 +20,7 @@ export interface AppEventDeps {
   log: Log;
 }
 
-/** Keeps an app event (INSTALL, UNINSTALL, ...) as it came, once. @returns false when it was here before @throws AppError `payload_invalid` */
+/** Stores an app event (INSTALL, UNINSTALL, ...) as received. @returns false for a repeat @throws AppError `payload_invalid` */
 export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, body: Buffer): Promise<boolean> {
   const { id, type, appId, companyId, locationId, occurredAt } = readAppEvent(body);
   const now = dateNow(deps.clock);
@@ -38,7 +38,7 @@ export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, b
 
 const batchSize = 50;
 
-/** Acts on the events that nobody has acted on yet, each in a transaction of its own. @returns how many there were */
+/** Applies the events that are due, each in a transaction of its own. @returns their number */
 export async function applyDueEvents(deps: AppEventDeps): Promise<number> {
   const now = dateNow(deps.clock);
   const due = await deps.db.client.appEvent.findMany({
@@ -60,28 +60,29 @@ async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
       await tx.appEvent.update({ where: { id: event.id }, data: { outcome } });
     });
   } catch (error) {
-    log.error({ err: error, eventId: event.id, type: event.type }, 'an app event could not be acted on; it is tried again');
+    log.error({ err: error, eventId: event.id, type: event.type }, 'app event could not be applied; it will be retried');
     const dueAt = new Date(clock.now() + computeOutageDelayMs(clock.now() - event.receivedAt.getTime(), 0));
     await db.client.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt } });
   }
 }
 
-type Outcome = 'applied' | 'not ours' | 'ignored';
+type Outcome = 'applied' | 'not_ours' | 'ignored';
 
-/** What each type of event says of installations (platform.md 5.6). What we do not know is kept and changes nothing. */
+/** Applies an event to installations by its type (platform.md 5.6). Unknown types are stored and change no installation. */
 async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promise<Outcome> {
+  const { clock, newId } = deps;
   const event = readAppEvent(Buffer.from(stored.rawPayload));
   const ourAppId = parseAppId(deps.app);
-  if (event.appId !== null && event.appId !== ourAppId) return 'not ours';
+  if (event.appId !== null && event.appId !== ourAppId) return 'not_ours';
   if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return applyLocationEvent(deps, tx, event);
-  // Its signature proves that HighLevel said it, but only the app id that it said it of us.
-  if (event.appId === null) return 'not ours';
+  // The signature proves that HighLevel sent it; only the app id proves that it is about our app.
+  if (event.appId === null) return 'not_ours';
 
   const { companyId, locationId } = event;
   const key = locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;
   if (!key) return 'ignored';
-  const now = dateNow(deps.clock);
-  // Nothing happens later than we hear of it; a wrong clock must not outlast what comes after.
+  const now = dateNow(clock);
+  // No event happens after its receipt: a time from a fast clock must not override later events.
   const at = event.occurredAt && event.occurredAt < stored.receivedAt ? event.occurredAt : stored.receivedAt;
   const scope = { companyId, locationId };
 
@@ -99,10 +100,18 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
       if (key.kind === 'company') await recordCompanyUninstall(tx, key.resourceId, at, now);
       return 'applied';
     case 'PLAN_CHANGE':
-      await audit(tx, deps, { actor: 'highlevel', action: 'plan_changed', ...scope, details: describeChange(event) });
+      await audit(
+        tx,
+        { clock, newId },
+        { actor: 'highlevel', action: 'plan_changed', ...scope, details: describeChange(event) },
+      );
       return 'applied';
     case 'APP_PAYMENT_STATUS':
-      await audit(tx, deps, { actor: 'highlevel', action: 'payment_status_changed', ...scope, details: describeChange(event) });
+      await audit(
+        tx,
+        { clock, newId },
+        { actor: 'highlevel', action: 'payment_status_changed', ...scope, details: describeChange(event) },
+      );
       await requestReconcile(tx, key, now);
       return 'applied';
     default:
@@ -110,7 +119,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
   }
 }
 
-/** The event's own words are not taken over: the location is asked. */
+/** Requests the location's profile from HighLevel; the event's own fields are not used. */
 async function applyLocationEvent(deps: AppEventDeps, tx: Executor, event: AppEventWebhook): Promise<Outcome> {
   const now = dateNow(deps.clock);
   const locationId = event.locationId ?? event.subjectId;
@@ -123,7 +132,7 @@ async function applyLocationEvent(deps: AppEventDeps, tx: Executor, event: AppEv
   return count > 0 || event.type === 'LocationCreate' ? 'applied' : 'ignored';
 }
 
-/** It suggests that trouble is over, and says nothing of being installed. */
+/** Reconciles an installation that is not active now: the event suggests that the cause is gone. It does not prove an install. */
 async function requestReconcile(tx: Executor, key: TokenOwner, now: Date): Promise<void> {
   await tx.installation.updateMany({
     where: { ...key, status: { notIn: ['active', 'uninstalled'] } },

@@ -20,13 +20,15 @@ export interface UserContextDeps {
   metrics: Metrics;
 }
 
+type AuthorizeDeps = Pick<UserContextDeps, 'db' | 'clock'>;
+
 /**
- * Takes a user's context for a visit to our page: checks it against what is installed, and learns from it. A visit proves that its user
- * belongs there, never that the app is installed now: a context has no time of its own.
+ * Authorizes a user context against the installations and records what it reveals. A context proves that its user belongs to the
+ * location or agency, never that the app is installed now: it carries no time of its own.
  *
- * @throws AppError `forbidden`: not this company's location, or the app is not there; `installation_missing`: it is being set up
+ * @throws AppError `forbidden`: not this company's location, or the app is not installed there; `installation_missing`: it is being set up
  */
-export async function authorizeUserContext(deps: UserContextDeps, context: UserContext): Promise<void> {
+export async function authorizeUserContext(deps: AuthorizeDeps, context: UserContext): Promise<void> {
   const { companyId, locationId } = context;
   const agency = await findInstallation(deps.db.client, toCompanyOwner(companyId));
   if (locationId === null) return authorizeAgency(deps, context, agency);
@@ -42,10 +44,10 @@ export async function authorizeUserContext(deps: UserContextDeps, context: UserC
   await recordDomain(deps, context, agency ?? row);
 }
 
-async function authorizeAgency(deps: UserContextDeps, context: UserContext, agency: Installation | null): Promise<void> {
-  // A location's own user has no business in its agency's context.
+async function authorizeAgency(deps: AuthorizeDeps, context: UserContext, agency: Installation | null): Promise<void> {
+  // A user of a location is not authorized for its agency.
   if (context.type !== 'agency') throw toNotInstalledError();
-  // HighLevel may have given this user some of the locations only, and does not say which.
+  // HighLevel may restrict such a user to some of the locations, and the context does not list them.
   if (context.role !== 'admin') {
     throw new AppError('agency_admins_only', 'The agency’s page is for its admins. Open the app inside one of your locations.');
   }
@@ -61,9 +63,9 @@ function toNotInstalledError(): AppError {
   return new AppError('forbidden', 'The app is not installed here.');
 }
 
-/** A visit suggests that the app is there after all; whoever can tell is asked. */
+/** Reconciles an installation that is not active: the context suggests that the app is installed. */
 async function requestReconcile(
-  deps: UserContextDeps,
+  deps: AuthorizeDeps,
   context: UserContext,
   row: Installation | null,
   agency: Installation | null,
@@ -79,45 +81,45 @@ async function requestReconcile(
   }
 }
 
-async function recordDomain(deps: UserContextDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
+async function recordDomain(deps: AuthorizeDeps, { whiteLabelDomain }: UserContext, row: Installation): Promise<void> {
   if (addDomain(row.whiteLabelDomains, whiteLabelDomain) === row.whiteLabelDomains) return;
   await deps.db.transaction((tx) => recordObservation(tx, { key: row, whiteLabelDomain }, dateNow(deps.clock)));
 }
 
 /**
- * Notices a context that was shown before: each handshake makes a new one, so a repeat from another address may have been taken from
- * somebody. It is counted, not refused: people change networks. The first such repeat of a context is written down.
+ * Detects a repeated context. Each handshake makes a new one, so a repeat from another address may be stolen. It is counted and not
+ * rejected, as users change networks. The first such repeat of a context is audited.
  *
- * @param address the address that shows it
+ * @param address the caller's address
  * @returns when it was first seen
  */
 export async function detectReplay(
-  deps: UserContextDeps,
+  { db, clock, newId, log, metrics }: UserContextDeps,
   encrypted: string,
   context: UserContext,
   address: string,
 ): Promise<Date> {
-  const now = dateNow(deps.clock);
+  const now = dateNow(clock);
   const id = sha256(encrypted);
   const origin = sha256(`${id}/${address}`);
-  const { count } = await deps.db.client.seenUserContext.createMany({
+  const { count } = await db.client.seenUserContext.createMany({
     data: { id, origin, firstSeenAt: now, lastSeenAt: now },
     skipDuplicates: true,
   });
   if (count === 1) return now;
-  return deps.db.transaction(async (tx) => {
+  return db.transaction(async (tx) => {
     const seen = await tx.seenUserContext.findUnique({ where: { id } });
     const isElsewhere = seen !== null && seen.origin !== origin;
     await tx.seenUserContext.updateMany({
       where: { id },
       data: { lastSeenAt: now, ...(isElsewhere ? { otherOriginCount: { increment: 1 } } : {}) },
     });
-    if (isElsewhere) deps.metrics.contextReplays.inc();
+    if (isElsewhere) metrics.contextReplays.inc();
     if (isElsewhere && seen.otherOriginCount === 0) {
       const { userId, companyId, locationId } = context;
-      deps.log.warn({ userId, companyId, locationId }, 'a user context was shown again from another address');
-      const details = 'The same user context was shown again from another address.';
-      await audit(tx, deps, { actor: { userId }, action: 'context_replayed', companyId, locationId, details });
+      log.warn({ userId, companyId, locationId }, 'user context was repeated from another address');
+      const details = 'The same user context was presented again from another address.';
+      await audit(tx, { clock, newId }, { actor: { userId }, action: 'context_replayed', companyId, locationId, details });
     }
     return seen?.firstSeenAt ?? now;
   });

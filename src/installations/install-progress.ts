@@ -1,19 +1,19 @@
 import type { Database, InstallationStatus } from '../database/client.ts';
 import type { Installation } from './store.ts';
 
-/** How far an agency's install has got. */
+/** Progress of an agency's install. */
 export interface InstallProgress {
   /** Its locations by status. */
   readonly locations: Record<InstallationStatus, number>;
   readonly sync: {
-    /** `waiting`: not begun; `running`: the list of locations is being read; `done`: read once at least. */
+    /** `waiting`: not started; `running`: the list of locations is being read; `done`: it was read at least once. */
     readonly status: 'waiting' | 'running' | 'done';
     readonly startedAt: Date | null;
     readonly finishedAt: Date | null;
   };
 }
 
-/** Counts an agency's locations by what has become of them. */
+/** Counts an agency's locations by status, and returns the state of the list. */
 export async function getInstallProgress(db: Database, row: Installation): Promise<InstallProgress> {
   const counts = await db.client.installation.groupBy({
     by: ['status'],

@@ -1,40 +1,45 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { Actor } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import type { NewId, RandomSource } from '../core/ids.ts';
+import type { RandomSource } from '../core/ids.ts';
 import { safeEqual } from '../core/safe-equal.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Database } from '../database/client.ts';
-import type { HighLevel } from '../highlevel/client.ts';
+import type { Database, Executor } from '../database/client.ts';
 import { type AppKeys, buildAuthorizeUrl, processCodeResponse, requestTokenByCode, type TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
+import { activeFields } from './activate.ts';
 import { recordObservation } from './observations.ts';
 import { requestPermissionProbe } from './permissions.ts';
-import { updateProfile } from './reconcile-installation.ts';
-import { activeFields, onActivated, type RenewDeps } from './renew-token.ts';
-import { findInstallation, type Installation, keyOf, sealTokens, toInstallationKey } from './store.ts';
+import { findInstallation, type Installation, type InstallationStatus, keyOf, sealTokens, toInstallationKey } from './store.ts';
 
 export interface InstallDeps {
   db: Database;
   box: SecretBox;
   clock: Clock;
   random: RandomSource;
-  newId: NewId;
-  releaseWaiting: RenewDeps['releaseWaiting'];
   highLevelHttp: HttpClient;
   app: AppKeys;
   marketplaceUrl: string;
-  highLevel: HighLevel;
   log: Log;
-  /** The first signs a state, all verify. */
+  /** Releases the messages of a location that wait for its installation. */
+  releaseWaiting(tx: Executor, locationId: string): Promise<void>;
+  onActivated(
+    tx: Executor,
+    row: Installation,
+    previousStatus: InstallationStatus | undefined,
+    actor: Actor | undefined,
+  ): Promise<void>;
+  updateProfile(locationId: string): Promise<unknown>;
+  /** The first signs a state; all verify. */
   sessionSecrets: readonly string[];
 }
 
-/** How long the page of a finished install may be loaded again. */
+/** Time in which the page of a finished install may be reloaded. */
 const reloadTtlMs = 60 * 60 * 1000;
 
-/** Finds what the install with this code has connected, while it still is. @returns null for another code, or an hour later */
+/** Finds the installation that this code has completed. @returns null for another code, or an hour later */
 export async function findCompletedInstall(
   { db, clock }: Pick<InstallDeps, 'db' | 'clock'>,
   code: string,
@@ -54,7 +59,7 @@ function sha256(code: string): string {
 
 const stateTtlMs = 10 * 60 * 1000;
 
-/** Begins an install. @param browser a secret that only this browser has @returns where to send the browser */
+/** Starts an install. @param browser a secret that only this browser has @returns the URL to redirect the browser to */
 export function startInstall(deps: InstallDeps, browser: string): string {
   const unsigned = `${deps.random(16).toString('base64url')}.${deps.clock.now()}`;
   const state = `${unsigned}.${signState(deps.sessionSecrets[0] ?? '', browser, unsigned)}`;
@@ -62,10 +67,10 @@ export function startInstall(deps: InstallDeps, browser: string): string {
 }
 
 /**
- * Spends a `state` that came back: of two requests with the same one, one passes, in whichever processes they arrive. Until then it is
- * kept nowhere, so that beginning installs fills nothing.
+ * Consumes a `state` that came back: of two requests with the same one, in any processes, one succeeds. A state is signed and not stored
+ * before, so that starting installs fills no table.
  *
- * @throws AppError `install_state_invalid`: not begun in this browser, used already, or older than ten minutes
+ * @throws AppError `install_state_invalid`: not started in this browser, used already, or older than ten minutes
  */
 export async function consumeState(deps: InstallDeps, browser: string | undefined, state: string): Promise<void> {
   const [nonce, startedAt, signature = ''] = state.split('.');
@@ -89,16 +94,16 @@ function signState(secret: string, browser: string, unsigned: string): string {
   return createHmac('sha256', secret).update(`patchbay/install/${browser}/${unsigned}`).digest('base64url');
 }
 
-/** Forgets states that are too old to be taken anyway. */
+/** Deletes the ids of states that have long expired. */
 export async function purgeSpentStates(deps: { db: Database; clock: Clock }): Promise<void> {
   const before = new Date(deps.clock.now() - 24 * 60 * 60 * 1000);
   await deps.db.client.usedOauthState.deleteMany({ where: { usedAt: { lt: before } } });
 }
 
 /**
- * Completes an install with the code that HighLevel sent. What was connected is known from the token answer alone: an install from
- * the marketplace listing has no state, and nothing in the browser's request proves anything (platform.md 5.2). An agency's locations
- * follow in the background.
+ * Completes an install with the code that HighLevel sent. The token response alone says which company or location it is: an install
+ * from the marketplace listing has no state, and the browser's request proves neither (platform.md 5.2). The reconciler adds an agency's
+ * locations.
  *
  * @throws AppError `install_code_refused`, `app_not_configured`, `install_unfinished`
  */
@@ -109,12 +114,12 @@ export async function completeInstall(deps: InstallDeps, code: string): Promise<
     throw isAppError(cause) ? cause : toUnfinishedError(cause);
   });
   deps.log.info({ ...keyOf(installed), companyId: tokens.companyId, isBulk: tokens.isBulk }, 'installed');
-  // A name is good to have and no reason to fail an install that has happened.
-  if (installed.kind === 'location') await updateProfile(deps, installed.resourceId, dateNow(deps.clock));
+  // A missing name does not fail an install that has succeeded.
+  if (installed.kind === 'location') await deps.updateProfile(installed.resourceId);
   return (await findInstallation(deps.db.client, installed)) as Installation;
 }
 
-/** Exchanges the code for tokens. It works once: without a response that can be read, the install must be started again. */
+/** Exchanges the code for tokens. A code works once: without a readable response, the user must start the install again. */
 async function redeemCode(deps: InstallDeps, code: string, sentAt: Date): Promise<TokenSet> {
   try {
     return processCodeResponse(await requestTokenByCode(deps.highLevelHttp, deps.app, code), sentAt);
@@ -126,12 +131,12 @@ async function redeemCode(deps: InstallDeps, code: string, sentAt: Date): Promis
 function toUnfinishedError(cause: unknown, details: string[] = []): AppError {
   return new AppError(
     'install_unfinished',
-    'The CRM’s response to this install did not come, can’t be read or could not be kept, and its code works only once. Please start the install again.',
+    'The CRM’s response to this install was lost, unreadable or could not be stored, and its code works only once. Please start the install again.',
     { cause, details },
   );
 }
 
-/** Keeps what an install brought. Tokens that come again replace the old ones and make the installation active. */
+/** Stores the tokens of an install. New tokens replace the old ones and make the installation active. */
 async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Date, code: string): Promise<Installation> {
   const { db, box, clock } = deps;
   const key = toInstallationKey(tokens);
@@ -144,7 +149,7 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
       { key, companyId, userId, isBulk, includesFutureLocations, installedSeenAt: sentAt },
       now,
     );
-    // Uninstalled since the code was given: these tokens are dead.
+    // The app was uninstalled after HighLevel issued the code: these tokens are invalid.
     if (observed.status === 'uninstalled') return observed;
     const row = await tx.installation.update({
       where: { kind_resourceId: key },
@@ -159,9 +164,9 @@ async function saveInstallation(deps: InstallDeps, tokens: TokenSet, sentAt: Dat
     });
     await requestPermissionProbe(tx, key, now);
     if (before?.status !== 'active') {
-      await onActivated(deps, tx, row, before?.status, userId ? { userId } : 'patchbay');
+      await deps.onActivated(tx, row, before?.status, userId ? { userId } : undefined);
     } else if (key.kind === 'location') {
-      // What waits for a permission finds out at once whether this install has brought it.
+      // Messages that wait for a permission retry now, as this install may have granted it.
       await deps.releaseWaiting(tx, key.resourceId);
     }
     return row;

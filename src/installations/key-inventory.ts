@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { countConfigsOfOlderKeys } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
@@ -7,36 +8,36 @@ export const keyPurposes = ['encryption', 'session'] as const;
 
 export type KeyPurpose = (typeof keyPurposes)[number];
 
-/** The keys of one purpose that a process knows, newest first, by names from which nothing of them can be learnt. */
+/** The keys of one purpose that a process has, newest first, by fingerprints that reveal no part of them. */
 export interface KeyRing {
   readonly purpose: KeyPurpose;
   readonly fingerprints: readonly string[];
 }
 
-/** How old the key in use is, and what still hangs on those before it. */
+/** Age of the key in use, and the secrets that still depend on older ones. */
 export interface KeyAge {
   readonly purpose: KeyPurpose;
   readonly fingerprint: string;
-  /** When a process of this installation first started with it. */
+  /** The first start of a process with it. */
   readonly firstSeenAt: Date;
-  /** How many older ones are still accepted. */
+  /** Number of older keys that are still accepted. */
   readonly olderCount: number;
-  /** How many stored secrets an older one has sealed; null where nothing is sealed. */
+  /** Number of stored secrets that an older key has sealed; null for a purpose that seals no secrets. */
   readonly sealedWithOlder: number | null;
 }
 
-/** Names the keys of a process. */
+/** Fingerprints the keys of a process. */
 export function toKeyRings(keys: { encryption: readonly Buffer[]; session: readonly string[] }): KeyRing[] {
   return keyPurposes.map((purpose) => ({ purpose, fingerprints: keys[purpose].map((key) => fingerprint(purpose, key)) }));
 }
 
-/** A hash of what the key signs: neither the key nor anything that it protects follows from it. */
+/** Hashes a signature by the key, which reveals neither the key nor the data that it protects. */
 function fingerprint(purpose: KeyPurpose, key: Buffer | string): string {
   const signed = createHmac('sha256', key).update(`patchbay/key/${purpose}`).digest();
   return createHash('sha256').update(signed).digest('hex').slice(0, 16);
 }
 
-/** Writes down at the start of a process which keys it knows; what is new is seen for the first time. */
+/** Records the keys of a process at its start, each with the time when it was first seen. */
 export async function recordKeys(deps: { db: Database; clock: Clock }, rings: readonly KeyRing[]): Promise<void> {
   const now = dateNow(deps.clock);
   for (const { purpose, fingerprints } of rings) {
@@ -50,7 +51,7 @@ export async function recordKeys(deps: { db: Database; clock: Clock }, rings: re
   }
 }
 
-/** How old the keys in use are, by purpose. */
+/** Lists the ages of the keys in use, by purpose. */
 export async function listKeyAges(
   deps: { db: Database; clock: Clock; box: SecretBox },
   rings: readonly KeyRing[],
@@ -72,12 +73,11 @@ export async function listKeyAges(
   return ages;
 }
 
-/** Secrets that `reencryptAll` has still to do: a sealed secret says by how it begins which key sealed it. */
+/** Counts the secrets that `reencryptAll` has yet to seal again. The prefix of a sealed secret identifies its key. */
 async function countSealedWithOlder({ db, box }: { db: Database; box: SecretBox }): Promise<number> {
-  const older = `${box.currentKeyPrefix}%`;
+  const current = `${box.currentKeyPrefix}%`;
   const [row] = await db.client.$queryRaw<{ count: number }[]>`
-    SELECT ((SELECT count(*) FROM installations WHERE access_token NOT LIKE ${older})
-      + (SELECT count(*) FROM installations WHERE refresh_token NOT LIKE ${older})
-      + (SELECT count(*) FROM connections WHERE config <> '' AND config NOT LIKE ${older}))::int AS count`;
-  return row?.count ?? 0;
+    SELECT ((SELECT count(*) FROM installations WHERE access_token NOT LIKE ${current})
+      + (SELECT count(*) FROM installations WHERE refresh_token NOT LIKE ${current}))::int AS count`;
+  return (row?.count ?? 0) + (await countConfigsOfOlderKeys(db.client, box.currentKeyPrefix));
 }

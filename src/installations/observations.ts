@@ -2,26 +2,26 @@ import type { Executor } from '../database/client.ts';
 import { clearedTokens, type Installation, type InstallationKey, keyOf } from './store.ts';
 
 /**
- * Something that somebody said of an installation: a token answer, an app event, a row of a listing, a visit. What has no value says
- * nothing.
+ * Evidence about an installation: a token response, an app event, a row of a listing, a user context. A field without a value changes
+ * no column.
  */
 export interface Observation {
   readonly key: InstallationKey;
   readonly companyId?: string | null | undefined;
-  /** It was installed at this moment. */
+  /** The app was installed at this time. */
   readonly installedSeenAt?: Date | undefined;
-  /** It was not installed any more at this moment. */
+  /** The app was no longer installed at this time. */
   readonly uninstalledSeenAt?: Date | undefined;
   readonly name?: string | null | undefined;
   readonly userId?: string | null | undefined;
   readonly isBulk?: boolean | undefined;
   readonly includesFutureLocations?: boolean | null | undefined;
   readonly whiteLabelDomain?: string | null | undefined;
-  /** Worth another look even though nothing changes: something suggests that trouble is over. */
+  /** Reconcile even without a change: the evidence suggests that a problem is resolved. */
   readonly isHint?: boolean | undefined;
 }
 
-/** Whether it is installed, as far as is known: the newest word counts, however late it comes. Of two at once, the cautious one does. */
+/** Returns whether the app is installed by the latest evidence, in any order of arrival. Of two equal times, the uninstall counts. */
 export function isInstalled({
   installedSeenAt,
   uninstalledSeenAt,
@@ -30,23 +30,23 @@ export function isInstalled({
 }
 
 /**
- * What an installation becomes by news. Only newest moments are kept and compared, so news may come in any order, twice, or late, and
- * all orders end the same.
+ * Applies an observation to an installation. Only the latest "seen installed" and "seen uninstalled" times are stored and compared, so
+ * observations commute: duplicates, delays and reordering lead to the same state.
  */
 export function applyObservation(row: Installation, observation: Observation, now: Date) {
-  const moments = {
+  const times = {
     installedSeenAt: latest(row.installedSeenAt, observation.installedSeenAt),
     uninstalledSeenAt: latest(row.uninstalledSeenAt, observation.uninstalledSeenAt),
   };
-  const isBack = isInstalled(moments) && (row.status === 'uninstalled' || row.installedSeenAt === null);
-  const isGone = moments.uninstalledSeenAt !== null && !isInstalled(moments) && row.status !== 'uninstalled';
+  const isBack = isInstalled(times) && (row.status === 'uninstalled' || row.installedSeenAt === null);
+  const isGone = times.uninstalledSeenAt !== null && !isInstalled(times) && row.status !== 'uninstalled';
   const companyId = observation.companyId ?? row.companyId;
   const isChange = isBack || isGone || companyId !== row.companyId;
   const isTrouble = row.status !== 'active' && row.status !== 'uninstalled';
   return {
-    ...moments,
+    ...times,
     ...(isBack && row.status === 'uninstalled' ? { ...clearedTokens, uninstallReason: null } : {}),
-    ...(isBack ? { status: 'pending' as const, installedAt: moments.installedSeenAt } : {}),
+    ...(isBack ? { status: 'pending' as const, installedAt: times.installedSeenAt } : {}),
     ...(isGone ? { status: 'uninstalled' as const } : {}),
     ...(isBack || isGone ? { statusReason: null } : {}),
     companyId,
@@ -60,7 +60,7 @@ export function applyObservation(row: Installation, observation: Observation, no
   };
 }
 
-/** Keeps news, in the caller's transaction. @returns the installation as it is now */
+/** Records an observation, in the caller's transaction. @returns the updated installation */
 export async function recordObservation(tx: Executor, observation: Observation, now: Date): Promise<Installation> {
   const { kind, resourceId } = keyOf(observation.key);
   await tx.installation.createMany({
@@ -74,14 +74,14 @@ export async function recordObservation(tx: Executor, observation: Observation, 
   return tx.installation.update({ where, data: { ...applyObservation(row, observation, now), updatedAt: now } });
 }
 
-/** A company that is gone is gone from all of its locations (platform.md 5.6). */
+/** Records a company's uninstall for all of its locations (platform.md 5.6). */
 export async function recordCompanyUninstall(
   tx: Executor,
   companyId: string,
   uninstalledSeenAt: Date,
   now: Date,
 ): Promise<void> {
-  // One order for everybody who locks many.
+  // Sort by id: concurrent transactions then lock rows in the same order and cannot deadlock.
   const locations = await tx.installation.findMany({
     where: { kind: 'location', companyId, OR: [{ uninstalledSeenAt: null }, { uninstalledSeenAt: { lt: uninstalledSeenAt } }] },
     select: { kind: true, resourceId: true },
@@ -97,7 +97,7 @@ function latest(current: Date | null, observed: Date | undefined): Date | null {
 const domainName = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 const maxDomains = 5;
 
-/** It becomes part of a header, so it must be a name and nothing else. @returns the very same list when there is nothing to add */
+/** Adds a domain, which must be a plain host name, as it becomes part of a header. @returns the same array when it is unchanged */
 export function addDomain(domains: string[], domain: string | null | undefined): string[] {
   const name = domain
     ?.trim()
@@ -105,6 +105,6 @@ export function addDomain(domains: string[], domain: string | null | undefined):
     .replace(/^https?:\/\//, '')
     .split(/[/:]/, 1)[0];
   if (!name || !domainName.test(name) || domains.includes(name)) return domains;
-  // The first to come are the agency's own: contexts of one user must not push them out.
+  // The first domains are the agency's own: contexts of one user must not displace them.
   return domains.length < maxDomains ? [...domains, name] : domains;
 }

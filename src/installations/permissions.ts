@@ -12,20 +12,20 @@ export interface PermissionDeps {
   clock: Clock;
   log: Log;
   providers: readonly Provider[];
-  /** What has waited for a permission of this location can go on. */
+  /** Resumes the work of a location that has waited for a permission. */
   resume(locationId: string): Promise<void>;
 }
 
 const minute = 60_000;
-/** Pauses between calls that find out whether a permission is there again; the last repeats: a few calls an hour. */
+/** Delays between calls that probe for a permission; the last repeats: a few calls an hour. */
 const probeDelaysMs = [minute, 5 * minute, 15 * minute, 25 * minute];
-/** How long this process goes by what it has read: another one may have met, or ended, a problem. */
+/** TTL of the loaded problems: another process may have recorded or cleared one. */
 const cacheTtlMs = 10_000;
 
 /**
- * Creates the memory of what HighLevel refuses to installations for good, shared by all processes through the database. While a
- * permission is refused, calls that need it fail here without being made, but for one now and then that finds out whether a person has
- * mended it: ten thousand waiting messages cost one call. The calls that nothing is refused of cost no statement.
+ * Creates the gate that records permanent refusals of HighLevel by permission, shared by all processes through the database. While a
+ * permission is refused, calls that need it fail here without a request, except for a probe now and then: ten thousand waiting messages
+ * cost one call. Calls without a refused permission cost no statement.
  */
 export function createPermissionGate(deps: PermissionDeps): PermissionGate {
   const { db, clock, log } = deps;
@@ -65,7 +65,8 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
         ON CONFLICT (kind, resource_id, permission) DO UPDATE SET message = EXCLUDED.message`;
       await reload();
       const problem = openProblems.get(permissionKey(key, permission));
-      if (problem?.probeCount === 0) log.warn({ ...key, err: error }, 'HighLevel refuses this until a person mends it');
+      if (problem?.probeCount === 0)
+        log.warn({ ...key, err: error }, 'HighLevel refuses this permission until a person grants it');
       return problem ? toForbiddenError(problem, clock.now(), error) : error;
     },
 
@@ -75,43 +76,48 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
       for (const { kind, resourceId, permission } of resolved) {
         await db.client.permissionProblem.deleteMany({ where: { kind, resourceId, permission } });
         openProblems.delete(permissionKey({ kind, resourceId }, permission));
-        log.info({ kind, resourceId, permission }, 'HighLevel allows this again');
+        log.info({ kind, resourceId, permission }, 'HighLevel grants this permission again');
       }
       if (call.owner.kind === 'location') await deps.resume(call.owner.resourceId);
     },
   };
 }
 
-/** Lets the next call find out whether a permission is there again: the app was installed anew, updated, or has got new tokens. */
+/** Makes the next call a probe: the app was installed again or updated, or has new tokens. */
 export async function requestPermissionProbe(on: Executor, { kind, resourceId }: TokenOwner, now: Date): Promise<void> {
   await on.permissionProblem.updateMany({ where: { kind, resourceId }, data: { probeAt: now } });
 }
 
-/** Lists what is refused to these installations, the oldest first. */
+/** Lists the refused permissions of these installations, oldest first. */
 export function listPermissionProblems(on: Executor, owners: readonly TokenOwner[]): Promise<PermissionProblem[]> {
   const where = { OR: owners.map(({ kind, resourceId }) => ({ kind, resourceId })) };
   return on.permissionProblem.findMany({ where, orderBy: { refusedAt: 'asc' } });
 }
 
-/** Every permission whose absence would make a call fail. */
+/** Lists all refused permissions, oldest first. */
+export function listAllPermissionProblems(on: Executor): Promise<PermissionProblem[]> {
+  return on.permissionProblem.findMany({ orderBy: { refusedAt: 'asc' } });
+}
+
+/** Lists the permissions that a call needs. */
 function listRequiredPermissions({ operation, providerKey }: HighLevelCall): Permission[] {
   const providerPermissions: Permission[] = providerKey ? [`provider:${providerKey}`] : [];
   return [`scope:${operations[operation].scope}`, ...providerPermissions, `token:${operation}`, `operation:${operation}`];
 }
 
-/** @returns whether this call is the one that may try; the next pause is longer */
+/** Claims a probe for this call and schedules the next one later. @returns false when another call has claimed it */
 async function claimProbe({ db, clock }: PermissionDeps, problem: PermissionProblem): Promise<boolean> {
-  const { kind, resourceId, permission, probeCount: probes } = problem;
+  const { kind, resourceId, permission, probeCount } = problem;
   const now = dateNow(clock);
   const { count } = await db.client.permissionProblem.updateMany({
     where: { kind, resourceId, permission, probeAt: { lte: now } },
-    data: { probeAt: new Date(now.getTime() + probeDelayMs(probes + 1)), probeCount: { increment: 1 } },
+    data: { probeAt: new Date(now.getTime() + probeDelayMs(probeCount + 1)), probeCount: { increment: 1 } },
   });
   return count === 1;
 }
 
-function probeDelayMs(probes: number): number {
-  return probeDelaysMs[Math.min(probes, probeDelaysMs.length - 1)] as number;
+function probeDelayMs(probeCount: number): number {
+  return probeDelaysMs[Math.min(probeCount, probeDelaysMs.length - 1)] as number;
 }
 
 function toForbiddenError({ message, probeAt }: PermissionProblem, now: number, cause?: AppError): AppError {
@@ -122,7 +128,7 @@ function toForbiddenError({ message, probeAt }: PermissionProblem, now: number, 
   });
 }
 
-/** What is refused and what to do about it, for the people of the location and for the operator. */
+/** Describes the refusal and its remedy, for the location's users and the operator. */
 function describeProblem(
   { providers }: PermissionDeps,
   { operation }: HighLevelCall,
@@ -140,7 +146,7 @@ function describeProblem(
       return `The app has no access to its provider “${name}” (id ${id}) here. The operator must check the id in the settings, and that the installed version of the app has this provider; then install the app here again.${quote}`;
     }
     case 'token':
-      return `The CRM does not take this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${quote}`;
+      return `The CRM does not accept this installation’s kind of token for “${operation}”. Check the app’s target user and distribution in the developer portal, then install the app here again.${quote}`;
     default:
       return `The CRM refuses “${operation}” even with a new access token. Check the app’s scopes and version in the developer portal, then install the app here again.${quote}`;
   }

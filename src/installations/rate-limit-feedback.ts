@@ -9,21 +9,22 @@ import type { Log } from '../runtime/log.ts';
 
 const recordIntervalMs = 60_000;
 
-const limitReached = { code: 'highlevel_limit', message: 'The CRM takes no more requests from this location for now.' };
+const limitReached = { code: 'highlevel_limit', message: 'The CRM’s rate limit for this location is used up.' };
 export const dailyLimitReached = {
   code: breakerCodes.quotaUsed,
-  message: 'The CRM’s daily limit of requests for this location is used up; work goes on when it renews.',
+  message: 'The CRM’s daily quota of requests for this location is used up. Sending resumes when the quota renews.',
 };
-const outage = { code: breakerCodes.outage, message: 'The CRM does not answer at present; work goes on when it does.' };
+const outage = { code: breakerCodes.outage, message: 'The CRM is not responding. Sending resumes when it responds again.' };
 
-/** So many failures in a row are an outage. */
+/** Successive failures that count as an outage. */
 const outageThreshold = 5;
-/** How long an outage can have been over before it is noticed. */
+/** Maximum delay until the end of an outage is noticed. */
 const outageCheckMs = 60_000;
 
 /**
- * Reads out of HighLevel's answers how its limits stand (platform.md 5.9) and whether it works at all. What is used up, or down, rests:
- * then one call finds out for all that wait, instead of each for itself. What is left of the day is noted now and then.
+ * Creates the recorder of HighLevel's responses, which reads its rate limits (platform.md 5.9) and detects outages. At a used-up limit or
+ * in an outage it pauses the owner's group, and a single trial call (half-open) ends the pause for all waiting jobs. It records the rest
+ * of the daily quota at most once a minute.
  */
 export function createRateLimitFeedback(deps: { db: Database; clock: Clock; log: Log; jitter: () => number }) {
   const recordedAt = new Map<string, number>();
@@ -34,15 +35,15 @@ export function createRateLimitFeedback(deps: { db: Database; clock: Clock; log:
     failures.set(key, { since, count: count + 1 });
     if (count + 1 < outageThreshold) return;
     const pauseMs = Math.min(computeOutageDelayMs(now - since, deps.jitter()), outageCheckMs);
-    deps.log.warn({ ...owner, pauseMs }, 'HighLevel does not answer for this owner');
+    deps.log.warn({ ...owner, pauseMs }, 'HighLevel does not respond for this owner');
     await pause(deps, key, new Date(now + pauseMs), outage, highLevelRateLimit);
   }
 
-  /** @param answer null for none */
+  /** @param response null without a response */
   return async (owner: TokenOwner, response: HighLevelResponse | null): Promise<void> => {
     const key = toHighLevelGroupKey(owner);
     const now = deps.clock.now();
-    // A 500 may be of this very request and says nothing of HighLevel (platform.md 4.1).
+    // A 500 may be caused by this request and does not prove an outage (platform.md 4.1).
     if (response?.status === 500) return;
     if (!response || response.status > 500) return recordFailure(owner, key, now);
     const { limits } = response;
@@ -54,11 +55,11 @@ export function createRateLimitFeedback(deps: { db: Database; clock: Clock; log:
     failures.delete(key);
     const pauseMs = pauseAfterResponse(limits, response.status === 429);
     if (pauseMs === 0) {
-      // Asks now and then although this process has seen no rest: another one may have, and be gone.
+      // Another process may have set a pause and died: check now and then.
       if (isDue || count >= outageThreshold) await resume(deps, key);
       return;
     }
-    deps.log.warn({ ...owner, pauseMs, ...limits }, 'HighLevel’s limit is used up');
+    deps.log.warn({ ...owner, pauseMs, ...limits }, 'HighLevel’s rate limit is used up');
     await pause(
       deps,
       key,

@@ -1,37 +1,51 @@
 import { resumeScheduledPauses } from '../connections/queue-group.ts';
-import { dateNow } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
-import { toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
+import type { Database } from '../database/client.ts';
+import { type HighLevel, toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
 import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
 import { getLocation } from '../highlevel/locations.ts';
-import { parseAppId } from '../highlevel/oauth.ts';
+import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import { reserveSlot, tryAcquire } from '../queue/rate-limits.ts';
+import type { Log } from '../runtime/log.ts';
 import type { AccessTokens } from './access-token.ts';
 import { recordObservation } from './observations.ts';
 import { isIdleRefreshDue, nextReconcileAfterOutage, nextReconcileAt, profileIntervalMs } from './reconcile-schedule.ts';
 import { findInstallation, type Installation, keyOf } from './store.ts';
-import { isMissingFromList, isSyncDue, syncPage } from './sync-locations.ts';
-import { cleanUp, type UninstallDeps } from './uninstall.ts';
+import { isMissingFromList, isSyncDue } from './sync-locations.ts';
 
-/** When a company's calls leave no room for a question. */
+/** Delay when a company's rate limit allows no call now. */
 const retryDelayMs = 5_000;
 
-export interface ReconcileDeps extends UninstallDeps {
-  tokens: AccessTokens;
+export interface ReconcileDeps {
+  db: Database;
+  clock: Clock;
+  log: Log;
+  /** From 0 (inclusive) to 1, to spread retries. */
+  jitter: () => number;
+  app: AppKeys;
+  highLevel: HighLevel;
+  tokens: Pick<AccessTokens, 'renewOnce'>;
+  /** Reads the next page of a company's locations. @returns whether there are more pages */
+  syncPage(row: Installation): Promise<boolean>;
+  /** Performs the next step of an uninstall. @returns the time of the next one; null when it is complete */
+  cleanUp(row: Installation): Promise<Date | null>;
+}
+
+/** Result of reconciling an installation once. */
+export interface ReconcileResult {
+  /** Time of the next reconcile; null for not before the next observation. */
+  readonly dueAt: Date | null;
+  readonly isSettled: boolean;
 }
 
 /**
- * Brings one installation a step nearer to what is known of it, whatever brought the news and in whatever order: looks for tokens,
- * refreshes them, lists a company's locations, or cleans up.
- *
- * @returns when to look again, null for not until there is news; and whether it is as it should be
+ * Reconciles one installation with its observations by one step: gets or refreshes tokens, lists a company's locations, or cleans up.
+ * The step follows from the row alone, so observations may arrive in any order.
  */
-export async function reconcileInstallation(
-  deps: ReconcileDeps,
-  row: Installation,
-): Promise<{ dueAt: Date | null; isSettled: boolean }> {
+export async function reconcileInstallation(deps: ReconcileDeps, row: Installation): Promise<ReconcileResult> {
   try {
     return { dueAt: await reconcileOnce(deps, row), isSettled: row.status === 'active' };
   } catch (error) {
@@ -40,7 +54,7 @@ export async function reconcileInstallation(
 }
 
 async function reconcileOnce(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
-  if (row.status === 'uninstalled') return cleanUp(deps, row);
+  if (row.status === 'uninstalled') return deps.cleanUp(row);
   return row.kind === 'company' ? reconcileCompany(deps, row) : reconcileLocation(deps, row);
 }
 
@@ -54,9 +68,9 @@ async function reconcileCompany(deps: ReconcileDeps, row: Installation): Promise
     const slotReservedAt = await reserveSlot(deps, toHighLevelGroupKey(keyOf(row)), highLevelRateLimit, row.slotReservedAt);
     if (slotReservedAt) return storeSlot(deps, row, slotReservedAt);
     try {
-      return (await syncPage(deps, row)) ? now : findNextReconcile(deps, row);
+      return (await deps.syncPage(row)) ? now : findNextReconcile(deps, row);
     } catch (error) {
-      // A listing that is refused must not let the token run out.
+      // While HighLevel refuses the listing, the token must still be refreshed before it expires.
       if (isAppError(error, 'highlevel_forbidden') && isIdleRefreshDue(row, now)) await deps.tokens.renewOnce(row);
       throw error;
     }
@@ -69,7 +83,7 @@ async function reconcileLocation(deps: ReconcileDeps, row: Installation): Promis
   const now = dateNow(deps.clock);
   const agency = row.companyId ? await findInstallation(deps.db.client, toCompanyOwner(row.companyId)) : null;
   if (agency?.uninstalledSeenAt && row.installedSeenAt && agency.uninstalledSeenAt >= row.installedSeenAt) {
-    // It was learnt of after its company's uninstall, which is its own too.
+    // First observed after its company's uninstall, which applies to it too.
     const { uninstalledSeenAt } = agency;
     await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), uninstalledSeenAt: uninstalledSeenAt }, now));
     return now;
@@ -85,12 +99,12 @@ async function reconcileLocation(deps: ReconcileDeps, row: Installation): Promis
   return findNextReconcile(deps, row);
 }
 
-/** The install's own callback may still be on its way; until then nobody has tokens to give. */
+/** Returns whether the redirect of an install may still arrive: until then HighLevel has no tokens to give. */
 function isCallbackPending(row: Installation, now: Date): boolean {
   return row.status === 'pending' && now.getTime() - row.updatedAt.getTime() < 10_000;
 }
 
-/** An INSTALL of a future location may come without its company (platform.md 5.6): the companies that we know are asked. */
+/** Searches the lists of all active companies: an INSTALL of a future location may come without its company (platform.md 5.6). */
 async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
   const companies = await deps.db.client.installation.findMany({
     where: { kind: 'company', status: 'active' },
@@ -111,7 +125,7 @@ async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<
   return null;
 }
 
-/** Its company's listing left it out. Its own tokens are the better witness: while they work, it is installed. */
+/** Verifies a location that its company's list omits. Its own tokens are better evidence: while they work, it is installed. */
 async function verifyMissing(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
   const requestedAt = dateNow(deps.clock);
   let isInstalled = true;
@@ -126,7 +140,7 @@ async function verifyMissing(deps: ReconcileDeps, row: Installation): Promise<Da
   return isInstalled ? findNextReconcile(deps, row) : requestedAt;
 }
 
-/** Keeps name and time zone fresh. They are good to have and no reason to fail. */
+/** Refreshes name and time zone once a day. A failure does not fail the reconcile. */
 async function refreshProfile(deps: ReconcileDeps, row: Installation, now: Date): Promise<void> {
   if (row.profileFetchedAt && now.getTime() - row.profileFetchedAt.getTime() < profileIntervalMs) return;
   if (!(await tryAcquire(deps, toHighLevelGroupKey(keyOf(row)), highLevelRateLimit))) return;
@@ -134,7 +148,7 @@ async function refreshProfile(deps: ReconcileDeps, row: Installation, now: Date)
   await deps.db.client.installation.updateMany({ where: keyOf(row), data: { profileFetchedAt: now } });
 }
 
-/** Asks for a location's name and time zone and keeps them. @returns whether HighLevel told them */
+/** Fetches a location's name and time zone and stores them. @returns false when HighLevel did not return them */
 export async function updateProfile(
   deps: Pick<ReconcileDeps, 'db' | 'highLevel' | 'log'>,
   locationId: string,
@@ -149,7 +163,7 @@ export async function updateProfile(
         where: { ...toLocationOwner(locationId), ...isDifferent },
         data: { timezone },
       });
-      // Their rests were reckoned in another time zone.
+      // Scheduled pauses were computed in the old time zone.
       if (count > 0) await resumeScheduledPauses(deps, locationId);
     }
     await client.installation.updateMany({
@@ -159,17 +173,17 @@ export async function updateProfile(
     return true;
   } catch (error) {
     if (!isAppError(error)) throw error;
-    deps.log.warn({ err: error, locationId }, 'the location could not be asked for its name');
+    deps.log.warn({ err: error, locationId }, 'the location’s profile could not be fetched');
     return false;
   }
 }
 
 async function storeSlot(deps: ReconcileDeps, row: Installation, slotReservedAt: Date): Promise<Date> {
-  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { slotReservedAt: slotReservedAt } });
+  await deps.db.client.installation.updateMany({ where: keyOf(row), data: { slotReservedAt } });
   return slotReservedAt;
 }
 
-/** The next look by the row as it is now. */
+/** Schedules the next reconcile by the current row. */
 async function findNextReconcile(deps: ReconcileDeps, { kind, resourceId }: Installation): Promise<Date | null> {
   const row = await findInstallation(deps.db.client, { kind, resourceId });
   return row && nextReconcileAt(row, dateNow(deps.clock), deps.jitter());
@@ -181,7 +195,7 @@ async function scheduleAfterError(deps: ReconcileDeps, row: Installation, error:
     return new Date(now.getTime() + (error.retryAfterMs ?? 10_000));
   const isExpected = isAppError(error, 'installation_missing', 'location_inactive', 'reauth_required', 'uninstalled');
   const level = isAppError(error) ? (isExpected ? 'debug' : 'warn') : 'error';
-  deps.log[level]({ err: error, ...keyOf(row) }, 'an installation could not be looked after');
+  deps.log[level]({ err: error, ...keyOf(row) }, 'installation could not be reconciled');
   if (isAppError(error, 'installation_missing')) {
     await deps.db.client.installation.updateMany({
       where: { ...keyOf(row), status: 'pending' },

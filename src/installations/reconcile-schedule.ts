@@ -6,30 +6,30 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** How soon a suspended location is asked about again; the last wait repeats (platform.md 5.4). */
+/** Delays between checks of a suspended location; the last repeats (platform.md 5.4). */
 const suspendedDelaysMs = [15 * second, 30 * second, minute, 5 * minute, 15 * minute, hour];
-/** How soon tokens are looked for again; the first waits leave time for the install's own callback. */
+/** Delays between requests for tokens; the first leave time for the install's own redirect. */
 const pendingDelaysMs = [15 * second, 15 * second, 15 * second, minute, 5 * minute, 15 * minute, hour];
-/** An installation that nobody can find a token for is not looked for any more after this; news of it wakes it. */
+/** After this, an installation without tokens is reconciled only on a new observation. */
 const pendingTimeoutMs = 7 * day;
 const reauthDelayMs = 6 * hour;
 
-/** A token with less left than this is refreshed before it is used. */
+/** A token that expires within this time is refreshed before use. */
 export const refreshAheadMs = 30 * minute;
-/** Idle tokens are refreshed a little earlier, so that no message waits for it. */
+/** Idle tokens are refreshed earlier, so that no message waits for a refresh. */
 const idleRefreshAheadMs = 2 * refreshAheadMs;
 
-/** Between two listings of a company's locations; the second comes sooner, as an install may still have been under way. */
+/** Interval between two listings of a company's locations; the second comes sooner, as the first may have run during an install. */
 export const syncIntervalMs = 6 * hour;
 export const secondSyncDelayMs = 10 * minute;
-/** Name and time zone are asked for again after this. */
+/** Interval between two fetches of name and time zone. */
 export const profileIntervalMs = day;
 
 /**
- * When the reconciler must look at an installation again.
+ * Schedules the next reconcile of an installation.
  *
- * @param jitter from 0 (inclusive) to 1 (exclusive): spreads what was installed together
- * @returns null for not until there is news
+ * @param jitter from 0 (inclusive) to 1 (exclusive): spreads installations of the same time
+ * @returns null for not before the next observation
  */
 export function nextReconcileAt(row: Installation, now: Date, jitter: number): Date | null {
   const after = (ms: number) => new Date(now.getTime() + ms);
@@ -53,18 +53,18 @@ export function nextReconcileAt(row: Installation, now: Date, jitter: number): D
   }
 }
 
-/** When to try again what HighLevel's silence has stopped. */
+/** Schedules the retry of a reconcile that failed because HighLevel did not respond. */
 export function nextReconcileAfterOutage(row: Installation, now: Date, jitter: number): Date {
   return new Date(now.getTime() + computeBackoffMs(row.reconcileAttempts, jitter));
 }
 
 function untilIdleRefreshMs(row: Installation, now: Date, jitter: number): number {
   const leftMs = (row.accessExpiresAt?.getTime() ?? 0) - now.getTime();
-  // Half of a life at the least: a short-lived token must not be refreshed without end.
+  // At least half of its lifetime: otherwise a short-lived token would be refreshed in a loop.
   return Math.max(leftMs - idleRefreshAheadMs - jitter * hour, leftMs / 2, minute);
 }
 
-/** Whether a token's time for an idle refresh has come. */
+/** Returns whether an idle token is due for a refresh. */
 export function isIdleRefreshDue(row: Installation, now: Date): boolean {
   const leftMs = (row.accessExpiresAt?.getTime() ?? 0) - now.getTime();
   return leftMs <= idleRefreshAheadMs + hour;

@@ -1,18 +1,25 @@
-import { dateNow } from '../core/clock.ts';
-import { type ReconcileDeps, reconcileInstallation } from './reconcile-installation.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import type { Database } from '../database/client.ts';
+import type { ReconcileResult } from './reconcile-installation.ts';
 import { findInstallation, type Installation, type InstallationKey, keyOf } from './store.ts';
 
-/** Longer than any look takes. A process that is killed in the middle leaves its rows to others after this. */
+export interface ReconcilerDeps {
+  db: Database;
+  clock: Clock;
+  reconcileInstallation(row: Installation): Promise<ReconcileResult>;
+}
+
+/** Longer than a reconcile takes. After this, another process takes over the rows of a process that was killed. */
 const claimTtlMs = 2 * 60 * 1000;
 const maxClaimed = 20;
 
 /**
- * Looks after every installation whose time has come. That time stands in its row (`due_at`): a storm of news is one look, work that a
- * crash has cut off is due again, and whoever claims a row first does it.
+ * Reconciles the installations that are due. The time is stored in the row (`reconcile_at`): many observations at once lead to one
+ * reconcile, work that a crash has interrupted becomes due again, and one process at a time claims a row.
  *
- * @returns how many were looked at
+ * @returns the number of installations reconciled
  */
-export async function reconcileDueInstallations(deps: ReconcileDeps): Promise<number> {
+export async function reconcileDueInstallations(deps: ReconcilerDeps): Promise<number> {
   const now = dateNow(deps.clock);
   const claimedUntil = new Date(now.getTime() + claimTtlMs);
   const claimed = await deps.db.client.$queryRaw<InstallationKey[]>`
@@ -25,58 +32,56 @@ export async function reconcileDueInstallations(deps: ReconcileDeps): Promise<nu
   return claimed.length;
 }
 
-/** Looks after one installation now, for somebody who waits for it. */
-export async function reconcileNow(deps: ReconcileDeps, key: InstallationKey): Promise<void> {
+/** Reconciles one installation now, for a caller that waits for the result. */
+export async function reconcileNow(deps: ReconcilerDeps, key: InstallationKey): Promise<void> {
   const claimedUntil = new Date(deps.clock.now() + claimTtlMs);
   await deps.db.client.installation.updateMany({ where: keyOf(key), data: { reconcileAt: claimedUntil } });
   await reconcileClaimed(deps, key);
 }
 
-async function reconcileClaimed(deps: ReconcileDeps, key: InstallationKey): Promise<void> {
+async function reconcileClaimed(deps: ReconcilerDeps, key: InstallationKey): Promise<void> {
   const row = await findInstallation(deps.db.client, key);
   if (!row) return;
-  const { dueAt, isSettled } = await reconcileInstallation(deps, row);
+  const { dueAt, isSettled } = await deps.reconcileInstallation(row);
   const after = await findInstallation(deps.db.client, key);
   const next = planNextReconcile(
-    { dueAt, isSettled, tries: row.reconcileAttempts, hasProgressed: hasProgressed(row, after) },
+    { dueAt, isSettled, attempts: row.reconcileAttempts, hasProgressed: hasProgressed(row, after) },
     dateNow(deps.clock),
   );
-  // News that came meanwhile has made it due already; that must stand.
+  // A concurrent observation has made it due already, which must not be overwritten.
   await deps.db.client.installation.updateMany({
     where: { ...keyOf(key), reconcileAt: { gt: dateNow(deps.clock) } },
     data: { reconcileAt: next.dueAt, ...(next.shouldResetAttempts ? { reconcileAttempts: 0 } : {}) },
   });
 }
 
-/** The longest pause that a look without progress leads to; the first is a second. */
+/** Maximum delay after a reconcile without progress; the first is a second. */
 const maxStallDelayMs = 15 * 60 * 1000;
-/** A look that comes later than this is a plan, not another try. */
+/** A reconcile later than this is scheduled, not a retry. */
 const plannedThresholdMs = 60_000;
 
 /**
- * Decides when an installation is looked at again. What is due never runs twice in a row without either progress or a growing pause,
- * whatever the look itself asked for.
- *
- * @returns `shouldResetAttempts`: its tries begin anew
+ * Schedules the next reconcile of an installation. Two in a row are separated by progress or by a growing delay, so that a wrong `dueAt`
+ * cannot make a busy loop.
  */
 export function planNextReconcile(
-  result: { dueAt: Date | null; isSettled: boolean; tries: number; hasProgressed: boolean },
+  result: { dueAt: Date | null; isSettled: boolean; attempts: number; hasProgressed: boolean },
   now: Date,
 ): { dueAt: Date | null; shouldResetAttempts: boolean } {
-  const { dueAt, isSettled: isWell, tries, hasProgressed } = result;
-  if (dueAt === null) return { dueAt, shouldResetAttempts: isWell };
-  const isPlan = dueAt.getTime() - now.getTime() >= plannedThresholdMs;
-  if (hasProgressed || isPlan) return { dueAt, shouldResetAttempts: isWell };
-  const delayMs = Math.min(1_000 * 2 ** Math.max(tries - 1, 0), maxStallDelayMs);
+  const { dueAt, isSettled, attempts, hasProgressed } = result;
+  if (dueAt === null) return { dueAt, shouldResetAttempts: isSettled };
+  const isScheduled = dueAt.getTime() - now.getTime() >= plannedThresholdMs;
+  if (hasProgressed || isScheduled) return { dueAt, shouldResetAttempts: isSettled };
+  const delayMs = Math.min(1_000 * 2 ** Math.max(attempts - 1, 0), maxStallDelayMs);
   return { dueAt: new Date(Math.max(dueAt.getTime(), now.getTime() + delayMs)), shouldResetAttempts: false };
 }
 
-/** Whether a look has got any work done. A new token alone is none: it may be refused like the one before. */
+/** Returns whether a reconcile has made progress. A new token alone does not count: HighLevel may reject it like the previous one. */
 function hasProgressed(before: Installation, after: Installation | null): boolean {
   return after === null || toProgressMarks(before) !== toProgressMarks(after);
 }
 
-/** What changes when work is done. */
+/** Serializes the columns that progress changes. */
 function toProgressMarks(row: Installation): string {
   return JSON.stringify([
     row.status,

@@ -1,4 +1,4 @@
-import { configAad as configIdentity } from '../connections/sealed-config.ts';
+import { countConnections, listSealedConfigs, reencryptConfig, type SealedConfig } from '../connections/sealed-config.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
@@ -12,17 +12,17 @@ export interface ReencryptDeps {
 export interface ReencryptProgress {
   done: number;
   total: number;
-  /** Rows whose secrets no key of the ring opens. */
+  /** Rows with secrets that no configured key can decrypt. */
   unreadable: string[];
 }
 
 const batchSize = 100;
 
 /**
- * Seals every stored secret anew with the newest key, while the program runs: a row that somebody writes meanwhile is left to them, as
- * they write with the newest key too. What is done already is skipped, so a run that was cut off is simply started again.
+ * Seals every stored secret again with the newest key, while the program runs. A row that a concurrent write replaces is skipped, as that
+ * write uses the newest key too. Secrets of the newest key are left alone, so an interrupted run is simply started again.
  *
- * @param onProgress told after each batch
+ * @param onProgress called after each batch
  */
 export async function reencryptAll(
   deps: ReencryptDeps,
@@ -31,7 +31,7 @@ export async function reencryptAll(
   const { client } = deps.db;
   const progress: ReencryptProgress = {
     done: 0,
-    total: (await client.installation.count()) + (await client.connection.count()),
+    total: (await client.installation.count()) + (await countConnections(client)),
     unreadable: [],
   };
   await forEachPage(
@@ -45,22 +45,14 @@ export async function reencryptAll(
     () => onProgress(progress),
   );
   await forEachPage(
-    (last: SealedConfig | undefined) =>
-      client.connection.findMany({
-        select: { id: true, config: true, previousConfig: true },
-        orderBy: { id: 'asc' },
-        take: batchSize,
-        ...(last ? { where: { id: { gt: last.id } } } : {}),
-      }),
-    (row) => reencryptRow(progress, `connection ${row.id}`, () => reencryptConnection(deps, row)),
+    (last: SealedConfig | undefined) => listSealedConfigs(client, last?.id, batchSize),
+    (row) => reencryptRow(progress, `connection ${row.id}`, () => reencryptConfig(deps, row)),
     () => onProgress(progress),
   );
   return progress;
 }
 
-type SealedConfig = { id: string; config: string; previousConfig: string | null };
-
-/** Goes through a table page by page. @param pageAfter the rows that follow the last one seen */
+/** Processes a table page by page. @param pageAfter the rows that follow the last one of the previous page */
 async function forEachPage<Row>(
   pageAfter: (last: Row | undefined) => Promise<Row[]>,
   handleRow: (row: Row) => Promise<void>,
@@ -91,23 +83,6 @@ async function reencryptInstallation({ db, box }: ReencryptDeps, row: Installati
     ...(accessToken ? { accessToken: box.reencrypt(accessToken, tokenAad(row, 'access_token')) } : {}),
     ...(refreshToken ? { refreshToken: box.reencrypt(refreshToken, tokenAad(row, 'refresh_token')) } : {}),
   };
-  // Compared with what was read: a refresh that wrote meanwhile is newer.
+  // Compares with the values that were read: a concurrent refresh has stored newer tokens.
   await db.client.installation.updateMany({ where: { ...keyOf(row), accessToken, refreshToken }, data: reencrypted });
-}
-
-async function reencryptConnection({ db, box }: ReencryptDeps, { id, config, previousConfig }: SealedConfig): Promise<void> {
-  if (config === '') return;
-  const reencrypted = box.reencrypt(config, configIdentity(id));
-  const previous = previousConfig === null ? null : reencryptPrevious(box, id, previousConfig);
-  await db.client.connection.updateMany({ where: { id, config }, data: { config: reencrypted, previousConfig: previous } });
-}
-
-/** Seals anew what a connection was before. Without its key it is given up: it must not keep the present config from being sealed. */
-function reencryptPrevious(box: SecretBox, id: string, previousConfig: string): string | null {
-  try {
-    return box.reencrypt(previousConfig, configIdentity(id));
-  } catch (error) {
-    if (isAppError(error, 'secret_unreadable')) return null;
-    throw error;
-  }
 }

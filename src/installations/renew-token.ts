@@ -1,10 +1,12 @@
-import { type Actor, type AuditAction, audit } from '../audit/audit-log.ts';
-import { dateNow, sleep } from '../core/clock.ts';
+import { type AuditAction, audit } from '../audit/audit-log.ts';
+import { type Clock, dateNow, sleep } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Executor } from '../database/client.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Database, Executor } from '../database/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
+import { activeFields, toAuditScope } from './activate.ts';
 import { requestPermissionProbe } from './permissions.ts';
 import { nextReconcileAt } from './reconcile-schedule.ts';
 import {
@@ -16,32 +18,36 @@ import {
   openToken,
   sealTokens,
 } from './store.ts';
-import { type TokenSourceDeps, tokenSources } from './token-sources.ts';
+import type { TokenSource } from './token-sources.ts';
 
-export interface RenewDeps extends TokenSourceDeps {
+export interface RenewDeps {
+  db: Database;
+  box: SecretBox;
+  clock: Clock;
   newId: NewId;
   log: Log;
   /** From 0 (inclusive) to 1, to spread retries. */
   jitter: () => number;
-  /** A location can be worked for again: its messages need not wait any more. */
-  releaseWaiting(tx: Executor, locationId: string): Promise<void>;
+  /** In the order in which they are tried. */
+  tokenSources: readonly TokenSource[];
+  onActivated(tx: Executor, row: Installation, previousStatus: InstallationStatus): Promise<void>;
 }
 
-/** Longer than a request can take, far shorter than HighLevel's 30 seconds in which the old refresh token is still good (platform.md 5.4). */
+/** Longer than a request takes, and far shorter than the 30 seconds in which the old refresh token stays valid (platform.md 5.4). */
 const leaseTtlMs = 12 * 1000;
 const leasePollIntervalMs = 100;
-/** A token that has not expired is renewed no more often. */
+/** Minimum interval between renewals of a token that has not expired. */
 const minRefreshIntervalMs = 60_000;
 const maxWaitMs = 6 * leaseTtlMs;
 
 /**
- * Gets a new token set for an installation by the first rung that leads to one.
+ * Gets a new token set for an installation from the first source that has one.
  *
- * A refresh spends the refresh token, so it happens once however many ask in however many processes: whoever has the lease in the row
- * does it, the others wait for what comes of it. The new tokens are committed before they are used. Only a definite answer about this
- * installation changes its status; a time-out or a 5xx changes nothing.
+ * A refresh consumes the refresh token, so concurrent callers in all processes share one: the holder of the lease in the row makes it,
+ * the others wait for its result. The new tokens are committed before they are used. Only a definite response about this installation
+ * changes its status; a timeout or a 5xx does not.
  *
- * @param seen the row whose tokens are not good enough
+ * @param seen the row whose tokens must be replaced
  * @returns the new access token
  * @throws AppError `location_inactive`, `reauth_required`, `installation_missing`, `uninstalled`, `highlevel_unreachable`,
  *   `highlevel_limit`, `app_not_configured`
@@ -55,28 +61,28 @@ export async function renewToken(deps: RenewDeps, seen: Installation): Promise<s
     const pauseLeftMs =
       row?.refreshLease === null && row.tokenVersion === seen.tokenVersion ? refreshPauseLeftMs(row, deps.clock.now()) : 0;
     if (pauseLeftMs > 0) {
-      throw new AppError('highlevel_limit', 'A new access token was asked for less than a minute ago.', {
+      throw new AppError('highlevel_limit', 'A new access token was requested less than a minute ago.', {
         retryAfterMs: pauseLeftMs,
       });
     }
     if (row && row.tokenVersion !== seen.tokenVersion) return openToken(deps.box, requireActive(row), 'access_token');
-    // Whoever had the lease has just met something definite; asking again would only hear it again.
+    // The last holder of the lease got a definite response: another request would get the same.
     if (row?.refreshLease === null && row.status !== seen.status) requireActive(row);
     if (deps.clock.now() > deadlineMs) {
-      throw new AppError('highlevel_unreachable', 'Another process is still looking for a token of this installation.');
+      throw new AppError('highlevel_unreachable', 'Another process is still renewing the token of this installation.');
     }
     await sleep(deps.clock, leasePollIntervalMs);
   }
 }
 
-/** Returns how long no new token may be asked for, in milliseconds: 0 when that was a minute ago, or the token has expired. */
+/** Returns the milliseconds until a new token may be requested: 0 a minute after the last attempt, or once the token has expired. */
 function refreshPauseLeftMs({ accessExpiresAt, refreshAttemptedAt }: Installation, nowMs: number): number {
   if (!refreshAttemptedAt || !accessExpiresAt || accessExpiresAt.getTime() <= nowMs || refreshAttemptedAt.getTime() > nowMs)
     return 0;
   return Math.max(refreshAttemptedAt.getTime() + minRefreshIntervalMs - nowMs, 0);
 }
 
-/** @throws AppError unless the row has tokens that may be used */
+/** Returns the row of an active installation. @throws AppError for each other status */
 export function requireActive(row: Installation): Installation {
   const reason = row.statusReason ?? undefined;
   switch (row.status) {
@@ -85,7 +91,7 @@ export function requireActive(row: Installation): Installation {
     case 'uninstalled':
       throw new AppError('uninstalled', `The app was uninstalled from ${row.kind} ${row.resourceId}.`);
     case 'suspended':
-      throw new AppError('location_inactive', reason ?? 'This location is not active at present.');
+      throw new AppError('location_inactive', reason ?? 'This location is not active.');
     case 'reauth_required':
       throw new AppError('reauth_required', reason ?? 'The app must be installed again.');
     case 'active':
@@ -95,17 +101,17 @@ export function requireActive(row: Installation): Installation {
 
 interface Lease {
   id: string;
-  /** When the reconciler goes on where this process dies. */
+  /** Time at which the reconciler takes over if this process dies. */
   until: Date;
 }
 
-/** @returns null while another holds it or once the tokens are no longer those that were seen */
+/** @returns null while another caller holds it, or when the tokens have been replaced since */
 async function acquireLease(deps: RenewDeps, seen: Installation): Promise<Lease | null> {
   const now = dateNow(deps.clock);
   const id = deps.newId();
   const until = new Date(now.getTime() + leaseTtlMs);
   const minAgeAt = new Date(now.getTime() - minRefreshIntervalMs);
-  // Should this process die with it, the reconciler goes on as soon as it has run out: the old refresh token is still good then.
+  // If this process dies, the reconciler takes over when the lease expires: the old refresh token is still valid then.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
     SET refresh_lease = ${id}::uuid, refresh_lease_until = ${until},
@@ -127,16 +133,16 @@ async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: Lease
   }
 }
 
-/** Tries one rung after the other. The lease is renewed before each, as each may take as long as it lasts. */
+/** Tries the sources in order. The lease is renewed before each, as each may take as long as the lease lasts. */
 async function tryTokenSources(deps: RenewDeps, row: Installation, lease: string): Promise<TokenSet> {
   let forbidden: AppError | null = null;
-  for (const source of tokenSources) {
+  for (const source of deps.tokenSources) {
     await deps.db.client.installation.updateMany({
       where: { ...keyOf(row), refreshLease: lease },
       data: { refreshLeaseUntil: new Date(deps.clock.now() + leaseTtlMs) },
     });
-    const tokens = await source(deps, row).catch((error: unknown) => {
-      // The company may not ask for its locations' tokens. Another way may lead to one; if none does, this is why.
+    const tokens = await source(row).catch((error: unknown) => {
+      // The company may not request its locations' tokens. Another source may have one; if not, this is the reason.
       if (!isAppError(error, 'highlevel_forbidden')) throw error;
       forbidden = error;
       return null;
@@ -159,7 +165,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
       data: {
         ...sealTokens(box, seen, tokens, now),
         ...activeFields,
-        // A refresh is no end of what is tried in vain.
+        // A refresh alone does not end a series of failed reconciles.
         reconcileAttempts: seen.status === 'active' ? seen.reconcileAttempts : 0,
         companyId: tokens.companyId ?? seen.companyId,
         updatedAt: now,
@@ -168,60 +174,26 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
     if (count === 0) return false;
     await requestPermissionProbe(tx, seen, now);
     const row = (await findInstallation(tx, seen)) as Installation;
-    if (seen.status !== 'active') await onActivated(deps, tx, row, seen.status);
+    if (seen.status !== 'active') await deps.onActivated(tx, row, seen.status);
     await tx.installation.update({
       where: { kind_resourceId: keyOf(row) },
       data: { reconcileAt: reconcileAtAfterRenewal(row, seen, lease, now, deps.jitter()) },
     });
     return true;
   });
-  // A new install, or another process after our lease had run out, wrote its own tokens meanwhile: those are the newer ones.
+  // A new install, or another process after our lease expired, has stored newer tokens meanwhile.
   if (!isStored) return openToken(box, await getActive(deps, seen), 'access_token');
   if (seen.status !== 'active') log.info(keyOf(seen), 'installation is active');
   return tokens.accessToken;
 }
 
-/** When to look at an installation with new tokens. A refresh alone is no reason to look sooner than was planned, or it would end a pause. */
+/** Schedules the reconcile after a renewal. A refresh alone does not advance the planned time, as that would end a pause. */
 function reconcileAtAfterRenewal(row: Installation, seen: Installation, lease: Lease, now: Date, jitter: number): Date | null {
   const planned = nextReconcileAt(row, now, jitter);
-  // A company that has just begun lists its locations next; a location is asked for its name.
+  // A company that has become active lists its locations next; a location fetches its profile.
   if (seen.status !== 'active') return row.profileFetchedAt === null ? now : planned;
   const isOurs = row.reconcileAt?.getTime() === lease.until.getTime();
   return isOurs && planned ? new Date(Math.max(planned.getTime(), seen.reconcileAt?.getTime() ?? 0)) : row.reconcileAt;
-}
-
-/** What holds of an installation that has just got tokens. */
-export const activeFields = {
-  status: 'active',
-  statusReason: null,
-  reconcileAttempts: 0,
-  slotReservedAt: null,
-  // A refresh that was under way is of the old token set and must not be written over this one.
-  refreshLease: null,
-  refreshLeaseUntil: null,
-} as const;
-
-/** What follows from an installation's being active that was not. */
-export async function onActivated(
-  deps: Pick<RenewDeps, 'clock' | 'newId' | 'releaseWaiting'>,
-  tx: Executor,
-  row: Installation,
-  previousStatus: InstallationStatus | undefined,
-  actor: Actor = 'patchbay',
-): Promise<void> {
-  const isNew = previousStatus === undefined || previousStatus === 'pending' || previousStatus === 'uninstalled';
-  await audit(tx, deps, { actor, action: isNew ? 'installed' : 'reactivated', ...auditScope(row) });
-  if (row.kind === 'company') {
-    await tx.installation.update({ where: { kind_resourceId: keyOf(row) }, data: { nextSyncAt: dateNow(deps.clock) } });
-    // What its locations could not do without it, they can do now.
-    await tx.installation.updateMany({
-      where: { kind: 'location', companyId: row.resourceId, status: { notIn: ['active', 'uninstalled'] } },
-      data: { reconcileAt: dateNow(deps.clock), reconcileAttempts: 0 },
-    });
-    return;
-  }
-  if (isNew) await tx.connection.updateMany({ where: { locationId: row.resourceId }, data: { disabledAt: null } });
-  await deps.releaseWaiting(tx, row.resourceId);
 }
 
 async function getActive(deps: RenewDeps, key: InstallationKey): Promise<Installation> {
@@ -231,14 +203,14 @@ async function getActive(deps: RenewDeps, key: InstallationKey): Promise<Install
 }
 
 async function releaseLease(deps: RenewDeps, seen: Installation, lease: Lease, error: unknown): Promise<void> {
-  const { db, clock, log } = deps;
+  const { db, clock, newId, log } = deps;
   const status = toStatus(error);
   const now = dateNow(clock);
   const clearedLease = { refreshLease: null, refreshLeaseUntil: null };
   const isChange = status !== null && status !== seen.status;
   const patch = isChange ? { status, reconcileAttempts: 0 } : {};
   await db.transaction(async (tx) => {
-    // What was planned stands again, unless there was news.
+    // Restores the planned time, unless an observation has changed it.
     await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id, reconcileAt: lease.until },
       data: { reconcileAt: seen.reconcileAt },
@@ -254,23 +226,22 @@ async function releaseLease(deps: RenewDeps, seen: Installation, lease: Lease, e
     });
     if (count === 1 && isChange) {
       const action: AuditAction = status;
-      await audit(tx, deps, { actor: 'patchbay', action, ...auditScope(seen), details: (error as Error).message });
+      await audit(
+        tx,
+        { clock, newId },
+        { actor: 'patchbay', action, ...toAuditScope(seen), details: (error as Error).message },
+      );
     }
   });
   if (!isChange) return;
-  // The alert: nobody but the installer can mend it.
+  // An error for `reauth_required`: only a user who installs the app again can resolve it.
   const level = status === 'reauth_required' ? 'error' : 'warn';
   log[level]({ err: error, ...keyOf(seen) }, `installation is ${status}`);
 }
 
-/** Only a definite answer about this installation changes its status (platform.md 5.4). */
+/** Returns the status that a definite response about this installation leads to (platform.md 5.4). */
 function toStatus(error: unknown): 'suspended' | 'reauth_required' | null {
   if (isAppError(error, 'location_inactive')) return 'suspended';
   if (isAppError(error, 'reauth_required')) return 'reauth_required';
   return null;
-}
-
-/** Where an entry about an installation belongs. */
-export function auditScope(row: Pick<Installation, 'kind' | 'resourceId' | 'companyId'>) {
-  return row.kind === 'company' ? { companyId: row.resourceId } : { locationId: row.resourceId, companyId: row.companyId };
 }

@@ -3,32 +3,32 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
-import { auditScope } from './renew-token.ts';
+import { toAuditScope } from './activate.ts';
 import { type Installation, keyOf } from './store.ts';
 
-/** A user's right in one location, or in an agency: it lasts no longer than the user context that it comes from. */
+/** A user's access to one location, or to an agency. It expires with the user context that it comes from. */
 export interface UserSession {
   readonly companyId: string;
   readonly locationId: string | null;
-  /** When the context was first seen, in milliseconds. */
+  /** Time at which the context was first seen, in milliseconds. */
   readonly seenAt: number;
 }
 
-/** The page makes a new context with each handshake, four times an hour; an older one was kept by somebody. */
+/** The page makes a new context with each handshake, four times an hour: an older one was copied. */
 const contextTtlMs = 8 * 60 * 60 * 1000;
 
 /**
- * Refuses a user context that was first seen hours ago, or before sessions were ended: it has no time of its own (platform.md 7.4).
+ * Rejects a user context that was first seen hours ago, or before its sessions were revoked: it carries no time (platform.md 7.4).
  *
  * @throws AppError `context_invalid`
  */
 export async function requireCurrentSession(deps: { db: Database; clock: Clock }, session: UserSession): Promise<void> {
   const isOld = deps.clock.now() - session.seenAt > contextTtlMs;
   if (!isOld && !(await isRevoked(deps.db, session))) return;
-  throw new AppError('context_invalid', 'This user context is an old one. Please reload the page.');
+  throw new AppError('context_invalid', 'This user context has expired. Please reload the page.');
 }
 
-/** Whether an operator or an agency's admin has ended this session. */
+/** Returns whether an operator or an agency's admin has revoked this session. */
 export async function isRevoked(db: Database, { companyId, locationId, seenAt }: UserSession): Promise<boolean> {
   const count = await db.client.sessionRevocation.count({
     where: {
@@ -42,7 +42,7 @@ export async function isRevoked(db: Database, { companyId, locationId, seenAt }:
   return count > 0;
 }
 
-/** Ends all sessions of a location, or of an agency and all of its locations: no context first seen before now is taken any more. */
+/** Revokes all sessions of a location, or of an agency and its locations. Contexts first seen before now are rejected. */
 export async function revokeSessions(
   deps: { db: Database; clock: Clock; newId: NewId },
   row: Installation,
@@ -56,7 +56,7 @@ export async function revokeSessions(
       create: { ...key, revokedAt },
       update: { revokedAt },
     });
-    await audit(tx, deps, { actor, action: 'sessions_revoked', ...auditScope(row) });
+    await audit(tx, deps, { actor, action: 'sessions_revoked', ...toAuditScope(row) });
   });
   return revokedAt;
 }

@@ -6,14 +6,14 @@ import { createLoader } from '../runtime/batcher.ts';
 
 export type { Installation, InstallationKind, InstallationStatus };
 
-/** An installation's name: what it is of, and HighLevel's id of that. */
+/** Identity of an installation: company or location, with HighLevel's id. */
 export type InstallationKey = TokenOwner;
 
 export function keyOf({ kind, resourceId }: InstallationKey): InstallationKey {
   return { kind, resourceId };
 }
 
-/** What a token set is of. */
+/** Returns the installation that a token set belongs to. */
 export function toInstallationKey(tokens: TokenSet): InstallationKey {
   return { kind: tokens.kind, resourceId: (tokens.kind === 'company' ? tokens.companyId : tokens.locationId) as string };
 }
@@ -22,7 +22,7 @@ export function findInstallation(on: Executor, { kind, resourceId }: Installatio
   return on.installation.findUnique({ where: { kind_resourceId: { kind, resourceId } } });
 }
 
-/** As `findInstallation`, many in one statement. */
+/** Creates a loader that finds installations; concurrent calls share one statement. */
 export function createInstallationLoader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
   const toName = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
   return createLoader(toName, async (keys) => {
@@ -31,7 +31,31 @@ export function createInstallationLoader(db: Database): (key: InstallationKey) =
   });
 }
 
-/** The columns of a token set, sealed and bound to their row. */
+/** The columns of an installation that alerts name it by. */
+export type InstallationSummary = Pick<Installation, 'kind' | 'resourceId' | 'companyId' | 'name' | 'statusReason'>;
+
+const summaryColumns = { kind: true, resourceId: true, companyId: true, name: true, statusReason: true } as const;
+
+/** Lists the installations with these keys; a key without an installation is left out. */
+export function listInstallations(on: Executor, keys: readonly InstallationKey[]): Promise<InstallationSummary[]> {
+  return on.installation.findMany({ where: { OR: keys.map(keyOf) }, select: summaryColumns });
+}
+
+/** Lists the installations with a status. */
+export function listInstallationsByStatus(on: Executor, status: InstallationStatus): Promise<InstallationSummary[]> {
+  return on.installation.findMany({ where: { status }, select: summaryColumns });
+}
+
+/** Returns the names of companies and locations, by HighLevel's id. */
+export async function findInstallationNames(on: Executor, resourceIds: readonly string[]): Promise<Map<string, string | null>> {
+  const rows = await on.installation.findMany({
+    where: { resourceId: { in: [...resourceIds] } },
+    select: { resourceId: true, name: true },
+  });
+  return new Map(rows.map(({ resourceId, name }) => [resourceId, name]));
+}
+
+/** Returns the columns of a token set, sealed and bound to their row. */
 export function sealTokens(box: SecretBox, key: InstallationKey, tokens: TokenSet, now: Date) {
   return {
     accessToken: box.seal(tokens.accessToken, tokenAad(key, 'access_token')),
@@ -43,7 +67,7 @@ export function sealTokens(box: SecretBox, key: InstallationKey, tokens: TokenSe
   };
 }
 
-/** The same columns with nothing in them. A refresh that is under way loses its lease, so that it can't bring tokens back. */
+/** Empty token columns. They also clear the lease of a refresh in flight, so that it cannot store its tokens afterwards. */
 export const clearedTokens = {
   accessToken: null,
   refreshToken: null,
@@ -59,12 +83,12 @@ export function openToken(box: SecretBox, row: Installation, column: 'access_tok
   return box.open(sealed ?? '', tokenAad(row, column));
 }
 
-/** What a sealed token is bound to. */
+/** Returns the additional authenticated data (AES-GCM) that binds a sealed token to its row. */
 export function tokenAad(key: InstallationKey, column: 'access_token' | 'refresh_token'): string {
   return `${tokenAadPrefix(key)}${column}`;
 }
 
-/** How the identities of an installation's tokens begin. */
+/** Returns the common prefix of the additional authenticated data of an installation's tokens. */
 export function tokenAadPrefix({ kind, resourceId }: InstallationKey): string {
   return `installations/${kind}/${resourceId}/`;
 }

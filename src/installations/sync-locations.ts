@@ -1,37 +1,43 @@
-import { dateNow } from '../core/clock.ts';
-import type { Executor } from '../database/client.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
+import type { Database, Executor } from '../database/client.ts';
 import { type HighLevel, toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
 import { listInstalledLocations } from '../highlevel/companies.ts';
-import { parseAppId } from '../highlevel/oauth.ts';
+import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
+import type { Log } from '../runtime/log.ts';
 import { recordObservation } from './observations.ts';
 import { secondSyncDelayMs, syncIntervalMs } from './reconcile-schedule.ts';
-import type { RenewDeps } from './renew-token.ts';
 import { type Installation, keyOf } from './store.ts';
 
-export type SyncDeps = RenewDeps & { highLevel: HighLevel };
+export interface SyncDeps {
+  db: Database;
+  clock: Clock;
+  app: AppKeys;
+  highLevel: HighLevel;
+  log: Log;
+}
 
 export function isSyncDue(row: Installation, now: Date): boolean {
   return row.syncOffset !== null || (row.nextSyncAt !== null && row.nextSyncAt <= now);
 }
 
 /**
- * Reads the next page of a company's locations and keeps what it says, with the place where the next one begins: a crash costs at most
- * one page. When the last page is read, locations that were on none are looked at: an event may have been missed.
+ * Reads the next page of a company's locations and commits its observations with the offset of the following page, so that a crash
+ * repeats at most one page. After the last page, locations that were on no page are reconciled: an event may have been missed.
  *
  * @returns whether there are more pages
  */
 export async function syncPage(deps: SyncDeps, row: Installation): Promise<boolean> {
-  const { clock, app, highLevel, log } = deps;
+  const { db, clock, app, highLevel, log } = deps;
   const requestedAt = dateNow(clock);
   const companyId = row.resourceId;
   const page = await listInstalledLocations(highLevel, { companyId, appId: parseAppId(app) }, { skip: row.syncOffset ?? 0 });
   const isLast = page.rowCount === 0;
   if (page.unreadableCount > 0)
-    log.warn({ companyId, unread: page.unreadableCount }, 'rows of a listing of locations could not be read');
+    log.warn({ companyId, unread: page.unreadableCount }, 'rows of a company’s list of locations could not be read');
   const startedAt = row.syncOffset === null ? requestedAt : (row.syncStartedAt ?? requestedAt);
 
-  await deps.db.transaction(async (tx) => {
-    // One order for everybody who locks many.
+  await db.transaction(async (tx) => {
+    // Sort by id: concurrent transactions then lock rows in the same order and cannot deadlock.
     const found = page.installed.toSorted((a, b) => (a.locationId < b.locationId ? -1 : 1));
     for (const { locationId, name } of found) {
       await recordObservation(
@@ -41,7 +47,7 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
       );
     }
     const { count } = await tx.installation.updateMany({
-      // Another process that reads the same page has written it already.
+      // False when another process has read and committed the same page.
       where: { ...keyOf(row), syncOffset: row.syncOffset },
       data: {
         syncOffset: isLast ? null : (row.syncOffset ?? 0) + page.rowCount,
@@ -55,7 +61,7 @@ export async function syncPage(deps: SyncDeps, row: Installation): Promise<boole
   return !isLast;
 }
 
-/** Something suggests that an active company's list has changed: it is read again now. */
+/** Schedules a new listing of an active company's locations now: its list may have changed. */
 export async function requestLocationSync(on: Executor, companyId: string, now: Date): Promise<void> {
   await on.installation.updateMany({
     where: { ...toCompanyOwner(companyId), status: 'active' },
@@ -63,7 +69,7 @@ export async function requestLocationSync(on: Executor, companyId: string, now: 
   });
 }
 
-/** A location that was not in the company's last complete listing. */
+/** Returns whether the company's last complete listing omits this location. */
 export function isMissingFromList(row: Installation, agency: Installation | null): boolean {
   if (!agency?.syncStartedAt || agency.syncOffset !== null || agency.status !== 'active') return false;
   return row.installedSeenAt !== null && row.installedSeenAt < agency.syncStartedAt;

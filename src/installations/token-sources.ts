@@ -31,18 +31,20 @@ export interface TokenSourceDeps {
 }
 
 /**
- * A way to a new token set.
+ * A source of new token sets.
  *
- * @returns null when this way leads nowhere for good
- * @throws AppError when that is not known, or the installation is only suspended
+ * @returns null when HighLevel definitely refuses this source
+ * @throws AppError when that is unknown, or the installation is only suspended
  */
-export type TokenSource = (deps: TokenSourceDeps, row: Installation) => Promise<TokenSet | null>;
+export type TokenSource = (row: Installation) => Promise<TokenSet | null>;
 
 /**
- * The ways to new tokens, the cheapest first (platform.md 5.4 to 5.7). The first is also the one for a commit that was interrupted:
- * until that has happened the row still has the previous refresh token, which HighLevel takes again for 30 seconds.
+ * Creates the sources of new tokens, the cheapest first (platform.md 5.4 to 5.7). The first also covers an interrupted commit: the row
+ * still has the previous refresh token then, which HighLevel accepts again for 30 seconds.
  */
-export const tokenSources: readonly TokenSource[] = [fromRefreshToken, fromCompanyToken, fromReconnect];
+export function createTokenSources(deps: TokenSourceDeps): readonly TokenSource[] {
+  return [fromRefreshToken, fromCompanyToken, fromReconnect].map((source) => (row) => source(deps, row));
+}
 
 async function fromRefreshToken(
   { box, clock, highLevelHttp, app }: TokenSourceDeps,
@@ -54,7 +56,7 @@ async function fromRefreshToken(
   return nullIfReauthRequired(() => requireOwnTokens(row, processRefreshResponse(response, sentAt)));
 }
 
-/** A location's token can be made from its company's. */
+/** Requests a location's token with its company's. */
 async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promise<TokenSet | null> {
   if (row.kind === 'company' || !row.companyId) return null;
   const agency = await findInstallation(deps.db.client, toCompanyOwner(row.companyId));
@@ -62,8 +64,8 @@ async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promi
   const slotReservedAt = await reserveSlot(deps, toHighLevelGroupKey(keyOf(agency)), highLevelRateLimit, row.slotReservedAt);
   if (slotReservedAt) {
     const where = { kind_resourceId: keyOf(row) };
-    await deps.db.client.installation.update({ where, data: { slotReservedAt: slotReservedAt } });
-    throw new AppError('highlevel_limit', 'Waiting for a turn to ask for this location’s token.', {
+    await deps.db.client.installation.update({ where, data: { slotReservedAt } });
+    throw new AppError('highlevel_limit', 'Waiting for the rate limit to request this location’s token.', {
       retryAfterMs: slotReservedAt.getTime() - deps.clock.now(),
     });
   }
@@ -75,7 +77,7 @@ async function fromCompanyToken(deps: TokenSourceDeps, row: Installation): Promi
   }
 }
 
-/** HighLevel gives a new code for an installation that it still knows, without its user. */
+/** Requests a new code, which HighLevel issues without a user while the app is installed, and exchanges it for tokens. */
 async function fromReconnect({ clock, highLevelHttp, app }: TokenSourceDeps, row: Installation): Promise<TokenSet | null> {
   const response = await requestReconnectCode(highLevelHttp, app, keyOf(row));
   const code = nullIfReauthRequired(() => processReconnectResponse(response));
@@ -90,11 +92,11 @@ async function fromReconnect({ clock, highLevelHttp, app }: TokenSourceDeps, row
   }
 }
 
-/** Whatever HighLevel answers: one row never gets another's tokens. */
+/** Returns the tokens if they belong to this installation. @throws AppError `highlevel_unreachable` for tokens of another one */
 function requireOwnTokens(row: Installation, tokens: TokenSet): TokenSet {
   const { kind, resourceId } = toInstallationKey(tokens);
   if (kind === row.kind && resourceId === row.resourceId) return tokens;
-  throw new AppError('highlevel_unreachable', 'The CRM answered with tokens of another installation.');
+  throw new AppError('highlevel_unreachable', 'The CRM returned tokens of another installation.');
 }
 
 function nullIfReauthRequired<T>(read: () => T): T | null {

@@ -1,47 +1,62 @@
 import { type Actor, audit } from '../audit/audit-log.ts';
-import { configAad as channelIdentity } from '../connections/sealed-config.ts';
-import { dateNow } from '../core/clock.ts';
+import { removeConnections } from '../connections/remove.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
+import type { NewId } from '../core/ids.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Database } from '../database/client.ts';
+import type { HighLevel } from '../highlevel/client.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
-import { parseAppId } from '../highlevel/oauth.ts';
+import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
+import type { Log } from '../runtime/log.ts';
+import { toAuditScope } from './activate.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { nextReconcileAfterOutage } from './reconcile-schedule.ts';
-import { auditScope, type RenewDeps } from './renew-token.ts';
 import { clearedTokens, type Installation, keyOf, tokenAadPrefix } from './store.ts';
 
-/** What becomes of a location's messages when it goes. The messages themselves are not this folder's business. */
+/** Effects of an uninstall on a location's messages, which this folder must not import. */
 export interface UninstallHooks {
-  /** Fails what is queued, with the reason; what is being sent at this moment is left to end. */
+  /** Fails queued messages with the reason; running sends finish. */
   cancelQueued(locationId: string): Promise<void>;
-  /** How many of those failures HighLevel has not been told of. */
+  /** Counts the failures that are not reported to HighLevel yet. */
   countUnreported(locationId: string): Promise<number>;
 }
 
-export interface UninstallDeps extends RenewDeps, UninstallHooks {
-  /** Keeps a location's channels for its return, until its messages are deleted. */
+export interface UninstallDeps {
+  db: Database;
+  box: SecretBox;
+  clock: Clock;
+  newId: NewId;
+  log: Log;
+  /** From 0 (inclusive) to 1, to spread retries. */
+  jitter: () => number;
+  app: AppKeys;
+  highLevel: HighLevel;
+  /** Retains a location's channels for a later reinstall, until its messages are deleted. */
   keepChannels: boolean;
+  cancelQueued: UninstallHooks['cancelQueued'];
+  countUnreported: UninstallHooks['countUnreported'];
 }
 
-/** The last reports may take so many looks, this far apart; then the access token goes whether they are made or not. */
+/** Polls for the last reports, with their interval. After these the access token is deleted even if reports are missing. */
 const maxReportPolls = 30;
 const reportPollIntervalMs = 2_000;
-/** How often HighLevel is asked to uninstall us while it does not answer: over about a day. */
+/** Requests to uninstall while HighLevel does not respond: over about a day. */
 const maxUninstallAttempts = 100;
 
 /**
- * Asks that the app leaves a location or a whole company. It stops sending now; HighLevel is asked to uninstall it when the last
- * reports are made.
+ * Starts the uninstall of the app from a location or a company. Sending stops now; the request to HighLevel follows the last reports.
  *
- * @param reason told to HighLevel
+ * @param request.reason sent to HighLevel
  */
 export async function disconnectApp(
-  deps: Pick<UninstallDeps, 'db' | 'clock' | 'newId'>,
+  { db, clock, newId }: Pick<UninstallDeps, 'db' | 'clock' | 'newId'>,
   row: Installation,
   request: { actor: Actor; reason: string },
 ): Promise<void> {
-  const now = dateNow(deps.clock);
-  await deps.db.transaction(async (tx) => {
-    // A clock that stands still must not make this older than what it ends.
+  const now = dateNow(clock);
+  await db.transaction(async (tx) => {
+    // Later than the install that it ends, even when the clock has not advanced.
     const uninstalledSeenAt = new Date(Math.max(now.getTime(), (row.installedSeenAt?.getTime() ?? 0) + 1));
     await recordObservation(tx, { key: row, uninstalledSeenAt }, now);
     if (row.kind === 'company') await recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now);
@@ -49,25 +64,25 @@ export async function disconnectApp(
       where: { kind_resourceId: keyOf(row) },
       data: { uninstallReason: request.reason, reconcileAt: now },
     });
-    await audit(tx, deps, {
-      actor: request.actor,
-      action: 'disconnect_requested',
-      ...auditScope(row),
-      details: request.reason,
-    });
+    await audit(
+      tx,
+      { clock, newId },
+      { actor: request.actor, action: 'disconnect_requested', ...toAuditScope(row), details: request.reason },
+    );
   });
 }
 
 /**
- * Cleans up after an uninstall, a step each time it is called: what is queued fails, channel secrets and the refresh token go at once,
- * and the access token as soon as HighLevel has been told.
+ * Performs the next step of an uninstall: queued messages fail, channel secrets and the refresh token are deleted at once, the access
+ * token after the last reports and the request to HighLevel.
  *
- * @returns when to go on; null when all is done
+ * @returns the time of the next step; null when the uninstall is complete
  */
 export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<Date | null> {
+  const { clock, newId } = deps;
   if (row.kind === 'location') {
     await deps.cancelQueued(row.resourceId);
-    await removeChannels(deps, row.resourceId);
+    await removeConnections(deps, row.resourceId, deps.keepChannels);
   } else {
     await propagateUninstall(deps, row);
   }
@@ -77,7 +92,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     await deps.db.client.installation.updateMany({ where, data: { refreshToken: null } });
   }
 
-  const nextPollAt = new Date(deps.clock.now() + reportPollIntervalMs);
+  const nextPollAt = new Date(clock.now() + reportPollIntervalMs);
   if (row.accessToken && row.reconcileAttempts < maxReportPolls && (await hasPendingReports(deps, row))) return nextPollAt;
   if (row.uninstallReason && row.accessToken) {
     const retryAt = await requestUninstall(deps, row, row.uninstallReason);
@@ -88,14 +103,15 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
       where: { ...keyOf(row), status: 'uninstalled' },
       data: { ...clearedTokens, uninstallReason: null },
     });
-    await audit(tx, deps, { actor: row.uninstallReason ? 'patchbay' : 'highlevel', action: 'uninstalled', ...auditScope(row) });
+    const actor = row.uninstallReason ? 'patchbay' : 'highlevel';
+    await audit(tx, { clock, newId }, { actor, action: 'uninstalled', ...toAuditScope(row) });
   });
   deps.box.evict(tokenAadPrefix(row));
   deps.log.info(keyOf(row), 'uninstalled');
   return null;
 }
 
-/** A company's own farewell waits for its locations', whose last reports its uninstall would cut off. */
+/** Returns whether reports are pending. A company waits for its locations, as its uninstall would cut off their last reports. */
 async function hasPendingReports(deps: UninstallDeps, row: Installation): Promise<boolean> {
   if (row.kind === 'location') return (await deps.countUnreported(row.resourceId)) > 0;
   if (!row.uninstallReason) return false;
@@ -105,28 +121,20 @@ async function hasPendingReports(deps: UninstallDeps, row: Installation): Promis
   return unfinished > 0;
 }
 
-/** Locations that were learnt of after the company's own uninstall are told too. */
+/** Propagates a company's uninstall to locations that were first observed after it. */
 async function propagateUninstall(deps: UninstallDeps, row: Installation): Promise<void> {
   const now = dateNow(deps.clock);
   const { uninstalledSeenAt } = row;
   if (uninstalledSeenAt) await deps.db.transaction((tx) => recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now));
 }
 
-async function removeChannels(deps: UninstallDeps, locationId: string): Promise<void> {
-  const { connection } = deps.db.client;
-  const channels = await connection.findMany({ where: { locationId }, select: { id: true } });
-  if (!deps.keepChannels) await connection.deleteMany({ where: { locationId } });
-  else await connection.updateMany({ where: { locationId, disabledAt: null }, data: { disabledAt: dateNow(deps.clock) } });
-  for (const { id } of channels) deps.box.evict(channelIdentity(id));
-}
-
-/** @returns when to ask again, or null when HighLevel has done it, or never will */
+/** @returns the time of the next request; null when HighLevel has uninstalled the app, or definitely refuses */
 async function requestUninstall(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
   try {
     await uninstallApp(deps.highLevel, keyOf(row), parseAppId(deps.app), reason);
   } catch (error) {
     if (!isAppError(error)) throw error;
-    // A refused token, or one that is gone, says that it is done already.
+    // A rejected or missing token means that the app is already uninstalled.
     if (error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'highlevel_forbidden', 'reauth_required')) {
       deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
       return null;

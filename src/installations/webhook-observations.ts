@@ -5,7 +5,7 @@ import type { Log } from '../runtime/log.ts';
 
 export type { WebhookSighting };
 
-/** The name of an address, as rows and pages use it. */
+/** Names of webhook addresses, as rows and pages use them. */
 export const observedAddress = {
   app: 'app',
   provider: (key: string) => `providers/${key}`,
@@ -14,19 +14,19 @@ export const observedAddress = {
 
 export interface ObservedWebhook {
   readonly isValid: boolean;
-  /** What it was, where it belongs to another address. */
+  /** Its content, if it belongs to another address. */
   readonly misplaced?: string | undefined;
 }
 
 export interface WebhookObservationRecorder {
-  /** Notes that a webhook came. It costs the request nothing: rows are written together, some seconds later. */
+  /** Records a webhook without delaying its request: rows are written in one batch, some seconds later. */
   record(address: string, seen: ObservedWebhook): void;
   stop(): Promise<void>;
 }
 
 type Row = Omit<WebhookSighting, 'lastSeenAt'>;
 
-/** Notes when webhooks came to each address. Callers pass addresses that exist, so that a stranger cannot make rows. */
+/** Creates the recorder of the latest webhooks of each address. Callers pass only addresses that exist, so that strangers cannot add rows. */
 export function createWebhookObservationRecorder(deps: { db: Database; clock: Clock; log: Log }): WebhookObservationRecorder {
   let pending = new Map<string, Row>();
 
@@ -70,7 +70,7 @@ function mergeRows(before: Row | undefined, after: Row): Row {
   };
 }
 
-/** Processes write the same rows: each locks them in the order of their addresses, so that there is no deadlock. */
+/** Ordered by address: concurrent processes lock the rows in the same order and cannot deadlock. */
 const upsertSql = `
   INSERT INTO webhook_activity (address, last_seen_at, last_valid_at, last_invalid_at, last_misplaced_at, misplaced_content)
   SELECT address, GREATEST("lastValidAt", "lastInvalidAt"), "lastValidAt", "lastInvalidAt", "lastMisplacedAt", "misplacedContent"
@@ -84,7 +84,7 @@ const upsertSql = `
     last_misplaced_at = GREATEST(webhook_activity.last_misplaced_at, EXCLUDED.last_misplaced_at),
     misplaced_content = COALESCE(EXCLUDED.misplaced_content, webhook_activity.misplaced_content)`;
 
-/** When webhooks were last seen at these addresses; one that has seen none is not in the map. */
+/** Finds the latest webhooks of these addresses; an address without any is not in the map. */
 export async function listWebhookObservations(
   on: Executor,
   addresses: readonly string[],
@@ -93,12 +93,12 @@ export async function listWebhookObservations(
   return new Map(rows.map((row) => [row.address, row]));
 }
 
-/** Addresses at which something came since then that belongs to another one. */
+/** Lists the addresses that have received webhooks of another address since then. */
 export function listMisplacedWebhooks(on: Executor, since: Date): Promise<WebhookSighting[]> {
   return on.webhookActivity.findMany({ where: { lastMisplacedAt: { gt: since } }, orderBy: { address: 'asc' } });
 }
 
-/** Forgets addresses at which nothing has come since then: a connection may be gone. */
+/** Deletes addresses without a webhook since then: their connection may be deleted. */
 export async function purgeWebhookObservations(on: Executor, before: Date): Promise<void> {
   await on.webhookActivity.deleteMany({ where: { lastSeenAt: { lt: before } } });
 }

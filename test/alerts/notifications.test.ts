@@ -5,7 +5,7 @@ import { startWorld, type World } from '../support/world.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 
-/** Something is wrong with a location, or right again. */
+/** Sets a location's status, which opens or resolves an alert. */
 async function mark(world: World, resourceId: string, status: 'active' | 'reauth_required'): Promise<void> {
   await world.db.installation.updateMany({ where: { resourceId }, data: { status } });
 }
@@ -16,7 +16,7 @@ function mailed(world: World, mails: readonly string[], count: number): Promise<
 
 const countOpen = (world: World) => world.db.alert.count({ where: { endedAt: null } });
 
-test('two processes look and tell: an alert stands once, is told once each way, and so is its end', async () => {
+test('with two evaluating processes, an alert opens once and notifies once by each notifier, as does its end', async () => {
   await using operator = await startOperator();
   await using world = await startWorld({ isIdle: true, services: operator.options });
   const location = await world.install();
@@ -28,7 +28,7 @@ test('two processes look and tell: an alert stands once, is told once each way, 
   await mark(world, location.id, 'reauth_required');
   await world.advanceUntil(async () => (await countOpen(world)) === 1, 'triggered', 20_000);
   await world.advance(minute, 10_000);
-  // It might have been nothing.
+  // A brief condition must not notify.
   expect(operator.webhooks).toEqual([]);
   await mailed(world, operator.mails, 1);
   await world.advance(10 * minute, minute);
@@ -41,7 +41,7 @@ test('two processes look and tell: an alert stands once, is told once each way, 
       data: expect.objectContaining({ alertId: alert?.id, kind: 'reauth_required', locationId: location.id, endedAt: null }),
     },
   ]);
-  expect(operator.listSubjects()).toEqual(['Patchbay: Reconnecting needed: Acme Bcc: everybody@example.com']);
+  expect(operator.listSubjects()).toEqual(['Patchbay: Reconnect required: Acme Bcc: everybody@example.com']);
   expect(operator.mails[0]).not.toMatch(/^Bcc:/m);
   expect(operator.mails[0]).toContain('must be reconnected');
 
@@ -49,7 +49,7 @@ test('two processes look and tell: an alert stands once, is told once each way, 
   await mailed(world, operator.mails, 2);
   await world.advance(10 * minute, minute);
   expect(operator.webhooks.map(({ id }) => id)).toEqual([`${alert?.id}-triggered`, `${alert?.id}-resolved`]);
-  expect(operator.listSubjects()[1]).toMatch(/^Patchbay: over: Reconnecting needed/);
+  expect(operator.listSubjects()[1]).toMatch(/^Patchbay: Resolved: Reconnect required/);
   expect(operator.mails).toHaveLength(2);
   expect(await world.db.alert.count()).toBe(1);
   expect(
@@ -58,7 +58,7 @@ test('two processes look and tell: an alert stands once, is told once each way, 
   await Promise.all(stops.map((stop) => stop()));
 });
 
-test('what could not be told is told later, with the same id and before its end; a mail is not sent again for it', async () => {
+test('a failed notification is retried with the same id and before the resolved one; the mail is not repeated for it', async () => {
   await using operator = await startOperator();
   await using world = await startWorld({ isIdle: true, watchesAlerts: true, services: operator.options });
   const location = await world.install();
@@ -76,7 +76,7 @@ test('what could not be told is told later, with the same id and before its end;
   expect(operator.mails).toHaveLength(2);
 });
 
-test('what comes and goes is told once an hour, what was gone at once is not told, and many at once are one mail', async () => {
+test('a flapping alert notifies once an hour, a brief one does not, and many at once are one mail', async () => {
   await using operator = await startOperator();
   await using world = await startWorld({
     isIdle: true,
@@ -114,7 +114,7 @@ test('what comes and goes is told once an hour, what was gone at once is not tol
   expect(operator.listSubjects()[4]).toBe('Patchbay: 2 alerts');
 });
 
-test('who sees which alerts: the operator all, an agency its own and its locations’, a location its own', async () => {
+test('an operator sees all alerts, an agency its own and its locations’, a location its own', async () => {
   await using world = await startWorld({ isIdle: true });
   const [a, b, c] = [await world.install(), await world.install(), await world.install()];
   const [mine, theirs] = ['CompanyOfTenantA0001', 'CompanyOfTenantB0001'];

@@ -14,7 +14,7 @@ async function openOnes(world: World) {
   return body.items as { kind: string; subject: string; locationId: string | null; details: string }[];
 }
 
-/** Moves on until the open alerts are of these kinds. */
+/** Advances the clock until the open alerts are of these kinds. */
 function advanceUntilOpen(world: World, ...kinds: string[]) {
   const wanted = kinds.sort().join();
   const found = async () => (await openOnes(world)).map(({ kind }) => kind);
@@ -27,7 +27,7 @@ async function send(world: World, location: { id: string; contact: { id: string 
   }
 }
 
-/** What a location sent long ago, as if it had been received then. */
+/** Stores messages of a location as if it had sent them at these times. */
 async function sentOn(world: World, locationId: string, times: readonly number[]): Promise<void> {
   await world.db.message.createMany({
     data: times.map((at) => ({
@@ -44,7 +44,7 @@ async function sentOn(world: World, locationId: string, times: readonly number[]
   });
 }
 
-test('a channel whose far side refuses most is one alert, which ends with a run of good ones', async () => {
+test('a channel whose vendor rejects most messages is one alert, which resolves with a run of good attempts', async () => {
   await using world = await startWorld({ watchesAlerts: true });
   const [failing, well] = [await world.setUpLocation(), await world.setUpLocation()];
   const bad = new Set([failing.id]);
@@ -60,7 +60,7 @@ test('a channel whose far side refuses most is one alert, which ends with a run 
     );
   await attempts(21);
   await world.advance(3 * minute, 30_000);
-  // Nine prove nothing yet.
+  // Nine attempts are too few.
   expect(await openOnes(world)).toEqual([]);
   await send(world, failing, 3);
   await attempts(24);
@@ -80,7 +80,7 @@ test('a channel whose far side refuses most is one alert, which ends with a run 
   expect(alerts).toEqual([expect.objectContaining({ kind: 'channel_failing', dedupKey: null, endedAt: expect.any(Date) })]);
 });
 
-test('a channel that somebody disconnects is an alert until one is connected; one that messages miss is too', async () => {
+test('a disconnected channel is an alert until one is connected; so is one that messages need', async () => {
   await using world = await startWorld({ watchesAlerts: true });
   const [left, missing, quiet] = [await world.setUpLocation(), await world.install(), await world.setUpLocation()];
   await world.api.delete(`/locations/${left.id}/channels/sms`).expect(204);
@@ -91,14 +91,14 @@ test('a channel that somebody disconnects is an alert until one is connected; on
   await world.connect(left.id);
   await advanceUntilOpen(world, 'channel_disconnected');
   expect(await openOnes(world)).toEqual([expect.objectContaining({ locationId: missing.id })]);
-  // Nobody needs it any more.
+  // No message has needed it for a day.
   await world.advanceUntil(async () => (await openOnes(world)).length === 0, 'a day later', 6 * hour);
   expect(await world.db.alert.count({ where: { locationId: quiet.id } })).toBe(0);
 });
 
 test('a location that used to send and falls silent is an alert until its next message', async () => {
   await using world = await startWorld({ isIdle: true });
-  // Days are counted in UTC: none may end on the way.
+  // Days are counted in UTC: the test must not cross midnight.
   world.clock.jump(day - (world.clock.now() % day) + 12 * hour);
   const [silent, office, rare] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   const today = Math.floor(world.clock.now() / day) * day;
@@ -106,10 +106,10 @@ test('a location that used to send and falls silent is an alert until its next m
     days.flatMap((ago) => Array.from({ length: each }, (_, n) => today - ago * day + 9 * hour + n * minute));
   const lastDays = Array.from({ length: 12 }, (_, n) => n + 3);
   await sentOn(world, silent.id, times(lastDays, 3));
-  // Used to gaps as long as this one.
+  // Its earlier gaps are as long as this one.
   await sentOn(world, office.id, times([3, 4, 5, 8, 9, 10, 11, 12], 3));
   await sentOn(world, rare.id, times([3, 5, 9], 30));
-  // Half of the days are counted: nothing can be said of anybody's habit.
+  // Half of the days are counted: habits are unknown yet.
   const halfway = new Date(today - 7 * day);
   await world.db.periodicTask.create({
     data: { name: 'daily_activity', dueAt: new Date(world.clock.now() + hour), progressUntil: halfway },
@@ -130,7 +130,7 @@ test('a location that used to send and falls silent is an alert until its next m
   });
   await advanceUntilOpen(world, 'location_silent');
   expect(await openOnes(world)).toEqual([
-    expect.objectContaining({ locationId: silent.id, details: expect.stringContaining('nothing for 48 hours') }),
+    expect.objectContaining({ locationId: silent.id, details: expect.stringContaining('no message for 48 hours') }),
   ]);
   expect(await world.db.dailyActivity.findMany({ where: { locationId: rare.id }, select: { messageCount: true } })).toEqual([
     { messageCount: 20 },
@@ -140,7 +140,7 @@ test('a location that used to send and falls silent is an alert until its next m
 
   await send(world, silent, 1);
   await advanceUntilOpen(world);
-  // The days that follow are counted too: this one's message stands there tomorrow.
+  // Later days are counted too: today's message is in the counts tomorrow.
   const yesterday = new Date(Math.floor(world.clock.now() / day) * day);
   await world.advanceUntil(
     async () => (await world.db.dailyActivity.count({ where: { locationId: silent.id, day: yesterday } })) === 1,
@@ -168,7 +168,7 @@ test('tokens that must be reconnected are alerts of the location or the agency, 
   await stop();
 });
 
-test('a daily limit that is nearly used up is an alert until HighLevel says better, or for a day', async () => {
+test('a daily quota that is almost used is an alert until HighLevel reports more, or for a day', async () => {
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const [low, blocked, fine] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   const toRateLimitKey = ({ id }: { id: string }) => toHighLevelGroupKey({ resourceId: id });
@@ -178,15 +178,15 @@ test('a daily limit that is nearly used up is an alert until HighLevel says bett
   await pause(world.services, toRateLimitKey(blocked), new Date(world.clock.now() + hour), used);
   await advanceUntilOpen(world, 'quota_low', 'quota_low');
   expect((await openOnes(world)).map(({ locationId }) => locationId).sort()).toEqual([low.id, blocked.id].sort());
-  // A little more is no new day.
+  // A slightly higher value is not a new day.
   await recordQuota(world.services, toRateLimitKey(low), 12_000);
-  await world.advanceUntil(async () => (await openOnes(world)).length === 1, 'the rest is over', 10 * minute);
+  await world.advanceUntil(async () => (await openOnes(world)).length === 1, 'the pause has ended', 10 * minute);
   expect(await openOnes(world)).toEqual([expect.objectContaining({ locationId: low.id })]);
   await recordQuota(world.services, toRateLimitKey(low), 199_000);
   await advanceUntilOpen(world);
 });
 
-test('a job that could be done and is not is an alert; one that waits for its own hours or its contact’s turn is not', async () => {
+test('a ready job that waits is an alert; one outside its sending window or behind another of its contact is not', async () => {
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const [ready, blocked, waiting] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   await send(world, blocked, 1);
@@ -210,7 +210,7 @@ test('a job that could be done and is not is an alert; one that waits for its ow
   await advanceUntilOpen(world);
 });
 
-test('a burst of wrong signatures is an alert, told of the operator alone, and over when it stops', async () => {
+test('a burst of invalid signatures is an alert of the operator alone, which resolves when it stops', async () => {
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const forge = () => world.highlevel.postSigned('/webhooks/app', '{}', { signature: null });
   for (let n = 0; n < 20; n++) await forge();

@@ -1,20 +1,22 @@
 import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { createAccessTokens } from '../../src/installations/access-token.ts';
+import { renewToken } from '../../src/installations/renew-token.ts';
+import { createTokenSources } from '../../src/installations/token-sources.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const hour = 60 * 60_000;
 const refreshes = (world: World) => world.highlevel.calls.listByOperation('token:refresh_token');
-/** Another process, with nothing in common but the database. */
+/** Creates the tokens of another process, which shares only the database. */
 const anotherProcess = (world: World) => {
-  const baseURL = world.services.highLevelHttp.defaults.baseURL as string;
-  return createAccessTokens({
-    ...world.services,
-    highLevelHttp: createHttpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true }),
-  });
+  const { services } = world;
+  const baseURL = services.highLevelHttp.defaults.baseURL as string;
+  const highLevelHttp = createHttpClient({ baseURL, timeoutMs: 2_000, allowPrivateTargets: true });
+  const tokenSources = createTokenSources({ ...services, highLevelHttp });
+  return createAccessTokens({ ...services, renewToken: (row) => renewToken({ ...services, tokenSources }, row) });
 };
 
-test('a token is used while it is good and refreshed ahead of its end', async () => {
+test('a token is used while it is valid and refreshed ahead of its expiry', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   const first = await world.services.tokens.getToken(toLocationOwner(id));
@@ -25,7 +27,7 @@ test('a token is used while it is good and refreshed ahead of its end', async ()
   expect(refreshes(world)).toHaveLength(1);
 });
 
-test('however many ask at once, in however many processes, one refresh token is spent', async () => {
+test('concurrent callers in several processes consume one refresh token', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(24 * hour);
@@ -70,7 +72,7 @@ test.each([
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
-test('a 401 is answered with one refresh and one more try', async () => {
+test('a 401 leads to one refresh and one retry', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.expireTokens();
@@ -80,7 +82,7 @@ test('a 401 is answered with one refresh and one more try', async () => {
   expect(refreshes(world)).toHaveLength(1);
 });
 
-test('a process that died between HighLevel’s answer and our commit costs nothing: the old refresh token still works for 30 seconds', async () => {
+test('a process that dies between HighLevel’s response and our commit loses no token: the old refresh token works for 30 seconds', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(24 * hour);
@@ -90,7 +92,7 @@ test('a process that died between HighLevel’s answer and our commit costs noth
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
-test('a lease that a dead process left is taken over when it has run out', async () => {
+test('the lease of a dead process is taken over when it expires', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(24 * hour);
@@ -103,7 +105,7 @@ test('a lease that a dead process left is taken over when it has run out', async
   expect(await asked).toMatch(/^access\./);
 });
 
-test('a location whose token is refused for now waits, and goes on when it is active again', async () => {
+test('a location whose token is rejected waits, and resumes when it is active again', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   Object.assign(world.highlevel.state.locations[location.id] ?? {}, { isActive: false });
@@ -121,7 +123,7 @@ test('a location whose token is refused for now waits, and goes on when it is ac
   expect((await world.api.get(`/locations/${location.id}`)).body).toMatchObject({ status: 'active' });
 });
 
-test('a refresh token that is gone asks for a new install, and that mends it', async () => {
+test('an invalid refresh token requires a new install, which resolves it', async () => {
   await using world = await startWorld({ behaviour: { canReconnect: false } });
   const location = await world.setUpLocation();
   world.highlevel.revokeTokens();

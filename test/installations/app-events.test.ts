@@ -16,7 +16,7 @@ async function installAgency(world: World, count: number) {
   return { companyId, locations };
 }
 
-test('an uninstall stops sending, fails what is queued with the reason, and forgets tokens and channel secrets', async () => {
+test('an uninstall stops sending, fails queued messages with the reason, and deletes tokens and channel secrets', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 503 });
@@ -34,7 +34,7 @@ test('an uninstall stops sending, fails what is queued with the reason, and forg
   expect(world.vendor.requests).toHaveLength(sent);
 });
 
-test('while HighLevel still takes our word, it is told of what an uninstall has failed', async () => {
+test('while HighLevel accepts reports, the failures of an uninstall are reported', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 503 });
@@ -46,7 +46,7 @@ test('while HighLevel still takes our word, it is told of what an uninstall has 
   await world.advanceUntil(async () => (await world.db.installation.findFirstOrThrow()).accessToken === null);
 });
 
-test('a message that is being sent when the app goes ends as it ends, and what its far side has taken is not called failed', async () => {
+test('a send that runs during an uninstall keeps its outcome: an accepted message is not marked failed', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   let release = () => {};
@@ -66,7 +66,7 @@ test('a message that is being sent when the app goes ends as it ends, and what i
   expect(await world.getMessage(taken.messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
 });
 
-test('an agency’s uninstall reaches all of its locations, even one that is learnt of later, and nobody else’s', async () => {
+test('an agency’s uninstall applies to all of its locations, including one observed later, and to no other', async () => {
   await using world = await startWorld();
   const other = await world.install();
   const { companyId, locations } = await installAgency(world, 3);
@@ -83,7 +83,7 @@ test('an agency’s uninstall reaches all of its locations, even one that is lea
   expect(await status(world, other.id)).toBe('active');
 });
 
-test('a late UNINSTALL does not undo a newer INSTALL, in whatever order the two come', async () => {
+test('a late UNINSTALL does not undo a newer INSTALL, in either order of arrival', async () => {
   await using world = await startWorld({ isIdle: true });
   for (const order of [
     ['INSTALL', 'UNINSTALL'],
@@ -102,7 +102,7 @@ test('a late UNINSTALL does not undo a newer INSTALL, in whatever order the two 
   }
 });
 
-test('an uninstall without a time counts as of when it came; the same event again is nothing', async () => {
+test('an uninstall without a time counts from its receipt; a repeat of the event is idempotent', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(1_000);
@@ -131,10 +131,10 @@ test('a forged UNINSTALL, one of another app id, and one that names no app chang
   await acted(world);
   expect(await status(world, id)).toBe('active');
   const outcomes = (await world.db.appEvent.findMany()).map(({ outcome }) => outcome).sort();
-  expect(outcomes).toEqual(['ignored', 'not ours']);
+  expect(outcomes).toEqual(['ignored', 'not_ours']);
 });
 
-test('an INSTALL from the future does not outlast the uninstall that follows it', async () => {
+test('an INSTALL with a future time does not override the uninstall that follows it', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   await world.highlevel.postEvent({ type: 'INSTALL', locationId: id, timestamp: at(world, 1_000_000) });
@@ -180,7 +180,7 @@ test('messages of an uninstalled location are deleted after the retention, those
   expect((await world.db.message.findMany()).map(({ locationId }) => locationId)).toEqual([stays.id]);
 });
 
-test('changes of plan and payment are written down, and a good payment wakes what was suspended', async () => {
+test('changes of plan and payment are audited, and a payment reconciles a suspended location', async () => {
   await using world = await startWorld();
   const { id, companyId } = await world.install();
   await world.highlevel.postEvent({ type: 'PLAN_CHANGE', companyId, locationId: id, currentPlanId: 'basic', newPlanId: 'pro' });

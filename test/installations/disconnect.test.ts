@@ -5,7 +5,7 @@ const calls = (world: World) =>
   world.highlevel.calls.listByOperation('uninstall').map(({ resourceId, body, status }) => ({ resourceId, body, status }));
 const row = (world: World, resourceId: string) => world.db.installation.findFirstOrThrow({ where: { resourceId } });
 
-test('disconnecting a location uninstalls it in HighLevel with a reason, then forgets its tokens and channels', async () => {
+test('disconnecting a location uninstalls it in HighLevel with a reason, then deletes its tokens and channels', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const admin = await world.apiAs({ companyId: location.companyId, activeLocation: location.id, userId: 'AdminUser1' });
@@ -25,7 +25,7 @@ test('disconnecting a location uninstalls it in HighLevel with a reason, then fo
   );
 });
 
-test('what is queued is reported as failed before HighLevel forgets us', async () => {
+test('queued messages are reported as failed before HighLevel uninstalls the app', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 503 });
@@ -36,7 +36,7 @@ test('what is queued is reported as failed before HighLevel forgets us', async (
   expect(world.highlevel.findMessage(messageId)).toMatchObject({ status: 'failed', error: { code: 'uninstalled' } });
 });
 
-test('disconnecting an agency takes the app out of all of its locations', async () => {
+test('disconnecting an agency uninstalls the app from all of its locations', async () => {
   await using world = await startWorld();
   const other = await world.install();
   const company = world.highlevel.addCompany();
@@ -60,7 +60,7 @@ test('disconnecting an agency takes the app out of all of its locations', async 
   expect((await row(world, other.id)).status).toBe('active');
 });
 
-test('a disconnect that HighLevel does not answer is asked for again, and until then nothing is sent', async () => {
+test('an uninstall request without a response is retried, and no message is sent meanwhile', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.faults.add({ operation: 'uninstall', times: 3, effect: { status: 503 } });
@@ -71,7 +71,7 @@ test('a disconnect that HighLevel does not answer is asked for again, and until 
   expect(world.vendor.requests).toEqual([]);
 });
 
-test('who connected, changed, disconnected and resent what can be read, by those it concerns', async () => {
+test('the audit log of connects, changes, disconnects and resends is visible to its company and location', async () => {
   await using world = await startWorld();
   const location = await world.install();
   const admin = await world.apiAs({ companyId: location.companyId, activeLocation: location.id, userId: 'AdminUser1' });
@@ -97,7 +97,7 @@ test('who connected, changed, disconnected and resent what can be read, by those
   expect(JSON.stringify([body, rest])).not.toContain(world.vendor.secret);
 });
 
-test('opened secrets leave the memory with their channel and their location', async () => {
+test('decrypted secrets are evicted from memory with their channel and their location', async () => {
   const key = randomBytes(32);
   await using world = await startWorld({ services: { encryptionKeys: [key] } });
   const [gone, stays] = [await world.setUpLocation(), await world.setUpLocation()];

@@ -27,7 +27,7 @@ test('the authorization address has version 2, our scopes, and a state of its ow
   await request(first.url.origin).get(`${first.url.pathname}${first.url.search}`).set(html).expect(200);
 });
 
-test('an install from our own page goes through, and shows what was connected', async () => {
+test('an install from our own page succeeds, and shows the connected location', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation({ name: 'Harbour <Dental>' });
   const { browser, url } = await startInstall(world);
@@ -45,7 +45,7 @@ test('an install from our own page goes through, and shows what was connected', 
   });
 });
 
-test('a state works once, in the browser that began, for ten minutes', async () => {
+test('a state works once, in the browser that started, for ten minutes', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
   const code = () => world.highlevel.approveInstall(location.id);
@@ -53,7 +53,7 @@ test('a state works once, in the browser that began, for ten minutes', async () 
   const state = url.searchParams.get('state') as string;
 
   const stranger = await callback(world.client, { code: code(), state }).expect(400);
-  expect(stranger.text).toContain('in the browser in which it was begun');
+  expect(stranger.text).toContain('in the browser in which it was started');
   await callback(browser, { code: code(), state: 'made up' }).expect(400);
   await callback(browser, { code: code(), state: '' }).expect(400);
   await callback(browser, { code: code(), state }).expect(200);
@@ -64,7 +64,7 @@ test('a state works once, in the browser that began, for ten minutes', async () 
   await callback(late.browser, { code: code(), state: late.url.searchParams.get('state') as string }).expect(400);
 });
 
-test('of several callbacks at once with one state, one passes', async () => {
+test('of several concurrent redirects with one state, one succeeds', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
   for (let round = 0; round < 5; round++) {
@@ -77,7 +77,7 @@ test('of several callbacks at once with one state, one passes', async () => {
   expect(await world.db.usedOauthState.count()).toBe(5);
 });
 
-test('an install from the marketplace listing has no state: it is taken, and the browser gains no session', async () => {
+test('an install from the marketplace listing has no state: it is accepted, and the browser gets no session', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
   const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(200);
@@ -85,7 +85,7 @@ test('an install from the marketplace listing has no state: it is taken, and the
   await world.api.get(`/locations/${location.id}`).expect(200);
 });
 
-test('what is connected is told by the token answer alone, not by the address', async () => {
+test('the token response alone determines the connected location, not the URL', async () => {
   await using world = await startWorld({ isIdle: true });
   const [mine, other] = [world.highlevel.addLocation(), world.highlevel.addLocation()];
   await callback(world.client, { code: world.highlevel.approveInstall(mine.id), locationId: other.id }).expect(200);
@@ -94,16 +94,16 @@ test('what is connected is told by the token answer alone, not by the address', 
 
 test.each([
   ['cancelled by the user', { error: 'access_denied' }, 'cancelled'],
-  ['without a code', {}, 'The CRM did not go on with it'],
-  ['with a code that was never given', { code: 'made-up' }, 'Its code is used up or too old'],
-])('a callback %s is a page that a person understands, with a way on', async (_name, query, words) => {
+  ['without a code', {}, 'The CRM did not complete the installation'],
+  ['with an invented code', { code: 'made-up' }, 'Its code was already used or has expired'],
+])('a redirect %s shows a page with the reason and a link to start again', async (_name, query, words) => {
   await using world = await startWorld({ isIdle: true });
   const page = await callback(world.client, query as Record<string, string>).expect(400);
   expect(page.text).toContain(words);
   expect(page.text).toContain('href="/install"');
 });
 
-test('a used code and wrong keys are told apart', async () => {
+test('a used code and invalid keys lead to different pages', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
   const code = world.highlevel.approveInstall(location.id);
@@ -114,10 +114,10 @@ test('a used code and wrong keys are told apart', async () => {
 
   Object.assign(world.highlevel.world.app, { clientSecret: 'changed' });
   const page = await callback(world.client, { code: world.highlevel.approveInstall(location.id) }).expect(503);
-  expect(page.text).toContain('does not accept the keys of this app');
+  expect(page.text).toContain('does not accept this app’s keys');
 });
 
-test('when HighLevel is down the page says so, and nothing is stored', async () => {
+test('when HighLevel is down the page says so, and no installation is stored', async () => {
   await using world = await startWorld({ isIdle: true });
   world.highlevel.faults.add({ operation: 'token:authorization_code', times: 1, effect: { status: 503 } });
   await callback(world.client, { code: 'x' }).expect(502);
@@ -140,7 +140,7 @@ test('tokens are sealed for their own row', async () => {
   expect(await world.services.tokens.getToken(toLocationOwner(one.id))).toMatch(/^access\./);
 });
 
-test('an agency’s token is kept as the agency’s', async () => {
+test('an agency’s token is stored as the agency’s', async () => {
   await using world = await startWorld({ isIdle: true });
   const page = await callback(world.client, { code: world.highlevel.approveCompanyInstall('Company1') }).expect(200);
   expect(page.text).toContain('Your agency is connected');
@@ -148,7 +148,7 @@ test('an agency’s token is kept as the agency’s', async () => {
   expect((await world.api.get('/locations').expect(200)).body).toEqual({ items: [], nextCursor: null });
 });
 
-test('a location without a name is installed all the same', async () => {
+test('a location without a name is installed too', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation();
   world.highlevel.faults.add({ operation: 'getLocation', times: 1, effect: { status: 500 } });
@@ -170,7 +170,7 @@ test('reloading the page of a finished install says what is connected, for an ho
   await open().expect(400);
 });
 
-test('what HighLevel says of a failed authorization is shown, as text', async () => {
+test('HighLevel’s reason of a failed authorization is shown, as text', async () => {
   await using world = await startWorld();
   const query = { error: 'invalid_scope', error_description: 'The scope <b>x.read</b> is not part of the app' };
   const { text } = await world.client.get('/oauth/callback').query(query).set('accept', 'text/html').expect(400);

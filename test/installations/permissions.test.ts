@@ -9,7 +9,7 @@ function installAgency(world: World, count: number) {
   return { companyId, locations, code: world.highlevel.approveCompanyInstall(companyId) };
 }
 
-test('what waits for a permission goes on at once after a new install', async () => {
+test('messages that wait for a permission resume at once after a new install', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   world.highlevel.denials.add({ operation: 'updateMessageStatus', as: 'scope' });
@@ -25,7 +25,7 @@ test('what waits for a permission goes on at once after a new install', async ()
   expect(world.clock.now() - askedAt).toBeLessThan(minute);
 });
 
-test('the success page that is loaded again says what is connected', async () => {
+test('the reloaded success page names the connected location', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation({ name: 'Harbour Dental' });
   const code = world.highlevel.approveInstall(location.id);
@@ -38,7 +38,7 @@ test('the success page that is loaded again says what is connected', async () =>
   await world.client.get('/oauth/callback').query({ code }).expect(400);
 });
 
-test('an agency’s success page that is loaded again says how far it is', async () => {
+test('an agency’s reloaded success page shows its progress', async () => {
   await using world = await startWorld();
   const { code } = installAgency(world, 2);
   await world.finishInstall(code);
@@ -48,7 +48,7 @@ test('an agency’s success page that is loaded again says how far it is', async
   expect((await world.finishInstall(code)).text).toContain('2 of 2 locations are connected');
 });
 
-test.each(['invalid_scope'])('what HighLevel says of a failed authorization (%s) is shown, as text', async (error) => {
+test.each(['invalid_scope'])('HighLevel’s reason of a failed authorization (%s) is shown, as text', async (error) => {
   await using world = await startWorld({ isIdle: true });
   const description = `Scope <b>contacts.write</b> ${'is not approved '.repeat(100)}`;
   const page = await world.client

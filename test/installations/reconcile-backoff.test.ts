@@ -94,7 +94,7 @@ function vainPauses(sweeps: readonly Seen[]): number[][] {
   return runs;
 }
 
-test('nothing that is due runs twice in a row without progress or a growing pause, whatever HighLevel answers', async () => {
+test('two reconciles in a row are separated by progress or a growing delay, for any response of HighLevel', async () => {
   await using world = await startWorld({ isIdle: true });
   let run = 0;
   const answered = fc.record(

@@ -45,7 +45,7 @@ test('an agency with more than one page of locations gets all of them, named, an
   expect(world.highlevel.calls.listByOperation('mintLocationToken')).toHaveLength(41);
 });
 
-test('no order of callback, INSTALL events and pages changes what comes of them', async () => {
+test('each order of redirect, INSTALL events and pages leads to the same state', async () => {
   await using world = await startWorld({ isIdle: true });
   let run = 0;
   const observations = ['callback', 'agency event', 'first', 'second', 'second again', 'third bare', 'look'] as const;
@@ -89,7 +89,7 @@ test('no order of callback, INSTALL events and pages changes what comes of them'
   );
 });
 
-test('an INSTALL of a future location without its company finds its company among those that we know', async () => {
+test('an INSTALL of a future location without its company finds it among the active companies', async () => {
   await using world = await startWorld();
   const other = agency(world, 1, 'Agency0000000000000B');
   const { companyId } = agency(world, 1);
@@ -101,7 +101,7 @@ test('an INSTALL of a future location without its company finds its company amon
   expect((await world.api.get(`/locations/${later.id}`)).body).toMatchObject({ companyId, status: 'active' });
 });
 
-test('an INSTALL whose callback never comes gets its tokens without the user', async () => {
+test('an INSTALL whose redirect never arrives gets its tokens without the user', async () => {
   await using world = await startWorld();
   const location = world.highlevel.addLocation({ isInstalled: true });
   await world.highlevel.postEvent({ type: 'INSTALL', locationId: location.id, companyId: location.companyId });
@@ -109,7 +109,7 @@ test('an INSTALL whose callback never comes gets its tokens without the user', a
   expect(world.highlevel.calls.listByOperation('reconnect')).toHaveLength(1);
 });
 
-test('a message that comes before its location’s tokens waits for them and then goes', async () => {
+test('a message that arrives before its location’s tokens waits for them and is then sent', async () => {
   await using world = await startWorld();
   const { companyId, locations } = agency(world, 1);
   const [location] = locations;
@@ -140,7 +140,7 @@ test(`a storm of ${stormSize} INSTALL events is as many locations, one token eac
   expect(mints.every(({ status }) => status === 200)).toBe(true);
 });
 
-test('a listing that was cut off goes on at its page, and a refused or silent page is asked for again', async () => {
+test('an interrupted listing resumes at its page, and a rejected or unanswered page is requested again', async () => {
   await using world = await startWorld({ behaviour: { maxPageSize: 5 } });
   const { companyId } = agency(world, 20);
   world.highlevel.faults.add({ operation: 'listInstalledLocations', times: 1, effect: { status: 503 } });
@@ -170,7 +170,7 @@ test('the periodic listing finds what events missed: a new location, and one tha
   expect(await status(locations[1]?.id)).toBe('active');
 });
 
-test('a location that a listing leaves out stays while its own token works', async () => {
+test('a location that a listing omits stays while its own token works', async () => {
   await using world = await startWorld();
   const { companyId } = agency(world, 1);
   const alone = world.highlevel.addLocation({ companyId });

@@ -10,7 +10,7 @@ import { startWorld } from '../support/world.ts';
 
 const [old, newer] = [randomBytes(32), randomBytes(32)];
 
-test('everything sealed is sealed anew with the newest key, a second run has nothing to do, and the old key may go', async () => {
+test('all secrets are sealed again with the newest key, a second run changes no row, and the old key can be removed', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
   const locations = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   const box = createSecretBox([newer, old], randomBytes);
@@ -31,7 +31,7 @@ test('everything sealed is sealed anew with the newest key, a second run has not
   for (const { id } of locations) expect(await alone.getToken(toLocationOwner(id))).toMatch(/^access\./);
 });
 
-test('a token that is refreshed while the keys rotate is not written over, and a process with both keys goes on', async () => {
+test('a token that is refreshed during the rotation is not overwritten, and a process with both keys continues', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [newer, old] } });
   const { id } = await world.install();
   const box = createSecretBox([newer, old], randomBytes);
@@ -44,7 +44,7 @@ test('a token that is refreshed while the keys rotate is not written over, and a
   expect(world.highlevel.calls.listByOperation('token:refresh_token')).toHaveLength(1);
 });
 
-test('secrets that no key opens are named, not lost, and the rest is done', async () => {
+test('secrets that no key can decrypt are listed and retained, and the others are sealed again', async () => {
   await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
   const [good, bad] = [await world.install(), await world.install()];
   const where = { kind_resourceId: { kind: 'location' as const, resourceId: bad.id } };
@@ -56,7 +56,7 @@ test('secrets that no key opens are named, not lost, and the rest is done', asyn
   expect(good.id).not.toBe(bad.id);
 });
 
-test('the command says what it did, and what is wrong with the settings', async () => {
+test('the command reports its result, and invalid settings', async () => {
   const { target, remove } = await createTestDatabase();
   using folder = createDataFolder();
   const run = (environment: Record<string, string>) =>

@@ -26,7 +26,7 @@ test('a user context made by CryptoJS is read, with the current shared secret or
   expect(() => readUserContext(fixture.encrypted, [])).toThrow(expect.objectContaining({ code: 'app_not_configured' }));
 });
 
-test('whatever is not a context is refused in the same way, and never crashes', () => {
+test('input that is not a context is rejected in the same manner, without a crash', () => {
   const refused = (encrypted: string) => {
     try {
       readUserContext(encrypted, [fixture.secret]);
@@ -55,7 +55,7 @@ test('whatever is not a context is refused in the same way, and never crashes', 
   );
 });
 
-test('a context that was tampered with is refused, or still has ids that are ids', () => {
+test('a context that was tampered with is rejected, or still has valid ids', () => {
   const bytes = Buffer.from(fixture.encrypted, 'base64');
   fc.assert(
     fc.property(fc.integer({ min: 16, max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
@@ -122,7 +122,7 @@ test('a user’s context becomes a token of fifteen minutes for exactly its loca
   await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id })).expect(200);
 });
 
-test('a location’s user reads, its admin changes, an agency reads its locations, nobody reaches another’s', async () => {
+test('a location’s user reads, its admin changes, an agency reads its locations, and no user accesses another tenant', async () => {
   await using world = await startWorld({ isIdle: true });
   const [mine, sibling, foreign] = [await world.install(), await world.install(), await world.install()];
   await world.db.installation.update({
@@ -162,7 +162,7 @@ test.each([
   expect(body.error.code).toBe('forbidden');
 });
 
-test('a token ends with the app in its location, and one of another secret or purpose never began', async () => {
+test('a token expires with the uninstall of its location, and one of another secret or purpose is invalid', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
   const api = await world.apiAs({ companyId, activeLocation: id });
@@ -180,7 +180,7 @@ test('a token ends with the app in its location, and one of another secret or pu
   }
 });
 
-test('a visit to a location that is being set up says so, and hurries it', async () => {
+test('a user context for a location that is being set up gets a retry time, and reconciles it now', async () => {
   await using world = await startWorld();
   const company = world.highlevel.addCompany();
   const code = world.highlevel.approveCompanyInstall(company.id);
@@ -192,7 +192,7 @@ test('a visit to a location that is being set up says so, and hurries it', async
   await world.advanceUntil(async () => (await exchange(world, context())).status === 200);
 });
 
-test('a context that is shown again from elsewhere is noticed and counted, one from the same place is not', async () => {
+test('a context that is repeated from another address is detected and counted, one from the same address is not', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
   const context = world.highlevel.createUserContext({ companyId, activeLocation: id });
@@ -208,7 +208,7 @@ test('a context that is shown again from elsewhere is noticed and counted, one f
   expect(JSON.stringify(await world.db.seenUserContext.findMany())).not.toContain('203.0.113.1');
 });
 
-test('who guesses contexts is slowed down', async () => {
+test('a client that guesses contexts is rate limited', async () => {
   await using world = await startWorld({ isIdle: true });
   for (let attempt = 0; attempt < 20; attempt++) await exchange(world, 'guess').expect(401);
   await exchange(world, 'guess').expect(429);

@@ -15,7 +15,7 @@ async function suspended(world: World) {
   return installed;
 }
 
-test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min, then hourly, however many messages wait', async () => {
+test('a suspended location is checked after 15 s, 30 s, 1 min, 5 min, 15 min, then hourly, for any number of waiting messages', async () => {
   await using world = await startWorld();
   const installed = await suspended(world);
   for (let count = 0; count < 20; count++) {
@@ -41,7 +41,7 @@ test('a suspended location is asked about after 15 s, 30 s, 1 min, 5 min, 15 min
   expect(body).toMatchObject({ status: 'suspended', statusReason: 'This location is not active at present.' });
 });
 
-test('an event that suggests that a suspended location is back wakes it, and its messages go on at once', async () => {
+test('an event that suggests that a suspended location is active reconciles it, and its messages resume at once', async () => {
   await using world = await startWorld();
   const installed = await suspended(world);
   const { messageId } = await world.highlevel.sendMessage(installed.id, { contactId: installed.contact.id, text: 'waits' });
@@ -55,7 +55,7 @@ test('an event that suggests that a suspended location is back wakes it, and its
   expect(await getStatus(world, installed.id)).toBe('active');
 });
 
-test('a visit wakes it too', async () => {
+test('a user context reconciles it too', async () => {
   await using world = await startWorld();
   const installed = await suspended(world);
   setActive(world, installed.id, true);
@@ -65,7 +65,7 @@ test('a visit wakes it too', async () => {
   expect(world.clock.now() - askedAt).toBeLessThan(10_000);
 });
 
-test('a location whose refresh token is gone gets a fresh one from its company', async () => {
+test('a location with an invalid refresh token gets a new token from its company', async () => {
   await using world = await startWorld();
   const company = world.highlevel.addCompany();
   const { id } = world.highlevel.addLocation({ companyId: company.id });
@@ -83,7 +83,7 @@ test('a location whose refresh token is gone gets a fresh one from its company',
   expect(await getStatus(world, id)).toBe('active');
 });
 
-test('without a company the app reconnects, and only when that is refused too it asks for a new install, with a link', async () => {
+test('without a company the app reconnects; only when that is rejected too, a new install is required, with a link', async () => {
   await using world = await startWorld();
   const installed = await world.setUpLocation();
   world.highlevel.revokeTokens();
@@ -123,7 +123,7 @@ test.each([
   expect(await world.services.tokens.getToken(toLocationOwner(installed.id))).toMatch(/^access\./);
 });
 
-test('an idle location never lapses: its tokens are refreshed every day, without any message', async () => {
+test('an idle location never expires: its tokens are refreshed every day, without a message', async () => {
   await using world = await startWorld();
   const installed = await world.install();
   for (let day = 0; day < 10; day++) await world.advance(24 * hour, hour);
@@ -138,7 +138,7 @@ test('an idle location never lapses: its tokens are refreshed every day, without
   expect((await row()).accessExpiresAt?.getTime()).toBeGreaterThan(world.clock.now());
 });
 
-test('tokens of another location are never taken, whatever HighLevel answers', async () => {
+test('tokens of another location are never accepted', async () => {
   await using world = await startWorld({ isIdle: true });
   const [mine, other] = [await world.install(), await world.install()];
   world.clock.jump(24 * hour);

@@ -36,14 +36,11 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'A rule is one statement over all tables that it judges.',
     files: {
-      'alerts/notifications.ts': ['Installation'],
       'alerts/rules/auth-failures.ts': ['AuditEntry'],
       'alerts/rules/channel-disconnected.ts': ['Connection', 'Installation', 'Message'],
       'alerts/rules/channel-failing.ts': ['Attempt', 'Connection', 'Installation'],
       'alerts/rules/location-silent.ts': ['DailyActivity', 'Installation', 'Message'],
-      'alerts/rules/permission-missing.ts': ['Installation', 'PermissionProblem'],
       'alerts/rules/quota-low.ts': ['Installation', 'RateLimitRow'],
-      'alerts/rules/reauth-required.ts': ['Installation'],
     },
   },
   {
@@ -96,12 +93,9 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     },
   },
   {
-    reason: 'Re-encrypts all secrets, or disables a location’s connections in the transaction of its uninstall.',
+    reason: 'Restores the limits of connections in batches.',
     files: {
-      'connections/connect.ts': ['AuditEntry', 'RateLimitRow'],
-      'installations/key-inventory.ts': ['Connection'],
-      'installations/reencrypt.ts': ['Connection'],
-      'installations/renew-token.ts': ['Connection'],
+      'connections/limits.ts': ['RateLimitRow'],
     },
   },
   {
@@ -120,9 +114,6 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
 
 /** Members of a `...Deps` type that its own file does not use, because it passes the whole object on. The list may only shrink. */
 export const passedOnDeps: readonly string[] = [
-  'alerts/evaluate.ts: EvaluateDeps.notifiers',
-  'alerts/send-notifications.ts: SendNotificationsDeps.db',
-  'alerts/send-notifications.ts: SendNotificationsDeps.jitter',
   'http/admin/pages/keys.ts: KeysPageDeps.box',
   'http/admin/pages/keys.ts: KeysPageDeps.db',
   'http/admin/pages/registry.ts: AdminPageDeps.appUrl',
@@ -134,9 +125,5 @@ export const passedOnDeps: readonly string[] = [
   'http/pages/channels/providers.ts: ChannelPageDeps.messaging',
   'http/pages/channels/providers.ts: ChannelPageDeps.random',
   'http/pages/messages/list.ts: LogPageDeps.clock',
-  'installations/app-events.ts: AppEventDeps.newId',
-  'installations/authorize-user-context.ts: UserContextDeps.newId',
-  'installations/install.ts: InstallDeps.highLevel',
-  'installations/install.ts: InstallDeps.newId',
   'sandbox/ui/router.ts: UiDeps.appUrl',
 ];

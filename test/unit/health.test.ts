@@ -4,15 +4,15 @@ import { assessHealth } from '../../src/alerts/health.ts';
 const of = (alerts: AlertKind[], more: Partial<Parameters<typeof assessHealth>[0]> = {}) =>
   assessHealth({ status: 'active', channelCount: 1, alerts, ...more });
 
-test('a location is well when nothing is open, its status is active and it has a channel', () => {
+test('health is good without an open alert, with an active status and a channel', () => {
   expect(of([])).toEqual({ kind: 'good', issue: null });
   expect(of([], { channelCount: 0 })).toEqual({ kind: 'attention', issue: 'no_channel' });
   expect(of([], { status: 'suspended' })).toEqual({ kind: 'attention', issue: 'suspended' });
   expect(of(['location_silent'], { status: 'reauth_required' })).toEqual({ kind: 'attention', issue: 'reauth_required' });
 });
 
-test('whatever alert is open, the location is not well; silence is the least of it', () => {
-  // The status says it at once, the alert up to a minute later: it would outlast the cure.
+test('health is not good with any open alert; silence is the least severe', () => {
+  // The status is current, while the alert resolves up to a minute later.
   for (const kind of alertKinds.filter((one) => one !== 'reauth_required')) {
     expect(of([kind])).toEqual({ kind: kind === 'location_silent' ? 'silent' : 'attention', issue: kind });
   }

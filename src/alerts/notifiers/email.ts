@@ -4,7 +4,7 @@ import { alertTitles } from '../alert.ts';
 import type { AlertNotification } from '../notifications.ts';
 import type { Notifier } from '../send-notifications.ts';
 
-/** Mails what is due together in one message: when an agency's token fails, nobody wants a thousand. */
+/** Creates a notifier that mails due notifications in one message: an agency's failed token may trigger a thousand alerts. */
 export function createEmailNotifier(sendMail: SendMail, appUrl: string): Notifier {
   return {
     maxBatchSize: 200,
@@ -27,7 +27,7 @@ function formatSubject(notifications: readonly AlertNotification[]): string {
 function formatHeadline({ event, alert, name }: AlertNotification): string {
   const owner = name ?? alert.locationId ?? alert.companyId;
   const summary = `${alertTitles[alert.kind]}${owner ? `: ${toSingleLine(owner, 100)}` : ''}`;
-  return event === 'triggered' ? summary : `over: ${summary}`;
+  return event === 'triggered' ? summary : `Resolved: ${summary}`;
 }
 
 function formatText(notifications: readonly AlertNotification[], appUrl: string): string {
@@ -35,13 +35,13 @@ function formatText(notifications: readonly AlertNotification[], appUrl: string)
     [
       formatHeadline({ event, alert, ...rest }),
       toSingleLine(alert.details, 1_000),
-      `Since ${alert.startedAt.toISOString()}${event === 'resolved' && alert.endedAt ? `, over at ${alert.endedAt.toISOString()}` : ''}.`,
+      `Since ${alert.startedAt.toISOString()}${event === 'resolved' && alert.endedAt ? `, resolved at ${alert.endedAt.toISOString()}` : ''}.`,
     ].join('\n'),
   );
   return [...blocks, appUrl].join('\n\n');
 }
 
-/** The same for the same alerts: a mail that is sent again can be told as that. */
+/** Returns the same id for the same notifications, so that a repeated mail can be recognized. */
 function toMailId(notifications: readonly AlertNotification[]): string {
   const [first] = notifications;
   return first ? `${first.alert.id}-${first.event}-${notifications.length}` : 'none';

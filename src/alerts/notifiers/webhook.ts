@@ -2,14 +2,14 @@ import { type HttpClient, toRequestFailure } from '../../runtime/outbound-http.t
 import { createSignatureHeaders } from '../../runtime/standard-webhooks.ts';
 import type { Notifier } from '../send-notifications.ts';
 
-/** The operator's own address: a setting, so no guard. */
+/** The operator's webhook: its URL is a setting, so private targets are allowed. */
 export interface AlertWebhook {
   readonly url: string;
-  /** `whsec_…`, as Standard Webhooks has it. */
+  /** `whsec_…`, in the format of Standard Webhooks. */
   readonly secret: string;
 }
 
-/** Posts each alert as a Standard Webhook. The id is the same on every try, so that a repeat can be dropped. */
+/** Creates a notifier that posts each alert as a Standard Webhook. The id is the same in each attempt, so the receiver can drop repeats. */
 export function createWebhookNotifier(http: HttpClient, { url, secret }: AlertWebhook): Notifier {
   return {
     maxBatchSize: 1,
@@ -35,10 +35,10 @@ export function createWebhookNotifier(http: HttpClient, { url, secret }: AlertWe
       const { status } = await http
         .post(url, body, { headers: { 'content-type': 'application/json', ...headers } })
         .catch((error: unknown) => {
-          // The error itself carries the address, which may be a secret.
-          throw new Error(`The address of ALERT_WEBHOOK_URL could not be asked: ${toRequestFailure(error).message}.`);
+          // The error holds the URL, which may contain a secret.
+          throw new Error(`The request to ALERT_WEBHOOK_URL failed: ${toRequestFailure(error).message}.`);
         });
-      if (status < 200 || status > 299) throw new Error(`The address of ALERT_WEBHOOK_URL answered ${status}.`);
+      if (status < 200 || status > 299) throw new Error(`ALERT_WEBHOOK_URL responded ${status}.`);
     },
   };
 }

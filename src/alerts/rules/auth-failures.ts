@@ -1,4 +1,4 @@
-import type { AuditAction } from '../../audit/audit-log.ts';
+import { type AuditAction, purgeAuditEntries } from '../../audit/audit-log.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
@@ -7,10 +7,10 @@ import type { Log } from '../../runtime/log.ts';
 import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
 import { burstWindowMs, isBurst, toMinute } from './signatures-invalid.ts';
 
-/** What a caller can guess at: the operator's token at the API, the same at the sign-in page, a user context, the token for metrics. */
+/** Credential that failed: the operator's token at the API or at the sign-in page, a user context, or the token for metrics. */
 export type AuthFailureKind = 'operator_token' | 'sign_in' | 'context' | 'metrics_token';
 
-/** Under which action the wrong ones of a minute stand in the audit. */
+/** Actions of the audit entries, one a minute and kind. */
 export const authFailureActions = {
   operator_token: 'operator_token_refused',
   sign_in: 'operator_sign_in_failed',
@@ -19,19 +19,19 @@ export const authFailureActions = {
 } as const satisfies Record<AuthFailureKind, AuditAction>;
 
 const failureTexts: Record<AuthFailureKind, string> = {
-  operator_token: 'requests to the API with a wrong token',
-  sign_in: 'attempts to sign in with a wrong token',
-  context: 'user contexts that do not decrypt to what HighLevel writes',
-  metrics_token: 'requests for metrics with a wrong token',
+  operator_token: 'API requests with an invalid token',
+  sign_in: 'sign-in attempts with an invalid token',
+  context: 'user contexts that could not be decrypted',
+  metrics_token: 'metrics requests with an invalid token',
 };
 const causeTexts: Record<AuthFailureKind, string> = {
-  operator_token: 'a stranger guesses ADMIN_TOKEN, or a program of yours has an old one.',
-  sign_in: 'a stranger guesses ADMIN_TOKEN.',
-  context: 'a stranger forges them, or the app has another shared secret (HIGHLEVEL_SHARED_SECRETS).',
-  metrics_token: 'a stranger guesses METRICS_TOKEN, or a collector has an old one.',
+  operator_token: 'a stranger is guessing ADMIN_TOKEN, or one of your programs uses an old one.',
+  sign_in: 'a stranger is guessing ADMIN_TOKEN.',
+  context: 'a stranger is forging them, or the app has another shared secret (HIGHLEVEL_SHARED_SECRETS).',
+  metrics_token: 'a stranger is guessing METRICS_TOKEN, or a collector uses an old one.',
 };
 
-/** Finds bursts of wrong guesses, in all processes together. */
+/** Finds bursts of authentication failures across all processes. */
 export async function findAuthFailures(
   on: Executor,
   open: OpenAlerts,
@@ -49,21 +49,21 @@ export async function findAuthFailures(
     const kind = name as AuthFailureKind;
     const count = _sum.count ?? 0;
     if (!isBurst(count, open.has(kind), thresholds.signatureFailures)) return [];
-    const details = `${count} ${failureTexts[kind]} came within five minutes: ${causeTexts[kind]} The audit has the addresses.`;
+    const details = `${count} ${failureTexts[kind]} within five minutes: ${causeTexts[kind]} The audit log lists their addresses.`;
     return [{ subject: kind, locationId: null, companyId: null, details }];
   });
 }
 
 export interface AuthFailureRecorder {
-  /** Costs a request nothing: counts are written together, a few seconds later. @param network where it came from */
+  /** Counts a failure without delaying its request: counts are written in one batch, a few seconds later. @param network the caller's network */
   record(kind: AuthFailureKind, network: string): void;
-  /** Writes what is counted. */
+  /** Writes pending counts. */
   stop(): Promise<void>;
 }
 
 const maxNetworks = 5;
 
-/** Creates the record of this process's wrong guesses: in the log, in a count and an audit entry for each minute and kind. */
+/** Creates the recorder of this process's authentication failures: in the log, and in a count and an audit entry for each minute and kind. */
 export function createAuthFailureRecorder(deps: { db: Database; clock: Clock; newId: NewId; log: Log }): AuthFailureRecorder {
   const { db, clock, newId, log } = deps;
   let pending = new Map<AuthFailureKind, { count: number; networks: Set<string> }>();
@@ -81,7 +81,7 @@ export function createAuthFailureRecorder(deps: { db: Database; clock: Clock; ne
     const errors: unknown[] = [];
     for (const [kind, { count, networks }] of entries) {
       const from = [...networks].join(', ');
-      log.warn({ kind, count, from }, 'wrong guesses were refused');
+      log.warn({ kind, count, from }, 'authentication failures');
       try {
         await writeAuthFailures(db.client, { kind, minute: toMinute(clock), count, id: newId(), from });
       } catch (error) {
@@ -101,7 +101,7 @@ export function createAuthFailureRecorder(deps: { db: Database; clock: Clock; ne
   };
 }
 
-/** Adds to a minute's count, and says the new one in that minute's only audit entry: strangers can't fill the audit. */
+/** Adds to a minute's count, and updates that minute's only audit entry, so that strangers cannot fill the audit log. */
 async function writeAuthFailures(
   on: Executor,
   { kind, minute, count, id, from }: { kind: AuthFailureKind; minute: Date; count: number; id: string; from: string },
@@ -113,16 +113,16 @@ async function writeAuthFailures(
       RETURNING count, audit_id
     )
     INSERT INTO audit_entries (id, at, actor, action, details)
-    SELECT audit_id, ${minute}, 'patchbay', ${authFailureActions[kind]}, 'In this minute: ' || count || '. Seen last from ' || ${from}::text || '.'
+    SELECT audit_id, ${minute}, 'patchbay', ${authFailureActions[kind]}, 'In this minute: ' || count || '. Latest source: ' || ${from}::text || '.'
     FROM counted
     ON CONFLICT (id) DO UPDATE SET details = EXCLUDED.details`;
 }
 
-/** Forgets counts that no burst can need; their audit entries stay for longer. */
+/** Deletes counts older than a day; their audit entries are retained longer. */
 export async function purgeAuthFailures(deps: { db: Database; clock: Clock }, auditBefore: Date): Promise<void> {
   const { client } = deps.db;
   await client.authFailure.deleteMany({
     where: { minute: { lt: new Date(dateNow(deps.clock).getTime() - 24 * 60 * 60_000) } },
   });
-  await client.auditEntry.deleteMany({ where: { action: { in: Object.values(authFailureActions) }, at: { lt: auditBefore } } });
+  await purgeAuditEntries(client, Object.values(authFailureActions), auditBefore);
 }

@@ -1,33 +1,29 @@
-import { listDisconnects } from '../../connections/connect.ts';
+import type { ConnectionRef } from '../../connections/connection.ts';
+import { listDisconnects } from '../../connections/find.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
 import { type Finding, formatName } from '../alert.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
-/** One that failed was perhaps only tried. */
+/** Fewer failed messages may be a trial. */
 const minFailures = 3;
-/** What failed for other reasons stands in the same index: looked at no further than this. */
+/** Bounds the index scan, which also meets messages that failed for other reasons. */
 const maxFailures = 100;
 
-interface ConnectionRef {
-  locationId: string;
-  providerKey: string;
-}
-
-/** Why a place that has no channel should have one. */
+/** Evidence that a location without a channel for a provider needs one. */
 export interface MissingChannel extends ConnectionRef {
-  /** Somebody disconnected it within the last day. */
+  /** A user or an operator disconnected it within the last day. */
   readonly isDisconnected: boolean;
-  /** Messages of the last day that failed because there is none. */
+  /** Messages of the last day that failed without a channel. */
   readonly failures: number;
 }
 
-/** Whether the lack of a channel is worth an alert. */
+/** Returns whether a missing channel triggers an alert. */
 export function isMissing({ isDisconnected, failures }: MissingChannel): boolean {
   return isDisconnected || failures >= minFailures;
 }
 
-/** Places without a channel that had one a day ago, or whose messages fail for it. It ends when one is connected, or after a day. */
+/** Finds missing channels: disconnected within a day, or needed by failed messages. An alert resolves on connecting, or after a day. */
 export async function findDisconnectedChannels(on: Executor, now: Date): Promise<Finding[]> {
   const since = new Date(now.getTime() - dayMs);
   const disconnected = await listDisconnects(on, since);
@@ -53,10 +49,8 @@ export async function findDisconnectedChannels(on: Executor, now: Date): Promise
       WHERE c.location_id = p."locationId" AND c.provider_key = p."providerKey" AND c.disabled_at IS NULL)`;
   return rows.map(({ locationId, providerKey, isDisconnected, failures, companyId, name }) => {
     const causes = [
-      isDisconnected ? 'it was disconnected' : 'none is connected',
-      failures > 0
-        ? `messages of the last day that failed for it: ${failures === maxFailures ? 'at least ' : ''}${failures}`
-        : '',
+      isDisconnected ? 'it was disconnected' : 'not connected',
+      failures > 0 ? `failed messages of the last day: ${failures === maxFailures ? 'at least ' : ''}${failures}` : '',
     ];
     return {
       subject: `${locationId}/${providerKey}`,
@@ -67,7 +61,7 @@ export async function findDisconnectedChannels(on: Executor, now: Date): Promise
   });
 }
 
-/** What both sources say of each place. */
+/** Merges the evidence of both sources by location and provider. */
 export function mergeMissingChannels(
   disconnected: readonly ConnectionRef[],
   failing: readonly (ConnectionRef & { failures: number })[],
@@ -79,8 +73,8 @@ export function mergeMissingChannels(
     channels.set(keyOf(ref), { ...ref, isDisconnected: true, failures: 0 });
   }
   for (const { locationId, providerKey, failures } of failing) {
-    const place = { locationId, providerKey };
-    channels.set(keyOf(place), { ...place, isDisconnected: channels.has(keyOf(place)), failures });
+    const ref = { locationId, providerKey };
+    channels.set(keyOf(ref), { ...ref, isDisconnected: channels.has(keyOf(ref)), failures });
   }
   return [...channels.values()];
 }

@@ -2,24 +2,24 @@ import type { Executor } from '../../database/client.ts';
 import { type AlertThresholds, type Finding, formatName, type OpenAlerts } from '../alert.ts';
 
 const hourMs = 60 * 60 * 1000;
-/** Fewer attempts prove nothing. */
+/** Fewer attempts prove too little. */
 const minAttempts = 10;
-/** The newest of the hour: enough to judge by, and a busy connection costs no more than another. */
+/** The newest of the hour are enough to judge by, and bound the cost of a busy connection. */
 const maxAttempts = 50;
-/** So many good ones in a row, and what was wrong is over. */
+/** Successive good attempts that resolve an alert. */
 const recoveryStreak = 5;
 
-/** How a connection's last attempts ended. */
+/** Results of a connection's recent attempts. */
 export interface RecentAttempts {
-  /** Newest first: whether it failed. */
+  /** Newest first: true for a failed attempt. */
   readonly failed: readonly boolean[];
-  /** It was changed since the alert began: what was before proves nothing. */
+  /** The connection was changed after the alert started: earlier attempts do not count. */
   readonly isChanged: boolean;
 }
 
 /**
- * Whether a channel counts as failing. It begins above the rate and ends at half of it, or with a run of good ones; without any attempt
- * it stays as it was.
+ * Returns whether a channel counts as failing. An alert triggers above the rate and resolves at half of it, or with a run of good
+ * attempts; without any attempt it stays open.
  */
 export function isFailing({ failed, isChanged }: RecentAttempts, isOpen: boolean, failureRate: number): boolean {
   if (failed.length >= recoveryStreak && !failed.slice(0, recoveryStreak).includes(true)) return false;
@@ -29,7 +29,10 @@ export function isFailing({ failed, isChanged }: RecentAttempts, isOpen: boolean
   return isOpen && !isChanged && !(isProven && rate <= failureRate / 2);
 }
 
-/** Connections whose far side refuses, is busy or does not answer. One statement, one look into an index for each connection. */
+/**
+ * Finds connections whose vendor rejects messages, is unavailable or does not respond. One statement with one index scan for each
+ * connection.
+ */
 export async function findFailingChannels(
   on: Executor,
   open: OpenAlerts,
@@ -39,23 +42,24 @@ export async function findFailingChannels(
   const since = new Date(now.getTime() - hourMs);
   const rows = await on.$queryRaw<Row[]>`
     SELECT c.id::text AS "connectionId", c.provider_key AS "providerKey", c.location_id AS "locationId", i.company_id AS "companyId",
-      i.name, c.updated_at AS "updatedAt", recent.outcomes
+      i.name, c.updated_at AS "updatedAt", recent.failed, recent."failedCount"
     FROM connections c
     JOIN installations i ON i.kind = 'location' AND i.resource_id = c.location_id AND i.status <> 'uninstalled'
     CROSS JOIN LATERAL (
-      SELECT COALESCE(string_agg(CASE WHEN outcome IN ('rejected', 'unavailable', 'unknown') THEN '-' ELSE '+' END, '' ORDER BY ended_at DESC), '')
-        AS outcomes
+      SELECT COALESCE(array_agg(is_failed ORDER BY ended_at DESC), '{}') AS failed,
+        (count(*) FILTER (WHERE is_failed))::int AS "failedCount"
       FROM (
-        SELECT outcome, ended_at FROM attempts a WHERE a.connection_id = c.id AND a.ended_at >= GREATEST(${since}, c.updated_at)
-        ORDER BY ended_at DESC LIMIT ${maxAttempts}) AS newest) AS recent
-    WHERE c.disabled_at IS NULL AND (recent.outcomes LIKE '%-%' OR c.id::text = ANY (${[...open.keys()]}::text[]))`;
+        SELECT a.outcome IN ('rejected', 'unavailable', 'unknown') AS is_failed, a.ended_at FROM attempts a
+        WHERE a.connection_id = c.id AND a.ended_at >= GREATEST(${since}, c.updated_at)
+        ORDER BY a.ended_at DESC LIMIT ${maxAttempts}) AS newest) AS recent
+    WHERE c.disabled_at IS NULL AND (recent."failedCount" > 0 OR c.id::text = ANY (${[...open.keys()]}::text[]))`;
   return rows
     .filter((row) => isFailing(toRecentAttempts(row, open), open.has(row.connectionId), thresholds.failureRate))
-    .map(({ connectionId, providerKey, locationId, companyId, name, outcomes }) => ({
+    .map(({ connectionId, providerKey, locationId, companyId, name, failed, failedCount }) => ({
       subject: connectionId,
       locationId,
       companyId,
-      details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: ${outcomes.replaceAll('+', '').length} of the last ${outcomes.length} attempts failed.`,
+      details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: ${failedCount} of the last ${failed.length} attempts failed.`,
     }));
 }
 
@@ -66,13 +70,12 @@ interface Row {
   companyId: string | null;
   name: string | null;
   updatedAt: Date;
-  outcomes: string;
+  /** Newest first. */
+  failed: boolean[];
+  failedCount: number;
 }
 
-function toRecentAttempts({ connectionId, updatedAt, outcomes }: Row, open: OpenAlerts): RecentAttempts {
+function toRecentAttempts({ connectionId, updatedAt, failed }: Row, open: OpenAlerts): RecentAttempts {
   const startedAt = open.get(connectionId)?.startedAt;
-  return {
-    failed: [...outcomes].map((outcome) => outcome === '-'),
-    isChanged: startedAt !== undefined && updatedAt > startedAt,
-  };
+  return { failed, isChanged: startedAt !== undefined && updatedAt > startedAt };
 }

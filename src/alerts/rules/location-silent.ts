@@ -6,17 +6,17 @@ import { type AlertThresholds, type Finding, formatName, type OpenAlerts } from 
 const minDays = 7;
 const minMessages = 20;
 
-/** When a location sent something. Days are counted from 1970, in UTC. */
+/** Sending days of a location. Days are counted from 1970, in UTC. */
 export interface SendingHabit {
-  /** The days of two weeks on which it did, ascending; all before `today`. */
+  /** Days of the last two weeks with a message, ascending; all before `today`. */
   readonly days: readonly number[];
   readonly messages: number;
   readonly today: number;
 }
 
 /**
- * Whether no message for a while is unusual: it sent on most of the last 14 days, and has now been quiet for more whole days in a row than
- * ever between them. So an office that rests at the week's end is not silent on a Sunday, and after a bridge of holidays only once.
+ * Returns whether a location is unusually silent: it sent on most of the last 14 days, and has now been silent for more whole days in a row
+ * than ever between them. An office that closes on weekends is therefore not silent on a Sunday, and after a long holiday only once.
  */
 export function isUnusuallySilent({ days, messages, today }: SendingHabit): boolean {
   const last = days.at(-1);
@@ -25,7 +25,7 @@ export function isUnusuallySilent({ days, messages, today }: SendingHabit): bool
   return today - last - 1 > Math.max(0, ...gaps);
 }
 
-/** Locations that used to send and have sent nothing for `silentHours`, though they are active. One ends with the next message. */
+/** Finds active locations that used to send and have sent no message for `silentHours`. An alert resolves with the next message. */
 export async function findSilentLocations(
   on: Executor,
   open: OpenAlerts,
@@ -33,7 +33,7 @@ export async function findSilentLocations(
   now: Date,
 ): Promise<Finding[]> {
   const since = minIdAt(new Date(now.getTime() - thresholds.silentHours * 60 * 60 * 1000));
-  // While days are still to be counted, half a habit would look like silence. Shortly after midnight it is judged as of yesterday.
+  // Until all days are counted, an incomplete habit would look like silence. Shortly after midnight it is evaluated as of yesterday.
   const today = await findCountedUntil(on, now);
   const rows = await on.$queryRaw<Row[]>`
     SELECT i.resource_id AS "locationId", i.company_id AS "companyId", i.name, habits.days, habits.message_count AS messages
@@ -57,7 +57,7 @@ export async function findSilentLocations(
       subject: locationId,
       locationId,
       companyId,
-      details: `${formatName({ name, id: locationId })} used to send on most days and has sent nothing for ${thresholds.silentHours} hours.`,
+      details: `${formatName({ name, id: locationId })} used to send on most days and has sent no message for ${thresholds.silentHours} hours.`,
     }));
 }
 

@@ -10,7 +10,7 @@ const titles: Record<QueueName, string> = {
   fetch: 'Fetching attachments',
 };
 
-/** The queue whose oldest open job has waited too long. It ends when that is half as old. */
+/** Returns a finding for each queue whose oldest ready job has waited too long. It resolves at half of the threshold. */
 export function toLatencyFindings(
   groups: readonly LateGroup[],
   isOpen: (name: string) => boolean,
@@ -20,13 +20,13 @@ export function toLatencyFindings(
     const limit = isOpen(name) ? maxLatencySeconds / 2 : maxLatencySeconds;
     const late = groups.filter((group) => group.queue === name && group.ageSeconds > limit);
     if (late.length === 0) return [];
-    const oldest = Math.max(...late.map((lane) => lane.ageSeconds));
-    const details = `${titles[name]}: a job has waited for ${Math.round(oldest)} seconds, though nothing of its own holds it back. Lanes with such jobs: ${late.length}. More workers are needed, or a far side is slow.`;
+    const oldest = Math.max(...late.map((group) => group.ageSeconds));
+    const details = `${titles[name]}: a job that is ready has waited for ${Math.round(oldest)} seconds. Groups with such jobs: ${late.length}. Add workers, or check for a slow vendor.`;
     return [{ subject: name, locationId: null, companyId: null, details }];
   });
 }
 
-/** Queues in which jobs wait that could be done. */
+/** Finds queues with a backlog of ready jobs. */
 export async function findLateQueues(
   on: Executor,
   open: OpenAlerts,

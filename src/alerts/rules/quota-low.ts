@@ -5,23 +5,23 @@ import { type AlertThresholds, type Finding, formatName, type OpenAlerts } from 
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** What is known of a daily limit. */
+/** State of a daily quota. */
 export interface Quota {
-  /** What HighLevel said was left; null when it said nothing within a day. */
+  /** Remaining requests by HighLevel's last response; null without one within a day. */
   readonly remaining: number | null;
-  /** It rests because the day's requests are used up. */
+  /** Calls are paused because the quota is used up. */
   readonly isExhausted: boolean;
 }
 
-/** Whether a day's requests are nearly used up. It ends with half as much again, which only a new day brings. */
+/** Returns whether a daily quota is almost used. An alert resolves at 1.5 times the threshold, which only a new day brings. */
 export function isQuotaLow({ remaining, isExhausted }: Quota, isOpen: boolean, limit: number): boolean {
   if (isExhausted) return true;
   return remaining !== null && remaining < (isOpen ? limit * 1.5 : limit);
 }
 
 /**
- * Locations and companies that have nearly used up HighLevel's daily limit. When a day's count starts anew is not said (platform.md 5.9),
- * so what was heard counts for a day, or until something newer is.
+ * Finds locations and companies that have almost used HighLevel's daily quota. HighLevel does not document when it renews (platform.md
+ * 5.9), so a recorded value counts for a day, or until a newer one.
  */
 export async function findLowQuotas(
   on: Executor,
@@ -43,8 +43,8 @@ export async function findLowQuotas(
       locationId: kind === 'location' ? resourceId : null,
       companyId: kind === 'location' ? companyId : resourceId,
       details: isExhausted
-        ? `${formatName({ name, id: resourceId })} has used up the CRM’s daily limit of requests; work goes on when it renews.`
-        : `${formatName({ name, id: resourceId })} has ${remaining} requests left of the CRM’s daily limit.`,
+        ? `${formatName({ name, id: resourceId })} has used up the CRM’s daily quota of requests. Sending resumes when it renews.`
+        : `${formatName({ name, id: resourceId })} has ${remaining} requests left of the CRM’s daily quota.`,
     }));
 }
 

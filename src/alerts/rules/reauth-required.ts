@@ -1,12 +1,10 @@
 import type { Executor } from '../../database/client.ts';
+import { listInstallationsByStatus } from '../../installations/store.ts';
 import { type Finding, formatName } from '../alert.ts';
 
-/** Installations that somebody must install again. One ends when its status changes. */
+/** Finds installations that a user must reconnect. An alert resolves when the status changes. */
 export async function findReauthRequired(on: Executor): Promise<Finding[]> {
-  const rows = await on.installation.findMany({
-    where: { status: 'reauth_required' },
-    select: { kind: true, resourceId: true, companyId: true, name: true, statusReason: true },
-  });
+  const rows = await listInstallationsByStatus(on, 'reauth_required');
   return rows.map(({ kind, resourceId, companyId, name, statusReason }) => ({
     subject: `${kind}/${resourceId}`,
     locationId: kind === 'location' ? resourceId : null,

@@ -7,12 +7,12 @@ import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
 const minuteMs = 60_000;
 export const burstWindowMs = 5 * minuteMs;
 
-/** Whether wrong signatures come in a burst. It ends at half of the limit. */
+/** Returns whether a count is a burst. An alert resolves at half of the limit. */
 export function isBurst(count: number, isOpen: boolean, limit: number): boolean {
   return count > (isOpen ? limit / 2 : limit);
 }
 
-/** A burst of HighLevel's webhooks with wrong signatures, in all processes together. */
+/** Finds a burst of webhooks with invalid signatures across all processes. */
 export async function findInvalidSignatures(
   on: Executor,
   open: OpenAlerts,
@@ -23,18 +23,18 @@ export async function findInvalidSignatures(
   const { _sum } = await on.signatureFailure.aggregate({ _sum: { count: true }, where: { minute: { gt: since } } });
   const count = _sum.count ?? 0;
   if (!isBurst(count, open.has('webhooks'), thresholds.signatureFailures)) return [];
-  const details = `${count} webhooks with a wrong signature came within five minutes: somebody forges them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
+  const details = `${count} webhooks with an invalid signature within five minutes: a stranger is forging them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
   return [{ subject: 'webhooks', locationId: null, companyId: null, details }];
 }
 
 export interface SignatureFailureCounter {
-  /** Costs a request nothing: counts are written together, a few seconds later. */
+  /** Counts a failure without delaying its request: counts are written in one batch, a few seconds later. */
   record(): void;
-  /** Writes what is counted. */
+  /** Writes pending counts. */
   stop(): Promise<void>;
 }
 
-/** Counts wrong signatures of this process and adds them to everybody's. */
+/** Creates the counter of this process's invalid signatures, which adds them to the total of all processes. */
 export function createSignatureFailureCounter(deps: { db: Database; clock: Clock; log: Log }): SignatureFailureCounter {
   const { db, clock } = deps;
   let count = 0;
@@ -61,12 +61,12 @@ export function createSignatureFailureCounter(deps: { db: Database; clock: Clock
   };
 }
 
-/** The minute that the clock shows, for a count by minutes. */
+/** Returns the current minute, for counts by minute. */
 export function toMinute(clock: Clock): Date {
   return new Date(Math.floor(clock.now() / minuteMs) * minuteMs);
 }
 
-/** Forgets counts that no burst can need. */
+/** Deletes counts older than a day. */
 export async function purgeSignatureFailures(deps: { db: Database; clock: Clock }): Promise<void> {
   const before = new Date(dateNow(deps.clock).getTime() - 24 * 60 * minuteMs);
   await deps.db.client.signatureFailure.deleteMany({ where: { minute: { lt: before } } });

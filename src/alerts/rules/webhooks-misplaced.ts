@@ -5,8 +5,8 @@ import type { Finding } from '../alert.ts';
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * Addresses of ours that stand at the wrong place in HighLevel's developer portal: something came that belongs to another address. It ends
- * a day after the last one, as an app with little traffic would otherwise raise it anew with each message.
+ * Finds webhook URLs that are mixed up in HighLevel's developer portal: one received content of another. An alert resolves a day after the
+ * last such webhook, as an app with little traffic would otherwise trigger it again with each message.
  */
 export async function findMisplacedWebhooks(on: Executor, now: Date): Promise<Finding[]> {
   const rows = await listMisplacedWebhooks(on, new Date(now.getTime() - dayMs));

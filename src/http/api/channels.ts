@@ -1,6 +1,6 @@
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
-import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connect.ts';
+import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { testAddress } from '../../messages/outbound/send-test.ts';

@@ -1,6 +1,6 @@
 import type { InboundContent } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import type { Connection } from '../../connections/connect.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { fitId } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';

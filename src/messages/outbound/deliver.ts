@@ -1,6 +1,6 @@
 import type { ChannelContext, SendOutcome } from '../../channels/channel.ts';
 import { type DeliverySettings, parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import type { Connection } from '../../connections/connect.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { normalizeAddress } from '../../core/address.ts';
 import { maxChars } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';

@@ -1,6 +1,6 @@
 import type { OutboundMessage } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import type { Connection, ConnectionRef } from '../../connections/connect.ts';
+import type { Connection, ConnectionRef } from '../../connections/connection.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { WorkMessage } from '../model/message.ts';

@@ -1,5 +1,5 @@
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import type { Connection } from '../../connections/connect.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { toConnectionGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { findNextDayStart } from '../../core/local-days.ts';

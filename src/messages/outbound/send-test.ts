@@ -1,4 +1,4 @@
-import type { Connection } from '../../connections/connect.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database } from '../../database/client.ts';

@@ -1,4 +1,5 @@
-import { type Connection, findConnection } from '../../../src/connections/connect.ts';
+import type { Connection } from '../../../src/connections/connection.ts';
+import { findConnection } from '../../../src/connections/find.ts';
 import { checkSendLimits, refundDailyCap } from '../../../src/messages/outbound/send-limits.ts';
 import { runCleanup } from '../../../src/worker/cleanup.ts';
 import { createHookedDatabase } from '../../support/hooked-database.ts';

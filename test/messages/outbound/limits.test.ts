@@ -1,4 +1,4 @@
-import { restoreGroupLimits } from '../../../src/connections/connect.ts';
+import { restoreGroupLimits } from '../../../src/connections/limits.ts';
 import { runCleanup } from '../../../src/worker/cleanup.ts';
 import { sendMany } from '../../support/send-many.ts';
 import { startWorld } from '../../support/world.ts';

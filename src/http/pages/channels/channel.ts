@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { toPublicConfig, toWebhookUrls } from '../../../connections/connect.ts';
+import { toPublicConfig, toWebhookUrls } from '../../../connections/connection.ts';
 import { testAddress } from '../../../messages/outbound/send-test.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';

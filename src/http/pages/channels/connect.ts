@@ -3,7 +3,7 @@ import type { Channel } from '../../../channels/channel.ts';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { valueGenerators } from '../../../channels/generated-fields.ts';
 import { getChannel } from '../../../channels/registry.ts';
-import { type Connection, toPublicConfig } from '../../../connections/connect.ts';
+import { type Connection, toPublicConfig } from '../../../connections/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';

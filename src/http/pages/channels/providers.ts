@@ -1,7 +1,7 @@
 import type { Channel } from '../../../channels/channel.ts';
 import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
-import type { Connection } from '../../../connections/connect.ts';
+import type { Connection } from '../../../connections/connection.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError, isAppError } from '../../../core/errors.ts';
 import type { RandomSource } from '../../../core/ids.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
-import { toPublicConfig } from '../../../connections/connect.ts';
+import { toPublicConfig } from '../../../connections/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';

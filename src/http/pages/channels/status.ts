@@ -1,6 +1,6 @@
 import { listOpenAlerts } from '../../../alerts/store.ts';
 import { parseDeliverySettings } from '../../../channels/delivery-settings.ts';
-import type { Connection } from '../../../connections/connect.ts';
+import type { Connection } from '../../../connections/connection.ts';
 import { toConnectionGroupKey } from '../../../connections/queue-group.ts';
 import { dateNow } from '../../../core/clock.ts';
 import { toLocalTime } from '../../../core/local-time.ts';

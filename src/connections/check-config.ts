@@ -1,0 +1,56 @@
+import type * as z from 'zod';
+import type { Channel } from '../channels/channel.ts';
+import { listSensitiveFields } from '../channels/config-schema.ts';
+import { deliverySettings } from '../channels/delivery-settings.ts';
+import { type Channels, getChannel } from '../channels/registry.ts';
+import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import type { Connection, ConnectionRef } from './connection.ts';
+
+/** A channel's type and config as a caller submits them. */
+export interface ConfigInput {
+  type: string;
+  config: Record<string, unknown>;
+}
+
+export interface CheckConfigDeps {
+  db: Database;
+  channels: Channels;
+  decryptConnection(row: ConnectionRow): Connection;
+}
+
+/**
+ * Validates a config, completed with the stored values of the secrets that it omits.
+ *
+ * @param errorMap zod's messages in the reader's language
+ * @throws AppError `request_invalid`: no such channel type
+ */
+export async function checkConfig(
+  deps: CheckConfigDeps,
+  ref: ConnectionRef,
+  input: ConfigInput,
+  errorMap?: z.core.$ZodErrorMap,
+): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
+  const channel = getChannel(deps.channels, input.type);
+  const merged = { ...(await loadStoredSecrets(deps, ref, channel, input.config)), ...input.config };
+  const result: z.ZodSafeParseResult<object> = channel.configSchema
+    .extend(deliverySettings)
+    .safeParse(merged, errorMap ? { error: errorMap } : undefined);
+  return result.success ? { config: result.data } : { issues: result.error.issues };
+}
+
+/** Returns the stored values of the omitted secret fields, if the same channel was connected before. */
+async function loadStoredSecrets(
+  deps: CheckConfigDeps,
+  { locationId, providerKey }: ConnectionRef,
+  channel: Channel,
+  config: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const omitted = listSensitiveFields(channel.configSchema).filter((name) => !(name in config));
+  // With every secret given, the stored config is not decrypted: so a user can reconnect after the old key or the old channel is lost.
+  if (omitted.length === 0) return {};
+  const where = { locationId_providerKey: { locationId, providerKey } };
+  const row = await deps.db.client.connection.findUnique({ where });
+  if (row?.type !== channel.type) return {};
+  const stored = deps.decryptConnection(row);
+  return Object.fromEntries(Object.entries(stored.config).filter(([name]) => omitted.includes(name)));
+}

@@ -1,0 +1,74 @@
+import type { Channel, ChannelConnection } from '../channels/channel.ts';
+import { listSensitiveFields } from '../channels/config-schema.ts';
+import { type Channels, getChannel } from '../channels/registry.ts';
+import type { Clock } from '../core/clock.ts';
+import type { SecretBox } from '../core/secret-box.ts';
+import type { Connection as ConnectionRow } from '../database/client.ts';
+import { configAad, decryptPreviousConfig } from './sealed-config.ts';
+
+/** The location and the provider that a connection belongs to. */
+export interface ConnectionRef {
+  readonly locationId: string;
+  readonly providerKey: string;
+}
+
+/** A location's configured channel for one provider, decrypted and ready to use. */
+export interface Connection extends ChannelConnection<object> {
+  readonly locationId: string;
+  readonly providerKey: string;
+  readonly channel: Channel;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface DecryptConnectionDeps {
+  box: SecretBox;
+  clock: Clock;
+  channels: Channels;
+  /** Our public address, without a slash at its end. */
+  appUrl: string;
+}
+
+/**
+ * Decrypts a stored connection.
+ *
+ * @throws AppError `request_invalid`: this process has no such channel; `secret_unreadable`
+ */
+export function decryptConnection({ box, clock, channels, appUrl }: DecryptConnectionDeps, row: ConnectionRow): Connection {
+  return {
+    id: row.id,
+    locationId: row.locationId,
+    providerKey: row.providerKey,
+    channel: getChannel(channels, row.type),
+    config: JSON.parse(box.open(row.config, configAad(row.id))),
+    previousConfig: decryptPreviousConfig({ box, clock }, row),
+    webhookUrl: `${appUrl}/channels/${row.id}`,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+/**
+ * Returns a connection's config without its secrets. The user info and the query values of URLs are masked, as they often hold a
+ * secret.
+ *
+ * @param canWrite returns whole URLs: a user who may change them must be able to send them back
+ */
+export function toPublicConfig(connection: Connection, canWrite: boolean): Record<string, unknown> {
+  const secretNames = new Set(listSensitiveFields(connection.channel.configSchema));
+  const visible = Object.entries(connection.config).filter(([name]) => !secretNames.has(name));
+  return Object.fromEntries(visible.map(([name, value]) => [name, canWrite ? value : maskUrl(value)]));
+}
+
+function maskUrl(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value)) return value;
+  const url = new URL(value);
+  if (url.username || url.password) [url.username, url.password] = ['***', ''];
+  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, '***');
+  return url.href;
+}
+
+/** Returns the URLs that the vendor calls, by event. */
+export function toWebhookUrls({ channel, webhookUrl }: Connection): Record<string, string> {
+  return Object.fromEntries((channel.webhookEvents ?? ['status', 'inbound']).map((event) => [event, `${webhookUrl}/${event}`]));
+}

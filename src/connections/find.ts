@@ -1,0 +1,53 @@
+import { listConnectionEntries } from '../audit/audit-log.ts';
+import { AppError } from '../core/errors.ts';
+import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { createLoader } from '../runtime/batcher.ts';
+import type { Connection, ConnectionRef } from './connection.ts';
+
+export interface FindConnectionDeps {
+  db: Database;
+  decryptConnection(row: ConnectionRow): Connection;
+}
+
+/** Finds the connection of a location for a provider. @throws AppError as `decryptConnection` */
+export async function findConnection(deps: FindConnectionDeps, ref: ConnectionRef): Promise<Connection | null> {
+  const { locationId, providerKey } = ref;
+  const row = await deps.db.client.connection.findUnique({
+    where: { locationId_providerKey: { locationId, providerKey }, disabledAt: null },
+  });
+  return row && deps.decryptConnection(row);
+}
+
+/** @throws AppError `not_found`; others as `decryptConnection` */
+export async function getConnection(deps: FindConnectionDeps, id: string): Promise<Connection> {
+  const row = await deps.db.client.connection.findUnique({ where: { id, disabledAt: null } });
+  if (!row) throw new AppError('not_found', 'There is no such connection.');
+  return deps.decryptConnection(row);
+}
+
+/** Lists a location's connections, oldest first. @throws AppError as `decryptConnection` */
+export async function listConnections(deps: FindConnectionDeps, locationId: string): Promise<Connection[]> {
+  const rows = await deps.db.client.connection.findMany({ where: { locationId, disabledAt: null }, orderBy: { id: 'asc' } });
+  return rows.map((row) => deps.decryptConnection(row));
+}
+
+/** Loads a stored connection; concurrent calls share one statement. */
+export type ConnectionLoader = (ref: ConnectionRef) => Promise<ConnectionRow | null>;
+
+/** Creates the loader of stored connections. */
+export function createConnectionLoader(db: Database): ConnectionLoader {
+  return createLoader(keyOf, async (refs) => {
+    const OR = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
+    const rows = await db.client.connection.findMany({ where: { disabledAt: null, OR } });
+    return new Map(rows.map((row) => [keyOf(row), row]));
+  });
+}
+
+function keyOf({ locationId, providerKey }: ConnectionRef): string {
+  return `${locationId}/${providerKey}`;
+}
+
+/** Lists the disconnects that a user or an operator made since then. Channels that an uninstall removed are not among them. */
+export function listDisconnects(on: Executor, since: Date): Promise<ConnectionRef[]> {
+  return listConnectionEntries(on, 'channel_disconnected', since);
+}
