@@ -9,6 +9,7 @@ import { lockRateLimits } from './sql/lock-rate-limits.ts';
 import { findReadyGroups, maxGroups } from './sql/ready-groups.ts';
 import { storeTats } from './sql/store-tats.ts';
 
+/** Options of one poll. */
 export interface ClaimOptions {
   readonly queue: QueueName;
   readonly workerId: string;

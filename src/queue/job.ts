@@ -11,6 +11,7 @@ export type QueueName = 'deliver' | 'highlevel' | 'fetch';
 
 export const queueNames: readonly QueueName[] = ['deliver', 'highlevel', 'fetch'];
 
+/** A job to add. */
 export interface NewJob {
   readonly queue: QueueName;
   readonly messageId: string;
@@ -32,6 +33,7 @@ export interface Job {
   readonly signal: AbortSignal;
 }
 
+/** Least urgent priority. */
 export const maxPriority = 2;
 
 /** The NOTIFY channel that wakes workers; its payload is the name of a queue. */

@@ -8,6 +8,7 @@ import { type Job, jobsChannel, type QueueName } from './job.ts';
 import { startWorkerLoop, type WorkerLoop } from './worker-loop.ts';
 import { registerWorker, type Worker } from './workers.ts';
 
+/** Limits with which a process works on a queue. */
 export interface WorkOptions {
   /** Rate limit, across all processes, of each group without a limit in its row. */
   readonly defaultLimit?: RateLimit;
@@ -15,6 +16,7 @@ export interface WorkOptions {
   readonly concurrency: ConcurrencyLimits;
 }
 
+/** Job queue of one process: its worker and a loop for each queue that it works on. */
 export interface Queue {
   /** Starts working on a queue. A handler finishes its job in the transaction that records the result; after an error the job runs again. */
   work(queue: QueueName, options: WorkOptions, handle: (job: Job) => Promise<void>): Promise<void>;

@@ -10,12 +10,14 @@ import { createSleeper, type Sleeper } from './sleeper.ts';
 import { requeueJob } from './sql/requeue-job.ts';
 import type { Worker } from './workers.ts';
 
+/** Dependencies of a worker loop. */
 export interface WorkerLoopDeps {
   db: Database;
   clock: Clock;
   log: Log;
 }
 
+/** Options of a worker loop. */
 export interface WorkerLoopOptions {
   readonly queue: QueueName;
   readonly worker: Worker;
@@ -155,7 +157,7 @@ function extendSweep(sweep: Sweep, polled: ClaimResult): Sweep {
   };
 }
 
-/** @param isSaturated a job that only grows older makes room, too */
+/** Sleeps until the next poll. @param isSaturated a running job that grows older may free a slot, too */
 async function waitForWork(loop: LoopState, nextAt: number | null, isSaturated: boolean): Promise<void> {
   if (loop.isWoken || loop.isStopped) return;
   const roomMs = isSaturated ? loop.slots.nextChangeMs() : null;
