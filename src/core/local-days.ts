@@ -54,7 +54,7 @@ export function findNextDayStart(atMs: number, zone: string): number {
  */
 export function getDayRange(day: string, zone: string): { since: Date; until: Date } {
   const noonMs = Date.parse(`${day}T12:00:00Z`) - dayMs;
-  // Far east of Greenwich the day has begun by then.
+  // Far east of Greenwich the day has started by then.
   const beforeMs = toLocalTime(noonMs, zone).day < day ? noonMs : noonMs - dayMs / 2;
   const sinceMs = findNextDayStart(beforeMs, zone);
   return { since: new Date(sinceMs), until: new Date(findNextDayStart(sinceMs, zone)) };

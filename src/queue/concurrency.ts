@@ -16,7 +16,7 @@ export interface Concurrency {
   start(group: string): () => void;
   /** Returns how many jobs each of these groups may start now. */
   quotas(groups: readonly string[]): number[];
-  /** Tells whether any group could start a job. */
+  /** Returns true when any group could start a job. */
   hasRoom(): boolean;
   /** Returns in how many milliseconds a group that runs now drops to a slower level, which frees slots; null when no group can. */
   nextChangeMs(): number | null;

@@ -96,7 +96,7 @@ export async function pause(
         + COALESCE((${JSON.stringify(maxPauseMs)}::jsonb ->> rate_limits.pause_code)::float8, ${unboundedMs}::float8) * interval '1 ms'`;
 }
 
-/** Tells whether a group is half-open during and after a pause with this code. */
+/** Returns true when a group is half-open during and after a pause with this code. */
 export function isHalfOpen(code: string | null): boolean {
   return code === breakerCodes.outage || code === breakerCodes.quotaUsed;
 }
@@ -155,7 +155,7 @@ export async function setGroupLimits(on: Executor, key: string, limits: GroupLim
   await on.rateLimitRow.upsert({ where: { key }, create: { key, tatAt: now, ...changed }, update: { tatAt: now, ...changed } });
 }
 
-/** Tells whether a group is paused. */
+/** Returns true when a group is paused. */
 export async function isPaused(db: Database, key: string, now: Date): Promise<boolean> {
   const row = await db.client.rateLimitRow.findUnique({ where: { key } });
   return row !== null && getPausedUntil(row, now) !== null;

@@ -24,7 +24,7 @@ const retired = [
   /\bfarewell\b/i,
   /\breseal(ed|s)?\b/i,
   /\bsightings?\b/i,
-  /\bguess(es|ed|ing)?\b/i,
+  /\bguess(es|ed)?\b/i,
   /\banswer(s|ed|ing)?\b/i,
   /\b(jobs?|messages?|groups?) rests?\b/i,
   /\bisItsWord\b|\bdropsRepeats\b|\bsentElsewhere\b|\bsendingSince\b|\bpostingSince\b|\bunknownSince\b/,

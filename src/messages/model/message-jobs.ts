@@ -75,10 +75,10 @@ export function coalesce(clock: Clock, job: NewJob): NewJob {
 
 /** Builds the job that reports the states of an email's recipients to HighLevel. */
 export function toRecipientsReportJob(
-  deps: ReportJobDeps,
+  { clock, reportDelay }: ReportJobDeps,
   { id, locationId, createdAt }: Pick<Message, 'id' | 'locationId' | 'createdAt'>,
 ): NewJob {
-  const dueAt = getEarliestReportAt(deps, createdAt);
+  const dueAt = getEarliestReportAt({ clock, reportDelay }, createdAt);
   const groupKey = toHighLevelGroupKey(toLocationOwner(locationId));
-  return coalesce(deps.clock, { queue: 'highlevel', messageId: id, groupKey, orderingKey: id, priority: 1, dueAt });
+  return coalesce(clock, { queue: 'highlevel', messageId: id, groupKey, orderingKey: id, priority: 1, dueAt });
 }
