@@ -6,9 +6,8 @@ import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
 import { setGroupLimits } from '../queue/rate-limits.ts';
-import { type CheckConfigDeps, type ConfigInput, checkConfig } from './check-config.ts';
-import type { Connection, ConnectionRef, DecryptConnectionDeps } from './connection.ts';
-import type { FindConnectionDeps } from './find.ts';
+import { type ConfigInput, checkConfig } from './check-config.ts';
+import type { Connection, ConnectionRef } from './connection.ts';
 import { toGroupLimits } from './limits.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 import { configAad, retainPreviousConfig } from './sealed-config.ts';
@@ -21,9 +20,6 @@ export interface ConnectDeps {
   channels: Channels;
   decryptConnection(row: ConnectionRow): Connection;
 }
-
-/** Dependencies of this folder's functions together, for a caller that uses several. */
-export type ConnectionDeps = ConnectDeps & CheckConfigDeps & FindConnectionDeps & DecryptConnectionDeps;
 
 /**
  * Connects a channel, or changes the connected one. Omitted secret fields retain their stored value, as the API never returns them.
