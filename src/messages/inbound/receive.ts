@@ -131,5 +131,5 @@ const insertSql = `
         AND own.direction = 'outbound'))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
-  ${insertJobsCte('$3', 'JOIN stored ON stored.id = job."messageId"')}
+  ${insertJobsCte('$3', 'stored')}
   SELECT id FROM stored, notified`;
