@@ -82,10 +82,10 @@ async function connectAndTest(page) {
   await page.getByRole('button', { name: 'Allow and install' }).click();
   await page.getByRole('link', { name: 'Open the app’s page' }).click();
   await framed.getByRole('link', { name: 'Connect a channel' }).click();
-  await framed.getByRole('link', { name: 'Use the sandbox’s own gateway' }).click();
+  await framed.getByRole('link', { name: 'Use the sandbox gateway' }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
   await framed.getByRole('button', { name: 'Send the test' }).click();
-  await framed.getByText('It works: the message has arrived.').waitFor();
+  await framed.getByText('It works: the message was delivered.').waitFor();
 }
 
 /** Exchanges a few messages: delivered, read, replied to and failed. */
@@ -99,7 +99,7 @@ async function converse(page) {
   };
   await send('Hi Maya, see you at ten tomorrow?', 'delivered');
   await page.getByRole('button', { name: /new/ }).click();
-  await page.getByLabel('as the contact').fill('Yes, thank you!');
+  await page.getByLabel('Reply as the contact').fill('Yes, thank you!');
   await page.keyboard.press('Enter');
   await thread.getByText('Yes, thank you!').waitFor();
   await send('Great. Please bring your insurance card.', 'read');
@@ -112,7 +112,7 @@ async function openOverview(page) {
   await page.getByRole('link', { name: 'The app’s page' }).click();
   const framed = page.frameLocator('iframe');
   await framed.getByRole('link', { name: 'Overview', exact: true }).click();
-  await framed.getByRole('heading', { name: 'Messages sent, by day' }).waitFor();
+  await framed.getByRole('heading', { name: 'Messages sent by day' }).waitFor();
 }
 
 async function picture(page, name) {
