@@ -61,7 +61,7 @@ test('a larger one is not sent: it is stored as failed, reported to HighLevel wi
   const stored = await world.getMessage('large');
   expect(stored).toMatchObject({ state: 'failed', reasonCode: 'too_large', text: null, attachments: [] });
   expect(JSON.stringify(world.highlevel.calls.listByOperation('updateMessageStatus').at(-1)?.body)).toContain(
-    'more than 10 MB',
+    'larger than 10 MB',
   );
 
   const { body: refused } = await world.api.post(`/messages/${stored.id}/retry`).expect(409);
