@@ -68,7 +68,11 @@ test('a failed notification is retried with the same id and before the resolved 
   await mark(world, location.id, 'active');
   await world.advanceUntil(async () => (await countOpen(world)) === 0, 'over', 20_000);
   operator.respondWith(204);
-  await world.advanceUntil(() => operator.webhooks.some(({ type }) => type === 'alert.resolved'), 'told', minute);
+  await world.advanceUntil(
+    () => operator.webhooks.some(({ type }) => type === 'alert.resolved'),
+    'the resolution is notified',
+    minute,
+  );
   const types = operator.webhooks.map(({ type }) => type);
   expect(types).toEqual([...types.slice(1).map(() => 'alert.triggered'), 'alert.resolved']);
   expect(new Set(operator.webhooks.map(({ id }) => id)).size).toBe(2);

@@ -19,7 +19,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 const getReason = async (world: World, externalId: string) =>
   (await world.db.message.findFirst({ where: { externalId } }))?.reasonCode;
 
-test('a contact’s file is stored, published under a URL that can’t be guessed, and gone when it expires', async () => {
+test('a contact’s file is stored, published under an unpredictable URL, and gone when it expires', async () => {
   await using world = await startWorld();
   const { connectionId } = await world.setUpLocation();
   const named = world.vendor.serveFile('token-in-the-address', (_request, response) => {

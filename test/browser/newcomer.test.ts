@@ -3,7 +3,7 @@ import { createDataFolder } from '../support/databases.ts';
 import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
 testInBrowser(
-  'a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, answer',
+  'a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, reply',
   async (browser) => {
     using folder = createTemporaryFolder();
     const port = await findFreePorts();

@@ -11,7 +11,7 @@ test('without a token every address but the description and the exchange of a co
       if (path === '/api/session') continue;
       const address = path.replace(/\{\w+\}/g, '01890000-0000-7000-8000-000000000000');
       for (const authorization of ['', 'Bearer', 'Bearer wrong', `Basic ${adminToken}`]) {
-        // Each guess counts, so the limit of guesses may answer first.
+        // Each wrong token counts as a failure, so the failure limit may reject the request first.
         const { status } = await world.client[method](address).set('authorization', authorization);
         expect([401, 429]).toContain(status);
       }
@@ -22,8 +22,8 @@ test('without a token every address but the description and the exchange of a co
 test('a caller with many wrong tokens is rate limited', async () => {
   await using world = await startWorld({ isIdle: true });
   for (let attempt = 0; attempt < 20; attempt++)
-    await world.client.get('/api/overview').set('authorization', 'Bearer guess').expect(401);
-  const { headers } = await world.client.get('/api/overview').set('authorization', 'Bearer guess').expect(429);
+    await world.client.get('/api/overview').set('authorization', 'Bearer wrong').expect(401);
+  const { headers } = await world.client.get('/api/overview').set('authorization', 'Bearer wrong').expect(429);
   expect(Number(headers['retry-after'])).toBeGreaterThan(0);
 });
 
@@ -137,15 +137,15 @@ test('the log of a location is paged, filtered and searched, and shows no other 
   }
   await world.highlevel.sendMessage(other.id, { contactId: other.contact.id, text: 'note of another' });
   await world
-    .postChannelWebhook(mine.connectionId, 'inbound', { externalId: 'i', from: '+12025550143', text: 'An ANSWER' })
+    .postChannelWebhook(mine.connectionId, 'inbound', { externalId: 'i', from: '+12025550143', text: 'A REPLY' })
     .expect(202);
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'pending' } })) === 0);
 
   const list = async (query: string) => (await world.api.get(`/locations/${mine.id}/messages${query}`).expect(200)).body;
   const texts = ({ items }: { items: { text: string }[] }) => items.map(({ text }) => text);
-  expect(texts(await list(''))).toEqual(['An ANSWER', 'note 4', 'note 3', 'note 2', 'note 1', 'note 0']);
-  expect(texts(await list('?direction=inbound'))).toEqual(['An ANSWER']);
-  expect(texts(await list('?q=answer'))).toEqual(['An ANSWER']);
+  expect(texts(await list(''))).toEqual(['A REPLY', 'note 4', 'note 3', 'note 2', 'note 1', 'note 0']);
+  expect(texts(await list('?direction=inbound'))).toEqual(['A REPLY']);
+  expect(texts(await list('?q=reply'))).toEqual(['A REPLY']);
   expect(texts(await list('?q=note%203'))).toEqual(['note 3']);
   expect(texts(await list('?status=failed'))).toEqual([]);
   const first = await list('?limit=4');

@@ -42,14 +42,14 @@ test('failures with the operator’s token, contexts and the sign-in are counted
   const form = await openSignInForm(world);
   const signIn = (wanted: string) => submitSignIn(world, form, { token: wanted }).set('x-forwarded-for', '203.0.113.7');
 
-  expect(await repeatRequest(20, () => request(world, 'guess'))).toEqual([401]);
+  expect(await repeatRequest(20, () => request(world, 'wrong'))).toEqual([401]);
   await request(world, adminToken).expect(429);
   // A signed token is looked at first.
   await request(world, token).expect(200);
   await exchange(world, context()).expect(200);
-  expect(await repeatRequest(20, () => signIn('guess'))).toEqual([401]);
+  expect(await repeatRequest(20, () => signIn('wrong'))).toEqual([401]);
   await signIn(adminToken).expect(429);
-  expect(await repeatRequest(20, () => exchange(world, 'guess'))).toEqual([401]);
+  expect(await repeatRequest(20, () => exchange(world, 'wrong'))).toEqual([401]);
   await exchange(world, context()).expect(429);
   await request(world, token).expect(200);
   await request(world, adminToken, '203.0.113.8').expect(200);
@@ -66,18 +66,18 @@ test('all addresses of one IPv6 network count as one, an IPv4 address in IPv6 fo
   await using world = await startWorld(idle);
   let host = 0;
   const next = () => `2001:db8:1:2:${(host++).toString(16)}::1`;
-  expect(await repeatRequest(20, () => exchange(world, 'guess', next()))).toEqual([401]);
-  await exchange(world, 'guess', next()).expect(429);
-  await exchange(world, 'guess', '2001:db8:1:3::1').expect(401);
-  expect(await repeatRequest(20, () => request(world, 'guess', '::ffff:203.0.113.9'))).toEqual([401]);
-  await request(world, 'guess', '203.0.113.9').expect(429);
+  expect(await repeatRequest(20, () => exchange(world, 'wrong', next()))).toEqual([401]);
+  await exchange(world, 'wrong', next()).expect(429);
+  await exchange(world, 'wrong', '2001:db8:1:3::1').expect(401);
+  expect(await repeatRequest(20, () => request(world, 'wrong', '::ffff:203.0.113.9'))).toEqual([401]);
+  await request(world, 'wrong', '203.0.113.9').expect(429);
 });
 
 test('failures are counted in a metric and by the minute, raise an alert, and are one audit entry a minute', async () => {
   await using world = await startWorld({ ...idle, watchesAlerts: true });
   for (let host = 0; host < 30; host++) {
-    await exchange(world, 'guess', `203.0.113.${host}`).expect(401);
-    await request(world, 'guess', `203.0.113.${host}`).expect(401);
+    await exchange(world, 'wrong', `203.0.113.${host}`).expect(401);
+    await request(world, 'wrong', `203.0.113.${host}`).expect(401);
   }
   expect((await world.client.get('/metrics')).text).toContain('patchbay_auth_failures_total{kind="context"} 30');
   await world.advanceUntil(async () => (await world.db.alert.count({ where: { kind: 'auth_failures', endedAt: null } })) === 2);
@@ -102,11 +102,11 @@ test('failures are counted in a metric and by the minute, raise an alert, and ar
   expect(await world.db.authFailure.count()).toBe(0);
 });
 
-test('neither a sign-in page that is looked at, nor a wrong sign-in, nor an install that is begun leaves a row of its own', async () => {
+test('neither a view of the sign-in page, nor a failed sign-in, nor a started install writes a row of its own', async () => {
   await using world = await startWorld(idle);
   for (let count = 0; count < 10; count++) await world.client.get('/admin/sign-in').set(htmlHeaders).expect(200);
   const form = await openSignInForm(world);
-  for (let count = 0; count < 10; count++) await submitSignIn(world, form, { token: 'guess' }).expect(401);
+  for (let count = 0; count < 10; count++) await submitSignIn(world, form, { token: 'wrong' }).expect(401);
   for (let count = 0; count < 10; count++) await world.client.get('/install').expect(302);
   expect(await world.db.session.count()).toBe(0);
   await world.advance(5_000);
@@ -119,7 +119,7 @@ test('failures with the metrics token are counted like others, and a collector w
   const metrics = (token: string) => world.client.get('/metrics').set(bearer(token));
   expect(await repeatRequest(25, () => world.client.get('/metrics'))).toEqual([401]);
   await metrics(metricsToken).expect(200);
-  expect(await repeatRequest(20, () => metrics('guess'))).toEqual([401]);
+  expect(await repeatRequest(20, () => metrics('wrong'))).toEqual([401]);
   await metrics(metricsToken).expect(429);
   await request(world, adminToken).expect(200);
 });

@@ -60,7 +60,7 @@ test('no token or secret appears in the database, an API response, a log line or
   ]);
   const sources = {
     database: JSON.stringify(rows),
-    answers: responses.join('\n'),
+    responses: responses.join('\n'),
     log: lines.join('\n'),
     addresses: world.highlevel.calls.all.map(({ path }) => path).join('\n'),
   };

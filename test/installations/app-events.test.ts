@@ -51,13 +51,13 @@ test('a send that runs during an uninstall keeps its outcome: an accepted messag
   const location = await world.setUpLocation();
   let release = () => {};
   world.vendor.respondWith(async ({ body }) => {
-    if (body.text === 'in hand') await new Promise<void>((done) => (release = done));
-    return { body: { status: body.text === 'in hand' ? 'delivered' : 'accepted' } };
+    if (body.text === 'running') await new Promise<void>((done) => (release = done));
+    return { body: { status: body.text === 'running' ? 'delivered' : 'accepted' } };
   });
   const other = world.highlevel.addContact(location.id, { phone: '+12025550199' });
   const taken = await world.highlevel.sendMessage(location.id, { contactId: other.id, text: 'taken' });
   await world.waitFor(async () => (await world.getMessage(taken.messageId)).reasonCode === 'awaiting_receipt');
-  const running = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'in hand' });
+  const running = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'running' });
   await world.waitFor(() => world.vendor.requests.length === 2);
   await world.highlevel.uninstallLocation(location.id);
   await world.advanceUntil(async () => (await status(world, location.id)) === 'uninstalled');
@@ -118,7 +118,7 @@ test('an uninstall without a time counts from its receipt; a repeat of the event
   expect(await status(world, id)).toBe('active');
 });
 
-test('a forged UNINSTALL, one of another app id, and one that names no app change nothing', async () => {
+test('a forged UNINSTALL, one of another app id, and one that names no app have no effect', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
   world.clock.jump(1_000);

@@ -66,7 +66,7 @@ test('an uninstall request without a response is retried, and no message is sent
   world.highlevel.faults.add({ operation: 'uninstall', times: 3, effect: { status: 503 } });
   await world.api.delete(`/locations/${location.id}`).expect(202);
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'too late' });
-  await world.advanceUntil(() => calls(world).some(({ status }) => status === 200), 'answered', 5_000);
+  await world.advanceUntil(() => calls(world).some(({ status }) => status === 200), 'HighLevel responded', 5_000);
   await world.advanceUntil(async () => (await row(world, location.id)).accessToken === null);
   expect(world.vendor.requests).toEqual([]);
 });
@@ -116,7 +116,7 @@ test('decrypted secrets are evicted from memory with their channel and their loc
   await world.advanceUntil(async () => (await row(world, gone.id)).accessToken === null);
   await world.api.delete(`/locations/${stays.id}/channels/sms`).expect(204);
 
-  // From here on nothing is opened that is not remembered.
+  // From here on only secrets that are cached in memory can be opened.
   key.fill(0);
   const isOpen = ({ sealed, identity }: (typeof secrets)[number]) => {
     try {

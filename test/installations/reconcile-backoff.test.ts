@@ -13,7 +13,7 @@ const refusal = (status: number, message: string, more: object = {}): Fault['eff
   body: { statusCode: status, message, ...more },
 });
 
-/** What HighLevel, or something in its place, may answer. Null: as it should. */
+/** Responses of HighLevel, or of a proxy in its place. Null: the regular response. */
 const responses: Record<string, Fault['effect'] | null> = {
   ok: null,
   empty: { status: 200, body: {} },
@@ -60,12 +60,12 @@ const toMarks = ({
 
 const listRows = (world: World) => world.db.installation.findMany({ orderBy: { resourceId: 'asc' } });
 
-/** Looks after whatever is due, and moves to when something is due next, for so long. @returns every look, by row */
+/** Reconciles the installations that are due and moves the clock to the next due time, for so long. @returns every reconcile, by row */
 async function live(world: World, forMs: number): Promise<Map<string, Seen[]>> {
   const seen = new Map<string, Seen[]>();
   const until = world.clock.now() + forMs;
   for (let sweeps = 0; world.clock.now() < until; sweeps++) {
-    if (sweeps > 2_000) throw new Error('It goes on for ever.');
+    if (sweeps > 2_000) throw new Error('The reconciles do not end.');
     const rows = await listRows(world);
     const now = world.clock.now();
     const due = rows.filter(({ reconcileAt: dueAt }) => dueAt && dueAt.getTime() <= now);
@@ -83,7 +83,7 @@ async function live(world: World, forMs: number): Promise<Map<string, Seen[]>> {
   return seen;
 }
 
-/** Looks between which nothing has changed, as the pauses between them. */
+/** Returns the pauses between reconciles that changed no row, in runs. */
 function vainPauses(sweeps: readonly Seen[]): number[][] {
   const runs: number[][] = [[]];
   for (const [n, { at, marks }] of sweeps.slice(1).entries()) {
@@ -97,11 +97,11 @@ function vainPauses(sweeps: readonly Seen[]): number[][] {
 test('two reconciles in a row are separated by progress or a growing delay, for any response of HighLevel', async () => {
   await using world = await startWorld({ isIdle: true });
   let run = 0;
-  const answered = fc.record(
+  const chosenResponses = fc.record(
     Object.fromEntries(operations.map((operation) => [operation, fc.constantFrom(...Object.keys(responses))])),
   ) as fc.Arbitrary<Record<string, string>>;
   await fc.assert(
-    fc.asyncProperty(answered, fc.boolean(), async (says, isSilent) => {
+    fc.asyncProperty(chosenResponses, fc.boolean(), async (says, isSilent) => {
       world.highlevel.faults.clear();
       await world.db.installation.deleteMany();
       await world.db.rateLimitRow.deleteMany();

@@ -132,10 +132,10 @@ test('a failing channel is reported fast in a location with many messages, and a
     SELECT gen_random_uuid(), ${locationId}, ${connectionId}::uuid, 'sms', 'outbound', 'sms', '', ${at}, ${at} FROM generate_series(1, 10000)`;
   await world.db.$executeRaw`
     INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome, code, reason)
-    SELECT gen_random_uuid(), id, ${connectionId}::uuid, ${at}, ${at}, 'unavailable', 'http_503', 'The gateway answered 503.' FROM messages`;
+    SELECT gen_random_uuid(), id, ${connectionId}::uuid, ${at}, ${at}, 'unavailable', 'http_503', 'The gateway responded with 503.' FROM messages`;
   const startedAt = performance.now();
   for (const page of ['', 'channels', 'channels/sms']) {
-    expect((await get(page).expect(200)).text).toContain('The gateway answered 503.');
+    expect((await get(page).expect(200)).text).toContain('The gateway responded with 503.');
   }
   expect(performance.now() - startedAt).toBeLessThan(1_500);
 

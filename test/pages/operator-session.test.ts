@@ -94,11 +94,11 @@ test('without a session every page and form redirects to the sign-in and back', 
 test('a wrong token is reported and audited, and after many failures an address is rejected even with the right token', async () => {
   await using world = await startWorld(idle);
   const form = await openSignInForm(world);
-  const wrong = await submitSignIn(world, form, { token: 'a guess <b>' }).expect(401);
+  const wrong = await submitSignIn(world, form, { token: 'not-the-token <b>' }).expect(401);
   expect(wrong.text).toContain('Wrong token');
-  expect(wrong.text).not.toContain('a guess');
+  expect(wrong.text).not.toContain('not-the-token');
   expect(getSessionCookie(wrong) || form.cookie).toBe(form.cookie);
-  for (let count = 0; count < 19; count++) await submitSignIn(world, form, { token: 'another guess' }).expect(401);
+  for (let count = 0; count < 19; count++) await submitSignIn(world, form, { token: 'another wrong one' }).expect(401);
   const refused = await submitSignIn(world, form).expect(429);
   expect(refused.text).toContain('Too many requests');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
@@ -119,7 +119,7 @@ test('a forged form is rejected: without the session’s token, with another ses
     expect(response.text).toContain('Form expired');
   };
   await refused({ csrf: '' });
-  await refused({ csrf: 'guessed' });
+  await refused({ csrf: 'invented' });
   await refused({ csrf: (await signInOperator(world)).csrf });
   await refused({}, { origin: 'https://evil.example' });
   await refused({}, { origin: 'null' });
@@ -127,7 +127,7 @@ test('a forged form is rejected: without the session’s token, with another ses
   await refused({}, { 'sec-fetch-site': 'same-site' });
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
   const form = await openSignInForm(world);
-  await submitSignIn(world, { ...form, csrf: 'guessed' }).expect(403);
+  await submitSignIn(world, { ...form, csrf: 'invented' }).expect(403);
   await submitSignIn(world, form).set('origin', 'https://evil.example').expect(403);
 
   const own = { origin: world.url, 'sec-fetch-site': 'same-origin' };

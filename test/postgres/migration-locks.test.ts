@@ -79,7 +79,7 @@ test('a migration behind a long reader holds up no statement of the running vers
   await running.query('SELECT one, two FROM workers, jobs');
 });
 
-test('a step that fails leaves nothing, and a release that mends it goes on from there', async () => {
+test('a step that fails leaves no trace, and a release that repairs it resumes from there', async () => {
   await using admin = await createAdministeredDatabase();
   await using on = await sessionsOn(admin.url);
   const name = '29990101000000_steps';
@@ -92,7 +92,7 @@ test('a step that fails leaves nothing, and a release that mends it goes on from
   expect(await session.query("SELECT to_regclass('first_step') AS one, to_regclass('second_step') AS two")).toEqual([
     { one: 'first_step', two: null },
   ]);
-  // The release that mends it goes on from there.
+  // The release that repairs it resumes from there.
   using repaired = folderWith({
     [name]: `${first}CREATE TABLE second_step (id INT);\n-- step\nCREATE TABLE third_step (id INT);`,
   });
@@ -101,7 +101,7 @@ test('a step that fails leaves nothing, and a release that mends it goes on from
   await expect(migrate(session, wrong.path, { log })).rejects.toThrow(/was edited/);
 });
 
-test('a lock that a pooler keeps from an earlier version is named, and holds up no start that has nothing to migrate', async () => {
+test('a lock that a pooler keeps from an earlier version is named, and holds up no start without migrations to apply', async () => {
   await using admin = await createAdministeredDatabase();
   await using on = await sessionsOn(admin.url);
   const [pooled, migrating] = [await on.session(), await on.session()];

@@ -36,7 +36,7 @@ async function migrateAsNewer(url: string, sql: string, log: (line: string) => v
   }
 }
 
-test('processes of an older version stop by themselves: a webhook meanwhile is answered 503, and they do not start again', async () => {
+test('processes of an older version stop by themselves: a webhook meanwhile gets a 503 response, and they do not start again', async () => {
   await using production = await startProduction();
   await using web = await production.start({ ROLE: 'web' });
   await using worker = await production.startAnother({ ROLE: 'worker' });

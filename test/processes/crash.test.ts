@@ -1,13 +1,13 @@
 import { startProduction } from '../support/production.ts';
 import { pollUntil } from '../support/program.ts';
 
-test.concurrent('kill -9 between acknowledgement and send loses nothing, and nothing is sent twice to a far side that drops repeats', async () => {
+test.concurrent('kill -9 between acknowledgement and send loses no message, and an idempotent vendor receives none twice', async () => {
   await using world = await startProduction();
   const acknowledged: string[] = [];
   {
     await using program = await world.start();
     await world.setUpLocation(program);
-    // The far side holds its answer, so that sends are cut in the middle and others never begin.
+    // The vendor withholds its response, so that some sends are cut in the middle and others never start.
     world.vendor.respondWith('hang');
     // A contact's messages come one after the other, contacts side by side.
     for (let round = 0; round < 4; round++) {
@@ -21,7 +21,7 @@ test.concurrent('kill -9 between acknowledgement and send loses nothing, and not
   world.vendor.respondWith({ body: { status: 'delivered' } });
   await using again = await world.start();
   const isReported = (id: string) => world.highlevel.listStatuses(id).includes('delivered');
-  await pollUntil(() => acknowledged.every(isReported), 'everything acknowledged is reported');
+  await pollUntil(() => acknowledged.every(isReported), 'every acknowledged message is reported');
 
   expect(world.vendor.listReceived()).toHaveLength(20);
   for (const contact of world.contacts) {
@@ -30,7 +30,7 @@ test.concurrent('kill -9 between acknowledgement and send loses nothing, and not
   expect(await again.end('SIGTERM')).toBe(0);
 });
 
-test.concurrent('SIGTERM finishes what is in hand within ten seconds, and what is left is done by the next start', async () => {
+test.concurrent('SIGTERM finishes running jobs within ten seconds, and the next start runs the remaining ones', async () => {
   await using world = await startProduction();
   let release = () => {};
   await using program = await world.start();

@@ -3,12 +3,12 @@ import { type RunTarget, runFaults } from '../faults/run.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { findServerPrograms, startPostgresServer } from '../support/postgres-server.ts';
 
-// The short form of `npm run test:faults`. A seed that failed is told, and can be run there again.
+// The short form of `npm run test:faults`. A failure names its seed, which can be run there again.
 const seed = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
 const programs = findServerPrograms();
 // What settles last waits for a fresh token.
 const withinMs = 240_000;
-const promise = `everything acknowledged is sent once, reported truly and in order, whatever is killed and whoever fails (seed ${seed})`;
+const promise = `every acknowledged message is sent once, and reported truly and in order, under kills and failures of any part (seed ${seed})`;
 
 async function expectAllKept(size: typeof shortSize, where: RunTarget): Promise<void> {
   const { problems, counts } = await runFaults(createPlan(seed, size), where, () => {});

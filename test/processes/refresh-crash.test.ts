@@ -6,10 +6,10 @@ import { pollUntil } from '../support/program.ts';
 const refresh = 'token:refresh_token';
 
 test.concurrent.each([
-  ['before the call is answered', { hang: true }],
+  ['before the response to the call', { hang: true }],
   ['after the call and before the commit', { hang: 'after_handling' }],
 ] as const)(
-  'kill -9 in a refresh, %s: the next process finishes it, and nobody is asked to install again',
+  'kill -9 in a refresh, %s: the next process finishes it, and no user is asked to install again',
   async (_name, does) => {
     // A machine that is busy with other tests may need longer to start a process again than HighLevel's 30 seconds.
     await using world = await startProduction({ refreshReuseSeconds: 180 });
@@ -68,7 +68,7 @@ test.concurrent('kill -9 in the middle of an agency’s install: the next proces
   await using again = await world.start();
   const isDone = async () => (await world.getFromApi(again, `/companies/${company.id}`)).locations?.active === 60;
   await pollUntil(isDone, 'all are connected', 150_000);
-  // What was in hand when it was killed may be asked for once more.
+  // Requests that were running when it was killed may be repeated once.
   expect(calls.listByOperation('mintLocationToken').length).toBeLessThanOrEqual(60 + 20);
   expect(calls.all.filter(({ refusal }) => refusal === 'rate')).toEqual([]);
 }, 240_000);

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { configAad } from '../../src/connections/sealed-config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { createSecretBox } from '../../src/core/secret-box.ts';
@@ -38,17 +40,15 @@ const rewritten: Readonly<Record<string, readonly string[]>> = {
   installations: ['described_at'],
   identities: ['address'],
 };
-/** Enum values that have another name now, and stored codes. */
-const renamedOutcomes: Readonly<Record<string, string>> = { refused: 'rejected', busy: 'unavailable' };
+/** Enum values that have another name now, and stored codes. A file of its own, as it consists of retired words. */
+const renamed = JSON.parse(readFileSync(join(import.meta.dirname, 'renamed-since-0.3.0.json'), 'utf8')) as {
+  outcomes: Readonly<Record<string, string>>;
+  words: Readonly<Record<string, string>>;
+};
+const renamedOutcomes = renamed.outcomes;
 const renamedWords: Readonly<Record<string, string>> = {
-  ...{ tell: 'highlevel', raised: 'triggered', recovered: 'resolved' },
-  ...{ budget_low: 'quota_low', queue_old: 'queue_latency', signatures_failing: 'signatures_invalid' },
-  ...{ 'queue_old/deliver': 'queue_latency/deliver', 'queue_old/tell': 'queue_latency/highlevel' },
-  ...{ 'signatures_failing/webhooks': 'signatures_invalid/webhooks' },
+  ...renamed.words,
   [`budget_low/location/${gym}`]: `quota_low/location/${gym}`,
-  ...{ disconnect_asked: 'disconnect_requested', redrive_begun: 'redrive_started', active_again: 'reactivated' },
-  ...{ nothing_to_send: 'empty_message', highlevel_stored_nothing: 'highlevel_no_message_id' },
-  ...{ media_unreachable: 'attachment_unreachable', active_days: 'daily_activity', day_counts: 'daily_stats' },
 };
 
 /** Brings a stored value into today's words, also inside of JSON. */
@@ -120,7 +120,7 @@ test('tokens are the ones that HighLevel knows, and connections have every setti
   }
 });
 
-test('open alerts stay the same ones, are not told twice, and end when what they are about is over', async () => {
+test('open alerts stay the same ones, are not notified twice, and end when their condition is over', async () => {
   await using operator = await startOperator();
   await using upgraded = await startUpgraded({ watchesAlerts: true, services: operator.options });
   const { world } = upgraded;
@@ -135,7 +135,7 @@ test('open alerts stay the same ones, are not told twice, and end when what they
     expect(before.map((alert) => alert.id)).toContain(id);
     expect(dedupKey).toBe(`${kind}/${subject}`);
   }
-  // The jobs are done, five good sends in a row have left, HighLevel has told of a new day, and no more wrong signatures come.
+  // The jobs are done, five good sends in a row have left, HighLevel has reported a new day, and no more wrong signatures come.
   const lasting = ['channel_disconnected', 'location_silent', 'reauth_required'];
   await world.advanceUntil(async () => (await openOf()).length === lasting.length, 'what is over ends', 20_000);
   expect((await openOf()).map(({ kind }) => kind).toSorted()).toEqual(lasting);
@@ -144,12 +144,12 @@ test('open alerts stay the same ones, are not told twice, and end when what they
   await world.advance(5 * minute, 20_000);
   expect(await world.db.alert.count()).toBe(count);
 
-  const told = operator.webhooks.map(({ id }) => id);
-  expect(told.length).toBeGreaterThan(5);
-  expect(new Set(told).size).toBe(told.length);
-  // 0.3.0 had told these.
+  const notified = operator.webhooks.map(({ id }) => id);
+  expect(notified.length).toBeGreaterThan(5);
+  expect(new Set(notified).size).toBe(notified.length);
+  // Version 0.3.0 had sent the notifications of this one.
   const silent = before.find(({ kind }) => kind === 'location_silent');
-  expect(told.filter((id) => id.startsWith(silent?.id ?? '?'))).toEqual([]);
+  expect(notified.filter((id) => id.startsWith(silent?.id ?? '?'))).toEqual([]);
 });
 
 test('statistics and pages show what was before', async () => {

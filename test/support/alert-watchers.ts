@@ -4,7 +4,7 @@ import { type PeriodicTask, startPeriodicTasks } from '../../src/worker/periodic
 
 const monitoringTasks = ['roll_up_activity', 'roll_up_stats', 'evaluate_alerts', 'send_notifications'];
 
-/** Tells the tasks that raise and report alerts from the others. */
+/** Returns whether a task raises or reports alerts. */
 export function isMonitoringTask({ name }: PeriodicTask): boolean {
   return monitoringTasks.includes(name);
 }
@@ -15,7 +15,7 @@ export function isReconcilingTask({ name }: PeriodicTask): boolean {
   return reconcilingTasks.includes(name);
 }
 
-/** Watchers of which one can tell when all have looked at everything and wait for the clock. */
+/** Creates watchers that show when each has finished its checks and waits for the clock. */
 export function createAlertWatchers(clock: Clock) {
   const pending = new Set<Timer>();
   let loops = 0;

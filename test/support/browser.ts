@@ -126,7 +126,7 @@ async function takeScreenshots(page: Page, folder: string, name: string): Promis
   if (before) await page.setViewportSize(before);
 }
 
-/** Moves the clock until something is shown, slowly enough for a browser, whose own time goes on as it does: pages load, ask and are told. */
+/** Moves the clock until an element is shown, slowly enough for a browser, whose own time goes on: pages load, and poll or receive updates. */
 export function advanceUntilShown(world: World, what: Locator): Promise<void> {
   const isShown = () =>
     what

@@ -23,13 +23,13 @@ export interface ForeignReader {
   /** Where it stands in `src`. */
   readonly file: string;
   readonly document: Readonly<Record<string, unknown>>;
-  /** Paths, such as `contact.id`, without which the document is refused or means something else. */
+  /** Paths, such as `contact.id`, without which the document is refused or has another meaning. */
   readonly required: readonly string[];
   /** The errors that it is documented to throw. */
   readonly errorCodes: readonly string[];
   /** Lists whose rows are read one by one. */
   readonly lists?: readonly string[];
-  /** It decides who somebody is: other types are refused rather than read. */
+  /** It decides the identity of a caller: other types are refused rather than read. */
   readonly isStrict?: boolean;
   read(json: string): unknown;
 }
@@ -43,7 +43,7 @@ function createAxiosResponse(data: string, status: number): AxiosResponse<unknow
 const toResponse = (json: string, status = 200): Promise<HighLevelResponse> =>
   awaitResponse(Promise.resolve(createAxiosResponse(json, status)));
 
-/** HighLevel, which answers every call with this. */
+/** A HighLevel that responds to every call with this. */
 const respondWith = (json: string) => () => toResponse(json);
 
 const tokens = { access_token: 'a', refresh_token: 'r', expires_in: 86_399, scope: 'x y', userId: 'U' };

@@ -1,6 +1,6 @@
 import type { Database, PrismaClient } from '../../src/database/client.ts';
 
-/** A database that does what it is asked and then, before it answers, something else; a throw loses the answer. */
+/** Creates a database that runs each query and then, before it returns the rows, a hook; a throw of the hook loses the rows. */
 export function createHookedDatabase(
   db: Database,
   method: '$queryRaw' | '$queryRawUnsafe',

@@ -8,7 +8,7 @@ const texts = [
   'Hi Maya, your appointment on Thursday at 10:30 is confirmed. Reply STOP to opt out.',
   'Your table for four is ready. See you soon!',
   'Reminder: the invoice for October is due on Friday. You can pay it online at any time.',
-  'Thanks for your visit! How did we do? Answer with a number from 1 to 5.',
+  'Thanks for your visit! How did we do? Reply with a number from 1 to 5.',
   'Yes, that works. See you then.',
 ];
 
@@ -69,7 +69,7 @@ export async function addMessages(
 
 let createdCount = 0;
 
-/** No two are the same, whichever location they are for. */
+/** Creates an id that is unique across all locations. */
 function createMessageId(at: Date, index: number): string {
   createdCount += 1;
   return `${minIdAt(at).slice(0, 14)}7${(index % 4096).toString(16).padStart(3, '0')}-8000-${createdCount.toString(16).padStart(12, '0')}`;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Channel, defineChannel, type SendOutcome } from '../../src/channels/channel.ts';
 
-/** A channel whose far side doubles what is sent twice. */
+/** Creates a channel whose vendor is not idempotent: a message that is sent twice arrives twice. */
 export function createNonIdempotentChannel(send: () => Promise<SendOutcome>): Channel {
   return defineChannel({
     type: 'non_idempotent',

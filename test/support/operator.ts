@@ -49,7 +49,7 @@ export async function startOperator() {
     webhooks,
     mails,
     listSubjects: () => mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1]?.trim()),
-    /** What the address answers from now on. */
+    /** Sets the status of the webhook's responses from now on. */
     respondWith(next: number) {
       status = next;
     },

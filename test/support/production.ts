@@ -19,7 +19,7 @@ interface ApiResponse {
   sync?: { status: string };
 }
 
-/** The real program, as production starts it, between a simulated HighLevel and a far side that outlive it. */
+/** The real program, as production starts it, between a simulated HighLevel and a simulated vendor that outlive it. */
 export async function startProduction(behaviour: Partial<Behaviour> = {}) {
   const folder = createDataFolder();
   const port = await findFreePorts();

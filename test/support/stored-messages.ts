@@ -47,7 +47,7 @@ export function jumpToNoon({ clock }: World): void {
   clock.jump((Math.floor(clock.now() / day) + 1.5) * day - clock.now());
 }
 
-/** Two weeks as a real location has them: less at the week's end, a few failures, answers. The same each time. */
+/** Two weeks as a real location has them: less at the week's end, a few failures, replies. The same each time. */
 export function createTwoWeeks(now: number, maxPerDay: number): StoredMessage[] {
   let seed = 7;
   const random = () => {

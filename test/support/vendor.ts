@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import { listen } from './http.ts';
 
-/** What a gateway answers; a function may look at the request, wait, or break the connection. */
+/** A gateway's response; a function may read the request, wait, or break the connection. */
 export type VendorResponse = { status?: number; body?: unknown; headers?: Record<string, string> } | 'cut' | 'hang';
 
 export interface VendorRequest {
@@ -13,7 +13,7 @@ export interface VendorRequest {
 
 export type Vendor = Awaited<ReturnType<typeof startVendor>>;
 
-/** A gateway that checks signatures, keeps what it got, drops repeats as the protocol asks, and answers what it is told to. */
+/** A gateway that checks signatures, keeps the requests it got, drops repeats as the protocol asks, and returns the response that a test sets. */
 export async function startVendor(secret = `whsec_${randomBytes(32).toString('base64')}`) {
   const requests: VendorRequest[] = [];
   const invalidSignatures: VendorRequest[] = [];
@@ -48,12 +48,12 @@ export async function startVendor(secret = `whsec_${randomBytes(32).toString('ba
     secret,
     requests,
     wrongSignatures: invalidSignatures,
-    /** Texts that would have reached somebody: a repeat counts once. */
+    /** Texts that would have reached a contact: a repeat counts once. */
     listReceived: () => [...new Map(requests.map(({ headers, body }) => [headers['webhook-id'], body])).values()],
     respondWith(next: typeof respond | VendorResponse) {
       respond = typeof next === 'function' ? next : () => next;
     },
-    /** Offers a file: its bytes with a Content-Type, or whatever a handler does. @returns its address */
+    /** Offers a file: its bytes with a Content-Type, or the response of a handler. @returns its address */
     serveFile(name: string, content: Buffer | RequestHandler, type = 'application/octet-stream'): string {
       const handler: RequestHandler =
         typeof content === 'function' ? content : (_request, response) => void response.type(type).end(content);

@@ -58,7 +58,7 @@ export type UserContext = {
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /**
- * The whole program with a simulated HighLevel, a far side and a clock of its own. Leaving it stops everything and fails the test when
+ * The whole program with a simulated HighLevel, a simulated vendor and a clock of its own. Leaving it stops all of them and fails the test when
  * the program made a call that a correct one never makes.
  */
 export async function startWorld(options: WorldOptions = {}) {
@@ -133,12 +133,12 @@ export async function startWorld(options: WorldOptions = {}) {
   const operator = { authorization: `Bearer ${adminToken}` };
 
   /**
-   * A longer step jumps: timers that come due in between fire once at its end, as if the process had slept. No job may be in hand then,
-   * or it would look abandoned.
+   * A longer step jumps: timers that come due in between fire once at its end, as if the process had slept. No job may run then,
+   * or it would look orphaned.
    */
   async function step(ms: number): Promise<void> {
     if (ms <= 1_000) return clock.tick(ms);
-    await world.waitFor(async () => (await countRunningJobs()) === 0, 'no job in hand');
+    await world.waitFor(async () => (await countRunningJobs()) === 0, 'no job is running');
     clock.jump(ms - 1);
     await clock.tick(1);
   }
@@ -216,7 +216,7 @@ export async function startWorld(options: WorldOptions = {}) {
       return { ...location, contact };
     },
 
-    /** Connects the far side as a gateway. @returns the connection's id */
+    /** Connects the vendor as a gateway. @returns the connection's id */
     async connect(locationId: string, providerKey = 'sms', config: Record<string, unknown> = {}): Promise<string> {
       const { body } = await world.api
         .put(`/locations/${locationId}/channels/${providerKey}`, {
@@ -233,7 +233,7 @@ export async function startWorld(options: WorldOptions = {}) {
       return { ...location, connectionId: await world.connect(location.id, 'sms', config) };
     },
 
-    /** A call of the far side to Patchbay. */
+    /** A channel webhook of the vendor to Patchbay. */
     postChannelWebhook(connectionId: string, event: string, content: unknown, options: { at?: Date; secret?: string } = {}) {
       const { headers, body } = vendor.signWebhook(content, options.at, options.secret);
       return client.post(`/channels/${connectionId}/${event}`).set(headers).send(body);

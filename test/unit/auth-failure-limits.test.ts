@@ -3,7 +3,7 @@ import { toNetwork } from '../../src/core/network.ts';
 import { createAuthFailureLimit } from '../../src/http/middleware/auth-failure-limit.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
-test('a network of IPv6 is its prefix, whatever the form of the address; IPv4 is itself in every form', () => {
+test('a network of IPv6 is its prefix in every form of the address; IPv4 is itself in every form', () => {
   expect(toNetwork('2001:db8:1:2:3:4:5:6', 64)).toBe('2001:db8:1:2::/64');
   expect(toNetwork('2001:db8:1:2ff::1', 56)).toBe('2001:db8:1:200::/56');
   expect(toNetwork('2001:DB8::1', 64)).toBe('2001:db8:0:0::/64');
@@ -34,23 +34,23 @@ test('any text at all has a network', () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4()), (text) => typeof toNetwork(text, 64) === 'string'));
 });
 
-test('while all networks together guess a lot, each further wrong one is answered later, and right ones are not', async () => {
+test('while all networks together fail often, the response to each further failed attempt is delayed, and to a valid one it is not', async () => {
   const clock = createTestClock();
   const seen: string[] = [];
   const limits = createAuthFailureLimit({ clock, alerts: { recordAuthFailure: (_kind, network) => seen.push(network) } });
   const countFailure = (index: number) => limits.recordFailure('context', `2001:db8:${index.toString(16)}::1`);
   for (let index = 0; index < 600; index++) await countFailure(index);
-  let isAnswered = false;
+  let isRecorded = false;
   const late = countFailure(600).then(() => {
-    isAnswered = true;
+    isRecorded = true;
   });
   await limits.check('context', '203.0.113.7');
   await new Promise((turn) => setImmediate(turn));
-  expect(isAnswered).toBe(false);
+  expect(isRecorded).toBe(false);
   await clock.tick(5_000);
   await late;
   expect(seen.length).toBe(601);
-  // A while later it begins again.
+  // A while later the count starts again.
   clock.jump(3 * 60_000);
   await countFailure(601);
 });

@@ -64,7 +64,7 @@ test('higher values stand higher, from the bottom of the plot to its top', () =>
   expect(toY(axis, 0) - toY(axis, 100)).toBe(plotHeight);
 });
 
-test('bars stand on each other, each as high as its value, and nothing is drawn for nothing', () => {
+test('bars stand on each other, each as high as its value, and no bar is drawn for zero', () => {
   const svg = renderStackedBars(
     frame,
     [
@@ -101,7 +101,7 @@ test('a chart has a name and a description, escapes what it is given and styles 
   expect(drawn[1]).not.toMatch(/<line x1="16/);
 });
 
-test('lengths of time are told in two units at most', () => {
+test('durations are shown in two units at most', () => {
   expect([340, 2_300, 59_960, 61_000, 95_400, 3_599_900, 3_660_000, 90_000_000].map((ms) => formatDuration(text, ms))).toEqual([
     '340 ms',
     '2.3 sec',

@@ -7,7 +7,7 @@ import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
 
 const english = loadLanguages('views/languages').text('en');
 
-/** A channel that nobody has written: a field of every kind. */
+/** The schema of an invented channel: a field of every kind. */
 const schema = z.strictObject({
   accountSid: z.string().min(2).max(64).meta({ title: 'Account', placeholder: 'AC…' }),
   endpoint: z.url().optional().describe('Where it listens.'),
@@ -116,7 +116,7 @@ test('a secret is never among what a form holds, wherever the schema has hidden 
   expect(JSON.stringify(toFormValues(fields, config))).not.toContain('hush');
 });
 
-test('what does not fit is told at its field, in words', () => {
+test('an invalid value is reported at its field, in words', () => {
   const listProblems = (values: Record<string, unknown>) => {
     const result = schema.safeParse(readConfig(fields, values));
     return toFieldErrors(english, 'channels.types.unheard-of', fields, result.error?.issues ?? [], values);
@@ -134,7 +134,7 @@ test('what does not fit is told at its field, in words', () => {
   expect(listProblems({ ...filled, port: '1.5' })).toEqual({ port: 'Enter a whole number.' });
 });
 
-test('a form that is sent as it was shown changes nothing', () => {
+test('a form that is sent as it was shown leaves the configuration unchanged', () => {
   const word = fc.stringMatching(/^[a-z]{2,12}$/);
   const config = fc.record(
     {

@@ -31,7 +31,7 @@ test('unavailable is retried by the schedule, and no sooner than the vendor requ
 });
 
 test('an unknown outcome never fails: it is retried with an idempotent vendor, else held for review', () => {
-  const unknown = { kind: 'unknown', code: 'no_answer', message: 'no answer' } as const;
+  const unknown = { kind: 'unknown', code: 'no_answer', message: 'no response' } as const;
   fc.assert(
     fc.property(fc.option(fc.nat()), fc.boolean(), fc.constantFrom('resend', 'ask'), (nextDelay, receipts, whenUnknown) => {
       const step = decideNextStep(unknown, {

@@ -132,12 +132,12 @@ test('a token is refreshed one to two hours before its end, and a short-lived on
   expect(dueIn(-100, 0)).toBe(60);
 });
 
-test('a company is due for whichever comes first, its refresh or its listing', () => {
+test('a company is due at the earlier of its refresh and its listing', () => {
   const company = row({ kind: 'company', status: 'active', accessExpiresAt: at(100_000), nextSyncAt: at(20_000) });
   expect(nextReconcileAt(company, now, 0)).toEqual(at(20_000));
 });
 
-test('an install that nobody can find tokens for is looked for ever less, and not for ever', () => {
+test('an install without tokens is looked up less and less often, and not without end', () => {
   const waits = [1, 2, 3, 4, 5, 6, 20].map(
     (tries) =>
       ((nextReconcileAt(row({ reconcileAttempts: tries, installedSeenAt: at(0) }), now, 0) as Date).getTime() - now.getTime()) /

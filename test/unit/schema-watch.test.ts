@@ -34,9 +34,9 @@ test('a newer migration is noticed within ten seconds, once', async () => {
 
 test.each([
   ['a table', { code: '42P01', message: 'relation "jobs" does not exist' }],
-  ['a column', { code: '42703', message: 'column "lane" does not exist' }],
+  ['a column', { code: '42703', message: 'column "group_key" does not exist' }],
   ['a type', { code: '42704', message: 'type "job_kind" does not exist' }],
-  ['an enum value', { code: '22P02', message: 'invalid input value for enum queue_name: "tell"' }],
+  ['an enum value', { code: '22P02', message: 'invalid input value for enum queue_name: "highlevel"' }],
 ])('a statement that misses %s makes it look at once, and many do not make it look often', async (_name, error) => {
   const { clock, state, watch } = startWatch();
   for (let n = 0; n < 100; n++) watch.onError(error);

@@ -78,7 +78,7 @@ test('app events of any type are stored once, by webhookId or by their bytes', a
   ]);
 });
 
-test('text with characters that PostgreSQL can’t keep is stored, not refused for ever', async () => {
+test('text with characters that PostgreSQL can’t keep is stored, not refused at every retry', async () => {
   await using world = await startWorld({ isIdle: true });
   await post(world, '/webhooks/providers/sms', '{"locationId":"l","messageId":"m","message":"a\\u0000b\\ud800c"}').expect(202);
   expect((await world.getMessage('m')).text).toBe('ab\ufffdc');

@@ -26,7 +26,7 @@ test.each([
   ['empty', ''],
   ['the literal N/A', 'N/A'],
   ['of other bytes', undefined],
-])('a signature that is %s is 401 and stores nothing', async (_name, given) => {
+])('a signature that is %s is 401 and stores no row', async (_name, given) => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
   const body = JSON.stringify({ locationId: location.id, messageId: 'forged', message: 'hi' });
@@ -123,7 +123,7 @@ test('of many replies whose echoes return at the same time, not one is sent', as
     world.highlevel.addContact(location.id, { phone: `+1202555${3000 + index}` }),
   );
   for (const { phone } of contacts) {
-    const reply = { externalId: `answer-${phone}`, from: phone, text: 'hello' };
+    const reply = { externalId: `reply-${phone}`, from: phone, text: 'hello' };
     await world.postChannelWebhook(location.connectionId, 'inbound', reply).expect(202);
   }
   await world.advanceUntil(

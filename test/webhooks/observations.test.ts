@@ -95,7 +95,7 @@ test('who opens an address of webhooks in a browser reads what it is for, in the
   await get('/webhooks/providers/nobody').expect(404);
   await get('/channels/no-uuid/inbound').expect(404);
 
-  // Nothing is looked up: one that exists and one that does not are told in the same words.
+  // No row is looked up: the page of a connection that exists and of one that does not read the same.
   await world.db.$executeRawUnsafe('ALTER TABLE connections RENAME TO connections_away');
   const [known, unknown] = [await get(`/channels/${connectionId}/inbound`), await get(`/channels/${randomUUID()}/status`)];
   await world.db.$executeRawUnsafe('ALTER TABLE connections_away RENAME TO connections');

@@ -36,7 +36,7 @@ test('after the last retry, a day later, the message fails and is reported with 
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 500, body: { error: { code: 'E500', message: 'still down' } } });
   const { messageId } = await text(world, location);
-  await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'given up', 600_000);
+  await world.advanceUntil(() => world.highlevel.listStatuses(messageId).length > 0, 'it has failed', 600_000);
   expect(await attempts(world)).toHaveLength(9);
   expect(world.highlevel.findMessage(messageId)).toMatchObject({
     status: 'failed',

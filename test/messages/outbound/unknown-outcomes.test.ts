@@ -13,7 +13,7 @@ test('where the vendor is not idempotent, an unknown outcome is held for review:
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No answer in time.' } : { kind: 'delivered' };
+    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No response in time.' } : { kind: 'delivered' };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();
@@ -142,7 +142,7 @@ test('where the vendor is not idempotent and the connection resends, a later rej
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    return { kind: sends === 1 ? 'unknown' : 'rejected', code: 'why', message: 'Whatever.' };
+    return { kind: sends === 1 ? 'unknown' : 'rejected', code: 'why', message: 'Rejected.' };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();
