@@ -6,7 +6,7 @@ const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = ['browser', 'channels', 'pages', 'processes/start', 'sandbox', 'unit'];
-const onlyPostgres = ['postgres', ...(onBoth ? ['installations'] : [])];
+const onlyPostgres = ['postgres', ...(onBoth ? ['installations', 'processes/upgrade'] : [])];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

@@ -34,7 +34,7 @@ const pronouns =
   /\b(nobody|somebody|someone|anyone|anybody|everybody|everyone|everything|something|anything|nothing|whoever|whatever|whichever)\b/gi;
 const questionWord = /^(what|how|where|whether|who|whose|which|when|why|whom|that)\b/i;
 
-/** HighLevel's words and files that are about retired names. */
+/** Files that are about retired names, and third parties' texts. */
 const exempt =
   /^(test\/unit\/language\.test\.ts|src\/config\/renamed-settings\.ts|test\/unit\/settings\.test\.ts|docs\/architecture\.md|docs\/decisions\/|test\/fixtures\/|prisma\/(migrations|generated)\/)/;
 
@@ -92,7 +92,6 @@ test('less than a tenth of the docblocks open with a question word', () => {
     [...read(file).matchAll(/\/\*\*[\s*]*([^\n]*)/g)].map(([, first = '']) => ({ file, first })),
   );
   const asking = blocks.filter(({ first }) => questionWord.test(first));
-  expect({ share: asking.length / blocks.length, asking: asking.slice(0, 20) }).toMatchObject({ share: expect.any(Number) });
   expect(asking.length / blocks.length).toBeLessThan(0.1);
 });
 
