@@ -5,7 +5,9 @@ import { isAppError } from '../../src/core/errors.ts';
 import { createBodyReader } from '../../src/http/read-body.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { listen } from '../support/http.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
+const mebibyte = 1024 * 1024;
 const limits = { totalBytes: 1_000, smallReserveBytes: 300, smallBytes: 100, oversizedBytes: 800 };
 
 /** Starts a server that reports each body's length and keeps its response open until the test ends it. */
@@ -119,4 +121,31 @@ test('a server gives a request 30 s, its headers 10 s, and closes what is over i
   for (const socket of sockets) socket.destroy();
   server.close();
   await once(server, 'close');
+});
+
+test('large bodies take turns in proportion to their size, and a small one waits for none of them', async () => {
+  const clock = createTestClock();
+  const readBody = createBodyReader({ smallBytes: 1_000 }, clock);
+  const read: number[] = [];
+  const { url, close } = await listen(async (request, response) => {
+    read.push((await readBody(request, response, 4 * mebibyte)).length);
+    response.end();
+  });
+  const post = (bytes: number) => fetch(url, { method: 'POST', body: new Uint8Array(bytes) });
+  try {
+    await post(2 * mebibyte);
+    const later = [post(mebibyte), post(mebibyte)];
+    await post(1_000);
+    await clock.tick(79);
+    await post(1_000);
+    expect(read).toEqual([2 * mebibyte, 1_000, 1_000]);
+    await clock.tick(1);
+    await Promise.race(later);
+    await post(1_000);
+    expect(read).toEqual([2 * mebibyte, 1_000, 1_000, mebibyte, 1_000]);
+    await clock.tick(40);
+    await Promise.all(later);
+  } finally {
+    await close();
+  }
 });
