@@ -3,8 +3,7 @@ import { createMessageLister, findMessageWithHistory } from '../messages/log/lis
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
 import { loadGroupPauses } from '../messages/log/wait-reasons.ts';
 import { createMessageLoader } from '../messages/model/message.ts';
-import type { StoreDeps } from '../messages/model/message-jobs.ts';
-import { toRecipientsReportJob } from '../messages/model/message-jobs.ts';
+import { type StoreDeps, toRecipientsReportJob } from '../messages/model/message-jobs.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';

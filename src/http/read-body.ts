@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
@@ -43,11 +44,16 @@ export function createBodyReader(limits: Partial<typeof defaultLimits> = {}, clo
   let isOversizedTaken = false;
   let lastTurn: Promise<void> = Promise.resolve();
 
-  /** Resolves when the turn of the large body before has ended. */
-  function awaitTurn(bytes: number): Promise<void> {
+  /** Resolves when the turn of the large body before has ended. A caller that has left frees its body at once, and its turn is skipped. */
+  function awaitTurn(bytes: number, response: ServerResponse): Promise<void> {
     const turn = lastTurn;
-    lastTurn = turn.then(() => sleep(clock, (bytes / mebibyte) * turnMsPerMebibyte));
-    return turn;
+    let hasLeft = false;
+    const left = once(response, 'close').then(() => {
+      hasLeft = true;
+      throw new AppError('payload_invalid', 'The caller closed the connection.');
+    });
+    lastTurn = turn.then(() => (hasLeft ? undefined : sleep(clock, (bytes / mebibyte) * turnMsPerMebibyte)));
+    return Promise.race([turn, left]);
   }
 
   /** The share of one request. */
@@ -91,7 +97,7 @@ export function createBodyReader(limits: Partial<typeof defaultLimits> = {}, clo
       if (size > maxBytes) throw tooLarge();
       if (!share.grow(size)) throw overloaded();
     });
-    if (body.length > smallBytes) await awaitTurn(body.length);
+    if (body.length > smallBytes) await awaitTurn(body.length, response);
     return body;
   };
 }

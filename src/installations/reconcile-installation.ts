@@ -85,7 +85,7 @@ async function reconcileLocation(deps: ReconcileDeps, row: Installation): Promis
   if (agency?.uninstalledSeenAt && row.installedSeenAt && agency.uninstalledSeenAt >= row.installedSeenAt) {
     // First observed after its company's uninstall, which applies to it too.
     const { uninstalledSeenAt } = agency;
-    await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), uninstalledSeenAt: uninstalledSeenAt }, now));
+    await deps.db.transaction((tx) => recordObservation(tx, { key: keyOf(row), uninstalledSeenAt }, now));
     return now;
   }
   if (row.status === 'pending' && !agency?.accessToken) {

@@ -149,3 +149,37 @@ test('large bodies take turns in proportion to their size, and a small one waits
     await close();
   }
 });
+
+test('a caller that leaves while its large body waits holds up no other', async () => {
+  const clock = createTestClock();
+  const readBody = createBodyReader({ smallBytes: 1_000 }, clock);
+  const received: (string | undefined)[] = [];
+  const ended: string[] = [];
+  const { url, close } = await listen(async (request, response) => {
+    request.once('end', () => received.push(request.url));
+    const end = await readBody(request, response, 4 * mebibyte).then(
+      () => 'read',
+      () => 'left',
+    );
+    ended.push(`${request.url} ${end}`);
+    response.end();
+  });
+  const post = (path: string, signal?: AbortSignal) =>
+    fetch(`${url}${path}`, { method: 'POST', body: new Uint8Array(mebibyte), signal: signal ?? null });
+  try {
+    await post('/first');
+    const leaving = new AbortController();
+    const left = post('/leaves', leaving.signal).catch(() => undefined);
+    while (!received.includes('/leaves')) await new Promise((done) => setImmediate(done));
+    leaving.abort();
+    await left;
+    while (ended.length < 2) await new Promise((done) => setImmediate(done));
+    expect(ended).toEqual(['/first read', '/leaves left']);
+    const third = post('/third');
+    await clock.tick(40);
+    await third;
+    expect(ended.at(-1)).toBe('/third read');
+  } finally {
+    await close();
+  }
+});
