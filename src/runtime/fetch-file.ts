@@ -43,7 +43,11 @@ export type FetchFailure = {
   readonly reason: string;
 };
 
-export type FetchFile = (url: string, signal?: AbortSignal) => Promise<FetchedFile | FetchFailure>;
+export type FetchFile = (
+  url: string,
+  signal?: AbortSignal,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<FetchedFile | FetchFailure>;
 
 /** A header may have 16 KB; no file has such a name. */
 const maxNameChars = 200;
@@ -52,28 +56,34 @@ const timeoutMs = 30_000;
 
 /**
  * Creates the fetcher of files from addresses that come from outside: guarded at every redirect, within limits of size, time and type,
- * straight to disk. Failures of the other side are results, not exceptions.
+ * straight to disk. Failures of the other side are results, not exceptions. Headers, which may hold credentials, go to the origin of the
+ * first address only.
  *
  * @throws AppError `attachment_store_unavailable`: our own disk fails or is nearly full
  */
 export function createFileFetcher(deps: FetchFileDeps): FetchFile {
-  return async (url, signal) => {
+  return async (url, signal, headers) => {
     if (!(await deps.hasRoom())) {
       throw new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
     }
     const deadline = createDeadline(deps.clock, timeoutMs, signal);
     try {
-      return await fetchFile(deps, url, deadline.signal);
+      return await fetchFile(deps, url, deadline.signal, headers);
     } finally {
       deadline.dispose();
     }
   };
 }
 
-async function fetchFile(deps: FetchFileDeps, first: string, signal: AbortSignal): Promise<FetchedFile | FetchFailure> {
+async function fetchFile(
+  deps: FetchFileDeps,
+  first: string,
+  signal: AbortSignal,
+  credentials: Readonly<Record<string, string>> = {},
+): Promise<FetchedFile | FetchFailure> {
   let url = first;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const response = await requestFile(deps, url, signal);
+    const response = await requestFile(deps, url, signal, isSameOrigin(url, first) ? credentials : {});
     if ('kind' in response) return response;
     const { status, headers, data } = response;
     if (status >= 200 && status < 300) return saveFile(deps, response, signal);
@@ -105,13 +115,23 @@ interface FileResponse {
   data: Readable;
 }
 
-async function requestFile(deps: FetchFileDeps, url: string, signal: AbortSignal): Promise<FileResponse | FetchFailure> {
+function isSameOrigin(url: string, first: string): boolean {
+  return url === first || (URL.canParse(url) && URL.canParse(first) && new URL(url).origin === new URL(first).origin);
+}
+
+async function requestFile(
+  deps: FetchFileDeps,
+  url: string,
+  signal: AbortSignal,
+  credentials: Readonly<Record<string, string>>,
+): Promise<FileResponse | FetchFailure> {
   try {
     const { status, headers, data } = await deps.http.get(url, {
       responseType: 'stream',
       // Counted below, where the limit is a result and not a failure.
       maxContentLength: -1,
       timeout: timeoutMs,
+      headers: { ...credentials },
       signal,
     });
     return { status, headers: headers as FileResponse['headers'], data };

@@ -6,8 +6,25 @@ import { toText } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { isPrivateHost, toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import { createSignatureHeaders, isSigningSecret, requireSignature } from '../../runtime/standard-webhooks.ts';
-import { type Channel, type ChannelContext, defineChannel, type OutboundMessage, type SendOutcome } from '../channel.ts';
+import {
+  type Capabilities,
+  type Channel,
+  type ChannelContext,
+  defineChannel,
+  type OutboundMessage,
+  type SendOutcome,
+} from '../channel.ts';
 import { parseError, readGatewayWebhook, toSendBody } from './protocol.ts';
+
+/** Capabilities of every service that speaks the gateway protocol. */
+export const gatewayCapabilities: Capabilities = {
+  messageTypes: ['sms', 'email'],
+  addressType: 'phone',
+  attachments: 'urls',
+  receipts: true,
+  idempotent: true,
+  managesOptOuts: false,
+};
 
 /** Target of a signed request, shared by `gateway` and the channels built on it. */
 export interface SignedTarget {
@@ -29,15 +46,19 @@ export function createGatewayChannel(options: { allowPrivateTargets: boolean }):
     type: 'gateway',
     title: 'HTTP gateway',
     configSchema: createConfigSchema(options.allowPrivateTargets),
-    capabilities: { receipts: true, attachments: true, email: true, idempotent: true },
-    signatureHeader: 'webhook-signature',
+    capabilities: gatewayCapabilities,
     setupGuide: 'gateway-protocol',
-    send: (context, { config, previousConfig }, message) =>
-      sendSigned(context, { ...config, previousSecret: previousConfig?.secret }, message, toSendBody(message)),
-    receiveWebhook({ config, previousConfig }, event, request) {
-      const secrets = previousConfig ? [config.secret, previousConfig.secret] : [config.secret];
-      requireSignature(secrets, request.headers, request.body);
-      return readGatewayWebhook(event, request.body);
+    send(context, message) {
+      const { config, previousConfig } = context.connection;
+      return sendSigned(context, { ...config, previousSecret: previousConfig?.secret }, message, toSendBody(message));
+    },
+    webhooks: {
+      paths: ['status', 'inbound'],
+      signatureHeader: 'webhook-signature',
+      receive({ connection: { config, previousConfig } }, { path, headers, body }) {
+        requireSignature(previousConfig ? [config.secret, previousConfig.secret] : [config.secret], headers, body);
+        return { events: [readGatewayWebhook(path, body)] };
+      },
     },
   });
 }
@@ -80,7 +101,7 @@ function createConfigSchema(allowPrivateTargets: boolean) {
 
 /** Posts one message, signed, and reads the response. */
 export async function sendSigned(
-  context: ChannelContext,
+  context: Pick<ChannelContext<object>, 'http' | 'clock' | 'signal'>,
   target: SignedTarget,
   message: OutboundMessage,
   content: Record<string, unknown>,
@@ -152,7 +173,7 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
     const externalId = toText(body.externalId)?.trim();
     return {
       kind: deliveryStatus === 'delivered' || deliveryStatus === 'read' ? 'delivered' : 'accepted',
-      ...(externalId && externalId.length <= maxChars.externalId ? { externalId } : {}),
+      externalIds: externalId && externalId.length <= maxChars.externalId ? [externalId] : [],
     };
   }
   const code = truncate(error.code ?? `http_${status}`, 200);

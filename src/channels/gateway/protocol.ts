@@ -130,7 +130,7 @@ export function readGatewayWebhook(event: string, body: Buffer): ChannelEvent {
           from: stripDisplayName(payload.from),
           to: payload.to && stripDisplayName(payload.to),
           ...appendSkippedNote(payload, skippedCount),
-          attachments: urls,
+          attachments: urls.map((url) => ({ url })),
           replyToExternalId: payload.replyToExternalId ?? inReplyTo,
           occurredAt,
           sentExternally: direction === 'outbound',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { requireSignature } from '../../runtime/standard-webhooks.ts';
 import { type Channel, defineChannel } from '../channel.ts';
-import { sendSigned } from '../gateway/gateway.ts';
+import { gatewayCapabilities, sendSigned } from '../gateway/gateway.ts';
 import { readGatewayWebhook, toSendBody } from '../gateway/protocol.ts';
 
 /** Address of the phone of sandbox mode: a vendor that needs no account. */
@@ -19,18 +19,20 @@ export function createSandboxChannel(phone: Phone): Channel {
     type: 'sandbox',
     title: 'Sandbox phone',
     configSchema: z.strictObject({}),
-    capabilities: { receipts: true, attachments: true, email: true, idempotent: true },
-    signatureHeader: 'webhook-signature',
-    // The phone receives its webhook URL with each message.
-    webhookEvents: [],
-    send: (context, connection, message) =>
+    capabilities: gatewayCapabilities,
+    send: (context, message) =>
       sendSigned(context, { url: `${phone.url}/messages`, secret: phone.secret, timeoutMs: 2_000 }, message, {
         ...toSendBody(message),
-        callbackUrl: connection.webhookUrl,
+        callbackUrl: context.connection.webhookUrl,
       }),
-    receiveWebhook(_connection, event, request) {
-      requireSignature([phone.secret], request.headers, request.body);
-      return readGatewayWebhook(event, request.body);
+    webhooks: {
+      // The phone receives its webhook URL with each message.
+      paths: [],
+      signatureHeader: 'webhook-signature',
+      receive(_context, { path, headers, body }) {
+        requireSignature([phone.secret], headers, body);
+        return { events: [readGatewayWebhook(path, body)] };
+      },
     },
   });
 }

@@ -1,0 +1,40 @@
+import type { Clock } from '../core/clock.ts';
+import type { FetchedAttachment, FetchedFile, FetchFailure } from '../runtime/fetch-file.ts';
+import type { Log } from '../runtime/log.ts';
+import type { HttpClient } from '../runtime/outbound-http.ts';
+import type { SendOutcome } from './messages.ts';
+
+/** Capabilities that a channel receives from the program, for one connection. */
+export interface ChannelContext<Config> {
+  readonly connection: ChannelConnection<Config>;
+  /** Refuses private addresses unless the operator allows them. */
+  readonly http: HttpClient;
+  /**
+   * Fetches an attachment into memory, for a vendor that takes bytes and no address: guarded, and limited in size, time and type. A failure
+   * is an outcome to return.
+   */
+  fetchBytes(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'rejected' | 'unavailable' }>>;
+  /** Fetches a file of the vendor to disk, guarded and limited in the same way. @param headers sent to the host of `url` only, not after a redirect to another */
+  fetchFile(url: string, headers?: Readonly<Record<string, string>>): Promise<FetchedFile | FetchFailure>;
+  /** Small durable JSON of this connection, sealed: an id of the vendor's webhook, a cursor, tokens. */
+  readonly state: ChannelState;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the program stops, and with it the request. */
+  readonly signal: AbortSignal;
+}
+
+export interface ChannelState {
+  /** @returns null before the first `set` */
+  get<T>(): Promise<T | null>;
+  set(value: unknown): Promise<void>;
+}
+
+export interface ChannelConnection<Config> {
+  readonly id: string;
+  readonly config: Config;
+  /** Config before its secrets were changed, for a day: vendors do not change theirs at the same moment. */
+  readonly previousConfig?: Config | undefined;
+  /** Base of the webhook URLs: the vendor calls this, `/`, and one of the channel's paths. */
+  readonly webhookUrl: string;
+}

@@ -1,0 +1,108 @@
+/** A message for channels. */
+export interface OutboundMessage {
+  /** Our id; receipts may refer to it. */
+  readonly id: string;
+  /**
+   * Key by which an idempotent vendor recognises repeats: the same on every attempt, a new one when a person resends a message that the
+   * vendor reported as failed.
+   */
+  readonly idempotencyKey: string;
+  readonly locationId: string;
+  readonly contactId: string | null;
+  readonly conversationId: string | null;
+  readonly messageType: 'sms' | 'email';
+  readonly to: string;
+  /** The vendor's own id of this contact on this connection, as an inbound message has named it. */
+  readonly vendorAddress: string | null;
+  readonly from: string | null;
+  readonly text: string | null;
+  readonly html: string | null;
+  readonly subject: string | null;
+  readonly attachments: readonly string[];
+  readonly replyToExternalId: string | null;
+  /** Last message from this contact on this connection, for vendors that allow free text only for some time after it. */
+  readonly lastInboundAt: Date | null;
+  /** The contact has opted out of marketing alone; of all messages, and this one would not be sent. */
+  readonly isOptedOutOfMarketing: boolean;
+  /** External ids of the parts that an earlier attempt has sent, in order: this attempt continues after them. */
+  readonly acceptedParts: readonly string[];
+}
+
+/**
+ * Result of one attempt. `unavailable` guarantees that the message, or its next part, was not sent; `unknown` means that the request may have
+ * arrived. `connection_error` is about the account or its credentials: it holds the connection and fails no message. `response` is the vendor's
+ * text for the log of attempts. `isAuthoritative` marks a rejection by the vendor itself, not by a proxy on the way: an idempotent vendor has
+ * then not accepted the earlier attempts either.
+ */
+export type SendOutcome = { response?: string } & (
+  | {
+      kind: 'accepted' | 'delivered';
+      /** The vendor's id of each part, in order, those of earlier attempts included; empty when it gives none. */
+      externalIds: readonly string[];
+      rejectedRecipients?: readonly { address: string; code: string; message: string }[];
+    }
+  | { kind: 'rejected'; code: string; message: string; isAuthoritative?: boolean; optedOut?: OptOutCategory }
+  | { kind: 'unavailable'; code: string; message: string; retryAfterMs?: number; acceptedParts?: readonly string[] }
+  | { kind: 'connection_error'; code: string; message: string; acceptedParts?: readonly string[] }
+  | { kind: 'unknown'; code: string; message: string; acceptedParts?: readonly string[] }
+);
+
+/** The messages that a contact does not want. */
+export type OptOutCategory = 'all' | 'marketing';
+
+/** One fact that a vendor reports. */
+export type ChannelEvent =
+  | { readonly kind: 'receipt'; readonly receipt: ReceiptContent }
+  | { readonly kind: 'inbound'; readonly inbound: InboundContent }
+  | { readonly kind: 'opt_out'; readonly optOut: OptOutContent }
+  /** `down`: the vendor has stopped serving the account; the connection is held. */
+  | { readonly kind: 'connection'; readonly status: 'up' | 'down'; readonly code?: string; readonly message?: string };
+
+export interface ReceiptContent {
+  /** Our message id, or the vendor's: at least one. */
+  readonly messageId?: string | undefined;
+  readonly externalId?: string | undefined;
+  /** The part of a message that was sent in several, where the vendor returns it: without it the external id decides. */
+  readonly part?: { readonly index: number; readonly count: number } | undefined;
+  /** `accepted` proves that a send of unknown outcome has reached the vendor. */
+  readonly state: 'accepted' | 'delivered' | 'read' | 'failed';
+  /** Email: the one recipient that the receipt is about; without it the receipt is about all. */
+  readonly recipient?: string | undefined;
+  readonly error?: { code: string; message: string } | undefined;
+  readonly occurredAt?: Date | undefined;
+}
+
+export interface InboundContent {
+  readonly externalId: string;
+  readonly from: string;
+  readonly to?: string | undefined;
+  /** The vendor's own id of the contact, to send to instead of `from`. Its presence also records the time of this message. */
+  readonly vendorAddress?: string | undefined;
+  /** An id of the person that stays the same when the address changes: messages with one id belong to one contact. */
+  readonly vendorUserId?: string | undefined;
+  readonly name?: string | undefined;
+  readonly text?: string | undefined;
+  readonly html?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly attachments: readonly InboundAttachment[];
+  /** Email: the vendor's id of the message that this one replies to. */
+  readonly replyToExternalId?: string | undefined;
+  readonly occurredAt?: Date | undefined;
+  /** The location sent it outside of HighLevel; it is only logged. */
+  readonly sentExternally: boolean;
+}
+
+/** A file of an inbound message: an address that needs no credentials, or a reference for the channel's `fetchAttachment`. */
+export type InboundAttachment =
+  | { readonly url: string }
+  | { readonly ref: string; readonly name?: string | undefined; readonly contentType?: string | undefined };
+
+/** A contact's STOP or START, or the vendor's word for it. */
+export interface OptOutContent {
+  readonly address: string;
+  readonly optedOut: boolean;
+  readonly category: OptOutCategory;
+  readonly occurredAt?: Date | undefined;
+  /** What the contact did, in the vendor's words: `STOP`, `blocked`. */
+  readonly reason?: string | undefined;
+}

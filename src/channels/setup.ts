@@ -1,0 +1,74 @@
+import type { ChannelContext } from './context.ts';
+
+/** The vendor's side of a connection: its account, its webhooks, and what a person chooses there. */
+export interface ChannelSetup<Config> {
+  /** Asks the vendor whether it accepts the config. Runs before a connection is stored, daily, and while it is held. */
+  verify(context: ChannelContext<Config>): Promise<VerifyResult>;
+  /**
+   * Registers the connection's webhook addresses with the vendor. Idempotent.
+   *
+   * @param replace a person has agreed to replace addresses of another program
+   */
+  registerWebhooks?(context: ChannelContext<Config>, replace: boolean): Promise<RegisterResult>;
+  /** Removes them, as far as they are ours. Best effort: the connection may be deleted already. */
+  unregisterWebhooks?(context: ChannelContext<Config>): Promise<void>;
+  /** Returns what a person still has to do: scan a QR code, finish a consent. */
+  getPairing?(context: ChannelContext<Config>): Promise<Pairing>;
+  /** Lists the numbers or addresses of the account that can send. */
+  listSenders?(context: ChannelContext<Config>): Promise<readonly Sender[]>;
+  /** Lists the approved templates of the account. */
+  listTemplates?(context: ChannelContext<Config>): Promise<readonly Template[]>;
+}
+
+export type VerifyResult =
+  | {
+      readonly kind: 'verified';
+      /** The vendor's name for the account. */
+      readonly account: string;
+      /** Facts that a person should know, such as the limits of a trial account. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly kind: 'rejected'; readonly problems: readonly ConfigProblem[] }
+  /** The vendor could not be asked. */
+  | { readonly kind: 'unavailable'; readonly code: string; readonly message: string };
+
+/** Reason for which the vendor does not accept a config. */
+export interface ConfigProblem {
+  /** Name of the field of the config; omitted for the account as a whole. */
+  readonly field?: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type RegisterResult =
+  | { readonly kind: 'registered' }
+  /** Another program's address is registered. @see ChannelSetup.registerWebhooks */
+  | { readonly kind: 'taken'; readonly by: string }
+  /** This vendor, or this account, needs a person to enter the addresses. */
+  | { readonly kind: 'manual'; readonly message: string }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+
+export type Pairing =
+  | { readonly status: 'paired' }
+  | {
+      readonly status: 'waiting';
+      /** Data URL of an image. */
+      readonly qrCode?: string;
+      readonly code?: string;
+      readonly url?: string;
+      readonly expiresAt?: Date;
+    };
+
+export interface Sender {
+  readonly address: string;
+  readonly label: string;
+}
+
+export interface Template {
+  readonly name: string;
+  readonly language: string;
+  readonly category: string;
+  readonly body: string;
+  /** Names, or positions, of the parameters of its body. */
+  readonly parameters: readonly string[];
+}
