@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import { freeGroups, noWorkerId, setGroupOwner } from '../queue/group-owner.ts';
 import { setGroupLimits } from '../queue/rate-limits.ts';
 import { type ConfigInput, checkConfig } from './check-config.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
@@ -50,6 +51,8 @@ export async function connect(deps: ConnectDeps, ref: ConnectionRef, input: Conf
     const action = id === newId || disabledAt ? 'channel_connected' : 'channel_changed';
     await audit(tx, deps, { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` });
     await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now);
+    // Until a worker has opened the session, no worker claims the jobs that it carries.
+    await setGroupOwner(tx, [toConnectionGroupKey(ref)], channel.session?.carriesSends ? noWorkerId : null, now);
     return tx.connection.update({
       where: { id },
       data: {
@@ -74,6 +77,7 @@ export async function disconnect(
     const rows = await tx.connection.findMany({ where: { locationId, providerKey, disabledAt: null }, select: { id: true } });
     const { count } = await tx.connection.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
     if (count === 0) return [];
+    await freeGroups(tx, [toConnectionGroupKey({ locationId, providerKey })]);
     await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, providerKey, details: `${providerKey}.` });
     return rows;
   });
