@@ -8,6 +8,7 @@ import { type StoreDeps, toRecipientsReportJob } from '../messages/model/message
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import type { DeliverDeps } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -57,9 +58,10 @@ export function composeMessaging(
     attachments: Attachments;
     connections: Connections;
     installations: Installations;
+    sendThroughSession: DeliverDeps['sendThroughSession'];
   },
 ) {
-  const { store, hooks, attachments, connections, installations, highLevel } = others;
+  const { store, hooks, attachments, connections, installations, highLevel, sendThroughSession } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const optOuts = {
@@ -80,6 +82,7 @@ export function composeMessaging(
     createChannelContext: connections.createChannelContext,
     holdConnection: connections.holdConnection,
     ...optOuts,
+    sendThroughSession,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),

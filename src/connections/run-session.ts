@@ -152,7 +152,12 @@ export function runSession(deps: RunSessionDeps, { id, updatedAt }: { id: string
 
   function createClosedOutcome(): SendOutcome {
     const retryAfterMs = reopenAt === null ? {} : { retryAfterMs: Math.max(reopenAt - clock.now(), 0) + minReopenDelayMs };
-    return { kind: 'unavailable', code: 'session_closed', message: 'The session with the vendor is not open.', ...retryAfterMs };
+    return {
+      kind: 'unavailable',
+      code: 'session_closed',
+      message: 'The session with the vendor is not open.',
+      ...retryAfterMs,
+    };
   }
 
   const ended = run();
@@ -202,6 +207,7 @@ function createEmit(deps: RunSessionDeps, connection: Connection, signal: AbortS
     if (events.length > 0) await deps.storeEvents(connection, events);
     if (state === undefined) return;
     requireOwnership();
-    if (!(await deps.storeState(connection.id, state))) throw new Error('Another worker owns this session: its state is not stored.');
+    if (!(await deps.storeState(connection.id, state)))
+      throw new Error('Another worker owns this session: its state is not stored.');
   };
 }

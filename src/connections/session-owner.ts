@@ -161,7 +161,11 @@ export function createSessionOwner(deps: SessionOwnerDeps): SessionOwner {
     async send(connectionId, message) {
       const session = owned.get(connectionId)?.session;
       if (session) return session.send(message);
-      return { kind: 'unavailable', code: 'session_closed', message: 'The session with the vendor is not open in this process.' };
+      return {
+        kind: 'unavailable',
+        code: 'session_closed',
+        message: 'The session with the vendor is not open in this process.',
+      };
     },
   };
 }

@@ -38,14 +38,17 @@ export function createQueue(deps: { db: Database; clock: Clock; newId: NewId; lo
   let worker: Worker | null = null;
   let registration: Promise<{ worker: Worker; unlisten: () => Promise<void> }> | undefined;
 
+  async function startRegistration() {
+    worker = await registerWorker(deps);
+    // Null: notifications may have been lost.
+    const unlisten = await db.listen(jobsChannel, (queue) => {
+      for (const loop of loops) if (queue === null || queue === loop.queue) loop.wake();
+    });
+    return { worker, unlisten };
+  }
+
   const register = () => {
-    registration ??= (async () => ({
-      worker: (worker = await registerWorker(deps)),
-      // Null: notifications may have been lost.
-      unlisten: await db.listen(jobsChannel, (queue) => {
-        for (const loop of loops) if (queue === null || queue === loop.queue) loop.wake();
-      }),
-    }))();
+    registration ??= startRegistration();
     return registration;
   };
 

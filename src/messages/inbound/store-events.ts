@@ -35,7 +35,9 @@ export async function storeEvents(
   body?: Buffer,
 ): Promise<'stored' | 'repeated'> {
   const results = await Promise.allSettled(
-    events.map((event) => storeEvent(deps, connection, provider, event, events.length === 1 && body ? body : toRawEvent(event))),
+    events.map((event) =>
+      storeEvent(deps, connection, provider, event, events.length === 1 && body ? body : toRawEvent(event)),
+    ),
   );
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   const isFinal = (error: unknown) => isAppError(error) && error.retry === 'never';
