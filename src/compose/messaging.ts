@@ -78,6 +78,7 @@ export function composeMessaging(
     channels: connections.channels,
     decryptConnection: connections.decryptConnection,
     createChannelContext: connections.createChannelContext,
+    getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
     ...optOuts,
     connectionOf: connections.loadConnection,
