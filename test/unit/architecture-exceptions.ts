@@ -18,9 +18,12 @@ export const tableOwners: Record<string, readonly string[]> = {
   messages: [
     'Message',
     'Attempt',
+    'ExternalId',
     'Receipt',
     'ReportAttempt',
     'ContactAddress',
+    'VendorAddress',
+    'OptOut',
     'InboundType',
     'Attachment',
     'Redrive',
