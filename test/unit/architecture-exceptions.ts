@@ -42,6 +42,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'alerts/rules/auth-failures.ts': ['AuditEntry'],
       'alerts/rules/channel-disconnected.ts': ['Connection', 'Installation', 'Message'],
       'alerts/rules/channel-failing.ts': ['Attempt', 'Connection', 'Installation'],
+      'alerts/rules/connection-held.ts': ['Connection', 'Installation'],
       'alerts/rules/location-silent.ts': ['DailyActivity', 'Installation', 'Message'],
       'alerts/rules/quota-low.ts': ['Installation', 'RateLimitRow'],
     },
