@@ -42,7 +42,8 @@ export function decide(
     attempts: toAttemptRows(items),
     reportAttempts: toReportAttemptRows(existing),
     contactAddresses: toContactAddressRows(items),
-    externalIds: receipts.externalIds.filter(({ messageId }) => messages.has(messageId)),
+    // An id of a result that is void, as a person has had the message resent, is of an earlier send.
+    externalIds: receipts.externalIds.filter(({ messageId }) => changedIds.has(messageId)),
     rejectedRecipients: existing.flatMap(toRejectedRecipientRows),
     jobResults: decisions.map(({ result }) => result),
     newJobs: [
