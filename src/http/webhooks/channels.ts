@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { WebhookRequest } from '../../channels/channel.ts';
 import type { Connections } from '../../compose/connections.ts';
 import type { Installations } from '../../compose/installations.ts';
+import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
