@@ -30,6 +30,7 @@ export const eventTexts = {
   delivered: '{channel} delivered it',
   rejected: '{channel} rejected it',
   unavailable: '{channel} was temporarily unavailable',
+  connection_error: '{channel} refused the account: the channel is on hold',
   unknown: 'Delivery unknown: {channel} did not confirm it',
   receipt: '{channel} reported: {state}',
   receipt_of: '{channel} reported for {recipient}: {state}',
