@@ -107,18 +107,13 @@ export function createTwilioConfigSchema(allowPrivateTargets: boolean) {
     })
     .refine((config) => config.from !== undefined || config.messagingServiceSid !== undefined, {
       path: ['from'],
-      error: 'or messagingServiceSid is needed',
+      error: 'is needed, or messagingServiceSid',
       params: { code: 'sender_missing' },
     })
     .refine((config) => config.apiKeySid === undefined || config.apiKeySecret !== undefined, {
       path: ['apiKeySecret'],
       error: 'is needed with apiKeySid',
       params: { code: 'with_sid' },
-    })
-    .refine((config) => config.apiKeySecret === undefined || config.apiKeySid !== undefined, {
-      path: ['apiKeySid'],
-      error: 'is needed with apiKeySecret',
-      params: { code: 'with_secret' },
     });
 }
 

@@ -14,6 +14,8 @@ const capabilities: Capabilities = {
   attachments: 'urls',
   receipts: true,
   idempotent: false,
+  // Those of WhatsApp differ from the number in some countries.
+  vendorAddresses: true,
   managesOptOuts: true,
 };
 
