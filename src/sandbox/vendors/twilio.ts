@@ -89,13 +89,13 @@ export function createTwilio(options: {
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'error') {
       if (fault.retryAfterSeconds !== undefined) response.set('retry-after', String(fault.retryAfterSeconds));
-      return respondError(response, fault.status, fault.code, fault.message ?? 'A fault of the simulator');
+      return void respondError(response, fault.status, fault.code, fault.message ?? 'A fault of the simulator');
     }
     const checked = checkSend(state, form);
-    if ('code' in checked) return respondError(response, checked.status, checked.code, checked.message);
+    if ('code' in checked) return void respondError(response, checked.status, checked.code, checked.message);
     const message = accept(form, checked);
     if (fault?.kind === 'cut') return void response.socket?.destroy();
-    if (fault) return respondError(response, 500, 20500, 'Internal Server Error');
+    if (fault) return void respondError(response, 500, 20500, 'Internal Server Error');
     response.status(201).json(renderMessage(state, message));
   }
 

@@ -34,18 +34,18 @@ export function createApi(deps: ApiDeps): Router {
     const caller = identifyCaller(state, request);
     if (!caller) {
       response.set('www-authenticate', 'Basic realm="Twilio API"');
-      return respondError(response, 401, 20003, 'Authenticate');
+      return void respondError(response, 401, 20003, 'Authenticate');
     }
     response.locals.caller = caller;
     const sid = /^\/2010-04-01\/Accounts\/([^/.]+)/.exec(request.path)?.[1];
     if (sid !== undefined && sid !== state.account.sid)
-      return respondError(response, 404, 20404, 'The requested resource was not found');
+      return void respondError(response, 404, 20404, 'The requested resource was not found');
     if (state.account.status !== 'active' && request.method === 'POST')
-      return respondError(response, 403, 20005, 'Account not active');
+      return void respondError(response, 403, 20005, 'Account not active');
     next();
   });
   router.get('/2010-04-01/Accounts/:account.json', (_request, response) => {
-    if ((response.locals.caller as Caller) === 'key') return respondError(response, 401, 20003, 'Authenticate');
+    if ((response.locals.caller as Caller) === 'key') return void respondError(response, 401, 20003, 'Authenticate');
     response.json(renderAccount(state));
   });
   const account = Router();
@@ -121,12 +121,12 @@ function addMessageRoutes(router: Router, deps: ApiDeps): void {
   });
   router.get('/Messages/:sid.json', (request, response) => {
     const message = state.messages.find(({ sid }) => sid === request.params.sid);
-    if (!message) return respondError(response, 404, 20404, 'The requested resource was not found');
+    if (!message) return void respondError(response, 404, 20404, 'The requested resource was not found');
     response.json(renderMessage(state, message));
   });
   router.get('/Messages/:message/Media/:sid', (request, response) => {
     const file = state.media.find(({ sid, messageSid }) => sid === request.params.sid && messageSid === request.params.message);
-    if (!file) return respondError(response, 404, 20404, 'The requested resource was not found');
+    if (!file) return void respondError(response, 404, 20404, 'The requested resource was not found');
     response.redirect(307, `${deps.storageUrl()}/storage/${file.sid}`);
   });
 }
@@ -149,7 +149,7 @@ function addNumberRoutes(router: Router, { state, onChange }: ApiDeps): void {
   });
   router.all('/IncomingPhoneNumbers/:sid.json', (request, response) => {
     const number = state.numbers.find(({ sid }) => sid === request.params.sid);
-    if (!number) return respondError(response, 404, 20404, 'The requested resource was not found');
+    if (!number) return void respondError(response, 404, 20404, 'The requested resource was not found');
     if (request.method === 'POST') {
       const form = readForm(request);
       number.smsUrl = form.get('SmsUrl') ?? number.smsUrl;
@@ -167,7 +167,7 @@ function addServiceRoutes(router: Router, { state, url, onChange }: ApiDeps): vo
   });
   router.all('/v1/Services/:sid', (request, response) => {
     const service = state.services.find(({ sid }) => sid === request.params.sid);
-    if (!service) return respondError(response, 404, 20404, 'The requested resource was not found');
+    if (!service) return void respondError(response, 404, 20404, 'The requested resource was not found');
     if (request.method === 'POST') {
       const form = readForm(request);
       service.inboundRequestUrl = form.get('InboundRequestUrl') ?? service.inboundRequestUrl;
@@ -180,7 +180,7 @@ function addServiceRoutes(router: Router, { state, url, onChange }: ApiDeps): vo
   });
   router.get('/v1/Services/:sid/PhoneNumbers', (request, response) => {
     const service = state.services.find(({ sid }) => sid === request.params.sid);
-    if (!service) return respondError(response, 404, 20404, 'The requested resource was not found');
+    if (!service) return void respondError(response, 404, 20404, 'The requested resource was not found');
     const rows = service.pool.filter((sender) => sender.startsWith('+')).map((phone_number) => ({ phone_number }));
     response.json(renderMetaPage('phone_numbers', rows, `${url()}${request.path}`, getQuery(request)));
   });
