@@ -40,7 +40,6 @@ export async function startTwilioWorld() {
   const api = await listen(app);
   const storage = express();
   const storageApi = await listen(storage);
-  const posted: SignedWebhook[] = [];
   const twilio = createTwilio({
     ...{ clock, random: randomBytes, http, url: () => api.url, storageUrl: () => storageApi.url },
     onCall: (call) => calls.push(call),
@@ -56,7 +55,7 @@ export async function startTwilioWorld() {
   const channel = createTwilioChannel({ allowPrivateTargets: true });
 
   return {
-    ...{ twilio, clock, calls, posted, channel, http, account, from, apiUrl: api.url, storageUrl: storageApi.url, webhookUrl },
+    ...{ twilio, clock, calls, channel, http, account, from, apiUrl: api.url, storageUrl: storageApi.url, webhookUrl },
     service: services[0] as NonNullable<(typeof services)[0]>,
     whatsApp: channelSenders[0]?.address ?? '',
     apiKey: apiKeys[0] as NonNullable<(typeof apiKeys)[0]>,

@@ -36,7 +36,7 @@ export function renderNumber(state: TwilioState, number: SimNumber): Record<stri
       friendly_name: number.friendlyName,
     },
     capabilities: { voice: true, sms: number.hasSms, mms: number.hasSms, fax: false },
-    ...{ sms_url: number.smsUrl, sms_method: number.smsMethod, sms_application_sid: number.smsApplicationSid },
+    ...{ sms_url: number.smsUrl || null, sms_method: number.smsMethod, sms_application_sid: number.smsApplicationSid || null },
     uri: `/2010-04-01/Accounts/${state.account.sid}/IncomingPhoneNumbers/${number.sid}.json`,
   };
 }
