@@ -40,8 +40,12 @@ export async function startTwilioWorld() {
   const api = await listen(app);
   const storage = express();
   const storageApi = await listen(storage);
+  // The program's address is no server here.
+  const post: typeof http.post = (url, body, config) =>
+    url.startsWith('https:') ? Promise.resolve({ status: 200, data: '', headers: {} } as never) : http.post(url, body, config);
+  const webhookHttp: typeof http = Object.assign(Object.create(http), { post });
   const twilio = createTwilio({
-    ...{ clock, random: randomBytes, http, url: () => api.url, storageUrl: () => storageApi.url },
+    ...{ clock, random: randomBytes, http: webhookHttp, url: () => api.url, storageUrl: () => storageApi.url },
     onCall: (call) => calls.push(call),
   });
   storage.use(twilio.router);
