@@ -1,3 +1,4 @@
+import type { OptOutContent } from '../channels/channel.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -12,6 +13,7 @@ import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
 import { runRedrives, startRedrive } from '../messages/recovery/redrive.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
+import { pollReceipts } from '../messages/reporting/poll-receipts.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
@@ -61,6 +63,10 @@ export function composeMessaging(
   const { store, hooks, attachments, connections, installations, highLevel } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
+  const optOuts = {
+    findOptOut: async (_locationId: string, _address: string) => null,
+    recordOptOut: async (_connection: { id: string }, _optOut: OptOutContent) => {},
+  };
   const ingredients = {
     ...runtime,
     ...store,
@@ -72,6 +78,10 @@ export function composeMessaging(
     tokens: installations.tokens,
     channels: connections.channels,
     decryptConnection: connections.decryptConnection,
+    createChannelContext: connections.createChannelContext,
+    getConnection: connections.getConnection,
+    holdConnection: connections.holdConnection,
+    ...optOuts,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),
@@ -84,8 +94,13 @@ export function composeMessaging(
     },
   };
   const { readAddress, findMessage, startAttempt } = ingredients;
+  const recordReceipt = createReceiptRecorder(ingredients);
+  const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
+    lookUpReceipt ? type : [],
+  );
   return {
     ...hooks,
+    ...optOuts,
     reportDelay: store.reportDelay,
     readAddress,
     findMessage,
@@ -94,7 +109,8 @@ export function composeMessaging(
     listMessages: createMessageLister(runtime.db),
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
-    recordReceipt: createReceiptRecorder(ingredients),
+    recordReceipt,
+    ...bindAll({ ...ingredients, recordReceipt, receiptLookUpTypes }, { pollReceipts }),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
