@@ -25,7 +25,7 @@ const describers: Readonly<Record<string, (content: Fields, message: Fields) => 
  */
 export function toMessageText(type: string, content: unknown, message: Fields): string | undefined {
   if (type === 'contacts') return describeContacts(message.contacts);
-  const describe = describers[type];
+  const describe = Object.hasOwn(describers, type) ? describers[type] : undefined;
   return describe ? describe(toObject(content), message) : `[A message of the type “${type}”, which can’t be shown here]`;
 }
 

@@ -16,11 +16,7 @@ export interface PhoneNumber {
   readonly ownOverride: string | undefined;
 }
 
-const healths: Readonly<Record<string, PhoneNumber['health']>> = {
-  AVAILABLE: 'available',
-  LIMITED: 'limited',
-  BLOCKED: 'blocked',
-};
+const healths = ['available', 'limited', 'blocked'] as const;
 
 /** Reads a business number, from its own response or a list. */
 export function readPhoneNumber(value: unknown): PhoneNumber {
@@ -33,7 +29,7 @@ export function readPhoneNumber(value: unknown): PhoneNumber {
     display: toText(display_phone_number),
     verifiedName: toText(verified_name),
     quality: toText(quality_rating)?.toUpperCase(),
-    health: healths[toText(can_send_message)?.toUpperCase() ?? ''],
+    health: healths.find((health) => health === toText(can_send_message)?.toLowerCase()),
     healthProblems: toList(entities)
       .map(toObject)
       .flatMap(({ errors }) => readHealthErrors(errors)),

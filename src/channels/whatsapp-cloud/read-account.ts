@@ -11,7 +11,7 @@ const downEvents: Readonly<Record<string, string>> = {
 export function readAccountUpdate(value: Readonly<Record<string, unknown>>): ChannelEvent[] {
   const event = toText(value.event)?.trim().toUpperCase() ?? '';
   const code = event.toLowerCase();
-  const downMessage = downEvents[event];
+  const downMessage = Object.hasOwn(downEvents, event) ? downEvents[event] : undefined;
   if (downMessage) return [{ kind: 'connection', status: 'down', code, message: downMessage }];
   if (event === 'DISABLED_UPDATE') return readBan(code, toText(toObject(value.ban_info).waba_ban_state)?.toUpperCase());
   if (event === 'ACCOUNT_RESTRICTION' && isForbiddenToReply(value.restriction_info)) {

@@ -28,7 +28,7 @@ export function readStatus(value: unknown): ChannelEvent[] | null {
   const externalId = toId(status.id);
   const state = toText(status.status)?.trim().toLowerCase();
   if (!externalId || externalId.length > maxChars.externalId || !state) return null;
-  const known = states[state];
+  const known = Object.hasOwn(states, state) ? states[state] : undefined;
   if (!known || toText(status.recipient_type) === 'group') return [];
   const errors = known === 'failed' ? readErrors(status.errors) : [];
   const data = parseCallbackData(toText(status.biz_opaque_callback_data));

@@ -47,6 +47,14 @@ export function readWebhook(body: Buffer, owner: WebhookOwner): WebhookContent {
   return collected;
 }
 
+/** Readers of the fields with content for us, and the part of an app that each is about. */
+const fieldReaders: Readonly<Record<string, { of: 'number' | 'account'; read(collected: Collector, value: Fields): void }>> = {
+  messages: { of: 'number', read: readMessages },
+  smb_message_echoes: { of: 'number', read: readEchoes },
+  user_preferences: { of: 'number', read: readPreferences },
+  account_update: { of: 'account', read: (collected, value) => add(collected, readAccountUpdate(value)) },
+};
+
 function readChange(
   collected: Collector,
   owner: WebhookOwner,
@@ -54,25 +62,13 @@ function readChange(
   field: string | undefined,
   value: Fields,
 ): void {
-  const isOfNumber = toId(toObject(value.metadata).phone_number_id) === owner.phoneNumberId;
-  switch (field) {
-    case 'messages':
-      return isOfNumber ? readMessages(collected, value) : ignore(collected);
-    case 'smb_message_echoes':
-      return isOfNumber ? readEchoes(collected, value) : ignore(collected);
-    case 'user_preferences':
-      return isOfNumber ? readPreferences(collected, value) : ignore(collected);
-    case 'account_update':
-      if (accountId !== owner.businessAccountId) return ignore(collected);
-      collected.events.push(...readAccountUpdate(value));
-      return;
-    default:
-      return ignore(collected);
-  }
-}
-
-function ignore(collected: Collector): void {
-  collected.ignoredCount += 1;
+  const reader = Object.hasOwn(fieldReaders, field ?? '') ? fieldReaders[field ?? ''] : undefined;
+  const isOurs =
+    reader?.of === 'account'
+      ? accountId === owner.businessAccountId
+      : toId(toObject(value.metadata).phone_number_id) === owner.phoneNumberId;
+  if (reader && isOurs) reader.read(collected, value);
+  else collected.ignoredCount += 1;
 }
 
 function readMessages(collected: Collector, value: Fields): void {
@@ -92,8 +88,7 @@ function readEchoes(collected: Collector, value: Fields): void {
 
 function addMessage(collected: Collector, message: unknown, profiles: readonly Profile[], direction: 'inbound' | 'echo'): void {
   const inbound = readMessage(message, profiles, direction);
-  if (inbound === undefined) return ignore(collected);
-  add(collected, inbound && [{ kind: 'inbound', inbound }]);
+  add(collected, inbound ? [{ kind: 'inbound', inbound }] : inbound === null ? null : []);
 }
 
 /** Reads contacts' choices about marketing, made in WhatsApp. */
@@ -106,7 +101,7 @@ function readPreferences(collected: Collector, value: Fields): void {
       continue;
     }
     if (toText(row.category) !== 'marketing_messages' || !['stop', 'resume', 'signup'].includes(choice)) {
-      ignore(collected);
+      collected.ignoredCount += 1;
       continue;
     }
     const optOut = {
@@ -123,7 +118,7 @@ function readPreferences(collected: Collector, value: Fields): void {
 /** Adds the events of one update. @param events null for an unreadable update */
 function add(collected: Collector, events: readonly ChannelEvent[] | null): void {
   if (events === null) collected.unreadCount += 1;
-  else if (events.length === 0) ignore(collected);
+  else if (events.length === 0) collected.ignoredCount += 1;
   else collected.events.push(...events);
 }
 
