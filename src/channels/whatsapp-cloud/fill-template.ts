@@ -4,7 +4,7 @@ import { fillBody, type TemplateDefinition } from './template-definition.ts';
 /** Template part of a message. */
 export interface TemplateMessage {
   readonly name: string;
-  readonly language: { readonly code: string };
+  readonly language: { readonly policy: 'deterministic'; readonly code: string };
   readonly components?: readonly {
     readonly type: 'body';
     readonly parameters: readonly { readonly type: 'text'; readonly text: string; readonly parameter_name?: string }[];
@@ -79,7 +79,7 @@ function fill(definition: TemplateDefinition, given: ReadonlyMap<string, string>
     kind: 'filled',
     template: {
       name,
-      language: { code: language },
+      language: { policy: 'deterministic', code: language },
       ...(filled.length > 0 ? { components: [{ type: 'body', parameters: filled }] } : {}),
     },
   };

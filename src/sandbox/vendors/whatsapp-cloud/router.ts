@@ -73,12 +73,12 @@ function send(deps: RouterDeps, request: Request, response: Response): void {
   const fault = deps.getFault();
   if (fault?.kind === 'hang') return;
   if (fault?.kind === 'server_error') return void response.status(500).type('html').send('<h1>Sorry</h1>');
-  if (fault?.kind === 'error') return fail(response, createVendorError(fault.code, fault.details, fault.status));
-  if (request.params.id !== state.business.phoneNumberId) return fail(response, createMissing());
+  if (fault?.kind === 'error') return void fail(response, createVendorError(fault.code, fault.details, fault.status));
+  if (request.params.id !== state.business.phoneNumberId) return void fail(response, createMissing());
   const refusal = checkMessage(state, request.body);
-  if (refusal) return fail(response, refusal);
+  if (refusal) return void fail(response, refusal);
   const accepted = deps.accept(request.body);
-  if ('code' in accepted) return fail(response, accepted);
+  if ('code' in accepted) return void fail(response, accepted);
   if (fault?.kind === 'cut_after_accepting') return void request.socket.destroy();
   const { id, waId, userId, isNumberHidden } = accepted;
   const isTemplate = request.body.type === 'template';
