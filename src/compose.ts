@@ -44,7 +44,7 @@ export async function composeApp(options: AppOptions) {
   const runtime = await composeRuntime(options);
   const queue = composeQueue(runtime);
   const attachments = composeAttachments(runtime, options);
-  const connections = composeConnections(runtime, options);
+  const connections = composeConnections(runtime, options, attachments);
   const alerts = composeAlerts(runtime, options);
   const store = composeMessageStore(runtime);
   const hooks = composeLocationHooks(store);

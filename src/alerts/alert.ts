@@ -5,6 +5,7 @@ export type { Alert, AlertKind };
 /** Titles of all kinds of alerts. */
 export const alertTitles: Readonly<Record<AlertKind, string>> = {
   channel_failing: 'Channel failing',
+  channel_held: 'Channel on hold',
   channel_disconnected: 'Channel disconnected',
   location_silent: 'Location silent',
   reauth_required: 'Reconnect required',

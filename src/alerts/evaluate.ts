@@ -8,6 +8,7 @@ import { type NotifierName, scheduleNotifications, scheduleResolved } from './no
 import { findAuthFailures } from './rules/auth-failures.ts';
 import { findDisconnectedChannels } from './rules/channel-disconnected.ts';
 import { findFailingChannels } from './rules/channel-failing.ts';
+import { findHeldConnections } from './rules/connection-held.ts';
 import { findSilentLocations } from './rules/location-silent.ts';
 import { findMissingPermissions } from './rules/permission-missing.ts';
 import { findLateQueues } from './rules/queue-latency.ts';
@@ -33,6 +34,7 @@ type AlertRule = (on: Executor, open: OpenAlerts, thresholds: AlertThresholds, n
 
 const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
   channel_failing: findFailingChannels,
+  channel_held: (on) => findHeldConnections(on),
   channel_disconnected: (on, _open, _thresholds, now) => findDisconnectedChannels(on, now),
   location_silent: findSilentLocations,
   reauth_required: findReauthRequired,

@@ -24,6 +24,7 @@ export interface LocationFacts {
 /** The most severe first. */
 const issuesBySeverity = [
   'permission_missing',
+  'channel_held',
   'channel_failing',
   'channel_disconnected',
   'quota_low',

@@ -64,6 +64,8 @@ export interface Capabilities {
   readonly receipts: boolean;
   /** The vendor recognises a repeated idempotency key, so that sending again after an unknown outcome can't double the message. */
   readonly idempotent: boolean;
+  /** The vendor has ids of its own for contacts, or depends on when they last wrote: then both are recorded with their messages. */
+  readonly vendorAddresses: boolean;
   /** The vendor acts on STOP and START itself and reports it; otherwise the program recognises the words. */
   readonly managesOptOuts: boolean;
 }

@@ -29,6 +29,12 @@ export interface WebhookRequest {
 
 export interface WebhookResult {
   readonly events: readonly ChannelEvent[];
-  /** Sent once all events are stored; by default 200 with an empty body. */
-  readonly response?: { readonly status: number; readonly contentType?: string; readonly body?: string };
+  /** Sent once all events are stored; by default 200 with an empty body. `repeated`: all of them were known before. */
+  readonly response?: WebhookResponse | ((outcome: 'stored' | 'repeated') => WebhookResponse);
+}
+
+export interface WebhookResponse {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body?: string;
 }

@@ -1,9 +1,12 @@
 import { createChannels } from '../channels/registry.ts';
+import { createChannelContext } from '../connections/channel-context.ts';
 import { checkConfig } from '../connections/check-config.ts';
 import { connect, disconnect } from '../connections/connect.ts';
 import { decryptConnection } from '../connections/connection.ts';
 import { createConnectionLoader, findConnection, getConnection, listConnections } from '../connections/find.ts';
+import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
+import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -13,8 +16,9 @@ export type Connections = ReturnType<typeof composeConnections>;
 
 /** Composes the channels and what connects locations to them. */
 export function composeConnections(
-  runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId'>,
+  runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'log' | 'targetHttp'>,
   options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'channels' | 'appUrl'>,
+  { fetchFile }: Pick<Attachments, 'fetchFile'>,
 ) {
   const { allowPrivateTargets, phone, appUrl } = options;
   const channels = options.channels ?? createChannels({ allowPrivateTargets, phone });
@@ -22,10 +26,21 @@ export function composeConnections(
   return {
     channels,
     ...decryption,
+    ...bindAll({ ...runtime, fetchFile }, { createChannelContext }),
     loadConnection: createConnectionLoader(runtime.db),
     ...bindAll(
       { ...runtime, ...decryption, channels },
-      { checkConfig, connect, disconnect, findConnection, getConnection, listConnections, restoreGroupLimits },
+      {
+        checkConfig,
+        connect,
+        disconnect,
+        findConnection,
+        getConnection,
+        listConnections,
+        holdConnection,
+        resumeConnection,
+        restoreGroupLimits,
+      },
     ),
   };
 }

@@ -1,4 +1,4 @@
-import type { Channel, ChannelConnection } from '../channels/channel.ts';
+import type { Capabilities, Channel, ChannelConnection } from '../channels/channel.ts';
 import { listSensitiveFields } from '../channels/config-schema.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
 import type { Clock } from '../core/clock.ts';
@@ -17,6 +17,15 @@ export interface Connection extends ChannelConnection<object> {
   readonly locationId: string;
   readonly providerKey: string;
   readonly channel: Channel;
+  /** Those of its channel with this config. */
+  readonly capabilities: Capabilities;
+  readonly status: ConnectionRow['status'];
+  /** Why it is held, for a person. */
+  readonly statusReason: { code: string; message: string } | null;
+  /** The vendor's name for the account. */
+  readonly account: string | null;
+  /** Result of the registration of its webhooks with the vendor. */
+  readonly webhookRegistration: { status: string; details: string | null } | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -35,12 +44,19 @@ export interface DecryptConnectionDeps {
  * @throws AppError `request_invalid`: this process has no such channel; `secret_unreadable`
  */
 export function decryptConnection({ box, clock, channels, appUrl }: DecryptConnectionDeps, row: ConnectionRow): Connection {
+  const channel = getChannel(channels, row.type);
+  const config = JSON.parse(box.open(row.config, configAad(row.id)));
   return {
     id: row.id,
     locationId: row.locationId,
     providerKey: row.providerKey,
-    channel: getChannel(channels, row.type),
-    config: JSON.parse(box.open(row.config, configAad(row.id))),
+    channel,
+    capabilities: channel.getCapabilities?.(config) ?? channel.capabilities,
+    config,
+    status: row.status,
+    statusReason: row.statusCode === null ? null : { code: row.statusCode, message: row.statusReason ?? '' },
+    account: row.account,
+    webhookRegistration: row.webhooksStatus === null ? null : { status: row.webhooksStatus, details: row.webhooksDetails },
     previousConfig: decryptPreviousConfig({ box, clock }, row),
     webhookUrl: `${appUrl}/channels/${row.id}`,
     createdAt: row.createdAt,
@@ -68,7 +84,7 @@ function maskUrl(value: unknown): unknown {
   return url.href;
 }
 
-/** Returns the URLs that the vendor calls, by event. */
+/** Returns the URLs that a person copies to the vendor, by path. */
 export function toWebhookUrls({ channel, webhookUrl }: Connection): Record<string, string> {
-  return Object.fromEntries((channel.webhookEvents ?? ['status', 'inbound']).map((event) => [event, `${webhookUrl}/${event}`]));
+  return Object.fromEntries((channel.webhooks?.paths ?? []).map((path) => [path, `${webhookUrl}/${path}`]));
 }

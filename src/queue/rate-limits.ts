@@ -25,6 +25,7 @@ const maxPauseMs: Readonly<Record<string, number>> = {
   [breakerCodes.outage]: 2 * 60 * 1000,
   [breakerCodes.quotaUsed]: 11 * 60 * 1000,
   highlevel_limit: 1.1 * hourMs,
+  connection_held: 27 * hourMs,
   daily_cap: 26 * hourMs,
   outside_window: 8 * dayMs,
 };

@@ -13,6 +13,7 @@ import {
   defineChannel,
   type OutboundMessage,
   type SendOutcome,
+  type WebhookResponse,
 } from '../channel.ts';
 import { parseError, readGatewayWebhook, toSendBody } from './protocol.ts';
 
@@ -23,8 +24,15 @@ export const gatewayCapabilities: Capabilities = {
   attachments: 'urls',
   receipts: true,
   idempotent: true,
+  vendorAddresses: false,
   managesOptOuts: false,
 };
+
+/** Acknowledges a webhook as the gateway protocol says: a repeat of an inbound message is a 200. */
+export function acknowledge(outcome: 'stored' | 'repeated'): WebhookResponse {
+  const status = outcome === 'repeated' ? 200 : 202;
+  return { status, contentType: 'application/json; charset=utf-8', body: JSON.stringify({ status: outcome }) };
+}
 
 /** Target of a signed request, shared by `gateway` and the channels built on it. */
 export interface SignedTarget {
@@ -57,7 +65,7 @@ export function createGatewayChannel(options: { allowPrivateTargets: boolean }):
       signatureHeader: 'webhook-signature',
       receive({ connection: { config, previousConfig } }, { path, headers, body }) {
         requireSignature(previousConfig ? [config.secret, previousConfig.secret] : [config.secret], headers, body);
-        return { events: [readGatewayWebhook(path, body)] };
+        return { events: [readGatewayWebhook(path, body)], response: acknowledge };
       },
     },
   });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { requireSignature } from '../../runtime/standard-webhooks.ts';
 import { type Channel, defineChannel } from '../channel.ts';
-import { gatewayCapabilities, sendSigned } from '../gateway/gateway.ts';
+import { acknowledge, gatewayCapabilities, sendSigned } from '../gateway/gateway.ts';
 import { readGatewayWebhook, toSendBody } from '../gateway/protocol.ts';
 
 /** Address of the phone of sandbox mode: a vendor that needs no account. */
@@ -31,7 +31,7 @@ export function createSandboxChannel(phone: Phone): Channel {
       signatureHeader: 'webhook-signature',
       receive(_context, { path, headers, body }) {
         requireSignature([phone.secret], headers, body);
-        return { events: [readGatewayWebhook(path, body)] };
+        return { events: [readGatewayWebhook(path, body)], response: acknowledge };
       },
     },
   });

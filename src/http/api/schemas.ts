@@ -129,7 +129,7 @@ export const messageDetail = z
         connectionId: z.uuid(),
         startedAt: time,
         endedAt: time.nullable(),
-        outcome: z.enum(['accepted', 'delivered', 'rejected', 'unavailable', 'unknown']).nullable(),
+        outcome: z.enum(['accepted', 'delivered', 'rejected', 'unavailable', 'connection_error', 'unknown']).nullable(),
         reason,
         response: z.string().nullable().describe('Response of the vendor, truncated and redacted.'),
       }),

@@ -1,59 +1,58 @@
-import { Router } from 'express';
+import { type Request, Router } from 'express';
 import * as z from 'zod';
+import type { WebhookRequest } from '../../channels/channel.ts';
 import type { Connections } from '../../compose/connections.ts';
 import type { Installations } from '../../compose/installations.ts';
 import type { Messaging } from '../../compose/messaging.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { observedAddress } from '../../installations/webhook-observations.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { toAppError } from '../middleware/errors.ts';
 import { maxDeliveryBytes, type ReadBody } from '../read-body.ts';
-import { acknowledge } from './acknowledge.ts';
+import { respondToWebhook } from './acknowledge.ts';
+import { type StoreEventDeps, storeEvents } from './store-events.ts';
 
-export interface ChannelWebhookDeps {
+export interface ChannelWebhookDeps extends StoreEventDeps {
   providers: readonly Provider[];
   metrics: Metrics;
   readBody: ReadBody;
-  connections: Pick<Connections, 'getConnection'>;
-  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt'>;
+  connections: StoreEventDeps['connections'] & Pick<Connections, 'getConnection' | 'createChannelContext'>;
+  messaging: StoreEventDeps['messaging'] & Pick<Messaging, 'receiveInbound'>;
   installations: Pick<Installations, 'webhookObservations'>;
 }
 
-/** Same limit as for a delivery webhook: a contact may reply with an email as large as the one that was sent. */
-const maxBytes = maxDeliveryBytes;
+/** Aborts never: a webhook is read to its end, also while the program stops. */
+const { signal } = new AbortController();
 
 /** Creates the route for webhooks of vendors: verified by their channel, stored, then acknowledged. */
 export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
   const router = Router({ caseSensitive: true });
   const { webhookObservations } = deps.installations;
 
-  router.post('/channels/:connectionId/:event', async (request, response) => {
-    const { connectionId, event } = request.params;
-    if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'This connection does not exist.');
-    const connection = await deps.connections.getConnection(connectionId as string);
-    const provider = deps.providers.find(({ key }) => key === connection.providerKey);
-    if (!provider) throw new AppError('not_found', 'The app no longer has the provider of this connection.');
-
-    const labels = { channel: connection.channel.type, event: event as string };
+  router.all('/channels/:connectionId/*path', async (request, response) => {
+    const { method } = request;
+    if (method !== 'GET' && method !== 'POST') throw new AppError('method_not_allowed', 'A webhook is a GET or a POST.');
+    const { connection, provider } = await findTarget(deps, request.params.connectionId as string);
+    const path = [request.params.path].flat().join('/');
+    const labels = { channel: connection.channel.type, event: toEventLabel(connection, path) };
     const activityKey = observedAddress.connection(connection.id);
     try {
-      const { signatureHeader } = connection.channel;
-      if (signatureHeader && !request.headers[signatureHeader]) {
+      const webhooks = connection.channel.webhooks;
+      if (!webhooks) throw new AppError('not_found', 'This channel has no webhooks.');
+      const { signatureHeader, maxBodyBytes = maxDeliveryBytes } = webhooks;
+      if (method === 'POST' && signatureHeader && !request.headers[signatureHeader]) {
         throw new AppError('signature_invalid', `The request lacks the header ${signatureHeader}.`);
       }
-      const body = await deps.readBody(request, response, maxBytes);
-      const content = connection.channel.receiveWebhook(connection, event as string, {
-        headers: request.headers,
-        body,
-      });
-      webhookObservations.record(activityKey, { isValid: true });
-      const outcome =
-        content.kind === 'receipt'
-          ? await deps.messaging.recordReceipt(connection, content.receipt).then(() => 'stored' as const)
-          : await deps.messaging.receiveInbound(connection, provider, content.inbound, body);
-      deps.metrics.channelWebhooks.inc({ ...labels, outcome });
-      acknowledge(response, outcome === 'repeated' ? 200 : 202, outcome);
+      const body = method === 'POST' ? await deps.readBody(request, response, maxBodyBytes) : Buffer.alloc(0);
+      const context = deps.connections.createChannelContext(connection, signal);
+      const result = await webhooks.receive(context, toWebhookRequest(request, method, path, body));
+      // A GET proves an address to the vendor while it is registered; a POST shows that webhooks arrive.
+      if (method === 'POST') webhookObservations.record(activityKey, { isValid: true });
+      const outcome = await storeEvents(deps, connection, provider, result.events, body);
+      deps.metrics.channelWebhooks.inc({ ...labels, outcome: result.events.length === 0 ? 'ignored' : outcome });
+      respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome) : result.response);
     } catch (error) {
       const appError = toAppError(error);
       if (appError.code === 'signature_invalid') webhookObservations.record(activityKey, { isValid: false });
@@ -64,4 +63,28 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
   });
 
   return router;
+}
+
+/** @throws AppError `not_found` */
+async function findTarget(
+  deps: ChannelWebhookDeps,
+  connectionId: string,
+): Promise<{ connection: Connection; provider: Provider }> {
+  if (!z.uuid().safeParse(connectionId).success) throw new AppError('not_found', 'This connection does not exist.');
+  const connection = await deps.connections.getConnection(connectionId);
+  const provider = deps.providers.find(({ key }) => key === connection.providerKey);
+  if (!provider) throw new AppError('not_found', 'The app no longer has the provider of this connection.');
+  return { connection, provider };
+}
+
+function toWebhookRequest(request: Request, method: WebhookRequest['method'], path: string, body: Buffer): WebhookRequest {
+  const queryStart = request.url.indexOf('?');
+  const query = new URLSearchParams(queryStart < 0 ? '' : request.url.slice(queryStart));
+  return { method, path, query, headers: request.headers, body };
+}
+
+/** Returns the first part of a path, where it is one of the channel's: an id that follows would make a label of each message. */
+function toEventLabel({ channel }: Connection, path: string): string {
+  const [first = ''] = path.split('/');
+  return channel.webhooks?.paths.includes(first) ? first : 'other';
 }

@@ -30,6 +30,7 @@ export const eventTexts = {
   delivered: '{channel} delivered it',
   rejected: '{channel} rejected it',
   unavailable: '{channel} was temporarily unavailable',
+  connection_error: '{channel} refused the account: the channel is on hold',
   unknown: 'Delivery unknown: {channel} did not confirm it',
   receipt: '{channel} reported: {state}',
   receipt_of: '{channel} reported for {recipient}: {state}',
@@ -37,7 +38,7 @@ export const eventTexts = {
   not_reported: 'Could not report “{state}” to the CRM',
   posted: 'Posted to the conversation',
   not_posted: 'Could not post to the conversation',
-  passed: 'Failed repeatedly; later messages of this contact go first',
+  passed: 'Delayed: later messages of this contact go first',
 } as const satisfies Record<string, string>;
 
 export type TimelineEventType = keyof typeof eventTexts;

@@ -25,6 +25,7 @@ export interface IssueContext {
 const fixLinks: Readonly<Record<string, { path: string; query?: LinkQuery }>> = {
   no_channel: { path: 'channels' },
   channel_disconnected: { path: 'channels' },
+  channel_held: { path: 'channels' },
   channel_failing: { path: 'messages', query: { status: 'failed' } },
   location_silent: { path: 'messages', query: { direction: 'outbound' } },
   permission_missing: { path: 'alerts' },
@@ -32,6 +33,7 @@ const fixLinks: Readonly<Record<string, { path: string; query?: LinkQuery }>> = 
 
 const tones: Readonly<Record<string, IssueView['tone']>> = {
   reauth_required: 'bad',
+  channel_held: 'bad',
   channel_failing: 'bad',
   permission_missing: 'bad',
   no_channel: 'warn',

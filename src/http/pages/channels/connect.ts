@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Channel } from '../../../channels/channel.ts';
+import type { Capabilities, Channel } from '../../../channels/channel.ts';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { valueGenerators } from '../../../channels/generated-fields.ts';
 import { getChannel } from '../../../channels/registry.ts';
@@ -114,8 +114,14 @@ function toChoice(text: Text, channel: Channel) {
     type: channel.type,
     name: toChannelName(text, channel),
     about: text.has(about) ? text(about) : null,
-    can: (['receipts', 'attachments', 'email', 'idempotent'] as const).filter((name) => channel.capabilities[name]),
+    can: listAbilities(channel.capabilities),
   };
+}
+
+/** Lists the abilities that help a person choose. */
+function listAbilities({ messageTypes, attachments, receipts, idempotent }: Capabilities): string[] {
+  const abilities = { receipts, attachments: attachments !== 'none', email: messageTypes.includes('email'), idempotent };
+  return Object.entries(abilities).flatMap(([name, has]) => (has ? [name] : []));
 }
 
 /** Generates values for all fields with a generator, or for the requested one. They are not stored until the form is submitted. */

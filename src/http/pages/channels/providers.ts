@@ -49,7 +49,9 @@ export function toMessageType({ kind }: Provider): 'sms' | 'email' {
 
 /** Lists the channels that support a provider's message type. */
 export function listChannels({ connections }: Pick<ChannelPageDeps, 'connections'>, provider: Provider): Channel[] {
-  return [...connections.channels.values()].filter(({ capabilities: can }) => toMessageType(provider) === 'sms' || can.email);
+  return [...connections.channels.values()].filter(({ capabilities }) =>
+    capabilities.messageTypes.includes(toMessageType(provider)),
+  );
 }
 
 /** Returns the display name of a provider: its kind, with its key when two providers share the kind. */
