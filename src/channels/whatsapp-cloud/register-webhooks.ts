@@ -36,12 +36,12 @@ export async function registerWebhooks(context: WhatsAppContext, replace: boolea
 
 /** Removes the address, if it is still ours. The app stays subscribed: other numbers may need it. */
 export async function unregisterWebhooks(context: WhatsAppContext): Promise<void> {
-  const { id, webhookUrl } = context.connection;
+  const { webhookUrl } = context.connection;
   const number = await getNumber(context);
   const isOurs = number.kind === 'ok' && readPhoneNumber(number.body).ownOverride === `${webhookUrl}/${webhookPath}`;
   if (!isOurs) return;
   const removed = await setOverride(context, { override_callback_uri: '' });
-  if (removed.kind !== 'ok') context.log.warn({ connectionId: id }, 'whatsapp webhook address not removed');
+  if (removed.kind !== 'ok') context.log.warn('whatsapp webhook address not removed');
 }
 
 function getNumber(context: WhatsAppContext): Promise<GraphResult> {

@@ -46,7 +46,7 @@ export function readTemplatePage(body: unknown): { templates: TemplateDefinition
 export async function listUsableTemplates(context: WhatsAppContext): Promise<Template[]> {
   const loaded = await loadTemplates(context);
   if (!Array.isArray(loaded)) {
-    context.log.warn({ connectionId: context.connection.id, response: describeFailure(loaded) }, 'templates not listed');
+    context.log.warn({ response: describeFailure(loaded) }, 'templates not listed');
     return [];
   }
   return loaded

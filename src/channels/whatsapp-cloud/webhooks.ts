@@ -46,10 +46,9 @@ function receiveUpdates(context: WhatsAppContext, { headers, body }: WebhookRequ
   );
   const { connection, log } = context;
   const { events, errors, unreadCount, ignoredCount } = readWebhook(body, connection.config);
-  const connectionId = connection.id;
-  if (unreadCount > 0) log.warn({ connectionId, unreadCount }, 'whatsapp updates could not be read');
-  if (ignoredCount > 0) log.debug({ connectionId, ignoredCount }, 'whatsapp updates without content for the connection');
-  if (errors.length > 0) log.warn({ connectionId, errors }, 'whatsapp reported errors');
+  if (unreadCount > 0) log.warn({ unreadCount }, 'whatsapp updates could not be read');
+  if (ignoredCount > 0) log.debug({ ignoredCount }, 'whatsapp updates without content for the connection');
+  if (errors.length > 0) log.warn({ errors }, 'whatsapp reported errors');
   return { events };
 }
 

@@ -16,6 +16,8 @@ const capabilities: Capabilities = {
   // Meta has no idempotency key. A status proves a send of unknown outcome: it returns our id.
   idempotent: false,
   // WhatsApp keeps a list of those who stopped marketing alone.
+  // The address by which WhatsApp knows the contact, and the time of the last message for the 24-hour window.
+  vendorAddresses: true,
   managesOptOuts: false,
 };
 
