@@ -109,6 +109,9 @@ export async function startWhatsAppCloudVendor(): Promise<VendorUnderTest> {
       ...request,
       headers: { ...request.headers, 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` },
     }),
-    close,
+    close() {
+      vendor.close();
+      return close();
+    },
   };
 }

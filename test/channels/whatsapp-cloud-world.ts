@@ -131,6 +131,7 @@ export async function startWhatsAppWorld(options: { hasPairLimit?: boolean; conf
       return `${url}/files/${name}`;
     },
     async [Symbol.asyncDispose]() {
+      vendor.close();
       await close();
       rmSync(folder, { recursive: true });
       if (violations.length > 0) throw new Error(`Requests deviate from Meta’s description:\n${violations.join('\n')}`);

@@ -158,6 +158,8 @@ export function createWhatsAppVendor(options: WhatsAppVendorOptions) {
       onChange();
       return id;
     },
+    /** Ends the webhooks. */
+    close: webhooks.stop,
     /** Stops or resumes marketing messages, as a contact does in WhatsApp. */
     setPreference(user: string, value: 'stop' | 'resume'): void {
       const person = getPerson(state, user);

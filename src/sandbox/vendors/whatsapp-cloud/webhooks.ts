@@ -28,6 +28,7 @@ export function createWebhookSender(deps: {
   const { clock, random, http, state } = deps;
   let pending: VendorUpdate[] = [];
   let isScheduled = false;
+  let isStopped = false;
 
   function flush(): void {
     isScheduled = false;
@@ -37,14 +38,14 @@ export function createWebhookSender(deps: {
 
   function post(updates: readonly VendorUpdate[], waitMs: number, retries: number): void {
     const url = state.webhook?.url;
-    if (!url || !state.isSubscribed) return;
+    if (!url || !state.isSubscribed || isStopped) return;
     const { body, signature } = signUpdates(state, updates);
     http
       .post(url, body, { headers: { 'content-type': 'application/json', 'x-hub-signature-256': signature } })
       .then(({ status }) => status)
       .catch(() => 503)
       .then((status) => {
-        if (status === 200 || retries === 0) return;
+        if (status === 200 || retries === 0 || isStopped) return;
         clock.setTimeout(() => post(updates, Math.min(waitMs * 2, maxRetryMs), retries - 1), waitMs);
       });
   }
@@ -55,6 +56,10 @@ export function createWebhookSender(deps: {
       if (isScheduled) return;
       isScheduled = true;
       clock.setTimeout(flush, batchDelayMs);
+    },
+    /** Ends the retries. */
+    stop(): void {
+      isStopped = true;
     },
     /** Asks an address whether it is the app's, as Meta does when it is registered. */
     async verify(url: string, verifyToken: string): Promise<boolean> {
