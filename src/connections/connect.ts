@@ -74,7 +74,11 @@ export async function tryConnect(
   if (verification?.kind === 'unavailable') return { kind: 'unavailable', message: verification.message };
 
   if (before && isOtherAccount(before, channel, verification)) await unregisterWebhooks(deps, before);
-  const verified = { account: verification?.account ?? null, isPaired: verification?.isPaired ?? true, draft: state.getDraft() };
+  const verified = {
+    account: verification?.account ?? null,
+    isPaired: verification?.isPaired ?? true,
+    draft: state.getDraft(),
+  };
   const connection = await storeConnection(deps, { id, ref, channel, config, actor, verified });
   return { kind: 'connected', connection, warnings: verification?.warnings ?? [] };
 }

@@ -72,11 +72,7 @@ export async function awaitPairing(
 }
 
 /** Pauses the messages of a connection, or prolongs their pause. */
-export async function pauseMessages(
-  deps: Pick<HoldDeps, 'db' | 'clock'>,
-  ref: ConnectionRef,
-  message: string,
-): Promise<void> {
+export async function pauseMessages(deps: Pick<HoldDeps, 'db' | 'clock'>, ref: ConnectionRef, message: string): Promise<void> {
   const until = new Date(deps.clock.now() + holdPauseMs);
   await pause(deps, toConnectionGroupKey(ref), until, { code: holdPauseCode, message });
 }
