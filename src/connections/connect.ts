@@ -60,7 +60,7 @@ export async function tryConnect(
   const where = { locationId_providerKey: { locationId, providerKey } };
   const row = await deps.db.client.connection.findUnique({ where });
   const before = row && decryptIfPossible(deps, row);
-  if (before && row.disabledAt === null && changesOnlyDelivery(before, channel, config)) {
+  if (before && row.disabledAt === null && keepsOwnConfig(before, channel, config, verify)) {
     const connection = await storeConnection(deps, { id: row.id, ref, channel, config, actor, verified: null });
     return { kind: 'connected', connection, warnings: [] };
   }
@@ -121,16 +121,19 @@ function decryptIfPossible({ decryptConnection }: ConnectDeps, row: ConnectionRo
   }
 }
 
-/** A config that is submitted again unchanged is verified again: the vendor may accept it now. */
-function changesOnlyDelivery(before: Connection, channel: Channel, config: object): boolean {
-  const isDeliverySetting = ([name]: [string, unknown]) => name in deliverySettings;
-  const [then, now] = [Object.entries(before.config), Object.entries(config)];
-  const pick = (entries: [string, unknown][], isDelivery: boolean) =>
-    Object.fromEntries(entries.filter((entry) => isDeliverySetting(entry) === isDelivery));
+/**
+ * Returns whether the vendor has no say in a change: only settings of sending differ. A config that is submitted again unchanged is verified
+ * again, unless the caller asks not to: the vendor may accept it now.
+ */
+function keepsOwnConfig(before: Connection, channel: Channel, config: object, verify: boolean): boolean {
+  // The stored form, which has no undefined values.
+  const next: object = JSON.parse(JSON.stringify(config));
+  const pick = (from: object, isDelivery: boolean) =>
+    Object.fromEntries(Object.entries(from).filter(([name]) => name in deliverySettings === isDelivery));
   return (
     before.channel.type === channel.type &&
-    isDeepStrictEqual(pick(then, false), pick(now, false)) &&
-    !isDeepStrictEqual(pick(then, true), pick(now, true))
+    isDeepStrictEqual(pick(before.config, false), pick(next, false)) &&
+    (!verify || !isDeepStrictEqual(pick(before.config, true), pick(next, true)))
   );
 }
 
