@@ -1,3 +1,4 @@
+import type { OptOutContent } from '../channels/channel.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -61,6 +62,10 @@ export function composeMessaging(
   const { store, hooks, attachments, connections, installations, highLevel } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
+  const optOuts = {
+    findOptOut: async (_locationId: string, _address: string) => null,
+    recordOptOut: async (_connection: { id: string }, _optOut: OptOutContent) => {},
+  };
   const ingredients = {
     ...runtime,
     ...store,
@@ -72,6 +77,10 @@ export function composeMessaging(
     tokens: installations.tokens,
     channels: connections.channels,
     decryptConnection: connections.decryptConnection,
+    createChannelContext: connections.createChannelContext,
+    getConnection: connections.getConnection,
+    holdConnection: connections.holdConnection,
+    ...optOuts,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),
@@ -86,6 +95,7 @@ export function composeMessaging(
   const { readAddress, findMessage, startAttempt } = ingredients;
   return {
     ...hooks,
+    ...optOuts,
     reportDelay: store.reportDelay,
     readAddress,
     findMessage,

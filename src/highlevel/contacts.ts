@@ -33,6 +33,21 @@ export async function findOrCreateContact(
 }
 
 /**
+ * Finds the contact with exactly this phone number.
+ *
+ * @returns null when there is none
+ * @throws AppError as the client
+ */
+export async function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
+  const { body } = await highLevel({
+    operation: 'findDuplicateContact',
+    owner: toLocationOwner(locationId),
+    query: { locationId, number: phone },
+  });
+  return shortId(maxChars.highlevelId).parse(toObject(body.contact).id) ?? null;
+}
+
+/**
  * Creates a contact that has a name and neither number nor email address: HighLevel has no field for its address, such as a short code.
  * HighLevel can't find it by that address again, so the caller stores it.
  *
