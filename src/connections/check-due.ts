@@ -1,20 +1,16 @@
 import { dateNow } from '../core/clock.ts';
-import type { NewId } from '../core/ids.ts';
-import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import type { Connection as ConnectionRow } from '../database/client.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
 import { computeNextDailyCheck, computeNextProbe } from './check-schedule.ts';
-import { claimDueConnections, forEachConnection } from './claim-due.ts';
+import { claimDueConnections, forEachConnection, type UseConnectionsDeps } from './claim-due.ts';
 import type { Connection } from './connection.ts';
-import { awaitPairing, holdConnection, holdPauseMs, pauseMessages, resumeConnection } from './hold.ts';
+import { awaitPairing, type HoldDeps, holdConnection, holdPauseMs, pauseMessages, resumeConnection } from './hold.ts';
 import { type Verification, verifyConnection } from './verify.ts';
 
-export type CheckDueDeps = CallVendorDeps & {
-  db: Database;
-  newId: NewId;
+export interface CheckDueDeps extends CallVendorDeps, HoldDeps, UseConnectionsDeps {
   /** From 0 (inclusive) to 1, so that checks spread. */
   jitter: () => number;
-  decryptConnection(row: ConnectionRow): Connection;
-};
+}
 
 /**
  * Asks the vendors of due connections whether they still accept them: daily, and more often while a connection is on hold. A rejected one is

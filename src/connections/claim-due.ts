@@ -26,9 +26,15 @@ export async function claimDueConnections(
   return db.client.connection.findMany({ where: { id: { in: rows.map(({ id }) => id) } } });
 }
 
+/** Dependencies of {@link forEachConnection}. */
+export interface UseConnectionsDeps {
+  log: Log;
+  decryptConnection(row: ConnectionRow): Connection;
+}
+
 /** Works on claimed connections at the same time. One that this process cannot decrypt is left to the end of its claim. */
 export async function forEachConnection(
-  { log, decryptConnection }: { log: Log; decryptConnection(row: ConnectionRow): Connection },
+  { log, decryptConnection }: UseConnectionsDeps,
   rows: readonly ConnectionRow[],
   run: (connection: Connection, row: ConnectionRow) => Promise<void>,
 ): Promise<void> {

@@ -15,15 +15,13 @@ import { type StoreConnectionDeps, storeConnection } from './store-connection.ts
 import { unregisterWebhooks } from './unregister-webhooks.ts';
 import { type Verification, verifyConnection } from './verify.ts';
 
-export type ConnectDeps = CheckConfigDeps &
-  CallVendorDeps &
-  StoreConnectionDeps & {
-    db: Database;
-    newId: NewId;
-    channels: Channels;
-    decryptConnection(row: ConnectionRow): Connection;
-    draftConnection(draft: { id: string; ref: ConnectionRef; channel: Channel; config: object }): Connection;
-  };
+export interface ConnectDeps extends CheckConfigDeps, CallVendorDeps, StoreConnectionDeps {
+  db: Database;
+  newId: NewId;
+  channels: Channels;
+  decryptConnection(row: ConnectionRow): Connection;
+  draftConnection(draft: { id: string; ref: ConnectionRef; channel: Channel; config: object }): Connection;
+}
 
 export interface ConnectOptions {
   /** Asks the vendor first, unless false. */
@@ -126,14 +124,15 @@ function decryptIfPossible({ decryptConnection }: ConnectDeps, row: ConnectionRo
  * again, unless the caller asks not to: the vendor may accept it now.
  */
 function keepsOwnConfig(before: Connection, channel: Channel, config: object, verify: boolean): boolean {
-  // The stored form, which has no undefined values.
-  const next: object = JSON.parse(JSON.stringify(config));
+  // The stored form has no undefined values.
   const pick = (from: object, isDelivery: boolean) =>
-    Object.fromEntries(Object.entries(from).filter(([name]) => name in deliverySettings === isDelivery));
+    Object.fromEntries(
+      Object.entries(from).filter(([name, value]) => value !== undefined && name in deliverySettings === isDelivery),
+    );
   return (
     before.channel.type === channel.type &&
-    isDeepStrictEqual(pick(before.config, false), pick(next, false)) &&
-    (!verify || !isDeepStrictEqual(pick(before.config, true), pick(next, true)))
+    isDeepStrictEqual(pick(before.config, false), pick(config, false)) &&
+    (!verify || !isDeepStrictEqual(pick(before.config, true), pick(config, true)))
   );
 }
 

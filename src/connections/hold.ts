@@ -44,7 +44,11 @@ export async function holdConnection(
     });
     if (held.count > 0) {
       const details = `${providerKey}: ${reason.message}`;
-      await audit(tx, deps, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
+      await audit(
+        tx,
+        { clock: deps.clock, newId: deps.newId },
+        { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details },
+      );
     }
     return held;
   });
@@ -98,7 +102,11 @@ export async function resumeConnection(
       },
     });
     if (resumed.count > 0) {
-      await audit(tx, deps, { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` });
+      await audit(
+        tx,
+        { clock: deps.clock, newId: deps.newId },
+        { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` },
+      );
     }
     return resumed;
   });

@@ -3,19 +3,18 @@ import type { RegisterResult } from '../channels/channel.ts';
 import { dateNow } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import type { Database } from '../database/client.ts';
 import { type CallVendorDeps, callVendor } from './call-vendor.ts';
 import { computeNextSetup } from './check-schedule.ts';
-import { claimDueConnections, forEachConnection } from './claim-due.ts';
+import { claimDueConnections, forEachConnection, type UseConnectionsDeps } from './claim-due.ts';
 import type { Connection } from './connection.ts';
 import { redactSecrets } from './redact-secrets.ts';
 
-export type RegisterDeps = CallVendorDeps & {
+export interface RegisterDeps extends CallVendorDeps, UseConnectionsDeps {
   db: Database;
   newId: NewId;
   jitter: () => number;
-  decryptConnection(row: ConnectionRow): Connection;
-};
+}
 
 const registerTimeoutMs = 20_000;
 
@@ -51,13 +50,17 @@ export async function registerWebhooks(
     if (count === 0 || result.kind !== 'registered') return;
     // The daily check repeats a registration: only a change is recorded.
     if (connection.webhookRegistration?.status === 'registered' && !replace) return;
-    await audit(tx, deps, {
-      actor,
-      action: 'webhooks_registered',
-      locationId,
-      providerKey,
-      details: `${providerKey}: ${channel.type}.`,
-    });
+    await audit(
+      tx,
+      { clock: deps.clock, newId: deps.newId },
+      {
+        actor,
+        action: 'webhooks_registered',
+        locationId,
+        providerKey,
+        details: `${providerKey}: ${channel.type}.`,
+      },
+    );
   });
   return result;
 }

@@ -24,7 +24,11 @@ export async function disconnect(deps: RemoveDeps, { locationId, providerKey }: 
   const count = await deps.db.transaction(async (tx) => {
     const deleted = await tx.connection.deleteMany({ where: { locationId, providerKey, disabledAt: null } });
     if (deleted.count > 0) {
-      await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, providerKey, details: `${providerKey}.` });
+      await audit(
+        tx,
+        { clock: deps.clock, newId: deps.newId },
+        { actor, action: 'channel_disconnected', locationId, providerKey, details: `${providerKey}.` },
+      );
     }
     return deleted.count;
   });

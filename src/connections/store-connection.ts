@@ -54,7 +54,11 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
     });
     const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
     const action = isNew || disabledAt ? 'channel_connected' : 'channel_changed';
-    await audit(tx, deps, { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` });
+    await audit(
+      tx,
+      { clock: deps.clock, newId: deps.newId },
+      { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` },
+    );
     const keepsPause = verified === null && before.status !== 'active';
     await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now, keepsPause);
     return tx.connection.update({

@@ -50,7 +50,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       permission: 'read',
       params: connectionParams,
       response: connection,
-      handle: async ({ params, access }) => toConnectionView(deps, await getConnected(deps, params), can(access, 'write')),
+      handle: async ({ params, access }) => toConnectionView(deps.db, await getConnected(deps, params), can(access, 'write')),
     }),
 
     defineRoute({
@@ -67,7 +67,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed in this location.');
         const { verify } = query;
         const result = await deps.connections.connect(params, body, toActor(access), { verify });
-        return { ...(await toConnectionView(deps, result.connection, true)), warnings: [...result.warnings] };
+        return { ...(await toConnectionView(deps.db, result.connection, true)), warnings: [...result.warnings] };
       },
     }),
 
@@ -117,7 +117,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       response: connection,
       async handle({ params, access }) {
         await connections.resumeConnection(await getConnected(deps, params), toActor(access));
-        return toConnectionView(deps, await getConnected(deps, params), true);
+        return toConnectionView(deps.db, await getConnected(deps, params), true);
       },
     }),
 
@@ -131,7 +131,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       response: connection,
       async handle({ params, body, access }) {
         await connections.registerWebhooks(await getConnected(deps, params), body.replace, toActor(access));
-        return toConnectionView(deps, await getConnected(deps, params), true);
+        return toConnectionView(deps.db, await getConnected(deps, params), true);
       },
     }),
 

@@ -6,7 +6,7 @@ import type { connection } from './connection-schemas.ts';
 
 /** Converts a connection to the API's form, without secrets. @param canWrite as in {@link toPublicConfig} */
 export async function toConnectionView(
-  { db }: { db: Database },
+  db: Database,
   found: Connection,
   canWrite: boolean,
 ): Promise<z.input<typeof connection>> {
