@@ -6,6 +6,7 @@ import { createMessageLoader } from '../messages/model/message.ts';
 import { type StoreDeps, toRecipientsReportJob } from '../messages/model/message-jobs.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
+import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
@@ -27,6 +28,7 @@ import { composeDeliver } from './deliver.ts';
 import type { HighLevelCapability } from './highlevel.ts';
 import { composeInbound } from './inbound.ts';
 import type { Installations } from './installations.ts';
+import { composeOptOuts } from './opt-outs.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -41,9 +43,9 @@ export function composeMessageStore({ db, clock }: Pick<Runtime, 'db' | 'clock'>
 export type LocationHooks = ReturnType<typeof composeLocationHooks>;
 
 /** Composes the actions on a location's messages when its installation changes. */
-export function composeLocationHooks(store: StoreDeps) {
-  const deps = { ...store, ...bindAll(store, { updateMessages }) };
-  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
+export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: StoreDeps) {
+  const deps = { ...store, newId, ...bindAll(store, { updateMessages }) };
+  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports, recordContactDnd });
 }
 
 /** Composes receiving, sending, posting and reporting messages. */
@@ -96,6 +98,7 @@ export function composeMessaging(
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
     ...composeInbound(ingredients),
+    ...composeOptOuts(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {

@@ -57,6 +57,8 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'InboundType.providerId': maxChars.highlevelId,
   'ContactAddress.locationId': installed,
   'ContactAddress.address': maxChars.address,
+  'OptOut.locationId': installed,
+  'OptOut.address': maxChars.address,
   'Attachment.locationId': installed,
   'Attachment.secretHash': null,
   'Redrive.locationId': installed,

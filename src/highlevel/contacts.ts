@@ -123,9 +123,27 @@ export async function findContactAddress(
 }
 
 /**
+ * Finds the contact of a phone number or an email address by HighLevel's search for duplicates. Unlike an upsert it creates none.
+ *
+ * @throws AppError as the client
+ */
+export async function findContactId(
+  highLevel: HighLevel,
+  locationId: string,
+  address: { phone: string } | { email: string },
+): Promise<string | null> {
+  const response = await highLevel({
+    operation: 'findDuplicateContact',
+    owner: toLocationOwner(locationId),
+    query: { locationId, ...('phone' in address ? { number: address.phone } : address) },
+  });
+  return shortId(maxChars.highlevelId).parse(toObject(response.body.contact).id) ?? null;
+}
+
+/**
  * Returns whether HighLevel says that there is no such contact. It does so with 400, 404 or 500 (platform.md 6.1), so its wording decides.
  */
-function isContactMissing(error: unknown): boolean {
+export function isContactMissing(error: unknown): boolean {
   return (
     isAppError(error, 'highlevel_refused') &&
     error.details.some((detail) => /\bcontact\b/i.test(detail) && /not found|deleted|not exist/i.test(detail))

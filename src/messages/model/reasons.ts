@@ -30,6 +30,8 @@ export const reasons = {
   inbound_in_progress: 'A reply from this contact is being posted; this message follows it.',
   contact_not_named: 'The message was sent outside the app, and the channel did not name its recipient.',
   unstorable_response: 'The channel’s response could not be stored.',
+  opted_out:
+    'The contact has opted out of messages, so this one was not sent. If the contact wants messages again, ask for a START, or lift the opt-out.',
   outside_window: 'This message is outside the channel’s sending hours.',
   daily_cap: 'The channel’s daily limit has been reached.',
   unknown_to_highlevel: 'The CRM does not recognize this message as one of this app’s, so its status could not be reported.',
