@@ -1,7 +1,8 @@
 import type { Messaging } from '../../compose/messaging.ts';
 import { toActor } from '../auth/access.ts';
+import { optOut, optOutParams, optOutRequest, optOutsQuery } from './opt-out-schemas.ts';
 import { defineRoute } from './route.ts';
-import { createPageSchema, locationParams, optOut, optOutParams, optOutRequest, optOutsQuery } from './schemas.ts';
+import { createPageSchema, locationParams } from './schemas.ts';
 
 export interface OptOutRouteDeps {
   messaging: Pick<Messaging, 'listOptOuts' | 'addOptOut' | 'liftOptOut'>;

@@ -4,20 +4,17 @@ import type { InboundContent, OptOutContent } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { Address } from '../../core/address.ts';
 import { fitId } from '../../core/bounds.ts';
-import { type Clock, dateNow } from '../../core/clock.ts';
+import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import type { NewId } from '../../core/ids.ts';
 import type { Database, OptOut } from '../../database/client.ts';
 import type { ReadAddress } from '../model/read-address.ts';
-import { type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
+import { type LedgerDeps, type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
 import { isAmbiguousStart, parseOptOutWord } from './words.ts';
 
-export interface RecordOptOutDeps {
+export type RecordOptOutDeps = LedgerDeps & {
   db: Database;
-  clock: Clock;
-  newId: NewId;
   readAddress: ReadAddress;
-}
+};
 
 type ConnectionKey = Pick<Connection, 'id' | 'locationId'>;
 
