@@ -1,31 +1,42 @@
 import type { ConnectionLoader, FindConnectionDeps } from '../connections/find.ts';
 import type { HighLevel } from '../highlevel/client.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
+import { findUnconfirmedAttempt } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
+import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
 import { lookUpContact } from '../messages/outbound/look-up-contact.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
 import { checkSendLimits, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
+import { findAddressOfContact, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
 import type { Job } from '../queue/job.ts';
-import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
-import type { HttpClient } from '../runtime/outbound-http.ts';
+import { bindAll } from './bind.ts';
 
 type Ingredients = FindConnectionDeps &
   SendLimitDeps &
-  Pick<RouteDeps, 'providers' | 'readAddress'> &
-  Pick<DeliverDeps, 'jitter' | 'loadMessage' | 'startAttempt' | 'settle' | 'recordSend'> & {
+  Pick<RouteDeps, 'providers' | 'readAddress' | 'findOptOut'> &
+  Pick<
+    DeliverDeps,
+    | 'jitter'
+    | 'loadMessage'
+    | 'startAttempt'
+    | 'settle'
+    | 'recordSend'
+    | 'createChannelContext'
+    | 'holdConnection'
+    | 'recordOptOut'
+  > & {
     highLevel: HighLevel;
     tokens: Pick<AccessTokens, 'requireValidToken'>;
     connectionOf: ConnectionLoader;
-    /** For addresses from users: guarded. */
-    targetHttp: HttpClient;
-    fetchFile: FetchFile;
   };
 
 /** Binds `deliver` to its dependencies. */
 export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<void> {
-  const { clock, connectionOf, fetchFile, targetHttp, tokens } = ingredients;
+  const { connectionOf, tokens } = ingredients;
+  const { client } = ingredients.db;
   const routeDeps: RouteDeps = {
     ...ingredients,
+    ...bindAll(client, { findVendorAddress, findAddressOfContact, listAcceptedParts }),
     async loadConnection(ref) {
       const row = await connectionOf(ref);
       return row && ingredients.decryptConnection(row);
@@ -34,16 +45,11 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
   };
   const deps: DeliverDeps = {
     ...ingredients,
+    ...bindAll(client, { findUnconfirmedAttempt }),
     resolveRoute: (message) => resolveRoute(routeDeps, message),
     requireValidToken: (locationId) => tokens.requireValidToken(locationId),
     checkSendLimits: (connection) => checkSendLimits(ingredients, connection),
     refundDailyCap: (connection, countedAtMs) => refundDailyCap(ingredients, connection, countedAtMs),
-    channelContext: (signal) => ({
-      http: targetHttp,
-      fetchAttachment: (url) => fetchAttachment(fetchFile, url, signal),
-      clock,
-      signal,
-    }),
   };
   return (job) => deliver(deps, job);
 }

@@ -3,6 +3,7 @@ import type { Provider } from '../highlevel/providers.ts';
 import { createChargedClient } from '../installations/charged-client.ts';
 import { publishAttachments } from '../messages/inbound/attachment-urls.ts';
 import { fetchAttachments } from '../messages/inbound/fetch-attachments.ts';
+import { type FetchInboundDeps, fetchInboundFile } from '../messages/inbound/fetch-inbound-file.ts';
 import { findPostedMessage } from '../messages/inbound/find-posted.ts';
 import { postInbound } from '../messages/inbound/inbound-types.ts';
 import { postMessage } from '../messages/inbound/post.ts';
@@ -19,7 +20,7 @@ import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { Runtime } from './runtime.ts';
 
-interface InboundParts extends Pick<Runtime, 'db' | 'clock' | 'newId' | 'log' | 'jitter'>, Attachments {
+interface InboundParts extends Pick<Runtime, 'db' | 'clock' | 'newId' | 'log' | 'jitter'>, Attachments, FetchInboundDeps {
   highLevel: HighLevel;
   providers: readonly Provider[];
   settle: Settle;
@@ -28,7 +29,7 @@ interface InboundParts extends Pick<Runtime, 'db' | 'clock' | 'newId' | 'log' | 
 /** Composes the work on inbound messages: fetching their attachments and posting them. */
 export function composeInbound(parts: InboundParts) {
   const { db, clock, log, jitter, highLevel, providers, settle, attachmentStore, attachmentDelivery } = parts;
-  const attachments: AttachmentDeps = parts;
+  const attachments: AttachmentDeps = { ...parts, ...bindAll(parts, { fetchInboundFile }) };
   const files = bindAll(attachments, { storeAttachments, findStoredAttachments, getAttachmentUrl });
   const failures = bindAll({ clock, jitter, settle }, { settleFailed, settleFailure });
   const conversation: ConversationDeps = {

@@ -63,6 +63,8 @@ export function composeMessaging(
   const { store, hooks, attachments, connections, installations, highLevel } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
+  const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
+  const optOuts = composeOptOuts({ ...runtime, highLevel, readAddress });
   const ingredients = {
     ...runtime,
     ...store,
@@ -74,9 +76,13 @@ export function composeMessaging(
     tokens: installations.tokens,
     channels: connections.channels,
     decryptConnection: connections.decryptConnection,
+    createChannelContext: connections.createChannelContext,
+    getConnection: connections.getConnection,
+    holdConnection: connections.holdConnection,
+    ...optOuts,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
-    readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),
+    readAddress,
     findMessage: createMessageLoader(runtime.db),
     startAttempt: createAttemptStarter({ ...runtime, ...store }),
     settle,
@@ -85,9 +91,10 @@ export function composeMessaging(
       metrics.sendDuration.observe({ channel }, ms / 1000);
     },
   };
-  const { readAddress, findMessage, startAttempt } = ingredients;
+  const { findMessage, startAttempt } = ingredients;
   return {
     ...hooks,
+    ...optOuts,
     reportDelay: store.reportDelay,
     readAddress,
     findMessage,
@@ -98,7 +105,6 @@ export function composeMessaging(
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt: createReceiptRecorder(ingredients),
     ...composeInbound(ingredients),
-    ...composeOptOuts(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {

@@ -33,6 +33,26 @@ export async function findOrCreateContact(
 }
 
 /**
+ * Finds the contact with exactly this phone number.
+ *
+ * @returns null when there is none
+ * @throws AppError as the client
+ */
+export function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
+  return findDuplicate(highLevel, { locationId, number: phone });
+}
+
+/** Finds the contact with exactly this email address, as {@link findContactByPhone}. */
+export function findContactByEmail(highLevel: HighLevel, locationId: string, email: string): Promise<string | null> {
+  return findDuplicate(highLevel, { locationId, email });
+}
+
+async function findDuplicate(highLevel: HighLevel, query: { locationId: string } & Record<string, string>) {
+  const { body } = await highLevel({ operation: 'findDuplicateContact', owner: toLocationOwner(query.locationId), query });
+  return shortId(maxChars.highlevelId).parse(toObject(body.contact).id) ?? null;
+}
+
+/**
  * Creates a contact that has a name and neither number nor email address: HighLevel has no field for its address, such as a short code.
  * HighLevel can't find it by that address again, so the caller stores it.
  *
@@ -120,24 +140,6 @@ export async function findContactAddress(
   if (!Object.values(contact).some(toText)) return null;
   const { phone, email } = contact;
   return { phone: toText(phone) ?? null, email: toText(email) ?? null };
-}
-
-/**
- * Finds the contact of a phone number or an email address by HighLevel's search for duplicates. Unlike an upsert it creates none.
- *
- * @throws AppError as the client
- */
-export async function findContactId(
-  highLevel: HighLevel,
-  locationId: string,
-  address: { phone: string } | { email: string },
-): Promise<string | null> {
-  const response = await highLevel({
-    operation: 'findDuplicateContact',
-    owner: toLocationOwner(locationId),
-    query: { locationId, ...('phone' in address ? { number: address.phone } : address) },
-  });
-  return shortId(maxChars.highlevelId).parse(toObject(response.body.contact).id) ?? null;
 }
 
 /**

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Request, Response } from 'express';
 import * as z from 'zod';
 import { defineChannel } from '../../src/channels/channel.ts';
+import { gatewayCapabilities } from '../../src/channels/gateway/gateway.ts';
 import { indexChannels } from '../../src/channels/registry.ts';
-import { AppError } from '../../src/core/errors.ts';
 import { logRequests } from '../../src/http/middleware/request-log.ts';
 import type { Log } from '../../src/runtime/log.ts';
 import { runCleanup } from '../../src/worker/cleanup.ts';
@@ -201,17 +201,14 @@ test('a channel that needs bytes receives them, and a message whose file can’t
     type: 'bytes',
     title: 'Takes bytes',
     configSchema: z.strictObject({}),
-    capabilities: { receipts: false, attachments: true, email: false, idempotent: true },
-    async send(tools, _connection, message) {
+    capabilities: { ...gatewayCapabilities, receipts: false, attachments: 'bytes' },
+    async send(context, message) {
       for (const url of message.attachments) {
-        const file = await tools.fetchAttachment(url);
+        const file = await context.fetchBytes(url);
         if (file.kind !== 'fetched') return file;
         sent.push(file);
       }
-      return { kind: 'accepted' };
-    },
-    receiveWebhook() {
-      throw new AppError('not_found', 'Not found.');
+      return { kind: 'accepted', externalIds: [] };
     },
   });
   await using world = await startWorld({ channels: () => indexChannels([channel]) });

@@ -7,10 +7,15 @@ export function createNonIdempotentChannel(send: () => Promise<SendOutcome>): Ch
     type: 'non_idempotent',
     title: 'Careless',
     configSchema: z.strictObject({}),
-    capabilities: { receipts: false, attachments: false, email: false, idempotent: false },
-    send,
-    receiveWebhook: () => {
-      throw new Error('it never calls back');
+    capabilities: {
+      messageTypes: ['sms'],
+      addressType: 'phone',
+      attachments: 'none',
+      receipts: false,
+      idempotent: false,
+      vendorAddresses: false,
+      managesOptOuts: false,
     },
+    send,
   });
 }

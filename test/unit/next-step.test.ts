@@ -11,12 +11,19 @@ import {
 import { type AttemptFacts, decideNextStep } from '../../src/messages/outbound/next-step.ts';
 
 const now = new Date('2026-01-01T09:00:00Z');
-const facts: AttemptFacts = { now, nextDelayMs: 5_000, hasReceipts: true, unknownOutcomePolicy: 'resend' };
+const facts: AttemptFacts = {
+  now,
+  nextDelayMs: 5_000,
+  hasReceipts: true,
+  unknownOutcomePolicy: 'resend',
+  isTest: false,
+  confirmAt: null,
+};
 const seconds = (count: number) => new Date(now.getTime() + count * 1000);
 
 test('accepted waits for a receipt from a channel with receipts, and is delivered without', () => {
-  expect(decideNextStep({ kind: 'accepted' }, facts)).toEqual({ do: 'await_receipt' });
-  expect(decideNextStep({ kind: 'accepted' }, { ...facts, hasReceipts: false })).toEqual({
+  expect(decideNextStep({ kind: 'accepted', externalIds: [] }, facts)).toEqual({ do: 'await_receipt' });
+  expect(decideNextStep({ kind: 'accepted', externalIds: [] }, { ...facts, hasReceipts: false })).toEqual({
     do: 'complete',
     state: 'delivered',
   });
@@ -39,10 +46,26 @@ test('an unknown outcome never fails: it is retried with an idempotent vendor, e
         nextDelayMs: nextDelay,
         hasReceipts: receipts,
         unknownOutcomePolicy: whenUnknown,
+        isTest: false,
+        confirmAt: null,
       });
       expect(step.do).toBe(whenUnknown === 'resend' && nextDelay !== null ? 'retry' : 'hold_for_review');
     }),
   );
+});
+
+test('an unknown outcome is confirmed first, where that is possible, whatever the policy', () => {
+  const unknown = { kind: 'unknown', code: 'no_response', message: 'no response' } as const;
+  for (const unknownOutcomePolicy of ['resend', 'ask'] as const) {
+    const step = decideNextStep(unknown, { ...facts, unknownOutcomePolicy, confirmAt: seconds(30) });
+    expect(step).toMatchObject({ do: 'confirm', at: seconds(30) });
+  }
+});
+
+test('an account that the vendor refuses fails no message, but a test, for which a person waits', () => {
+  const refused = { kind: 'connection_error', code: '20003', message: 'wrong token' } as const;
+  expect(decideNextStep(refused, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'await_connection' });
+  expect(decideNextStep(refused, { ...facts, isTest: true })).toMatchObject({ do: 'complete', state: 'failed' });
 });
 
 test('the schedule is 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, 12 h, each up to a fifth longer, and then it ends', () => {

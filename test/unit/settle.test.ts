@@ -37,7 +37,7 @@ test('a result that can never be written is dropped, so that it does not occupy 
 });
 
 const responses: [string, Partial<Settlement>][] = [
-  ['a vendor', { attempt: { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalId: 'x' } } }],
+  ['a vendor', { attempt: { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalIds: ['x'] } } }],
   ['HighLevel', { report: { state: 'delivered', response: null, error: null } }],
 ];
 

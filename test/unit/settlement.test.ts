@@ -34,13 +34,15 @@ const receipt = (more: Partial<EarlyReceipt> = {}): EarlyReceipt => ({
   messageId: 'm',
   isOfAnother: false,
   recipient: null,
+  part: null,
+  partCount: null,
   state: 'delivered',
   code: null,
   reason: null,
   ...more,
 });
-const attempt = { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalId: 'x' } } as const;
-const externalIds = [{ messageId: 'm', connectionId: 'c', externalId: 'x' }];
+const attempt = { id: 'a', connectionId: 'c', outcome: { kind: 'accepted', externalIds: ['x'] } } as const;
+const externalIds = [{ messageId: 'm', connectionId: 'c', externalId: 'x', part: 0, partCount: 1 }];
 const toDelivered = () => ({ state: 'delivered' }) as const;
 const report = { state: 'delivered', response: null, error: null } as const;
 const prerequisiteJob: NewJob = { ...job, queue: 'fetch', orderingKey: 'k', priority: 0, dueAt: now };
@@ -164,9 +166,9 @@ const rows: Row[] = [
   },
   {
     when: 'a vendor’s id and a receipt of another message of the batch',
-    item: { attempt: { ...attempt, outcome: { kind: 'accepted' } } },
+    item: { attempt: { ...attempt, outcome: { kind: 'accepted', externalIds: [] } } },
     receipts: {
-      externalIds: [{ messageId: 'other', connectionId: 'c', externalId: 'x' }],
+      externalIds: [{ ...externalIds[0], messageId: 'other' } as (typeof externalIds)[0]],
       early: [receipt({ messageId: 'other' })],
       messageLevel: [receipt({ messageId: 'other' })],
     },

@@ -1,9 +1,24 @@
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import type { ContactAddress } from '../settlement/settlement.ts';
 
-/** Finds the contact of an address that was stored before. HighLevel's own search lags (platform.md 6.3). */
-export async function findContactByAddress(db: Database, locationId: string, address: string): Promise<string | null> {
-  const row = await db.client.contactAddress.findUnique({ where: { locationId_address: { locationId, address } } });
+/**
+ * Finds the contact of an address that was stored before. HighLevel's own search lags (platform.md 6.3). An address may have been stored in
+ * another spelling of the same number, or belong to a person whom the vendor knows by another address, too.
+ */
+export async function findContactByAddress(
+  db: Database,
+  { locationId, connectionId }: { locationId: string; connectionId: string | null },
+  address: string,
+): Promise<string | null> {
+  const spellings = listPhoneSpellings(address);
+  const [row] = await db.client.$queryRaw<{ contactId: string }[]>`
+    SELECT contact_id AS "contactId" FROM contact_addresses c
+    WHERE location_id = ${locationId} AND (address = ANY (${spellings}::text[]) OR address IN (
+      SELECT other.address FROM vendor_addresses own JOIN vendor_addresses other
+        ON other.connection_id = own.connection_id AND other.vendor_user_id = own.vendor_user_id
+      WHERE own.connection_id = ${connectionId}::uuid AND own.address = ${address}))
+    ORDER BY address = ${address} DESC, address = ANY (${spellings}::text[]) DESC, updated_at DESC LIMIT 1`;
   return row?.contactId ?? null;
 }
 

@@ -33,7 +33,7 @@ export async function findOwnSend(
   const earliest = new Date(now.getTime() - responseTimeoutMs);
   const [row] = await on.$queryRaw<{ isOwn: boolean; isPending: boolean }[]>`
     SELECT
-      EXISTS (SELECT FROM messages WHERE connection_id = ${connectionId}::uuid AND external_id = ${externalId} AND direction = 'outbound') AS "isOwn",
+      EXISTS (SELECT FROM external_ids WHERE connection_id = ${connectionId}::uuid AND external_id = ${externalId}) AS "isOwn",
       EXISTS (
         SELECT FROM attempts a JOIN messages m ON m.id = a.message_id
         WHERE a.connection_id = ${connectionId}::uuid

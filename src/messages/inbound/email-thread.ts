@@ -1,3 +1,4 @@
+import { fitId } from '../../core/bounds.ts';
 import type { Database } from '../../database/client.ts';
 import type { WorkMessage } from '../model/message.ts';
 
@@ -10,8 +11,15 @@ export async function findEmailThread(db: Database, message: WorkMessage): Promi
   if (message.messageType !== 'email' || !connectionId || !replyToExternalId) return null;
   // A Message-ID stands in angle brackets in a mail's headers; not every vendor passes them on.
   const bare = replyToExternalId.trim().replace(/^<|>$/g, '');
+  const ids = [replyToExternalId, bare, `<${bare}>`].map((id) => fitId(id));
   const original = await db.client.message.findFirst({
-    where: { connectionId, externalId: { in: [replyToExternalId, bare, `<${bare}>`] }, emailMessageId: { not: null } },
+    where: {
+      emailMessageId: { not: null },
+      OR: [
+        { externalIds: { some: { connectionId, externalId: { in: ids } } } },
+        { inboundKey: { in: ids.map((id) => `${connectionId}/${id}`) } },
+      ],
+    },
     orderBy: { id: 'desc' },
     select: { emailMessageId: true },
   });

@@ -1,9 +1,10 @@
 import { normalizeAddress } from '../../core/address.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { isAppError } from '../../core/errors.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import type { HighLevel } from '../../highlevel/client.ts';
-import { createNamedContact, findOrCreateContact, isPhoneRefused } from '../../highlevel/contacts.ts';
+import { createNamedContact, findContactByPhone, findOrCreateContact, isPhoneRefused } from '../../highlevel/contacts.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { pickContactAddress, type WorkMessage } from '../model/message.ts';
@@ -55,7 +56,7 @@ export async function postToConversation(
   const address = pickContactAddress(message) ?? '';
   // An earlier post may have created the message in the conversation it was posted to, even if the address has another contact now.
   const storedContactId =
-    (message.postStartedAt && message.contactId) || (await findContactByAddress(deps.db, locationId, address));
+    (message.postStartedAt && message.contactId) || (await findContactByAddress(deps.db, message, address));
   const contactId = storedContactId ?? (await findContact(deps, posting, address));
   let isPosting = false;
   try {
@@ -84,6 +85,11 @@ async function findContact(deps: ConversationDeps, { highLevel, message }: Posti
   const { kind } = normalizeAddress(address);
   if (kind !== 'other') {
     const by = kind === 'email' ? { email: address } : { phone: address };
+    // HighLevel may have the contact under another spelling of its number, and would create a second one.
+    for (const spelling of listPhoneSpellings(address).slice(1)) {
+      const contactId = await findContactByPhone(highLevel, locationId, spelling);
+      if (contactId) return contactId;
+    }
     try {
       return (await findOrCreateContact(highLevel, { locationId, ...by }, name, createdAt)).contactId;
     } catch (error) {

@@ -1,7 +1,8 @@
+import { toStoredAttachment } from '../../channels/attachment-ref.ts';
 import type { InboundContent } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { fitId } from '../../core/bounds.ts';
+import { fitId, maxChars } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { capFutureTime } from '../../core/foreign.ts';
@@ -86,7 +87,9 @@ async function toRow(
     text: content.text ?? null,
     html: content.html ?? null,
     subject: content.subject ?? null,
-    attachments: content.attachments,
+    attachments: content.attachments.map(toStoredAttachment),
+    vendorAddress: content.vendorAddress ? fitId(content.vendorAddress, maxChars.address) : null,
+    vendorUserId: content.vendorUserId ? fitId(content.vendorUserId, maxChars.address) : null,
     replyToExternalId: content.replyToExternalId ?? null,
     sentExternally: content.sentExternally,
     occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
@@ -103,9 +106,27 @@ async function insertBatch(deps: ReceiveInboundDeps, rows: readonly Row[]): Prom
     JSON.stringify(sorted),
     now,
     JSON.stringify(rows.flatMap((row) => planJobs(row, now))),
+    JSON.stringify(toVendorAddressRows(sorted, now)),
   );
   const ids = new Set(stored.map(({ id }) => id));
   return rows.map(({ id }) => (ids.has(id) ? 'stored' : 'repeated'));
+}
+
+/**
+ * Lists the contacts whose vendor names them by ids of its own, each once with its last message. They are recorded with repeats, too: the
+ * newest time wins.
+ */
+function toVendorAddressRows(rows: readonly Row[], now: Date) {
+  const known = rows.flatMap(({ connectionId, from, vendorAddress, vendorUserId, sentExternally, occurredAt }) =>
+    vendorAddress === null || sentExternally
+      ? []
+      : { connectionId, address: from, vendorAddress, vendorUserId, lastInboundAt: occurredAt ?? now },
+  );
+  const byAddress = Map.groupBy(known, ({ connectionId, address }) => `${connectionId}/${address}`);
+  const newest = [...byAddress.values()].flatMap((same) =>
+    same.toSorted((a, b) => b.lastInboundAt.getTime() - a.lastInboundAt.getTime()).slice(0, 1),
+  );
+  return newest.toSorted((a, b) => (`${a.connectionId}/${a.address}` < `${b.connectionId}/${b.address}` ? -1 : 1));
 }
 
 /** Plans the jobs of an inbound message: attachments are fetched before it is posted. */
@@ -127,9 +148,17 @@ const insertSql = `
       "sentExternally" boolean, "occurredAt" timestamptz, "rawPayload" text)
     -- A message that this connection has sent is stored already.
     WHERE NOT ("sentExternally" AND EXISTS (
-      SELECT FROM messages own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"
-        AND own.direction = 'outbound'))
+      SELECT FROM external_ids own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
+  contacts AS (
+    INSERT INTO vendor_addresses (connection_id, address, vendor_address, vendor_user_id, last_inbound_at)
+    SELECT "connectionId", address, "vendorAddress", "vendorUserId", "lastInboundAt"
+    FROM json_to_recordset($4::json) AS v (
+      "connectionId" uuid, address text, "vendorAddress" text, "vendorUserId" text, "lastInboundAt" timestamptz)
+    ON CONFLICT (connection_id, address) DO UPDATE SET
+      vendor_address = EXCLUDED.vendor_address,
+      vendor_user_id = COALESCE(EXCLUDED.vendor_user_id, vendor_addresses.vendor_user_id),
+      last_inbound_at = GREATEST(EXCLUDED.last_inbound_at, vendor_addresses.last_inbound_at)),
   ${insertJobsCte('$3', 'stored')}
   SELECT id FROM stored, notified`;

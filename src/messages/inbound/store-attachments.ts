@@ -14,7 +14,8 @@ export interface AttachmentDeps {
   db: Database;
   clock: Clock;
   newId: NewId;
-  fetchFile: FetchFile;
+  /** Fetches a file from its address, or through the channel that the message came over. */
+  fetchInboundFile(message: Pick<WorkMessage, 'connectionId'>, attachment: string, signal: AbortSignal): ReturnType<FetchFile>;
   attachmentStore: AttachmentStore;
   attachmentLinks: AttachmentLinks;
   /** Retention of a stored file. */
@@ -150,7 +151,7 @@ async function storeAttachment(
   const skip = (skipReason: string) => attachment.update({ where: { id }, data: { skipReason } });
   // Without room it is not fetched at all: a tenant that sends files without end then costs no traffic either.
   if (!reserveBytes(0)) return skip(storageFull);
-  const file = await deps.fetchFile(message.attachments[position] ?? '', signal);
+  const file = await deps.fetchInboundFile(message, message.attachments[position] ?? '', signal);
   if (file.kind !== 'fetched') {
     // A shutdown has interrupted the download, which is no fault of the file.
     const isLastTry = message.retryCount >= attachmentDelaysMs.length;

@@ -81,7 +81,9 @@ export function selectExactMatchesSql(scope: LogScope, q: string, maxRows: numbe
       UNION SELECT id FROM messages WHERE location_id = ${locations} AND contact_id = ${q}
       UNION SELECT m.id FROM contact_addresses AS i JOIN messages AS m ON m.location_id = i.location_id AND m.contact_id = i.contact_id
         WHERE i.location_id = ${locations} AND i.address = ANY (${toAddressForms(q)}::text[])
-      UNION SELECT m.id FROM connections AS c JOIN messages AS m ON m.connection_id = c.id AND m.external_id = ${q}
+      UNION SELECT x.message_id FROM connections AS c JOIN external_ids AS x ON x.connection_id = c.id AND x.external_id = ${q}
+        WHERE c.location_id = ${locations}
+      UNION SELECT m.id FROM connections AS c JOIN messages AS m ON m.inbound_key = c.id || '/' || ${q}
         WHERE c.location_id = ${locations}
       ${ours.success ? sql`UNION SELECT id FROM messages WHERE id = ${ours.data}::uuid AND location_id = ${locations}` : empty}
     ) AS found ORDER BY id DESC LIMIT ${maxRows}`;

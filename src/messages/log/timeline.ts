@@ -38,7 +38,7 @@ export const eventTexts = {
   not_reported: 'Could not report “{state}” to the CRM',
   posted: 'Posted to the conversation',
   not_posted: 'Could not post to the conversation',
-  passed: 'Failed repeatedly; later messages of this contact go first',
+  passed: 'Delayed: later messages of this contact go first',
 } as const satisfies Record<string, string>;
 
 export type TimelineEventType = keyof typeof eventTexts;

@@ -26,12 +26,14 @@ export const reasons = {
   interrupted: 'The app stopped while sending this message, so its delivery is unknown.',
   uninstalled: 'The app was uninstalled before this message could be sent.',
   not_installed: 'The app is not installed in this location, so the message could not be sent.',
+  opted_out:
+    'The contact has opted out of messages, so this one was not sent. If the contact wants messages again, lift the opt-out and send it again.',
+  confirming_send: 'The channel did not respond. The app is finding out whether the message was sent.',
+  connection_held: 'The channel is on hold because its account or credentials are refused.',
   awaiting_receipt: 'The channel accepted the message and has not confirmed its delivery yet.',
   inbound_in_progress: 'A reply from this contact is being posted; this message follows it.',
   contact_not_named: 'The message was sent outside the app, and the channel did not name its recipient.',
   unstorable_response: 'The channel’s response could not be stored.',
-  opted_out:
-    'The contact has opted out of messages, so this one was not sent. If the contact wants messages again, ask for a START, or lift the opt-out.',
   outside_window: 'This message is outside the channel’s sending hours.',
   daily_cap: 'The channel’s daily limit has been reached.',
   unknown_to_highlevel: 'The CRM does not recognize this message as one of this app’s, so its status could not be reported.',

@@ -1,11 +1,18 @@
 import type { OptOutCategory } from '../../channels/channel.ts';
+import { normalizeAddress } from '../../core/address.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database, OptOut } from '../../database/client.ts';
 import { createLoader } from '../../runtime/batcher.ts';
+import { parseRecipients } from '../model/recipients.ts';
 import { toLedgerAddress } from './ledger.ts';
 
-/** Finds what an address has opted out of: null for neither. @param address normalized, as messages store it */
-export type FindOptOut = (locationId: string, address: string) => Promise<OptOutCategory | null>;
+/**
+ * Finds what the recipient of a message has opted out of; null for neither. Of an email to several, what any of them has: it is sent to all
+ * or to none.
+ *
+ * @param to a normalized address, or the recipients of an email
+ */
+export type FindOptOut = (locationId: string, to: string) => Promise<OptOutCategory | null>;
 
 /** Creates the look-up of opt-outs, which each send does once; concurrent ones share a statement. */
 export function createOptOutFinder(db: Database): FindOptOut {
@@ -19,7 +26,17 @@ export function createOptOutFinder(db: Database): FindOptOut {
       GROUP BY location_id, address`;
     return new Map(rows.map((row): [string, OptOutCategory] => [toName(row), row.isAll ? 'all' : 'marketing']));
   });
-  return (locationId, address) => load({ locationId, address: toLedgerAddress(address) });
+  return async (locationId, to) => {
+    const addresses = splitRecipients(to).map(toLedgerAddress);
+    const found = await Promise.all(addresses.map((address) => load({ locationId, address })));
+    return found.includes('all') ? 'all' : found.includes('marketing') ? 'marketing' : null;
+  };
+}
+
+/** Returns the recipients of a message, normalized; a number or a vendor's id is one. */
+export function splitRecipients(to: string): string[] {
+  const recipients = to.includes(',') ? parseRecipients(to) : [];
+  return recipients.length === 0 ? [to] : recipients.map((recipient) => normalizeAddress(recipient).address);
 }
 
 export interface OptOutQuery {

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Database, Executor, OptOut } from '../../database/client.ts';
 
 /** An opt-out that this process mirrors until `claimedUntil`. */
-export type ClaimedOptOut = Pick<OptOut, 'id' | 'locationId' | 'address' | 'messageType' | 'liftedAt'> & {
+export type ClaimedOptOut = Pick<OptOut, 'id' | 'locationId' | 'address' | 'connectionId' | 'messageType' | 'liftedAt'> & {
   errorCount: number;
   claimedUntil: Date;
 };
@@ -22,7 +22,7 @@ export async function claimDueOptOuts({ db, clock }: { db: Database; clock: Cloc
         SELECT DISTINCT ON (location_id) id, mirror_due_at FROM opt_outs
         WHERE mirror_due_at <= ${now} ORDER BY location_id, mirror_due_at) AS due
       ORDER BY mirror_due_at LIMIT ${maxClaimed})
-    RETURNING id, location_id AS "locationId", address, message_type::text AS "messageType", lifted_at AS "liftedAt",
+    RETURNING id, location_id AS "locationId", address, connection_id AS "connectionId", message_type::text AS "messageType", lifted_at AS "liftedAt",
       mirror_error_count AS "errorCount"`;
   return rows.map((row) => ({ ...row, claimedUntil }));
 }

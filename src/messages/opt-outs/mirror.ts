@@ -4,7 +4,7 @@ import { isAppError } from '../../core/errors.ts';
 import { computeBackoffMs } from '../../core/retry-schedule.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { findContactId } from '../../highlevel/contacts.ts';
+import { findContactByEmail, findContactByPhone } from '../../highlevel/contacts.ts';
 import {
   type DndChannel,
   type DndSettings,
@@ -26,7 +26,7 @@ export interface MirrorDeps {
   jitter: () => number;
   /** A client whose calls are charged to the location's rate limit. */
   highLevel: HighLevel;
-  findContactByAddress(locationId: string, address: string): Promise<string | null>;
+  findContactByAddress(message: { locationId: string; connectionId: string | null }, address: string): Promise<string | null>;
   deleteContactAddress(locationId: string, address: string): Promise<void>;
 }
 
@@ -74,7 +74,7 @@ async function mirrorClaimed(deps: MirrorDeps, row: ClaimedOptOut): Promise<Outc
 async function mirrorOne(deps: MirrorDeps, row: ClaimedOptOut): Promise<Outcome> {
   const { db, highLevel } = deps;
   const { locationId, address } = row;
-  const knownId = await deps.findContactByAddress(locationId, address);
+  const knownId = await deps.findContactByAddress(row, address);
   const contactId = knownId ?? (await searchContact(highLevel, row));
   if (contactId === null) return toMissingContact(deps, row);
   const settings = await findDndSettings(highLevel, locationId, contactId);
@@ -101,7 +101,9 @@ function needsChange(settings: DndSettings, channel: DndChannel, shouldBlock: bo
 async function searchContact(highLevel: HighLevel, { locationId, address }: ClaimedOptOut): Promise<string | null> {
   const { kind } = normalizeAddress(address);
   if (kind === 'other') return null;
-  return findContactId(highLevel, locationId, kind === 'phone' ? { phone: address } : { email: address });
+  return kind === 'phone'
+    ? findContactByPhone(highLevel, locationId, address)
+    : findContactByEmail(highLevel, locationId, address);
 }
 
 /**

@@ -8,6 +8,7 @@ import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Database, OptOut } from '../../database/client.ts';
 import type { ReadAddress } from '../model/read-address.ts';
+import { splitRecipients } from './find.ts';
 import { type LedgerDeps, type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
 import { isAmbiguousStart, parseOptOutWord } from './words.ts';
 
@@ -19,10 +20,11 @@ export type RecordOptOutDeps = LedgerDeps & {
 type ConnectionKey = Pick<Connection, 'id' | 'locationId'>;
 
 /**
- * Records an opt-out or opt-in that the vendor reports. It is idempotent, and an event that is older than what the ledger knows changes
+ * Records an opt-out or opt-in that the vendor reports; none for an email to several, as it does not say which of them. It is idempotent, and an event that is older than what the ledger knows changes
  * no row.
  */
 export async function recordOptOut(deps: RecordOptOutDeps, connection: ConnectionKey, optOut: OptOutContent): Promise<void> {
+  if (splitRecipients(optOut.address).length > 1) return;
   await recordEvent(deps, connection.locationId, optOut.address, {
     optedOut: optOut.optedOut,
     category: optOut.category,

@@ -2,7 +2,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
-import { getReason } from '../model/reasons.ts';
+import { getReason, type Reason } from '../model/reasons.ts';
 
 export interface AttemptRequest {
   readonly messageId: string;
@@ -14,7 +14,7 @@ export interface AttemptRequest {
 /**
  * The result of starting an attempt:
  * - `cancelled`: the message is not to be sent any more;
- * - `interrupted`: an earlier attempt was interrupted, and a user must decide;
+ * - `interrupted`: an earlier attempt was interrupted or got no response, and it must be found out whether it was sent;
  * - `inbound_in_progress`: the message may be the echo of a reply that is being posted into this contact's conversation. HighLevel can post
  *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message.
  */
@@ -97,4 +97,29 @@ export async function mayHaveArrived(
     },
   });
   return count > 0;
+}
+
+/** An attempt that may or may not have been sent. */
+export interface UnconfirmedAttempt {
+  readonly id: string;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  /** Why its outcome is unknown. */
+  readonly unknownReason: Reason;
+}
+
+/** Finds the newest attempt of a message whose outcome is unknown. A person who had it resent has judged the attempts before. */
+export async function findUnconfirmedAttempt(
+  on: Executor,
+  { id, resentAt }: { id: string; resentAt: Date | null },
+): Promise<UnconfirmedAttempt | null> {
+  const row = await on.attempt.findFirst({
+    where: { messageId: id, outcome: 'unknown', ...(resentAt ? { startedAt: { gte: resentAt } } : {}) },
+    orderBy: { startedAt: 'desc' },
+    select: { id: true, startedAt: true, endedAt: true, code: true, reason: true },
+  });
+  if (!row) return null;
+  const { id: attemptId, startedAt, endedAt, code, reason } = row;
+  const unknownReason = code && reason ? { code, message: reason } : getReason('interrupted');
+  return { id: attemptId, startedAt, endedAt: endedAt ?? startedAt, unknownReason };
 }

@@ -1,4 +1,4 @@
-import type { ChannelContext, SendOutcome } from '../../channels/channel.ts';
+import type { OptOutContent, SendOutcome } from '../../channels/channel.ts';
 import { type DeliverySettings, parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { normalizeAddress } from '../../core/address.ts';
@@ -14,15 +14,16 @@ import {
 import { sanitizeFields } from '../../core/sanitize.ts';
 import type { Job } from '../../queue/job.ts';
 import type { WorkMessage } from '../model/message.ts';
-import { getReason } from '../model/reasons.ts';
+import { getReason, type Reason } from '../model/reasons.ts';
 import type { ContactAddress, Settle, Settlement } from '../settlement/settlement.ts';
 import { type AttemptFilter, mayHaveArrived, type StartAttempt, type StartResult } from './attempts.ts';
+import { type ConfirmDeps, canConfirm, computeConfirmAt, confirmSend } from './confirm-send.ts';
 import { decideNextStep } from './next-step.ts';
 import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
 import { type Deferral, type DeliverStep, toSettlement } from './to-settlement.ts';
 
-export interface DeliverDeps {
+export interface DeliverDeps extends ConfirmDeps {
   clock: Clock;
   /** From 0 (inclusive) to 1, to spread retries. */
   jitter(): number;
@@ -35,9 +36,12 @@ export interface DeliverDeps {
   refundDailyCap(connection: Connection, countedAtMs: number): Promise<void>;
   startAttempt: StartAttempt;
   settle: Settle;
-  channelContext(signal: AbortSignal): ChannelContext;
+  holdConnection(connection: Connection, reason: Reason): Promise<void>;
+  recordOptOut(connection: Connection, optOut: OptOutContent): Promise<void>;
   recordSend(channel: string, outcome: SendOutcome['kind'], ms: number): void;
 }
+
+type SendableRoute = Extract<Route, { connection: Connection }>;
 
 const shortDelayMs = 1_000;
 /** Permits free up continuously; the many messages that may wait for one must not all poll at that rate. */
@@ -93,62 +97,118 @@ function isTooLate(deps: DeliverDeps, message: WorkMessage): boolean {
   return deps.clock.now() - message.createdAt.getTime() > installTimeoutMs;
 }
 
-async function send(
+async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: SendableRoute): Promise<void> {
+  const { connection } = route;
+  const { idempotent } = connection.capabilities;
+  const countedAtMs = deps.clock.now();
+  const request = { messageId: message.id, connectionId: connection.id };
+  const started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
+  if (typeof started !== 'string') return makeAttempt(deps, job, message, route, { id: started.attemptId, countedAtMs });
+
+  const settled = started === 'interrupted' ? await confirm(deps, job, message, route) : null;
+  if (settled === 'resend') {
+    const again = await deps.startAttempt({ ...request, unknownOutcomePolicy: 'resend' });
+    if (typeof again !== 'string') return makeAttempt(deps, job, message, route, { id: again.attemptId, countedAtMs });
+  } else {
+    await deps.settle({
+      job,
+      basedOn: message,
+      ...(settled ?? settleUnstarted(deps, message, started as Exclude<StartResult, object | 'interrupted'>)),
+    });
+  }
+  return deps.refundDailyCap(connection, countedAtMs);
+}
+
+/** Sends the message once, under an attempt that is stored already, and settles its outcome. */
+async function makeAttempt(
   deps: DeliverDeps,
   job: Job,
   message: WorkMessage,
-  { connection, outbound }: Extract<Route, { connection: Connection }>,
+  { connection, outbound }: SendableRoute,
+  attempt: { id: string; countedAtMs: number },
 ): Promise<void> {
-  const { channel } = connection;
+  const { channel, capabilities } = connection;
   const settings = parseDeliverySettings(connection.config);
-  const unknownOutcomePolicy = channel.capabilities.idempotent ? 'resend' : settings.whenUnknown;
-  const countedAtMs = deps.clock.now();
-  const started = await deps.startAttempt({ messageId: message.id, connectionId: connection.id, unknownOutcomePolicy });
-  if (typeof started === 'string') {
-    await deps.settle({ job, basedOn: message, ...settleUnstarted(deps, message, connection, started) });
-    return deps.refundDailyCap(connection, countedAtMs);
-  }
-
   const startedAtMs = deps.clock.now();
-  const outcome = sanitizeFields(await channel.send(deps.channelContext(job.signal), connection, outbound));
+  const context = deps.createChannelContext(connection, job.signal);
+  const outcome = sanitizeFields(await channel.send(context, outbound));
   const now = dateNow(deps.clock);
   deps.recordSend(channel.type, outcome.kind, now.getTime() - startedAtMs);
 
   const step = decideNextStep(outcome, {
     now,
     nextDelayMs: computeNextDelayMs(deps, message, settings, now),
-    hasReceipts: channel.capabilities.receipts,
-    unknownOutcomePolicy,
+    hasReceipts: capabilities.receipts,
+    unknownOutcomePolicy: capabilities.idempotent ? 'resend' : settings.whenUnknown,
+    isTest: message.isTest,
+    confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime()) : null,
   });
+  if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
+  if (outcome.kind === 'rejected' && outcome.optedOut) {
+    const { optedOut: category, code: reason } = outcome;
+    await deps.recordOptOut(connection, { address: outbound.to, optedOut: true, category, reason });
+  }
   // An idempotent vendor that rejects this attempt has accepted no earlier one; an earlier config may have led to another vendor.
-  const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && channel.capabilities.idempotent;
-  const filter = { excludeId: started.attemptId, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
+  const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && capabilities.idempotent;
+  const filter = { excludeId: attempt.id, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
   await deps.settle({
     job,
     basedOn: message,
     ...settleStep(message, step, { now, connectionId: connection.id }, filter),
-    attempt: { id: started.attemptId, connectionId: connection.id, outcome },
+    attempt: { id: attempt.id, connectionId: connection.id, outcome },
     contactAddress: toContactAddress(message, outbound.to, outcome),
   });
-  if (outcome.kind === 'unavailable') await deps.refundDailyCap(connection, countedAtMs);
+  if (outcome.kind === 'unavailable' || outcome.kind === 'connection_error') {
+    await deps.refundDailyCap(connection, attempt.countedAtMs);
+  }
+}
+
+/** Settles a message whose last attempt may or may not have been sent, as far as that can be found out. @returns `resend` where the policy says so */
+async function confirm(
+  deps: DeliverDeps,
+  job: Job,
+  message: WorkMessage,
+  { connection, outbound }: SendableRoute,
+): Promise<Partial<Settlement> | 'resend'> {
+  const confirmation = await confirmSend(deps, message, connection, outbound, job.signal);
+  const now = dateNow(deps.clock);
+  const facts = { now, connectionId: connection.id };
+  if ('doubt' in confirmation) {
+    if (parseDeliverySettings(connection.config).whenUnknown === 'resend') return 'resend';
+    return settleStep(message, { do: 'hold_for_review', reason: confirmation.doubt }, facts);
+  }
+  if ('nextAt' in confirmation) {
+    return settleStep(message, { do: 'confirm', at: confirmation.nextAt, reason: getReason('confirming_send') }, facts);
+  }
+  const { attempt, outcome } = confirmation;
+  const step = decideNextStep(outcome, {
+    now,
+    nextDelayMs: null,
+    hasReceipts: connection.capabilities.receipts,
+    unknownOutcomePolicy: 'ask',
+    isTest: message.isTest,
+    confirmAt: null,
+  });
+  return {
+    ...settleStep(message, step, facts, { excludeId: attempt.id }),
+    attempt: { id: attempt.id, connectionId: connection.id, outcome },
+    contactAddress: toContactAddress(message, outbound.to, outcome),
+  };
 }
 
 function settleUnstarted(
   { clock }: DeliverDeps,
   message: WorkMessage,
-  connection: Connection,
-  result: Exclude<StartResult, object>,
+  result: Exclude<StartResult, object | 'interrupted'>,
 ): Partial<Settlement> {
-  const facts = { now: dateNow(clock), connectionId: connection.id };
+  const facts = { now: dateNow(clock), connectionId: null };
   switch (result) {
     case 'cancelled':
       return {};
     case 'inbound_in_progress': {
       const at = new Date(clock.now() + shortDelayMs);
-      return settleStep(message, { do: 'defer', at, reason: getReason(result) }, { ...facts, connectionId: null });
+      return settleStep(message, { do: 'defer', at, reason: getReason(result) }, facts);
     }
-    case 'interrupted':
-      return settleStep(message, { do: 'hold_for_review', reason: getReason(result) }, facts);
   }
 }
 

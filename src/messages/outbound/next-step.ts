@@ -7,8 +7,12 @@ export interface AttemptFacts {
   nextDelayMs: number | null;
   /** The vendor sends receipts. */
   hasReceipts: boolean;
+  /** A person waits for the result: it is not retried. */
+  isTest: boolean;
   /** The policy for a message that the vendor may or may not have accepted. */
   unknownOutcomePolicy: 'resend' | 'ask';
+  /** Time of the first check whether the vendor has accepted such a message, before the policy applies; null when that cannot be found out. */
+  confirmAt: Date | null;
 }
 
 /** The step that follows an attempt. */
@@ -17,6 +21,10 @@ export type NextStep =
   | { do: 'complete'; state: 'delivered' }
   | { do: 'complete'; state: 'failed'; reason: Reason }
   | { do: 'retry'; at: Date; reason: Reason }
+  /** Nothing was sent: the account or its credentials are refused. */
+  | { do: 'await_connection'; reason: Reason }
+  /** Finds out later whether it was sent. */
+  | { do: 'confirm'; at: Date; reason: Reason }
   | { do: 'hold_for_review'; reason: Reason };
 
 /** Decides what follows an attempt. Pure: time and schedule are parameters. */
@@ -36,7 +44,12 @@ export function decideNextStep(outcome: SendOutcome, facts: AttemptFacts): NextS
       const reason = toReason(outcome);
       return at ? { do: 'retry', at, reason } : { do: 'complete', state: 'failed', reason };
     }
+    case 'connection_error':
+      return facts.isTest
+        ? { do: 'complete', state: 'failed', reason: toReason(outcome) }
+        : { do: 'await_connection', reason: toReason(outcome) };
     case 'unknown': {
+      if (facts.confirmAt) return { do: 'confirm', at: facts.confirmAt, reason: toReason(outcome) };
       const at = facts.unknownOutcomePolicy === 'resend' ? computeRetryAt(0) : null;
       const reason = toReason(outcome);
       // Never `failed`: the message may have arrived, and an untrue status is never reported.

@@ -1,4 +1,4 @@
-import type { OutboundMessage } from '../../channels/channel.ts';
+import type { OptOutCategory, OutboundMessage } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection, ConnectionRef } from '../../connections/connection.ts';
 import { isAppError } from '../../core/errors.ts';
@@ -7,6 +7,7 @@ import type { WorkMessage } from '../model/message.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type Reason, type ReasonCode } from '../model/reasons.ts';
 import type { LookUpContact } from './look-up-contact.ts';
+import type { VendorAddress } from './vendor-addresses.ts';
 
 export interface RouteDeps {
   providers: readonly Provider[];
@@ -14,6 +15,12 @@ export interface RouteDeps {
   loadConnection(ref: ConnectionRef): Promise<Connection | null>;
   lookUpContact: LookUpContact;
   readAddress: ReadAddress;
+  findOptOut(locationId: string, address: string): Promise<OptOutCategory | null>;
+  /** Finds a contact as the vendor knows it, by its address. */
+  findVendorAddress(connectionId: string, address: string): Promise<VendorAddress | null>;
+  /** Finds the address by which a connection knows a contact that has none in HighLevel. */
+  findAddressOfContact(connectionId: string, contact: { locationId: string; contactId: string }): Promise<string | null>;
+  listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
 }
 
 /** The connection that carries a message, or the reason for which the message fails. */
@@ -30,15 +37,18 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   if (connection === 'unavailable') return rejected('channel_unavailable');
   if (!connection) return rejected('no_channel');
 
-  const { capabilities } = connection.channel;
+  const { capabilities } = connection;
   if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
     return rejected(message.reasonCode);
   }
   if (!message.text && !message.html && message.attachments.length === 0) return rejected('empty_message');
-  if (message.messageType === 'email' && !capabilities.email) return rejected('email_unsupported');
-  if (message.attachments.length > 0 && !capabilities.attachments) return rejected('attachments_unsupported');
-  const address = message.to ? { to: message.to } : await resolveAddress(deps, message);
+  if (message.messageType === 'email' && !capabilities.messageTypes.includes('email')) return rejected('email_unsupported');
+  if (message.attachments.length > 0 && capabilities.attachments === 'none') return rejected('attachments_unsupported');
+  const address = message.to ? { to: message.to } : await resolveAddress(deps, message, connection);
   if ('rejected' in address) return address;
+  const optOut = await deps.findOptOut(locationId, address.to);
+  if (optOut === 'all') return rejected('opted_out');
+  const known = capabilities.vendorAddresses ? await deps.findVendorAddress(connection.id, address.to) : null;
 
   return {
     connection,
@@ -50,12 +60,17 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
       conversationId: message.conversationId,
       messageType: message.messageType,
       to: address.to,
+      vendorAddress: known?.vendorAddress ?? null,
       from: message.from ?? parseDeliverySettings(connection.config).sender ?? null,
       text: message.text,
       html: message.html,
       subject: message.subject,
       attachments: message.attachments,
       replyToExternalId: message.replyToExternalId,
+      lastInboundAt: known?.lastInboundAt ?? null,
+      isOptedOutOfMarketing: optOut === 'marketing',
+      // Only a send that broke off, or a receipt, leaves an id with a message that is still to be sent.
+      acceptedParts: message.externalId === null ? [] : await deps.listAcceptedParts(message),
     },
   };
 }
@@ -71,7 +86,11 @@ async function findUsableConnection(deps: RouteDeps, ref: ConnectionRef): Promis
 }
 
 /** Reads the recipient from HighLevel, which sometimes omits the phone number in its webhook (platform.md 3.2). */
-async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ to: string } | { rejected: Reason }> {
+async function resolveAddress(
+  deps: RouteDeps,
+  message: WorkMessage,
+  connection: Connection,
+): Promise<{ to: string } | { rejected: Reason }> {
   const { locationId, contactId, messageType } = message;
   if (!contactId) return { rejected: getReason('no_address') };
   try {
@@ -79,6 +98,11 @@ async function resolveAddress(deps: RouteDeps, message: WorkMessage): Promise<{ 
     if (!contact) return { rejected: getReason('contact_deleted') };
     const to = messageType === 'email' ? contact.email : contact.phone;
     if (to) return { to: (await deps.readAddress(locationId, to)).address };
+    // People whom the vendor names by ids of its own have neither in HighLevel.
+    const known = connection.capabilities.vendorAddresses
+      ? await deps.findAddressOfContact(connection.id, { locationId, contactId })
+      : null;
+    if (known) return { to: known };
     if (!contact.phone && !contact.email) return { rejected: getReason('no_address') };
     return { rejected: getReason(messageType === 'email' ? 'no_email' : 'no_phone') };
   } catch (error) {

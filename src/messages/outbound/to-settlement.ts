@@ -61,6 +61,12 @@ export function toSettlement(step: DeliverStep, facts: DeliverFacts): DeliverSet
       return { change: (current) => hold(current, step.reason) };
     case 'retry':
       return retry({ ...step, isRetry: true });
+    case 'await_connection':
+      // Its group is paused: the job runs when the pause ends.
+      return retry({ at: facts.now, reason: step.reason, dueAt: facts.now });
+    case 'confirm':
+      // It was probably sent: later messages of the contact do not wait for the proof.
+      return { ...retry({ at: step.at, reason: getReason('confirming_send') }), letsOthersPass: true };
     case 'defer':
       return { ...retry(step), letsOthersPass: step.letsOthersPass === true };
   }

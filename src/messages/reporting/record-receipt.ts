@@ -1,6 +1,6 @@
 import type { ReceiptContent } from '../../channels/channel.ts';
 import { fitId } from '../../core/bounds.ts';
-import { type Clock, dateNow } from '../../core/clock.ts';
+import { dateNow } from '../../core/clock.ts';
 import { capFutureTime } from '../../core/foreign.ts';
 import type { NewId } from '../../core/ids.ts';
 import { sanitizeFields } from '../../core/sanitize.ts';
@@ -10,10 +10,12 @@ import type { NewJob } from '../../queue/job.ts';
 import { enqueue } from '../../queue/sql/add-jobs.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
+import { mergePartReceipts } from '../model/parts.ts';
 import { filterMessageLevelReceipts, parseRecipients } from '../model/recipients.ts';
 import type { MessageChange } from '../model/transitions.ts';
 import { lockExternalIds, lockMessages } from '../settlement/locks.ts';
 import { possiblyAcceptedCondition, storeReceipts, trimUnnamedReceipts } from '../settlement/receipt-rows.ts';
+import { type ConfirmSendDeps, confirmSends } from './confirm-sends.ts';
 
 /**
  * Stores a vendor's receipt and applies it to its message. A receipt may come before the response to our send: then it is applied when
@@ -23,9 +25,8 @@ import { possiblyAcceptedCondition, storeReceipts, trimUnnamedReceipts } from '.
  */
 export type RecordReceipt = (connection: { id: string }, receipt: ReceiptContent) => Promise<void>;
 
-export interface RecordReceiptDeps {
+export interface RecordReceiptDeps extends ConfirmSendDeps {
   db: Database;
-  clock: Clock;
   newId: NewId;
   /** @param expectMore messages of which more receipts are likely to come at once, so that their reports wait for these */
   updateMessages(
@@ -63,38 +64,23 @@ async function recordBatch(
   deps: RecordReceiptDeps,
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
 ): Promise<number> {
-  const receivedAt = dateNow(deps.clock);
-  const rows = items.map(({ connectionId, receipt }) =>
-    sanitizeFields({
-      id: deps.newId(),
-      connectionId,
-      claimedMessageId: receipt.messageId ?? null,
-      externalId: receipt.externalId ? fitId(receipt.externalId) : null,
-      state: receipt.state,
-      recipient: receipt.recipient ?? null,
-      code: receipt.error?.code ?? null,
-      reason: receipt.error?.message ?? null,
-      occurredAt: capFutureTime(receipt.occurredAt, deps.clock.now()) ?? null,
-      receivedAt,
-    }),
-  );
+  const rows = items.map((item) => toRow(deps, item));
   return deps.db.transaction(async (tx) => {
     await lockExternalIds(
       tx,
       rows.flatMap(({ connectionId, externalId }) => (externalId ? { connectionId, externalId } : [])),
     );
-    const found = await matchMessages(tx, rows);
-    const matched = rows.map(({ claimedMessageId, externalId, ...row }) => {
-      const messageId = found.get(row.id) ?? null;
-      // A receipt that names our id belongs to that message only, even if the vendor gives its own id to another.
-      return { ...row, messageId, externalId: messageId !== null && claimedMessageId !== null ? null : externalId };
-    });
+    const matches = await matchMessages(tx, rows);
+    await confirmSends(deps, tx, rows, matches);
+    const matched = rows.flatMap((row) => toMatched(row, matches.get(row.id)));
     const ids = [...new Set(matched.flatMap(({ messageId }) => messageId ?? []))];
-    // A concurrent resend, or a receipt of another recipient, holds this lock; its result must be visible here.
-    if (matched.some(({ state, recipient }) => state === 'failed' || recipient !== null)) await lockMessages(tx, ids);
+    // A concurrent resend, or a receipt of another recipient or part, holds this lock; its result must be visible here.
+    if (matched.some(({ state, recipient, partCount }) => state === 'failed' || recipient !== null || partCount !== null)) {
+      await lockMessages(tx, ids);
+    }
     const staleIds = await findStaleFailures(tx, matched);
     const fresh = matched.filter(({ id }) => !staleIds.has(id));
-    const messageLevel = await filterMessageLevelReceipts(tx, fresh);
+    const messageLevel = await filterMessageLevelReceipts(tx, await mergePartReceipts(tx, fresh));
     const byMessage = Map.groupBy(
       messageLevel.filter(({ messageId }) => messageId !== null),
       ({ messageId }) => messageId as string,
@@ -115,6 +101,39 @@ async function recordBatch(
   });
 }
 
+function toRow(deps: RecordReceiptDeps, { connectionId, receipt }: { connectionId: string; receipt: ReceiptContent }) {
+  return sanitizeFields({
+    id: deps.newId(),
+    connectionId,
+    claimedMessageId: receipt.messageId ?? null,
+    externalId: receipt.externalId ? fitId(receipt.externalId) : null,
+    part: receipt.part?.index ?? null,
+    partCount: receipt.part?.count ?? null,
+    state: receipt.state,
+    recipient: receipt.recipient ?? null,
+    code: receipt.error?.code ?? null,
+    reason: receipt.error?.message ?? null,
+    occurredAt: capFutureTime(receipt.occurredAt, deps.clock.now()) ?? null,
+    receivedAt: dateNow(deps.clock),
+  });
+}
+
+/** Adds the message that a receipt is about. A receipt that only proves a send changes no state and is not stored. */
+function toMatched({ claimedMessageId, externalId, state, ...row }: ReturnType<typeof toRow>, match: ReceiptMatch | undefined) {
+  if (state === 'accepted') return [];
+  const messageId = match?.messageId ?? null;
+  const part = row.part ?? match?.part ?? null;
+  const partCount = row.partCount ?? match?.partCount ?? null;
+  return {
+    ...row,
+    state,
+    messageId,
+    ...(partCount !== null && partCount > 1 ? { part, partCount } : { part: null, partCount: null }),
+    // A receipt that names our id belongs to that message only, even if the vendor gives its own id to another.
+    externalId: messageId !== null && claimedMessageId !== null ? null : externalId,
+  };
+}
+
 /** Enqueues reports of single recipients, which HighLevel needs even if the state of the whole email is unchanged. */
 async function reportRecipients(deps: RecordReceiptDeps, tx: Executor, messageIds: ReadonlySet<string | null>): Promise<void> {
   const ids = [...messageIds].filter((id) => id !== null);
@@ -127,32 +146,50 @@ async function reportRecipients(deps: RecordReceiptDeps, tx: Executor, messageId
   );
 }
 
+/** The message of a receipt, and the part that the vendor's id stands for; null in a message that was sent as one. */
+export interface ReceiptMatch {
+  readonly id: string;
+  readonly messageId: string;
+  readonly part: number | null;
+  readonly partCount: number | null;
+}
+
 /**
  * Matches receipts to messages of the same connection: an id that this vendor was never given proves no match. Of several messages to
  * which the vendor gave one id, the one whose attempt started last is matched.
  */
-async function matchMessages(
-  tx: Executor,
-  rows: readonly { id: string; connectionId: string; claimedMessageId: string | null; externalId: string | null }[],
-): Promise<Map<string, string>> {
-  const found = await tx.$queryRawUnsafe<{ id: string; messageId: string }[]>(messagesSql, JSON.stringify(rows));
-  return new Map(found.map(({ id, messageId }) => [id, messageId]));
+async function matchMessages(tx: Executor, rows: readonly ReturnType<typeof toRow>[]): Promise<Map<string, ReceiptMatch>> {
+  const sought = rows.map(({ id, connectionId, claimedMessageId, externalId }) => ({
+    id,
+    connectionId,
+    claimedMessageId,
+    externalId,
+  }));
+  const found = await tx.$queryRawUnsafe<ReceiptMatch[]>(messagesSql, JSON.stringify(sought));
+  return new Map(found.filter(({ messageId }) => messageId !== null).map((match) => [match.id, match]));
 }
 
 /** Bounds the cost of a receipt of a vendor that gives all its messages one id. */
 const maxSameIds = 10;
 
 const messagesSql = `
-  SELECT r.id, COALESCE(
-    (SELECT a.message_id FROM attempts a WHERE a.message_id = r."claimedMessageId" AND a.connection_id = r."connectionId" LIMIT 1),
-    (SELECT same.id FROM (
-       SELECT m.id FROM messages m WHERE r."claimedMessageId" IS NULL AND m.connection_id = r."connectionId"
-         AND m.external_id = r."externalId" AND m.direction = 'outbound' ORDER BY m.id DESC LIMIT ${maxSameIds}) AS same
-     ORDER BY (
-       SELECT max(a.event_order) FROM attempts a
-       WHERE a.message_id = same.id AND a.connection_id = r."connectionId" AND ${possiblyAcceptedCondition('a')}) DESC NULLS LAST,
-       same.id DESC LIMIT 1)) AS "messageId"
-  FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "claimedMessageId" uuid, "externalId" text)`;
+  WITH matched AS (
+    SELECT r.id, r."externalId", COALESCE(
+      (SELECT a.message_id FROM attempts a WHERE a.message_id = r."claimedMessageId" AND a.connection_id = r."connectionId" LIMIT 1),
+      (SELECT same.message_id FROM (
+         SELECT x.message_id FROM external_ids x WHERE r."claimedMessageId" IS NULL AND x.connection_id = r."connectionId"
+           AND x.external_id = r."externalId" ORDER BY x.message_id DESC LIMIT ${maxSameIds}) AS same
+       ORDER BY (
+         SELECT max(a.event_order) FROM attempts a
+         WHERE a.message_id = same.message_id AND a.connection_id = r."connectionId" AND ${possiblyAcceptedCondition('a')}) DESC NULLS LAST,
+         same.message_id DESC LIMIT 1)) AS "messageId"
+    FROM json_to_recordset($1::json) AS r (id uuid, "connectionId" uuid, "claimedMessageId" uuid, "externalId" text))
+  SELECT matched.id, matched."messageId", own.part, own.count AS "partCount"
+  FROM matched LEFT JOIN LATERAL (
+    -- Ids from before a person had it resent are of an earlier send.
+    SELECT max(x.part) FILTER (WHERE x.external_id = matched."externalId") AS part, count(*)::int AS count
+    FROM external_ids x JOIN messages m ON m.id = x.message_id
+    WHERE x.message_id = matched."messageId" AND x.created_at >= COALESCE(m.resent_at, '-infinity')) AS own ON true`;
 
 /**
  * Finds failures of an earlier send of messages that have been resent since: repeats, or failures that came before the first attempt of

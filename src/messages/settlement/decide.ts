@@ -3,7 +3,7 @@ import { applyReceipts } from '../model/apply-receipts.ts';
 import { type ReportJobDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
 import type { LockedMessage, MessagePatch } from '../model/transitions.ts';
 import type { EarlyReceipt, ExternalIdMatch } from './receipt-rows.ts';
-import type { AttemptRow, ReportAttemptRow, SettlementRows } from './settle-sql.ts';
+import type { AttemptRow, RejectedRecipientRow, ReportAttemptRow, SettlementRows } from './settle-sql.ts';
 import type { ContactAddress, Settlement } from './settlement.ts';
 import { computeChanges } from './update-messages.ts';
 
@@ -42,10 +42,16 @@ export function decide(
     attempts: toAttemptRows(items),
     reportAttempts: toReportAttemptRows(existing),
     contactAddresses: toContactAddressRows(items),
+    // An id of a result that is void, as a person has had the message resent, is of an earlier send.
+    externalIds: receipts.externalIds.filter(({ messageId }) => changedIds.has(messageId)),
+    rejectedRecipients: existing.flatMap(toRejectedRecipientRows),
     jobResults: decisions.map(({ result }) => result),
     newJobs: [
       ...reports,
       ...toRecipientReports(deps, receipts.early, changed, new Set(reports.map(({ messageId }) => messageId))),
+      ...decisions.flatMap(({ item, current }) =>
+        current?.highlevelMessageId && toRejectedRecipientRows(item).length > 0 ? toRecipientsReportJob(deps, current) : [],
+      ),
       ...existing.flatMap(({ prerequisiteJob }) => prerequisiteJob ?? []),
     ],
     // Where the attempt's result is void, the vendor may give its next attempt the same id.
@@ -100,9 +106,22 @@ function toAttemptRows(items: readonly Settlement[]): AttemptRow[] {
   return items.flatMap(({ attempt }) => {
     if (!attempt) return [];
     const { id, outcome } = attempt;
-    const failure = outcome.kind === 'accepted' || outcome.kind === 'delivered' ? null : outcome;
+    const failure = 'externalIds' in outcome ? null : outcome;
     return { id, outcome: outcome.kind, code: failure?.code, reason: failure?.message, response: outcome.response };
   });
+}
+
+/** Lists the recipients of an email that the vendor has refused while it accepted others. */
+function toRejectedRecipientRows({ job, attempt }: Settlement): RejectedRecipientRow[] {
+  if (!attempt || !('externalIds' in attempt.outcome)) return [];
+  const { connectionId, outcome } = attempt;
+  return (outcome.rejectedRecipients ?? []).map(({ address, code, message }) => ({
+    messageId: job.messageId,
+    connectionId,
+    recipient: address,
+    code,
+    reason: message,
+  }));
 }
 
 function toReportAttemptRows(items: readonly Settlement[]): ReportAttemptRow[] {

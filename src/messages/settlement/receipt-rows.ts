@@ -10,10 +10,10 @@ export type NewReceipt = Omit<Prisma.ReceiptCreateManyInput, 'state'> & { id: st
 export async function storeReceipts(tx: Executor, receipts: readonly NewReceipt[]): Promise<void> {
   const groups = Map.groupBy(
     receipts,
-    ({ connectionId, messageId, externalId, state, recipient, code, reason, occurredAt }) => {
+    ({ connectionId, messageId, externalId, state, recipient, part, code, reason, occurredAt }) => {
       // The time of a failure shows whether it is a repeat of one from before a resend.
       const failure = state === 'failed' ? [code, reason, occurredAt] : [];
-      return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, ...failure]);
+      return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, part, ...failure]);
     },
   );
   const rows = [...groups.values()].map(([first, ...repeated]) => ({ ...(first as NewReceipt), repeats: repeated.length }));
@@ -30,7 +30,8 @@ const maxReceipts = 1_000;
 const storeSql = `
   WITH received AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS s (id uuid, "connectionId" uuid, "messageId" uuid, "externalId" text, state message_state,
-      recipient text, code text, reason text, "occurredAt" timestamptz, "receivedAt" timestamptz, repeats int)),
+      recipient text, part smallint, "partCount" smallint, code text, reason text, "occurredAt" timestamptz, "receivedAt" timestamptz,
+      repeats int)),
   -- Read once for all receipts of a message: there may be many received and many stored.
   stored AS MATERIALIZED (
     SELECT r.* FROM receipts r JOIN messages m ON m.id = r.message_id
@@ -55,21 +56,26 @@ const storeSql = `
       received_at = CASE WHEN receipts.message_id IS NULL THEN again.at ELSE receipts.received_at END
     FROM (SELECT first, sum(repeats + 1)::int AS count, max("receivedAt") AS at FROM matched WHERE first IS NOT NULL GROUP BY first) AS again
     WHERE receipts.id = again.first)
-  INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, repeat_count, event_order)
-  SELECT id, "connectionId", "messageId", "externalId", state, recipient, code, reason, "occurredAt", "receivedAt", repeats, nextval('event_order')
+  INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, part, part_count, code, reason, occurred_at, received_at,
+    repeat_count, event_order)
+  SELECT id, "connectionId", "messageId", "externalId", state, recipient, part, "partCount", code, reason, "occurredAt", "receivedAt",
+    repeats, nextval('event_order')
   FROM matched WHERE first IS NULL`;
 
 /** Builds the value in which repeats of a receipt are equal. One value allows a hash join: its cost is the sum of both sides, not the product. */
 function sameKey(of: string, messageId: string, externalId: string, occurredAt: string): string {
-  return `jsonb_build_array(${of}.${messageId}, CASE WHEN ${of}.${messageId} IS NULL THEN ${of}.${externalId} END, ${of}.state, ${of}.recipient,
+  return `jsonb_build_array(${of}.${messageId}, CASE WHEN ${of}.${messageId} IS NULL THEN ${of}.${externalId} END, ${of}.state, ${of}.recipient, ${of}.part,
     CASE WHEN ${of}.state = 'failed' THEN jsonb_build_array(${of}.code, ${of}.reason, ${of}.${occurredAt}) END)`;
 }
 
-/** A vendor's id, given to a message by the attempt that ends now. */
+/** A vendor's id, given to a message, or to a part of it, by the attempt that ends now. */
 export interface ExternalIdMatch {
   readonly messageId: string;
   readonly connectionId: string;
   readonly externalId: string;
+  readonly part: number;
+  /** Number of parts, as far as they are known. */
+  readonly partCount: number;
 }
 
 /** A receipt that came before the response that names its message. */
@@ -79,6 +85,9 @@ export interface EarlyReceipt {
   /** Its vendor's id has been another message's until now; that message keeps the receipt, too. */
   readonly isOfAnother: boolean;
   readonly recipient: string | null;
+  /** Null for a message that is sent as one. */
+  readonly part: number | null;
+  readonly partCount: number | null;
   readonly state: 'delivered' | 'read' | 'failed';
   readonly code: string | null;
   readonly reason: string | null;
@@ -86,7 +95,7 @@ export interface EarlyReceipt {
 
 /** Builds the condition of attempts that the vendor may have accepted. */
 export function possiblyAcceptedCondition(attempt: string): string {
-  return `(${attempt}.outcome IS NULL OR ${attempt}.outcome NOT IN ('rejected', 'unavailable'))`;
+  return `(${attempt}.outcome IS NULL OR ${attempt}.outcome NOT IN ('rejected', 'unavailable', 'connection_error'))`;
 }
 
 /**
@@ -102,8 +111,9 @@ export async function readEarlyReceipts(tx: Executor, matches: readonly External
 /** Rows of earlier versions have no `event_order`: there the times count. */
 const earlyReceiptsSql = `
   SELECT * FROM (
-    SELECT DISTINCT ON (r.id) r.id, l."messageId", r.message_id IS NOT NULL AS "isOfAnother", r.recipient, r.state, r.code, r.reason
-    FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "externalId" text)
+    SELECT DISTINCT ON (r.id) r.id, l."messageId", r.message_id IS NOT NULL AS "isOfAnother", r.recipient, r.state, r.code, r.reason,
+      CASE WHEN l."partCount" > 1 THEN l.part END AS part, CASE WHEN l."partCount" > 1 THEN l."partCount" END AS "partCount"
+    FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "externalId" text, part int, "partCount" int)
     JOIN messages m ON m.id = l."messageId"
     JOIN receipts r ON r.connection_id = l."connectionId" AND r.external_id = l."externalId" AND r.message_id IS DISTINCT FROM m.id
     CROSS JOIN LATERAL (

@@ -1,7 +1,9 @@
 import { fitId } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
+import { sanitize } from '../../core/sanitize.ts';
 import type { Database, Executor } from '../../database/client.ts';
+import { mergePartReceipts } from '../model/parts.ts';
 import { filterMessageLevelReceipts } from '../model/recipients.ts';
 import type { ReportDelay } from '../model/report-delay.ts';
 import type { LockedMessage } from '../model/transitions.ts';
@@ -43,7 +45,7 @@ async function loadAndLock(tx: Executor, items: readonly Settlement[]): Promise<
   const early = await readEarlyReceipts(tx, externalIds);
   // `beforeWrite` may lock another message, an echo: this batch's are locked first. A receipt of one recipient depends on those of the others.
   if (early.length > 0 || items.some(({ beforeWrite }) => beforeWrite)) await lockMessages(tx, ids);
-  const messageLevel = await filterMessageLevelReceipts(tx, early);
+  const messageLevel = await filterMessageLevelReceipts(tx, await mergePartReceipts(tx, early));
   const decided: Settlement[] = [];
   for (const item of items) decided.push({ ...item, ...(await item.beforeWrite?.(tx)) });
   const jobs = items.map(({ job }) => job);
@@ -51,7 +53,15 @@ async function loadAndLock(tx: Executor, items: readonly Settlement[]): Promise<
   return { decided, locked, receipts: { externalIds, early, messageLevel } };
 }
 
+/** Lists the vendor's ids of an outcome: of all parts, or of those that were sent before the attempt failed. */
 function toExternalIdMatches({ job, attempt }: Settlement): ExternalIdMatch[] {
-  if (!attempt || !('externalId' in attempt.outcome) || !attempt.outcome.externalId) return [];
-  return [{ messageId: job.messageId, connectionId: attempt.connectionId, externalId: fitId(attempt.outcome.externalId) }];
+  if (!attempt) return [];
+  const { outcome, connectionId } = attempt;
+  const accepted =
+    'externalIds' in outcome ? outcome.externalIds : 'acceptedParts' in outcome ? (outcome.acceptedParts ?? []) : [];
+  const isComplete = 'externalIds' in outcome;
+  const externalIds = [...new Set(accepted)].map((id) => fitId(sanitize(id)));
+  // Of a send that broke off, at least one more part is to follow.
+  const partCount = externalIds.length + (isComplete ? 0 : 1);
+  return externalIds.map((externalId, part) => ({ messageId: job.messageId, connectionId, externalId, part, partCount }));
 }

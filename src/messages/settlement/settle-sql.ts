@@ -9,7 +9,7 @@ import { releaseOrderingKeys } from '../../queue/sql/release-ordering-keys.ts';
 import { runNow } from '../../queue/sql/reschedule-jobs.ts';
 import type { MessageState } from '../model/state.ts';
 import type { LockedMessage } from '../model/transitions.ts';
-import type { EarlyReceipt } from './receipt-rows.ts';
+import { type EarlyReceipt, type ExternalIdMatch, storeReceipts } from './receipt-rows.ts';
 import type { ContactAddress } from './settlement.ts';
 
 /** The rows that a batch of settlements writes. */
@@ -18,11 +18,14 @@ export interface SettlementRows {
   readonly attempts: readonly AttemptRow[];
   readonly reportAttempts: readonly ReportAttemptRow[];
   readonly contactAddresses: readonly ContactAddress[];
+  /** The vendors' ids of messages and their parts. */
+  readonly externalIds: readonly ExternalIdMatch[];
+  readonly rejectedRecipients: readonly RejectedRecipientRow[];
   /** One a settlement. */
   readonly jobResults: readonly JobResult[];
   readonly newJobs: readonly NewJob[];
   /** Early receipts whose message is found. */
-  readonly matchedReceipts: readonly Pick<EarlyReceipt, 'id' | 'messageId' | 'isOfAnother'>[];
+  readonly matchedReceipts: readonly Pick<EarlyReceipt, 'id' | 'messageId' | 'isOfAnother' | 'part' | 'partCount'>[];
 }
 
 export interface AttemptRow {
@@ -31,6 +34,15 @@ export interface AttemptRow {
   readonly code: string | undefined;
   readonly reason: string | undefined;
   readonly response: string | undefined;
+}
+
+/** A recipient of an email that the vendor refused with the response to the send. */
+export interface RejectedRecipientRow {
+  readonly messageId: string;
+  readonly connectionId: string;
+  readonly recipient: string;
+  readonly code: string;
+  readonly reason: string;
 }
 
 export interface ReportAttemptRow {
@@ -56,7 +68,10 @@ export async function write(tx: Executor, newId: NewId, rows: SettlementRows, no
     JSON.stringify(toFinishRows(rows.jobResults)),
     JSON.stringify(rows.newJobs),
     JSON.stringify(rows.matchedReceipts.map((claim) => ({ ...claim, copyId: claim.isOfAnother ? newId() : null }))),
+    JSON.stringify(rows.externalIds),
   );
+  const refused = rows.rejectedRecipients.map((row) => ({ ...row, id: newId(), state: 'failed' as const, receivedAt: now }));
+  await storeReceipts(tx, refused);
   if (row?.count !== rows.jobResults.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
 }
 
@@ -109,12 +124,22 @@ const settleSql = `
     WHERE contact_addresses.contact_id <> EXCLUDED.contact_id),
   ${finishJobsCte('$6')},
   ${insertJobsCte('$7')},
-  claims AS (SELECT * FROM json_to_recordset($8::json) AS c (id uuid, "messageId" uuid, "copyId" uuid)),
+  claims AS (
+    SELECT * FROM json_to_recordset($8::json) AS c (id uuid, "messageId" uuid, "copyId" uuid, part smallint, "partCount" smallint)),
   claimed_receipts AS (
-    UPDATE receipts SET message_id = c."messageId" FROM claims c WHERE receipts.id = c.id AND c."copyId" IS NULL),
+    UPDATE receipts SET message_id = c."messageId", part = c.part, part_count = c."partCount"
+    FROM claims c WHERE receipts.id = c.id AND c."copyId" IS NULL),
   -- Another message has had the same vendor's id, and keeps the receipt, too.
   copied_receipts AS (
-    INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, code, reason, occurred_at, received_at, event_order)
-    SELECT c."copyId", connection_id, c."messageId", external_id, state, recipient, code, reason, occurred_at, $1::timestamptz, event_order
-    FROM receipts JOIN claims c ON c.id = receipts.id WHERE c."copyId" IS NOT NULL)
+    INSERT INTO receipts (id, connection_id, message_id, external_id, state, recipient, part, part_count, code, reason, occurred_at, received_at,
+      event_order)
+    SELECT c."copyId", connection_id, c."messageId", external_id, state, recipient, c.part, c."partCount", code, reason, occurred_at,
+      $1::timestamptz, event_order
+    FROM receipts JOIN claims c ON c.id = receipts.id WHERE c."copyId" IS NOT NULL),
+  inserted_external_ids AS (
+    INSERT INTO external_ids (connection_id, external_id, message_id, part, created_at)
+    SELECT "connectionId", "externalId", "messageId", part, $1::timestamptz
+    FROM json_to_recordset($9::json) AS x ("connectionId" uuid, "externalId" text, "messageId" uuid, part smallint)
+    -- The vendor may give a repeat, or a message that a person had resent, the same id again.
+    ON CONFLICT (message_id, external_id) DO UPDATE SET part = EXCLUDED.part, created_at = EXCLUDED.created_at)
   SELECT ended_jobs.count FROM ended_jobs, notified`;

@@ -1,3 +1,4 @@
+import type { SendOutcome } from '../../channels/channel.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { isAppError } from '../../core/errors.ts';
 import { isDataError, isInvalidValue, isUnavailable } from '../../database/errors.ts';
@@ -93,7 +94,7 @@ function withoutVendorText({
   const { code, message } = getReason('unstorable_response');
   return {
     ...others,
-    ...(attempt ? { attempt: { ...attempt, outcome: { kind: attempt.outcome.kind, code, message } } } : {}),
+    ...(attempt ? { attempt: { ...attempt, outcome: withoutText(attempt.outcome, { code, message }) } } : {}),
     change: withOwnReason(change),
     ...(beforeWrite && {
       beforeWrite: async (tx): Promise<SettlementDecision | undefined> => {
@@ -102,6 +103,10 @@ function withoutVendorText({
       },
     }),
   };
+}
+
+function withoutText(outcome: SendOutcome, reason: { code: string; message: string }): SendOutcome {
+  return 'externalIds' in outcome ? { kind: outcome.kind, externalIds: [] } : { kind: outcome.kind, ...reason };
 }
 
 /** Replaces a vendor's reason in a change. */

@@ -44,6 +44,22 @@ export function createContactEndpoints(world: SimWorld): Endpoint[] {
     },
     {
       ...shared,
+      operation: 'findDuplicateContact',
+      method: 'get',
+      path: '/contacts/search/duplicate',
+      scope: 'contacts.readonly',
+      handle(request, token) {
+        const { locationId, number, email } = request.query;
+        if (locationId !== token.resourceId) return refuse(403, 'The token does not have access to this location.', 'scope');
+        if (!number && !email) return refuse(400, 'Either number or email must be passed', 'state');
+        const contact = listContacts(world.state, token.resourceId).find(
+          (one) => (number && one.phone === number) || (email && one.email === email),
+        );
+        return { status: 200, body: { contact: contact ?? null } };
+      },
+    },
+    {
+      ...shared,
       operation: 'getContact',
       method: 'get',
       path: '/contacts/:contactId',

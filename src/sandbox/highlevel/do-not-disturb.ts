@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
 import { postAppEvent, toAppEventBody } from './events.ts';
 import { refuseInvalid } from './messages.ts';
-import { listContacts, type SimContact } from './state.ts';
+import type { SimContact } from './state.ts';
 import type { SimWorld } from './world.ts';
 
 const setting = z.strictObject({
@@ -22,25 +22,17 @@ const updateBody = z.strictObject({
 
 type DndChange = z.infer<typeof updateBody>;
 
-/** Creates the endpoints for do-not-disturb and for the search that it needs (platform-2026-11.md 3.1). */
+/** Creates the endpoint for do-not-disturb (platform-2026-11.md 3.1). */
 export function createDndEndpoints(world: SimWorld): Endpoint[] {
-  const shared = { version: '2021-07-28', kind: 'Location' as const };
   return [
     {
-      ...shared,
+      version: '2021-07-28',
+      kind: 'Location',
       operation: 'updateContact',
       method: 'put',
       path: '/contacts/:contactId',
       scope: 'contacts.write',
       handle: (request, token) => update(world, token.resourceId, String(request.params.contactId), request.body),
-    },
-    {
-      ...shared,
-      operation: 'findDuplicateContact',
-      method: 'get',
-      path: '/contacts/search/duplicate',
-      scope: 'contacts.readonly',
-      handle: (request, token) => findDuplicate(world, token.resourceId, request.query),
     },
   ];
 }
@@ -53,16 +45,6 @@ function update(world: SimWorld, locationId: string, contactId: string, body: un
   applyChange(contact, parsed.data, world.behaviour.omittedDnd);
   world.clock.setTimeout(() => void postContactDnd(world, contact), 0);
   return { status: 200, body: { succeded: true, contact } };
-}
-
-function findDuplicate(world: SimWorld, locationId: string, query: unknown): SimResponse {
-  const { locationId: requestedLocationId, number, email } = query as Record<string, string | undefined>;
-  if (requestedLocationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
-  if (!number && !email) return refuse(422, 'number or email is needed', 'schema');
-  const contact = listContacts(world.state, locationId).find((one) =>
-    [one.phone, one.email, ...(one.otherAddresses ?? [])].some((address) => address === (number ?? email)),
-  );
-  return { status: 200, body: { contact: contact ?? null } };
 }
 
 /** Changes a contact's do-not-disturb in the user interface, and posts the event. @returns the HTTP status */

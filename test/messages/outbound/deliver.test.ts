@@ -160,7 +160,7 @@ test('a receipt from another connection has no effect', async () => {
 });
 
 test('a message that the channel does not support fails with the reason, and `accepted` is `delivered` without receipts', async () => {
-  const channel = createNonIdempotentChannel(async () => ({ kind: 'accepted' }));
+  const channel = createNonIdempotentChannel(async () => ({ kind: 'accepted', externalIds: [] }));
   await using world = await startWorld({ channels: () => indexChannels([channel]) });
   const location = await world.install();
   for (const key of ['sms', 'mail'])

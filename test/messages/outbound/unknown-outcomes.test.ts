@@ -13,7 +13,9 @@ test('where the vendor is not idempotent, an unknown outcome is held for review:
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    return sends === 1 ? { kind: 'unknown', code: 'no_answer', message: 'No response in time.' } : { kind: 'delivered' };
+    return sends === 1
+      ? { kind: 'unknown', code: 'no_answer', message: 'No response in time.' }
+      : { kind: 'delivered', externalIds: [] };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();
@@ -36,7 +38,7 @@ test('an interrupted attempt that a worker found, and could not settle, is held 
   let sends = 0;
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
-    return { kind: 'delivered' };
+    return { kind: 'delivered', externalIds: [] };
   };
   await using world = await startWorld({ isIdle: true, channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();

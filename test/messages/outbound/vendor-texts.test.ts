@@ -38,7 +38,10 @@ test('a response that still can’t be stored does not cause a second send', asy
   const send = async (): Promise<SendOutcome> => {
     sends += 1;
     // Longer than an index entry allows, and incompressible.
-    return { kind: 'delivered', externalId: Array.from({ length: 2_000 }, (_, i) => (i * 7_919 ** 2).toString(36)).join('') };
+    return {
+      kind: 'delivered',
+      externalIds: [Array.from({ length: 2_000 }, (_, i) => (i * 7_919 ** 2).toString(36)).join('')],
+    };
   };
   await using world = await startWorld({ channels: () => indexChannels([createNonIdempotentChannel(send)]) });
   const location = await world.install();

@@ -68,7 +68,7 @@ test('of receipts that match no message the newest of each connection stay store
 
 test('an id of any length that a channel gives names its message in a receipt', async () => {
   const externalId = Array.from({ length: 2_000 }, (_, n) => (n * 7_919 ** 2).toString(36)).join('');
-  const channel = createNonIdempotentChannel(async () => ({ kind: 'accepted', externalId }));
+  const channel = createNonIdempotentChannel(async () => ({ kind: 'accepted', externalIds: [externalId] }));
   await using world = await startWorld({
     channels: () => indexChannels([{ ...channel, capabilities: { ...channel.capabilities, receipts: true } }]),
   });

@@ -109,7 +109,7 @@ async function end(
     workerId,
     signal: new AbortController().signal,
   } as const;
-  const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalId } : outcomes[how];
+  const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalIds: [externalId] } : outcomes[how];
   await world.services.settle({
     job,
     runAgainAt: how === 'accepted' ? null : new Date(world.clock.now()),

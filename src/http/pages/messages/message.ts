@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { toAttachmentLabel } from '../../../channels/attachment-ref.ts';
 import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
@@ -102,7 +103,10 @@ async function showMessage(
     timeline: buildTimeline(message).map((event) => toTimelineRow(text, channel, event)),
     older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
     newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,
-    attachments: message.attachments.map((address) => ({ address, isLink: /^https?:\/\//i.test(address) })),
+    attachments: message.attachments.map((stored) => ({
+      address: toAttachmentLabel(stored),
+      isLink: /^https?:\/\//i.test(stored),
+    })),
   };
 }
 

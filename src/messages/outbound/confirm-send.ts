@@ -1,0 +1,55 @@
+import type { ChannelContext, OutboundMessage, SendOutcome } from '../../channels/channel.ts';
+import type { Connection } from '../../connections/connection.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { WorkMessage } from '../model/message.ts';
+import type { Reason } from '../model/reasons.ts';
+import type { UnconfirmedAttempt } from './attempts.ts';
+
+export interface ConfirmDeps {
+  clock: Clock;
+  findUnconfirmedAttempt(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<UnconfirmedAttempt | null>;
+  createChannelContext(connection: Connection, signal: AbortSignal): ChannelContext<object>;
+}
+
+/** Times after an attempt of unknown outcome at which the vendor is asked, and receipts are looked for. Vendors list a message late. */
+const confirmDelaysMs = [30_000, 60_000, 120_000, 300_000, 600_000];
+
+/** Returns true where it can be found out whether a send of unknown outcome has reached the vendor. */
+export function canConfirm({ channel, capabilities }: Pick<Connection, 'channel' | 'capabilities'>): boolean {
+  return !capabilities.idempotent && (channel.lookUpSend !== undefined || capabilities.receipts);
+}
+
+/** Returns the time of the next check; null when the last one is over. @param nowMs a time after the attempt ended */
+export function computeConfirmAt(endedAtMs: number, nowMs: number): Date | null {
+  const delayMs = confirmDelaysMs.find((delay) => endedAtMs + delay > nowMs);
+  return delayMs === undefined ? null : new Date(endedAtMs + delayMs);
+}
+
+/** Result of a check: the outcome of that attempt, the time of the next check, or the reason of the doubt that remains when the policy applies. */
+export type Confirmation = { attempt: UnconfirmedAttempt; outcome: SendOutcome } | { nextAt: Date } | { doubt: Reason };
+
+/**
+ * Finds out whether the last attempt has reached the vendor: asks the vendor, where it can say, and waits some minutes for a receipt, which
+ * continues the message on its own. `failed` or a second send would be untrue, or double, before that.
+ */
+export async function confirmSend(
+  deps: ConfirmDeps,
+  message: WorkMessage,
+  connection: Connection,
+  outbound: OutboundMessage,
+  signal: AbortSignal,
+): Promise<Confirmation> {
+  const attempt = await deps.findUnconfirmedAttempt(message);
+  // A receipt has proved it meanwhile: the message continues.
+  if (!attempt) return { nextAt: new Date(deps.clock.now()) };
+  const context = deps.createChannelContext(connection, signal);
+  const outcome = (await connection.channel.lookUpSend?.(context, outbound, attempt.startedAt)) ?? null;
+  if (outcome && isConclusive(outcome)) return { attempt, outcome };
+  const nextAt = canConfirm(connection) ? computeConfirmAt(attempt.endedAt.getTime(), deps.clock.now()) : null;
+  return nextAt ? { nextAt } : { doubt: attempt.unknownReason };
+}
+
+/** Returns true for what the vendor says of the message; not for a look-up that failed. */
+function isConclusive({ kind }: SendOutcome): boolean {
+  return kind === 'accepted' || kind === 'delivered' || kind === 'rejected';
+}

@@ -1,0 +1,84 @@
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { Executor, Message } from '../../database/client.ts';
+import { enqueue } from '../../queue/sql/add-jobs.ts';
+import { toDeliverJob } from '../model/message-jobs.ts';
+import { lockMessages } from '../settlement/locks.ts';
+
+export interface ConfirmSendDeps {
+  clock: Clock;
+}
+
+interface ReceiptRow {
+  readonly id: string;
+  readonly connectionId: string;
+  readonly claimedMessageId: string | null;
+  readonly externalId: string | null;
+  readonly part: number | null;
+  readonly state: string;
+}
+
+/**
+ * Stores the proof that receipts give of sends whose response was lost: they name our message and the vendor's id. A message that waits for
+ * such a proof, or for a person, continues: `deliver` finds the proof, and sends the parts that are left, if there are any.
+ */
+export async function confirmSends(
+  { clock }: ConfirmSendDeps,
+  tx: Executor,
+  rows: readonly ReceiptRow[],
+  matches: ReadonlyMap<string, { messageId: string }>,
+): Promise<void> {
+  const proofs = rows.flatMap(({ id, connectionId, claimedMessageId, externalId, part, state }) => {
+    const messageId = matches.get(id)?.messageId;
+    const isProof = messageId === claimedMessageId && externalId !== null && state !== 'failed';
+    return messageId && isProof ? [{ messageId, connectionId, externalId, part: part ?? 0 }] : [];
+  });
+  if (proofs.length === 0) return;
+  const now = dateNow(clock);
+  const open = await findUnconfirmed(tx, [...new Set(proofs.map(({ messageId }) => messageId))]);
+  if (open.length === 0) return;
+  const openIds = open.map(({ id }) => id);
+  await lockMessages(tx, openIds);
+  await tx.$executeRawUnsafe(
+    insertProofsSql,
+    JSON.stringify(proofs.filter(({ messageId }) => openIds.includes(messageId))),
+    now,
+  );
+  // An attempt that still runs ends with its own outcome; the proof is for the case that its process stops before.
+  const unconfirmed = open.filter(({ hasEnded }) => hasEnded);
+  if (unconfirmed.length === 0) return;
+  const ids = unconfirmed.map(({ id }) => id);
+  await tx.$executeRaw`
+    UPDATE attempts SET outcome = 'accepted' FROM messages m
+    WHERE attempts.message_id = ANY (${ids}::uuid[]) AND m.id = attempts.message_id AND attempts.outcome = 'unknown'
+      AND attempts.started_at >= COALESCE(m.resent_at, '-infinity')`;
+  await tx.message.updateMany({
+    where: { id: { in: ids }, state: 'pending' },
+    data: { heldForReviewAt: null, reasonCode: null, reason: null, nextAttemptAt: null, updatedAt: now },
+  });
+  await enqueue(
+    tx,
+    unconfirmed.map((message) => toDeliverJob(message, now)),
+  );
+}
+
+type UnconfirmedMessage = Pick<Message, 'id' | 'locationId' | 'providerKey' | 'contactId' | 'to'> & {
+  /** The attempt of unknown outcome has ended: the message waits for a proof or a person. */
+  hasEnded: boolean;
+};
+
+/** Finds the messages with an attempt that may or may not have been sent, or that still runs. */
+function findUnconfirmed(tx: Executor, ids: readonly string[]): Promise<UnconfirmedMessage[]> {
+  return tx.$queryRaw`
+    SELECT m.id, location_id AS "locationId", provider_key AS "providerKey", contact_id AS "contactId", "to",
+      bool_or(a.outcome = 'unknown') IS TRUE AS "hasEnded"
+    FROM messages m JOIN attempts a ON a.message_id = m.id AND (a.outcome IS NULL OR a.outcome = 'unknown')
+      AND a.started_at >= COALESCE(m.resent_at, '-infinity')
+    WHERE m.id = ANY (${[...ids]}::uuid[]) AND m.state = 'pending'
+    GROUP BY m.id ORDER BY m.id`;
+}
+
+const insertProofsSql = `
+  INSERT INTO external_ids (connection_id, external_id, message_id, part, created_at)
+  SELECT DISTINCT ON ("messageId", "externalId") "connectionId", "externalId", "messageId", part, $2::timestamptz
+  FROM json_to_recordset($1::json) AS p ("messageId" uuid, "connectionId" uuid, "externalId" text, part smallint)
+  ON CONFLICT (message_id, external_id) DO NOTHING`;
