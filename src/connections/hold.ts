@@ -24,13 +24,13 @@ const firstCheckDelayMs = 60_000;
  * again. A connection that was changed since it was read is not held: its new config may be right.
  */
 export async function holdConnection(
-  deps: HoldDeps,
+  { db, clock, newId }: HoldDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'updatedAt'>,
   reason: { code: string; message: string },
 ): Promise<void> {
-  const now = dateNow(deps.clock);
+  const now = dateNow(clock);
   const { id, locationId, providerKey, updatedAt } = connection;
-  const { count } = await deps.db.transaction(async (tx) => {
+  const { count } = await db.transaction(async (tx) => {
     const held = await tx.connection.updateMany({
       where: { id, updatedAt, status: { not: 'held' } },
       data: {
@@ -44,24 +44,25 @@ export async function holdConnection(
     });
     if (held.count > 0) {
       const details = `${providerKey}: ${reason.message}`;
-      await audit(tx, deps, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
+      await audit(tx, { clock, newId }, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
     }
     return held;
   });
   const until = new Date(now.getTime() + holdPauseMs);
-  const isHeld = count > 0 || (await deps.db.client.connection.count({ where: { id, status: 'held' } })) > 0;
-  if (isHeld) await pause(deps, toConnectionGroupKey(connection), until, { code: holdPauseCode, message: reason.message });
+  const isHeld = count > 0 || (await db.client.connection.count({ where: { id, status: 'held' } })) > 0;
+  if (isHeld)
+    await pause({ db, clock }, toConnectionGroupKey(connection), until, { code: holdPauseCode, message: reason.message });
 }
 
 /** Ends the hold of a connection: its messages are sent. @returns false when it was not held */
 export async function resumeConnection(
-  deps: HoldDeps,
+  { db, clock, newId }: HoldDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
   actor: Actor,
 ): Promise<boolean> {
-  const now = dateNow(deps.clock);
+  const now = dateNow(clock);
   const { id, locationId, providerKey } = connection;
-  const { count } = await deps.db.transaction(async (tx) => {
+  const { count } = await db.transaction(async (tx) => {
     const resumed = await tx.connection.updateMany({
       where: { id, status: 'held' },
       data: {
@@ -74,10 +75,14 @@ export async function resumeConnection(
       },
     });
     if (resumed.count > 0) {
-      await audit(tx, deps, { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` });
+      await audit(
+        tx,
+        { clock, newId },
+        { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` },
+      );
     }
     return resumed;
   });
-  await resumeWhere(deps, toConnectionGroupKey(connection), [holdPauseCode]);
+  await resumeWhere({ db }, toConnectionGroupKey(connection), [holdPauseCode]);
   return count > 0;
 }

@@ -9,7 +9,7 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 /** Capabilities that the background tasks call. */
 export interface PeriodicTaskDeps extends CleanupDeps {
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
-  messaging: Pick<Messaging, 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats' | 'mirrorOptOuts'>;
+  messaging: Pick<Messaging, 'mirrorOptOuts' | 'pollReceipts' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
 }
 
@@ -31,6 +31,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'reconcile_installations', schedule: 'poll', run: installations.reconcileDueInstallations },
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
     { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
+    { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },

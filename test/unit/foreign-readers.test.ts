@@ -150,6 +150,7 @@ const ownJson = [
   'http/pages/framework/texts.ts',
   'connections/connection.ts',
   'connections/limits.ts',
+  'connections/channel-context.ts',
   'connections/sealed-config.ts',
   'messages/recovery/redrive.ts',
   'config/setting-schemas.ts',

@@ -29,7 +29,8 @@ export const reasons = {
   opted_out:
     'The contact has opted out of messages, so this one was not sent. If the contact wants messages again, lift the opt-out and send it again.',
   confirming_send: 'The channel did not respond. The app is finding out whether the message was sent.',
-  connection_held: 'The channel is on hold because its account or credentials are refused.',
+  connection_held:
+    'The channel is on hold because its account or credentials are refused. The message is sent once that is repaired.',
   awaiting_receipt: 'The channel accepted the message and has not confirmed its delivery yet.',
   inbound_in_progress: 'A reply from this contact is being posted; this message follows it.',
   contact_not_named: 'The message was sent outside the app, and the channel did not name its recipient.',
