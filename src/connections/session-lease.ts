@@ -2,8 +2,8 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { leaveGroups, setGroupOwner } from '../queue/group-owner.ts';
-import { stateAad } from './channel-context.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
+import { stateAad } from './sealed-config.ts';
 
 /** Lifetime of a lease after its last renewal. */
 export const leaseMs = 10_000;

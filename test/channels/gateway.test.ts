@@ -35,7 +35,11 @@ test('blanks and line ends around an address and a secret are trimmed', () => {
 });
 
 test.each([
-  [200, '{"externalId":1234567890123456789,"status":"DELIVERED "}', { kind: 'delivered', externalIds: ['1234567890123456789'] }],
+  [
+    200,
+    '{"externalId":1234567890123456789,"status":"DELIVERED "}',
+    { kind: 'delivered', externalIds: ['1234567890123456789'] },
+  ],
   [200, '[{"externalId":" a1 ","status":"read"}]', { kind: 'delivered', externalIds: ['a1'] }],
   [200, '{"externalId":null,"status":"sending soon"}', { kind: 'accepted', externalIds: [] }],
   [200, '{"externalId":["a"],"status":{"is":"delivered"}}', { kind: 'accepted', externalIds: [] }],

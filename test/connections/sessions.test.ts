@@ -46,7 +46,7 @@ test('an event that can never be stored is left out and acknowledged, as the ven
   await using test = await startWireWorld();
   const { world, wire } = test;
   await test.advanceUntilOpen();
-  wire.push({ kind: 'inbound', inbound: { externalId: 'in-0', from: '', attachments: [], sentExternally: false } });
+  wire.push({ kind: 'inbound', inbound: { externalId: 'in-0', from: '+1', attachments: [], sentExternally: true } });
   wire.push(test.inbound('in-1', 'a good one'));
   await world.advanceUntil(() => wire.acknowledged.includes(2));
   expect(await world.db.message.count({ where: { text: 'a good one' } })).toBe(1);
@@ -69,7 +69,7 @@ test('of two processes one opens the session; when it stops, the other one conti
   expect((await test.getGroup())?.ownerWorkerId).toBe(other.workerId);
   expect(wire.getMaxSessions()).toBe(1);
   await other.stop();
-  expect(wire.countSessions()).toBe(0);
+  await world.waitFor(() => wire.countSessions() === 0);
   expect((await test.getConnection()).sessionOwnerId).toBeNull();
 });
 

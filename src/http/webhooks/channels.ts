@@ -21,7 +21,7 @@ export interface ChannelWebhookDeps {
   metrics: Metrics;
   readBody: ReadBody;
   connections: Pick<Connections, 'getConnection' | 'createChannelContext' | 'holdConnection' | 'resumeConnection'>;
-  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut'>;
+  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord'>;
   installations: Pick<Installations, 'webhookObservations'>;
 }
 

@@ -15,6 +15,8 @@ export interface StoreEventDeps {
   ): Promise<'stored' | 'repeated'>;
   recordReceipt(connection: Connection, receipt: ReceiptContent): Promise<unknown>;
   recordOptOut(connection: Connection, optOut: OptOutContent): Promise<unknown>;
+  /** Records a STOP or START in the text of a message. */
+  recordOptOutWord(connection: Connection, inbound: InboundContent): Promise<unknown>;
   holdConnection(connection: Connection, reason: { code: string; message: string }): Promise<void>;
   resumeConnection(connection: Connection, actor: Actor): Promise<unknown>;
 }
@@ -59,8 +61,11 @@ async function storeEvent(
     case 'receipt':
       await deps.recordReceipt(connection, event.receipt);
       return 'stored';
-    case 'inbound':
-      return deps.receiveInbound(connection, provider, event.inbound, body);
+    case 'inbound': {
+      const result = await deps.receiveInbound(connection, provider, event.inbound, body);
+      await deps.recordOptOutWord(connection, event.inbound);
+      return result;
+    }
     case 'opt_out':
       await deps.recordOptOut(connection, event.optOut);
       return 'stored';
