@@ -52,7 +52,7 @@ export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: S
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  { providers, appUrl }: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  { providers, appUrl, confirmTimeoutMs = 600_000 }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'confirmTimeoutMs'>,
   others: HighLevelCapability & {
     store: StoreDeps;
     hooks: LocationHooks;
@@ -73,6 +73,7 @@ export function composeMessaging(
     ...attachments,
     providers,
     appUrl,
+    confirmTimeoutMs,
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
