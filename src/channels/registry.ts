@@ -3,6 +3,7 @@ import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
+import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
 /** Registry of the channels of this process, by type. */
 export type Channels = ReadonlyMap<string, Channel>;
@@ -12,6 +13,7 @@ export function createChannels(options: { allowPrivateTargets: boolean; phone?: 
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
   ]);
 }

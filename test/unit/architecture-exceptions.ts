@@ -25,6 +25,7 @@ export const tableOwners: Record<string, readonly string[]> = {
     'VendorAddress',
     'OptOut',
     'InboundType',
+    'OptOut',
     'Attachment',
     'Redrive',
     'UnknownWebhook',
@@ -93,7 +94,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'Deletes expired rows in one place.',
     files: {
-      'worker/cleanup.ts': ['Alert', 'AppEvent', 'Connection', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
+      'worker/cleanup.ts': ['Alert', 'AppEvent', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
     },
   },
   {
@@ -109,7 +110,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'messages/log/wait-reasons.ts': ['RateLimitRow'],
       'messages/outbound/attempts.ts': ['Job'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
-      'messages/recovery/location-lifecycle.ts': ['Installation'],
+      'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
       'messages/stats/active-days.ts': ['Installation', 'PeriodicTask'],
       'messages/stats/rollup.ts': ['Installation'],
     },
