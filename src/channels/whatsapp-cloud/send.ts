@@ -1,4 +1,3 @@
-import { toId, toList, toObject } from '../../core/foreign.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type Recipient, toRecipient } from './addresses.ts';
 import type { WhatsAppContext } from './config.ts';
@@ -7,6 +6,7 @@ import { prepareMedia } from './media.ts';
 import { createRejection, type Failure, type PairBackoff, toFailure, windowClosedCode } from './outcome.ts';
 import { maxTextChars, type Part, toParts, toSendBody } from './parts.ts';
 import { planFallback, planTemplate, type TemplatePlan } from './plan-template.ts';
+import { readMessageId } from './responses.ts';
 import { parseTemplateCommand } from './template-command.ts';
 import type { TemplateCache } from './templates.ts';
 import { getWindow } from './window.ts';
@@ -126,10 +126,4 @@ async function sendPart(
   if (externalId) return { externalId, response: result.log };
   const message = 'WhatsApp’s response has no message id.';
   return { failure: { kind: 'unknown', code: 'no_message_id', message, response: result.log } };
-}
-
-/** Reads the id of an accepted message. It means accepted and no more: failures come as statuses. */
-export function readMessageId(body: unknown): string | undefined {
-  const [message] = toList(toObject(body).messages);
-  return toId(toObject(message).id);
 }
