@@ -1,7 +1,7 @@
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type Recipient, toRecipient } from './addresses.ts';
 import type { WhatsAppContext } from './config.ts';
-import { callGraph, redact } from './graph.ts';
+import { callGraph } from './graph.ts';
 import { prepareMedia } from './media.ts';
 import { createRejection, type Failure, type PairBackoff, toFailure, windowClosedCode } from './outcome.ts';
 import { maxTextChars, type Part, toParts, toSendBody } from './parts.ts';
@@ -18,13 +18,6 @@ export interface SendDeps {
 
 /** Makes one attempt to send a message, in parts where it has several. */
 export async function sendMessage(deps: SendDeps, context: WhatsAppContext, message: OutboundMessage): Promise<SendOutcome> {
-  const { config } = context.connection;
-  const outcome = await attempt(deps, context, message);
-  // Meta echoes parts of requests.
-  return 'message' in outcome ? { ...outcome, message: redact(config, outcome.message) } : outcome;
-}
-
-async function attempt(deps: SendDeps, context: WhatsAppContext, message: OutboundMessage): Promise<SendOutcome> {
   const { config } = context.connection;
   const recipient = toRecipient(message);
   if (!recipient) return createRejection('address_invalid', 'The address is neither a phone number nor an id of WhatsApp’s.');
