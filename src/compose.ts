@@ -47,9 +47,9 @@ export async function composeApp(options: AppOptions) {
   const connections = composeConnections(runtime, options, attachments);
   const alerts = composeAlerts(runtime, options);
   const store = composeMessageStore(runtime);
-  const hooks = composeLocationHooks(store);
+  const hooks = composeLocationHooks(runtime, store);
   const highlevel = composeHighLevel(runtime, options, () => installations);
-  const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks });
+  const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks, connections });
   const messaging = composeMessaging(runtime, options, { ...highlevel, store, hooks, attachments, connections, installations });
   const live = createLiveStreams(runtime);
 

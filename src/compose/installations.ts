@@ -1,7 +1,7 @@
 import { dateNow } from '../core/clock.ts';
 import { type AccessTokens, createAccessTokens } from '../installations/access-token.ts';
 import { type ActivateDeps, onActivated } from '../installations/activate.ts';
-import { applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
+import { type AppEventDeps, applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
 import {
   completeInstall,
@@ -21,13 +21,15 @@ import { createTokenSources } from '../installations/token-sources.ts';
 import { cleanUp, disconnectApp, type UninstallHooks } from '../installations/uninstall.ts';
 import { createWebhookObservationRecorder } from '../installations/webhook-observations.ts';
 import { bindAll } from './bind.ts';
+import type { Connections } from './connections.ts';
 import type { HighLevelCapability } from './highlevel.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Actions on a location's messages when its installation changes. */
 type LocationHooks = UninstallHooks &
-  Pick<ActivateDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
+  Pick<ActivateDeps, 'releaseWaiting'> &
+  Pick<AppEventDeps, 'recordContactDnd'> & { resumeReports(locationId: string): Promise<void> };
 
 /** Installs, tokens, app events and sessions. */
 export type Installations = ReturnType<typeof composeInstallations>;
@@ -36,10 +38,11 @@ export type Installations = ReturnType<typeof composeInstallations>;
 export function composeInstallations(
   runtime: Runtime,
   options: Pick<CapabilityOptions, 'app' | 'marketplaceUrl' | 'sessionSecrets' | 'providers' | 'keepChannels'>,
-  others: HighLevelCapability & LocationHooks,
+  { connections, ...others }: HighLevelCapability & LocationHooks & { connections: Pick<Connections, 'removeConnections'> },
 ) {
   const { app, marketplaceUrl, sessionSecrets, providers, keepChannels } = options;
-  const ingredients = { ...runtime, ...others, app, marketplaceUrl, sessionSecrets, keepChannels };
+  const { removeConnections } = connections;
+  const ingredients = { ...runtime, ...others, removeConnections, app, marketplaceUrl, sessionSecrets, keepChannels };
   const activation = bindAll(ingredients, { onActivated });
   const tokenSources = createTokenSources(ingredients);
   const renewal = bindAll({ ...ingredients, ...activation, tokenSources }, { renewToken });

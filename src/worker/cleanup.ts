@@ -11,14 +11,19 @@ import { purgeSpentStates } from '../installations/install.ts';
 import { purgeWebhookObservations } from '../installations/webhook-observations.ts';
 import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
-import { purgeMessages, purgeUnknownLocationMessages } from '../messages/recovery/location-lifecycle.ts';
+import {
+  purgeMessages,
+  purgeOptOuts,
+  purgeUnknownLocationMessages,
+  purgeVendorAddresses,
+} from '../messages/recovery/location-lifecycle.ts';
 import { trimUnnamedReceipts } from '../messages/settlement/receipt-rows.ts';
 
 export interface CleanupDeps {
   db: Database;
   clock: Clock;
   queue: Pick<QueueCapability, 'repairHeads'>;
-  connections: Pick<Connections, 'restoreGroupLimits'>;
+  connections: Pick<Connections, 'restoreGroupLimits' | 'purgeDisabledConnections'>;
   attachments: Pick<Attachments, 'attachmentStore' | 'mediaFolder'>;
   /** Days after which the messages of a location without the app are deleted. */
   retentionDays: number;
@@ -66,10 +71,12 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await purgeAuthFailures(deps, daysAgo(clock, traceRetentionDays));
 
   const before = daysAgo(clock, retentionDays);
-  await client.connection.deleteMany({ where: { disabledAt: { lt: before } } });
+  await deps.connections.purgeDisabledConnections(before);
   // In steps, so that no statement blocks other work.
   while ((await purgeMessages(deps, before)) > 0);
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);
+  while ((await purgeOptOuts(deps, before)) > 0);
+  while ((await purgeVendorAddresses(deps)) > 0);
   while ((await purgeAttachments({ db: deps.db, clock, attachmentStore: deps.attachments.attachmentStore })) > 0);
   await removeStaleDownloads(deps.attachments.mediaFolder, daysAgo(clock, 1));
 }

@@ -18,10 +18,14 @@ export const tableOwners: Record<string, readonly string[]> = {
   messages: [
     'Message',
     'Attempt',
+    'ExternalId',
     'Receipt',
     'ReportAttempt',
     'ContactAddress',
+    'VendorAddress',
+    'OptOut',
     'InboundType',
+    'OptOut',
     'Attachment',
     'Redrive',
     'UnknownWebhook',
@@ -39,6 +43,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'alerts/rules/auth-failures.ts': ['AuditEntry'],
       'alerts/rules/channel-disconnected.ts': ['Connection', 'Installation', 'Message'],
       'alerts/rules/channel-failing.ts': ['Attempt', 'Connection', 'Installation'],
+      'alerts/rules/connection-held.ts': ['Connection', 'Installation'],
       'alerts/rules/location-silent.ts': ['DailyActivity', 'Installation', 'Message'],
       'alerts/rules/quota-low.ts': ['Installation', 'RateLimitRow'],
     },
@@ -89,7 +94,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'Deletes expired rows in one place.',
     files: {
-      'worker/cleanup.ts': ['Alert', 'AppEvent', 'Connection', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
+      'worker/cleanup.ts': ['Alert', 'AppEvent', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
     },
   },
   {
@@ -105,7 +110,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'messages/log/wait-reasons.ts': ['RateLimitRow'],
       'messages/outbound/attempts.ts': ['Job'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
-      'messages/recovery/location-lifecycle.ts': ['Installation'],
+      'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
       'messages/stats/active-days.ts': ['Installation', 'PeriodicTask'],
       'messages/stats/rollup.ts': ['Installation'],
     },

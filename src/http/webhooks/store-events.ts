@@ -9,7 +9,7 @@ import type { Log } from '../../runtime/log.ts';
 export interface StoreEventDeps {
   log: Log;
   connections: Pick<Connections, 'holdConnection' | 'resumeConnection'>;
-  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut'>;
+  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord'>;
 }
 
 /**
@@ -49,8 +49,11 @@ async function storeEvent(
     case 'receipt':
       await messaging.recordReceipt(connection, event.receipt);
       return 'stored';
-    case 'inbound':
-      return messaging.receiveInbound(connection, provider, event.inbound, body);
+    case 'inbound': {
+      const result = await messaging.receiveInbound(connection, provider, event.inbound, body);
+      await messaging.recordOptOutWord(connection, event.inbound);
+      return result;
+    }
     case 'opt_out':
       await messaging.recordOptOut(connection, event.optOut);
       return 'stored';
