@@ -1,4 +1,5 @@
 import { createWhatsAppCloudChannel } from '../../src/channels/whatsapp-cloud/whatsapp-cloud.ts';
+import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
 import { startWhatsAppWorld, verifyToken, waitFor } from './whatsapp-cloud-world.ts';
 
 const open = createWhatsAppCloudChannel({ allowPrivateTargets: true });
@@ -166,4 +167,15 @@ test('more templates than a page has are listed too', async () => {
     },
   })) as typeof world.vendor.state.templates;
   expect(await open.setup?.listTemplates?.(world.context)).toHaveLength(250);
+});
+
+test('the connect form, filled in with the required fields alone, is valid; a template in it is one object', () => {
+  const fields = toConfigFields(open.configSchema);
+  const shown = toFormValues(fields, undefined);
+  const parsed = open.configSchema.parse(readConfig(fields, { ...shown, ...config }));
+  expect(parsed).not.toHaveProperty('fallbackTemplate');
+  const filled = { ...shown, ...config, 'fallbackTemplate.name': 'message_from_team', 'fallbackTemplate.language': 'en_US' };
+  expect(open.configSchema.parse(readConfig(fields, filled))).toMatchObject({
+    fallbackTemplate: { name: 'message_from_team', language: 'en_US' },
+  });
 });
