@@ -13,6 +13,7 @@ import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
 import { runRedrives, startRedrive } from '../messages/recovery/redrive.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
+import { pollReceipts } from '../messages/reporting/poll-receipts.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
@@ -93,6 +94,10 @@ export function composeMessaging(
     },
   };
   const { readAddress, findMessage, startAttempt } = ingredients;
+  const recordReceipt = createReceiptRecorder(ingredients);
+  const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
+    lookUpReceipt ? type : [],
+  );
   return {
     ...hooks,
     ...optOuts,
@@ -104,7 +109,8 @@ export function composeMessaging(
     listMessages: createMessageLister(runtime.db),
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
-    recordReceipt: createReceiptRecorder(ingredients),
+    recordReceipt,
+    ...bindAll({ ...ingredients, recordReceipt, receiptLookUpTypes }, { pollReceipts }),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),

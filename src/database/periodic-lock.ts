@@ -9,7 +9,7 @@ import type { Database } from './client.ts';
  */
 export async function claimPeriodicTask(
   { db, clock }: { db: Database; clock: Clock },
-  name: 'alerts' | 'daily_activity' | 'daily_stats',
+  name: 'alerts' | 'daily_activity' | 'daily_stats' | 'poll_receipts',
   intervalMs: number,
 ): Promise<{ progressUntil: Date | null } | null> {
   const now = dateNow(clock);

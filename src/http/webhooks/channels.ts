@@ -3,7 +3,6 @@ import * as z from 'zod';
 import type { WebhookRequest } from '../../channels/channel.ts';
 import type { Connections } from '../../compose/connections.ts';
 import type { Installations } from '../../compose/installations.ts';
-import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
@@ -19,7 +18,6 @@ export interface ChannelWebhookDeps extends StoreEventDeps {
   metrics: Metrics;
   readBody: ReadBody;
   connections: StoreEventDeps['connections'] & Pick<Connections, 'getConnection' | 'createChannelContext'>;
-  messaging: StoreEventDeps['messaging'] & Pick<Messaging, 'receiveInbound'>;
   installations: Pick<Installations, 'webhookObservations'>;
 }
 
@@ -31,9 +29,10 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
   const router = Router({ caseSensitive: true });
   const { webhookObservations } = deps.installations;
 
-  router.all('/channels/:connectionId/*path', async (request, response) => {
+  router.all('/channels/:connectionId/*path', async (request, response, next) => {
     const { method } = request;
-    if (method !== 'GET' && method !== 'POST') throw new AppError('method_not_allowed', 'A webhook is a GET or a POST.');
+    // A browser that opens the address gets its page; a vendor's GET proves or says its part by the query.
+    if (method !== 'POST' && (method !== 'GET' || !request.url.includes('?'))) return next();
     const { connection, provider } = await findTarget(deps, request.params.connectionId as string);
     const path = [request.params.path].flat().join('/');
     const labels = { channel: connection.channel.type, event: toEventLabel(connection, path) };

@@ -26,9 +26,11 @@ export const reasons = {
   interrupted: 'The app stopped while sending this message, so its delivery is unknown.',
   uninstalled: 'The app was uninstalled before this message could be sent.',
   not_installed: 'The app is not installed in this location, so the message could not be sent.',
-  opted_out: 'The contact has opted out of messages, so this one was not sent.',
+  opted_out:
+    'The contact has opted out of messages, so this one was not sent. If the contact wants messages again, lift the opt-out and send it again.',
   confirming_send: 'The channel did not respond. The app is finding out whether the message was sent.',
-  connection_held: 'The channel is on hold because its account or credentials are refused.',
+  connection_held:
+    'The channel is on hold because its account or credentials are refused. The message is sent once that is repaired.',
   awaiting_receipt: 'The channel accepted the message and has not confirmed its delivery yet.',
   inbound_in_progress: 'A reply from this contact is being posted; this message follows it.',
   contact_not_named: 'The message was sent outside the app, and the channel did not name its recipient.',
