@@ -49,7 +49,7 @@ export async function composeApp(options: AppOptions) {
   const store = composeMessageStore(runtime);
   const hooks = composeLocationHooks(runtime, store);
   const highlevel = composeHighLevel(runtime, options, () => installations);
-  const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks });
+  const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks, connections });
   const messaging = composeMessaging(runtime, options, { ...highlevel, store, hooks, attachments, connections, installations });
   const live = createLiveStreams(runtime);
 

@@ -2,6 +2,8 @@ import { AppError } from '../core/errors.ts';
 import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createTwilioChannel } from './twilio/twilio.ts';
+import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
 /** Registry of the channels of this process, by type. */
 export type Channels = ReadonlyMap<string, Channel>;
@@ -10,6 +12,8 @@ export type Channels = ReadonlyMap<string, Channel>;
 export function createChannels(options: { allowPrivateTargets: boolean; phone?: Phone | undefined }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
   ]);
 }

@@ -50,6 +50,7 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
       ? toCheck('calls', 'warning', 'calls_paused', { reason: rateLimit.pauseReason ?? '' })
       : toCheck('calls', 'ok', 'calls_open'),
     ...deps.providers.filter(({ kind }) => kind !== 'call').map((provider) => checkChannel(provider, connections)),
+    ...connections.flatMap(checkRegistration),
     ...deps.providers
       .filter(({ key }) => connections.some(({ providerKey }) => providerKey === key))
       .map(({ key }) => checkWebhooks(deps, observedAddress.provider(key), observations, 'portal_address', 'signature_key')),
@@ -127,9 +128,21 @@ function checkPermissions({ providers }: CheckDeps, problems: readonly Permissio
 
 function checkChannel({ key }: Provider, connections: readonly ConnectionRow[]): Check {
   const connection = connections.find(({ providerKey }) => providerKey === key);
-  return connection
-    ? toCheck(`channel:${key}`, 'ok', 'channel_connected', { provider: key, type: connection.type })
-    : toCheck(`channel:${key}`, 'warning', 'channel_missing', { provider: key }, 'connect');
+  const name = `channel:${key}`;
+  if (!connection) return toCheck(name, 'warning', 'channel_missing', { provider: key }, 'connect');
+  const { type, status, statusReason } = connection;
+  const values = { provider: key, type, reason: statusReason ?? '' };
+  if (status === 'held') return toCheck(name, 'failed', 'channel_held', values, 'repair_account');
+  if (status === 'pairing') return toCheck(name, 'failed', 'channel_pairing', values, 'pair');
+  return toCheck(name, 'ok', 'channel_connected', values);
+}
+
+/** Checks the registration of a channel's webhooks with its vendor, where it is not as it should be. */
+function checkRegistration({ providerKey, webhooksStatus, webhooksDetails }: ConnectionRow): Check[] {
+  const name = `registration:${providerKey}`;
+  const values = { provider: providerKey, details: webhooksDetails ?? '' };
+  if (webhooksStatus === 'taken') return [toCheck(name, 'failed', 'webhooks_taken', values, 'replace_webhooks')];
+  return webhooksStatus === 'failed' ? [toCheck(name, 'warning', 'webhooks_failed', values)] : [];
 }
 
 function checkWebhooks(

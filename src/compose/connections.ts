@@ -1,11 +1,15 @@
 import { createChannels } from '../channels/registry.ts';
 import { createChannelContext } from '../connections/channel-context.ts';
 import { checkConfig } from '../connections/check-config.ts';
-import { connect, disconnect } from '../connections/connect.ts';
-import { decryptConnection } from '../connections/connection.ts';
+import { checkDueConnections } from '../connections/check-due.ts';
+import { connect, tryConnect } from '../connections/connect.ts';
+import { decryptConnection, draftConnection } from '../connections/connection.ts';
 import { createConnectionLoader, findConnection, getConnection, listConnections } from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
+import { registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
+import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
+import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
@@ -16,22 +20,24 @@ export type Connections = ReturnType<typeof composeConnections>;
 
 /** Composes the channels and what connects locations to them. */
 export function composeConnections(
-  runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'log' | 'targetHttp'>,
+  runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'random' | 'jitter' | 'log' | 'targetHttp'>,
   options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'channels' | 'appUrl'>,
   { fetchFile }: Pick<Attachments, 'fetchFile'>,
 ) {
   const { allowPrivateTargets, phone, appUrl } = options;
   const channels = options.channels ?? createChannels({ allowPrivateTargets, phone });
-  const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection });
+  const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection, draftConnection });
+  const contexts = bindAll({ ...runtime, fetchFile }, { createChannelContext });
   return {
     channels,
     ...decryption,
-    ...bindAll({ ...runtime, fetchFile }, { createChannelContext }),
+    ...contexts,
     loadConnection: createConnectionLoader(runtime.db),
     ...bindAll(
-      { ...runtime, ...decryption, channels },
+      { ...runtime, ...decryption, ...contexts, channels },
       {
         checkConfig,
+        checkDueConnections,
         connect,
         disconnect,
         findConnection,
@@ -39,6 +45,14 @@ export function composeConnections(
         listConnections,
         holdConnection,
         resumeConnection,
+        tryConnect,
+        registerWebhooks,
+        setUpDueConnections,
+        removeConnections,
+        purgeDisabledConnections,
+        getPairing,
+        listSenders,
+        listTemplates,
         restoreGroupLimits,
       },
     ),

@@ -21,6 +21,7 @@ import { createTokenSources } from '../installations/token-sources.ts';
 import { cleanUp, disconnectApp, type UninstallHooks } from '../installations/uninstall.ts';
 import { createWebhookObservationRecorder } from '../installations/webhook-observations.ts';
 import { bindAll } from './bind.ts';
+import type { Connections } from './connections.ts';
 import type { HighLevelCapability } from './highlevel.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -37,10 +38,11 @@ export type Installations = ReturnType<typeof composeInstallations>;
 export function composeInstallations(
   runtime: Runtime,
   options: Pick<CapabilityOptions, 'app' | 'marketplaceUrl' | 'sessionSecrets' | 'providers' | 'keepChannels'>,
-  others: HighLevelCapability & LocationHooks,
+  { connections, ...others }: HighLevelCapability & LocationHooks & { connections: Pick<Connections, 'removeConnections'> },
 ) {
   const { app, marketplaceUrl, sessionSecrets, providers, keepChannels } = options;
-  const ingredients = { ...runtime, ...others, app, marketplaceUrl, sessionSecrets, keepChannels };
+  const { removeConnections } = connections;
+  const ingredients = { ...runtime, ...others, removeConnections, app, marketplaceUrl, sessionSecrets, keepChannels };
   const activation = bindAll(ingredients, { onActivated });
   const tokenSources = createTokenSources(ingredients);
   const renewal = bindAll({ ...ingredients, ...activation, tokenSources }, { renewToken });

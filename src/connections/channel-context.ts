@@ -6,6 +6,7 @@ import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import type { Connection } from './connection.ts';
+import { stateAad } from './sealed-config.ts';
 
 export interface ChannelContextDeps {
   db: Database;
@@ -35,11 +36,6 @@ export function createChannelContext(
     log: log.child({ connectionId: connection.id, channel: connection.channel.type }),
     signal,
   };
-}
-
-/** Returns the additional authenticated data (AES-GCM) that binds a sealed state to its row. */
-export function stateAad(connectionId: string): string {
-  return `connections/${connectionId}/state`;
 }
 
 /** Creates the access to a connection's own state, which is sealed and bound to its row. */

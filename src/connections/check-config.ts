@@ -3,8 +3,10 @@ import type { Channel } from '../channels/channel.ts';
 import { listSensitiveFields } from '../channels/config-schema.ts';
 import { deliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
+import type { RandomSource } from '../core/ids.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
+import { generateOmittedValues } from './generate-secrets.ts';
 
 /** A channel's type and config as a caller submits them. */
 export interface ConfigInput {
@@ -15,11 +17,12 @@ export interface ConfigInput {
 export interface CheckConfigDeps {
   db: Database;
   channels: Channels;
+  random: RandomSource;
   decryptConnection(row: ConnectionRow): Connection;
 }
 
 /**
- * Validates a config, completed with the stored values of the secrets that it omits.
+ * Validates a config, completed with the stored values of the secrets that it omits, and with new values where the program makes them.
  *
  * @param errorMap zod's messages in the reader's language
  * @throws AppError `request_invalid`: no such channel type
@@ -31,7 +34,8 @@ export async function checkConfig(
   errorMap?: z.core.$ZodErrorMap,
 ): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
   const channel = getChannel(deps.channels, input.type);
-  const merged = { ...(await loadStoredSecrets(deps, ref, channel, input.config)), ...input.config };
+  const known = { ...(await loadStoredSecrets(deps, ref, channel, input.config)), ...input.config };
+  const merged = { ...known, ...generateOmittedValues(deps.random, channel.configSchema, known) };
   const result: z.ZodSafeParseResult<object> = channel.configSchema
     .extend(deliverySettings)
     .safeParse(merged, errorMap ? { error: errorMap } : undefined);

@@ -1,82 +1,147 @@
-import { type Actor, audit } from '../audit/audit-log.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type * as z from 'zod';
+import type { Actor } from '../audit/audit-log.ts';
+import type { Channel, ConfigProblem } from '../channels/channel.ts';
+import { deliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
-import { type Clock, dateNow } from '../core/clock.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
-import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
-import { setGroupLimits } from '../queue/rate-limits.ts';
-import { type ConfigInput, checkConfig } from './check-config.ts';
+import type { CallVendorDeps } from './call-vendor.ts';
+import { type CheckConfigDeps, type ConfigInput, checkConfig } from './check-config.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
-import { toGroupLimits } from './limits.ts';
-import { toConnectionGroupKey } from './queue-group.ts';
-import { configAad, retainPreviousConfig } from './sealed-config.ts';
+import { createDraftState } from './draft-state.ts';
+import { type StoreConnectionDeps, storeConnection } from './store-connection.ts';
+import { unregisterWebhooks } from './unregister-webhooks.ts';
+import { type Verification, verifyConnection } from './verify.ts';
 
-export interface ConnectDeps {
+export interface ConnectDeps extends CheckConfigDeps, CallVendorDeps, StoreConnectionDeps {
   db: Database;
-  box: SecretBox;
-  clock: Clock;
   newId: NewId;
   channels: Channels;
   decryptConnection(row: ConnectionRow): Connection;
+  draftConnection(draft: { id: string; ref: ConnectionRef; channel: Channel; config: object }): Connection;
+}
+
+export interface ConnectOptions {
+  /** Asks the vendor first, unless false. */
+  verify?: boolean;
+  /** zod's messages in the reader's language. */
+  errorMap?: z.core.$ZodErrorMap;
+}
+
+export type ConnectResult =
+  /** `warnings`: facts about the account, of the vendor. */
+  | { kind: 'connected'; connection: Connection; warnings: readonly string[] }
+  | { kind: 'invalid'; issues: readonly z.core.$ZodIssue[] }
+  | { kind: 'rejected'; problems: readonly ConfigProblem[] }
+  | { kind: 'unavailable'; message: string };
+
+/**
+ * Connects a channel, or changes the connected one, once its vendor accepts the config. Omitted secret fields retain their stored value, as
+ * the API never returns them. Where only the settings of sending change, the vendor is not asked.
+ *
+ * @throws AppError `request_invalid`: no such channel type
+ */
+export async function tryConnect(
+  deps: ConnectDeps,
+  ref: ConnectionRef,
+  input: ConfigInput,
+  actor: Actor,
+  { verify = true, errorMap }: ConnectOptions = {},
+): Promise<ConnectResult> {
+  const channel = getChannel(deps.channels, input.type);
+  const checked = await checkConfig(deps, ref, input, errorMap);
+  if ('issues' in checked) return { kind: 'invalid', issues: checked.issues };
+  const { config } = checked;
+  const { locationId, providerKey } = ref;
+  const where = { locationId_providerKey: { locationId, providerKey } };
+  const row = await deps.db.client.connection.findUnique({ where });
+  const before = row && decryptIfPossible(deps, row);
+  if (before && row.disabledAt === null && keepsOwnConfig(before, channel, config, verify)) {
+    const connection = await storeConnection(deps, { id: row.id, ref, channel, config, actor, verified: null });
+    return { kind: 'connected', connection, warnings: [] };
+  }
+
+  const id = row?.id ?? deps.newId();
+  const draft = deps.draftConnection({ id, ref: { locationId, providerKey }, channel, config });
+  const { signal } = new AbortController();
+  const state = createDraftState(row?.type === channel.type ? deps.createChannelContext(draft, signal).state : null);
+  const verification = verify ? await verifyConnection(deps, draft, state) : null;
+  if (verification?.kind === 'rejected') return verification;
+  if (verification?.kind === 'unavailable') return { kind: 'unavailable', message: verification.message };
+
+  if (before && isOtherAccount(before, channel, verification)) await unregisterWebhooks(deps, before);
+  const verified = {
+    account: verification?.account ?? null,
+    isPaired: verification?.isPaired ?? true,
+    draft: state.getDraft(),
+  };
+  const connection = await storeConnection(deps, { id, ref, channel, config, actor, verified });
+  return { kind: 'connected', connection, warnings: verification?.warnings ?? [] };
 }
 
 /**
- * Connects a channel, or changes the connected one. Omitted secret fields retain their stored value, as the API never returns them.
+ * Connects a channel as {@link tryConnect} does.
  *
- * @throws AppError `request_invalid` with every problem of the config
+ * @throws AppError `request_invalid`, `connection_rejected`, with every problem of the config
  */
-export async function connect(deps: ConnectDeps, ref: ConnectionRef, input: ConfigInput, actor: Actor): Promise<Connection> {
-  const { locationId, providerKey } = ref;
-  const channel = getChannel(deps.channels, input.type);
-  const checked = await checkConfig(deps, ref, input);
-  if ('issues' in checked) {
-    throw new AppError('request_invalid', `The config is not valid for a ${channel.title}.`, {
-      details: checked.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
-    });
+export async function connect(...parameters: Parameters<typeof tryConnect>) {
+  const [deps, , { type }] = parameters;
+  const result = await tryConnect(...parameters);
+  const { title } = getChannel(deps.channels, type);
+  switch (result.kind) {
+    case 'connected':
+      return result;
+    case 'invalid':
+      throw new AppError('request_invalid', `The config is not valid for a ${title}.`, {
+        details: result.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
+      });
+    case 'rejected':
+      throw new AppError('connection_rejected', `${title} does not accept this config.`, {
+        details: result.problems.map(({ field, message }) => `${field ? `config.${field}` : 'config'}: ${message}`),
+      });
+    case 'unavailable':
+      throw new AppError(
+        'connection_rejected',
+        `The config could not be verified: ${result.message} With verify=false it is stored without asking the vendor.`,
+      );
   }
-  const { config } = checked;
-
-  const now = dateNow(deps.clock);
-  const row = await deps.db.transaction(async (tx) => {
-    // The id comes first, as it binds the sealed config to its row. With an upsert, two concurrent calls both succeed.
-    const newId = deps.newId();
-    const { id, disabledAt, ...before } = await tx.connection.upsert({
-      where: { locationId_providerKey: { locationId, providerKey } },
-      create: { id: newId, locationId, providerKey, type: channel.type, config: '', createdAt: now, updatedAt: now },
-      update: {},
-    });
-    const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
-    const action = id === newId || disabledAt ? 'channel_connected' : 'channel_changed';
-    await audit(tx, deps, { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` });
-    await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now);
-    return tx.connection.update({
-      where: { id },
-      data: {
-        type: channel.type,
-        config: sealed,
-        ...retainPreviousConfig(deps, { id, ...before }, channel, config, now),
-        disabledAt: null,
-        updatedAt: now,
-      },
-    });
-  });
-  return deps.decryptConnection(row);
 }
 
-/** Deletes the connection of a location for a provider. @returns false when there is no such connection */
-export async function disconnect(
-  deps: Pick<ConnectDeps, 'db' | 'box' | 'clock' | 'newId'>,
-  { locationId, providerKey }: ConnectionRef,
-  actor: Actor,
-): Promise<boolean> {
-  const removed = await deps.db.transaction(async (tx) => {
-    const rows = await tx.connection.findMany({ where: { locationId, providerKey, disabledAt: null }, select: { id: true } });
-    const { count } = await tx.connection.deleteMany({ where: { id: { in: rows.map(({ id }) => id) } } });
-    if (count === 0) return [];
-    await audit(tx, deps, { actor, action: 'channel_disconnected', locationId, providerKey, details: `${providerKey}.` });
-    return rows;
-  });
-  for (const { id } of removed) deps.box.evict(configAad(id));
-  return removed.length > 0;
+/** @returns null when the key of its secrets or its channel is missing: it is then replaced as a whole */
+function decryptIfPossible({ decryptConnection }: ConnectDeps, row: ConnectionRow): Connection | null {
+  try {
+    return decryptConnection(row);
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable', 'request_invalid')) return null;
+    throw error;
+  }
+}
+
+/**
+ * Returns whether the vendor has no say in a change: only settings of sending differ. A config that is submitted again unchanged is verified
+ * again, unless the caller asks not to: the vendor may accept it now.
+ */
+function keepsOwnConfig(before: Connection, channel: Channel, config: object, verify: boolean): boolean {
+  // The stored form has no undefined values.
+  const pick = (from: object, isDelivery: boolean) =>
+    Object.fromEntries(
+      Object.entries(from).filter(([name, value]) => value !== undefined && name in deliverySettings === isDelivery),
+    );
+  return (
+    before.channel.type === channel.type &&
+    isDeepStrictEqual(pick(before.config, false), pick(config, false)) &&
+    (!verify || !isDeepStrictEqual(pick(before.config, true), pick(config, true)))
+  );
+}
+
+/** The same account keeps its webhooks: without them its inbound messages would be lost. */
+function isOtherAccount(
+  before: Connection,
+  channel: Channel,
+  verification: Extract<Verification, { kind: 'verified' }> | null,
+): boolean {
+  if (before.channel.type !== channel.type) return true;
+  return before.account !== null && verification !== null && before.account !== verification.account;
 }

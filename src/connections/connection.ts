@@ -1,7 +1,7 @@
 import type { Capabilities, Channel, ChannelConnection } from '../channels/channel.ts';
 import { listSensitiveFields } from '../channels/config-schema.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow } from '../database/client.ts';
 import { configAad, decryptPreviousConfig } from './sealed-config.ts';
@@ -11,6 +11,22 @@ export interface ConnectionRef {
   readonly locationId: string;
   readonly providerKey: string;
 }
+
+/** Columns that a connection shows as they are stored. */
+type PlainRow = Pick<
+  ConnectionRow,
+  | 'id'
+  | 'locationId'
+  | 'providerKey'
+  | 'status'
+  | 'statusCode'
+  | 'statusReason'
+  | 'account'
+  | 'webhooksStatus'
+  | 'webhooksDetails'
+  | 'createdAt'
+  | 'updatedAt'
+>;
 
 /** A location's configured channel for one provider, decrypted and ready to use. */
 export interface Connection extends ChannelConnection<object> {
@@ -46,6 +62,26 @@ export interface DecryptConnectionDeps {
 export function decryptConnection({ box, clock, channels, appUrl }: DecryptConnectionDeps, row: ConnectionRow): Connection {
   const channel = getChannel(channels, row.type);
   const config = JSON.parse(box.open(row.config, configAad(row.id)));
+  return toConnection(appUrl, channel, row, { config, previousConfig: decryptPreviousConfig({ box, clock }, row) });
+}
+
+/** Creates a connection that is not stored, so that its vendor can be asked about the config first. */
+export function draftConnection(
+  { appUrl, clock }: Pick<DecryptConnectionDeps, 'appUrl' | 'clock'>,
+  { id, ref, channel, config }: { id: string; ref: ConnectionRef; channel: Channel; config: object },
+): Connection {
+  const now = dateNow(clock);
+  const blank = { status: 'active', statusCode: null, statusReason: null, account: null } as const;
+  const row = { ...blank, ...ref, id, webhooksStatus: null, webhooksDetails: null, createdAt: now, updatedAt: now };
+  return toConnection(appUrl, channel, row, { config, previousConfig: undefined });
+}
+
+function toConnection(
+  appUrl: string,
+  channel: Channel,
+  row: PlainRow,
+  { config, previousConfig }: Pick<Connection, 'config' | 'previousConfig'>,
+): Connection {
   return {
     id: row.id,
     locationId: row.locationId,
@@ -57,7 +93,7 @@ export function decryptConnection({ box, clock, channels, appUrl }: DecryptConne
     statusReason: row.statusCode === null ? null : { code: row.statusCode, message: row.statusReason ?? '' },
     account: row.account,
     webhookRegistration: row.webhooksStatus === null ? null : { status: row.webhooksStatus, details: row.webhooksDetails },
-    previousConfig: decryptPreviousConfig({ box, clock }, row),
+    previousConfig,
     webhookUrl: `${appUrl}/channels/${row.id}`,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

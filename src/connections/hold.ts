@@ -3,7 +3,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import { pause, resumeWhere } from '../queue/rate-limits.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, ConnectionRef } from './connection.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 
 export interface HoldDeps {
@@ -24,13 +24,13 @@ const firstCheckDelayMs = 60_000;
  * again. A connection that was changed since it was read is not held: its new config may be right.
  */
 export async function holdConnection(
-  { db, clock, newId }: HoldDeps,
+  deps: HoldDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'updatedAt'>,
   reason: { code: string; message: string },
 ): Promise<void> {
-  const now = dateNow(clock);
+  const now = dateNow(deps.clock);
   const { id, locationId, providerKey, updatedAt } = connection;
-  const { count } = await db.transaction(async (tx) => {
+  const { count } = await deps.db.transaction(async (tx) => {
     const held = await tx.connection.updateMany({
       where: { id, updatedAt, status: { not: 'held' } },
       data: {
@@ -44,27 +44,54 @@ export async function holdConnection(
     });
     if (held.count > 0) {
       const details = `${providerKey}: ${reason.message}`;
-      await audit(tx, { clock, newId }, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
+      await audit(
+        tx,
+        { clock: deps.clock, newId: deps.newId },
+        { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details },
+      );
     }
     return held;
   });
-  const until = new Date(now.getTime() + holdPauseMs);
-  const isHeld = count > 0 || (await db.client.connection.count({ where: { id, status: 'held' } })) > 0;
-  if (isHeld)
-    await pause({ db, clock }, toConnectionGroupKey(connection), until, { code: holdPauseCode, message: reason.message });
+  const isHeld = count > 0 || (await deps.db.client.connection.count({ where: { id, status: 'held' } })) > 0;
+  if (isHeld) await pauseMessages(deps, connection, reason.message);
 }
 
-/** Ends the hold of a connection: its messages are sent. @returns false when it was not held */
+/** Reason of a connection that waits for a person to pair a device. */
+export const pairingReason = {
+  code: 'pairing_required',
+  message: 'A person still has to pair a device, or to finish the sign-in, at the vendor.',
+};
+
+/** Lets a connection's messages wait until a person has paired a device. A connection that was changed since it was read is left alone. */
+export async function awaitPairing(
+  deps: Pick<HoldDeps, 'db' | 'clock'>,
+  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'updatedAt'>,
+): Promise<void> {
+  const { id, updatedAt } = connection;
+  const { code, message } = pairingReason;
+  const data = { status: 'pairing', statusCode: code, statusReason: message, statusChangedAt: dateNow(deps.clock) } as const;
+  await deps.db.client.connection.updateMany({ where: { id, updatedAt, status: { not: 'pairing' } }, data });
+  const isPairing = (await deps.db.client.connection.count({ where: { id, status: 'pairing' } })) > 0;
+  if (isPairing) await pauseMessages(deps, connection, message);
+}
+
+/** Pauses the messages of a connection, or prolongs their pause. */
+export async function pauseMessages(deps: Pick<HoldDeps, 'db' | 'clock'>, ref: ConnectionRef, message: string): Promise<void> {
+  const until = new Date(deps.clock.now() + holdPauseMs);
+  await pause(deps, toConnectionGroupKey(ref), until, { code: holdPauseCode, message });
+}
+
+/** Ends the hold of a connection, or its wait for a pairing: its messages are sent. @returns false when they did not wait */
 export async function resumeConnection(
-  { db, clock, newId }: HoldDeps,
+  deps: HoldDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
   actor: Actor,
 ): Promise<boolean> {
-  const now = dateNow(clock);
+  const now = dateNow(deps.clock);
   const { id, locationId, providerKey } = connection;
-  const { count } = await db.transaction(async (tx) => {
+  const { count } = await deps.db.transaction(async (tx) => {
     const resumed = await tx.connection.updateMany({
-      where: { id, status: 'held' },
+      where: { id, status: { in: ['held', 'pairing'] } },
       data: {
         status: 'active',
         statusCode: null,
@@ -77,12 +104,12 @@ export async function resumeConnection(
     if (resumed.count > 0) {
       await audit(
         tx,
-        { clock, newId },
+        { clock: deps.clock, newId: deps.newId },
         { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` },
       );
     }
     return resumed;
   });
-  await resumeWhere({ db }, toConnectionGroupKey(connection), [holdPauseCode]);
+  await resumeWhere(deps, toConnectionGroupKey(connection), [holdPauseCode]);
   return count > 0;
 }

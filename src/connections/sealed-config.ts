@@ -10,9 +10,19 @@ interface SealedConfigDeps {
   clock: Clock;
 }
 
+/** Returns the start of the additional authenticated data of all that is sealed for a connection. */
+export function connectionAadPrefix(connectionId: string): string {
+  return `connections/${connectionId}/`;
+}
+
+/** Returns the additional authenticated data (AES-GCM) that binds a sealed state to its row. */
+export function stateAad(connectionId: string): string {
+  return `${connectionAadPrefix(connectionId)}state`;
+}
+
 /** Returns the additional authenticated data (AES-GCM) that binds a sealed config to its row. */
 export function configAad(connectionId: string): string {
-  return `connections/${connectionId}/config`;
+  return `${connectionAadPrefix(connectionId)}config`;
 }
 
 const previousConfigTtlMs = 24 * 60 * 60 * 1000;
@@ -63,12 +73,12 @@ export async function purgePreviousConfigs(on: Executor, now: Date): Promise<voi
 }
 
 /** The sealed columns of a connection. */
-export type SealedConfig = Pick<ConnectionRow, 'id' | 'config' | 'previousConfig'>;
+export type SealedConfig = Pick<ConnectionRow, 'id' | 'config' | 'previousConfig' | 'state'>;
 
 /** Lists the sealed configs that follow an id, in the order of ids. */
 export function listSealedConfigs(on: Executor, afterId: string | undefined, maxCount: number): Promise<SealedConfig[]> {
   return on.connection.findMany({
-    select: { id: true, config: true, previousConfig: true },
+    select: { id: true, config: true, previousConfig: true, state: true },
     orderBy: { id: 'asc' },
     take: maxCount,
     ...(afterId ? { where: { id: { gt: afterId } } } : {}),
@@ -80,20 +90,24 @@ export function countConnections(on: Executor): Promise<number> {
   return on.connection.count();
 }
 
-/** Counts the connections whose config another key than the newest has sealed. */
-export function countConfigsOfOlderKeys(on: Executor, currentKeyPrefix: string): Promise<number> {
-  return on.connection.count({ where: { config: { not: '' }, NOT: { config: { startsWith: currentKeyPrefix } } } });
+/** Counts the configs and states of connections that another key than the newest has sealed. */
+export async function countConfigsOfOlderKeys(on: Executor, currentKeyPrefix: string): Promise<number> {
+  const isOlder = { not: { startsWith: currentKeyPrefix } };
+  const configCount = await on.connection.count({ where: { AND: [{ config: { not: '' } }, { config: isOlder }] } });
+  return configCount + (await on.connection.count({ where: { AND: [{ state: { not: null } }, { state: isOlder }] } }));
 }
 
-/** Seals a connection's config again with the newest key, unless a concurrent write has replaced it. */
+/** Seals a connection's config and state again with the newest key, unless a concurrent write has replaced them. */
 export async function reencryptConfig(
   { db, box }: { db: Database; box: SecretBox },
-  { id, config, previousConfig }: SealedConfig,
+  { id, config, previousConfig, state }: SealedConfig,
 ): Promise<void> {
   if (config === '') return;
   const reencrypted = box.reencrypt(config, configAad(id));
   const previous = previousConfig === null ? null : reencryptPrevious(box, id, previousConfig);
   await db.client.connection.updateMany({ where: { id, config }, data: { config: reencrypted, previousConfig: previous } });
+  if (state === null) return;
+  await db.client.connection.updateMany({ where: { id, state }, data: { state: box.reencrypt(state, stateAad(id)) } });
 }
 
 /** @returns null when the key is lost: the previous config must not prevent the current one from being sealed */

@@ -41,6 +41,9 @@ const errors = {
   highlevel_failed: { status: 502, retry: 'unknown' },
   highlevel_no_message_id: { status: 502, retry: 'later' },
   highlevel_unreachable: { status: 502, retry: 'unknown' },
+  // Responses of vendors.
+  connection_rejected: { status: 422, retry: 'never' },
+  vendor_unavailable: { status: 502, retry: 'later' },
   // Our own failures; those that the operator must repair pass too.
   private_address: { status: 422, retry: 'never' },
   attachment_unreachable: { status: 502, retry: 'later' },

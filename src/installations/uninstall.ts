@@ -1,5 +1,4 @@
 import { type Actor, audit } from '../audit/audit-log.ts';
-import { removeConnections } from '../connections/remove.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
@@ -34,6 +33,8 @@ export interface UninstallDeps {
   highLevel: HighLevel;
   /** Retains a location's channels for a later reinstall, until its messages are deleted. */
   keepChannels: boolean;
+  /** Removes or disables a location's connections, and removes its webhooks from the vendors. */
+  removeConnections(locationId: string, isKept: boolean): Promise<void>;
   cancelQueued: UninstallHooks['cancelQueued'];
   countUnreported: UninstallHooks['countUnreported'];
 }
@@ -82,7 +83,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
   const { clock, newId } = deps;
   if (row.kind === 'location') {
     await deps.cancelQueued(row.resourceId);
-    await removeConnections(deps, row.resourceId, deps.keepChannels);
+    await deps.removeConnections(row.resourceId, deps.keepChannels);
   } else {
     await propagateUninstall(deps, row);
   }

@@ -149,11 +149,21 @@ export async function recordQuota(deps: { db: Database; clock: Clock }, key: str
     ON CONFLICT (key) DO UPDATE SET quota_remaining = EXCLUDED.quota_remaining, quota_checked_at = EXCLUDED.quota_checked_at`;
 }
 
-/** Sets or removes a group's own limits. Its pause and its reserved slots belonged to the old ones and end. */
-export async function setGroupLimits(on: Executor, key: string, limits: GroupLimits, now: Date): Promise<void> {
+/**
+ * Sets or removes a group's own limits. Its pause and its reserved slots belonged to the old ones and end.
+ *
+ * @param keepsPause the pause has another reason than the limits
+ */
+export async function setGroupLimits(
+  on: Executor,
+  key: string,
+  limits: GroupLimits,
+  now: Date,
+  keepsPause = false,
+): Promise<void> {
   const { intervalMs, burst, concurrency } = limits;
-  const changed = { intervalMs, burst, concurrency, ...notPaused };
-  await on.rateLimitRow.upsert({ where: { key }, create: { key, tatAt: now, ...changed }, update: { tatAt: now, ...changed } });
+  const changed = { tatAt: now, intervalMs, burst, concurrency, ...(keepsPause ? {} : notPaused) };
+  await on.rateLimitRow.upsert({ where: { key }, create: { key, ...changed }, update: changed });
 }
 
 /** Returns true when a group is paused. */

@@ -1,4 +1,5 @@
 import { AppError } from '../core/errors.ts';
+import { createFairShare, type TenantLimit } from './fair-share.ts';
 
 /** Handles one item and resolves when its batch is done. @throws AppError `overloaded`, or the error of `run` */
 export type Batcher<Item, Result> = (item: Item) => Promise<Result>;
@@ -14,6 +15,8 @@ export interface BatcherOptions<Item, Result> {
   maxQueued?: number;
   /** Approximate memory of an item; a batch, and all waiting items, are limited by it. */
   weight?: { of(item: Item): number; maxPerBatch: number; maxQueued: number };
+  /** Limit on one tenant's part of a batch. */
+  tenant?: TenantLimit<Item>;
 }
 
 interface QueuedItem<Item, Result> {
@@ -29,7 +32,8 @@ const retryAfterMs = 1_000;
  * runs form the next one. So a batch grows with the load, and without load an item waits for no other.
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
-  const { run, isItemError = () => false, maxBatchSize, maxQueued = Number.POSITIVE_INFINITY, weight } = options;
+  const { run, isItemError = () => false, maxBatchSize, maxQueued = Number.POSITIVE_INFINITY, weight, tenant } = options;
+  const fairShare = tenant && createFairShare(tenant);
   let queued: QueuedItem<Item, Result>[] = [];
   let queuedWeight = 0;
   let isRunning = false;
@@ -40,17 +44,18 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   }
 
   function takeBatch(): QueuedItem<Item, Result>[] {
-    const count = weight ? countFitting(weight) : maxBatchSize;
-    const batch = queued.slice(0, count);
-    queued = queued.slice(count);
+    const { next, later } = fairShare?.split(queued) ?? { next: queued, later: [] };
+    const count = weight ? countFitting(next, weight) : maxBatchSize;
+    const batch = next.slice(0, count);
+    queued = [...next.slice(count), ...later];
     for (const { item } of batch) queuedWeight -= weight?.of(item) ?? 0;
     return batch;
   }
 
-  /** Counts the waiting items that fit into a batch; one at least. */
-  function countFitting({ of, maxPerBatch }: NonNullable<typeof weight>): number {
+  /** Counts the first items that fit into a batch; one at least. */
+  function countFitting(items: readonly QueuedItem<Item, Result>[], { of, maxPerBatch }: NonNullable<typeof weight>): number {
     let total = 0;
-    const count = queued.slice(0, maxBatchSize).findIndex(({ item }, index) => {
+    const count = items.slice(0, maxBatchSize).findIndex(({ item }, index) => {
       total += of(item);
       return index > 0 && total > maxPerBatch;
     });
@@ -83,6 +88,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     }
     return new Promise((resolve, reject) => {
       queued.push({ item, resolve, reject });
+      fairShare?.recordTenant(item);
       queuedWeight += itemWeight;
       if (isRunning) return;
       isRunning = true;
@@ -96,12 +102,14 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
  * location's webhooks of 9 MiB delayed all others by seconds. A tenant's small items join its large ones while it has any, in order.
  *
  * @param minLargeWeight weight from which an item is large
+ * @param maxPerTenant most items of one tenant in a batch, while other tenants have items too
  */
 export function createSizedBatcher<Item, Result>(
   options: BatcherOptions<Item, Result> & Required<Pick<BatcherOptions<Item, Result>, 'weight'>>,
-  { minLargeWeight, toTenant }: { minLargeWeight: number; toTenant(item: Item): string },
+  { minLargeWeight, toTenant, maxPerTenant }: { minLargeWeight: number; toTenant(item: Item): string; maxPerTenant: number },
 ): Batcher<Item, Result> {
-  const [small, large] = [createBatcher(options), createBatcher(options)];
+  const limited = { ...options, tenant: { of: toTenant, maxPerBatch: maxPerTenant } };
+  const [small, large] = [createBatcher(limited), createBatcher(limited)];
   const largeCounts = new Map<string, number>();
   return async (item) => {
     const tenant = toTenant(item);

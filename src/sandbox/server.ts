@@ -37,7 +37,13 @@ export interface Sandbox {
   sharedSecret: string;
   phone: { url: string; secret: string };
   /** Example of a gateway: the phone's own, a number that it is reached by, and the page that shows it. */
-  example: { type: string; config: { url: string; secret: string }; to: string; inboxUrl: string };
+  example: {
+    type: string;
+    config: { url: string; secret: string };
+    phoneTypes: readonly string[];
+    to: string;
+    inboxUrl: string;
+  };
   simulator: Simulator;
   close(): Promise<void>;
 }
@@ -108,7 +114,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     publicKey: simulator.publicKey,
     sharedSecret,
     phone: { url: `${url}/phone`, secret: phoneSecret },
-    example: { type: 'gateway', config: { url: gatewayUrl, secret: phoneSecret }, to: demoNumber, inboxUrl: `${url}/desk` },
+    example: {
+      type: 'gateway',
+      config: { url: gatewayUrl, secret: phoneSecret },
+      phoneTypes: ['gateway', 'sandbox'],
+      to: demoNumber,
+      inboxUrl: `${url}/desk`,
+    },
     simulator,
     async close() {
       page.close();

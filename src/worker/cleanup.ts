@@ -23,7 +23,7 @@ export interface CleanupDeps {
   db: Database;
   clock: Clock;
   queue: Pick<QueueCapability, 'repairHeads'>;
-  connections: Pick<Connections, 'restoreGroupLimits'>;
+  connections: Pick<Connections, 'restoreGroupLimits' | 'purgeDisabledConnections'>;
   attachments: Pick<Attachments, 'attachmentStore' | 'mediaFolder'>;
   /** Days after which the messages of a location without the app are deleted. */
   retentionDays: number;
@@ -71,7 +71,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await purgeAuthFailures(deps, daysAgo(clock, traceRetentionDays));
 
   const before = daysAgo(clock, retentionDays);
-  await client.connection.deleteMany({ where: { disabledAt: { lt: before } } });
+  await deps.connections.purgeDisabledConnections(before);
   // In steps, so that no statement blocks other work.
   while ((await purgeMessages(deps, before)) > 0);
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);

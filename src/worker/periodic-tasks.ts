@@ -1,4 +1,5 @@
 import type { Alerts } from '../compose/alerts.ts';
+import type { Connections } from '../compose/connections.ts';
 import type { Installations } from '../compose/installations.ts';
 import type { Messaging } from '../compose/messaging.ts';
 import type { Clock } from '../core/clock.ts';
@@ -8,6 +9,7 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 
 /** Capabilities that the background tasks call. */
 export interface PeriodicTaskDeps extends CleanupDeps {
+  connections: CleanupDeps['connections'] & Pick<Connections, 'setUpDueConnections' | 'checkDueConnections'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
   messaging: Pick<Messaging, 'mirrorOptOuts' | 'pollReceipts' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
@@ -29,6 +31,8 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
   return [
     { name: 'apply_app_events', schedule: 'poll', run: installations.applyDueEvents },
     { name: 'reconcile_installations', schedule: 'poll', run: installations.reconcileDueInstallations },
+    { name: 'set_up_connections', schedule: 'poll', run: connections.setUpDueConnections },
+    { name: 'check_connections', schedule: 'poll', run: connections.checkDueConnections },
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
     { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
     { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },

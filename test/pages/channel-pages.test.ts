@@ -118,6 +118,7 @@ test('a failing channel is reported fast in a location with many messages, and a
   const example = {
     type: 'gateway',
     config: { url: 'http://localhost:9/gateway', secret: phone.secret },
+    phoneTypes: ['gateway', 'sandbox'],
     to: '+12025550143',
     inboxUrl: 'http://localhost:9/desk',
   };

@@ -9,7 +9,14 @@ export function isMonitoringTask({ name }: PeriodicTask): boolean {
   return monitoringTasks.includes(name);
 }
 
-const reconcilingTasks = ['apply_app_events', 'reconcile_installations', 'run_redrives', 'mirror_opt_outs'];
+const reconcilingTasks = [
+  'apply_app_events',
+  'reconcile_installations',
+  'set_up_connections',
+  'check_connections',
+  'run_redrives',
+  'mirror_opt_outs',
+];
 
 export function isReconcilingTask({ name }: PeriodicTask): boolean {
   return reconcilingTasks.includes(name);

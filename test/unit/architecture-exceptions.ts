@@ -93,7 +93,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'Deletes expired rows in one place.',
     files: {
-      'worker/cleanup.ts': ['Alert', 'AppEvent', 'Connection', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
+      'worker/cleanup.ts': ['Alert', 'AppEvent', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
     },
   },
   {

@@ -138,7 +138,7 @@ test('a small item waits for no large one of another tenant, and follows those o
       maxBatchSize: 100,
       weight: { of: (item) => item.length, maxPerBatch: 100, maxQueued: 1_000 },
     },
-    { minLargeWeight: 10, toTenant: ([tenant = '']) => tenant },
+    { minLargeWeight: 10, toTenant: ([tenant = '']) => tenant, maxPerTenant: 4 },
   );
   const large = write('a very large');
   expect(await write('b small')).toBe('b small');
@@ -149,4 +149,63 @@ test('a small item waits for no large one of another tenant, and follows those o
   expect(await Promise.all([large, own])).toEqual(['a very large', 'a small']);
   expect(commits.at(-1)).toEqual(['a small']);
   expect(await write('a later')).toBe('a later');
+});
+
+describe('with a limit for each tenant', () => {
+  function createHeldStore() {
+    const commits: string[][] = [];
+    const releases: (() => void)[] = [];
+    const write = createBatcher<string, string>({
+      async run(items) {
+        commits.push([...items]);
+        await new Promise<void>((done) => releases.push(done));
+        return items;
+      },
+      maxBatchSize: 100,
+      tenant: { of: ([tenant = '']) => tenant, maxPerBatch: 4 },
+    });
+    const turn = () => new Promise<void>((done) => setImmediate(done));
+    const release = async () => {
+      await turn();
+      releases.shift()?.();
+      await turn();
+    };
+    return { commits, write, release };
+  }
+  const createItems = (tenant: string, count: number) => Array.from({ length: count }, (_, index) => `${tenant}${index}`);
+
+  test('an item that arrives behind twenty of another tenant is stored without waiting for all of them', async () => {
+    const { commits, write, release } = createHeldStore();
+    const all = createItems('a', 20).map(write);
+    const other = write('b0');
+    await release();
+    expect(await other).toBe('b0');
+    expect(commits).toEqual([
+      ['a0', 'a1', 'a2', 'a3', 'b0'],
+      ['a4', 'a5', 'a6', 'a7'],
+    ]);
+    for (let count = 0; count < 4; count++) await release();
+    expect(await Promise.all(all)).toEqual(createItems('a', 20));
+    expect(commits.flat().filter((item) => item !== 'b0')).toEqual(createItems('a', 20));
+  });
+
+  test('a tenant that is alone shares commits without a limit, and again some time after another’s last item', async () => {
+    const { commits, write, release } = createHeldStore();
+    const store = async (items: string[]) => {
+      const before = commits.length;
+      const stored = Promise.all(items.map(write));
+      for (let isDone = false; !isDone; ) {
+        await release();
+        isDone = commits.flat().slice(-items.length).at(-1) === items.at(-1);
+      }
+      await release();
+      await stored;
+      return commits.length - before;
+    };
+    expect(await store(createItems('a', 20))).toBe(1);
+    expect(await store(['b0'])).toBe(1);
+    expect(await store(createItems('a', 20))).toBe(5);
+    for (let count = 0; count < 1_000; count++) await store([`a${count}`]);
+    expect(await store(createItems('a', 20))).toBe(1);
+  });
 });

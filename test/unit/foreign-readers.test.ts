@@ -148,6 +148,7 @@ const ownJson = [
   'config/development-keys.ts',
   'http/pages/channels/config-form.ts',
   'http/pages/framework/texts.ts',
+  'connections/channel-context.ts',
   'connections/connection.ts',
   'connections/limits.ts',
   'connections/channel-context.ts',

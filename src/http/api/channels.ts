@@ -1,24 +1,47 @@
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
-import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connection.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
+import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { testAddress } from '../../messages/outbound/send-test.ts';
 import { can, toActor } from '../auth/access.ts';
+import {
+  connection,
+  connectionQuery,
+  connectionRequest,
+  pairing,
+  sender,
+  template,
+  testRequest,
+  webhooksRequest,
+} from './connection-schemas.ts';
+import { toConnectionView } from './connection-view.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';
-import { connection, connectionParams, connectionRequest, message, testRequest } from './schemas.ts';
+import { connectionParams, createPageSchema, message } from './schemas.ts';
 
 export interface ChannelRouteDeps {
+  db: Database;
   providers: readonly Provider[];
-  connections: Pick<Connections, 'connect' | 'disconnect' | 'findConnection'>;
+  connections: Pick<
+    Connections,
+    | 'connect'
+    | 'disconnect'
+    | 'findConnection'
+    | 'getPairing'
+    | 'listSenders'
+    | 'listTemplates'
+    | 'registerWebhooks'
+    | 'resumeConnection'
+  >;
   messaging: Pick<Messaging, 'sendTestMessage'>;
 }
 
+const path = '/locations/:locationId/channels/:providerKey';
+
 /** Defines the endpoints about the channel that a location has connected for a provider. */
 export function createChannelRoutes(deps: ChannelRouteDeps) {
-  const path = '/locations/:locationId/channels/:providerKey';
-
   return [
     defineRoute({
       method: 'get',
@@ -27,21 +50,24 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       permission: 'read',
       params: connectionParams,
       response: connection,
-      handle: async ({ params, access }) => toConnectionView(await getConnected(deps, params), can(access, 'write')),
+      handle: async ({ params, access }) => toConnectionView(deps.db, await getConnected(deps, params), can(access, 'write')),
     }),
 
     defineRoute({
       method: 'put',
       path,
-      summary: 'Connect a channel, or change the connected one',
+      summary: 'Connect a channel, or change the connected one; its vendor is asked whether it accepts the config',
       permission: 'write',
       params: connectionParams,
+      query: connectionQuery,
       body: connectionRequest,
       response: connection,
-      async handle({ params, body, location, access }) {
+      async handle({ params, query, body, location, access }) {
         getProvider(deps, params.providerKey);
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed in this location.');
-        return toConnectionView(await deps.connections.connect(params, body, toActor(access)), true);
+        const { verify } = query;
+        const result = await deps.connections.connect(params, body, toActor(access), { verify });
+        return { ...(await toConnectionView(deps.db, result.connection, true)), warnings: [...result.warnings] };
       },
     }),
 
@@ -73,6 +99,77 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
         );
       },
     }),
+
+    ...createVendorRoutes(deps),
+  ];
+}
+
+/** Defines the endpoints about the vendor's side of a connection. */
+function createVendorRoutes(deps: ChannelRouteDeps) {
+  const { connections } = deps;
+  return [
+    defineRoute({
+      method: 'post',
+      path: `${path}/resume`,
+      summary: 'End the hold of the channel: its messages are sent. If the vendor still refuses them, it is held again',
+      permission: 'write',
+      params: connectionParams,
+      response: connection,
+      async handle({ params, access }) {
+        await connections.resumeConnection(await getConnected(deps, params), toActor(access));
+        return toConnectionView(deps.db, await getConnected(deps, params), true);
+      },
+    }),
+
+    defineRoute({
+      method: 'post',
+      path: `${path}/webhooks`,
+      summary: 'Register the webhooks of the channel with its vendor again',
+      permission: 'write',
+      params: connectionParams,
+      body: webhooksRequest,
+      response: connection,
+      async handle({ params, body, access }) {
+        await connections.registerWebhooks(await getConnected(deps, params), body.replace, toActor(access));
+        return toConnectionView(deps.db, await getConnected(deps, params), true);
+      },
+    }),
+
+    defineRoute({
+      method: 'get',
+      path: `${path}/pairing`,
+      summary: 'Get the pairing of the channel with a device or an account',
+      permission: 'write',
+      params: connectionParams,
+      response: pairing,
+      handle: async ({ params }) => connections.getPairing(await getConnected(deps, params)),
+    }),
+
+    defineRoute({
+      method: 'get',
+      path: `${path}/senders`,
+      summary: 'List the numbers or addresses that the vendor’s account can send from',
+      permission: 'read',
+      params: connectionParams,
+      response: createPageSchema(sender),
+      handle: async ({ params }) => {
+        const items = await connections.listSenders(await getConnected(deps, params));
+        return { items: [...items], nextCursor: null };
+      },
+    }),
+
+    defineRoute({
+      method: 'get',
+      path: `${path}/templates`,
+      summary: 'List the approved templates of the vendor’s account',
+      permission: 'read',
+      params: connectionParams,
+      response: createPageSchema(template),
+      handle: async ({ params }) => {
+        const items = await connections.listTemplates(await getConnected(deps, params));
+        return { items: items.map((one) => ({ ...one, parameters: [...one.parameters] })), nextCursor: null };
+      },
+    }),
   ];
 }
 
@@ -93,17 +190,4 @@ function getProvider(deps: ChannelRouteDeps, key: string): Provider {
 
 function notConnectedError(): AppError {
   return new AppError('not_found', 'This location has no channel connected for this provider.');
-}
-
-function toConnectionView(found: Connection, canWrite: boolean) {
-  return {
-    connectionId: found.id,
-    locationId: found.locationId,
-    providerKey: found.providerKey,
-    type: found.channel.type,
-    config: toPublicConfig(found, canWrite),
-    callbackUrls: toWebhookUrls(found),
-    createdAt: found.createdAt,
-    updatedAt: found.updatedAt,
-  };
 }

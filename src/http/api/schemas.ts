@@ -48,42 +48,9 @@ export const location = z
   })
   .meta({ id: 'Location' });
 
-export const connection = z
-  .object({
-    connectionId: z.uuid(),
-    locationId: z.string(),
-    providerKey: z.string(),
-    type: z.string(),
-    config: z.record(z.string(), z.unknown()).describe('Configuration without secrets.'),
-    callbackUrls: z.record(z.string(), z.url()).describe('Webhook URLs for the vendor, by event.'),
-    createdAt: time,
-    updatedAt: time,
-  })
-  .meta({ id: 'Connection' });
-
-export const connectionRequest = z
-  .object({
-    type: z.string().min(1).max(64).describe('A channel type, such as gateway.'),
-    config: z.record(z.string(), z.unknown()).default({}).describe('Omitted secret fields retain their value.'),
-  })
-  .meta({ id: 'ConnectionWanted' });
-
-export const testRequest = z
-  .object({
-    to: z
-      .string()
-      .trim()
-      .min(3)
-      .max(320)
-      .optional()
-      .describe('Default: +12025550100, a number reserved for fiction, or the reserved address nobody@example.com.'),
-    text: z.string().trim().min(1).max(1000).default('This is a test message from Patchbay.'),
-  })
-  .meta({ id: 'TestWanted' });
+export const reason = z.object({ code: z.string(), message: z.string() }).nullable();
 
 export const messageStatus = z.enum(['pending', 'unknown', 'delivered', 'read', 'failed']);
-
-export const reason = z.object({ code: z.string(), message: z.string() }).nullable();
 
 const messageFields = {
   id: z.uuid().describe('Id of ours.'),

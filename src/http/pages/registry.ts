@@ -4,8 +4,11 @@ import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage }
 import { createChannelPage } from './channels/channel.ts';
 import { createConnectPage } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
+import { createPairingPage } from './channels/pairing.ts';
 import type { ChannelPageDeps } from './channels/providers.ts';
+import { createSendersPage } from './channels/senders.ts';
 import { createChannelSettingsPage } from './channels/settings.ts';
+import { createTemplatesPage } from './channels/templates.ts';
 import { createConnectionCheckPage } from './connection-check.ts';
 import type { Page } from './framework/page.ts';
 import { createHomePage, type HomeDeps } from './locations/home.ts';
@@ -43,6 +46,9 @@ export function createPages(deps: PageDeps): Page[] {
     createChannelPage(deps),
     createConnectPage(deps),
     createChannelSettingsPage(deps),
+    createPairingPage(deps),
+    createSendersPage(deps),
+    createTemplatesPage(deps),
     createAgencyPage(deps),
     createConnectionCheckPage(deps),
   ];

@@ -51,10 +51,10 @@ export async function confirmSends(
     UPDATE attempts SET outcome = 'accepted' FROM messages m
     WHERE attempts.message_id = ANY (${ids}::uuid[]) AND m.id = attempts.message_id AND attempts.outcome = 'unknown'
       AND attempts.started_at >= COALESCE(m.resent_at, '-infinity')`;
-  await tx.message.updateMany({
-    where: { id: { in: ids }, state: 'pending' },
-    data: { heldForReviewAt: null, reasonCode: null, reason: null, nextAttemptAt: null, updatedAt: now },
-  });
+  await tx.$executeRaw`
+    UPDATE messages SET held_for_review_at = NULL, reason_code = NULL, reason = NULL, next_attempt_at = NULL, updated_at = ${now},
+      external_id = COALESCE(external_id, (SELECT external_id FROM external_ids WHERE message_id = messages.id ORDER BY part LIMIT 1))
+    WHERE id = ANY (${ids}::uuid[]) AND state = 'pending'`;
   await enqueue(
     tx,
     unconfirmed.map((message) => toDeliverJob(message, now)),

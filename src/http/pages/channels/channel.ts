@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { toPublicConfig, toWebhookUrls } from '../../../connections/connection.ts';
+import { listWebhookObservations, observedAddress } from '../../../installations/webhook-observations.ts';
 import { testAddress } from '../../../messages/outbound/send-test.ts';
+import { toRegistrationView } from '../../api/connection-view.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { toConfigFields, toFormValues } from './config-form.ts';
@@ -14,6 +16,7 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
+import { findSender } from './senders.ts';
 import { deliverySettingNames } from './settings.ts';
 import { getChannelsVersion, getLimitUsage, listChannelStatuses } from './status.ts';
 import { findTestProgress, getTestVersion } from './test-progress.ts';
@@ -47,12 +50,22 @@ export function createChannelPage(deps: ChannelPageDeps) {
       if (!connection) return { ...shown, connection: null };
 
       const { channel } = connection;
-      const isExample = deps.example?.type === channel.type || channel.type === 'sandbox';
+      const isExample = deps.example?.phoneTypes.includes(channel.type) ?? false;
       const fields = toConfigFields(channel.configSchema);
       const values = toFormValues(fields, toPublicConfig(connection, can('write')));
       return {
         ...shown,
-        connection: { id: connection.id, type: channel.type, can: channel.capabilities },
+        connection: { id: connection.id, type: channel.type, can: connection.capabilities, account: connection.account },
+        canVerify: channel.setup !== undefined,
+        has: {
+          pairing: channel.setup?.getPairing !== undefined,
+          senders: channel.setup?.listSenders !== undefined,
+          templates: channel.setup?.listTemplates !== undefined,
+          webhooks: channel.webhooks !== undefined,
+        },
+        sender: findSender(connection),
+        registration: toRegistrationView(connection),
+        webhookAt: await findLastWebhook(deps, connection.id),
         facts: toLabelledFields(text, `channels.types.${channel.type}`, fields).flatMap(
           ({ name, label, isSecret, isAdvanced }) => {
             const value = isSecret ? null : String(values[name] ?? '');
@@ -60,6 +73,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
           },
         ),
         webhookUrls: Object.entries(toWebhookUrls(connection)),
+        isStandardWebhook: channel.webhooks?.signatureHeader === 'webhook-signature',
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
         messageType: toMessageType(provider),
         testTo:
@@ -79,7 +93,10 @@ export function createChannelPage(deps: ChannelPageDeps) {
     async version({ location, providerKey, query }) {
       const ref = toConnectionRef({ location, providerKey });
       const test = query.test ? await getTestVersion(deps, { ...ref, id: query.test }) : null;
-      return JSON.stringify([await getChannelsVersion(deps, location), test]);
+      const connection = await findUsableConnection(deps, ref);
+      const webhookAt = connection && (await findLastWebhook(deps, connection.id));
+      const webhookStep = webhookAt && Math.floor(webhookAt.getTime() / webhookStepMs);
+      return JSON.stringify([await getChannelsVersion(deps, location), test, webhookStep]);
     },
 
     actions: {
@@ -95,6 +112,28 @@ export function createChannelPage(deps: ChannelPageDeps) {
         },
       }),
 
+      resume: defineAction({
+        permission: 'write',
+        body: z.object({}),
+        async run({ location, providerKey, access, text }) {
+          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+          await deps.connections.resumeConnection(connection, toActor(access));
+          return { notice: text('channels.held.resumed') };
+        },
+      }),
+
+      register: defineAction({
+        permission: 'write',
+        body: z.object({ replace: z.literal('yes').optional() }),
+        async run({ location, providerKey, body, access, text }) {
+          requireInstalled(location);
+          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+          const { replace } = body;
+          const { kind } = await deps.connections.registerWebhooks(connection, replace === 'yes', toActor(access));
+          return kind === 'registered' ? { notice: text('channels.registration.done') } : {};
+        },
+      }),
+
       disconnect: defineAction({
         permission: 'write',
         body: z.object({}),
@@ -105,4 +144,13 @@ export function createChannelPage(deps: ChannelPageDeps) {
       }),
     },
   });
+}
+
+/** Step in which a newer webhook makes the page new. */
+const webhookStepMs = 10_000;
+
+/** Finds the time of the last authentic webhook of a connection. */
+async function findLastWebhook({ db }: ChannelPageDeps, connectionId: string): Promise<Date | null> {
+  const address = observedAddress.connection(connectionId);
+  return (await listWebhookObservations(db.client, [address])).get(address)?.lastValidAt ?? null;
 }

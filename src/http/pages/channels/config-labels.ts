@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { ConfigProblem } from '../../../channels/channel.ts';
 import type { Text } from '../framework/texts.ts';
 import type { ConfigField, FormValues } from './config-form.ts';
 
@@ -45,6 +46,25 @@ export function toFieldErrors(
       .map((_, index) => path.slice(0, path.length - index).join('.'))
       .flatMap((name) => all.filter((one) => one.name === name))[0];
     found[field?.name ?? ''] ??= field ? toErrorText(text, keyPrefix, field, issue, given) : issue.message;
+  }
+  return found;
+}
+
+/** Converts a vendor's problems with a config to messages by field; those with the account as a whole are under the empty name. */
+export function toProblemErrors(
+  text: Text,
+  keyPrefix: string,
+  fields: readonly ConfigField[],
+  problems: readonly ConfigProblem[],
+): Record<string, string> {
+  const names = new Set(fields.flatMap((field) => [field, ...field.fields]).map(({ name }) => name));
+  const found: Record<string, string> = {};
+  for (const { field, code, message } of problems) {
+    // A field without an input is reported at the one that contains it, else above the form.
+    const name = [field ?? '', field?.split('.')[0] ?? ''].find((one) => names.has(one)) ?? '';
+    const key = `${keyPrefix}.${field ? `${field}.errors.${code}` : `problems.${code}`}`;
+    const words = text.has(key) ? text(key) : message;
+    found[name] = found[name] ? `${found[name]} ${words}` : words;
   }
   return found;
 }

@@ -3,13 +3,14 @@ import type { Capabilities, Channel } from '../../../channels/channel.ts';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { valueGenerators } from '../../../channels/generated-fields.ts';
 import { getChannel } from '../../../channels/registry.ts';
+import type { ConnectResult } from '../../../connections/connect.ts';
 import { type Connection, toPublicConfig } from '../../../connections/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { getZodErrorMap } from '../framework/texts.ts';
 import { type ConfigField, type FormValues, readConfig, toConfigFields, toFormValues } from './config-form.ts';
-import { toFieldErrors, toLabelledFields } from './config-labels.ts';
+import { toFieldErrors, toLabelledFields, toProblemErrors } from './config-labels.ts';
 import {
   type ChannelPageDeps,
   findUsableConnection,
@@ -19,6 +20,7 @@ import {
   toChannelName,
   toProviderName,
 } from './providers.ts';
+import { findSender } from './senders.ts';
 
 const channelType = z.string().min(1).max(64);
 
@@ -77,23 +79,22 @@ export function createConnectPage(deps: ChannelPageDeps) {
           const fields = toConfigFields(channel.configSchema);
           const before = await findUsableConnection(deps, ref);
           const wanted = { type: channel.type, config: { ...pickDeliverySettings(before), ...readConfig(fields, body) } };
-          const checked = await deps.connections.checkConfig(ref, wanted, getZodErrorMap(text.language));
-          if ('issues' in checked) {
-            const { '': other, ...errors } = toFieldErrors(
-              text,
-              `channels.types.${channel.type}`,
-              fields,
-              checked.issues,
-              body,
-            );
-            if (other) throw new AppError('request_invalid', other);
-            return { errors };
+          const options = { verify: body.unverified !== 'yes', errorMap: getZodErrorMap(text.language) };
+          const result = await deps.connections.tryConnect(ref, wanted, toActor(access), options);
+          const keyPrefix = `channels.types.${channel.type}`;
+          switch (result.kind) {
+            case 'invalid': {
+              const { '': other, ...errors } = toFieldErrors(text, keyPrefix, fields, result.issues, body);
+              if (other) throw new AppError('request_invalid', other);
+              return { errors };
+            }
+            case 'rejected':
+              return { errors: toProblemErrors(text, keyPrefix, fields, result.problems) };
+            case 'unavailable':
+              return { errors: { '': result.message }, viewData: { canSkipVerification: true } };
+            case 'connected':
+              return { redirectTo: url(toNextStep(result.connection)), notice: toNotice(text, before, result) };
           }
-          await deps.connections.connect(ref, wanted, toActor(access));
-          return {
-            redirectTo: url(`channels/${providerKey}`),
-            notice: text(before ? 'channels.form.changed' : 'channels.form.connected'),
-          };
         },
       }),
     },
@@ -109,18 +110,29 @@ export function createConnectPage(deps: ChannelPageDeps) {
 type Text = Parameters<typeof toChannelName>[0];
 
 function toChoice(text: Text, channel: Channel) {
-  const about = `channels.types.${channel.type}.about`;
+  const findText = (name: string) => {
+    const key = `channels.types.${channel.type}.${name}`;
+    return text.has(key) ? text(key) : null;
+  };
   return {
     type: channel.type,
     name: toChannelName(text, channel),
-    about: text.has(about) ? text(about) : null,
+    about: findText('about'),
+    needs: findText('needs'),
+    cost: findText('cost'),
     can: listAbilities(channel.capabilities),
   };
 }
 
 /** Lists the abilities that help a person choose. */
-function listAbilities({ messageTypes, attachments, receipts, idempotent }: Capabilities): string[] {
-  const abilities = { receipts, attachments: attachments !== 'none', email: messageTypes.includes('email'), idempotent };
+function listAbilities({ messageTypes, attachments, receipts, idempotent, managesOptOuts }: Capabilities): string[] {
+  const abilities = {
+    receipts,
+    attachments: attachments !== 'none',
+    email: messageTypes.includes('email'),
+    idempotent,
+    managesOptOuts,
+  };
   return Object.entries(abilities).flatMap(([name, has]) => (has ? [name] : []));
 }
 
@@ -137,6 +149,25 @@ function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], w
 /** Picks the example's secrets, which are public. */
 function pickSecrets(fields: readonly ConfigField[], config: Record<string, unknown>): FormValues {
   return Object.fromEntries(fields.flatMap(({ name, isSecret }) => (isSecret && name in config ? [[name, config[name]]] : [])));
+}
+
+/** Returns the page of what is left to do: pair a device, choose a sender, or send a test. */
+function toNextStep(connection: Connection): string {
+  const { providerKey, channel } = connection;
+  if (connection.status === 'pairing') return `channels/${providerKey}/pairing`;
+  const needsSender = channel.setup?.listSenders !== undefined && findSender(connection) === null;
+  return needsSender ? `channels/${providerKey}/senders` : `channels/${providerKey}`;
+}
+
+function toNotice(
+  text: Text,
+  before: Connection | null,
+  { connection: { account }, warnings }: Extract<ConnectResult, { kind: 'connected' }>,
+): string {
+  const done = account
+    ? text('channels.form.connectedAs', { account })
+    : text(before ? 'channels.form.changed' : 'channels.form.connected');
+  return [done, ...warnings].join(' ');
 }
 
 /** Picks the delivery settings, which stay when the channel changes: they have their own form. */

@@ -15,7 +15,18 @@ export interface ChannelPageDeps {
   clock: Clock;
   random: RandomSource;
   providers: readonly Provider[];
-  connections: Pick<Connections, 'channels' | 'checkConfig' | 'connect' | 'disconnect' | 'findConnection'>;
+  connections: Pick<
+    Connections,
+    | 'channels'
+    | 'disconnect'
+    | 'findConnection'
+    | 'getPairing'
+    | 'listSenders'
+    | 'listTemplates'
+    | 'registerWebhooks'
+    | 'resumeConnection'
+    | 'tryConnect'
+  >;
   messaging: Pick<Messaging, 'sendTestMessage'>;
   /** A gateway for trials; sandbox mode has one. */
   example: ConnectionExample | undefined;
@@ -25,6 +36,8 @@ export interface ChannelPageDeps {
 export interface ConnectionExample {
   type: string;
   config: Record<string, unknown>;
+  /** Types of the channels that reach the simulated phone. */
+  phoneTypes: readonly string[];
   /** The address that a test message goes to. */
   to: string;
   /** A page that shows the received message. */

@@ -78,13 +78,14 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
             type: connection.channel.type,
             config: { ...Object.fromEntries(others), ...settings, ...storedPolicy, ...hours },
           };
-          const checked = await deps.connections.checkConfig(ref, input, getZodErrorMap(text.language));
-          if ('issues' in checked) {
-            const { '': other, ...errors } = toFieldErrors(text, 'channels.settings', fields, checked.issues, body);
+          // The vendor was asked about the rest of the config when it was stored.
+          const options = { verify: false, errorMap: getZodErrorMap(text.language) };
+          const result = await deps.connections.tryConnect(ref, input, toActor(access), options);
+          if (result.kind === 'invalid') {
+            const { '': other, ...errors } = toFieldErrors(text, 'channels.settings', fields, result.issues, body);
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          await deps.connections.connect(ref, input, toActor(access));
           return { redirectTo: url(`channels/${providerKey}`), notice: text('channels.settings.saved') };
         },
       }),

@@ -18,15 +18,18 @@ import {
   toProviderName,
 } from './providers.ts';
 
-/** The status of a provider in a location: `good`, `unused` before the first message, `failing`, or `none` when not connected. */
+/**
+ * The status of a provider in a location: `good`, `unused` before the first message, `failing`, `held` by a problem with the vendor's
+ * account, `pairing` until a device is paired, or `none` when not connected.
+ */
 export interface ChannelStatus {
   key: string;
   name: string;
-  state: 'none' | 'unused' | 'good' | 'failing';
+  state: 'none' | 'unused' | 'good' | 'failing' | 'held' | 'pairing';
   channelName: string | null;
   since: Date | null;
   health: ConnectionHealth | null;
-  /** The reason of the failures, translated. */
+  /** The reason of the failures or of the hold, translated. */
   reason: string | null;
 }
 
@@ -60,13 +63,15 @@ async function getChannelStatus(
   if (!connection) return { ...shown, state: 'none', channelName: null, since: null, health: null, reason: null };
   const health = await getConnectionHealth(deps, connection.id);
   const isFailing = failing.has(connection.id) || health.consecutiveFailures >= minFailuresInRow;
+  const isWaiting = connection.status === 'held' || connection.status === 'pairing';
+  const reason = isWaiting ? connection.statusReason : health.reason;
   return {
     ...shown,
-    state: isFailing ? 'failing' : health.lastAt ? 'good' : 'unused',
+    state: isWaiting ? connection.status : isFailing ? 'failing' : health.lastAt ? 'good' : 'unused',
     channelName: toChannelName(text, connection.channel),
     since: connection.createdAt,
     health,
-    reason: health.reason && toReasonText(text, health.reason),
+    reason: reason && toReasonText(text, reason),
   };
 }
 
@@ -74,7 +79,15 @@ async function getChannelStatus(
 export async function getChannelsVersion(deps: ChannelPageDeps, { resourceId }: Installation): Promise<string> {
   const rows = await deps.db.client.connection.findMany({
     where: { locationId: resourceId, disabledAt: null },
-    select: { id: true, updatedAt: true },
+    select: {
+      id: true,
+      updatedAt: true,
+      status: true,
+      statusReason: true,
+      account: true,
+      webhooksStatus: true,
+      webhooksDetails: true,
+    },
     orderBy: { id: 'asc' },
   });
   const last = await Promise.all(rows.map(({ id }) => findLastAttempt(deps, id)));

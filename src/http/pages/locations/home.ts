@@ -78,7 +78,7 @@ export function createHomePage(deps: HomeDeps) {
 
 /** Returns the next step to show, if there is one: fix a failing channel, connect a channel, or send a test. */
 function findNextStep(statuses: readonly ChannelStatus[]) {
-  const failing = statuses.find(({ state }) => state === 'failing');
+  const failing = statuses.find(({ state }) => state === 'failing' || state === 'held' || state === 'pairing');
   if (failing) return { do: 'fix' as const, status: failing };
   const connected = statuses.filter(({ state }) => state !== 'none');
   const [first] = statuses;

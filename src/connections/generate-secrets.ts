@@ -1,0 +1,23 @@
+import * as z from 'zod';
+import { valueGenerators } from '../channels/generated-fields.ts';
+import type { RandomSource } from '../core/ids.ts';
+
+/** Generates values for the fields of a schema that have a generator and that a config leaves out. */
+export function generateOmittedValues(
+  random: RandomSource,
+  schema: z.ZodObject,
+  config: Record<string, unknown>,
+): Record<string, unknown> {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, property]) => {
+      const generate = config[name] === undefined ? valueGenerators[toGeneratorName(property) ?? ''] : undefined;
+      return generate ? [[name, generate(random)]] : [];
+    }),
+  );
+}
+
+/** The name stands at the field, or inside where the field may be left out. */
+function toGeneratorName(property: unknown): string | undefined {
+  return /"generate":"(\w+)"/.exec(JSON.stringify(property))?.[1];
+}

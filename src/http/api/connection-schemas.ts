@@ -1,0 +1,96 @@
+import * as z from 'zod';
+import { reason, time } from './schemas.ts';
+
+export const connection = z
+  .object({
+    connectionId: z.uuid(),
+    locationId: z.string(),
+    providerKey: z.string(),
+    type: z.string(),
+    status: z
+      .enum(['active', 'held', 'pairing', 'disabled'])
+      .describe('`held`: the vendor refuses the account, and messages wait. `pairing`: a person has to pair a device first.'),
+    statusReason: reason.describe('Reason for a status other than active.'),
+    account: z.string().nullable().describe('The vendor’s name for the account; null until the vendor was asked.'),
+    config: z.record(z.string(), z.unknown()).describe('Configuration without secrets.'),
+    callbackUrls: z.record(z.string(), z.url()).describe('Webhook URLs for the vendor, by event.'),
+    webhooks: z.object({
+      addresses: z.record(z.string(), z.url()).describe('Same as `callbackUrls`.'),
+      registration: z
+        .object({
+          status: z.enum(['pending', 'registered', 'taken', 'manual', 'failed']),
+          details: z.string().nullable().describe('`taken`: the address that is registered now.'),
+        })
+        .nullable()
+        .describe('Registration with the vendor; null when a person copies the addresses.'),
+      received: z.boolean().describe('An authentic webhook has arrived.'),
+      lastReceivedAt: time.nullable(),
+    }),
+    capabilities: z.object({
+      messageTypes: z.array(z.enum(['sms', 'email'])),
+      addressType: z.enum(['phone', 'email', 'vendor_id']),
+      attachments: z.enum(['none', 'urls', 'bytes']),
+      receipts: z.boolean(),
+      idempotent: z.boolean(),
+      vendorAddresses: z.boolean(),
+      managesOptOuts: z.boolean(),
+    }),
+    warnings: z.array(z.string()).optional().describe('Facts about the account that the vendor reported while connecting.'),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Connection' });
+
+export const connectionRequest = z
+  .object({
+    type: z.string().min(1).max(64).describe('A channel type, such as gateway.'),
+    config: z.record(z.string(), z.unknown()).default({}).describe('Omitted secret fields retain their value.'),
+  })
+  .meta({ id: 'ConnectionWanted' });
+
+export const connectionQuery = z.object({
+  verify: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((word) => word === 'true')
+    .describe('`false` stores the config without asking the vendor.'),
+});
+
+export const webhooksRequest = z
+  .object({ replace: z.boolean().default(false).describe('Replaces addresses of another program.') })
+  .meta({ id: 'WebhooksWanted' });
+
+export const pairing = z
+  .object({
+    status: z.enum(['paired', 'waiting']),
+    qrCode: z.string().optional().describe('Data URL of an image to scan.'),
+    code: z.string().optional().describe('Code to enter on the device.'),
+    url: z.string().optional().describe('Address at which a person finishes the sign-in.'),
+    expiresAt: time.optional(),
+  })
+  .meta({ id: 'Pairing' });
+
+export const sender = z.object({ address: z.string(), label: z.string() }).meta({ id: 'Sender' });
+
+export const template = z
+  .object({
+    name: z.string(),
+    language: z.string(),
+    category: z.string(),
+    body: z.string(),
+    parameters: z.array(z.string()).describe('Names, or positions, of the parameters of the body.'),
+  })
+  .meta({ id: 'Template' });
+
+export const testRequest = z
+  .object({
+    to: z
+      .string()
+      .trim()
+      .min(3)
+      .max(320)
+      .optional()
+      .describe('Default: +12025550100, a number reserved for fiction, or the reserved address nobody@example.com.'),
+    text: z.string().trim().min(1).max(1000).default('This is a test message from Patchbay.'),
+  })
+  .meta({ id: 'TestWanted' });
