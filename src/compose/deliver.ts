@@ -25,6 +25,7 @@ type Ingredients = FindConnectionDeps &
     | 'createChannelContext'
     | 'holdConnection'
     | 'recordOptOut'
+    | 'sendThroughSession'
   > & {
     highLevel: HighLevel;
     tokens: Pick<AccessTokens, 'requireValidToken'>;

@@ -8,6 +8,7 @@ import { createAddressReader, createCountryFinder } from '../messages/model/read
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import type { DeliverDeps } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -59,9 +60,10 @@ export function composeMessaging(
     attachments: Attachments;
     connections: Connections;
     installations: Installations;
+    sendThroughSession: DeliverDeps['sendThroughSession'];
   },
 ) {
-  const { store, hooks, attachments, connections, installations, highLevel } = others;
+  const { store, hooks, attachments, connections, installations, highLevel, sendThroughSession } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
@@ -82,6 +84,7 @@ export function composeMessaging(
     getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
     ...optOuts,
+    sendThroughSession,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress,

@@ -20,6 +20,7 @@ import {
   flag,
   frameSource,
   mailAddresses,
+  packageNames,
   parseList,
   providers,
   publicKeys,
@@ -77,6 +78,7 @@ export const settingsSchema = z.object({
   ADMIN_TOKEN: z.string().optional(),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOW_PRIVATE_TARGETS: flag.optional(),
+  CHANNEL_PACKAGES: packageNames.default([]),
   FRAME_ANCESTORS: z
     .string()
     .default(highLevelOrigins)
@@ -157,6 +159,8 @@ export interface Settings {
   adminToken: string | undefined;
   metricsToken: string | undefined;
   allowPrivateTargets: boolean;
+  /** npm packages with channels. */
+  channelPackages: string[];
   frameAncestors: string[];
   keepChannelsAfterUninstall: boolean;
   retentionDaysAfterUninstall: number;
@@ -215,6 +219,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     adminToken: read.ADMIN_TOKEN,
     metricsToken: read.METRICS_TOKEN,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
+    channelPackages: read.CHANNEL_PACKAGES,
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannelsAfterUninstall: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDaysAfterUninstall: read.RETENTION_DAYS_AFTER_UNINSTALL,
