@@ -98,9 +98,6 @@ export function composeMessaging(
   };
   const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);
-  const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
-    lookUpReceipt ? type : [],
-  );
   return {
     ...hooks,
     ...optOuts,
@@ -113,7 +110,7 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt,
-    ...bindAll({ ...ingredients, recordReceipt, receiptLookUpTypes }, { pollReceipts }),
+    ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
