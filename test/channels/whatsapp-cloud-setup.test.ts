@@ -154,6 +154,16 @@ test('approved templates are listed with their parameters, and the numbers of th
   ]);
 });
 
+test('a list that Meta refuses is an error of the connection, and one without a response is not', async () => {
+  await using world = await startWhatsAppWorld();
+  const refused = world.withConfig({ accessToken: 'EAA-expired' });
+  const gone = world.withConfig({ baseUrl: 'http://127.0.0.1:1' });
+  for (const list of [open.setup?.listTemplates, open.setup?.listSenders]) {
+    await expect(list?.(refused)).rejects.toMatchObject({ code: 'connection_rejected' });
+    await expect(list?.(gone)).rejects.toMatchObject({ code: 'vendor_unavailable' });
+  }
+});
+
 test('more templates than a page has are listed too', async () => {
   await using world = await startWhatsAppWorld();
   world.vendor.state.templates = Array.from({ length: 250 }, (_, index) => ({

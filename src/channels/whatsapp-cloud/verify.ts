@@ -3,7 +3,7 @@ import type { WhatsAppContext } from './config.ts';
 import { findErrorRule } from './error-codes.ts';
 import { fillFallback } from './fill-template.ts';
 import { callGraph, type GraphResult } from './graph.ts';
-import { describeGraphError } from './outcome.ts';
+import { createVendorError, describeGraphError } from './outcome.ts';
 import { type PhoneNumber, readPhoneNumber, readPhoneNumbers } from './phone-number.ts';
 import { loadTemplates } from './templates.ts';
 
@@ -95,10 +95,10 @@ function toVerifyFailure(failure: GraphFailure, field: string): VerifyResult {
   return { kind: 'rejected', problems: [{ field: isAboutToken(error.code) ? 'accessToken' : field, code, message }] };
 }
 
-/** Lists the numbers of the account; those of other connections too. */
+/** Lists the numbers of the account; those of other connections too. @throws AppError as {@link createVendorError} */
 export async function listNumbers(context: WhatsAppContext): Promise<Sender[]> {
   const numbers = await loadNumbers(context);
-  if (!Array.isArray(numbers)) return [];
+  if (!Array.isArray(numbers)) throw createVendorError(numbers);
   return numbers.flatMap(({ display, verifiedName }) => {
     const digits = display?.replace(/\D/g, '');
     return digits ? [{ address: `+${digits}`, label: [verifiedName, display].filter(Boolean).join(', ') }] : [];
