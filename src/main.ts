@@ -139,6 +139,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannelsAfterUninstall,
     sendConcurrency: settings.sendConcurrency,
+    confirmTimeoutMs: settings.confirmTimeoutMs,
     retentionDays: settings.retentionDaysAfterUninstall,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,

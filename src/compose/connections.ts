@@ -4,7 +4,13 @@ import { checkConfig } from '../connections/check-config.ts';
 import { checkDueConnections } from '../connections/check-due.ts';
 import { connect, tryConnect } from '../connections/connect.ts';
 import { decryptConnection, draftConnection } from '../connections/connection.ts';
-import { createConnectionLoader, findConnection, getConnection, listConnections } from '../connections/find.ts';
+import {
+  createConnectionLoader,
+  findConnection,
+  getConnection,
+  listConnections,
+  listReceiptLookUps,
+} from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
 import { registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
@@ -43,6 +49,7 @@ export function composeConnections(
         findConnection,
         getConnection,
         listConnections,
+        listReceiptLookUps,
         holdConnection,
         resumeConnection,
         tryConnect,

@@ -21,6 +21,7 @@ type Ingredients = FindConnectionDeps &
     | 'startAttempt'
     | 'settle'
     | 'recordSend'
+    | 'confirmTimeoutMs'
     | 'createChannelContext'
     | 'holdConnection'
     | 'recordOptOut'

@@ -53,7 +53,7 @@ export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: S
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  { providers, appUrl }: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  { providers, appUrl, confirmTimeoutMs = 600_000 }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'confirmTimeoutMs'>,
   others: HighLevelCapability & {
     store: StoreDeps;
     hooks: LocationHooks;
@@ -75,6 +75,7 @@ export function composeMessaging(
     ...attachments,
     providers,
     appUrl,
+    confirmTimeoutMs,
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
@@ -97,9 +98,6 @@ export function composeMessaging(
   };
   const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);
-  const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
-    lookUpReceipt ? type : [],
-  );
   return {
     ...hooks,
     ...optOuts,
@@ -112,7 +110,7 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt,
-    ...bindAll({ ...ingredients, recordReceipt, receiptLookUpTypes }, { pollReceipts }),
+    ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),

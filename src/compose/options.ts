@@ -50,6 +50,8 @@ export interface CapabilityOptions {
     /** HighLevel gets a file by a URL of ours, or by an upload. */
     delivery: 'link' | 'upload';
   };
+  /** Time for finding out whether a send without a response has reached its vendor; by default ten minutes. */
+  confirmTimeoutMs?: number | undefined;
   /** The phone of sandbox mode. */
   phone?: Phone | undefined;
   /** Channels of packages, beside the program's own. */

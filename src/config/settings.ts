@@ -113,6 +113,7 @@ export const settingsSchema = z.object({
   ATTACHMENT_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
   SEND_CONCURRENCY: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
+  CONFIRM_SEND_SECONDS: wholeNumber(5, 86_400).default(600),
   MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
@@ -166,6 +167,7 @@ export interface Settings {
   attachments: AttachmentSettings;
   role: 'web' | 'worker' | 'all';
   sendConcurrency: number;
+  confirmTimeoutMs: number;
   maxConnections: number;
   logLevel: string;
   alertLimits: AlertThresholds;
@@ -231,6 +233,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     },
     role: read.ROLE,
     sendConcurrency: read.SEND_CONCURRENCY,
+    confirmTimeoutMs: read.CONFIRM_SEND_SECONDS * 1000,
     maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
     alertLimits: {

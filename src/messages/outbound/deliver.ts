@@ -145,7 +145,7 @@ async function makeAttempt(
     hasReceipts: capabilities.receipts,
     unknownOutcomePolicy: capabilities.idempotent ? 'resend' : settings.whenUnknown,
     isTest: message.isTest,
-    confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime()) : null,
+    confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime(), deps.confirmTimeoutMs) : null,
   });
   if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
   if (outcome.kind === 'rejected' && outcome.optedOut) {
