@@ -21,11 +21,11 @@ export type Connections = ReturnType<typeof composeConnections>;
 /** Composes the channels and what connects locations to them. */
 export function composeConnections(
   runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'random' | 'jitter' | 'log' | 'targetHttp'>,
-  options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'channels' | 'appUrl'>,
+  options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'packagedChannels' | 'channels' | 'appUrl'>,
   { fetchFile }: Pick<Attachments, 'fetchFile'>,
 ) {
-  const { allowPrivateTargets, phone, appUrl } = options;
-  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone });
+  const { allowPrivateTargets, phone, packagedChannels: packaged, appUrl } = options;
+  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone, packaged });
   const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection, draftConnection });
   const contexts = bindAll({ ...runtime, fetchFile }, { createChannelContext });
   return {

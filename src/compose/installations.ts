@@ -1,7 +1,7 @@
 import { dateNow } from '../core/clock.ts';
 import { type AccessTokens, createAccessTokens } from '../installations/access-token.ts';
 import { type ActivateDeps, onActivated } from '../installations/activate.ts';
-import { applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
+import { type AppEventDeps, applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
 import {
   completeInstall,
@@ -28,7 +28,8 @@ import type { Runtime } from './runtime.ts';
 
 /** Actions on a location's messages when its installation changes. */
 type LocationHooks = UninstallHooks &
-  Pick<ActivateDeps, 'releaseWaiting'> & { resumeReports(locationId: string): Promise<void> };
+  Pick<ActivateDeps, 'releaseWaiting'> &
+  Pick<AppEventDeps, 'recordContactDnd'> & { resumeReports(locationId: string): Promise<void> };
 
 /** Installs, tokens, app events and sessions. */
 export type Installations = ReturnType<typeof composeInstallations>;

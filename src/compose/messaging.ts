@@ -1,4 +1,3 @@
-import type { OptOutContent } from '../channels/channel.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -7,7 +6,9 @@ import { createMessageLoader } from '../messages/model/message.ts';
 import { type StoreDeps, toRecipientsReportJob } from '../messages/model/message-jobs.ts';
 import { createAddressReader, createCountryFinder } from '../messages/model/read-address.ts';
 import { createReportDelay } from '../messages/model/report-delay.ts';
+import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import type { DeliverDeps } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -29,6 +30,7 @@ import { composeDeliver } from './deliver.ts';
 import type { HighLevelCapability } from './highlevel.ts';
 import { composeInbound } from './inbound.ts';
 import type { Installations } from './installations.ts';
+import { composeOptOuts } from './opt-outs.ts';
 import type { CapabilityOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -43,30 +45,29 @@ export function composeMessageStore({ db, clock }: Pick<Runtime, 'db' | 'clock'>
 export type LocationHooks = ReturnType<typeof composeLocationHooks>;
 
 /** Composes the actions on a location's messages when its installation changes. */
-export function composeLocationHooks(store: StoreDeps) {
-  const deps = { ...store, ...bindAll(store, { updateMessages }) };
-  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports });
+export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: StoreDeps) {
+  const deps = { ...store, newId, ...bindAll(store, { updateMessages }) };
+  return bindAll(deps, { releaseWaiting, cancelQueued, countUnreported, resumeReports, recordContactDnd });
 }
 
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  { providers, appUrl }: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  { providers, appUrl, confirmTimeoutMs = 600_000 }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'confirmTimeoutMs'>,
   others: HighLevelCapability & {
     store: StoreDeps;
     hooks: LocationHooks;
     attachments: Attachments;
     connections: Connections;
     installations: Installations;
+    sendThroughSession: DeliverDeps['sendThroughSession'];
   },
 ) {
-  const { store, hooks, attachments, connections, installations, highLevel } = others;
+  const { store, hooks, attachments, connections, installations, highLevel, sendThroughSession } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
-  const optOuts = {
-    findOptOut: async (_locationId: string, _address: string) => null,
-    recordOptOut: async (_connection: { id: string }, _optOut: OptOutContent) => {},
-  };
+  const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
+  const optOuts = composeOptOuts({ ...runtime, highLevel, readAddress });
   const ingredients = {
     ...runtime,
     ...store,
@@ -74,6 +75,7 @@ export function composeMessaging(
     ...attachments,
     providers,
     appUrl,
+    confirmTimeoutMs,
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
@@ -82,9 +84,10 @@ export function composeMessaging(
     getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
     ...optOuts,
+    sendThroughSession,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
-    readAddress: createAddressReader(createCountryFinder(installations.loadInstallation)),
+    readAddress,
     findMessage: createMessageLoader(runtime.db),
     startAttempt: createAttemptStarter({ ...runtime, ...store }),
     settle,
@@ -93,7 +96,7 @@ export function composeMessaging(
       metrics.sendDuration.observe({ channel }, ms / 1000);
     },
   };
-  const { readAddress, findMessage, startAttempt } = ingredients;
+  const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);
   const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
     lookUpReceipt ? type : [],

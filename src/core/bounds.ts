@@ -61,6 +61,7 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'VendorAddress.address': maxChars.address,
   'VendorAddress.vendorUserId': maxChars.address,
   'OptOut.locationId': installed,
+  'OptOut.address': maxChars.address,
   'Attachment.locationId': installed,
   'Attachment.secretHash': null,
   'Redrive.locationId': installed,

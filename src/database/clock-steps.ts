@@ -19,6 +19,7 @@ export const plannedTimes = [
   ['installations', 'next_sync_at', 0],
   ['installations', 'refresh_lease_until', maxLeaseMs],
   ['app_events', 'due_at', 0],
+  ['opt_outs', 'mirror_due_at', 0],
   ['alert_notifications', 'next_attempt_at', 0],
   ['periodic_tasks', 'due_at', 0],
 ] as const;

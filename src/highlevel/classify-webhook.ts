@@ -44,6 +44,7 @@ const appEventTypes = new Set([
   'external_auth_connected',
   'locationcreate',
   'locationupdate',
+  'contactdndupdate',
 ]);
 
 /**

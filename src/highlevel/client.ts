@@ -145,7 +145,12 @@ function findPermission(error: unknown): Permission | null {
 }
 
 /** Calls of which only the status is needed. */
-const statusOnlyOperations: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus', 'uninstall']);
+const statusOnlyOperations: ReadonlySet<OperationName> = new Set([
+  'updateMessageStatus',
+  'updateEmailStatus',
+  'updateContact',
+  'uninstall',
+]);
 
 async function request(deps: HighLevelDeps, call: HighLevelCall, token: string): Promise<HighLevelResponse> {
   const { method, path, version, isForm }: Operation = operations[call.operation];

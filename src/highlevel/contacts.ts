@@ -38,12 +38,17 @@ export async function findOrCreateContact(
  * @returns null when there is none
  * @throws AppError as the client
  */
-export async function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
-  const { body } = await highLevel({
-    operation: 'findDuplicateContact',
-    owner: toLocationOwner(locationId),
-    query: { locationId, number: phone },
-  });
+export function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
+  return findDuplicate(highLevel, { locationId, number: phone });
+}
+
+/** Finds the contact with exactly this email address, as {@link findContactByPhone}. */
+export function findContactByEmail(highLevel: HighLevel, locationId: string, email: string): Promise<string | null> {
+  return findDuplicate(highLevel, { locationId, email });
+}
+
+async function findDuplicate(highLevel: HighLevel, query: { locationId: string } & Record<string, string>) {
+  const { body } = await highLevel({ operation: 'findDuplicateContact', owner: toLocationOwner(query.locationId), query });
   return shortId(maxChars.highlevelId).parse(toObject(body.contact).id) ?? null;
 }
 
@@ -140,7 +145,7 @@ export async function findContactAddress(
 /**
  * Returns whether HighLevel says that there is no such contact. It does so with 400, 404 or 500 (platform.md 6.1), so its wording decides.
  */
-function isContactMissing(error: unknown): boolean {
+export function isContactMissing(error: unknown): boolean {
   return (
     isAppError(error, 'highlevel_refused') &&
     error.details.some((detail) => /\bcontact\b/i.test(detail) && /not found|deleted|not exist/i.test(detail))

@@ -43,6 +43,8 @@ const messageCalls: ReadonlySet<OperationName> = new Set([
   'getContact',
   'upsertContact',
   'createContact',
+  'updateContact',
+  'findDuplicateContact',
 ]);
 
 const toScopePermission = ({ operation }: FailedCall): Permission => `scope:${operations[operation].scope}`;

@@ -12,3 +12,8 @@ export function toHighLevelGroupKey({ resourceId }: Pick<TokenOwner, 'resourceId
 export function toContactLookupKey(locationId: string): string {
   return `look-ups/${locationId}`;
 }
+
+/** Returns the key of the rate limit for mirroring a location's opt-outs: a share of the location's calls. */
+export function toDndMirrorKey(locationId: string): string {
+  return `do-not-disturb/${locationId}`;
+}

@@ -33,6 +33,7 @@ export const operations = {
   },
   upsertContact: { method: 'POST', path: '/contacts/upsert', version: '2021-07-28', scope: 'contacts.write' },
   createContact: { method: 'POST', path: '/contacts/', version: '2021-07-28', scope: 'contacts.write' },
+  updateContact: { method: 'PUT', path: '/contacts/{contactId}', version: '2021-07-28', scope: 'contacts.write' },
   findDuplicateContact: {
     method: 'GET',
     path: '/contacts/search/duplicate',

@@ -18,6 +18,12 @@ export const highLevelRateLimit: RateLimit & { readonly slotTtlMs: number } = {
  */
 export const contactLookupRateLimit: RateLimit = { intervalMs: 2 * highLevelRateLimit.intervalMs, burst: 3 };
 
+/**
+ * Limit of mirroring opt-outs to do-not-disturb: each takes up to three calls, and all of them at most a quarter of all, so that
+ * thousands of opt-outs delay no message.
+ */
+export const dndMirrorRateLimit: RateLimit = { intervalMs: 12 * highLevelRateLimit.intervalMs, burst: 2 };
+
 /** Calls per day for a location or a company (platform.md 5.9). */
 export const highLevelDailyQuota = 200_000;
 

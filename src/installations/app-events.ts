@@ -5,6 +5,7 @@ import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import { sanitize } from '../core/sanitize.ts';
 import type { AppEvent, Database, Executor } from '../database/client.ts';
 import { type TokenOwner, toCompanyOwner, toLocationOwner } from '../highlevel/client.ts';
+import { type ContactDnd, readContactDnd, toStoredContactDnd } from '../highlevel/do-not-disturb.ts';
 import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
@@ -18,16 +19,20 @@ export interface AppEventDeps {
   newId: NewId;
   app: AppKeys;
   log: Log;
+  /** Applies a contact's do-not-disturb to the location's opt-outs. */
+  recordContactDnd(tx: Executor, locationId: string, dnd: ContactDnd, occurredAt: Date): Promise<void>;
 }
 
-/** Stores an app event (INSTALL, UNINSTALL, ...) as received. @returns false for a repeat @throws AppError `payload_invalid` */
+const contactDndType = 'ContactDndUpdate';
+
+/** Stores an app event (INSTALL, UNINSTALL, ...) as received; of a contact's only what is used. @returns false for a repeat @throws AppError `payload_invalid` */
 export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, body: Buffer): Promise<boolean> {
   const { id, type, appId, companyId, locationId, occurredAt } = readAppEvent(body);
   const now = dateNow(deps.clock);
   const { count } = await deps.db.client.appEvent.createMany({
     data: {
       ...{ id, type, appId, companyId, locationId, occurredAt },
-      rawPayload: sanitize(body.toString('utf8')),
+      rawPayload: sanitize((type === contactDndType ? toStoredContactDnd(body) : body).toString('utf8')),
       receivedAt: now,
       dueAt: now,
     },
@@ -75,6 +80,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
   const ourAppId = parseAppId(deps.app);
   if (event.appId !== null && event.appId !== ourAppId) return 'not_ours';
   if (event.type === 'LocationUpdate' || event.type === 'LocationCreate') return applyLocationEvent(deps, tx, event);
+  if (event.type === contactDndType) return applyContactDnd(deps, tx, event, stored);
   // The signature proves that HighLevel sent it; only the app id proves that it is about our app.
   if (event.appId === null) return 'not_ours';
 
@@ -82,8 +88,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
   const key = locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;
   if (!key) return 'ignored';
   const now = dateNow(clock);
-  // No event happens after its receipt: a time from a fast clock must not override later events.
-  const at = event.occurredAt && event.occurredAt < stored.receivedAt ? event.occurredAt : stored.receivedAt;
+  const at = toEventTime(event, stored);
   const scope = { companyId, locationId };
 
   switch (event.type) {
@@ -117,6 +122,23 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
     default:
       return 'ignored';
   }
+}
+
+/** No event happens after its receipt: a time from a fast clock must not override later events. */
+function toEventTime({ occurredAt }: AppEventWebhook, { receivedAt }: AppEvent): Date {
+  return occurredAt && occurredAt < receivedAt ? occurredAt : receivedAt;
+}
+
+/** Applies a contact's do-not-disturb. Like a location's profile, it is true for each app that HighLevel sends it to. */
+async function applyContactDnd(deps: AppEventDeps, tx: Executor, event: AppEventWebhook, stored: AppEvent): Promise<Outcome> {
+  const { locationId } = event;
+  if (!locationId) return 'ignored';
+  const isInstalled = await tx.installation.count({
+    where: { ...toLocationOwner(locationId), status: { notIn: ['pending', 'uninstalled'] } },
+  });
+  if (isInstalled === 0) return 'ignored';
+  await deps.recordContactDnd(tx, locationId, readContactDnd(Buffer.from(stored.rawPayload)), toEventTime(event, stored));
+  return 'applied';
 }
 
 /** Requests the location's profile from HighLevel; the event's own fields are not used. */

@@ -11,7 +11,12 @@ import { purgeSpentStates } from '../installations/install.ts';
 import { purgeWebhookObservations } from '../installations/webhook-observations.ts';
 import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
-import { purgeMessages, purgeUnknownLocationMessages } from '../messages/recovery/location-lifecycle.ts';
+import {
+  purgeMessages,
+  purgeOptOuts,
+  purgeUnknownLocationMessages,
+  purgeVendorAddresses,
+} from '../messages/recovery/location-lifecycle.ts';
 import { trimUnnamedReceipts } from '../messages/settlement/receipt-rows.ts';
 
 export interface CleanupDeps {
@@ -48,6 +53,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
       // Keeps a connection's own limits, which this table alone stores; a connection's day may be an hour longer than ours.
       intervalMs: null,
       concurrency: null,
+      ownerWorkerId: null,
       tatAt: { lt: daysAgo(clock, 2) },
       OR: [{ pausedUntil: null }, { pausedUntil: { lt: now } }],
     },
@@ -70,6 +76,8 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   // In steps, so that no statement blocks other work.
   while ((await purgeMessages(deps, before)) > 0);
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);
+  while ((await purgeOptOuts(deps, before)) > 0);
+  while ((await purgeVendorAddresses(deps)) > 0);
   while ((await purgeAttachments({ db: deps.db, clock, attachmentStore: deps.attachments.attachmentStore })) > 0);
   await removeStaleDownloads(deps.attachments.mediaFolder, daysAgo(clock, 1));
 }

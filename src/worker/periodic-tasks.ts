@@ -11,7 +11,7 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 export interface PeriodicTaskDeps extends CleanupDeps {
   connections: CleanupDeps['connections'] & Pick<Connections, 'setUpDueConnections' | 'checkDueConnections'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
-  messaging: Pick<Messaging, 'pollReceipts' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
+  messaging: Pick<Messaging, 'mirrorOptOuts' | 'pollReceipts' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
 }
 
@@ -34,6 +34,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'set_up_connections', schedule: 'poll', run: connections.setUpDueConnections },
     { name: 'check_connections', schedule: 'poll', run: connections.checkDueConnections },
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
+    { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
     { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },

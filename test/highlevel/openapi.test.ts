@@ -84,7 +84,7 @@ test('every request of the program fits HighLevel’s own description', async ()
   await world.postChannelWebhook(overSms.id, 'inbound', {
     externalId: 'new',
     from: '+12025550188',
-    text: 'hi',
+    text: 'STOP',
     name: 'New',
   });
   const bare = { locationId: location.id, messageId: 'no-phone', contactId: location.contact.id, message: 'hi' };
@@ -93,6 +93,11 @@ test('every request of the program fits HighLevel’s own description', async ()
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'pending' } })) === 0);
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateMessageStatus').length >= 3);
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateEmailStatus').length >= 2);
+
+  await world.api.put(`/locations/${location.id}/opt-outs/ana@example.com`, { reason: 'asked by phone' }).expect(200);
+  for (const operation of ['updateContact', 'findDuplicateContact']) {
+    await world.advanceUntil(() => world.highlevel.calls.listByOperation(operation).length > 0);
+  }
 
   const agency = world.highlevel.addCompany();
   world.highlevel.addLocation({ companyId: agency.id });
@@ -118,6 +123,7 @@ test('every request of the program fits HighLevel’s own description', async ()
   }
   expect([...seen].sort()).toEqual([
     'addInboundMessage',
+    'findDuplicateContact',
     'getContact',
     'getLocation',
     'listInstalledLocations',
@@ -126,6 +132,7 @@ test('every request of the program fits HighLevel’s own description', async ()
     'token:authorization_code',
     'token:refresh_token',
     'uninstall',
+    'updateContact',
     'updateEmailStatus',
     'updateMessageStatus',
     'uploadFile',

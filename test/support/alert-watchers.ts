@@ -15,6 +15,7 @@ const reconcilingTasks = [
   'set_up_connections',
   'check_connections',
   'run_redrives',
+  'mirror_opt_outs',
 ];
 
 export function isReconcilingTask({ name }: PeriodicTask): boolean {

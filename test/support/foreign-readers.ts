@@ -16,6 +16,8 @@ import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import { twilioReaders } from './twilio-readers.ts';
+import { whatsAppReaders } from './whatsapp-readers.ts';
 import { allProviders } from './world.ts';
 
 /** A reader of JSON that others have shaped, with a document that it reads. */
@@ -276,4 +278,6 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
+  ...twilioReaders,
+  ...whatsAppReaders,
 };

@@ -39,8 +39,12 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
     },
     webhooks: {
       paths: ['events'],
-      receive: (_context, { body }) => ({ events: JSON.parse(body.toString('utf8')) as ChannelEvent[] }),
+      receive: (_context, { body }) => ({ events: JSON.parse(body.toString('utf8'), reviveTime) as ChannelEvent[] }),
     },
   });
   return { channel, script };
+}
+
+function reviveTime(name: string, value: unknown): unknown {
+  return name === 'occurredAt' ? new Date(String(value)) : value;
 }

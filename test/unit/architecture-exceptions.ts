@@ -109,7 +109,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'messages/log/wait-reasons.ts': ['RateLimitRow'],
       'messages/outbound/attempts.ts': ['Job'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
-      'messages/recovery/location-lifecycle.ts': ['Installation'],
+      'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
       'messages/stats/active-days.ts': ['Installation', 'PeriodicTask'],
       'messages/stats/rollup.ts': ['Installation'],
     },

@@ -23,7 +23,13 @@ const rows = [
 ];
 
 /** The same inside messages/. A folder imports only folders of lower rows. */
-const messageRows = [['model'], ['settlement', 'stats'], ['outbound'], ['inbound', 'reporting', 'log'], ['recovery']];
+const messageRows = [
+  ['model'],
+  ['settlement', 'stats', 'opt-outs'],
+  ['outbound'],
+  ['inbound', 'reporting', 'log'],
+  ['recovery'],
+];
 
 /** Reserved access to the outside world: pattern, allowed file, replacement. */
 const reserved: [RegExp, RegExp, string][] = [

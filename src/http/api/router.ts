@@ -12,6 +12,7 @@ import { createDeadLetterRoutes, type DeadLetterRouteDeps } from './dead-letters
 import { createLocationRoutes, type LocationRouteDeps } from './locations.ts';
 import { createMessageRoutes, type MessageRouteDeps } from './messages.ts';
 import { buildOpenApiDocument } from './openapi.ts';
+import { createOptOutRoutes, type OptOutRouteDeps } from './opt-outs.ts';
 import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
 import { mountRoute } from './route.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
@@ -25,6 +26,7 @@ export type ApiDeps = AuthenticateDeps &
   DeadLetterRouteDeps &
   LocationRouteDeps &
   MessageRouteDeps &
+  OptOutRouteDeps &
   OverviewRouteDeps &
   SessionRouteDeps;
 
@@ -40,6 +42,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createLocationRoutes(deps),
     ...createChannelRoutes(deps),
     ...createMessageRoutes(deps),
+    ...createOptOutRoutes(deps),
     ...createDeadLetterRoutes(deps),
     ...createAlertRoutes(deps),
     ...createAuditRoutes(deps),

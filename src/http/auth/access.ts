@@ -122,6 +122,8 @@ export const pathResolvers: Record<string, (db: Database, access: Access, id: st
   locationId: async (db, access, id) => ({ location: await getVisibleLocation(db, access, id) }),
   companyId: async (db, access, id) => ({ company: await getVisibleCompany(db, access, id) }),
   id: async (db, access, id) => ({ message: await getVisibleMessage(db, access, id) }),
+  // A contact's address, which belongs to the location that the path names.
+  address: async (_db, _access, address) => ({ address }),
   // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),
 };

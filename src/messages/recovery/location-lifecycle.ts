@@ -5,6 +5,7 @@ import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
 import { getReason } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
+import { resumeMirrors } from '../opt-outs/mirror-rows.ts';
 import { mayHaveArrived } from '../outbound/attempts.ts';
 import { lockMessages } from '../settlement/locks.ts';
 
@@ -23,6 +24,7 @@ const batchSize = 200;
 export async function releaseWaiting(deps: { clock: Clock }, tx: Executor, locationId: string): Promise<void> {
   await runNowWhere(tx, { locationId, reasonCode: { in: locationReasons } }, dateNow(deps.clock));
   await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
+  await resumeMirrors(tx, locationId, dateNow(deps.clock));
 }
 
 /** Runs at once the jobs that waited for a permission, after HighLevel has granted it to the location again. */
@@ -30,6 +32,7 @@ export function resumeReports(deps: { db: Database; clock: Clock }, locationId: 
   return deps.db.transaction(async (tx) => {
     await runNowWhere(tx, { locationId, reasonCode: 'highlevel_forbidden' }, dateNow(deps.clock));
     await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
+    await resumeMirrors(tx, locationId, dateNow(deps.clock));
   });
 }
 
@@ -118,6 +121,25 @@ export async function purgeMessages({ db }: { db: Database }, before: Date): Pro
       SELECT messages.id FROM messages JOIN installations
         ON installations.kind = 'location' AND installations.resource_id = messages.location_id
       WHERE installations.status = 'uninstalled' AND installations.uninstalled_seen_at < ${before} AND messages.created_at < ${before}
+      LIMIT ${maxDeletedAtOnce})`;
+}
+
+/** Deletes a batch of opt-outs of locations that were uninstalled before `before`: they outlive all messages, not the location. @returns the number deleted */
+export async function purgeOptOuts({ db }: { db: Database }, before: Date): Promise<number> {
+  return db.client.$executeRaw`
+    DELETE FROM opt_outs WHERE id IN (
+      SELECT opt_outs.id FROM opt_outs JOIN installations
+        ON installations.kind = 'location' AND installations.resource_id = opt_outs.location_id
+      WHERE installations.status = 'uninstalled' AND installations.uninstalled_seen_at < ${before}
+      LIMIT ${maxDeletedAtOnce})`;
+}
+
+/** Deletes a batch of the addresses that vendors know contacts by, of connections that no longer exist. @returns the number deleted */
+export async function purgeVendorAddresses({ db }: { db: Database }): Promise<number> {
+  return db.client.$executeRaw`
+    DELETE FROM vendor_addresses WHERE (connection_id, address) IN (
+      SELECT connection_id, address FROM vendor_addresses
+      WHERE NOT EXISTS (SELECT 1 FROM connections WHERE connections.id = vendor_addresses.connection_id)
       LIMIT ${maxDeletedAtOnce})`;
 }
 

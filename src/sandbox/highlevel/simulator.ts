@@ -6,6 +6,7 @@ import { createAgencyEndpoints, uninstallCompany, uninstallLocation } from './ag
 import { createCallLog } from './calls.ts';
 import { addContact, createContactEndpoints } from './contacts.ts';
 import { createDenials } from './denials.ts';
+import { createDndEndpoints, findDndRefusal, setDnd, toContactDndBody } from './do-not-disturb.ts';
 import { createEmailEndpoints } from './emails.ts';
 import { mountEndpoint } from './endpoint.ts';
 import { type AppEventFields, postAppEvent, toAppEventBody, toMessageEventBody } from './events.ts';
@@ -65,6 +66,7 @@ export function createSimulator(options: SimulatorOptions) {
       refreshReuseSeconds: 30,
       canReconnect: true,
       maxPageSize: 100,
+      omittedDnd: 'reset',
       listsUninstalled: false,
       ...options.behaviour,
     },
@@ -78,7 +80,7 @@ export function createSimulator(options: SimulatorOptions) {
   };
   const { state } = world;
 
-  /** Sends a message as a user, a workflow or a bulk action does. */
+  /** Sends a message as a user, a workflow or a bulk action does. @throws Error the contact has do-not-disturb */
   async function sendMessage(
     locationId: string,
     content: {
@@ -92,6 +94,8 @@ export function createSimulator(options: SimulatorOptions) {
     },
   ) {
     const contact = state.contacts[content.contactId] as SimContact;
+    const refusal = findDndRefusal(world, contact, content.providerKey);
+    if (refusal) throw new Error(refusal);
     const message = addMessage(world, contact, {
       ...(content.messageId ? { id: content.messageId } : {}),
       providerKey: content.providerKey ?? world.app.providers[0]?.key ?? '',
@@ -166,6 +170,14 @@ export function createSimulator(options: SimulatorOptions) {
     users: world.users,
 
     sendMessage,
+    /** Returns the platform's words for refusing a send to a contact with do-not-disturb; null where it accepts one. */
+    findDndRefusal: (contactId: string, providerKey?: string) =>
+      findDndRefusal(world, state.contacts[contactId] as SimContact, providerKey),
+    /** Changes a contact's do-not-disturb as a user does, and posts the event. @returns the HTTP status */
+    setDnd: (contactId: string, change: Parameters<typeof setDnd>[2]) =>
+      setDnd(world, state.contacts[contactId] as SimContact, change),
+    /** Builds the body of the event about a contact's do-not-disturb as it is now. */
+    toContactDndBody: (contactId: string) => toContactDndBody(world, state.contacts[contactId] as SimContact),
     /** Posts the same webhook again, byte by byte. */
     repost(messageId: string) {
       const message = state.messages[messageId];
@@ -206,6 +218,7 @@ function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['ad
     ...createMessageEndpoints(world),
     ...createMessageListEndpoints(world),
     ...createEmailEndpoints(world),
+    ...createDndEndpoints(world),
     ...createContactEndpoints(world),
     ...createAgencyEndpoints(world),
   ]) {

@@ -44,6 +44,16 @@ export interface SimContact {
   tags: string[];
   source: string | null;
   dateAdded: string;
+  /** Blocks every channel. */
+  dnd?: boolean;
+  /** Do-not-disturb by channel. */
+  dndSettings?: Record<string, SimDndSetting>;
+}
+
+export interface SimDndSetting {
+  status: 'active' | 'inactive' | 'permanent';
+  message?: string | undefined;
+  code?: string | undefined;
 }
 
 export type SimStatus = 'pending' | 'delivered' | 'failed' | 'read';

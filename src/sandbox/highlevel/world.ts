@@ -45,6 +45,8 @@ export interface Behaviour {
   canReconnect: boolean;
   /** Most rows of one page of a company's locations, for any requested limit. */
   maxPageSize: number;
+  /** What becomes of channels that an update of do-not-disturb omits; the platform's own way is unknown (platform-2026-11.md 3.1). */
+  omittedDnd: 'kept' | 'reset';
   /** True where a listing of installed locations includes the others. */
   listsUninstalled: boolean;
 }

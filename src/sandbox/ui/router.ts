@@ -75,6 +75,8 @@ async function performAction({ simulator, phone, app }: UiDeps, action: z.infer<
   switch (action.do) {
     case 'send': {
       if (!contact) return 'There is no such contact.';
+      const refusal = simulator.findDndRefusal(contact.id);
+      if (refusal) return refusal;
       const { httpStatus } = await simulator.sendMessage(action.locationId, { contactId: contact.id, text: action.text });
       return httpStatus >= 200 && httpStatus < 300 ? null : 'The app did not accept the message. Is it running?';
     }

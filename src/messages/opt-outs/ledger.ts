@@ -1,0 +1,97 @@
+import type { OptOutCategory } from '../../channels/channel.ts';
+import { fitId, maxChars } from '../../core/bounds.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
+import type { NewId } from '../../core/ids.ts';
+import { truncate } from '../../core/sanitize.ts';
+import type { Executor } from '../../database/client.ts';
+import { decideChanges, type LedgerChange, type LedgerState, type OptOutEvent } from './decide.ts';
+
+export interface LedgerDeps {
+  clock: Clock;
+  newId: NewId;
+}
+
+/** An opt-out or opt-in of one address, and what is known of its cause. */
+export interface LedgerEntry extends OptOutEvent {
+  readonly locationId: string;
+  /** As in `contact_addresses`. */
+  readonly address: string;
+  readonly messageType: 'sms' | 'email';
+  readonly reason: string | null;
+  readonly connectionId: string | null;
+  /** Author of an opt-in: the source, or a user's id. */
+  readonly by: string;
+}
+
+const maxReasonChars = 200;
+
+/** Shortens an address to the form in which the ledger stores and finds it. */
+export function toLedgerAddress(address: string): string {
+  return fitId(address, maxChars.address);
+}
+
+/**
+ * Locks addresses in the ledger until the transaction ends, so that the events of one address are decided one after another. A transaction
+ * locks all its addresses at once, and takes no other lock after them.
+ */
+export async function lockAddresses(tx: Executor, locationId: string, addresses: readonly string[]): Promise<void> {
+  const keys = [...new Set(addresses.map((address) => `opt-outs/${locationId}/${toLedgerAddress(address)}`))].sort();
+  await tx.$executeRaw`
+    SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(${keys}::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n`;
+}
+
+/** Writes what an event changes. The address is locked. @returns the changes; none for a repeat and for an event that is out of date */
+export async function writeEntry(tx: Executor, deps: LedgerDeps, given: LedgerEntry): Promise<readonly LedgerChange[]> {
+  const now = dateNow(deps.clock);
+  // No event happens after its receipt: a time from a fast clock must not override later events.
+  const occurredAt = given.occurredAt < now || given.source === 'user' || given.source === 'operator' ? given.occurredAt : now;
+  const entry = { ...given, address: toLedgerAddress(given.address), occurredAt };
+  const changes = decideChanges(await loadState(tx, entry), entry);
+  for (const change of changes) await writeChange(tx, deps, entry, change, now);
+  return changes;
+}
+
+async function loadState(tx: Executor, { locationId, address }: LedgerEntry): Promise<LedgerState> {
+  const open = await tx.optOut.findMany({
+    where: { locationId, address, liftedAt: null },
+    select: { id: true, category: true, source: true, confirmedAt: true },
+  });
+  const optIns = await tx.$queryRaw<{ category: OptOutCategory; isByHighLevel: boolean; at: Date }[]>`
+    SELECT category::text, lifted_by = 'highlevel' AS "isByHighLevel", max(lifted_at) AS at FROM opt_outs
+    WHERE location_id = ${locationId} AND address = ${address} AND lifted_at IS NOT NULL
+    GROUP BY category, lifted_by = 'highlevel'`;
+  return { open, optIns };
+}
+
+async function writeChange(tx: Executor, deps: LedgerDeps, entry: LedgerEntry, change: LedgerChange, now: Date): Promise<void> {
+  const { locationId, address, category, source, messageType, connectionId, occurredAt, by } = entry;
+  const reason = entry.reason === null ? null : truncate(entry.reason, maxReasonChars);
+  const mirror = { mirrorDueAt: now, mirrorErrorCount: 0 };
+  const isMirrored = category === 'all' && source !== 'highlevel';
+  const row = { id: deps.newId(), locationId, address, category, source, messageType, connectionId, reason };
+  switch (change.kind) {
+    case 'open':
+      await tx.optOut.create({
+        data: { ...row, startedAt: occurredAt, confirmedAt: occurredAt, ...(isMirrored ? mirror : {}) },
+      });
+      return;
+    case 'confirm':
+      // A contact who repeats STOP is blocked again in HighLevel, where a user may have cleared it.
+      await tx.optOut.update({
+        where: { id: change.id },
+        data: { confirmedAt: occurredAt, ...(isMirrored ? mirror : {}) },
+      });
+      return;
+    case 'lift':
+      await tx.optOut.update({
+        where: { id: change.id },
+        data: { liftedAt: occurredAt, liftedBy: by, liftReason: reason, ...(change.isMirrored ? mirror : {}) },
+      });
+      return;
+    case 'mark': {
+      const times = { startedAt: occurredAt, confirmedAt: occurredAt, liftedAt: occurredAt };
+      await tx.optOut.create({ data: { ...row, ...times, liftedBy: by, liftReason: reason } });
+      return;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { ChannelEvent, InboundContent } from '../../../src/channels/channel.ts';
+import { indexChannels } from '../../../src/channels/registry.ts';
+import { getLastPost, listPosts } from '../../support/attachments.ts';
+import { png } from '../../support/sample-files.ts';
+import { createScriptedChannel } from '../../support/scripted-channel.ts';
+import { startWorld } from '../../support/world.ts';
+
+const blank = { text: 'hello', attachments: [], sentExternally: false };
+
+async function start() {
+  const { channel, script } = createScriptedChannel({ vendorAddresses: true });
+  const world = await startWorld({ channels: () => indexChannels([channel]) });
+  const location = await world.install();
+  const { body } = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'scripted', config: {} }).expect(200);
+  const post = (events: ChannelEvent[]) => world.client.post(`/channels/${body.connectionId}/events`).send(events).expect(200);
+  const receive = async (inbound: Omit<InboundContent, 'attachments' | 'sentExternally'> & Partial<InboundContent>) => {
+    const before = listPosts(world).length;
+    await post([{ kind: 'inbound', inbound: { ...blank, ...inbound } }]);
+    await world.advanceUntil(() => listPosts(world).length > before);
+  };
+  const listContacts = () =>
+    Object.values(world.highlevel.state.contacts).filter(({ locationId }) => locationId === location.id);
+  return { world, script, location, post, receive, listContacts };
+}
+
+test('a message is sent to the id by which the vendor knows the contact, with the time at which the contact last wrote', async () => {
+  const { world, script, location, receive } = await start();
+  await using _ = world;
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'first' });
+  await world.advanceUntil(() => script.sends.length === 1);
+  expect(script.sends[0]).toMatchObject({ vendorAddress: null, lastInboundAt: null });
+  const occurredAt = new Date(world.clock.now() - 60_000);
+  await receive({ externalId: 'i-1', from: '+12025550143', vendorAddress: '12025550143', occurredAt });
+  await receive({ externalId: 'i-0', from: '+12025550143', vendorAddress: '12025550143', occurredAt: new Date(0) });
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'second' });
+  await world.advanceUntil(() => script.sends.length === 2);
+  expect(script.sends[1]).toMatchObject({ vendorAddress: '12025550143', lastInboundAt: occurredAt });
+});
+
+test('a person without a phone number is one contact, also when the number becomes known, and can be written to', async () => {
+  const { world, script, location, receive, listContacts } = await start();
+  await using _ = world;
+  const user = { vendorUserId: 'US.1349', name: 'Zoe' };
+  await receive({ externalId: 'i-1', from: 'US.1349', vendorAddress: 'US.1349', ...user });
+  const zoe = listContacts().find(({ name }) => name === 'Zoe');
+  expect(zoe).toMatchObject({ phone: null });
+  await receive({ externalId: 'i-2', from: '+16505551234', vendorAddress: '16505551234', ...user });
+  await receive({ externalId: 'i-3', from: 'US.1349', vendorAddress: 'US.1349', ...user });
+  expect(listContacts()).toHaveLength(2);
+  await world.highlevel.sendMessage(location.id, { contactId: zoe?.id ?? '', text: 'hi Zoe' });
+  await world.advanceUntil(() => script.sends.length === 1);
+  expect(['US.1349', '+16505551234']).toContain(script.sends[0]?.to);
+});
+
+test('a contact whose number HighLevel has in another spelling gets no second contact', async () => {
+  const { world, location, receive, listContacts } = await start();
+  await using _ = world;
+  world.highlevel.addContact(location.id, { name: 'Bia', phone: '+551187654321' });
+  await receive({ externalId: 'i-1', from: '+5511987654321', vendorAddress: '551187654321', name: 'Bia' });
+  await receive({ externalId: 'i-2', from: '+5511987654321', vendorAddress: '551187654321', name: 'Bia' });
+  expect(listContacts().map(({ name }) => name)).toEqual(['Maya Ortiz', 'Bia']);
+});
+
+test('a file that needs the vendor’s credentials is fetched with them, and they do not follow a redirect to another host', async () => {
+  const { world, receive } = await start();
+  await using _ = world;
+  const seen: (string | undefined)[] = [];
+  const stored = world.vendor.serveFile('stored.png', (request, response) => {
+    seen.push(request.headers.authorization);
+    response.type('image/png').end(png);
+  });
+  const ref = world.vendor.serveFile('media', (request, response) => {
+    seen.push(request.headers.authorization);
+    response.redirect(stored.replace('127.0.0.1', 'localhost'));
+  });
+  await receive({ externalId: 'i-1', from: '+12025550143', attachments: [{ ref, name: 'holiday.png' }] });
+  expect(seen).toEqual(['Basic of-the-vendor', undefined]);
+  expect(getLastPost(world).attachments).toEqual([expect.stringContaining('holiday.png')]);
+  const { body } = await world.api.get(`/locations/${Object.keys(world.highlevel.state.locations)[0]}/messages`).expect(200);
+  expect(JSON.stringify(body)).not.toContain('Basic');
+});
