@@ -13,7 +13,7 @@ export interface MailSender {
  *
  * @param configured sender of the connection
  * @param requested sender of the message
- * @param domains that the vendor sends for, in small letters
+ * @param domains that the vendor sends for beside the sender's own, in small letters
  */
 export function chooseSender(configured: string, requested: string | null, domains: readonly string[]): MailSender {
   const own = parseMailbox(configured) ?? { name: null, address: configured };
@@ -21,6 +21,7 @@ export function chooseSender(configured: string, requested: string | null, domai
   if (!wanted) return { from: own, replyTo: null };
   const name = wanted.name ?? own.name;
   const isOwn = wanted.address.toLowerCase() === own.address.toLowerCase();
-  if (isOwn || !domains.includes(getDomain(wanted.address))) return { from: { name, address: own.address }, replyTo: null };
+  const canSend = [getDomain(own.address), ...domains].includes(getDomain(wanted.address));
+  if (isOwn || !canSend) return { from: { name, address: own.address }, replyTo: null };
   return { from: { name, address: wanted.address }, replyTo: own };
 }

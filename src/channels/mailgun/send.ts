@@ -1,5 +1,5 @@
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
-import { formatMailbox, getDomain, type Mailbox, parseRecipients } from '../mail/addresses.ts';
+import { formatMailbox, type Mailbox, parseRecipients } from '../mail/addresses.ts';
 import { buildContent, buildThreadHeaders, type MailContent } from '../mail/content.ts';
 import { createMessageId } from '../mail/message-id.ts';
 import { toNoResponseOutcome } from '../mail/request.ts';
@@ -31,7 +31,7 @@ export async function sendMessage(context: MailgunContext, message: OutboundMess
   }
   const content = await buildContent(context, message, maxBytes);
   if ('failure' in content) return content.failure;
-  const sender = chooseSender(config.from, message.from, [config.domain, getDomain(config.from.replace(/>$/, ''))]);
+  const sender = chooseSender(config.from, message.from, [config.domain]);
   const result = await requestMailgun(context, {
     path: `/v3/${config.domain}/messages`,
     form: [
