@@ -50,7 +50,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
       if (!connection) return { ...shown, connection: null };
 
       const { channel } = connection;
-      const isExample = deps.example?.phoneTypes.includes(channel.type) ?? false;
+      const isExample = deps.examples?.phoneTypes.includes(channel.type) ?? false;
       const fields = toConfigFields(channel.configSchema);
       const values = toFormValues(fields, toPublicConfig(connection, can('write')));
       return {
@@ -77,10 +77,10 @@ export function createChannelPage(deps: ChannelPageDeps) {
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
         messageType: toMessageType(provider),
         testTo:
-          isExample && deps.example && toMessageType(provider) === 'sms'
-            ? deps.example.to
+          isExample && deps.examples && toMessageType(provider) === 'sms'
+            ? deps.examples.to
             : testAddress[toMessageType(provider)],
-        inboxUrl: isExample ? deps.example?.inboxUrl : undefined,
+        inboxUrl: isExample ? deps.examples?.inboxUrl : undefined,
         test: query.test
           ? await findTestProgress(deps, text, { ...toConnectionRef({ location, providerKey }), id: query.test })
           : null,
