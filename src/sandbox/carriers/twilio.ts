@@ -11,7 +11,8 @@ const unreachableCode = 30003;
 /** Twilio's own responses to STOP and START. */
 const notices = {
   stop: 'You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe.',
-  start: 'You have successfully been re-subscribed to messages from this number. Reply HELP for help. Reply STOP to unsubscribe.',
+  start:
+    'You have successfully been re-subscribed to messages from this number. Reply HELP for help. Reply STOP to unsubscribe.',
 };
 
 /** Connects the phone with a simulated Twilio. */

@@ -1,8 +1,8 @@
 import { getVia } from '../carriers/via.ts';
 import type { Simulator } from '../highlevel/simulator.ts';
 import { listContacts } from '../highlevel/state.ts';
-import { pictureNames } from '../pictures.ts';
 import type { AppConnection, SandboxPhone } from '../phone.ts';
+import { pictureNames } from '../pictures.ts';
 import type { AppClient } from './app-client.ts';
 
 /** Loads the data of the sandbox page; the page's script draws it. */
