@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { composeAlerts } from './compose/alerts.ts';
 import { composeAttachments } from './compose/attachments.ts';
+import { composeChannelSessions } from './compose/channel-sessions.ts';
 import { composeConnections } from './compose/connections.ts';
 import { composeHighLevel } from './compose/highlevel.ts';
 import { composeInstallations } from './compose/installations.ts';
@@ -50,7 +51,11 @@ export async function composeApp(options: AppOptions) {
   const hooks = composeLocationHooks(runtime, store);
   const highlevel = composeHighLevel(runtime, options, () => installations);
   const installations = composeInstallations(runtime, options, { ...highlevel, ...hooks, connections });
-  const messaging = composeMessaging(runtime, options, { ...highlevel, store, hooks, attachments, connections, installations });
+  const messaging = composeMessaging(runtime, options, {
+    ...{ ...highlevel, store, hooks, attachments, connections, installations },
+    sendThroughSession: (connectionId, message) => channelSessions.send(connectionId, message),
+  });
+  const channelSessions = composeChannelSessions(runtime, options, { queue, connections, messaging });
   const live = createLiveStreams(runtime);
 
   return {
@@ -60,13 +65,19 @@ export async function composeApp(options: AppOptions) {
     connections,
     installations,
     messaging,
+    channelSessions,
     alerts,
     ...toEdgeSettings(options),
     ...runtime,
     live,
     /** Takes no more jobs and waits for those that run, then up to `storeResponsesTimeoutMs` for the database to store what vendors responded. */
-    stopWorking: (timeoutMs: number, storeResponsesTimeoutMs = 0) =>
-      queue.stop(timeoutMs, () => messaging.drainSettlements(storeResponsesTimeoutMs)),
+    stopWorking(timeoutMs: number, storeResponsesTimeoutMs = 0) {
+      channelSessions.drain();
+      return queue.stop(timeoutMs, async () => {
+        await channelSessions.stop();
+        await messaging.drainSettlements(storeResponsesTimeoutMs);
+      });
+    },
     async close() {
       live.close();
       await Promise.all([alerts.close(), installations.close()]);

@@ -3,6 +3,10 @@ import type { Server } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import type { Channel } from './channels/channel.ts';
+import { ChannelPackageError, loadChannelPackages } from './channels/packages.ts';
+import { listOwnTypes } from './channels/registry.ts';
+import { createChannelTools } from './channels/tools.ts';
 import { type App, type AppOptions, composeApp } from './compose.ts';
 import { getDevelopmentKeysPath, resolveKeys } from './config/development-keys.ts';
 import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
@@ -49,12 +53,28 @@ function readSettings(): Settings {
     return loadSettings();
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    console.error([error.message, ...error.problems.map((problem) => `  - ${problem}`), 'See .env.example.'].join('\n'));
-    process.exit(1);
+    exitWithProblems(error, 'See .env.example.');
+  }
+}
+
+function exitWithProblems({ message, problems }: SettingsError | ChannelPackageError, advice: string): never {
+  console.error([message, ...problems.map((problem) => `  - ${problem}`), advice].join('\n'));
+  process.exit(1);
+}
+
+/** Loads the channels of packages. They run with the rights of the program: the operator alone names them. */
+async function loadPackagedChannels({ channelPackages, allowPrivateTargets }: Settings): Promise<Channel[]> {
+  const deps = { importModule: (name: string) => import(name), tools: createChannelTools(allowPrivateTargets) };
+  try {
+    return await loadChannelPackages(deps, channelPackages, listOwnTypes());
+  } catch (error) {
+    if (!(error instanceof ChannelPackageError)) throw error;
+    exitWithProblems(error, 'See docs/adding-a-channel.md.');
   }
 }
 
 async function start(settings: Settings, log: Log): Promise<void> {
+  const packagedChannels = await loadPackagedChannels(settings);
   const database = toDatabaseTarget(settings);
   // Locks the folder before its first use: a start that is refused must not touch it.
   if (database.kind === 'embedded' || settings.isSandbox) await lockDirectory(settings.dataDir);
@@ -62,7 +82,11 @@ async function start(settings: Settings, log: Log): Promise<void> {
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
   const newerVersion = Promise.withResolvers<string>();
-  const options: AppOptions = { ...toAppOptions(settings, database, log), onNewerVersion: newerVersion.resolve };
+  const options: AppOptions = {
+    ...toAppOptions(settings, database, log),
+    packagedChannels,
+    onNewerVersion: newerVersion.resolve,
+  };
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const app = await composeApp(sandbox ? withSandbox(options, sandbox) : options);
   app.metrics.collectProcess();
@@ -115,6 +139,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     frameAncestors: settings.frameAncestors,
     keepChannels: settings.keepChannelsAfterUninstall,
     sendConcurrency: settings.sendConcurrency,
+    confirmTimeoutMs: settings.confirmTimeoutMs,
     retentionDays: settings.retentionDaysAfterUninstall,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,

@@ -10,6 +10,7 @@ export type * from './context.ts';
 export type * from './messages.ts';
 export type * from './session.ts';
 export type * from './setup.ts';
+export type * from './tools.ts';
 export type * from './webhooks.ts';
 
 /** Interface of a channel: all that differs between vendors. One folder implements it; no file outside `channels/` asks for its type. */

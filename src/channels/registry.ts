@@ -8,14 +8,25 @@ import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 /** Registry of the channels of this process, by type. */
 export type Channels = ReadonlyMap<string, Channel>;
 
-/** Creates every channel, one line each. The sandbox channel exists only together with the sandbox phone. */
-export function createChannels(options: { allowPrivateTargets: boolean; phone?: Phone | undefined }): Channels {
+/** Creates every channel of the program, one line each, and adds those of packages. The sandbox channel exists only together with the sandbox phone. */
+export function createChannels(options: {
+  allowPrivateTargets: boolean;
+  phone?: Phone | undefined;
+  /** @see loadChannelPackages */
+  packaged?: readonly Channel[] | undefined;
+}): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
+    ...(options.packaged ?? []),
   ]);
+}
+
+/** Returns the types that no package may use. */
+export function listOwnTypes(): string[] {
+  return [...createChannels({ allowPrivateTargets: false }).keys(), 'sandbox'];
 }
 
 /** Indexes channels by type. */

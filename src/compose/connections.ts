@@ -4,7 +4,13 @@ import { checkConfig } from '../connections/check-config.ts';
 import { checkDueConnections } from '../connections/check-due.ts';
 import { connect, tryConnect } from '../connections/connect.ts';
 import { decryptConnection, draftConnection } from '../connections/connection.ts';
-import { createConnectionLoader, findConnection, getConnection, listConnections } from '../connections/find.ts';
+import {
+  createConnectionLoader,
+  findConnection,
+  getConnection,
+  listConnections,
+  listReceiptLookUps,
+} from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
 import { registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
@@ -21,11 +27,11 @@ export type Connections = ReturnType<typeof composeConnections>;
 /** Composes the channels and what connects locations to them. */
 export function composeConnections(
   runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'random' | 'jitter' | 'log' | 'targetHttp'>,
-  options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'channels' | 'appUrl'>,
+  options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'packagedChannels' | 'channels' | 'appUrl'>,
   { fetchFile }: Pick<Attachments, 'fetchFile'>,
 ) {
-  const { allowPrivateTargets, phone, appUrl } = options;
-  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone });
+  const { allowPrivateTargets, phone, packagedChannels: packaged, appUrl } = options;
+  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone, packaged });
   const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection, draftConnection });
   const contexts = bindAll({ ...runtime, fetchFile }, { createChannelContext });
   return {
@@ -43,6 +49,7 @@ export function composeConnections(
         findConnection,
         getConnection,
         listConnections,
+        listReceiptLookUps,
         holdConnection,
         resumeConnection,
         tryConnect,

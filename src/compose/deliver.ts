@@ -21,9 +21,11 @@ type Ingredients = FindConnectionDeps &
     | 'startAttempt'
     | 'settle'
     | 'recordSend'
+    | 'confirmTimeoutMs'
     | 'createChannelContext'
     | 'holdConnection'
     | 'recordOptOut'
+    | 'sendThroughSession'
   > & {
     highLevel: HighLevel;
     tokens: Pick<AccessTokens, 'requireValidToken'>;

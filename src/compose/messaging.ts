@@ -8,6 +8,7 @@ import { createAddressReader, createCountryFinder } from '../messages/model/read
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import type { DeliverDeps } from '../messages/outbound/deliver.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -52,16 +53,17 @@ export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: S
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  { providers, appUrl }: Pick<CapabilityOptions, 'providers' | 'appUrl'>,
+  { providers, appUrl, confirmTimeoutMs = 600_000 }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'confirmTimeoutMs'>,
   others: HighLevelCapability & {
     store: StoreDeps;
     hooks: LocationHooks;
     attachments: Attachments;
     connections: Connections;
     installations: Installations;
+    sendThroughSession: DeliverDeps['sendThroughSession'];
   },
 ) {
-  const { store, hooks, attachments, connections, installations, highLevel } = others;
+  const { store, hooks, attachments, connections, installations, highLevel, sendThroughSession } = others;
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
@@ -73,6 +75,7 @@ export function composeMessaging(
     ...attachments,
     providers,
     appUrl,
+    confirmTimeoutMs,
     highLevel,
     tokens: installations.tokens,
     channels: connections.channels,
@@ -81,6 +84,7 @@ export function composeMessaging(
     getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
     ...optOuts,
+    sendThroughSession,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
     readAddress,
@@ -94,9 +98,6 @@ export function composeMessaging(
   };
   const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);
-  const receiptLookUpTypes = [...connections.channels.values()].flatMap(({ type, lookUpReceipt }) =>
-    lookUpReceipt ? type : [],
-  );
   return {
     ...hooks,
     ...optOuts,
@@ -109,7 +110,7 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt,
-    ...bindAll({ ...ingredients, recordReceipt, receiptLookUpTypes }, { pollReceipts }),
+    ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),

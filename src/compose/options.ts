@@ -1,6 +1,7 @@
 import type { AlertThresholds } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
+import type { Channel } from '../channels/channel.ts';
 import type { Channels } from '../channels/registry.ts';
 import type { Phone } from '../channels/sandbox/sandbox.ts';
 import type { Clock } from '../core/clock.ts';
@@ -49,8 +50,12 @@ export interface CapabilityOptions {
     /** HighLevel gets a file by a URL of ours, or by an upload. */
     delivery: 'link' | 'upload';
   };
+  /** Time for finding out whether a send without a response has reached its vendor; by default ten minutes. */
+  confirmTimeoutMs?: number | undefined;
   /** The phone of sandbox mode. */
   phone?: Phone | undefined;
+  /** Channels of packages, beside the program's own. */
+  packagedChannels?: readonly Channel[] | undefined;
   /** Replaces the program's own channels. */
   channels?: Channels | undefined;
 }

@@ -15,6 +15,16 @@ export const parseList = (text: string) =>
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
+
+/** Names of npm packages; a path or a URL is not one. */
+export const packageNames = z
+  .string()
+  .transform(parseList)
+  .refine((names) => names.every((name) => /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name)), {
+    error: 'must be names of npm packages, separated by commas',
+  })
+  .refine((names) => new Set(names).size === names.length, { error: 'names a package twice' });
+
 export const anyWebAddress = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 export const webAddress = anyWebAddress.transform((url) =>
   url.endsWith('/') ? url.slice(0, url.length - countTrailingSlashes(url)) : url,

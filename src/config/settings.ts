@@ -20,6 +20,7 @@ import {
   flag,
   frameSource,
   mailAddresses,
+  packageNames,
   parseList,
   providers,
   publicKeys,
@@ -77,6 +78,7 @@ export const settingsSchema = z.object({
   ADMIN_TOKEN: z.string().optional(),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOW_PRIVATE_TARGETS: flag.optional(),
+  CHANNEL_PACKAGES: packageNames.default([]),
   FRAME_ANCESTORS: z
     .string()
     .default(highLevelOrigins)
@@ -111,6 +113,7 @@ export const settingsSchema = z.object({
   ATTACHMENT_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
   SEND_CONCURRENCY: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
+  CONFIRM_SEND_SECONDS: wholeNumber(5, 86_400).default(600),
   MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
@@ -156,12 +159,15 @@ export interface Settings {
   adminToken: string | undefined;
   metricsToken: string | undefined;
   allowPrivateTargets: boolean;
+  /** npm packages with channels. */
+  channelPackages: string[];
   frameAncestors: string[];
   keepChannelsAfterUninstall: boolean;
   retentionDaysAfterUninstall: number;
   attachments: AttachmentSettings;
   role: 'web' | 'worker' | 'all';
   sendConcurrency: number;
+  confirmTimeoutMs: number;
   maxConnections: number;
   logLevel: string;
   alertLimits: AlertThresholds;
@@ -213,6 +219,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     adminToken: read.ADMIN_TOKEN,
     metricsToken: read.METRICS_TOKEN,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
+    channelPackages: read.CHANNEL_PACKAGES,
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannelsAfterUninstall: read.KEEP_CHANNELS_AFTER_UNINSTALL,
     retentionDaysAfterUninstall: read.RETENTION_DAYS_AFTER_UNINSTALL,
@@ -226,6 +233,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     },
     role: read.ROLE,
     sendConcurrency: read.SEND_CONCURRENCY,
+    confirmTimeoutMs: read.CONFIRM_SEND_SECONDS * 1000,
     maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
     alertLimits: {

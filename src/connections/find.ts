@@ -1,4 +1,5 @@
 import { listConnectionEntries } from '../audit/audit-log.ts';
+import type { Channels } from '../channels/registry.ts';
 import { AppError } from '../core/errors.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { createLoader } from '../runtime/batcher.ts';
@@ -50,4 +51,19 @@ function keyOf({ locationId, providerKey }: ConnectionRef): string {
 /** Lists the disconnects that a user or an operator made since then. Channels that an uninstall removed are not among them. */
 export function listDisconnects(on: Executor, since: Date): Promise<ConnectionRef[]> {
   return listConnectionEntries(on, 'channel_disconnected', since);
+}
+
+/** Lists the active connections whose channel can be asked for the state of a message. */
+export function listReceiptLookUps({
+  db,
+  channels,
+}: {
+  db: Database;
+  channels: Channels;
+}): Promise<{ id: string; locationId: string }[]> {
+  const types = [...channels.values()].flatMap(({ type, lookUpReceipt }) => (lookUpReceipt ? type : []));
+  return db.client.connection.findMany({
+    where: { type: { in: types }, status: 'active', disabledAt: null },
+    select: { id: true, locationId: true },
+  });
 }

@@ -5,6 +5,7 @@ import type { Database } from '../database/client.ts';
 import { pause, resumeWhere } from '../queue/rate-limits.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
+import { redactSecrets } from './redact-secrets.ts';
 
 export interface HoldDeps {
   db: Database;
@@ -24,36 +25,33 @@ const firstCheckDelayMs = 60_000;
  * again. A connection that was changed since it was read is not held: its new config may be right.
  */
 export async function holdConnection(
-  deps: HoldDeps,
-  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'updatedAt'>,
+  { db, clock, newId }: HoldDeps,
+  connection: Connection,
   reason: { code: string; message: string },
 ): Promise<void> {
-  const now = dateNow(deps.clock);
+  const now = dateNow(clock);
   const { id, locationId, providerKey, updatedAt } = connection;
-  const { count } = await deps.db.transaction(async (tx) => {
+  const message = redactSecrets(connection, reason.message);
+  const { count } = await db.transaction(async (tx) => {
     const held = await tx.connection.updateMany({
       where: { id, updatedAt, status: { not: 'held' } },
       data: {
         status: 'held',
         statusCode: reason.code,
-        statusReason: reason.message,
+        statusReason: message,
         statusChangedAt: now,
         checkDueAt: new Date(now.getTime() + firstCheckDelayMs),
         checkFailureCount: 0,
       },
     });
     if (held.count > 0) {
-      const details = `${providerKey}: ${reason.message}`;
-      await audit(
-        tx,
-        { clock: deps.clock, newId: deps.newId },
-        { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details },
-      );
+      const details = `${providerKey}: ${message}`;
+      await audit(tx, { clock, newId }, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
     }
     return held;
   });
-  const isHeld = count > 0 || (await deps.db.client.connection.count({ where: { id, status: 'held' } })) > 0;
-  if (isHeld) await pauseMessages(deps, connection, reason.message);
+  const isHeld = count > 0 || (await db.client.connection.count({ where: { id, status: 'held' } })) > 0;
+  if (isHeld) await pauseMessages({ db, clock }, connection, message);
 }
 
 /** Reason of a connection that waits for a person to pair a device. */
@@ -83,13 +81,13 @@ export async function pauseMessages(deps: Pick<HoldDeps, 'db' | 'clock'>, ref: C
 
 /** Ends the hold of a connection, or its wait for a pairing: its messages are sent. @returns false when they did not wait */
 export async function resumeConnection(
-  deps: HoldDeps,
+  { db, clock, newId }: HoldDeps,
   connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
   actor: Actor,
 ): Promise<boolean> {
-  const now = dateNow(deps.clock);
+  const now = dateNow(clock);
   const { id, locationId, providerKey } = connection;
-  const { count } = await deps.db.transaction(async (tx) => {
+  const { count } = await db.transaction(async (tx) => {
     const resumed = await tx.connection.updateMany({
       where: { id, status: { in: ['held', 'pairing'] } },
       data: {
@@ -104,12 +102,12 @@ export async function resumeConnection(
     if (resumed.count > 0) {
       await audit(
         tx,
-        { clock: deps.clock, newId: deps.newId },
+        { clock, newId },
         { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` },
       );
     }
     return resumed;
   });
-  await resumeWhere(deps, toConnectionGroupKey(connection), [holdPauseCode]);
+  await resumeWhere({ db }, toConnectionGroupKey(connection), [holdPauseCode]);
   return count > 0;
 }

@@ -4,8 +4,10 @@ import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { freeGroups } from '../queue/group-owner.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
+import { toConnectionGroupKey } from './queue-group.ts';
 import { connectionAadPrefix } from './sealed-config.ts';
 import { unregisterWebhooks } from './unregister-webhooks.ts';
 
@@ -24,6 +26,7 @@ export async function disconnect(deps: RemoveDeps, { locationId, providerKey }: 
   const count = await deps.db.transaction(async (tx) => {
     const deleted = await tx.connection.deleteMany({ where: { locationId, providerKey, disabledAt: null } });
     if (deleted.count > 0) {
+      await freeGroups(tx, [toConnectionGroupKey({ locationId, providerKey })]);
       await audit(
         tx,
         { clock: deps.clock, newId: deps.newId },
@@ -51,6 +54,8 @@ export async function removeConnections(deps: RemoveDeps, locationId: string, is
     await unregisterAll(deps, rows);
     await connection.deleteMany({ where: { locationId } });
   }
+  // Without a connection their jobs find that out in any process.
+  await freeGroups(deps.db.client, rows.map(toConnectionGroupKey));
   for (const { id } of rows) deps.box.evict(connectionAadPrefix(id));
 }
 

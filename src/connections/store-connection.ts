@@ -4,6 +4,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import { noWorkerId, setGroupOwner } from '../queue/group-owner.ts';
 import { setGroupLimits } from '../queue/rate-limits.ts';
 import { computeNextDailyCheck } from './check-schedule.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
@@ -61,6 +62,8 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
     );
     const keepsPause = verified === null && before.status !== 'active';
     await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now, keepsPause);
+    // Until a worker has opened the session, no worker claims the jobs that it carries.
+    await setGroupOwner(tx, [toConnectionGroupKey(ref)], channel.session?.carriesSends ? noWorkerId : null, now);
     return tx.connection.update({
       where: { id },
       data: {

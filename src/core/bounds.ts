@@ -41,6 +41,8 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'AppEvent.id': maxChars.highlevelId,
   'Connection.locationId': installed,
   'Connection.providerKey': maxChars.providerKey,
+  // A type of the registry.
+  'Connection.type': null,
   'PermissionProblem.resourceId': installed,
   // A scope, a provider or an operation.
   'PermissionProblem.permission': maxChars.highlevelId,

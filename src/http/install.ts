@@ -43,6 +43,9 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
     response.cookie(name, browserId, cookie).set('cache-control', 'no-store').redirect(installations.startInstall(browserId));
   });
 
+  // Express would run the GET: a scanner that looks at the address must not use up its code.
+  router.head('/oauth/callback', (_request, response) => void response.set('cache-control', 'no-store').end());
+
   router.get('/oauth/callback', async (request, response) => {
     const { code, state, error, error_description: errorDescription } = callbackQuery.parse(request.query);
     // A reload of the page that completed an install: the code is used up, and the installation exists.

@@ -1,7 +1,7 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import { type GroupState, nextPermitAt, permitsAt, type RateLimit, tatAfter } from '../core/gcra.ts';
 import type { Database } from '../database/client.ts';
-import { type GroupRow, getMaxConcurrency, toGroupState } from './group-state.ts';
+import { type GroupRow, getMaxConcurrency, type ReadyGroup, toGroupState } from './group-state.ts';
 import type { QueueName } from './job.ts';
 import { type ClaimedJob, type ClaimQuota, claimJobs } from './sql/claim-jobs.ts';
 import { countRunningJobs } from './sql/count-running-jobs.ts';
@@ -43,7 +43,7 @@ export type ClaimResult = Pick<ClaimPlan, 'cursor' | 'nextAt' | 'isSaturated'> &
  */
 export async function claim(deps: { db: Database; clock: Clock }, options: ClaimOptions): Promise<ClaimResult> {
   const { db } = deps;
-  const groups = await findReadyGroups(db.client, options.queue, options.cursor);
+  const groups = await findReadyGroups(db.client, options.queue, options.cursor, options.workerId);
   const now = dateNow(deps.clock);
   const { unlimited, limited, ...next } = planClaim(groups, options, now);
   const jobs = [
@@ -59,14 +59,15 @@ export async function claim(deps: { db: Database; clock: Clock }, options: Claim
  * @param maxRead the poll reads no more groups: if it has read as many, more may follow
  */
 export function planClaim(
-  groups: readonly GroupRow[],
+  groups: readonly ReadyGroup[],
   { defaultLimit, quotas }: Pick<ClaimOptions, 'defaultLimit' | 'quotas'>,
   now: Date,
   maxRead = maxGroups,
 ): ClaimPlan {
   const nowMs = now.getTime();
   const toPermitAt = (group: GroupRow) => nextPermitAt(toGroupState(group, defaultLimit, 0, now), nowMs);
-  const open = groups.filter((group) => group.dueAt <= now && toPermitAt(group) <= nowMs);
+  const claimable = groups.filter(({ isOwnedElsewhere }) => !isOwnedElsewhere);
+  const open = claimable.filter((group) => group.dueAt <= now && toPermitAt(group) <= nowMs);
   const slots = quotas(open.map(({ groupKey }) => groupKey));
   const shares = open.map((group, index) => ({ ...group, quota: slots[index] ?? 0 }));
   const selected = shares.filter(({ quota }) => quota > 0);
@@ -78,7 +79,7 @@ export function planClaim(
   const isCutShort = selected.length > 0 && selected.length === firstUnserved;
   const isFullSweep = groups.length < maxRead && !isCutShort;
   const last = isCutShort ? selected.at(-1)?.groupKey : groups.at(-1)?.groupKey;
-  const waits = groups.map((group) => (group.dueAt > now ? group.dueAt.getTime() : toPermitAt(group)));
+  const waits = claimable.map((group) => (group.dueAt > now ? group.dueAt.getTime() : toPermitAt(group)));
   return {
     unlimited: selected.filter((group) => !isLimited(group)),
     limited: selected.filter(isLimited),

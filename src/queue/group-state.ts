@@ -13,6 +13,12 @@ export interface GroupRow {
   concurrency: number | null;
 }
 
+/** A group that a poll has read. */
+export interface ReadyGroup extends GroupRow {
+  /** Only another worker may claim its jobs, or none for now. @see setGroupOwner */
+  isOwnedElsewhere?: boolean;
+}
+
 /**
  * Converts a group's row to the state from which permits are computed.
  *

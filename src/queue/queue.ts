@@ -20,6 +20,8 @@ export interface WorkOptions {
 export interface Queue {
   /** Starts working on a queue. A handler finishes its job in the transaction that records the result; after an error the job runs again. */
   work(queue: QueueName, options: WorkOptions, handle: (job: Job) => Promise<void>): Promise<void>;
+  /** Returns the id under which this process claims jobs now; null before it works on a queue and after it has stopped. */
+  getWorkerId(): string | null;
   /**
    * Claims no more jobs and waits up to `timeoutMs` for the running ones; then their signals abort.
    *
@@ -33,16 +35,20 @@ export function createQueue(deps: { db: Database; clock: Clock; newId: NewId; lo
   const { db, clock, log } = deps;
   const stopping = new AbortController();
   const loops: WorkerLoop[] = [];
+  let worker: Worker | null = null;
   let registration: Promise<{ worker: Worker; unlisten: () => Promise<void> }> | undefined;
 
+  async function startRegistration() {
+    worker = await registerWorker(deps);
+    // Null: notifications may have been lost.
+    const unlisten = await db.listen(jobsChannel, (queue) => {
+      for (const loop of loops) if (queue === null || queue === loop.queue) loop.wake();
+    });
+    return { worker, unlisten };
+  }
+
   const register = () => {
-    registration ??= (async () => ({
-      worker: await registerWorker(deps),
-      // Null: notifications may have been lost.
-      unlisten: await db.listen(jobsChannel, (queue) => {
-        for (const loop of loops) if (queue === null || queue === loop.queue) loop.wake();
-      }),
-    }))();
+    registration ??= startRegistration();
     return registration;
   };
 
@@ -53,15 +59,18 @@ export function createQueue(deps: { db: Database; clock: Clock; newId: NewId; lo
       loops.push(startWorkerLoop(deps, options));
     },
 
+    getWorkerId: () => worker?.id() ?? null,
+
     async stop(timeoutMs, beforeLeaving) {
       if (!registration) return;
-      const { worker, unlisten } = await registration;
+      const { worker: registered, unlisten } = await registration;
       const ended = loops.map((loop) => loop.stop(timeoutMs));
       clock.setTimeout(() => stopping.abort(), timeoutMs);
       await Promise.all(ended);
       await unlisten();
       await beforeLeaving?.();
-      await worker
+      worker = null;
+      await registered
         .stop()
         .catch((error: unknown) => log.warn({ err: error }, 'the worker could not be removed; others declare it dead'));
     },

@@ -85,6 +85,12 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   };
 }
 
+/** Lists the ids of the workers that are not declared dead. */
+export async function listWorkerIds(db: Database): Promise<Set<string>> {
+  const rows = await db.client.worker.findMany({ select: { id: true } });
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** A heartbeat, and since when it stands still by this process's clock. */
 interface HeartbeatSample {
   heartbeat: number;

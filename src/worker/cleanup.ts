@@ -53,6 +53,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
       // Keeps a connection's own limits, which this table alone stores; a connection's day may be an hour longer than ours.
       intervalMs: null,
       concurrency: null,
+      ownerWorkerId: null,
       tatAt: { lt: daysAgo(clock, 2) },
       OR: [{ pausedUntil: null }, { pausedUntil: { lt: now } }],
     },

@@ -1,3 +1,4 @@
+import type { ChannelSessions } from '../compose/channel-sessions.ts';
 import type { Messaging } from '../compose/messaging.ts';
 import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
@@ -7,6 +8,7 @@ import type { Queue } from '../queue/queue.ts';
 export interface QueueHandlerDeps {
   queue: Pick<Queue, 'work'>;
   messaging: Pick<Messaging, 'deliver' | 'reportStatus' | 'postMessage' | 'fetchAttachments' | 'findMessage' | 'settle'>;
+  channelSessions: Pick<ChannelSessions, 'start'>;
   /** Maximum number of concurrent sends of this process. */
   sendConcurrency: number;
 }
@@ -14,8 +16,8 @@ export interface QueueHandlerDeps {
 const highLevelConcurrency = 200;
 const fetchConcurrency = 100;
 
-/** Starts taking jobs of all queues, and assigns each to the function that does it. */
-export async function startWorker({ queue, messaging, sendConcurrency }: QueueHandlerDeps): Promise<void> {
+/** Starts taking jobs of all queues, assigns each to the function that does it, and opens the sessions that carry some of them. */
+export async function startWorker({ queue, messaging, channelSessions, sendConcurrency }: QueueHandlerDeps): Promise<void> {
   await queue.work('deliver', { concurrency: limitConcurrency(sendConcurrency, 5) }, messaging.deliver);
   await queue.work(
     'highlevel',
@@ -30,6 +32,7 @@ export async function startWorker({ queue, messaging, sendConcurrency }: QueueHa
     const message = await messaging.findMessage(job.messageId);
     return message ? messaging.fetchAttachments(job, message) : messaging.settle({ job });
   });
+  channelSessions.start();
 }
 
 /** Limits a group to a share of the running jobs: a single busy group must not occupy all of them. */

@@ -1,166 +1,276 @@
-import type { Channel, ChannelConnection, OutboundMessage } from '../../src/channels/channel.ts';
-import { createHttpClient } from '../../src/runtime/outbound-http.ts';
-import { type Breakage, startBrokenNetwork } from '../support/broken-network.ts';
-import { createTestClock } from '../support/test-clock.ts';
-import { startVendor, type Vendor } from '../support/vendor.ts';
+import type { ChannelContext, OutboundMessage, SendOutcome, WebhookRequest } from '../../src/channels/channel.ts';
+import { type ChannelWorld, createChannelWorld } from '../support/channel-context.ts';
+import { png } from '../support/sample-files.ts';
+import { testProgramContract } from './program-contract.ts';
+import type { VendorSend, VendorUnderTest } from './vendor-under-test.ts';
 
-/** A channel under test: its factory, and its config for a vendor at an address. */
-export interface ChannelUnderTest {
-  name: string;
-  create(vendor: { url: string; secret: string }): { channel: Channel; config: object };
-}
-
+/** A message as the program passes it to a channel. */
 export const message: OutboundMessage = {
   id: '01890000-0000-7000-8000-000000000001',
-  idempotencyKey: '01890000-0000-7000-8000-000000000001-1790000000000',
+  idempotencyKey: '01890000-0000-7000-8000-000000000001',
   locationId: 'loc',
   contactId: 'contact',
   conversationId: null,
   messageType: 'sms',
   to: '+12025550143',
+  vendorAddress: null,
   from: null,
   text: 'hello',
   html: null,
   subject: null,
-  attachments: ['https://files.example.com/1', 'https://files.example.com/2'],
+  attachments: [],
   replyToExternalId: null,
+  lastInboundAt: null,
+  isOptedOutOfMarketing: false,
+  acceptedParts: [],
 };
 
-const megabytes = 'x'.repeat(3 * 1024 * 1024);
+const contact = '+12025550143';
+/** A message that no send has the id of. */
+const unsentId = '01890000-0000-7000-8000-0000000000ff';
 
-/** Tests the contract of every channel over HTTP. */
-export function testChannelContract(channelUnderTest: ChannelUnderTest): void {
-  const http = createHttpClient({ timeoutMs: 1_000, allowPrivateTargets: true });
-  const fetchAttachment = () => Promise.reject(new Error('This channel takes addresses.'));
-  const clock = createTestClock();
-  const createTools = (signal = new AbortController().signal) => ({ http, fetchAttachment, clock, signal });
-  const connectTo = (url: string, secret: string) => {
-    const { channel, config } = channelUnderTest.create({ url, secret });
-    const connection: ChannelConnection<object> = { id: 'c', config, webhookUrl: 'http://patchbay.example/channels/c' };
-    return { channel, connection, send: (signal?: AbortSignal) => channel.send(createTools(signal), connection, message) };
-  };
-  let vendor: Vendor;
-  beforeAll(async () => {
-    vendor = await startVendor();
-  });
-  afterAll(() => vendor.close());
-  const connectToVendor = () => connectTo(vendor.url, vendor.secret);
+/** Tests the contract of every channel against a simulated vendor: alone, and inside the program. */
+export function testChannelContract(name: string, startVendor: () => Promise<VendorUnderTest>): void {
+  describe(`${name}: the channel`, () => {
+    let vendor: VendorUnderTest;
+    let world: ChannelWorld;
+    /** What must not hold a secret: outcomes, errors and log lines. */
+    const traces: string[] = [];
+    let count = 0;
 
-  describe(channelUnderTest.name, () => {
-    test.each([
-      [{ body: { status: 'delivered', externalId: 'x' } }, { kind: 'delivered', externalId: 'x' }],
-      [{ body: { status: 'accepted', externalId: 7 } }, { kind: 'accepted', externalId: '7' }],
-      [{ status: 204 }, { kind: 'accepted' }],
-      [{ status: 200, body: '<html>thanks</html>' }, { kind: 'accepted' }],
-      [
-        { status: 400, body: { error: { code: '21610', message: 'opted out' } } },
-        { kind: 'rejected', code: '21610', message: 'opted out' },
-      ],
-      [{ status: 404 }, { kind: 'rejected', code: 'http_404' }],
-      [
-        { status: 429, headers: { 'retry-after': '7' } },
-        { kind: 'unavailable', retryAfterMs: 7_000 },
-      ],
-      [{ status: 408 }, { kind: 'unavailable' }],
-      [{ status: 425 }, { kind: 'unavailable' }],
-      [
-        { status: 503, body: 'down' },
-        { kind: 'unavailable', code: 'http_503' },
-      ],
-      [
-        { status: 400, body: megabytes },
-        { kind: 'rejected', code: 'http_400' },
-      ],
-      [{ status: 200, body: megabytes }, { kind: 'accepted' }],
-      [
-        { status: 503, body: megabytes },
-        { kind: 'unavailable', code: 'http_503' },
-      ],
-      ['cut' as const, { kind: 'unknown' }],
-      ['hang' as const, { kind: 'unknown' }],
-    ])('the response %.200j is the outcome %j', async (response, outcome) => {
-      vendor.respondWith(response);
-      expect(await connectToVendor().send()).toMatchObject(outcome);
+    beforeAll(async () => {
+      vendor = await startVendor();
+    });
+    afterAll(async () => {
+      await vendor.close();
+      expect(vendor.violations).toEqual([]);
+    });
+    beforeEach(() => {
+      world = createChannelWorld();
+      vendor.behave('accept');
+    });
+    afterEach(() => {
+      traces.push(...world.logLines);
+      world.close();
+      expectNoSecret(traces.splice(0).join('\n'), vendor);
+      expectCredentialsAtVendorOnly(world, vendor);
     });
 
-    test.each<[Breakage, string]>([
-      ['refuse', 'unavailable'],
-      ['accept_and_hang', 'unknown'],
-      ['cut_after_request', 'unknown'],
-      ['cut_after_headers', 'unknown'],
-      ['cut_after_rejection', 'rejected'],
-    ])('a network that breaks by "%s" is %s', async (breakage, kind) => {
-      await using network = await startBrokenNetwork(breakage);
-      expect(await connectTo(network.url, vendor.secret).send()).toMatchObject({ kind });
-    });
-
-    test('every request is signed, carries the same id on a repeat, and all attachments', async () => {
-      vendor.respondWith({});
-      const before = vendor.requests.length;
-      await connectToVendor().send();
-      await connectToVendor().send();
-      const [first, second] = vendor.requests.slice(before);
-      expect(first?.headers['webhook-id']).toBe(message.idempotencyKey);
-      expect(second?.headers['webhook-id']).toBe(message.idempotencyKey);
-      expect(first?.body).toMatchObject({ id: message.id, attachments: message.attachments });
-      expect(vendor.wrongSignatures).toEqual([]);
-    });
-
-    test('a send that is stopped while it waits ends as unknown', async () => {
-      const stopping = new AbortController();
-      vendor.respondWith(() => {
-        stopping.abort();
-        return 'hang';
-      });
-      expect(await connectToVendor().send(stopping.signal)).toMatchObject({ kind: 'unknown' });
-    });
-
-    test('a vendor that responds byte by byte is timed out', async () => {
-      await using network = await startBrokenNetwork('drip');
-      const sent = connectTo(network.url, vendor.secret).send();
-      await network.isDropping;
-      await clock.tick(60_000);
-      expect(await sent).toMatchObject({ kind: 'unknown', message: expect.stringContaining('no response in time') });
-    });
-
-    test('no secret in an outcome, for any response of the vendor', async () => {
-      vendor.respondWith({ status: 500, body: { error: { code: vendor.secret, message: `echo ${vendor.secret}` } } });
-      expect(JSON.stringify(await connectToVendor().send())).not.toContain(vendor.secret.replace('whsec_', ''));
-    });
-
-    test('a webhook is read only with a valid signature over the raw bytes, not too old', () => {
-      const { channel, connection } = connectToVendor();
-      const read = ({ headers, body }: { headers: Record<string, string>; body: string }, event = 'status') =>
-        channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) });
-      const content = { id: message.id, status: 'delivered' };
-      const good = vendor.signWebhook(content);
-
-      expect(read(good)).toMatchObject({ kind: 'receipt', receipt: { messageId: message.id, state: 'delivered' } });
-      const wrong = [
-        { ...good, body: `${good.body} ` },
-        { ...good, headers: {} },
-        vendor.signWebhook(content, new Date(Date.now() - 6 * 60_000)),
-        vendor.signWebhook(content, new Date(), `whsec_${Buffer.alloc(32).toString('base64')}`),
-      ];
-      for (const callback of wrong) {
-        expect(() => read(callback as typeof good)).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
+    /** A message of its own each time: ids are not repeated among the sentences. */
+    function createMessage(changes: Partial<OutboundMessage> = {}): OutboundMessage {
+      count += 1;
+      const id = `01890000-0000-7000-8000-${String(count).padStart(12, '0')}`;
+      return { ...message, id, idempotencyKey: id, lastInboundAt: new Date(world.clock.now()), ...changes };
+    }
+    const createContext = (config = vendor.config, from = world, signal?: AbortSignal) =>
+      from.createContext(vendor.channel.configSchema.parse(config), signal);
+    async function send(outbound = createMessage(), context: ChannelContext<object> = createContext()): Promise<SendOutcome> {
+      const outcome = await world.settle(vendor.channel.send(context, outbound));
+      traces.push(JSON.stringify(outcome));
+      return outcome;
+    }
+    async function receive(request: WebhookRequest) {
+      const { webhooks } = vendor.channel;
+      if (!webhooks) throw new Error('This channel has no webhooks.');
+      try {
+        return (await webhooks.receive(createContext(), request)).events;
+      } catch (error) {
+        traces.push(String((error as Error).stack));
+        throw error;
       }
-      expect(() => read(good, 'unheard-of')).toThrow(expect.objectContaining({ code: 'not_found' }));
+    }
+    const findNewSends = (before: number) => vendor.listSends().slice(before);
+
+    test('an accepted message has the vendor’s ids, and arrives once with its text', async () => {
+      const before = vendor.listSends().length;
+      const outcome = await send();
+      expect(['accepted', 'delivered']).toContain(outcome.kind);
+      const sends = findNewSends(before);
+      expect(sends).toMatchObject([{ to: contact, text: 'hello' }]);
+      if (vendor.has.receipts) {
+        expect(outcome).toMatchObject({ externalIds: sends.map(({ externalId }) => externalId) });
+      }
     });
 
-    test.each([
-      ['status', { status: 'delivered' }],
-      ['status', { id: message.id, status: 'sent' }],
-      ['status', []],
-      ['inbound', { externalId: 'x', from: '+1' }],
-      ['inbound', { from: '+1', text: 'hi' }],
-      ['inbound', { externalId: 'x', from: '+1', attachments: ['javascript:alert(1)'] }],
-    ])('a %s webhook of the wrong shape %j is rejected with its problems', (event, content) => {
-      const { channel, connection } = connectToVendor();
-      const { headers, body } = vendor.signWebhook(content);
-      expect(() => channel.receiveWebhook(connection, event, { headers, body: Buffer.from(body) })).toThrow(
-        expect.objectContaining({ code: 'payload_invalid', details: expect.arrayContaining([expect.any(String)]) }),
-      );
+    test('a repeat of a message doubles nothing, where the vendor recognises it', async () => {
+      const before = vendor.listSends().length;
+      const outbound = createMessage();
+      await send(outbound);
+      await send(outbound);
+      const { capabilities, getCapabilities } = vendor.channel;
+      const { idempotent } = getCapabilities?.(createContext().connection.config) ?? capabilities;
+      expect(findNewSends(before)).toHaveLength(idempotent ? 1 : 2);
+    });
+
+    test('attachments arrive with the message', async () => {
+      if (!vendor.has.attachments) return;
+      const files = await startFiles();
+      const before = vendor.listSends().length;
+      const outcome = await send(createMessage({ attachments: [files.url] }));
+      expect(['accepted', 'delivered']).toContain(outcome.kind);
+      expect(findNewSends(before).flatMap(({ attachments }) => attachments)).toHaveLength(1);
+      await files.close();
+    });
+
+    test('a refused recipient is a rejection with a code and a text', async () => {
+      const before = vendor.listSends().length;
+      vendor.behave('reject');
+      const outcome = await send();
+      expect(outcome).toMatchObject({ kind: 'rejected', code: expect.any(String), message: expect.stringMatching(/\w/) });
+      expect(findNewSends(before)).toEqual([]);
+    });
+
+    test('a contact who has opted out is reported as such', async () => {
+      if (!vendor.has.optOuts) return;
+      vendor.behave('opted_out');
+      expect(await send()).toMatchObject({ kind: 'rejected', optedOut: expect.stringMatching(/^(all|marketing)$/) });
+    });
+
+    test('a vendor that is busy is unavailable, for the time that it names', async () => {
+      vendor.behave('throttle');
+      expect(await send()).toMatchObject({ kind: 'unavailable' });
+      if (!vendor.has.throttleTime) return;
+      vendor.behave({ throttleMs: 7_000 });
+      expect(await send()).toMatchObject({ kind: 'unavailable', retryAfterMs: 7_000 });
+    });
+
+    test('an error of the vendor’s server is retried, or unknown', async () => {
+      vendor.behave('server_error');
+      expect(['unavailable', 'unknown']).toContain((await send()).kind);
+    });
+
+    test('a vendor that does not respond leaves an unknown outcome', async () => {
+      vendor.behave('hang');
+      expect(await send()).toMatchObject({ kind: 'unknown' });
+    });
+
+    test('a send that is stopped while it waits ends, and is unknown', async () => {
+      vendor.behave('hang');
+      const stopping = new AbortController();
+      const before = vendor.countRequests();
+      const sent = send(createMessage(), createContext(vendor.config, world, stopping.signal));
+      while (vendor.countRequests() === before) await new Promise((done) => setTimeout(done, 5));
+      stopping.abort();
+      expect(await sent).toMatchObject({ kind: 'unknown' });
+    });
+
+    test('a connection that breaks after the request leaves an unknown outcome, which a look-up resolves', async () => {
+      vendor.behave('cut_after_request');
+      const before = vendor.listSends().length;
+      const outbound = createMessage({ text: 'a text of its own' });
+      const since = new Date(Date.now() - 1_000);
+      expect(await send(outbound)).toMatchObject({ kind: 'unknown' });
+      vendor.behave('accept');
+      if (!vendor.has.lookUp) return;
+      const [sent] = findNewSends(before);
+      const found = await world.settle(vendor.channel.lookUpSend?.(createContext(), outbound, since) ?? Promise.resolve(null));
+      expect(found).toMatchObject({ externalIds: [sent?.externalId] });
+      const unsent = createMessage({ text: 'a text that was never sent', to: '+12025550199' });
+      expect(
+        await world.settle(vendor.channel.lookUpSend?.(createContext(), unsent, since) ?? Promise.resolve(null)),
+      ).toBeNull();
+    });
+
+    test('wrong credentials are a problem of the connection, not of the message', async () => {
+      if (vendor.has.credentials === false) return;
+      vendor.behave('wrong_credentials');
+      expect(await send()).toMatchObject({ kind: 'connection_error', message: expect.stringMatching(/\w/) });
+    });
+
+    test('the config is verified with the vendor, and a wrong one is refused with its problems', async () => {
+      const { setup } = vendor.channel;
+      if (!setup || vendor.has.credentials === false) return;
+      expect(await world.settle(setup.verify(createContext()))).toMatchObject({ kind: 'verified' });
+      const refused = await world.settle(setup.verify(createContext(vendor.wrongConfig)));
+      traces.push(JSON.stringify(refused));
+      expect(refused).toMatchObject({ kind: 'rejected', problems: [expect.objectContaining({ code: expect.any(String) })] });
+    });
+
+    test('a receipt names its message and its state; a forged one is refused', async () => {
+      if (!vendor.has.receipts) return;
+      const before = vendor.listSends().length;
+      const outbound = createMessage();
+      await send(outbound);
+      const [sent] = findNewSends(before) as [VendorSend];
+      const states = ['delivered', ...(vendor.has.read ? (['read'] as const) : []), 'failed'] as const;
+      for (const state of states) {
+        const request = vendor.receipt(world.webhookUrl, sent, outbound.id, state);
+        const receipts = (await receive(request)).flatMap((event) => (event.kind === 'receipt' ? [event.receipt] : []));
+        expect(receipts).toMatchObject([{ state }]);
+        const { messageId, externalId, error } = receipts[0] as (typeof receipts)[0];
+        expect(messageId === outbound.id || externalId === sent.externalId).toBe(true);
+        if (state === 'failed') expect(error).toMatchObject({ code: expect.any(String), message: expect.stringMatching(/\w/) });
+      }
+      const forged = vendor.forge(vendor.receipt(world.webhookUrl, sent, outbound.id, 'delivered'));
+      await expect(receive(forged)).rejects.toMatchObject({ code: 'signature_invalid' });
+    });
+
+    test('a message of a contact is read with its text; a forged one is refused', async () => {
+      const request = vendor.inbound(world.webhookUrl, { externalId: `in-${unsentId}`, from: contact, text: 'hi there' });
+      const inbound = (await receive(request)).flatMap((event) => (event.kind === 'inbound' ? [event.inbound] : []));
+      expect(inbound).toMatchObject([{ externalId: `in-${unsentId}`, from: contact, text: 'hi there', sentExternally: false }]);
+      await expect(receive(vendor.forge(request))).rejects.toMatchObject({ code: 'signature_invalid' });
+    });
+
+    test('a picture of a contact is fetched, with the credentials where the vendor asks for them', async () => {
+      const picture = { data: png, contentType: 'image/png' };
+      const request = vendor.inbound(world.webhookUrl, { externalId: 'in-picture', from: contact, text: '', picture });
+      const [event] = await receive(request);
+      const [attachment] = event?.kind === 'inbound' ? event.inbound.attachments : [];
+      if (!attachment) throw new Error('The message has no attachment.');
+      const context = createContext();
+      const fetched =
+        'url' in attachment
+          ? context.fetchFile(attachment.url)
+          : (vendor.channel.fetchAttachment?.(context, attachment.ref) ?? Promise.reject(new Error('It can’t be fetched.')));
+      expect(await world.settle(fetched)).toMatchObject({ kind: 'fetched', bytes: png.length, contentType: 'image/png' });
+      expect('ref' in attachment).toBe(vendor.has.authenticatedMedia);
+    });
+
+    test('STOP and START are opt-outs and opt-ins, where the vendor manages them', async () => {
+      if (!vendor.has.optOuts) return;
+      for (const optedOut of [true, false]) {
+        const events = await receive(vendor.optOut(world.webhookUrl, contact, optedOut));
+        const optOuts = events.flatMap((event) => (event.kind === 'opt_out' ? [event.optOut] : []));
+        const texts = events.flatMap((event) => (event.kind === 'inbound' ? [event.inbound.text] : []));
+        // Otherwise the program recognises the words.
+        if (vendor.channel.capabilities.managesOptOuts) expect(optOuts).toMatchObject([{ address: contact, optedOut }]);
+        else expect(texts).toEqual([optedOut ? 'STOP' : 'START']);
+      }
+    });
+
+    test('with the guard closed no request reaches a private address', async () => {
+      const guarded = createChannelWorld({ allowPrivateTargets: false });
+      const before = vendor.countRequests();
+      const outcome = await send(createMessage(), createContext(vendor.config, guarded));
+      expect(['accepted', 'delivered', 'unknown']).not.toContain(outcome.kind);
+      expect(vendor.countRequests()).toBe(before);
+      guarded.close();
     });
   });
+
+  testProgramContract(name, startVendor);
+}
+
+/** Serves a picture that a message refers to. */
+async function startFiles() {
+  const { listen } = await import('../support/http.ts');
+  const { url, close } = await listen((_request, response) => response.setHeader('content-type', 'image/png').end(png));
+  return { url: `${url}/picture.png`, close };
+}
+
+/** Fails when a text holds a secret of the connection. */
+export function expectNoSecret(text: string, { secrets }: VendorUnderTest): void {
+  expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+}
+
+/** Fails when a request with a secret went to another host than the vendor's. */
+function expectCredentialsAtVendorOnly({ requests }: ChannelWorld, { config, secrets }: VendorUnderTest): void {
+  const origins = new Set(
+    Object.values(config).flatMap((value) => (URL.canParse(String(value)) ? new URL(String(value)).origin : [])),
+  );
+  const leaks = requests
+    .filter(({ url, content }) => secrets.some((secret) => url.includes(secret) || content.includes(secret)))
+    .filter(({ url }) => origins.size > 0 && !origins.has(new URL(url).origin));
+  expect(leaks.map(({ url }) => url)).toEqual([]);
 }

@@ -1,14 +1,19 @@
 import { createGatewayChannel, parseSendResponse } from '../../src/channels/gateway/gateway.ts';
 import { testChannelContract } from './contract.ts';
+import { testGatewayProtocol } from './gateway-protocol.ts';
+import { type GatewayChannel, startGatewayVendor } from './gateway-vendor.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 const open = createGatewayChannel({ allowPrivateTargets: true });
 const guarded = createGatewayChannel({ allowPrivateTargets: false });
 
-testChannelContract({
+const gateway: GatewayChannel = {
   name: 'gateway',
-  create: (vendor) => ({ channel: open, config: open.configSchema.parse({ ...vendor, timeoutMs: 1_000 }) }),
-});
+  create: (vendor) => ({ channel: open, config: { url: vendor.url, secret: vendor.secret, timeoutMs: 1_000 } }),
+};
+
+testChannelContract('gateway', () => startGatewayVendor(gateway));
+testGatewayProtocol(gateway);
 
 test.each([
   [{ secret }, 'url'],
@@ -30,11 +35,15 @@ test('blanks and line ends around an address and a secret are trimmed', () => {
 });
 
 test.each([
-  [200, '{"externalId":1234567890123456789,"status":"DELIVERED "}', { kind: 'delivered', externalId: '1234567890123456789' }],
-  [200, '[{"externalId":" a1 ","status":"read"}]', { kind: 'delivered', externalId: 'a1' }],
-  [200, '{"externalId":null,"status":"sending soon"}', { kind: 'accepted' }],
-  [200, '{"externalId":["a"],"status":{"is":"delivered"}}', { kind: 'accepted' }],
-  [202, '"delivered"', { kind: 'accepted' }],
+  [
+    200,
+    '{"externalId":1234567890123456789,"status":"DELIVERED "}',
+    { kind: 'delivered', externalIds: ['1234567890123456789'] },
+  ],
+  [200, '[{"externalId":" a1 ","status":"read"}]', { kind: 'delivered', externalIds: ['a1'] }],
+  [200, '{"externalId":null,"status":"sending soon"}', { kind: 'accepted', externalIds: [] }],
+  [200, '{"externalId":["a"],"status":{"is":"delivered"}}', { kind: 'accepted', externalIds: [] }],
+  [202, '"delivered"', { kind: 'accepted', externalIds: [] }],
   [
     200,
     '{"status":"failed","error":{"code":30003,"message":"off"}}',

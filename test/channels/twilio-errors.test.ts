@@ -98,8 +98,8 @@ const callbacks: [string, string[]][] = [
   ],
   ['opted_out', list('63014 63033')],
   ['busy', list('30001 30017 30022 30023 30027 30410 63009 63010 63012 63017 63018 63038')],
-  ['sender', list('30018 30024 30032 30033 30034 30035 63002 63008')],
-  ['account', list('30002 63001 63007 63020 63022 63051')],
+  ['sender', list('30018 30024 30032 30033 30034 30035 63001 63002 63007 63008 63020 63022 63051')],
+  ['account', ['30002']],
 ];
 
 test.each(callbacks.flatMap(([errorClass, codes]) => codes.map((code) => [code, errorClass])))(

@@ -70,12 +70,19 @@ describe('status callbacks', () => {
     expect(events).toMatchObject([{ kind: 'receipt' }, { kind: 'opt_out', optOut }]);
   });
 
-  test('only codes about the account hold the connection; those about one destination do not', async () => {
+  test('only codes about the account, or about the connection’s sender, hold it; those about one destination do not', async () => {
     await using world = await startTwilioWorld();
-    const holds = async (ErrorCode: string) =>
-      (await read(world, 'status', { MessageStatus: 'failed', ErrorCode })).some(({ kind }) => kind === 'connection');
-    for (const code of ['30002', '63001', '63007', '63020', '63022', '63051'])
+    const service = { messagingServiceSid: world.service.sid };
+    const holds = async (ErrorCode: string, config = {}, From = world.from) => {
+      const request = sign(world, 'status', { MessageStatus: 'failed', ErrorCode, From });
+      return (await receive(world, request, config)).events.some(({ kind }) => kind === 'connection');
+    };
+    for (const code of ['30002', '63001', '63007', '63020', '63022', '63051']) {
       expect([code, await holds(code)]).toEqual([code, true]);
+      const isAccount = code === '30002';
+      expect([code, await holds(code, service)]).toEqual([code, isAccount]);
+      expect([code, await holds(code, {}, '+12025550101')]).toEqual([code, isAccount]);
+    }
     for (const code of ['30003', '30004', '30018', '30034', '30032', '63015', '63016', '63024']) {
       expect([code, await holds(code)]).toEqual([code, false]);
     }

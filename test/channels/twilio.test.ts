@@ -194,7 +194,8 @@ describe('send', () => {
       const keyBasic = Buffer.from(`${world.apiKey.sid}:${world.apiKey.secret}`).toString('base64');
       const secrets = [authToken, basic, ...('apiKeySid' in config ? [world.apiKey.secret, keyBasic] : [])];
       for (const status of [400, 401, 429, 500]) {
-        world.twilio.setFault({ kind: 'error', status, code: 99999, message: `echo ${secrets.join(' ')}` });
+        const echo = secrets.flatMap((secret) => [secret, secret.replaceAll('/', '\\/'), encodeURIComponent(secret)]).join(' ');
+        world.twilio.setFault({ kind: 'error', status, code: 99999, message: `echo ${echo}` });
         const outcome = JSON.stringify(await world.channel.send(context, message));
         for (const secret of secrets) expect(outcome).not.toContain(secret);
         expect(outcome).toContain('[redacted]');

@@ -43,6 +43,8 @@ export interface VendorUnderTest {
     /** The vendor names the time after which it may be called again. */
     readonly throttleTime: boolean;
     readonly authenticatedMedia: boolean;
+    /** False where the vendor has no account whose credentials it could refuse. */
+    readonly credentials?: false;
   };
   behave(next: VendorBehaviour): void;
   /** Messages that the vendor has accepted, in order; a repeat that it drops is not listed twice. */

@@ -104,6 +104,11 @@ test('no secret is in an outcome, though Meta echoes the request', () => {
   const echo = Object.values(config).join(' ');
   const outcome = respond(400, toError(190, { message: echo, error_data: { details: echo } }));
   for (const secret of Object.values(config)) expect(JSON.stringify(outcome)).not.toContain(secret);
+  // Nor the half of one where the text is cut.
+  for (let length = 260; length < 300; length++) {
+    const cut = respond(400, toError(190, { message: 'x'.repeat(length) + config.accessToken }));
+    expect(cut).toMatchObject({ message: expect.not.stringContaining('token-') });
+  }
 });
 
 test.each([

@@ -1,4 +1,5 @@
 import { createWhatsAppCloudChannel } from '../../src/channels/whatsapp-cloud/whatsapp-cloud.ts';
+import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
 import { startWhatsAppWorld, verifyToken, waitFor } from './whatsapp-cloud-world.ts';
 
 const open = createWhatsAppCloudChannel({ allowPrivateTargets: true });
@@ -153,6 +154,16 @@ test('approved templates are listed with their parameters, and the numbers of th
   ]);
 });
 
+test('a list that Meta refuses is an error of the connection, and one without a response is not', async () => {
+  await using world = await startWhatsAppWorld();
+  const refused = world.withConfig({ accessToken: 'EAA-expired' });
+  const gone = world.withConfig({ baseUrl: 'http://127.0.0.1:1' });
+  for (const list of [open.setup?.listTemplates, open.setup?.listSenders]) {
+    await expect(list?.(refused)).rejects.toMatchObject({ code: 'connection_rejected' });
+    await expect(list?.(gone)).rejects.toMatchObject({ code: 'vendor_unavailable' });
+  }
+});
+
 test('more templates than a page has are listed too', async () => {
   await using world = await startWhatsAppWorld();
   world.vendor.state.templates = Array.from({ length: 250 }, (_, index) => ({
@@ -166,4 +177,15 @@ test('more templates than a page has are listed too', async () => {
     },
   })) as typeof world.vendor.state.templates;
   expect(await open.setup?.listTemplates?.(world.context)).toHaveLength(250);
+});
+
+test('the connect form, filled in with the required fields alone, is valid; a template in it is one object', () => {
+  const fields = toConfigFields(open.configSchema);
+  const shown = toFormValues(fields, undefined);
+  const parsed = open.configSchema.parse(readConfig(fields, { ...shown, ...config }));
+  expect(parsed).not.toHaveProperty('fallbackTemplate');
+  const filled = { ...shown, ...config, 'fallbackTemplate.name': 'message_from_team', 'fallbackTemplate.language': 'en_US' };
+  expect(open.configSchema.parse(readConfig(fields, filled))).toMatchObject({
+    fallbackTemplate: { name: 'message_from_team', language: 'en_US' },
+  });
 });

@@ -7,11 +7,13 @@ import type { Kill } from './supervisor.ts';
 /** Record of a run, for its audit. */
 export interface RunRecord {
   plan: Plan;
-  crm: Pick<Crm, 'highlevel' | 'contacts' | 'acknowledged' | 'ids' | 'posts'>;
+  crm: Pick<Crm, 'highlevel' | 'contacts' | 'locations' | 'acknowledged' | 'ids' | 'posts'>;
   gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures'>;
   kills: readonly Kill[];
   /** Times without the database. */
   downtimes: readonly { from: number; to: number }[];
+  /** Messages that wait for a person, as it could not be found out whether they were sent. */
+  held: Set<number>;
 }
 
 /** Accounts for every message. @returns the broken promises, in sentences */
@@ -32,7 +34,7 @@ export function auditRun(record: RunRecord): { problems: string[]; duplicateRepl
 }
 
 /** Counts cheaply the reports and replies that HighLevel still lacks. */
-export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
+export function countUnsettled({ plan, crm, gateway, held }: RunRecord): number {
   const reported = plan.list.filter((message) => {
     const statuses = crm.highlevel.listStatuses(crm.ids.get(message.number) ?? '');
     return statuses.at(-1) === expectedStatuses[message.fate].at(-1);
@@ -48,20 +50,23 @@ export function countUnsettled({ plan, crm, gateway }: RunRecord): number {
     for (const { altId } of listReplies(crm.highlevel, id)) posted.add(altId);
   }
   const acknowledged = [...crm.acknowledged.values()].flat();
-  return acknowledged.filter((number) => !isReported.has(number)).length + unposted().length;
+  return acknowledged.filter((number) => !isReported.has(number) && !held.has(number)).length + unposted().length;
 }
 
-function checkSends({ plan, crm, gateway }: RunRecord): string[] {
+function checkSends({ plan, crm, gateway, held }: RunRecord): string[] {
   const byNumber = Map.groupBy(gateway.accepted.values(), ({ number }) => number);
   const isRefused = (number: number) => (plan.list[number] as PlannedMessage).fate === 'rejected';
   const lost = [...crm.acknowledged.values()]
     .flat()
-    .filter((number) => !byNumber.has(number) && !isRefused(number))
+    .filter((number) => !byNumber.has(number) && !isRefused(number) && !held.has(number))
     .map((number) => `Message ${number} was acknowledged and never reached its contact.`);
   const twice = [...byNumber]
     .filter(([, copies]) => copies.length > 1)
     .map(([number, copies]) => `Message ${number} reached its contact as ${copies.length} different messages.`);
-  return [...lost, ...twice];
+  const unfounded = [...held]
+    .filter((number) => byNumber.has(number))
+    .map((number) => `Message ${number} waits for a person, and the vendor lists it.`);
+  return [...lost, ...twice, ...unfounded];
 }
 
 /** Checks the order of acknowledged messages: one that HighLevel abandoned may have been stored, and has no promised position. */
@@ -75,12 +80,13 @@ function checkSendOrder({ crm, gateway }: RunRecord): string[] {
   });
 }
 
-function checkStatuses({ plan, crm, gateway }: RunRecord): string[] {
+function checkStatuses({ plan, crm, gateway, held }: RunRecord): string[] {
   const acknowledged = new Set([...crm.acknowledged.values()].flat());
   const reached = new Set([...gateway.accepted.values()].map(({ number }) => number));
   return plan.list.flatMap(({ number, fate }) => {
     const reported = crm.highlevel.listStatuses(crm.ids.get(number) ?? '');
-    if (!acknowledged.has(number) && !reached.has(number) && reported.length === 0) return [];
+    const isOpen = held.has(number) || (!acknowledged.has(number) && !reached.has(number));
+    if (isOpen && reported.length === 0) return [];
     const truth = expectedStatuses[fate];
     const isUntrue =
       reported.at(-1) !== truth.at(-1) || reported.some((status) => !(truth as readonly string[]).includes(status));

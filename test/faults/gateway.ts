@@ -4,7 +4,23 @@ import { type Mishap, type Plan, type PlannedMessage, toReplyId } from './plan.t
 import { createRandom } from './random.ts';
 import type { Poster } from './webhooks.ts';
 
-export type Gateway = Awaited<ReturnType<typeof startGateway>>;
+/** The vendor of a run. */
+export interface Gateway {
+  /** Type and config of every location's connection. */
+  readonly connection: { readonly type: string; readonly config: Record<string, unknown> };
+  /** Messages in the order in which they reached their contacts. */
+  readonly accepted: ReadonlyMap<string, AcceptedMessage>;
+  /** Replies of each contact, in order. */
+  readonly replies: ReadonlyMap<string, readonly string[]>;
+  readonly requests: VendorRequest[];
+  readonly invalidSignatures: readonly VendorRequest[];
+  /** Sets the address of the program's webhooks for a location. @param phones of its contacts */
+  setWebhookUrl(locationId: string, url: string, phones: readonly string[]): void;
+  countUndelivered(): number;
+  countMishaps(): number;
+  flap(isOn: boolean): void;
+  close(): Promise<void>;
+}
 
 /** A message that has reached its contact. */
 export interface AcceptedMessage {
@@ -16,7 +32,7 @@ export interface AcceptedMessage {
 const retryDelayMs = [150, 600] as const;
 
 /** Starts a vendor that drops repeats, fails as planned, and posts the receipts of each message until they are acknowledged. */
-export async function startGateway(plan: Plan, poster: Poster, elapsed: () => number) {
+export async function startGateway(plan: Plan, poster: Poster, elapsed: () => number): Promise<Gateway> {
   const random = createRandom(plan.seed + 2);
   const vendor = await startVendor();
   /** Messages in the order in which they reached their contacts. */
@@ -119,17 +135,16 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
   }
 
   return {
-    url: vendor.url,
-    secret: vendor.secret,
+    connection: { type: 'gateway', config: { url: vendor.url, secret: vendor.secret, timeoutMs: 2_000 } },
     accepted,
     replies,
     requests: vendor.requests,
     invalidSignatures: vendor.wrongSignatures,
     /** Sets the address of the program's webhooks for a location. */
-    setWebhookUrl: (locationId: string, url: string) => void webhookUrls.set(locationId, url),
+    setWebhookUrl: (locationId, url) => void webhookUrls.set(locationId, url),
     countUndelivered: () => undelivered.size,
     countMishaps: () => mishapCount,
-    flap(isOn: boolean) {
+    flap(isOn) {
       isFlapping = isOn;
     },
     close() {

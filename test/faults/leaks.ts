@@ -25,7 +25,7 @@ export async function findLeaks(target: DatabaseTarget): Promise<Leaks> {
     const [counts] = await db.client.$queryRaw<Leaks['counts'][]>`
       SELECT (SELECT count(*)::int FROM jobs) AS jobs,
         count(*) FILTER (WHERE state = 'pending' AND reason_code IS NULL)::int AS "pendingWithoutReason",
-        count(*) FILTER (WHERE state = 'pending')::int AS pending,
+        count(*) FILTER (WHERE state = 'pending' AND held_for_review_at IS NULL)::int AS pending,
         count(*) FILTER (WHERE direction = 'outbound' AND state <> 'pending' AND state IS DISTINCT FROM reported_state)::int AS unreported,
         (SELECT count(*)::int FROM receipts WHERE message_id IS NULL) AS "lostReceipts"
       FROM messages`;

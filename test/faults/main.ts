@@ -3,7 +3,7 @@ import { findServerPrograms, startPostgresServer } from '../support/postgres-ser
 import { createLongSize, createPlan, embeddedSize } from './plan.ts';
 import { type RunTarget, runFaults, type Verdict } from './run.ts';
 
-/** Options of `npm run test:faults -- --seed 7 --rounds 3`. Exit code 1 when a promise was broken. */
+/** Options of `npm run test:faults -- --seed 7 --rounds 3 --vendor twilio`. Exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -12,11 +12,13 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '50' },
     restarts: { type: 'string', default: '5' },
     embedded: { type: 'boolean', default: false },
+    vendor: { type: 'string', default: 'gateway' },
   },
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const firstSeed = Number(values.seed ?? Date.now() % 1_000_000);
 const wanted = { messages: Number(values.messages), kills: Number(values.kills), restarts: Number(values.restarts) };
+const vendor = values.vendor === 'twilio' ? 'twilio' : 'gateway';
 let isGood = true;
 
 for (let round = 0; round < Number(values.rounds); round++) {
@@ -37,12 +39,12 @@ async function runOnce(seed: number): Promise<Verdict> {
   if (!programs) {
     console.log(`seed ${seed}: on the embedded database, one process; no PostgreSQL server to restart`);
     const size = { ...createLongSize({ ...wanted, restarts: 0 }), maxMishaps: embeddedSize.maxMishaps };
-    return runFaults(createPlan(seed, size), { database: { kind: 'embedded' }, processes: 1 }, printCounts);
+    return runFaults(createPlan(seed, size), { database: { kind: 'embedded' }, processes: 1, vendor }, printCounts);
   }
   console.log(`seed ${seed}: on a PostgreSQL of its own, two processes`);
   const server = await startPostgresServer(programs);
   try {
-    const runTarget: RunTarget = { database: { kind: 'postgres', url: server.url }, server, processes: 2 };
+    const runTarget: RunTarget = { database: { kind: 'postgres', url: server.url }, server, processes: 2, vendor };
     return await runFaults(createPlan(seed, createLongSize(wanted)), runTarget, printCounts);
   } finally {
     await server.stop();

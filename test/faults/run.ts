@@ -11,6 +11,7 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
 import { type Supervisor, startSupervisor } from './supervisor.ts';
+import { startTwilioVendor, toTwilioPlan } from './twilio.ts';
 import { createPoster, type Poster } from './webhooks.ts';
 
 export interface RunTarget {
@@ -19,6 +20,8 @@ export interface RunTarget {
   /** The same server, if it may be restarted. */
   server?: PostgresServer;
   processes: number;
+  /** The vendor of the run; by default a gateway, which drops repeats. */
+  vendor?: 'gateway' | 'twilio' | undefined;
 }
 
 export interface Verdict {
@@ -34,11 +37,13 @@ export interface Verdict {
  * @param onProgress gets the counts every five seconds
  */
 export async function runFaults(
-  plan: Plan,
+  drawn: Plan,
   runTarget: RunTarget,
   onProgress: (counts: Record<string, number>) => void,
 ): Promise<Verdict> {
   await using closing = new AsyncDisposableStack();
+  const isTwilio = runTarget.vendor === 'twilio';
+  const plan = isTwilio ? toTwilioPlan(drawn) : drawn;
   const folder = createTemporaryFolder();
   const target: DatabaseTarget =
     runTarget.database.kind === 'embedded' ? { kind: 'embedded', dataDir: folder.path } : runTarget.database;
@@ -50,7 +55,7 @@ export async function runFaults(
   closing.defer(balancer.close);
   const crm = await startCrm(plan, poster, { baseUrl: balancer.url, processes: runTarget.processes }, elapsed);
   closing.defer(crm.close);
-  const gateway = await startGateway(plan, poster, elapsed);
+  const gateway = await (isTwilio ? startTwilioVendor : startGateway)(plan, poster, elapsed);
   closing.defer(gateway.close);
 
   const settings = createProductionSettings({
@@ -61,14 +66,18 @@ export async function runFaults(
     app: crm.app,
   });
   const supervisor = await startSupervisor(
-    crm.urls.map((url) => ({ ...settings, HIGHLEVEL_API_URL: url })),
+    // A doubt is left to a person soon, so that a run ends.
+    crm.urls.map((url) => ({ ...settings, HIGHLEVEL_API_URL: url, CONFIRM_SEND_SECONDS: '20' })),
     folder.path,
   );
   closing.defer(async () => void (await supervisor.stop()));
   ports = supervisor.ports();
   await setUp(balancer.url, ports, crm, gateway);
 
-  const record: RunRecord = { plan, crm, gateway, kills: supervisor.kills, downtimes: runTarget.server?.downtimes ?? [] };
+  const record: RunRecord = {
+    ...{ plan, crm, gateway, kills: supervisor.kills, downtimes: runTarget.server?.downtimes ?? [] },
+    held: new Set(),
+  };
   const counts = () => ({
     acknowledged: [...crm.acknowledged.values()].flat().length,
     ...crm.counts(),
@@ -79,6 +88,7 @@ export async function runFaults(
     restarts: runTarget.server?.downtimes.length ?? 0,
     unsettled: countUnsettled(record),
     undelivered: gateway.countUndelivered(),
+    heldForReview: record.held.size,
   });
   const ticker = setInterval(() => onProgress(counts()), 5_000);
   closing.defer(async () => clearInterval(ticker));
@@ -93,6 +103,7 @@ export async function runFaults(
   gateway.flap(false);
   await sent;
   await waitUntilSettled(record, gateway, balancer.url, plan.settleTimeoutMs);
+  await readHeld(record, balancer.url);
 
   const codes = await supervisor.stop();
   const leaks = await findLeaks(target);
@@ -123,15 +134,15 @@ async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gatewa
     return ((await response.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
   }, 'the locations are installed');
   for (const { id } of crm.locations) {
-    const config = { url: gateway.url, secret: gateway.secret, timeoutMs: 2_000 };
     const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
       method: 'PUT',
       headers,
-      body: JSON.stringify({ type: 'gateway', config }),
+      body: JSON.stringify(gateway.connection),
     });
     const { callbackUrls } = (await response.json()) as { callbackUrls?: { status: string } };
     if (!callbackUrls) throw new Error(`A channel could not be connected: ${response.status}`);
-    gateway.setWebhookUrl(id, callbackUrls.status.replace(/\/status$/, ''));
+    const phones = crm.contacts.flatMap(({ locationId, phone }) => (locationId === id && phone ? phone : []));
+    gateway.setWebhookUrl(id, callbackUrls.status.replace(/\/status$/, ''), phones);
   }
 }
 
@@ -191,7 +202,31 @@ async function waitUntilSettled(record: RunRecord, gateway: Gateway, url: string
   const timeoutAt = performance.now() + timeoutMs;
   const isSettled = async () =>
     countUnsettled(record) === 0 && gateway.countUndelivered() === 0 && (await countJobs(url)) === 0;
-  while (!(await isSettled()) && performance.now() < timeoutAt) await sleep(500);
+  while (performance.now() < timeoutAt) {
+    await readHeld(record, url);
+    if (await isSettled()) return;
+    await sleep(500);
+  }
+}
+
+/** Reads which messages wait for a person. */
+async function readHeld({ crm, held }: RunRecord, url: string): Promise<void> {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const numbers = new Map([...crm.ids].map(([number, id]) => [id, number]));
+  for (const { id } of crm.locations) {
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = `${url}/api/locations/${id}/messages?status=unknown&limit=100${cursor && `&cursor=${cursor}`}`;
+      const response = await fetch(page, { headers }).catch(() => null);
+      if (response?.status !== 200) break;
+      const { items, nextCursor } = (await response.json()) as {
+        items: { highlevelMessageId: string }[];
+        nextCursor: string | null;
+      };
+      for (const { highlevelMessageId } of items) held.add(numbers.get(highlevelMessageId) as number);
+      cursor = nextCursor;
+    }
+  }
 }
 
 /** Counts all jobs: repeated reports, look-ups of posts and jobs that only end are work too. */

@@ -94,7 +94,10 @@ test('every request of the program fits HighLevel’s own description', async ()
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateMessageStatus').length >= 3);
   await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateEmailStatus').length >= 2);
 
-  await world.advanceUntil(() => world.highlevel.calls.listByOperation('updateContact').length > 0);
+  await world.api.put(`/locations/${location.id}/opt-outs/ana@example.com`, { reason: 'asked by phone' }).expect(200);
+  for (const operation of ['updateContact', 'findDuplicateContact']) {
+    await world.advanceUntil(() => world.highlevel.calls.listByOperation(operation).length > 0);
+  }
 
   const agency = world.highlevel.addCompany();
   world.highlevel.addLocation({ companyId: agency.id });
@@ -120,6 +123,7 @@ test('every request of the program fits HighLevel’s own description', async ()
   }
   expect([...seen].sort()).toEqual([
     'addInboundMessage',
+    'findDuplicateContact',
     'getContact',
     'getLocation',
     'listInstalledLocations',

@@ -212,6 +212,8 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/messages/{id}',
     '/api/messages/{id}/retry',
     '/api/messages/{id}/mark-sent',
+    '/api/locations/{locationId}/opt-outs',
+    '/api/locations/{locationId}/opt-outs/{address}',
     '/api/locations/{locationId}/dead-letters',
     '/api/locations/{locationId}/redrives',
     '/api/alerts',

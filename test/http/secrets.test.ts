@@ -1,5 +1,8 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
+import type { VerifyResult } from '../../src/channels/channel.ts';
+import { AppError } from '../../src/core/errors.ts';
+import { acmeKey, createAcme } from '../support/acme.ts';
 import { sharedSecret, startWorld } from '../support/world.ts';
 
 /** Lesson 13: where secrets must never be. */
@@ -79,4 +82,50 @@ test('no token or secret appears in the database, an API response, a log line or
     for (const secret of secrets) expect({ place, found: text.includes(secret) }).toEqual({ place, found: false });
   }
   expect(sources.log).toContain('installed');
+});
+
+test('a vendor that repeats a secret in its words brings it into no response, row, log line or page', async () => {
+  const lines: string[] = [];
+  const log = pino(
+    { level: 'trace' },
+    new Writable({
+      write(chunk, _encoding, done) {
+        lines.push(String(chunk));
+        done();
+      },
+    }),
+  );
+  const acme = createAcme();
+  await using world = await startWorld({ channels: acme.channels, services: { log } });
+  const location = await world.install();
+  const path = `/locations/${location.id}/channels/sms`;
+  const echo = `Acme says ${acmeKey}`;
+  const responses: string[] = [];
+  const keep = ({ text }: { text: string }) => responses.push(text);
+  const connect = () => world.api.put(path, { type: 'acme', config: { key: acmeKey, hookSecret: 'the-hook-secret' } });
+  const verifications: (() => Promise<VerifyResult>)[] = [
+    async () => ({ kind: 'rejected', problems: [{ field: 'key', code: 'x', message: echo }] }),
+    async () => ({ kind: 'unavailable', code: 'x', message: echo }),
+    async () => Promise.reject(new AppError('vendor_unavailable', echo)),
+    async () => ({ kind: 'verified', account: echo, warnings: [echo] }),
+  ];
+  for (const verify of verifications) {
+    acme.verify = verify;
+    keep(await connect());
+  }
+  acme.register = async () => ({ kind: 'taken', by: echo });
+  keep(await world.api.post(`${path}/webhooks`).expect(200));
+  acme.verify = verifications[0] as () => Promise<VerifyResult>;
+  await world.db.connection.updateMany({ data: { checkDueAt: new Date(world.clock.now()) } });
+  await world.advanceUntil(async () => (await world.db.connection.count({ where: { status: 'held' } })) === 1);
+  keep(await world.api.get(path).expect(200));
+  acme.unregister = async () => Promise.reject(new AppError('vendor_unavailable', echo));
+  keep(await world.api.delete(path).expect(204));
+  const rows = [await world.db.auditEntry.findMany(), await world.db.rateLimitRow.findMany(), await world.db.alert.findMany()];
+  for (const text of [responses.join('\n'), lines.join('\n'), JSON.stringify(rows)]) {
+    expect(text).not.toContain(acmeKey);
+    expect(text).not.toContain('the-hook-secret');
+  }
+  expect(responses.join('\n')).toContain('[redacted]');
+  expect(lines.join('\n')).toContain('the webhooks of a connection stay at its vendor');
 });

@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { createChannelContext } from '../../src/connections/channel-context.ts';
+import { stateAad } from '../../src/connections/sealed-config.ts';
 import { createSecretBox } from '../../src/core/secret-box.ts';
 import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { createAccessTokens } from '../../src/installations/access-token.ts';
+import { listKeyAges, toKeyRings } from '../../src/installations/key-inventory.ts';
 import { reencryptAll } from '../../src/installations/reencrypt.ts';
 import { createDataFolder, createTestDatabase } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
@@ -29,6 +32,28 @@ test('all secrets are sealed again with the newest key, a second run changes no 
   expect(await rows()).toEqual(after);
   const alone = createAccessTokens({ ...world.services, box: createSecretBox([newer], randomBytes) });
   for (const { id } of locations) expect(await alone.getToken(toLocationOwner(id))).toMatch(/^access\./);
+});
+
+test('the state of a channel is counted until the newest key has sealed it, and still opens then', async () => {
+  await using world = await startWorld({ isIdle: true, services: { encryptionKeys: [old] } });
+  const { connectionId } = await world.setUpLocation();
+  const { db, clock } = world.services;
+  const open = async (keys: Buffer[]) => {
+    const connection = await world.services.getConnection(connectionId);
+    const box = createSecretBox(keys, randomBytes);
+    return createChannelContext({ ...world.services, box }, connection, new AbortController().signal).state;
+  };
+  await (await open([old])).set({ cursor: 7 });
+  const box = createSecretBox([newer, old], randomBytes);
+  const countOlder = async () => {
+    const ages = await listKeyAges({ db, clock, box }, toKeyRings({ encryption: [newer, old], session: [] }));
+    return ages[0]?.sealedWithOlder;
+  };
+  expect(await countOlder()).toBe(4);
+  await reencryptAll({ db, box }, () => {});
+  expect(await countOlder()).toBe(0);
+  const { state } = await world.db.connection.findUniqueOrThrow({ where: { id: connectionId } });
+  expect(createSecretBox([newer], randomBytes).open(state ?? '', stateAad(connectionId))).toBe('{"cursor":7}');
 });
 
 test('a token that is refreshed during the rotation is not overwritten, and a process with both keys continues', async () => {

@@ -7,7 +7,11 @@ async function startPages(acme = createAcme(), isIdle = true) {
   const location = await world.install();
   const context = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
   const connect = (fields: Record<string, string> = {}, language = 'en') =>
-    pages.post('channels/sms/connect', { do: 'connect', type: 'acme', key: acmeKey, region: 'us', ...fields }, language);
+    pages.post(
+      'channels/sms/connect?type=acme',
+      { do: 'connect', type: 'acme', key: acmeKey, region: 'us', ...fields },
+      language,
+    );
   const pages = await createPageClient(world, context);
   return { acme, world, location, pages, connect };
 }
@@ -34,7 +38,7 @@ test('a person reads each problem of the vendor at its field, and connects in st
 
   acme.verify = async () => ({ kind: 'verified', account: 'Acme Inc.', warnings: ['It is a trial.'] });
   const { body } = await connect().expect(200);
-  expect(body).toEqual({ location: '#/channels/sms/senders', notice: 'Connected: Acme Inc.. It is a trial.' });
+  expect(body).toEqual({ location: '#/channels/sms/senders', notice: 'Connected as “Acme Inc.”. It is a trial.' });
   const senders = await pages.get('channels/sms/senders').expect(200);
   expect(senders.text).toContain('Spare number');
   await pages.get('channels/sms/senders').expect(200);

@@ -70,7 +70,7 @@ export const twilioReaders: Readonly<Record<string, ForeignReader>> = {
   'a status callback of Twilio': {
     file: 'channels/twilio/status.ts',
     document: {
-      ...{ MessageSid: 'SM1', SmsSid: 'SM1', MessageStatus: 'failed', SmsStatus: 'failed', To: '+12025550143' },
+      ...{ MessageSid: 'SM1', SmsSid: 'SM1', MessageStatus: 'failed', SmsStatus: 'failed', From: '+2', To: '+12025550143' },
       ...{ ErrorCode: '63014', ErrorMessage: 'no', ChannelStatusMessage: 'more' },
     },
     required: [],

@@ -25,7 +25,6 @@ export const tableOwners: Record<string, readonly string[]> = {
     'VendorAddress',
     'OptOut',
     'InboundType',
-    'OptOut',
     'Attachment',
     'Redrive',
     'UnknownWebhook',

@@ -41,6 +41,13 @@ test.each<[string, GroupRow, { claims: 'unlimited' | 'limited' | null; nextAt: n
   expect(planned).toMatchObject({ cursor: '', isSaturated: false });
 });
 
+test('a group of another owner is not claimed and not waited for, but counts as read', () => {
+  const elsewhere = { ...createGroup('c', { dueAt: at(700) }), isOwnedElsewhere: true };
+  const planned = plan([createGroup('a'), { ...createGroup('b'), isOwnedElsewhere: true }, elsewhere], [9], 3);
+  expect(keysOf(planned.unlimited)).toEqual(['a']);
+  expect(planned).toMatchObject({ nextAt: null, cursor: 'c', isSaturated: false });
+});
+
 test('the default limit of a queue holds for groups without a limit in their row', () => {
   const groups = [createGroup('a'), createGroup('b', { tatAt: at(400) }), createGroup('c', { intervalMs: 10, tatAt: at(10) })];
   const planned = planClaim(groups, { defaultLimit: perSecond, quotas: (keys) => keys.map(() => 1) }, now);

@@ -51,6 +51,7 @@ function createRecord() {
       },
       kills: parts.kills,
       downtimes: [],
+      held: new Set(),
     } as unknown as RunRecord).problems;
   return { parts, audit };
 }

@@ -141,7 +141,11 @@ function createRedactor(configs: readonly TwilioConfig[]): (text: string) => str
     if (apiKeySid && apiKeySecret) pairs.push({ username: apiKeySid, password: apiKeySecret });
     return pairs.flatMap((pair) => [pair.password, toAuthorization(pair).slice('Basic '.length)]);
   });
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+  // JSON may write a secret with escapes, and an address with percent signs.
+  const forms = secrets.flatMap((secret) => [
+    ...new Set([secret, JSON.stringify(secret).slice(1, -1), secret.replaceAll('/', '\\/'), encodeURIComponent(secret)]),
+  ]);
+  return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
 }
 
 const maxRetryAfterMs = 24 * 60 * 60 * 1000;

@@ -16,7 +16,7 @@ interface ErrorRow {
   readonly class: ErrorClass;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** In a status callback it means that Twilio no longer sends for this account or sender: the connection is held. */
+  /** In a status callback it means that no message of the account, or of the sender, is sent any more: the connection is held. */
   readonly holds?: true;
 }
 
@@ -31,7 +31,7 @@ const busy = (message: string, retryAfterMs?: number) =>
   row('busy', message, retryAfterMs === undefined ? {} : { retryAfterMs });
 const account = (message: string) => row('account', message);
 const sender = (message: string) => row('sender', message);
-const holding = (message: string) => row('account', message, { holds: true });
+const lostSender = (message: string) => row('sender', message, { holds: true });
 
 /**
  * Error codes of Twilio: of its responses (14107 to 21712) and of its status callbacks (30001 and above). Codes about one destination, such
@@ -87,7 +87,7 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   21711: sender('The sender does not belong to the Messaging Service.'),
   21712: sender('The sender belongs to another Messaging Service.'),
   30001: busy('The message waited too long at Twilio: too many messages of this sender.'),
-  30002: holding('The Twilio account was suspended.'),
+  30002: row('account', 'The Twilio account was suspended.', { holds: true }),
   30003: rejected('The phone is switched off or cannot be reached.'),
   30004: rejected('The recipient’s phone or carrier blocks the message.'),
   30005: rejected('The recipient’s number is unknown.'),
@@ -113,11 +113,11 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   30450: rejected('Twilio blocks this recipient as a protection against fraud.'),
   30610: rejected('The message was not sent, as it fell into the recipient’s quiet hours.'),
   30640: rejected('The message was not delivered.'),
-  63001: holding('WhatsApp does not accept the sender’s credentials.'),
+  63001: lostSender('WhatsApp does not accept the sender’s credentials.'),
   63002: sender('The channel does not know the sender.'),
   63003: rejected('The recipient has no such channel.'),
   63005: rejected('The channel did not accept the content.'),
-  63007: holding('Twilio knows no WhatsApp sender with this number.'),
+  63007: lostSender('Twilio knows no WhatsApp sender with this number.'),
   63008: sender('The sender’s channel is not set up correctly in Twilio.'),
   63009: busy('WhatsApp had an internal error.'),
   63010: busy('Twilio had an internal error.'),
@@ -129,9 +129,9 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   63017: busy('Too many messages in a short time.'),
   63018: busy('Too many WhatsApp messages in a short time.'),
   63019: rejected('Twilio could not download an attachment.'),
-  63020: holding('The WhatsApp sender’s business account at Meta has a problem.'),
+  63020: lostSender('The WhatsApp sender’s business account at Meta has a problem.'),
   63021: rejected('WhatsApp did not accept the content.'),
-  63022: holding('The WhatsApp sender’s name has no valid certificate.'),
+  63022: lostSender('The WhatsApp sender’s name has no valid certificate.'),
   63024: rejected('The recipient is not valid for WhatsApp.'),
   63026: rejected('WhatsApp considers the content unwanted.'),
   63027: rejected('The template does not exist in this language.'),
@@ -144,7 +144,7 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   63040: rejected('WhatsApp rejected the template.'),
   63041: rejected('WhatsApp paused the template.'),
   63042: rejected('WhatsApp disabled the template.'),
-  63051: holding('WhatsApp locked the business account of the sender.'),
+  63051: lostSender('WhatsApp locked the business account of the sender.'),
 };
 
 /** Finds what is known about an error code. */

@@ -15,21 +15,23 @@ const statusCallback = z.object({
   SmsSid: id,
   MessageStatus: word,
   SmsStatus: word,
+  From: shortId(maxChars.address),
   To: shortId(maxChars.address),
   ErrorCode: id,
   ErrorMessage: text,
   ChannelStatusMessage: text,
 });
 
-/** What the address of a status callback says about its message. */
+/** Our message and its part, as the address of a status callback names them, and the sender of the connection, if it has one. */
 export interface CallbackTarget {
   readonly messageId?: string | undefined;
   readonly part?: ReceiptContent['part'];
+  readonly sender?: string | undefined;
 }
 
 /**
  * Reads a status callback: a receipt; an opt-out where the contact has blocked the sender; and, for the few codes that mean that Twilio no
- * longer sends for the account, the state of the connection. A status on the way is no news, unless the address names our message: then it
+ * longer sends for the account or for the connection's only sender, the state of the connection. A status on the way is no news, unless the address names our message: then it
  * proves the send.
  *
  * @throws AppError `payload_invalid`: no message or no status
@@ -53,8 +55,16 @@ export function readStatusCallback(fields: Record<string, unknown>, target: Call
   return [
     { kind: 'receipt', receipt: { ...receipt, error } },
     ...(known?.class === 'opted_out' && callback.To !== undefined ? [toOptOut(callback.To, error.code)] : []),
-    ...(known?.holds ? [{ kind: 'connection' as const, status: 'down' as const, ...error }] : []),
+    ...(isAboutConnection(known, callback.From, target.sender)
+      ? [{ kind: 'connection' as const, status: 'down' as const, ...error }]
+      : []),
   ];
+}
+
+/** Returns whether a failure is the connection's: one sender of several, or one that a message has named, holds no other message. */
+function isAboutConnection(error: ReturnType<typeof findError>, from: string | undefined, sender: string | undefined): boolean {
+  if (!error?.holds) return false;
+  return error.class === 'account' || (sender !== undefined && sender === from);
 }
 
 function toOptOut(to: string, code: string): ChannelEvent {

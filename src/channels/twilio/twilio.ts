@@ -30,8 +30,13 @@ export function createTwilioChannel(options: { allowPrivateTargets: boolean }): 
     title: 'Twilio',
     configSchema: createTwilioConfigSchema(options.allowPrivateTargets),
     capabilities,
-    // Twilio keeps no list of opt-outs for WhatsApp.
-    getCapabilities: (config) => (isWhatsApp(config.from) ? { ...capabilities, managesOptOuts: false } : capabilities),
+    getCapabilities: ({ from }) => ({
+      ...capabilities,
+      // A number for SMS alone knows contacts by their numbers; a Messaging Service may have WhatsApp senders too.
+      vendorAddresses: from === undefined || isWhatsApp(from),
+      // Twilio keeps no list of opt-outs for WhatsApp.
+      managesOptOuts: !isWhatsApp(from),
+    }),
     setupGuide: 'channels/twilio',
     send: sendMessage,
     lookUpSend,

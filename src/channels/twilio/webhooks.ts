@@ -33,7 +33,7 @@ export const twilioWebhooks: ChannelWebhooks<TwilioConfig> = {
     if (!status) return { events: readInboundMessage(fields, config), response: emptyReply };
     const [, messageId, index, count] = status;
     const part = index === undefined ? undefined : { index: Number(index), count: Number(count) };
-    return { events: readStatusCallback(fields, { messageId: messageId?.toLowerCase(), part }) };
+    return { events: readStatusCallback(fields, { messageId: messageId?.toLowerCase(), part, sender: config.from }) };
   },
 };
 

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
-import { toText } from '../../core/foreign.ts';
 import type { FetchedFile, FetchFailure } from '../../runtime/fetch-file.ts';
 import type { WhatsAppContext } from './config.ts';
 import { findErrorRule } from './error-codes.ts';
 import { callGraph, type GraphResult } from './graph.ts';
 import { parseMediaRef } from './read-message.ts';
+import { readMediaAddress } from './responses.ts';
 
 /** Meta's media servers refuse the names of some programs. */
 const browserLikeAgent = 'Mozilla/5.0 (compatible; Patchbay)';
@@ -38,12 +38,12 @@ async function fetchOnce(
   const { config } = context.connection;
   const found = await callGraph(context, { method: 'GET', path: id, query: { phone_number_id: config.phoneNumberId } });
   if (found.kind !== 'ok') return toFetchFailure(found);
-  const url = toText(found.body.url);
+  const { url, sha256: describedHash } = readMediaAddress(found.body);
   if (!url || !isMediaAddress(url, config.baseUrl)) {
     return { kind: 'rejected', code: 'media_forbidden', reason: 'is at an address that is not WhatsApp’s' };
   }
   const file = await context.fetchFile(url, { authorization: `Bearer ${config.accessToken}`, ...headers });
-  const expected = sha256 ?? toText(found.body.sha256);
+  const expected = sha256 ?? describedHash;
   if (file.kind !== 'fetched' || expected === undefined || isSameHash(file.sha256, expected)) return file;
   await rm(file.path, { force: true });
   return { kind: 'unavailable', code: 'media_changed', reason: 'arrived damaged' };

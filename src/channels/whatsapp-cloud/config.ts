@@ -71,9 +71,9 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
           .trim()
           .regex(templateLanguage, { error: 'must be a code such as en_US' })
           .meta({ title: 'Template language', placeholder: 'en_US' }),
-        parameter: z.string().trim().min(1).max(100).default('1').meta({
+        parameter: z.string().trim().min(1).max(100).optional().meta({
           title: 'Template parameter',
-          description: 'Name or number of the parameter that receives the text.',
+          description: 'Name or number of the parameter that receives the text; default: 1.',
         }),
       })
       .optional()

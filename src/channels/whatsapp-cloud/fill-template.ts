@@ -38,12 +38,13 @@ export function fillTemplate(definition: TemplateDefinition, { values }: Pick<Te
 }
 
 /** Fills the one parameter of a fallback template with a message's text. */
-export function fillFallback(definition: TemplateDefinition, parameter: string, text: string): FillResult {
+export function fillFallback(definition: TemplateDefinition, parameter: string | undefined, text: string): FillResult {
   const [only, ...others] = definition.parameters;
-  if (only !== parameter || others.length > 0) {
-    return invalid('template_parameters', `The fallback template has to have the parameter ${parameter} and no other.`);
+  const wanted = parameter ?? '1';
+  if (only !== wanted || others.length > 0) {
+    return invalid('template_parameters', `The fallback template has to have the parameter ${wanted} and no other.`);
   }
-  return fill(definition, new Map([[parameter, text]]));
+  return fill(definition, new Map([[wanted, text]]));
 }
 
 function splitNamed(value: string): readonly [string, string] {

@@ -12,8 +12,13 @@ export interface GraphError {
 
 const maxTextChars = 300;
 
-/** Parses an error object. @returns null without a code: HTTP statuses and texts alone are not to be relied on */
-export function parseGraphError(value: unknown): GraphError | null {
+/**
+ * Parses an error object.
+ *
+ * @param redact removes secrets from Meta's words, before they are cut: half of a secret would not be found
+ * @returns null without a code: HTTP statuses and texts alone are not to be relied on
+ */
+export function parseGraphError(value: unknown, redact = (words: string) => words): GraphError | null {
   const { code: givenCode, error_subcode, title, message, error_data, error_user_msg, is_transient } = toObject(value);
   const code = toNumber(givenCode);
   if (code === undefined || !Number.isInteger(code)) return null;
@@ -24,7 +29,7 @@ export function parseGraphError(value: unknown): GraphError | null {
   return {
     code,
     subcode: toNumber(error_subcode),
-    text: toSingleLine(parts.filter(Boolean).join(': '), maxTextChars),
+    text: toSingleLine(redact(parts.filter(Boolean).join(': ')), maxTextChars),
     isTransient: toText(is_transient) === 'true',
   };
 }
@@ -32,6 +37,6 @@ export function parseGraphError(value: unknown): GraphError | null {
 /** Reads a list of Meta's errors. */
 export function readErrors(value: unknown): GraphError[] {
   return toList(value)
-    .map(parseGraphError)
+    .map((error) => parseGraphError(error))
     .filter((error) => error !== null);
 }

@@ -61,18 +61,18 @@ function toGraphUrl(config: WhatsAppConfig, path: string, query: Readonly<Record
   return url.href;
 }
 
-/** Converts a response. Secrets are removed from the texts, as Meta echoes parts of requests. */
+/** Converts a response. Secrets are removed from the texts for people, as Meta echoes parts of requests. */
 export function toGraphResult(config: WhatsAppConfig, response: AxiosResponse<unknown>): GraphResult {
   const { status } = response;
-  const text = redact(config, typeof response.data === 'string' ? response.data : '');
-  const log = truncate(`HTTP ${status} ${text}`.trim());
-  const body = toJsonObject({ ...response, data: text });
-  const error = parseGraphError(body.error);
+  const text = typeof response.data === 'string' ? response.data : '';
+  const log = truncate(redact(config, `HTTP ${status} ${text}`.trim()));
+  const body = toJsonObject(response);
+  const error = parseGraphError(body.error, (words) => redact(config, words));
   return status >= 200 && status < 300 && !error ? { kind: 'ok', body, log } : { kind: 'error', status, error, log };
 }
 
 /** Replaces the connection's secrets in a text. */
-export function redact(config: WhatsAppConfig, text: string): string {
+function redact(config: WhatsAppConfig, text: string): string {
   return [config.accessToken, config.appSecret, config.verifyToken]
     .filter((secret) => secret !== undefined)
     .reduce((redacted, secret) => redacted.replaceAll(secret, '[redacted]'), text);

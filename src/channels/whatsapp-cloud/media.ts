@@ -1,10 +1,10 @@
-import { toId } from '../../core/foreign.ts';
 import type { FetchedAttachment } from '../../runtime/fetch-file.ts';
 import type { SendOutcome } from '../channel.ts';
 import type { WhatsAppContext } from './config.ts';
 import { callGraph } from './graph.ts';
 import { canHaveCaption, findDocumentName, findMediaKind, type MediaKind, toBareType } from './media-kinds.ts';
 import { toFailure } from './outcome.ts';
+import { readUploadId } from './responses.ts';
 
 /** Attachment as WhatsApp receives it: an uploaded file, a document that Meta fetches itself, or an address in a text. */
 export type PreparedMedia =
@@ -59,7 +59,7 @@ async function uploadMedia(
     body: form,
     timeoutMs: uploadTimeoutMs,
   });
-  const id = result.kind === 'ok' ? toId(result.body.id) : undefined;
+  const id = result.kind === 'ok' ? readUploadId(result.body) : undefined;
   if (id) return { kind, source: { id }, name: file.name };
   if (result.kind === 'ok') {
     return { failure: { kind: 'unavailable', code: 'no_media_id', message: 'WhatsApp’s response to an upload has no id.' } };

@@ -1,3 +1,4 @@
+import { AppError } from '../../core/errors.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { SendOutcome } from '../channel.ts';
 import { findErrorRule } from './error-codes.ts';
@@ -59,6 +60,13 @@ function toOutcomeWithoutError(status: number): Failure {
     code,
     message: `A server before WhatsApp responded with ${status}. Check the Graph API address.`,
   };
+}
+
+/** Creates the error of a failed request of a person: `connection_rejected` by Meta, or `vendor_unavailable`. */
+export function createVendorError(result: Exclude<GraphResult, { kind: 'ok' }>): AppError {
+  const { kind, message } = toFailure(result, () => 0);
+  const isRefused = kind === 'connection_error' || kind === 'rejected';
+  return new AppError(isRefused ? 'connection_rejected' : 'vendor_unavailable', message);
 }
 
 /** Creates a rejection by this program: the request was not made. */

@@ -30,7 +30,8 @@ export function readMessage(
   const externalId = toStorableId(message.id, maxChars.externalId);
   const isEcho = direction === 'echo';
   const person = findPerson(message, profiles, isEcho);
-  if (!externalId || !person) return null;
+  const businessNumber = isEcho ? toId(message.from) : undefined;
+  if (!externalId || !person || (isEcho && !businessNumber)) return null;
   if (toId(message.group_id)) return undefined;
   const { address, waId, userId, name } = person;
   const { type, content, prefix, replyTo } = unwrap(message);
@@ -39,10 +40,9 @@ export function readMessage(
     ? [toText(content.caption), attachment ? undefined : '[A file that can’t be read]']
     : [toMessageText(type, content, message), describeReferral(message.referral)];
   const text = [...words, ...describeErrors(message)].filter(Boolean).join('\n');
-  const businessNumber = toId(message.from);
   return {
     externalId,
-    from: isEcho ? toContactAddress(businessNumber ?? '') : address,
+    from: businessNumber === undefined ? address : toContactAddress(businessNumber),
     ...(isEcho ? { to: address } : {}),
     // An echo and a change of the account are no messages of the contact, and open no window: no time must be recorded.
     ...(isEcho || type === 'system' ? {} : { vendorAddress: waId ?? userId }),

@@ -1,6 +1,6 @@
 import type { RegisterResult } from '../channel.ts';
 import { type WhatsAppContext, webhookPath } from './config.ts';
-import { callGraph, type GraphResult, redact } from './graph.ts';
+import { callGraph, type GraphResult } from './graph.ts';
 import { toFailure } from './outcome.ts';
 import { readPhoneNumber, readSubscribedApps } from './phone-number.ts';
 import type { WhatsAppState } from './window.ts';
@@ -22,13 +22,13 @@ export async function registerWebhooks(context: WhatsAppContext, replace: boolea
     return { kind: 'failed', code: 'verify_token_missing', message: 'The connection has no verify token. Save it with one.' };
   }
   const number = await getNumber(context);
-  if (number.kind !== 'ok') return toFailed(context, number);
+  if (number.kind !== 'ok') return toFailed(number);
   const other = readPhoneNumber(number.body).overrides.find((override) => override !== address);
   if (other && !replace) return { kind: 'taken', by: toHost(other) };
   const subscribed = await subscribeApp(context);
-  if (subscribed.kind !== 'ok') return toFailed(context, subscribed);
+  if (subscribed.kind !== 'ok') return toFailed(subscribed);
   const set = await setOverride(context, { override_callback_uri: address, verify_token: config.verifyToken });
-  if (set.kind !== 'ok') return toFailed(context, set);
+  if (set.kind !== 'ok') return toFailed(set);
   const state = await context.state.get<WhatsAppState>();
   if (!state) await context.state.set({ receivingSince: context.clock.now() } satisfies WhatsAppState);
   return { kind: 'registered' };
@@ -69,7 +69,7 @@ function toHost(address: string): string {
   return URL.canParse(address) ? new URL(address).host : 'another program';
 }
 
-function toFailed(context: WhatsAppContext, failure: Exclude<GraphResult, { kind: 'ok' }>): RegisterResult {
+function toFailed(failure: Exclude<GraphResult, { kind: 'ok' }>): RegisterResult {
   const { code, message } = toFailure(failure, () => 0);
-  return { kind: 'failed', code, message: redact(context.connection.config, message) };
+  return { kind: 'failed', code, message };
 }

@@ -1,12 +1,12 @@
-import { toId, toList, toObject } from '../../core/foreign.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type Recipient, toRecipient } from './addresses.ts';
 import type { WhatsAppContext } from './config.ts';
-import { callGraph, redact } from './graph.ts';
+import { callGraph } from './graph.ts';
 import { prepareMedia } from './media.ts';
 import { createRejection, type Failure, type PairBackoff, toFailure, windowClosedCode } from './outcome.ts';
 import { maxTextChars, type Part, toParts, toSendBody } from './parts.ts';
 import { planFallback, planTemplate, type TemplatePlan } from './plan-template.ts';
+import { readMessageId } from './responses.ts';
 import { parseTemplateCommand } from './template-command.ts';
 import type { TemplateCache } from './templates.ts';
 import { getWindow } from './window.ts';
@@ -18,13 +18,6 @@ export interface SendDeps {
 
 /** Makes one attempt to send a message, in parts where it has several. */
 export async function sendMessage(deps: SendDeps, context: WhatsAppContext, message: OutboundMessage): Promise<SendOutcome> {
-  const { config } = context.connection;
-  const outcome = await attempt(deps, context, message);
-  // Meta echoes parts of requests.
-  return 'message' in outcome ? { ...outcome, message: redact(config, outcome.message) } : outcome;
-}
-
-async function attempt(deps: SendDeps, context: WhatsAppContext, message: OutboundMessage): Promise<SendOutcome> {
   const { config } = context.connection;
   const recipient = toRecipient(message);
   if (!recipient) return createRejection('address_invalid', 'The address is neither a phone number nor an id of WhatsApp’s.');
@@ -126,10 +119,4 @@ async function sendPart(
   if (externalId) return { externalId, response: result.log };
   const message = 'WhatsApp’s response has no message id.';
   return { failure: { kind: 'unknown', code: 'no_message_id', message, response: result.log } };
-}
-
-/** Reads the id of an accepted message. It means accepted and no more: failures come as statuses. */
-export function readMessageId(body: unknown): string | undefined {
-  const [message] = toList(toObject(body).messages);
-  return toId(toObject(message).id);
 }

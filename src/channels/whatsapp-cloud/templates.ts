@@ -2,6 +2,7 @@ import { toList, toObject, toText } from '../../core/foreign.ts';
 import type { Template } from '../channel.ts';
 import type { WhatsAppContext } from './config.ts';
 import { callGraph, type GraphResult } from './graph.ts';
+import { createVendorError } from './outcome.ts';
 import { parseTemplate, type TemplateDefinition } from './template-definition.ts';
 
 const fields = 'name,status,category,language,components,parameter_format';
@@ -42,20 +43,17 @@ export function readTemplatePage(body: unknown): { templates: TemplateDefinition
   };
 }
 
-/** Lists the templates that a message can name: approved, and without values of a header or a button. */
+/**
+ * Lists the templates that a message can name: approved, and without values of a header or a button.
+ *
+ * @throws AppError as {@link createVendorError}
+ */
 export async function listUsableTemplates(context: WhatsAppContext): Promise<Template[]> {
   const loaded = await loadTemplates(context);
-  if (!Array.isArray(loaded)) {
-    context.log.warn({ response: describeFailure(loaded) }, 'templates not listed');
-    return [];
-  }
+  if (!Array.isArray(loaded)) throw createVendorError(loaded);
   return loaded
     .filter(({ isApproved, unsupported }) => isApproved && !unsupported)
     .map(({ name, language, category, body, parameters }) => ({ name, language, category, body, parameters }));
-}
-
-function describeFailure(failure: GraphFailure): string {
-  return failure.kind === 'error' ? failure.log : failure.message;
 }
 
 const cacheTtlMs = 10 * 60 * 1000;

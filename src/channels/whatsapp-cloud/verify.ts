@@ -2,8 +2,8 @@ import type { ConfigProblem, Sender, VerifyResult } from '../channel.ts';
 import type { WhatsAppContext } from './config.ts';
 import { findErrorRule } from './error-codes.ts';
 import { fillFallback } from './fill-template.ts';
-import { callGraph, type GraphResult, redact } from './graph.ts';
-import { describeGraphError } from './outcome.ts';
+import { callGraph, type GraphResult } from './graph.ts';
+import { createVendorError, describeGraphError } from './outcome.ts';
 import { type PhoneNumber, readPhoneNumber, readPhoneNumbers } from './phone-number.ts';
 import { loadTemplates } from './templates.ts';
 
@@ -11,8 +11,12 @@ type GraphFailure = Exclude<GraphResult, { kind: 'ok' }>;
 
 const numberFields = 'id,display_phone_number,verified_name,quality_rating,code_verification_status,name_status,health_status';
 
-/** Codes of a token that Meta does not accept at all. */
-const tokenCodes = new Set([0, 190, 102, 104]);
+/** Codes of a token that Meta does not accept, or that lacks a permission. */
+const tokenCodes = new Set([0, 190, 102, 104, 3, 10, 131005]);
+
+function isAboutToken(code: number): boolean {
+  return tokenCodes.has(code) || (code >= 200 && code <= 299);
+}
 
 /**
  * Asks Meta whether the token, the number and the account fit together. The app secret can't be checked so: a wrong one shows at the first
@@ -21,9 +25,9 @@ const tokenCodes = new Set([0, 190, 102, 104]);
 export async function verifyConfig(context: WhatsAppContext): Promise<VerifyResult> {
   const { config } = context.connection;
   const number = await callGraph(context, { method: 'GET', path: config.phoneNumberId, query: { fields: numberFields } });
-  if (number.kind !== 'ok') return toVerifyFailure(context, number, 'phoneNumberId');
+  if (number.kind !== 'ok') return toVerifyFailure(number, 'phoneNumberId');
   const listed = await loadNumbers(context);
-  if (!Array.isArray(listed)) return toVerifyFailure(context, listed, 'businessAccountId');
+  if (!Array.isArray(listed)) return toVerifyFailure(listed, 'businessAccountId');
 
   const { display, verifiedName, health, healthProblems, quality } = readPhoneNumber(number.body);
   const problems: ConfigProblem[] = [];
@@ -75,7 +79,7 @@ async function loadNumbers(context: WhatsAppContext): Promise<PhoneNumber[] | Gr
 }
 
 /** Converts a refused look-up to the field that is wrong. A refusal of any kind means that these credentials do not fit together. */
-function toVerifyFailure(context: WhatsAppContext, failure: GraphFailure, field: string): VerifyResult {
+function toVerifyFailure(failure: GraphFailure, field: string): VerifyResult {
   if (failure.kind === 'no_response') return { kind: 'unavailable', code: 'unreachable', message: failure.message };
   const { status, error } = failure;
   if (!error) {
@@ -86,15 +90,15 @@ function toVerifyFailure(context: WhatsAppContext, failure: GraphFailure, field:
   }
   const rule = findErrorRule(error, status);
   const code = String(error.code);
-  const message = redact(context.connection.config, describeGraphError(error, rule?.advice ?? ''));
+  const message = describeGraphError(error, rule?.advice ?? '');
   if (!rule || rule.kind === 'later' || rule.kind === 'pair_limit') return { kind: 'unavailable', code, message };
-  return { kind: 'rejected', problems: [{ field: tokenCodes.has(error.code) ? 'accessToken' : field, code, message }] };
+  return { kind: 'rejected', problems: [{ field: isAboutToken(error.code) ? 'accessToken' : field, code, message }] };
 }
 
-/** Lists the numbers of the account; those of other connections too. */
+/** Lists the numbers of the account; those of other connections too. @throws AppError as {@link createVendorError} */
 export async function listNumbers(context: WhatsAppContext): Promise<Sender[]> {
   const numbers = await loadNumbers(context);
-  if (!Array.isArray(numbers)) return [];
+  if (!Array.isArray(numbers)) throw createVendorError(numbers);
   return numbers.flatMap(({ display, verifiedName }) => {
     const digits = display?.replace(/\D/g, '');
     return digits ? [{ address: `+${digits}`, label: [verifiedName, display].filter(Boolean).join(', ') }] : [];

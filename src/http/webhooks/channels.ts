@@ -3,21 +3,25 @@ import * as z from 'zod';
 import type { WebhookRequest } from '../../channels/channel.ts';
 import type { Connections } from '../../compose/connections.ts';
 import type { Installations } from '../../compose/installations.ts';
+import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { observedAddress } from '../../installations/webhook-observations.ts';
+import { storeEvents } from '../../messages/inbound/store-events.ts';
+import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { toAppError } from '../middleware/errors.ts';
 import { maxDeliveryBytes, type ReadBody } from '../read-body.ts';
 import { respondToWebhook } from './acknowledge.ts';
-import { type StoreEventDeps, storeEvents } from './store-events.ts';
 
-export interface ChannelWebhookDeps extends StoreEventDeps {
+export interface ChannelWebhookDeps {
+  log: Log;
   providers: readonly Provider[];
   metrics: Metrics;
   readBody: ReadBody;
-  connections: StoreEventDeps['connections'] & Pick<Connections, 'getConnection' | 'createChannelContext'>;
+  connections: Pick<Connections, 'getConnection' | 'createChannelContext' | 'holdConnection' | 'resumeConnection'>;
+  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord'>;
   installations: Pick<Installations, 'webhookObservations'>;
 }
 
@@ -28,6 +32,7 @@ const { signal } = new AbortController();
 export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
   const router = Router({ caseSensitive: true });
   const { webhookObservations } = deps.installations;
+  const storing = { log: deps.log, ...deps.connections, ...deps.messaging };
 
   router.all('/channels/:connectionId/*path', async (request, response, next) => {
     const { method } = request;
@@ -49,7 +54,7 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
       const result = await webhooks.receive(context, toWebhookRequest(request, method, path, body));
       // A GET proves an address to the vendor while it is registered; a POST shows that webhooks arrive.
       if (method === 'POST') webhookObservations.record(activityKey, { isValid: true });
-      const outcome = await storeEvents(deps, connection, provider, result.events, body);
+      const outcome = await storeEvents(storing, connection, provider, result.events, body);
       deps.metrics.channelWebhooks.inc({ ...labels, outcome: result.events.length === 0 ? 'ignored' : outcome });
       respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome) : result.response);
     } catch (error) {

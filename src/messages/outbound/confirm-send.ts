@@ -7,12 +7,14 @@ import type { UnconfirmedAttempt } from './attempts.ts';
 
 export interface ConfirmDeps {
   clock: Clock;
+  /** Time for finding out, before the connection's policy applies. */
+  confirmTimeoutMs: number;
   findUnconfirmedAttempt(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<UnconfirmedAttempt | null>;
   createChannelContext(connection: Connection, signal: AbortSignal): ChannelContext<object>;
 }
 
-/** Times after an attempt of unknown outcome at which the vendor is asked, and receipts are looked for. Vendors list a message late. */
-const confirmDelaysMs = [30_000, 60_000, 120_000, 300_000, 600_000];
+/** Shares of the time for finding out at which the vendor is asked, and receipts are looked for. Vendors list a message late. */
+const confirmShares = [0.05, 0.1, 0.2, 0.5, 1];
 
 /** Returns true where it can be found out whether a send of unknown outcome has reached the vendor. */
 export function canConfirm({ channel, capabilities }: Pick<Connection, 'channel' | 'capabilities'>): boolean {
@@ -20,9 +22,9 @@ export function canConfirm({ channel, capabilities }: Pick<Connection, 'channel'
 }
 
 /** Returns the time of the next check; null when the last one is over. @param nowMs a time after the attempt ended */
-export function computeConfirmAt(endedAtMs: number, nowMs: number): Date | null {
-  const delayMs = confirmDelaysMs.find((delay) => endedAtMs + delay > nowMs);
-  return delayMs === undefined ? null : new Date(endedAtMs + delayMs);
+export function computeConfirmAt(endedAtMs: number, nowMs: number, timeoutMs: number): Date | null {
+  const share = confirmShares.find((one) => endedAtMs + one * timeoutMs > nowMs);
+  return share === undefined ? null : new Date(endedAtMs + share * timeoutMs);
 }
 
 /** Result of a check: the outcome of that attempt, the time of the next check, or the reason of the doubt that remains when the policy applies. */
@@ -45,7 +47,9 @@ export async function confirmSend(
   const context = deps.createChannelContext(connection, signal);
   const outcome = (await connection.channel.lookUpSend?.(context, outbound, attempt.startedAt)) ?? null;
   if (outcome && isConclusive(outcome)) return { attempt, outcome };
-  const nextAt = canConfirm(connection) ? computeConfirmAt(attempt.endedAt.getTime(), deps.clock.now()) : null;
+  const nextAt = canConfirm(connection)
+    ? computeConfirmAt(attempt.endedAt.getTime(), deps.clock.now(), deps.confirmTimeoutMs)
+    : null;
   return nextAt ? { nextAt } : { doubt: attempt.unknownReason };
 }
 

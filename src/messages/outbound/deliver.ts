@@ -1,4 +1,4 @@
-import type { OptOutContent, SendOutcome } from '../../channels/channel.ts';
+import type { OptOutContent, OutboundMessage, SendOutcome } from '../../channels/channel.ts';
 import { type DeliverySettings, parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { normalizeAddress } from '../../core/address.ts';
@@ -38,6 +38,8 @@ export interface DeliverDeps extends ConfirmDeps {
   settle: Settle;
   holdConnection(connection: Connection, reason: Reason): Promise<void>;
   recordOptOut(connection: Connection, optOut: OptOutContent): Promise<void>;
+  /** Sends through the session that this process has open for a connection. */
+  sendThroughSession(connectionId: string, message: OutboundMessage): Promise<SendOutcome>;
   recordSend(channel: string, outcome: SendOutcome['kind'], ms: number): void;
 }
 
@@ -130,8 +132,10 @@ async function makeAttempt(
   const { channel, capabilities } = connection;
   const settings = parseDeliverySettings(connection.config);
   const startedAtMs = deps.clock.now();
-  const context = deps.createChannelContext(connection, job.signal);
-  const outcome = sanitizeFields(await channel.send(context, outbound));
+  const sent = channel.session?.carriesSends
+    ? deps.sendThroughSession(connection.id, outbound)
+    : channel.send(deps.createChannelContext(connection, job.signal), outbound);
+  const outcome = sanitizeFields(await sent);
   const now = dateNow(deps.clock);
   deps.recordSend(channel.type, outcome.kind, now.getTime() - startedAtMs);
 
@@ -141,7 +145,7 @@ async function makeAttempt(
     hasReceipts: capabilities.receipts,
     unknownOutcomePolicy: capabilities.idempotent ? 'resend' : settings.whenUnknown,
     isTest: message.isTest,
-    confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime()) : null,
+    confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime(), deps.confirmTimeoutMs) : null,
   });
   if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
   if (outcome.kind === 'rejected' && outcome.optedOut) {

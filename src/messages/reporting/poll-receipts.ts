@@ -11,8 +11,8 @@ export interface PollReceiptsDeps {
   db: Database;
   clock: Clock;
   log: Log;
-  /** Types of the channels that can be asked. */
-  receiptLookUpTypes: readonly string[];
+  /** Lists the active connections whose channel can be asked. */
+  listReceiptLookUps(): Promise<readonly ConnectionPlace[]>;
   /** @throws AppError `not_found`, `request_invalid`, `secret_unreadable` */
   getConnection(id: string): Promise<Connection>;
   createChannelContext(connection: Connection, signal: AbortSignal): ChannelContext<object>;
@@ -36,8 +36,8 @@ const { signal } = new AbortController();
  * @returns 0: the next run is due in a quarter of an hour
  */
 export async function pollReceipts(deps: PollReceiptsDeps): Promise<number> {
-  if (deps.receiptLookUpTypes.length === 0 || !(await claimPeriodicTask(deps, 'poll_receipts', intervalMs))) return 0;
-  const due = await findSilentSends(deps.db.client, deps.receiptLookUpTypes, dateNow(deps.clock));
+  if (!(await claimPeriodicTask(deps, 'poll_receipts', intervalMs))) return 0;
+  const due = await findSilentSends(deps.db.client, await deps.listReceiptLookUps(), dateNow(deps.clock));
   for (const [connectionId, sends] of Map.groupBy(due, (send) => send.connectionId)) {
     await pollConnection(deps, connectionId, sends).catch((err: unknown) => {
       if (!isAppError(err)) throw err;
@@ -49,12 +49,17 @@ export async function pollReceipts(deps: PollReceiptsDeps): Promise<number> {
 
 async function pollConnection(deps: PollReceiptsDeps, connectionId: string, sends: readonly SilentSend[]): Promise<void> {
   const connection = await deps.getConnection(connectionId);
-  if (connection.status !== 'active') return;
   const context = deps.createChannelContext(connection, signal);
   for (const { externalId } of sends) {
     const receipt = await connection.channel.lookUpReceipt?.(context, externalId);
     if (receipt) await deps.recordReceipt(connection, receipt);
   }
+}
+
+/** A connection and its location. */
+export interface ConnectionPlace {
+  readonly id: string;
+  readonly locationId: string;
 }
 
 interface SilentSend {
@@ -66,19 +71,18 @@ interface SilentSend {
  * Finds sends without a receipt whose age has passed a power of two hours since the last run. Ids of messages begin with their time, so the
  * index of a location's messages serves; an index of its own would cost each send.
  */
-function findSilentSends(on: Executor, types: readonly string[], now: Date): Promise<SilentSend[]> {
+function findSilentSends(on: Executor, connections: readonly ConnectionPlace[], now: Date): Promise<SilentSend[]> {
   const [newest, oldest] = [new Date(now.getTime() - hourMs), new Date(now.getTime() - maxAgeMs)];
   const intervalHours = intervalMs / hourMs;
   return on.$queryRaw`
     SELECT "connectionId", "externalId" FROM (
       SELECT x.connection_id AS "connectionId", x.external_id AS "externalId",
         row_number() OVER (PARTITION BY x.connection_id ORDER BY x.created_at DESC) AS place
-      FROM connections c
-      JOIN messages m ON m.location_id = c.location_id AND m.id BETWEEN ${minIdAt(oldest)}::uuid AND ${minIdAt(newest)}::uuid
+      FROM json_to_recordset(${JSON.stringify(connections)}::json) AS c (id uuid, "locationId" text)
+      JOIN messages m ON m.location_id = c."locationId" AND m.id BETWEEN ${minIdAt(oldest)}::uuid AND ${minIdAt(newest)}::uuid
         AND m.connection_id = c.id AND m.state = 'pending' AND m.reason_code = 'awaiting_receipt'
       JOIN external_ids x ON x.message_id = m.id AND x.connection_id = c.id AND x.created_at BETWEEN ${oldest} AND ${newest}
       CROSS JOIN LATERAL (SELECT extract(epoch FROM ${now}::timestamptz - x.created_at) / 3600 AS hours) AS age
-      WHERE c.type = ANY (${[...types]}::text[]) AND c.disabled_at IS NULL
-        AND floor(log(2, age.hours::numeric)) > floor(log(2, GREATEST(age.hours::numeric - ${intervalHours}::numeric, 0.5)))) AS silent
+      WHERE floor(log(2, age.hours::numeric)) > floor(log(2, GREATEST(age.hours::numeric - ${intervalHours}::numeric, 0.5)))) AS silent
     WHERE place <= ${maxPerConnection}`;
 }

@@ -8,10 +8,10 @@ import { renderMessage } from './twilio/render.ts';
 import { checkSend } from './twilio/rules.ts';
 import { createDemoState, createSidGenerator, findService, type SimMessage, type TwilioState } from './twilio/state.ts';
 
-/** A fault of the next sends, until another is set. `cut` and `error_after_accepting` have accepted the message. */
+/** A fault of the next sends, until another is set. `cut`, `error_after_accepting` and `hang_after_accepting` have accepted the message. */
 export type TwilioFault =
   | { kind: 'error'; status: number; code: number; message?: string; retryAfterSeconds?: number }
-  | { kind: 'error_after_accepting' | 'hang' | 'cut' };
+  | { kind: 'error_after_accepting' | 'hang' | 'hang_after_accepting' | 'drop' | 'cut' };
 
 export interface InboundText {
   from: string;
@@ -49,6 +49,8 @@ export function createTwilio(options: {
   isOptedOut?: (contact: string) => boolean;
   /** Called for each accepted message. */
   onMessage?: (message: SimMessage) => void;
+  /** Chooses the fault of one send, before that of `setFault`. */
+  pickFault?: (form: URLSearchParams) => TwilioFault | null;
   /** Called for each request, accepted or not. */
   onCall?: (call: ApiCall) => void;
 }) {
@@ -57,7 +59,7 @@ export function createTwilio(options: {
   const newSid = createSidGenerator(random);
   const problems: { code: number; url: string }[] = [];
   const post = createWebhookPoster({ clock, random, http, onProblem: (problem) => problems.push(problem) });
-  let fault: TwilioFault | null = null;
+  let fixedFault: TwilioFault | null = null;
 
   function setStatus(message: SimMessage, status: string, errorCode: number | null = null): void {
     const at = clock.now();
@@ -88,7 +90,9 @@ export function createTwilio(options: {
   }
 
   function send(form: URLSearchParams, response: Response): void {
+    const fault = options.pickFault?.(form) ?? fixedFault;
     if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'drop') return void response.socket?.destroy();
     if (fault?.kind === 'error') {
       if (fault.retryAfterSeconds !== undefined) response.set('retry-after', String(fault.retryAfterSeconds));
       return void respondError(response, fault.status, fault.code, fault.message ?? 'A fault of the simulator');
@@ -99,6 +103,7 @@ export function createTwilio(options: {
       return void respondError(response, 400, 21610, 'Attempt to send to unsubscribed recipient.');
     }
     const message = accept(form, checked);
+    if (fault?.kind === 'hang_after_accepting') return;
     if (fault?.kind === 'cut') return void response.socket?.destroy();
     if (fault) return void respondError(response, 500, 20500, 'Internal Server Error');
     response.status(201).json(renderMessage(state, message));
@@ -153,7 +158,7 @@ export function createTwilio(options: {
     /** Errors of webhooks, as the account's log lists them. */
     problems,
     setFault(next: TwilioFault | null) {
-      fault = next;
+      fixedFault = next;
     },
     deliver: (sid: string) => move(sid, 'delivered'),
     markRead: (sid: string) => move(sid, 'read'),

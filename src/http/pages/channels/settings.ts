@@ -51,7 +51,7 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
         timezone: location.timezone ?? 'UTC',
         hasTimezone: location.timezone !== null,
         messageType: toMessageType(provider),
-        idempotent: connection.channel.capabilities.idempotent,
+        idempotent: connection.capabilities.idempotent,
         limits: await getLimitUsage(deps, connection, location.timezone),
       };
     },
@@ -70,7 +70,7 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
           const hours = body.hours === anyTime ? {} : { sendingWindow: sendingWindow ?? {} };
           // Idempotent channels have no input for it; a stored value stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
-          const storedPolicy = connection.channel.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
+          const storedPolicy = connection.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
           const others = Object.entries(toPublicConfig(connection, true)).filter(
             ([name]) => !deliverySettingNames.includes(name),
           );

@@ -44,6 +44,7 @@ export function createGraphRouter(deps: RouterDeps): Router {
   const router = Router();
   router.use(express.raw({ type: 'multipart/form-data', limit: maxBodySize }), express.json({ limit: '1mb' }));
   router.use((request, response, next) => {
+    if (request.path.endsWith('/messages')) deps.onRequest({ operation: 'send', body: request.body });
     const isExpired = deps.getFault()?.kind === 'expired_token';
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     if (!isExpired && safeEqual(given, state.business.accessToken)) return next();
@@ -69,7 +70,6 @@ export function createGraphRouter(deps: RouterDeps): Router {
 
 function send(deps: RouterDeps, request: Request, response: Response): void {
   const { state } = deps;
-  deps.onRequest({ operation: 'send', body: request.body });
   const fault = deps.getFault();
   if (fault?.kind === 'hang') return;
   if (fault?.kind === 'server_error') return void response.status(500).type('html').send('<h1>Sorry</h1>');

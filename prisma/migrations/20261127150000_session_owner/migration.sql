@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "connections_type_idx" ON "connections"("type");
