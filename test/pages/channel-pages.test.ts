@@ -140,7 +140,7 @@ test('a failing channel is reported fast in a location with many messages, and a
   expect(performance.now() - startedAt).toBeLessThan(1_500);
 
   const choice = await get('channels/whatsapp/connect').expect(200);
-  expect(choice.text).toContain('Use the sandbox’s HTTP gateway');
+  expect(choice.text).toContain('Use the demo account');
   const filled = await get('channels/whatsapp/connect?type=gateway&example=1').expect(200);
   expect(filled.text).toContain('value="http://localhost:9/gateway"');
   const whole = await post('channels/whatsapp/connect', { do: 'connect', type: 'sandbox' }).expect(200);
