@@ -5,14 +5,14 @@
 const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
-const onlyEmbedded = ['browser', 'channels', 'pages', 'processes/start', 'sandbox', 'unit'];
+const onlyEmbedded = ['browser', 'channels', 'examples', 'pages', 'processes/start', 'sandbox', 'unit'];
 const onlyPostgres = ['postgres', ...(onBoth ? ['installations', 'processes/upgrade'] : [])];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
   testEnvironment: '<rootDir>/test/support/environment.mjs',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: (onPostgres ? onlyEmbedded : onlyPostgres).map((path) => `<rootDir>/test/${path}\\b`),
+  testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'],
+  testPathIgnorePatterns: (onPostgres ? onlyEmbedded : onlyPostgres).map((path) => `<rootDir>/(test/)?${path}\\b`),
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   globalSetup: '<rootDir>/test/support/global-setup.ts',

@@ -50,7 +50,7 @@ export function composeChannelSessions(
           storeEvents: storeSessionEvents,
           storeState: (id, state) => storeSessionState(runtime, { id, workerId }, state),
         },
-        row,
+        row.id,
       ),
   });
 }

@@ -23,8 +23,6 @@ export interface RunSessionDeps {
 
 /** The session of one connection, which is opened again whenever it ends. */
 export interface RunningSession {
-  /** Version of the connection that it was opened with. */
-  getUpdatedAt(): Date;
   /** Returns true when it is not opened again, as its connection was held. */
   hasEnded(): boolean;
   /** Sends through the open session, and waits a moment for one that is being opened. */
@@ -55,20 +53,18 @@ export function computeReopenDelayMs(failureCount: number, jitter: number): numb
 }
 
 /** Opens the session of a connection and keeps it open until it is closed, or its connection is held. */
-export function runSession(deps: RunSessionDeps, { id, updatedAt }: { id: string; updatedAt: Date }): RunningSession {
+export function runSession(deps: RunSessionDeps, id: string): RunningSession {
   const { clock, log } = deps;
   const stopping = new AbortController();
   const reopenDelay = createSleeper(clock);
   let current: OpenSession | null = null;
   let opening = Promise.withResolvers<void>();
   let hasEnded = false;
-  let openedVersion = updatedAt;
   let reopenAt: number | null = null;
 
   /** Opens the session once and waits for its end. @returns true when it is not to be opened again */
   async function openOnce(): Promise<boolean> {
     const connection = await deps.getConnection(id);
-    openedVersion = connection.updatedAt;
     const ending = new AbortController();
     const ended = Promise.withResolvers<{ code: string; message: string } | 'stopped' | null>();
     const end = () => {
@@ -162,7 +158,6 @@ export function runSession(deps: RunSessionDeps, { id, updatedAt }: { id: string
 
   const ended = run();
   return {
-    getUpdatedAt: () => openedVersion,
     hasEnded: () => hasEnded,
     async send(message) {
       if (!current && !hasEnded) await Promise.race([opening.promise, sleep(clock, openWaitMs)]);

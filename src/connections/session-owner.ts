@@ -77,12 +77,10 @@ export function createSessionOwner(deps: SessionOwnerDeps): SessionOwner {
     const rows = (await listSessionRows(db.client, types)).filter(({ providerKey }) => deps.providerKeys.has(providerKey));
     const byId = new Map(rows.map((row) => [row.id, row]));
     await closeUnneeded(byId, id);
-    for (const { row, session } of [...owned.values()]) {
-      const latest = byId.get(row.id);
-      if (!latest || (!session.hasEnded() && latest.updatedAt <= session.getUpdatedAt())) continue;
-      await closeSessions([row.id]);
-      open(latest, id);
-    }
+    // Their leases are taken again below: a change of the config has also taken the group from this worker.
+    const isChanged = ({ row, session }: OwnedSession) =>
+      session.hasEnded() || (byId.get(row.id)?.updatedAt ?? row.updatedAt) > row.updatedAt;
+    await closeSessions([...owned.values()].filter(isChanged).map(({ row }) => row.id));
     if (!isDraining) await take(rows, id);
   }
 

@@ -19,6 +19,9 @@ testInBrowser(
     await heading('Channels');
     expect(await inspect(page, 'channels', frame)).toEqual([]);
     await frame.getByRole('link', { name: 'Connect Text messages' }).click();
+    await heading('Connect a channel: Text messages');
+    expect(await inspect(page, 'connect-choose', frame)).toEqual([]);
+    await frame.getByRole('link', { name: 'HTTP gateway', exact: true }).click();
     await heading('Connect HTTP gateway');
 
     // An error is shown at its field, which gets the focus; the generated secret stays the same.

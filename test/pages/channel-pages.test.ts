@@ -92,9 +92,8 @@ test('editing a channel keeps its secret and settings, editing the settings keep
   };
   expect(await config()).toEqual(set);
 
-  const wrong = await post('channels/sms/connect', { do: 'connect', type: 'gateway', url: '', timeoutMs: 'x' }, 'es').expect(
-    422,
-  );
+  const form = 'channels/sms/connect?type=gateway';
+  const wrong = await post(form, { do: 'connect', type: 'gateway', url: '', timeoutMs: 'x' }, 'es').expect(422);
   expect(wrong.text).toContain('Este campo es obligatorio.');
   expect(wrong.text).toContain('Introduzca un número');
   expect((await post('channels/sms/settings', { do: 'save', hours: 'some' }).expect(422)).text).toContain(

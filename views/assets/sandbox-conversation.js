@@ -95,6 +95,7 @@ function nextStep() {
   }
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
   if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
+  if (sent.at(-1).status === 'failed') return 'The message failed. The conversation shows the reason.';
   if (!state.thread.some(({ direction }) => direction === 'inbound')) {
     return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }

@@ -7,7 +7,8 @@ import { findState, toFailure, toRecordOutcome } from './states.ts';
 
 /** The clocks of Twilio and of this machine differ. */
 const clockSkewMs = 5_000;
-const pageSize = '100';
+/** Below the limit of a response, also where each text is long and all of it is escaped. */
+const pageSize = '50';
 
 /**
  * Finds a send whose response was lost in Twilio's list of messages: by recipient, sender, time, text and number of files. An earlier message

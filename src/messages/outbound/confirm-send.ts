@@ -53,7 +53,9 @@ export async function confirmSend(
   return nextAt ? { nextAt } : { doubt: attempt.unknownReason };
 }
 
-/** Returns true for what the vendor says of the message; not for a look-up that failed. */
-function isConclusive({ kind }: SendOutcome): boolean {
-  return kind === 'accepted' || kind === 'delivered' || kind === 'rejected';
+/** Returns true for what the vendor says of the message, or of its first parts; not for a look-up that failed. */
+function isConclusive(outcome: SendOutcome): boolean {
+  const { kind } = outcome;
+  const isInPart = kind === 'unavailable' && (outcome.acceptedParts ?? []).length > 0;
+  return kind === 'accepted' || kind === 'delivered' || kind === 'rejected' || isInPart;
 }

@@ -187,7 +187,8 @@ async function confirm(
   const { attempt, outcome } = confirmation;
   const step = decideNextStep(outcome, {
     now,
-    nextDelayMs: null,
+    // The parts that are left are sent at once.
+    nextDelayMs: 0,
     hasReceipts: connection.capabilities.receipts,
     unknownOutcomePolicy: 'ask',
     isTest: message.isTest,

@@ -94,7 +94,9 @@ async function recordBatch(
     await deps.updateMessages(tx, new Map(changes), messageIdsWithRecipient);
     await storeReceipts(
       tx,
-      fresh.filter(({ messageId, externalId }) => messageId !== null || externalId !== null),
+      fresh.flatMap(({ vendorId: _, ...receipt }) =>
+        receipt.messageId !== null || receipt.externalId !== null ? receipt : [],
+      ),
     );
     await reportRecipients(deps, tx, messageIdsWithRecipient);
     return fresh.filter(({ messageId }) => messageId === null).length;
@@ -131,6 +133,7 @@ function toMatched({ claimedMessageId, externalId, state, ...row }: ReturnType<t
     ...(partCount !== null && partCount > 1 ? { part, partCount } : { part: null, partCount: null }),
     // A receipt that names our id belongs to that message only, even if the vendor gives its own id to another.
     externalId: messageId !== null && claimedMessageId !== null ? null : externalId,
+    vendorId: externalId,
   };
 }
 
@@ -193,7 +196,7 @@ const messagesSql = `
 
 /**
  * Finds failures of an earlier send of messages that have been resent since: repeats, or failures that came before the first attempt of
- * the current send. The messages are locked.
+ * the current send, or of an id that the vendor gave to the earlier one. The messages are locked.
  */
 async function findStaleFailures(
   tx: Executor,
@@ -203,14 +206,17 @@ async function findStaleFailures(
     state: string;
     recipient: string | null;
     occurredAt: Date | null;
+    vendorId: string | null;
   }[],
 ): Promise<Set<string>> {
   const failures = receipts.filter(({ messageId, state }) => messageId && state === 'failed');
   if (failures.length === 0) return new Set();
   const stale = await tx.$queryRawUnsafe<{ id: string }[]>(
-    `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz)
+    `SELECT f.id FROM json_to_recordset($1::json) AS f (id uuid, "messageId" uuid, recipient text, "occurredAt" timestamptz, "vendorId" text)
      JOIN messages m ON m.id = f."messageId"
-     WHERE m.idempotency_reset_at IS NOT NULL AND (
+     WHERE EXISTS (
+       SELECT 1 FROM external_ids x WHERE x.message_id = m.id AND x.external_id = f."vendorId" AND x.created_at < m.resent_at)
+     OR m.idempotency_reset_at IS NOT NULL AND (
        NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message_id = m.id AND a.started_at >= m.idempotency_reset_at)
        OR EXISTS (
          SELECT 1 FROM receipts r

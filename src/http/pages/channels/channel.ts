@@ -16,7 +16,7 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
-import { findSender } from './senders.ts';
+import { canChooseSender, findSender } from './senders.ts';
 import { deliverySettingNames } from './settings.ts';
 import { getChannelsVersion, getLimitUsage, listChannelStatuses } from './status.ts';
 import { findTestProgress, getTestVersion } from './test-progress.ts';
@@ -59,7 +59,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         canVerify: channel.setup !== undefined,
         has: {
           pairing: channel.setup?.getPairing !== undefined,
-          senders: channel.setup?.listSenders !== undefined,
+          senders: canChooseSender(connection),
           templates: channel.setup?.listTemplates !== undefined,
           webhooks: channel.webhooks !== undefined,
         },

@@ -20,7 +20,7 @@ import {
   toChannelName,
   toProviderName,
 } from './providers.ts';
-import { findSender } from './senders.ts';
+import { canChooseSender, findSender } from './senders.ts';
 
 const channelType = z.string().min(1).max(64);
 
@@ -158,9 +158,9 @@ function pickSecrets(fields: readonly ConfigField[], config: Readonly<Record<str
 
 /** Returns the page of what is left to do: pair a device, choose a sender, or send a test. */
 function toNextStep(connection: Connection): string {
-  const { providerKey, channel } = connection;
+  const { providerKey } = connection;
   if (connection.status === 'pairing') return `channels/${providerKey}/pairing`;
-  const needsSender = channel.setup?.listSenders !== undefined && findSender(connection) === null;
+  const needsSender = canChooseSender(connection) && findSender(connection) === null;
   return needsSender ? `channels/${providerKey}/senders` : `channels/${providerKey}`;
 }
 

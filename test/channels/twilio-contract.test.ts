@@ -1,0 +1,4 @@
+import { testChannelContract } from './contract.ts';
+import { startTwilioVendor } from './twilio-vendor.ts';
+
+testChannelContract('twilio', startTwilioVendor);
