@@ -82,7 +82,7 @@ async function connectAndTest(page) {
   await page.getByRole('button', { name: 'Allow and install' }).click();
   await page.getByRole('link', { name: 'Open the app’s page' }).click();
   await framed.getByRole('link', { name: 'Connect a channel' }).click();
-  await framed.getByRole('link', { name: 'Use the demo account: HTTP gateway' }).click();
+  await framed.getByRole('link', { name: 'Use the demo account HTTP gateway' }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
   await framed.getByRole('button', { name: 'Send the test' }).click();
   await framed.getByText('It works: the message was delivered.').waitFor();
