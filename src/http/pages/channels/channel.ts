@@ -103,10 +103,11 @@ export function createChannelPage(deps: ChannelPageDeps) {
       test: defineAction({
         permission: 'write',
         body: testBody,
-        async run({ location, providerKey, body, url }) {
+        async run({ location, providerKey, body, access, url }) {
           const messageType = toMessageType(getProvider(deps, providerKey));
           requireInstalled(location);
           const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+          await deps.connections.registerPendingWebhooks(connection, toActor(access));
           const { id } = await deps.messaging.sendTestMessage(connection, { ...body, messageType });
           return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
         },

@@ -23,6 +23,7 @@ export interface ChannelPageDeps {
     | 'getPairing'
     | 'listSenders'
     | 'listTemplates'
+    | 'registerPendingWebhooks'
     | 'registerWebhooks'
     | 'resumeConnection'
     | 'tryConnect'
