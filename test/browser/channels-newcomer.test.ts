@@ -9,6 +9,8 @@ interface Channel {
   account: string;
   /** The reason of a hold. */
   refusal: RegExp;
+  /** Pages whose accessibility is checked: one channel shows each, as a check takes seconds. */
+  inspected: readonly ('form' | 'tested' | 'desk' | 'held')[];
 }
 
 /** Opens the app's page and the sandbox's conversation of a fresh sandbox, with the app installed in its first location. */
@@ -33,16 +35,20 @@ async function tryChannel(browser: Browser, port: number, channel: Channel, more
   await frame.getByRole('button', { name: 'Send the test' }).click();
   await frame.locator('#step-delivered.good').waitFor();
   await frame.locator('#first-webhook').getByText('Webhooks arrive.').waitFor();
-  expect(await inspect(page, `${channel.name}-tested`, frame)).toEqual([]);
+  if (channel.inspected.includes('tested')) expect(await inspect(page, 'channel-vendor', frame)).toEqual([]);
 
   await desk.goto(`http://localhost:${port + 1}/desk`);
   await desk.getByRole('button', { name: /1 new/ }).click();
   await desk.getByRole('list', { name: 'Texts on the phone' }).getByText('Hello! This is a test message.').waitFor();
   if (channel.name !== 'Twilio') await frame.locator('#step-read.good').waitFor();
-  await replyAndOptOut(desk, frame);
+  await sendPicture(desk);
+  if (channel.inspected.includes('desk')) expect(await inspect(desk, 'desk')).toEqual([]);
+  await optOutAndIn(desk, frame);
   await holdAndResume(desk, page, frame, channel);
   const seconds = (performance.now() - startedAt) / 1000;
-  console.log(`${channel.name}: ${seconds.toFixed(1)} s from the install to the resumed channel, checks of the pages included.`);
+  console.log(
+    `${channel.name}: ${seconds.toFixed(1)} s from the install to the resumed channel, checks of the pages included.`,
+  );
   // The browser reports each response with an error's status: HighLevel's refusal of a send.
   expect(listComplaints().filter((words) => !words.includes('409'))).toEqual([]);
   await desk.context().close();
@@ -50,22 +56,24 @@ async function tryChannel(browser: Browser, port: number, channel: Channel, more
   return seconds;
 }
 
-async function connect(page: Page, frame: Frame, { name, account }: Channel): Promise<void> {
+async function connect(page: Page, frame: Frame, { name, account, inspected }: Channel): Promise<void> {
   await frame.getByRole('link', { name: 'Connect a channel' }).click();
   await frame.getByRole('link', { name: `Use the demo account ${name}` }).click();
   await frame.getByRole('heading', { name: `Connect ${name}` }).waitFor();
-  expect(await inspect(page, `${name}-form`, frame)).toEqual([]);
+  if (inspected.includes('form')) expect(await inspect(page, 'connect-vendor', frame)).toEqual([]);
   await frame.getByRole('button', { name: 'Connect', exact: true }).click();
   await frame.getByText(`${name} (${account}), connected since`).waitFor();
 }
 
-async function replyAndOptOut(desk: Page, frame: Frame): Promise<void> {
+async function sendPicture(desk: Page): Promise<void> {
   const thread = desk.getByRole('list', { name: 'Messages' });
   await desk.getByRole('button', { name: 'Send a picture: insurance card' }).click();
   const picture = thread.getByRole('img', { name: 'Picture' });
   await picture.waitFor();
   await expectEventually(() => picture.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0));
+}
 
+async function optOutAndIn(desk: Page, frame: Frame): Promise<void> {
   await desk.getByRole('button', { name: 'STOP', exact: true }).click();
   await desk.getByText('Do not disturb').waitFor();
   await send(desk, 'Are you there?');
@@ -78,12 +86,12 @@ async function replyAndOptOut(desk: Page, frame: Frame): Promise<void> {
   await waitForArrival(desk, 'Welcome back!');
 }
 
-async function holdAndResume(desk: Page, page: Page, frame: Frame, { name, refusal }: Channel): Promise<void> {
+async function holdAndResume(desk: Page, page: Page, frame: Frame, { refusal, inspected }: Channel): Promise<void> {
   await desk.getByLabel('refused by the vendor').check();
   await send(desk, 'See you at ten.');
   await frame.getByText(refusal).waitFor();
   await frame.getByText('A message to 1 contact is waiting.').waitFor();
-  expect(await inspect(page, `${name}-held`, frame)).toEqual([]);
+  if (inspected.includes('held')) expect(await inspect(page, 'channel-held', frame)).toEqual([]);
   await desk.getByLabel('accepted').check();
   await frame.getByRole('button', { name: 'Resume sending' }).click();
   await waitForArrival(desk, 'See you at ten.');
@@ -111,7 +119,12 @@ testInBrowser('a newcomer tries Twilio with its demo account: from a delivered t
   using folder = createDataFolder();
   const port = await findFreePorts();
   await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
-  const channel = { name: 'Twilio', account: 'Harbour Dental', refusal: /The Twilio account is not active/ };
+  const channel: Channel = {
+    name: 'Twilio',
+    account: 'Harbour Dental',
+    refusal: /The Twilio account is not active/,
+    inspected: ['desk', 'held'],
+  };
   const seconds = await tryChannel(browser, port, channel, async (frame) => {
     await frame.getByRole('link', { name: 'Choose a sender' }).click();
     await frame.getByLabel('+12025550100').check();
@@ -124,10 +137,11 @@ testInBrowser('a newcomer tries WhatsApp with its demo account, and then in Span
   using folder = createDataFolder();
   const port = await findFreePorts();
   await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
-  const channel = {
+  const channel: Channel = {
     name: 'WhatsApp Cloud API',
     account: 'Harbour Dental, +15550783881',
     refusal: /Session has expired \(190\)/,
+    inspected: ['form', 'tested'],
   };
   const seconds = await tryChannel(browser, port, channel, async () => undefined);
   expect(seconds).toBeLessThan(120);
@@ -143,6 +157,5 @@ testInBrowser('a newcomer tries WhatsApp with its demo account, and then in Span
   expect(await inspect(page, 'channel-spanish', frame)).toEqual([]);
   await framed.getByRole('link', { name: 'Ver las plantillas' }).click();
   await framed.getByText('appointment_reminder').waitFor();
-  expect(await inspect(page, 'templates-spanish', frame)).toEqual([]);
   expect(complaints).toEqual([]);
 });
