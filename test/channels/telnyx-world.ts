@@ -63,7 +63,9 @@ export async function startTelnyxWorld() {
     },
     listBodies: () => calls.filter(({ method }) => method === 'POST').map(({ body }) => body as Record<string, unknown>),
     getLast: () => telnyx.state.messages.at(-1) as SimMessage,
+    /** Passes a webhook to the channel, and checks it with the field table. */
     async receive(webhook: SignedWebhook, config: Partial<TelnyxConfig> = {}) {
+      webhooks.push(webhook);
       const result = await channel.webhooks?.receive(this.createContext(config), toRequest(webhook));
       return result?.events ?? [];
     },

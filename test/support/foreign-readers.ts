@@ -16,6 +16,7 @@ import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import { telnyxReaders } from './telnyx-readers.ts';
 import { twilioReaders } from './twilio-readers.ts';
 import { whatsAppReaders } from './whatsapp-readers.ts';
 import { allProviders } from './world.ts';
@@ -278,6 +279,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
+  ...telnyxReaders,
   ...twilioReaders,
   ...whatsAppReaders,
 };

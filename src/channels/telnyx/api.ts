@@ -19,9 +19,14 @@ export interface ApiRequest {
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
-/** Response of Telnyx: a body, an error, or none. `text` is for the log of attempts, without secrets. */
+/** Response of Telnyx: a body and the one record in it, an error, or none. `text` is for the log of attempts, without secrets. */
 export type ApiResponse =
-  | { readonly kind: 'ok'; readonly body: Record<string, unknown>; readonly text: string }
+  | {
+      readonly kind: 'ok';
+      readonly body: Record<string, unknown>;
+      readonly data: Record<string, unknown>;
+      readonly text: string;
+    }
   | { readonly kind: 'error'; readonly error: ApiError; readonly text: string }
   | { readonly kind: 'failed'; readonly sent: 'no' | 'maybe'; readonly message: string };
 
@@ -52,7 +57,7 @@ export async function requestTelnyx(context: ApiContext, request: ApiRequest): P
     response.data = redact(typeof response.data === 'string' ? response.data : '');
     const text = truncate(`HTTP ${response.status} ${response.data}`.trim());
     const json = toJsonObject(response);
-    if (response.status >= 200 && response.status < 300) return { kind: 'ok', body: json, text };
+    if (response.status >= 200 && response.status < 300) return { kind: 'ok', body: json, data: toObject(json.data), text };
     const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], context.clock.now());
     const first = readApiErrors(json.errors)[0] ?? { code: undefined, message: undefined };
     return { kind: 'error', error: { status: response.status, ...first, retryAfterMs }, text };

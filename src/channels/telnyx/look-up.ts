@@ -1,4 +1,3 @@
-import { toObject } from '../../core/foreign.ts';
 import type { OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
 import { type ApiContext, listRows, requestTelnyx } from './api.ts';
 import { isUuid } from './config.ts';
@@ -66,7 +65,7 @@ async function listCandidates(context: ApiContext, to: string, from: Date, known
 
 async function findMessage(context: ApiContext, id: string): Promise<MessageRecord | null> {
   const response = await requestTelnyx(context, { path: `/messages/${id}` });
-  return response.kind === 'ok' ? readMessageRecord(toObject(response.body.data)) : null;
+  return response.kind === 'ok' ? readMessageRecord(response.data) : null;
 }
 
 function isSameMessage(record: MessageRecord, to: string, part: Part, route: Route): boolean {

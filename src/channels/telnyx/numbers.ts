@@ -1,4 +1,3 @@
-import { toObject } from '../../core/foreign.ts';
 import type { Sender } from '../channel.ts';
 import { type ApiContext, type ApiResponse, listRows, requestTelnyx, type TelnyxContext } from './api.ts';
 import { type NumberRecord, type ProfileRecord, readNumber, readProfile } from './records.ts';
@@ -21,7 +20,7 @@ export async function findNumber(context: ApiContext, phoneNumber: string): Prom
 /** Finds a messaging profile of the account. */
 export async function findProfile(context: ApiContext, id: string): Promise<Failure | { profile: ProfileRecord | null }> {
   const response = await requestTelnyx(context, { path: `/messaging_profiles/${encodeURIComponent(id)}` });
-  if (response.kind === 'ok') return { profile: readProfile(toObject(response.body.data)) };
+  if (response.kind === 'ok') return { profile: readProfile(response.data) };
   return response.kind === 'error' && response.error.status === 404 ? { profile: null } : { problem: response };
 }
 

@@ -1,4 +1,3 @@
-import { toObject } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
@@ -54,7 +53,7 @@ async function sendPart(
       : { kind: 'unknown', code: 'no_response', message: result.message };
   }
   if (result.kind === 'error') return { ...toErrorOutcome(result.error, route.isOwnSender), response: result.text };
-  const record = readMessageRecord(toObject(result.body.data));
+  const record = readMessageRecord(result.data);
   if (record.id !== undefined) return { ...toRecordOutcome(record, [record.id], route.isOwnSender), response: result.text };
   // A success without an id is not Telnyx's: a proxy may have responded in its place.
   return { kind: 'unknown', code: 'no_id', message: 'The response names no message of Telnyx.', response: result.text };

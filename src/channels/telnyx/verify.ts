@@ -1,4 +1,3 @@
-import { toObject } from '../../core/foreign.ts';
 import type { ConfigProblem, VerifyResult } from '../channel.ts';
 import { type ApiContext, type ApiResponse, requestTelnyx } from './api.ts';
 import { isPhoneNumber } from './config.ts';
@@ -47,7 +46,7 @@ async function checkKey(context: ApiContext): Promise<Check> {
     if (response.kind === 'error' && response.error.status === 403 && response.error.code !== '10009') return {};
     return toCheck(response, 'apiKey', 'Telnyx does not accept this API key.');
   }
-  const { available, currency } = readBalance(toObject(response.body.data));
+  const { available, currency } = readBalance(response.data);
   const isEmpty = available !== undefined && Number(available) <= 0;
   const amount = [available, currency].filter(Boolean).join(' ');
   return isEmpty
