@@ -1,3 +1,4 @@
+import { createAndroidSmsGatewayChannel } from '../../src/channels/android-sms-gateway/android-sms-gateway.ts';
 import { indexChannels } from '../../src/channels/registry.ts';
 import { startWorld } from '../support/world.ts';
 import { type AndroidWorld, message, startAndroidWorld, webhookUrl } from './android-world.ts';
@@ -71,25 +72,26 @@ test('the first webhook of a phone that was offline ends the hold, once', async 
 });
 
 test('in the program a phone that is offline holds the connection with an alert, and its return sends what waited', async () => {
-  await using vendor = await startAndroidWorld();
-  const { channel } = vendor;
-  await using world = await startWorld({ channels: () => indexChannels([channel]) });
+  await using world = await startWorld({
+    watchesAlerts: true,
+    channels: () => indexChannels([createAndroidSmsGatewayChannel({ allowPrivateTargets: true })]),
+  });
+  await using vendor = await startAndroidWorld({ clock: world.clock });
+  const { device, android } = vendor;
   const location = await world.install();
-  const device = vendor.device;
-  // The simulator's clock stands still: the phone is as old as the program's time says.
-  Object.assign(device, { isOnline: true, lastSeenAt: 0 });
-  const config = vendor.createContext().connection.config;
-  vendor.clock.set?.(world.clock.now());
-  await world.api
-    .put(`/locations/${location.id}/channels/sms`, { type: channel.type, config })
-    .then((response) => expect(response.status).toBe(200));
+  const { config } = vendor.createContext().connection;
+  const stored = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'android_sms_gateway', config });
+  expect(stored.status).toBe(200);
   Object.assign(device, { isOnline: false, lastSeenAt: world.clock.now() - 13 * hourMs });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'waits' });
   const find = () => world.db.connection.findFirstOrThrow();
   await world.advanceUntil(async () => (await find()).status === 'held');
   expect(await find()).toMatchObject({ statusCode: 'phone_offline', statusReason: expect.stringContaining('last seen on') });
   expect((await world.getMessage(messageId)).state).toBe('pending');
-  Object.assign(device, { lastSeenAt: world.clock.now() + hourMs });
+  const countAlerts = () => world.db.alert.count({ where: { kind: 'channel_held', endedAt: null } });
+  await world.advanceUntil(async () => (await countAlerts()) === 1);
+  device.isOnline = true;
   await world.advanceUntil(async () => (await find()).status === 'active');
-  await world.advanceUntil(() => vendor.android.state.messages.some(({ text }) => text === 'waits'));
+  await world.advanceUntil(() => android.state.messages.some(({ text }) => text === 'waits'));
+  await world.advanceUntil(async () => (await countAlerts()) === 0);
 });

@@ -9,7 +9,7 @@ import type { SimDevice, SimMessage } from '../../src/sandbox/vendors/android-sm
 import { createAndroidSmsGateway, type SignedWebhook } from '../../src/sandbox/vendors/android-sms-gateway.ts';
 import { createChannelWorld } from '../support/channel-context.ts';
 import { listen } from '../support/http.ts';
-import { createTestClock } from '../support/test-clock.ts';
+import { createTestClock, type TestClock } from '../support/test-clock.ts';
 import { checkCall, checkWebhook } from './android-fields.ts';
 
 export const webhookUrl = 'https://patchbay.example/channels/0191d4e0-0000-7000-8000-00000000000c';
@@ -27,8 +27,13 @@ const schema = createAndroidConfigSchema(true);
 export type AndroidWorld = Awaited<ReturnType<typeof startAndroidWorld>>;
 
 /** Starts a simulated SMS gateway with one phone and a channel for it. It checks itself when it ends: requests and webhooks fit the field table. */
-export async function startAndroidWorld(options: { events?: readonly string[] } = {}) {
-  const clock = createTestClock('2026-03-01T10:00:00Z');
+export async function startAndroidWorld({
+  clock = createTestClock('2026-03-01T10:00:00Z'),
+  ...options
+}: {
+  clock?: TestClock;
+  events?: readonly string[];
+} = {}) {
   const http = createHttpClient({ timeoutMs: 5_000, allowPrivateTargets: true });
   const calls: ApiCall[] = [];
   const webhooks: SignedWebhook[] = [];
