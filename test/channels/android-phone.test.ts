@@ -1,3 +1,4 @@
+import { findHeldConnections } from '../../src/alerts/rules/connection-held.ts';
 import { createAndroidSmsGatewayChannel } from '../../src/channels/android-sms-gateway/android-sms-gateway.ts';
 import { indexChannels } from '../../src/channels/registry.ts';
 import { startWorld } from '../support/world.ts';
@@ -73,7 +74,6 @@ test('the first webhook of a phone that was offline ends the hold, once', async 
 
 test('in the program a phone that is offline holds the connection with an alert, and its return sends what waited', async () => {
   await using world = await startWorld({
-    watchesAlerts: true,
     channels: () => indexChannels([createAndroidSmsGatewayChannel({ allowPrivateTargets: true })]),
   });
   await using vendor = await startAndroidWorld({ clock: world.clock });
@@ -88,10 +88,10 @@ test('in the program a phone that is offline holds the connection with an alert,
   await world.advanceUntil(async () => (await find()).status === 'held');
   expect(await find()).toMatchObject({ statusCode: 'phone_offline', statusReason: expect.stringContaining('last seen on') });
   expect((await world.getMessage(messageId)).state).toBe('pending');
-  const countAlerts = () => world.db.alert.count({ where: { kind: 'channel_held', endedAt: null } });
-  await world.advanceUntil(async () => (await countAlerts()) === 1);
+  // The alert of held connections.
+  expect(await findHeldConnections(world.db)).toMatchObject([{ details: expect.stringContaining('is offline') }]);
   device.isOnline = true;
   await world.advanceUntil(async () => (await find()).status === 'active');
   await world.advanceUntil(() => android.state.messages.some(({ text }) => text === 'waits'));
-  await world.advanceUntil(async () => (await countAlerts()) === 0);
+  expect(await findHeldConnections(world.db)).toEqual([]);
 });

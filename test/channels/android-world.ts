@@ -51,7 +51,8 @@ export async function startAndroidWorld({
   const world = createChannelWorld({ webhookUrl, clock });
   const device = android.state.devices[0] as SimDevice;
   const { account } = android.state;
-  const defaults = { baseUrl: api.url, ...account, deviceId: device.id };
+  const { username, password, signingKey } = account;
+  const defaults = { baseUrl: api.url, username, password, signingKey, deviceId: device.id };
 
   return {
     ...{ android, clock, calls, webhooks, channel, account, device, apiUrl: api.url },

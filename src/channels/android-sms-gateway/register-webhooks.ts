@@ -26,7 +26,7 @@ export async function registerWebhooks(context: ApiContext): Promise<RegisterRes
   for (const event of requiredEvents) {
     const failure = await register(event);
     if (!failure) continue;
-    if (isRefusal(failure) && !isCallable(webhookUrl)) {
+    if (isRefusal(failure) && !webhookUrl.startsWith('https:')) {
       return {
         kind: 'failed',
         code: 'address_not_https',
@@ -54,9 +54,9 @@ export async function unregisterWebhooks(context: ApiContext): Promise<void> {
   }
 }
 
-/** Returns whether the app calls an address: https, or a program on the phone itself. */
-export function isCallable(webhookUrl: string): boolean {
-  return /^https:|^http:\/\/127\.0\.0\.1[:/]/.test(webhookUrl);
+/** Returns whether the app calls an address: https, or a program on its own machine, where a simulator runs. */
+export function isCallable(webhookUrl: string, baseUrl: string): boolean {
+  return webhookUrl.startsWith('https:') || /^(localhost|127\.0\.0\.1)$/.test(new URL(baseUrl).hostname);
 }
 
 /** Registers one event, unless it is registered already. @returns why it could not be */

@@ -34,7 +34,7 @@ export async function verifyConfig(context: AndroidContext): Promise<VerifyResul
     ...(phone.simCards.length > 1 && simNumber === undefined
       ? ['The phone has several SIM cards, and chooses one itself: enter the number of the one that is to send.']
       : []),
-    ...(isCallable(webhookUrl)
+    ...(isCallable(webhookUrl, config.baseUrl)
       ? []
       : ['The app calls https addresses only: no receipts and no replies arrive until APP_URL starts with https://.']),
   ];

@@ -29,9 +29,9 @@ export function createApi(deps: ApiDeps): Router {
   router.use(express.raw({ type: () => true, limit: '1mb' }), (request, response, next) => {
     const call = toCall(request);
     deps.onCall(call);
-    const { username, password } = state.account;
+    const { username, password, isRefused } = state.account;
     const expected = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-    if (request.get('authorization') !== expected) return void respondError(response, 401, 'Unauthorized');
+    if (isRefused || request.get('authorization') !== expected) return void respondError(response, 401, 'Unauthorized');
     response.locals.body = call.body;
     next();
   });

@@ -2,7 +2,13 @@ import type { RandomSource } from '../../../core/ids.ts';
 
 /** State of the simulated SMS gateway: one account. Plain data that survives a restart. */
 export interface AndroidState {
-  account: { username: string; password: string; signingKey: string };
+  account: {
+    username: string;
+    password: string;
+    signingKey: string;
+    /** The password was changed in the app. */
+    isRefused: boolean;
+  };
   devices: SimDevice[];
   messages: SimMessage[];
   webhooks: SimWebhook[];
@@ -57,7 +63,7 @@ export function createDemoState(random: RandomSource, at: number): AndroidState 
   return {
     account: {
       ...{ username: random(3).toString('hex').toUpperCase(), password: random(12).toString('hex') },
-      signingKey: random(12).toString('base64url'),
+      ...{ signingKey: random(12).toString('base64url'), isRefused: false },
     },
     devices: [createDevice(random, 'Front desk phone', '+12025550130', at)],
     ...{ messages: [], webhooks: [] },
