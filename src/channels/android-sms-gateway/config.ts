@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type AndroidConfig = z.output<ReturnType<typeof createAndroidConfigSchema>>;
 
@@ -12,20 +12,10 @@ const secret = () => z.string().trim().min(1).max(200);
  */
 export function createAndroidConfigSchema(allowPrivateTargets: boolean) {
   return z.strictObject({
-    baseUrl: z
-      .url({ protocol: /^https?$/, error: 'must be a web address' })
-      .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-        error: 'must start with https://',
-        params: { code: 'https' },
-      })
-      .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-        error: 'must not be a private or reserved address',
-        params: { code: 'private' },
-      })
-      .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
-      // People copy the address of a request as well.
-      .overwrite((url) => url.replace(/\/+$/, '').replace(/\/messages?$/, ''))
-      .meta({ title: 'Gateway address', placeholder: 'https://api.sms-gate.app/3rdparty/v1' }),
+    baseUrl: createBaseAddressField(allowPrivateTargets, ['/messages', '/message']).meta({
+      title: 'Gateway address',
+      placeholder: 'https://api.sms-gate.app/3rdparty/v1',
+    }),
     username: z.string().trim().min(1).max(200).meta({ title: 'User name' }),
     password: secret().meta({ title: 'Password', sensitive: true }),
     signingKey: secret().meta({

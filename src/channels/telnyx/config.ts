@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type TelnyxConfig = z.output<ReturnType<typeof createTelnyxConfigSchema>>;
 
@@ -71,18 +71,7 @@ export function createTelnyxConfigSchema(allowPrivateTargets: boolean) {
         .refine(isUuid, { error: 'must be an id such as 4001…-…', params: { code: 'format' } })
         .optional()
         .meta({ title: 'Messaging profile ID' }),
-      baseUrl: z
-        .url({ protocol: /^https?$/, error: 'must be an https address' })
-        .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-          error: 'must start with https://',
-          params: { code: 'https' },
-        })
-        .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-          error: 'must not be a private or reserved address',
-          params: { code: 'private' },
-        })
-        .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
-        .overwrite((url) => url.replace(/\/+$/, '').replace(/\/v2$/, ''))
+      baseUrl: createBaseAddressField(allowPrivateTargets, ['/v2'])
         .default(defaultBaseUrl)
         .meta({ title: 'API base URL', advanced: true }),
     })
