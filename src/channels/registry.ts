@@ -1,8 +1,10 @@
 import { AppError } from '../core/errors.ts';
 import type { Channel } from './channel.ts';
+import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
+import { createWahaChannel } from './waha/waha.ts';
 import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
 /** Registry of the channels of this process, by type. */
@@ -19,6 +21,8 @@ export function createChannels(options: {
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createWahaChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createEvolutionChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
     ...(options.packaged ?? []),
   ]);

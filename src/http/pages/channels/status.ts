@@ -118,7 +118,7 @@ export async function getLimitUsage(deps: ChannelPageDeps, connection: Connectio
   const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
   const waiting = pausedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, maxWaitingCount + 1) : 0;
   return {
-    settings: parseDeliverySettings(connection.config),
+    settings: parseDeliverySettings(connection.config, connection.channel.defaultDelivery),
     dailyCount: rateLimit?.dailyCountDate === today ? rateLimit.dailyCount : 0,
     pausedUntil,
     pauseReason:
