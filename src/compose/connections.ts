@@ -15,6 +15,7 @@ import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
 import { registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
+import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
@@ -50,6 +51,8 @@ export function composeConnections(
         getConnection,
         listConnections,
         listReceiptLookUps,
+        listSilenceWatches,
+        requestChecks,
         holdConnection,
         resumeConnection,
         tryConnect,
