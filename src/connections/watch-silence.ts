@@ -10,13 +10,7 @@ export interface WatchedConnection {
 }
 
 /** Lists the active connections whose channel names the time within which a first receipt comes. */
-export async function listSilenceWatches({
-  db,
-  channels,
-}: {
-  db: Database;
-  channels: Channels;
-}): Promise<WatchedConnection[]> {
+export async function listSilenceWatches({ db, channels }: { db: Database; channels: Channels }): Promise<WatchedConnection[]> {
   const times = new Map(
     [...channels.values()].flatMap(({ type, capabilities: { receiptWithinMs } }) =>
       receiptWithinMs === undefined ? [] : [[type, receiptWithinMs] as const],

@@ -11,7 +11,10 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 export interface PeriodicTaskDeps extends CleanupDeps {
   connections: CleanupDeps['connections'] & Pick<Connections, 'setUpDueConnections' | 'checkDueConnections'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
-  messaging: Pick<Messaging, 'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
+  messaging: Pick<
+    Messaging,
+    'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'
+  >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
 }
 

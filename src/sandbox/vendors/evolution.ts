@@ -1,12 +1,7 @@
 import type { AxiosInstance } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
-import {
-  toEvolutionConnection,
-  toEvolutionEvent,
-  toEvolutionMessage,
-  toEvolutionUpdate,
-} from './evolution/events.ts';
+import { toEvolutionConnection, toEvolutionEvent, toEvolutionMessage, toEvolutionUpdate } from './evolution/events.ts';
 import { createEvolutionRouter } from './evolution/router.ts';
 import { createEvolutionState, type EvolutionVendorState } from './evolution/state.ts';
 import { createAccountActions, type WebFault, type WebRequest } from './whatsapp-web/account.ts';
@@ -64,7 +59,11 @@ export function createEvolutionVendor(options: EvolutionVendorOptions) {
 
   return {
     state,
-    router: createEvolutionRouter({ ...{ state, account, onRequest, onChange }, now: () => clock.now(), getFault: () => fault }),
+    router: createEvolutionRouter({
+      ...{ state, account, onRequest, onChange },
+      now: () => clock.now(),
+      getFault: () => fault,
+    }),
     ...actions,
     /** Removes the linked device on the phone. */
     logOut: () => account.setLink('stopped'),

@@ -1,13 +1,7 @@
 import type { AxiosInstance } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
-import {
-  signWahaEvent,
-  toWahaAck,
-  toWahaEvent,
-  toWahaMessage,
-  toWahaSessionStatus,
-} from './waha/events.ts';
+import { signWahaEvent, toWahaAck, toWahaEvent, toWahaMessage, toWahaSessionStatus } from './waha/events.ts';
 import { createWahaRouter } from './waha/router.ts';
 import { createWahaState, listWahaWebhooks, type WahaVendorState } from './waha/state.ts';
 import { createAccountActions, type WebFault, type WebRequest } from './whatsapp-web/account.ts';

@@ -55,7 +55,11 @@ function send(deps: EvolutionRouterDeps, request: Request, response: Response): 
   const { state, account } = deps;
   const fault = deps.getFault();
   if (fault?.kind === 'hang') return;
-  if (fault?.kind === 'error') return void response.status(fault.status).set(fault.headers ?? {}).json(fault.body);
+  if (fault?.kind === 'error')
+    return void response
+      .status(fault.status)
+      .set(fault.headers ?? {})
+      .json(fault.body);
   const checked = checkEvolutionSend(String(request.params.operation), request.body ?? {});
   if (typeof checked === 'string') return void refuse(response, 400, [checked]);
   if (toEvolutionState(state) !== 'open') return void refuse(response, 500, 'Cannot read properties of undefined');

@@ -25,9 +25,7 @@ export function toWahaMessage(state: WahaVendorState, message: WebMessage, perso
     participant: '',
     body: message.text,
     hasMedia: message.file !== null,
-    ...(message.file
-      ? { media: { url: fileUrl ?? '', mimetype: message.file.contentType, filename: message.file.name } }
-      : {}),
+    ...(message.file ? { media: { url: fileUrl ?? '', mimetype: message.file.contentType, filename: message.file.name } } : {}),
     mediaUrl: fileUrl ?? '',
     ack: acks[message.status],
     ackName: ackNames[message.status],
@@ -58,7 +56,14 @@ export function toWahaSessionStatus(state: WahaVendorState, at: number) {
 
 /** Builds the body of an event. */
 export function toWahaEvent(state: WahaVendorState, random: RandomSource, at: number, event: string, payload: object): Buffer {
-  const environment = { version: '2026.7.1', engine: state.engine, tier: 'CORE', browser: '', platform: 'linux', worker: { id: '' } };
+  const environment = {
+    version: '2026.7.1',
+    engine: state.engine,
+    tier: 'CORE',
+    browser: '',
+    platform: 'linux',
+    worker: { id: '' },
+  };
   return Buffer.from(
     JSON.stringify({
       id: `evt_${random(13).toString('hex')}`,

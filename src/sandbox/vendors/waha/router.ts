@@ -69,7 +69,11 @@ function send(deps: WahaRouterDeps, request: Request, response: Response): void 
   const operation = String(request.params.operation);
   const fault = deps.getFault();
   if (fault?.kind === 'hang') return;
-  if (fault?.kind === 'error') return void response.status(fault.status).set(fault.headers ?? {}).json(fault.body);
+  if (fault?.kind === 'error')
+    return void response
+      .status(fault.status)
+      .set(fault.headers ?? {})
+      .json(fault.body);
   if (!requireWorking(state, response)) return;
   const checked = checkWahaSend(operation, request.body ?? {}, state.session);
   if (typeof checked === 'string') {
@@ -110,7 +114,9 @@ function addSessionRoutes(router: Router, { state, account, now, onChange }: Wah
   });
   router.get('/api/:name/auth/qr', ({ query }, response) => {
     if (state.link !== 'scan') {
-      return void response.status(422).json({ error: 'Can get QR code only in SCAN_QR_CODE status', status: toWahaStatus(state) });
+      return void response
+        .status(422)
+        .json({ error: 'Can get QR code only in SCAN_QR_CODE status', status: toWahaStatus(state) });
     }
     const value = getQrValue(state, now());
     response.json(query.format === 'raw' ? { value } : { mimetype: 'image/svg+xml', data: drawQrPicture(value) });

@@ -31,7 +31,13 @@ export function listWahaWebhooks({ config }: WahaVendorState): WahaWebhook[] {
   return Array.isArray(config.webhooks) ? (config.webhooks as WahaWebhook[]) : [];
 }
 
-const statuses = { linked: 'WORKING', scan: 'SCAN_QR_CODE', starting: 'STARTING', stopped: 'STOPPED', failed: 'FAILED' } as const;
+const statuses = {
+  linked: 'WORKING',
+  scan: 'SCAN_QR_CODE',
+  starting: 'STARTING',
+  stopped: 'STOPPED',
+  failed: 'FAILED',
+} as const;
 
 /** Returns WAHA's word for the state of the session. */
 export function toWahaStatus({ link }: WahaVendorState): (typeof statuses)[keyof typeof statuses] {
