@@ -3,7 +3,9 @@ import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
+import type { EvolutionVendorState } from './vendors/evolution/state.ts';
 import type { TwilioState } from './vendors/twilio/state.ts';
+import type { WahaVendorState } from './vendors/waha/state.ts';
 import type { WhatsAppVendorState } from './vendors/whatsapp-cloud/state.ts';
 
 /** State of sandbox mode that survives a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
@@ -16,6 +18,8 @@ export interface SandboxState {
   phone: PhoneState;
   twilio?: TwilioState;
   meta?: WhatsAppVendorState;
+  waha?: WahaVendorState;
+  evolution?: EvolutionVendorState;
 }
 
 const writeDelayMs = 100;

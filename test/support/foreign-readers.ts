@@ -19,6 +19,7 @@ import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { twilioReaders } from './twilio-readers.ts';
 import { whatsAppReaders } from './whatsapp-readers.ts';
+import { whatsAppWebReaders } from './whatsapp-web-readers.ts';
 import { allProviders } from './world.ts';
 
 /** A reader of JSON that others have shaped, with a document that it reads. */
@@ -294,4 +295,5 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
   },
   ...twilioReaders,
   ...whatsAppReaders,
+  ...whatsAppWebReaders,
 };

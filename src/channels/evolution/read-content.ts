@@ -1,4 +1,4 @@
-import { toList, toObject, toText } from '../../core/foreign.ts';
+import { toList, toNumber, toObject, toText } from '../../core/foreign.ts';
 import type { InboundAttachment } from '../channel.ts';
 import { describeCards, describeLocation, describeReaction } from '../whatsapp-web/describe.ts';
 import { readMessageKey } from '../whatsapp-web/jid.ts';
@@ -62,7 +62,7 @@ function toFile(key: string, { fileName, title, mimetype }: Fields): InboundAtta
 
 function describeWords(message: Fields): string | undefined {
   const place = [toObject(message.locationMessage), toObject(message.liveLocationMessage)].find(
-    ({ degreesLatitude }) => degreesLatitude !== undefined,
+    ({ degreesLatitude }) => toNumber(degreesLatitude) !== undefined,
   );
   if (place) return describeLocation(place.degreesLatitude, place.degreesLongitude, [place.name, place.address]);
   const cards = [message.contactMessage, ...toList(toObject(message.contactsArrayMessage).contacts)].map(toObject);

@@ -1,5 +1,5 @@
 import { maxChars } from '../../core/bounds.ts';
-import { parseForeignJson, toId, toList, toObject, toText } from '../../core/foreign.ts';
+import { parseForeignJson, toId, toList, toObject, toText, toTime } from '../../core/foreign.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import type { WebMessage } from '../whatsapp-web/inbound.ts';
 import { findPerson, isPerson, parseJid, readMessageKey } from '../whatsapp-web/jid.ts';
@@ -69,17 +69,24 @@ function collect(rows: readonly Fields[], read: (row: Fields) => Row): WebhookCo
 function readMessage(row: Fields, sender: unknown): Row {
   const key = toObject(row.key);
   const id = readMessageKey(key.id);
-  return toMessage(row, key, sender, id, readContent(row.message, id, row.contextInfo), row.messageTimestamp);
+  return toMessage(row, key, sender, id, readContent(row.message, id, row.contextInfo), toTime(row.messageTimestamp));
 }
 
-function toMessage(row: Fields, key: Fields, sender: unknown, id: string | undefined, content: Content, at: unknown): Row {
+function toMessage(
+  row: Fields,
+  key: Fields,
+  sender: unknown,
+  id: string | undefined,
+  content: Content,
+  at: Date | undefined,
+): Row {
   const isOwn = toText(key.fromMe) === 'true';
   const alternates = [key.remoteJidAlt, ...(isOwn ? [] : [key.senderPn, key.participantAlt, key.senderLid])];
   const person = findPerson([key.remoteJid, ...alternates]);
   if (!person) return { ignored: parseJid(key.remoteJid) ? 'not_a_person' : 'unreadable' };
   const own = parseJid(sender);
   const ownPhone = own?.kind === 'phone' ? own.user : undefined;
-  const name = isOwn ? undefined : row.pushName;
+  const name = isOwn ? undefined : toText(row.pushName);
   return { message: { key: id, person, isOwn, ownPhone, name, at, ...content } };
 }
 
@@ -90,7 +97,7 @@ function readEdit(row: Fields, sender: unknown): Row {
   const { text } = readContent(row.editedMessage, undefined, undefined);
   if (!original || !text) return { ignored: 'protocol_note' };
   const content = { text: `[Edited] ${text}`, attachments: [], replyTo: original };
-  return toMessage(row, key, sender, `${original}-edited-${toId(row.timestampMs) ?? ''}`, content, row.timestampMs);
+  return toMessage(row, key, sender, `${original}-edited-${toId(row.timestampMs) ?? ''}`, content, toTime(row.timestampMs));
 }
 
 function readDeletion(row: Fields, sender: unknown): Row {
@@ -116,10 +123,10 @@ const restrictedCode = '463';
 function readUpdate(row: Fields): Row {
   const key = toObject(row.key);
   const externalId = readMessageKey(row.keyId) ?? readMessageKey(key.id) ?? readMessageKey(row.id);
-  const chat = parseJid(row.remoteJid ?? key.remoteJid);
+  const chat = parseJid(row.remoteJid) ?? parseJid(key.remoteJid);
   const word = (toText(row.status) ?? toText(toObject(row.update).status) ?? '').toUpperCase();
   if (!externalId || externalId.length > maxChars.externalId) return { ignored: 'unreadable' };
-  if (toText(row.fromMe ?? key.fromMe) !== 'true' || (chat && !isPerson(chat))) return { ignored: 'not_ours' };
+  if ((toText(row.fromMe) ?? toText(key.fromMe)) !== 'true' || (chat && !isPerson(chat))) return { ignored: 'not_ours' };
   const state = Object.hasOwn(states, word) ? states[word] : undefined;
   if (!state) return { ignored: 'no_news' };
   return { receipt: { externalId, state, ...(state === 'failed' ? { error: findError(row) } : {}) } };

@@ -88,12 +88,13 @@ function isOurs(webhook: Fields, url: string): boolean {
 }
 
 /** Finds the address of another program. One that is switched off takes no webhooks from it. */
-function findOther(webhook: Fields, url: string): string | undefined {
+export function findOther(webhook: Fields, url: string): string | undefined {
   const address = toText(webhook.url);
   return webhook.enabled === false || isOurs(webhook, url) ? undefined : address;
 }
 
-function isCurrent(webhook: Fields, url: string, secret: string): boolean {
+/** Returns whether the webhook is ours as we set it. */
+export function isCurrent(webhook: Fields, url: string, secret: string): boolean {
   const headers = Object.entries(toObject(webhook.headers));
   const [, authorization] = headers.find(([name]) => name.toLowerCase() === 'authorization') ?? [];
   const isProven = toText(authorization) === `Bearer ${secret}` || toText(webhook.url) === `${url}/${secret}`;

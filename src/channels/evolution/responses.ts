@@ -23,7 +23,7 @@ export function toLinkState(state: unknown): LinkState | null {
 /** Reads the state of an instance. */
 export function readConnectionState(body: unknown): LinkState | null {
   const { instance, state } = toObject(body);
-  return toLinkState(toObject(instance).state ?? state);
+  return toLinkState(toText(toObject(instance).state) ?? state);
 }
 
 /** Reads the account of an instance from the list of instances. The entry also has the instance's token, which is left alone. */

@@ -48,7 +48,7 @@ export function classifyError(error: Pick<ServerError, 'status' | 'body' | 'text
   if (status === 429 || status === 425 || status === 503) return 'busy';
   if (status === 401 || status === 403) return 'credentials';
   if (status === 413) return 'too_large';
-  const isSession = sessionWords.test(text) || (body.expected !== undefined && body.status !== undefined);
+  const isSession = sessionWords.test(text) || (toList(body.expected).length > 0 && toText(body.status) !== undefined);
   if (status === 422 && isSession) return toText(body.status) === 'STARTING' ? 'starting' : 'session_not_working';
   // A path that the server does not have, too, fails every message.
   if (status === 404) return 'session_unknown';

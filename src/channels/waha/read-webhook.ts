@@ -1,4 +1,4 @@
-import { parseForeignJson, toId, toList, toObject, toText } from '../../core/foreign.ts';
+import { parseForeignJson, toId, toList, toNumber, toObject, toText, toTime } from '../../core/foreign.ts';
 import type { ChannelEvent, InboundAttachment } from '../channel.ts';
 import { describeCards, describeLocation, describeReaction, missingFileNote } from '../whatsapp-web/describe.ts';
 import type { WebMessage } from '../whatsapp-web/inbound.ts';
@@ -72,7 +72,7 @@ function readMessage(
   if (!person) return ignore(parseJid(chat) ? 'not_a_person' : 'unreadable');
   const own = parseJid(toObject(event.me).id) ?? (isOwn ? parseJid(payload.from) : null);
   const message: WebMessage = {
-    ...{ key, person, isOwn, text, attachments, replyTo, at: payload.timestamp },
+    ...{ key, person, isOwn, text, attachments, replyTo, at: toTime(payload.timestamp) },
     ownPhone: own?.kind === 'phone' ? own.user : undefined,
     name: findName(payload._data),
   };
@@ -83,7 +83,7 @@ function toContent(payload: Fields): Content {
   const attachment = readMedia(payload);
   const hasFile = toText(payload.hasMedia) === 'true' || attachment !== undefined;
   const location = toObject(payload.location);
-  const isPlace = location.latitude !== undefined || location.longitude !== undefined;
+  const isPlace = toNumber(location.latitude) !== undefined && toNumber(location.longitude) !== undefined;
   const words = [
     // The text of a place is a picture of its map, in base64.
     isPlace
@@ -125,9 +125,9 @@ function listAlternates(data: unknown, isOwn: boolean): unknown[] {
   );
 }
 
-function findName(data: unknown): unknown {
+function findName(data: unknown): string | undefined {
   const { pushName, notifyName, Info } = toObject(data);
-  return toText(pushName) ?? toText(notifyName) ?? toObject(Info).PushName;
+  return toText(pushName) ?? toText(notifyName) ?? toText(toObject(Info).PushName);
 }
 
 /** Path of the server's own files. */

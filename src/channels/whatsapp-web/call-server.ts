@@ -46,7 +46,7 @@ export interface ServerError {
 
 export type ServerFailure = Exclude<ServerResult, { kind: 'ok' }>;
 
-const defaultTimeoutMs = 20_000;
+const defaultTimeoutMs = 30_000;
 const maxTextChars = 2_000;
 
 /** Calls a server. Its response is a value, whatever its status. */

@@ -1,5 +1,4 @@
 import { maxChars } from '../../core/bounds.ts';
-import { toText, toTime } from '../../core/foreign.ts';
 import type { ChannelEvent, InboundAttachment } from '../channel.ts';
 import { type Person, toContactAddress } from './jid.ts';
 
@@ -10,11 +9,11 @@ export interface WebMessage {
   readonly isOwn: boolean;
   /** Number of the account, where the event names it. */
   readonly ownPhone: string | undefined;
-  readonly name: unknown;
+  readonly name: string | undefined;
   readonly text: string;
   readonly attachments: readonly InboundAttachment[];
   readonly replyTo: string | undefined;
-  readonly at: unknown;
+  readonly at: Date | undefined;
 }
 
 /**
@@ -31,7 +30,7 @@ export function toInboundEvents(message: WebMessage): ChannelEvent[] {
     text: text || undefined,
     attachments: [...attachments],
     ...(replyTo && replyTo.length <= maxChars.externalId ? { replyToExternalId: replyTo } : {}),
-    occurredAt: toTime(at),
+    occurredAt: at,
   };
   if (isOwn) {
     // What the account itself writes is known by its recipient; the account's own number may be missing.
@@ -47,7 +46,7 @@ export function toInboundEvents(message: WebMessage): ChannelEvent[] {
         vendorAddress: person.phone === undefined ? `${person.lid}@lid` : `${person.phone}@c.us`,
         // The hidden id stays when the number is left out.
         ...(person.lid === undefined ? {} : { vendorUserId: `${person.lid}@lid` }),
-        name: toText(message.name)?.slice(0, 200).toWellFormed(),
+        name: message.name?.slice(0, 200).toWellFormed(),
         sentExternally: false,
       },
     },

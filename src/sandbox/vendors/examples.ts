@@ -1,4 +1,6 @@
+import type { EvolutionVendorState } from './evolution/state.ts';
 import type { TwilioState } from './twilio/state.ts';
+import type { WahaVendorState } from './waha/state.ts';
 import type { WhatsAppVendorState } from './whatsapp-cloud/state.ts';
 
 /** Returns the config of the simulated Twilio's demo account, which sends from its first number. */
@@ -10,4 +12,14 @@ export function toTwilioExample({ account, numbers }: TwilioState, baseUrl: stri
 export function toWhatsAppExample({ business }: WhatsAppVendorState, baseUrl: string): Record<string, unknown> {
   const { phoneNumberId, accountId: businessAccountId, accessToken, appSecret } = business;
   return { phoneNumberId, businessAccountId, accessToken, appSecret, baseUrl };
+}
+
+/** Returns the config of the simulated WAHA server's session. The HMAC key is the connection's own. */
+export function toWahaExample({ apiKey, session }: WahaVendorState, baseUrl: string): Record<string, unknown> {
+  return { baseUrl, apiKey, session };
+}
+
+/** Returns the config of the simulated Evolution API server's instance. The webhook secret is the connection's own. */
+export function toEvolutionExample({ apiKey, instance }: EvolutionVendorState, baseUrl: string): Record<string, unknown> {
+  return { baseUrl, apiKey, instance };
 }
