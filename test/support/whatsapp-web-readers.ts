@@ -104,7 +104,7 @@ export const whatsAppWebReaders: Readonly<Record<string, ForeignReader>> = {
     ...noErrors,
     file: 'channels/waha/register-webhooks.ts',
     document: { webhooks: [{ url: 'https://a.example', events: ['*'] }, { url: 'https://b.example' }] },
-    read: (json) => splitWebhooks(toObject(parse(json)), 'https://a.example').ours,
+    read: (json) => splitWebhooks(toObject(parse(json)), 'https://a.example').ours.length,
   },
   'WAHA’s responses': {
     ...noErrors,

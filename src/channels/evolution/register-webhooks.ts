@@ -58,7 +58,12 @@ function toSettings(url: string): Fields {
 /** The names of fields differ between reading and setting. */
 function toRestored({ enabled, url, headers, events, webhookByEvents, webhookBase64 }: Fields): Fields {
   return {
-    ...{ enabled: enabled === true, url, byEvents: webhookByEvents === true, base64: webhookBase64 === true },
+    ...{
+      enabled: !isOff(enabled),
+      url,
+      byEvents: toText(webhookByEvents) === 'true',
+      base64: toText(webhookBase64) === 'true',
+    },
     ...(Object.keys(toObject(headers)).length > 0 ? { headers } : {}),
     events: toList(events),
   };
@@ -90,7 +95,12 @@ function isOurs(webhook: Fields, url: string): boolean {
 /** Finds the address of another program. One that is switched off takes no webhooks from it. */
 export function findOther(webhook: Fields, url: string): string | undefined {
   const address = toText(webhook.url);
-  return webhook.enabled === false || isOurs(webhook, url) ? undefined : address;
+  return isOff(webhook.enabled) || isOurs(webhook, url) ? undefined : address;
+}
+
+/** Older servers may leave the flag out. */
+function isOff(enabled: unknown): boolean {
+  return toText(enabled) === 'false';
 }
 
 /** Returns whether the webhook is ours as we set it. */
@@ -100,7 +110,9 @@ export function isCurrent(webhook: Fields, url: string, secret: string): boolean
   const isProven = toText(authorization) === `Bearer ${secret}` || toText(webhook.url) === `${url}/${secret}`;
   const events = new Set(toList(webhook.events).map(toText));
   const isComplete = webhookEvents.every((name) => events.has(name)) && events.size === webhookEvents.length;
-  return isOurs(webhook, url) && isProven && isComplete && webhook.enabled !== false && webhook.webhookByEvents !== true;
+  return (
+    isOurs(webhook, url) && isProven && isComplete && !isOff(webhook.enabled) && toText(webhook.webhookByEvents) !== 'true'
+  );
 }
 
 function toHost(address: string): string {

@@ -44,12 +44,12 @@ export interface PairingInfo {
 /** Reads the response to a request to connect: the QR code, the code for a number, or the state of an instance that is connected. */
 export function readPairing(body: unknown): PairingInfo {
   const fields = toObject(body);
-  const { base64, pairingCode } = { ...toObject(fields.qrcode), ...fields };
-  const picture = toText(base64) ?? '';
+  const inner = toObject(fields.qrcode);
+  const picture = toText(fields.base64) ?? toText(inner.base64) ?? '';
   return {
     isLinked: readConnectionState(body) === 'linked',
     qrCode: /^data:image\/[a-z+.-]{2,20};base64,[A-Za-z0-9+/=]+$/.test(picture) ? picture : undefined,
-    code: toText(pairingCode)?.trim().slice(0, 40) || undefined,
+    code: (toText(fields.pairingCode) ?? toText(inner.pairingCode))?.trim().slice(0, 40) || undefined,
   };
 }
 

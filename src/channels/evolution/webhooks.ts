@@ -33,20 +33,17 @@ export function createEvolutionWebhooks(lids: LidBook): ChannelWebhooks<Evolutio
   };
 }
 
-/** Names of events that the server adds to the address, where it is set to. */
-const eventPath = /^[a-z]+(-[a-z]+){0,3}$/;
-
 /**
- * Verifies that the sender knows the secret: in the header that we have registered, or in the address, for servers that send no headers.
+ * Verifies that the sender knows the secret: in the header that we have registered, or in the address, for servers that send no headers. The
+ * name of an event may follow in the address.
  *
  * @throws AppError `signature_invalid`
  */
 function requireSecret({ connection }: EvolutionContext, { headers }: WebhookRequest, path: readonly string[]): void {
   const given = (headers.authorization ?? '').replace(/^Bearer\s+/i, '').trim();
-  const inPath = path.find((part) => !eventPath.test(part)) ?? '';
   const secrets = [connection.config.webhookSecret, connection.previousConfig?.webhookSecret];
   const isProven = secrets.some(
-    (secret) => secret !== undefined && [given, inPath].some((one) => one !== '' && safeEqual(one, secret)),
+    (secret) => secret !== undefined && [given, ...path].some((one) => one !== '' && safeEqual(one, secret)),
   );
   if (!isProven) throw new AppError('signature_invalid', 'The webhook lacks the secret of this connection.');
 }

@@ -30,7 +30,9 @@ export function createWahaRouter(deps: WahaRouterDeps): Router {
   const router = Router();
   router.use(express.json({ limit: '60mb' }));
   router.use((request, response, next) => {
-    const operation = request.path.replace(`/${state.session}`, '/{session}');
+    const operation = request.path
+      .replace(/^\/api\/sessions\/[^/]+/, '/api/sessions/{session}')
+      .replace(`/${state.session}/`, '/{session}/');
     deps.onRequest({ method: request.method, operation, body: request.body ?? {} });
     const isRefused = deps.getFault()?.kind === 'wrong_key';
     if (!isRefused && safeEqual(request.get('x-api-key') ?? '', state.apiKey)) return next();
