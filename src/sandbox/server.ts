@@ -7,7 +7,9 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
+import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
+import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
 import { addWebServer, findWebFile } from './carriers/whatsapp-web.ts';
@@ -18,7 +20,14 @@ import { type AppClient, createAppClient } from './ui/app-client.ts';
 import { createCustomPageRouter } from './ui/frame.ts';
 import { createUi } from './ui/router.ts';
 import { createEvolutionVendor, type EvolutionVendor } from './vendors/evolution.ts';
-import { toEvolutionExample, toTwilioExample, toWahaExample, toWhatsAppExample } from './vendors/examples.ts';
+import {
+  toAndroidExample,
+  toEvolutionExample,
+  toTelnyxExample,
+  toTwilioExample,
+  toWahaExample,
+  toWhatsAppExample,
+} from './vendors/examples.ts';
 import { listWahaWebhooks } from './vendors/waha/state.ts';
 import { createWahaVendor, type WahaVendor } from './vendors/waha.ts';
 
@@ -101,6 +110,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     getStorageUrl: () => `${url.replace('localhost', '127.0.0.1')}/twilio`,
     state: saved?.twilio,
   });
+  const telnyx = addTelnyx(phone, { ...shared, getUrl: () => `${url}/telnyx`, state: saved?.telnyx });
+  const android = addAndroidSmsGateway(phone, { ...shared, getUrl: () => `${url}/android`, state: saved?.android });
   const meta = addWhatsAppCloud(phone, {
     ...shared,
     getUrl: () => `${url}/meta`,
@@ -124,6 +135,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     highLevel: simulator.state,
     phone: phone.state,
     twilio: twilio.state,
+    telnyx: telnyx.state,
+    android: android.state,
     meta: meta.state,
     waha: waha.state,
     evolution: evolution.state,
@@ -140,6 +153,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/phone', gateway.sandboxRouter);
   app.use('/gateway', gateway.gatewayRouter);
   app.use('/twilio', twilio.router);
+  app.use('/telnyx', telnyx.router);
+  app.use('/android', android.router);
   app.use('/meta', meta.router);
   app.use('/waha', waha.router);
   app.use('/evolution', evolution.router);
@@ -153,6 +168,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const configs = {
     gateway: { url: getGatewayUrl(), secret: phoneSecret },
     twilio: toTwilioExample(twilio.state, `${url}/twilio`),
+    telnyx: toTelnyxExample(telnyx.state, `${url}/telnyx`),
+    android_sms_gateway: toAndroidExample(android.state, `${url}/android`),
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
     waha: toWahaExample(waha.state, `${url}/waha`),
     evolution: toEvolutionExample(evolution.state, `${url}/evolution`),

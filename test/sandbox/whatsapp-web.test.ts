@@ -5,8 +5,8 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { addWebServer, findWebFile } from '../../src/sandbox/carriers/whatsapp-web.ts';
 import { createPhone } from '../../src/sandbox/phone.ts';
 import { getPicture } from '../../src/sandbox/pictures.ts';
-import { toEvolutionExample, toWahaExample } from '../../src/sandbox/vendors/examples.ts';
 import { createEvolutionVendor, type EvolutionVendor } from '../../src/sandbox/vendors/evolution.ts';
+import { toEvolutionExample, toWahaExample } from '../../src/sandbox/vendors/examples.ts';
 import { listWahaWebhooks } from '../../src/sandbox/vendors/waha/state.ts';
 import { createWahaVendor, type WahaVendor } from '../../src/sandbox/vendors/waha.ts';
 import { listen } from '../support/http.ts';
@@ -46,7 +46,12 @@ async function startPhone() {
     createServer: (hooks) => createEvolutionVendor({ ...shared, ...hooks }),
   });
   app.use('/waha', waha.router).use('/evolution', evolution.router);
-  const connect = (type: string, config: Record<string, unknown>) => ({ type, config, callbackUrl: program.url, callbackUrls: {} });
+  const connect = (type: string, config: Record<string, unknown>) => ({
+    type,
+    config,
+    callbackUrl: program.url,
+    callbackUrls: {},
+  });
   return {
     ...{ clock, phone, waha, evolution, webhooks, programUrl: program.url, client: request(app) },
     connections: {
