@@ -2,6 +2,7 @@ import { AppError } from '../core/errors.ts';
 import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createTelegramChannel } from './telegram/telegram.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
 import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
@@ -19,6 +20,7 @@ export function createChannels(options: {
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelegramChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
     ...(options.packaged ?? []),
   ]);
