@@ -27,7 +27,7 @@ export interface ChannelPageDeps {
     | 'resumeConnection'
     | 'tryConnect'
   >;
-  messaging: Pick<Messaging, 'sendTestMessage'>;
+  messaging: Pick<Messaging, 'createContactLink' | 'lookUpContact' | 'readAddress' | 'searchContact' | 'sendTestMessage'>;
   /** A gateway for trials; sandbox mode has one. */
   example: ConnectionExample | undefined;
 }
