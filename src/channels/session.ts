@@ -8,8 +8,10 @@ export interface ChannelSession<Config> {
   /**
    * Opens the session.
    *
-   * @param emit resolves once the events and `state` are stored together: acknowledge to the vendor only then
-   * @throws when it cannot be opened now; it is tried again later
+   * @param emit resolves once the events, and after them `state`, are stored: acknowledge to the vendor only then. After a crash between the
+   *   two the events come again and are recognised. Rejects when they must come again
+   * @throws when it cannot be opened now: it is tried again, with growing delays. It has 30 seconds. For a vendor that refuses the account,
+   *   return a session whose `closed` has resolved with the reason
    */
   open(
     context: ChannelContext<Config>,
@@ -22,5 +24,6 @@ export interface OpenSession {
   send?(message: OutboundMessage): Promise<SendOutcome>;
   /** Resolves when the session has ended, with the reason if the vendor ended it because of the account or its credentials. */
   readonly closed: Promise<{ code: string; message: string } | null>;
+  /** Ends it, also while sends or events are in progress. It has two seconds. */
   close(): Promise<void>;
 }

@@ -1,8 +1,14 @@
 import type { ChannelContext } from './context.ts';
 
-/** The vendor's side of a connection: its account, its webhooks, and what a person chooses there. */
+/**
+ * The vendor's side of a connection: its account, its webhooks, and what a person chooses there. The lists and the pairing throw AppError
+ * `vendor_unavailable` where the vendor can't be asked, and `connection_rejected` where it refuses the account.
+ */
 export interface ChannelSetup<Config> {
-  /** Asks the vendor whether it accepts the config. Runs before a connection is stored, daily, and while it is held. */
+  /**
+   * Asks the vendor whether it accepts the config. Runs before a connection is stored, daily, and while it is held. A device that is still to be
+   * paired is no problem of the config: `getPairing` says so.
+   */
   verify(context: ChannelContext<Config>): Promise<VerifyResult>;
   /**
    * Registers the connection's webhook addresses with the vendor. Idempotent.

@@ -1,6 +1,6 @@
 import type { OutboundMessage, SendOutcome } from '../channels/channel.ts';
 import type { Channels } from '../channels/registry.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import { type Clock, sleep, type Timer } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import { listWorkerIds } from '../queue/workers.ts';
 import type { Log } from '../runtime/log.ts';
@@ -43,6 +43,7 @@ export interface SessionOwner {
 
 /** Leases that a process takes in one pass, so that processes which start together share them. */
 const maxTakenPerPass = 100;
+const stopTimeoutMs = 2_000;
 
 interface OwnedSession {
   readonly row: SessionRow;
@@ -147,14 +148,16 @@ export function createSessionOwner(deps: SessionOwnerDeps): SessionOwner {
     },
     async stop() {
       isDraining = true;
-      await stopPolling();
+      // A database that does not respond must not keep the sessions open: their leases expire.
+      await waitUpTo(clock, stopTimeoutMs, stopPolling());
       clock.clearTimeout(fence);
       const rows = [...owned.values()].map(({ row }) => row);
       await closeSessions(rows.map(({ id }) => id));
       if (workerId === null) return;
-      await releaseLeases(db, rows, workerId).catch((err: unknown) =>
+      const released = releaseLeases(db, rows, workerId).catch((err: unknown) =>
         log.warn({ err }, 'the leases of sessions could not be released; they expire'),
       );
+      await waitUpTo(clock, stopTimeoutMs, released);
     },
     async send(connectionId, message) {
       const session = owned.get(connectionId)?.session;
@@ -166,4 +169,8 @@ export function createSessionOwner(deps: SessionOwnerDeps): SessionOwner {
       };
     },
   };
+}
+
+async function waitUpTo(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work, sleep(clock, ms)]);
 }

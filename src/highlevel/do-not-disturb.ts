@@ -109,12 +109,15 @@ function isBlocking(setting: DndSetting | undefined): boolean {
   return setting?.status === 'active' || setting?.status === 'permanent';
 }
 
+/** Reads the settings of the channels that are known; one that says nothing is free, as if it were absent. */
 function readDndSettings(value: unknown): DndSettings {
-  const entries = Object.entries(toObject(value)).map(([channel, given]): [string, DndSetting] => {
-    const { status, message, code } = toObject(given);
-    const [text, id] = [toText(message), toId(code)];
-    const setting = { status: toText(status)?.toLowerCase() ?? 'inactive' };
-    return [channel, { ...setting, ...(text ? { message: text } : {}), ...(id ? { code: id } : {}) }];
+  const given = toObject(value);
+  const entries = dndChannels.flatMap((channel): [string, DndSetting][] => {
+    const { status, message, code } = toObject(given[channel]);
+    const [state, text, id] = [toText(status)?.toLowerCase(), toText(message), toId(code)];
+    if (state === undefined && text === undefined && id === undefined) return [];
+    const setting = { status: state ?? 'inactive', ...(text ? { message: text } : {}), ...(id ? { code: id } : {}) };
+    return [[channel, setting]];
   });
   return Object.fromEntries(entries);
 }

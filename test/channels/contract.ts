@@ -233,9 +233,9 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
         const events = await receive(vendor.optOut(world.webhookUrl, contact, optedOut));
         const optOuts = events.flatMap((event) => (event.kind === 'opt_out' ? [event.optOut] : []));
         const texts = events.flatMap((event) => (event.kind === 'inbound' ? [event.inbound.text] : []));
+        if (optOuts.length > 0) expect(optOuts).toMatchObject([{ address: contact, optedOut }]);
         // Otherwise the program recognises the words.
-        if (vendor.channel.capabilities.managesOptOuts) expect(optOuts).toMatchObject([{ address: contact, optedOut }]);
-        else expect(texts).toEqual([optedOut ? 'STOP' : 'START']);
+        else expect([vendor.channel.capabilities.managesOptOuts, texts]).toEqual([false, [optedOut ? 'STOP' : 'START']]);
       }
     });
 

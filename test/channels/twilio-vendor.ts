@@ -40,6 +40,9 @@ function toFault(behaviour: VendorBehaviour): TwilioFault | null {
 export async function startTwilioVendor(): Promise<VendorUnderTest> {
   const app = express();
   const { url, close } = await listen(app);
+  // Twilio redirects to a storage on another host, which refuses its credentials.
+  const storage = express();
+  const storageApi = await listen(storage);
   const violations: string[] = [];
   let requestCount = 0;
   // The suite posts each webhook itself, so that those of the simulator lead to no server.
@@ -47,13 +50,14 @@ export async function startTwilioVendor(): Promise<VendorUnderTest> {
     post: async () => ({ status: 200, data: '', headers: {} }) as never,
   });
   const twilio = createTwilio({
-    ...{ clock: systemClock, random: randomBytes, http, url: () => url },
+    ...{ clock: systemClock, random: randomBytes, http, url: () => url, storageUrl: () => storageApi.url },
     onCall(call) {
       violations.push(...checkCall(call));
       if (call.method === 'POST' && call.path.endsWith('/Messages.json')) requestCount += 1;
     },
   });
   app.use(twilio.router);
+  storage.use(twilio.router);
   const { account } = twilio.state;
   const from = twilio.state.numbers[0]?.phoneNumber ?? '';
   const config = { accountSid: account.sid, authToken: account.authToken, from, baseUrl: url };
@@ -98,6 +102,8 @@ export async function startTwilioVendor(): Promise<VendorUnderTest> {
       ...request,
       headers: { ...request.headers, 'x-twilio-signature': Buffer.alloc(20, 1).toString('base64') },
     }),
-    close,
+    async close() {
+      await Promise.all([close(), storageApi.close()]);
+    },
   };
 }

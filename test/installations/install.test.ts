@@ -176,3 +176,11 @@ test('HighLevel’s reason of a failed authorization is shown, as text', async (
   const { text } = await world.client.get('/oauth/callback').query(query).set('accept', 'text/html').expect(400);
   expect(text).toContain('invalid_scope: The scope &lt;b&gt;x.read&lt;/b&gt; is not part of the app');
 });
+
+test('a scanner that looks at the callback’s address uses up no code', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const code = world.highlevel.approveInstall(world.highlevel.addLocation().id);
+  await world.client.head('/oauth/callback').query({ code }).expect(200);
+  await world.finishInstall(code);
+  expect(await world.db.installation.count({ where: { status: 'active' } })).toBe(1);
+});

@@ -14,7 +14,7 @@ const configSchema = z.strictObject({
   key: z.string().min(8).meta({ title: 'Key', sensitive: true }),
   region: z.enum(['us', 'eu']).default('us'),
   from: z.string().optional(),
-  hookSecret: z.string().meta({ title: 'Webhook secret', sensitive: true, generate: 'signingSecret' }),
+  hookSecret: z.string().optional().meta({ title: 'Webhook secret', sensitive: true, generate: 'signingSecret' }),
 });
 
 type Config = z.output<typeof configSchema>;

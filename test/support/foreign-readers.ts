@@ -5,6 +5,7 @@ import { parseWithAllDigits } from '../../src/core/foreign.ts';
 import { classifyWebhook } from '../../src/highlevel/classify-webhook.ts';
 import { listInstalledLocations, mintLocationToken } from '../../src/highlevel/companies.ts';
 import { createNamedContact, findContactAddress, findOrCreateContact } from '../../src/highlevel/contacts.ts';
+import { readContactDnd } from '../../src/highlevel/do-not-disturb.ts';
 import { classifyFailure } from '../../src/highlevel/errors.ts';
 import { getLocation } from '../../src/highlevel/locations.ts';
 import { listMessages } from '../../src/highlevel/message-list.ts';
@@ -182,6 +183,19 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     required: [],
     errorCodes: [],
     read: (json) => findContactAddress(respondWith(json), 'L', 'C'),
+  },
+  'a change of a contact’s do-not-disturb': {
+    file: 'highlevel/do-not-disturb.ts',
+    document: {
+      id: 'C',
+      phone: '+1',
+      email: 'a@b.c',
+      dnd: true,
+      dndSettings: { SMS: { status: 'active', code: 'c', message: 'm' } },
+    },
+    required: [],
+    errorCodes: ['payload_invalid'],
+    read: (json) => readContactDnd(Buffer.from(json)),
   },
   'a location': {
     file: 'highlevel/locations.ts',

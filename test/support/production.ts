@@ -59,7 +59,8 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     databaseUrl: target.kind === 'postgres' ? target.url : '',
     location,
     contacts,
-    start: (changes: Record<string, string> = {}) => startProgram({ ...environment, ...changes }),
+    start: (changes: Record<string, string> = {}, options: Parameters<typeof startProgram>[1] = {}) =>
+      startProgram({ ...environment, ...changes }, options),
     /** Another process beside the first, on a port of its own. */
     startAnother: async (changes: Record<string, string> = {}) =>
       startProgram({ ...environment, PORT: String(await findFreePorts()), ...changes }),

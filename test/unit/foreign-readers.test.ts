@@ -151,7 +151,6 @@ const ownJson = [
   'connections/channel-context.ts',
   'connections/connection.ts',
   'connections/limits.ts',
-  'connections/channel-context.ts',
   'connections/sealed-config.ts',
   'messages/recovery/redrive.ts',
   'config/setting-schemas.ts',

@@ -33,6 +33,8 @@ export async function recordOptOut(deps: RecordOptOutDeps, connection: Connectio
     occurredAt: optOut.occurredAt ?? dateNow(deps.clock),
     reason: optOut.reason ?? null,
     connectionId: connection.id,
+    // Each YES may be reported; without its time it could not be compared with what arrives after it anyway.
+    ...(optOut.optedOut || optOut.occurredAt ? {} : { onlyLifts: true }),
   });
 }
 

@@ -90,6 +90,15 @@ test('a repeated opt-out keeps its first row, and each end has its time and caus
   expect(await world.services.findOptOut(location.id, address)).toBeNull();
 });
 
+test('an opt-in without a time leaves no row where there is no opt-out', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  const { id } = await connection(world, location.id);
+  const optIn = { address, category: 'all', optedOut: false, reason: 'YES' } as const;
+  await world.services.recordOptOut({ id, locationId: location.id }, optIn);
+  expect(await world.db.optOut.count()).toBe(0);
+});
+
 test('a time of a clock that is ahead counts as now, and texts are bounded and stored without what PostgreSQL refuses', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

@@ -153,3 +153,27 @@ test('a message that the vendor accepted and never reported is looked up after a
   await world.advanceUntilReported(messageId);
   expect(world.highlevel.listStatuses(messageId)).toEqual(['delivered']);
 });
+
+test('a failure that the vendor reports late, of a send before a person had it sent again, does not fail the new one', async () => {
+  const { world, script, post, text } = await start();
+  await using _ = world;
+  script.send = async () => ({ kind: 'accepted', externalIds: [`vendor-${script.sends.length}`] });
+  const { id, messageId } = await text();
+  const fail = (externalId: string) =>
+    post([
+      {
+        kind: 'receipt',
+        receipt: { messageId: id, externalId, state: 'failed', error: { code: '30003', message: 'Unreachable.' } },
+      },
+    ]);
+  await fail('vendor-1');
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'failed' });
+  await world.advance(1_000);
+  await world.api.post(`/messages/${id}/retry`).expect(202);
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).externalId === 'vendor-2');
+  await world.advance(1_000);
+  await fail('vendor-1');
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
+  await fail('vendor-2');
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'failed' });
+});
