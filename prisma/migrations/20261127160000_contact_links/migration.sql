@@ -1,3 +1,6 @@
+-- AlterTable
+ALTER TABLE "contact_addresses" ADD COLUMN     "bound_at" TIMESTAMPTZ(3);
+
 -- CreateTable
 CREATE TABLE "contact_links" (
     "id" TEXT NOT NULL,

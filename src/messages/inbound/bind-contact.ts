@@ -8,7 +8,7 @@ import type { Log } from '../../runtime/log.ts';
 import { contactLinkTtlMs, parsePayload, toClaimId } from '../model/contact-links.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import type { LookUpContact, SearchContact } from '../outbound/look-up-contact.ts';
-import { findContactByAddress, storeContactAddress } from './contact-addresses.ts';
+import { bindContactAddress, findContactByAddress } from './contact-addresses.ts';
 
 export interface BindContactDeps {
   db: Database;
@@ -48,9 +48,10 @@ export async function bindContactByLink(
       WHERE id = ${parsed.id} AND connection_id = ${connectionId}::uuid AND used_at IS NULL AND expires_at > ${now}
       RETURNING location_id, contact_id),
     bound AS (
-      INSERT INTO contact_addresses (location_id, address, contact_id, updated_at)
-      SELECT location_id, ${address}, contact_id, ${now}::timestamptz FROM used
-      ON CONFLICT (location_id, address) DO UPDATE SET contact_id = EXCLUDED.contact_id, updated_at = EXCLUDED.updated_at)
+      INSERT INTO contact_addresses (location_id, address, contact_id, updated_at, bound_at)
+      SELECT location_id, ${address}, contact_id, ${now}::timestamptz, ${now}::timestamptz FROM used
+      ON CONFLICT (location_id, address) DO UPDATE SET contact_id = EXCLUDED.contact_id, updated_at = EXCLUDED.updated_at,
+        bound_at = EXCLUDED.bound_at)
     SELECT EXISTS (SELECT FROM used) OR EXISTS (
       SELECT FROM contact_links WHERE id = ${parsed.id} AND connection_id = ${connectionId}::uuid AND used_by = ${address}) AS "isBound"`;
   return row?.isBound ? 'bound' : 'refused';
@@ -75,7 +76,7 @@ export async function bindContactByPhone(deps: BindContactDeps, ref: Ref, phone:
     return false;
   }
   if (contactId === null) return false;
-  await storeContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
+  await bindContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
   return true;
 }
 
