@@ -17,6 +17,7 @@ import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
+import { telegramReaders } from './telegram-readers.ts';
 import { twilioReaders } from './twilio-readers.ts';
 import { whatsAppReaders } from './whatsapp-readers.ts';
 import { allProviders } from './world.ts';
@@ -292,6 +293,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
+  ...telegramReaders,
   ...twilioReaders,
   ...whatsAppReaders,
 };

@@ -1,5 +1,6 @@
 import type { AxiosResponse } from 'axios';
 import { createDeadline } from '../../core/clock.ts';
+import { flag } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import type { TelegramConfig, TelegramContext } from './config.ts';
@@ -56,7 +57,7 @@ export function toBotResult(config: Pick<TelegramConfig, 'token'>, response: Axi
   const text = redactToken(config.token, typeof response.data === 'string' ? response.data : '');
   const log = truncate(`HTTP ${status} ${text}`.trim());
   const body = toJsonObject({ ...response, data: text });
-  if (status >= 200 && status < 300 && body.ok === true) return { kind: 'ok', result: body.result, log };
+  if (status >= 200 && status < 300 && flag.parse(body.ok)) return { kind: 'ok', result: body.result, log };
   return { kind: 'error', status, error: readBotError(body, status), log };
 }
 

@@ -60,7 +60,7 @@ export function readMessage(value: unknown, isEdit: boolean): ChannelEvent[] {
   const file = readFile(message);
   const words = [toText(message.text) ?? toText(message.caption), file?.note ?? describeContent(message)].filter(Boolean);
   if (words.length === 0 && !file) return isService(message) ? [] : [toInbound({ ...base, text: unreadable })];
-  const isForwarded = Object.keys(toObject(message.forward_origin)).length > 0;
+  const isForwarded = toId(toObject(message.forward_origin).type) !== undefined;
   const text = [isForwarded ? '[Forwarded]' : '', words.join('\n')].filter(Boolean).join(' ');
   return [toInbound({ ...base, text: text || undefined, attachments: file ? [file.attachment] : [] })];
 }

@@ -6,14 +6,21 @@ import { readMessage, readSender } from './read-message.ts';
 /** Kinds of updates that Telegram is asked for. Others, such as those of business accounts, would be read as the wrong person's. */
 export const allowedUpdates = ['message', 'edited_message', 'my_chat_member'] as const;
 
-/** Reads one update. @returns no event for an update without content for us @throws AppError `payload_invalid`: no JSON */
-export function readUpdate(body: Uint8Array): ChannelEvent[] {
-  const update = toObject(parseForeignJson(body));
-  return [
-    ...readMessage(update.message, false),
-    ...readMessage(update.edited_message, true),
-    ...readMembership(update.my_chat_member),
-  ];
+/** Content of one update. */
+export interface Update {
+  /** None for an update without content for us. */
+  readonly events: readonly ChannelEvent[];
+  /** Language of the app of the person who wrote, such as `es-MX`. */
+  readonly language: string | undefined;
+}
+
+/** Reads one update. @throws AppError `payload_invalid`: no JSON */
+export function readUpdate(body: Uint8Array): Update {
+  const { message, edited_message, my_chat_member } = toObject(parseForeignJson(body));
+  return {
+    events: [...readMessage(message, false), ...readMessage(edited_message, true), ...readMembership(my_chat_member)],
+    language: toId(toObject(toObject(message).from).language_code),
+  };
 }
 
 /** Reads a change of the bot's own membership: in a private chat, the contact has blocked the bot or lifts the block. */

@@ -1,5 +1,5 @@
-import { toId, toObject } from '../../core/foreign.ts';
-import type { ChannelEvent, ContactLinkResult, WebhookResponse } from '../channel.ts';
+import type { ContactLinkResult, WebhookResponse } from '../channel.ts';
+import type { Update } from './read-update.ts';
 
 /** Texts that the bot writes itself, by the language of the person's app. */
 const texts = {
@@ -19,15 +19,11 @@ const texts = {
  * Builds the response to an update in which a person has opened a link. Telegram runs a method that a response names, so that the reply
  * needs no call, and a response without one is empty: any other JSON could be taken for a method.
  */
-export function createReply(
-  update: unknown,
-  events: readonly ChannelEvent[],
-  results: readonly ContactLinkResult[],
-): WebhookResponse {
+export function createReply({ events, language }: Update, results: readonly ContactLinkResult[]): WebhookResponse {
   const [event] = events;
   const [result] = results;
   if (event?.kind !== 'contact_link' || (result !== 'confirm_phone' && result !== 'refused')) return { status: 200 };
-  const words = texts[isSpanish(update) ? 'es' : 'en'];
+  const words = texts[/^es\b/i.test(language ?? '') ? 'es' : 'en'];
   const body = {
     method: 'sendMessage',
     chat_id: Number(event.inbound.vendorAddress),
@@ -35,11 +31,6 @@ export function createReply(
     ...(result === 'confirm_phone' ? { reply_markup: toKeyboard(words.share) } : {}),
   };
   return { status: 200, contentType: 'application/json', body: JSON.stringify(body) };
-}
-
-function isSpanish(update: unknown): boolean {
-  const language = toId(toObject(toObject(toObject(update).message).from).language_code);
-  return /^es\b/i.test(language ?? '');
 }
 
 function toKeyboard(text: string) {

@@ -1,5 +1,4 @@
 import { AppError } from '../../core/errors.ts';
-import { parseForeignJson } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelWebhooks } from '../channel.ts';
 import { type TelegramConfig, webhookPath } from './config.ts';
@@ -19,7 +18,7 @@ export const telegramWebhooks: ChannelWebhooks<TelegramConfig> = {
     if (!isAuthentic(connection, headers[secretHeader])) {
       throw new AppError('signature_invalid', 'The secret token is missing, or is not the one of this connection.');
     }
-    const events = readUpdate(body);
-    return { events, response: (_outcome, links) => createReply(parseForeignJson(body), events, links) };
+    const update = readUpdate(body);
+    return { events: update.events, response: (_outcome, links) => createReply(update, links) };
   },
 };

@@ -44,7 +44,7 @@ export async function createContactLink(
 ): Promise<ContactLink> {
   requireContactLinks(connection);
   const target: LinkTarget = { connectionId: connection.id, locationId: connection.locationId, contactId };
-  const { payload, expiresAt } = await storeContactLink(deps, deps.db.client, target);
+  const { payload, expiresAt } = await storeContactLink({ clock: deps.clock, random: deps.random }, deps.db.client, target);
   return { url: await buildUrl(deps, connection, payload), expiresAt, workflowUrl: toWorkflowUrl(connection) };
 }
 
