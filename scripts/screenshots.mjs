@@ -1,4 +1,4 @@
-// Takes the pictures of the README: a fresh sandbox, used as a newcomer does, and then two weeks old, in Chromium at 1280 px.
+// Takes the pictures of the README and of the guides: a fresh sandbox, used as a newcomer does, and then two weeks old, in Chromium at 1280 px.
 //   npm run screenshots
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -30,8 +30,15 @@ try {
     reducedMotion: 'reduce',
   });
   mkdirSync(folder, { recursive: true });
-  await connectAndTest(page);
+  await install(page);
+  await connectAndTest(page, 'HTTP gateway');
   await picture(page, 'channel');
+  await connectAndTest(page, 'Twilio');
+  await picture(page, 'channels-twilio');
+  await connectAndTest(page, 'WhatsApp Cloud API');
+  await readOnPhone(page);
+  await picture(page, 'channels-whatsapp_cloud');
+  await connectAndTest(page, 'HTTP gateway');
   await converse(page);
   await stop();
   await addTwoWeeks();
@@ -76,16 +83,31 @@ async function ready() {
   throw new Error('The program did not start.');
 }
 
-async function connectAndTest(page) {
-  const framed = page.frameLocator('iframe');
+async function install(page) {
   await page.goto(`${app}/install`);
   await page.getByRole('button', { name: 'Allow and install' }).click();
   await page.getByRole('link', { name: 'Open the app’s page' }).click();
-  await framed.getByRole('link', { name: 'Connect a channel' }).click();
-  await framed.getByRole('link', { name: 'Use the sandbox gateway' }).click();
+}
+
+/** Connects a channel with its demo account, in place of the one before, and sends a test. */
+async function connectAndTest(page, channel) {
+  const framed = page.frameLocator('iframe');
+  await framed.getByRole('link', { name: /^(Connect a channel|Choose another channel)$/ }).click();
+  await framed.getByRole('link', { name: `Use the demo account ${channel}` }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
   await framed.getByRole('button', { name: 'Send the test' }).click();
   await framed.getByText('It works: the message was delivered.').waitFor();
+  await framed.getByText('Webhooks arrive.').waitFor();
+}
+
+/** Reads the test on the contact's phone, so that its channel reports it as read. */
+async function readOnPhone(page) {
+  const desk = await browser.newPage();
+  await desk.goto(`http://localhost:${port + 1}/desk`);
+  await desk.getByRole('button', { name: /new/ }).click();
+  await page.frameLocator('iframe').locator('#step-read.good').waitFor();
+  await desk.getByRole('button', { name: 'Close the phone' }).click();
+  await desk.close();
 }
 
 /** Exchanges a few messages: delivered, read, replied to and failed. */

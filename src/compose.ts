@@ -9,7 +9,7 @@ import { composeLocationHooks, composeMessageStore, composeMessaging } from './c
 import type { CapabilityOptions } from './compose/options.ts';
 import { composeQueue } from './compose/queue.ts';
 import { composeRuntime } from './compose/runtime.ts';
-import type { ConnectionExample } from './http/pages/channels/providers.ts';
+import type { ConnectionExamples } from './http/pages/channels/providers.ts';
 import { createLiveStreams } from './http/pages/framework/live.ts';
 import { createBodyReader } from './http/read-body.ts';
 
@@ -33,8 +33,8 @@ export interface AppOptions extends CapabilityOptions {
   /** Origins that may frame the embedded page, besides the agencies' own domains. */
   frameAncestors: readonly string[];
   sandboxUrl?: string | undefined;
-  /** A vendor to try a channel with, in sandbox mode. */
-  example?: ConnectionExample | undefined;
+  /** Vendors to try the channels with, in sandbox mode. */
+  examples?: ConnectionExamples | undefined;
 }
 
 /** The program without its processes: what the HTTP edge and the workers use. */
@@ -104,7 +104,7 @@ function toEdgeSettings(options: AppOptions) {
     allowedHosts: options.allowedHosts,
     version: options.version,
     customPageUrl: sandboxUrl && `${sandboxUrl}/custom-page`,
-    example: options.example,
+    examples: options.examples,
     keepChannels: options.keepChannels,
     sendConcurrency: options.sendConcurrency,
     retentionDays: options.retentionDays,

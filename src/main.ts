@@ -179,7 +179,7 @@ function withSandbox(options: AppOptions, sandbox: Sandbox): AppOptions {
     frameAncestors: [...options.frameAncestors, sandbox.url],
     phone: sandbox.phone,
     sandboxUrl: sandbox.url,
-    example: sandbox.example,
+    examples: sandbox.examples,
   };
 }
 

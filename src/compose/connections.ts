@@ -13,7 +13,7 @@ import {
 } from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
-import { registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
+import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import type { Attachments } from './attachments.ts';
@@ -53,6 +53,7 @@ export function composeConnections(
         holdConnection,
         resumeConnection,
         tryConnect,
+        registerPendingWebhooks,
         registerWebhooks,
         setUpDueConnections,
         removeConnections,

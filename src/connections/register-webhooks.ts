@@ -65,6 +65,15 @@ export async function registerWebhooks(
   return result;
 }
 
+/**
+ * Registers the webhooks of a connection that has not been set up yet. Its first message may come within the second after it was connected,
+ * and a vendor does not repeat receipts for an address that was registered later.
+ */
+export async function registerPendingWebhooks(deps: RegisterDeps, connection: Connection, actor: Actor): Promise<void> {
+  const isPending = connection.channel.setup?.registerWebhooks !== undefined && connection.webhookRegistration === null;
+  if (isPending && connection.status === 'active') await registerWebhooks(deps, connection, false, actor);
+}
+
 async function callRegister(deps: CallVendorDeps, connection: Connection, replace: boolean): Promise<RegisterResult> {
   const { setup } = connection.channel;
   try {

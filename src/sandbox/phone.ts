@@ -1,9 +1,6 @@
-import type { AxiosInstance } from 'axios';
-import express, { Router } from 'express';
-import { Webhook, WebhookVerificationError } from 'standardwebhooks';
-import * as z from 'zod';
-import { type Clock, dateNow } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { RandomSource } from '../core/ids.ts';
+import type { Picture } from './pictures.ts';
 
 /** State of a contact's phone. Plain data that survives a restart. */
 export interface PhoneState {
@@ -15,170 +12,155 @@ export interface PhoneState {
 /** `flight`: the phone is unreachable. `blocked`: its owner has opted out. */
 export type PhoneMode = 'on' | 'flight' | 'blocked';
 
+/** The app of the phone that shows a message. */
+export type PhoneApp = 'SMS' | 'WhatsApp' | 'Telegram';
+
 export interface PhoneText {
+  /** The carrier's id of the message. */
   id: string;
   /** The phone's own number. */
   number: string;
   isMine: boolean;
   text: string;
+  /** Addresses of files, as the sandbox page can load them. */
   attachments: string[];
   at: number;
   isRead: boolean;
-  callbackUrl: string;
+  /** Address of the app's webhooks, for messages of the gateway. */
+  callbackUrl?: string;
+  /** Omitted in the state of older versions: the gateway. */
+  carrier?: CarrierKey;
+  app?: PhoneApp;
+  /** Not delivered yet: the phone is in flight mode, and its app keeps the message. */
+  isWaiting?: boolean;
 }
 
-const sendSchema = z.object({
-  id: z.string(),
-  to: z.string(),
-  text: z.string().nullable(),
-  html: z.string().nullable(),
-  attachments: z.array(z.string()),
-  locationId: z.string(),
-  /** Sent by the sandbox channel only; a gateway's has to be looked up. */
-  callbackUrl: z.url().optional(),
-});
+export type CarrierKey = 'gateway' | 'twilio' | 'whatsapp_cloud' | 'telegram';
 
-const deliveryDelayMs = 700;
+/** A vendor as the phone knows it: it brings messages and takes reports and replies. */
+export interface Carrier {
+  /** Reports that a message has reached the phone. */
+  deliver(text: PhoneText): void;
+  /** Reports that its owner has read a message, where the vendor has such reports. */
+  markRead(text: PhoneText): void;
+  /** Reports that a message could not be delivered. */
+  fail(text: PhoneText): void;
+  /** Takes a reply to the app. @returns the reason for which it can't, or null */
+  sendReply(reply: PhoneReply, connection: AppConnection): string | null;
+  /** Enters its owner into the vendor's list of opt-outs, or removes the entry. */
+  setOptedOut?(isOptedOut: boolean): void;
+  /** Makes the vendor refuse the account, or accept it again. */
+  setAccountRefused?(isRefused: boolean): void;
+  isAccountRefused?(): boolean;
+}
+
+export interface PhoneReply {
+  id: string;
+  /** The phone's own number. */
+  number: string;
+  name: string;
+  text: string;
+  picture: Picture | undefined;
+  at: number;
+}
+
+/** A connection as the app's API describes it. */
+export interface AppConnection {
+  type: string;
+  config: Readonly<Record<string, unknown>>;
+  callbackUrl: string;
+  /** Addresses of the app's webhooks, by event. */
+  callbackUrls: Readonly<Record<string, string>>;
+}
+
+/** Time between the vendor's acceptance and the delivery, and between the delivery and the reading. */
+export const deliveryDelayMs = 700;
 
 export type SandboxPhone = ReturnType<typeof createPhone>;
 
-/**
- * Creates the phone of sandbox mode: the vendor behind the `sandbox` channel, and a gateway that a newcomer can connect as any other. Both
- * use the gateway protocol.
- */
+/** Creates the phone of sandbox mode, to which several vendors bring messages. */
 export function createPhone(options: {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
-  /** Shared with the channel. */
-  secret: string;
-  /** Finds the URL at which the app receives the gateway's webhooks, which its operator would have configured. */
-  findCallbackUrl?: (locationId: string) => Promise<string | null>;
   state?: PhoneState | undefined;
   onChange: () => void;
 }) {
-  const { clock, random, http, onChange: changed } = options;
+  const { clock, random, onChange: notifyChange } = options;
   const state: PhoneState = options.state ?? { texts: [], mode: 'on', isOpen: false };
-  const signing = new Webhook(options.secret);
-
-  async function post(url: string, content: Record<string, unknown>): Promise<number> {
-    const body = JSON.stringify(content);
-    const at = dateNow(clock);
-    const id = random(12).toString('hex');
-    const response = await http.post(url, body, {
-      headers: {
-        'content-type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-        'webhook-signature': signing.sign(id, at, body),
-      },
-      validateStatus: () => true,
-    });
-    return response.status;
-  }
-
-  /** Posts a webhook, and retries while the app does not accept it, as any carrier does. */
-  function postWithRetry(url: string, content: Record<string, unknown>, waitMs = 1_000): void {
-    post(url, content)
-      .catch(() => 503)
-      .then((status) => {
-        if (status < 500) return;
-        clock.setTimeout(() => postWithRetry(url, content, Math.min(waitMs * 2, 60_000)), waitMs);
-      });
-  }
+  const carriers = new Map<CarrierKey, Carrier>();
+  const getCarrier = ({ carrier = 'gateway' }: Pick<PhoneText, 'carrier'>) => carriers.get(carrier);
 
   function markRead(text: PhoneText): void {
-    if (text.isMine || text.isRead) return;
+    if (text.isMine || text.isRead || text.isWaiting) return;
     text.isRead = true;
-    postWithRetry(`${text.callbackUrl}/status`, { id: text.id, status: 'read', at: dateNow(clock).toISOString() });
+    getCarrier(text)?.markRead(text);
   }
 
   function deliver(text: PhoneText): void {
-    postWithRetry(`${text.callbackUrl}/status`, { id: text.id, status: 'delivered', at: dateNow(clock).toISOString() });
+    getCarrier(text)?.deliver(text);
     if (state.isOpen) clock.setTimeout(() => markRead(text), deliveryDelayMs);
-    changed();
+    notifyChange();
   }
 
   return {
     state,
-    /** Receives the messages of the sandbox channel. */
-    router: createReceiver({ state, signing, clock, deliver, onChange: changed }, '/messages', async () => null),
-    /** Receives the messages of a connected gateway. */
-    gateway: createReceiver(
-      { state, signing, clock, deliver, onChange: changed },
-      '/',
-      options.findCallbackUrl ?? (async () => null),
-    ),
-    listTexts: (number: string) => state.texts.filter((text) => text.number === number),
+    /** Adds a vendor. */
+    addCarrier: (key: CarrierKey, carrier: Carrier) => void carriers.set(key, carrier),
+    findCarrier: (key: CarrierKey) => carriers.get(key),
+    hasText: (id: string) => state.texts.some((text) => text.id === id),
+    listTexts: (number: string) => state.texts.filter((text) => text.number === number && !text.isWaiting),
 
+    /** Receives a message that a vendor has accepted. In flight mode an SMS fails; WhatsApp and Telegram keep their messages. */
+    receive(message: Omit<PhoneText, 'isMine' | 'at' | 'isRead' | 'isWaiting'>): void {
+      const text: PhoneText = { ...message, isMine: false, at: clock.now(), isRead: false };
+      const isReached = state.mode !== 'flight';
+      if (!isReached && (text.app ?? 'SMS') === 'SMS') {
+        clock.setTimeout(() => getCarrier(text)?.fail(text), deliveryDelayMs);
+        return;
+      }
+      if (!isReached) text.isWaiting = true;
+      state.texts.push(text);
+      if (isReached) clock.setTimeout(() => deliver(text), deliveryDelayMs);
+      notifyChange();
+    },
+    /** Shows a message of the vendor's own, such as the confirmation of a STOP. */
+    showNotice(notice: Pick<PhoneText, 'number' | 'text' | 'app' | 'carrier'>): void {
+      const id = `notice-${random(10).toString('hex')}`;
+      // The app knows no such message, so that reading it is not reported.
+      state.texts.push({ ...notice, id, isMine: false, attachments: [], at: clock.now(), isRead: true });
+      notifyChange();
+    },
     setMode(mode: PhoneMode) {
       state.mode = mode;
-      changed();
+      for (const carrier of carriers.values()) carrier.setOptedOut?.(mode === 'blocked');
+      if (mode !== 'flight') {
+        for (const text of state.texts.filter(({ isWaiting }) => isWaiting)) {
+          text.isWaiting = false;
+          clock.setTimeout(() => deliver(text), deliveryDelayMs);
+        }
+      }
+      notifyChange();
     },
     /** Opens the phone, so that its messages are read, or closes it. */
     setOpen(isOpen: boolean) {
       state.isOpen = isOpen;
       if (isOpen) for (const text of state.texts) markRead(text);
-      changed();
+      notifyChange();
     },
-    /** Sends a reply from the phone. */
-    sendReply(number: string, text: string, callbackUrl: string) {
-      const id = `phone-${random(10).toString('hex')}`;
-      const at = clock.now();
-      state.texts.push({ id, number, isMine: true, text, attachments: [], at, isRead: true, callbackUrl });
-      postWithRetry(`${callbackUrl}/inbound`, { externalId: id, from: number, text, at: new Date(at).toISOString() });
-      changed();
+    /** Sends a reply from the phone, through the vendor of a connection. @returns the reason for which it can't, or null */
+    sendReply(
+      content: Pick<PhoneReply, 'number' | 'name' | 'text' | 'picture'>,
+      connection: AppConnection,
+      via: { carrier: CarrierKey; app: PhoneApp },
+    ): string | null {
+      const reply: PhoneReply = { ...content, id: `phone-${random(10).toString('hex')}`, at: clock.now() };
+      const { id, number, text, at } = reply;
+      const attachments = reply.picture ? [reply.picture.path] : [];
+      state.texts.push({ id, number, isMine: true, text, attachments, at, isRead: true, ...via });
+      const problem = getCarrier(via)?.sendReply(reply, connection) ?? null;
+      if (problem) state.texts = state.texts.filter((one) => one.id !== id);
+      notifyChange();
+      return problem;
     },
   };
-}
-
-function createReceiver(
-  phone: {
-    state: PhoneState;
-    signing: Webhook;
-    clock: Clock;
-    deliver: (text: PhoneText) => void;
-    onChange: () => void;
-  },
-  path: string,
-  findCallbackUrl: (locationId: string) => Promise<string | null>,
-): Router {
-  const { state, signing, clock } = phone;
-  const router = Router();
-  router.post(path, express.raw({ type: () => true, limit: '1mb' }), async (request, response) => {
-    try {
-      signing.verify(request.body, request.headers as Record<string, string>, { jsonParse: false });
-    } catch (error) {
-      if (!(error instanceof WebhookVerificationError)) throw error;
-      return void response.status(401).json({ error: { code: 'signature', message: 'Wrong signature.' } });
-    }
-    const payload = sendSchema.parse(JSON.parse(request.body.toString('utf8')));
-    if (state.mode === 'flight') {
-      return void response.status(503).json({ error: { code: 'unreachable', message: 'The phone is in flight mode.' } });
-    }
-    if (state.mode === 'blocked') {
-      return void response.status(400).json({ error: { code: '21610', message: 'The contact has opted out of messages.' } });
-    }
-    const callbackUrl = payload.callbackUrl ?? (await findCallbackUrl(payload.locationId));
-    if (!callbackUrl) {
-      return void response.status(409).json({ error: { code: 'unknown', message: 'This gateway is not connected there.' } });
-    }
-    if (!state.texts.some(({ id }) => id === payload.id)) {
-      const text: PhoneText = {
-        id: payload.id,
-        number: payload.to,
-        isMine: false,
-        text: payload.text ?? payload.html?.replace(/<[^<>]*>/g, '') ?? '',
-        attachments: payload.attachments,
-        at: clock.now(),
-        isRead: false,
-        callbackUrl,
-      };
-      state.texts.push(text);
-      clock.setTimeout(() => phone.deliver(text), deliveryDelayMs);
-      phone.onChange();
-    }
-    response.json({ externalId: `phone-${payload.id}`, status: 'accepted' });
-  });
-  return router;
 }

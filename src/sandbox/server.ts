@@ -7,12 +7,17 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
+import { addGateway } from './carriers/gateway.ts';
+import { addTelegram } from './carriers/telegram.ts';
+import { addTwilio } from './carriers/twilio.ts';
+import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
 import { createStateWriter, readState } from './state-file.ts';
-import { createAppClient } from './ui/app-client.ts';
+import { type AppClient, createAppClient } from './ui/app-client.ts';
 import { createCustomPageRouter } from './ui/frame.ts';
 import { createUi } from './ui/router.ts';
+import { toTwilioExample, toWhatsAppExample } from './vendors/examples.ts';
 
 export interface SandboxOptions {
   port: number;
@@ -28,7 +33,7 @@ export interface SandboxOptions {
   stateFile?: string | undefined;
 }
 
-/** A simulated HighLevel, a phone and a page to use them. */
+/** A simulated HighLevel, a phone, the vendors that reach it, and a page to use them. */
 export interface Sandbox {
   url: string;
   /** For HIGHLEVEL_WEBHOOK_PUBLIC_KEYS. */
@@ -36,10 +41,10 @@ export interface Sandbox {
   /** For HIGHLEVEL_SHARED_SECRETS. */
   sharedSecret: string;
   phone: { url: string; secret: string };
-  /** Example of a gateway: the phone's own, a number that it is reached by, and the page that shows it. */
-  example: {
-    type: string;
-    config: { url: string; secret: string };
+  /** Demo accounts of the simulated vendors, whose secrets are public, and the phone that they reach. */
+  examples: {
+    /** Configs by the channel's type. */
+    configs: Record<string, Record<string, unknown>>;
     phoneTypes: readonly string[];
     to: string;
     inboxUrl: string;
@@ -52,14 +57,18 @@ export interface Sandbox {
 const demoNumber = '+12025550143';
 
 const viewsFolder = resolve(import.meta.dirname, '../../views');
+const assetsFolder = resolve(viewsFolder, 'assets');
 
-/** Starts the simulated HighLevel and the phone on one port of this machine. Never loaded in production. */
+/** Starts the simulated HighLevel, the simulated vendors and the phone on one port of this machine. Never loaded in production. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { clock, random, http } = options;
   const saved = readState(options.stateFile);
   const seed = saved ? Buffer.from(saved.seed, 'base64') : random(32);
   const phoneSecret = saved?.phoneSecret ?? `whsec_${random(32).toString('base64')}`;
 
+  // Known once the server listens: the port may be any.
+  let url = '';
+  const getGatewayUrl = () => `${url}/gateway`;
   const notifyChange = () => {
     writer.schedule();
     page.notifyChange();
@@ -73,16 +82,32 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     onChange: notifyChange,
   });
   const client = createAppClient(http, options.app.baseUrl, options.adminToken);
-  const findCallbackUrl = (locationId: string) =>
-    findGatewayCallbackUrl(client, options.app.providers, locationId, () => gatewayUrl);
-  const phone = createPhone({
-    clock,
-    random,
-    http,
+  const phone = createPhone({ clock, random, state: saved?.phone, onChange: notifyChange });
+  const shared = { clock, random, http, onChange: notifyChange };
+  const gateway = addGateway(phone, {
+    ...shared,
     secret: phoneSecret,
-    state: saved?.phone,
-    onChange: notifyChange,
-    findCallbackUrl,
+    getUrl: () => url,
+    findCallbackUrl: (locationId) => findGatewayCallbackUrl(client, options.app.providers, locationId, getGatewayUrl()),
+  });
+  const twilio = addTwilio(phone, {
+    ...shared,
+    getUrl: () => `${url}/twilio`,
+    // Twilio's storage is elsewhere and refuses its credentials, which must not follow there.
+    getStorageUrl: () => `${url.replace('localhost', '127.0.0.1')}/twilio`,
+    state: saved?.twilio,
+  });
+  const meta = addWhatsAppCloud(phone, {
+    ...shared,
+    getUrl: () => `${url}/meta`,
+    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    state: saved?.meta,
+  });
+  const telegram = addTelegram(phone, {
+    ...shared,
+    getUrl: () => `${url}/telegram`,
+    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    state: saved?.telegram,
   });
   const writer = createStateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
@@ -90,40 +115,53 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     sharedSecret,
     highLevel: simulator.state,
     phone: phone.state,
+    twilio: twilio.state,
+    meta: meta.state,
+    telegram: telegram.state,
   }));
-  const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl });
+  const findMedia = (id: string) => meta.state.media[id] ?? telegram.state.files[id];
+  const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl, assetsFolder, findMedia });
   if (!saved) seedDemo(simulator);
   writer.now();
 
   const app = express();
   app.disable('x-powered-by').set('views', viewsFolder).set('view engine', 'ejs');
   app.use(requireHost(options.app.baseUrl), setSecurityHeaders(options.app.baseUrl));
-  app.use('/assets', express.static(resolve(viewsFolder, 'assets'), { index: false }));
-  app.use('/phone', phone.router);
-  app.use('/gateway', phone.gateway);
+  app.use('/assets', express.static(assetsFolder, { index: false }));
+  app.use('/phone', gateway.sandboxRouter);
+  app.use('/gateway', gateway.gatewayRouter);
+  app.use('/twilio', twilio.router);
+  app.use('/meta', meta.router);
+  app.use('/telegram', telegram.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
   const server = createServer(app);
   await new Promise<void>((done, failed) =>
     server.once('error', failed).listen({ port: options.port, host: options.host ?? '127.0.0.1' }, done),
   );
-  const url = `http://localhost:${(server.address() as AddressInfo).port}`;
-  const gatewayUrl = `${url}/gateway`;
+  url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const configs = {
+    gateway: { url: getGatewayUrl(), secret: phoneSecret },
+    twilio: toTwilioExample(twilio.state, `${url}/twilio`),
+    whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
+    telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
+  };
   return {
     url,
     publicKey: simulator.publicKey,
     sharedSecret,
     phone: { url: `${url}/phone`, secret: phoneSecret },
-    example: {
-      type: 'gateway',
-      config: { url: gatewayUrl, secret: phoneSecret },
-      phoneTypes: ['gateway', 'sandbox'],
+    examples: {
+      configs,
+      phoneTypes: [...Object.keys(configs), 'sandbox'],
       to: demoNumber,
       inboxUrl: `${url}/desk`,
     },
     simulator,
     async close() {
       page.close();
+      meta.close();
+      telegram.close();
       writer.now();
       await new Promise<void>((done) => {
         server.close(() => done());
@@ -135,14 +173,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 
 /** Finds the webhook URL of the phone's gateway, through the provider for which a location has connected it. */
 async function findGatewayCallbackUrl(
-  client: ReturnType<typeof createAppClient>,
+  client: AppClient,
   providers: SimApp['providers'],
   locationId: string,
-  url: () => string,
+  gatewayUrl: string,
 ): Promise<string | null> {
   for (const { key } of providers) {
-    const found = await client.findGatewayCallbackUrl(locationId, key, url());
-    if (found) return found;
+    const found = await client.findConnection(locationId, key);
+    if (found?.config.url === gatewayUrl) return found.callbackUrl;
   }
   return null;
 }
@@ -173,7 +211,8 @@ function setSecurityHeaders(appUrl: string) {
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
-        imgSrc: ["'self'"],
+        // Pictures in messages are the app's.
+        imgSrc: ["'self'", appUrl],
         connectSrc: ["'self'"],
         // The app's own page, shown as HighLevel shows it.
         frameSrc: [appUrl],

@@ -3,6 +3,9 @@ import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
+import type { TelegramVendorState } from './vendors/telegram/state.ts';
+import type { TwilioState } from './vendors/twilio/state.ts';
+import type { WhatsAppVendorState } from './vendors/whatsapp-cloud/state.ts';
 
 /** State of sandbox mode that survives a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
 export interface SandboxState {
@@ -12,6 +15,9 @@ export interface SandboxState {
   sharedSecret?: string;
   highLevel: State;
   phone: PhoneState;
+  twilio?: TwilioState;
+  meta?: WhatsAppVendorState;
+  telegram?: TelegramVendorState;
 }
 
 const writeDelayMs = 100;

@@ -30,7 +30,7 @@ testInBrowser(
     await frame.getByLabel('Gateway URL').fill('gateway');
     await frame.getByRole('button', { name: 'Connect', exact: true }).click();
     await frame.getByText('Enter a URL that starts with https://').waitFor();
-    expect(await frame.evaluate('document.activeElement.name')).toBe('url');
+    await frame.locator('input[name=url]:focus').waitFor();
     expect(await frame.getByLabel('Secret').inputValue()).toBe(secret);
     expect(await inspect(page, 'connect-wrong', frame)).toEqual([]);
     await frame.getByLabel('Gateway URL').fill(world.vendor.url);

@@ -33,7 +33,7 @@ testInBrowser(
     await keyboard.follow('Connect a channel');
     await framed.getByRole('heading', { name: /^Connect a channel/ }).waitFor();
     expect(await inspect(page, 'choose-channel', frame)).toEqual([]);
-    await keyboard.follow('Use the sandbox gateway');
+    await keyboard.follow('Use the demo account HTTP gateway');
     await framed.getByRole('heading', { name: 'Connect HTTP gateway' }).waitFor();
     expect(await framed.getByLabel('Gateway URL').inputValue()).toBe(`http://localhost:${port + 1}/gateway`);
     expect(await inspect(page, 'connect', frame)).toEqual([]);

@@ -26,6 +26,15 @@ test('webhooks are registered after the connection is stored, and the first that
   expect((await world.api.get(path)).body.webhooks.lastReceivedAt).toEqual(expect.any(String));
 });
 
+test('a test within the second after the connection registers the webhooks first, so that its receipts arrive', async () => {
+  const { acme, world, path, getRegistration } = await startConnected();
+  await using _ = world;
+  await world.api.post(`${path}/test`, { text: 'hi' }).expect(202);
+  expect((await getRegistration()).status).toBe('registered');
+  await world.api.post(`${path}/test`, { text: 'hi' }).expect(202);
+  expect(acme.countCalls('register')).toBe(1);
+});
+
 test('addresses of another program are replaced only when a person agrees', async () => {
   const acme = createAcme();
   acme.register = async (_context, replace) =>

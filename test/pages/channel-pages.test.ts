@@ -114,15 +114,14 @@ test('editing a channel keeps its secret and settings, editing the settings keep
 
 test('a failing channel is reported fast in a location with many messages, and an example fills in the form', async () => {
   const phone = { url: 'http://localhost:9/phone', secret: `whsec_${Buffer.alloc(32).toString('base64')}` };
-  const example = {
-    type: 'gateway',
-    config: { url: 'http://localhost:9/gateway', secret: phone.secret },
+  const examples = {
+    configs: { gateway: { url: 'http://localhost:9/gateway', secret: phone.secret } },
     phoneTypes: ['gateway', 'sandbox'],
     to: '+12025550143',
     inboxUrl: 'http://localhost:9/desk',
   };
   const channels = () => indexChannels([createGatewayChannel({ allowPrivateTargets: true }), createSandboxChannel(phone)]);
-  await using world = await startWorld({ isIdle: true, channels, services: { example } });
+  await using world = await startWorld({ isIdle: true, channels, services: { examples } });
   const location = await world.setUpLocation();
   const { get, post } = await toAdminContext(world, location);
   const { id: locationId, connectionId } = location;
@@ -140,7 +139,7 @@ test('a failing channel is reported fast in a location with many messages, and a
   expect(performance.now() - startedAt).toBeLessThan(1_500);
 
   const choice = await get('channels/whatsapp/connect').expect(200);
-  expect(choice.text).toContain('Use the sandbox gateway');
+  expect(choice.text).toContain('Use the demo account');
   const filled = await get('channels/whatsapp/connect?type=gateway&example=1').expect(200);
   expect(filled.text).toContain('value="http://localhost:9/gateway"');
   const whole = await post('channels/whatsapp/connect', { do: 'connect', type: 'sandbox' }).expect(200);

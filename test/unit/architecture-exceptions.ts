@@ -126,7 +126,7 @@ export const passedOnDeps: readonly string[] = [
   'http/admin/sign-in.ts: SignInDeps.newId',
   'http/pages/channels/providers.ts: ChannelPageDeps.clock',
   'http/pages/channels/providers.ts: ChannelPageDeps.db',
-  'http/pages/channels/providers.ts: ChannelPageDeps.example',
+  'http/pages/channels/providers.ts: ChannelPageDeps.examples',
   'http/pages/channels/providers.ts: ChannelPageDeps.messaging',
   'http/pages/channels/providers.ts: ChannelPageDeps.random',
   'http/pages/messages/list.ts: LogPageDeps.clock',

@@ -40,6 +40,12 @@ function draw() {
   byId('custom-page').href = `/custom-page?location=${state.location.id}`;
   options(byId('contact'), state.contacts, state.contact?.id);
   byId('banner').hidden = state.isConnected;
+  byId('dnd').hidden = !state.contact?.hasDnd;
+  byId('account').hidden = !state.vendor;
+  byId('account-title').textContent = `The account at ${state.vendor?.name}`;
+  for (const radio of byId('account').querySelectorAll('input')) {
+    radio.checked = (radio.value === 'refused') === state.vendor?.isAccountRefused;
+  }
   list(byId('thread'), state.thread, (message) => bubble(message, message.direction === 'outbound', message));
   drawPhone(state.phone);
 }
@@ -55,31 +61,58 @@ function drawPhone(phone) {
   byId('lock-title').textContent = phone.unread > 0 ? `${phone.unread} new` : 'No new texts';
   byId('lock-text').textContent = 'Tap to open the phone';
   list(byId('phone-thread'), phone.texts, (text) => bubble(text, text.isMine, null));
+  drawPictures(phone.pictures);
   for (const radio of byId('modes').querySelectorAll('input')) radio.checked = radio.value === phone.mode;
+}
+
+/** Draws a button for each picture that the phone can send, once: a later redraw would take the focus. */
+function drawPictures(names) {
+  if (byId('pictures').childElementCount > 0) return;
+  const buttons = names.map((name) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.dataset.picture = name;
+    const image = new Image(36, 28);
+    image.src = `/assets/sandbox/${name}.png`;
+    image.alt = `Send a picture: ${name.replace('-', ' ')}`;
+    button.append(image);
+    return button;
+  });
+  byId('pictures').replaceChildren(...buttons);
 }
 
 function nextStep() {
   if (!state.location) return 'Step 1: install the app.';
-  if (!state.isConnected) return 'Step 2: connect the sandbox phone as this location’s channel.';
+  if (!state.isConnected)
+    return 'Step 2: connect a channel: the sandbox phone here, or Twilio, WhatsApp or Telegram on the app’s page.';
+  if (state.vendor?.isAccountRefused) {
+    return `${state.vendor.name} refuses the account, so the app puts the channel on hold and messages wait. Accept it again, and resume on the app’s page.`;
+  }
+  if (state.contact?.hasDnd) return 'The contact has opted out. Send START from the phone to opt in again.';
   const sent = state.thread.filter(({ direction }) => direction === 'outbound');
   if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
   if (sent.at(-1).status === 'pending' && state.phone.mode === 'flight') {
-    return 'The phone can’t be reached, so sending is retried. Switch the phone on and wait a moment.';
+    return 'The phone can’t be reached, so the message waits. Switch the phone on and wait a moment.';
   }
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
   if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
+  if (sent.at(-1).status === 'failed') return 'The message failed. The conversation shows the reason.';
   if (!state.thread.some(({ direction }) => direction === 'inbound')) {
     return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }
-  return 'The message and the reply have arrived. Now try flight mode, or an opted-out contact.';
+  return 'The message and the reply have arrived. Now try a picture, STOP and START, or flight mode.';
 }
 
-function bubble({ text, attachments, at }, isOwn, status) {
+function bubble({ text, attachments, at, app }, isOwn, status) {
   const item = document.createElement('li');
   item.className = `bubble ${isOwn ? 'own' : 'other'}`;
-  const body = document.createElement('span');
-  body.textContent = [text, ...attachments].filter(Boolean).join('\n');
-  item.append(body, meta(at, isOwn ? status : null));
+  item.append(...attachments.map(attachment));
+  if (text) {
+    const body = document.createElement('span');
+    body.textContent = text;
+    item.append(body);
+  }
+  item.append(meta(at, isOwn ? status : null, app));
   if (status?.error) {
     const reason = document.createElement('span');
     reason.className = 'reason';
@@ -89,9 +122,31 @@ function bubble({ text, attachments, at }, isOwn, status) {
   return item;
 }
 
-function meta(at, status) {
+/** A picture, or a link where it is no picture or can't be shown. */
+function attachment({ url, isPicture }) {
+  const link = document.createElement('a');
+  link.href = url;
+  link.target = '_blank';
+  link.rel = 'noopener';
+  link.textContent = url.split('/').at(-1);
+  if (!isPicture) return link;
+  const image = new Image();
+  image.alt = 'Picture';
+  image.className = 'picture';
+  image.src = url;
+  image.addEventListener('error', () => image.replaceWith(link));
+  return image;
+}
+
+function meta(at, status, app) {
   const line = document.createElement('span');
   line.className = 'meta';
+  if (app) {
+    const badge = document.createElement('span');
+    badge.className = `app app-${app.toLowerCase()}`;
+    badge.textContent = app;
+    line.append(badge);
+  }
   const time = document.createElement('time');
   time.dateTime = at;
   time.title = new Date(at).toLocaleString();
@@ -146,6 +201,16 @@ byId('lock').addEventListener('click', async () => {
 });
 byId('put-away').addEventListener('click', () => act({ do: 'open_phone', isOpen: false }));
 byId('modes').addEventListener('change', ({ target }) => act({ do: 'set_phone_mode', mode: target.value }));
+byId('account').addEventListener('change', ({ target }) =>
+  act({ do: 'set_account_refused', locationId: state.location.id, isRefused: target.value === 'refused' }),
+);
+byId('quick').addEventListener('click', ({ target }) => {
+  const { text, picture } = target.closest('button')?.dataset ?? {};
+  if (text) act({ do: 'reply', ...contactRef(), text });
+  if (!picture) return;
+  act({ do: 'reply', ...contactRef(), text: byId('reply-text').value, picture });
+  byId('reply-text').value = '';
+});
 onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...contactRef(), text }));
 onSubmit(byId('reply'), byId('reply-text'), (text) => ({ do: 'reply', ...contactRef(), text }));
 

@@ -58,6 +58,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
     outsideWindow: z.enum(['fail', 'template']).default('fail').meta({
       title: 'Later than 24 hours after the contact’s last message',
       description: 'WhatsApp then accepts approved templates alone.',
+      advanced: true,
     }),
     fallbackTemplate: z
       .strictObject({
@@ -77,7 +78,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
         }),
       })
       .optional()
-      .meta({ title: 'Fallback template' }),
+      .meta({ title: 'Fallback template', advanced: true }),
     baseUrl: z
       .url({ protocol: /^https?$/, error: 'must be an http or https address' })
       .refine((url) => allowPrivateTargets || url.startsWith('https:'), {

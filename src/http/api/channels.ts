@@ -35,6 +35,7 @@ export interface ChannelRouteDeps {
     | 'getPairing'
     | 'listSenders'
     | 'listTemplates'
+    | 'registerPendingWebhooks'
     | 'registerWebhooks'
     | 'resumeConnection'
   >;
@@ -94,12 +95,12 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       body: testRequest,
       response: message,
       status: 202,
-      async handle({ params, body }) {
+      async handle({ params, body, access }) {
         const messageType = getProvider(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
         const to = body.to ?? testAddress[messageType];
-        return toMessageView(
-          await deps.messaging.sendTestMessage(await getConnected(deps, params), { to, text: body.text, messageType }),
-        );
+        const connection = await getConnected(deps, params);
+        await deps.connections.registerPendingWebhooks(connection, toActor(access));
+        return toMessageView(await deps.messaging.sendTestMessage(connection, { to, text: body.text, messageType }));
       },
     }),
 

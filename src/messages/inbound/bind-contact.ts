@@ -8,7 +8,7 @@ import type { Log } from '../../runtime/log.ts';
 import { contactLinkTtlMs, parsePayload, toClaimId } from '../model/contact-links.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import type { LookUpContact, SearchContact } from '../outbound/look-up-contact.ts';
-import { bindContactAddress, findContactByAddress } from './contact-addresses.ts';
+import { bindContactAddress, findContactByAddress, storeContactAddress } from './contact-addresses.ts';
 
 export interface BindContactDeps {
   db: Database;
@@ -76,7 +76,9 @@ export async function bindContactByPhone(deps: BindContactDeps, ref: Ref, phone:
     return false;
   }
   if (contactId === null) return false;
-  await bindContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
+  const now = dateNow(deps.clock);
+  await bindContactAddress(deps.db, { locationId, address, contactId }, now);
+  await storeContactAddress(deps.db, { locationId, address: phone, contactId }, now);
   return true;
 }
 

@@ -21,6 +21,8 @@ export interface RouteDeps {
   findVendorAddress(connectionId: string, address: string): Promise<VendorAddress | null>;
   /** Finds the address by which a connection knows a contact that has none in HighLevel. */
   findAddressOfContact(connectionId: string, contact: { locationId: string; contactId: string }): Promise<string | null>;
+  /** Finds the contact of an address that was stored before. */
+  findContactOfAddress(locationId: string, address: string): Promise<string | null>;
   /** Finds the address at which a contact starts a chat with a connection. */
   findContactLink(connection: Connection, contactId: string): Promise<string | null>;
   listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
@@ -104,10 +106,11 @@ function findRecipient(
  */
 async function resolveChat(
   deps: RouteDeps,
-  { locationId, contactId, to }: WorkMessage,
+  { locationId, contactId: namedId, to }: WorkMessage,
   connection: Connection,
 ): Promise<{ to: string } | { rejected: Reason }> {
   if (to && normalizeAddress(to).kind === 'other') return { to };
+  const contactId = namedId ?? (to && (await deps.findContactOfAddress(locationId, to)));
   const known = contactId ? await deps.findAddressOfContact(connection.id, { locationId, contactId }) : null;
   if (known) return { to: known };
   const { code, message } = getReason('no_chat');

@@ -1,25 +1,14 @@
 import express, { type RequestHandler, type Response, Router } from 'express';
 import * as z from 'zod';
-import type { Simulator } from '../highlevel/simulator.ts';
-import type { SandboxPhone } from '../phone.ts';
-import type { AppClient } from './app-client.ts';
+import { type ActionDeps, actionSchema, performAction } from './actions.ts';
 import { loadView } from './view.ts';
 
-const text = z.string().trim().min(1).max(2_000);
 const id = z.string().min(1).max(64);
-const actions = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('send'), locationId: id, contactId: id, text }),
-  z.object({ do: z.literal('connect'), locationId: id }),
-  z.object({ do: z.literal('reply'), locationId: id, contactId: id, text }),
-  z.object({ do: z.literal('open_phone'), isOpen: z.boolean() }),
-  z.object({ do: z.literal('set_phone_mode'), mode: z.enum(['on', 'flight', 'blocked']) }),
-]);
 
-export interface UiDeps {
-  simulator: Simulator;
-  phone: SandboxPhone;
-  app: AppClient;
+export interface UiDeps extends ActionDeps {
   appUrl: string;
+  /** Finds a file that the app has uploaded to a vendor. */
+  findMedia(id: string): { contentType: string; base64: string } | undefined;
 }
 
 /** Creates the page on which a developer is both: the user in HighLevel and the contact with a phone. */
@@ -42,8 +31,14 @@ export function createUi(deps: UiDeps): { router: Router; notifyChange: () => vo
     watchers.add(response);
     request.on('close', () => watchers.delete(response));
   });
+  router.get('/desk/media/:id', (request, response) => {
+    const media = deps.findMedia(request.params.id);
+    // Other types could run as a page of this origin.
+    if (!media || !/^(image|video|audio)\/[a-z0-9]+$/.test(media.contentType)) return void response.status(404).end();
+    response.type(media.contentType).end(Buffer.from(media.base64, 'base64'));
+  });
   router.post('/desk/actions', requireSameOrigin, express.json(), async (request, response) => {
-    const action = actions.safeParse(request.body);
+    const action = actionSchema.safeParse(request.body);
     if (!action.success) return void response.status(422).json({ problem: 'This is not possible.' });
     const problem = await performAction(deps, action.data);
     response.status(problem ? 409 : 200).json({ problem });
@@ -68,33 +63,3 @@ const requireSameOrigin: RequestHandler = (request, response, next) => {
   }
   next();
 };
-
-async function performAction({ simulator, phone, app }: UiDeps, action: z.infer<typeof actions>): Promise<string | null> {
-  const providerKey = simulator.world.app.providers[0]?.key ?? '';
-  const contact = 'contactId' in action ? simulator.state.contacts[action.contactId] : undefined;
-  switch (action.do) {
-    case 'send': {
-      if (!contact) return 'There is no such contact.';
-      const refusal = simulator.findDndRefusal(contact.id);
-      if (refusal) return refusal;
-      const { httpStatus } = await simulator.sendMessage(action.locationId, { contactId: contact.id, text: action.text });
-      return httpStatus >= 200 && httpStatus < 300 ? null : 'The app did not accept the message. Is it running?';
-    }
-    case 'connect':
-      if (!(await app.connectPhone(action.locationId, providerKey))) return 'The app could not connect the phone.';
-      simulator.world.onChange();
-      return null;
-    case 'reply': {
-      const callbackUrl = await app.findCallbackUrl(action.locationId, providerKey);
-      if (!contact?.phone || !callbackUrl) return 'Connect the phone first.';
-      phone.sendReply(contact.phone, action.text, callbackUrl);
-      return null;
-    }
-    case 'open_phone':
-      phone.setOpen(action.isOpen);
-      return null;
-    case 'set_phone_mode':
-      phone.setMode(action.mode);
-      return null;
-  }
-}

@@ -1,6 +1,8 @@
+import { getVia } from '../carriers/via.ts';
 import type { Simulator } from '../highlevel/simulator.ts';
 import { listContacts } from '../highlevel/state.ts';
-import type { SandboxPhone } from '../phone.ts';
+import type { AppConnection, SandboxPhone } from '../phone.ts';
+import { pictureNames } from '../pictures.ts';
 import type { AppClient } from './app-client.ts';
 
 /** Loads the data of the sandbox page; the page's script draws it. */
@@ -17,18 +19,22 @@ export async function loadView(
   const contact = contacts.find(({ id }) => id === selected.contactId) ?? contacts[0];
   const providerKey = simulator.world.app.providers[0]?.key ?? '';
   const number = contact?.phone ?? '';
+  const connection = await app.findConnection(location.id, providerKey);
   return {
     installUrl: deps.appUrl,
     locations: installed.map(({ id, name }) => ({ id, name })),
     location: { id: location.id, name: location.name },
-    isConnected: (await app.findCallbackUrl(location.id, providerKey)) !== null,
+    isConnected: connection !== null,
+    vendor: connection && toVendor(phone, connection),
     contacts: contacts.map(({ id, name, phone: phoneNumber }) => ({ id, name: name ?? phoneNumber ?? 'Unknown' })),
-    contact: contact ? { id: contact.id, name: contact.name ?? number, number } : null,
+    contact: contact
+      ? { id: contact.id, name: contact.name ?? number, number, hasDnd: simulator.findDndRefusal(contact.id) !== null }
+      : null,
     thread: (contact ? simulator.listConversation(contact.id) : []).map((message) => ({
       id: message.id,
       direction: message.direction,
       text: message.text,
-      attachments: message.attachments,
+      attachments: message.attachments.map((url) => toAttachment(url, deps.appUrl)),
       at: new Date(message.createdAt).toISOString(),
       status: message.status,
       error: message.error?.message ?? null,
@@ -36,14 +42,29 @@ export async function loadView(
     phone: {
       mode: phone.state.mode,
       isOpen: phone.state.isOpen,
+      pictures: pictureNames,
       unread: phone.listTexts(number).filter(({ isMine, isRead }) => !isMine && !isRead).length,
-      texts: phone.listTexts(number).map(({ id, isMine, text, attachments, at }) => ({
+      texts: phone.listTexts(number).map(({ id, isMine, text, attachments, at, app: shownIn = 'SMS' }) => ({
         id,
         isMine,
         text,
-        attachments,
+        attachments: attachments.map((url) => toAttachment(url, deps.appUrl)),
         at: new Date(at).toISOString(),
+        app: shownIn,
       })),
     },
   };
+}
+
+/** Describes the simulated vendor of a connection; null for one without an account that could be refused. */
+function toVendor(phone: SandboxPhone, connection: AppConnection) {
+  const { carrier, name } = getVia(connection);
+  const isAccountRefused = phone.findCarrier(carrier)?.isAccountRefused?.();
+  return isAccountRefused === undefined ? null : { name, isAccountRefused };
+}
+
+/** Describes a file: a picture is shown where the page may load it, from the sandbox or the app. */
+function toAttachment(url: string, appUrl: string) {
+  const isLoadable = url.startsWith('/') || url.startsWith(`${appUrl}/`);
+  return { url, isPicture: isLoadable && (url.startsWith('/desk/media/') || /\.(png|jpe?g|gif|webp)$/i.test(url)) };
 }

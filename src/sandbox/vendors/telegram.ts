@@ -127,7 +127,7 @@ export function createTelegramVendor(options: TelegramVendorOptions) {
     const reply = toObject(parameters.reply_parameters);
     const message: TelegramVendorMessage = {
       ...{ id: state.nextMessageId++, direction: 'outbound', chatId: person.id, method, text, at: clock.now() },
-      fileId: file ? storeFile(file.data, file.name) : null,
+      fileId: file ? storeFile(file.data, file.name, file.contentType) : null,
       replyTo: typeof reply.message_id === 'number' ? reply.message_id : null,
       asksForPhone: JSON.stringify(parameters.reply_markup ?? '').includes('request_contact'),
     };
@@ -137,9 +137,9 @@ export function createTelegramVendor(options: TelegramVendorOptions) {
     return { result: toSentMessage(state, person, message) };
   }
 
-  function storeFile(data: Buffer, name: string): string {
+  function storeFile(data: Buffer, name: string, contentType = 'application/octet-stream'): string {
     const id = `BQAC${random(24).toString('base64url')}`;
-    state.files[id] = { base64: data.toString('base64'), name };
+    state.files[id] = { base64: data.toString('base64'), name, contentType };
     return id;
   }
 
@@ -150,7 +150,7 @@ export function createTelegramVendor(options: TelegramVendorOptions) {
     person.hasStarted = true;
     const message: TelegramVendorMessage = {
       ...{ id: state.nextMessageId++, direction: 'inbound', chatId: person.id, method: 'message', text: text ?? '' },
-      ...{ fileId: file ? storeFile(file.data, file.name ?? 'file') : null, replyTo: replyTo ?? null },
+      ...{ fileId: file ? storeFile(file.data, file.name ?? 'file', file.contentType) : null, replyTo: replyTo ?? null },
       ...{ asksForPhone: false, at: clock.now() },
     };
     state.messages.push(message);

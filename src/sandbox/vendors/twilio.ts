@@ -45,6 +45,8 @@ export function createTwilio(options: {
   storageUrl?: () => string;
   state?: TwilioState | undefined;
   onChange?: () => void;
+  /** Returns whether a contact has opted out, besides those of Twilio's own list. */
+  isOptedOut?: (contact: string) => boolean;
   /** Called for each accepted message. */
   onMessage?: (message: SimMessage) => void;
   /** Chooses the fault of one send, before that of `setFault`. */
@@ -97,6 +99,9 @@ export function createTwilio(options: {
     }
     const checked = checkSend(state, form);
     if ('code' in checked) return void respondError(response, checked.status, checked.code, checked.message);
+    if (options.isOptedOut?.(form.get('To') ?? '')) {
+      return void respondError(response, 400, 21610, 'Attempt to send to unsubscribed recipient.');
+    }
     const message = accept(form, checked);
     if (fault?.kind === 'hang_after_accepting') return;
     if (fault?.kind === 'cut') return void response.socket?.destroy();

@@ -28,7 +28,10 @@ export function showFragment({ title, notice, nav, page }, { isNew }) {
   showTimes(page);
   main.replaceChildren(page);
   if (notice) toast(notice);
-  if (!isNew) return focusOn(page.querySelector('[role="alert"], [aria-invalid="true"]') ?? page.querySelector('h1'));
+  if (!isNew)
+    return focusOn(
+      page.querySelector('[aria-invalid="true"]') ?? page.querySelector('[role="alert"]') ?? page.querySelector('h1'),
+    );
   scrollTo(0, 0);
   // A page may mark the result of the last action with data-focus.
   focusOn(page.querySelector('[data-focus]') ?? page.querySelector('h1') ?? main);

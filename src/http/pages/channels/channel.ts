@@ -17,7 +17,7 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
-import { findSender } from './senders.ts';
+import { canChooseSender, findSender } from './senders.ts';
 import { deliverySettingNames } from './settings.ts';
 import { getChannelsVersion, getLimitUsage, listChannelStatuses } from './status.ts';
 import { findTestProgress, getTestVersion } from './test-progress.ts';
@@ -51,7 +51,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
       if (!connection) return { ...shown, connection: null };
 
       const { channel } = connection;
-      const isExample = deps.example?.phoneTypes.includes(channel.type) ?? false;
+      const isExample = deps.examples?.phoneTypes.includes(channel.type) ?? false;
       const fields = toConfigFields(channel.configSchema);
       const values = toFormValues(fields, toPublicConfig(connection, can('write')));
       return {
@@ -60,7 +60,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         canVerify: channel.setup !== undefined,
         has: {
           pairing: channel.setup?.getPairing !== undefined,
-          senders: channel.setup?.listSenders !== undefined,
+          senders: canChooseSender(connection),
           templates: channel.setup?.listTemplates !== undefined,
           webhooks: channel.webhooks !== undefined,
         },
@@ -79,10 +79,10 @@ export function createChannelPage(deps: ChannelPageDeps) {
         contactLinks: await findContactLinkView(deps, { locationId: location.resourceId, providerKey }),
         messageType: toMessageType(provider),
         testTo:
-          isExample && deps.example && toMessageType(provider) === 'sms'
-            ? deps.example.to
+          isExample && deps.examples && toMessageType(provider) === 'sms'
+            ? deps.examples.to
             : testAddress[toMessageType(provider)],
-        inboxUrl: isExample ? deps.example?.inboxUrl : undefined,
+        inboxUrl: isExample ? deps.examples?.inboxUrl : undefined,
         test: query.test
           ? await findTestProgress(deps, text, { ...toConnectionRef({ location, providerKey }), id: query.test })
           : null,
@@ -105,10 +105,11 @@ export function createChannelPage(deps: ChannelPageDeps) {
       test: defineAction({
         permission: 'write',
         body: testBody,
-        async run({ location, providerKey, body, url }) {
+        async run({ location, providerKey, body, access, url }) {
           const messageType = toMessageType(getProvider(deps, providerKey));
           requireInstalled(location);
           const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+          await deps.connections.registerPendingWebhooks(connection, toActor(access));
           const { id } = await deps.messaging.sendTestMessage(connection, { ...body, messageType });
           return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
         },

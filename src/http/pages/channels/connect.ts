@@ -20,7 +20,7 @@ import {
   toChannelName,
   toProviderName,
 } from './providers.ts';
-import { findSender } from './senders.ts';
+import { canChooseSender, findSender } from './senders.ts';
 
 const channelType = z.string().min(1).max(64);
 
@@ -41,14 +41,15 @@ export function createConnectPage(deps: ChannelPageDeps) {
       const choices = listChannels(deps, provider);
       const wanted = query.type ?? (choices.length === 1 ? choices[0]?.type : undefined);
       const name = toProviderName(deps, text, provider);
-      const example = deps.example && choices.some((one) => one.type === deps.example?.type) ? deps.example : undefined;
-      const shown = { providerKey, provider: name, choices: choices.map((one) => toChoice(text, one)), example };
+      const listed = choices.map((one) => ({ ...toChoice(text, one), hasExample: findExample(one) !== undefined }));
+      const shown = { providerKey, provider: name, choices: listed, hasExamples: listed.some(({ hasExample }) => hasExample) };
       if (wanted === undefined) return { ...shown, title: text('channels.choose.title', { provider: name }), chosen: null };
 
       const channel = chosen(choices, wanted);
       const own = connection?.channel.type === channel.type ? connection : null;
       const fields = toConfigFields(channel.configSchema);
-      const isExample = query.example !== undefined && example?.type === channel.type;
+      const example = findExample(channel);
+      const filled = query.example === undefined ? undefined : example;
       const key = own ? 'channels.form.changeTitle' : 'channels.form.title';
       return {
         ...shown,
@@ -58,12 +59,12 @@ export function createConnectPage(deps: ChannelPageDeps) {
         initial: {
           ...toFormValues(fields, own ? toPublicConfig(own, can('write')) : undefined),
           ...generateValues(deps, fields, own ? query.make : 'all'),
-          ...(isExample ? toFormValues(toConfigFields(channel.configSchema), example.config) : {}),
-          ...(isExample ? pickSecrets(fields, example.config) : {}),
+          ...(filled ? { ...toFormValues(fields, filled), ...pickSecrets(fields, filled) } : {}),
         },
         isConnected: own !== null,
         replaces: connection && !own ? toChannelName(text, connection.channel) : null,
-        isExample,
+        hasExample: example !== undefined,
+        isExample: filled !== undefined,
       };
     },
 
@@ -99,6 +100,10 @@ export function createConnectPage(deps: ChannelPageDeps) {
       }),
     },
   });
+
+  function findExample({ type }: Channel): Readonly<Record<string, unknown>> | undefined {
+    return deps.examples?.configs[type];
+  }
 
   function chosen(choices: readonly Channel[], type: string): Channel {
     const channel = getChannel(deps.connections.channels, type);
@@ -147,15 +152,15 @@ function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], w
 }
 
 /** Picks the example's secrets, which are public. */
-function pickSecrets(fields: readonly ConfigField[], config: Record<string, unknown>): FormValues {
+function pickSecrets(fields: readonly ConfigField[], config: Readonly<Record<string, unknown>>): FormValues {
   return Object.fromEntries(fields.flatMap(({ name, isSecret }) => (isSecret && name in config ? [[name, config[name]]] : [])));
 }
 
 /** Returns the page of what is left to do: pair a device, choose a sender, or send a test. */
 function toNextStep(connection: Connection): string {
-  const { providerKey, channel } = connection;
+  const { providerKey } = connection;
   if (connection.status === 'pairing') return `channels/${providerKey}/pairing`;
-  const needsSender = channel.setup?.listSenders !== undefined && findSender(connection) === null;
+  const needsSender = canChooseSender(connection) && findSender(connection) === null;
   return needsSender ? `channels/${providerKey}/senders` : `channels/${providerKey}`;
 }
 

@@ -23,19 +23,20 @@ export interface ChannelPageDeps {
     | 'getPairing'
     | 'listSenders'
     | 'listTemplates'
+    | 'registerPendingWebhooks'
     | 'registerWebhooks'
     | 'resumeConnection'
     | 'tryConnect'
   >;
   messaging: Pick<Messaging, 'createContactLink' | 'lookUpContact' | 'readAddress' | 'searchContact' | 'sendTestMessage'>;
-  /** A gateway for trials; sandbox mode has one. */
-  example: ConnectionExample | undefined;
+  /** Demo accounts for trials; sandbox mode has them. */
+  examples: ConnectionExamples | undefined;
 }
 
-/** A channel that can be connected without a vendor account or gateway. */
-export interface ConnectionExample {
-  type: string;
-  config: Record<string, unknown>;
+/** Channels that can be connected without a vendor account or gateway. */
+export interface ConnectionExamples {
+  /** Configs by the channel's type. Their secrets are public. */
+  configs: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Types of the channels that reach the simulated phone. */
   phoneTypes: readonly string[];
   /** The address that a test message goes to. */

@@ -80,6 +80,11 @@ export function toSenderField({ channel }: Pick<Connection, 'channel'>): 'from' 
   return 'from' in channel.configSchema.shape ? 'from' : 'sender';
 }
 
+/** Returns whether a connection's sender can be chosen. Other channels may list senders, and send from the one of their account. */
+export function canChooseSender({ channel }: Pick<Connection, 'channel'>): boolean {
+  return channel.setup?.listSenders !== undefined && toSenderField({ channel }) === 'from';
+}
+
 /** @returns null before one is chosen */
 export function findSender(connection: Connection): string | null {
   const value = (connection.config as Record<string, unknown>)[toSenderField(connection)];

@@ -53,6 +53,8 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
     to: message.to,
     text: message.text,
     state: isUnknown ? ('unknown' as const) : message.state,
+    /** An opt-out is the contact's choice, not a fault of the connection. */
+    isOptedOut: message.reasonCode === 'opted_out',
     isFinished: hasArrived || hasFailed || isUnknown,
     steps,
     reason:

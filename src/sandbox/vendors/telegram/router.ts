@@ -25,6 +25,7 @@ export interface TelegramRequest {
 export interface UploadedFile {
   name: string;
   data: Buffer;
+  contentType: string;
 }
 
 /** Result of a method: its value, or a refusal. */
@@ -93,7 +94,7 @@ async function readParameters(request: Request) {
   for (const [name, value] of form) {
     if (typeof value === 'string') parameters[name] = value;
     else {
-      file = { name: value.name, data: Buffer.from(await value.arrayBuffer()) };
+      file = { name: value.name, data: Buffer.from(await value.arrayBuffer()), contentType: value.type };
       upload = name;
     }
   }

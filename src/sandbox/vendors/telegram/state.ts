@@ -7,7 +7,7 @@ export interface TelegramVendorState {
   people: TelegramPerson[];
   messages: TelegramVendorMessage[];
   /** Files by their id. */
-  files: Record<string, { base64: string; name: string }>;
+  files: Record<string, { base64: string; name: string; contentType: string }>;
   webhook: { url: string; secretToken: string; allowedUpdates: string[] } | null;
   lastError: { at: number; message: string } | null;
   nextUpdateId: number;

@@ -1,0 +1,21 @@
+import type { AppConnection, CarrierKey, PhoneApp } from '../phone.ts';
+
+/** Returns the vendor of a connection, and the app of the phone in which its messages are. */
+export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>): {
+  carrier: CarrierKey;
+  app: PhoneApp;
+  name: string;
+} {
+  switch (type) {
+    case 'twilio': {
+      const isWhatsApp = typeof config.from === 'string' && config.from.startsWith('whatsapp:');
+      return { carrier: 'twilio', app: isWhatsApp ? 'WhatsApp' : 'SMS', name: 'Twilio' };
+    }
+    case 'whatsapp_cloud':
+      return { carrier: 'whatsapp_cloud', app: 'WhatsApp', name: 'Meta' };
+    case 'telegram':
+      return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
+    default:
+      return { carrier: 'gateway', app: 'SMS', name: 'Gateway' };
+  }
+}

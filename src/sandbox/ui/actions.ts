@@ -1,0 +1,84 @@
+import * as z from 'zod';
+import { getVia } from '../carriers/via.ts';
+import type { Simulator } from '../highlevel/simulator.ts';
+import type { SandboxPhone } from '../phone.ts';
+import { getPicture, pictureNames } from '../pictures.ts';
+import type { AppClient } from './app-client.ts';
+
+export interface ActionDeps {
+  simulator: Simulator;
+  phone: SandboxPhone;
+  app: AppClient;
+  assetsFolder: string;
+}
+
+const text = z.string().trim().max(2_000);
+const id = z.string().min(1).max(64);
+
+/** Schema of what a person does on the sandbox page. */
+export const actionSchema = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('send'), locationId: id, contactId: id, text: text.min(1) }),
+  z.object({ do: z.literal('connect'), locationId: id }),
+  z
+    .object({ do: z.literal('reply'), locationId: id, contactId: id, text, picture: z.enum(pictureNames).optional() })
+    .refine((reply) => reply.text !== '' || reply.picture !== undefined),
+  z.object({ do: z.literal('open_phone'), isOpen: z.boolean() }),
+  z.object({ do: z.literal('set_phone_mode'), mode: z.enum(['on', 'flight', 'blocked']) }),
+  z.object({ do: z.literal('set_account_refused'), locationId: id, isRefused: z.boolean() }),
+]);
+
+type Action = z.infer<typeof actionSchema>;
+
+/** Performs an action of the sandbox page. @returns the reason for which it is not possible, or null */
+export async function performAction(deps: ActionDeps, action: Action): Promise<string | null> {
+  const { simulator, phone, app } = deps;
+  const providerKey = simulator.world.app.providers[0]?.key ?? '';
+  switch (action.do) {
+    case 'send':
+      return sendMessage(deps, action);
+    case 'connect':
+      if (!(await app.connectPhone(action.locationId, providerKey))) return 'The app could not connect the phone.';
+      simulator.world.onChange();
+      return null;
+    case 'reply':
+      return sendReply(deps, action, providerKey);
+    case 'open_phone':
+      phone.setOpen(action.isOpen);
+      return null;
+    case 'set_phone_mode':
+      phone.setMode(action.mode);
+      return null;
+    case 'set_account_refused': {
+      const connection = await app.findConnection(action.locationId, providerKey);
+      const carrier = connection && phone.findCarrier(getVia(connection).carrier);
+      if (!carrier?.setAccountRefused) return 'This channel has no simulated account.';
+      carrier.setAccountRefused(action.isRefused);
+      return null;
+    }
+  }
+}
+
+async function sendMessage({ simulator }: ActionDeps, action: Extract<Action, { do: 'send' }>): Promise<string | null> {
+  const contact = simulator.state.contacts[action.contactId];
+  if (!contact) return 'There is no such contact.';
+  const refusal = simulator.findDndRefusal(contact.id);
+  if (refusal) return refusal;
+  const { httpStatus } = await simulator.sendMessage(action.locationId, { contactId: contact.id, text: action.text });
+  return httpStatus >= 200 && httpStatus < 300 ? null : 'The app did not accept the message. Is it running?';
+}
+
+async function sendReply(
+  { simulator, phone, app, assetsFolder }: ActionDeps,
+  action: Extract<Action, { do: 'reply' }>,
+  providerKey: string,
+): Promise<string | null> {
+  const contact = simulator.state.contacts[action.contactId];
+  const connection = await app.findConnection(action.locationId, providerKey);
+  if (!contact?.phone || !connection) return 'Connect a channel first.';
+  // A START ends the opt-out that the switch has made, too.
+  if (phone.state.mode === 'blocked' && action.text.toUpperCase() === 'START') phone.setMode('on');
+  const { carrier, app: shownIn } = getVia(connection);
+  const { phone: number, name } = contact;
+  const picture = action.picture && getPicture(assetsFolder, action.picture);
+  return phone.sendReply({ number, name: name ?? number, text: action.text, picture }, connection, { carrier, app: shownIn });
+}

@@ -1,0 +1,13 @@
+import type { TwilioState } from './twilio/state.ts';
+import type { WhatsAppVendorState } from './whatsapp-cloud/state.ts';
+
+/** Returns the config of the simulated Twilio's demo account, which sends from its first number. */
+export function toTwilioExample({ account, numbers }: TwilioState, baseUrl: string): Record<string, unknown> {
+  return { accountSid: account.sid, authToken: account.authToken, from: numbers[0]?.phoneNumber, baseUrl };
+}
+
+/** Returns the config of the simulated Meta's demo business. The verify token is the connection's own. */
+export function toWhatsAppExample({ business }: WhatsAppVendorState, baseUrl: string): Record<string, unknown> {
+  const { phoneNumberId, accountId: businessAccountId, accessToken, appSecret } = business;
+  return { phoneNumberId, businessAccountId, accessToken, appSecret, baseUrl };
+}

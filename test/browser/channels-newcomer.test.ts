@@ -1,0 +1,161 @@
+import type { Browser, Frame, Page } from 'playwright-core';
+import { inspect, openPage, testInBrowser } from '../support/browser.ts';
+import { createDataFolder } from '../support/databases.ts';
+import { findFreePorts, startProgram } from '../support/program.ts';
+
+interface Channel {
+  name: string;
+  /** The vendor's name for the demo account, as the channel's page shows it. */
+  account: string;
+  /** The reason of a hold. */
+  refusal: RegExp;
+  /** Pages whose accessibility is checked: one channel shows each, as a check takes seconds. */
+  inspected: readonly ('form' | 'tested' | 'desk' | 'held')[];
+}
+
+/** Opens the app's page and the sandbox's conversation of a fresh sandbox, with the app installed in its first location. */
+async function openSandbox(browser: Browser, port: number) {
+  const app = await openPage(browser, { viewport: { width: 1280, height: 900 } });
+  await app.page.goto(`http://localhost:${port}/install`);
+  await app.page.getByRole('button', { name: 'Allow and install' }).click();
+  await app.page.getByRole('link', { name: 'Open the app’s page' }).click();
+  await app.page.frameLocator('iframe').getByRole('heading', { name: 'Harbour Dental' }).waitFor();
+  const frame = app.page.frames().at(-1) as Frame;
+  const desk = await openPage(browser, { viewport: { width: 1280, height: 900 } });
+  return { page: app.page, frame, desk: desk.page, listComplaints: () => [...app.complaints, ...desk.complaints] };
+}
+
+/** Goes the whole way with a channel's demo account. @returns the seconds from the install to the last reply */
+async function tryChannel(browser: Browser, port: number, channel: Channel, more: (frame: Frame) => Promise<void>) {
+  const startedAt = performance.now();
+  const { page, frame, desk, listComplaints } = await openSandbox(browser, port);
+  await connect(page, frame, channel);
+  await more(frame);
+  await frame.locator('#webhooks').getByText('Registered', { exact: true }).waitFor();
+  await frame.getByRole('button', { name: 'Send the test' }).click();
+  await frame.locator('#step-delivered.good').waitFor();
+  await frame.locator('#first-webhook').getByText('Webhooks arrive.').waitFor();
+  if (channel.inspected.includes('tested')) expect(await inspect(page, 'channel-vendor', frame)).toEqual([]);
+
+  await desk.goto(`http://localhost:${port + 1}/desk`);
+  await desk.getByRole('button', { name: /1 new/ }).click();
+  await desk.getByRole('list', { name: 'Texts on the phone' }).getByText('Hello! This is a test message.').waitFor();
+  if (channel.name !== 'Twilio') await frame.locator('#step-read.good').waitFor();
+  await sendPicture(desk);
+  if (channel.inspected.includes('desk')) expect(await inspect(desk, 'desk')).toEqual([]);
+  await optOutAndIn(desk, frame);
+  await holdAndResume(desk, page, frame, channel);
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(
+    `${channel.name}: ${seconds.toFixed(1)} s from the install to the resumed channel, checks of the pages included.`,
+  );
+  // The browser reports each response with an error's status: HighLevel's refusal of a send.
+  expect(listComplaints().filter((words) => !words.includes('409'))).toEqual([]);
+  await desk.context().close();
+  await page.context().close();
+  return seconds;
+}
+
+async function connect(page: Page, frame: Frame, { name, account, inspected }: Channel): Promise<void> {
+  await frame.getByRole('link', { name: 'Connect a channel' }).click();
+  await frame.getByRole('link', { name: `Use the demo account ${name}` }).click();
+  await frame.getByRole('heading', { name: `Connect ${name}` }).waitFor();
+  if (inspected.includes('form')) expect(await inspect(page, 'connect-vendor', frame)).toEqual([]);
+  await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+  await frame.getByText(`${name} (${account}), connected since`).waitFor();
+}
+
+async function sendPicture(desk: Page): Promise<void> {
+  const thread = desk.getByRole('list', { name: 'Messages' });
+  await desk.getByRole('button', { name: 'Send a picture: insurance card' }).click();
+  const picture = thread.getByRole('img', { name: 'Picture' });
+  await picture.waitFor();
+  await expectEventually(() => picture.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0));
+}
+
+async function optOutAndIn(desk: Page, frame: Frame): Promise<void> {
+  await desk.getByRole('button', { name: 'STOP', exact: true }).click();
+  await desk.getByText('Do not disturb').waitFor();
+  await send(desk, 'Are you there?');
+  await desk.getByText('Cannot send message as DND is active for SMS.').waitFor();
+  await frame.getByRole('button', { name: 'Send the test' }).click();
+  await frame.getByText('The contact has opted out of messages, so this one was not sent.').waitFor();
+  await desk.getByRole('button', { name: 'START', exact: true }).click();
+  await desk.getByText('Do not disturb').waitFor({ state: 'hidden' });
+  await send(desk, 'Welcome back!');
+  await waitForArrival(desk, 'Welcome back!');
+}
+
+async function holdAndResume(desk: Page, page: Page, frame: Frame, { refusal, inspected }: Channel): Promise<void> {
+  await desk.getByLabel('refused by the vendor').check();
+  await send(desk, 'See you at ten.');
+  await frame.getByText(refusal).waitFor();
+  await frame.getByText('A message to 1 contact is waiting.').waitFor();
+  if (inspected.includes('held')) expect(await inspect(page, 'channel-held', frame)).toEqual([]);
+  await desk.getByLabel('accepted').check();
+  await frame.getByRole('button', { name: 'Resume sending' }).click();
+  await waitForArrival(desk, 'See you at ten.');
+  await frame.locator('#held').waitFor({ state: 'detached' });
+}
+
+async function send(desk: Page, text: string): Promise<void> {
+  await desk.getByLabel('Message as the user').fill(text);
+  await desk.keyboard.press('Enter');
+}
+
+/** Waits until a message is delivered, or read at once, as the phone is open. */
+async function waitForArrival(desk: Page, text: string): Promise<void> {
+  const message = desk.getByRole('list', { name: 'Messages' }).locator('li', { hasText: text });
+  await message.getByRole('img', { name: /^(delivered|read)$/ }).waitFor();
+}
+
+async function expectEventually(condition: () => Promise<boolean>): Promise<void> {
+  const timeoutAt = performance.now() + 10_000;
+  while (!(await condition()) && performance.now() < timeoutAt) await new Promise((done) => setTimeout(done, 50));
+  expect(await condition()).toBe(true);
+}
+
+testInBrowser('a newcomer tries Twilio with its demo account: from a delivered test to a hold and its end', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
+  await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+  const channel: Channel = {
+    name: 'Twilio',
+    account: 'Harbour Dental',
+    refusal: /The Twilio account is not active/,
+    inspected: ['desk', 'held'],
+  };
+  const seconds = await tryChannel(browser, port, channel, async (frame) => {
+    await frame.getByRole('link', { name: 'Choose a sender' }).click();
+    await frame.getByLabel('+12025550100').check();
+    await frame.getByRole('button', { name: 'Use this sender' }).click();
+  });
+  expect(seconds).toBeLessThan(120);
+});
+
+testInBrowser('a newcomer tries WhatsApp with its demo account, and then in Spanish', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
+  await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+  const channel: Channel = {
+    name: 'WhatsApp Cloud API',
+    account: 'Harbour Dental, +15550783881',
+    refusal: /Session has expired \(190\)/,
+    inspected: ['form', 'tested'],
+  };
+  const seconds = await tryChannel(browser, port, channel, async () => undefined);
+  expect(seconds).toBeLessThan(120);
+
+  const { page, complaints } = await openPage(browser, { locale: 'es-ES', viewport: { width: 1280, height: 900 } });
+  await page.goto(`http://localhost:${port + 1}/desk`);
+  await page.getByRole('link', { name: 'The app’s page' }).click();
+  const framed = page.frameLocator('iframe');
+  await framed.getByRole('link', { name: 'Canales', exact: true }).click();
+  await framed.getByRole('link', { name: 'Mensajes de texto' }).click();
+  await framed.getByText('Los webhooks llegan.').waitFor();
+  const frame = page.frames().at(-1) as Frame;
+  expect(await inspect(page, 'channel-spanish', frame)).toEqual([]);
+  await framed.getByRole('link', { name: 'Ver las plantillas' }).click();
+  await framed.getByText('appointment_reminder').waitFor();
+  expect(complaints).toEqual([]);
+});
