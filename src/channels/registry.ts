@@ -4,6 +4,7 @@ import type { Channel } from './channel.ts';
 import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createTelegramChannel } from './telegram/telegram.ts';
 import { createTelnyxChannel } from './telnyx/telnyx.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
 import { createWahaChannel } from './waha/waha.ts';
@@ -27,6 +28,7 @@ export function createChannels(options: {
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWahaChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createEvolutionChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelegramChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
     ...(options.packaged ?? []),
   ]);
