@@ -92,7 +92,7 @@ test('a message of each server reaches the phone, is delivered, and is read when
 test('a reply with a picture is posted to the program, which may fetch it; without a webhook the phone says why not', async () => {
   await using world = await startPhone();
   const { phone, waha, evolution, clock, webhooks, programUrl } = world;
-  const content = { number, name: 'Maya', text: 'look', picture: getPicture('views/assets', 'sunset.png') };
+  const content = { number, name: 'Maya', text: 'look', picture: getPicture('views/assets', 'sunset') };
   for (const carrier of ['waha', 'evolution'] as const) {
     const send = () => phone.sendReply(content, world.connections[carrier], { carrier, app: 'WhatsApp' });
     expect(send()).toMatch(/no webhook address/);
