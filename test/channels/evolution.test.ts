@@ -62,7 +62,7 @@ test('a contact known by a hidden id alone is no telephone number of fifteen dig
   ]);
 });
 
-test('a send to a number whose response names a hidden id tells the two apart from then on', async () => {
+test('a send to a number whose response names a hidden id links the two from then on', async () => {
   await using world = await start();
   world.vendor.state.people.push({ waId: '16505551234', lid, name: 'Zoe', isNumberHidden: true });
   expect(await world.send({ to: '+16505551234' })).toMatchObject({ kind: 'accepted' });

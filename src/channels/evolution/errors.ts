@@ -51,7 +51,16 @@ function isNotOnWhatsApp(message: unknown): boolean {
     .some((one) => toText(toObject(one).exists) === 'false');
 }
 
-const ambiguousWords = /connection closed|timed out|timeout|aggregateerror|precondition required|\bat \S+ \(|socket hang up/i;
+const ambiguousWords = [
+  'connection closed',
+  'timed out',
+  'timeout',
+  'aggregateerror',
+  'precondition required',
+  'socket hang up',
+];
+/** A line of a stack. */
+const stackWords = / at [\w.]{1,80} \(/;
 const schemaWords =
   /requires property|is not of a type|does not (?:meet|match|conform)|additional property|should not be empty|must be a|is not one of/i;
 const mediaWords =
@@ -69,7 +78,8 @@ export function classifyError(error: Pick<ServerError, 'status' | 'body' | 'text
   const message = toObject(body.response).message ?? body.message;
   if (isNotOnWhatsApp(message)) return 'not_on_whatsapp';
   const words = readReason(error);
-  if (ambiguousWords.test(words)) return 'ambiguous';
+  const lowerCase = words.toLowerCase();
+  if (ambiguousWords.some((one) => lowerCase.includes(one)) || stackWords.test(words)) return 'ambiguous';
   if (status === 400 && mediaWords.test(words)) return 'media_refused';
   if (status === 400 && schemaWords.test(words)) return 'invalid_request';
   return 'unknown';

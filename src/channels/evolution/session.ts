@@ -1,5 +1,5 @@
 import type { Pairing, VerifyResult } from '../channel.ts';
-import { callServer } from '../whatsapp-web/call-server.ts';
+import { callServer, trimSlashes } from '../whatsapp-web/call-server.ts';
 import { markLinked, toVerifyResult } from '../whatsapp-web/session-state.ts';
 import { callEvolution, toAccess } from './api.ts';
 import type { EvolutionConfig, EvolutionContext } from './config.ts';
@@ -8,7 +8,7 @@ import { readAccount, readConnectionState, readPairing } from './responses.ts';
 
 /** Returns a text that stands for the server and its instance. */
 export function toLinkKey({ baseUrl, instance }: Pick<EvolutionConfig, 'baseUrl' | 'instance'>): string {
-  return `${baseUrl.replace(/\/+$/, '')} ${instance}`;
+  return `${trimSlashes(baseUrl)} ${instance}`;
 }
 
 /** Fields that a refusal is about. */

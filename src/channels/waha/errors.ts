@@ -28,9 +28,8 @@ const maxReasonChars = 300;
 /** Words of engines for a recipient whom WhatsApp does not know. */
 const notOnWhatsApp =
   /no lid for user|not (?:registered|found) on whatsapp|not on whatsapp|number does not exist|isn.t on whatsapp/i;
-const notSupported = /not (?:implemented|supported|available) (?:by|in|for) (?:the |this )?["'\w ]*engine/i;
-const sessionWords =
-  /session status is not as expected|session .{0,80}(?:not (?:started|working|ready)|does not exist|not found)/i;
+const notSupported = /not (?:implemented|supported|available) (?:by|in|for) /i;
+const sessionWords = /session status is not as expected|not started|not working|not ready|does not exist/i;
 
 /** Reads the server's reason: a text, a list of them, or the error of the engine. */
 export function readReason({ body, text, status }: Pick<ServerError, 'body' | 'text' | 'status'>): string {

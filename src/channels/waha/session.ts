@@ -1,4 +1,5 @@
 import type { Pairing, VerifyResult } from '../channel.ts';
+import { trimSlashes } from '../whatsapp-web/call-server.ts';
 import { markLinked, toVerifyResult } from '../whatsapp-web/session-state.ts';
 import { loadState, updateState } from '../whatsapp-web/state.ts';
 import { callWaha, toSessionPath } from './api.ts';
@@ -8,7 +9,7 @@ import { readPairingCode, readQrCode, readSession, type SessionInfo } from './re
 
 /** Returns a text that stands for the server and its session. */
 export function toLinkKey({ baseUrl, session }: Pick<WahaConfig, 'baseUrl' | 'session'>): string {
-  return `${baseUrl.replace(/\/+$/, '')} ${session}`;
+  return `${trimSlashes(baseUrl)} ${session}`;
 }
 
 /** Asks the server whether it accepts the key and knows the session, and whether a phone is linked. */

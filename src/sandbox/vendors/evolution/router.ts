@@ -64,7 +64,7 @@ function send(deps: EvolutionRouterDeps, request: Request, response: Response): 
   if (typeof checked === 'string') return void refuse(response, 400, [checked]);
   if (toEvolutionState(state) !== 'open') return void refuse(response, 500, 'Cannot read properties of undefined');
   const jid = toServerJid(checked.number);
-  const digits = jid.replace(/@.*$/, '');
+  const digits = jid.split('@')[0] ?? '';
   // The server asks WhatsApp at each send, and takes the spelling that WhatsApp knows.
   const chat = jid.endsWith('@s.whatsapp.net') ? `${toWebSpelling(digits)}@s.whatsapp.net` : jid;
   if (state.absent.includes(toWebSpelling(digits))) {

@@ -32,7 +32,7 @@ export function checkWahaSend(operation: string, body: Fields, session: string):
   if (body.session !== session) return `Session "${String(body.session)}" does not exist`;
   if (typeof chatId !== 'string' || !/^\d{5,20}@(c\.us|lid|g\.us)$/.test(chatId)) return 'chatId must be a chat id';
   if (operation === 'sendText' && (typeof text !== 'string' || text === '')) return 'text must be a string';
-  if (replyTo !== null && !(typeof replyTo === 'string' && /^(true|false)_[^_]+@[^_]+_.+$/.test(replyTo))) {
+  if (replyTo !== null && !(typeof replyTo === 'string' && /^(?:true|false)_[^_@]{1,40}@[^_@]{1,20}_[^_]/.test(replyTo))) {
     return 'reply_to must be the id of a message';
   }
   if ('convert' in body && typeof convert !== 'boolean') return 'convert must be a boolean value';

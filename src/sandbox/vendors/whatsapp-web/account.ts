@@ -94,7 +94,7 @@ export function createAccountActions(deps: {
     /** Accepts a message of the server's API. It stays pending where the chat is spelt in a way that WhatsApp does not know. */
     accept(sent: Pick<WebMessage, 'kind' | 'text' | 'file' | 'replyTo'>, chat: string, isSilent: boolean): WebMessage {
       const person = getWebPerson(state, chat);
-      const digits = chat.replace(/@.*$/, '');
+      const digits = chat.split('@')[0];
       const isKnown = digits === person.waId || digits === person.lid;
       const isSent = isKnown && !isSilent;
       const message = add({

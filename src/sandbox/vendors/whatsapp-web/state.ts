@@ -60,7 +60,7 @@ export function createWebAccount(saved?: Partial<WebAccountState>): WebAccountSt
 
 /** Returns the person of a number or a hidden id; a number that is new becomes a person. */
 export function getWebPerson(state: WebAccountState, address: string): WebPerson {
-  const digits = address.replace(/@.*$/, '').replace(/\D/g, '');
+  const digits = (address.split('@')[0] ?? '').replace(/\D/g, '');
   const waId = toWebSpelling(digits);
   const known = state.people.find((person) => person.lid === digits || person.waId === waId);
   if (known) return known;
