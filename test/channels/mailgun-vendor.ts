@@ -71,6 +71,7 @@ export async function startMailgunVendor(): Promise<VendorUnderTest> {
   return {
     name: 'mailgun',
     messageType: 'email',
+    contact: 'maya@example.com',
     channel: createMailgunChannel({ allowPrivateTargets: true }),
     config,
     secrets: [apiKey, signingKey, toAuthorization({ apiKey }).replace('Basic ', '')],

@@ -3,7 +3,7 @@ import { indexChannels } from '../../src/channels/registry.ts';
 import { createLogCapture } from '../support/channel-context.ts';
 import { png } from '../support/sample-files.ts';
 import { startWorld, type World } from '../support/world.ts';
-import { getContacts, type VendorSend, type VendorUnderTest } from './vendor-under-test.ts';
+import type { VendorSend, VendorUnderTest } from './vendor-under-test.ts';
 
 /** Tests a channel inside the program: one world and one connection for all sentences. */
 export function testProgramContract(name: string, startVendor: () => Promise<VendorUnderTest>): void {
@@ -12,6 +12,7 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
     let world: World;
     let location: Awaited<ReturnType<World['install']>>;
     let connectionId: string;
+    /** The contact's address. */
     let contact: string;
     let providerKey: string;
     let responses = '';
@@ -21,9 +22,8 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
 
     beforeAll(async () => {
       vendor = await startVendor();
-      const { channel } = vendor;
-      contact = getContacts(vendor).contact;
       providerKey = vendor.messageType === 'email' ? 'mail' : 'sms';
+      const { channel } = vendor;
       const observed = {
         ...channel,
         async send(...parameters: Parameters<typeof channel.send>): Promise<SendOutcome> {
@@ -41,6 +41,13 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
       expect(response.status).toBe(200);
       connectionId = response.body.connectionId;
       responses += response.text;
+      contact = vendor.contact ?? '+12025550143';
+      if (vendor.openLink) {
+        const link = await world.api.post(`/locations/${location.id}/channels/${providerKey}/contact-links`, {
+          contactId: location.contact.id,
+        });
+        await post(vendor.openLink(webhookUrl(), link.body.url)).expect(isSuccess);
+      }
       // Some vendors let a contact be written to only after it has written itself.
       await post(vendor.inbound(webhookUrl(), { externalId: 'first', from: contact, text: 'hello' })).expect(isSuccess);
     });

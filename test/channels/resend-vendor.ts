@@ -64,6 +64,7 @@ export async function startResendVendor(): Promise<VendorUnderTest> {
   return {
     name: 'resend',
     messageType: 'email',
+    contact: 'maya@example.com',
     channel: createResendChannel({ allowPrivateTargets: true }),
     config,
     secrets: [account.apiKey, webhookSecret],

@@ -17,7 +17,7 @@ test('an email has a subject, a text made from its HTML, our id among its refere
       headers: { 'In-Reply-To': '<CAx@mail.example>', References: `<CAx@mail.example> <${id}@harbour.example>` },
       tags: [
         { name: 'patchbay_message', value: id },
-        { name: 'patchbay_connection', value: 'c' },
+        { name: 'patchbay_connection', value: '0191d4e0-0000-7000-8000-00000000000c' },
       ],
     },
   ]);

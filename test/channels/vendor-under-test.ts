@@ -23,13 +23,6 @@ export interface VendorSend {
   readonly attachments: readonly string[];
 }
 
-/** Returns the address of the contact of all sentences, and that of a contact to which no message was sent. */
-export function getContacts({ messageType }: Pick<VendorUnderTest, 'messageType'>): { contact: string; other: string } {
-  return messageType === 'email'
-    ? { contact: 'maya@example.com', other: 'other@example.com' }
-    : { contact: '+12025550143', other: '+12025550199' };
-}
-
 /** A vendor's simulator and a channel for it: the contract suite runs the same sentences for every one. */
 export interface VendorUnderTest {
   readonly name: string;
@@ -55,6 +48,12 @@ export interface VendorUnderTest {
     /** False where the vendor has no account whose credentials it could refuse. */
     readonly credentials?: false;
   };
+  /** Address of the contact of all sentences, where the vendor does not know it by its phone number. */
+  readonly contact?: string;
+  /** Converts the id of a message of a contact, where the vendor's ids have a form of their own. */
+  toExternalId?(externalId: string): string;
+  /** Builds the authentic webhook of the contact who opens a link, where a contact is bound to a chat by one. */
+  openLink?(webhookUrl: string, url: string): WebhookRequest;
   behave(next: VendorBehaviour): void;
   /** Messages that the vendor has accepted, in order; a repeat that it drops is not listed twice. */
   listSends(): readonly VendorSend[];

@@ -48,7 +48,11 @@ export function toErrorOutcome(error: ResponseError): SendOutcome {
     case 'account':
       return { kind: 'connection_error', code, message };
     case 'busy':
-      return { kind: 'unavailable', code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      // Limits are of the account or the domain: other emails would be refused as well.
+      return {
+        ...{ kind: 'unavailable', code, message, isConnectionWide: status === 429 || status === 403 },
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      };
     case 'unknown':
       return { kind: 'unknown', code, message };
   }

@@ -92,7 +92,9 @@ export function toErrorOutcome(error: Pick<VendorError, 'status' | 'body' | 'ret
       return { kind: 'connection_error', code, message };
     case 'busy': {
       const retryAfterMs = error.retryAfterMs ?? findError(name)?.retryAfterMs;
-      return { kind: 'unavailable', code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      // Limits are of the account: its other emails would be refused as well.
+      const isConnectionWide = error.status === 429;
+      return { kind: 'unavailable', code, message, isConnectionWide, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     }
     case 'unknown':
       return { kind: 'unknown', code, message };

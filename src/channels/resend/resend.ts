@@ -29,6 +29,8 @@ export function createResendChannel(options: { allowPrivateTargets: boolean }): 
     title: 'Resend',
     configSchema: createResendConfigSchema(options.allowPrivateTargets),
     capabilities,
+    // Resend takes two requests a second from a new account.
+    defaultDelivery: { ratePerSecond: 2 },
     setupGuide: 'channels/resend',
     send: sendMessage,
     lookUpReceipt,
