@@ -1,8 +1,10 @@
 import { AppError } from '../core/errors.ts';
+import { createAndroidSmsGatewayChannel } from './android-sms-gateway/android-sms-gateway.ts';
 import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 import { createTelegramChannel } from './telegram/telegram.ts';
+import { createTelnyxChannel } from './telnyx/telnyx.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
 import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
@@ -19,6 +21,8 @@ export function createChannels(options: {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createAndroidSmsGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelnyxChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTelegramChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),

@@ -35,7 +35,7 @@ export interface PhoneText {
   isWaiting?: boolean;
 }
 
-export type CarrierKey = 'gateway' | 'twilio' | 'whatsapp_cloud' | 'telegram';
+export type CarrierKey = 'gateway' | 'twilio' | 'telnyx' | 'android_sms_gateway' | 'whatsapp_cloud' | 'telegram';
 
 /** A vendor as the phone knows it: it brings messages and takes reports and replies. */
 export interface Carrier {

@@ -7,8 +7,10 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
+import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
 import { addTelegram } from './carriers/telegram.ts';
+import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
@@ -17,7 +19,7 @@ import { createStateWriter, readState } from './state-file.ts';
 import { type AppClient, createAppClient } from './ui/app-client.ts';
 import { createCustomPageRouter } from './ui/frame.ts';
 import { createUi } from './ui/router.ts';
-import { toTwilioExample, toWhatsAppExample } from './vendors/examples.ts';
+import { toAndroidExample, toTelnyxExample, toTwilioExample, toWhatsAppExample } from './vendors/examples.ts';
 
 export interface SandboxOptions {
   port: number;
@@ -97,6 +99,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     getStorageUrl: () => `${url.replace('localhost', '127.0.0.1')}/twilio`,
     state: saved?.twilio,
   });
+  const telnyx = addTelnyx(phone, { ...shared, getUrl: () => `${url}/telnyx`, state: saved?.telnyx });
+  const android = addAndroidSmsGateway(phone, { ...shared, getUrl: () => `${url}/android`, state: saved?.android });
   const meta = addWhatsAppCloud(phone, {
     ...shared,
     getUrl: () => `${url}/meta`,
@@ -116,6 +120,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     highLevel: simulator.state,
     phone: phone.state,
     twilio: twilio.state,
+    telnyx: telnyx.state,
+    android: android.state,
     meta: meta.state,
     telegram: telegram.state,
   }));
@@ -131,6 +137,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/phone', gateway.sandboxRouter);
   app.use('/gateway', gateway.gatewayRouter);
   app.use('/twilio', twilio.router);
+  app.use('/telnyx', telnyx.router);
+  app.use('/android', android.router);
   app.use('/meta', meta.router);
   app.use('/telegram', telegram.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
@@ -143,6 +151,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const configs = {
     gateway: { url: getGatewayUrl(), secret: phoneSecret },
     twilio: toTwilioExample(twilio.state, `${url}/twilio`),
+    telnyx: toTelnyxExample(telnyx.state, `${url}/telnyx`),
+    android_sms_gateway: toAndroidExample(android.state, `${url}/android`),
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
     telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
   };

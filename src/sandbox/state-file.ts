@@ -3,7 +3,9 @@ import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
+import type { AndroidState } from './vendors/android-sms-gateway/state.ts';
 import type { TelegramVendorState } from './vendors/telegram/state.ts';
+import type { TelnyxState } from './vendors/telnyx/state.ts';
 import type { TwilioState } from './vendors/twilio/state.ts';
 import type { WhatsAppVendorState } from './vendors/whatsapp-cloud/state.ts';
 
@@ -16,6 +18,8 @@ export interface SandboxState {
   highLevel: State;
   phone: PhoneState;
   twilio?: TwilioState;
+  telnyx?: TelnyxState;
+  android?: AndroidState;
   meta?: WhatsAppVendorState;
   telegram?: TelegramVendorState;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type TelegramConfig = z.output<ReturnType<typeof createTelegramConfigSchema>>;
 
@@ -34,18 +34,7 @@ export function createTelegramConfigSchema(allowPrivateTargets: boolean) {
         params: { code: 'format' },
       })
       .meta({ title: 'Bot token', description: 'From @BotFather in Telegram.', sensitive: true }),
-    baseUrl: z
-      .url({ protocol: /^https?$/, error: 'must be an https address' })
-      .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-        error: 'must start with https://',
-        params: { code: 'https' },
-      })
-      .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-        error: 'must not be a private or reserved address',
-        params: { code: 'private' },
-      })
-      .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
-      .overwrite((url) => url.replace(/\/+$/, ''))
+    baseUrl: createBaseAddressField(allowPrivateTargets)
       .default(defaultBaseUrl)
       .meta({ title: 'Bot API address', advanced: true }),
   });

@@ -11,6 +11,10 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       const isWhatsApp = typeof config.from === 'string' && config.from.startsWith('whatsapp:');
       return { carrier: 'twilio', app: isWhatsApp ? 'WhatsApp' : 'SMS', name: 'Twilio' };
     }
+    case 'telnyx':
+      return { carrier: 'telnyx', app: 'SMS', name: 'Telnyx' };
+    case 'android_sms_gateway':
+      return { carrier: 'android_sms_gateway', app: 'SMS', name: 'Android SMS Gateway' };
     case 'whatsapp_cloud':
       return { carrier: 'whatsapp_cloud', app: 'WhatsApp', name: 'Meta' };
     case 'telegram':
