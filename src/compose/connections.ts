@@ -16,6 +16,7 @@ import { restoreGroupLimits } from '../connections/limits.ts';
 import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
+import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
@@ -50,6 +51,8 @@ export function composeConnections(
         getConnection,
         listConnections,
         listReceiptLookUps,
+        listSilenceWatches,
+        requestChecks,
         holdConnection,
         resumeConnection,
         tryConnect,

@@ -20,6 +20,7 @@ import { markSent, resend } from '../messages/recovery/resend.ts';
 import { pollReceipts } from '../messages/reporting/poll-receipts.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
+import { watchSilence } from '../messages/reporting/watch-silence.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
 import { createSettler } from '../messages/settlement/settle.ts';
 import { settleBatch } from '../messages/settlement/settle-batch.ts';
@@ -123,6 +124,15 @@ export function composeMessaging(
     lookUpContact: ingredients.lookUpContact,
     searchContact: ingredients.searchContact,
     ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
+    ...bindAll(
+      {
+        ...runtime,
+        listSilenceWatches: connections.listSilenceWatches,
+        requestChecks: connections.requestChecks,
+        recordSilentSends: (channel: string, count: number) => metrics.silentSends.inc({ channel }, count),
+      },
+      { watchSilence },
+    ),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),

@@ -35,7 +35,15 @@ export interface PhoneText {
   isWaiting?: boolean;
 }
 
-export type CarrierKey = 'gateway' | 'twilio' | 'telnyx' | 'android_sms_gateway' | 'whatsapp_cloud' | 'telegram';
+export type CarrierKey =
+  | 'gateway'
+  | 'twilio'
+  | 'telnyx'
+  | 'android_sms_gateway'
+  | 'whatsapp_cloud'
+  | 'waha'
+  | 'evolution'
+  | 'telegram';
 
 /** A vendor as the phone knows it: it brings messages and takes reports and replies. */
 export interface Carrier {

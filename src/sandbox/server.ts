@@ -13,13 +13,24 @@ import { addTelegram } from './carriers/telegram.ts';
 import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
+import { addWebServer, findWebFile } from './carriers/whatsapp-web.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
 import { createStateWriter, readState } from './state-file.ts';
 import { type AppClient, createAppClient } from './ui/app-client.ts';
 import { createCustomPageRouter } from './ui/frame.ts';
 import { createUi } from './ui/router.ts';
-import { toAndroidExample, toTelnyxExample, toTwilioExample, toWhatsAppExample } from './vendors/examples.ts';
+import { createEvolutionVendor, type EvolutionVendor } from './vendors/evolution.ts';
+import {
+  toAndroidExample,
+  toEvolutionExample,
+  toTelnyxExample,
+  toTwilioExample,
+  toWahaExample,
+  toWhatsAppExample,
+} from './vendors/examples.ts';
+import { listWahaWebhooks } from './vendors/waha/state.ts';
+import { createWahaVendor, type WahaVendor } from './vendors/waha.ts';
 
 export interface SandboxOptions {
   port: number;
@@ -86,6 +97,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const client = createAppClient(http, options.app.baseUrl, options.adminToken);
   const phone = createPhone({ clock, random, state: saved?.phone, onChange: notifyChange });
   const shared = { clock, random, http, onChange: notifyChange };
+  const listNumbers = () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []);
   const gateway = addGateway(phone, {
     ...shared,
     secret: phoneSecret,
@@ -104,8 +116,18 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const meta = addWhatsAppCloud(phone, {
     ...shared,
     getUrl: () => `${url}/meta`,
-    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    listNumbers,
     state: saved?.meta,
+  });
+  const waha = addWebServer<WahaVendor>(phone, 'waha', {
+    ...{ clock, listNumbers, name: 'WAHA', getUrl: () => `${url}/waha` },
+    hasWebhook: ({ state }) => listWahaWebhooks(state).length > 0,
+    createServer: (hooks) => createWahaVendor({ ...shared, ...hooks, getUrl: () => `${url}/waha`, state: saved?.waha }),
+  });
+  const evolution = addWebServer<EvolutionVendor>(phone, 'evolution', {
+    ...{ clock, listNumbers, name: 'Evolution API', getUrl: () => `${url}/evolution` },
+    hasWebhook: ({ state }) => state.webhook?.enabled === true,
+    createServer: (hooks) => createEvolutionVendor({ ...shared, ...hooks, state: saved?.evolution }),
   });
   const telegram = addTelegram(phone, {
     ...shared,
@@ -123,9 +145,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     telnyx: telnyx.state,
     android: android.state,
     meta: meta.state,
+    waha: waha.state,
+    evolution: evolution.state,
     telegram: telegram.state,
   }));
-  const findMedia = (id: string) => meta.state.media[id] ?? telegram.state.files[id];
+  const findMedia = (id: string) =>
+    meta.state.media[id] ?? telegram.state.files[id] ?? findWebFile(waha.state, id) ?? findWebFile(evolution.state, id);
   const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl, assetsFolder, findMedia });
   if (!saved) seedDemo(simulator);
   writer.now();
@@ -140,6 +165,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/telnyx', telnyx.router);
   app.use('/android', android.router);
   app.use('/meta', meta.router);
+  app.use('/waha', waha.router);
+  app.use('/evolution', evolution.router);
   app.use('/telegram', telegram.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
@@ -154,6 +181,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     telnyx: toTelnyxExample(telnyx.state, `${url}/telnyx`),
     android_sms_gateway: toAndroidExample(android.state, `${url}/android`),
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
+    waha: toWahaExample(waha.state, `${url}/waha`),
+    evolution: toEvolutionExample(evolution.state, `${url}/evolution`),
     telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
   };
   return {
@@ -171,6 +200,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     async close() {
       page.close();
       meta.close();
+      waha.close();
+      evolution.close();
       telegram.close();
       writer.now();
       await new Promise<void>((done) => {

@@ -4,9 +4,11 @@ import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
 import type { AndroidState } from './vendors/android-sms-gateway/state.ts';
+import type { EvolutionVendorState } from './vendors/evolution/state.ts';
 import type { TelegramVendorState } from './vendors/telegram/state.ts';
 import type { TelnyxState } from './vendors/telnyx/state.ts';
 import type { TwilioState } from './vendors/twilio/state.ts';
+import type { WahaVendorState } from './vendors/waha/state.ts';
 import type { WhatsAppVendorState } from './vendors/whatsapp-cloud/state.ts';
 
 /** State of sandbox mode that survives a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
@@ -21,6 +23,8 @@ export interface SandboxState {
   telnyx?: TelnyxState;
   android?: AndroidState;
   meta?: WhatsAppVendorState;
+  waha?: WahaVendorState;
+  evolution?: EvolutionVendorState;
   telegram?: TelegramVendorState;
 }
 

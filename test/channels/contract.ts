@@ -243,7 +243,7 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
     });
 
     test('with the guard closed no request reaches a private address', async () => {
-      const guarded = createChannelWorld({ allowPrivateTargets: false });
+      const guarded = createChannelWorld({ allowPrivateTargets: false, clock: world.clock });
       const before = vendor.countRequests();
       const outcome = await send(createMessage(), createContext(vendor.config, guarded));
       expect(['accepted', 'delivered', 'unknown']).not.toContain(outcome.kind);

@@ -4,6 +4,7 @@ import { telegramReaders } from './telegram-readers.ts';
 import { telnyxReaders } from './telnyx-readers.ts';
 import { twilioReaders } from './twilio-readers.ts';
 import { whatsAppReaders } from './whatsapp-readers.ts';
+import { whatsAppWebReaders } from './whatsapp-web-readers.ts';
 
 /** Readers of the channels that are folders of this project. */
 export const channelReaders: Readonly<Record<string, ForeignReader>> = {
@@ -12,4 +13,5 @@ export const channelReaders: Readonly<Record<string, ForeignReader>> = {
   ...telnyxReaders,
   ...twilioReaders,
   ...whatsAppReaders,
+  ...whatsAppWebReaders,
 };

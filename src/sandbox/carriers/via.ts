@@ -17,6 +17,10 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       return { carrier: 'android_sms_gateway', app: 'SMS', name: 'Android SMS Gateway' };
     case 'whatsapp_cloud':
       return { carrier: 'whatsapp_cloud', app: 'WhatsApp', name: 'Meta' };
+    case 'waha':
+      return { carrier: 'waha', app: 'WhatsApp', name: 'WAHA' };
+    case 'evolution':
+      return { carrier: 'evolution', app: 'WhatsApp', name: 'Evolution API' };
     case 'telegram':
       return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
     default:

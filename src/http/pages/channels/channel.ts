@@ -88,7 +88,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
           : null,
         limits: await getLimitUsage(deps, connection, location.timezone),
         timezone: location.timezone ?? 'UTC',
-        isLimited: deliverySettingNames.some((name) => name in connection.config),
+        isLimited: channel.defaultDelivery !== undefined || deliverySettingNames.some((name) => name in connection.config),
       };
     },
 
