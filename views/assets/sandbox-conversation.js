@@ -43,6 +43,8 @@ function draw() {
   byId('dnd').hidden = !state.contact?.hasDnd;
   byId('account').hidden = !state.vendor;
   byId('account-title').textContent = `The account at ${state.vendor?.name}`;
+  byId('account-accepted').textContent = state.vendor?.isPaired ? 'linked: the QR code is scanned' : 'accepted';
+  byId('account-refused').textContent = state.vendor?.isPaired ? 'logged out' : 'refused by the vendor';
   for (const radio of byId('account').querySelectorAll('input')) {
     radio.checked = (radio.value === 'refused') === state.vendor?.isAccountRefused;
   }
@@ -83,8 +85,10 @@ function drawPictures(names) {
 
 function nextStep() {
   if (!state.location) return 'Step 1: install the app.';
-  if (!state.isConnected)
-    return 'Step 2: connect a channel: the sandbox phone here, or Twilio, WhatsApp or Telegram on the app’s page.';
+  if (!state.isConnected) return 'Step 2: connect a channel: the sandbox phone here, or another one on the app’s page.';
+  if (state.vendor?.isAccountRefused && state.vendor.isPaired) {
+    return `${state.vendor.name} is logged out, so messages wait. Open “Pair a device” on the app’s page; choose “linked” here to scan its code.`;
+  }
   if (state.vendor?.isAccountRefused) {
     return `${state.vendor.name} refuses the account, so the app puts the channel on hold and messages wait. Accept it again, and resume on the app’s page.`;
   }
