@@ -93,6 +93,10 @@ function nextStep() {
     return `${state.vendor.name} refuses the account, so the app puts the channel on hold and messages wait. Accept it again, and resume on the app’s page.`;
   }
   if (state.contact?.hasDnd) return 'The contact has opted out. Send START from the phone to opt in again.';
+  const hasWritten = state.thread.some(({ direction }) => direction === 'inbound');
+  if (state.vendor?.name === 'Telegram' && !hasWritten) {
+    return 'Step 3: only a contact can start a chat with Telegram. Open the phone and write as the contact, or paste the contact’s link there.';
+  }
   const sent = state.thread.filter(({ direction }) => direction === 'outbound');
   if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
   if (sent.at(-1).status === 'pending' && state.phone.mode === 'flight') {
@@ -101,7 +105,7 @@ function nextStep() {
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
   if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
   if (sent.at(-1).status === 'failed') return 'The message failed. The conversation shows the reason.';
-  if (!state.thread.some(({ direction }) => direction === 'inbound')) {
+  if (!hasWritten) {
     return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }
   return 'The message and the reply have arrived. Now try a picture, STOP and START, or flight mode.';
