@@ -11,7 +11,7 @@ import { bindAll } from './bind.ts';
 
 type Ingredients = FindConnectionDeps &
   SendLimitDeps &
-  Pick<RouteDeps, 'providers' | 'readAddress' | 'findOptOut' | 'findContactLink' | 'lookUpContact'> &
+  Pick<RouteDeps, 'providers' | 'readAddress' | 'findOptOut' | 'findContactLink' | 'lookUpContact' | 'searchContact'> &
   Pick<
     DeliverDeps,
     | 'jitter'

@@ -60,6 +60,8 @@ export interface Carrier {
   /** Makes the vendor refuse the account, or accept it again. */
   setAccountRefused?(isRefused: boolean): void;
   isAccountRefused?(): boolean;
+  /** Its account is paired with a device: refused is logged out. */
+  readonly isPaired?: boolean;
 }
 
 export interface PhoneReply {

@@ -43,6 +43,8 @@ function draw() {
   byId('dnd').hidden = !state.contact?.hasDnd;
   byId('account').hidden = !state.vendor;
   byId('account-title').textContent = `The account at ${state.vendor?.name}`;
+  byId('account-accepted').textContent = state.vendor?.isPaired ? 'linked: the QR code is scanned' : 'accepted';
+  byId('account-refused').textContent = state.vendor?.isPaired ? 'logged out' : 'refused by the vendor';
   for (const radio of byId('account').querySelectorAll('input')) {
     radio.checked = (radio.value === 'refused') === state.vendor?.isAccountRefused;
   }
@@ -83,12 +85,18 @@ function drawPictures(names) {
 
 function nextStep() {
   if (!state.location) return 'Step 1: install the app.';
-  if (!state.isConnected)
-    return 'Step 2: connect a channel: the sandbox phone here, or Twilio, WhatsApp or Telegram on the app’s page.';
+  if (!state.isConnected) return 'Step 2: connect a channel: the sandbox phone here, or another one on the app’s page.';
+  if (state.vendor?.isAccountRefused && state.vendor.isPaired) {
+    return `${state.vendor.name} is logged out, so messages wait. Open “Pair a device” on the app’s page; choose “linked” here to scan its code.`;
+  }
   if (state.vendor?.isAccountRefused) {
     return `${state.vendor.name} refuses the account, so the app puts the channel on hold and messages wait. Accept it again, and resume on the app’s page.`;
   }
   if (state.contact?.hasDnd) return 'The contact has opted out. Send START from the phone to opt in again.';
+  const hasWritten = state.thread.some(({ direction }) => direction === 'inbound');
+  if (state.vendor?.name === 'Telegram' && !hasWritten) {
+    return 'Step 3: only a contact can start a chat with Telegram. Open the phone and write as the contact, or paste the contact’s link there.';
+  }
   const sent = state.thread.filter(({ direction }) => direction === 'outbound');
   if (sent.length === 0) return 'Step 3: type a message as the user and send it.';
   if (sent.at(-1).status === 'pending' && state.phone.mode === 'flight') {
@@ -97,7 +105,7 @@ function nextStep() {
   if (state.phone.unread > 0) return 'Step 4: tap the phone to read it, and watch the ticks.';
   if (sent.at(-1).status === 'pending') return 'The message is on its way to the phone.';
   if (sent.at(-1).status === 'failed') return 'The message failed. The conversation shows the reason.';
-  if (!state.thread.some(({ direction }) => direction === 'inbound')) {
+  if (!hasWritten) {
     return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }
   return 'The message and the reply have arrived. Now try a picture, STOP and START, or flight mode.';

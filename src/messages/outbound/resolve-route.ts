@@ -7,7 +7,7 @@ import type { Provider } from '../../highlevel/providers.ts';
 import type { WorkMessage } from '../model/message.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type Reason, type ReasonCode } from '../model/reasons.ts';
-import type { LookUpContact } from './look-up-contact.ts';
+import type { LookUpContact, SearchContact } from './look-up-contact.ts';
 import type { VendorAddress } from './vendor-addresses.ts';
 
 export interface RouteDeps {
@@ -15,6 +15,7 @@ export interface RouteDeps {
   /** @throws AppError `request_invalid` when this process does not have the connection's channel */
   loadConnection(ref: ConnectionRef): Promise<Connection | null>;
   lookUpContact: LookUpContact;
+  searchContact: SearchContact;
   readAddress: ReadAddress;
   findOptOut(locationId: string, address: string): Promise<OptOutCategory | null>;
   /** Finds a contact as the vendor knows it, by its address. */
@@ -110,12 +111,27 @@ async function resolveChat(
   connection: Connection,
 ): Promise<{ to: string } | { rejected: Reason }> {
   if (to && normalizeAddress(to).kind === 'other') return { to };
-  const contactId = namedId ?? (to && (await deps.findContactOfAddress(locationId, to)));
+  const contactId = namedId ?? (to && (await findContactId(deps, locationId, to)));
   const known = contactId ? await deps.findAddressOfContact(connection.id, { locationId, contactId }) : null;
   if (known) return { to: known };
   const { code, message } = getReason('no_chat');
   const link = contactId ? await deps.findContactLink(connection, contactId) : null;
   return { rejected: { code, message: [message, link].filter(Boolean).join(' ') } };
+}
+
+/**
+ * Finds the contact of a phone number or an email address. A contact that was bound to its chat by a link has no stored number, so that
+ * HighLevel is asked. @returns null when there is none, or when HighLevel refuses the search
+ */
+async function findContactId(deps: RouteDeps, locationId: string, to: string): Promise<string | null> {
+  const stored = await deps.findContactOfAddress(locationId, to);
+  if (stored !== null) return stored;
+  try {
+    return await deps.searchContact(locationId, normalizeAddress(to).kind === 'email' ? { email: to } : { phone: to });
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused')) return null;
+    throw error;
+  }
 }
 
 /** Reads the recipient from HighLevel, which sometimes omits the phone number in its webhook (platform.md 3.2). */

@@ -61,6 +61,7 @@ export function addWebServer<Server extends WebServer>(
     },
     setAccountRefused: (isRefused) => (isRefused ? server.logOut() : server.scan()),
     isAccountRefused: () => server.state.link !== 'linked',
+    isPaired: true,
   });
   return server;
 }

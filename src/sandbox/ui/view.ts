@@ -59,8 +59,9 @@ export async function loadView(
 /** Describes the simulated vendor of a connection; null for one without an account that could be refused. */
 function toVendor(phone: SandboxPhone, connection: AppConnection) {
   const { carrier, name } = getVia(connection);
-  const isAccountRefused = phone.findCarrier(carrier)?.isAccountRefused?.();
-  return isAccountRefused === undefined ? null : { name, isAccountRefused };
+  const found = phone.findCarrier(carrier);
+  const isAccountRefused = found?.isAccountRefused?.();
+  return isAccountRefused === undefined ? null : { name, isAccountRefused, isPaired: found?.isPaired ?? false };
 }
 
 /** Describes a file: a picture is shown where the page may load it, from the sandbox or the app. */

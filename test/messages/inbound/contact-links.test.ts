@@ -21,6 +21,22 @@ test('a message to a contact without a chat fails with a link; after the contact
   expect(await program.waitForPosted('thanks')).toBe(contact.id);
 });
 
+test('a test to the phone number of a contact that a link has bound reaches its chat, and fails with the link before', async () => {
+  await using program = await startTelegramProgram();
+  const { world, telegram, path } = program;
+  const sendTest = async (state: string) => {
+    const { body } = await world.api.post(`${path}/test`, { to: maya, text: 'a test' });
+    const find = () => world.db.message.findFirstOrThrow({ where: { id: body.id } });
+    await world.advanceUntil(async () => (await find()).state === state);
+    return find();
+  };
+  const { reason } = await sendTest('failed');
+  const [link] = /https:\/\/t\.me\/\S+$/.exec(reason ?? '') ?? [];
+  telegram.start(maya, toPayload(link ?? ''));
+  await program.waitForPosted('[Started the chat by a link]');
+  await sendTest('delivered');
+});
+
 test('a link works once: a second person gets a friendly text and is a contact of its own', async () => {
   await using program = await startTelegramProgram();
   const { telegram, contact } = program;

@@ -94,13 +94,29 @@ export function getQrValue(state: WebAccountState, now: number): string {
 
 const cells = 21;
 
+/** Tells whether a cell of one of the three corner marks is dark. @returns null outside of the marks */
+function isDarkInCorner(x: number, y: number): boolean | null {
+  for (const [left, top] of [
+    [0, 0],
+    [cells - 7, 0],
+    [0, cells - 7],
+  ] as const) {
+    const distance = Math.max(Math.abs(x - left - 3), Math.abs(y - top - 3));
+    if (distance <= 4) return distance !== 2 && distance !== 4;
+  }
+  return null;
+}
+
 /** Draws a picture that looks like a QR code, and is none: no phone reads it. */
 export function drawQrPicture(value: string): string {
-  const bits = createHash('sha512').update(value).digest();
+  // One byte of the hash for each cell.
+  const bytes = createHash('shake256', { outputLength: cells * cells })
+    .update(value)
+    .digest();
   const squares: string[] = [];
-  for (let at = 0; at < cells * cells; at++) {
-    const isDark = ((bits[(at * 7) % bits.length] ?? 0) >> (at % 8)) & 1;
-    if (isDark) squares.push(`<rect x="${at % cells}" y="${Math.floor(at / cells)}" width="1" height="1"/>`);
+  for (const [at, byte] of bytes.entries()) {
+    const [x, y] = [at % cells, Math.floor(at / cells)];
+    if (isDarkInCorner(x, y) ?? byte % 2 === 1) squares.push(`<rect x="${x}" y="${y}" width="1" height="1"/>`);
   }
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 ${cells + 4} ${cells + 4}"><path fill="#fff" d="M-2-2h25v25h-25z"/>${squares.join('')}</svg>`;
   return Buffer.from(svg).toString('base64');
