@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import { formatMailbox, parseMailbox } from './addresses.ts';
 
 /** Builds the field of a sender: `Harbour Dental <hello@example.com>`, or an address alone. */
@@ -19,24 +18,6 @@ export function senderField() {
 function formatSender(text: string): string {
   const mailbox = parseMailbox(text);
   return mailbox ? formatMailbox(mailbox) : text;
-}
-
-/** Builds the field of a vendor's base URL. @param allowPrivateTargets lets it be private and plain http, for a simulator */
-export function baseUrlField(allowPrivateTargets: boolean, defaultUrl: string) {
-  return z
-    .url({ protocol: /^https?$/, error: 'must be an https address' })
-    .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-      error: 'must start with https://',
-      params: { code: 'https' },
-    })
-    .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-      error: 'must not be a private or reserved address',
-      params: { code: 'private' },
-    })
-    .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
-    .overwrite((url) => url.replace(/\/+$/, ''))
-    .default(defaultUrl)
-    .meta({ title: 'API base URL', advanced: true });
 }
 
 /** Settings of email that every vendor's connection has. */

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { ChannelContext } from '../channel.ts';
 import { isMailDomain } from '../mail/addresses.ts';
-import { baseUrlField, mailSettings, senderField } from '../mail/config.ts';
+import { mailSettings, senderField } from '../mail/config.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type MailgunConfig = z.output<ReturnType<typeof createMailgunConfigSchema>>;
 
@@ -37,6 +38,8 @@ export function createMailgunConfigSchema(allowPrivateTargets: boolean) {
       sensitive: true,
     }),
     ...mailSettings,
-    baseUrl: baseUrlField(allowPrivateTargets, defaultBaseUrl),
+    baseUrl: createBaseAddressField(allowPrivateTargets, ['/v3', '/v4'])
+      .default(defaultBaseUrl)
+      .meta({ title: 'API base URL', advanced: true }),
   });
 }

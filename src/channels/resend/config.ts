@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { isSigningSecret } from '../../runtime/standard-webhooks.ts';
 import type { ChannelContext } from '../channel.ts';
-import { baseUrlField, mailSettings, senderField } from '../mail/config.ts';
+import { mailSettings, senderField } from '../mail/config.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type ResendConfig = z.output<ReturnType<typeof createResendConfigSchema>>;
 
@@ -34,6 +35,8 @@ export function createResendConfigSchema(allowPrivateTargets: boolean) {
         sensitive: true,
       }),
     ...mailSettings,
-    baseUrl: baseUrlField(allowPrivateTargets, defaultBaseUrl),
+    baseUrl: createBaseAddressField(allowPrivateTargets)
+      .default(defaultBaseUrl)
+      .meta({ title: 'API base URL', advanced: true }),
   });
 }

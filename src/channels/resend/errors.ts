@@ -58,7 +58,7 @@ const errors: Readonly<Record<string, ErrorRow>> = {
 };
 
 /** Words about a domain that can't send, in an error that has no name of its own. */
-const domainWords = /domain.{1,300}not verified|verify (?:a|your) domain/is;
+const domainWords = /domain is not verified|verify (?:a|your) domain/i;
 /** Words about an account that may send to itself alone. */
 const testWords = /testing emails/i;
 
