@@ -1,6 +1,7 @@
 import { AppError } from '../core/errors.ts';
 import type { Channel } from './channel.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
+import { createMailgunChannel } from './mailgun/mailgun.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
 import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
@@ -17,6 +18,7 @@ export function createChannels(options: {
 }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),

@@ -2,7 +2,7 @@ import type { ChannelContext, OutboundMessage, SendOutcome, WebhookRequest } fro
 import { type ChannelWorld, createChannelWorld } from '../support/channel-context.ts';
 import { png } from '../support/sample-files.ts';
 import { testProgramContract } from './program-contract.ts';
-import type { VendorSend, VendorUnderTest } from './vendor-under-test.ts';
+import { getContacts, type VendorSend, type VendorUnderTest } from './vendor-under-test.ts';
 
 /** A message as the program passes it to a channel. */
 export const message: OutboundMessage = {
@@ -25,7 +25,6 @@ export const message: OutboundMessage = {
   acceptedParts: [],
 };
 
-const contact = '+12025550143';
 /** A message that no send has the id of. */
 const unsentId = '01890000-0000-7000-8000-0000000000ff';
 
@@ -37,9 +36,12 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
     /** What must not hold a secret: outcomes, errors and log lines. */
     const traces: string[] = [];
     let count = 0;
+    let contact: string;
+    let other: string;
 
     beforeAll(async () => {
       vendor = await startVendor();
+      ({ contact, other } = getContacts(vendor));
     });
     afterAll(async () => {
       await vendor.close();
@@ -60,7 +62,9 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
     function createMessage(changes: Partial<OutboundMessage> = {}): OutboundMessage {
       count += 1;
       const id = `01890000-0000-7000-8000-${String(count).padStart(12, '0')}`;
-      return { ...message, id, idempotencyKey: id, lastInboundAt: new Date(world.clock.now()), ...changes };
+      const lastInboundAt = new Date(world.clock.now());
+      const { messageType = 'sms' } = vendor;
+      return { ...message, messageType, to: contact, id, idempotencyKey: id, lastInboundAt, ...changes };
     }
     const createContext = (config = vendor.config, from = world, signal?: AbortSignal) =>
       from.createContext(vendor.channel.configSchema.parse(config), signal);
@@ -165,7 +169,7 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
       const [sent] = findNewSends(before);
       const found = await world.settle(vendor.channel.lookUpSend?.(createContext(), outbound, since) ?? Promise.resolve(null));
       expect(found).toMatchObject({ externalIds: [sent?.externalId] });
-      const unsent = createMessage({ text: 'a text that was never sent', to: '+12025550199' });
+      const unsent = createMessage({ text: 'a text that was never sent', to: other });
       expect(
         await world.settle(vendor.channel.lookUpSend?.(createContext(), unsent, since) ?? Promise.resolve(null)),
       ).toBeNull();

@@ -23,10 +23,19 @@ export interface VendorSend {
   readonly attachments: readonly string[];
 }
 
+/** Returns the address of the contact of all sentences, and that of a contact to which no message was sent. */
+export function getContacts({ messageType }: Pick<VendorUnderTest, 'messageType'>): { contact: string; other: string } {
+  return messageType === 'email'
+    ? { contact: 'maya@example.com', other: 'other@example.com' }
+    : { contact: '+12025550143', other: '+12025550199' };
+}
+
 /** A vendor's simulator and a channel for it: the contract suite runs the same sentences for every one. */
 export interface VendorUnderTest {
   readonly name: string;
   readonly channel: Channel;
+  /** Type of its messages; by default text messages. */
+  readonly messageType?: 'email';
   /** A valid config for the simulator. */
   readonly config: Record<string, unknown>;
   /** Values that must not appear in a log, an error, a row or a response. */
