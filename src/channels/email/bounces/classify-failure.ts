@@ -1,0 +1,65 @@
+import { clearPhrases, vaguePhrases } from './failure-phrases.ts';
+import type { DeliveryAction, FailureClass, ReportedRecipient } from './mail-report.ts';
+import { maxReport } from './mail-report.ts';
+import { hasAnyPhrase, toWords } from './phrases.ts';
+import { classifyStatusCode, pickStatusCode, type StatusCode } from './status-codes.ts';
+
+export interface FailureText {
+  /** Status field of the report, if it has one. */
+  readonly status: string;
+  /** Reply of the server that refused. */
+  readonly diagnostic: string;
+  /** What the report says to people about this recipient; read when the rest says nothing. */
+  readonly context: string;
+}
+
+/**
+ * Classifies a failure: first by phrases with one meaning, as servers use 5.7.1 and 5.0.0 for each cause; then by the status code; then by
+ * vague phrases.
+ */
+export function classifyFailure(failure: FailureText): FailureClass {
+  const status = pickStatusCode(failure.status, failure.diagnostic);
+  const found = classifyText(failure.diagnostic, status);
+  return found ?? classifyText(failure.context, pickStatusCode('', failure.context)) ?? 'other';
+}
+
+/** Builds a recipient's row: class, most specific status, and whether the failure is permanent. */
+export function describeRecipient(
+  address: string | null,
+  action: DeliveryAction,
+  failure: FailureText,
+  finalAddress: string | null = null,
+): ReportedRecipient {
+  const status = pickStatusCode(failure.status, failure.diagnostic) ?? pickStatusCode('', failure.context);
+  const failureClass = isFailure(action) ? classifyFailure(failure) : 'other';
+  const diagnostic = (failure.diagnostic || failure.context).trim().replace(/\s+/g, ' ').slice(0, maxReport.diagnosticChars);
+  return {
+    address,
+    ...(finalAddress !== null && finalAddress !== address ? { finalAddress } : {}),
+    action,
+    ...(status ? { status: status.code } : {}),
+    ...(diagnostic ? { diagnostic } : {}),
+    class: failureClass,
+    isPermanent: action === 'failed' && isPermanentFailure(failureClass, status),
+  };
+}
+
+/** Looks for the cause in one text. @returns null when it states none */
+function classifyText(text: string, status: StatusCode | null): FailureClass | null {
+  const words = toWords(text);
+  return findClass(words, clearPhrases) ?? (status && classifyStatusCode(status.code)) ?? findClass(words, vaguePhrases);
+}
+
+function findClass(words: string, table: typeof clearPhrases): FailureClass | null {
+  return table.find(([, phrases]) => hasAnyPhrase(words, phrases))?.[0] ?? null;
+}
+
+function isFailure(action: DeliveryAction): boolean {
+  return action === 'failed' || action === 'delayed';
+}
+
+/** A general 4.0.0 with an address that does not exist is permanent: Google reports unknown domains so. */
+function isPermanentFailure(failureClass: FailureClass, status: StatusCode | null): boolean {
+  if (failureClass === 'invalid_recipient' && !(status?.isSpecific && status.severity === 4)) return true;
+  return status ? status.severity === 5 : !['network', 'other'].includes(failureClass);
+}
