@@ -1,4 +1,4 @@
-import { clearPhrases, vaguePhrases } from './failure-phrases.ts';
+import { clearPhrases, type PhraseTable, vaguePhrases } from './failure-phrases.ts';
 import type { DeliveryAction, FailureClass, ReportedRecipient } from './mail-report.ts';
 import { maxReport } from './mail-report.ts';
 import { hasAnyPhrase, toWords } from './phrases.ts';
@@ -19,8 +19,18 @@ export interface FailureText {
  */
 export function classifyFailure(failure: FailureText): FailureClass {
   const status = pickStatusCode(failure.status, failure.diagnostic);
-  const found = classifyText(failure.diagnostic, status);
-  return found ?? classifyText(failure.context, pickStatusCode('', failure.context)) ?? 'other';
+  const diagnostic = toWords(failure.diagnostic);
+  const context = toWords(failure.context);
+  return (
+    (status && isAboutSender(status) ? 'policy' : null) ??
+    findClass(diagnostic, clearPhrases) ??
+    (status && classifyStatusCode(status.code)) ??
+    findClass(context, clearPhrases) ??
+    findClass(diagnostic, vaguePhrases) ??
+    classifyCodes(failure.context) ??
+    findClass(context, vaguePhrases) ??
+    'other'
+  );
 }
 
 /** Builds a recipient's row: class, most specific status, and whether the failure is permanent. */
@@ -44,13 +54,17 @@ export function describeRecipient(
   };
 }
 
-/** Looks for the cause in one text. @returns null when it states none */
-function classifyText(text: string, status: StatusCode | null): FailureClass | null {
-  const words = toWords(text);
-  return findClass(words, clearPhrases) ?? (status && classifyStatusCode(status.code)) ?? findClass(words, vaguePhrases);
+/** Returns whether a code speaks of the sender's address, whatever the text says does not exist. */
+function isAboutSender({ code }: StatusCode): boolean {
+  return /^[45]\.1\.[78]$/.test(code);
 }
 
-function findClass(words: string, table: typeof clearPhrases): FailureClass | null {
+function classifyCodes(text: string): FailureClass | null {
+  const status = pickStatusCode('', text);
+  return status && classifyStatusCode(status.code);
+}
+
+function findClass(words: string, table: PhraseTable): FailureClass | null {
   return table.find(([, phrases]) => hasAnyPhrase(words, phrases))?.[0] ?? null;
 }
 

@@ -31,7 +31,14 @@ export function parseFieldGroups(text: string): FieldGroup[] {
         groups.push(group);
       }
       last = group.has(name) ? null : name;
-      if (last !== null) group.set(name, line.slice(colon + 1).trim().slice(0, maxReport.headerChars));
+      if (last !== null)
+        group.set(
+          name,
+          line
+            .slice(colon + 1)
+            .trim()
+            .slice(0, maxReport.headerChars),
+        );
     }
   }
   return groups;

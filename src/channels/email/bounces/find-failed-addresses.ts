@@ -18,10 +18,37 @@ interface Candidate {
 /** How surely a line names a recipient that failed. */
 const strengths = { alone: 4, first: 3, phrase: 2, quoted: 1 } as const;
 
-const senderPhrases = ['mail from', 'from', 'envelope from', 'contact', 'support', 'help', 'assistance', 'sender', 'reply to', 'on behalf'];
+const senderPhrases = [
+  'mail from',
+  'from',
+  'envelope from',
+  'contact',
+  'support',
+  'help',
+  'assistance',
+  'sender',
+  'reply to',
+  'on behalf',
+];
 const recipientPhrases = [
-  'deliver', 'delevery', 'recipient', 'fail', 'reach', 'could not', 'couldn t', 'unable', 'reject', 'address', 'userid', 'user', 'mailbox',
-  'account', 'refused', 'unknown', 'return', 'undeliver',
+  'deliver',
+  'delevery',
+  'recipient',
+  'fail',
+  'reach',
+  'could not',
+  'couldn t',
+  'unable',
+  'reject',
+  'address',
+  'userid',
+  'user',
+  'mailbox',
+  'account',
+  'refused',
+  'unknown',
+  'return',
+  'undeliver',
 ];
 
 /**
@@ -66,7 +93,9 @@ function findCandidates(line: string, index: number): Candidate[] {
     const isAlone = /^[\s:.,;]*$/.test(rest) || rest.startsWith(':');
     return [{ address: first, line: index, strength: isAlone ? strengths.alone : strengths.first }];
   }
-  return addresses.map((address) => ({ address, line: index, strength: rateLine(text, address) })).filter(({ strength }) => strength > 0);
+  return addresses
+    .map((address) => ({ address, line: index, strength: rateLine(text, address) }))
+    .filter(({ strength }) => strength > 0);
 }
 
 /** Rates what stands before the address: `RCPT TO:`, a reply code, or words about recipients. */
@@ -78,7 +107,8 @@ function rateLine(text: string, address: string): number {
   if (/^(?:to|cc):/i.test(text)) return strengths.quoted;
   const lastWords = toWords(before.slice(-40));
   if (hasAnyPhrase(lastWords, senderPhrases)) return 0;
-  if (hasAnyPhrase(words, recipientPhrases) || hasReplyCode(text) || hasAnyPhrase(toWords(text), recipientPhrases)) return strengths.phrase;
+  if (hasAnyPhrase(words, recipientPhrases) || hasReplyCode(text) || hasAnyPhrase(toWords(text), recipientPhrases))
+    return strengths.phrase;
   return 0;
 }
 

@@ -45,7 +45,8 @@ export async function parseMail(bytes: Uint8Array): Promise<ParsedMail> {
       parts: mail.attachments
         .filter(({ mimeType }) => readableTypes.test(mimeType))
         .slice(0, maxReport.parts)
-        .map(({ mimeType, content }) => ({ type: mimeType, text: decodeText(content) })),
+        // A type whose parameter lacks its semicolon comes with it.
+        .map(({ mimeType, content }) => ({ type: mimeType.split(/[\s;]/, 1)[0] ?? '', text: decodeText(content) })),
     };
   } catch {
     // postal-mime rejects what exceeds its limits.
@@ -115,5 +116,8 @@ function decodeText(content: ArrayBuffer | Uint8Array | string): string {
 }
 
 function stripTags(html: string): string {
-  return html.slice(0, maxReport.textChars).replace(/<br[^>]*>|<\/p>|<\/div>|<\/tr>/gi, '\n').replace(/<[^>]*>/g, ' ');
+  return html
+    .slice(0, maxReport.textChars)
+    .replace(/<br[^>]*>|<\/p>|<\/div>|<\/tr>/gi, '\n')
+    .replace(/<[^>]*>/g, ' ');
 }

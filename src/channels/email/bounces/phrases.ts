@@ -33,6 +33,14 @@ export function hasPhrase(words: string, phrase: string): boolean {
   return false;
 }
 
+/** Parses a list of phrases, divided by commas and line ends. A phrase whose last word must be a whole one ends in a blank. */
+export function parsePhrases(list: string): string[] {
+  return list
+    .split(/,|\n/)
+    .map((phrase) => phrase.trimStart())
+    .filter((phrase) => phrase !== '');
+}
+
 /** Returns whether a text has one of the phrases. */
 export function hasAnyPhrase(words: string, phrases: readonly string[]): boolean {
   return phrases.some((phrase) => hasPhrase(words, phrase));

@@ -18,7 +18,10 @@ const maxTypeChars = 40;
 export function readComplaint(mail: ParsedMail, { original }: ReportText): Complaint | null {
   const part = mail.parts.find(({ type }) => type === 'message/feedback-report');
   if (part) {
-    const type = parseFieldGroups(part.text).find((group) => group.has('feedback-type'))?.get('feedback-type') ?? 'abuse';
+    const type =
+      parseFieldGroups(part.text)
+        .find((group) => group.has('feedback-type'))
+        ?.get('feedback-type') ?? 'abuse';
     const named = recipientFields.flatMap((name) => listFieldValues(part.text, name));
     return {
       feedbackType: type.trim().toLowerCase().slice(0, maxTypeChars),
@@ -27,7 +30,9 @@ export function readComplaint(mail: ParsedMail, { original }: ReportText): Compl
   }
   if (mail.from !== hotmailReporter || original === '') return null;
   const recipients = parseHeaderLines(original).filter(({ key }) => key === 'x-hmxmroriginalrecipient');
-  return recipients.length > 0 ? { feedbackType: 'abuse', recipients: toUnique(recipients.flatMap(({ value }) => listAddresses(value))) } : null;
+  return recipients.length > 0
+    ? { feedbackType: 'abuse', recipients: toUnique(recipients.flatMap(({ value }) => listAddresses(value))) }
+    : null;
 }
 
 function toUnique(addresses: readonly string[]): string[] {

@@ -50,7 +50,8 @@ function mergeGroups(groups: readonly FieldGroup[]): FieldGroup[] {
   const merged: FieldGroup[] = [];
   for (const group of groups) {
     const last = merged.at(-1);
-    const completes = last !== undefined && hasRecipient(last) !== hasRecipient(group) && last.has('action') !== group.has('action');
+    const completes =
+      last !== undefined && hasRecipient(last) !== hasRecipient(group) && last.has('action') !== group.has('action');
     if (completes) merged[merged.length - 1] = new Map([...last, ...group]);
     else merged.push(group);
   }

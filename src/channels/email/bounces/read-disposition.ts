@@ -17,7 +17,13 @@ export function readDisposition(mail: ParsedMail): Disposition | null {
   if (!fields) return null;
   // `manual-action/MDN-sent-manually; displayed/error`
   const modes = (fields.get('disposition') ?? '').split(';');
-  const disposition = (modes.at(-1)?.trim().toLowerCase().split(/[/,\s]/, 1)[0] ?? '').slice(0, maxTypeChars);
+  const disposition = (
+    modes
+      .at(-1)
+      ?.trim()
+      .toLowerCase()
+      .split(/[/,\s]/, 1)[0] ?? ''
+  ).slice(0, maxTypeChars);
   const recipient = fields.get('original-recipient') ?? fields.get('final-recipient') ?? '';
   return { recipient: toAddress(stripFieldType(recipient)), disposition, isDisplayed: disposition === 'displayed' };
 }

@@ -7,7 +7,14 @@ import { readDisposition } from './read-disposition.ts';
 import { readPlainBounce } from './read-plain-bounce.ts';
 import { readSesNotification } from './read-ses-notification.ts';
 import { collectIds } from './report-ids.ts';
-import { classifyOrigin, getAutoSubmitted, getHeader, hasNullReturnPath, isAutoReply, isFromMailServer } from './sender-kind.ts';
+import {
+  classifyOrigin,
+  getAutoSubmitted,
+  getHeader,
+  hasNullReturnPath,
+  isAutoReply,
+  isFromMailServer,
+} from './sender-kind.ts';
 import { type ReportText, splitOriginal } from './split-original.ts';
 
 const deliveryStatusType = /^message\/(?:global-)?delivery-status/;

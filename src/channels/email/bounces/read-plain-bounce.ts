@@ -2,22 +2,35 @@ import { describeRecipient } from './classify-failure.ts';
 import { findFailedAddresses, listAddresses } from './find-failed-addresses.ts';
 import type { DeliveryAction, ReportedRecipient } from './mail-report.ts';
 import { type ParsedMail, parseHeaderLines } from './parse-mail.ts';
-import { hasAnyPhrase, toWords } from './phrases.ts';
-import { getAutoSubmitted, getHeader, hasNullReturnPath, isAutoReply, isFromMailServer } from './sender-kind.ts';
+import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
+import {
+  getAutoSubmitted,
+  getHeader,
+  hasNullReturnPath,
+  isAutoReply,
+  isFromMailServer,
+  isSilentSender,
+} from './sender-kind.ts';
 import type { ReportText } from './split-original.ts';
 import { hasReplyCode } from './status-codes.ts';
 
-const failurePhrases = [
-  'could not be delivered', 'could not be sent', 'couldn t be delivered', 'cannot be delivered', 'can t be delivered', 'not be delivered', 'not delivered', 'wasn t delivered',
-  'wasn t able to deliver', 'unable to deliver', 'unable to be delivered', 'undeliver', 'deliver … fail', 'delivery error', 'delivery status', 'delivery notification', 'delivery report',
-  'delivering your m', 'sending your m', 'delevery', 'fail … deliver', 'failure notice', 'mail failure', 'returned mail', 'returned to sender', 'not reach', 'could not be reached', 'rejected by', 'was rejected',
-  'rejected recipient', 'permanent error', 'fatal error', 'permanent fatal', 'failed permanently', 'failure reasons', 'mail system error', 'message delayed', 'delivery … delayed', 'delayed', 'not yet been delivered',
-  'could not send', 'transcript of session', 'trouble delivering', 'invalid final', 'unzustellbar', 'nicht zugestellt', 'zustellung', 'unzustell', 'non remis', 'non distribu', 'echec', 'échec', 'no se pudo entregar', 'no entregado',
-  'non recapitabil', 'mancato recapito', 'não foi entregue', 'não entregue', 'не доставлено', 'недоставлен', 'не может быть доставлено', 'onbestelbaar', 'niet afgeleverd', '送信できませんでした', '配信できません', 'エラー', '配信不能', '退信', '无法',
-];
-const delayPhrases = [
-  'delayed', 'not yet been delivered', 'will be retried', 'warning message only', 'delivery attempts will continue', 'still undelivered', 'will keep trying', 'continue trying', 'could not send … past', 'do not need to resend',
-];
+/** Headers that name the mailbox to which the report went: the sender's. */
+const reportHeaders = ['to', 'delivered-to', 'x-original-to', 'envelope-to'];
+const failurePhrases = parsePhrases(`
+  could not be delivered, could not be sent, couldn t be delivered, cannot be delivered, can t be delivered, not be delivered
+  not delivered, wasn t delivered, wasn t able to deliver, unable to deliver, unable to be delivered, undeliver, deliver … fail
+  delivery error, delivery status, delivery notification, delivery report, delivering your m, sending your m, delevery, fail … deliver
+  failure notice, mail failure, returned mail, returned to sender, not reach, could not be reached, rejected by, was rejected
+  rejected recipient, permanent error, fatal error, permanent fatal, failed permanently, failure reasons, mail system error
+  message delayed, delivery … delayed, delayed, not yet been delivered, could not send, transcript of session, trouble delivering
+  invalid final, unzustellbar, nicht zugestellt, zustellung, unzustell, non remis, non distribu, echec, échec, no se pudo entregar
+  no entregado, non recapitabil, mancato recapito, não foi entregue, não entregue, не доставлено, недоставлен, не может быть доставлено
+  onbestelbaar, niet afgeleverd, 送信できませんでした, 配信できません, エラー, 配信不能, 退信, 无法
+`);
+const delayPhrases = parsePhrases(`
+  delayed, not yet been delivered, will be retried, warning message only, delivery attempts will continue, still undelivered
+  will keep trying, continue trying, could not send … past, do not need to resend
+`);
 
 /**
  * Reads a bounce that has no machine-readable part: qmail, Exim, old Exchange and others. A mail counts as one only with a sign of a mail
@@ -30,15 +43,17 @@ export function readPlainBounce(mail: ParsedMail, { statement, original }: Repor
   if (!hasAnyPhrase(words, failurePhrases) && !mail.headers.has('x-failed-recipients')) return null;
   if (!isCredible(mail, statement, original)) return null;
   const action: DeliveryAction = hasAnyPhrase(words, delayPhrases) ? 'delayed' : 'failed';
-  const own = new Set(['to', 'delivered-to', 'x-original-to', 'envelope-to'].flatMap((name) => listAddresses(getHeader(mail, name))));
+  const returned = listAddresses(parseHeaderLines(original.trimStart()).find(({ key }) => key === 'to')?.value ?? '');
+  const own = new Set(reportHeaders.flatMap((name) => listAddresses(getHeader(mail, name))));
+  for (const address of returned) own.delete(address);
   const found = findFailedAddresses(statement, own);
   const declared = listAddresses(getHeader(mail, 'x-failed-recipients'));
-  const returned = listAddresses(parseHeaderLines(original).find(({ key }) => key === 'to')?.value ?? '');
-  const addresses = declared.length > 0 ? declared : found.length > 0 ? found.map(({ address }) => address) : returned.slice(0, 1);
+  const addresses =
+    declared.length > 0 ? declared : found.length > 0 ? found.map(({ address }) => address) : returned.slice(0, 1);
   return (addresses.length > 0 ? [...new Set(addresses)] : [null]).map((address) => {
     const context = found.find((other) => other.address === address)?.context ?? '';
     const diagnostic = pickDiagnostic(context || statement);
-    return describeRecipient(address, action, { status: '', diagnostic, context: addresses.length > 1 ? context : statement });
+    return describeRecipient(address, action, { status: '', diagnostic, context: addresses.length > 1 ? '' : statement });
   });
 }
 
@@ -46,15 +61,22 @@ function isCredible(mail: ParsedMail, statement: string, original: string): bool
   if (isFromMailServer(mail)) return true;
   if (isAutoReply(mail) && original === '') return false;
   const hasProof = original !== '' || statement.split('\n').some(hasReplyCode);
-  return (hasNullReturnPath(mail) || getAutoSubmitted(mail) !== '' || mail.from === null) && hasProof;
+  return (hasNullReturnPath(mail) || getAutoSubmitted(mail) !== '' || mail.from === null || isSilentSender(mail)) && hasProof;
 }
 
-/** Picks the lines from the first SMTP reply on; without one, the text after the address. */
+/**
+ * Picks the first SMTP reply that refuses, with its following lines up to an empty one or another reply. Without a reply, the whole text.
+ */
 function pickDiagnostic(context: string): string {
   const lines = context.split('\n').map((line) => line.trim());
-  const reply = lines.findIndex(hasReplyCode);
-  return lines
-    .slice(reply < 0 ? 0 : reply)
-    .join('\n')
-    .trim();
+  const start = lines.findIndex(hasReplyCode);
+  if (start < 0) return context.trim();
+  const code = toReplyCode(lines[start] ?? '');
+  const length = lines.slice(start + 1).findIndex((line) => line === '' || ![null, code].includes(toReplyCode(line)));
+  return lines.slice(start, length < 0 ? undefined : start + 1 + length).join('\n');
+}
+
+/** Returns the code with which a line begins, or the client's side of a transcript. */
+function toReplyCode(line: string): string | null {
+  return /^(?:<<< |Out: |>>> |In: )?(\d{3})(?=[ -])/.exec(line)?.[1] ?? (/^(?:>>>|In:)/.test(line) ? '' : null);
 }

@@ -1,7 +1,7 @@
 import { describeRecipient } from './classify-failure.ts';
-import type { Complaint } from './read-complaint.ts';
 import { type DeliveryAction, maxReport, type ReportedRecipient } from './mail-report.ts';
 import { type ParsedMail, toAddress } from './parse-mail.ts';
+import type { Complaint } from './read-complaint.ts';
 
 export interface SesNotification {
   readonly complaint: Complaint | null;
@@ -9,6 +9,8 @@ export interface SesNotification {
   /** Message-ID and SES's own id of the mail. */
   readonly messageIds: readonly string[];
 }
+
+const sender = 'no-reply@sns.amazonaws.com';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -23,16 +25,23 @@ const deliveryActions: Readonly<Record<string, DeliveryAction>> = {
  * Reads a notification of Amazon SES that SNS sent by mail: JSON as the text, bare or within SNS's own. @returns null for other mail
  */
 export function readSesNotification(mail: ParsedMail): SesNotification | null {
+  if (mail.from !== sender) return null;
   const outer = parseObject(mail.text);
   const notice = parseObject(getText(outer, 'Message')) ?? outer;
   const kind = (getText(notice, 'notificationType') || getText(notice, 'eventType')).toLowerCase();
   const mailFields = getObject(notice, 'mail');
-  const messageIds = [getText(mailFields, 'messageId'), getText(getObject(mailFields, 'commonHeaders'), 'messageId')].filter(Boolean);
+  const messageIds = [getText(mailFields, 'messageId'), getText(getObject(mailFields, 'commonHeaders'), 'messageId')].filter(
+    Boolean,
+  );
   if (kind === 'complaint') {
     const fields = getObject(notice, 'complaint');
     const recipients = getList(fields, 'complainedRecipients').map((row) => toAddress(getText(row, 'emailAddress')));
     const feedbackType = getText(fields, 'complaintFeedbackType') || 'abuse';
-    return { complaint: { feedbackType, recipients: recipients.filter((address) => address !== null) }, recipients: [], messageIds };
+    return {
+      complaint: { feedbackType, recipients: recipients.filter((address) => address !== null) },
+      recipients: [],
+      messageIds,
+    };
   }
   const action = deliveryActions[kind];
   if (!action) return null;
@@ -45,7 +54,13 @@ function readDelivered(notice: Json | null): ReportedRecipient[] {
   const list = Array.isArray(fields?.recipients) ? (fields.recipients as unknown[]) : [];
   return list
     .filter((address) => typeof address === 'string')
-    .map((address) => describeRecipient(toAddress(address), 'delivered', { status: '', diagnostic: getText(fields, 'smtpResponse'), context: '' }));
+    .map((address) =>
+      describeRecipient(toAddress(address), 'delivered', {
+        status: '',
+        diagnostic: getText(fields, 'smtpResponse'),
+        context: '',
+      }),
+    );
 }
 
 function readFailed(notice: Json | null, kind: string, action: DeliveryAction): ReportedRecipient[] {
@@ -60,12 +75,13 @@ function readFailed(notice: Json | null, kind: string, action: DeliveryAction): 
   );
 }
 
-/** Parses the JSON object with which a text begins; SNS adds lines for people below. */
+/** Parses the JSON object with which a text begins; SNS adds lines for people below, and mail servers break its long lines with `!`. */
 function parseObject(text: string): Json | null {
   const trimmed = text.trim();
   if (!trimmed.startsWith('{')) return null;
-  const end = trimmed.search(/\n\s*--\s*\n/);
-  for (const candidate of end > 0 ? [trimmed.slice(0, end), trimmed] : [trimmed]) {
+  const end = trimmed.indexOf('\n--');
+  const json = end > 0 ? trimmed.slice(0, end) : trimmed;
+  for (const candidate of [json, json.replace(/!\r?\n /g, ''), trimmed]) {
     try {
       const value: unknown = JSON.parse(candidate);
       if (typeof value === 'object' && value !== null) return value as Json;

@@ -20,7 +20,9 @@ const referenceHeaders = new Set([...messageIdHeaders, 'references', 'in-reply-t
 
 /** Collects the ids by which a report may be matched with a mail of ours. */
 export function collectIds(mail: ParsedMail, { statement, original }: ReportText, more: readonly string[]): ReportIds {
-  const groups = mail.parts.filter(({ type }) => /^message\/(?!rfc822)/.test(type)).flatMap(({ text }) => parseFieldGroups(text));
+  const groups = mail.parts
+    .filter(({ type }) => /^message\/(?!rfc822)/.test(type))
+    .flatMap(({ text }) => parseFieldGroups(text));
   const find = (name: string) => groups.find((group) => group.has(name))?.get(name) ?? '';
   const returned = parseHeaderLines(original.trimStart());
   const deliveredTo = addressHeaders.flatMap((name) => (mail.headers.get(name) ?? []).flatMap(listAddresses));

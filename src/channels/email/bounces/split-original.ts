@@ -44,8 +44,7 @@ export function splitOriginal(mail: ParsedMail): ReportText {
   const end = findOriginal(lines);
   const below = lines.slice(end).join('\n');
   const returned = parts.find((text) => text.trim() !== '') ?? plain.find((text) => startsWithHeaders(text));
-  const isLost = lines.every((line) => line.trim() === '') || plain.some((text) => text !== returned && text.includes('@'));
-  const attached = isLost ? plain.filter((text) => text !== returned) : [];
+  const attached = plain.filter((text) => text !== returned);
   return {
     statement: [...lines.slice(0, end), ...attached.flatMap((text) => text.split(/\r\n|\r|\n/, maxReport.lines))].join('\n'),
     original: returned ?? below,
@@ -57,7 +56,8 @@ function findOriginal(lines: readonly string[]): number {
   for (const [index, line] of lines.entries()) {
     if (firstHeaders.has(toHeaderName(line)) && index > 0 && countHeaders(lines, index) >= 2) return index;
     const isDivider = line.length <= maxDividerChars && hasAnyPhrase(toWords(line), divider);
-    if (isDivider && lines.slice(index + 1, index + 1 + maxDistance).some((next) => commonHeaders.has(toHeaderName(next)))) return index + 1;
+    if (isDivider && lines.slice(index + 1, index + 1 + maxDistance).some((next) => commonHeaders.has(toHeaderName(next))))
+      return index + 1;
   }
   return lines.length;
 }

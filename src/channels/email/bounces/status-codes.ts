@@ -86,7 +86,7 @@ export function classifyStatusCode(code: string): FailureClass | null {
   return subject === '4' && detail !== '0' ? 'network' : null;
 }
 
-/** Returns whether a line has an SMTP reply: a reply code with text, or an enhanced code. */
+/** Returns whether a line has an SMTP reply that refuses: a reply code with text, or an enhanced code. */
 export function hasReplyCode(line: string): boolean {
-  return replyCode.test(line) || listStatusCodes(line).length > 0;
+  return /(?<![\d.])[45]\d\d(?=[ -])/.test(line) || listStatusCodes(line).some(({ severity }) => severity !== 2);
 }
