@@ -1,7 +1,7 @@
 import { clearPhrases, type PhraseTable, vaguePhrases } from './failure-phrases.ts';
 import type { DeliveryAction, FailureClass, ReportedRecipient } from './mail-report.ts';
 import { maxReport } from './mail-report.ts';
-import { hasAnyPhrase, toWords } from './phrases.ts';
+import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
 import { classifyStatusCode, pickStatusCode, type StatusCode } from './status-codes.ts';
 
 export interface FailureText {
@@ -13,24 +13,35 @@ export interface FailureText {
   readonly context: string;
 }
 
+const senderStage = parsePhrases('after mail from, reply to mail from, response to mail from');
+
 /**
  * Classifies a failure: first by phrases with one meaning, as servers use 5.7.1 and 5.0.0 for each cause; then by the status code; then by
  * vague phrases.
  */
 export function classifyFailure(failure: FailureText): FailureClass {
-  const status = pickStatusCode(failure.status, failure.diagnostic);
-  const diagnostic = toWords(failure.diagnostic);
+  const diagnostic = unwrapReply(failure.diagnostic);
+  const status = pickStatusCode(failure.status, diagnostic);
+  const words = toWords(diagnostic);
   const context = toWords(failure.context);
-  return (
+  const found =
     (status && isAboutSender(status) ? 'policy' : null) ??
-    findClass(diagnostic, clearPhrases) ??
+    findClass(words, clearPhrases) ??
     (status && classifyStatusCode(status.code)) ??
     findClass(context, clearPhrases) ??
-    findClass(diagnostic, vaguePhrases) ??
+    findClass(words, vaguePhrases) ??
     classifyCodes(failure.context) ??
     findClass(context, vaguePhrases) ??
-    'other'
-  );
+    'other';
+  // What does not exist in response to MAIL FROM is the sender.
+  const isSender = hasAnyPhrase(words, senderStage) || hasAnyPhrase(context, senderStage);
+  return found === 'invalid_recipient' && isSender ? 'policy' : found;
+}
+
+/** Drops Cisco's own verdict from `5.1.0 - Unknown address error 550-'5.7.1 ...'`: the quoted reply is the remote server's. */
+function unwrapReply(diagnostic: string): string {
+  const match = /^[45]\.\d\.\d - [^']{0,100}'/.exec(diagnostic);
+  return match ? diagnostic.slice(match[0].length) : diagnostic;
 }
 
 /** Builds a recipient's row: class, most specific status, and whether the failure is permanent. */

@@ -35,13 +35,16 @@ export async function parseMail(bytes: Uint8Array): Promise<ParsedMail> {
       maxHeadersSize: maxReport.bytes,
     });
     const headers = groupHeaders(mail.headers);
+    const text = mail.text || stripTags(mail.html ?? '');
+    // A boundary that does not match its parts hides them all.
+    const isLost = text.trim() === '' && mail.attachments.length === 0;
     return {
       headers,
       subject: (mail.subject ?? '').slice(0, maxReport.headerChars),
       contentType: (headers.get('content-type')?.[0] ?? '').toLowerCase(),
       from: mail.from?.address ? toAddress(mail.from.address) : null,
       fromName: mail.from?.name ?? '',
-      text: (mail.text || stripTags(mail.html ?? '')).slice(0, maxReport.textChars),
+      text: (isLost ? findBody(decodeText(input)) : text).slice(0, maxReport.textChars),
       parts: mail.attachments
         .filter(({ mimeType }) => readableTypes.test(mimeType))
         .slice(0, maxReport.parts)
@@ -97,16 +100,21 @@ function groupHeaders(list: readonly { key: string; value: string }[]): Map<stri
 
 function parseHeaderBlock(text: string): ParsedMail {
   const headers = groupHeaders(parseHeaderLines(text));
-  const body = text.search(/\r?\n\r?\n/);
   return {
     headers,
     subject: headers.get('subject')?.[0] ?? '',
     contentType: (headers.get('content-type')?.[0] ?? '').toLowerCase(),
     from: toAddress(headers.get('from')?.[0] ?? ''),
     fromName: '',
-    text: body < 0 ? '' : text.slice(body, body + maxReport.textChars),
+    text: findBody(text),
     parts: [],
   };
+}
+
+/** Returns what follows the first empty line. */
+function findBody(text: string): string {
+  const start = text.search(/\r?\n\r?\n/);
+  return start < 0 ? '' : text.slice(start);
 }
 
 function decodeText(content: ArrayBuffer | Uint8Array | string): string {

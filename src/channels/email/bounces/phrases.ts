@@ -4,14 +4,15 @@ const gap = ' … ';
 const spacedScripts = /^[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}]/u;
 
 /**
- * Returns the words of a text in small letters with one blank between them and at both ends, without punctuation. Addresses and links are
- * left out: a local part such as `blocked` says nothing about the cause.
+ * Returns the words of a text in small letters with one blank between them and at both ends, without punctuation. Addresses are left out: a
+ * local part such as `blocked` says nothing about the cause. Of a link its host stays, as a block list may be named by its link alone.
  */
 export function toWords(text: string): string {
   const words = text
     .toLowerCase()
     .split(/[\s<>()[\]"]+/)
-    .filter((word) => !word.includes('@') && !word.includes('://'))
+    .filter((word) => !word.includes('@'))
+    .map((word) => (word.includes('://') ? toHostWords(word) : word))
     .join(' ');
   return ` ${words.replace(/[^\p{L}\p{N}.]+/gu, ' ').replaceAll('. ', ' ')} `;
 }
@@ -44,4 +45,9 @@ export function parsePhrases(list: string): string[] {
 /** Returns whether a text has one of the phrases. */
 export function hasAnyPhrase(words: string, phrases: readonly string[]): boolean {
   return phrases.some((phrase) => hasPhrase(words, phrase));
+}
+
+function toHostWords(link: string): string {
+  const host = link.slice(link.indexOf('://') + 3).split(/[/?#:]/, 1)[0] ?? '';
+  return host.replaceAll('.', ' ');
 }

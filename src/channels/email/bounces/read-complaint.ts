@@ -14,7 +14,7 @@ const recipientFields = ['original-rcpt-to', 'removal-recipient', 'redacted-addr
 const hotmailReporter = 'staff@hotmail.com';
 const maxTypeChars = 40;
 
-/** Reads a feedback report (RFC 5965), or one of Hotmail, which returns just the mail. @returns null for other mail */
+/** Reads a feedback report (RFC 5965), one of Hotmail, which returns just the mail, or an unsubscription of Apple Mail. @returns null for other mail */
 export function readComplaint(mail: ParsedMail, { original }: ReportText): Complaint | null {
   const part = mail.parts.find(({ type }) => type === 'message/feedback-report');
   if (part) {
@@ -28,6 +28,9 @@ export function readComplaint(mail: ParsedMail, { original }: ReportText): Compl
       recipients: toUnique(named.flatMap((value) => listAddresses(stripFieldType(value)))),
     };
   }
+  // Apple Mail's button sends a mail to the address in List-Unsubscribe.
+  if (mail.headers.has('x-apple-unsubscribe'))
+    return { feedbackType: 'opt-out', recipients: mail.from === null ? [] : [mail.from] };
   if (mail.from !== hotmailReporter || original === '') return null;
   const recipients = parseHeaderLines(original).filter(({ key }) => key === 'x-hmxmroriginalrecipient');
   return recipients.length > 0

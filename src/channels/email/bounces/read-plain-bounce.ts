@@ -3,6 +3,7 @@ import { findFailedAddresses, listAddresses } from './find-failed-addresses.ts';
 import type { DeliveryAction, ReportedRecipient } from './mail-report.ts';
 import { type ParsedMail, parseHeaderLines } from './parse-mail.ts';
 import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
+import { readDeliveryStatus } from './read-delivery-status.ts';
 import {
   getAutoSubmitted,
   getHeader,
@@ -27,6 +28,8 @@ const failurePhrases = parsePhrases(`
   no entregado, non recapitabil, mancato recapito, não foi entregue, não entregue, не доставлено, недоставлен, не может быть доставлено
   onbestelbaar, niet afgeleverd, 送信できませんでした, 配信できません, エラー, 配信不能, 退信, 无法
 `);
+/** Words of failure that count when a mail server returns a mail or quotes a refusal. */
+const looseFailurePhrases = parsePhrases('fail, error, reject, return, refused, unable, unknown, not exist');
 const delayPhrases = parsePhrases(`
   delayed, not yet been delivered, will be retried, warning message only, delivery attempts will continue, still undelivered
   will keep trying, continue trying, could not send … past, do not need to resend
@@ -40,14 +43,23 @@ const delayPhrases = parsePhrases(`
  */
 export function readPlainBounce(mail: ParsedMail, { statement, original }: ReportText): ReportedRecipient[] | null {
   const words = toWords(`${mail.subject.slice(0, 200)}\n${statement}`);
-  if (!hasAnyPhrase(words, failurePhrases) && !mail.headers.has('x-failed-recipients')) return null;
+  const isReturned = isFromMailServer(mail) && (original !== '' || statement.split('\n').some(hasReplyCode));
+  const isFailure = hasAnyPhrase(words, failurePhrases) || mail.headers.has('x-failed-recipients');
+  if (!isFailure && !(isReturned && hasAnyPhrase(words, looseFailurePhrases))) return null;
   if (!isCredible(mail, statement, original)) return null;
   const action: DeliveryAction = hasAnyPhrase(words, delayPhrases) ? 'delayed' : 'failed';
   const returned = listAddresses(parseHeaderLines(original.trimStart()).find(({ key }) => key === 'to')?.value ?? '');
   const own = new Set(reportHeaders.flatMap((name) => listAddresses(getHeader(mail, name))));
   for (const address of returned) own.delete(address);
-  const found = findFailedAddresses(statement, own);
+  const foreign = findFailedAddresses(statement, own);
+  // A mail to oneself.
+  const found = foreign.length > 0 ? foreign : findFailedAddresses(statement, new Set());
   const declared = listAddresses(getHeader(mail, 'x-failed-recipients'));
+  if (found.length === 0 && declared.length === 0) {
+    // A gateway that returns another server's report and says no more.
+    const nested = readDeliveryStatus(original, '', null);
+    if (nested.length > 0) return nested;
+  }
   const addresses =
     declared.length > 0 ? declared : found.length > 0 ? found.map(({ address }) => address) : returned.slice(0, 1);
   return (addresses.length > 0 ? [...new Set(addresses)] : [null]).map((address) => {

@@ -3,7 +3,7 @@ import type { ParsedMail } from './parse-mail.ts';
 import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
 
 const daemonLocalPart =
-  /^(?:mailer[-._]?daemon|post?master|poostmaster|mail[-._]?delivery|bounces?|mdaemon|double-bounce)(?:[-+._]|@|$)/i;
+  /^(?:mailer[-._]?daemon|po+st[-._]?master|mail[-._]?delivery|bounces?|mdaemon|double-bounce)(?:[-+._]|@|$)/i;
 const daemonNames = [
   'mail deliver',
   'mail delivery',
