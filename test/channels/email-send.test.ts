@@ -1,8 +1,8 @@
-import { createEmailChannel } from '../../src/channels/email/email.ts';
 import type { OutboundMessage, SendOutcome } from '../../src/channels/channel.ts';
+import { createEmailChannel } from '../../src/channels/email/email.ts';
 import { createChannelWorld } from '../support/channel-context.ts';
 import { message as smsMessage } from './contract.ts';
-import { startSmtpServer, type SmtpBehaviour } from './email-smtp-server.ts';
+import { type SmtpBehaviour, startSmtpServer } from './email-smtp-server.ts';
 
 const password = 'a-secret-password';
 const channel = createEmailChannel({ allowPrivateTargets: true });
@@ -27,7 +27,15 @@ afterEach(() => {
 const id = '0199aaaa-0000-7000-8000-000000000001';
 const message: OutboundMessage = {
   ...smsMessage,
-  ...{ id, idempotencyKey: id, messageType: 'email', to: 'maya@example.com', subject: 'Hello', html: '<p>Hi <b>Maya</b></p>', text: null },
+  ...{
+    id,
+    idempotencyKey: id,
+    messageType: 'email',
+    to: 'maya@example.com',
+    subject: 'Hello',
+    html: '<p>Hi <b>Maya</b></p>',
+    text: null,
+  },
 };
 const config = (changes: object = {}) => ({
   from: 'Harbour Dental <hello@harbour.example>',
@@ -35,7 +43,11 @@ const config = (changes: object = {}) => ({
   ...changes,
 });
 
-async function send(behaviour: SmtpBehaviour = {}, changes: Partial<OutboundMessage> = {}, settings: object = {}): Promise<SendOutcome> {
+async function send(
+  behaviour: SmtpBehaviour = {},
+  changes: Partial<OutboundMessage> = {},
+  settings: object = {},
+): Promise<SendOutcome> {
   server.behave(behaviour);
   const context = world.createContext(channel.configSchema.parse(config(settings)));
   const outcome = await world.settle(channel.send(context, { ...message, ...changes }));
@@ -45,7 +57,11 @@ async function send(behaviour: SmtpBehaviour = {}, changes: Partial<OutboundMess
 
 test('an email has our Message-ID, the sender’s name, a text part and one line to unsubscribe', async () => {
   const outcome = await send({}, {}, { oneClickUnsubscribe: true, unsubscribeSecret: 'whsec_1' });
-  expect(outcome).toMatchObject({ kind: 'accepted', externalIds: [`${id}@harbour.example`], response: '250 2.0.0 queued as 1' });
+  expect(outcome).toMatchObject({
+    kind: 'accepted',
+    externalIds: [`${id}@harbour.example`],
+    response: '250 2.0.0 queued as 1',
+  });
   const [mail] = server.mails;
   expect(mail?.recipients).toEqual(['maya@example.com']);
   expect(mail?.raw).toContain(`Message-ID: <${id}@harbour.example>\r\n`);
@@ -73,7 +89,7 @@ test.each<[string, SmtpBehaviour]>([
   ['after MAIL', { cut: 'mail' }],
   ['in the middle of the data', { cut: 'in_data' }],
 ])('a connection that breaks %s has not sent the email', async (_place, behaviour) => {
-  const html = behaviour.cut === 'in_data' ? 'x'.repeat(900_000) : 'x';
+  const html = behaviour.cut === 'in_data' ? 'x'.repeat(400_000) : 'x';
   expect(await send(behaviour, { html })).toMatchObject({ kind: 'unavailable' });
   expect(server.mails).toEqual([]);
 });
@@ -96,7 +112,11 @@ test('a stop of the program while the reply is awaited leaves an unknown outcome
 });
 
 test.each<[string, string, object]>([
-  ['MAIL', '550 5.7.60 not allowed to send as this sender', { kind: 'rejected', code: 'sender_not_allowed', isAuthoritative: true }],
+  [
+    'MAIL',
+    '550 5.7.60 not allowed to send as this sender',
+    { kind: 'rejected', code: 'sender_not_allowed', isAuthoritative: true },
+  ],
   ['RCPT', '550 5.1.1 no such user', { kind: 'rejected', code: 'unknown_address', isAuthoritative: true }],
   ['RCPT', '450 4.2.0 greylisted', { kind: 'unavailable', code: 'deferred' }],
   ['RCPT', '552 5.2.2 over quota', { kind: 'rejected', code: 'mailbox_full' }],
@@ -136,7 +156,10 @@ test('after a partial deferral only the open recipients are tried again', async 
   expect(first).toMatchObject({ kind: 'unavailable', code: 'deferred' });
   const acceptedParts = 'acceptedParts' in first ? (first.acceptedParts ?? []) : [];
   const second = await send({}, { to, acceptedParts });
-  expect(second).toMatchObject({ kind: 'accepted', rejectedRecipients: [{ address: 'gone@example.com', code: 'unknown_address' }] });
+  expect(second).toMatchObject({
+    kind: 'accepted',
+    rejectedRecipients: [{ address: 'gone@example.com', code: 'unknown_address' }],
+  });
   expect(server.mails.map(({ recipients }) => recipients)).toEqual([['maya@example.com'], ['grey@example.com']]);
   expect(server.mails[1]?.raw).toMatch(/To: maya@example.com, grey@example.com/);
 });
@@ -147,13 +170,20 @@ test('an email above the limit of the server is refused before it is offered', a
 });
 
 test('the id of a server that replaces ours is kept beside it', async () => {
-  const outcome = await send({ replies: { '.': '250 2.0.0 OK <abc.123@PROD.OUTLOOK.COM> [Hostname=X] 1 bytes in 0.1, 1 KB/sec Queued mail for delivery' } });
-  expect(outcome).toMatchObject({ externalIds: [`${id}@harbour.example`, 'abc.123@PROD.OUTLOOK.COM'] });
+  const outcome = await send({
+    replies: {
+      '.': '250 2.0.0 OK <abc.123@ab.eurprd01.prod.outlook.com> [Hostname=X] 1 bytes in 0.1, 1 KB/sec Queued mail for delivery',
+    },
+  });
+  expect(outcome).toMatchObject({ externalIds: [`${id}@harbour.example`, 'abc.123@ab.eurprd01.prod.outlook.com'] });
 });
 
 test('the config is verified with a sign-in, and a wrong password is a problem of its field', async () => {
   const context = world.createContext(channel.configSchema.parse(config()));
-  expect(await world.settle(channel.setup?.verify(context) ?? Promise.resolve(null))).toMatchObject({ kind: 'verified', account: 'hello@harbour.example' });
+  expect(await world.settle(channel.setup?.verify(context) ?? Promise.resolve(null))).toMatchObject({
+    kind: 'verified',
+    account: 'hello@harbour.example',
+  });
   server.behave({ replies: { AUTH: '535 5.7.8 wrong' } });
   expect(await world.settle(channel.setup?.verify(context) ?? Promise.resolve(null))).toMatchObject({
     kind: 'rejected',

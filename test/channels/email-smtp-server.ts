@@ -1,5 +1,5 @@
-import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 
 /** Where the server departs from accepting a mail. */
 export interface SmtpBehaviour {
@@ -38,7 +38,9 @@ export async function startSmtpServer() {
     if (behaviour.cut === 'greeting') return void socket.destroy();
     say(behaviour.greeting ?? '220 mail.test ESMTP');
     const reply = (line: string, usual: string) => {
-      const fitting = Object.keys(behaviour.replies ?? {}).filter((start) => line.toUpperCase().startsWith(start.toUpperCase()));
+      const fitting = Object.keys(behaviour.replies ?? {}).filter((start) =>
+        line.toUpperCase().startsWith(start.toUpperCase()),
+      );
       const [key] = fitting.sort((a, b) => b.length - a.length);
       const text = key === undefined ? usual : (behaviour.replies?.[key] ?? usual);
       say(text);

@@ -128,16 +128,11 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
         })
         .optional()
         .meta({ title: 'DKIM signature', description: 'Only for a server that does not sign by itself.', advanced: true }),
-      caCertificate: z
-        .string()
-        .trim()
-        .max(maxTokenChars)
-        .optional()
-        .meta({
-          title: 'Certificate authority (PEM)',
-          description: 'For a server with a certificate of its own.',
-          advanced: true,
-        }),
+      caCertificate: z.string().trim().max(maxTokenChars).optional().meta({
+        title: 'Certificate authority (PEM)',
+        description: 'For a server with a certificate of its own.',
+        advanced: true,
+      }),
     })
     .refine(({ smtp, oauth }) => smtp.security !== 'none' || oauth === undefined, {
       path: ['smtp'],

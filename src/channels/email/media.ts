@@ -27,7 +27,7 @@ export async function fetchMailFile(
     const row = await client.fetchOne(String(place.uid), { size: true }, { uid: true });
     if (!row || (row.size ?? 0) > maxMailBytes) return { gone: true } as const;
     const found = await client.fetchOne(String(place.uid), { source: true }, { uid: true });
-    return found && found.source ? { source: found.source } : ({ gone: true } as const);
+    return found && found.source !== undefined ? { source: found.source } : ({ gone: true } as const);
   }).catch(() => null);
   if (fetched === null || 'failure' in fetched) return failed;
   if ('gone' in fetched) return gone;

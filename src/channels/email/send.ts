@@ -29,6 +29,8 @@ export async function sendMessage(
   getAccessToken: GetAccessToken,
 ): Promise<SendOutcome> {
   const { config } = context.connection;
+  // A line break would hide an address in the name of another.
+  if (/[\r\n]/.test(message.to)) return { kind: 'rejected', code: 'invalid_address', message: 'The address has a line break.' };
   const { mailboxes, refused: invalid } = parseRecipients(message.to);
   const settled = parseSettledRecipients(message.acceptedParts);
   const open = listOpenRecipients(mailboxes, settled);

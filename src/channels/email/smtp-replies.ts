@@ -71,16 +71,15 @@ export function classifyRefusal(error: Pick<ServerError, 'response' | 'responseC
   const [code, kind] = findEnhancedCode(error.response ?? '', reply);
   // Before the recipients, a server that is full of recipients says so with 452 or 552.
   const isRecipientLimit = error.command === 'RCPT TO' && kind === 'x.5.3';
-  const row = isRecipientLimit ? enhanced['5.5.3'] : (enhanced[code] ?? (code.startsWith('5.6.') ? contentRow : undefined));
-  return toRefusal(row ?? (reply < 500 && replies[reply] === undefined ? laterRow : (replies[reply] ?? policyRow(code))));
+  const row = isRecipientLimit ? enhanced['5.5.3'] : (enhanced[code] ?? findSubject(code) ?? replies[reply]);
+  return toRefusal(row ?? (reply < 500 ? laterRow : messageRow));
 }
 
-const contentRow: Row = ['message', 'content_refused', 'The mail server refused the content of the email.'];
-
-function policyRow(code: string): Row {
-  return code.startsWith('5.7.')
-    ? ['message', 'refused_by_policy', 'A rule of the mail server refuses the email.']
-    : messageRow;
+/** Subjects of enhanced codes whose details are too many to list. */
+function findSubject(code: string): Row | undefined {
+  if (code.startsWith('5.6.')) return ['message', 'content_refused', 'The mail server refused the content of the email.'];
+  if (code.startsWith('5.7.')) return ['message', 'refused_by_policy', 'A rule of the mail server refuses the email.'];
+  return undefined;
 }
 
 function toRefusal([kind, code, message]: Row): Refusal {
