@@ -1,12 +1,14 @@
 import type * as z from 'zod';
 import type { FetchedFile, FetchFailure } from '../runtime/fetch-file.ts';
 import type { ChannelContext } from './context.ts';
+import type { DefaultDelivery } from './delivery-settings.ts';
 import type { OutboundMessage, ReceiptContent, SendOutcome } from './messages.ts';
 import type { ChannelSession } from './session.ts';
 import type { ChannelSetup } from './setup.ts';
 import type { ChannelWebhooks } from './webhooks.ts';
 
 export type * from './context.ts';
+export type { DefaultDelivery } from './delivery-settings.ts';
 export type * from './messages.ts';
 export type * from './session.ts';
 export type * from './setup.ts';
@@ -26,6 +28,8 @@ export interface Channel<Config extends object = object> {
   readonly capabilities: Capabilities;
   /** Returns the capabilities of one connection, where they depend on its config. */
   getCapabilities?(config: Config): Capabilities;
+  /** Settings of sending that count where a connection sets none, for vendors that restrict accounts which send too fast. */
+  readonly defaultDelivery?: DefaultDelivery;
   /** File of `docs/` about the vendor's side of the setup, without its extension. */
   readonly setupGuide?: string;
   /** Makes one attempt to send. Whatever the vendor responds is an outcome; only a defect throws. */
@@ -41,6 +45,13 @@ export interface Channel<Config extends object = object> {
   lookUpReceipt?(context: ChannelContext<Config>, externalId: string): Promise<ReceiptContent | null>;
   /** Downloads a file that needs the vendor's credentials. @param ref as an inbound message named it */
   fetchAttachment?(context: ChannelContext<Config>, ref: string): Promise<FetchedFile | FetchFailure>;
+  /**
+   * Builds the address at which a contact starts a chat, where only the contact can start one. Opening it brings a `contact_link` event.
+   *
+   * @param payload 1 to 64 of A-Z, a-z, 0-9, - and _
+   * @returns null when the vendor had to be asked and could not be
+   */
+  buildContactLink?(context: ChannelContext<Config>, payload: string): Promise<string | null>;
   readonly setup?: ChannelSetup<Config>;
   readonly webhooks?: ChannelWebhooks<Config>;
   /** A connection to the vendor that stays open. */
@@ -63,6 +74,11 @@ export interface Capabilities {
   readonly attachments: 'none' | 'urls' | 'bytes';
   /** The vendor sends receipts; until then `accepted` is not `delivered`. */
   readonly receipts: boolean;
+  /**
+   * Time within which a first receipt usually comes. Messages without one for longer are counted and shown, and the connection is checked:
+   * some vendors accept messages while they can't send any.
+   */
+  readonly receiptWithinMs?: number;
   /** The vendor recognises a repeated idempotency key, so that sending again after an unknown outcome can't double the message. */
   readonly idempotent: boolean;
   /** The vendor has ids of its own for contacts, or depends on when they last wrote: then both are recorded with their messages. */

@@ -59,8 +59,16 @@ export type DeliverySettings = z.output<typeof deliverySettingsSchema> & {
   whenUnknown: 'resend' | 'ask';
 };
 
-/** Reads these settings from a connection's config, which was validated when it was stored. */
-export function parseDeliverySettings(config: object): DeliverySettings {
-  const settings = deliverySettingsSchema.parse(config);
+/** Settings that a channel proposes for connections that set none. */
+export type DefaultDelivery = Pick<z.output<typeof deliverySettingsSchema>, 'ratePerSecond' | 'concurrency' | 'dailyCap'>;
+
+/**
+ * Reads these settings from a connection's config, which was validated when it was stored.
+ *
+ * @param defaults those of its channel
+ */
+export function parseDeliverySettings(config: object, defaults: DefaultDelivery = {}): DeliverySettings {
+  const own = Object.entries(deliverySettingsSchema.parse(config)).filter(([, value]) => value !== undefined);
+  const settings: z.output<typeof deliverySettingsSchema> = { ...defaults, ...Object.fromEntries(own) };
   return { ...settings, whenOver: settings.whenOver ?? 'wait', whenUnknown: settings.whenUnknown ?? 'ask' };
 }

@@ -40,16 +40,25 @@ const channelShape = z.strictObject({
     addressType: z.enum(['phone', 'email', 'vendor_id']),
     attachments: z.enum(['none', 'urls', 'bytes']),
     receipts: isFlag,
+    receiptWithinMs: z.int().positive().optional(),
     idempotent: isFlag,
     vendorAddresses: isFlag,
     managesOptOuts: isFlag,
   }),
   getCapabilities: isFunction.optional(),
+  defaultDelivery: z
+    .strictObject({
+      ratePerSecond: deliverySettings.ratePerSecond,
+      concurrency: deliverySettings.concurrency,
+      dailyCap: deliverySettings.dailyCap,
+    })
+    .optional(),
   setupGuide: z.undefined({ error: 'is for channels of the program: its guide is a file of docs/' }).optional(),
   send: isFunction,
   lookUpSend: isFunction.optional(),
   lookUpReceipt: isFunction.optional(),
   fetchAttachment: isFunction.optional(),
+  buildContactLink: isFunction.optional(),
   setup: z
     .strictObject({
       verify: isFunction,

@@ -1,9 +1,14 @@
 import { AppError } from '../core/errors.ts';
+import { createAndroidSmsGatewayChannel } from './android-sms-gateway/android-sms-gateway.ts';
 import type { Channel } from './channel.ts';
+import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createMailgunChannel } from './mailgun/mailgun.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createTelegramChannel } from './telegram/telegram.ts';
+import { createTelnyxChannel } from './telnyx/telnyx.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
+import { createWahaChannel } from './waha/waha.ts';
 import { createWhatsAppCloudChannel } from './whatsapp-cloud/whatsapp-cloud.ts';
 
 /** Registry of the channels of this process, by type. */
@@ -20,7 +25,12 @@ export function createChannels(options: {
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createAndroidSmsGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelnyxChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createWahaChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createEvolutionChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelegramChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
     ...(options.packaged ?? []),
   ]);

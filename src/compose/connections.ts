@@ -17,6 +17,7 @@ import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import { createSocketOpener } from '../runtime/guarded-socket.ts';
+import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
@@ -52,6 +53,8 @@ export function composeConnections(
         getConnection,
         listConnections,
         listReceiptLookUps,
+        listSilenceWatches,
+        requestChecks,
         holdConnection,
         resumeConnection,
         tryConnect,

@@ -61,7 +61,7 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
       { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` },
     );
     const keepsPause = verified === null && before.status !== 'active';
-    await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config), now, keepsPause);
+    await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config, channel), now, keepsPause);
     // Until a worker has opened the session, no worker claims the jobs that it carries.
     await setGroupOwner(tx, [toConnectionGroupKey(ref)], channel.session?.carriesSends ? noWorkerId : null, now);
     return tx.connection.update({

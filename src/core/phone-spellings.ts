@@ -36,3 +36,17 @@ export function listPhoneSpellings(address: string): string[] {
   }
   return [address];
 }
+
+/**
+ * Converts WhatsApp's spelling of a number to the one of its owner. WhatsApp leaves out the ninth digit of many Brazilian mobile numbers, and
+ * writes the old 1 of Mexican ones. Argentine mobile numbers keep their 9; one without it is a landline.
+ *
+ * @param digits with the country code, without the plus sign
+ * @returns the number in E.164
+ */
+export function toUsualSpelling(digits: string): string {
+  const [, brazilArea, brazilMobile] = /^55(\d{2})([6-9]\d{7})$/.exec(digits) ?? [];
+  if (brazilArea) return `+55${brazilArea}9${brazilMobile}`;
+  const [, mexican] = /^521(\d{10})$/.exec(digits) ?? [];
+  return `+${mexican ? `52${mexican}` : digits}`;
+}

@@ -1,6 +1,8 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from './client.ts';
 
+export type PeriodicTaskName = 'alerts' | 'daily_activity' | 'daily_stats' | 'poll_receipts' | 'silent_sends';
+
 /**
  * Claims a periodic task that one process at a time runs for all. No process can claim it again before `intervalMs` have passed, so a task
  * that takes less time runs alone.
@@ -9,7 +11,7 @@ import type { Database } from './client.ts';
  */
 export async function claimPeriodicTask(
   { db, clock }: { db: Database; clock: Clock },
-  name: 'alerts' | 'daily_activity' | 'daily_stats' | 'poll_receipts',
+  name: PeriodicTaskName,
   intervalMs: number,
 ): Promise<{ progressUntil: Date | null } | null> {
   const now = dateNow(clock);
@@ -21,4 +23,9 @@ export async function claimPeriodicTask(
     ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE periodic_tasks.due_at <= ${now}
     RETURNING progress_until AS "progressUntil"`;
   return rows[0] ?? null;
+}
+
+/** Records how far a task has come; its next claim returns it. */
+export async function recordTaskProgress({ client }: Database, name: PeriodicTaskName, progressUntil: Date): Promise<void> {
+  await client.periodicTask.updateMany({ where: { name }, data: { progressUntil } });
 }

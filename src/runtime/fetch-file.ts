@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Clock, createDeadline } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
@@ -61,7 +61,7 @@ export const fileTimeoutMs = 30_000;
 /**
  * Creates the fetcher of files from addresses that come from outside: guarded at every redirect, within limits of size, time and type,
  * straight to disk. Failures of the other side are results, not exceptions. Headers, which may hold credentials, go to the origin of the
- * first address only.
+ * first address only. A `data:` address in base64 is stored under the same limits.
  *
  * @throws AppError `attachment_store_unavailable`: our own disk fails or is nearly full
  */
@@ -83,6 +83,7 @@ async function fetchFile(
   signal: AbortSignal,
   credentials: Readonly<Record<string, string>> = {},
 ): Promise<FetchedFile | FetchFailure> {
+  if (first.startsWith('data:')) return saveFile(deps, toDataResponse(first), signal);
   let url = first;
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
     const response = await requestFile(deps, url, signal, isSameOrigin(url, first) ? credentials : {});
@@ -115,6 +116,14 @@ interface FileResponse {
   status: number;
   headers: Partial<Record<string, string>>;
   data: Readable;
+}
+
+/** Decodes a `data:` address: bytes that a vendor's API returns inside of JSON take the same way as those of a download. */
+function toDataResponse(url: string): FileResponse {
+  const comma = url.indexOf(',');
+  const type = url.slice('data:'.length, comma < 0 ? url.length : comma).replace(/;base64$/, '');
+  const data = Readable.from([Buffer.from(comma < 0 ? '' : url.slice(comma + 1), 'base64')]);
+  return { status: 200, headers: { 'content-type': type }, data };
 }
 
 function isSameOrigin(url: string, first: string): boolean {

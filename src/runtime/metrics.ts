@@ -40,6 +40,12 @@ export function createMetrics() {
       buckets: seconds,
       registers,
     }),
+    silentSends: new Counter({
+      name: 'patchbay_silent_sends_total',
+      help: 'Messages that a vendor accepted and that got no receipt in the time in which its receipts usually come, by channel.',
+      labelNames: ['channel'],
+      registers,
+    }),
     highLevelRequests: new Counter({
       name: 'patchbay_highlevel_requests_total',
       help: 'Requests to HighLevel, by operation and HTTP status (0: no response).',

@@ -7,16 +7,30 @@ import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
 import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
+import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
+import { addTelegram } from './carriers/telegram.ts';
+import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
+import { addWebServer, findWebFile } from './carriers/whatsapp-web.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
 import { createStateWriter, readState } from './state-file.ts';
 import { type AppClient, createAppClient } from './ui/app-client.ts';
 import { createCustomPageRouter } from './ui/frame.ts';
 import { createUi } from './ui/router.ts';
-import { toTwilioExample, toWhatsAppExample } from './vendors/examples.ts';
+import { createEvolutionVendor, type EvolutionVendor } from './vendors/evolution.ts';
+import {
+  toAndroidExample,
+  toEvolutionExample,
+  toTelnyxExample,
+  toTwilioExample,
+  toWahaExample,
+  toWhatsAppExample,
+} from './vendors/examples.ts';
+import { listWahaWebhooks } from './vendors/waha/state.ts';
+import { createWahaVendor, type WahaVendor } from './vendors/waha.ts';
 
 export interface SandboxOptions {
   port: number;
@@ -83,6 +97,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const client = createAppClient(http, options.app.baseUrl, options.adminToken);
   const phone = createPhone({ clock, random, state: saved?.phone, onChange: notifyChange });
   const shared = { clock, random, http, onChange: notifyChange };
+  const listNumbers = () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []);
   const gateway = addGateway(phone, {
     ...shared,
     secret: phoneSecret,
@@ -96,11 +111,29 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     getStorageUrl: () => `${url.replace('localhost', '127.0.0.1')}/twilio`,
     state: saved?.twilio,
   });
+  const telnyx = addTelnyx(phone, { ...shared, getUrl: () => `${url}/telnyx`, state: saved?.telnyx });
+  const android = addAndroidSmsGateway(phone, { ...shared, getUrl: () => `${url}/android`, state: saved?.android });
   const meta = addWhatsAppCloud(phone, {
     ...shared,
     getUrl: () => `${url}/meta`,
-    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    listNumbers,
     state: saved?.meta,
+  });
+  const waha = addWebServer<WahaVendor>(phone, 'waha', {
+    ...{ clock, listNumbers, name: 'WAHA', getUrl: () => `${url}/waha` },
+    hasWebhook: ({ state }) => listWahaWebhooks(state).length > 0,
+    createServer: (hooks) => createWahaVendor({ ...shared, ...hooks, getUrl: () => `${url}/waha`, state: saved?.waha }),
+  });
+  const evolution = addWebServer<EvolutionVendor>(phone, 'evolution', {
+    ...{ clock, listNumbers, name: 'Evolution API', getUrl: () => `${url}/evolution` },
+    hasWebhook: ({ state }) => state.webhook?.enabled === true,
+    createServer: (hooks) => createEvolutionVendor({ ...shared, ...hooks, state: saved?.evolution }),
+  });
+  const telegram = addTelegram(phone, {
+    ...shared,
+    getUrl: () => `${url}/telegram`,
+    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    state: saved?.telegram,
   });
   const writer = createStateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
@@ -109,9 +142,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     highLevel: simulator.state,
     phone: phone.state,
     twilio: twilio.state,
+    telnyx: telnyx.state,
+    android: android.state,
     meta: meta.state,
+    waha: waha.state,
+    evolution: evolution.state,
+    telegram: telegram.state,
   }));
-  const findMedia = (id: string) => meta.state.media[id];
+  const findMedia = (id: string) =>
+    meta.state.media[id] ?? telegram.state.files[id] ?? findWebFile(waha.state, id) ?? findWebFile(evolution.state, id);
   const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl, assetsFolder, findMedia });
   if (!saved) seedDemo(simulator);
   writer.now();
@@ -123,7 +162,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/phone', gateway.sandboxRouter);
   app.use('/gateway', gateway.gatewayRouter);
   app.use('/twilio', twilio.router);
+  app.use('/telnyx', telnyx.router);
+  app.use('/android', android.router);
   app.use('/meta', meta.router);
+  app.use('/waha', waha.router);
+  app.use('/evolution', evolution.router);
+  app.use('/telegram', telegram.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
   const server = createServer(app);
@@ -134,7 +178,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const configs = {
     gateway: { url: getGatewayUrl(), secret: phoneSecret },
     twilio: toTwilioExample(twilio.state, `${url}/twilio`),
+    telnyx: toTelnyxExample(telnyx.state, `${url}/telnyx`),
+    android_sms_gateway: toAndroidExample(android.state, `${url}/android`),
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
+    waha: toWahaExample(waha.state, `${url}/waha`),
+    evolution: toEvolutionExample(evolution.state, `${url}/evolution`),
+    telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
   };
   return {
     url,
@@ -151,6 +200,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     async close() {
       page.close();
       meta.close();
+      waha.close();
+      evolution.close();
+      telegram.close();
       writer.now();
       await new Promise<void>((done) => {
         server.close(() => done());

@@ -3,7 +3,12 @@ import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
+import type { AndroidState } from './vendors/android-sms-gateway/state.ts';
+import type { EvolutionVendorState } from './vendors/evolution/state.ts';
+import type { TelegramVendorState } from './vendors/telegram/state.ts';
+import type { TelnyxState } from './vendors/telnyx/state.ts';
 import type { TwilioState } from './vendors/twilio/state.ts';
+import type { WahaVendorState } from './vendors/waha/state.ts';
 import type { WhatsAppVendorState } from './vendors/whatsapp-cloud/state.ts';
 
 /** State of sandbox mode that survives a restart: without it the app would hold tokens that the simulated HighLevel no longer knows. */
@@ -15,7 +20,12 @@ export interface SandboxState {
   highLevel: State;
   phone: PhoneState;
   twilio?: TwilioState;
+  telnyx?: TelnyxState;
+  android?: AndroidState;
   meta?: WhatsAppVendorState;
+  waha?: WahaVendorState;
+  evolution?: EvolutionVendorState;
+  telegram?: TelegramVendorState;
 }
 
 const writeDelayMs = 100;

@@ -11,7 +11,10 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 export interface PeriodicTaskDeps extends CleanupDeps {
   connections: CleanupDeps['connections'] & Pick<Connections, 'setUpDueConnections' | 'checkDueConnections'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
-  messaging: Pick<Messaging, 'mirrorOptOuts' | 'pollReceipts' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'>;
+  messaging: Pick<
+    Messaging,
+    'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'
+  >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
 }
 
@@ -36,6 +39,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
     { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
     { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },
+    { name: 'watch_silence', schedule: 'poll', run: messaging.watchSilence },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },

@@ -38,6 +38,14 @@ const faults: Record<string, TwilioFault> = {
   503: { kind: 'error', status: 503, code: 20503 },
 };
 
+/** The same for a message that Twilio refuses, and so never accepts. */
+const faultsBeforeAccepting: typeof faults = {
+  ...faults,
+  accept_then_cut: { kind: 'drop' },
+  accept_then_hang: { kind: 'hang' },
+  500: { kind: 'error', status: 500, code: 20500 },
+};
+
 /**
  * Starts the simulated Twilio as the vendor of a run: it drops no repeats, breaks as planned, also after it has accepted a message, and posts
  * its webhooks until they are acknowledged.
@@ -75,8 +83,9 @@ export async function startTwilioVendor(plan: Plan, poster: Poster, elapsed: () 
     const canFail = isFlapping && count < plan.maxMishaps;
     const mishap = canFail ? (isDown ? random.pick(['cut', 503, 429] as const) : planned.mishaps[count]) : undefined;
     if (mishap !== undefined) mishapCount += 1;
-    if (mishap !== undefined) return faults[mishap] ?? null;
-    return planned.fate === 'rejected' ? { kind: 'error', status: 400, code: 21614, message: 'Not a mobile number.' } : null;
+    const isRejected = planned.fate === 'rejected';
+    if (mishap !== undefined) return (isRejected ? faultsBeforeAccepting : faults)[mishap] ?? null;
+    return isRejected ? { kind: 'error', status: 400, code: 21614, message: 'Not a mobile number.' } : null;
   }
 
   async function reachContact({ sid, to, body }: SimMessage): Promise<void> {

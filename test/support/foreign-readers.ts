@@ -17,8 +17,7 @@ import { uploadFile } from '../../src/highlevel/uploads.ts';
 import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
-import { twilioReaders } from './twilio-readers.ts';
-import { whatsAppReaders } from './whatsapp-readers.ts';
+import { channelReaders } from './channel-readers.ts';
 import { allProviders } from './world.ts';
 
 /** A reader of JSON that others have shaped, with a document that it reads. */
@@ -292,6 +291,5 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
-  ...twilioReaders,
-  ...whatsAppReaders,
+  ...channelReaders,
 };

@@ -18,7 +18,12 @@ test('a receipt of one recipient has no effect on another, and a receipt without
     { address: 'cleo@example.com', state: 'pending', reason: null },
   ]);
   const all = computeRecipientStates(to, [failed, { state: 'delivered', recipient: null, reason: null }]);
-  expect(all.map(({ state, reason }) => [state, reason])).toEqual(addresses.map(() => ['delivered', null]));
+  // A bounce beats a delivery.
+  expect(all.map(({ state, reason }) => [state, reason])).toEqual([
+    ['failed', 'full'],
+    ['delivered', null],
+    ['delivered', null],
+  ]);
 });
 
 test('receipts in any order, any number of times, end in the same states', () => {

@@ -24,6 +24,7 @@ const message: LockedMessage = {
   direction: 'outbound',
   locationId: 'l',
   createdAt: now,
+  messageType: 'sms',
   state: 'pending',
   retryCount: 0,
   reportRetryCount: 0,

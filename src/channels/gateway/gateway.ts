@@ -4,7 +4,7 @@ import { maxChars } from '../../core/bounds.ts';
 import { createDeadline, dateNow } from '../../core/clock.ts';
 import { toText } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
-import { isPrivateHost, toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
+import { toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import { createSignatureHeaders, isSigningSecret, requireSignature } from '../../runtime/standard-webhooks.ts';
 import {
   type Capabilities,
@@ -15,6 +15,7 @@ import {
   type SendOutcome,
   type WebhookResponse,
 } from '../channel.ts';
+import { createWebAddressField } from '../web-address.ts';
 import { parseError, readGatewayWebhook, toSendBody } from './protocol.ts';
 
 /** Capabilities of every service that speaks the gateway protocol. */
@@ -73,21 +74,11 @@ export function createGatewayChannel(options: { allowPrivateTargets: boolean }):
 
 function createConfigSchema(allowPrivateTargets: boolean) {
   return z.strictObject({
-    url: z
-      .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-      .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-        error: 'must start with https://',
-        params: { code: 'https' },
-      })
-      .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-        error: 'must not be a private or reserved address',
-        params: { code: 'private' },
-      })
-      .meta({
-        title: 'Address',
-        description: 'URL to which messages are posted.',
-        placeholder: 'https://gateway.example/send',
-      }),
+    url: createWebAddressField(allowPrivateTargets).meta({
+      title: 'Address',
+      description: 'URL to which messages are posted.',
+      placeholder: 'https://gateway.example/send',
+    }),
     secret: z
       .string()
       .trim()

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type TwilioConfig = z.output<ReturnType<typeof createTwilioConfigSchema>>;
 
@@ -90,18 +90,7 @@ export function createTwilioConfigSchema(allowPrivateTargets: boolean) {
         .optional()
         .meta({ title: 'API key SID', placeholder: 'SK…', advanced: true }),
       apiKeySecret: secret().optional().meta({ title: 'API key secret', sensitive: true, advanced: true }),
-      baseUrl: z
-        .url({ protocol: /^https?$/, error: 'must be an https address' })
-        .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-          error: 'must start with https://',
-          params: { code: 'https' },
-        })
-        .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-          error: 'must not be a private or reserved address',
-          params: { code: 'private' },
-        })
-        .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
-        .overwrite((url) => url.replace(/\/+$/, ''))
+      baseUrl: createBaseAddressField(allowPrivateTargets)
         .default(defaultBaseUrl)
         .meta({ title: 'API base URL', advanced: true }),
     })

@@ -1,3 +1,4 @@
+import { toUsualSpelling } from '../../core/phone-spellings.ts';
 import type { OutboundMessage } from '../channel.ts';
 
 /** Id of a user in one business portfolio, for users who hide their number: a country, perhaps `ENT`, and up to 128 letters and digits. */
@@ -23,15 +24,8 @@ export function toRecipient({ to, vendorAddress }: Pick<OutboundMessage, 'to' | 
   return null;
 }
 
-/**
- * Converts WhatsApp's spelling of a number to the one of the CRM. WhatsApp leaves out the ninth digit of many Brazilian mobile numbers, and
- * writes the old 1 of Mexican ones. Argentine mobile numbers keep their 9; one without it is a landline.
- */
+/** Converts WhatsApp's spelling of a number to the one of the CRM; an id of a user stays as it is. */
 export function toContactAddress(waId: string): string {
   const digits = waId.replace(/^\+/, '');
-  if (!/^[1-9]\d{6,14}$/.test(digits)) return waId;
-  const [, brazilArea, brazilMobile] = /^55(\d{2})([6-9]\d{7})$/.exec(digits) ?? [];
-  if (brazilArea) return `+55${brazilArea}9${brazilMobile}`;
-  const [, mexican] = /^521(\d{10})$/.exec(digits) ?? [];
-  return `+${mexican ? `52${mexican}` : digits}`;
+  return /^[1-9]\d{6,14}$/.test(digits) ? toUsualSpelling(digits) : waId;
 }

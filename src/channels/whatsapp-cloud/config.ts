@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 export type WhatsAppConfig = z.output<ReturnType<typeof createConfigSchema>>;
 
@@ -79,16 +79,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       })
       .optional()
       .meta({ title: 'Fallback template', advanced: true }),
-    baseUrl: z
-      .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-      .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-        error: 'must start with https://',
-        params: { code: 'https' },
-      })
-      .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-        error: 'must not be a private or reserved address',
-        params: { code: 'private' },
-      })
+    baseUrl: createBaseAddressField(allowPrivateTargets)
       .default('https://graph.facebook.com')
       .meta({ title: 'Graph API address', advanced: true }),
     apiVersion: z

@@ -56,7 +56,7 @@ export async function callGraph(
 }
 
 function toGraphUrl(config: WhatsAppConfig, path: string, query: Readonly<Record<string, string>> | undefined): string {
-  const url = new URL(`${config.baseUrl.replace(/\/+$/, '')}/${config.apiVersion}/${path}`);
+  const url = new URL(`${config.baseUrl}/${config.apiVersion}/${path}`);
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
   return url.href;
 }

@@ -13,6 +13,7 @@ const capabilities: Capabilities = {
   addressType: 'phone',
   attachments: 'bytes',
   receipts: true,
+  receiptWithinMs: 10 * 60_000,
   // Meta has no idempotency key. A status proves a send of unknown outcome: it returns our id.
   idempotent: false,
   // WhatsApp keeps a list of those who stopped marketing alone.

@@ -14,7 +14,7 @@ declare global {
 
 /**
  * Logs one line a request, with the id that the response carries. Only method and path are logged: a query can contain an install's code,
- * and the path of a stored file contains its secret.
+ * and the path of a stored file, or of a vendor's webhook, its secret.
  * Replaces pino-http, whose child logger for every request was 7 % of the cost of a webhook.
  */
 export function logRequests(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
@@ -39,5 +39,8 @@ export function logRequests(deps: { log: Log; newId: NewId; clock: Clock }): Req
 }
 
 function maskPath(url: string): string | undefined {
-  return url.split('?')[0]?.replace(/^\/media\/.*/, '/media/…');
+  return url
+    .split('?')[0]
+    ?.replace(/^\/media\/.*/, '/media/…')
+    .replace(/^(\/channels\/[^/]+\/[^/]+)\/.*/, '$1/…');
 }

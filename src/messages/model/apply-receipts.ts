@@ -8,10 +8,13 @@ export interface StoredReceipt {
 }
 
 /** Applies receipts to a message, one after the other. */
-export function applyReceipts(current: Pick<LockedMessage, 'state'>, receipts: readonly StoredReceipt[]): MessagePatch {
+export function applyReceipts(
+  current: Pick<LockedMessage, 'state' | 'messageType'>,
+  receipts: readonly StoredReceipt[],
+): MessagePatch {
   const patch: MessagePatch = {};
   for (const receipt of receipts) {
-    Object.assign(patch, transitionTo({ state: patch.state ?? current.state }, receipt.state, toFailure(receipt)));
+    Object.assign(patch, transitionTo({ ...current, state: patch.state ?? current.state }, receipt.state, toFailure(receipt)));
   }
   return patch;
 }

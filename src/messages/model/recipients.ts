@@ -29,7 +29,7 @@ export function computeRecipientStates(to: string | null, receipts: readonly Rec
     let reason: string | null = null;
     for (const receipt of receipts) {
       if (receipt.recipient !== null && !isSameRecipient(receipt.recipient, address)) continue;
-      const nextState = advance(state, receipt.state);
+      const nextState = advance(state, receipt.state, 'email');
       if (nextState !== state) reason = nextState === 'failed' ? receipt.reason : null;
       state = nextState;
     }

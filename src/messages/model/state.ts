@@ -1,12 +1,14 @@
 /** The state of a message. */
 export type MessageState = 'pending' | 'delivered' | 'read' | 'failed';
 
-/** The states that may follow each state. A late receipt beats a failure, as it is the better evidence. */
-const nextStates: Record<MessageState, readonly MessageState[]> = {
-  pending: ['delivered', 'read', 'failed'],
-  failed: ['delivered', 'read'],
-  delivered: ['read'],
-  read: [],
+type NextStates = Record<MessageState, readonly MessageState[]>;
+
+/** The states that may follow each state, by type of message. */
+const nextStates: Record<'sms' | 'email', NextStates> = {
+  // A late receipt of delivery beats a failure, as it is the better evidence.
+  sms: { pending: ['delivered', 'read', 'failed'], failed: ['delivered', 'read'], delivered: ['read'], read: [] },
+  // A server that has taken an email may still return it: a bounce beats a delivery, whichever is known first. A reader beats both.
+  email: { pending: ['delivered', 'read', 'failed'], failed: ['read'], delivered: ['failed', 'read'], read: [] },
 };
 
 /**
@@ -15,6 +17,6 @@ const nextStates: Record<MessageState, readonly MessageState[]> = {
  * Receipts arrive in any order and more than once, so the table decides, never the time of arrival.
  * @returns the new state
  */
-export function advance(current: MessageState, target: MessageState): MessageState {
-  return nextStates[current].includes(target) ? target : current;
+export function advance(current: MessageState, target: MessageState, messageType: 'sms' | 'email' = 'sms'): MessageState {
+  return nextStates[messageType][current].includes(target) ? target : current;
 }

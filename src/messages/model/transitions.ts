@@ -28,6 +28,7 @@ export const lockedColumns = [
   'locationId',
   'resentAt',
   'createdAt',
+  'messageType',
   ...mutableColumns,
 ] as const satisfies (keyof Message)[];
 
@@ -44,8 +45,12 @@ export type MessageChange = (current: LockedMessage) => MessagePatch;
  *
  * @param reason required for `failed`; otherwise the reason for which the message waited is cleared
  */
-export function transitionTo(current: Pick<LockedMessage, 'state'>, target: MessageState, reason?: Reason): MessagePatch {
-  const state = advance(current.state, target);
+export function transitionTo(
+  current: Pick<LockedMessage, 'state' | 'messageType'>,
+  target: MessageState,
+  reason?: Reason,
+): MessagePatch {
+  const state = advance(current.state, target, current.messageType);
   if (state === current.state) return {};
   return {
     state,

@@ -38,8 +38,8 @@ const ambiguousStartWords: ReadonlySet<string> = new Set(['YES', 'ALTA']);
 
 /** Longer than every word with its punctuation. */
 const maxWordChars = 40;
-/** Punctuation, quotation marks, blanks and emojis around a word. */
-const decoration = /^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu;
+/** A character of a word, as opposed to punctuation, quotation marks, blanks and emojis around it. */
+const wordCharacter = /[\p{L}\p{N}]/gu;
 
 /**
  * Recognizes a contact's STOP or START. Only a whole message counts, in any case and with or without accents: never a word inside a
@@ -63,8 +63,9 @@ function toWord(text: string): string {
   const trimmed = text.trim();
   if (trimmed.length > maxWordChars) return '';
   const plain = trimmed.normalize('NFKD').replace(/[\p{M}\p{Cf}]/gu, '');
+  const positions = [...plain.matchAll(wordCharacter)].map(({ index, 0: character }) => [index, index + character.length]);
   return plain
-    .replace(decoration, '')
+    .slice(positions[0]?.[0] ?? 0, positions.at(-1)?.[1] ?? 0)
     .replace(/[\s\p{Pd}]+/gu, ' ')
     .toUpperCase();
 }

@@ -28,7 +28,7 @@ export type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } 
  * @returns null when the message may be sent; else the end of the connection's pause, or the reason for which the message fails
  */
 export async function checkSendLimits(deps: SendLimitDeps, connection: Connection): Promise<LimitDecision | null> {
-  const { sendingWindow, dailyCap, whenOver } = parseDeliverySettings(connection.config);
+  const { sendingWindow, dailyCap, whenOver } = getSettings(connection);
   if (!sendingWindow && dailyCap === undefined) return null;
   const key = toConnectionGroupKey(connection);
   const zone = await getTimeZone(deps, connection);
@@ -53,6 +53,15 @@ export async function checkSendLimits(deps: SendLimitDeps, connection: Connectio
     if ('rejected' in decision || (await pauseUntilTomorrow(deps, key, day, dailyCap, decision.wait.at))) return decision;
   }
   return null;
+}
+
+/** Lets all messages of a connection wait, because its vendor asks for it. */
+export async function pauseConnection(
+  deps: Pick<SendLimitDeps, 'db' | 'clock'>,
+  connection: Pick<Connection, 'locationId' | 'providerKey'>,
+  until: Date,
+): Promise<void> {
+  await pause(deps, toConnectionGroupKey(connection), until, getReason('vendor_limit'));
 }
 
 /** Pauses a group until its next day, unless a send has been refunded since. @returns true when the cap is still reached */
@@ -82,7 +91,7 @@ async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, ca
  * is finished by then and may be running again, and a count that is one too high does no harm.
  */
 export async function refundDailyCap(deps: SendLimitDeps, connection: Connection, countedAtMs: number): Promise<void> {
-  if (parseDeliverySettings(connection.config).dailyCap === undefined) return;
+  if (getSettings(connection).dailyCap === undefined) return;
   const key = toConnectionGroupKey(connection);
   try {
     const { day } = toLocalTime(countedAtMs, await getTimeZone(deps, connection));
@@ -96,6 +105,10 @@ export async function refundDailyCap(deps: SendLimitDeps, connection: Connection
       'a deferred send could not be refunded and counts against the daily cap',
     );
   }
+}
+
+function getSettings({ config, channel }: Connection) {
+  return parseDeliverySettings(config, channel.defaultDelivery);
 }
 
 async function getTimeZone(deps: SendLimitDeps, { locationId }: Connection): Promise<string> {

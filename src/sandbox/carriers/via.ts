@@ -11,8 +11,18 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       const isWhatsApp = typeof config.from === 'string' && config.from.startsWith('whatsapp:');
       return { carrier: 'twilio', app: isWhatsApp ? 'WhatsApp' : 'SMS', name: 'Twilio' };
     }
+    case 'telnyx':
+      return { carrier: 'telnyx', app: 'SMS', name: 'Telnyx' };
+    case 'android_sms_gateway':
+      return { carrier: 'android_sms_gateway', app: 'SMS', name: 'Android SMS Gateway' };
     case 'whatsapp_cloud':
       return { carrier: 'whatsapp_cloud', app: 'WhatsApp', name: 'Meta' };
+    case 'waha':
+      return { carrier: 'waha', app: 'WhatsApp', name: 'WAHA' };
+    case 'evolution':
+      return { carrier: 'evolution', app: 'WhatsApp', name: 'Evolution API' };
+    case 'telegram':
+      return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
     default:
       return { carrier: 'gateway', app: 'SMS', name: 'Gateway' };
   }

@@ -1,4 +1,8 @@
+import type { AndroidState } from './android-sms-gateway/state.ts';
+import type { EvolutionVendorState } from './evolution/state.ts';
+import type { TelnyxState } from './telnyx/state.ts';
 import type { TwilioState } from './twilio/state.ts';
+import type { WahaVendorState } from './waha/state.ts';
 import type { WhatsAppVendorState } from './whatsapp-cloud/state.ts';
 
 /** Returns the config of the simulated Twilio's demo account, which sends from its first number. */
@@ -6,8 +10,29 @@ export function toTwilioExample({ account, numbers }: TwilioState, baseUrl: stri
   return { accountSid: account.sid, authToken: account.authToken, from: numbers[0]?.phoneNumber, baseUrl };
 }
 
+/** Returns the config of the simulated Telnyx's demo account, which sends from its first number. */
+export function toTelnyxExample({ account, numbers }: TelnyxState, baseUrl: string): Record<string, unknown> {
+  return { apiKey: account.apiKey, publicKey: account.publicKey, from: numbers[0]?.phoneNumber, baseUrl };
+}
+
+/** Returns the config of the simulated SMS gateway's demo account, which sends from its first phone. */
+export function toAndroidExample({ account, devices }: AndroidState, baseUrl: string): Record<string, unknown> {
+  const { username, password, signingKey } = account;
+  return { baseUrl, username, password, signingKey, deviceId: devices[0]?.id };
+}
+
 /** Returns the config of the simulated Meta's demo business. The verify token is the connection's own. */
 export function toWhatsAppExample({ business }: WhatsAppVendorState, baseUrl: string): Record<string, unknown> {
   const { phoneNumberId, accountId: businessAccountId, accessToken, appSecret } = business;
   return { phoneNumberId, businessAccountId, accessToken, appSecret, baseUrl };
+}
+
+/** Returns the config of the simulated WAHA server's session. The HMAC key is the connection's own. */
+export function toWahaExample({ apiKey, session }: WahaVendorState, baseUrl: string): Record<string, unknown> {
+  return { baseUrl, apiKey, session };
+}
+
+/** Returns the config of the simulated Evolution API server's instance. The webhook secret is the connection's own. */
+export function toEvolutionExample({ apiKey, instance }: EvolutionVendorState, baseUrl: string): Record<string, unknown> {
+  return { baseUrl, apiKey, instance };
 }

@@ -67,7 +67,7 @@ test('a receipt counts for the message whose attempt started last before it, and
         const counted = row.receipts.map(({ state }) => state as MessageState);
         expect(may.map(({ state }) => state)).toEqual(expect.arrayContaining(counted));
         expect(counted).toEqual(expect.arrayContaining(must.map(({ state }) => state)));
-        expect(row.state).toBe(counted.reduce(advance, 'pending'));
+        expect(row.state).toBe(counted.reduce<MessageState>((at, next) => advance(at, next), 'pending'));
       }
     }),
     { numRuns: Number(process.env.FUZZ_INPUTS ?? 0) > 0 ? 400 : 60, seed: 5 },

@@ -7,6 +7,7 @@ import { toLocalTime } from '../../../core/local-time.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
 import { type ConnectionHealth, getConnectionHealth } from '../../../messages/stats/connection-health.ts';
+import { countSilentSends } from '../../../messages/stats/silent-sends.ts';
 import { countReadyHeads } from '../../../queue/depth.ts';
 import { getPausedUntil } from '../../../queue/rate-limits.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
@@ -29,6 +30,8 @@ export interface ChannelStatus {
   channelName: string | null;
   since: Date | null;
   health: ConnectionHealth | null;
+  /** Messages of the last hour that were accepted and got no receipt in the usual time. */
+  silent: { count: number; minutes: number } | null;
   /** The reason of the failures or of the hold, translated. */
   reason: string | null;
 }
@@ -60,7 +63,7 @@ async function getChannelStatus(
   failing: ReadonlySet<string>,
 ): Promise<ChannelStatus> {
   const shown = { key: provider.key, name: toProviderName(deps, text, provider) };
-  if (!connection) return { ...shown, state: 'none', channelName: null, since: null, health: null, reason: null };
+  if (!connection) return { ...shown, state: 'none', channelName: null, since: null, health: null, silent: null, reason: null };
   const health = await getConnectionHealth(deps, connection.id);
   const isFailing = failing.has(connection.id) || health.consecutiveFailures >= minFailuresInRow;
   const isWaiting = connection.status === 'held' || connection.status === 'pairing';
@@ -71,8 +74,21 @@ async function getChannelStatus(
     channelName: toChannelName(text, connection.channel),
     since: connection.createdAt,
     health,
+    silent: await findSilence(deps, connection),
     reason: reason && toReasonText(text, reason),
   };
+}
+
+const silenceSpanMs = 60 * 60 * 1000;
+
+/** Finds the messages that lack a receipt for too long. @returns null where none do, and for a channel without a usual time */
+async function findSilence({ db, clock }: ChannelPageDeps, { id, capabilities }: Connection): Promise<ChannelStatus['silent']> {
+  const { receiptWithinMs } = capabilities;
+  if (receiptWithinMs === undefined) return null;
+  const until = dateNow(clock);
+  const after = new Date(until.getTime() - silenceSpanMs);
+  const [found] = await countSilentSends(db.client, [{ id, receiptWithinMs }], { after, until });
+  return found ? { count: found.count, minutes: Math.round(receiptWithinMs / 60_000) } : null;
 }
 
 /** Returns a value that changes with the statuses, for the versions of pages. New attempts with the same outcome count every ten seconds. */
@@ -118,7 +134,7 @@ export async function getLimitUsage(deps: ChannelPageDeps, connection: Connectio
   const today = toLocalTime(now.getTime(), timezone ?? 'UTC').day;
   const waiting = pausedUntil ? await countReadyHeads(deps.db.client, 'deliver', key, maxWaitingCount + 1) : 0;
   return {
-    settings: parseDeliverySettings(connection.config),
+    settings: parseDeliverySettings(connection.config, connection.channel.defaultDelivery),
     dailyCount: rateLimit?.dailyCountDate === today ? rateLimit.dailyCount : 0,
     pausedUntil,
     pauseReason:

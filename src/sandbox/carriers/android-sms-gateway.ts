@@ -1,0 +1,50 @@
+import type { AxiosInstance } from 'axios';
+import type { Clock } from '../../core/clock.ts';
+import type { RandomSource } from '../../core/ids.ts';
+import type { SandboxPhone } from '../phone.ts';
+import type { AndroidState } from '../vendors/android-sms-gateway/state.ts';
+import { createAndroidSmsGateway, type SimulatedAndroid } from '../vendors/android-sms-gateway.ts';
+
+/** Android's word for a recipient that no network reaches. */
+const unreachable = 'RESULT_ERROR_GENERIC_FAILURE';
+
+/** Connects the contact's phone with a simulated Android phone that runs the SMS gateway. */
+export function addAndroidSmsGateway(
+  phone: SandboxPhone,
+  deps: {
+    clock: Clock;
+    random: RandomSource;
+    http: AxiosInstance;
+    /** Address of the simulator's router. */
+    getUrl: () => string;
+    state: AndroidState | undefined;
+    onChange: () => void;
+  },
+): SimulatedAndroid {
+  const android = createAndroidSmsGateway({
+    ...{ clock: deps.clock, random: deps.random, http: deps.http, state: deps.state, onChange: deps.onChange },
+    onMessage: ({ id, to: number, text }) =>
+      phone.receive({ id, number, text, attachments: [], carrier: 'android_sms_gateway', app: 'SMS' }),
+  });
+  phone.addCarrier('android_sms_gateway', {
+    deliver: ({ id }) => android.deliver(id),
+    // SMS has no reports of reading.
+    markRead: () => undefined,
+    fail: ({ id }) => android.fail(id, unreachable),
+    sendReply({ number, text, picture }, { config }) {
+      if (config.baseUrl !== deps.getUrl()) return 'This location uses another SMS gateway than the simulated one.';
+      const device = android.state.devices.find(({ id }) => id === config.deviceId) ?? android.state.devices[0];
+      if (!android.state.webhooks.some(({ event }) => event === 'sms:received'))
+        return 'The gateway has no webhook address yet.';
+      const media = picture ? [{ data: picture.read(), contentType: picture.contentType, name: `${picture.name}.png` }] : [];
+      void android.receive({ from: number, text, media }, device);
+      return null;
+    },
+    setAccountRefused(isRefused) {
+      android.state.account.isRefused = isRefused;
+      deps.onChange();
+    },
+    isAccountRefused: () => android.state.account.isRefused,
+  });
+  return android;
+}

@@ -1,0 +1,4 @@
+import { testChannelContract } from './contract.ts';
+import { startEvolutionVendor } from './evolution-vendor.ts';
+
+testChannelContract('evolution', startEvolutionVendor);

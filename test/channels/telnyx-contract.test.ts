@@ -1,0 +1,4 @@
+import { testChannelContract } from './contract.ts';
+import { startTelnyxVendor } from './telnyx-vendor.ts';
+
+testChannelContract('telnyx', startTelnyxVendor);
