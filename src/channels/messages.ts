@@ -107,7 +107,7 @@ export interface InboundContent {
   readonly html?: string | undefined;
   readonly subject?: string | undefined;
   readonly attachments: readonly InboundAttachment[];
-  /** Email: the vendor's id of the message that this one replies to. */
+  /** Email: the vendor's id of the message that this one replies to, or ours, where the vendor's is not known. */
   readonly replyToExternalId?: string | undefined;
   readonly occurredAt?: Date | undefined;
   /** The location sent it outside of HighLevel; it is only logged. */

@@ -4,6 +4,7 @@ import type { Channel } from './channel.ts';
 import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createMailgunChannel } from './mailgun/mailgun.ts';
+import { createResendChannel } from './resend/resend.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
 import { createTelegramChannel } from './telegram/telegram.ts';
 import { createTelnyxChannel } from './telnyx/telnyx.ts';
@@ -24,6 +25,7 @@ export function createChannels(options: {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createResendChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createAndroidSmsGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTelnyxChannel({ allowPrivateTargets: options.allowPrivateTargets }),

@@ -64,9 +64,14 @@ export function splitAddressList(list: string): string[] {
   return entries.filter((entry) => entry !== '');
 }
 
-/** Parses `Maya Ray <maya@example.com>`, or an address alone. @returns null where there is no valid address */
+/**
+ * Parses `Maya Ray <maya@example.com>`, or an address alone. A line break in it is the mark of a forged header, so that it is refused.
+ *
+ * @returns null where there is no valid address
+ */
 export function parseMailbox(text: string): Mailbox | null {
   const entry = text.trim();
+  if (hasControlCharacter(entry)) return null;
   const open = entry.lastIndexOf('<');
   if (open < 0 || !entry.endsWith('>')) return isMailAddress(entry) ? { name: null, address: entry } : null;
   const address = entry.slice(open + 1, -1).trim();

@@ -19,7 +19,7 @@ const entities: Readonly<Record<string, string>> = {
 const hidden = new Set(['script', 'style', 'title', 'template', 'noscript']);
 /** Elements that begin on a line of their own. */
 const blocks = new Set(
-  'address article aside blockquote dd div dl dt fieldset footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tr ul'.split(
+  'address article aside blockquote dd div dl dt fieldset footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section table tr ul'.split(
     ' ',
   ),
 );
@@ -58,7 +58,8 @@ export function toPlainText(html: string): string {
     else if (tag.name === 'br') parts.push(lineBreak);
     else if (tag.name === 'td' || tag.name === 'th') parts.push(' ');
     else if (paragraphs.has(tag.name)) parts.push(paragraphBreak);
-    else if (blocks.has(tag.name)) parts.push(tag.name === 'li' && !tag.isEnd ? '\n- ' : lineBreak);
+    else if (tag.name === 'li') parts.push(tag.isEnd ? '' : `${lineBreak}- `);
+    else if (blocks.has(tag.name)) parts.push(lineBreak);
   }
   return joinLines(parts.join(''));
 }

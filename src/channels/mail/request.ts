@@ -43,11 +43,13 @@ export async function requestVendor(context: RequestContext, request: VendorRequ
       ...{ timeout: timeoutMs, signal: deadline.signal },
       ...(data === undefined ? {} : { data }),
     });
-    response.data = redact(typeof response.data === 'string' ? response.data : '', secrets);
-    const text = truncate(`HTTP ${response.status} ${response.data}`.trim());
     const { status } = response;
-    const body = toJsonObject(response);
-    if (status >= 200 && status < 300) return { kind: 'ok', status, body, text };
+    const whole = typeof response.data === 'string' ? response.data : '';
+    const redacted = redact(whole, secrets);
+    const text = truncate(`HTTP ${status} ${redacted}`.trim());
+    // A success is read field by field; the words of an error are shown.
+    if (status >= 200 && status < 300) return { kind: 'ok', status, body: toJsonObject(response), text };
+    const body = toJsonObject({ ...response, data: redacted });
     const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], context.clock.now());
     return { kind: 'error', status, body, retryAfterMs, text };
   } catch (error) {

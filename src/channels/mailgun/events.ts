@@ -31,15 +31,16 @@ export function readEventWebhook(fields: Record<string, unknown>, config: Pick<M
 export function toReceipt(event: EventRecord, openedIsRead: boolean): ReceiptContent | null {
   const { externalId } = event;
   const messageId = externalId === undefined ? undefined : parseOwnMessageId(externalId);
-  const state = toState(event, openedIsRead, messageId !== undefined);
-  if (externalId === undefined || state === null) return null;
+  const state = toState(event, openedIsRead);
+  // Events of the domain come for the emails of other programs too.
+  if (messageId === undefined || state === null) return null;
   return {
     ...{ messageId, externalId, state, recipient: findRecipient(event), occurredAt: event.at },
     ...(state === 'failed' ? { error: toError(event) } : {}),
   };
 }
 
-function toState(event: EventRecord, openedIsRead: boolean, isOwnId: boolean): ReceiptContent['state'] | null {
+function toState(event: EventRecord, openedIsRead: boolean): ReceiptContent['state'] | null {
   switch (event.event) {
     case 'delivered':
       return 'delivered';
@@ -52,7 +53,7 @@ function toState(event: EventRecord, openedIsRead: boolean, isOwnId: boolean): R
       return openedIsRead && !event.isBot ? 'read' : null;
     case 'accepted':
       // It proves a send whose response was lost.
-      return isOwnId ? 'accepted' : null;
+      return 'accepted';
     default:
       return null;
   }
