@@ -9,7 +9,7 @@ export interface FailureText {
   readonly status: string;
   /** Reply of the server that refused. */
   readonly diagnostic: string;
-  /** What the report says to people about this recipient; read when the rest says nothing. */
+  /** What the report says to people about this recipient; read when the rest states no cause. */
   readonly context: string;
 }
 
@@ -65,7 +65,7 @@ export function describeRecipient(
   };
 }
 
-/** Returns whether a code speaks of the sender's address, whatever the text says does not exist. */
+/** Returns whether a code speaks of the sender's address, so that the text's unknown domain is the sender's. */
 function isAboutSender({ code }: StatusCode): boolean {
   return /^[45]\.1\.[78]$/.test(code);
 }

@@ -63,7 +63,7 @@ export const clearPhrases: PhraseTable = [
       user unknown, unknown user, user … unknown, no such user, unknown recipient, recipient unknown, user not found, user … not found
       recipient not found, recipnotfound, mailbox not found, mailbox … not found, mailbox unavailable, no such recipient, no such address
       no such account, no such mailbox, no such person, no mailbox, no mail box, does not exist, doesn t exist, not exist, user doesn t have
-      invalid recipient, recipient … invalid, invalid mailbox, invalid address, address … not valid, invalid user, bad address
+      unknown e mail, unknown email, invalid recipient, recipient … invalid, invalid mailbox, invalid address, address … not valid, invalid user, bad address
       bad destination mailbox, unknown address, address … unknown, unknown mailbox, unknown account, unknown local, unrout, unknown or illegal
       unknown or invalid, not a valid, not a known, not listed in, not our customer, not our user, no longer, no account, no valid recipient
       not recognized, not known at, invalid final delivery, has moved
@@ -72,7 +72,7 @@ export const clearPhrases: PhraseTable = [
       disabled recipient, disabled account, inactive user, inactive account, user … disabled, user … inactive, user … suspended, user … locked
       recipient … disabled, recipient … suspended, recipient … inactive
       host unknown, unknown host, no such domain, no such host, domain … not found, host not found, host … not found, find any host, unknown domain
-      domain does not, nxdomain, null mx, nullmx, no mx record, no mx found, no smtp service, mx records point to non existent, no mx or, no relevant answers, not accept mail, doesn t receive email
+      domain does not, nxdomain, null mx, nullmx, no mx record, no mx found, no smtp service, mx records point to non existent, no mx or, no relevant, not accept mail, doesn t receive email
       couldn t be found, could not be found, address not found, name or service not known
       destinataire … bloque, destinataire inval, adresse inval, inconnu, unbekannt, nicht gefunden, desconocido, sconosciuto, não existe, no existe
       不存在, 存在しません, 見つかりません, あて先不明, не существует, не найден, нет такого

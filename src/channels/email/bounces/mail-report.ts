@@ -1,6 +1,8 @@
 /** Limits of what is read of one mail. A report's facts stand at its beginning; the rest is the returned mail. */
 export const maxReport = {
   bytes: 512 * 1024,
+  /** Lines of the mail: postal-mime takes some 20 µs for each, however short. */
+  mailLines: 20_000,
   headers: 500,
   headerChars: 4000,
   /** Characters of one text part. */
@@ -44,7 +46,7 @@ export interface ReportedRecipient {
   readonly isPermanent: boolean;
 }
 
-/** Ids in a report that may be ours. A bounce is an unauthenticated mail, so only an id that nobody else can know makes it credible. */
+/** Ids in a report that may be ours. A bounce is an unauthenticated mail, so only an id that its author can't make up makes it credible. */
 export interface ReportIds {
   /** Addresses to which the report was delivered; one of them may bear a token (VERP). */
   readonly deliveredTo: readonly string[];

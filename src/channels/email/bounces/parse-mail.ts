@@ -79,12 +79,23 @@ export function parseHeaderLines(text: string): { key: string; value: string }[]
   return headers;
 }
 
+/** Returns where the line after the last allowed one begins. */
+function findLineLimit(bytes: Uint8Array): number {
+  let end = 0;
+  for (let line = 0; line < maxReport.mailLines; line++) {
+    end = bytes.indexOf(lineFeed, end) + 1;
+    if (end === 0) return bytes.length;
+  }
+  return end;
+}
+
 /** Cuts the input, drops an mbox separator, and makes line ends of bare carriage returns readable. */
 function prepareBytes(bytes: Uint8Array): Uint8Array {
   let input = bytes.subarray(0, maxReport.bytes);
   if (!input.includes(lineFeed)) input = input.map((byte) => (byte === carriageReturn ? lineFeed : byte));
   const isMbox = decodeText(input.subarray(0, 5)) === 'From ';
-  return isMbox ? input.subarray(input.indexOf(lineFeed) + 1) : input;
+  const start = isMbox ? input.indexOf(lineFeed) + 1 : 0;
+  return input.subarray(start, findLineLimit(input));
 }
 
 function groupHeaders(list: readonly { key: string; value: string }[]): Map<string, string[]> {
@@ -123,9 +134,11 @@ function decodeText(content: ArrayBuffer | Uint8Array | string): string {
   return new TextDecoder().decode(bytes.subarray(0, maxReport.textChars));
 }
 
+/** Makes text of HTML, a line for each tag: the readers look for what stands on a line of its own. */
 function stripTags(html: string): string {
   return html
     .slice(0, maxReport.textChars)
-    .replace(/<br[^>]*>|<\/p>|<\/div>|<\/tr>/gi, '\n')
-    .replace(/<[^>]*>/g, ' ');
+    .split('<')
+    .map((piece) => piece.slice(piece.indexOf('>') + 1))
+    .join('\n');
 }

@@ -5,7 +5,7 @@ const spacedScripts = /^[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N
 
 /**
  * Returns the words of a text in small letters with one blank between them and at both ends, without punctuation. Addresses are left out: a
- * local part such as `blocked` says nothing about the cause. Of a link its host stays, as a block list may be named by its link alone.
+ * local part such as `blocked` is no cause. Of a link its host stays, as a block list may be named by its link alone.
  */
 export function toWords(text: string): string {
   const words = text

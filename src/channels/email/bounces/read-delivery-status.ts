@@ -62,7 +62,7 @@ function hasRecipient(group: FieldGroup): boolean {
   return group.has('final-recipient') || group.has('original-recipient');
 }
 
-/** Reads Action; where it is missing or unknown, the severity of Status. @returns null for a group that reports nothing */
+/** Reads Action; where it is missing or unknown, the severity of Status. @returns null for a group without a report */
 function parseAction(group: FieldGroup): DeliveryAction | null {
   const word = /^[a-z]+/.exec((group.get('action') ?? '').toLowerCase())?.[0] ?? '';
   const known = actions[word];

@@ -21,7 +21,7 @@ const failurePhrases = parsePhrases(`
   could not be delivered, could not be sent, couldn t be delivered, cannot be delivered, can t be delivered, not be delivered
   not delivered, wasn t delivered, wasn t able to deliver, unable to deliver, unable to be delivered, undeliver, deliver … fail
   delivery error, delivery status, delivery notification, delivery report, delivering your m, sending your m, delevery, fail … deliver
-  failure notice, mail failure, returned mail, returned to sender, not reach, could not be reached, rejected by, was rejected
+  failure notice, mail failure, returned mail, returned to sender, did not reach, could not be reached, rejected by, was rejected
   rejected recipient, permanent error, fatal error, permanent fatal, failed permanently, failure reasons, mail system error
   message delayed, delivery … delayed, delayed, not yet been delivered, could not send, transcript of session, trouble delivering
   invalid final, unzustellbar, nicht zugestellt, zustellung, unzustell, non remis, non distribu, echec, échec, no se pudo entregar
@@ -71,8 +71,8 @@ export function readPlainBounce(mail: ParsedMail, { statement, original }: Repor
 
 function isCredible(mail: ParsedMail, statement: string, original: string): boolean {
   if (isFromMailServer(mail)) return true;
-  if (isAutoReply(mail) && original === '') return false;
-  const hasProof = original !== '' || statement.split('\n').some(hasReplyCode);
+  // An automatic response may quote the mail and say that its author can't be reached.
+  const hasProof = (original !== '' && !isAutoReply(mail)) || statement.split('\n').some(hasReplyCode);
   return (hasNullReturnPath(mail) || getAutoSubmitted(mail) !== '' || mail.from === null || isSilentSender(mail)) && hasProof;
 }
 

@@ -49,7 +49,7 @@ export function collectIds(mail: ParsedMail, { statement, original }: ReportText
 }
 
 /**
- * Finds the first id of a report that is ours, the surest source first. A report without one is not credible, whoever it says it is from: the
+ * Finds the first id of a report that is ours, the surest source first. A report without one is not credible, from any sender: the
  * caller logs it and changes no message.
  *
  * @param isOurs whether an id names a mail of ours. It must check a part that can't be made up (an HMAC, or a random stored token): for

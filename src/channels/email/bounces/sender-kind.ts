@@ -60,7 +60,7 @@ export function isAutoReply(mail: ParsedMail): boolean {
   );
 }
 
-/** Returns whether the address of the sender says that nobody reads responses. */
+/** Returns whether the address of the sender says that responses are not read. */
 export function isSilentSender(mail: ParsedMail): boolean {
   return mail.from !== null && silentLocalPart.test(mail.from);
 }

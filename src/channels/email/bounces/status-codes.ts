@@ -4,7 +4,7 @@ export interface StatusCode {
   readonly code: string;
   /** 2 success, 4 temporary, 5 permanent. */
   readonly severity: number;
-  /** A detail of 0 says nothing more than the severity. */
+  /** A detail of 0 adds no meaning to the severity. */
   readonly isSpecific: boolean;
 }
 
