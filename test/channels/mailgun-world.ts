@@ -58,7 +58,7 @@ export async function startMailgunWorld() {
       // The program calls it once the events are stored.
       return {
         events: result.events,
-        response: typeof result.response === 'function' ? result.response('stored') : result.response,
+        response: typeof result.response === 'function' ? result.response('stored', []) : result.response,
       };
     },
     async [Symbol.asyncDispose]() {

@@ -51,7 +51,10 @@ export const mailReaders: Readonly<Record<string, ForeignReader>> = {
     document: { access_token: 'a', refresh_token: 'r', expires_in: 3_600, error: 'invalid_grant', error_description: 'd' },
     required: [],
     errorCodes: [],
-    read: (json) => readTokenResponse(toRow(json)),
+    read(json) {
+      const { error: problem, ...token } = readTokenResponse(toRow(json));
+      return { ...token, problem };
+    },
   },
   'headers of an email': {
     file: 'channels/mail/headers.ts',

@@ -22,7 +22,7 @@ export async function lookUpSend(
   getAccessToken: GetAccessToken,
 ): Promise<SendOutcome | null> {
   const { config } = context.connection;
-  // Of several recipients the copy does not tell which were accepted.
+  // Of several recipients the copy does not show which were accepted.
   if (!config.imap || parseRecipients(message.to).mailboxes.length !== 1 || message.acceptedParts.length > 0) return null;
   const messageId = getMessageId(message, config);
   const found = await withImapClient(context, getAccessToken, async (client) => {

@@ -44,7 +44,7 @@ const enhanced: Readonly<Record<string, Row>> = {
   '5.7.515': ['message', 'sender_not_authenticated', 'The sender’s domain does not meet the rules for many emails.'],
 };
 
-/** Reply codes (RFC 5321) for replies without a telling enhanced code. */
+/** Reply codes (RFC 5321) for replies without an enhanced code of their own meaning. */
 const replies: Readonly<Record<number, Row>> = {
   432: ['account', 'credentials', 'The mail server asks for a new password.'],
   454: ['later', 'login_unavailable', 'The mail server can’t check the sign-in at present.'],

@@ -15,7 +15,7 @@ export interface SmtpSession {
   destroy(): void;
 }
 
-/** Failure before any mail was offered. `class` tells whether it is about the account or a later moment. */
+/** Failure before any mail was offered. `class` is `account` or `later`. */
 export interface OpenFailure extends Refusal {
   readonly response?: string | undefined;
 }

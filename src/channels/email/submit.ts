@@ -30,7 +30,7 @@ const graceMs = 3_000;
 const chunkBytes = 16 * 1024;
 
 /**
- * Offers a mail to a server. The stream of its bytes tells what a broken connection means: a server must not deliver a mail whose end it has
+ * Offers a mail to a server. The stream of its bytes decides what a broken connection means: a server must not deliver a mail whose end it has
  * not read (RFC 5321 4.1.1.4), so before the end of the stream it was not sent, and after it, without a reply, it may have been.
  */
 export async function submitMail(
