@@ -89,8 +89,9 @@ test.each<[string, SmtpBehaviour]>([
   ['after MAIL', { cut: 'mail' }],
   ['in the middle of the data', { cut: 'in_data' }],
 ])('a connection that breaks %s has not sent the email', async (_place, behaviour) => {
-  const html = behaviour.cut === 'in_data' ? 'x'.repeat(400_000) : 'x';
-  expect(await send(behaviour, { html })).toMatchObject({ kind: 'unavailable' });
+  // More than the buffers of both machines hold: of a short email all may have left already, and its outcome is unknown.
+  const text = behaviour.cut === 'in_data' ? 'x'.repeat(15_000_000) : 'x';
+  expect(await send(behaviour, { html: null, text })).toMatchObject({ kind: 'unavailable' });
   expect(server.mails).toEqual([]);
 });
 
@@ -165,7 +166,7 @@ test('after a partial deferral only the open recipients are tried again', async 
 });
 
 test('an email above the limit of the server is refused before it is offered', async () => {
-  expect(await send({}, { html: 'x'.repeat(1_100_000) })).toMatchObject({ kind: 'rejected', code: 'too_large' });
+  expect(await send({ maxBytes: 10_000 }, { html: 'x'.repeat(20_000) })).toMatchObject({ kind: 'rejected', code: 'too_large' });
   expect(server.commands.filter((line) => line.startsWith('MAIL'))).toEqual([]);
 });
 

@@ -6,6 +6,7 @@ export interface SmtpBehaviour {
   /** Replies by command, such as `RCPT TO:<a@x.org>` or `AUTH`; the longest beginning that fits counts. */
   readonly replies?: Readonly<Record<string, string>>;
   readonly greeting?: string;
+  readonly maxBytes?: number;
   /** Cuts the connection: before the greeting, after a command, in the middle of the data, or after the final dot. */
   readonly cut?: 'greeting' | 'mail' | 'in_data' | 'after_dot';
   /** Says nothing after the final dot. */
@@ -49,7 +50,10 @@ export async function startSmtpServer() {
     const handle = (line: string) => {
       commands.push(line);
       const verb = line.slice(0, 4).toUpperCase();
-      if (verb === 'EHLO') return say('250-mail.test\r\n250-SIZE 1000000\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN XOAUTH2');
+      if (verb === 'EHLO')
+        return say(
+          `250-mail.test\r\n250-SIZE ${behaviour.maxBytes ?? 30_000_000}\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN XOAUTH2`,
+        );
       if (verb === 'AUTH') return reply(line, '235 2.7.0 ok');
       if (verb === 'MAIL') {
         recipients = [];

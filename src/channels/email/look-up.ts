@@ -34,7 +34,8 @@ export async function lookUpSend(
       const [uid] = (await client.search({ since: day, header: { [name]: `<${messageId}>` } }, { uid: true })) || [];
       if (uid === undefined) continue;
       const mail = await client.fetchOne(String(uid), { envelope: true }, { uid: true });
-      return (mail && mail.envelope?.messageId?.replace(/^<|>$/g, '')) || messageId;
+      const { envelope } = mail || {};
+      return envelope?.messageId?.replace(/^<|>$/g, '') || messageId;
     }
     return null;
   }).catch(() => null);

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { createDeadline } from '../../core/clock.ts';
 import type { EmailContext } from './config.ts';
-import type { GetAccessToken } from './oauth.ts';
+import type { GetAccessToken, TokenResult } from './oauth.ts';
 import { describeConnectionFailure, toServerError } from './server-errors.ts';
 import { classifyLoginRefusal, classifyRefusal, type Refusal } from './smtp-replies.ts';
 
@@ -121,7 +121,7 @@ export function runStep<Result>(
   });
 }
 
-/** Signs in. A refused token is renewed once. */
+/** Signs in. A token that the server refuses is renewed once. */
 async function signIn(
   context: EmailContext,
   getAccessToken: GetAccessToken,
@@ -130,39 +130,43 @@ async function signIn(
 ): Promise<OpenFailure | null> {
   const { smtp, oauth, from } = context.connection.config;
   if (!oauth && smtp.username === undefined) return null;
-  const token = await getAccessToken(context);
-  if (token && token.kind !== 'token') {
-    return { class: token.kind === 'refused' ? 'account' : 'later', code: token.code, message: token.message };
-  }
   const user = oauth?.user ?? smtp.username ?? parseUser(from);
-  const auth = token
-    ? { user, oauth2: createTokenLogin(context, getAccessToken, user, token.accessToken) }
-    : { user, credentials: { user, pass: smtp.password ?? '' } };
-  try {
-    await runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done));
-    return null;
-  } catch (error) {
-    const failed = toServerError(error);
-    if (failed.responseCode === undefined) throw error;
-    return { ...classifyLoginRefusal(failed), response: failed.response };
-  }
+  const login = (auth: object) =>
+    runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
+      () => null,
+      toLoginFailure,
+    );
+  if (!oauth) return login({ user, credentials: { user, pass: smtp.password ?? '' } });
+  const token = await getAccessToken(context);
+  if (token?.kind !== 'token') return toTokenFailure(token);
+  const failure = await login({ user, oauth2: createTokenLogin(user, token.accessToken) });
+  if (failure?.class !== 'account') return failure;
+  const renewed = await getAccessToken(context, true);
+  if (renewed?.kind !== 'token') return toTokenFailure(renewed);
+  return login({ user, oauth2: createTokenLogin(user, renewed.accessToken) });
+}
+
+/** Converts a refusal of the sign-in. @throws the error itself where the connection broke */
+function toLoginFailure(error: unknown): OpenFailure {
+  const failed = toServerError(error);
+  if (failed.responseCode === undefined) throw error;
+  return { ...classifyLoginRefusal(failed), response: failed.response };
+}
+
+function toTokenFailure(token: Exclude<TokenResult, { kind: 'token' }> | null): OpenFailure {
+  const { kind, code, message } = token ?? { kind: 'refused', code: 'oauth_refused', message: 'There is no sign-in.' };
+  return { class: kind === 'refused' ? 'account' : 'later', code, message };
 }
 
 function parseUser(from: string): string {
   return /<([^<>]+)>$/.exec(from)?.[1] ?? from;
 }
 
-/** Gives the library tokens of this program: there is one place that renews them, for SMTP and IMAP. */
-function createTokenLogin(context: EmailContext, getAccessToken: GetAccessToken, user: string, first: string) {
+/** Gives the library a token of this program: there is one place that renews them, for SMTP and IMAP. */
+function createTokenLogin(user: string, accessToken: string) {
   return {
     user,
-    getToken(isRefused: boolean, done: (error: Error | null, token?: string) => void) {
-      if (!isRefused) return done(null, first);
-      getAccessToken(context, true).then(
-        (token) => (token?.kind === 'token' ? done(null, token.accessToken) : done(new Error('no token'))),
-        (error: Error) => done(error),
-      );
-    },
+    getToken: (_isRefused: boolean, done: (error: Error | null, token?: string) => void) => done(null, accessToken),
     buildXOAuth2Token: (token: string) => Buffer.from(`user=${user}\x01auth=Bearer ${token}\x01\x01`).toString('base64'),
   };
 }
