@@ -1,7 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { FetchedAttachment, FetchedFile, FetchFailure } from '../runtime/fetch-file.ts';
+import type { OpenSocket } from '../runtime/guarded-socket.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
+import type { ReceivedFile } from '../runtime/save-file.ts';
 import type { SendOutcome } from './messages.ts';
 
 /** Capabilities that a channel receives from the program, for one connection. */
@@ -16,6 +18,10 @@ export interface ChannelContext<Config> {
   fetchBytes(url: string): Promise<FetchedAttachment | Extract<SendOutcome, { kind: 'rejected' | 'unavailable' }>>;
   /** Fetches a file of the vendor to disk, guarded and limited in the same way. @param headers sent to the host of `url` only, not after a redirect to another */
   fetchFile(url: string, headers?: Readonly<Record<string, string>>): Promise<FetchedFile | FetchFailure>;
+  /** Writes a file that came over a connection of the channel's own to disk, limited in size and type as a fetched one. */
+  saveFile(file: ReceivedFile): Promise<FetchedFile | FetchFailure>;
+  /** Opens a connection for a protocol other than HTTP: refuses private addresses and ports of other services unless the operator allows them. */
+  readonly openSocket: OpenSocket;
   /** Small durable JSON of this connection, sealed: an id of the vendor's webhook, a cursor, tokens. */
   readonly state: ChannelState;
   readonly clock: Clock;

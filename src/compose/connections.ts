@@ -17,6 +17,7 @@ import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
+import { createSocketOpener } from '../runtime/guarded-socket.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
 import type { CapabilityOptions } from './options.ts';
@@ -29,12 +30,13 @@ export type Connections = ReturnType<typeof composeConnections>;
 export function composeConnections(
   runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'random' | 'jitter' | 'log' | 'targetHttp'>,
   options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'packagedChannels' | 'channels' | 'appUrl'>,
-  { fetchFile }: Pick<Attachments, 'fetchFile'>,
+  { fetchFile, saveFile }: Pick<Attachments, 'fetchFile' | 'saveFile'>,
 ) {
   const { allowPrivateTargets, phone, packagedChannels: packaged, appUrl } = options;
   const channels = options.channels ?? createChannels({ allowPrivateTargets, phone, packaged });
   const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection, draftConnection });
-  const contexts = bindAll({ ...runtime, fetchFile }, { createChannelContext });
+  const openSocket = createSocketOpener({ clock: runtime.clock, allowPrivateTargets });
+  const contexts = bindAll({ ...runtime, fetchFile, saveFile, openSocket }, { createChannelContext });
   return {
     channels,
     ...decryption,

@@ -3,8 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
+import type { OpenSocket } from '../runtime/guarded-socket.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
+import type { SaveFile } from '../runtime/save-file.ts';
 import type { Connection } from './connection.ts';
 import { stateAad } from './sealed-config.ts';
 
@@ -16,13 +18,15 @@ export interface ChannelContextDeps {
   /** For addresses that users supply: guarded. */
   targetHttp: HttpClient;
   fetchFile: FetchFile;
+  saveFile: SaveFile;
+  openSocket: OpenSocket;
 }
 
 export type CreateChannelContext = (connection: Connection, signal: AbortSignal) => ChannelContext<object>;
 
 /** Creates the access to the world that a channel gets for one connection. */
 export function createChannelContext(
-  { db, box, clock, log, targetHttp, fetchFile }: ChannelContextDeps,
+  { db, box, clock, log, targetHttp, fetchFile, saveFile, openSocket }: ChannelContextDeps,
   connection: Connection,
   signal: AbortSignal,
 ): ChannelContext<object> {
@@ -31,6 +35,8 @@ export function createChannelContext(
     http: targetHttp,
     fetchBytes: (url) => fetchAttachment(fetchFile, url, signal),
     fetchFile: (url, headers) => fetchFile(url, signal, headers),
+    saveFile: (file) => saveFile(file, signal),
+    openSocket,
     state: createChannelState({ db, box }, connection.id),
     clock,
     log: log.child({ connectionId: connection.id, channel: connection.channel.type }),

@@ -49,10 +49,14 @@ export type FetchFile = (
   headers?: Readonly<Record<string, string>>,
 ) => Promise<FetchedFile | FetchFailure>;
 
+export function createFullDiskError(): AppError {
+  return new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
+}
+
 /** A header may have 16 KB; no file has such a name. */
 const maxNameChars = 200;
 const maxRedirects = 3;
-const timeoutMs = 30_000;
+export const fileTimeoutMs = 30_000;
 
 /**
  * Creates the fetcher of files from addresses that come from outside: guarded at every redirect, within limits of size, time and type,
@@ -63,10 +67,8 @@ const timeoutMs = 30_000;
  */
 export function createFileFetcher(deps: FetchFileDeps): FetchFile {
   return async (url, signal, headers) => {
-    if (!(await deps.hasRoom())) {
-      throw new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
-    }
-    const deadline = createDeadline(deps.clock, timeoutMs, signal);
+    if (!(await deps.hasRoom())) throw createFullDiskError();
+    const deadline = createDeadline(deps.clock, fileTimeoutMs, signal);
     try {
       return await fetchFile(deps, url, deadline.signal, headers);
     } finally {
@@ -139,7 +141,7 @@ async function requestFile(
       responseType: 'stream',
       // Counted below, where the limit is a result and not a failure.
       maxContentLength: -1,
-      timeout: timeoutMs,
+      timeout: fileTimeoutMs,
       headers: { ...credentials },
       signal,
     });
@@ -154,7 +156,12 @@ async function requestFile(
 
 class TooLarge extends Error {}
 
-async function saveFile(deps: FetchFileDeps, response: FileResponse, signal: AbortSignal): Promise<FetchedFile | FetchFailure> {
+/** Writes a file to disk, within the limits. */
+export async function saveFile(
+  deps: Omit<FetchFileDeps, 'http'>,
+  response: Pick<FileResponse, 'headers' | 'data'>,
+  signal: AbortSignal,
+): Promise<FetchedFile | FetchFailure> {
   const { headers, data } = response;
   const path = join(deps.folder, deps.newId());
   const hash = createHash('sha256');

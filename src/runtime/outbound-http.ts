@@ -107,7 +107,7 @@ function rejectPrivateLiteral(url: URL): void {
 }
 
 /** Resolves a name and rejects it when any of its addresses is private. The socket then uses these very addresses. */
-const lookupGuarded: LookupFunction = (hostname, options, callback) => {
+export const lookupGuarded: LookupFunction = (hostname, options, callback) => {
   systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, '');
     const privateAddress = addresses.find(({ address }) => isPrivateAddress(address));

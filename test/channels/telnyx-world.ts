@@ -8,6 +8,7 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import type { ApiCall } from '../../src/sandbox/vendors/telnyx/api.ts';
 import type { SimMessage, SimProfile } from '../../src/sandbox/vendors/telnyx/state.ts';
 import { createTelnyx, type SignedWebhook } from '../../src/sandbox/vendors/telnyx.ts';
+import { noSockets } from '../support/channel-context.ts';
 import { listen } from '../support/http.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { checkCall, checkWebhook } from './telnyx-fields.ts';
@@ -57,6 +58,7 @@ export async function startTelnyxWorld() {
         ...{ http, clock, log: createLog('silent'), signal: new AbortController().signal },
         fetchBytes: () => Promise.reject(new Error('This channel takes addresses.')),
         fetchFile: () => Promise.reject(new Error('unused')),
+        ...noSockets,
         state: { get: async () => null, set: async () => undefined },
       };
       return context;

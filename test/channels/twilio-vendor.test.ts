@@ -1,6 +1,7 @@
 import type { ChannelContext } from '../../src/channels/channel.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
+import { noSockets } from '../support/channel-context.ts';
 import { png } from '../support/sample-files.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { startTwilioVendor } from './twilio-vendor.ts';
@@ -16,6 +17,7 @@ async function start() {
     connection: { id: 'c', config: channel.configSchema.parse(config), webhookUrl },
     ...{ http, clock: createTestClock(), log: createLog('silent'), signal: new AbortController().signal },
     ...{ fetchBytes: () => Promise.reject(new Error('unused')), fetchFile: () => Promise.reject(new Error('unused')) },
+    ...noSockets,
     state: { get: async () => null, set: async () => undefined },
   });
   return { vendor, channel, createContext, [Symbol.asyncDispose]: vendor.close };

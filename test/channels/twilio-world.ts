@@ -13,6 +13,7 @@ import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import type { ApiCall } from '../../src/sandbox/vendors/twilio/api.ts';
 import type { SignedWebhook } from '../../src/sandbox/vendors/twilio/callbacks.ts';
 import { createTwilio } from '../../src/sandbox/vendors/twilio.ts';
+import { noSockets } from '../support/channel-context.ts';
 import { listen } from '../support/http.ts';
 import { createTestClock } from '../support/test-clock.ts';
 import { checkCall } from './twilio-openapi.ts';
@@ -71,6 +72,7 @@ export async function startTwilioWorld() {
         ...{ http, clock, log: createLog('silent'), signal: new AbortController().signal },
         fetchBytes: () => Promise.reject(new Error('This channel takes addresses.')),
         fetchFile: (url, headers) => fetchFile(url, undefined, headers),
+        ...noSockets,
         state: { get: async () => null, set: async () => undefined },
       };
       return context;

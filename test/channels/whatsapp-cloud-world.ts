@@ -11,6 +11,7 @@ import { isAppError } from '../../src/core/errors.ts';
 import { createFileFetcher, fetchAttachment } from '../../src/runtime/fetch-file.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { createWhatsAppVendor, type VendorRequest } from '../../src/sandbox/vendors/whatsapp-cloud.ts';
+import { noSockets } from '../support/channel-context.ts';
 import { listen } from '../support/http.ts';
 import { createDescriptionCheck } from './whatsapp-cloud-description.ts';
 
@@ -77,6 +78,7 @@ export async function startWhatsAppWorld(options: { hasPairLimit?: boolean; conf
     http,
     fetchBytes: (address) => fetchAttachment(fetchFile, address),
     fetchFile: (address, headers) => fetchFile(address, undefined, headers),
+    ...noSockets,
     state: {
       get: async <T>() => state as T | null,
       async set(value: unknown) {

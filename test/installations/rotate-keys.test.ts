@@ -8,6 +8,7 @@ import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { createAccessTokens } from '../../src/installations/access-token.ts';
 import { listKeyAges, toKeyRings } from '../../src/installations/key-inventory.ts';
 import { reencryptAll } from '../../src/installations/reencrypt.ts';
+import { noSockets } from '../support/channel-context.ts';
 import { createDataFolder, createTestDatabase } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -41,7 +42,7 @@ test('the state of a channel is counted until the newest key has sealed it, and 
   const open = async (keys: Buffer[]) => {
     const connection = await world.services.getConnection(connectionId);
     const box = createSecretBox(keys, randomBytes);
-    return createChannelContext({ ...world.services, box }, connection, new AbortController().signal).state;
+    return createChannelContext({ ...world.services, ...noSockets, box }, connection, new AbortController().signal).state;
   };
   await (await open([old])).set({ cursor: 7 });
   const box = createSecretBox([newer, old], randomBytes);

@@ -18,6 +18,7 @@ import { deriveWebhookSecret } from '../../src/channels/telegram/webhook-secret.
 import { systemClock } from '../../src/core/clock.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
+import { noSockets } from '../support/channel-context.ts';
 
 const version = '4.2.1';
 const folder = join(resolve(import.meta.dirname, '../..'), 'node_modules/.cache/patchbay/peers-telegram');
@@ -63,6 +64,7 @@ function createContext(baseUrl: string, webhookUrl: string): ChannelContext<Tele
     http: createHttpClient({ timeoutMs: 5_000, allowPrivateTargets: true }),
     ...{ clock: systemClock, log: createLog('silent'), signal: new AbortController().signal },
     ...{ fetchBytes: () => Promise.reject(new Error('unused')), fetchFile: () => Promise.reject(new Error('unused')) },
+    ...noSockets,
     state: {
       get: async <T>() => state as T | null,
       async set(value) {

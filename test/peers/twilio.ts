@@ -16,6 +16,7 @@ import { createTwilioChannel } from '../../src/channels/twilio/twilio.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
+import { noSockets } from '../support/channel-context.ts';
 
 const version = '5.14.2';
 const root = resolve(import.meta.dirname, '../..');
@@ -78,6 +79,7 @@ function createContext(baseUrl: string, config: object): ChannelContext<TwilioCo
     connection: { id: 'c', config: parsed, webhookUrl: 'https://patchbay.example/channels/c' },
     ...{ http, clock: systemClock, log: createLog('silent'), signal: new AbortController().signal },
     ...{ fetchBytes: () => Promise.reject(new Error('unused')), fetchFile: () => Promise.reject(new Error('unused')) },
+    ...noSockets,
     state: { get: async () => null, set: async () => undefined },
   };
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { ChannelContext } from '../../src/channels/channel.ts';
 import { createIdGenerator, systemRandom } from '../../src/core/ids.ts';
 import { createFileFetcher, fetchAttachment } from '../../src/runtime/fetch-file.ts';
+import { createSocketOpener } from '../../src/runtime/guarded-socket.ts';
 import { createLog, type Log } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
+import { createFileSaver } from '../../src/runtime/save-file.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 
 /** A request that a channel has made. */
@@ -28,6 +30,12 @@ export function createLogCapture(level = 'trace'): { log: Log; lines: string[] }
   };
   return { log: createLog(level, output), lines };
 }
+
+/** For the context of a channel that uses HTTP alone. */
+export const noSockets: Pick<ChannelContext<object>, 'saveFile' | 'openSocket'> = {
+  saveFile: () => Promise.reject(new Error('This channel saves no files.')),
+  openSocket: () => Promise.reject(new Error('This channel opens no sockets.')),
+};
 
 export interface ChannelContextOptions {
   readonly webhookUrl?: string;
@@ -53,7 +61,10 @@ export function createChannelWorld(options: ChannelContextOptions = {}) {
   });
   const folder = mkdtempSync(join(tmpdir(), 'patchbay-channel-'));
   const newId = createIdGenerator(clock, systemRandom);
-  const fetchFile = createFileFetcher({ http, clock, newId, folder, maxBytes: 5_000_000, hasRoom: async () => true });
+  const files = { clock, newId, folder, maxBytes: 5_000_000, hasRoom: async () => true };
+  const fetchFile = createFileFetcher({ http, ...files });
+  const saveFile = createFileSaver(files);
+  const openSocket = createSocketOpener({ clock, allowPrivateTargets });
   let state: string | null = null;
 
   return {
@@ -68,6 +79,8 @@ export function createChannelWorld(options: ChannelContextOptions = {}) {
         http,
         fetchBytes: (url) => fetchAttachment(fetchFile, url, signal),
         fetchFile: (url, headers) => fetchFile(url, signal, headers),
+        saveFile: (file) => saveFile(file, signal),
+        openSocket,
         state: {
           get: async <T>() => (state === null ? null : (JSON.parse(state) as T)),
           async set(value) {

@@ -18,6 +18,7 @@ import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { channelReaders } from './channel-readers.ts';
+import { mailReaders } from './mail-readers.ts';
 import { allProviders } from './world.ts';
 
 /** A reader of JSON that others have shaped, with a document that it reads. */
@@ -292,4 +293,5 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
   ...channelReaders,
+  ...mailReaders,
 };

@@ -1,3 +1,4 @@
+import { readTokenResponse } from '../../src/channels/email/oauth.ts';
 import { findRepliedMessage, readHeaders } from '../../src/channels/mail/headers.ts';
 import { classifyMail } from '../../src/channels/mail/machine-mail.ts';
 import { readEventWebhook } from '../../src/channels/mailgun/events.ts';
@@ -45,6 +46,16 @@ const file = { id: '0f1e2d3c-0000-4000-8000-000000000001', filename: 'a.png', co
 
 /** Readers of the channels for email. */
 export const mailReaders: Readonly<Record<string, ForeignReader>> = {
+  readTokenResponse: {
+    file: 'channels/email/oauth.ts',
+    document: { access_token: 'a', refresh_token: 'r', expires_in: 3_600, error: 'invalid_grant', error_description: 'd' },
+    required: [],
+    errorCodes: [],
+    read(json) {
+      const { error: problem, ...token } = readTokenResponse(toRow(json));
+      return { ...token, problem };
+    },
+  },
   'headers of an email': {
     file: 'channels/mail/headers.ts',
     document: { 'message-id': '<a@b.c>', 'in-reply-to': '<d@e.f>', references: '<g@h.i> <d@e.f>', 'auto-submitted': 'no' },

@@ -37,7 +37,7 @@ const reserved: [RegExp, RegExp, string][] = [
   [/Date\.now\(|new Date\(\)|[^.\w]set(Timeout|Interval)\(/, /^core\/clock\.ts$/, 'the clock you were given'],
   [/Math\.random\(|randomUUID\(|randomBytes\(/, /^core\/ids\.ts$/, 'the random source you were given'],
   [/^import (?!type ).*from 'axios'/m, /^runtime\/outbound-http\.ts$/, 'the HTTP client you were given'],
-  [/from 'nodemailer'/, /^runtime\/mail\.ts$/, 'runtime/mail.ts'],
+  [/from '(nodemailer|imapflow)/, /^(runtime\/mail\.ts$|channels\/email\/)/, 'runtime/mail.ts'],
   [/prisma\/generated/, /^database\/client\.ts$/, 'database/client.ts'],
 ];
 

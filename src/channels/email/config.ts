@@ -1,0 +1,162 @@
+import * as z from 'zod';
+import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import type { ChannelContext } from '../channel.ts';
+import { parseMailbox } from '../mail/addresses.ts';
+import { senderField } from '../mail/config.ts';
+
+export type EmailConfig = z.output<ReturnType<typeof createEmailConfigSchema>>;
+
+export type EmailContext = ChannelContext<EmailConfig>;
+
+/** Server of a config: SMTP or IMAP. */
+export type MailServer = EmailConfig['smtp'];
+
+const maxHostChars = 253;
+const maxCredentialChars = 500;
+const maxTokenChars = 8_000;
+const hostForm = /^[\p{L}\p{N}:](?:[\p{L}\p{N}.:-]*[\p{L}\p{N}])?$/u;
+
+const secret = (max = maxCredentialChars) => z.string().min(1).max(max);
+
+function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeholder: string) {
+  return {
+    host: z
+      .string()
+      .trim()
+      .toLowerCase()
+      .max(maxHostChars)
+      .refine((host) => hostForm.test(host), { error: 'must be a host name without https://', params: { code: 'format' } })
+      .refine((host) => allowPrivateTargets || !isPrivateHost(host), {
+        error: 'must not be a private or reserved address',
+        params: { code: 'private' },
+      })
+      .meta({ title: 'Server', placeholder }),
+    port: z.int().min(1).max(65_535).default(defaultPort).meta({ title: 'Port' }),
+    security: z
+      .enum(['tls', 'starttls', 'none'])
+      .default('tls')
+      .refine((security) => allowPrivateTargets || security !== 'none', {
+        error: 'must be tls or starttls: without them the password could be read on the way',
+        params: { code: 'unencrypted' },
+      })
+      .meta({ title: 'Encryption' }),
+    username: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'User name' }),
+    password: secret().optional().meta({ title: 'Password', sensitive: true }),
+  };
+}
+
+/** Address of a token endpoint: the program posts the client's secret to it. */
+function tokenUrlField(allowPrivateTargets: boolean) {
+  return z
+    .url({ protocol: /^https?$/, error: 'must be an https address' })
+    .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
+      error: 'must start with https://',
+      params: { code: 'https' },
+    })
+    .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
+      error: 'must not be a private or reserved address',
+      params: { code: 'private' },
+    });
+}
+
+/**
+ * Creates the schema of a connection's config.
+ *
+ * @param allowPrivateTargets lets the servers be private and without encryption, for a relay of the own network
+ */
+export function createEmailConfigSchema(allowPrivateTargets: boolean) {
+  return z
+    .strictObject({
+      from: senderField(),
+      smtp: z
+        .strictObject(serverFields(allowPrivateTargets, 465, 'smtp.example.com'))
+        .refine(hasWholeLogin, { path: ['password'], error: 'is needed with username', params: { code: 'with_username' } })
+        .meta({ title: 'Outgoing mail (SMTP)' }),
+      imap: z
+        .strictObject({
+          ...serverFields(allowPrivateTargets, 993, 'imap.example.com'),
+          folder: z.string().trim().min(1).max(maxCredentialChars).default('INBOX').meta({ title: 'Folder', advanced: true }),
+        })
+        .optional()
+        .meta({
+          title: 'Incoming mail (IMAP)',
+          description: 'The user name and the password of SMTP apply where they are missing.',
+        }),
+      oauth: z
+        .strictObject({
+          user: z.string().trim().min(1).max(maxCredentialChars).optional(),
+          tokenUrl: tokenUrlField(allowPrivateTargets),
+          clientId: z.string().trim().min(1).max(maxCredentialChars),
+          clientSecret: secret().optional().meta({ sensitive: true }),
+          refreshToken: secret(maxTokenChars).meta({ sensitive: true }),
+          scope: z.string().trim().min(1).max(maxCredentialChars).optional(),
+        })
+        .optional()
+        .meta({ title: 'Sign-in with OAuth 2', description: 'Instead of passwords.', advanced: true }),
+      replyTo: senderField().optional().meta({ title: 'Reply-To', advanced: true }),
+      senders: z.array(senderField()).max(100).default([]).meta({
+        title: 'Further senders',
+        description: 'Addresses that this mailbox may also send as. Other senders become the name of the own address.',
+        advanced: true,
+      }),
+      unverifiedSenders: z.enum(['deliver', 'mark', 'hold']).default('mark').meta({
+        title: 'Emails whose sender is not proved',
+        description:
+          'Deliver them, deliver them with a note, or leave them in the mailbox. Failed proofs are always left there.',
+        advanced: true,
+      }),
+      authServer: z.string().trim().toLowerCase().max(maxHostChars).optional().meta({
+        title: 'Server that checks senders',
+        description: 'Its name at the beginning of Authentication-Results; the topmost such header counts where it is empty.',
+        advanced: true,
+      }),
+      strangers: z
+        .enum(['deliver', 'ignore'])
+        .default('deliver')
+        .meta({ title: 'Emails that reply to none of ours', description: 'Deliver or ignore them.', advanced: true }),
+      oneClickUnsubscribe: z.boolean().default(false).meta({
+        title: 'Add one-click unsubscribe',
+        description: 'For connections that send to many. A contact who uses it receives no further email of this location.',
+        advanced: true,
+      }),
+      unsubscribeSecret: secret().optional().meta({ sensitive: true, generate: 'signingSecret', advanced: true }),
+      dkim: z
+        .strictObject({
+          domain: z.string().trim().toLowerCase().min(1).max(maxHostChars),
+          selector: z.string().trim().min(1).max(maxHostChars),
+          privateKey: secret(maxTokenChars).meta({ sensitive: true }),
+        })
+        .optional()
+        .meta({ title: 'DKIM signature', description: 'Only for a server that does not sign by itself.', advanced: true }),
+      caCertificate: z.string().trim().max(maxTokenChars).optional().meta({
+        title: 'Certificate authority (PEM)',
+        description: 'For a server with a certificate of its own.',
+        advanced: true,
+      }),
+    })
+    .refine(({ smtp, oauth }) => smtp.security !== 'none' || oauth === undefined, {
+      path: ['smtp'],
+      error: 'needs encryption for OAuth 2',
+      params: { code: 'unencrypted' },
+    })
+    .refine(({ imap, smtp, oauth }) => !imap || oauth || (imap.password ?? smtp.password), {
+      path: ['imap'],
+      error: 'needs a user name and a password',
+      params: { code: 'login_missing' },
+    });
+}
+
+function hasWholeLogin({ username, password }: { username?: string | undefined; password?: string | undefined }): boolean {
+  return (username === undefined) === (password === undefined);
+}
+
+/** Returns the address of a config's own mailbox. */
+export function getOwnAddress({ from }: Pick<EmailConfig, 'from'>): string {
+  return parseMailbox(from)?.address ?? from;
+}
+
+/** Lists the texts that no outcome, log line or error may hold. */
+export function listSecrets({ smtp, imap, oauth }: EmailConfig): string[] {
+  const secrets = [smtp.password, imap?.password, oauth?.clientSecret, oauth?.refreshToken];
+  return secrets.filter((text) => text !== undefined);
+}

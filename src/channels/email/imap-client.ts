@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { ImapFlow, type ImapFlowOptions } from 'imapflow';
+import { createDeadline } from '../../core/clock.ts';
+import type { EmailContext } from './config.ts';
+import type { GetAccessToken } from './oauth.ts';
+import { describeConnectionFailure, toServerError } from './server-errors.ts';
+import type { Refusal } from './smtp-replies.ts';
+
+/** Largest mail that is fetched whole. */
+export const maxMailBytes = 32 * 1024 * 1024;
+
+const openTimeoutMs = 25_000;
+/** Routers and Gmail drop lines that are silent for long. */
+const maxIdleMs = 5 * 60 * 1000;
+const socketTimeoutMs = 10 * 60 * 1000;
+
+export type ImapResult = { client: ImapFlow } | { failure: Refusal; refreshToken?: undefined };
+
+/**
+ * Connects to the IMAP server of a connection and signs in. The error listener stays for good: an error after the end would otherwise end the
+ * process.
+ */
+export async function openImapClient(
+  context: EmailContext,
+  getAccessToken: GetAccessToken,
+  options: Partial<ImapFlowOptions> = {},
+): Promise<ImapResult> {
+  const { imap, smtp, oauth, caCertificate: ca, from } = context.connection.config;
+  if (!imap) throw new Error('This connection has no IMAP server.');
+  const token = await getAccessToken(context);
+  if (token && token.kind !== 'token') {
+    return { failure: { class: token.kind === 'refused' ? 'account' : 'later', code: token.code, message: token.message } };
+  }
+  const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
+  const user = oauth?.user ?? imap.username ?? smtp.username ?? from;
+  const tls = ca === undefined ? {} : { ca };
+  let client: ImapFlow | null = null;
+  let socket: Socket | null = null;
+  const stop = () => {
+    socket?.destroy();
+    client?.close();
+  };
+  deadline.signal.addEventListener('abort', stop);
+  try {
+    const isTls = imap.security === 'tls';
+    socket = await context.openSocket({ ...imap, tls: isTls ? tls : undefined }, deadline.signal);
+    client = new ImapFlow({
+      host: imap.host,
+      port: imap.port,
+      secure: isTls,
+      doSTARTTLS: imap.security === 'starttls',
+      auth: token ? { user, accessToken: token.accessToken } : { user, pass: imap.password ?? smtp.password ?? '' },
+      transport: createTransport(socket),
+      tls: { minVersion: 'TLSv1.2', ...tls },
+      logger: false,
+      clientInfo: { name: 'Patchbay' },
+      connectionTimeout: openTimeoutMs,
+      greetingTimeout: openTimeoutMs,
+      socketTimeout: socketTimeoutMs,
+      maxIdleTime: maxIdleMs,
+      autoIdleDelay: 1_000,
+      maxLiteralSize: maxMailBytes + 1024,
+      maxResponseSize: maxMailBytes + 1024 * 1024,
+      maxLineLength: 4 * 1024 * 1024,
+      maxResponseTokens: 200_000,
+      maxLockHoldTime: false,
+      ...options,
+    });
+    client.on('error', () => {});
+    await client.connect();
+    return { client };
+  } catch (error) {
+    stop();
+    if (token?.kind === 'token' && toServerError(error).authenticationFailed) await getAccessToken(context, true);
+    return { failure: toImapFailure(error, imap.host, deadline.timedOut()) };
+  } finally {
+    deadline.signal.removeEventListener('abort', stop);
+    deadline.dispose();
+  }
+}
+
+/** Gives the library the socket that the guard has opened. */
+function createTransport(opened: Socket): NonNullable<ImapFlowOptions['transport']> {
+  return {
+    connect(_options, onConnect) {
+      setImmediate(onConnect);
+      return opened;
+    },
+    upgrade: (socket, { tls, servername }, onSecure) =>
+      connectTls({ ...tls, socket: socket as Socket, ...(servername ? { servername } : {}) }, onSecure),
+  };
+}
+
+/** Response codes (RFC 5530) of a server that is busy: not a wrong password. */
+const laterCodes = new Set(['UNAVAILABLE', 'LIMIT', 'INUSE', 'SERVERBUG', 'CONTACTADMIN', 'ALERT']);
+
+function toImapFailure(error: unknown, host: string, hasTimedOut: boolean): Refusal {
+  const failed = toServerError(error);
+  if (failed.authenticationFailed && !laterCodes.has(failed.serverResponseCode ?? '') && failed.code !== 'ETHROTTLE') {
+    return {
+      class: 'account',
+      code: 'imap_credentials',
+      message: 'The IMAP server does not accept the user name or the password.',
+    };
+  }
+  const reason = hasTimedOut ? 'no response in time' : describeConnectionFailure(error);
+  return { class: 'later', code: 'imap_unreachable', message: `${host} could not be reached: ${reason}.` };
+}
+
+/** Signs out, without waiting for a server that does not respond. */
+export async function closeImapClient(client: ImapFlow): Promise<void> {
+  const timer = AbortSignal.timeout(1_000);
+  const ended = new Promise<void>((resolve) => timer.addEventListener('abort', () => resolve()));
+  await Promise.race([client.logout().catch(() => {}), ended]);
+  client.close();
+}
+
+/** Runs work on an IMAP connection of its own. */
+export async function withImapClient<Result>(
+  context: EmailContext,
+  getAccessToken: GetAccessToken,
+  work: (client: ImapFlow) => Promise<Result>,
+): Promise<Result | { failure: Refusal }> {
+  const opened = await openImapClient(context, getAccessToken, { disableAutoIdle: true });
+  if ('failure' in opened) return opened;
+  const stop = () => opened.client.close();
+  context.signal.addEventListener('abort', stop);
+  try {
+    return await work(opened.client);
+  } finally {
+    context.signal.removeEventListener('abort', stop);
+    await closeImapClient(opened.client);
+  }
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../../core/clock.ts';
+import { truncate } from '../../core/sanitize.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { ChannelEvent } from '../channel.ts';
+import { isSameAddress } from '../mail/addresses.ts';
+import { findRepliedMessage, getHeader, type MailHeaders } from '../mail/headers.ts';
+import { parseMessageId, parseOwnMessageId } from '../mail/message-id.ts';
+import { judgeSender } from './authenticity.ts';
+import type { MailReport } from './bounces/mail-report.ts';
+import { readMailReport } from './bounces/read-mail-report.ts';
+import { type EmailConfig, getOwnAddress } from './config.ts';
+import { type MailPlace, parseIncomingMail, toInboundContent } from './inbound.ts';
+import { findReportedMessage, toReportEvents } from './report-events.ts';
+
+export interface FetchedMail {
+  readonly place: MailPlace;
+  /** The mail, or its headers where it is too large. */
+  readonly bytes: Uint8Array;
+  readonly receivedAt: Date | undefined;
+  /** Size of a mail of which only the headers were fetched. */
+  readonly omittedBytes?: number | undefined;
+}
+
+/** What a mail is for the program: events, or a reason to leave it in the mailbox. */
+export type ReadMail = { readonly events: readonly ChannelEvent[] } | { readonly ignored: string };
+
+/** Counts the mails of each sender: two programs that reply to each other would not stop. */
+export interface LoopGuard {
+  /** Returns true when the sender has sent too many mails in a short time. */
+  isLoop(address: string): boolean;
+}
+
+const loopWindowMs = 10 * 60 * 1000;
+const maxInWindow = 10;
+const maxSenders = 10_000;
+
+/** Creates the guard of one session. */
+export function createLoopGuard(clock: Pick<Clock, 'now'>): LoopGuard {
+  const recent = new Map<string, number[]>();
+  return {
+    isLoop(address) {
+      const since = clock.now() - loopWindowMs;
+      const times = [...(recent.get(address.toLowerCase()) ?? []).filter((time) => time > since), clock.now()];
+      if (recent.size >= maxSenders) recent.clear();
+      recent.set(address.toLowerCase(), times.slice(-maxInWindow - 1));
+      return times.length > maxInWindow;
+    },
+  };
+}
+
+/**
+ * Reads a mail: a report becomes receipts, a person's mail a message, and all others stay in the mailbox, as a message would start workflows.
+ *
+ * @throws what the parser throws for a mail that it can't read
+ */
+export async function readMail(config: EmailConfig, guard: LoopGuard, mail: FetchedMail): Promise<ReadMail> {
+  const report = await readMailReport(mail.bytes);
+  if (report.kind !== 'message') {
+    const message = findReportedMessage(report);
+    if (!message) return { ignored: `${report.kind}_of_no_message` };
+    const events = toReportEvents(report, message, mail.receivedAt);
+    return events.length > 0 ? { events } : { ignored: report.kind };
+  }
+  return readMessage(config, guard, mail, report);
+}
+
+async function readMessage(
+  config: EmailConfig,
+  guard: LoopGuard,
+  mail: FetchedMail,
+  report: Extract<MailReport, { kind: 'message' }>,
+): Promise<ReadMail> {
+  const own = getOwnAddress(config);
+  const incoming = await parseIncomingMail(mail.bytes);
+  const { headers, from } = incoming;
+  if (!from) return { ignored: 'no_sender' };
+  if (isSameAddress(from.address, own) || isOwnMail(headers)) return { ignored: 'own_mail' };
+  const repliedId = findRepliedMessage(headers)?.messageId;
+  if (report.origin !== 'person' && (report.origin !== 'list' || repliedId === undefined)) return { ignored: report.origin };
+  const judged = judgeSender(headers.get('authentication-results') ?? [], from.address, config.authServer);
+  if (judged === 'failed') return { ignored: 'sender_not_proved' };
+  if (judged === 'unknown' && config.unverifiedSenders === 'hold') return { ignored: 'sender_not_proved' };
+  if (repliedId === undefined && config.strangers === 'ignore') return { ignored: 'stranger' };
+  if (guard.isLoop(from.address)) return { ignored: 'loop' };
+  const inbound = toInboundContent(incoming, {
+    place: mail.place,
+    own,
+    authenticity: config.unverifiedSenders === 'deliver' ? 'proved' : judged,
+    receivedAt: mail.receivedAt,
+    note: toSizeNote(mail.omittedBytes),
+  });
+  if (!inbound) return { ignored: 'no_sender' };
+  const events: ChannelEvent[] = [{ kind: 'inbound', inbound }];
+  if (repliedId !== undefined) {
+    const receipt = { messageId: repliedId, state: 'read', recipient: from.address, occurredAt: mail.receivedAt } as const;
+    events.push({ kind: 'receipt', receipt });
+  }
+  return { events };
+}
+
+/** Returns whether a mail is one that this program sent: a copy to itself, or one that came back through a list. */
+function isOwnMail(headers: MailHeaders): boolean {
+  const ids = ['message-id', 'x-google-original-message-id'].map((name) => parseMessageId(getHeader(headers, name)));
+  return ids.some((id) => id !== undefined && parseOwnMessageId(id) !== undefined);
+}
+
+function toSizeNote(bytes: number | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  return `[The email has ${Math.ceil(bytes / 1_000_000)} MB. Only its subject is here; the email is in the mailbox.]`;
+}
+
+/** Reads a mail that may be broken: its reader must block no other mail. @returns null for a mail that can't be read */
+export async function tryReadMail(
+  log: Log,
+  config: EmailConfig,
+  guard: LoopGuard,
+  mail: FetchedMail,
+): Promise<ReadMail | null> {
+  try {
+    return await readMail(config, guard, mail);
+  } catch (error) {
+    const reason = truncate(error instanceof Error ? error.message : String(error), 200);
+    log.warn({ uid: mail.place.uid, reason }, 'an email could not be read and is left in the mailbox');
+    return null;
+  }
+}

@@ -1,0 +1,156 @@
+import type { FetchMessageObject, ImapFlow } from 'imapflow';
+import { isAppError } from '../../core/errors.ts';
+import type { ChannelEvent } from '../channel.ts';
+import type { EmailContext } from './config.ts';
+import { addFailures, formatFailure, type MailboxCursor } from './cursor.ts';
+import { maxMailBytes } from './imap-client.ts';
+import { type FetchedMail, type LoopGuard, type ReadMail, tryReadMail } from './read-mail.ts';
+
+export interface ReadMailboxDeps {
+  context: EmailContext;
+  client: ImapFlow;
+  guard: LoopGuard;
+  emit(events: readonly ChannelEvent[], state?: unknown): Promise<void>;
+  isEnded(): boolean;
+  /** Failures to store a mail, by its place; they outlive a session. */
+  failures: Map<string, number>;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+type MailRow = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate'>;
+
+/**
+ * Finds the place from which the mailbox is read. Without an earlier place it is the end: what is there already is not new. When the server has
+ * numbered the mailbox anew, UIDs mean nothing, and the time of receipt decides: repeats are recognised by their Message-ID.
+ */
+export async function openCursor(client: ImapFlow, stored: MailboxCursor | null, now: number): Promise<MailboxCursor> {
+  const uidValidity = String(getMailbox(client).uidValidity);
+  if (stored?.uidValidity === uidValidity) return stored;
+  if (stored) {
+    const received = Date.parse(stored.receivedAt);
+    const rows = await listRows(client, { since: new Date(received - dayMs) });
+    const [firstNew] = rows.filter(({ internalDate }) => toTime(internalDate) >= received);
+    const lastUid = (firstNew?.uid ?? getMailbox(client).uidNext) - 1;
+    return { ...stored, uidValidity, lastUid };
+  }
+  const lastUid = getMailbox(client).uidNext - 1;
+  const last = await client.fetchOne('*', { uid: true, internalDate: true }).catch(() => false as const);
+  // Times of receipt are whole seconds: the next one is surely later than that of all mails which are there.
+  const receivedAt = last && getMailbox(client).exists > 0 ? toTime(last.internalDate) + 1_000 : now;
+  return {
+    uidValidity,
+    lastUid: Math.max(lastUid, 0),
+    receivedAt: new Date(receivedAt).toISOString(),
+    checkedAt: new Date(now).toISOString(),
+    failed: [],
+  };
+}
+
+function getMailbox({ mailbox }: ImapFlow) {
+  if (!mailbox) throw new Error('The folder is not open.');
+  return mailbox;
+}
+
+function toTime(date: Date | string | undefined): number {
+  const time = date === undefined ? Number.NaN : new Date(date).getTime();
+  return Number.isNaN(time) ? 0 : time;
+}
+
+async function listRows(client: ImapFlow, query: { since: Date } | { uid: string }): Promise<MailRow[]> {
+  const uids = await client.search(query, { uid: true });
+  if (!uids || uids.length === 0) return [];
+  const rows: MailRow[] = [];
+  for (let at = 0; at < uids.length; at += 500) {
+    const range = uids.slice(at, at + 500).join(',');
+    // Collected before any other command: one inside of the loop would wait for itself.
+    for await (const row of client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) rows.push(row);
+  }
+  return rows.toSorted((a, b) => a.uid - b.uid);
+}
+
+/**
+ * Reads the mails after the cursor, one by one, and stores the cursor with each. A mail that can't be read, or whose events can't be stored although
+ * others can, is left in the mailbox.
+ *
+ * @returns the new cursor
+ * @throws when the connection breaks, or when events can't be stored at present
+ */
+export async function readNewMails(deps: ReadMailboxDeps, cursor: MailboxCursor): Promise<MailboxCursor> {
+  let current = cursor;
+  // A range beyond the end brings the last mail again.
+  const rows = (await listRows(deps.client, { uid: `${cursor.lastUid + 1}:*` })).filter(({ uid }) => uid > cursor.lastUid);
+  for (const row of rows) {
+    if (deps.isEnded()) return current;
+    current = await readOne(deps, row, current);
+  }
+  return current;
+}
+
+async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCursor): Promise<MailboxCursor> {
+  const { context, guard } = deps;
+  const { config } = context.connection;
+  const receivedAt = Math.max(toTime(row.internalDate), Date.parse(cursor.receivedAt));
+  const next = { ...cursor, lastUid: row.uid, receivedAt: new Date(receivedAt).toISOString() };
+  const mail = await fetchMail(deps, row, cursor);
+  const read = mail && (await tryReadMail(context.log, config, guard, mail));
+  if (!read || 'ignored' in read) {
+    if (read) context.log.info({ uid: row.uid, reason: read.ignored }, 'an email is left in the mailbox');
+    await deps.emit([], next);
+    return next;
+  }
+  const state = addFailures(next, listFailures(read));
+  try {
+    await deps.emit(read.events, state);
+    return state;
+  } catch (err) {
+    if (!(await canSkip(deps, err, row.uid, cursor))) throw err;
+    context.log.warn({ err, uid: row.uid }, 'an email could not be stored and is left in the mailbox');
+    await deps.emit([], next);
+    return next;
+  }
+}
+
+const maxFailures = 5;
+
+/**
+ * Returns whether a mail that could not be stored is left out: at once for an error that is final, and after five tries for an unexpected one, while
+ * the database takes the cursor. An outage of the database skips no mail.
+ */
+async function canSkip(deps: ReadMailboxDeps, err: unknown, uid: number, cursor: MailboxCursor): Promise<boolean> {
+  if (isAppError(err)) return err.retry === 'never';
+  await deps.emit([], cursor);
+  const key = `${deps.context.connection.id}/${cursor.uidValidity}/${uid}`;
+  const count = (deps.failures.get(key) ?? 0) + 1;
+  if (count < maxFailures) deps.failures.set(key, count);
+  else deps.failures.delete(key);
+  return count >= maxFailures;
+}
+
+async function fetchMail(
+  { client }: ReadMailboxDeps,
+  row: MailRow,
+  { uidValidity }: MailboxCursor,
+): Promise<FetchedMail | null> {
+  const { uid, size = 0, internalDate } = row;
+  const isLarge = size > maxMailBytes;
+  const found = await client.fetchOne(String(uid), isLarge ? { headers: true } : { source: true }, { uid: true });
+  const bytes = found && (isLarge ? found.headers : found.source);
+  // It was moved or deleted in the meantime.
+  if (!bytes) return null;
+  const received = toTime(internalDate);
+  return {
+    place: { uidValidity, uid },
+    bytes,
+    receivedAt: received > 0 ? new Date(received) : undefined,
+    omittedBytes: isLarge ? size : undefined,
+  };
+}
+
+function listFailures(read: Extract<ReadMail, { events: unknown }>): string[] {
+  return read.events.flatMap((event) =>
+    event.kind === 'receipt' && event.receipt.state === 'failed' && event.receipt.messageId
+      ? [formatFailure(event.receipt.messageId, event.receipt.recipient ?? '')]
+      : [],
+  );
+}

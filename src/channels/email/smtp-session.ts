@@ -1,0 +1,183 @@
+import type { Socket } from 'node:net';
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { createDeadline } from '../../core/clock.ts';
+import type { EmailContext } from './config.ts';
+import type { GetAccessToken, TokenResult } from './oauth.ts';
+import { describeConnectionFailure, toServerError } from './server-errors.ts';
+import { classifyLoginRefusal, classifyRefusal, type Refusal } from './smtp-replies.ts';
+
+/** A signed-in connection to an SMTP server. */
+export interface SmtpSession {
+  readonly connection: SMTPConnection;
+  /** Ends it with QUIT, without waiting. */
+  close(): void;
+  /** Cuts it. */
+  destroy(): void;
+}
+
+/** Failure before any mail was offered. `class` is `account` or `later`. */
+export interface OpenFailure extends Refusal {
+  readonly response?: string | undefined;
+}
+
+const openTimeoutMs = 60_000;
+/** RFC 5321 4.5.3.2.6: after the end of the data a server may take ten minutes. The limits of this program are shorter, and on its clock. */
+const socketTimeoutMs = 10 * 60 * 1000;
+const maxResponseBytes = 64 * 1024;
+
+/** Connects to the SMTP server of a connection and signs in. */
+export async function openSmtpSession(
+  context: EmailContext,
+  getAccessToken: GetAccessToken,
+): Promise<SmtpSession | { failure: OpenFailure }> {
+  const { smtp, caCertificate: ca } = context.connection.config;
+  const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
+  const tls = ca === undefined ? {} : { ca };
+  let session: SmtpSession | null = null;
+  try {
+    const isTls = smtp.security === 'tls';
+    const socket = await context.openSocket({ ...smtp, tls: isTls ? tls : undefined }, deadline.signal);
+    session = createSession(
+      socket,
+      new SMTPConnection({
+        // The library completes the ids of Amazon SES by this name.
+        host: smtp.host,
+        port: smtp.port,
+        connection: socket,
+        secure: isTls,
+        secured: isTls,
+        requireTLS: smtp.security === 'starttls',
+        ignoreTLS: smtp.security === 'none',
+        tls: { minVersion: 'TLSv1.2', ...tls },
+        name: toClientName(context.connection.webhookUrl),
+        connectionTimeout: openTimeoutMs,
+        greetingTimeout: openTimeoutMs,
+        socketTimeout: socketTimeoutMs,
+        maxResponseSize: maxResponseBytes,
+      }),
+    );
+    const { connection } = session;
+    await runStep(connection, deadline.signal, (done) => connection.connect(done));
+    const failure = await signIn(context, getAccessToken, session, deadline.signal);
+    if (!failure) return session;
+    session.destroy();
+    return { failure };
+  } catch (error) {
+    session?.destroy();
+    return { failure: toOpenFailure(error, smtp.host, deadline.timedOut()) };
+  } finally {
+    deadline.dispose();
+  }
+}
+
+function createSession(socket: Socket, connection: SMTPConnection): SmtpSession {
+  // An error without a listener would end the process.
+  connection.on('error', () => {});
+  return {
+    connection,
+    close: () => connection.quit(),
+    destroy() {
+      connection.close();
+      socket.destroy();
+    },
+  };
+}
+
+/** Name of this program in EHLO: some servers refuse a name without a dot. */
+function toClientName(webhookUrl: string): string {
+  const { hostname } = new URL(webhookUrl);
+  return /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i.test(hostname) ? hostname : '[127.0.0.1]';
+}
+
+type Done<Result> = (error?: Error | null, result?: Result) => void;
+
+/** Runs one command of the library. It rejects also when the connection ends, or the signal aborts. */
+export function runStep<Result>(
+  connection: SMTPConnection,
+  signal: AbortSignal,
+  start: (done: Done<Result>) => void,
+): Promise<Result | undefined> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      connection.off('error', fail);
+      connection.off('end', end);
+      signal.removeEventListener('abort', stop);
+    };
+    const fail = (error: Error) => {
+      settle();
+      reject(error);
+    };
+    const end = () => fail(Object.assign(new Error('The server closed the connection.'), { code: 'ECONNECTION' }));
+    const stop = () => fail(Object.assign(new Error('stopped'), { code: 'ABORT_ERR' }));
+    connection.on('error', fail);
+    connection.on('end', end);
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) return stop();
+    start((error, result) => {
+      if (error) return fail(error);
+      settle();
+      resolve(result);
+    });
+  });
+}
+
+/** Signs in. A token that the server refuses is renewed once. */
+async function signIn(
+  context: EmailContext,
+  getAccessToken: GetAccessToken,
+  { connection }: SmtpSession,
+  signal: AbortSignal,
+): Promise<OpenFailure | null> {
+  const { smtp, oauth, from } = context.connection.config;
+  if (!oauth && smtp.username === undefined) return null;
+  const user = oauth?.user ?? smtp.username ?? parseUser(from);
+  const login = (auth: object) =>
+    runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
+      () => null,
+      toLoginFailure,
+    );
+  if (!oauth) return login({ user, credentials: { user, pass: smtp.password ?? '' } });
+  const token = await getAccessToken(context);
+  if (token?.kind !== 'token') return toTokenFailure(token);
+  const failure = await login({ user, oauth2: createTokenLogin(user, token.accessToken) });
+  if (failure?.class !== 'account') return failure;
+  const renewed = await getAccessToken(context, true);
+  if (renewed?.kind !== 'token') return toTokenFailure(renewed);
+  return login({ user, oauth2: createTokenLogin(user, renewed.accessToken) });
+}
+
+/** Converts a refusal of the sign-in. @throws the error itself where the connection broke */
+function toLoginFailure(error: unknown): OpenFailure {
+  const failed = toServerError(error);
+  if (failed.responseCode === undefined) throw error;
+  return { ...classifyLoginRefusal(failed), response: failed.response };
+}
+
+function toTokenFailure(token: Exclude<TokenResult, { kind: 'token' }> | null): OpenFailure {
+  const { kind, code, message } = token ?? { kind: 'refused', code: 'oauth_refused', message: 'There is no sign-in.' };
+  return { class: kind === 'refused' ? 'account' : 'later', code, message };
+}
+
+function parseUser(from: string): string {
+  return /<([^<>]+)>$/.exec(from)?.[1] ?? from;
+}
+
+/** Gives the library a token of this program: there is one place that renews them, for SMTP and IMAP. */
+function createTokenLogin(user: string, accessToken: string) {
+  return {
+    user,
+    getToken: (_isRefused: boolean, done: (error: Error | null, token?: string) => void) => done(null, accessToken),
+    buildXOAuth2Token: (token: string) => Buffer.from(`user=${user}\x01auth=Bearer ${token}\x01\x01`).toString('base64'),
+  };
+}
+
+function toOpenFailure(error: unknown, host: string, hasTimedOut: boolean): OpenFailure {
+  const failed = toServerError(error);
+  if (failed.responseCode !== undefined && failed.responseCode >= 400) {
+    // A greeting that refuses speaks of this program's address, not of the email.
+    const { code, message } = classifyRefusal(failed);
+    return { class: 'later', code, message, response: failed.response };
+  }
+  const reason = hasTimedOut ? 'no response in time' : describeConnectionFailure(error);
+  return { class: 'later', code: 'unreachable', message: `${host} could not be reached: ${reason}.` };
+}

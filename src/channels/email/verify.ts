@@ -1,0 +1,54 @@
+import type { ConfigProblem, VerifyResult } from '../channel.ts';
+import { type EmailContext, getOwnAddress } from './config.ts';
+import { withImapClient } from './imap-client.ts';
+import type { GetAccessToken } from './oauth.ts';
+import { openSmtpSession, runStep } from './smtp-session.ts';
+
+interface Check {
+  readonly problem?: ConfigProblem;
+  readonly unavailable?: { code: string; message: string };
+}
+
+/** Signs in to both servers, sends no mail, and opens the folder. A server that can't be reached is a problem of its field too: its name may be wrong. */
+export async function verifyConfig(context: EmailContext, getAccessToken: GetAccessToken): Promise<VerifyResult> {
+  const { config } = context.connection;
+  const checks = [await checkSmtp(context, getAccessToken), ...(config.imap ? [await checkImap(context, getAccessToken)] : [])];
+  const problems = checks.flatMap(({ problem }) => problem ?? []);
+  if (problems.length > 0) return { kind: 'rejected', problems };
+  const unavailable = checks.find((check) => check.unavailable)?.unavailable;
+  if (unavailable) return { kind: 'unavailable', ...unavailable };
+  const warnings = config.imap ? [] : ['Without IMAP, replies and bounces do not arrive here: sent emails count as delivered.'];
+  return { kind: 'verified', account: getOwnAddress(config), warnings };
+}
+
+async function checkSmtp(context: EmailContext, getAccessToken: GetAccessToken): Promise<Check> {
+  const session = await openSmtpSession(context, getAccessToken);
+  if ('failure' in session) return toCheck('smtp', session.failure);
+  try {
+    // A sender without a mail: servers that need a sign-in say so here.
+    await runStep(session.connection, context.signal, (done) => session.connection.reset(done));
+    session.close();
+    return {};
+  } catch {
+    session.destroy();
+    return { unavailable: { code: 'unreachable', message: 'The SMTP server ended the connection.' } };
+  }
+}
+
+async function checkImap(context: EmailContext, getAccessToken: GetAccessToken): Promise<Check> {
+  const { folder } = context.connection.config.imap ?? { folder: 'INBOX' };
+  const result = await withImapClient(context, getAccessToken, async (client) => {
+    const opened = await client.mailboxOpen(folder, { readOnly: true }).catch(() => null);
+    return opened === null ? 'no_folder' : 'opened';
+  });
+  if (result === 'opened') return {};
+  if (result !== 'no_folder') return toCheck('imap', result.failure);
+  return {
+    problem: { field: 'imap', code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` },
+  };
+}
+
+function toCheck(field: 'smtp' | 'imap', failure: { class: string; code: string; message: string }): Check {
+  const { code, message } = failure;
+  return failure.class === 'account' ? { problem: { field, code, message } } : { unavailable: { code, message: `${message}` } };
+}

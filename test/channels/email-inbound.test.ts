@@ -1,0 +1,125 @@
+import { judgeSender } from '../../src/channels/email/authenticity.ts';
+import { createEmailConfigSchema } from '../../src/channels/email/config.ts';
+import { makeHtmlSafe } from '../../src/channels/email/inbound-html.ts';
+import { createLoopGuard, readMail } from '../../src/channels/email/read-mail.ts';
+import { createTestClock } from '../support/test-clock.ts';
+
+const sentId = '0199aaaa-0000-7000-8000-000000000001';
+
+function read(raw: string | Buffer, changes: object = {}, guard = createLoopGuard(createTestClock()), omittedBytes?: number) {
+  const server = { host: 'mail.example.com', username: 'shop', password: 'p' };
+  const config = createEmailConfigSchema(false).parse({
+    from: 'shop@inbox.test',
+    smtp: server,
+    imap: { host: 'imap.example.com' },
+    unverifiedSenders: 'deliver',
+    ...changes,
+  });
+  return readMail(config, guard, {
+    place: { uidValidity: '1', uid: 7 },
+    bytes: Buffer.from(raw),
+    receivedAt: new Date('2026-01-01T00:00:00Z'),
+    omittedBytes,
+  });
+}
+
+const base = 'From: Maya Ray <maya@example.com>\r\nTo: shop@inbox.test\r\nSubject: Hi\r\nMessage-ID: <one@example.com>\r\n';
+const inbound = async (raw: string | Buffer, changes: object = {}) => {
+  const result = await read(raw, changes);
+  const event = 'events' in result ? result.events[0] : undefined;
+  if (event?.kind !== 'inbound') throw new Error(JSON.stringify(result));
+  return event.inbound;
+};
+
+test.each<[string, string, string]>([
+  ['an automatic reply', 'Auto-Submitted: auto-replied\r\n', 'auto_reply_of_no_message'],
+  ['a newsletter', 'List-Unsubscribe: <https://example.com/u>\r\n', 'list'],
+  ['a notice', 'Auto-Submitted: auto-generated\r\n', 'machine'],
+  ['an email with an empty envelope sender', 'Return-Path: <>\r\n', 'machine'],
+])('%s stays in the mailbox', async (_name, header, reason) => {
+  expect(await read(`${header}${base}\r\nhello`)).toEqual({ ignored: reason });
+});
+
+test('the mailbox’s own emails, and those with an id of ours, stay in the mailbox', async () => {
+  expect(await read(`${base.replace('maya@example.com', 'shop@inbox.test')}\r\nx`)).toEqual({ ignored: 'own_mail' });
+  expect(await read(`${base.replace('one@example.com', `${sentId}@inbox.test`)}\r\nx`)).toEqual({ ignored: 'own_mail' });
+});
+
+test('the eleventh email of a sender within ten minutes ends a loop', async () => {
+  const clock = createTestClock();
+  const guard = createLoopGuard(clock);
+  for (let count = 0; count < 10; count += 1) expect(await read(`${base}\r\nx`, {}, guard)).toHaveProperty('events');
+  expect(await read(`${base}\r\nx`, {}, guard)).toEqual({ ignored: 'loop' });
+  clock.jump(11 * 60 * 1000);
+  expect(await read(`${base}\r\nx`, {}, guard)).toHaveProperty('events');
+});
+
+test('Reply-To is never the sender, and a reply is found in References where In-Reply-To has an id of a relay', async () => {
+  const headers = `Reply-To: boss@example.com\r\nIn-Reply-To: <x@relay.example>\r\nReferences: <a@b.c> <${sentId}@inbox.test> <x@relay.example>\r\n`;
+  expect(await inbound(`${headers}${base}\r\nhello`)).toMatchObject({
+    from: 'maya@example.com',
+    name: 'Maya Ray',
+    replyToExternalId: `${sentId}@inbox.test`,
+  });
+});
+
+test('text in old charsets is read', async () => {
+  const latin = Buffer.concat([
+    Buffer.from(`${base.replace('Hi', '=?iso-8859-1?Q?Sch=F6n?=')}Content-Type: text/plain; charset=iso-8859-1\r\n\r\n`),
+    Buffer.from([0x47, 0x72, 0xfc, 0xdf, 0x65]),
+  ]);
+  expect(await inbound(latin)).toMatchObject({ subject: 'Schön', text: expect.stringContaining('Grüße') });
+});
+
+test('NUL, which no database stores, is removed', async () => {
+  const { text } = await inbound(`${base}\r\na\u0000b`);
+  expect(text).not.toContain('\u0000');
+});
+
+test('a calendar invitation without text is described; winmail.dat and encrypted emails have a note', async () => {
+  const invitation = `${base}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:Cleaning\\, 30 min\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--b--\r\n`;
+  expect(await inbound(invitation)).toMatchObject({ text: '[Calendar invitation: Cleaning, 30 min]' });
+  const winmail = `${base}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\n\r\nx\r\n--b--\r\n`;
+  expect((await inbound(winmail)).text).toContain('winmail.dat');
+});
+
+test('an email that is too large has its subject and a note', async () => {
+  const result = await read(base, {}, undefined, 45_000_000);
+  expect(result).toMatchObject({ events: [{ inbound: { subject: 'Hi', text: expect.stringContaining('45 MB') } }] });
+});
+
+test.each<[string, string[], string | undefined, string]>([
+  ['dmarc=pass', ['mx.example; dmarc=pass header.from=example.com'], undefined, 'proved'],
+  ['dmarc=fail', ['mx.example; spf=pass smtp.mailfrom=evil.example; dmarc=fail header.from=example.com'], undefined, 'failed'],
+  ['aligned DKIM', ['mx.example; dkim=pass header.d=example.com'], undefined, 'proved'],
+  ['DKIM of another domain', ['mx.example; dkim=pass header.d=evil.example'], undefined, 'unknown'],
+  ['a domain that ends alike', ['mx.example; dkim=pass header.d=notexample.com'], undefined, 'unknown'],
+  ['a top-level domain', ['mx.example; dkim=pass header.d=com'], undefined, 'unknown'],
+  ['a comment', ['mx.example; spf=none (dmarc=pass; dkim=pass header.d=example.com)'], undefined, 'unknown'],
+  ['a header below the topmost', ['mx.example; spf=none', 'mx.example; dmarc=pass'], undefined, 'unknown'],
+  ['another server', ['evil.example; dmarc=pass'], 'mx.example', 'unknown'],
+  ['no header', [], undefined, 'unknown'],
+])('the sender is judged by %s', (_name, headers, server, expected) => {
+  expect(judgeSender(headers, 'maya@example.com', server)).toBe(expected);
+});
+
+test('an email that fails DMARC never becomes the word of a contact, and an unproved one has a note', async () => {
+  const forged = `Authentication-Results: mx.example; dmarc=fail\r\n${base}\r\nPay now`;
+  expect(await read(forged)).toEqual({ ignored: 'sender_not_proved' });
+  expect((await inbound(`${base}\r\nhello`, { unverifiedSenders: 'mark' })).text).toContain('did not prove');
+  expect(await read(`${base}\r\nhello`, { unverifiedSenders: 'hold' })).toEqual({ ignored: 'sender_not_proved' });
+});
+
+test('HTML is safe for a page', () => {
+  const html =
+    '<p style="color:red;background:url(https://x)" onclick="x()">a</p><script>x</script><a href="javascript:x">b</a><img src="cid:1" alt="<i>logo"><img src="https://x.example/a.png" onerror="x"><form action="/x"><input></form><base href="//x"><iframe src="x"></iframe>';
+  const safe = makeHtmlSafe(html);
+  expect(safe).toContain('<p style="color:red">a</p>');
+  expect(safe).toContain('https://x.example/a.png');
+  expect(safe).not.toMatch(/script|onclick|onerror|javascript|cid:|<form|<base|iframe|url\(|<i>/);
+});
+
+test('a forged bounce without an id of ours changes no message', async () => {
+  const bounce = `From: MAILER-DAEMON@evil.example\r\nTo: shop@inbox.test\r\nSubject: failed\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nfailed\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; evil.example\r\n\r\nFinal-Recipient: rfc822; maya@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n`;
+  expect(await read(bounce)).toEqual({ ignored: 'dsn_of_no_message' });
+});

@@ -1,0 +1,245 @@
+import type { ChannelEvent, InboundContent, OpenSession, OutboundMessage, ReceiptContent } from '../../src/channels/channel.ts';
+import { createEmailChannel } from '../../src/channels/email/email.ts';
+import { createChannelWorld } from '../support/channel-context.ts';
+import { findMissingMailServers, type MailServers, startMailServers } from '../support/mail-servers.ts';
+import { png } from '../support/sample-files.ts';
+import { createTestClock } from '../support/test-clock.ts';
+import { message as smsMessage } from './contract.ts';
+import { startSmtpServer } from './email-smtp-server.ts';
+
+const missing = findMissingMailServers();
+const withServers = missing === null ? test : test.skip;
+if (missing !== null) process.stdout.write(`Tests with a real Postfix and Dovecot are skipped: ${missing}.\n`);
+
+const channel = createEmailChannel({ allowPrivateTargets: true });
+const names = ['shop', 'anna', 'full', 'many', 'poison', 'files', 'again', 'verified'];
+let servers: MailServers;
+let nextHop: Awaited<ReturnType<typeof startSmtpServer>>;
+let world: ReturnType<typeof createChannelWorld>;
+const sessions: OpenSession[] = [];
+let count = 0;
+
+beforeAll(async () => {
+  if (missing !== null) return;
+  nextHop = await startSmtpServer();
+  nextHop.behave({ replies: { 'RCPT TO:<lost@': '550 5.1.1 no such user' } });
+  servers = await startMailServers(names, nextHop.port);
+});
+afterAll(async () => {
+  if (missing !== null) return;
+  await servers.close();
+  await nextHop.close();
+});
+beforeEach(() => {
+  world = createChannelWorld({ clock: createTestClock(Date.now()) });
+});
+afterEach(async () => {
+  await Promise.all(sessions.splice(0).map((session) => session.close()));
+  expect(missing === null && world.logLines.join('\n').includes(servers.password)).toBe(false);
+  world.close();
+});
+
+function createContext(name: string, changes: object = {}) {
+  const { smtpPort, imapPort, password } = servers;
+  const config = {
+    from: `Shop <${name}@inbox.test>`,
+    smtp: { host: '127.0.0.1', port: smtpPort, security: 'none', username: name, password },
+    imap: { host: '127.0.0.1', port: imapPort, security: 'none' },
+    unverifiedSenders: 'deliver',
+    ...changes,
+  };
+  return world.createContext(channel.configSchema.parse(config));
+}
+
+/** Opens the session of a mailbox and collects its events. */
+async function open(name: string, changes: object = {}, state: { value: unknown } = { value: null }) {
+  const events: ChannelEvent[] = [];
+  const context = createContext(name, changes);
+  const withState = { ...context, state: { get: async <T>() => state.value as T | null, set: async () => undefined } };
+  const session = await channel.session?.open(withState, async (more, next) => {
+    events.push(...more);
+    if (next !== undefined) state.value = structuredClone(next);
+  });
+  if (!session) throw new Error('The channel has no session.');
+  sessions.push(session);
+  const listInbound = () => events.flatMap((event): InboundContent[] => (event.kind === 'inbound' ? [event.inbound] : []));
+  const listReceipts = () => events.flatMap((event): ReceiptContent[] => (event.kind === 'receipt' ? [event.receipt] : []));
+  return { session, events, state, context: withState, listInbound, listReceipts };
+}
+
+async function waitFor(condition: () => boolean, ms = 20_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('It did not happen in time.');
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+function createMessage(changes: Partial<OutboundMessage> = {}): OutboundMessage {
+  count += 1;
+  const id = `${Date.now()
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/^(.{8})(.{4})$/, '$1-$2')}-7000-8000-${String(count).padStart(12, '0')}`;
+  return { ...smsMessage, id, idempotencyKey: id, messageType: 'email', to: 'anna@inbox.test', subject: 'Hello', ...changes };
+}
+
+const mail = (fields: string, body = 'Hello {n}') =>
+  `From: Anna <anna@inbox.test>\r\nTo: shop@inbox.test\r\nSubject: Mail {n}\r\nMessage-ID: <mail-{n}@inbox.test>\r\nDate: ${new Date().toUTCString()}\r\n${fields}\r\n${body}\r\n`;
+
+withServers('an email reaches a real mailbox, and the reply comes back in its thread', async () => {
+  const opened = await open('shop');
+  const outbound = createMessage();
+  const outcome = await channel.send(opened.context, outbound);
+  expect(outcome).toMatchObject({ kind: 'accepted', externalIds: [`${outbound.id}@inbox.test`] });
+  await waitFor(() => servers.listMails('anna').some((raw) => raw.includes(outbound.id)));
+  servers.deliver('shop', mail(`In-Reply-To: <${outbound.id}@inbox.test>\r\n`));
+  await waitFor(() => opened.listInbound().length > 0);
+  expect(opened.listInbound()).toMatchObject([
+    { from: 'anna@inbox.test', name: 'Anna', replyToExternalId: `${outbound.id}@inbox.test`, sentExternally: false },
+  ]);
+  expect(opened.listReceipts()).toMatchObject([{ messageId: outbound.id, state: 'read' }]);
+});
+
+withServers('refused recipients are reported alone; a bounce is a failure of its recipient and no message', async () => {
+  const opened = await open('shop');
+  const outbound = createMessage({ to: 'anna@inbox.test, refused@inbox.test, lost@next.test' });
+  const outcome = await channel.send(opened.context, outbound);
+  expect(outcome).toMatchObject({
+    kind: 'accepted',
+    rejectedRecipients: [{ address: 'refused@inbox.test', code: 'refused_by_policy' }],
+  });
+  await waitFor(() => opened.listReceipts().length > 0);
+  expect(opened.listReceipts()).toMatchObject([
+    { messageId: outbound.id, state: 'failed', recipient: 'lost@next.test', error: { code: '5.1.1' } },
+  ]);
+  expect(opened.listInbound()).toEqual([]);
+  expect(await channel.lookUpReceipt?.(opened.context, `to:${outbound.id}:lost@next.test`)).toBeNull();
+});
+
+withServers('of 5,000 mails that wait at the first connection only new ones come, and a later session continues', async () => {
+  servers.deliver('many', mail(''), 5_000);
+  const opened = await open('many');
+  servers.deliver('many', mail('X-New: 1\r\n', 'first new'));
+  await waitFor(() => opened.listInbound().length > 0);
+  expect(opened.listInbound().map(({ text }) => text?.trim())).toEqual(['first new']);
+  await opened.session.close();
+  servers.deliver('many', mail('', 'while away'));
+  const again = await open('many', {}, opened.state);
+  await waitFor(() => again.listInbound().length > 0);
+  expect(again.listInbound().map(({ text }) => text?.trim())).toEqual(['while away']);
+});
+
+withServers('a session ends when the server restarts during IDLE, and the next one misses no mail', async () => {
+  const opened = await open('again');
+  await new Promise((done) => setTimeout(done, 1_500));
+  await servers.restartImap();
+  expect(await opened.session.closed).toBeNull();
+  servers.deliver('again', mail('', 'after the restart'));
+  const next = await open('again', {}, opened.state);
+  await waitFor(() => next.listInbound().length > 0);
+  expect(next.listInbound().map(({ text }) => text?.trim())).toEqual(['after the restart']);
+});
+
+withServers('a mailbox that is numbered anew brings no mail from before the first connection', async () => {
+  servers.deliver('full', mail('', 'old'), 3);
+  await new Promise((done) => setTimeout(done, 2_100));
+  const opened = await open('full');
+  servers.deliver('full', mail('', 'new'));
+  await waitFor(() => opened.listInbound().length === 1);
+  await opened.session.close();
+  const before = (opened.state.value as { uidValidity: string }).uidValidity;
+  await servers.renumber('full');
+  servers.deliver('full', mail('', 'newer'));
+  const next = await open('full', {}, opened.state);
+  await waitFor(() => next.listInbound().some(({ text }) => text?.trim() === 'newer'));
+  expect((opened.state.value as { uidValidity: string }).uidValidity).not.toBe(before);
+  expect(next.listInbound().map(({ text }) => text?.trim())).not.toContain('old');
+});
+
+withServers('a mail that can’t be stored blocks no other', async () => {
+  const events: string[] = [];
+  const state: { value: unknown } = { value: null };
+  const context = createContext('poison');
+  const withState = { ...context, state: { get: async <T>() => state.value as T | null, set: async () => undefined } };
+  const { AppError } = await import('../../src/core/errors.ts');
+  const session = await channel.session?.open(withState, async (more, next) => {
+    for (const event of more) {
+      if (event.kind !== 'inbound') continue;
+      if (event.inbound.text?.includes('poison')) throw new AppError('payload_invalid', 'It can’t be stored.');
+      events.push(event.inbound.text?.trim() ?? '');
+    }
+    if (next !== undefined) state.value = next;
+  });
+  if (session) sessions.push(session);
+  servers.deliver('poison', mail('', 'poison'));
+  servers.deliver('poison', `${'\u0000'.repeat(50)}\r\nnot a mail`);
+  servers.deliver('poison', mail('Auto-Submitted: auto-replied\r\n', 'away'));
+  servers.deliver('poison', mail('', 'good'));
+  await waitFor(() => events.length > 0);
+  expect(events).toEqual(['good']);
+});
+
+withServers('files are fetched out of the mailbox by their reference', async () => {
+  const opened = await open('files');
+  const boundary = 'b1';
+  const part = `--${boundary}\r\nContent-Type: image/png; name="tooth.png"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename="tooth.png"\r\n\r\n${png.toString('base64')}\r\n`;
+  const body = `--${boundary}\r\nContent-Type: text/html\r\n\r\n<p onclick="x()">See</p><script>x</script>\r\n${part}--${boundary}--`;
+  servers.deliver('files', mail(`MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=${boundary}\r\n`, body));
+  await waitFor(() => opened.listInbound().length > 0);
+  const [inbound] = opened.listInbound();
+  expect(inbound?.html?.trim()).toBe('<p>See</p>');
+  const [attachment] = inbound?.attachments ?? [];
+  expect(attachment).toMatchObject({ name: 'tooth.png', contentType: 'image/png' });
+  if (!attachment || !('ref' in attachment)) throw new Error('The message has no file.');
+  const fetched = await channel.fetchAttachment?.(opened.context, attachment.ref);
+  expect(fetched).toMatchObject({ kind: 'fetched', contentType: 'image/png', bytes: png.length, name: 'tooth' });
+  expect(await channel.fetchAttachment?.(opened.context, '1/1/0')).toMatchObject({ code: 'media_gone' });
+});
+
+withServers('both servers are verified, over TLS with an own authority, and wrong passwords are named by field', async () => {
+  const { smtpPort, imapPort, imapsPort, password, certificate } = servers;
+  const tls = {
+    smtp: { host: 'localhost', port: smtpPort, security: 'starttls', username: 'verified', password },
+    imap: { host: 'localhost', port: imapsPort, security: 'tls' },
+    caCertificate: certificate,
+  };
+  const verify = (changes: object) => channel.setup?.verify(createContext('verified', changes));
+  expect(await verify(tls)).toMatchObject({ kind: 'verified', account: 'verified@inbox.test' });
+  expect(await verify({ ...tls, imap: { ...tls.imap, port: imapPort, security: 'starttls' } })).toMatchObject({
+    kind: 'verified',
+  });
+  expect(await verify({ ...tls, caCertificate: undefined })).toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringContaining('certificate'),
+  });
+  const wrong = { ...tls.smtp, password: 'wrong-password' };
+  expect(await verify({ ...tls, smtp: wrong })).toMatchObject({ problems: [{ field: 'smtp' }, { field: 'imap' }] });
+});
+
+withServers('an email of unknown outcome is found among the sent mails', async () => {
+  const outbound = createMessage();
+  const context = createContext('anna', { from: 'anna@inbox.test' });
+  const since = new Date(Date.now() - 60_000);
+  expect(await channel.lookUpSend?.(context, outbound, since)).toBeNull();
+  servers.deliver('anna/.Sent', mail(`X-Copy: 1\r\n`).replace('mail-{n}@inbox.test', `${outbound.id}@inbox.test`));
+  expect(await channel.lookUpSend?.(context, outbound, since)).toMatchObject({
+    kind: 'accepted',
+    externalIds: [`${outbound.id}@inbox.test`],
+  });
+});
+
+withServers('an email without a bounce counts as delivered after an hour in which the mailbox was read', async () => {
+  const opened = await open('shop');
+  const outbound = createMessage();
+  const externalId = `${outbound.id}@inbox.test`;
+  expect(await channel.lookUpReceipt?.(opened.context, externalId)).toBeNull();
+  opened.state.value = {
+    ...(opened.state.value as object),
+    checkedAt: new Date(Date.now() + 2 * 60 * 60 * 1000).toISOString(),
+  };
+  expect(await channel.lookUpReceipt?.(opened.context, externalId)).toMatchObject({
+    messageId: outbound.id,
+    state: 'delivered',
+  });
+});
