@@ -38,6 +38,24 @@ try {
   await connectAndTest(page, 'WhatsApp Cloud API');
   await readOnPhone(page);
   await picture(page, 'channels-whatsapp_cloud');
+  for (const [channel, type] of [
+    ['Telnyx', 'telnyx'],
+    ['Android SMS Gateway', 'android_sms_gateway'],
+  ]) {
+    await connectAndTest(page, channel);
+    await picture(page, `channels-${type}`);
+  }
+  for (const [channel, type] of [
+    ['WAHA', 'waha'],
+    ['Evolution API', 'evolution'],
+  ]) {
+    await connectAndTest(page, channel);
+    await pair(page, () => picture(page, `channels-${type}`));
+  }
+  await connect(page, 'Telegram');
+  await openLink(page);
+  await sendTest(page);
+  await picture(page, 'channels-telegram');
   await connectAndTest(page, 'HTTP gateway');
   await converse(page);
   await stop();
@@ -91,10 +109,19 @@ async function install(page) {
 
 /** Connects a channel with its demo account, in place of the one before, and sends a test. */
 async function connectAndTest(page, channel) {
+  await connect(page, channel);
+  await sendTest(page);
+}
+
+async function connect(page, channel) {
   const framed = page.frameLocator('iframe');
   await framed.getByRole('link', { name: /^(Connect a channel|Choose another channel)$/ }).click();
   await framed.getByRole('link', { name: `Use the demo account ${channel}` }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
+}
+
+async function sendTest(page) {
+  const framed = page.frameLocator('iframe');
   await framed.getByRole('button', { name: 'Send the test' }).click();
   await framed.getByText('It works: the message was delivered.').waitFor();
   await framed.getByText('Webhooks arrive.').waitFor();
@@ -106,6 +133,37 @@ async function readOnPhone(page) {
   await desk.goto(`http://localhost:${port + 1}/desk`);
   await desk.getByRole('button', { name: /new/ }).click();
   await page.frameLocator('iframe').locator('#step-read.good').waitFor();
+  await desk.getByRole('button', { name: 'Close the phone' }).click();
+  await desk.close();
+}
+
+/** Logs the phone of a server out, shows the pairing page, and scans its code. */
+async function pair(page, show) {
+  const framed = page.frameLocator('iframe');
+  const desk = await browser.newPage();
+  await desk.goto(`http://localhost:${port + 1}/desk`);
+  await desk.getByLabel('logged out').check();
+  await framed.getByRole('link', { name: 'Pair a device' }).first().click();
+  await framed.getByRole('img', { name: 'QR code' }).waitFor();
+  await show();
+  await desk.getByLabel('linked').check();
+  await framed.getByRole('link', { name: 'Continue' }).click();
+  await framed.getByRole('heading', { name: 'Send a test message' }).waitFor();
+  await desk.close();
+}
+
+/** Makes a link for the contact, who opens it on the phone. */
+async function openLink(page) {
+  const framed = page.frameLocator('iframe');
+  await framed.getByRole('textbox', { name: 'Contact' }).fill('+12025550143');
+  await framed.getByRole('button', { name: 'Create the link' }).click();
+  const url = await framed.locator('#address-contact-link').textContent();
+  const desk = await browser.newPage();
+  await desk.goto(`http://localhost:${port + 1}/desk`);
+  await desk.getByRole('button', { name: /new/ }).click();
+  await desk.getByLabel('Reply as the contact').fill(url);
+  await desk.keyboard.press('Enter');
+  await desk.getByRole('list', { name: 'Messages' }).getByText('[Started the chat by a link]').waitFor();
   await desk.getByRole('button', { name: 'Close the phone' }).click();
   await desk.close();
 }

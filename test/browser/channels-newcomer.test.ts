@@ -159,3 +159,27 @@ testInBrowser('a newcomer tries WhatsApp with its demo account, and then in Span
   await framed.getByText('appointment_reminder').waitFor();
   expect(complaints).toEqual([]);
 });
+
+testInBrowser('a newcomer pairs WAHA with its QR code, after which the message that waited is delivered', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
+  await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+  const { page, frame, desk, listComplaints } = await openSandbox(browser, port);
+  await connect(page, frame, { name: 'WAHA', account: 'Harbour Dental, +15550783882', refusal: /logged out/, inspected: [] });
+  await frame.locator('#webhooks').getByText('Registered', { exact: true }).waitFor();
+  await desk.goto(`http://localhost:${port + 1}/desk`);
+  await desk.getByLabel('logged out').check();
+  await send(desk, 'See you at ten.');
+  await frame.locator('#held').getByText('WhatsApp has logged this session out').waitFor();
+  await frame.locator('#held').getByRole('link', { name: 'Pair a device' }).click();
+  await frame.getByRole('img', { name: 'QR code to scan with the phone' }).waitFor();
+  expect(await inspect(page, 'channel-pairing', frame)).toEqual([]);
+  await desk.getByLabel('linked: the QR code is scanned').check();
+  await frame.getByText('WAHA is paired.').waitFor();
+  await frame.getByRole('link', { name: 'Continue' }).click();
+  await waitForArrival(desk, 'See you at ten.');
+  await frame.locator('#held').waitFor({ state: 'detached' });
+  expect(listComplaints()).toEqual([]);
+  await desk.context().close();
+  await page.context().close();
+});

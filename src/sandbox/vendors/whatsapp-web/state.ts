@@ -94,7 +94,7 @@ export function getQrValue(state: WebAccountState, now: number): string {
 
 const cells = 21;
 
-/** Tells whether a cell of one of the three corner marks is dark. @returns null outside of the marks */
+/** @returns whether a cell of one of the three corner marks is dark; null outside of the marks */
 function isDarkInCorner(x: number, y: number): boolean | null {
   for (const [left, top] of [
     [0, 0],
@@ -118,6 +118,6 @@ export function drawQrPicture(value: string): string {
     const [x, y] = [at % cells, Math.floor(at / cells)];
     if (isDarkInCorner(x, y) ?? byte % 2 === 1) squares.push(`<rect x="${x}" y="${y}" width="1" height="1"/>`);
   }
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 ${cells + 4} ${cells + 4}"><path fill="#fff" d="M-2-2h25v25h-25z"/>${squares.join('')}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 ${cells + 4} ${cells + 4}" shape-rendering="crispEdges"><path fill="#fff" d="M-2-2h25v25h-25z"/>${squares.join('')}</svg>`;
   return Buffer.from(svg).toString('base64');
 }
