@@ -5,7 +5,10 @@
 const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
-const onlyEmbedded = ['browser', 'channels', 'examples', 'pages', 'processes/start', 'sandbox', 'unit'];
+const onlyEmbedded = [
+  ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'http', 'pages', 'processes/channel-packages'],
+  ...['processes/start', 'sandbox', 'unit'],
+];
 const onlyPostgres = ['postgres', ...(onBoth ? ['installations', 'processes/upgrade'] : [])];
 
 export default {

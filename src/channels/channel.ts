@@ -45,6 +45,13 @@ export interface Channel<Config extends object = object> {
   lookUpReceipt?(context: ChannelContext<Config>, externalId: string): Promise<ReceiptContent | null>;
   /** Downloads a file that needs the vendor's credentials. @param ref as an inbound message named it */
   fetchAttachment?(context: ChannelContext<Config>, ref: string): Promise<FetchedFile | FetchFailure>;
+  /**
+   * Builds the address at which a contact starts a chat, where only the contact can start one. Opening it brings a `contact_link` event.
+   *
+   * @param payload 1 to 64 of A-Z, a-z, 0-9, - and _
+   * @returns null when the vendor had to be asked and could not be
+   */
+  buildContactLink?(context: ChannelContext<Config>, payload: string): Promise<string | null>;
   readonly setup?: ChannelSetup<Config>;
   readonly webhooks?: ChannelWebhooks<Config>;
   /** A connection to the vendor that stays open. */

@@ -42,7 +42,15 @@ export type SendOutcome = { response?: string } & (
       rejectedRecipients?: readonly { address: string; code: string; message: string }[];
     }
   | { kind: 'rejected'; code: string; message: string; isAuthoritative?: boolean; optedOut?: OptOutCategory }
-  | { kind: 'unavailable'; code: string; message: string; retryAfterMs?: number; acceptedParts?: readonly string[] }
+  | {
+      kind: 'unavailable';
+      code: string;
+      message: string;
+      retryAfterMs?: number;
+      /** The vendor would refuse the connection's other messages as well: all of them wait for `retryAfterMs`. */
+      isConnectionWide?: boolean;
+      acceptedParts?: readonly string[];
+    }
   | { kind: 'connection_error'; code: string; message: string; acceptedParts?: readonly string[] }
   | { kind: 'unknown'; code: string; message: string; acceptedParts?: readonly string[] }
 );
@@ -55,8 +63,22 @@ export type ChannelEvent =
   | { readonly kind: 'receipt'; readonly receipt: ReceiptContent }
   | { readonly kind: 'inbound'; readonly inbound: InboundContent }
   | { readonly kind: 'opt_out'; readonly optOut: OptOutContent }
+  /** A contact has opened an address of `buildContactLink`. `inbound` says so in the conversation. */
+  | { readonly kind: 'contact_link'; readonly payload: string; readonly inbound: InboundContent }
+  /** A contact has shared a phone number (E.164) that the vendor knows to be its own. `inbound` says so in the conversation. */
+  | { readonly kind: 'contact_phone'; readonly phone: string; readonly inbound: InboundContent }
   /** `down`: the vendor has stopped serving the account; the connection is held. */
   | { readonly kind: 'connection'; readonly status: 'up' | 'down'; readonly code?: string; readonly message?: string };
+
+/**
+ * Result of a contact link.
+ *
+ * - `bound`: the chat belongs to the link's contact.
+ * - `confirm_phone`: it will, once the person has shared the contact's phone number.
+ * - `refused`: the link was used by another chat, has expired, or is unknown.
+ * - `foreign`: the payload is not one of ours.
+ */
+export type ContactLinkResult = 'bound' | 'confirm_phone' | 'refused' | 'foreign';
 
 export interface ReceiptContent {
   /** Our message id, or the vendor's: at least one. */
@@ -85,7 +107,7 @@ export interface InboundContent {
   readonly html?: string | undefined;
   readonly subject?: string | undefined;
   readonly attachments: readonly InboundAttachment[];
-  /** Email: the vendor's id of the message that this one replies to. */
+  /** Email: the vendor's id of the message that this one replies to, or ours, where the vendor's is not known. */
   readonly replyToExternalId?: string | undefined;
   readonly occurredAt?: Date | undefined;
   /** The location sent it outside of HighLevel; it is only logged. */

@@ -58,6 +58,7 @@ const channelShape = z.strictObject({
   lookUpSend: isFunction.optional(),
   lookUpReceipt: isFunction.optional(),
   fetchAttachment: isFunction.optional(),
+  buildContactLink: isFunction.optional(),
   setup: z
     .strictObject({
       verify: isFunction,

@@ -3,7 +3,10 @@ import { createAndroidSmsGatewayChannel } from './android-sms-gateway/android-sm
 import type { Channel } from './channel.ts';
 import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
+import { createMailgunChannel } from './mailgun/mailgun.ts';
+import { createResendChannel } from './resend/resend.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createTelegramChannel } from './telegram/telegram.ts';
 import { createTelnyxChannel } from './telnyx/telnyx.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
 import { createWahaChannel } from './waha/waha.ts';
@@ -21,12 +24,15 @@ export function createChannels(options: {
 }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createResendChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createAndroidSmsGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTelnyxChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWahaChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createEvolutionChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createTelegramChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     ...(options.phone ? [createSandboxChannel(options.phone)] : []),
     ...(options.packaged ?? []),
   ]);

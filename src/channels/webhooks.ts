@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ChannelContext } from './context.ts';
-import type { ChannelEvent } from './messages.ts';
+import type { ChannelEvent, ContactLinkResult } from './messages.ts';
 
 /** Webhooks of the vendor. */
 export interface ChannelWebhooks<Config> {
@@ -29,8 +29,13 @@ export interface WebhookRequest {
 
 export interface WebhookResult {
   readonly events: readonly ChannelEvent[];
-  /** Sent once all events are stored; by default 200 with an empty body. `repeated`: all of them were known before. */
-  readonly response?: WebhookResponse | ((outcome: 'stored' | 'repeated') => WebhookResponse);
+  /**
+   * Sent once all events are stored; by default 200 with an empty body. `repeated`: all of them were known before. `links` has the result of
+   * each `contact_link` event, in order.
+   */
+  readonly response?:
+    | WebhookResponse
+    | ((outcome: 'stored' | 'repeated', links: readonly ContactLinkResult[]) => WebhookResponse);
 }
 
 export interface WebhookResponse {

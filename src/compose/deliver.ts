@@ -1,19 +1,17 @@
 import type { ConnectionLoader, FindConnectionDeps } from '../connections/find.ts';
-import type { HighLevel } from '../highlevel/client.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
 import { findUnconfirmedAttempt } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
-import { lookUpContact } from '../messages/outbound/look-up-contact.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
-import { checkSendLimits, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
-import { findAddressOfContact, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
+import { checkSendLimits, pauseConnection, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
+import { findAddressOfContact, findContactOfAddress, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
 import type { Job } from '../queue/job.ts';
 import { bindAll } from './bind.ts';
 
 type Ingredients = FindConnectionDeps &
   SendLimitDeps &
-  Pick<RouteDeps, 'providers' | 'readAddress' | 'findOptOut'> &
+  Pick<RouteDeps, 'providers' | 'readAddress' | 'findOptOut' | 'findContactLink' | 'lookUpContact'> &
   Pick<
     DeliverDeps,
     | 'jitter'
@@ -27,7 +25,6 @@ type Ingredients = FindConnectionDeps &
     | 'recordOptOut'
     | 'sendThroughSession'
   > & {
-    highLevel: HighLevel;
     tokens: Pick<AccessTokens, 'requireValidToken'>;
     connectionOf: ConnectionLoader;
   };
@@ -38,12 +35,11 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
   const { client } = ingredients.db;
   const routeDeps: RouteDeps = {
     ...ingredients,
-    ...bindAll(client, { findVendorAddress, findAddressOfContact, listAcceptedParts }),
+    ...bindAll(client, { findVendorAddress, findAddressOfContact, findContactOfAddress, listAcceptedParts }),
     async loadConnection(ref) {
       const row = await connectionOf(ref);
       return row && ingredients.decryptConnection(row);
     },
-    lookUpContact: (locationId, contactId) => lookUpContact(ingredients, locationId, contactId),
   };
   const deps: DeliverDeps = {
     ...ingredients,
@@ -51,6 +47,7 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
     resolveRoute: (message) => resolveRoute(routeDeps, message),
     requireValidToken: (locationId) => tokens.requireValidToken(locationId),
     checkSendLimits: (connection) => checkSendLimits(ingredients, connection),
+    pauseConnection: (connection, until) => pauseConnection(ingredients, connection, until),
     refundDailyCap: (connection, countedAtMs) => refundDailyCap(ingredients, connection, countedAtMs),
   };
   return (job) => deliver(deps, job);

@@ -1,3 +1,4 @@
+import { bindContactByLink, bindContactByPhone } from '../messages/inbound/bind-contact.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -8,7 +9,9 @@ import { createAddressReader, createCountryFinder } from '../messages/model/read
 import { createReportDelay } from '../messages/model/report-delay.ts';
 import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
+import { createContactLink, findContactLink, resolveWorkflowLink } from '../messages/outbound/create-contact-link.ts';
 import type { DeliverDeps } from '../messages/outbound/deliver.ts';
+import { lookUpContact, searchContact } from '../messages/outbound/look-up-contact.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -85,6 +88,11 @@ export function composeMessaging(
     getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
     ...optOuts,
+    ...bindAll({ ...runtime, highLevel }, { lookUpContact, searchContact }),
+    ...bindAll(
+      { ...runtime, createChannelContext: connections.createChannelContext },
+      { createContactLink, findContactLink, resolveWorkflowLink },
+    ),
     sendThroughSession,
     connectionOf: connections.loadConnection,
     installationOf: installations.loadInstallation,
@@ -111,6 +119,10 @@ export function composeMessaging(
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt,
+    createContactLink: ingredients.createContactLink,
+    resolveWorkflowLink: ingredients.resolveWorkflowLink,
+    lookUpContact: ingredients.lookUpContact,
+    searchContact: ingredients.searchContact,
     ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
     ...bindAll(
       {
@@ -125,6 +137,8 @@ export function composeMessaging(
     ...bindAll(runtime.db, { findMessageWithHistory }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {
+      bindContactByLink,
+      bindContactByPhone,
       loadGroupPauses,
       reportStatus,
       recordUnknownWebhook,

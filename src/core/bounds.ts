@@ -62,6 +62,8 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'ContactAddress.contactId': maxChars.highlevelId,
   'VendorAddress.address': maxChars.address,
   'VendorAddress.vendorUserId': maxChars.address,
+  // A hash.
+  'ContactLink.id': null,
   'OptOut.locationId': installed,
   'OptOut.address': maxChars.address,
   'Attachment.locationId': installed,

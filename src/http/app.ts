@@ -6,6 +6,7 @@ import { createAddressPageRouter } from './address-pages.ts';
 import { type AdminRouterDeps, createAdminRouter } from './admin/router.ts';
 import { type ApiDeps, createApiRouter } from './api/router.ts';
 import { type AttachmentPageDeps, createAttachmentRouter } from './attachments.ts';
+import { type ContactLinkPageDeps, createContactLinkRouter } from './contact-links.ts';
 import { createEmbedRouter, type EmbedDeps } from './embed.ts';
 import { createHealthRouter, type HealthDeps } from './health.ts';
 import { createInstallRouter, type InstallPageDeps } from './install.ts';
@@ -30,6 +31,7 @@ export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'auth
   AuthFailureLimitDeps &
   AttachmentPageDeps &
   ChannelWebhookDeps &
+  ContactLinkPageDeps &
   EmbedDeps &
   HealthDeps &
   HighLevelWebhookDeps &
@@ -90,6 +92,7 @@ export function createHttpApp(deps: AppDeps): Express {
     createEmbedRouter(deps),
     createEmbeddedRouter({ ...deps, authFailureLimit }),
     limitRequests(pageLimit),
+    createContactLinkRouter(deps),
     createAddressPageRouter(deps),
     createInstallProgressRouter(deps),
   );

@@ -27,6 +27,7 @@ const maxPauseMs: Readonly<Record<string, number>> = {
   highlevel_limit: 1.1 * hourMs,
   connection_held: 27 * hourMs,
   daily_cap: 26 * hourMs,
+  vendor_limit: 25 * hourMs,
   outside_window: 8 * dayMs,
 };
 

@@ -13,7 +13,7 @@ export interface PhoneState {
 export type PhoneMode = 'on' | 'flight' | 'blocked';
 
 /** The app of the phone that shows a message. */
-export type PhoneApp = 'SMS' | 'WhatsApp';
+export type PhoneApp = 'SMS' | 'WhatsApp' | 'Telegram';
 
 export interface PhoneText {
   /** The carrier's id of the message. */
@@ -31,11 +31,19 @@ export interface PhoneText {
   /** Omitted in the state of older versions: the gateway. */
   carrier?: CarrierKey;
   app?: PhoneApp;
-  /** Not delivered yet: the phone is in flight mode, and WhatsApp keeps the message. */
+  /** Not delivered yet: the phone is in flight mode, and its app keeps the message. */
   isWaiting?: boolean;
 }
 
-export type CarrierKey = 'gateway' | 'twilio' | 'telnyx' | 'android_sms_gateway' | 'whatsapp_cloud' | 'waha' | 'evolution';
+export type CarrierKey =
+  | 'gateway'
+  | 'twilio'
+  | 'telnyx'
+  | 'android_sms_gateway'
+  | 'whatsapp_cloud'
+  | 'waha'
+  | 'evolution'
+  | 'telegram';
 
 /** A vendor as the phone knows it: it brings messages and takes reports and replies. */
 export interface Carrier {
@@ -110,11 +118,11 @@ export function createPhone(options: {
     hasText: (id: string) => state.texts.some((text) => text.id === id),
     listTexts: (number: string) => state.texts.filter((text) => text.number === number && !text.isWaiting),
 
-    /** Receives a message that a vendor has accepted. In flight mode an SMS fails, and WhatsApp keeps its messages. */
+    /** Receives a message that a vendor has accepted. In flight mode an SMS fails; WhatsApp and Telegram keep their messages. */
     receive(message: Omit<PhoneText, 'isMine' | 'at' | 'isRead' | 'isWaiting'>): void {
       const text: PhoneText = { ...message, isMine: false, at: clock.now(), isRead: false };
       const isReached = state.mode !== 'flight';
-      if (!isReached && text.app !== 'WhatsApp') {
+      if (!isReached && (text.app ?? 'SMS') === 'SMS') {
         clock.setTimeout(() => getCarrier(text)?.fail(text), deliveryDelayMs);
         return;
       }

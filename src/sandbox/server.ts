@@ -9,6 +9,7 @@ import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
+import { addTelegram } from './carriers/telegram.ts';
 import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
@@ -128,6 +129,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     hasWebhook: ({ state }) => state.webhook?.enabled === true,
     createServer: (hooks) => createEvolutionVendor({ ...shared, ...hooks, state: saved?.evolution }),
   });
+  const telegram = addTelegram(phone, {
+    ...shared,
+    getUrl: () => `${url}/telegram`,
+    listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
+    state: saved?.telegram,
+  });
   const writer = createStateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
     phoneSecret,
@@ -140,8 +147,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     meta: meta.state,
     waha: waha.state,
     evolution: evolution.state,
+    telegram: telegram.state,
   }));
-  const findMedia = (id: string) => meta.state.media[id] ?? findWebFile(waha.state, id) ?? findWebFile(evolution.state, id);
+  const findMedia = (id: string) =>
+    meta.state.media[id] ?? telegram.state.files[id] ?? findWebFile(waha.state, id) ?? findWebFile(evolution.state, id);
   const page = createUi({ simulator, phone, app: client, appUrl: options.app.baseUrl, assetsFolder, findMedia });
   if (!saved) seedDemo(simulator);
   writer.now();
@@ -158,6 +167,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/meta', meta.router);
   app.use('/waha', waha.router);
   app.use('/evolution', evolution.router);
+  app.use('/telegram', telegram.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
   const server = createServer(app);
@@ -173,6 +183,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
     waha: toWahaExample(waha.state, `${url}/waha`),
     evolution: toEvolutionExample(evolution.state, `${url}/evolution`),
+    telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
   };
   return {
     url,
@@ -191,6 +202,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       meta.close();
       waha.close();
       evolution.close();
+      telegram.close();
       writer.now();
       await new Promise<void>((done) => {
         server.close(() => done());

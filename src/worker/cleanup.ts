@@ -63,6 +63,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
     where: { messageId: null, receivedAt: { lt: daysAgo(clock, unmatchedReceiptRetentionDays) } },
   });
   await trimUnnamedReceipts(deps.db);
+  await client.contactLink.deleteMany({ where: { expiresAt: { lt: now } } });
   await client.seenUserContext.deleteMany({ where: { lastSeenAt: { lt: daysAgo(clock, contextRetentionDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysAgo(clock, traceRetentionDays) } } });
   await purgeSignatureFailures(deps);

@@ -25,7 +25,6 @@ export const message: OutboundMessage = {
   acceptedParts: [],
 };
 
-const contact = '+12025550143';
 /** A message that no send has the id of. */
 const unsentId = '01890000-0000-7000-8000-0000000000ff';
 
@@ -34,12 +33,15 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
   describe(`${name}: the channel`, () => {
     let vendor: VendorUnderTest;
     let world: ChannelWorld;
+    /** The contact's address. */
+    let contact: string;
     /** What must not hold a secret: outcomes, errors and log lines. */
     const traces: string[] = [];
     let count = 0;
 
     beforeAll(async () => {
       vendor = await startVendor();
+      contact = vendor.contact ?? message.to;
     });
     afterAll(async () => {
       await vendor.close();
@@ -60,7 +62,9 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
     function createMessage(changes: Partial<OutboundMessage> = {}): OutboundMessage {
       count += 1;
       const id = `01890000-0000-7000-8000-${String(count).padStart(12, '0')}`;
-      return { ...message, id, idempotencyKey: id, lastInboundAt: new Date(world.clock.now()), ...changes };
+      const lastInboundAt = new Date(world.clock.now());
+      const { messageType = 'sms' } = vendor;
+      return { ...message, messageType, to: contact, id, idempotencyKey: id, lastInboundAt, ...changes };
     }
     const createContext = (config = vendor.config, from = world, signal?: AbortSignal) =>
       from.createContext(vendor.channel.configSchema.parse(config), signal);
@@ -165,7 +169,10 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
       const [sent] = findNewSends(before);
       const found = await world.settle(vendor.channel.lookUpSend?.(createContext(), outbound, since) ?? Promise.resolve(null));
       expect(found).toMatchObject({ externalIds: [sent?.externalId] });
-      const unsent = createMessage({ text: 'a text that was never sent', to: '+12025550199' });
+      const unsent = createMessage({
+        text: 'a text that was never sent',
+        to: vendor.messageType === 'email' ? 'other@example.com' : '+12025550199',
+      });
       expect(
         await world.settle(vendor.channel.lookUpSend?.(createContext(), unsent, since) ?? Promise.resolve(null)),
       ).toBeNull();
@@ -208,7 +215,8 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
     test('a message of a contact is read with its text; a forged one is refused', async () => {
       const request = vendor.inbound(world.webhookUrl, { externalId: `in-${unsentId}`, from: contact, text: 'hi there' });
       const inbound = (await receive(request)).flatMap((event) => (event.kind === 'inbound' ? [event.inbound] : []));
-      expect(inbound).toMatchObject([{ externalId: `in-${unsentId}`, from: contact, text: 'hi there', sentExternally: false }]);
+      const externalId = vendor.toExternalId?.(`in-${unsentId}`) ?? `in-${unsentId}`;
+      expect(inbound).toMatchObject([{ externalId, from: contact, text: 'hi there', sentExternally: false }]);
       await expect(receive(vendor.forge(request))).rejects.toMatchObject({ code: 'signature_invalid' });
     });
 

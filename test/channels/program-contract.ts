@@ -12,6 +12,9 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
     let world: World;
     let location: Awaited<ReturnType<World['install']>>;
     let connectionId: string;
+    /** The contact's address. */
+    let contact: string;
+    let providerKey: string;
     let responses = '';
     const { log, lines } = createLogCapture();
     /** Runs after the vendor has accepted a message and before the program learns of it. */
@@ -19,6 +22,7 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
 
     beforeAll(async () => {
       vendor = await startVendor();
+      providerKey = vendor.messageType === 'email' ? 'mail' : 'sms';
       const { channel } = vendor;
       const observed = {
         ...channel,
@@ -30,15 +34,22 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
       };
       world = await startWorld({ channels: () => indexChannels([observed]), services: { log } });
       location = await world.install();
-      const response = await world.api.put(`/locations/${location.id}/channels/sms`, {
+      const response = await world.api.put(`/locations/${location.id}/channels/${providerKey}`, {
         type: channel.type,
         config: vendor.config,
       });
       expect(response.status).toBe(200);
       connectionId = response.body.connectionId;
       responses += response.text;
+      contact = vendor.contact ?? '+12025550143';
+      if (vendor.openLink) {
+        const link = await world.api.post(`/locations/${location.id}/channels/${providerKey}/contact-links`, {
+          contactId: location.contact.id,
+        });
+        await post(vendor.openLink(webhookUrl(), link.body.url)).expect(isSuccess);
+      }
       // Some vendors let a contact be written to only after it has written itself.
-      await post(vendor.inbound(webhookUrl(), { externalId: 'first', from: '+12025550143', text: 'hello' })).expect(isSuccess);
+      await post(vendor.inbound(webhookUrl(), { externalId: 'first', from: contact, text: 'hello' })).expect(isSuccess);
     });
     afterAll(async () => {
       await world[Symbol.asyncDispose]();
@@ -61,7 +72,11 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
         .send(body as never);
     }
     async function send(text: string): Promise<string> {
-      const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text });
+      const { messageId } = await world.highlevel.sendMessage(location.id, {
+        contactId: location.contact.id,
+        providerKey,
+        text,
+      });
       return messageId;
     }
     const findSend = (text: string) => vendor.listSends().find((sent) => sent.text === text);
@@ -105,13 +120,13 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
     });
 
     test('a forged webhook is refused and changes nothing', async () => {
-      const forged = vendor.forge(vendor.inbound(webhookUrl(), { externalId: 'forged', from: '+12025550143', text: 'forged' }));
+      const forged = vendor.forge(vendor.inbound(webhookUrl(), { externalId: 'forged', from: contact, text: 'forged' }));
       responses += (await post(forged).expect(401)).text;
       expect(await world.db.message.count({ where: { externalId: 'forged' } })).toBe(0);
     });
 
     test('a message of a contact is posted once, however often the vendor repeats it', async () => {
-      const request = vendor.inbound(webhookUrl(), { externalId: 'in-1', from: '+12025550143', text: 'once' });
+      const request = vendor.inbound(webhookUrl(), { externalId: 'in-1', from: contact, text: 'once' });
       for (let repeats = 0; repeats < 3; repeats++) await post(request).expect(isSuccess);
       await world.advanceUntil(
         async () => (await world.db.message.count({ where: { text: 'once', state: 'delivered' } })) === 1,
@@ -121,9 +136,7 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
 
     test('a picture of a contact is stored and posted', async () => {
       const picture = { data: png, contentType: 'image/png' };
-      await post(vendor.inbound(webhookUrl(), { externalId: 'in-2', from: '+12025550143', text: 'look', picture })).expect(
-        isSuccess,
-      );
+      await post(vendor.inbound(webhookUrl(), { externalId: 'in-2', from: contact, text: 'look', picture })).expect(isSuccess);
       await world.advanceUntil(
         async () => (await world.db.message.count({ where: { text: 'look', state: 'delivered' } })) === 1,
       );
@@ -146,19 +159,19 @@ export function testProgramContract(name: string, startVendor: () => Promise<Ven
 
     test('STOP is recorded as an opt-out, and START ends it', async () => {
       if (!vendor.has.optOuts) return;
-      const countOpen = () => world.db.optOut.count({ where: { address: '+12025550143', liftedAt: null } });
-      await post(vendor.optOut(webhookUrl(), '+12025550143', true)).expect(isSuccess);
+      const countOpen = () => world.db.optOut.count({ where: { address: contact, liftedAt: null } });
+      await post(vendor.optOut(webhookUrl(), contact, true)).expect(isSuccess);
       await world.waitFor(async () => (await countOpen()) > 0);
       // Of two at the same time the opt-out holds, and some vendors name the time in seconds, by the real clock.
       const second = Math.floor(Date.now() / 1_000);
       await world.waitFor(() => Math.floor(Date.now() / 1_000) > second);
       await world.clock.tick(1_000);
-      await post(vendor.optOut(webhookUrl(), '+12025550143', false)).expect(isSuccess);
+      await post(vendor.optOut(webhookUrl(), contact, false)).expect(isSuccess);
       await world.waitFor(async () => (await countOpen()) === 0);
     });
 
     test('no secret is in a row, a log line, an error or a response', async () => {
-      responses += (await world.api.get(`/locations/${location.id}/channels/sms`)).text;
+      responses += (await world.api.get(`/locations/${location.id}/channels/${providerKey}`)).text;
       responses += (await world.api.get(`/locations/${location.id}/messages`)).text;
       const tables = await world.db.$queryRaw<{ name: string }[]>`
         SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'`;

@@ -27,6 +27,8 @@ export interface VendorSend {
 export interface VendorUnderTest {
   readonly name: string;
   readonly channel: Channel;
+  /** Type of its messages; by default text messages. */
+  readonly messageType?: 'email';
   /** A valid config for the simulator. */
   readonly config: Record<string, unknown>;
   /** Values that must not appear in a log, an error, a row or a response. */
@@ -46,6 +48,12 @@ export interface VendorUnderTest {
     /** False where the vendor has no account whose credentials it could refuse. */
     readonly credentials?: false;
   };
+  /** Address of the contact of all sentences, where the vendor does not know it by its phone number. */
+  readonly contact?: string;
+  /** Converts the id of a message of a contact, where the vendor's ids have a form of their own. */
+  toExternalId?(externalId: string): string;
+  /** Builds the authentic webhook of the contact who opens a link, where a contact is bound to a chat by one. */
+  openLink?(webhookUrl: string, url: string): WebhookRequest;
   behave(next: VendorBehaviour): void;
   /** Messages that the vendor has accepted, in order; a repeat that it drops is not listed twice. */
   listSends(): readonly VendorSend[];

@@ -99,7 +99,7 @@ export async function startWhatsAppWorld(options: { hasPairLimit?: boolean; conf
         body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       });
       events.push(...(result?.events ?? []));
-      const reply = typeof result?.response === 'function' ? result.response('stored') : result?.response;
+      const reply = typeof result?.response === 'function' ? result.response('stored', []) : result?.response;
       response.status(reply?.status ?? 200).end(reply?.body);
     } catch (error) {
       response.status(isAppError(error) ? error.status : 500).end();

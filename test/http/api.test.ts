@@ -206,6 +206,7 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/locations/{locationId}/channels/{providerKey}/resume',
     '/api/locations/{locationId}/channels/{providerKey}/webhooks',
     '/api/locations/{locationId}/channels/{providerKey}/pairing',
+    '/api/locations/{locationId}/channels/{providerKey}/contact-links',
     '/api/locations/{locationId}/channels/{providerKey}/senders',
     '/api/locations/{locationId}/channels/{providerKey}/templates',
     '/api/locations/{locationId}/messages',

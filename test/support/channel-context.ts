@@ -64,7 +64,7 @@ export function createChannelWorld(options: ChannelContextOptions = {}) {
     /** Creates the context of a connection with a config that the channel's schema has parsed. */
     createContext(config: object, signal = new AbortController().signal): ChannelContext<object> {
       return {
-        connection: { id: 'c', config, webhookUrl },
+        connection: { id: webhookUrl.split('/').at(-1) ?? '', config, webhookUrl },
         http,
         fetchBytes: (url) => fetchAttachment(fetchFile, url, signal),
         fetchFile: (url, headers) => fetchFile(url, signal, headers),

@@ -23,6 +23,7 @@ export const tableOwners: Record<string, readonly string[]> = {
     'ReportAttempt',
     'ContactAddress',
     'VendorAddress',
+    'ContactLink',
     'OptOut',
     'InboundType',
     'Attachment',
@@ -93,7 +94,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'Deletes expired rows in one place.',
     files: {
-      'worker/cleanup.ts': ['Alert', 'AppEvent', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
+      'worker/cleanup.ts': ['Alert', 'AppEvent', 'ContactLink', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
     },
   },
   {

@@ -165,7 +165,10 @@ const machinery = [
   // Clamps moments that readers have read.
   'messages/inbound/receive.ts',
   'messages/reporting/record-receipt.ts',
-  // Passes the document on to a registered reader.
+  'channels/mail/request.ts',
+  // Pass the document on to registered readers.
+  'channels/mailgun/webhooks.ts',
+  'channels/resend/webhooks.ts',
   'http/webhooks/highlevel.ts',
 ];
 const readsJson =

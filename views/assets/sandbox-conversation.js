@@ -83,7 +83,8 @@ function drawPictures(names) {
 
 function nextStep() {
   if (!state.location) return 'Step 1: install the app.';
-  if (!state.isConnected) return 'Step 2: connect a channel: the sandbox phone here, or Twilio or WhatsApp on the app’s page.';
+  if (!state.isConnected)
+    return 'Step 2: connect a channel: the sandbox phone here, or Twilio, WhatsApp or Telegram on the app’s page.';
   if (state.vendor?.isAccountRefused) {
     return `${state.vendor.name} refuses the account, so the app puts the channel on hold and messages wait. Accept it again, and resume on the app’s page.`;
   }

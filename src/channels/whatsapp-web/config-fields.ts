@@ -1,24 +1,9 @@
 import * as z from 'zod';
-import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { createBaseAddressField } from '../web-address.ts';
 
 /** Builds the field of a server's address. Such servers are often on the same machine: the operator decides whether they may be called. */
 export function createServerAddress(allowPrivateTargets: boolean, placeholder: string) {
-  return z
-    .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-    .max(300)
-    .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
-      error: 'must start with https://',
-      params: { code: 'https' },
-    })
-    .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
-      error: 'must not be a private or reserved address',
-      params: { code: 'private' },
-    })
-    .refine((url) => !/[?#]/.test(url) && new URL(url).username === '', {
-      error: 'must have neither a query nor a password',
-      params: { code: 'plain' },
-    })
-    .meta({ title: 'Server address', placeholder });
+  return createBaseAddressField(allowPrivateTargets).max(300).meta({ title: 'Server address', placeholder });
 }
 
 /** Builds the field of a secret without blanks: a copied line break would make every request fail. */

@@ -4,12 +4,15 @@ import type { Connection } from '../../connections/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
+import { requireContactLinks } from '../../messages/outbound/create-contact-link.ts';
 import { testAddress } from '../../messages/outbound/send-test.ts';
 import { can, toActor } from '../auth/access.ts';
 import {
   connection,
   connectionQuery,
   connectionRequest,
+  contactLink,
+  contactLinkRequest,
   pairing,
   sender,
   template,
@@ -36,7 +39,7 @@ export interface ChannelRouteDeps {
     | 'registerWebhooks'
     | 'resumeConnection'
   >;
-  messaging: Pick<Messaging, 'sendTestMessage'>;
+  messaging: Pick<Messaging, 'createContactLink' | 'lookUpContact' | 'sendTestMessage'>;
 }
 
 const path = '/locations/:locationId/channels/:providerKey';
@@ -144,6 +147,24 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       params: connectionParams,
       response: pairing,
       handle: async ({ params }) => connections.getPairing(await getConnected(deps, params)),
+    }),
+
+    defineRoute({
+      method: 'post',
+      path: `${path}/contact-links`,
+      summary: 'Create a link by which one contact starts a chat with the channel, once',
+      permission: 'write',
+      params: connectionParams,
+      body: contactLinkRequest,
+      response: contactLink,
+      async handle({ params, body }) {
+        const connected = await getConnected(deps, params);
+        requireContactLinks(connected);
+        if (!(await deps.messaging.lookUpContact(params.locationId, body.contactId))) {
+          throw new AppError('not_found', 'The location has no contact with this id.');
+        }
+        return deps.messaging.createContactLink(connected, body.contactId);
+      },
     }),
 
     defineRoute({

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { maxChars } from '../../core/bounds.ts';
 import { reason, time } from './schemas.ts';
 
 export const connection = z
@@ -81,6 +82,24 @@ export const template = z
     parameters: z.array(z.string()).describe('Names, or positions, of the parameters of the body.'),
   })
   .meta({ id: 'Template' });
+
+export const contactLinkRequest = z
+  .object({ contactId: z.string().trim().min(1).max(maxChars.highlevelId).describe('Id of the contact in the CRM.') })
+  .meta({ id: 'ContactLinkWanted' });
+
+export const contactLink = z
+  .object({
+    url: z
+      .url()
+      .describe('Opens the chat. The first one who opens it is bound to the contact, so it is for the contact alone.'),
+    expiresAt: time,
+    workflowUrl: z
+      .string()
+      .describe(
+        'Address with a merge field, for texts to many contacts. Its chat is bound once the contact shares its phone number there.',
+      ),
+  })
+  .meta({ id: 'ContactLink' });
 
 export const testRequest = z
   .object({

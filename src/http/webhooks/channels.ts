@@ -9,6 +9,7 @@ import { AppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import { observedAddress } from '../../installations/webhook-observations.ts';
 import { storeEvents } from '../../messages/inbound/store-events.ts';
+import { contactLinkPath } from '../../messages/outbound/create-contact-link.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import { toAppError } from '../middleware/errors.ts';
@@ -21,7 +22,10 @@ export interface ChannelWebhookDeps {
   metrics: Metrics;
   readBody: ReadBody;
   connections: Pick<Connections, 'getConnection' | 'createChannelContext' | 'holdConnection' | 'resumeConnection'>;
-  messaging: Pick<Messaging, 'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord'>;
+  messaging: Pick<
+    Messaging,
+    'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord' | 'bindContactByLink' | 'bindContactByPhone'
+  >;
   installations: Pick<Installations, 'webhookObservations'>;
 }
 
@@ -36,6 +40,8 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
 
   router.all('/channels/:connectionId/*path', async (request, response, next) => {
     const { method } = request;
+    // Contacts open it, as a page.
+    if (method === 'GET' && request.path === `/channels/${request.params.connectionId}/${contactLinkPath}`) return next();
     // A browser that opens the address gets its page; a vendor's GET proves or says its part by the query.
     if (method !== 'POST' && (method !== 'GET' || !request.url.includes('?'))) return next();
     const { connection, provider } = await findTarget(deps, request.params.connectionId as string);
@@ -54,9 +60,9 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
       const result = await webhooks.receive(context, toWebhookRequest(request, method, path, body));
       // A GET proves an address to the vendor while it is registered; a POST shows that webhooks arrive.
       if (method === 'POST') webhookObservations.record(activityKey, { isValid: true });
-      const outcome = await storeEvents(storing, connection, provider, result.events, body);
+      const { outcome, links } = await storeEvents(storing, connection, provider, result.events, body);
       deps.metrics.channelWebhooks.inc({ ...labels, outcome: result.events.length === 0 ? 'ignored' : outcome });
-      respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome) : result.response);
+      respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome, links) : result.response);
     } catch (error) {
       const appError = toAppError(error);
       if (appError.code === 'signature_invalid') webhookObservations.record(activityKey, { isValid: false });

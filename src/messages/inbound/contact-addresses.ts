@@ -22,16 +22,31 @@ export async function findContactByAddress(
   return row?.contactId ?? null;
 }
 
-/** Stores the contact of an address outside of a settlement. */
+/** Stores the contact of an address outside of a settlement, unless the address was bound meanwhile. @returns its contact */
 export async function storeContactAddress(
   db: Database,
   { locationId, address, contactId }: ContactAddress,
   now: Date,
+): Promise<string> {
+  const [row] = await db.client.$queryRaw<{ contactId: string }[]>`
+    INSERT INTO contact_addresses (location_id, address, contact_id, updated_at) VALUES (${locationId}, ${address}, ${contactId}, ${now})
+    ON CONFLICT (location_id, address) DO UPDATE SET updated_at = EXCLUDED.updated_at,
+      contact_id = CASE WHEN contact_addresses.bound_at IS NULL THEN EXCLUDED.contact_id ELSE contact_addresses.contact_id END
+    RETURNING contact_id AS "contactId"`;
+  return row?.contactId ?? contactId;
+}
+
+/** Binds an address to the contact that has proved to own it. */
+export async function bindContactAddress(
+  db: Database,
+  { locationId, address, contactId }: ContactAddress,
+  now: Date,
 ): Promise<void> {
+  const fields = { contactId, updatedAt: now, boundAt: now };
   await db.client.contactAddress.upsert({
     where: { locationId_address: { locationId, address } },
-    create: { locationId, address, contactId, updatedAt: now },
-    update: { contactId, updatedAt: now },
+    create: { locationId, address, ...fields },
+    update: fields,
   });
 }
 

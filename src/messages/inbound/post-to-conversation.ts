@@ -98,8 +98,7 @@ async function findContact(deps: ConversationDeps, { highLevel, message }: Posti
   }
   // HighLevel has no field for such an address and can't find the contact by it again, so its id is stored at once.
   const contactId = await createNamedContact(highLevel, locationId, name ?? address);
-  await storeContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
-  return contactId;
+  return storeContactAddress(deps.db, { locationId, address, contactId }, dateNow(deps.clock));
 }
 
 /** Builds the post for a contact and records that posting has started: from here on HighLevel may have the message. */

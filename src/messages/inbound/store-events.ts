@@ -1,5 +1,5 @@
 import type { Actor } from '../../audit/audit-log.ts';
-import type { ChannelEvent, InboundContent, OptOutContent, ReceiptContent } from '../../channels/channel.ts';
+import type { ChannelEvent, ContactLinkResult, InboundContent, OptOutContent, ReceiptContent } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
@@ -17,8 +17,20 @@ export interface StoreEventDeps {
   recordOptOut(connection: Connection, optOut: OptOutContent): Promise<unknown>;
   /** Records a STOP or START in the text of a message. */
   recordOptOutWord(connection: Connection, inbound: InboundContent): Promise<unknown>;
+  /** Gives the address of a chat to the contact of the link that it has opened. */
+  bindContactByLink(connection: Connection, payload: string, address: string): Promise<ContactLinkResult>;
+  /** Gives the address of a chat to the contact with a phone number. */
+  bindContactByPhone(connection: Connection, phone: string, address: string): Promise<boolean>;
   holdConnection(connection: Connection, reason: { code: string; message: string }): Promise<void>;
   resumeConnection(connection: Connection, actor: Actor): Promise<unknown>;
+}
+
+/** Result of storing the events of one webhook. */
+export interface StoredEvents {
+  /** `repeated` when every event was known before. */
+  readonly outcome: 'stored' | 'repeated';
+  /** Result of each contact link, in order. */
+  readonly links: readonly ContactLinkResult[];
 }
 
 /**
@@ -26,7 +38,6 @@ export interface StoreEventDeps {
  * event. One event that can never be stored does not lose the others.
  *
  * @param body the webhook, of which a single event keeps all bytes
- * @returns `repeated` when every event was known before
  * @throws AppError of an event that may be stored later, or of the only event
  */
 export async function storeEvents(
@@ -35,11 +46,13 @@ export async function storeEvents(
   provider: Provider,
   events: readonly ChannelEvent[],
   body?: Buffer,
-): Promise<'stored' | 'repeated'> {
+): Promise<StoredEvents> {
+  const links = new Map<number, ContactLinkResult>();
   const results = await Promise.allSettled(
-    events.map((event) =>
-      storeEvent(deps, connection, provider, event, events.length === 1 && body ? body : toRawEvent(event)),
-    ),
+    events.map((event, index) => {
+      const raw = events.length === 1 && body ? body : toRawEvent(event);
+      return storeEvent(deps, connection, provider, event, raw, (result) => void links.set(index, result));
+    }),
   );
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   const isFinal = (error: unknown) => isAppError(error) && error.retry === 'never';
@@ -47,7 +60,10 @@ export async function storeEvents(
   if (failure !== undefined) throw failure;
   for (const err of failures) deps.log.warn({ err, connectionId: connection.id }, 'an event of the vendor was left out');
   const isRepeated = results.every((result) => result.status === 'fulfilled' && result.value === 'repeated');
-  return events.length > 0 && isRepeated ? 'repeated' : 'stored';
+  return {
+    outcome: events.length > 0 && isRepeated ? 'repeated' : 'stored',
+    links: events.flatMap((_, index) => links.get(index) ?? []),
+  };
 }
 
 async function storeEvent(
@@ -56,6 +72,7 @@ async function storeEvent(
   provider: Provider,
   event: ChannelEvent,
   body: Buffer,
+  onLink: (result: ContactLinkResult) => void,
 ): Promise<'stored' | 'repeated'> {
   switch (event.kind) {
     case 'receipt':
@@ -66,6 +83,15 @@ async function storeEvent(
       await deps.recordOptOutWord(connection, event.inbound);
       return result;
     }
+    case 'contact_link': {
+      const result = await deps.bindContactByLink(connection, event.payload, event.inbound.from);
+      onLink(result);
+      // The message follows the binding: it is posted to the contact that the chat has now.
+      return deps.receiveInbound(connection, provider, withLinkResult(event, result), body);
+    }
+    case 'contact_phone':
+      await deps.bindContactByPhone(connection, event.phone, event.inbound.from);
+      return deps.receiveInbound(connection, provider, event.inbound, body);
     case 'opt_out':
       await deps.recordOptOut(connection, event.optOut);
       return 'stored';
@@ -78,7 +104,21 @@ async function storeEvent(
   }
 }
 
+/** Says in the conversation why a link has bound no contact. */
+function withLinkResult(
+  { payload, inbound }: Extract<ChannelEvent, { kind: 'contact_link' }>,
+  result: ContactLinkResult,
+): InboundContent {
+  if (result === 'bound') return inbound;
+  const note = {
+    confirm_phone: '[The chat belongs to the contact once it shares the contact’s phone number.]',
+    refused: '[The link was used before or has expired, so this may be another person.]',
+    foreign: `[${payload}]`,
+  }[result];
+  return { ...inbound, text: [inbound.text, note].filter(Boolean).join(' ') };
+}
+
 /** A batch may hold a thousand events: each message keeps its own part. */
 function toRawEvent(event: ChannelEvent): Buffer {
-  return Buffer.from(JSON.stringify(event.kind === 'inbound' ? event.inbound : event));
+  return Buffer.from(JSON.stringify('inbound' in event ? event.inbound : event));
 }

@@ -13,6 +13,9 @@ export const reasons = {
   no_address: 'The contact has no phone number or email address for this message.',
   no_phone: 'The contact has no phone number. Add one in the CRM, then send the message again.',
   no_email: 'The contact has no email address. Add one in the CRM, then send the message again.',
+  no_chat:
+    'The contact has no chat with this channel yet. Only the contact can start one, with a link that is made for the contact.',
+  vendor_limit: 'The channel’s vendor limits the number of messages. They are sent after the time that it names.',
   contact_deleted: 'The contact was deleted in the CRM, so this message has no recipient.',
   address_refused: 'The CRM refused to provide the contact’s phone number or email address.',
   address_lookup_failed: 'Every request to the CRM for the contact’s phone number or email address failed.',

@@ -68,10 +68,8 @@ function decideOptIn(state: LedgerState, event: OptOutEvent): LedgerChange[] {
   const changes = lifted.map(
     (row): LedgerChange => ({ kind: 'lift', id: row.id, isMirrored: !isHighLevel(row) && row.category === 'all' }),
   );
-  // A lifted row remembers this opt-in, and a newer opt-out makes it irrelevant.
-  const isRemembered =
-    lifted.some((row) => row.category === category) ||
-    state.open.some((row) => row.category === category && isHighLevel(row) === isHighLevel(event));
+  // A lifted row remembers this opt-in. An open row does not: an older opt-out of another kind may still arrive.
+  const isRemembered = lifted.some((row) => row.category === category);
   const isKnown = findLastOptInMs(state, category, isHighLevel(event)) >= occurredAt.getTime();
   return isRemembered || isKnown || event.onlyLifts ? changes : [...changes, { kind: 'mark' }];
 }

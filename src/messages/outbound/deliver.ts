@@ -37,6 +37,8 @@ export interface DeliverDeps extends ConfirmDeps {
   startAttempt: StartAttempt;
   settle: Settle;
   holdConnection(connection: Connection, reason: Reason): Promise<void>;
+  /** Lets all messages of a connection wait. */
+  pauseConnection(connection: Connection, until: Date): Promise<void>;
   recordOptOut(connection: Connection, optOut: OptOutContent): Promise<void>;
   /** Sends through the session that this process has open for a connection. */
   sendThroughSession(connectionId: string, message: OutboundMessage): Promise<SendOutcome>;
@@ -148,6 +150,9 @@ async function makeAttempt(
     confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime(), deps.confirmTimeoutMs) : null,
   });
   if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
+  if (outcome.kind === 'unavailable' && outcome.isConnectionWide && outcome.retryAfterMs) {
+    await deps.pauseConnection(connection, new Date(now.getTime() + outcome.retryAfterMs));
+  }
   if (outcome.kind === 'rejected' && outcome.optedOut) {
     const { optedOut: category, code: reason } = outcome;
     await deps.recordOptOut(connection, { address: outbound.to, optedOut: true, category, reason });

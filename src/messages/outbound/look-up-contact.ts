@@ -1,8 +1,9 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { findContactAddress } from '../../highlevel/contacts.ts';
+import { findContactAddress, findContactByEmail, findContactByPhone } from '../../highlevel/contacts.ts';
 import { toContactLookupKey, toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { consume, isPaused, tryAcquire } from '../../queue/rate-limits.ts';
@@ -15,12 +16,34 @@ export interface LookUpContactDeps {
 
 export type LookUpContact = (locationId: string, contactId: string) => ReturnType<typeof findContactAddress>;
 
+export type SearchContact = (locationId: string, by: { phone: string } | { email: string }) => Promise<string | null>;
+
 /** Reads a contact's phone number and email address from HighLevel, within the location's limits. @returns null for a deleted contact. @throws AppError `highlevel_limit`, or as the client */
-export async function lookUpContact(
-  { db, clock, highLevel }: LookUpContactDeps,
+export async function lookUpContact(deps: LookUpContactDeps, locationId: string, contactId: string): ReturnType<LookUpContact> {
+  await reserveCall(deps, locationId);
+  return findContactAddress(deps.highLevel, locationId, contactId);
+}
+
+/** Finds the contact of a phone number, in any of its spellings, or of an email address, within the location's limits. @returns null when there is none. @throws as {@link lookUpContact} */
+export async function searchContact(
+  deps: LookUpContactDeps,
   locationId: string,
-  contactId: string,
-): ReturnType<LookUpContact> {
+  by: { phone: string } | { email: string },
+): ReturnType<SearchContact> {
+  if ('email' in by) {
+    await reserveCall(deps, locationId);
+    return findContactByEmail(deps.highLevel, locationId, by.email);
+  }
+  for (const spelling of listPhoneSpellings(by.phone)) {
+    await reserveCall(deps, locationId);
+    const contactId = await findContactByPhone(deps.highLevel, locationId, spelling);
+    if (contactId !== null) return contactId;
+  }
+  return null;
+}
+
+/** Takes a permit for one call, and its share of HighLevel's limit. @throws AppError `highlevel_limit` */
+async function reserveCall({ db, clock }: LookUpContactDeps, locationId: string): Promise<void> {
   const limitKey = toHighLevelGroupKey(toLocationOwner(locationId));
   if (
     (await isPaused(db, limitKey, dateNow(clock))) ||
@@ -29,5 +52,4 @@ export async function lookUpContact(
     throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
   }
   await consume({ db, clock }, limitKey, highLevelRateLimit, 1);
-  return findContactAddress(highLevel, locationId, contactId);
 }

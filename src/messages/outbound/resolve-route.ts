@@ -1,6 +1,7 @@
 import type { OptOutCategory, OutboundMessage } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection, ConnectionRef } from '../../connections/connection.ts';
+import { normalizeAddress } from '../../core/address.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { WorkMessage } from '../model/message.ts';
@@ -20,6 +21,10 @@ export interface RouteDeps {
   findVendorAddress(connectionId: string, address: string): Promise<VendorAddress | null>;
   /** Finds the address by which a connection knows a contact that has none in HighLevel. */
   findAddressOfContact(connectionId: string, contact: { locationId: string; contactId: string }): Promise<string | null>;
+  /** Finds the contact of an address that was stored before. */
+  findContactOfAddress(locationId: string, address: string): Promise<string | null>;
+  /** Finds the address at which a contact starts a chat with a connection. */
+  findContactLink(connection: Connection, contactId: string): Promise<string | null>;
   listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
 }
 
@@ -44,7 +49,7 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   if (!message.text && !message.html && message.attachments.length === 0) return rejected('empty_message');
   if (message.messageType === 'email' && !capabilities.messageTypes.includes('email')) return rejected('email_unsupported');
   if (message.attachments.length > 0 && capabilities.attachments === 'none') return rejected('attachments_unsupported');
-  const address = message.to ? { to: message.to } : await resolveAddress(deps, message, connection);
+  const address = await findRecipient(deps, message, connection);
   if ('rejected' in address) return address;
   const optOut = await deps.findOptOut(locationId, address.to);
   if (optOut === 'all') return rejected('opted_out');
@@ -83,6 +88,34 @@ async function findUsableConnection(deps: RouteDeps, ref: ConnectionRef): Promis
     if (isAppError(error, 'request_invalid')) return 'unavailable';
     throw error;
   }
+}
+
+/** Finds the address that a message goes to. */
+function findRecipient(
+  deps: RouteDeps,
+  message: WorkMessage,
+  connection: Connection,
+): Promise<{ to: string } | { rejected: Reason }> | { to: string } {
+  if (connection.capabilities.addressType === 'vendor_id') return resolveChat(deps, message, connection);
+  return message.to ? { to: message.to } : resolveAddress(deps, message, connection);
+}
+
+/**
+ * Finds the chat of a contact: a phone number does not reach it. An address of the vendor's own, which a person may enter for a test, is one
+ * already.
+ */
+async function resolveChat(
+  deps: RouteDeps,
+  { locationId, contactId: namedId, to }: WorkMessage,
+  connection: Connection,
+): Promise<{ to: string } | { rejected: Reason }> {
+  if (to && normalizeAddress(to).kind === 'other') return { to };
+  const contactId = namedId ?? (to && (await deps.findContactOfAddress(locationId, to)));
+  const known = contactId ? await deps.findAddressOfContact(connection.id, { locationId, contactId }) : null;
+  if (known) return { to: known };
+  const { code, message } = getReason('no_chat');
+  const link = contactId ? await deps.findContactLink(connection, contactId) : null;
+  return { rejected: { code, message: [message, link].filter(Boolean).join(' ') } };
 }
 
 /** Reads the recipient from HighLevel, which sometimes omits the phone number in its webhook (platform.md 3.2). */

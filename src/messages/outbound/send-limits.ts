@@ -55,6 +55,15 @@ export async function checkSendLimits(deps: SendLimitDeps, connection: Connectio
   return null;
 }
 
+/** Lets all messages of a connection wait, because its vendor asks for it. */
+export async function pauseConnection(
+  deps: Pick<SendLimitDeps, 'db' | 'clock'>,
+  connection: Pick<Connection, 'locationId' | 'providerKey'>,
+  until: Date,
+): Promise<void> {
+  await pause(deps, toConnectionGroupKey(connection), until, getReason('vendor_limit'));
+}
+
 /** Pauses a group until its next day, unless a send has been refunded since. @returns true when the cap is still reached */
 async function pauseUntilTomorrow(deps: SendLimitDeps, key: string, day: string, cap: number, until: Date): Promise<boolean> {
   const { code, message } = getReason('daily_cap');

@@ -26,3 +26,9 @@ export async function findAddressOfContact(
     WHERE c.location_id = ${locationId} AND c.contact_id = ${contactId} ORDER BY v.last_inbound_at DESC LIMIT 1`;
   return row?.address ?? null;
 }
+
+/** Finds the contact of an address that was stored before. */
+export async function findContactOfAddress(on: Executor, locationId: string, address: string): Promise<string | null> {
+  const row = await on.contactAddress.findUnique({ where: { locationId_address: { locationId, address } } });
+  return row?.contactId ?? null;
+}

@@ -119,9 +119,9 @@ const settleSql = `
     INSERT INTO contact_addresses (location_id, address, contact_id, updated_at)
     SELECT "locationId", address, "contactId", $1::timestamptz
     FROM json_to_recordset($5::json) AS i ("locationId" text, address text, "contactId" text)
-    -- The newest contact of an address counts.
+    -- The newest contact of an address counts, except where the address is bound to its contact.
     ON CONFLICT (location_id, address) DO UPDATE SET contact_id = EXCLUDED.contact_id, updated_at = EXCLUDED.updated_at
-    WHERE contact_addresses.contact_id <> EXCLUDED.contact_id),
+    WHERE contact_addresses.contact_id <> EXCLUDED.contact_id AND contact_addresses.bound_at IS NULL),
   ${finishJobsCte('$6')},
   ${insertJobsCte('$7')},
   claims AS (

@@ -21,6 +21,8 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       return { carrier: 'waha', app: 'WhatsApp', name: 'WAHA' };
     case 'evolution':
       return { carrier: 'evolution', app: 'WhatsApp', name: 'Evolution API' };
+    case 'telegram':
+      return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
     default:
       return { carrier: 'gateway', app: 'SMS', name: 'Gateway' };
   }

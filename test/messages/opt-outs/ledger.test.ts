@@ -76,17 +76,17 @@ test('a repeated opt-out keeps its first row, and each end has its time and caus
       { id, locationId: location.id },
       { address: ' (202) 555-0143', category: 'all', optedOut: true, ...content },
     );
+  // An opt-in that is older than the opt-out leaves a row of its own, which is lifted from the start.
+  const listOptOuts = () => world.db.optOut.findMany({ where: { reason: { not: 'START' } } });
   await record({ occurredAt: at(world, -50), reason: 'STOP' });
   await record({ occurredAt: at(world, -40), reason: 'STOP again' });
   await record({ optedOut: false, occurredAt: at(world, -45), reason: 'START' });
-  expect(await world.db.optOut.findMany()).toMatchObject([
+  expect(await listOptOuts()).toMatchObject([
     { address, source: 'vendor', reason: 'STOP', startedAt: at(world, -50), confirmedAt: at(world, -40), liftedAt: null },
   ]);
   await record({ optedOut: false, occurredAt: at(world, -30), reason: 'START' });
   await record({ optedOut: true, occurredAt: at(world, -35), reason: 'STOP' });
-  expect(await world.db.optOut.findMany()).toMatchObject([
-    { liftedAt: at(world, -30), liftedBy: 'vendor', liftReason: 'START' },
-  ]);
+  expect(await listOptOuts()).toMatchObject([{ liftedAt: at(world, -30), liftedBy: 'vendor', liftReason: 'START' }]);
   expect(await world.services.findOptOut(location.id, address)).toBeNull();
 });
 

@@ -7,6 +7,7 @@ import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { toConfigFields, toFormValues } from './config-form.ts';
 import { toLabelledFields } from './config-labels.ts';
+import { createContactLinkAction, findContactLinkView } from './contact-link.ts';
 import {
   type ChannelPageDeps,
   findUsableConnection,
@@ -75,6 +76,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         webhookUrls: Object.entries(toWebhookUrls(connection)),
         isStandardWebhook: channel.webhooks?.signatureHeader === 'webhook-signature',
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
+        contactLinks: await findContactLinkView(deps, { locationId: location.resourceId, providerKey }),
         messageType: toMessageType(provider),
         testTo:
           isExample && deps.examples && toMessageType(provider) === 'sms'
@@ -112,6 +114,8 @@ export function createChannelPage(deps: ChannelPageDeps) {
           return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
         },
       }),
+
+      contactLink: createContactLinkAction(deps),
 
       resume: defineAction({
         permission: 'write',

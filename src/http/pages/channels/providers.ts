@@ -28,7 +28,7 @@ export interface ChannelPageDeps {
     | 'resumeConnection'
     | 'tryConnect'
   >;
-  messaging: Pick<Messaging, 'sendTestMessage'>;
+  messaging: Pick<Messaging, 'createContactLink' | 'lookUpContact' | 'readAddress' | 'searchContact' | 'sendTestMessage'>;
   /** Demo accounts for trials; sandbox mode has them. */
   examples: ConnectionExamples | undefined;
 }

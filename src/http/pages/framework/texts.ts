@@ -92,10 +92,13 @@ export function getZodErrorMap(language: string): z.core.$ZodErrorMap {
   return (locales[language] ?? z.locales.en)().localeError;
 }
 
-/** Returns the text of a reason: ours in the viewer's language, a vendor's as the vendor wrote it. */
+/** Address at the end of a reason, such as the link of a contact who has no chat. */
+const addressAtEnd = / https:\/\/\S{1,300}$/;
+
+/** Returns the text of a reason: ours in the viewer's language, with the address at its end; a vendor's as the vendor wrote it. */
 export function toReasonText(text: Text, reason: { code: string; message: string }): string {
   const key = [`reasons.${reason.code}`, `log.waits.${reason.code}`].find((name) => text.has(name));
-  return key ? text(key) : reason.message;
+  return key ? text(key) + (addressAtEnd.exec(reason.message)?.[0] ?? '') : reason.message;
 }
 
 /** Returns the text of a reason to wait, which may also be an error of ours. */

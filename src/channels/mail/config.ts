@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { formatMailbox, parseMailbox } from './addresses.ts';
+
+/** Builds the field of a sender: `Harbour Dental <hello@example.com>`, or an address alone. */
+export function senderField() {
+  return z
+    .string()
+    .trim()
+    .max(320)
+    .refine((text) => parseMailbox(text) !== null, {
+      error: 'must be an email address such as hello@example.com, or Name <hello@example.com>',
+      params: { code: 'format' },
+    })
+    .overwrite(formatSender)
+    .meta({ title: 'Sender', placeholder: 'Harbour Dental <hello@example.com>' });
+}
+
+function formatSender(text: string): string {
+  const mailbox = parseMailbox(text);
+  return mailbox ? formatMailbox(mailbox) : text;
+}
+
+/** Builds the field of a vendor's base URL. @param allowPrivateTargets lets it be private and plain http, for a simulator */
+export function baseUrlField(allowPrivateTargets: boolean, defaultUrl: string) {
+  return z
+    .url({ protocol: /^https?$/, error: 'must be an https address' })
+    .refine((url) => allowPrivateTargets || url.startsWith('https:'), {
+      error: 'must start with https://',
+      params: { code: 'https' },
+    })
+    .refine((url) => allowPrivateTargets || !isPrivateHost(new URL(url).hostname), {
+      error: 'must not be a private or reserved address',
+      params: { code: 'private' },
+    })
+    .refine((url) => !/[?#@]/.test(url), { error: 'must have no query, fragment or password', params: { code: 'plain' } })
+    .overwrite((url) => url.replace(/\/+$/, ''))
+    .default(defaultUrl)
+    .meta({ title: 'API base URL', advanced: true });
+}
+
+/** Settings of email that every vendor's connection has. */
+export const mailSettings = {
+  openedIsRead: z.boolean().default(false).meta({
+    title: 'Count opened emails as read',
+    description: 'Mail programs open emails by themselves too, so this is often untrue.',
+    advanced: true,
+  }),
+  oneClickUnsubscribe: z.boolean().default(false).meta({
+    title: 'Add one-click unsubscribe',
+    description: 'For connections that send to many. A contact who uses it receives no further email of this location.',
+    advanced: true,
+  }),
+};

@@ -1,0 +1,4 @@
+import { testChannelContract } from './contract.ts';
+import { startTelegramVendor } from './telegram-vendor.ts';
+
+testChannelContract('telegram', startTelegramVendor);
