@@ -7,15 +7,22 @@ const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = [
   ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'http', 'pages', 'processes/channel-packages'],
-  ...['processes/start', 'sandbox', 'unit'],
+  ...['processes/data-folder', 'processes/start', 'sandbox', 'unit'],
 ];
-const onlyPostgres = ['postgres', ...(onBoth ? ['installations', 'processes/upgrade'] : [])];
+const onlyPostgres = [
+  'postgres',
+  ...(onBoth ? ['highlevel', 'installations', 'processes/refresh-crash', 'processes/upgrade'] : []),
+];
+/** Mailboxes are not offered yet: `npm run test:mail` runs their tests, with Postfix and Dovecot where they are installed. */
+const apart = process.env.TEST_MAIL ? [] : ['channels/email-(inbound|oauth|program|send|servers)'];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
   testEnvironment: '<rootDir>/test/support/environment.mjs',
   testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'],
-  testPathIgnorePatterns: (onPostgres ? onlyEmbedded : onlyPostgres).map((path) => `<rootDir>/(test/)?${path}\\b`),
+  testPathIgnorePatterns: [...(onPostgres ? onlyEmbedded : onlyPostgres), ...apart].map(
+    (path) => `<rootDir>/(test/)?${path}\\b`,
+  ),
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
