@@ -6,8 +6,8 @@ const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = [
-  ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'http', 'pages', 'processes/channel-packages'],
-  ...['processes/data-folder', 'processes/start', 'sandbox', 'unit'],
+  ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'fuzz', 'http', 'messages/(inbound|log|stats)', 'pages'],
+  ...['processes/(channel-packages|data-folder|start)', 'sandbox', 'unit', 'webhooks'],
 ];
 const onlyPostgres = [
   'postgres',
