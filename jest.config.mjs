@@ -7,10 +7,15 @@ const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = [
   ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'fuzz', 'highlevel', 'http'],
-  ...['messages/(inbound|log|stats|reporting/report-status)', 'pages'],
-  ...['processes/(channel-packages|data-folder|refresh-crash|start)', 'sandbox', 'unit', 'webhooks'],
+  ...['messages/(inbound|log|stats)', 'pages', 'processes/(channel-packages|data-folder|refresh-crash|start)'],
+  ...['sandbox', 'unit', 'webhooks'],
 ];
-const onlyPostgres = ['postgres', ...(onBoth ? ['installations', 'processes/upgrade'] : [])];
+const onlyPostgres = [
+  'postgres',
+  ...(onBoth
+    ? ['installations', 'messages/(batching|opt-outs|outbound|recovery|reporting)', 'queue', 'processes/(faults|upgrade)']
+    : []),
+];
 /**
  * Too slow for every run, or about what is not offered yet: `npm run test:walk` walks through the wizard of each channel in a browser,
  * `npm run test:mail` tests mailboxes, with Postfix and Dovecot where they are installed.
