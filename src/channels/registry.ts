@@ -1,6 +1,7 @@
 import { AppError } from '../core/errors.ts';
 import { createAndroidSmsGatewayChannel } from './android-sms-gateway/android-sms-gateway.ts';
 import type { Channel } from './channel.ts';
+import { createEmailChannel } from './email/email.ts';
 import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
 import { createMailgunChannel } from './mailgun/mailgun.ts';
@@ -24,6 +25,7 @@ export function createChannels(options: {
 }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createEmailChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createResendChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),

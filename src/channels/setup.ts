@@ -35,12 +35,12 @@ export type VerifyResult =
       readonly warnings?: readonly string[];
     }
   | { readonly kind: 'rejected'; readonly problems: readonly ConfigProblem[] }
-  /** The vendor could not be asked. */
-  | { readonly kind: 'unavailable'; readonly code: string; readonly message: string };
+  /** The vendor could not be asked. `field`: of the config, where the reason may be its value, such as a host name. */
+  | { readonly kind: 'unavailable'; readonly code: string; readonly message: string; readonly field?: string };
 
 /** Reason for which the vendor does not accept a config. */
 export interface ConfigProblem {
-  /** Name of the field of the config; omitted for the account as a whole. */
+  /** Path of the field of the config, with dots (`smtp.password`); omitted for the account as a whole. */
   readonly field?: string;
   readonly code: string;
   readonly message: string;

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Channel } from '../channels/channel.ts';
-import { listSensitiveFields } from '../channels/config-schema.ts';
+import { findSecretFields, omitsSecret, retainSecrets } from '../channels/config-schema.ts';
 import { deliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
 import type { RandomSource } from '../core/ids.ts';
@@ -34,27 +34,24 @@ export async function checkConfig(
   errorMap?: z.core.$ZodErrorMap,
 ): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
   const channel = getChannel(deps.channels, input.type);
-  const known = { ...(await loadStoredSecrets(deps, ref, channel, input.config)), ...input.config };
-  const merged = { ...known, ...generateOmittedValues(deps.random, channel.configSchema, known) };
+  const fields = findSecretFields(channel.configSchema);
+  // With every secret given, the stored config is not decrypted: so a user can reconnect after the old key or the old channel is lost.
+  const stored = omitsSecret(fields, input.config) ? await loadStoredConfig(deps, ref, channel) : {};
+  const known = retainSecrets(fields, input.config, stored);
+  const merged = generateOmittedValues(deps.random, channel.configSchema, known);
   const result: z.ZodSafeParseResult<object> = channel.configSchema
     .extend(deliverySettings)
     .safeParse(merged, errorMap ? { error: errorMap } : undefined);
   return result.success ? { config: result.data } : { issues: result.error.issues };
 }
 
-/** Returns the stored values of the omitted secret fields, if the same channel was connected before. */
-async function loadStoredSecrets(
+/** Returns the stored config, if the same channel was connected before. */
+async function loadStoredConfig(
   deps: CheckConfigDeps,
   { locationId, providerKey }: ConnectionRef,
   channel: Channel,
-  config: Record<string, unknown>,
-): Promise<Record<string, unknown>> {
-  const omitted = listSensitiveFields(channel.configSchema).filter((name) => !(name in config));
-  // With every secret given, the stored config is not decrypted: so a user can reconnect after the old key or the old channel is lost.
-  if (omitted.length === 0) return {};
+): Promise<object> {
   const where = { locationId_providerKey: { locationId, providerKey } };
   const row = await deps.db.client.connection.findUnique({ where });
-  if (row?.type !== channel.type) return {};
-  const stored = deps.decryptConnection(row);
-  return Object.fromEntries(Object.entries(stored.config).filter(([name]) => omitted.includes(name)));
+  return row?.type === channel.type ? deps.decryptConnection(row).config : {};
 }

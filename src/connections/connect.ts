@@ -35,7 +35,7 @@ export type ConnectResult =
   | { kind: 'connected'; connection: Connection; warnings: readonly string[] }
   | { kind: 'invalid'; issues: readonly z.core.$ZodIssue[] }
   | { kind: 'rejected'; problems: readonly ConfigProblem[] }
-  | { kind: 'unavailable'; message: string };
+  | { kind: 'unavailable'; message: string; field?: string };
 
 /**
  * Connects a channel, or changes the connected one, once its vendor accepts the config. Omitted secret fields retain their stored value, as
@@ -69,7 +69,10 @@ export async function tryConnect(
   const state = createDraftState(row?.type === channel.type ? deps.createChannelContext(draft, signal).state : null);
   const verification = verify ? await verifyConnection(deps, draft, state) : null;
   if (verification?.kind === 'rejected') return verification;
-  if (verification?.kind === 'unavailable') return { kind: 'unavailable', message: verification.message };
+  if (verification?.kind === 'unavailable') {
+    const { kind, message, field } = verification;
+    return { kind, message, ...(field === undefined ? {} : { field }) };
+  }
 
   if (before && isOtherAccount(before, channel, verification)) await unregisterWebhooks(deps, before);
   const verified = {
@@ -105,6 +108,7 @@ export async function connect(...parameters: Parameters<typeof tryConnect>) {
       throw new AppError(
         'connection_rejected',
         `The config could not be verified: ${result.message} With verify=false it is stored without asking the vendor.`,
+        result.field === undefined ? {} : { details: [`config.${result.field}: ${result.message}`] },
       );
   }
 }

@@ -1,5 +1,5 @@
 import type { Capabilities, Channel, ChannelConnection } from '../channels/channel.ts';
-import { listSensitiveFields } from '../channels/config-schema.ts';
+import { findSecretFields, omitSecrets } from '../channels/config-schema.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
@@ -107,12 +107,15 @@ function toConnection(
  * @param canWrite returns whole URLs: a user who may change them must be able to send them back
  */
 export function toPublicConfig(connection: Connection, canWrite: boolean): Record<string, unknown> {
-  const secretNames = new Set(listSensitiveFields(connection.channel.configSchema));
-  const visible = Object.entries(connection.config).filter(([name]) => !secretNames.has(name));
-  return Object.fromEntries(visible.map(([name, value]) => [name, canWrite ? value : maskUrl(value)]));
+  const visible = omitSecrets(findSecretFields(connection.channel.configSchema), connection.config);
+  return canWrite ? visible : (maskUrls(visible) as Record<string, unknown>);
 }
 
-function maskUrl(value: unknown): unknown {
+function maskUrls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(maskUrls);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, maskUrls(inner)]));
+  }
   if (typeof value !== 'string' || !/^https?:/i.test(value) || !URL.canParse(value)) return value;
   const url = new URL(value);
   if (url.username || url.password) [url.username, url.password] = ['***', ''];

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Channel } from '../channels/channel.ts';
-import { listSensitiveFields } from '../channels/config-schema.ts';
+import { findSecretFields, pickSecrets } from '../channels/config-schema.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
@@ -39,11 +40,10 @@ export function retainPreviousConfig(
   now: Date,
 ) {
   if (row.config === '' || row.type !== channel.type) return { previousConfig: null, previousConfigExpiresAt: null };
-  const toSecretsJson = (of: object) =>
-    JSON.stringify(listSensitiveFields(channel.configSchema).map((name) => Object.entries(of).find(([key]) => key === name)));
+  const fields = findSecretFields(channel.configSchema);
   try {
     const previous = JSON.parse(box.open(row.config, configAad(row.id)));
-    if (toSecretsJson(previous) === toSecretsJson(config)) return {};
+    if (isDeepStrictEqual(pickSecrets(fields, previous), pickSecrets(fields, config))) return {};
   } catch (error) {
     // Its key is lost, so the previous config cannot be used.
     if (isAppError(error, 'secret_unreadable')) return { previousConfig: null, previousConfigExpiresAt: null };

@@ -8,7 +8,7 @@ import { redactSecrets } from './redact-secrets.ts';
 export type Verification =
   | { kind: 'verified'; account: string; warnings: readonly string[]; isPaired: boolean }
   | { kind: 'rejected'; problems: readonly ConfigProblem[] }
-  | { kind: 'unavailable'; code: string; message: string };
+  | { kind: 'unavailable'; code: string; message: string; field?: string };
 
 const verifyTimeoutMs = 20_000;
 

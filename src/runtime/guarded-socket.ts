@@ -20,7 +20,7 @@ export interface SocketTarget {
 export type OpenSocket = (target: SocketTarget, signal?: AbortSignal) => Promise<Socket>;
 
 /** Ports of mail servers. With others a form would be a scanner of ports, and its errors the report. */
-const mailPorts = new Set([25, 143, 465, 587, 993, 2525]);
+export const mailPorts: ReadonlySet<number> = new Set([25, 143, 465, 587, 993, 2525]);
 
 const timeoutMs = 20_000;
 

@@ -188,7 +188,7 @@ test('the config is verified with a sign-in, and a wrong password is a problem o
   server.behave({ replies: { AUTH: '535 5.7.8 wrong' } });
   expect(await world.settle(channel.setup?.verify(context) ?? Promise.resolve(null))).toMatchObject({
     kind: 'rejected',
-    problems: [{ field: 'smtp', code: 'credentials' }],
+    problems: [{ field: 'smtp.password', code: 'credentials' }],
   });
 });
 

@@ -214,7 +214,9 @@ withServers('both servers are verified, over TLS with an own authority, and wron
     message: expect.stringContaining('certificate'),
   });
   const wrong = { ...tls.smtp, password: 'wrong-password' };
-  expect(await verify({ ...tls, smtp: wrong })).toMatchObject({ problems: [{ field: 'smtp' }, { field: 'imap' }] });
+  expect(await verify({ ...tls, smtp: wrong })).toMatchObject({
+    problems: [{ field: 'smtp.password' }, { field: 'imap.password' }],
+  });
 });
 
 withServers('an email of unknown outcome is found among the sent mails', async () => {

@@ -1,4 +1,4 @@
-import { listSensitiveFields } from '../../src/channels/config-schema.ts';
+import { findSecretFields } from '../../src/channels/config-schema.ts';
 import { message, startTelnyxWorld, type TelnyxWorld, webhookUrl } from './telnyx-world.ts';
 
 const verify = (world: TelnyxWorld, config = {}) => world.channel.setup?.verify(world.createContext(config));
@@ -58,7 +58,7 @@ describe('verify', () => {
     await using world = await startTelnyxWorld();
     const apiKey = 'KEY-the-wrong-key-of-this-test';
     expect(JSON.stringify(await verify(world, { apiKey }))).not.toContain(apiKey);
-    expect(listSensitiveFields(world.channel.configSchema)).toEqual(['apiKey']);
+    expect([...findSecretFields(world.channel.configSchema).keys()]).toEqual(['apiKey']);
   });
 });
 

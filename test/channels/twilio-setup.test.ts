@@ -1,4 +1,4 @@
-import { listSensitiveFields } from '../../src/channels/config-schema.ts';
+import { findSecretFields } from '../../src/channels/config-schema.ts';
 import { readNextPath } from '../../src/channels/twilio/api.ts';
 import { startTwilioWorld, type TwilioWorld, webhookUrl } from './twilio-world.ts';
 
@@ -75,7 +75,7 @@ describe('verify', () => {
     await using world = await startTwilioWorld();
     const token = 'the-wrong-token-of-this-test';
     expect(JSON.stringify(await verify(world, { authToken: token }))).not.toContain(token);
-    expect(listSensitiveFields(world.channel.configSchema)).toEqual(['authToken', 'apiKeySecret']);
+    expect([...findSecretFields(world.channel.configSchema).keys()]).toEqual(['authToken', 'apiKeySecret']);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as z from 'zod';
-import { listSensitiveFields } from '../../src/channels/config-schema.ts';
+import { findSecretFields, listSecretPaths } from '../../src/channels/config-schema.ts';
 import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
 import { toFieldErrors, toLabelledFields } from '../../src/http/pages/channels/config-labels.ts';
 import { loadLanguages } from '../../src/http/pages/framework/texts.ts';
@@ -30,6 +30,7 @@ const schema = z.strictObject({
   nothing: z.string().nullable(),
   headers: z.record(z.string(), z.string()).optional(),
   keys: z.object({ key: z.string().meta({ sensitive: true }) }).optional(),
+  vault: z.array(z.object({ key: z.string().meta({ sensitive: true }) })).optional(),
 });
 const fields = toConfigFields(schema);
 const kinds = Object.fromEntries(fields.map(({ name, kind }) => [name, kind]));
@@ -62,7 +63,8 @@ test('every kind of field becomes an input of its kind, in the order of the sche
     version: 'fixed',
     nothing: 'text',
     headers: 'json',
-    keys: 'json',
+    keys: 'group',
+    vault: 'json',
   });
   expect(fields.filter(({ isRequired: isNeeded }) => isNeeded).map(({ name }) => name)).toEqual([
     'accountSid',
@@ -82,6 +84,7 @@ test('every kind of field becomes an input of its kind, in the order of the sche
 test('what is typed becomes a config that the schema takes, and what is left empty is left out', () => {
   const config = readConfig(fields, {
     ...filled,
+    proxy: 'on',
     'proxy.host': 'p.example',
     'proxy.port': '8080',
     factor: '0,5',
@@ -111,8 +114,9 @@ test('what is typed becomes a config that the schema takes, and what is left emp
 });
 
 test('a secret is never among what a form holds, wherever the schema has hidden it', () => {
-  expect(listSensitiveFields(schema)).toEqual(['authToken', 'spareToken', 'keys']);
-  const config = { ...readConfig(fields, filled), spareToken: 'hush', keys: { key: 'hush' }, authToken: 'hush' };
+  const secrets = { authToken: 'hush', spareToken: 'hush', keys: { key: 'hush' }, vault: [{ key: 'hush' }] };
+  const config = { ...readConfig(fields, filled), ...secrets };
+  expect(listSecretPaths(findSecretFields(schema), config)).toEqual(['authToken', 'spareToken', 'keys.key', 'vault']);
   expect(JSON.stringify(toFormValues(fields, config))).not.toContain('hush');
 });
 
@@ -122,7 +126,9 @@ test('an invalid value is reported at its field, in words', () => {
     return toFieldErrors(english, 'channels.types.unheard-of', fields, result.error?.issues ?? [], values);
   };
   expect(listProblems(filled)).toEqual({});
-  expect(listProblems({ ...filled, port: '', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' })).toEqual({
+  expect(
+    listProblems({ ...filled, port: '', proxy: 'on', 'proxy.port': 'x', factor: '0', days: undefined, headers: '{' }),
+  ).toEqual({
     port: 'This field is required.',
     'proxy.host': 'This field is required.',
     'proxy.port': 'Enter a number.',

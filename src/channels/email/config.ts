@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { mailPorts } from '../../runtime/guarded-socket.ts';
 import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
 import { parseMailbox } from '../mail/addresses.ts';
@@ -31,7 +32,16 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
         params: { code: 'private' },
       })
       .meta({ title: 'Server', placeholder }),
-    port: z.int().min(1).max(65_535).default(defaultPort).meta({ title: 'Port' }),
+    port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(defaultPort)
+      .refine((port) => allowPrivateTargets || mailPorts.has(port), {
+        error: `must be one of a mail server: ${[...mailPorts].join(', ')}`,
+        params: { code: 'port' },
+      })
+      .meta({ title: 'Port' }),
     security: z
       .enum(['tls', 'starttls', 'none'])
       .default('tls')
@@ -40,7 +50,13 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
         params: { code: 'unencrypted' },
       })
       .meta({ title: 'Encryption' }),
-    username: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'User name' }),
+    username: z
+      .string()
+      .trim()
+      .min(1)
+      .max(maxCredentialChars)
+      .optional()
+      .meta({ title: 'User name', description: 'The address of the sender where it is empty.' }),
     password: secret().optional().meta({ title: 'Password', sensitive: true }),
   };
 }
@@ -68,10 +84,7 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
   return z
     .strictObject({
       from: senderField(),
-      smtp: z
-        .strictObject(serverFields(allowPrivateTargets, 465, 'smtp.example.com'))
-        .refine(hasWholeLogin, { path: ['password'], error: 'is needed with username', params: { code: 'with_username' } })
-        .meta({ title: 'Outgoing mail (SMTP)' }),
+      smtp: z.strictObject(serverFields(allowPrivateTargets, 465, 'smtp.example.com')).meta({ title: 'Outgoing mail (SMTP)' }),
       imap: z
         .strictObject({
           ...serverFields(allowPrivateTargets, 993, 'imap.example.com'),
@@ -81,6 +94,7 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
         .meta({
           title: 'Incoming mail (IMAP)',
           description: 'The user name and the password of SMTP apply where they are missing.',
+          suggested: true,
         }),
       oauth: z
         .strictObject({
@@ -134,20 +148,21 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
         advanced: true,
       }),
     })
+    .refine(({ smtp, oauth }) => smtp.username === undefined || smtp.password !== undefined || oauth !== undefined, {
+      path: ['smtp', 'password'],
+      error: 'is needed with username',
+      params: { code: 'with_username' },
+    })
     .refine(({ smtp, oauth }) => smtp.security !== 'none' || oauth === undefined, {
-      path: ['smtp'],
+      path: ['smtp', 'security'],
       error: 'needs encryption for OAuth 2',
       params: { code: 'unencrypted' },
     })
     .refine(({ imap, smtp, oauth }) => !imap || oauth || (imap.password ?? smtp.password), {
-      path: ['imap'],
-      error: 'needs a user name and a password',
+      path: ['imap', 'password'],
+      error: 'is needed where SMTP has none',
       params: { code: 'login_missing' },
     });
-}
-
-function hasWholeLogin({ username, password }: { username?: string | undefined; password?: string | undefined }): boolean {
-  return (username === undefined) === (password === undefined);
 }
 
 /** Returns the address of a config's own mailbox. */

@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import { createDeadline } from '../../core/clock.ts';
-import type { EmailContext } from './config.ts';
+import { type EmailContext, getOwnAddress } from './config.ts';
 import type { GetAccessToken } from './oauth.ts';
-import { describeConnectionFailure, toServerError } from './server-errors.ts';
+import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
 import type { Refusal } from './smtp-replies.ts';
 
 /** Largest mail that is fetched whole. */
@@ -26,14 +26,15 @@ export async function openImapClient(
   getAccessToken: GetAccessToken,
   options: Partial<ImapFlowOptions> = {},
 ): Promise<ImapResult> {
-  const { imap, smtp, oauth, caCertificate: ca, from } = context.connection.config;
+  const { config } = context.connection;
+  const { imap, smtp, oauth, caCertificate: ca } = config;
   if (!imap) throw new Error('This connection has no IMAP server.');
   const token = await getAccessToken(context);
   if (token && token.kind !== 'token') {
     return { failure: { class: token.kind === 'refused' ? 'account' : 'later', code: token.code, message: token.message } };
   }
   const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
-  const user = oauth?.user ?? imap.username ?? smtp.username ?? from;
+  const user = oauth?.user ?? imap.username ?? smtp.username ?? getOwnAddress(config);
   const tls = ca === undefined ? {} : { ca };
   let client: ImapFlow | null = null;
   let socket: Socket | null = null;
@@ -105,7 +106,8 @@ function toImapFailure(error: unknown, host: string, hasTimedOut: boolean): Refu
     };
   }
   const reason = hasTimedOut ? 'no response in time' : describeConnectionFailure(error);
-  return { class: 'later', code: 'imap_unreachable', message: `${host} could not be reached: ${reason}.` };
+  const setting = findFailedSetting(error);
+  return { class: 'later', code: 'imap_unreachable', message: `${host} could not be reached: ${reason}.`, setting };
 }
 
 /** Signs out, without waiting for a server that does not respond. */

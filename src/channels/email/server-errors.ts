@@ -47,12 +47,30 @@ export function describeConnectionFailure(error: unknown): string {
       return 'stopped';
     case 'EREQUIRETLS':
       return 'the server offers no STARTTLS';
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return 'the server does not begin with TLS at this port: with 587 or 143, choose STARTTLS';
     default:
       return certificateCodes.has(code)
         ? `the certificate of the server is not valid (${code})`
         : `the connection failed (${code || truncate(message, 100)})`;
   }
 }
+
+/** Returns the setting of a server that a failed connection suggests: its encryption, or its name. */
+export function findFailedSetting(error: unknown): 'host' | 'security' {
+  const { code = '' } = toServerError(error);
+  return certificateCodes.has(code) || encryptionCodes.has(code) ? 'security' : 'host';
+}
+
+const encryptionCodes = new Set([
+  'EREQUIRETLS',
+  'ETLS',
+  'EPROTO',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+]);
 
 const certificateCodes = new Set([
   'CERT_HAS_EXPIRED',

@@ -7,6 +7,8 @@ export interface Refusal {
   readonly class: RefusalClass;
   readonly code: string;
   readonly message: string;
+  /** Setting of the server that a failed connection suggests. */
+  readonly setting?: 'host' | 'security';
 }
 
 type Row = readonly [RefusalClass, string, string];

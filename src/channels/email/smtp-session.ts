@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { createDeadline } from '../../core/clock.ts';
-import type { EmailContext } from './config.ts';
+import { type EmailContext, getOwnAddress } from './config.ts';
 import type { GetAccessToken, TokenResult } from './oauth.ts';
-import { describeConnectionFailure, toServerError } from './server-errors.ts';
+import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
 import { classifyLoginRefusal, classifyRefusal, type Refusal } from './smtp-replies.ts';
 
 /** A signed-in connection to an SMTP server. */
@@ -128,9 +128,10 @@ async function signIn(
   { connection }: SmtpSession,
   signal: AbortSignal,
 ): Promise<OpenFailure | null> {
-  const { smtp, oauth, from } = context.connection.config;
-  if (!oauth && smtp.username === undefined) return null;
-  const user = oauth?.user ?? smtp.username ?? parseUser(from);
+  const { config } = context.connection;
+  const { smtp, oauth } = config;
+  if (!oauth && smtp.password === undefined) return null;
+  const user = oauth?.user ?? smtp.username ?? getOwnAddress(config);
   const login = (auth: object) =>
     runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
       () => null,
@@ -158,10 +159,6 @@ function toTokenFailure(token: Exclude<TokenResult, { kind: 'token' }> | null): 
   return { class: kind === 'refused' ? 'account' : 'later', code, message };
 }
 
-function parseUser(from: string): string {
-  return /<([^<>]+)>$/.exec(from)?.[1] ?? from;
-}
-
 /** Gives the library a token of this program: there is one place that renews them, for SMTP and IMAP. */
 function createTokenLogin(user: string, accessToken: string) {
   return {
@@ -179,5 +176,6 @@ function toOpenFailure(error: unknown, host: string, hasTimedOut: boolean): Open
     return { class: 'later', code, message, response: failed.response };
   }
   const reason = hasTimedOut ? 'no response in time' : describeConnectionFailure(error);
-  return { class: 'later', code: 'unreachable', message: `${host} could not be reached: ${reason}.` };
+  const setting = findFailedSetting(error);
+  return { class: 'later', code: 'unreachable', message: `${host} could not be reached: ${reason}.`, setting };
 }

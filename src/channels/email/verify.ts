@@ -2,14 +2,15 @@ import type { ConfigProblem, VerifyResult } from '../channel.ts';
 import { type EmailContext, getOwnAddress } from './config.ts';
 import { withImapClient } from './imap-client.ts';
 import type { GetAccessToken } from './oauth.ts';
+import type { Refusal } from './smtp-replies.ts';
 import { openSmtpSession, runStep } from './smtp-session.ts';
 
 interface Check {
   readonly problem?: ConfigProblem;
-  readonly unavailable?: { code: string; message: string };
+  readonly unavailable?: { code: string; message: string; field?: string };
 }
 
-/** Signs in to both servers, sends no mail, and opens the folder. A server that can't be reached is a problem of its field too: its name may be wrong. */
+/** Signs in to both servers, sends no mail, and opens the folder. */
 export async function verifyConfig(context: EmailContext, getAccessToken: GetAccessToken): Promise<VerifyResult> {
   const { config } = context.connection;
   const checks = [await checkSmtp(context, getAccessToken), ...(config.imap ? [await checkImap(context, getAccessToken)] : [])];
@@ -23,7 +24,7 @@ export async function verifyConfig(context: EmailContext, getAccessToken: GetAcc
 
 async function checkSmtp(context: EmailContext, getAccessToken: GetAccessToken): Promise<Check> {
   const session = await openSmtpSession(context, getAccessToken);
-  if ('failure' in session) return toCheck('smtp', session.failure);
+  if ('failure' in session) return toCheck(context, 'smtp', session.failure);
   try {
     // A sender without a mail: servers that need a sign-in say so here.
     await runStep(session.connection, context.signal, (done) => session.connection.reset(done));
@@ -42,13 +43,17 @@ async function checkImap(context: EmailContext, getAccessToken: GetAccessToken):
     return opened === null ? 'no_folder' : 'opened';
   });
   if (result === 'opened') return {};
-  if (result !== 'no_folder') return toCheck('imap', result.failure);
+  if (result !== 'no_folder') return toCheck(context, 'imap', result.failure);
   return {
-    problem: { field: 'imap', code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` },
+    problem: { field: 'imap.folder', code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` },
   };
 }
 
-function toCheck(field: 'smtp' | 'imap', failure: { class: string; code: string; message: string }): Check {
-  const { code, message } = failure;
-  return failure.class === 'account' ? { problem: { field, code, message } } : { unavailable: { code, message: `${message}` } };
+function toCheck({ connection }: EmailContext, server: 'smtp' | 'imap', failure: Refusal): Check {
+  const { code, message, setting } = failure;
+  if (failure.class !== 'account') {
+    return { unavailable: { code, message, ...(setting === undefined ? {} : { field: `${server}.${setting}` }) } };
+  }
+  if (connection.config.oauth) return { problem: { field: 'oauth', code, message } };
+  return { problem: { field: `${server}.password`, code, message } };
 }

@@ -5,8 +5,8 @@ import { testAddress } from '../../../messages/outbound/send-test.ts';
 import { toRegistrationView } from '../../api/connection-view.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
-import { toConfigFields, toFormValues } from './config-form.ts';
-import { toLabelledFields } from './config-labels.ts';
+import { type FormValues, toConfigFields, toFormValues } from './config-form.ts';
+import { type LabelledField, toLabelledFields } from './config-labels.ts';
 import { createContactLinkAction, findContactLinkView } from './contact-link.ts';
 import {
   type ChannelPageDeps,
@@ -67,12 +67,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         sender: findSender(connection),
         registration: toRegistrationView(connection),
         webhookAt: await findLastWebhook(deps, connection.id),
-        facts: toLabelledFields(text, `channels.types.${channel.type}`, fields).flatMap(
-          ({ name, label, isSecret, isAdvanced }) => {
-            const value = isSecret ? null : String(values[name] ?? '');
-            return value === '' || isAdvanced ? [] : [{ label, value }];
-          },
-        ),
+        facts: listFacts(toLabelledFields(text, `channels.types.${channel.type}`, fields), values),
         webhookUrls: Object.entries(toWebhookUrls(connection)),
         isStandardWebhook: channel.webhooks?.signatureHeader === 'webhook-signature',
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
@@ -153,6 +148,19 @@ export function createChannelPage(deps: ChannelPageDeps) {
 
 /** Step in which a newer webhook makes the page new. */
 const webhookStepMs = 10_000;
+
+/** Lists what a person recognises a connection by: its values without secrets and further settings. */
+function listFacts(fields: readonly LabelledField[], values: FormValues): { label: string; value: string }[] {
+  return fields.flatMap(({ name, kind, label, isSecret, isAdvanced, isRequired, fields: inner, choices }) => {
+    if (isSecret || isAdvanced) return [];
+    if (kind === 'group') {
+      const isUsed = isRequired || values[name] === 'on';
+      return isUsed ? listFacts(inner, values).map((fact) => ({ ...fact, label: `${label}: ${fact.label}` })) : [];
+    }
+    const value = String(values[name] ?? '');
+    return value === '' ? [] : [{ label, value: choices.find((choice) => choice.value === value)?.text ?? value }];
+  });
+}
 
 /** Finds the time of the last authentic webhook of a connection. */
 async function findLastWebhook({ db }: ChannelPageDeps, connectionId: string): Promise<Date | null> {

@@ -1,4 +1,11 @@
-import * as z from 'zod';
+import type * as z from 'zod';
+import {
+  type ConfigSchema,
+  containsSecret,
+  hasOwnFields,
+  resolveField,
+  toInputSchema,
+} from '../../../channels/config-schema.ts';
 
 /** The kind of input of a field. `fixed` has no input; `json` is the fallback. */
 export type FieldKind =
@@ -26,6 +33,8 @@ export interface ConfigField {
   readonly placeholder: string | undefined;
   readonly isRequired: boolean;
   readonly isSecret: boolean;
+  /** A group that a new config has, though it may be left out. */
+  readonly isSuggested: boolean;
   /** Shown under *More settings*. */
   readonly isAdvanced: boolean;
   /** The generator of its value (`channels/generated-fields.ts`). */
@@ -44,33 +53,31 @@ export interface ConfigField {
 /** Submitted values by input name. */
 export type FormValues = Record<string, unknown>;
 
-type Schema = z.core.JSONSchema.JSONSchema & { [extra: string]: unknown };
-
 const multilineMinLength = 300;
+const maxGroupDepth = 5;
 
 /** Generates the form fields of a schema, in the schema's order. */
 export function toConfigFields(schema: z.ZodObject): ConfigField[] {
-  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', cycles: 'ref' }) as Schema;
+  const root = toInputSchema(schema);
   return listFields(root, root, '');
 }
 
-function listFields(schema: Schema, root: Schema, prefix: string): ConfigField[] {
+function listFields(schema: ConfigSchema, root: ConfigSchema, prefix: string): ConfigField[] {
   return Object.entries(schema.properties ?? {}).map(([name, property]) =>
-    toField(property as Schema, root, { name, prefix, isRequired: schema.required?.includes(name) ?? false }),
+    toField(property as ConfigSchema, root, { name, prefix, isRequired: schema.required?.includes(name) ?? false }),
   );
 }
 
 function toField(
-  given: Schema,
-  root: Schema,
+  given: ConfigSchema,
+  root: ConfigSchema,
   { name, prefix, isRequired }: { name: string; prefix: string; isRequired: boolean },
 ): ConfigField {
-  const { schema, isNullable } = stripNull(resolveRef(given, root));
-  const own = { ...schema, ...given };
+  const { schema: own, isNullable } = resolveField(given, root);
   const path = prefix + name;
-  // A field that contains a secret is stored and replaced as a whole.
-  const isSecret = JSON.stringify(given).includes('"sensitive":true');
-  const { kind, options } = toKind(schema, { isSecret, isRequired });
+  // The secrets of a group are fields of it; any other field that contains one is stored and replaced as a whole.
+  const isSecret = containsSecret(given, root) && !(isShallow(path) && hasOwnFields(own));
+  const { kind, options } = toKind(own, { isSecret, isRequired, isShallow: isShallow(path) });
   return {
     name: path,
     kind,
@@ -79,36 +86,25 @@ function toField(
     placeholder: own.placeholder as string | undefined,
     isRequired: isRequired && !isNullable && kind !== 'boolean',
     isSecret,
+    isSuggested: own.suggested === true,
     isAdvanced: own.advanced === true,
     generate: own.generate as string | undefined,
-    isInteger: schema.type === 'integer',
+    isInteger: own.type === 'integer',
     options,
     initial: own.default,
     isNullable: isNullable && isRequired,
-    fields: kind === 'group' ? listFields(schema, root, `${path}.`) : [],
+    fields: kind === 'group' ? listFields(own, root, `${path}.`) : [],
   };
 }
 
-function resolveRef(schema: Schema, root: Schema): Schema {
-  const name = schema.$ref?.match(/^#\/\$defs\/(.+)$/)?.[1];
-  return name ? ((root.$defs?.[name] as Schema | undefined) ?? schema) : schema;
-}
-
-function stripNull(schema: Schema): { schema: Schema; isNullable: boolean } {
-  if (Array.isArray(schema.type) && schema.type.includes('null')) {
-    const types = schema.type.filter((type) => type !== 'null');
-    return { schema: { ...schema, type: (types.length === 1 ? types[0] : types) as never }, isNullable: true };
-  }
-  const others = schema.anyOf?.filter((one) => (one as Schema).type !== 'null') ?? [];
-  const isNullable = others.length > 0 && others.length < (schema.anyOf?.length ?? 0);
-  if (!isNullable || others.length !== 1) return { schema, isNullable };
-  const { anyOf: _, ...rest } = schema;
-  return { schema: { ...(others[0] as Schema), ...rest }, isNullable };
+/** Returns whether a group may be shown at a path: a schema that contains itself has no end. */
+function isShallow(path: string): boolean {
+  return path.split('.').length <= maxGroupDepth;
 }
 
 function toKind(
-  schema: Schema,
-  { isSecret, isRequired }: { isSecret: boolean; isRequired: boolean },
+  schema: ConfigSchema,
+  { isSecret, isRequired, isShallow: canNest }: { isSecret: boolean; isRequired: boolean; isShallow: boolean },
 ): Pick<ConfigField, 'kind' | 'options'> {
   const plain = (kind: FieldKind) => ({ kind, options: [] });
   if (schema.type === 'string' && !schema.enum && schema.const === undefined) return plain(toTextKind(schema, isSecret));
@@ -117,8 +113,8 @@ function toKind(
   if (schema.enum) return { kind: 'choice', options: toOptions(schema.enum) };
   if (schema.type === 'number' || schema.type === 'integer') return plain('number');
   if (schema.type === 'boolean') return plain('boolean');
-  if (schema.type === 'object' && schema.properties && !schema.additionalProperties) return plain('group');
-  const items = schema.type === 'array' ? (schema.items as Schema | undefined) : undefined;
+  if (canNest && hasOwnFields(schema)) return plain('group');
+  const items = schema.type === 'array' ? (schema.items as ConfigSchema | undefined) : undefined;
   if (items?.enum) return { kind: 'choices', options: toOptions(items.enum) };
   return plain(items?.type === 'string' ? 'lines' : 'json');
 }
@@ -127,7 +123,7 @@ function toOptions(values: readonly unknown[]): ConfigField['options'] {
   return values.filter((value) => ['string', 'number', 'boolean'].includes(typeof value)) as ConfigField['options'];
 }
 
-function toTextKind(schema: Schema, isSecret: boolean): FieldKind {
+function toTextKind(schema: ConfigSchema, isSecret: boolean): FieldKind {
   if (schema.multiline === true || (!isSecret && (schema.maxLength ?? 0) > multilineMinLength)) return 'multiline';
   return schema.format === 'uri' ? 'url' : schema.format === 'email' ? 'email' : 'text';
 }
@@ -150,6 +146,11 @@ export function readConfig(fields: readonly ConfigField[], values: FormValues): 
   );
 }
 
+/** Name of the checkbox that removes the stored value of a secret: left empty, a secret is kept. */
+export function toRemovalName(name: string): string {
+  return `remove:${name}`;
+}
+
 function readField(field: ConfigField, values: FormValues): unknown {
   if (field.kind === 'fixed') return field.options[0];
   if (field.kind === 'group') return readGroup(field, values);
@@ -170,7 +171,7 @@ function readField(field: ConfigField, values: FormValues): unknown {
         .filter(Boolean),
     );
   const text = field.kind === 'multiline' ? typed.replaceAll('\r\n', '\n') : typed.trim();
-  if (text === '') return field.isNullable ? null : undefined;
+  if (text === '') return (field.isSecret ? values[toRemovalName(field.name)] === 'on' : field.isNullable) ? null : undefined;
   if (field.kind === 'number') return parseNumber(text);
   if (field.kind === 'choice') return toOption(field, text);
   return field.kind === 'json' ? parseJson(text) : text;
@@ -182,10 +183,10 @@ function parseNumber(text: string): number | string {
   return Number.isFinite(value) ? value : text;
 }
 
+/** A group that may be left out has a checkbox of its own name. */
 function readGroup(field: ConfigField, values: FormValues): unknown {
-  const inner = readConfig(field.fields, values);
-  const isEmpty = Object.entries(inner).every(([, value]) => value === false || (Array.isArray(value) && value.length === 0));
-  return isEmpty && !field.isRequired ? (field.isNullable ? null : undefined) : inner;
+  if (field.isRequired || values[field.name] === 'on') return readConfig(field.fields, values);
+  return field.isNullable ? null : undefined;
 }
 
 /** Returns an empty list when the field has a default: choosing no option differs from the default. */
@@ -214,14 +215,22 @@ export function toFormValues(fields: readonly ConfigField[], config: Record<stri
   return Object.fromEntries(
     fields.flatMap((field): [string, unknown][] => {
       const given = config?.[field.name.split('.').at(-1) as string];
-      if (field.kind === 'group')
-        return Object.entries(toFormValues(field.fields, (given as Record<string, unknown>) ?? undefined));
+      if (field.kind === 'group') {
+        const isOn = config === undefined ? field.isSuggested : given !== undefined && given !== null;
+        const inner = Object.entries(toFormValues(field.fields, (given as Record<string, unknown> | null) ?? undefined));
+        return isOn && !field.isRequired ? [[field.name, 'on'], ...inner] : inner;
+      }
       if (field.isSecret || field.kind === 'fixed') return [];
       // Defaults apply only to a new config: in a stored one, a missing value was left empty on purpose.
       const value = given ?? (config === undefined || field.kind === 'boolean' ? field.initial : undefined);
       return value === undefined || value === null ? [] : [[field.name, toInputValue(field, value)]];
     }),
   );
+}
+
+/** Lists fields with those of their groups. */
+export function flattenFields<Field extends { readonly fields: readonly Field[] }>(fields: readonly Field[]): Field[] {
+  return fields.flatMap((field) => [field, ...flattenFields(field.fields)]);
 }
 
 function toInputValue({ kind }: ConfigField, value: unknown): unknown {

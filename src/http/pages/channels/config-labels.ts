@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { ConfigProblem } from '../../../channels/channel.ts';
 import type { Text } from '../framework/texts.ts';
-import type { ConfigField, FormValues } from './config-form.ts';
+import { type ConfigField, type FormValues, flattenFields } from './config-form.ts';
 
 /** A field with labels in the viewer's language, or else from the schema. */
 export interface LabelledField extends Omit<ConfigField, 'fields' | 'options'> {
@@ -37,7 +37,7 @@ export function toFieldErrors(
   issues: readonly z.core.$ZodIssue[],
   given: FormValues,
 ): Record<string, string> {
-  const all = fields.flatMap((field) => [field, ...field.fields]);
+  const all = flattenFields(fields);
   const found: Record<string, string> = {};
   for (const issue of issues) {
     const path = issue.path.map(String);
@@ -57,11 +57,12 @@ export function toProblemErrors(
   fields: readonly ConfigField[],
   problems: readonly ConfigProblem[],
 ): Record<string, string> {
-  const names = new Set(fields.flatMap((field) => [field, ...field.fields]).map(({ name }) => name));
+  const names = new Set(flattenFields(fields).map(({ name }) => name));
   const found: Record<string, string> = {};
   for (const { field, code, message } of problems) {
     // A field without an input is reported at the one that contains it, else above the form.
-    const name = [field ?? '', field?.split('.')[0] ?? ''].find((one) => names.has(one)) ?? '';
+    const path = field?.split('.') ?? [];
+    const name = path.map((_, index) => path.slice(0, path.length - index).join('.')).find((one) => names.has(one)) ?? '';
     const key = `${keyPrefix}.${field ? `${field}.errors.${code}` : `problems.${code}`}`;
     const words = text.has(key) ? text(key) : message;
     found[name] = found[name] ? `${found[name]} ${words}` : words;

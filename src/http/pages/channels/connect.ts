@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Capabilities, Channel } from '../../../channels/channel.ts';
+import { findSecretFields, listSecretPaths } from '../../../channels/config-schema.ts';
 import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { valueGenerators } from '../../../channels/generated-fields.ts';
 import { getChannel } from '../../../channels/registry.ts';
@@ -9,7 +10,7 @@ import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { getZodErrorMap } from '../framework/texts.ts';
-import { type ConfigField, type FormValues, readConfig, toConfigFields, toFormValues } from './config-form.ts';
+import { type ConfigField, type FormValues, flattenFields, readConfig, toConfigFields, toFormValues } from './config-form.ts';
 import { toFieldErrors, toLabelledFields, toProblemErrors } from './config-labels.ts';
 import {
   type ChannelPageDeps,
@@ -59,9 +60,10 @@ export function createConnectPage(deps: ChannelPageDeps) {
         initial: {
           ...toFormValues(fields, own ? toPublicConfig(own, can('write')) : undefined),
           ...generateValues(deps, fields, own ? query.make : 'all'),
-          ...(filled ? { ...toFormValues(fields, filled), ...pickSecrets(fields, filled) } : {}),
+          ...(filled ? { ...toFormValues(fields, filled), ...toSecretValues(fields, filled) } : {}),
         },
         isConnected: own !== null,
+        stored: own ? listSecretPaths(findSecretFields(channel.configSchema), own.config) : [],
         replaces: connection && !own ? toChannelName(text, connection.channel) : null,
         hasExample: example !== undefined,
         isExample: filled !== undefined,
@@ -92,7 +94,13 @@ export function createConnectPage(deps: ChannelPageDeps) {
             case 'rejected':
               return { errors: toProblemErrors(text, keyPrefix, fields, result.problems) };
             case 'unavailable':
-              return { errors: { '': result.message }, viewData: { canSkipVerification: true } };
+              return {
+                errors: {
+                  ...toProblemErrors(text, keyPrefix, fields, [{ ...result, code: 'unreachable' }]),
+                  '': result.message,
+                },
+                viewData: { canSkipVerification: true },
+              };
             case 'connected':
               return { redirectTo: url(toNextStep(result.connection)), notice: toNotice(text, before, result) };
           }
@@ -144,7 +152,7 @@ function listAbilities({ messageTypes, attachments, receipts, idempotent, manage
 /** Generates values for all fields with a generator, or for the requested one. They are not stored until the form is submitted. */
 function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], which: string | undefined): FormValues {
   return Object.fromEntries(
-    fields.flatMap(({ name, generate }) => {
+    flattenFields(fields).flatMap(({ name, generate }) => {
       const make = generate && (which === 'all' || which === name) ? valueGenerators[generate] : undefined;
       return make ? [[name, make(deps.random)]] : [];
     }),
@@ -152,8 +160,13 @@ function generateValues(deps: ChannelPageDeps, fields: readonly ConfigField[], w
 }
 
 /** Picks the example's secrets, which are public. */
-function pickSecrets(fields: readonly ConfigField[], config: Readonly<Record<string, unknown>>): FormValues {
-  return Object.fromEntries(fields.flatMap(({ name, isSecret }) => (isSecret && name in config ? [[name, config[name]]] : [])));
+function toSecretValues(fields: readonly ConfigField[], config: object): FormValues {
+  const secrets = flattenFields(fields).filter(({ isSecret }) => isSecret);
+  return Object.fromEntries(secrets.map(({ name }) => [name, getAt(config, name)]).filter(([, value]) => value !== undefined));
+}
+
+function getAt(config: unknown, path: string): unknown {
+  return path.split('.').reduce((value, name) => (value as Record<string, unknown> | undefined)?.[name], config);
 }
 
 /** Returns the page of what is left to do: pair a device, choose a sender, or send a test. */

@@ -5,7 +5,7 @@ import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage } from '../framework/page.ts';
 import { getZodErrorMap } from '../framework/texts.ts';
-import { readConfig, toConfigFields, toFormValues } from './config-form.ts';
+import { flattenFields, readConfig, toConfigFields, toFormValues } from './config-form.ts';
 import { toFieldErrors } from './config-labels.ts';
 import {
   type ChannelPageDeps,
@@ -41,9 +41,9 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
         title: text('channels.settings.title', { provider: toProviderName(deps, text, provider) }),
         providerKey,
         provider: toProviderName(deps, text, provider),
-        fields: Object.fromEntries(fields.flatMap((field) => [field, ...field.fields]).map((field) => [field.name, field])),
+        fields: Object.fromEntries(flattenFields(fields).map((field) => [field.name, field])),
         initial: {
-          hours: initial['sendingWindow.from'] ? 'some' : anyTime,
+          hours: initial.sendingWindow === 'on' ? 'some' : anyTime,
           whenOver: 'wait',
           whenUnknown: 'ask',
           ...initial,
@@ -65,9 +65,7 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
           requireInstalled(location);
           const ref = { locationId: location.resourceId, providerKey };
           const connection = await getUsableConnection(deps, ref);
-          const { sendingWindow, ...settings } = readConfig(fields, body);
-          // An empty window makes the schema report incomplete hours.
-          const hours = body.hours === anyTime ? {} : { sendingWindow: sendingWindow ?? {} };
+          const settings = readConfig(fields, { ...body, sendingWindow: body.hours === anyTime ? '' : 'on' });
           // Idempotent channels have no input for it; a stored value stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
           const storedPolicy = connection.capabilities.idempotent && whenUnknown ? { whenUnknown } : {};
@@ -76,7 +74,7 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
           );
           const input = {
             type: connection.channel.type,
-            config: { ...Object.fromEntries(others), ...settings, ...storedPolicy, ...hours },
+            config: { ...Object.fromEntries(others), ...settings, ...storedPolicy },
           };
           // The vendor was asked about the rest of the config when it was stored.
           const options = { verify: false, errorMap: getZodErrorMap(text.language) };
