@@ -17,7 +17,7 @@ const onlyPostgres = [
     : []),
 ];
 /**
- * Too slow for every run, or about what is not offered yet: `npm run test:walk` walks through the wizard of each channel in a browser,
+ * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser,
  * `npm run test:mail` tests mailboxes, with Postfix and Dovecot where they are installed.
  */
 const apart = process.env.TEST_APART

@@ -138,7 +138,7 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
         .strictObject({
           domain: z.string().trim().toLowerCase().min(1).max(maxHostChars),
           selector: z.string().trim().min(1).max(maxHostChars),
-          privateKey: secret(maxTokenChars).meta({ sensitive: true }),
+          privateKey: secret(maxTokenChars).meta({ sensitive: true, multiline: true }),
         })
         .optional()
         .meta({ title: 'DKIM signature', description: 'Only for a server that does not sign by itself.', advanced: true }),
