@@ -17,12 +17,10 @@ const onlyPostgres = [
     : []),
 ];
 /**
- * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser,
- * `npm run test:mail` tests mailboxes, with Postfix and Dovecot where they are installed.
+ * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser, `npm run test:mail` tests mailboxes alone,
+ * with the sign-in of OAuth 2.
  */
-const apart = process.env.TEST_APART
-  ? []
-  : ['browser/channels-newcomer', 'channels/email-(inbound|oauth|program|send|servers)'];
+const apart = process.env.TEST_APART ? [] : ['browser/channels-newcomer', 'channels/email-oauth'];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

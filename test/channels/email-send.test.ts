@@ -1,6 +1,7 @@
 import type { OutboundMessage, SendOutcome } from '../../src/channels/channel.ts';
 import { createEmailChannel } from '../../src/channels/email/email.ts';
 import { createChannelWorld } from '../support/channel-context.ts';
+import { createTestClock } from '../support/test-clock.ts';
 import { message as smsMessage } from './contract.ts';
 import { type SmtpBehaviour, startSmtpServer } from './email-smtp-server.ts';
 
@@ -8,13 +9,15 @@ const password = 'a-secret-password';
 const channel = createEmailChannel({ allowPrivateTargets: true });
 let server: Awaited<ReturnType<typeof startSmtpServer>>;
 let world: ReturnType<typeof createChannelWorld>;
+let clock: ReturnType<typeof createTestClock>;
 
 beforeAll(async () => {
   server = await startSmtpServer();
 });
 afterAll(() => server.close());
 beforeEach(() => {
-  world = createChannelWorld();
+  clock = createTestClock();
+  world = createChannelWorld({ clock });
   server.behave({});
   server.mails.length = 0;
   server.commands.length = 0;
@@ -95,22 +98,31 @@ test.each<[string, SmtpBehaviour]>([
   expect(server.mails).toEqual([]);
 });
 
-test.each<[string, SmtpBehaviour]>([
-  ['breaks', { cut: 'after_dot' }],
-  ['stays silent', { isSilentAfterDot: true }],
-])('a connection that %s after the end of the data leaves an unknown outcome', async (_word, behaviour) => {
-  expect(await send(behaviour)).toMatchObject({ kind: 'unknown', code: 'no_reply' });
+test('a connection that breaks after the end of the data leaves an unknown outcome', async () => {
+  expect(await send({ cut: 'after_dot' })).toMatchObject({ kind: 'unknown', code: 'no_reply' });
   expect(server.mails).toHaveLength(1);
 });
 
+test('five minutes of silence after the end of the data leave an unknown outcome', async () => {
+  const sent = await sendWithoutReply();
+  clock.jump(5 * 60 * 1000);
+  expect(await world.settle(sent.outcome)).toMatchObject({ kind: 'unknown', code: 'no_reply' });
+});
+
 test('a stop of the program while the reply is awaited leaves an unknown outcome', async () => {
+  const sent = await sendWithoutReply();
+  sent.stopping.abort();
+  expect(await world.settle(sent.outcome)).toMatchObject({ kind: 'unknown' });
+});
+
+/** Sends until the server has read the end of the email, to which it does not reply. */
+async function sendWithoutReply() {
   server.behave({ isSilentAfterDot: true });
   const stopping = new AbortController();
-  const sent = channel.send(world.createContext(channel.configSchema.parse(config()), stopping.signal), message);
+  const outcome = channel.send(world.createContext(channel.configSchema.parse(config()), stopping.signal), message);
   while (server.mails.length === 0) await new Promise((done) => setTimeout(done, 5));
-  stopping.abort();
-  expect(await world.settle(sent)).toMatchObject({ kind: 'unknown' });
-});
+  return { outcome, stopping };
+}
 
 test.each<[string, string, object]>([
   [

@@ -17,7 +17,12 @@ export type MailServers = Awaited<ReturnType<typeof startMailServers>>;
 
 const password = 'mailbox-password';
 
-/** Starts a real Postfix and a real Dovecot on free ports, with a mailbox for each name at `inbox.test`. @param nextHopPort server that gets mail to `next.test` */
+/**
+ * Starts a real Postfix and a real Dovecot on free ports, with a mailbox for each name at `inbox.test`. Mail to
+ * `slow.test` is delayed for a second and returned after five.
+ *
+ * @param nextHopPort server that gets mail to `next.test`
+ */
 export async function startMailServers(names: readonly string[], nextHopPort: number) {
   const folder = mkdtempSync(join(tmpdir(), 'patchbay-mail-'));
   chmodSync(folder, 0o755);
@@ -28,7 +33,7 @@ export async function startMailServers(names: readonly string[], nextHopPort: nu
   writeDovecotConfig(folder, imapPort, imapsPort);
   writePostfixConfig(folder, smtpPort, names, nextHopPort);
   let dovecot = startDovecot(folder);
-  const postfix = spawn('/usr/sbin/postfix', ['-c', join(folder, 'postfix'), 'start-fg'], { stdio: 'ignore' });
+  const postfix = spawn('/usr/sbin/postfix', ['-c', join(folder, 'postfix'), 'start-fg'], { stdio: 'ignore', detached: true });
   await Promise.all([smtpPort, imapPort].map(awaitPort));
 
   return {
@@ -54,6 +59,7 @@ export async function startMailServers(names: readonly string[], nextHopPort: nu
         existsSync(join(box, one)) ? readdirSync(join(box, one)).map((file) => readFileSync(join(box, one, file), 'utf8')) : [],
       );
     },
+    getUidValidity: (name: string) => / V(\d+) /.exec(readFileSync(join(folder, 'mail', name, 'dovecot-uidlist'), 'utf8'))?.[1],
     /** Makes Dovecot forget its index: the mailbox is numbered anew. */
     async renumber(name: string) {
       await stop(dovecot);
@@ -64,13 +70,15 @@ export async function startMailServers(names: readonly string[], nextHopPort: nu
       dovecot = startDovecot(folder);
       await awaitPort(imapPort);
     },
-    async restartImap() {
+    /** Ends Dovecot with all its sessions and starts it again. @param meanwhile runs while no server is there */
+    async restartImap(meanwhile: () => void = () => {}) {
       await stop(dovecot);
+      meanwhile();
       dovecot = startDovecot(folder);
       await awaitPort(imapPort);
     },
     async close() {
-      execFileSync('/usr/sbin/postfix', ['-c', join(folder, 'postfix'), 'stop'], { stdio: 'ignore' });
+      process.kill(Number(readFileSync(join(folder, 'spool/pid/master.pid'), 'utf8')), 'SIGTERM');
       await Promise.all([stop(dovecot), stop(postfix)]);
       rmSync(folder, { recursive: true, force: true });
     },
@@ -83,7 +91,8 @@ function createCertificate(folder: string): void {
   execFileSync(
     '/usr/bin/openssl',
     [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+      ...['-subj', '/CN=localhost'],
       ...['-addext', 'subjectAltName=DNS:localhost', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
     ],
     { stdio: 'ignore' },
@@ -91,14 +100,20 @@ function createCertificate(folder: string): void {
 }
 
 function startDovecot(folder: string): ChildProcess {
-  return spawn('/usr/sbin/dovecot', ['-F', '-c', join(folder, 'dovecot.conf')], { stdio: 'ignore' });
+  // A process group of its own: sessions outlive the server by seconds.
+  return spawn('/usr/sbin/dovecot', ['-F', '-c', join(folder, 'dovecot.conf')], { stdio: 'ignore', detached: true });
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise((done) => child.once('exit', done));
+  const hasEnded = child.exitCode !== null || child.signalCode !== null;
+  const exited = hasEnded ? null : new Promise((done) => child.once('exit', done));
   child.kill('SIGTERM');
   await Promise.race([exited, new Promise((done) => setTimeout(done, 5_000))]);
+  try {
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+  } catch {
+    // No process of the group is left.
+  }
 }
 
 async function findFreePort(): Promise<number> {
@@ -226,7 +241,13 @@ virtual_gid_maps = static:8
 virtual_minimum_uid = 8
 recipient_delimiter = +
 message_size_limit = 26214400
-transport_maps = inline:{ {next.test=smtp:[127.0.0.1]:${nextHopPort}} }
+transport_maps = inline:{ {next.test=smtp:[127.0.0.1]:${nextHopPort}} {slow.test=smtp:[127.0.0.1]:1} }
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
+delay_warning_time = 1s
+maximal_queue_lifetime = 5s
+smtpd_command_filter = regexp:${config}/confirm
 default_transport = error:5.4.4 no route in this test
 smtpd_relay_restrictions = permit_sasl_authenticated reject
 smtpd_recipient_restrictions = check_recipient_access inline:{ {refused@inbox.test=550 5.7.1 not wanted} {grey@inbox.test=450 4.2.0 greylisted} }
@@ -260,4 +281,6 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `;
   writeFileSync(join(config, 'master.cf'), services);
+  // A server that reports each delivery to anna, whether or not it was asked to.
+  writeFileSync(join(config, 'confirm'), 'if !/NOTIFY=/\n/^(RCPT TO:<anna@.*)$/ $1 NOTIFY=SUCCESS,FAILURE,DELAY\nendif\n');
 }
