@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
 
 /** Returns the result of the project's own check of a copy of prisma/ whose schema is `text`. */
 function runDiff(text: string): { code: number; sql: string } {
-  const copy = mkdtempSync(join(root, 'node_modules', '.schema-test-'));
+  const copy = mkdtempSync(join(realpathSync(join(root, 'node_modules')), '.schema-test-'));
   try {
     cpSync(join(root, 'scripts/schema-diff.mjs'), join(copy, 'scripts/schema-diff.mjs'));
     cpSync(join(root, 'prisma/migrations'), join(copy, 'prisma/migrations'), { recursive: true });

@@ -27,6 +27,7 @@ export interface IncomingMail {
 const maxTextChars = 500_000;
 const maxFiles = 10;
 const maxNested = 32;
+const maxSummaryChars = 300;
 
 /** Parses a mail. @throws what the parser throws for a mail beyond its limits */
 export async function parseIncomingMail(bytes: Uint8Array): Promise<IncomingMail> {
@@ -124,7 +125,12 @@ function describeContent({ attachments, text, html }: Email, fileCount: number):
 
 function toSummary({ content }: Attachment): string {
   const text = typeof content === 'string' ? content : new TextDecoder().decode(content);
-  const summary = /^SUMMARY[^:\r\n]{0,100}:([^\r\n]{1,200})/m.exec(text.slice(0, 64 * 1024))?.[1];
+  const line =
+    text
+      .slice(0, 64 * 1024)
+      .split(/\r?\n/)
+      .find((one) => /^SUMMARY[;:]/.test(one)) ?? '';
+  const summary = line.slice(line.indexOf(':') + 1, maxSummaryChars);
   return summary ? `: ${sanitize(summary.replace(/\\([,;\\])/g, '$1').trim())}` : '';
 }
 
