@@ -9,6 +9,7 @@ import { composeLocationHooks, composeMessageStore, composeMessaging } from './c
 import type { CapabilityOptions } from './compose/options.ts';
 import { composeQueue } from './compose/queue.ts';
 import { composeRuntime } from './compose/runtime.ts';
+import { composeWorkflows } from './compose/workflows.ts';
 import type { ConnectionExamples } from './http/pages/channels/providers.ts';
 import { createLiveStreams } from './http/pages/framework/live.ts';
 import { createBodyReader } from './http/read-body.ts';
@@ -20,6 +21,8 @@ export interface AppOptions extends CapabilityOptions {
   sharedSecrets: readonly string[];
   adminToken: string | undefined;
   metricsToken?: string | undefined;
+  /** Secrets of workflow actions and triggers, the current one first; none: they are off. */
+  workflowSecrets: readonly string[];
   /** Version of the program, shown to the operator. */
   version: string;
   /** Number of proxies in front of the program, or their addresses. */
@@ -56,6 +59,7 @@ export async function composeApp(options: AppOptions) {
     sendThroughSession: (connectionId, message) => channelSessions.send(connectionId, message),
   });
   const channelSessions = composeChannelSessions(runtime, options, { queue, connections, messaging });
+  const workflows = composeWorkflows(runtime, options, { ...highlevel, connections, installations, messaging });
   const live = createLiveStreams(runtime);
 
   return {
@@ -66,6 +70,7 @@ export async function composeApp(options: AppOptions) {
     installations,
     messaging,
     channelSessions,
+    workflows,
     alerts,
     ...toEdgeSettings(options),
     ...runtime,
@@ -98,6 +103,7 @@ function toEdgeSettings(options: AppOptions) {
     sessionSecrets: options.sessionSecrets,
     sharedSecrets: options.sharedSecrets,
     adminToken: options.adminToken,
+    workflowSecrets: options.workflowSecrets,
     metricsToken: options.metricsToken,
     sandboxUrl,
     trustProxy: options.trustProxy,

@@ -133,6 +133,8 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     webhookKeys: settings.webhookKeys,
     sharedSecrets: settings.sharedSecrets,
     metricsToken: settings.metricsToken,
+    workflowSecrets: settings.workflowSecrets,
+    workflowResumePath: settings.workflowResumePath,
     allowPrivateTargets: settings.allowPrivateTargets,
     trustProxy: settings.trustProxy,
     allowedHosts: settings.isProduction ? undefined : listDevelopmentHosts(settings.appUrl),

@@ -6,6 +6,7 @@ import { connect, tryConnect } from '../connections/connect.ts';
 import { decryptConnection, draftConnection } from '../connections/connection.ts';
 import {
   createConnectionLoader,
+  findChannelType,
   findConnection,
   getConnection,
   listConnections,
@@ -49,6 +50,7 @@ export function composeConnections(
         checkDueConnections,
         connect,
         disconnect,
+        findChannelType,
         findConnection,
         getConnection,
         listConnections,

@@ -87,6 +87,7 @@ export function composeMessaging(
     createChannelContext: connections.createChannelContext,
     getConnection: connections.getConnection,
     holdConnection: connections.holdConnection,
+    findChannelType: connections.findChannelType,
     ...optOuts,
     ...bindAll({ ...runtime, highLevel }, { lookUpContact, searchContact }),
     ...bindAll(

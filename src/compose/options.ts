@@ -29,6 +29,8 @@ export interface CapabilityOptions {
   providers: readonly Provider[];
   encryptionKeys: readonly Buffer[];
   sessionSecrets: string[];
+  /** Last part of HighLevel's address at which a paused workflow is resumed. */
+  workflowResumePath: string;
   allowPrivateTargets: boolean;
   /** Retains the channels of an uninstalled location, for a later reinstall. */
   keepChannels: boolean;

@@ -7,7 +7,7 @@ import type { AlertThresholds } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
 import type { DatabaseTarget } from '../database/client.ts';
-import { minimalScopes } from '../highlevel/operations.ts';
+import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { MailOptions } from '../runtime/mail.ts';
 import { isSigningSecret } from '../runtime/standard-webhooks.ts';
@@ -63,8 +63,8 @@ export const settingsSchema = z.object({
   HIGHLEVEL_CLIENT_SECRET: z.string().optional(),
   HIGHLEVEL_SCOPES: z
     .string()
-    .default(minimalScopes.join(' '))
-    .transform((text) => text.split(/\s+/).filter(Boolean)),
+    .transform((text) => text.split(/\s+/).filter(Boolean))
+    .optional(),
   HIGHLEVEL_PROVIDERS: providers.default([]),
   HIGHLEVEL_SHARED_SECRETS: z.string().default('').transform(parseList),
   HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelPublicKey).pipe(publicKeys),
@@ -76,6 +76,11 @@ export const settingsSchema = z.object({
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SESSION_SECRETS: secrets.optional(),
   ADMIN_TOKEN: z.string().optional(),
+  WORKFLOW_SECRETS: secrets.default([]),
+  WORKFLOW_RESUME_PATH: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/, 'must be the last part of a path, such as resume-action')
+    .default('resume-action'),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOW_PRIVATE_TARGETS: flag.optional(),
   CHANNEL_PACKAGES: packageNames.default([]),
@@ -158,6 +163,10 @@ export interface Settings {
   sessionSecrets: string[] | undefined;
   adminToken: string | undefined;
   metricsToken: string | undefined;
+  /** Secrets that the app's workflow actions and triggers send, the current one first; none: they are off. */
+  workflowSecrets: string[];
+  /** Last part of HighLevel's address at which a paused workflow is resumed. */
+  workflowResumePath: string;
   allowPrivateTargets: boolean;
   /** npm packages with channels. */
   channelPackages: string[];
@@ -205,7 +214,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     appUrl: read.APP_URL ?? `http://localhost:${read.PORT}`,
     clientId: read.HIGHLEVEL_CLIENT_ID,
     clientSecret: read.HIGHLEVEL_CLIENT_SECRET,
-    scopes: read.HIGHLEVEL_SCOPES,
+    scopes: read.HIGHLEVEL_SCOPES ?? [...minimalScopes, ...(read.WORKFLOW_SECRETS.length > 0 ? [workflowScope] : [])],
     providers: read.HIGHLEVEL_PROVIDERS,
     sharedSecrets: read.HIGHLEVEL_SHARED_SECRETS,
     webhookKeys: read.HIGHLEVEL_WEBHOOK_PUBLIC_KEYS,
@@ -218,6 +227,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     sessionSecrets: read.SESSION_SECRETS,
     adminToken: read.ADMIN_TOKEN,
     metricsToken: read.METRICS_TOKEN,
+    workflowSecrets: read.WORKFLOW_SECRETS,
+    workflowResumePath: read.WORKFLOW_RESUME_PATH,
     allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
     channelPackages: read.CHANNEL_PACKAGES,
     frameAncestors: read.FRAME_ANCESTORS,

@@ -67,3 +67,9 @@ export function listReceiptLookUps({
     select: { id: true, locationId: true },
   });
 }
+
+/** Finds the channel type of a connection, also of one that an uninstall has disabled; null for one that is gone. */
+export async function findChannelType({ db }: { db: Database }, id: string): Promise<string | null> {
+  const row = await db.client.connection.findUnique({ where: { id }, select: { type: true } });
+  return row?.type ?? null;
+}

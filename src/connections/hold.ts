@@ -2,6 +2,7 @@ import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
+import { recordTriggerEvent } from '../outbox/trigger-events.ts';
 import { pause, resumeWhere } from '../queue/rate-limits.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
@@ -47,6 +48,8 @@ export async function holdConnection(
     if (held.count > 0) {
       const details = `${providerKey}: ${message}`;
       await audit(tx, { clock, newId }, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
+      const facts = { providerKey, reasonCode: reason.code, reason: message };
+      await recordTriggerEvent(tx, { kind: 'channel_held', locationId, connectionId: id, facts }, now);
     }
     return held;
   });

@@ -35,6 +35,7 @@ const errors = {
   highlevel_token_rejected: { status: 502, retry: 'later' },
   highlevel_forbidden: { status: 502, retry: 'later' },
   highlevel_provider_mismatch: { status: 502, retry: 'never' },
+  highlevel_do_not_disturb: { status: 502, retry: 'never' },
   highlevel_too_early: { status: 502, retry: 'later' },
   highlevel_limit: { status: 503, retry: 'later' },
   highlevel_refused: { status: 502, retry: 'never' },

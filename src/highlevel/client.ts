@@ -188,4 +188,15 @@ export function findResponse(error: unknown): HighLevelResponse | null {
   return (error as { response?: HighLevelResponse }).response ?? null;
 }
 
+/**
+ * Returns whether a failed call has certainly not been carried out: no byte of it left, no token was to be had, or HighLevel has refused it.
+ * A time-out, a 408 and a 5xx leave that open.
+ */
+export function wasNotCarriedOut(error: unknown): boolean {
+  if (!isAppError(error)) return false;
+  const response = findResponse(error);
+  if (response) return response.status >= 400 && response.status < 500 && response.status !== 408;
+  return error.code !== 'highlevel_unreachable' || (error as { wasNotSent?: boolean }).wasNotSent === true;
+}
+
 export type { HighLevelResponse, LimitHeaders };

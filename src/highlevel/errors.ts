@@ -34,10 +34,12 @@ interface Rule {
 
 const statusCalls: ReadonlySet<OperationName> = new Set(['updateMessageStatus', 'updateEmailStatus']);
 const emailStatusCalls: ReadonlySet<OperationName> = new Set(['updateEmailStatus']);
+const sendCalls: ReadonlySet<OperationName> = new Set(['sendMessage']);
 /** Calls about one message or contact, whose failures may be about it too. */
 const messageCalls: ReadonlySet<OperationName> = new Set([
   ...statusCalls,
   'addInboundMessage',
+  'sendMessage',
   'uploadFile',
   'listMessages',
   'getContact',
@@ -55,6 +57,7 @@ const mismatch = {
   code: 'highlevel_provider_mismatch',
   message: 'The CRM does not accept a message of this type for this provider.',
 } as const;
+const doNotDisturb = { code: 'highlevel_do_not_disturb', message: 'The contact has do-not-disturb in the CRM.' } as const;
 
 /**
  * Rules for error responses, the first match counts: by HighLevel's own code, then by its wording, then by the HTTP status, which alone is
@@ -68,9 +71,11 @@ const rules: readonly Rule[] = [
     permission: toProviderPermission,
   },
   { canonicalCode: /_CONVERSATION_PROVIDER_MISMATCH$/, ...mismatch },
+  { canonicalCode: /_DND_ACTIVE_[A-Z]+$/, ...doNotDisturb },
 
   { pattern: /location is not active/i, code: 'location_inactive', message: 'This location is not active at present.' },
   { pattern: /no conversation provider found/i, ...tooEarly },
+  { operations: sendCalls, status: [400], pattern: /\bDND is active\b/i, ...doNotDisturb },
   { pattern: /incorrect conversationProviderId\/type/i, ...mismatch },
   {
     pattern: /not authorized for this scope/i,

@@ -17,3 +17,13 @@ export function toContactLookupKey(locationId: string): string {
 export function toDndMirrorKey(locationId: string): string {
   return `do-not-disturb/${locationId}`;
 }
+
+/** Returns the key of the rate limit for starting workflows by triggers: a share of the location's calls. */
+export function toTriggerKey(locationId: string): string {
+  return `triggers/${locationId}`;
+}
+
+/** Returns the key of the rate limit for the messages of workflow actions, and for resuming their workflows: a share of the location's calls. */
+export function toWorkflowActionKey(locationId: string): string {
+  return `workflow-actions/${locationId}`;
+}

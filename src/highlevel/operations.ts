@@ -1,3 +1,6 @@
+/** The scope of an app with workflow actions and triggers, which it requests only where the operator has set them up. */
+export const workflowScope = 'workflows.readonly';
+
 /** All operations of HighLevel's API that the app uses, each with its method, path, Version header (platform.md 5.10) and scope. */
 export const operations = {
   updateMessageStatus: {
@@ -9,6 +12,12 @@ export const operations = {
   addInboundMessage: {
     method: 'POST',
     path: '/conversations/messages/inbound',
+    version: '2021-04-15',
+    scope: 'conversations/message.write',
+  },
+  sendMessage: {
+    method: 'POST',
+    path: '/conversations/messages',
     version: '2021-04-15',
     scope: 'conversations/message.write',
   },
@@ -61,6 +70,20 @@ export const operations = {
     version: '2021-07-28',
     scope: 'oauth.write',
     isForm: true,
+  },
+  executeTrigger: {
+    method: 'POST',
+    path: '/workflows-marketplace/triggers/execute/{locationId}/{executeId}',
+    version: '2021-07-28',
+    scope: workflowScope,
+    isOptional: true,
+  },
+  resumeAction: {
+    method: 'POST',
+    path: '/workflows-marketplace/actions/{resumePath}',
+    version: '2021-07-28',
+    scope: workflowScope,
+    isOptional: true,
   },
   uninstall: {
     method: 'DELETE',

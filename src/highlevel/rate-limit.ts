@@ -24,6 +24,12 @@ export const contactLookupRateLimit: RateLimit = { intervalMs: 2 * highLevelRate
  */
 export const dndMirrorRateLimit: RateLimit = { intervalMs: 12 * highLevelRateLimit.intervalMs, burst: 2 };
 
+/** Limit of starting workflows by triggers: at most a quarter of all calls, so that a thousand receipts at once delay no message. */
+export const triggerRateLimit: RateLimit = { intervalMs: 4 * highLevelRateLimit.intervalMs, burst: 5 };
+
+/** Limit of the messages of workflow actions, and of resuming their workflows: at most half of all calls, as each message is reported, too. */
+export const workflowActionRateLimit: RateLimit = { intervalMs: 2 * highLevelRateLimit.intervalMs, burst: 5 };
+
 /** Calls per day for a location or a company (platform.md 5.9). */
 export const highLevelDailyQuota = 200_000;
 

@@ -35,7 +35,10 @@ export async function awaitResponse(request: Promise<HttpResponse>): Promise<Hig
   try {
     response = await request;
   } catch (error) {
-    throw new AppError('highlevel_unreachable', `The CRM did not respond: ${toRequestFailure(error).message}.`);
+    const { sent, message } = toRequestFailure(error);
+    throw Object.assign(new AppError('highlevel_unreachable', `The CRM did not respond: ${message}.`), {
+      wasNotSent: sent === 'no',
+    });
   }
   const body = toJsonObject(response);
   const text = typeof response.data === 'string' ? response.data : '';

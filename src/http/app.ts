@@ -25,6 +25,7 @@ import { createAssets } from './pages/framework/assets.ts';
 import { loadLanguages } from './pages/framework/texts.ts';
 import { type ChannelWebhookDeps, createChannelWebhookRouter } from './webhooks/channels.ts';
 import { createHighLevelWebhookRouter, type HighLevelWebhookDeps } from './webhooks/highlevel.ts';
+import { createWorkflowRouter, type WorkflowRouterDeps } from './workflows/router.ts';
 
 /** Dependencies of all routers. The limit on authentication failures is created here, one for the whole process. */
 export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'authFailureLimit'> &
@@ -36,6 +37,7 @@ export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'auth
   HealthDeps &
   HighLevelWebhookDeps &
   InstallPageDeps &
+  WorkflowRouterDeps &
   EdgeDeps;
 
 interface EdgeDeps {
@@ -77,7 +79,7 @@ export function createHttpApp(deps: AppDeps): Express {
   if (deps.allowedHosts) app.use(requireHost(deps.allowedHosts));
 
   // Webhooks come first: there are thousands a second, and their senders ignore the headers that are meant for browsers.
-  app.use(createHighLevelWebhookRouter(deps), createChannelWebhookRouter(deps));
+  app.use(createHighLevelWebhookRouter(deps), createChannelWebhookRouter(deps), createWorkflowRouter(deps));
   app.use(setSecurityHeaders({ https }), createHealthRouter(deps));
   const authFailureLimit = createAuthFailureLimit(deps);
   app.use('/api', createApiRouter({ ...deps, authFailureLimit }));

@@ -58,6 +58,18 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    workflowRequests: new Counter({
+      name: 'patchbay_workflow_requests_total',
+      help: 'Requests of HighLevel’s workflows, by kind (action, fields, trigger) and outcome.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    triggerEvents: new Counter({
+      name: 'patchbay_trigger_events_total',
+      help: 'Events for workflow triggers that have ended, by kind and outcome.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
     authFailures: new Counter({
       name: 'patchbay_auth_failures_total',
       help: 'Rejected authentication failures, by kind (operator_token, sign_in, context, metrics_token).',

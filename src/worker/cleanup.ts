@@ -4,6 +4,7 @@ import { removeStaleDownloads } from '../attachments/disk-store.ts';
 import type { Attachments } from '../compose/attachments.ts';
 import type { Connections } from '../compose/connections.ts';
 import type { QueueCapability } from '../compose/queue.ts';
+import type { Workflows } from '../compose/workflows.ts';
 import { purgePreviousConfigs } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
@@ -25,6 +26,7 @@ export interface CleanupDeps {
   queue: Pick<QueueCapability, 'repairHeads'>;
   connections: Pick<Connections, 'restoreGroupLimits' | 'purgeDisabledConnections'>;
   attachments: Pick<Attachments, 'attachmentStore' | 'mediaFolder'>;
+  workflows: Pick<Workflows, 'purgeWorkflows'>;
   /** Days after which the messages of a location without the app are deleted. */
   retentionDays: number;
 }
@@ -32,6 +34,8 @@ export interface CleanupDeps {
 const dayMs = 24 * 60 * 60 * 1000;
 /** Longer than HighLevel redelivers a webhook. */
 const traceRetentionDays = 90;
+/** Longer than a workflow may wait, so that a repeated request is recognised. */
+const workflowRetentionDays = 90;
 /** Longer than a shared secret should be in use: a user context whose row is deleted would count as new. */
 const contextRetentionDays = 400;
 
@@ -79,6 +83,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);
   while ((await purgeOptOuts(deps, before)) > 0);
   while ((await purgeVendorAddresses(deps)) > 0);
+  await deps.workflows.purgeWorkflows({ endedBefore: daysAgo(clock, workflowRetentionDays), uninstalledBefore: before });
   while ((await purgeAttachments({ db: deps.db, clock, attachmentStore: deps.attachments.attachmentStore })) > 0);
   await removeStaleDownloads(deps.attachments.mediaFolder, daysAgo(clock, 1));
 }

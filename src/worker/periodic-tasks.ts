@@ -2,6 +2,7 @@ import type { Alerts } from '../compose/alerts.ts';
 import type { Connections } from '../compose/connections.ts';
 import type { Installations } from '../compose/installations.ts';
 import type { Messaging } from '../compose/messaging.ts';
+import type { Workflows } from '../compose/workflows.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { runPollLoop } from '../runtime/poll-loop.ts';
@@ -16,6 +17,9 @@ export interface PeriodicTaskDeps extends CleanupDeps {
     'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'
   >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
+  workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers'>;
+  /** Without one, workflow actions and triggers are off. */
+  workflowSecrets: readonly string[];
 }
 
 /** A background task of a worker process. */
@@ -30,7 +34,8 @@ const hourMs = 60 * 60 * 1000;
 
 /** Lists every background task. Each has its own timer: a long first roll-up delays no alert. */
 export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
-  const { connections, installations, messaging, alerts } = deps;
+  const { connections, installations, messaging, alerts, workflows } = deps;
+  const workflowTasks: PeriodicTask[] = [{ name: 'fire_triggers', schedule: 'poll', run: workflows.fireTriggers }];
   return [
     { name: 'apply_app_events', schedule: 'poll', run: installations.applyDueEvents },
     { name: 'reconcile_installations', schedule: 'poll', run: installations.reconcileDueInstallations },
@@ -44,6 +49,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },
     { name: 'send_notifications', schedule: 'poll', run: alerts.sendDueNotifications },
+    ...(deps.workflowSecrets.length > 0 ? workflowTasks : []),
     { name: 'restore_group_limits', schedule: 'at_start', run: connections.restoreGroupLimits },
     { name: 'cleanup', schedule: { intervalMs: hourMs }, run: () => runCleanup(deps) },
   ];

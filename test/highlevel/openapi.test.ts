@@ -41,8 +41,12 @@ function validator() {
   };
 }
 
+/** Operations that no description of HighLevel's contains (platform-2026-11.md 3.2). */
+const undescribed = ['executeTrigger', 'resumeAction'];
+
 test('every operation has the method, path, version and scope of HighLevel’s own description', () => {
   for (const [name, { method, path, version, scope }] of Object.entries(operations)) {
+    if (undescribed.includes(name)) continue;
     const described = specification.operations[name];
     expect({ name, method, path }).toEqual({ name, method: described?.method, path: described?.path });
     expect(described?.versions).toContain(version);

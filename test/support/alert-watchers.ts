@@ -16,6 +16,7 @@ const reconcilingTasks = [
   'check_connections',
   'run_redrives',
   'mirror_opt_outs',
+  'fire_triggers',
 ];
 
 export function isReconcilingTask({ name }: PeriodicTask): boolean {

@@ -19,6 +19,7 @@ import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { channelReaders } from './channel-readers.ts';
 import { mailReaders } from './mail-readers.ts';
+import { workflowReaders } from './workflow-readers.ts';
 import { allProviders } from './world.ts';
 
 /** A reader of JSON that others have shaped, with a document that it reads. */
@@ -293,5 +294,6 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
   ...channelReaders,
+  ...workflowReaders,
   ...mailReaders,
 };

@@ -3,7 +3,6 @@ import express from 'express';
 import request from 'supertest';
 import type { Channels } from '../../src/channels/registry.ts';
 import type { AppOptions } from '../../src/compose.ts';
-import { minimalScopes } from '../../src/highlevel/operations.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
@@ -20,6 +19,7 @@ import { createTemporaryFolder } from './program.ts';
 import { composeServices } from './services.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startVendor } from './vendor.ts';
+import { listScopes, toWorkflowOptions, workflowSecret } from './workflow-options.ts';
 
 export const sharedSecret = 'shared-secret-of-the-tests';
 
@@ -35,6 +35,7 @@ export interface WorldOptions {
   /** What the app may do; by default the least. */
   scopes?: readonly string[];
   channels?: (vendor: { url: string; secret: string }) => Channels;
+  hasWorkflows?: boolean;
   /** Leave jobs where they are. */
   isIdle?: boolean;
   /** Look for alerts, as every real worker does. */
@@ -74,7 +75,8 @@ export async function startWorld(options: WorldOptions = {}) {
     baseUrl: patchbay.url,
     redirectUri: `${patchbay.url}/oauth/callback`,
     providers: allProviders,
-    scopes: options.scopes ?? minimalScopes,
+    scopes: options.scopes ?? listScopes(options.hasWorkflows),
+    ...{ workflowSecret, apiUrl: platform.url },
   };
   const highlevel = createSimulator({
     clock,
@@ -100,6 +102,7 @@ export async function startWorld(options: WorldOptions = {}) {
     encryptionKeys: [randomBytes(32)],
     sessionSecrets: ['session-secret-of-the-tests'],
     adminToken,
+    ...toWorkflowOptions(options.hasWorkflows),
     version: '0.0.0-test',
     sharedSecrets: ['another-shared-secret', sharedSecret],
     allowPrivateTargets: true,

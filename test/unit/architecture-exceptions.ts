@@ -32,7 +32,9 @@ export const tableOwners: Record<string, readonly string[]> = {
     'DailyActivity',
     'DailyStats',
   ],
+  outbox: ['TriggerSubscription', 'TriggerEvent'],
   queue: ['Job', 'Worker', 'RateLimitRow'],
+  workflows: ['WorkflowSend', 'WorkflowPause'],
 };
 
 /** Files that name a table of another folder, with the reason. The list may only shrink: an entry that is no longer needed fails. */
@@ -109,7 +111,11 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'messages/log/search-sql.ts': ['Connection', 'Installation'],
       'messages/log/wait-reasons.ts': ['RateLimitRow'],
       'messages/outbound/attempts.ts': ['Job'],
+      'messages/outbound/receive.ts': ['WorkflowSend'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
+      'outbox/purge.ts': ['Installation'],
+      'outbox/trigger-events.ts': ['Message'],
+      'messages/settlement/settle-sql.ts': ['WorkflowPause'],
       'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
       'messages/stats/active-days.ts': ['Installation', 'PeriodicTask'],
       'messages/stats/rollup.ts': ['Installation'],

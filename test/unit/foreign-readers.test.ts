@@ -153,6 +153,9 @@ const ownJson = [
   'connections/limits.ts',
   'connections/sealed-config.ts',
   'messages/recovery/redrive.ts',
+  // Filters and facts as they were stored.
+  'workflows/match-filters.ts',
+  'workflows/trigger-payload.ts',
   'config/setting-schemas.ts',
   'config/version.ts',
 ];

@@ -4,6 +4,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
+import { recordTriggerEvent } from '../../outbox/trigger-events.ts';
 import { decideChanges, type LedgerChange, type LedgerState, type OptOutEvent } from './decide.ts';
 
 export interface LedgerDeps {
@@ -74,6 +75,11 @@ async function writeChange(tx: Executor, deps: LedgerDeps, entry: LedgerEntry, c
       await tx.optOut.create({
         data: { ...row, startedAt: occurredAt, confirmedAt: occurredAt, ...(isMirrored ? mirror : {}) },
       });
+      await recordTriggerEvent(
+        tx,
+        { kind: 'opted_out', locationId, connectionId, address, facts: { source, category, reason } },
+        now,
+      );
       return;
     case 'confirm':
       // A contact who repeats STOP is blocked again in HighLevel, where a user may have cleared it.

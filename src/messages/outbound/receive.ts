@@ -5,6 +5,7 @@ import type { Database, MessageState } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/payloads.ts';
 import type { Provider } from '../../highlevel/providers.ts';
+import { insertFailedEventsCte } from '../../outbox/trigger-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
@@ -150,21 +151,50 @@ function toJob({ reportDelay }: ReceiveDeps, message: Received, now: Date): NewJ
   return toReportJob(message, new Date(now.getTime() + reportDelay.currentMs()));
 }
 
+/** The columns of a row that the statement reads. */
+const rowColumns = `id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
+    "userId" text, "messageType" message_type, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
+    "emailMessageId" text, "replyToExternalId" text, "rawPayload" text, state message_state, "reasonCode" text, reason text`;
+
+/**
+ * Parts of a WITH that find the sends of workflows which come back as these messages, so that each goes out by the sender that its workflow
+ * has chosen. The response to our own request may come later than the webhook: then contact, provider and the beginning of the content identify
+ * the send, as a contact has one such request at a time.
+ */
+const findReservedCte = `candidates AS MATERIALIZED (
+    SELECT w.id, w.location_id, row."highlevelMessageId", w.sender, false AS is_guess
+    FROM json_to_recordset($1::json) AS row (${rowColumns})
+    JOIN workflow_sends w ON w.location_id = row."locationId" AND w.highlevel_message_id = row."highlevelMessageId"
+    UNION ALL
+    SELECT w.id, w.location_id, row."highlevelMessageId", w.sender, true
+    FROM json_to_recordset($1::json) AS row (${rowColumns})
+    JOIN workflow_sends w ON w.location_id = row."locationId" AND w.contact_id = row."contactId" AND w.state = 'posting'
+      AND w.highlevel_message_id IS NULL AND w.provider_key = row."providerKey"
+      AND CASE WHEN row."messageType" = 'email' THEN COALESCE(w.subject, '') = COALESCE(row.subject, '')
+        ELSE starts_with(btrim(COALESCE(row.text, '')), btrim(COALESCE(w.text, ''))) END),
+  reserved AS MATERIALIZED (
+    SELECT DISTINCT ON (location_id, "highlevelMessageId") * FROM (
+      SELECT DISTINCT ON (id) * FROM candidates ORDER BY id, is_guess, "highlevelMessageId") AS of_send
+    ORDER BY location_id, "highlevelMessageId", is_guess, id),
+  linked AS (
+    UPDATE workflow_sends SET highlevel_message_id = reserved."highlevelMessageId", updated_at = $2::timestamptz
+    FROM reserved WHERE workflow_sends.id = reserved.id AND reserved.is_guess AND workflow_sends.highlevel_message_id IS NULL)`;
+
 /** All rows are one parameter: the statement is prepared once for any number of them. */
 const insertSql = `
-  WITH stored AS (INSERT INTO messages (
+  WITH ${findReservedCte},
+  stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, message_type,
     "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw_payload, state,
     reason_code, reason, created_at, updated_at)
   SELECT
-    id, 'outbound', "locationId", "providerKey", "highlevelMessageId", "contactId", "conversationId", "userId", "messageType",
-    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload", state,
-    "reasonCode", reason, $2::timestamptz, $2::timestamptz
-  FROM json_to_recordset($1::json) AS row (
-    id uuid, "locationId" text, "providerKey" text, "highlevelMessageId" text, "contactId" text, "conversationId" text,
-    "userId" text, "messageType" message_type, "from" text, "to" text, "rawAddress" text, text text, html text, subject text, attachments text[],
-    "emailMessageId" text, "replyToExternalId" text, "rawPayload" text, state message_state, "reasonCode" text, reason text)
+    row.id, 'outbound', "locationId", "providerKey", row."highlevelMessageId", "contactId", "conversationId", "userId", "messageType",
+    COALESCE(reserved.sender, "from"), "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload",
+    state, "reasonCode", reason, $2::timestamptz, $2::timestamptz
+  FROM json_to_recordset($1::json) AS row (${rowColumns})
+  LEFT JOIN reserved ON reserved.location_id = row."locationId" AND reserved."highlevelMessageId" = row."highlevelMessageId"
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
-  RETURNING id),
+  RETURNING id, location_id, state, reason_code, reason),
+  ${insertFailedEventsCte('$2', 'stored')},
   ${insertJobsCte('$3', 'stored')}
   SELECT id FROM stored, notified`;

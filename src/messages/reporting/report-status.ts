@@ -5,6 +5,7 @@ import type { Database } from '../../database/client.ts';
 import { findResponse, type HighLevel, type HighLevelResponse } from '../../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../../highlevel/messages.ts';
 import type { Job } from '../../queue/job.ts';
+import { toCarrierCode } from '../model/carrier-codes.ts';
 import type { WorkMessage } from '../model/message.ts';
 import { getReason, getReasonType } from '../model/reasons.ts';
 import type { ReportDelay } from '../model/report-delay.ts';
@@ -20,6 +21,8 @@ export interface ReportDeps {
   reportDelay: ReportDelay;
   highLevel: HighLevel;
   settle: Settle;
+  /** Finds the channel type of a connection; null for one that is gone. */
+  findChannelType(connectionId: string): Promise<string | null>;
 }
 
 /**
@@ -34,7 +37,7 @@ export async function reportStatus(deps: ReportDeps, job: Job, message: WorkMess
   if (!highlevelMessageId || state === 'pending' || state === message.reportedState) {
     return deps.settle({ job, runAgainAt: toNextRun(deps.clock, state, null) });
   }
-  const error = state === 'failed' ? toFailure(message) : undefined;
+  const error = state === 'failed' ? await toFailure(deps, message) : undefined;
   return sendReport(deps, job, message, () =>
     updateMessageStatus(deps.highLevel, { locationId, providerKey, highlevelMessageId, status: state, error }),
   );
@@ -157,8 +160,17 @@ async function countSameResponses({ db }: ReportDeps, { id, state, resentAt }: W
   return report.count({ where: { messageId: id, state, accepted: false, httpStatus, attemptedAt: { gte: since } } });
 }
 
-/** Describes a failure. HighLevel accepts it only with all three fields, as strings (platform.md 4.1). */
-function toFailure(message: WorkMessage) {
+/**
+ * Describes a failure. HighLevel accepts it only with all three fields, as strings (platform.md 4.1). The code of a text message is a
+ * carrier's, where one has the same meaning: workflows of agencies know those.
+ */
+async function toFailure({ findChannelType }: ReportDeps, message: WorkMessage) {
   const code = message.reasonCode ?? 'failed';
-  return { code, type: getReasonType(code), message: message.reason ?? 'The message was not delivered.' };
+  const isText = message.messageType === 'sms';
+  const channelType = isText && message.connectionId !== null ? await findChannelType(message.connectionId) : null;
+  return {
+    code: isText ? toCarrierCode(channelType, code) : code,
+    type: getReasonType(code),
+    message: message.reason ?? 'The message was not delivered.',
+  };
 }

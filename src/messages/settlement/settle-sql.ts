@@ -2,6 +2,7 @@ import type { SendOutcome } from '../../channels/channel.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
+import { insertTriggerEventsCte } from '../../outbox/trigger-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { finishJobsCte, type JobResult, toFinishRows } from '../../queue/sql/finish-jobs.ts';
@@ -75,6 +76,19 @@ export async function write(tx: Executor, newId: NewId, rows: SettlementRows, no
   if (row?.count !== rows.jobResults.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
 }
 
+/**
+ * Builds the part of a WITH that lets workflows which wait for a contact's messages look at them again. The rows are locked in the order of
+ * their ids, so that two transactions do not deadlock.
+ */
+function wakePausesCte(now: string, changed: string): string {
+  return `waiting_pauses AS MATERIALIZED (
+    SELECT p.id FROM json_to_recordset(${changed}::json) AS t ("locationId" text, "contactId" text)
+    JOIN workflow_pauses p ON p.location_id = t."locationId" AND p.contact_id = t."contactId" AND p.outcome IS NULL
+    ORDER BY p.id FOR UPDATE OF p),
+  woken_pauses AS (
+    UPDATE workflow_pauses SET due_at = ${now}::timestamptz FROM waiting_pauses w WHERE workflow_pauses.id = w.id)`;
+}
+
 /** Releases the posts that wait for the fetch of their attachments: when the fetch is done, or when later posts may pass it. */
 async function releasePosts(tx: Executor, results: readonly JobResult[], now: Date): Promise<void> {
   const fetches = results.filter(({ job }) => job.queue === 'fetch');
@@ -85,8 +99,13 @@ async function releasePosts(tx: Executor, results: readonly JobResult[], now: Da
   if (done.length > 0) await runNow(tx, 'highlevel', toMessageIds(done), now);
 }
 
-/** The part of a WITH that writes changed messages: $1 is the time, $2 the messages as JSON. Two statements need it. */
-export const updateMessagesCte = `updated_messages AS (
+/**
+ * The part of a WITH that writes changed messages, and what workflows learn of them: $1 is the time, $2 the messages as JSON. Two statements
+ * need it.
+ */
+export const updateMessagesCte = `${insertTriggerEventsCte('$1', '$2')},
+  ${wakePausesCte('$1', '$2')},
+  updated_messages AS (
     UPDATE messages SET
       updated_at = $1::timestamptz,
       delivered_at = COALESCE(messages.delivered_at, CASE WHEN c.state IN ('delivered', 'read') THEN $1::timestamptz END),

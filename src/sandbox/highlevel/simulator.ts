@@ -22,11 +22,14 @@ import {
   listMessages,
   type SimCompany,
   type SimContact,
+  type SimFilter,
   type SimLocation,
+  type SimTrigger,
   type State,
 } from './state.ts';
 import { createUserContext, encryptUserContext, type SimUserContext } from './user-context.ts';
 import { postDelivery, postSigned } from './webhooks.ts';
+import { createTrigger, createTriggerEndpoints, postSubscription } from './workflows.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
 
 export type { Behaviour, SimApp, SimProvider } from './world.ts';
@@ -72,6 +75,7 @@ export function createSimulator(options: SimulatorOptions) {
     },
     calls,
     users: new Map(),
+    apiUrl: () => options.app.apiUrl ?? '',
     uploads: [],
     faults: createFaults(),
     denials: createDenials(),
@@ -79,6 +83,8 @@ export function createSimulator(options: SimulatorOptions) {
     onChange: options.onChange ?? (() => {}),
   };
   const { state } = world;
+  // A state of an earlier version has none.
+  state.triggers ??= {};
 
   /** Sends a message as a user, a workflow or a bulk action does. @throws Error the contact has do-not-disturb */
   async function sendMessage(
@@ -185,6 +191,13 @@ export function createSimulator(options: SimulatorOptions) {
       if (!message || !contact) throw new Error(`The simulator has no message ${messageId}.`);
       return postDelivery(world, message, contact);
     },
+    /** Adds a trigger of the app to a workflow. @returns the trigger, and the HTTP status of the app's response */
+    async addTrigger(locationId: string, key: string, filters: readonly SimFilter[] = []) {
+      const trigger = createTrigger(world, locationId, key, filters);
+      return { trigger, status: await postSubscription(world, trigger, 'CREATED') };
+    },
+    /** Changes or removes a trigger of a workflow. @returns the HTTP status */
+    postSubscription: (trigger: SimTrigger, eventType: 'UPDATED' | 'DELETED') => postSubscription(world, trigger, eventType),
     postSigned: (path: string, body: string, how?: { signature?: string | null }) => postSigned(world, path, body, how),
     sign: (body: string) => world.signer.sign(Buffer.from(body)),
 
@@ -212,7 +225,7 @@ function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['ad
   router.use(createOauthRouter(world, log));
   const limits = createRequestLimits(world.clock, world.behaviour);
   router.use('/conversations/messages/upload', express.raw({ type: 'multipart/form-data', limit: '30mb' }));
-  router.use(['/conversations', '/contacts', '/locations', '/marketplace'], express.json());
+  router.use(['/conversations', '/contacts', '/locations', '/marketplace', '/workflows-marketplace'], express.json());
   router.use('/oauth', express.urlencoded({ extended: false }));
   for (const endpoint of [
     ...createMessageEndpoints(world),
@@ -221,24 +234,28 @@ function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['ad
     ...createDndEndpoints(world),
     ...createContactEndpoints(world),
     ...createAgencyEndpoints(world),
+    ...createTriggerEndpoints(world),
   ]) {
     mountEndpoint(world, router, limits, log, endpoint);
   }
-  router.use(['/conversations', '/contacts', '/locations', '/oauth', '/marketplace'], (request, response) => {
-    const { method, originalUrl: path, body } = request;
-    const at = world.clock.now();
-    log({
-      operation: 'unknown',
-      method,
-      path,
-      resourceId: null,
-      at,
-      status: 404,
-      refusal: 'unknown_endpoint',
-      body,
-      responseBody: '',
-    });
-    response.status(404).json({ statusCode: 404, message: `Cannot ${method} ${path}` });
-  });
+  router.use(
+    ['/conversations', '/contacts', '/locations', '/oauth', '/marketplace', '/workflows-marketplace'],
+    (request, response) => {
+      const { method, originalUrl: path, body } = request;
+      const at = world.clock.now();
+      log({
+        operation: 'unknown',
+        method,
+        path,
+        resourceId: null,
+        at,
+        status: 404,
+        refusal: 'unknown_endpoint',
+        body,
+        responseBody: '',
+      });
+      response.status(404).json({ statusCode: 404, message: `Cannot ${method} ${path}` });
+    },
+  );
   return router;
 }

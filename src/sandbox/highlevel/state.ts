@@ -9,6 +9,7 @@ export interface State {
   codes: Record<string, { kind: TokenKind; resourceId: string; companyId: string; isUsed: boolean }>;
   accessTokens: Record<string, AccessToken>;
   refreshTokens: Record<string, RefreshToken>;
+  triggers: Record<string, SimTrigger>;
 }
 
 export type TokenKind = 'Location' | 'Company';
@@ -85,6 +86,25 @@ export interface SimMessage {
   createdAt: number;
 }
 
+/** A trigger of the app in one workflow. */
+export interface SimTrigger {
+  id: string;
+  key: string;
+  locationId: string;
+  workflowId: string;
+  filters: readonly SimFilter[];
+  /** The workflow was unpublished: executions are refused, and no event says so. */
+  isActive: boolean;
+  /** What each execution has brought, oldest first. */
+  executions: Record<string, unknown>[];
+}
+
+export interface SimFilter {
+  field: string;
+  value: unknown;
+  operator?: string;
+}
+
 export interface AccessToken {
   kind: TokenKind;
   resourceId: string;
@@ -117,6 +137,7 @@ export function createState(kept: Partial<State> = {}): State {
     codes: table(kept.codes),
     accessTokens: table(kept.accessTokens),
     refreshTokens: table(kept.refreshTokens),
+    triggers: table(kept.triggers),
   };
 }
 

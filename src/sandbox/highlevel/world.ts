@@ -22,6 +22,10 @@ export interface SimApp {
   redirectUri: string;
   providers: readonly SimProvider[];
   scopes: readonly string[];
+  /** Sent with requests of workflows, as the operator has set it up. */
+  workflowSecret?: string;
+  /** HighLevel's own address, part of those that it hands out; by default where the app finds it. */
+  apiUrl?: string;
   /** Encrypts user contexts. */
   sharedSecret?: string;
 }
@@ -65,6 +69,8 @@ export interface SimWorld {
   signer: Signer;
   /** Users by their ids: those of whom a context was issued. */
   users: Map<string, { companyId: string; role: string; type: string }>;
+  /** HighLevel's own address. */
+  apiUrl(): string;
   /** Uploaded files, the newest last. */
   uploads: { name: string; type: string; bytes: number; contactId: string }[];
   /** Called after every change. */

@@ -1,0 +1,74 @@
+import { type Clock, dateNow } from '../core/clock.ts';
+import type { Database, TriggerEvent } from '../database/client.ts';
+
+export type { TriggerEvent };
+
+/** An event that this process fires until `claimedUntil`. */
+export type ClaimedEvent = TriggerEvent & { claimedUntil: Date };
+
+/** Result of an event that has ended. `unconfirmed`: the workflow may have been started. */
+export type EventOutcome = 'fired' | 'filtered' | 'refused' | 'unconfirmed' | 'expired' | 'inactive';
+
+/** Longer than the calls of one event take: after this, another process takes over the rows of one that was killed. */
+const claimTtlMs = 2 * 60 * 1000;
+const maxClaimed = 100;
+/** One location's flood leaves room for others. */
+const maxPerLocation = 10;
+
+/** Claims the events that have been due longest, some of each location, in order. */
+export async function claimDueEvents({ db, clock }: { db: Database; clock: Clock }): Promise<ClaimedEvent[]> {
+  const now = dateNow(clock);
+  const claimedUntil = new Date(now.getTime() + claimTtlMs);
+  const rows = await db.client.$queryRaw<{ id: string }[]>`
+    UPDATE trigger_events SET due_at = ${claimedUntil}
+    WHERE id IN (SELECT id FROM trigger_events WHERE id IN (
+        SELECT id FROM (
+          SELECT id, due_at, row_number() OVER (PARTITION BY location_id ORDER BY due_at, created_at, id) AS ordinal FROM (
+            SELECT id, location_id, due_at, created_at FROM trigger_events WHERE due_at <= ${now} ORDER BY due_at LIMIT 5000) AS due) AS shared
+        WHERE ordinal <= ${maxPerLocation} ORDER BY due_at LIMIT ${maxClaimed})
+      AND due_at <= ${now} ORDER BY id FOR UPDATE SKIP LOCKED)
+    RETURNING id`;
+  if (rows.length === 0) return [];
+  const events = await db.client.triggerEvent.findMany({
+    where: { id: { in: rows.map(({ id }) => id) } },
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+  });
+  return events.map((event) => ({ ...event, claimedUntil }));
+}
+
+/** Records that the request leaves now. @returns false when the claim is no longer this process's */
+export async function markStarted(db: Database, { id, claimedUntil }: ClaimedEvent, now: Date): Promise<boolean> {
+  const { count } = await db.client.triggerEvent.updateMany({
+    where: { id, dueAt: claimedUntil, startedAt: null, outcome: null },
+    data: { startedAt: now },
+  });
+  return count > 0;
+}
+
+/** Ends an event. */
+export async function endEvent(
+  db: Database,
+  { id }: Pick<ClaimedEvent, 'id'>,
+  outcome: EventOutcome,
+  details: string | null,
+  now: Date,
+): Promise<void> {
+  await db.client.triggerEvent.updateMany({
+    where: { id, outcome: null },
+    data: { outcome, details, dueAt: null, endedAt: now },
+  });
+}
+
+/** Plans the next try of an event whose request has certainly started no workflow. */
+export async function retryEvent(
+  db: Database,
+  { id, claimedUntil, errorCount }: ClaimedEvent,
+  dueAt: Date,
+  /** The try has failed; otherwise it was deferred. */
+  hasFailed: boolean,
+): Promise<void> {
+  await db.client.triggerEvent.updateMany({
+    where: { id, dueAt: claimedUntil, outcome: null },
+    data: { dueAt, startedAt: null, errorCount: errorCount + (hasFailed ? 1 : 0) },
+  });
+}
