@@ -18,8 +18,8 @@ const actionSchema = z.looseObject({ data: unknownField.transform(toObject), ext
 export interface FormData {
   /** Returns a value as text; undefined for an empty one, and for a custom value that was not filled in. */
   find(field: string): string | undefined;
-  /** Returns a list's entries as they came; a single value is a list of one. */
-  list(field: string): readonly unknown[];
+  /** Returns a list's texts: entries, their addresses, or a text that separates them by commas or blanks. */
+  list(field: string): readonly string[];
   /** All values, to distinguish two requests. */
   readonly all: Readonly<Record<string, unknown>>;
 }
@@ -62,7 +62,11 @@ function createFormData(data: Record<string, unknown>): FormData {
       const value = toText(raw) ?? toText(toObject(raw).value);
       return value === undefined || value.trim() === '' ? undefined : sanitize(value);
     },
-    list: (field) => toList(findRaw(field)),
+    list: (field) =>
+      toList(findRaw(field))
+        .flatMap((entry) => toText(entry) ?? toText(toObject(entry).url) ?? [])
+        .flatMap((entry) => sanitize(entry).split(/[\s,]+/))
+        .filter(Boolean),
   };
 }
 

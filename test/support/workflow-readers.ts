@@ -5,7 +5,12 @@ export const workflowReaders = {
   'a request of a workflow action': {
     file: 'workflows/read-request.ts',
     document: {
-      data: { message: 'hi', wait_for: 'reply', DYNAMIC: { provider: 'sms' }, attachments: ['https://x.example/a'] },
+      data: {
+        message: 'hi',
+        wait_for: 'reply',
+        DYNAMIC: { provider: 'sms' },
+        attachments: ['https://x.example/a', { url: 'https://x.example/b' }],
+      },
       extras: { locationId: 'L', contactId: 'C', workflowId: 'W', statusId: 'S', stepId: 'T' },
       meta: { key: 'send_message', version: '1.0' },
     },
