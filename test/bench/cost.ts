@@ -2,61 +2,49 @@ import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { measureRate } from './pipeline.ts';
-import type { Figure } from './table.ts';
-import { pollUntil, startTestbed, type Testbed } from './testbed.ts';
+import type { Bench } from './bench.ts';
+import { measureCost, measureRate, startPatchbay } from './pipelines.ts';
+import { compare, type Figure, measured } from './table.ts';
+import { pollUntil, type Testbed } from './testbed.ts';
+import { measureInTurns } from './turns.ts';
 
 const fewMessages = 1_000;
 const manyMessages = 1_000_000;
-const runs = 3;
-const eachRun = 4_000;
 const tables = ['messages', 'attempts', 'report_attempts', 'receipts', 'contact_addresses', 'jobs'];
 
-/** Measures the cost of one message: statements, bytes, and the throughput with a million messages stored. */
-export async function measureCost(serverUrl: string): Promise<Figure[]> {
+/** Measures the cost of one message: statements, bytes, and the processor time with a million messages stored. */
+export async function* measureStoredCost(bench: Bench): AsyncGenerator<Figure> {
+  const [turns, eachRun] = bench.isQuick ? [3, 2_000] : [5, 4_000];
   const countFile = join(tmpdir(), `patchbay-bench-statements-${process.pid}`);
   const preload = `--import=${join(import.meta.dirname, 'count-statements.mjs')}`;
-  await using testbed = await startTestbed(serverUrl, { settings: { NODE_OPTIONS: preload, BENCH_COUNT_FILE: countFile } });
-  const session = new pg.Client({ connectionString: testbed.databaseUrl });
-  await session.connect();
+  const settings = { NODE_OPTIONS: preload, BENCH_COUNT_FILE: countFile };
+  await using few = await startPatchbay({ settings });
+  await using many = await startPatchbay({ settings });
+  const [session, sessionOfMany] = [few, many].map(({ databaseUrl }) => new pg.Client({ connectionString: databaseUrl }));
+  if (!session || !sessionOfMany) throw new Error('There is no session.');
+  await Promise.all([session.connect(), sessionOfMany.connect()]);
   try {
-    await measureRate(testbed, fewMessages);
-    const before = await readCounters(testbed, session, countFile);
-    const rates = await measureRates(testbed);
-    const after = await readCounters(testbed, session, countFile);
-    await storeMessages(session, testbed.locationIds, manyMessages);
-    await measureRate(testbed, fewMessages);
-    const ratesLater = await measureRates(testbed);
-    const messages = runs * eachRun;
-    const ratio = median(rates) / median(ratesLater);
-    return [
-      { name: 'statements a message, under load', ours: (after.statements - before.statements) / messages },
-      { name: 'bytes of write-ahead log a message', ours: (after.walBytes - before.walBytes) / messages },
-      { name: 'bytes stored a message, indexes included', ours: (after.storedBytes - before.storedBytes) / messages },
-      {
-        name: 'messages/s with 1,000,000 stored',
-        ours: median(ratesLater),
-        peer: 'with 1,000 stored, cost × ratio',
-        theirs: median(rates),
-        ratio,
-        target: '≤ 1.2',
-        isMet: ratio <= 1.2,
-      },
-    ];
+    await measureRate(few, fewMessages);
+    bench.report('statements and bytes');
+    const before = await readCounters(few, session, countFile);
+    await measureRate(few, eachRun);
+    const after = await readCounters(few, session, countFile);
+    yield measured('statements a message, under load', (after.statements - before.statements) / eachRun);
+    yield measured('bytes of write-ahead log a message', (after.walBytes - before.walBytes) / eachRun);
+    yield measured('bytes stored a message, indexes included', (after.storedBytes - before.storedBytes) / eachRun);
+
+    bench.report('storing a million messages');
+    await storeMessages(sessionOfMany, many.locationIds, manyMessages);
+    await measureRate(many, fewMessages);
+    const pipelines = { few, many };
+    const runs = await measureInTurns(bench, ['many', 'few'], turns, (name) => measureCost(pipelines[name], eachRun));
+    const bothOf = (name: 'few' | 'many') => runs[name].map(({ both }) => both);
+    const peer = { name: 'with few stored', turns: bothOf('few') };
+    yield compare('CPU a message with 1,000,000 stored, ms', bothOf('many'), peer, { atMost: 1.1 });
   } finally {
-    await session.end();
+    await Promise.all([session.end(), sessionOfMany.end()]);
     rmSync(countFile, { force: true });
   }
-}
-
-async function measureRates(testbed: Testbed): Promise<number[]> {
-  const rates: number[] = [];
-  for (let run = 0; run < runs; run++) rates.push(await measureRate(testbed, eachRun));
-  return rates;
-}
-
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 async function readCounters(testbed: Testbed, session: pg.Client, countFile: string) {

@@ -4,8 +4,10 @@ import { createIdGenerator } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { claim } from '../../src/queue/claim.ts';
 import { trackConcurrency } from '../../src/queue/concurrency.ts';
+import type { Bench } from './bench.ts';
 import { createScratchDatabase } from './scratch-database.ts';
-import type { Figure } from './table.ts';
+import { compare, type Figure, measured } from './table.ts';
+import { measureInTurns, median } from './turns.ts';
 
 const few = 10;
 const many = 10_000;
@@ -13,19 +15,16 @@ const limits = { total: 200, perGroup: 50 };
 const measuredMs = 5_000;
 
 /** Measures fair claiming between ten thousand locations that all have work, beside ten. */
-export async function measureGroups(serverUrl: string): Promise<Figure[]> {
-  const withFew = await measureClaims(serverUrl, few);
-  const withMany = await measureClaims(serverUrl, many);
-  return [
-    {
-      name: 'jobs claimed/s, 10,000 locations with work',
-      ours: withMany.perSecond,
-      peer: '10 locations, as many jobs',
-      theirs: withFew.perSecond,
-      ratio: withMany.perSecond / withFew.perSecond,
-    },
-    { name: 'until each of 10,000 locations has had a turn, s', ours: withMany.sweepSeconds },
-  ];
+export async function* measureGroups(bench: Bench): AsyncGenerator<Figure> {
+  const counts = { many, few };
+  const runs = await measureInTurns(bench, ['many', 'few'], bench.isQuick ? 1 : 5, (name) =>
+    measureClaims(bench.serverUrl, counts[name]),
+  );
+  const ratesOf = (name: 'many' | 'few') => runs[name].map(({ perSecond }) => perSecond);
+  const peer = { name: '10 locations, as many jobs', turns: ratesOf('few') };
+  yield compare('jobs claimed/s, 10,000 locations with work', ratesOf('many'), peer, { atLeast: 0.8 });
+  const sweepSeconds = median(runs.many.map((run) => run.sweepSeconds));
+  yield measured('until each of 10,000 locations has had a turn, s', sweepSeconds);
 }
 
 /** Claims and ends jobs of so many locations in one process, as fast as it can; HighLevel's limit holds for each location. */

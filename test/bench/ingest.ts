@@ -1,87 +1,96 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createProductionSettings } from '../support/production-settings.ts';
 import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
+import type { Bench } from './bench.ts';
 import { type LoadFigures, requireAllAccepted, runLoad, type SignedRequest } from './load.ts';
+import { installPeers } from './pipelines.ts';
 import { createScratchDatabase } from './scratch-database.ts';
-import type { Figure } from './table.ts';
+import { compare, type Figure } from './table.ts';
+import { measureInTurns, median } from './turns.ts';
 
 const connections = 64;
-const warmUp = 2_000;
-const count = 12_000;
-const peers = join(import.meta.dirname, 'peers');
+const peerTitles = {
+  limit: 'bare Express, JSON and signature',
+  'one transaction': 'one Prisma transaction a webhook',
+  sdk: 'HighLevel’s SDK, one insert a webhook',
+} as const;
+type Name = 'patchbay' | keyof typeof peerTitles;
+const names = ['patchbay', 'limit', 'one transaction', 'sdk'] as const satisfies Name[];
 
-/** Measures the rate of acknowledged webhooks, beside three servers on the same machine in the same run. */
-export async function measureIngest(serverUrl: string): Promise<Figure[]> {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
-  const limit = await measurePeer('limit', serverUrl, key, privateKey);
-  const perWebhook = await measurePeer('one transaction', serverUrl, key, privateKey);
-  const sdk = await measurePeer('sdk', serverUrl, key, privateKey);
-  const ours = await measurePatchbay(serverUrl, key, privateKey);
-  const rate = ({ perSecond }: LoadFigures) => Math.round(perSecond);
-  const ratio = (a: LoadFigures, b: LoadFigures) => a.perSecond / b.perSecond;
-  const name = 'webhooks/s, 64 connections';
-  return [
-    {
-      name,
-      ours: rate(ours.full),
-      peer: 'bare Express, JSON and signature',
-      theirs: rate(limit),
-      ratio: ratio(ours.full, limit),
-      target: '≥ 0.8',
-      isMet: ratio(ours.full, limit) >= 0.8,
-    },
-    {
-      name,
-      ours: rate(ours.full),
-      peer: 'one Prisma transaction a webhook',
-      theirs: rate(perWebhook),
-      ratio: ratio(ours.full, perWebhook),
-      target: '≥ 4',
-      isMet: ratio(ours.full, perWebhook) >= 4,
-    },
-    {
-      name,
-      ours: rate(ours.full),
-      peer: 'HighLevel’s SDK, one insert a webhook',
-      theirs: rate(sdk),
-      ratio: ratio(ours.full, sdk),
-    },
-    { name: 'p99 at half of that rate, ms', ours: ours.half.p99Ms, target: '< 50', isMet: ours.half.p99Ms < 50 },
-  ];
+interface Server {
+  url: string;
+  stop(): Promise<void>;
 }
 
-async function measurePeer(which: string, serverUrl: string, publicKey: string, privateKey: KeyObject): Promise<LoadFigures> {
-  if (which === 'sdk' && !existsSync(join(peers, 'node_modules'))) {
-    spawnSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: peers, stdio: 'ignore' });
+/** Measures the rate of acknowledged webhooks, beside three servers on the same machine, and the tail at half of that rate. */
+export async function* measureIngest(bench: Bench): AsyncGenerator<Figure> {
+  const [turns, count] = bench.isQuick ? [3, 3_000] : [5, 8_000];
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+  const servers = new Map<Name, Server>();
+  const load = async (name: Name, webhooks: number, perSecond?: number): Promise<LoadFigures> => {
+    const options = { connections, ...(perSecond ? { perSecond } : {}) };
+    return requireAllAccepted(await runLoad(servers.get(name)?.url ?? '', createWebhooks(webhooks, privateKey), options));
+  };
+  try {
+    servers.set('patchbay', await startPatchbay(bench.serverUrl, key));
+    installPeers();
+    for (const name of Object.keys(peerTitles) as (keyof typeof peerTitles)[]) {
+      servers.set(name, await startPeer(name, bench.serverUrl, key));
+    }
+    for (const name of names) await load(name, 2_000);
+    const full = await measureInTurns(bench, names, turns, (name) =>
+      load(name, name === 'one transaction' ? count / 4 : count),
+    );
+    const ratesOf = (name: Name) => full[name].map(({ perSecond }) => perSecond);
+    const peer = (name: keyof typeof peerTitles) => ({ name: peerTitles[name], turns: ratesOf(name) });
+    const title = `webhooks/s, ${connections} connections`;
+    yield compare(title, ratesOf('patchbay'), peer('limit'), { atLeast: 0.8 });
+    yield compare(title, ratesOf('patchbay'), peer('one transaction'), { atLeast: 4 });
+    yield compare(title, ratesOf('patchbay'), peer('sdk'), { atLeast: 1 });
+
+    const half = median(ratesOf('patchbay')) / 2;
+    const tails = await measureInTurns(
+      bench,
+      ['patchbay', 'limit'],
+      turns,
+      async (name) => (await load(name, count / 2, half)).p99Ms,
+    );
+    const limit = { name: `${peerTitles.limit}, the same rate`, turns: tails.limit };
+    yield compare('p99 at half of that rate, ms', tails.patchbay, limit, { atMost: 2 });
+  } finally {
+    await Promise.all([...servers.values()].map((server) => server.stop()));
   }
+}
+
+async function startPeer(name: keyof typeof peerTitles, serverUrl: string, publicKey: string): Promise<Server> {
   const database = await createScratchDatabase(serverUrl);
   const port = await findFreePorts();
   const environment = { ...process.env, DATABASE_URL: database.url, PUBLIC_KEY: publicKey, NODE_ENV: 'production' };
-  const child = spawn(process.execPath, [join(peers, 'server.ts'), which, String(port)], { env: environment });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'peers', 'server.ts'), name, String(port)], {
+    env: environment,
+  });
   // HighLevel's middleware logs a line for every webhook.
   child.stderr.resume();
-  try {
-    await new Promise((done, failed) => {
-      child.stdout.once('data', done);
-      child.once('exit', () => failed(new Error(`The peer “${which}” did not start.`)));
-    });
-    const url = `http://127.0.0.1:${port}`;
-    await runLoad(url, createWebhooks(warmUp, privateKey), { connections });
-    return requireAllAccepted(await runLoad(url, createWebhooks(count, privateKey), { connections }));
-  } finally {
-    child.removeAllListeners('exit');
-    child.kill('SIGKILL');
-    await database.remove();
-  }
+  await new Promise((done, failed) => {
+    child.stdout.once('data', done);
+    child.once('exit', () => failed(new Error(`The peer “${name}” did not start.`)));
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      child.removeAllListeners('exit');
+      child.kill('SIGKILL');
+      await database.remove();
+    },
+  };
 }
 
-async function measurePatchbay(serverUrl: string, publicKey: string, privateKey: KeyObject) {
+async function startPatchbay(serverUrl: string, publicKey: string): Promise<Server> {
   const database = await createScratchDatabase(serverUrl);
-  using folder = createTemporaryFolder();
+  const folder = createTemporaryFolder();
   const port = await findFreePorts();
   const settings = createProductionSettings({
     baseUrl: `http://127.0.0.1:${port}`,
@@ -91,18 +100,15 @@ async function measurePatchbay(serverUrl: string, publicKey: string, privateKey:
     platform: { url: 'http://127.0.0.1:1', publicKey },
     app: { clientId: 'app-bench', clientSecret: 'secret', providers: [{ key: 'sms', id: 'p1', kind: 'sms' }] },
   });
-  await using program = await startProgram({ ...settings, ROLE: 'web', PORT: String(port) });
-  try {
-    await runLoad(program.url, createWebhooks(warmUp, privateKey), { connections });
-    const full = requireAllAccepted(await runLoad(program.url, createWebhooks(count, privateKey), { connections }));
-    const half = requireAllAccepted(
-      await runLoad(program.url, createWebhooks(count / 2, privateKey), { connections, perSecond: full.perSecond / 2 }),
-    );
-    return { full, half };
-  } finally {
-    await program.end('SIGKILL');
-    await database.remove();
-  }
+  const program = await startProgram({ ...settings, ROLE: 'web', PORT: String(port) });
+  return {
+    url: program.url,
+    async stop() {
+      await program.end('SIGKILL');
+      await database.remove();
+      folder[Symbol.dispose]();
+    },
+  };
 }
 
 function createWebhooks(length: number, privateKey: KeyObject): SignedRequest[] {

@@ -1,71 +1,102 @@
+import type { Bench } from './bench.ts';
 import { requireAllAccepted, runLoad } from './load.ts';
+import { findMissingPrograms, type PipelineName, pipelineTitles, startPatchbay, startPipeline } from './pipelines.ts';
+import type { BenchMessage, SimulatedMessages } from './simulator.ts';
 import type { SimulatorStats } from './simulator-process.ts';
-import type { Figure } from './table.ts';
-import { type BenchMessage, pollUntil, startTestbed, type Testbed } from './testbed.ts';
+import { compare, type Figure, measured } from './table.ts';
+import { pollUntil } from './testbed.ts';
+import { measureInTurns } from './turns.ts';
 
 const warmUp = 100;
-const count = 200;
 const gapMs = 30;
 const backlog = 10_000;
 const besideCount = 60;
+/** One send of the busy location takes so long. */
+const gatewayMs = 200;
 
-/** Measures the latency of a message on an idle program, and while another location has ten thousand waiting. */
-export async function measureLatency(serverUrl: string): Promise<Figure[]> {
-  await using testbed = await startTestbed(serverUrl);
-  // During the warm-up the program records that this HighLevel stores its messages at once.
-  await sendOneByOne(testbed, await testbed.createMessages(warmUp));
-  await pollUntil(async () => (await testbed.getStats()).reported >= warmUp);
-  const idle = await measureTimes(testbed, await testbed.createMessages(count));
-  return [
-    ...toQuantiles('idle, acknowledged to request at the channel', idle.toSend, { p50: 15, p99: 60 }),
-    ...toQuantiles('idle, the channel’s response to the status call', idle.toReport, { p50: 15, p99: 60 }),
-    ...(await measureBesideBacklog(testbed)),
-  ];
+type Target = SimulatedMessages & { url: string };
+
+/** Measures the latency of a message on an idle program beside a plain pipeline, and while another location has ten thousand waiting. */
+export async function* measureLatency(bench: Bench): AsyncGenerator<Figure> {
+  const missing = findMissingPrograms();
+  if (missing !== null) return bench.report(`latencies are left out, as this machine lacks ${missing}`);
+  yield* measureIdle(bench);
+  yield* measureBesideBacklog(bench);
 }
 
-async function measureBesideBacklog(testbed: Testbed): Promise<Figure[]> {
+async function* measureIdle(bench: Bench): AsyncGenerator<Figure> {
+  const [turns, count] = bench.isQuick ? [3, 60] : [5, 100];
+  const names = ['patchbay', 'bullmq_fsync'] as const satisfies PipelineName[];
+  const [patchbay, bullmq_fsync] = await Promise.all([startPipeline('patchbay'), startPipeline('bullmq_fsync')]);
+  const pipelines = { patchbay, bullmq_fsync };
+  try {
+    // During the warm-up the program records that this HighLevel stores its messages at once.
+    for (const name of names) await measureTimes(pipelines[name], await pipelines[name].createMessages(warmUp));
+    const runs = await measureInTurns(bench, names, turns, async (name) =>
+      measureTimes(pipelines[name], await pipelines[name].createMessages(count)),
+    );
+    const stages = {
+      toSend: 'idle, acknowledged to request at the channel',
+      toReport: 'idle, the channel’s response to the status call',
+      toEnd: 'idle, acknowledged to the status call',
+    } as const;
+    for (const [stage, title] of Object.entries(stages) as [keyof typeof stages, string][]) {
+      for (const [quantile, part] of [
+        ['p50', 0.5],
+        ['p95', 0.95],
+      ] as const) {
+        const turnsOf = (name: (typeof names)[number]) => runs[name].map((times) => at(times[stage], part));
+        const peer = { name: pipelineTitles.bullmq_fsync, turns: turnsOf('bullmq_fsync') };
+        yield compare(`${title}, ${quantile}, ms`, turnsOf('patchbay'), peer, { atMost: 1.5 });
+      }
+    }
+  } finally {
+    await Promise.all(names.map((name) => pipelines[name].stop()));
+  }
+}
+
+async function* measureBesideBacklog(bench: Bench): AsyncGenerator<Figure> {
+  bench.report('beside a backlog');
+  await using testbed = await startPatchbay();
   const [busy = '', other = ''] = testbed.locationIds;
-  await testbed.request({ do: 'delay', ms: 200 });
-  requireAllAccepted(await runLoad(testbed.program.url, await testbed.createMessages(backlog, busy), { connections: 32 }));
+  await measureTimes(testbed, await testbed.createMessages(warmUp));
+  await testbed.resetStats();
+  await testbed.setDelay(gatewayMs);
+  requireAllAccepted(await runLoad(testbed.url, await testbed.createMessages(backlog, busy), { connections: 32 }));
   const { toSend } = await measureTimes(testbed, await testbed.createMessages(besideCount, other));
   const { sent } = await testbed.getStats();
   if (sent - besideCount > backlog / 2) throw new Error('The other location’s messages came too late to meet a backlog.');
-  // One send of the busy location takes 200 ms.
-  return toQuantiles('beside 10,000 waiting, acknowledged to request', toSend, { p50: 200, p99: 200 });
+  const name = 'beside 10,000 waiting, acknowledged to request';
+  yield measured(`${name}, p50, ms`, at(toSend, 0.5), { atMost: gatewayMs });
+  yield measured(`${name}, p99, ms`, at(toSend, 0.99), { atMost: gatewayMs });
 }
 
-async function measureTimes(testbed: Testbed, messages: readonly BenchMessage[]) {
-  const acknowledged = await sendOneByOne(testbed, messages);
+async function measureTimes(target: Target, messages: readonly BenchMessage[]) {
+  const acknowledged = await sendOneByOne(target, messages);
   let times: SimulatorStats['times'] = {};
   await pollUntil(async () => {
-    times = (await testbed.getStats(true)).times;
+    times = (await target.getStats(true)).times;
     return messages.every(({ id }) => times[id]?.reportedAt);
   });
   return {
     toSend: messages.map(({ id }) => (times[id]?.sentAt ?? 0) - (acknowledged.get(id) ?? 0)),
     toReport: messages.map(({ id }) => (times[id]?.reportedAt ?? 0) - (times[id]?.respondedAt ?? 0)),
+    toEnd: messages.map(({ id }) => (times[id]?.reportedAt ?? 0) - (acknowledged.get(id) ?? 0)),
   };
 }
 
 /** @returns the time of each acknowledgement, by the machine's clock */
-async function sendOneByOne(testbed: Testbed, messages: readonly BenchMessage[]): Promise<Map<string, number>> {
+async function sendOneByOne(target: Target, messages: readonly BenchMessage[]): Promise<Map<string, number>> {
   const acknowledged = new Map<string, number>();
   for (const message of messages) {
-    requireAllAccepted(await runLoad(testbed.program.url, [message], { connections: 1 }));
+    requireAllAccepted(await runLoad(target.url, [message], { connections: 1 }));
     acknowledged.set(message.id, performance.timeOrigin + performance.now());
     await new Promise((done) => setTimeout(done, gapMs));
   }
   return acknowledged;
 }
 
-function toQuantiles(name: string, times: readonly number[], targets: { p50: number; p99: number }): Figure[] {
+function at(times: readonly number[], part: number): number {
   const sorted = times.toSorted((a, b) => a - b);
-  const at = (part: number) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
-  const figure = (quantile: 'p50' | 'p99', part: number): Figure => ({
-    name: `${name}, ${quantile}, ms`,
-    ours: at(part),
-    target: `< ${targets[quantile]}`,
-    isMet: at(part) < targets[quantile],
-  });
-  return [figure('p50', 0.5), figure('p99', 0.99)];
+  return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
 }

@@ -3,18 +3,21 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { median, storeMessages } from './cost.ts';
+import type { Bench } from './bench.ts';
+import { storeMessages } from './cost.ts';
 import type { GeneratorCounts, GeneratorLoad } from './generator.ts';
 import { type LoadFigures, requireAllAccepted, runLoad } from './load.ts';
-import type { Figure } from './table.ts';
+import { compare, type Figure, measured } from './table.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
+import { median } from './turns.ts';
 import { type Attacker, backlog, createAttacker, sharedSecret } from './worst-tenant.ts';
 
 const probesPerSecond = 40;
 const probes = 160;
 const rounds = { each: 3, all: 5 };
 const stored = 30_000;
-const target = 2;
+/** The most that another tenant may add to the idle time, as a ratio. */
+const atMost = 2;
 
 /** One round: the same webhooks without a load, beside the tenant's load, and beside the same load on another server. */
 interface Round {
@@ -27,9 +30,23 @@ interface Round {
   counts: GeneratorCounts;
 }
 
+/** Set-ups of the program, and the kinds of load that are measured beside each; null for every kind. */
+const setUps = [
+  { title: 'web and worker apart', role: 'web', kinds: null },
+  { title: 'one process', role: 'all', kinds: ['webhooks', 'all'] },
+] as const;
+type SetUp = (typeof setUps)[number];
+
 /** Measures the acknowledgement of one location's webhooks while another location does its worst, beside an idle program. */
-export async function measureTenants(serverUrl: string): Promise<Figure[]> {
-  await using testbed = await startTestbed(serverUrl, { locations: 10, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } });
+export async function* measureTenants(bench: Bench): AsyncGenerator<Figure> {
+  for (const setUp of setUps) yield* measureSetUp(bench, setUp);
+}
+
+async function* measureSetUp(bench: Bench, { title, role, kinds }: SetUp): AsyncGenerator<Figure> {
+  await using testbed = await startTestbed(bench.serverUrl, {
+    ...{ locations: 10, role, settings: { HIGHLEVEL_SHARED_SECRETS: sharedSecret } },
+  });
+  if (role === 'web') await testbed.startAnother('worker');
   const session = new pg.Client({ connectionString: testbed.databaseUrl });
   await session.connect();
   const generator = fork(join(import.meta.dirname, 'generator.ts'));
@@ -38,19 +55,19 @@ export async function measureTenants(serverUrl: string): Promise<Figure[]> {
     const [idlePort] = await once(idleServer, 'message');
     const [worst = '', other = ''] = testbed.locationIds;
     await storeMessages(session, [worst], stored);
-    await testbed.request({ do: 'delay', ms: 200 });
+    await testbed.setDelay(200);
     const attacker = await createAttacker(testbed, session, worst);
-    const world = { testbed, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
+    const world = { bench, testbed, session, generator, idleUrl: `http://127.0.0.1:${idlePort}`, worst, other };
     // Processes that have just started are slow.
     await measureRound(world, attacker, 'webhooks');
-    const figures: Figure[] = [];
-    for (const name of listWantedNames(attacker)) {
+    for (const name of listWantedNames(attacker, kinds)) {
       const done: Round[] = [];
-      for (let count = 0; count < (name === 'all' ? rounds.all : rounds.each); count++)
+      for (let count = 0; count < (name === 'all' ? rounds.all : rounds.each); count++) {
+        bench.report(`${title}, ${name}, round ${count + 1}`);
         done.push(await measureRound(world, attacker, name));
-      figures.push(...toFigures(name, done));
+      }
+      yield* toFigures(`${name}, ${title}`, done);
     }
-    return figures;
   } finally {
     generator.kill('SIGKILL');
     idleServer.kill('SIGKILL');
@@ -59,12 +76,13 @@ export async function measureTenants(serverUrl: string): Promise<Figure[]> {
 }
 
 /** Returns the rounds to measure: `BENCH_TENANT='event streams,all'` picks some. */
-function listWantedNames(attacker: Attacker): string[] {
+function listWantedNames(attacker: Attacker, kinds: readonly string[] | null): string[] {
   const wanted = process.env.BENCH_TENANT?.split(',');
-  return [...attacker.names, 'all'].filter((name) => wanted?.includes(name) ?? true);
+  return [...attacker.names, 'all'].filter((name) => (kinds?.includes(name) ?? true) && (wanted?.includes(name) ?? true));
 }
 
 interface TenantsWorld {
+  bench: Bench;
   testbed: Testbed;
   session: pg.Client;
   generator: ChildProcess;
@@ -98,10 +116,6 @@ async function measureRound(world: TenantsWorld, attacker: Attacker, name: strin
   await pause(1_000);
   const control = await probe(world);
   await setLoad(generator, { url, kinds: [] });
-  const shown = [idle, loaded, control].map(({ p50Ms, p95Ms, cpuP50Ms, cpuP95Ms }) =>
-    [p50Ms, p95Ms, cpuP50Ms, cpuP95Ms].map((ms) => ms.toFixed(1)).join(' '),
-  );
-  console.log(`${name}: idle ${shown[0]}, loaded ${shown[1]}, at another server ${shown[2]}`);
   const [programCores = 0, generatorCores = 0] = after.map((value, index) => (value - (before[index] ?? 0)) / seconds);
   return { idle, loaded, control, programCores, generatorCores, counts };
 }
@@ -118,13 +132,12 @@ async function probe({ testbed, other }: TenantsWorld): Promise<LoadFigures> {
 }
 
 /** Deletes the jobs that the load has left, so that the next round starts as the last one did. */
-async function clearQueue({ session, worst }: TenantsWorld): Promise<void> {
+async function clearQueue({ session }: TenantsWorld): Promise<void> {
   for (let isEmpty = false; !isEmpty; ) {
     // Jobs that the program has locked go the next time: to wait for them would be a deadlock.
     await session.query(
       `DELETE FROM jobs WHERE (queue, message_id) IN (
-         SELECT queue, message_id FROM jobs WHERE message_id IN (SELECT id FROM messages WHERE location_id = $1) FOR UPDATE SKIP LOCKED)`,
-      [worst],
+         SELECT queue, message_id FROM jobs FOR UPDATE SKIP LOCKED)`,
     );
     await pause(500);
     isEmpty = (await session.query('SELECT FROM jobs LIMIT 1')).rowCount === 0;
@@ -147,36 +160,16 @@ const quantiles = {
 } as const;
 type Quantile = keyof typeof quantiles;
 
-function toFigures(name: string, done: readonly Round[]): Figure[] {
+function* toFigures(name: string, done: readonly Round[]): Generator<Figure> {
   const figure = (quantile: Quantile, key: 'loaded' | 'control'): Figure => {
-    const ratios = done.map((round) => round[key][quantile] / round.idle[quantile]).toSorted((a, b) => a - b);
-    const ratio = median(ratios);
-    const shown = `${name}${key === 'control' ? ', at another server' : ''}`;
-    return {
-      name: `a webhook beside another tenant’s ${shown}, ${quantiles[quantile]}`,
-      ours: median(done.map((round) => round[key][quantile])),
-      peer: `idle (ratios ${ratios[0]?.toFixed(2)} to ${ratios.at(-1)?.toFixed(2)})`,
-      theirs: median(done.map(({ idle }) => idle[quantile])),
-      ratio,
-      ...(key === 'loaded' ? { target: `≤ ${target}`, isMet: ratio <= target } : {}),
-    };
+    const turnsOf = (part: 'loaded' | 'control' | 'idle') => done.map((round) => round[part][quantile]);
+    const title = `beside ${name}${key === 'control' ? ' (control)' : ''}, ${quantiles[quantile]}`;
+    const hasTarget = key === 'loaded' && quantile === 'p50Ms';
+    return compare(title, turnsOf(key), { name: 'idle', turns: turnsOf('idle') }, hasTarget ? { atMost } : undefined);
   };
-  const { counts } = done.at(-1) as Round;
-  for (const [kind, statuses] of Object.entries(counts)) console.log(`${name}: ${kind}`, statuses);
-  return [
-    figure('p50Ms', 'loaded'),
-    figure('p95Ms', 'loaded'),
-    figure('cpuP50Ms', 'loaded'),
-    figure('cpuP95Ms', 'loaded'),
-    figure('p50Ms', 'control'),
-    figure('p95Ms', 'control'),
-    {
-      name: `cores that the program took beside another tenant’s ${name}`,
-      ours: median(done.map(({ programCores }) => programCores)),
-      peer: 'the load’s own process',
-      theirs: median(done.map(({ generatorCores }) => generatorCores)),
-    },
-  ];
+  for (const quantile of Object.keys(quantiles) as Quantile[]) yield figure(quantile, 'loaded');
+  for (const quantile of ['p50Ms', 'p95Ms'] as const) yield figure(quantile, 'control');
+  yield measured(`cores of the program beside ${name}`, median(done.map(({ programCores }) => programCores)));
 }
 
 /** Returns the processor time of the program's event loop: the machine's other load does not count. */

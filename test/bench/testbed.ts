@@ -1,31 +1,23 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { adminToken, createProductionSettings } from '../support/production-settings.ts';
 import { createTemporaryFolder, findFreePorts, type Program, startProgram } from '../support/program.ts';
-import type { SignedRequest } from './load.ts';
 import { createScratchDatabase } from './scratch-database.ts';
-import type { Command, SimulatorStats } from './simulator-process.ts';
-
-export type BenchMessage = SignedRequest & { id: string };
+import { type SimulatedMessages, startSimulator } from './simulator.ts';
 
 /** The real program as processes, between a load and a world outside, all on this machine. */
-export interface Testbed {
+export interface Testbed extends SimulatedMessages {
   program: Program;
+  url: string;
   databaseUrl: string | undefined;
-  request<Result>(command: Omit<Command, 'id'>): Promise<Result>;
   locationIds: readonly string[];
   /** Signs the posts of every location's gateway. */
   gatewaySecret: string;
-  /**
-   * @param locationId all messages of this location; without it each of the next location
-   * @param bytesEach bytes added to each text
-   */
-  createMessages(count: number, locationId?: string, bytesEach?: number): Promise<BenchMessage[]>;
-  /** Returns the counts of the world outside; with `times` for each message. */
-  getStats(withTimes?: boolean): Promise<SimulatorStats>;
+  /** Sets the time after which the gateway responds. */
+  setDelay(ms: number): Promise<void>;
   /** Starts another process of the program beside the first. */
   startAnother(role: string): Promise<Program>;
+  /** Returns the process ids of all of the program's processes. */
+  listPids(): number[];
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -45,11 +37,7 @@ export async function startTestbed(
 ): Promise<Testbed> {
   const database = serverUrl ? await createScratchDatabase(serverUrl) : undefined;
   const folder = createTemporaryFolder();
-  const simulatorProcess = fork(join(import.meta.dirname, 'simulator-process.ts'), { stdio: 'ignore' });
-  const simulator = await receiveFirst<{ gatewayUrl: string; platformUrl: string; secret: string; publicKey: string }>(
-    simulatorProcess,
-  );
-  const request = createRequester(simulatorProcess);
+  const simulator = await startSimulator();
   const port = await findFreePorts();
   const baseUrl = `http://127.0.0.1:${port}`;
   const environment: Record<string, string> = {
@@ -66,7 +54,7 @@ export async function startTestbed(
     ...(process.env.BENCH_NODE_OPTIONS ? { NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS } : {}),
     ...settings,
   };
-  const installed = await request<{ ids: string[]; code: string }>({ do: 'open', baseUrl, locations, contactsEach });
+  const installed = await simulator.open({ baseUrl, locations, contactsEach });
   let program = await startProgram(environment);
   const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
   await fetch(`${baseUrl}/oauth/callback?code=${installed.code}`);
@@ -90,14 +78,13 @@ export async function startTestbed(
   const others: Program[] = [];
 
   return {
+    ...simulator,
     program,
+    url: program.url,
     databaseUrl: database?.url,
-    request,
     locationIds: installed.ids,
     gatewaySecret: simulator.secret,
-    createMessages: (count, locationId, bytesEach = 0) =>
-      request({ do: 'messages', count, bytesEach, ...(locationId ? { locationId } : {}) }),
-    getStats: (withTimes = false) => request({ do: 'stats', count: withTimes ? 1 : 0 }),
+    listPids: () => [program, ...others].map(({ child }) => child.pid as number),
     async startAnother(another) {
       const started = await startProgram({ ...environment, PORT: String(await findFreePorts()), ROLE: another });
       others.push(started);
@@ -106,38 +93,16 @@ export async function startTestbed(
     async [Symbol.asyncDispose]() {
       if (process.env.BENCH_LOG) console.log(program.output().slice(0, 4_000));
       await Promise.all([program, ...others].map((one) => one.end('SIGKILL')));
-      simulatorProcess.kill('SIGKILL');
+      simulator.stop();
       await database?.remove();
       folder[Symbol.dispose]();
     },
   };
 }
 
-function createRequester(simulatorProcess: ChildProcess): Testbed['request'] {
-  let nextId = 0;
-  const pending = new Map<number, (response: unknown) => void>();
-  simulatorProcess.on('message', ({ id, response }: { id: number; response: unknown }) => {
-    pending.get(id)?.(response);
-    pending.delete(id);
-  });
-  return <Result>(command: Omit<Command, 'id'>) =>
-    new Promise<Result>((done) => {
-      const id = nextId++;
-      pending.set(id, done as (response: unknown) => void);
-      simulatorProcess.send({ ...command, id });
-    });
-}
-
-function receiveFirst<T>(child: ChildProcess): Promise<T> {
-  return new Promise((done, failed) => {
-    child.once('message', (message) => done(message as T));
-    child.once('exit', () => failed(new Error('The world outside did not start.')));
-  });
-}
-
 /** Returns the resident memory of a process now and at its peak, in MiB. */
-export function readMemory(program: Program): { now: number; peak: number } {
-  const status = readFileSync(`/proc/${program.child.pid}/status`, 'utf8');
+export function readMemory(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const mib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
   return { now: mib('VmRSS'), peak: mib('VmHWM') };
 }

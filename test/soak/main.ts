@@ -52,7 +52,12 @@ async function runSoak(testbed: Testbed): Promise<boolean> {
       await new Promise((done) => setTimeout(done, sampleEverySeconds * 1000));
       const { rows } = await session.query<{ jobs: number }>('SELECT count(*)::int AS jobs FROM jobs');
       const { reported } = await testbed.getStats();
-      const sample = { atSeconds: elapsed(), residentMib: readMemory(testbed.program).now, jobs: rows[0]?.jobs ?? 0, reported };
+      const sample = {
+        atSeconds: elapsed(),
+        residentMib: readMemory(testbed.program.child.pid as number).now,
+        jobs: rows[0]?.jobs ?? 0,
+        reported,
+      };
       samples.push(sample);
       const cells = [sample.atSeconds, sample.residentMib, sample.jobs, sample.reported];
       console.log(cells.map((cell, index) => String(Math.round(cell)).padStart(index === 1 ? 14 : 8)).join(''));
@@ -68,7 +73,7 @@ async function runSoak(testbed: Testbed): Promise<boolean> {
   await pollUntil(async () => (await testbed.getStats()).reported >= sent - rejected, 120_000);
   await session.end();
 
-  const { peak } = readMemory(testbed.program);
+  const { peak } = readMemory(testbed.program.child.pid as number);
   const steady = samples.filter(({ atSeconds }) => atSeconds >= warmUpSeconds);
   const { problems, slopeMibPerHour, firstThirdMib, lastThirdMib } = judgeSoak(steady, peak);
   if (rejected > 0) problems.push(`${rejected} webhooks were refused.`);

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +10,8 @@ const run = promisify(execFile);
 /** A PostgreSQL server of a test's own: one that may be stopped, which the machine's may not. */
 export interface PostgresServer {
   url: string;
+  /** Returns the process id of its first process, the parent of those of the connections. */
+  getPid(): number;
   /** Stops it as a power cut does to its processes, and starts it again after a while. */
   restart(downtimeMs: number): Promise<void>;
   /** When it was away, by the machine's clock. */
@@ -64,6 +66,7 @@ export async function startPostgresServer(programs: string): Promise<PostgresSer
 
   return {
     url: `postgresql://patchbay@127.0.0.1:${port}/postgres`,
+    getPid: () => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]),
     downtimes,
     async restart(downtimeMs) {
       const downtime = { from: Date.now(), to: Number.POSITIVE_INFINITY };
