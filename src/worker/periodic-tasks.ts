@@ -17,7 +17,7 @@ export interface PeriodicTaskDeps extends CleanupDeps {
     'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'
   >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
-  workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers'>;
+  workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers' | 'runSends' | 'resumePauses'>;
   /** Without one, workflow actions and triggers are off. */
   workflowSecrets: readonly string[];
 }
@@ -35,7 +35,11 @@ const hourMs = 60 * 60 * 1000;
 /** Lists every background task. Each has its own timer: a long first roll-up delays no alert. */
 export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
   const { connections, installations, messaging, alerts, workflows } = deps;
-  const workflowTasks: PeriodicTask[] = [{ name: 'fire_triggers', schedule: 'poll', run: workflows.fireTriggers }];
+  const workflowTasks: PeriodicTask[] = [
+    { name: 'run_workflow_sends', schedule: 'poll', run: workflows.runSends },
+    { name: 'resume_workflows', schedule: 'poll', run: workflows.resumePauses },
+    { name: 'fire_triggers', schedule: 'poll', run: workflows.fireTriggers },
+  ];
   return [
     { name: 'apply_app_events', schedule: 'poll', run: installations.applyDueEvents },
     { name: 'reconcile_installations', schedule: 'poll', run: installations.reconcileDueInstallations },

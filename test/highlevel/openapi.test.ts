@@ -27,6 +27,8 @@ function validator() {
   // not named, and the direction is a word.
   inbound.required = ['type'];
   inbound.properties.direction = { type: 'string', enum: ['inbound', 'outbound'] };
+  // Public code sends neither, and the platform accepts that (platform-2026-11.md 3.2).
+  if (schemas.SendMessageBodyDto) schemas.SendMessageBodyDto.required = ['type', 'contactId'];
   // Uploads need one of the ids, and the file itself in place of addresses (platform.md 6.2).
   if (schemas.UploadFilesDto) schemas.UploadFilesDto.required = ['locationId'];
   // A field that a schema does not know is a mistake of ours, though the files do not forbid it.

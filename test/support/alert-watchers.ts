@@ -16,6 +16,8 @@ const reconcilingTasks = [
   'check_connections',
   'run_redrives',
   'mirror_opt_outs',
+  'run_workflow_sends',
+  'resume_workflows',
   'fire_triggers',
 ];
 

@@ -155,6 +155,7 @@ const ownJson = [
   'messages/recovery/redrive.ts',
   // Filters and facts as they were stored.
   'workflows/match-filters.ts',
+  'workflows/resume-pauses.ts',
   'workflows/trigger-payload.ts',
   'config/setting-schemas.ts',
   'config/version.ts',
@@ -175,6 +176,8 @@ const machinery = [
   'channels/mailgun/webhooks.ts',
   'channels/resend/webhooks.ts',
   'http/webhooks/highlevel.ts',
+  // Reads a number of a form that a registered reader has read.
+  'workflows/reserve-send.ts',
 ];
 const readsJson =
   /JSON\.parse\(|core\/(foreign|json-body)\.ts'|\btoJsonObject\(|\banswer\.body\b|\{[^{}]*\bbody\b[^{}]*\} = await highLevel\(/;

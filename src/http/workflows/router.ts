@@ -1,9 +1,11 @@
 import { type Request, type Response, Router } from 'express';
 import type { Installations } from '../../compose/installations.ts';
 import type { Workflows } from '../../compose/workflows.ts';
+import { AppError } from '../../core/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import { readSubscriptionRequest } from '../../workflows/read-request.ts';
+import { findActionKey } from '../../workflows/definitions.ts';
+import { readActionRequest, readSubscriptionRequest } from '../../workflows/read-request.ts';
 import { toAppError } from '../middleware/errors.ts';
 import type { ReadBody } from '../read-body.ts';
 import { createLocationCheck, refuseWrongSignature, requireSecret, type WorkflowAuthDeps } from './authenticate.ts';
@@ -13,10 +15,10 @@ export interface WorkflowRouterDeps extends WorkflowAuthDeps {
   metrics: Metrics;
   readBody: ReadBody;
   installations: Pick<Installations, 'loadInstallation'>;
-  workflows: Pick<Workflows, 'handleSubscription'>;
+  workflows: Pick<Workflows, 'handleAction' | 'listFields' | 'handleSubscription'>;
 }
 
-type RequestKind = 'trigger';
+type RequestKind = 'action' | 'fields' | 'trigger';
 
 const maxBytes = 1024 * 1024;
 
@@ -28,6 +30,24 @@ export function createWorkflowRouter(deps: WorkflowRouterDeps): Router {
   const router = Router({ caseSensitive: true });
   const checkLocation = createLocationCheck(deps.installations);
 
+  router.post('/workflows/actions/:key', (request, response) =>
+    respond(deps, 'action', request, response, async (body) => {
+      const action = getActionKey(request);
+      const read = readActionRequest(body);
+      await checkLocation(read.locationId);
+      return deps.workflows.handleAction(action, read);
+    }),
+  );
+
+  router.post('/workflows/fields/:key', (request, response) =>
+    respond(deps, 'fields', request, response, async (body) => {
+      const action = getActionKey(request);
+      const read = readActionRequest(body);
+      await checkLocation(read.locationId);
+      return deps.workflows.listFields(action, read);
+    }),
+  );
+
   router.post('/workflows/triggers', (request, response) =>
     respond(deps, 'trigger', request, response, async (body) => {
       const read = readSubscriptionRequest(body);
@@ -37,6 +57,12 @@ export function createWorkflowRouter(deps: WorkflowRouterDeps): Router {
   );
 
   return router;
+}
+
+function getActionKey(request: Request) {
+  const key = findActionKey(String(request.params.key));
+  if (key === null) throw new AppError('not_found', 'The app has no such workflow action.');
+  return key;
 }
 
 async function respond(

@@ -39,6 +39,16 @@ export function splitRecipients(to: string): string[] {
   return recipients.length === 0 ? [to] : recipients.map((recipient) => normalizeAddress(recipient).address);
 }
 
+/** Lists the addresses by which a location knows a contact. */
+export async function listAddressesOfContact(db: Database, locationId: string, contactId: string): Promise<string[]> {
+  const rows = await db.client.contactAddress.findMany({
+    where: { locationId, contactId },
+    orderBy: { updatedAt: 'desc' },
+    select: { address: true },
+  });
+  return rows.map(({ address }) => address);
+}
+
 export interface OptOutQuery {
   /** Part of an address. */
   q?: string | undefined;

@@ -2,6 +2,7 @@ import type { AxiosInstance } from 'axios';
 import express, { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
+import { createResumeEndpoints, executeAction, loadFields, postExecution } from './actions.ts';
 import { createAgencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
 import { createCallLog } from './calls.ts';
 import { addContact, createContactEndpoints } from './contacts.ts';
@@ -15,6 +16,7 @@ import { createRequestLimits } from './limits.ts';
 import { createMessageListEndpoints } from './message-list.ts';
 import { addMessage, createMessageEndpoints } from './messages.ts';
 import { approve, approveCompany, createOauthRouter } from './oauth.ts';
+import { createSendEndpoints } from './send-message.ts';
 import { createSigner } from './signer.ts';
 import {
   createHighLevelId,
@@ -22,6 +24,7 @@ import {
   listMessages,
   type SimCompany,
   type SimContact,
+  type SimExecution,
   type SimFilter,
   type SimLocation,
   type SimTrigger,
@@ -64,6 +67,7 @@ export function createSimulator(options: SimulatorOptions) {
       dailyLimit: 200_000,
       listDelayMs: 1_000,
       echo: 'never',
+      deliveryOrder: 'after_response',
       accessTokenSeconds: 86_399,
       refreshTokenSeconds: 365 * 86_400,
       refreshReuseSeconds: 30,
@@ -85,6 +89,7 @@ export function createSimulator(options: SimulatorOptions) {
   const { state } = world;
   // A state of an earlier version has none.
   state.triggers ??= {};
+  state.executions ??= {};
 
   /** Sends a message as a user, a workflow or a bulk action does. @throws Error the contact has do-not-disturb */
   async function sendMessage(
@@ -191,6 +196,12 @@ export function createSimulator(options: SimulatorOptions) {
       if (!message || !contact) throw new Error(`The simulator has no message ${messageId}.`);
       return postDelivery(world, message, contact);
     },
+    /** Executes an action for a contact, as a workflow does. */
+    executeAction: (locationId: string, key: string, data: Record<string, unknown>, how: Parameters<typeof executeAction>[4]) =>
+      executeAction(world, locationId, key, data, how),
+    /** Posts an execution again. */
+    postExecution: (execution: SimExecution) => postExecution(world, execution),
+    loadFields: (locationId: string, key: string, data: Record<string, unknown>) => loadFields(world, locationId, key, data),
     /** Adds a trigger of the app to a workflow. @returns the trigger, and the HTTP status of the app's response */
     async addTrigger(locationId: string, key: string, filters: readonly SimFilter[] = []) {
       const trigger = createTrigger(world, locationId, key, filters);
@@ -235,6 +246,8 @@ function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['ad
     ...createContactEndpoints(world),
     ...createAgencyEndpoints(world),
     ...createTriggerEndpoints(world),
+    ...createSendEndpoints(world),
+    ...createResumeEndpoints(world),
   ]) {
     mountEndpoint(world, router, limits, log, endpoint);
   }

@@ -10,6 +10,8 @@ export interface State {
   accessTokens: Record<string, AccessToken>;
   refreshTokens: Record<string, RefreshToken>;
   triggers: Record<string, SimTrigger>;
+  /** Executions that have paused their workflows, by their statusId. */
+  executions: Record<string, SimExecution>;
 }
 
 export type TokenKind = 'Location' | 'Company';
@@ -105,6 +107,15 @@ export interface SimFilter {
   operator?: string;
 }
 
+/** An execution of an action of the app. */
+export interface SimExecution {
+  key: string;
+  data: Record<string, unknown>;
+  /** Sent with it; a resume has to repeat them. */
+  extras: Record<string, unknown>;
+  resumes: { branchId: string | null; variables: Record<string, unknown> }[];
+}
+
 export interface AccessToken {
   kind: TokenKind;
   resourceId: string;
@@ -138,6 +149,7 @@ export function createState(kept: Partial<State> = {}): State {
     accessTokens: table(kept.accessTokens),
     refreshTokens: table(kept.refreshTokens),
     triggers: table(kept.triggers),
+    executions: table(kept.executions),
   };
 }
 

@@ -41,6 +41,8 @@ export interface Behaviour {
   listDelayMs: number;
   /** Echo of a message that the app posts to its Delivery URL (platform.md 3.4). */
   echo: 'never' | 'before_response' | 'after_response';
+  /** Whether the Delivery URL gets an app's own send before the app gets its response. */
+  deliveryOrder: 'before_response' | 'after_response';
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
   /** Time in which a used refresh token returns the same response again (platform.md 5.4). */
