@@ -1,45 +1,6 @@
-import type { MailReport } from '../../src/channels/email/bounces/mail-report.ts';
 import { isFromMachine, readMailReport } from '../../src/channels/email/bounces/read-mail-report.ts';
 import { findOwnId } from '../../src/channels/email/bounces/report-ids.ts';
-
-const read = (lines: readonly string[]) => readMailReport(Buffer.from(lines.join('\r\n')));
-
-/** A delivery status as Postfix writes it, to an address with a token. */
-function writeStatus(
-  fields: readonly string[],
-  original: readonly string[] = ['Message-ID: <m1.a1b2c3@shop.example>'],
-): string[] {
-  return [
-    ...['From: MAILER-DAEMON@mx.example (Mail Delivery System)', 'Return-Path: <>', 'To: shop+b0123@shop.example'],
-    ...['Subject: Undelivered Mail', 'Auto-Submitted: auto-replied', 'MIME-Version: 1.0'],
-    ...['Content-Type: multipart/report; report-type=delivery-status; boundary="b"', ''],
-    ...['--b', 'Content-Type: text/plain', '', 'I am sorry to have to inform you.', ''],
-    ...[
-      '--b',
-      'Content-Type: message/delivery-status',
-      '',
-      'Reporting-MTA: dns; mx.example',
-      'Original-Envelope-Id: env-77',
-      '',
-      ...fields,
-      '',
-    ],
-    ...['--b', 'Content-Type: text/rfc822-headers', '', ...original, 'To: ann@inbox.example', '', '--b--', ''],
-  ];
-}
-
-const failed = [
-  'Final-Recipient: rfc822; ann@inbox.example',
-  'Action: failed',
-  'Status: 5.1.1',
-  'Diagnostic-Code: smtp; 550 5.1.1 unknown',
-];
-
-/** Recipients of a delivery status; fails for other reports. */
-function getRecipients(report: MailReport) {
-  if (report.kind !== 'dsn') throw new Error(`It is ${report.kind}.`);
-  return report.recipients;
-}
+import { failed, getRecipients, read, writeStatus } from './email-delivery-status.ts';
 
 describe('a delivery status', () => {
   test.each([
@@ -223,6 +184,17 @@ describe('ordinary mail', () => {
           .map((line) => line.replace('multipart/report', 'multipart/mixed').replace('Auto-Submitted', 'X-Was')),
       ],
     ],
+    [
+      'a report of a delivery service',
+      [
+        ...person,
+        'Subject: Your parcel could not be delivered',
+        '',
+        'We could not deliver to the following recipient:',
+        '',
+        'ann@inbox.example',
+      ],
+    ],
     ['words about vacation', [...person, 'Subject: Out of office furniture', '', 'Automatic reply wanted.']],
     ['one that says that it is no automatic one', [...person, 'Auto-Submitted: no', 'Subject: Hi', '', 'Hello']],
   ])('%s is a message of a person', async (_, lines) => {
@@ -230,6 +202,11 @@ describe('ordinary mail', () => {
   });
 
   test.each([
+    [
+      'a discussion of a list about what moved away from it',
+      'list',
+      ['From: ann@inbox.example', 'Precedence: bulk', 'List-Id: <x.example>', 'Subject: It moved away from us'],
+    ],
     [
       'a newsletter',
       'list',

@@ -2,7 +2,7 @@ import { clearPhrases, type PhraseTable, vaguePhrases } from './failure-phrases.
 import type { DeliveryAction, FailureClass, ReportedRecipient } from './mail-report.ts';
 import { maxReport } from './mail-report.ts';
 import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
-import { classifyStatusCode, pickStatusCode, type StatusCode } from './status-codes.ts';
+import { classifyStatusCode, classifySubject, pickStatusCode, type StatusCode } from './status-codes.ts';
 
 export interface FailureText {
   /** Status field of the report, if it has one. */
@@ -32,10 +32,16 @@ export function classifyFailure(failure: FailureText): FailureClass {
     findClass(words, vaguePhrases) ??
     classifyCodes(failure.context) ??
     findClass(context, vaguePhrases) ??
+    (status && classifySubject(status.code)) ??
     'other';
   // What does not exist in response to MAIL FROM is the sender.
   const isSender = hasAnyPhrase(words, senderStage) || hasAnyPhrase(context, senderStage);
   return found === 'invalid_recipient' && isSender ? 'policy' : found;
+}
+
+/** Returns whether a text says that there is no such recipient. @param words from `toWords` */
+export function hasInvalidRecipient(words: string): boolean {
+  return findClass(words, clearPhrases) === 'invalid_recipient';
 }
 
 /** Drops Cisco's own verdict from `5.1.0 - Unknown address error 550-'5.7.1 ...'`: the quoted reply is the remote server's. */

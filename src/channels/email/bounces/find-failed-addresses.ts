@@ -18,6 +18,11 @@ interface Candidate {
 /** How surely a line names a recipient that failed. */
 const strengths = { alone: 4, first: 3, phrase: 2, quoted: 1 } as const;
 
+const maxHeadingChars = 200;
+/** A line of the returned mail's headers, which servers quote. */
+const headerLine = /^(?:to|cc|from|subject|sent|date):/i;
+const aliasLine = /^\s*\((?:expanded|generated) from:? /;
+
 const senderPhrases = [
   'mail from',
   'from',
@@ -59,7 +64,11 @@ const recipientPhrases = [
  */
 export function findFailedAddresses(statement: string, own: ReadonlySet<string>): FailedAddress[] {
   const lines = statement.split('\n', maxReport.lines);
-  const candidates = lines.flatMap((line, index) => findCandidates(line, index).filter(({ address }) => !own.has(address)));
+  const found = lines.flatMap((line, index) => findCandidates(line, index, isBelowHeading(lines, index)));
+  const aliases = findAliases(statement);
+  const candidates = found
+    .map((candidate) => ({ ...candidate, address: aliases.get(candidate.address) ?? candidate.address }))
+    .filter(({ address }) => !own.has(address));
   const best = Math.max(0, ...candidates.map(({ strength }) => strength));
   const chosen = candidates.filter(({ strength }) => strength === best);
   const first = new Map(chosen.toReversed().map((candidate) => [candidate.address, candidate.line]));
@@ -82,7 +91,37 @@ export function listAddresses(text: string): string[] {
     .filter((address) => address !== null);
 }
 
-function findCandidates(line: string, index: number): Candidate[] {
+/** Lists the lone words below a heading such as `could not be delivered to the following recipients:`: recipients without their domain. */
+export function listFailedNames(statement: string): string[] {
+  const lines = statement.split('\n', maxReport.lines);
+  return lines.flatMap((line, index) =>
+    /^[a-z0-9._-]{1,64}$/i.test(line.trim()) && isBelowHeading(lines, index) ? [line.trim()] : [],
+  );
+}
+
+/** Returns whether the line before, apart from empty ones, is a heading about recipients that failed. */
+function isBelowHeading(lines: readonly string[], index: number): boolean {
+  let above = index - 1;
+  while (above >= 0 && lines[above]?.trim() === '') above--;
+  const heading = (lines[above] ?? '').slice(-maxHeadingChars).trim();
+  return heading.endsWith(':') && !headerLine.test(heading) && hasAnyPhrase(toWords(heading), recipientPhrases);
+}
+
+/**
+ * Finds the addresses that were written to, by the address that each led to: servers name it in the next line, as
+ * `(expanded from: <a@b.example>)`.
+ */
+export function findAliases(statement: string): Map<string, string> {
+  const lines = statement.split('\n', maxReport.lines);
+  const pairs = lines.flatMap((line, index): [string, string][] => {
+    const [target] = listAddresses(lines[index - 1] ?? '');
+    const [written] = aliasLine.test(line) ? listAddresses(line) : [];
+    return target && written ? [[target, written]] : [];
+  });
+  return new Map(pairs);
+}
+
+function findCandidates(line: string, index: number, isListed: boolean): Candidate[] {
   if (!line.includes('@') || line.length > maxReport.headerChars) return [];
   const addresses = listAddresses(line);
   const text = line.replace(/^[\s*>•·<"'-]+/, '');
@@ -94,7 +133,7 @@ function findCandidates(line: string, index: number): Candidate[] {
     return [{ address: first, line: index, strength: isAlone ? strengths.alone : strengths.first }];
   }
   return addresses
-    .map((address) => ({ address, line: index, strength: rateLine(text, address) }))
+    .map((address) => ({ address, line: index, strength: isListed ? strengths.first : rateLine(text, address) }))
     .filter(({ strength }) => strength > 0);
 }
 

@@ -89,13 +89,24 @@ function findLineLimit(bytes: Uint8Array): number {
   return end;
 }
 
-/** Cuts the input, drops an mbox separator, and makes line ends of bare carriage returns readable. */
+/** Cuts the input, drops empty lines and an mbox separator before the headers, and makes line ends of bare carriage returns readable. */
 function prepareBytes(bytes: Uint8Array): Uint8Array {
   let input = bytes.subarray(0, maxReport.bytes);
   if (!input.includes(lineFeed)) input = input.map((byte) => (byte === carriageReturn ? lineFeed : byte));
+  input = input.subarray(findFirstLine(input));
   const isMbox = decodeText(input.subarray(0, 5)) === 'From ';
   const start = isMbox ? input.indexOf(lineFeed) + 1 : 0;
   return input.subarray(start, findLineLimit(input));
+}
+
+/** Returns where the first line that is not empty begins. */
+function findFirstLine(bytes: Uint8Array): number {
+  let start = 0;
+  let at = 0;
+  for (; at < bytes.length && [0x20, 0x09, carriageReturn, lineFeed].includes(bytes[at] ?? 0); at++) {
+    if (bytes[at] === lineFeed) start = at + 1;
+  }
+  return start;
 }
 
 function groupHeaders(list: readonly { key: string; value: string }[]): Map<string, string[]> {

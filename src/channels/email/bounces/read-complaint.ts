@@ -2,6 +2,7 @@ import { listFieldValues, parseFieldGroups, stripFieldType } from './delivery-fi
 import { listAddresses } from './find-failed-addresses.ts';
 import { maxReport } from './mail-report.ts';
 import { type ParsedMail, parseHeaderLines } from './parse-mail.ts';
+import { getHeader } from './sender-kind.ts';
 import type { ReportText } from './split-original.ts';
 
 export interface Complaint {
@@ -12,6 +13,7 @@ export interface Complaint {
 
 const recipientFields = ['original-rcpt-to', 'removal-recipient', 'redacted-address'];
 const hotmailReporter = 'staff@hotmail.com';
+const hotmailHeader = 'x-hmxmroriginalrecipient';
 const maxTypeChars = 40;
 
 /** Reads a feedback report (RFC 5965), one of Hotmail, which returns just the mail, or an unsubscription of Apple Mail. @returns null for other mail */
@@ -31,11 +33,12 @@ export function readComplaint(mail: ParsedMail, { original }: ReportText): Compl
   // Apple Mail's button sends a mail to the address in List-Unsubscribe.
   if (mail.headers.has('x-apple-unsubscribe'))
     return { feedbackType: 'opt-out', recipients: mail.from === null ? [] : [mail.from] };
-  if (mail.from !== hotmailReporter || original === '') return null;
-  const recipients = parseHeaderLines(original).filter(({ key }) => key === 'x-hmxmroriginalrecipient');
-  return recipients.length > 0
-    ? { feedbackType: 'abuse', recipients: toUnique(recipients.flatMap(({ value }) => listAddresses(value))) }
-    : null;
+  const isReporter = mail.from === hotmailReporter || listAddresses(getHeader(mail, 'return-path')).includes(hotmailReporter);
+  if (!isReporter) return null;
+  // The mail comes back as an attachment, or as it was with one more header.
+  const returned = parseHeaderLines(original).flatMap(({ key, value }) => (key === hotmailHeader ? [value] : []));
+  const recipients = [...returned, ...(mail.headers.get(hotmailHeader) ?? [])].flatMap(listAddresses);
+  return recipients.length > 0 ? { feedbackType: 'abuse', recipients: toUnique(recipients) } : null;
 }
 
 function toUnique(addresses: readonly string[]): string[] {

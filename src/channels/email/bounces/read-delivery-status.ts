@@ -1,6 +1,6 @@
 import { describeRecipient } from './classify-failure.ts';
 import { type FieldGroup, parseFieldGroups, stripFieldType } from './delivery-fields.ts';
-import { findFailedAddresses } from './find-failed-addresses.ts';
+import { findAliases, findFailedAddresses } from './find-failed-addresses.ts';
 import { type DeliveryAction, maxReport, type ReportedRecipient } from './mail-report.ts';
 import { toAddress } from './parse-mail.ts';
 import { listStatusCodes } from './status-codes.ts';
@@ -29,12 +29,13 @@ const recipientFields = ['final-recipient', 'original-recipient', 'action', 'sta
 export function readDeliveryStatus(text: string, statement: string, fallback: string | null): ReportedRecipient[] {
   const groups = mergeGroups(parseFieldGroups(text).filter((group) => recipientFields.some((name) => group.has(name))));
   const contexts = new Map(findFailedAddresses(statement, new Set()).map(({ address, context }) => [address, context]));
-  return groups.slice(0, maxReport.recipients).flatMap((group) => {
+  const aliases = findAliases(statement);
+  const rows = groups.flatMap((group) => {
     const action = parseAction(group);
     if (action === null) return [];
     const original = readAddress(group.get('original-recipient'));
     const final = readAddress(group.get('final-recipient')) ?? readAddress(group.get('x-actual-recipient'));
-    const address = original ?? final ?? fallback;
+    const address = original ?? aliases.get(final ?? '') ?? final ?? fallback;
     const context = contexts.get(address ?? '') ?? contexts.get(final ?? '') ?? (groups.length === 1 ? statement : '');
     const failure = {
       status: group.get('status') ?? '',
@@ -43,6 +44,18 @@ export function readDeliveryStatus(text: string, statement: string, fallback: st
     };
     return [describeRecipient(address, action, failure, final)];
   });
+  return dropRepeats(rows).slice(0, maxReport.recipients);
+}
+
+/** Drops rows that say the same of the same recipient: a loop brings one for each turn. A row with a cause comes before one without. */
+function dropRepeats(rows: readonly ReportedRecipient[]): ReportedRecipient[] {
+  const kept = new Map<string, ReportedRecipient>();
+  for (const row of rows) {
+    const key = `${row.action} ${row.address}`;
+    const earlier = kept.get(key);
+    if (!earlier || (earlier.class === 'other' && row.class !== 'other')) kept.set(key, row);
+  }
+  return [...kept.values()];
 }
 
 /** Joins groups that an empty line in the wrong place divides: one with a recipient and no action, and one with an action and no recipient. */

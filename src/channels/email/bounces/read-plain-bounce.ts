@@ -1,5 +1,5 @@
-import { describeRecipient } from './classify-failure.ts';
-import { findFailedAddresses, listAddresses } from './find-failed-addresses.ts';
+import { describeRecipient, hasInvalidRecipient } from './classify-failure.ts';
+import { type FailedAddress, findFailedAddresses, listAddresses, listFailedNames } from './find-failed-addresses.ts';
 import type { DeliveryAction, ReportedRecipient } from './mail-report.ts';
 import { type ParsedMail, parseHeaderLines } from './parse-mail.ts';
 import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
@@ -22,6 +22,7 @@ const failurePhrases = parsePhrases(`
   not delivered, wasn t delivered, wasn t able to deliver, unable to deliver, unable to be delivered, undeliver, deliver … fail
   delivery error, delivery status, delivery notification, delivery report, delivering your m, sending your m, delevery, fail … deliver
   failure notice, mail failure, returned mail, returned to sender, did not reach, could not be reached, rejected by, was rejected
+  non delivery, postponed, undelivered, n a pas pu etre, n a pas pu être, n a pu être, unable to relay, returned to you, delivery warning
   rejected recipient, permanent error, fatal error, permanent fatal, failed permanently, failure reasons, mail system error
   message delayed, delivery … delayed, delayed, not yet been delivered, could not send, transcript of session, trouble delivering
   invalid final, unzustellbar, nicht zugestellt, zustellung, unzustell, non remis, non distribu, echec, échec, no se pudo entregar
@@ -32,7 +33,7 @@ const failurePhrases = parsePhrases(`
 const looseFailurePhrases = parsePhrases('fail, error, reject, return, refused, unable, unknown, not exist');
 const delayPhrases = parsePhrases(`
   delayed, not yet been delivered, will be retried, warning message only, delivery attempts will continue, still undelivered
-  will keep trying, continue trying, could not send … past, do not need to resend
+  will keep trying, continue trying, continue to try, will continue to be made, could not send … past, do not need to resend, postponed, retried for
 `);
 
 /**
@@ -44,16 +45,17 @@ const delayPhrases = parsePhrases(`
 export function readPlainBounce(mail: ParsedMail, { statement, original }: ReportText): ReportedRecipient[] | null {
   const words = toWords(`${mail.subject.slice(0, 200)}\n${statement}`);
   const isReturned = isFromMailServer(mail) && (original !== '' || statement.split('\n').some(hasReplyCode));
-  const isFailure = hasAnyPhrase(words, failurePhrases) || mail.headers.has('x-failed-recipients');
+  const isFailure =
+    hasAnyPhrase(words, failurePhrases) ||
+    mail.headers.has('x-failed-recipients') ||
+    isUnknownRecipient(mail, words, statement);
   if (!isFailure && !(isReturned && hasAnyPhrase(words, looseFailurePhrases))) return null;
   if (!isCredible(mail, statement, original)) return null;
   const action: DeliveryAction = hasAnyPhrase(words, delayPhrases) ? 'delayed' : 'failed';
   const returned = listAddresses(parseHeaderLines(original.trimStart()).find(({ key }) => key === 'to')?.value ?? '');
   const own = new Set(reportHeaders.flatMap((name) => listAddresses(getHeader(mail, name))));
   for (const address of returned) own.delete(address);
-  const foreign = findFailedAddresses(statement, own);
-  // A mail to oneself.
-  const found = foreign.length > 0 ? foreign : findFailedAddresses(statement, new Set());
+  const found = findRecipients(mail, statement, own, returned);
   const declared = listAddresses(getHeader(mail, 'x-failed-recipients'));
   if (found.length === 0 && declared.length === 0) {
     // A gateway that returns another server's report and says no more.
@@ -62,15 +64,44 @@ export function readPlainBounce(mail: ParsedMail, { statement, original }: Repor
   }
   const addresses =
     declared.length > 0 ? declared : found.length > 0 ? found.map(({ address }) => address) : returned.slice(0, 1);
+  const preamble = findPreamble(statement, addresses);
   return (addresses.length > 0 ? [...new Set(addresses)] : [null]).map((address) => {
     const context = found.find((other) => other.address === address)?.context ?? '';
     const diagnostic = pickDiagnostic(context || statement);
-    return describeRecipient(address, action, { status: '', diagnostic, context: addresses.length > 1 ? '' : statement });
+    return describeRecipient(address, action, { status: '', diagnostic, context: addresses.length > 1 ? preamble : statement });
   });
 }
 
+/** Finds the recipients in the text. The reader's own address counts where the mail went to itself. */
+function findRecipients(
+  mail: ParsedMail,
+  statement: string,
+  own: ReadonlySet<string>,
+  returned: readonly string[],
+): FailedAddress[] {
+  const foreign = findFailedAddresses(statement, own);
+  if (foreign.length > 0 || returned.length > 0) return foreign;
+  const domain = mail.from?.split('@')[1];
+  const names = domain ? listFailedNames(statement) : [];
+  if (names.length > 0) return names.map((name) => ({ address: `${name.toLowerCase()}@${domain}`, context: statement }));
+  return findFailedAddresses(statement, new Set());
+}
+
+/** Returns what a report about several recipients says before it names the first: the cause that all share. */
+function findPreamble(statement: string, addresses: readonly string[]): string {
+  const text = statement.toLowerCase();
+  const starts = addresses.map((address) => text.indexOf(address)).filter((start) => start >= 0);
+  return starts.length > 0 ? statement.slice(0, Math.min(...starts)) : '';
+}
+
+/** Returns whether a server without a name of its own says that there is no such recipient. */
+function isUnknownRecipient(mail: ParsedMail, words: string, statement: string): boolean {
+  const isServer = hasNullReturnPath(mail) && isFromMailServer(mail);
+  return isServer && hasInvalidRecipient(words) && listAddresses(statement).length > 0;
+}
+
 function isCredible(mail: ParsedMail, statement: string, original: string): boolean {
-  if (isFromMailServer(mail)) return true;
+  if (isFromMailServer(mail) || mail.contentType.startsWith('multipart/report')) return true;
   // An automatic response may quote the mail and say that its author can't be reached.
   const hasProof = (original !== '' && !isAutoReply(mail)) || statement.split('\n').some(hasReplyCode);
   return (hasNullReturnPath(mail) || getAutoSubmitted(mail) !== '' || mail.from === null || isSilentSender(mail)) && hasProof;

@@ -86,6 +86,11 @@ export function classifyStatusCode(code: string): FailureClass | null {
   return subject === '4' && detail !== '0' ? 'network' : null;
 }
 
+/** Returns the class of a code by its subject alone (RFC 3463 3.1), for a report that says no more. */
+export function classifySubject(code: string): FailureClass | null {
+  return ({ 1: 'invalid_recipient', 4: 'network' }[code.split('.')[1] ?? ''] as FailureClass | undefined) ?? null;
+}
+
 /** Returns whether a line has an SMTP reply that refuses: a reply code with text, or an enhanced code. */
 export function hasReplyCode(line: string): boolean {
   return /(?<![\d.])[45]\d\d(?=[ -])/.test(line) || listStatusCodes(line).some(({ severity }) => severity !== 2);
