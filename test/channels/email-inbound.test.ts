@@ -71,6 +71,12 @@ test('text in old charsets is read', async () => {
   expect(await inbound(latin)).toMatchObject({ subject: 'Schön', text: expect.stringContaining('Grüße') });
 });
 
+test('text that names no charset is read as UTF-8, else as Windows-1252', async () => {
+  const write = (text: string, charset: 'utf8' | 'latin1') => Buffer.from(`${base}\r\n${text}`, charset);
+  expect((await inbound(write('Grüße', 'utf8'))).text).toContain('Grüße');
+  expect((await inbound(write('Grüße', 'latin1'))).text).toContain('Grüße');
+});
+
 test('NUL, which no database stores, is removed', async () => {
   const { text } = await inbound(`${base}\r\na\u0000b`);
   expect(text).not.toContain('\u0000');

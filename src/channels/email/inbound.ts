@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import PostalMime, { type Attachment, type Email } from 'postal-mime';
 import { maxChars } from '../../core/bounds.ts';
@@ -25,19 +26,35 @@ export interface IncomingMail {
 }
 
 const maxTextChars = 500_000;
-const maxFiles = 10;
+/** Most files of an email that are passed on. */
+export const maxFiles = 10;
 const maxNested = 32;
+const maxHeaderBytes = 512 * 1024;
 const maxSummaryChars = 300;
 
 /** Parses a mail. @throws what the parser throws for a mail beyond its limits */
 export async function parseIncomingMail(bytes: Uint8Array): Promise<IncomingMail> {
-  const email = await PostalMime.parse(bytes, {
+  const email = await PostalMime.parse(toReadableBytes(bytes), {
     maxNestingDepth: maxNested,
     maxRfc822NestingDepth: 1,
-    maxHeadersSize: 512 * 1024,
+    maxHeadersSize: maxHeaderBytes,
   });
   const headers = readHeaders(email.headers.map(({ key, value }) => [key, value]));
   return { headers, email, from: findSender(email) };
+}
+
+/**
+ * Reads a mail of one part that names no charset and is no UTF-8 as Windows-1252, which old programs wrote: else each letter outside of ASCII
+ * would be lost.
+ */
+function toReadableBytes(bytes: Uint8Array): Uint8Array {
+  if (isUtf8(bytes)) return bytes;
+  const header =
+    Buffer.from(bytes.subarray(0, maxHeaderBytes))
+      .toString('latin1')
+      .split(/\r?\n\r?\n/, 1)[0] ?? '';
+  if (/charset|boundary|base64|content-type: (?!text)/i.test(header)) return bytes;
+  return Buffer.from(new TextDecoder('windows-1252').decode(bytes));
 }
 
 /** Returns the address in `From`, else in `Sender`. `Reply-To` may name any other person. */
