@@ -5,7 +5,7 @@ import { hasAnyPhrase, parsePhrases, toWords } from './phrases.ts';
 const daemonLocalPart =
   /^(?:mailer[-._]?daemon|po+st[-._]?master|mail[-._]?delivery|bounces?|mdaemon|double-bounce)(?![a-z0-9])/i;
 /** Programs that pass mail on and name themselves so. */
-const gatewayLocalPart = /^(?:[^@]*[^a-z@])?(?:smtp|mta|imss|antivirus|mailsweeper|mailgateway)(?![a-z])/i;
+const gatewayNames = new Set(['smtp', 'mta', 'imss', 'antivirus', 'mailsweeper', 'mailgateway']);
 const daemonNames = [
   'mail deliver',
   'mail delivery',
@@ -43,7 +43,11 @@ function hasDaemonAddress(mail: ParsedMail): boolean {
   // An author without an address is none.
   if (mail.from === null && from.endsWith('<>')) return true;
   const address = mail.from ?? from.replace(/^[^<]*</, '');
-  return daemonLocalPart.test(address) || gatewayLocalPart.test(address);
+  const words = address
+    .slice(0, address.lastIndexOf('@'))
+    .toLowerCase()
+    .split(/[^a-z]+/);
+  return daemonLocalPart.test(address) || words.some((word) => gatewayNames.has(word));
 }
 
 /** Returns whether the envelope sender is empty, so that no program shall respond. Some servers write MAILER-DAEMON instead. */
