@@ -17,10 +17,9 @@ const onlyPostgres = [
     : []),
 ];
 /**
- * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser, `npm run test:mail` tests mailboxes alone,
- * with the sign-in of OAuth 2.
+ * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser, `npm run test:mail` tests mailboxes alone.
  */
-const apart = process.env.TEST_APART ? [] : ['browser/channels-newcomer', 'channels/email-oauth'];
+const apart = process.env.TEST_APART ? [] : ['browser/channels-newcomer'];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

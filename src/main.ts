@@ -136,6 +136,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     workflowSecrets: settings.workflowSecrets,
     workflowResumePath: settings.workflowResumePath,
     allowPrivateTargets: settings.allowPrivateTargets,
+    consentClients: settings.consentClients,
     trustProxy: settings.trustProxy,
     allowedHosts: settings.isProduction ? undefined : listDevelopmentHosts(settings.appUrl),
     frameAncestors: settings.frameAncestors,

@@ -17,6 +17,7 @@ export const auditActions = [
   'channel_connected',
   'connection_held',
   'connection_resumed',
+  'consent_given',
   'webhooks_registered',
   'opt_out_recorded',
   'opt_out_lifted',

@@ -10,8 +10,10 @@ import type { ChannelWebhooks } from './webhooks.ts';
 export type * from './context.ts';
 export type { DefaultDelivery } from './delivery-settings.ts';
 export type * from './messages.ts';
+export type * from './pairing.ts';
 export type * from './session.ts';
 export type * from './setup.ts';
+export type * from './sign-in.ts';
 export type * from './tools.ts';
 export type * from './webhooks.ts';
 

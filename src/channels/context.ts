@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import type { ReceivedFile } from '../runtime/save-file.ts';
 import type { SendOutcome } from './messages.ts';
+import type { SignInAccess } from './sign-in.ts';
 
 /** Capabilities that a channel receives from the program, for one connection. */
 export interface ChannelContext<Config> {
@@ -24,6 +25,8 @@ export interface ChannelContext<Config> {
   readonly openSocket: OpenSocket;
   /** Small durable JSON of this connection, sealed: an id of the vendor's webhook, a cursor, tokens. */
   readonly state: ChannelState;
+  /** Tokens of the sign-in that `setup.getSignIn` describes. */
+  readonly signIn: SignInAccess;
   readonly clock: Clock;
   readonly log: Log;
   /** Aborts when the program stops, and with it the request. */

@@ -1,6 +1,7 @@
 import { AppError } from '../core/errors.ts';
 import { createAndroidSmsGatewayChannel } from './android-sms-gateway/android-sms-gateway.ts';
 import type { Channel } from './channel.ts';
+import type { ConsentClients } from './email/consent.ts';
 import { createEmailChannel } from './email/email.ts';
 import { createEvolutionChannel } from './evolution/evolution.ts';
 import { createGatewayChannel } from './gateway/gateway.ts';
@@ -19,13 +20,14 @@ export type Channels = ReadonlyMap<string, Channel>;
 /** Creates every channel of the program, one line each, and adds those of packages. The sandbox channel exists only together with the sandbox phone. */
 export function createChannels(options: {
   allowPrivateTargets: boolean;
+  consentClients?: ConsentClients | undefined;
   phone?: Phone | undefined;
   /** @see loadChannelPackages */
   packaged?: readonly Channel[] | undefined;
 }): Channels {
   return indexChannels([
     createGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
-    createEmailChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createEmailChannel({ allowPrivateTargets: options.allowPrivateTargets, consentClients: options.consentClients }),
     createMailgunChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createResendChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),

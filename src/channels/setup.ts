@@ -1,4 +1,6 @@
 import type { ChannelContext } from './context.ts';
+import type { Pairing } from './pairing.ts';
+import type { OAuthSignIn } from './sign-in.ts';
 
 /**
  * The vendor's side of a connection: its account, its webhooks, and what a person chooses there. The lists and the pairing throw AppError
@@ -20,6 +22,8 @@ export interface ChannelSetup<Config> {
   unregisterWebhooks?(context: ChannelContext<Config>): Promise<void>;
   /** Returns what a person still has to do: scan a QR code, finish a consent. */
   getPairing?(context: ChannelContext<Config>): Promise<Pairing>;
+  /** Describes the sign-in with OAuth 2 that a config asks for. @returns null for another sign-in, and for one that the operator has not set up */
+  getSignIn?(config: Config): OAuthSignIn | null;
   /** Lists the numbers or addresses of the account that can send. */
   listSenders?(context: ChannelContext<Config>): Promise<readonly Sender[]>;
   /** Lists the approved templates of the account. */
@@ -53,17 +57,6 @@ export type RegisterResult =
   /** This vendor, or this account, needs a person to enter the addresses. */
   | { readonly kind: 'manual'; readonly message: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
-
-export type Pairing =
-  | { readonly status: 'paired' }
-  | {
-      readonly status: 'waiting';
-      /** Data URL of an image. */
-      readonly qrCode?: string;
-      readonly code?: string;
-      readonly url?: string;
-      readonly expiresAt?: Date;
-    };
 
 export interface Sender {
   readonly address: string;

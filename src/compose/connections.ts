@@ -4,6 +4,7 @@ import { checkConfig } from '../connections/check-config.ts';
 import { checkDueConnections } from '../connections/check-due.ts';
 import { connect, tryConnect } from '../connections/connect.ts';
 import { decryptConnection, draftConnection } from '../connections/connection.ts';
+import { completeConsent, startConsent } from '../connections/consent.ts';
 import {
   createConnectionLoader,
   findChannelType,
@@ -30,18 +31,24 @@ export type Connections = ReturnType<typeof composeConnections>;
 /** Composes the channels and what connects locations to them. */
 export function composeConnections(
   runtime: Pick<Runtime, 'db' | 'box' | 'clock' | 'newId' | 'random' | 'jitter' | 'log' | 'targetHttp'>,
-  options: Pick<CapabilityOptions, 'allowPrivateTargets' | 'phone' | 'packagedChannels' | 'channels' | 'appUrl'>,
+  options: Pick<
+    CapabilityOptions,
+    'allowPrivateTargets' | 'phone' | 'packagedChannels' | 'channels' | 'appUrl' | 'sessionSecrets' | 'consentClients'
+  >,
   { fetchFile, saveFile }: Pick<Attachments, 'fetchFile' | 'saveFile'>,
 ) {
-  const { allowPrivateTargets, phone, packagedChannels: packaged, appUrl } = options;
-  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone, packaged });
+  const { allowPrivateTargets, phone, packagedChannels: packaged, appUrl, sessionSecrets, consentClients } = options;
+  const channels = options.channels ?? createChannels({ allowPrivateTargets, phone, packaged, consentClients });
   const decryption = bindAll({ ...runtime, channels, appUrl }, { decryptConnection, draftConnection });
   const openSocket = createSocketOpener({ clock: runtime.clock, allowPrivateTargets });
-  const contexts = bindAll({ ...runtime, fetchFile, saveFile, openSocket }, { createChannelContext });
+  const contexts = bindAll({ ...runtime, fetchFile, saveFile, openSocket, sessionSecrets, appUrl }, { createChannelContext });
+  const lookups = bindAll({ ...runtime, ...decryption }, { getConnection });
   return {
     channels,
     ...decryption,
     ...contexts,
+    ...lookups,
+    ...bindAll({ ...runtime, ...lookups, sessionSecrets, appUrl }, { startConsent, completeConsent }),
     loadConnection: createConnectionLoader(runtime.db),
     ...bindAll(
       { ...runtime, ...decryption, ...contexts, channels },
@@ -52,7 +59,6 @@ export function composeConnections(
         disconnect,
         findChannelType,
         findConnection,
-        getConnection,
         listConnections,
         listReceiptLookUps,
         listSilenceWatches,

@@ -3,13 +3,7 @@ import { type AccessTokens, createAccessTokens } from '../installations/access-t
 import { type ActivateDeps, onActivated } from '../installations/activate.ts';
 import { type AppEventDeps, applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
-import {
-  completeInstall,
-  consumeState,
-  findCompletedInstall,
-  purgeSpentStates,
-  startInstall,
-} from '../installations/install.ts';
+import { completeInstall, consumeState, findCompletedInstall, startInstall } from '../installations/install.ts';
 import { createPermissionGate } from '../installations/permissions.ts';
 import { reconcileInstallation, updateProfile } from '../installations/reconcile-installation.ts';
 import { reconcileDueInstallations, reconcileNow } from '../installations/reconciler.ts';
@@ -73,7 +67,6 @@ export function composeInstallations(
         consumeState,
         completeInstall,
         findCompletedInstall,
-        purgeSpentStates,
         recordAppEvent,
         applyDueEvents,
         reconcileDueInstallations,

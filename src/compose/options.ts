@@ -2,6 +2,7 @@ import type { AlertThresholds } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
 import type { Channel } from '../channels/channel.ts';
+import type { ConsentClients } from '../channels/email/consent.ts';
 import type { Channels } from '../channels/registry.ts';
 import type { Phone } from '../channels/sandbox/sandbox.ts';
 import type { Clock } from '../core/clock.ts';
@@ -32,6 +33,8 @@ export interface CapabilityOptions {
   /** Last part of HighLevel's address at which a paused workflow is resumed. */
   workflowResumePath: string;
   allowPrivateTargets: boolean;
+  /** The operator's clients at services whose users sign in on their page. */
+  consentClients?: ConsentClients | undefined;
   /** Retains the channels of an uninstalled location, for a later reinstall. */
   keepChannels: boolean;
   alertLimits: AlertThresholds;

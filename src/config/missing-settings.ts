@@ -20,6 +20,8 @@ export function findMissing(given: ReadonlyMap<string, unknown>): string[] {
     require('HIGHLEVEL_CLIENT_SECRET', 'is needed with HIGHLEVEL_CLIENT_ID');
   }
   for (const names of [
+    ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
+    ['MICROSOFT_CLIENT_ID', 'MICROSOFT_CLIENT_SECRET'],
     ['ALERT_WEBHOOK_URL', 'ALERT_WEBHOOK_SECRET'],
     ['ALERT_EMAIL_TO', 'ALERT_EMAIL_FROM', 'SMTP_URL'],
   ]) {

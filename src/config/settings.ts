@@ -6,11 +6,13 @@ import * as z from 'zod';
 import type { AlertThresholds } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
+import type { ConsentClients } from '../channels/email/consent.ts';
 import type { DatabaseTarget } from '../database/client.ts';
 import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { MailOptions } from '../runtime/mail.ts';
 import { isSigningSecret } from '../runtime/standard-webhooks.ts';
+import { toConsentClients } from './consent-clients.ts';
 import { findMissing } from './missing-settings.ts';
 import { findRenamed } from './renamed-settings.ts';
 import {
@@ -70,6 +72,17 @@ export const settingsSchema = z.object({
   HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelPublicKey).pipe(publicKeys),
   HIGHLEVEL_API_URL: webAddress.default('https://services.leadconnectorhq.com'),
   HIGHLEVEL_MARKETPLACE_URL: webAddress.default('https://marketplace.gohighlevel.com'),
+  GOOGLE_CLIENT_ID: z.string().optional(),
+  GOOGLE_CLIENT_SECRET: z.string().optional(),
+  GOOGLE_ACCOUNTS_URL: webAddress.default('https://accounts.google.com'),
+  GOOGLE_OAUTH_URL: webAddress.default('https://oauth2.googleapis.com'),
+  MICROSOFT_CLIENT_ID: z.string().optional(),
+  MICROSOFT_CLIENT_SECRET: z.string().optional(),
+  MICROSOFT_TENANT: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be common, organizations, consumers, a tenant id or a domain')
+    .default('common'),
+  MICROSOFT_LOGIN_URL: webAddress.default('https://login.microsoftonline.com'),
   DATABASE_URL: databaseAddress.optional(),
   DATABASE_DIRECT_URL: databaseAddress.optional(),
   DATA_DIR: z.string().default('./data'),
@@ -155,6 +168,8 @@ export interface Settings {
   webhookKeys: KeyObject[];
   apiUrl: string;
   marketplaceUrl: string;
+  /** Clients at services whose users sign in on their page. */
+  consentClients: ConsentClients;
   databaseUrl: string | undefined;
   /** The server itself, where `databaseUrl` leads through a pooler. */
   databaseDirectUrl: string | undefined;
@@ -220,6 +235,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     webhookKeys: read.HIGHLEVEL_WEBHOOK_PUBLIC_KEYS,
     apiUrl: read.HIGHLEVEL_API_URL,
     marketplaceUrl: read.HIGHLEVEL_MARKETPLACE_URL,
+    consentClients: toConsentClients(read),
     databaseUrl: read.DATABASE_URL,
     databaseDirectUrl: read.DATABASE_DIRECT_URL,
     dataDir: resolve(read.DATA_DIR),

@@ -1,5 +1,6 @@
 import type { ChannelContext } from '../channels/channel.ts';
 import type { Clock } from '../core/clock.ts';
+import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
 import { type FetchFile, fetchAttachment } from '../runtime/fetch-file.ts';
@@ -7,7 +8,9 @@ import type { OpenSocket } from '../runtime/guarded-socket.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
 import type { SaveFile } from '../runtime/save-file.ts';
+import { getAccessToken } from './access-token.ts';
 import type { Connection } from './connection.ts';
+import { getConsentPairing } from './consent.ts';
 import { stateAad } from './sealed-config.ts';
 
 export interface ChannelContextDeps {
@@ -20,13 +23,16 @@ export interface ChannelContextDeps {
   fetchFile: FetchFile;
   saveFile: SaveFile;
   openSocket: OpenSocket;
+  newId: NewId;
+  sessionSecrets: readonly string[];
+  appUrl: string;
 }
 
 export type CreateChannelContext = (connection: Connection, signal: AbortSignal) => ChannelContext<object>;
 
 /** Creates the access to the world that a channel gets for one connection. */
 export function createChannelContext(
-  { db, box, clock, log, targetHttp, fetchFile, saveFile, openSocket }: ChannelContextDeps,
+  { db, box, clock, log, targetHttp, fetchFile, saveFile, openSocket, newId, sessionSecrets, appUrl }: ChannelContextDeps,
   connection: Connection,
   signal: AbortSignal,
 ): ChannelContext<object> {
@@ -38,6 +44,10 @@ export function createChannelContext(
     saveFile: (file) => saveFile(file, signal),
     openSocket,
     state: createChannelState({ db, box }, connection.id),
+    signIn: {
+      getAccessToken: (refused) => getAccessToken({ db, box, clock, newId, targetHttp }, connection, refused),
+      getPairing: () => getConsentPairing({ db, clock, sessionSecrets, appUrl }, connection),
+    },
     clock,
     log: log.child({ connectionId: connection.id, channel: connection.channel.type }),
     signal,

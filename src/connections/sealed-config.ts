@@ -5,6 +5,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { countTokensOfOlderKeys, reencryptGrant } from './oauth-grants.ts';
 
 interface SealedConfigDeps {
   box: SecretBox;
@@ -90,14 +91,15 @@ export function countConnections(on: Executor): Promise<number> {
   return on.connection.count();
 }
 
-/** Counts the configs and states of connections that another key than the newest has sealed. */
+/** Counts the configs, states and tokens of connections that another key than the newest has sealed. */
 export async function countConfigsOfOlderKeys(on: Executor, currentKeyPrefix: string): Promise<number> {
   const isOlder = { not: { startsWith: currentKeyPrefix } };
   const configCount = await on.connection.count({ where: { AND: [{ config: { not: '' } }, { config: isOlder }] } });
-  return configCount + (await on.connection.count({ where: { AND: [{ state: { not: null } }, { state: isOlder }] } }));
+  const stateCount = await on.connection.count({ where: { AND: [{ state: { not: null } }, { state: isOlder }] } });
+  return configCount + stateCount + (await countTokensOfOlderKeys(on, currentKeyPrefix));
 }
 
-/** Seals a connection's config and state again with the newest key, unless a concurrent write has replaced them. */
+/** Seals a connection's config, state and tokens again with the newest key, unless a concurrent write has replaced them. */
 export async function reencryptConfig(
   { db, box }: { db: Database; box: SecretBox },
   { id, config, previousConfig, state }: SealedConfig,
@@ -106,6 +108,7 @@ export async function reencryptConfig(
   const reencrypted = box.reencrypt(config, configAad(id));
   const previous = previousConfig === null ? null : reencryptPrevious(box, id, previousConfig);
   await db.client.connection.updateMany({ where: { id, config }, data: { config: reencrypted, previousConfig: previous } });
+  await reencryptGrant({ db, box }, id);
   if (state === null) return;
   await db.client.connection.updateMany({ where: { id, state }, data: { state: box.reencrypt(state, stateAad(id)) } });
 }

@@ -10,6 +10,7 @@ import { computeNextDailyCheck } from './check-schedule.ts';
 import type { Connection, ConnectionRef } from './connection.ts';
 import { pairingReason, pauseMessages } from './hold.ts';
 import { toGroupLimits } from './limits.ts';
+import { deleteUnusedGrant, findSignIn } from './oauth-grants.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 import { configAad, retainPreviousConfig, stateAad } from './sealed-config.ts';
 
@@ -64,6 +65,7 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
     await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config, channel), now, keepsPause);
     // Until a worker has opened the session, no worker claims the jobs that it carries.
     await setGroupOwner(tx, [toConnectionGroupKey(ref)], channel.session?.carriesSends ? noWorkerId : null, now);
+    await deleteUnusedGrant(tx, id, findSignIn({ channel, config }));
     return tx.connection.update({
       where: { id },
       data: {

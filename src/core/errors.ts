@@ -27,6 +27,16 @@ const errors = {
   install_unfinished: { status: 502, retry: 'unknown' },
   install_code_refused: { status: 400, retry: 'never' },
   app_not_configured: { status: 503, retry: 'later' },
+  // Failed sign-ins at a service.
+  consent_state_invalid: { status: 400, retry: 'never' },
+  consent_denied: { status: 400, retry: 'never' },
+  consent_code_refused: { status: 400, retry: 'never' },
+  consent_wrong_account: { status: 400, retry: 'never' },
+  consent_account_unknown: { status: 400, retry: 'never' },
+  consent_scope_missing: { status: 400, retry: 'never' },
+  consent_not_lasting: { status: 400, retry: 'never' },
+  consent_changed: { status: 409, retry: 'never' },
+  consent_unfinished: { status: 502, retry: 'unknown' },
   // Responses of HighLevel.
   installation_missing: { status: 409, retry: 'later' },
   uninstalled: { status: 409, retry: 'never' },

@@ -6,6 +6,7 @@ import { createAddressPageRouter } from './address-pages.ts';
 import { type AdminRouterDeps, createAdminRouter } from './admin/router.ts';
 import { type ApiDeps, createApiRouter } from './api/router.ts';
 import { type AttachmentPageDeps, createAttachmentRouter } from './attachments.ts';
+import { type ConsentPageDeps, createConsentRouter } from './consent.ts';
 import { type ContactLinkPageDeps, createContactLinkRouter } from './contact-links.ts';
 import { createEmbedRouter, type EmbedDeps } from './embed.ts';
 import { createHealthRouter, type HealthDeps } from './health.ts';
@@ -32,6 +33,7 @@ export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'auth
   AuthFailureLimitDeps &
   AttachmentPageDeps &
   ChannelWebhookDeps &
+  ConsentPageDeps &
   ContactLinkPageDeps &
   EmbedDeps &
   HealthDeps &
@@ -56,7 +58,7 @@ interface EdgeDeps {
 const pageLimit = { points: 600, duration: 60 };
 /** Allows for a conversation with many pictures, which the browser requests at the same time. */
 const attachmentLimit = { points: 1_200, duration: 60 };
-/** Each OAuth callback causes a call to HighLevel, so one IP address may not cause many. */
+/** Each OAuth callback causes a call to HighLevel or to a service, so one IP address may not cause many. */
 const installLimit = { points: 60, duration: 60 };
 
 const views = resolve(import.meta.dirname, '../../views');
@@ -113,7 +115,7 @@ export function createHttpApp(deps: AppDeps): Express {
     response.set('cache-control', 'no-store').render('home', { sandboxUrl: deps.sandboxUrl });
   });
   app.use(['/install', '/oauth'], limitRequests(installLimit));
-  app.use(createInstallRouter(deps));
+  app.use(createInstallRouter(deps), createConsentRouter(deps));
 
   app.use(handleNotFound, createErrorHandler(deps.log));
   return app;

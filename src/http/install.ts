@@ -2,24 +2,19 @@ import { type Response, Router } from 'express';
 import * as z from 'zod';
 import type { Installations } from '../compose/installations.ts';
 import { AppError } from '../core/errors.ts';
-import type { RandomSource } from '../core/ids.ts';
 import { toSingleLine } from '../core/sanitize.ts';
 import type { Database } from '../database/client.ts';
 import type { Installation } from '../installations/store.ts';
 import type { TokenDeps } from './auth/user-tokens.ts';
-import { readCookie, toCookieName } from './cookies.ts';
+import { type BrowserIdDeps, createBrowserId } from './browser-id.ts';
 import { createProgressTicket, summarizeProgress } from './install-progress.ts';
 
-export interface InstallPageDeps extends TokenDeps {
+export interface InstallPageDeps extends TokenDeps, BrowserIdDeps {
   db: Database;
-  random: RandomSource;
   installations: Pick<Installations, 'startInstall' | 'consumeState' | 'completeInstall' | 'findCompletedInstall'>;
-  appUrl: string;
   /** URL that shows the app's page in a frame; only sandbox mode has one. */
   customPageUrl: string | undefined;
 }
-
-const hourMs = 60 * 60 * 1000;
 
 const callbackQuery = z.object({
   code: z.string().min(1).optional().catch(undefined),
@@ -33,14 +28,11 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
   const { installations } = deps;
   const router = Router({ caseSensitive: true });
 
-  const https = deps.appUrl.startsWith('https:');
-  const name = toCookieName('patchbay', { path: '/', https });
-  // The authorization page leads back by a link, for which browsers omit a `strict` cookie.
-  const cookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, maxAge: hourMs } as const;
+  const browserId = createBrowserId(deps);
 
   router.get('/install', (request, response) => {
-    const browserId = readCookie(request, name) ?? deps.random(32).toString('base64url');
-    response.cookie(name, browserId, cookie).set('cache-control', 'no-store').redirect(installations.startInstall(browserId));
+    const url = installations.startInstall(browserId.keep(request, response));
+    response.set('cache-control', 'no-store').redirect(url);
   });
 
   // Express would run the GET: a scanner that looks at the address must not use up its code.
@@ -53,7 +45,7 @@ export function createInstallRouter(deps: InstallPageDeps): Router {
     if (previous) return showConnected(previous, response);
     // A callback without a state comes from the marketplace listing. An attacker who makes a browser open such a URL gains no access: the
     // code alone decides which location is connected, and this browser gets no right to it.
-    if (state !== undefined) await installations.consumeState(readCookie(request, name), state);
+    if (state !== undefined) await installations.consumeState(browserId.read(request), state);
     if (error) throw toInstallError(error, errorDescription);
     if (!code) throw new AppError('install_denied', 'The CRM sent no authorization code. Start the install again.');
     const installed = await installations.completeInstall(code);

@@ -6,6 +6,7 @@ import type { RandomSource } from '../core/ids.ts';
 import { safeEqual } from '../core/safe-equal.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database, Executor } from '../database/client.ts';
+import { claimOauthState } from '../database/used-states.ts';
 import { type AppKeys, buildAuthorizeUrl, processCodeResponse, requestTokenByCode, type TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import type { HttpClient } from '../runtime/outbound-http.ts';
@@ -78,26 +79,15 @@ export async function consumeState(deps: InstallDeps, browser: string | undefine
     browser !== undefined &&
     deps.sessionSecrets.some((secret) => safeEqual(signature, signState(secret, browser, `${nonce}.${startedAt}`)));
   const isFresh = deps.clock.now() - Number(startedAt) <= stateTtlMs;
-  if (isOurs && isFresh && (await claimState(deps, state))) return;
+  if (isOurs && isFresh && (await claimOauthState(deps, state))) return;
   throw new AppError(
     'install_state_invalid',
     'This install was not started in this browser, was already finished, or took longer than ten minutes. Please start it again.',
   );
 }
 
-async function claimState(deps: InstallDeps, state: string): Promise<boolean> {
-  const data = { id: sha256(state), usedAt: dateNow(deps.clock) };
-  return (await deps.db.client.usedOauthState.createMany({ data, skipDuplicates: true })).count === 1;
-}
-
 function signState(secret: string, browser: string, unsigned: string): string {
   return createHmac('sha256', secret).update(`patchbay/install/${browser}/${unsigned}`).digest('base64url');
-}
-
-/** Deletes the ids of states that have long expired. */
-export async function purgeSpentStates(deps: { db: Database; clock: Clock }): Promise<void> {
-  const before = new Date(deps.clock.now() - 24 * 60 * 60 * 1000);
-  await deps.db.client.usedOauthState.deleteMany({ where: { usedAt: { lt: before } } });
 }
 
 /**

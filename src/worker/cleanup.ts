@@ -8,7 +8,7 @@ import type { Workflows } from '../compose/workflows.ts';
 import { purgePreviousConfigs } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
-import { purgeSpentStates } from '../installations/install.ts';
+import { purgeUsedStates } from '../database/used-states.ts';
 import { purgeWebhookObservations } from '../installations/webhook-observations.ts';
 import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
@@ -73,7 +73,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await purgeSignatureFailures(deps);
   await purgeWebhookObservations(client, daysAgo(clock, traceRetentionDays));
   await purgeUnknownWebhooks(client, now);
-  await purgeSpentStates(deps);
+  await purgeUsedStates(deps);
   await purgeAuthFailures(deps, daysAgo(clock, traceRetentionDays));
 
   const before = daysAgo(clock, retentionDays);

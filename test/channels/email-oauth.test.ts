@@ -1,114 +1,133 @@
 import { createEmailChannel } from '../../src/channels/email/email.ts';
-import { createChannelWorld } from '../support/channel-context.ts';
-import { listen } from '../support/http.ts';
-import { mailMessage } from './email-message.ts';
-import { startSmtpServer } from './email-smtp-server.ts';
+import { mailbox, startSignInWorld } from './email-sign-in-world.ts';
 
-const refreshToken = 'refresh-token-secret';
-const channel = createEmailChannel({ allowPrivateTargets: true });
+const isHeld = (connected: { get(): Promise<{ status: string }> }) => async () => (await connected.get()).status === 'held';
 
-/** Starts a token endpoint whose tokens count up. */
-async function startTokens() {
-  const forms: URLSearchParams[] = [];
-  let status = 200;
-  const server = await listen((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => {
-      body += chunk.toString();
-    });
-    request.on('end', () => {
-      forms.push(new URLSearchParams(body));
-      const content =
-        status === 200 ? { access_token: `access-${forms.length}`, expires_in: 3600 } : { error: 'invalid_grant' };
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
-    });
-  });
-  return {
-    ...server,
-    forms,
-    refuse: (next: number) => {
-      status = next;
-    },
+test('an access token is used until shortly before it ends, and renewed once; a rotated refresh token is kept', async () => {
+  await using test = await startSignInWorld();
+  const { world, microsoft } = test;
+  microsoft.makeSingleUse();
+  const connected = await test.connect('microsoft');
+  await test.signIn('microsoft', (await connected.getPairing()).url);
+  const sendAll = async () => {
+    const ids = await Promise.all(['a', 'b', 'c'].map((text) => connected.send(text)));
+    for (const id of ids) await world.advanceUntilReported(id);
   };
-}
+  await sendAll();
+  expect(new Set(test.listLogins().map(({ token }) => token)).size).toBe(1);
+  for (const renewals of [1, 2]) {
+    await world.advance(56 * 60_000, 56 * 60_000);
+    await sendAll();
+    expect(microsoft.requests.filter(({ form }) => form.get('grant_type') === 'refresh_token')).toHaveLength(renewals);
+  }
+  expect(microsoft.requests.every(({ reply }) => reply.status === 200)).toBe(true);
+  expect(test.smtp.mails).toHaveLength(9);
+});
 
-async function start() {
-  const [tokens, server] = await Promise.all([startTokens(), startSmtpServer()]);
-  const world = createChannelWorld();
-  const context = world.createContext(
-    channel.configSchema.parse({
-      from: 'shop@inbox.test',
-      smtp: { host: '127.0.0.1', port: server.port, security: 'starttls' },
-      oauth: { tokenUrl: `${tokens.url}/token`, clientId: 'client', clientSecret: 'client-secret', refreshToken },
-    }),
+test('a permission that was withdrawn puts the connection on hold, with an alert; a new sign-in sends what waited', async () => {
+  await using test = await startSignInWorld({ watchesAlerts: true });
+  const { world, google } = test;
+  const connected = await test.connect('google');
+  await test.signIn('google', (await connected.getPairing()).url);
+  google.revoke(mailbox);
+  test.smtp.behave({ replies: { AUTH: '535 5.7.8 token expired' } });
+  const messageId = await connected.send();
+  await world.advanceUntil(isHeld(connected), 'it is held');
+  expect((await connected.get()).statusReason).toEqual({
+    code: 'oauth_sign_in_again',
+    message: expect.stringContaining('sign in again'),
+  });
+  await world.advanceUntil(
+    async () => (await world.db.alert.count({ where: { kind: 'channel_held' } })) === 1,
+    'an alert',
+    10_000,
   );
-  // The scripted server has no STARTTLS; the schema refuses OAuth 2 without encryption.
-  const { config } = context.connection as { config: { smtp: object } };
-  Object.assign(config.smtp, { security: 'none' });
-  return {
-    tokens,
-    server,
-    world,
-    context,
-    send: () => world.settle(channel.send(context, mailMessage)),
-    async [Symbol.asyncDispose]() {
-      expect(world.logLines.join('\n')).not.toContain(refreshToken);
-      world.close();
-      await Promise.all([tokens.close(), server.close()]);
-    },
-  };
-}
+  // The checks find the same, and do not take the hold away.
+  await world.advance(5 * 60_000, 30_000);
+  expect(await connected.get()).toMatchObject({ status: 'held', statusReason: { code: 'oauth_sign_in_again' } });
 
-const getTokens = (commands: readonly string[]) =>
-  commands
-    .filter((line) => line.startsWith('AUTH XOAUTH2'))
-    .map(
-      (line) =>
-        Buffer.from(line.split(' ')[2] ?? '', 'base64')
-          .toString()
-          .match(/Bearer ([\w-]+)/)?.[1],
-    );
+  test.smtp.behave({});
+  const pairing = await connected.getPairing();
+  expect(pairing).toMatchObject({ status: 'waiting', service: 'Google' });
+  expect((await test.signIn('google', pairing.url)).status).toBe(200);
+  expect(await connected.get()).toMatchObject({ status: 'active' });
+  await world.advanceUntilReported(messageId);
+  expect(test.smtp.mails).toHaveLength(1);
+});
 
-test('a sign-in uses an access token, which is kept until shortly before it ends', async () => {
-  await using test = await start();
-  expect(await test.send()).toMatchObject({ kind: 'accepted' });
-  expect(await test.send()).toMatchObject({ kind: 'accepted' });
-  expect(getTokens(test.server.commands)).toEqual(['access-1', 'access-1']);
-  expect(Object.fromEntries(test.tokens.forms[0] ?? [])).toMatchObject({
-    grant_type: 'refresh_token',
-    refresh_token: refreshToken,
-  });
-  test.world.clock.jump(56 * 60 * 1000);
-  expect(await test.send()).toMatchObject({ kind: 'accepted' });
-  expect(getTokens(test.server.commands)).toEqual(['access-1', 'access-1', 'access-2']);
+test('a service that is down lets emails wait; a wrong client secret holds them until the operator corrects it', async () => {
+  await using test = await startSignInWorld();
+  const { world, google } = test;
+  const connected = await test.connect('google');
+  await test.signIn('google', (await connected.getPairing()).url);
+  google.setFault({ status: 503 });
+  await world.advance(56 * 60_000, 56 * 60_000);
+  const messageId = await connected.send();
+  const hasTried = async () => (await world.db.attempt.count({ where: { outcome: 'unavailable' } })) > 0;
+  await world.advanceUntil(hasTried, 'it was tried');
+  expect(await connected.get()).toMatchObject({ status: 'active' });
+
+  google.setFault(null);
+  const { client } = test;
+  client.clientSecret = 'changed-at-google';
+  await world.advanceUntil(isHeld(connected), 'it is held', 10_000);
+  expect((await connected.get()).statusReason).toMatchObject({ code: 'oauth_client_refused' });
+  expect(await connected.getPairing()).toEqual({ status: 'paired' });
+  client.clientSecret = 'operator-secret';
+  await world.advanceUntilReported(messageId);
+  expect(await connected.get()).toMatchObject({ status: 'active' });
 });
 
 test('a token that the mail server refuses is renewed once, and then it is a problem of the account', async () => {
-  await using test = await start();
-  test.server.behave({ replies: { 'AUTH XOAUTH2': '535 5.7.8 no' } });
-  expect(await test.send()).toMatchObject({ kind: 'connection_error', code: 'credentials' });
-  expect(new Set(getTokens(test.server.commands)).size).toBe(2);
+  await using test = await startSignInWorld();
+  const connected = await test.connect('google');
+  await test.signIn('google', (await connected.getPairing()).url);
+  test.smtp.behave({ replies: { 'AUTH XOAUTH2': '535 5.7.8 no' } });
+  await connected.send();
+  await test.world.advanceUntil(isHeld(connected), 'it is held');
+  expect((await connected.get()).statusReason).toMatchObject({ code: 'credentials' });
 });
 
-test('a refused refresh token is a problem of the account; a service that is down is not', async () => {
-  await using test = await start();
-  test.tokens.refuse(400);
-  const refused = await test.send();
-  expect(refused).toMatchObject({
-    kind: 'connection_error',
-    code: 'oauth_refused',
-    message: expect.stringContaining('invalid_grant'),
-  });
-  expect(JSON.stringify(refused)).not.toContain(refreshToken);
-  test.tokens.refuse(503);
-  expect(await test.send()).toMatchObject({ kind: 'unavailable', code: 'http_503' });
+test('a refresh token of the config needs no consent; those that replace it are kept', async () => {
+  await using test = await startSignInWorld();
+  const { world, microsoft } = test;
+  // The operator has got a refresh token elsewhere.
+  const first = await test.connect('microsoft');
+  await test.signIn('microsoft', (await first.getPairing()).url);
+  const refreshToken = String(microsoft.requests[0]?.reply.body.refresh_token);
+  const { tokenUrl } = test.consentClients.microsoft;
+  const oauth = { tokenUrl, clientId: 'operator-client', clientSecret: 'operator-secret', refreshToken };
+  const connected = await test.connect('microsoft', { oauth });
+  expect(connected.body).toMatchObject({ status: 'active' });
+  expect(await connected.getPairing()).toEqual({ status: 'paired' });
+  await world.advanceUntilReported(await connected.send());
+  await world.advance(56 * 60_000, 56 * 60_000);
+  await world.advanceUntilReported(await connected.send());
+  const used = microsoft.requests.map(({ form }) => form.get('refresh_token'));
+  expect(used.filter((token) => token !== null && token !== refreshToken).length).toBeGreaterThan(0);
+  microsoft.revoke(mailbox);
+  await world.advance(56 * 60_000, 56 * 60_000);
+  await connected.send();
+  await world.advanceUntil(isHeld(connected), 'it is held');
+  const { statusReason } = await connected.get();
+  expect(statusReason).toMatchObject({ code: 'oauth_refused', message: expect.stringContaining('invalid_grant') });
+  expect(JSON.stringify(statusReason)).not.toContain(refreshToken);
 });
 
-test('OAuth 2 without encryption is refused by the form', () => {
-  const config = {
-    from: 'shop@inbox.test',
-    smtp: { host: 'smtp.example.com', port: 25, security: 'none' },
-    oauth: { tokenUrl: 'https://example.com/token', clientId: 'c', refreshToken },
-  };
-  expect(channel.configSchema.safeParse(config)).toMatchObject({ success: false });
+test('tokens go only to servers of their service, and encrypted', () => {
+  const client = { clientId: 'c', clientSecret: 's', authorizeUrl: 'https://a.example', tokenUrl: 'https://t.example' };
+  const parse = (allowPrivateTargets: boolean, config: object) =>
+    createEmailChannel({ allowPrivateTargets, consentClients: { google: client, microsoft: client } }).configSchema.safeParse({
+      from: 'shop@example.com',
+      ...config,
+    }).success;
+  const server = (host: string, security = 'tls') => ({ host, port: 465, security });
+  const google = { oauth: { provider: 'google' } };
+  expect(parse(false, { smtp: server('smtp.gmail.com'), imap: server('imap.gmail.com'), ...google })).toBe(true);
+  expect(parse(false, { smtp: server('smtp.gmail.com.evil.example'), ...google })).toBe(false);
+  expect(parse(false, { smtp: server('evilgmail.com'), ...google })).toBe(false);
+  expect(parse(false, { smtp: server('smtp.gmail.com'), imap: server('outlook.office365.com'), ...google })).toBe(false);
+  expect(parse(false, { smtp: server('smtp.office365.com'), oauth: { provider: 'microsoft' } })).toBe(true);
+  expect(parse(true, { smtp: server('smtp.gmail.com', 'none'), ...google })).toBe(false);
+  expect(parse(true, { smtp: server('127.0.0.1', 'none'), ...google })).toBe(true);
 });

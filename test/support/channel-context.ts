@@ -32,9 +32,13 @@ export function createLogCapture(level = 'trace'): { log: Log; lines: string[] }
 }
 
 /** For the context of a channel that uses HTTP alone. */
-export const noSockets: Pick<ChannelContext<object>, 'saveFile' | 'openSocket'> = {
+export const noSockets: Pick<ChannelContext<object>, 'saveFile' | 'openSocket' | 'signIn'> = {
   saveFile: () => Promise.reject(new Error('This channel saves no files.')),
   openSocket: () => Promise.reject(new Error('This channel opens no sockets.')),
+  signIn: {
+    getAccessToken: () => Promise.reject(new Error('This channel has no sign-in.')),
+    getPairing: () => Promise.reject(new Error('This channel has no sign-in.')),
+  },
 };
 
 export interface ChannelContextOptions {
@@ -43,6 +47,7 @@ export interface ChannelContextOptions {
   /** Longest wait for a response, in real time. */
   readonly timeoutMs?: number;
   readonly clock?: TestClock;
+  readonly signIn?: ChannelContext<object>['signIn'];
 }
 
 export type ChannelWorld = ReturnType<typeof createChannelWorld>;
@@ -87,6 +92,7 @@ export function createChannelWorld(options: ChannelContextOptions = {}) {
             state = JSON.stringify(value);
           },
         },
+        signIn: options.signIn ?? noSockets.signIn,
         clock,
         log,
         signal,

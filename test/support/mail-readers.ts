@@ -1,4 +1,3 @@
-import { readTokenResponse } from '../../src/channels/email/oauth.ts';
 import { findRepliedMessage, readHeaders } from '../../src/channels/mail/headers.ts';
 import { classifyMail } from '../../src/channels/mail/machine-mail.ts';
 import { readEventWebhook } from '../../src/channels/mailgun/events.ts';
@@ -24,6 +23,7 @@ import {
   readWebhooks,
 } from '../../src/channels/resend/records.ts';
 import { parseWithAllDigits, toObject } from '../../src/core/foreign.ts';
+import { readTokenResponse } from '../../src/runtime/oauth-tokens.ts';
 import type { ForeignReader } from './foreign-readers.ts';
 
 const toRow = (json: string) => toObject(parseWithAllDigits(json));
@@ -47,8 +47,8 @@ const file = { id: '0f1e2d3c-0000-4000-8000-000000000001', filename: 'a.png', co
 /** Readers of the channels for email. */
 export const mailReaders: Readonly<Record<string, ForeignReader>> = {
   readTokenResponse: {
-    file: 'channels/email/oauth.ts',
-    document: { access_token: 'a', refresh_token: 'r', expires_in: 3_600, error: 'invalid_grant', error_description: 'd' },
+    file: 'runtime/oauth-tokens.ts',
+    document: { access_token: 'a', refresh_token: 'r', id_token: 'i', scope: 's', expires_in: 3_600, error: 'invalid_grant' },
     required: [],
     errorCodes: [],
     read(json) {

@@ -2,8 +2,8 @@
 export const tableOwners: Record<string, readonly string[]> = {
   alerts: ['Alert', 'AlertNotification', 'SignatureFailure', 'AuthFailure'],
   audit: ['AuditEntry'],
-  connections: ['Connection'],
-  database: ['PeriodicTask'],
+  connections: ['Connection', 'OauthGrant'],
+  database: ['PeriodicTask', 'UsedOauthState'],
   http: ['Session'],
   installations: [
     'Installation',
@@ -11,7 +11,6 @@ export const tableOwners: Record<string, readonly string[]> = {
     'PermissionProblem',
     'SeenUserContext',
     'SessionRevocation',
-    'UsedOauthState',
     'KeyFingerprint',
     'WebhookActivity',
   ],

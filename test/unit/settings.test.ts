@@ -227,6 +227,19 @@ test('alerts have defaults, and the settings of a notifier are given together or
   expect(listProblems({ ALERT_SILENT_HOURS: '6', ALERT_FAILURE_RATE: '2' })).toHaveLength(2);
 });
 
+test('a client of Google or Microsoft has both an id and a secret, and its endpoints are below the bases', () => {
+  expect(load({}).consentClients).toEqual({ google: undefined, microsoft: undefined });
+  const given = { MICROSOFT_CLIENT_ID: 'id', MICROSOFT_CLIENT_SECRET: 'secret', MICROSOFT_TENANT: 'contoso.example' };
+  const base = 'https://login.microsoftonline.com/contoso.example/oauth2/v2.0';
+  expect(load(given).consentClients.microsoft).toEqual({
+    ...{ clientId: 'id', clientSecret: 'secret', authorizeUrl: `${base}/authorize`, tokenUrl: `${base}/token` },
+  });
+  for (const name of ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET', 'MICROSOFT_CLIENT_ID', 'MICROSOFT_CLIENT_SECRET']) {
+    expect(listProblems({ [name]: 'x' })).toEqual([expect.stringMatching(`is needed with ${name}$`)]);
+  }
+  expect(listProblems({ MICROSOFT_TENANT: '../x' })).toEqual([expect.stringMatching(/^MICROSOFT_TENANT must be/)]);
+});
+
 test('a bucket for files needs all of its settings', () => {
   const bucket = { ATTACHMENT_S3_ENDPOINT: 'https://s3.example.com/', ATTACHMENT_S3_BUCKET: 'files' };
   expect(listProblems(bucket).map((problem) => problem.split(' ')[0])).toEqual([

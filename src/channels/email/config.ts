@@ -4,6 +4,7 @@ import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
 import { parseMailbox } from '../mail/addresses.ts';
 import { senderField } from '../mail/config.ts';
+import { type ConsentClients, consentProviders, formatServersOf, isServerOf } from './consent.ts';
 
 export type EmailConfig = z.output<ReturnType<typeof createEmailConfigSchema>>;
 
@@ -61,6 +62,11 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
   };
 }
 
+/** Returns whether a host is of the own network for sure: then a token may go there without encryption. */
+function isOwnNetwork(host: string): boolean {
+  return host === 'localhost' || isPrivateHost(host);
+}
+
 /** Address of a token endpoint: the program posts the client's secret to it. */
 function tokenUrlField(allowPrivateTargets: boolean) {
   return z
@@ -79,8 +85,10 @@ function tokenUrlField(allowPrivateTargets: boolean) {
  * Creates the schema of a connection's config.
  *
  * @param allowPrivateTargets lets the servers be private and without encryption, for a relay of the own network
+ * @param clients the operator's clients for consents
  */
-export function createEmailConfigSchema(allowPrivateTargets: boolean) {
+export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: ConsentClients = {}) {
+  const hasClient = Object.values(clients).some((client) => client !== undefined);
   return z
     .strictObject({
       from: senderField(),
@@ -98,15 +106,32 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
         }),
       oauth: z
         .strictObject({
-          user: z.string().trim().min(1).max(maxCredentialChars).optional(),
-          tokenUrl: tokenUrlField(allowPrivateTargets),
-          clientId: z.string().trim().min(1).max(maxCredentialChars),
-          clientSecret: secret().optional().meta({ sensitive: true }),
-          refreshToken: secret(maxTokenChars).meta({ sensitive: true }),
-          scope: z.string().trim().min(1).max(maxCredentialChars).optional(),
+          provider: z
+            .enum(consentProviders)
+            .optional()
+            .refine((provider) => provider === undefined || clients[provider] !== undefined, {
+              error: 'is not set up: its client id and client secret are missing in the settings of the program',
+              params: { code: 'not_configured' },
+            })
+            .meta({ title: 'Sign in with', description: 'The owner of the mailbox consents on a page of the mail host.' }),
+          user: z.string().trim().min(1).max(maxCredentialChars).optional().meta({
+            title: 'User name',
+            description: 'Account that signs in, where it is not the address of the sender.',
+            advanced: true,
+          }),
+          tokenUrl: tokenUrlField(allowPrivateTargets).optional().meta({ title: 'Token address', advanced: true }),
+          clientId: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'Client id', advanced: true }),
+          clientSecret: secret().optional().meta({ title: 'Client secret', sensitive: true, advanced: true }),
+          refreshToken: secret(maxTokenChars).optional().meta({ title: 'Refresh token', sensitive: true, advanced: true }),
+          scope: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'Scope', advanced: true }),
+        })
+        .refine(isOneSignIn, {
+          error: 'needs either provider, or tokenUrl, clientId and refreshToken',
+          params: { code: 'one_sign_in' },
         })
         .optional()
-        .meta({ title: 'Sign-in with OAuth 2', description: 'Instead of passwords.', advanced: true }),
+        // Where the operator has set up a service, most people need it: passwords come to an end.
+        .meta({ title: 'Sign-in with OAuth 2', description: 'Instead of passwords.', advanced: !hasClient }),
       replyTo: senderField().optional().meta({ title: 'Reply-To', advanced: true }),
       senders: z.array(senderField()).max(100).default([]).meta({
         title: 'Further senders',
@@ -153,16 +178,42 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean) {
       error: 'is needed with username',
       params: { code: 'with_username' },
     })
-    .refine(({ smtp, oauth }) => smtp.security !== 'none' || oauth === undefined, {
-      path: ['smtp', 'security'],
-      error: 'needs encryption for OAuth 2',
-      params: { code: 'unencrypted' },
+    .superRefine(({ smtp, imap, oauth }, context) => {
+      if (!oauth) return;
+      for (const [name, server] of Object.entries({ smtp, imap })) {
+        if (server?.security !== 'none' || isOwnNetwork(server.host)) continue;
+        const message = 'needs encryption for OAuth 2';
+        context.addIssue({ code: 'custom', path: [name, 'security'], message, params: { code: 'unencrypted' } });
+      }
+    })
+    .superRefine(({ smtp, imap, oauth }, context) => {
+      const provider = oauth?.provider;
+      if (!provider || allowPrivateTargets) return;
+      for (const [name, server] of Object.entries({ smtp, imap })) {
+        if (!server || isServerOf(provider, server.host)) continue;
+        const message = `must be a server of the service that is signed in to: ${formatServersOf(provider)}`;
+        context.addIssue({ code: 'custom', path: [name, 'host'], message, params: { code: 'other_service' } });
+      }
     })
     .refine(({ imap, smtp, oauth }) => !imap || oauth || (imap.password ?? smtp.password), {
       path: ['imap', 'password'],
       error: 'is needed where SMTP has none',
       params: { code: 'login_missing' },
     });
+}
+
+function isOneSignIn({ provider, tokenUrl, clientId, clientSecret, refreshToken, scope }: OAuthFields): boolean {
+  if (provider) return [tokenUrl, clientId, clientSecret, refreshToken, scope].every((value) => value === undefined);
+  return tokenUrl !== undefined && clientId !== undefined && refreshToken !== undefined;
+}
+
+interface OAuthFields {
+  readonly provider?: string | undefined;
+  readonly tokenUrl?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: string | undefined;
+  readonly refreshToken?: string | undefined;
+  readonly scope?: string | undefined;
 }
 
 /** Returns the address of a config's own mailbox. */

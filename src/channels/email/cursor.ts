@@ -1,4 +1,4 @@
-/** Durable state of a connection: the place in the mailbox, and what was learned there. Also holds a renewed refresh token. */
+/** Durable state of a connection: the place in the mailbox, and what was learned there. */
 export interface MailboxCursor {
   readonly uidValidity: string;
   /** Last UID that was read. */
@@ -9,9 +9,6 @@ export interface MailboxCursor {
   readonly checkedAt: string;
   /** Recent failures of single recipients, as the id of the message and the address: silence does not prove their delivery. */
   readonly failed: readonly string[];
-  readonly refreshToken?: string | undefined;
-  /** End of the refresh token in the config which the renewed one replaces. */
-  readonly refreshTokenOf?: string | undefined;
 }
 
 const maxFailed = 500;
@@ -26,7 +23,7 @@ export function addFailures(cursor: MailboxCursor, failed: readonly string[]): M
   return failed.length === 0 ? cursor : { ...cursor, failed: [...cursor.failed, ...failed].slice(-maxFailed) };
 }
 
-/** Returns whether a stored state is a cursor: a connection without IMAP may hold a token alone. */
+/** Returns whether a stored state is a cursor. */
 export function isCursor(state: Partial<MailboxCursor> | null): state is MailboxCursor {
   return typeof state?.uidValidity === 'string' && typeof state.lastUid === 'number';
 }

@@ -2,11 +2,12 @@ import { AppError } from '../../core/errors.ts';
 import { type Capabilities, type Channel, defineChannel } from '../channel.ts';
 import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import { createEmailConfigSchema, type EmailConfig } from './config.ts';
+import type { ConsentClients } from './consent.ts';
 import { openImapSession } from './imap-session.ts';
 import { lookUpReceipt, lookUpSend } from './look-up.ts';
 import { fetchMailFile } from './media.ts';
-import { createTokenSource } from './oauth.ts';
 import { sendMessage } from './send.ts';
+import { getToken, toSignIn } from './sign-in.ts';
 import { verifyConfig } from './verify.ts';
 
 const capabilities: Capabilities = {
@@ -23,23 +24,31 @@ const capabilities: Capabilities = {
  * Creates the channel for a mailbox: SMTP out, IMAP in.
  *
  * @param options.allowPrivateTargets lets the servers be private and without encryption
+ * @param options.consentClients the operator's clients at services whose users sign in on their page
  */
-export function createEmailChannel(options: { allowPrivateTargets: boolean }): Channel {
-  const getAccessToken = createTokenSource();
+export function createEmailChannel(options: {
+  allowPrivateTargets: boolean;
+  consentClients?: ConsentClients | undefined;
+}): Channel {
+  const { consentClients = {} } = options;
   const failures = new Map<string, number>();
   return defineChannel<EmailConfig>({
     type: 'email',
     title: 'Email (SMTP and IMAP)',
-    configSchema: createEmailConfigSchema(options.allowPrivateTargets),
+    configSchema: createEmailConfigSchema(options.allowPrivateTargets, consentClients),
     capabilities,
     // Bounces arrive in the mailbox: without IMAP the program reads none, and what was accepted counts as delivered.
     getCapabilities: ({ imap }) => ({ ...capabilities, receipts: imap !== undefined }),
     setupGuide: 'channels/email',
-    send: (context, message) => sendMessage(context, message, getAccessToken),
-    lookUpSend: (context, message, since) => lookUpSend(context, message, since, getAccessToken),
+    send: (context, message) => sendMessage(context, message),
+    lookUpSend: (context, message, since) => lookUpSend(context, message, since),
     lookUpReceipt,
-    fetchAttachment: (context, ref) => fetchMailFile(context, ref, getAccessToken),
-    setup: { verify: (context) => verifyConfig(context, getAccessToken) },
+    fetchAttachment: (context, ref) => fetchMailFile(context, ref),
+    setup: {
+      verify: verifyConfig,
+      getSignIn: (config) => toSignIn(consentClients, config),
+      getPairing: ({ signIn }) => signIn.getPairing(),
+    },
     webhooks: {
       // The link is in the emails; there is none to enter anywhere.
       paths: [],
@@ -52,8 +61,9 @@ export function createEmailChannel(options: { allowPrivateTargets: boolean }): C
     session: {
       carriesSends: false,
       async open(context, emit) {
-        if (context.connection.config.imap) return openImapSession(context, getAccessToken, failures, emit);
-        // There is no mailbox to read: the session stays open and does nothing.
+        const isReadable = context.connection.config.imap && (await getToken(context))?.kind !== 'consent_required';
+        if (isReadable) return openImapSession(context, failures, emit);
+        // There is no mailbox to read, or its owner has not signed in: the session stays open until the connection changes.
         const closed = Promise.withResolvers<null>();
         return { closed: closed.promise, close: async () => closed.resolve(null) };
       },

@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import { createDeadline } from '../../core/clock.ts';
-import { type EmailContext, getOwnAddress } from './config.ts';
-import type { GetAccessToken } from './oauth.ts';
+import type { EmailContext } from './config.ts';
 import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
+import { getToken, getUserName } from './sign-in.ts';
 import type { Refusal } from './smtp-replies.ts';
 
 /** Largest mail that is fetched whole. */
@@ -15,26 +15,22 @@ const openTimeoutMs = 25_000;
 const maxIdleMs = 5 * 60 * 1000;
 const socketTimeoutMs = 10 * 60 * 1000;
 
-export type ImapResult = { client: ImapFlow } | { failure: Refusal; refreshToken?: undefined };
+export type ImapResult = { client: ImapFlow } | { failure: Refusal };
 
 /**
  * Connects to the IMAP server of a connection and signs in. The error listener stays for good: an error after the end would otherwise end the
  * process.
  */
-export async function openImapClient(
-  context: EmailContext,
-  getAccessToken: GetAccessToken,
-  options: Partial<ImapFlowOptions> = {},
-): Promise<ImapResult> {
+export async function openImapClient(context: EmailContext, options: Partial<ImapFlowOptions> = {}): Promise<ImapResult> {
   const { config } = context.connection;
-  const { imap, smtp, oauth, caCertificate: ca } = config;
+  const { imap, smtp, caCertificate: ca } = config;
   if (!imap) throw new Error('This connection has no IMAP server.');
-  const token = await getAccessToken(context);
+  const token = await getToken(context);
   if (token && token.kind !== 'token') {
     return { failure: { class: token.kind === 'refused' ? 'account' : 'later', code: token.code, message: token.message } };
   }
   const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
-  const user = oauth?.user ?? imap.username ?? smtp.username ?? getOwnAddress(config);
+  const user = getUserName(config, imap);
   const tls = ca === undefined ? {} : { ca };
   let client: ImapFlow | null = null;
   let socket: Socket | null = null;
@@ -73,7 +69,7 @@ export async function openImapClient(
     return { client };
   } catch (error) {
     stop();
-    if (token?.kind === 'token' && toServerError(error).authenticationFailed) await getAccessToken(context, true);
+    if (token?.kind === 'token' && toServerError(error).authenticationFailed) await getToken(context, token.accessToken);
     return { failure: toImapFailure(error, imap.host, deadline.timedOut()) };
   } finally {
     deadline.signal.removeEventListener('abort', stop);
@@ -121,10 +117,9 @@ export async function closeImapClient(client: ImapFlow): Promise<void> {
 /** Runs work on an IMAP connection of its own. */
 export async function withImapClient<Result>(
   context: EmailContext,
-  getAccessToken: GetAccessToken,
   work: (client: ImapFlow) => Promise<Result>,
 ): Promise<Result | { failure: Refusal }> {
-  const opened = await openImapClient(context, getAccessToken, { disableAutoIdle: true });
+  const opened = await openImapClient(context, { disableAutoIdle: true });
   if ('failure' in opened) return opened;
   const stop = () => opened.client.close();
   context.signal.addEventListener('abort', stop);

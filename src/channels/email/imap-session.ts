@@ -4,7 +4,6 @@ import type { ChannelEvent, OpenSession } from '../channel.ts';
 import type { EmailContext } from './config.ts';
 import { isCursor, type MailboxCursor } from './cursor.ts';
 import { closeImapClient, openImapClient } from './imap-client.ts';
-import type { GetAccessToken } from './oauth.ts';
 import { createLoopGuard } from './read-mail.ts';
 import { openCursor, readNewMails } from './read-mailbox.ts';
 
@@ -25,13 +24,8 @@ function createRefusedSession(reason: { code: string; message: string }): OpenSe
  *
  * @throws when the server can't be reached
  */
-export async function openImapSession(
-  context: EmailContext,
-  getAccessToken: GetAccessToken,
-  failures: Map<string, number>,
-  emit: Emit,
-): Promise<OpenSession> {
-  const opened = await openImapClient(context, getAccessToken);
+export async function openImapSession(context: EmailContext, failures: Map<string, number>, emit: Emit): Promise<OpenSession> {
+  const opened = await openImapClient(context);
   if ('failure' in opened) {
     const { class: kind, code, message } = opened.failure;
     if (kind === 'account') return createRefusedSession({ code, message });

@@ -6,7 +6,6 @@ import { getMessageId } from './compose.ts';
 import type { EmailContext } from './config.ts';
 import { formatFailure, isCursor, type MailboxCursor } from './cursor.ts';
 import { withImapClient } from './imap-client.ts';
-import type { GetAccessToken } from './oauth.ts';
 import { parseReachedPart } from './recipient-states.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -15,17 +14,12 @@ const dayMs = 24 * 60 * 60 * 1000;
  * Looks for an email of unknown outcome in the folder of sent mail, where Gmail and Microsoft 365 file what they accept. A mail that is not there
  * proves nothing: other servers file none.
  */
-export async function lookUpSend(
-  context: EmailContext,
-  message: OutboundMessage,
-  since: Date,
-  getAccessToken: GetAccessToken,
-): Promise<SendOutcome | null> {
+export async function lookUpSend(context: EmailContext, message: OutboundMessage, since: Date): Promise<SendOutcome | null> {
   const { config } = context.connection;
   // Of several recipients the copy does not show which were accepted.
   if (!config.imap || parseRecipients(message.to).mailboxes.length !== 1 || message.acceptedParts.length > 0) return null;
   const messageId = getMessageId(message, config);
-  const found = await withImapClient(context, getAccessToken, async (client) => {
+  const found = await withImapClient(context, async (client) => {
     const sent = await findSentFolder(client);
     if (sent === null) return null;
     await client.mailboxOpen(sent, { readOnly: true });

@@ -3,16 +3,11 @@ import type { FetchedFile, FetchFailure } from '../../runtime/fetch-file.ts';
 import type { EmailContext } from './config.ts';
 import { maxMailBytes, withImapClient } from './imap-client.ts';
 import { parseFileRef, parseIncomingMail } from './inbound.ts';
-import type { GetAccessToken } from './oauth.ts';
 
 const gone: FetchFailure = { kind: 'rejected', code: 'media_gone', reason: 'is no longer in the mailbox' };
 
 /** Fetches a file of a mail out of the mailbox, over a connection of its own. @param ref as the inbound message named it */
-export async function fetchMailFile(
-  context: EmailContext,
-  ref: string,
-  getAccessToken: GetAccessToken,
-): Promise<FetchedFile | FetchFailure> {
+export async function fetchMailFile(context: EmailContext, ref: string): Promise<FetchedFile | FetchFailure> {
   const place = parseFileRef(ref);
   if (!place || !context.connection.config.imap) return gone;
   const { folder } = context.connection.config.imap;
@@ -21,7 +16,7 @@ export async function fetchMailFile(
     code: 'attachment_unreachable',
     reason: 'could not be fetched from the mailbox',
   };
-  const fetched = await withImapClient(context, getAccessToken, async (client) => {
+  const fetched = await withImapClient(context, async (client) => {
     const mailbox = await client.mailboxOpen(folder, { readOnly: true });
     if (String(mailbox.uidValidity) !== place.uidValidity) return { gone: true } as const;
     const row = await client.fetchOne(String(place.uid), { size: true }, { uid: true });

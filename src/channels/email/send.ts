@@ -3,7 +3,6 @@ import { parseRecipients, type RefusedRecipient } from '../mail/addresses.ts';
 import { buildContent } from '../mail/content.ts';
 import { chooseMailSender, composeMail, getMessageId } from './compose.ts';
 import { type EmailContext, getOwnAddress, listSecrets } from './config.ts';
-import type { GetAccessToken } from './oauth.ts';
 import {
   formatSettledRecipients,
   listEarlierRefusals,
@@ -23,11 +22,7 @@ const maxRecipients = 100;
  * Sends an email in one transaction, whose header names all recipients. Recipients that the server refuses are reported alone; those that it defers
  * are tried again, without the others. SMTP has no idempotency key: an attempt without a reply to the end of the mail may have sent it.
  */
-export async function sendMessage(
-  context: EmailContext,
-  message: OutboundMessage,
-  getAccessToken: GetAccessToken,
-): Promise<SendOutcome> {
+export async function sendMessage(context: EmailContext, message: OutboundMessage): Promise<SendOutcome> {
   const { config } = context.connection;
   // A line break would hide an address in the name of another.
   if (/[\r\n]/.test(message.to)) return { kind: 'rejected', code: 'invalid_address', message: 'The address has a line break.' };
@@ -44,7 +39,7 @@ export async function sendMessage(
   const content = await buildContent(context, message, maxBytes);
   if ('failure' in content) return withParts(content.failure, message.acceptedParts);
   const bytes = await composeMail(context, message, mailboxes, content);
-  const session = await openSmtpSession(context, getAccessToken);
+  const session = await openSmtpSession(context);
   if ('failure' in session) {
     const { class: kind, code, message: reason, response } = session.failure;
     const outcome = { kind: kind === 'account' ? 'connection_error' : 'unavailable', code, message: reason } as const;

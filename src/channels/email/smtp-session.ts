@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { createDeadline } from '../../core/clock.ts';
-import { type EmailContext, getOwnAddress } from './config.ts';
-import type { GetAccessToken, TokenResult } from './oauth.ts';
+import type { AccessTokenResult } from '../channel.ts';
+import type { EmailContext } from './config.ts';
 import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
+import { getToken, getUserName } from './sign-in.ts';
 import { classifyLoginRefusal, classifyRefusal, type Refusal } from './smtp-replies.ts';
 
 /** A signed-in connection to an SMTP server. */
@@ -26,10 +27,7 @@ const socketTimeoutMs = 10 * 60 * 1000;
 const maxResponseBytes = 64 * 1024;
 
 /** Connects to the SMTP server of a connection and signs in. */
-export async function openSmtpSession(
-  context: EmailContext,
-  getAccessToken: GetAccessToken,
-): Promise<SmtpSession | { failure: OpenFailure }> {
+export async function openSmtpSession(context: EmailContext): Promise<SmtpSession | { failure: OpenFailure }> {
   const { smtp, caCertificate: ca } = context.connection.config;
   const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
   const tls = ca === undefined ? {} : { ca };
@@ -58,7 +56,7 @@ export async function openSmtpSession(
     );
     const { connection } = session;
     await runStep(connection, deadline.signal, (done) => connection.connect(done));
-    const failure = await signIn(context, getAccessToken, session, deadline.signal);
+    const failure = await signIn(context, session, deadline.signal);
     if (!failure) return session;
     session.destroy();
     return { failure };
@@ -122,27 +120,22 @@ export function runStep<Result>(
 }
 
 /** Signs in. A token that the server refuses is renewed once. */
-async function signIn(
-  context: EmailContext,
-  getAccessToken: GetAccessToken,
-  { connection }: SmtpSession,
-  signal: AbortSignal,
-): Promise<OpenFailure | null> {
+async function signIn(context: EmailContext, { connection }: SmtpSession, signal: AbortSignal): Promise<OpenFailure | null> {
   const { config } = context.connection;
   const { smtp, oauth } = config;
   if (!oauth && smtp.password === undefined) return null;
-  const user = oauth?.user ?? smtp.username ?? getOwnAddress(config);
+  const user = getUserName(config);
   const login = (auth: object) =>
     runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
       () => null,
       toLoginFailure,
     );
   if (!oauth) return login({ user, credentials: { user, pass: smtp.password ?? '' } });
-  const token = await getAccessToken(context);
+  const token = await getToken(context);
   if (token?.kind !== 'token') return toTokenFailure(token);
   const failure = await login({ user, oauth2: createTokenLogin(user, token.accessToken) });
   if (failure?.class !== 'account') return failure;
-  const renewed = await getAccessToken(context, true);
+  const renewed = await getToken(context, token.accessToken);
   if (renewed?.kind !== 'token') return toTokenFailure(renewed);
   return login({ user, oauth2: createTokenLogin(user, renewed.accessToken) });
 }
@@ -154,7 +147,7 @@ function toLoginFailure(error: unknown): OpenFailure {
   return { ...classifyLoginRefusal(failed), response: failed.response };
 }
 
-function toTokenFailure(token: Exclude<TokenResult, { kind: 'token' }> | null): OpenFailure {
+function toTokenFailure(token: Exclude<AccessTokenResult, { kind: 'token' }> | null): OpenFailure {
   const { kind, code, message } = token ?? { kind: 'refused', code: 'oauth_refused', message: 'There is no sign-in.' };
   return { class: kind === 'refused' ? 'account' : 'later', code, message };
 }

@@ -1,7 +1,7 @@
-import type { ConfigProblem, VerifyResult } from '../channel.ts';
-import { type EmailContext, getOwnAddress } from './config.ts';
+import type { AccessTokenResult, ConfigProblem, VerifyResult } from '../channel.ts';
+import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { withImapClient } from './imap-client.ts';
-import type { GetAccessToken } from './oauth.ts';
+import { getToken } from './sign-in.ts';
 import type { Refusal } from './smtp-replies.ts';
 import { openSmtpSession, runStep } from './smtp-session.ts';
 
@@ -11,9 +11,11 @@ interface Check {
 }
 
 /** Signs in to both servers, sends no mail, and opens the folder. */
-export async function verifyConfig(context: EmailContext, getAccessToken: GetAccessToken): Promise<VerifyResult> {
+export async function verifyConfig(context: EmailContext): Promise<VerifyResult> {
   const { config } = context.connection;
-  const checks = [await checkSmtp(context, getAccessToken), ...(config.imap ? [await checkImap(context, getAccessToken)] : [])];
+  const token = await getToken(context);
+  if (token && token.kind !== 'token') return toTokenResult(config, token);
+  const checks = [await checkSmtp(context), ...(config.imap ? [await checkImap(context)] : [])];
   const problems = checks.flatMap(({ problem }) => problem ?? []);
   if (problems.length > 0) return { kind: 'rejected', problems };
   const unavailable = checks.find((check) => check.unavailable)?.unavailable;
@@ -22,8 +24,21 @@ export async function verifyConfig(context: EmailContext, getAccessToken: GetAcc
   return { kind: 'verified', account: getOwnAddress(config), warnings };
 }
 
-async function checkSmtp(context: EmailContext, getAccessToken: GetAccessToken): Promise<Check> {
-  const session = await openSmtpSession(context, getAccessToken);
+function toTokenResult(config: EmailConfig, token: Exclude<AccessTokenResult, { kind: 'token' }>): VerifyResult {
+  const { kind, code, message } = token;
+  switch (kind) {
+    case 'consent_required':
+      // The pairing reports it; before it there is no more to check.
+      return { kind: 'verified', account: getOwnAddress(config) };
+    case 'refused':
+      return { kind: 'rejected', problems: [{ field: 'oauth', code, message }] };
+    case 'unavailable':
+      return { kind, code, message };
+  }
+}
+
+async function checkSmtp(context: EmailContext): Promise<Check> {
+  const session = await openSmtpSession(context);
   if ('failure' in session) return toCheck(context, 'smtp', session.failure);
   try {
     // A sender without a mail: servers that need a sign-in say so here.
@@ -36,9 +51,9 @@ async function checkSmtp(context: EmailContext, getAccessToken: GetAccessToken):
   }
 }
 
-async function checkImap(context: EmailContext, getAccessToken: GetAccessToken): Promise<Check> {
+async function checkImap(context: EmailContext): Promise<Check> {
   const { folder } = context.connection.config.imap ?? { folder: 'INBOX' };
-  const result = await withImapClient(context, getAccessToken, async (client) => {
+  const result = await withImapClient(context, async (client) => {
     const opened = await client.mailboxOpen(folder, { readOnly: true }).catch(() => null);
     return opened === null ? 'no_folder' : 'opened';
   });

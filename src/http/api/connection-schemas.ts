@@ -67,6 +67,7 @@ export const pairing = z
     qrCode: z.string().optional().describe('Data URL of an image to scan.'),
     code: z.string().optional().describe('Code to enter on the device.'),
     url: z.string().optional().describe('Address at which a person finishes the sign-in.'),
+    service: z.string().optional().describe('Name of the service that the person signs in with, such as Google.'),
     expiresAt: time.optional(),
   })
   .meta({ id: 'Pairing' });

@@ -14,7 +14,7 @@ declare global {
 
 /**
  * Logs one line a request, with the id that the response carries. Only method and path are logged: a query can contain an install's code,
- * and the path of a stored file, or of a vendor's webhook, its secret.
+ * and the path of a stored file, of a vendor's webhook, or of the start of a sign-in, its secret.
  * Replaces pino-http, whose child logger for every request was 7 % of the cost of a webhook.
  */
 export function logRequests(deps: { log: Log; newId: NewId; clock: Clock }): RequestHandler {
@@ -42,5 +42,6 @@ function maskPath(url: string): string | undefined {
   return url
     .split('?')[0]
     ?.replace(/^\/media\/.*/, '/media/…')
+    .replace(/^\/oauth\/mail\/start\/.*/, '/oauth/mail/start/…')
     .replace(/^(\/channels\/[^/]+\/[^/]+)\/.*/, '$1/…');
 }

@@ -8,6 +8,7 @@ import { defineAction, definePage } from '../framework/page.ts';
 import { type FormValues, toConfigFields, toFormValues } from './config-form.ts';
 import { type LabelledField, toLabelledFields } from './config-labels.ts';
 import { createContactLinkAction, findContactLinkView } from './contact-link.ts';
+import { canPair, findConsentService } from './pairing.ts';
 import {
   type ChannelPageDeps,
   findUsableConnection,
@@ -59,11 +60,12 @@ export function createChannelPage(deps: ChannelPageDeps) {
         connection: { id: connection.id, type: channel.type, can: connection.capabilities, account: connection.account },
         canVerify: channel.setup !== undefined,
         has: {
-          pairing: channel.setup?.getPairing !== undefined,
+          pairing: canPair(connection),
           senders: canChooseSender(connection),
           templates: channel.setup?.listTemplates !== undefined,
           webhooks: channel.webhooks !== undefined,
         },
+        signInService: findConsentService(connection),
         sender: findSender(connection),
         registration: toRegistrationView(connection),
         webhookAt: await findLastWebhook(deps, connection.id),

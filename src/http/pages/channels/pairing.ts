@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { Pairing } from '../../../channels/channel.ts';
 import type { Connection } from '../../../connections/connection.ts';
+import { findSignIn } from '../../../connections/oauth-grants.ts';
 import { isAppError } from '../../../core/errors.ts';
 import { createTimedCache } from '../../../runtime/timed-cache.ts';
 import { definePage } from '../framework/page.ts';
@@ -28,8 +29,10 @@ export function createPairingPage(deps: ChannelPageDeps) {
       const provider = getProvider(deps, providerKey);
       const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
       const channel = toChannelName(text, connection.channel);
+      const service = findConsentService(connection);
       return {
-        title: text('channels.pairing.title', { channel }),
+        title: service ? text('channels.pairing.signIn', { service }) : text('channels.pairing.title', { channel }),
+        service,
         providerKey,
         provider: toProviderName(deps, text, provider),
         channel,
@@ -56,6 +59,18 @@ async function askForPairing({ connections }: ChannelPageDeps, connection: Conne
     }
     throw error;
   }
+}
+
+/** Returns whether a connection is paired, or signed in, on a page of its own. */
+export function canPair(connection: Connection): boolean {
+  const { setup } = connection.channel;
+  return setup?.getPairing !== undefined && (setup.getSignIn === undefined || findConsentService(connection) !== null);
+}
+
+/** Finds the service on whose page the owner of a connection's account signs in. */
+export function findConsentService(connection: Connection): string | null {
+  const signIn = findSignIn(connection);
+  return signIn?.consent ? signIn.service : null;
 }
 
 /** Leaves out addresses that a browser must not follow: they come from the vendor. */
