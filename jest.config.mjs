@@ -13,7 +13,13 @@ const onlyEmbedded = [
 const onlyPostgres = [
   'postgres',
   ...(onBoth
-    ? ['installations', 'messages/(batching|opt-outs|outbound|recovery|reporting)', 'queue', 'processes/(faults|upgrade)']
+    ? [
+        'installations',
+        'messages/(batching|opt-outs|outbound|recovery|reporting)',
+        'queue',
+        'processes/(faults|upgrade)',
+        'workflows',
+      ]
     : []),
 ];
 /**

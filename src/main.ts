@@ -16,6 +16,7 @@ import { listDevelopmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
+import { workflowScope } from './highlevel/operations.ts';
 import { createHealthApp, createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
 import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts';
@@ -33,6 +34,9 @@ const finishJobsTimeoutMs = 7_000;
 const storeResponsesTimeoutMs = 60_000;
 
 const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
+
+/** Public, as all of the sandbox: its simulated HighLevel and the program run on one machine. */
+const sandboxWorkflowSecret = 'sandbox-workflow-secret';
 
 let isStopping = false;
 
@@ -123,7 +127,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
       clientId: settings.clientId ?? 'sandbox00000000000000000-patchbay',
       clientSecret: settings.clientSecret ?? 'sandbox',
       redirectUri: `${settings.appUrl}/oauth/callback`,
-      scopes: settings.scopes,
+      scopes: settings.isSandbox ? [...settings.scopes, workflowScope] : settings.scopes,
     },
     version: readVersion(),
     appUrl: settings.appUrl,
@@ -164,6 +168,7 @@ async function openSandbox(settings: Settings, options: AppOptions): Promise<San
       ...options.app,
       baseUrl: options.appUrl,
       providers: settings.providers.length > 0 ? settings.providers : [sandboxProvider],
+      workflowSecret: sandboxWorkflowSecret,
     },
     adminToken: options.adminToken ?? '',
     behaviour: { statusDelayMs: 1_500 },
@@ -181,6 +186,7 @@ function withSandbox(options: AppOptions, sandbox: Sandbox): AppOptions {
     sharedSecrets: [sandbox.sharedSecret],
     frameAncestors: [...options.frameAncestors, sandbox.url],
     phone: sandbox.phone,
+    workflowSecrets: [sandboxWorkflowSecret],
     sandboxUrl: sandbox.url,
     examples: sandbox.examples,
   };

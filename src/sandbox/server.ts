@@ -89,7 +89,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const sharedSecret = saved?.sharedSecret ?? random(24).toString('base64url');
   const simulator = createSimulator({
     ...options,
-    app: { ...options.app, sharedSecret },
+    app: { ...options.app, sharedSecret, getApiUrl: () => url },
     seed,
     state: saved?.highLevel,
     onChange: notifyChange,

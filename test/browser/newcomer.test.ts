@@ -3,7 +3,7 @@ import { createDataFolder } from '../support/databases.ts';
 import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
 testInBrowser(
-  'a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, reply',
+  'a newcomer goes the whole way in sandbox mode: install, connect, send, delivered, read, reply, workflow',
   async (browser) => {
     using folder = createTemporaryFolder();
     const port = await findFreePorts();
@@ -36,6 +36,14 @@ testInBrowser(
     await page.getByLabel('Reply as the contact').fill('Yes, thank you!');
     await page.keyboard.press('Enter');
     await thread.getByText('Yes, thank you!').waitFor();
+
+    await page.getByText('A workflow', { exact: true }).click();
+    await page.getByRole('button', { name: 'Add to a workflow' }).click();
+    await page.getByText('Triggers: message_delivered.').waitFor();
+    await page.getByLabel('Message of the workflow').fill('From a workflow');
+    await page.keyboard.press('Enter');
+    await page.getByText('Send message “From a workflow”: delivered').waitFor();
+    await page.getByText('Started by message_delivered').waitFor();
 
     await page.getByLabel('opted out').check();
     await page.getByLabel('Message as the user').fill('Still there?');

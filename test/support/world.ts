@@ -76,7 +76,7 @@ export async function startWorld(options: WorldOptions = {}) {
     redirectUri: `${patchbay.url}/oauth/callback`,
     providers: allProviders,
     scopes: options.scopes ?? listScopes(options.hasWorkflows),
-    ...{ workflowSecret, apiUrl: platform.url },
+    ...{ workflowSecret, getApiUrl: () => platform.url },
   };
   const highlevel = createSimulator({
     clock,

@@ -50,6 +50,13 @@ function draw() {
   }
   list(byId('thread'), state.thread, (message) => bubble(message, message.direction === 'outbound', message));
   drawPhone(state.phone);
+  drawWorkflow(state.workflow);
+}
+
+function drawWorkflow({ triggers, added, log }) {
+  if (byId('trigger').childElementCount === 0) options(byId('trigger'), triggers, null);
+  byId('triggers').textContent = added.length > 0 ? `Triggers: ${added.join(', ')}.` : 'No trigger is in a workflow yet.';
+  list(byId('workflow-log'), log, (line) => Object.assign(document.createElement('li'), { textContent: line }));
 }
 
 function drawPhone(phone) {
@@ -219,6 +226,10 @@ byId('quick').addEventListener('click', ({ target }) => {
   act({ do: 'reply', ...contactRef(), text: byId('reply-text').value, picture });
   byId('reply-text').value = '';
 });
+onSubmit(byId('run-action'), byId('action-text'), (text) => ({ do: 'run_action', ...contactRef(), text }));
+byId('add-trigger').addEventListener('click', () =>
+  act({ do: 'add_trigger', locationId: state.location.id, key: byId('trigger').value }),
+);
 onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...contactRef(), text }));
 onSubmit(byId('reply'), byId('reply-text'), (text) => ({ do: 'reply', ...contactRef(), text }));
 

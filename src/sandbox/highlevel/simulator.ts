@@ -79,7 +79,7 @@ export function createSimulator(options: SimulatorOptions) {
     },
     calls,
     users: new Map(),
-    apiUrl: () => options.app.apiUrl ?? '',
+    apiUrl: () => options.app.getApiUrl?.() ?? '',
     uploads: [],
     faults: createFaults(),
     denials: createDenials(),

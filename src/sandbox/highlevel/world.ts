@@ -24,8 +24,8 @@ export interface SimApp {
   scopes: readonly string[];
   /** Sent with requests of workflows, as the operator has set it up. */
   workflowSecret?: string;
-  /** HighLevel's own address, part of those that it hands out; by default where the app finds it. */
-  apiUrl?: string;
+  /** Returns HighLevel's own address, part of those that it hands out. */
+  getApiUrl?: () => string;
   /** Encrypts user contexts. */
   sharedSecret?: string;
 }

@@ -15,6 +15,9 @@ export interface ActionDeps {
 const text = z.string().trim().max(2_000);
 const id = z.string().min(1).max(64);
 
+/** Triggers of the app that a workflow of the sandbox can have. */
+export const sandboxTriggers = ['message_delivered', 'message_failed', 'reply_received', 'opted_out', 'channel_held'] as const;
+
 /** Schema of what a person does on the sandbox page. */
 export const actionSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('send'), locationId: id, contactId: id, text: text.min(1) }),
@@ -25,6 +28,8 @@ export const actionSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('open_phone'), isOpen: z.boolean() }),
   z.object({ do: z.literal('set_phone_mode'), mode: z.enum(['on', 'flight', 'blocked']) }),
   z.object({ do: z.literal('set_account_refused'), locationId: id, isRefused: z.boolean() }),
+  z.object({ do: z.literal('run_action'), locationId: id, contactId: id, text: text.min(1) }),
+  z.object({ do: z.literal('add_trigger'), locationId: id, key: z.enum(sandboxTriggers) }),
 ]);
 
 type Action = z.infer<typeof actionSchema>;
@@ -42,6 +47,18 @@ export async function performAction(deps: ActionDeps, action: Action): Promise<s
       return null;
     case 'reply':
       return sendReply(deps, action, providerKey);
+    case 'run_action': {
+      const data = { message: action.text, wait_for: 'delivered', limit_minutes: 2 };
+      const how = { contactId: action.contactId, isPausing: true };
+      const { status } = await simulator.executeAction(action.locationId, 'send_message', data, how);
+      simulator.world.onChange();
+      return status === 200 ? null : 'The app did not accept the action.';
+    }
+    case 'add_trigger': {
+      const { status } = await simulator.addTrigger(action.locationId, action.key);
+      simulator.world.onChange();
+      return status === 200 ? null : 'The app did not accept the trigger.';
+    }
     case 'open_phone':
       phone.setOpen(action.isOpen);
       return null;

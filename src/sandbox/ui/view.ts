@@ -4,6 +4,7 @@ import { listContacts } from '../highlevel/state.ts';
 import type { AppConnection, SandboxPhone } from '../phone.ts';
 import { pictureNames } from '../pictures.ts';
 import type { AppClient } from './app-client.ts';
+import { loadWorkflow } from './workflow.ts';
 
 /** Loads the data of the sandbox page; the page's script draws it. */
 export async function loadView(
@@ -39,6 +40,7 @@ export async function loadView(
       status: message.status,
       error: message.error?.message ?? null,
     })),
+    workflow: loadWorkflow(simulator, location.id),
     phone: {
       mode: phone.state.mode,
       isOpen: phone.state.isOpen,
