@@ -45,6 +45,12 @@ export interface Channel<Config extends object = object> {
   lookUpSend?(context: ChannelContext<Config>, message: OutboundMessage, since: Date): Promise<SendOutcome | null>;
   /** Asks the vendor for the state of a message whose receipt may be lost. @returns null when it has no newer state, or cannot say */
   lookUpReceipt?(context: ChannelContext<Config>, externalId: string): Promise<ReceiptContent | null>;
+  /**
+   * Returns the time until which all failures that were there have been reported to the program, for connections with a `quietPeriodMs`.
+   *
+   * @returns null when it is not known
+   */
+  receiptsReadUntil?(context: ChannelContext<Config>): Promise<Date | null>;
   /** Downloads a file that needs the vendor's credentials. @param ref as an inbound message named it */
   fetchAttachment?(context: ChannelContext<Config>, ref: string): Promise<FetchedFile | FetchFailure>;
   /**
@@ -81,6 +87,11 @@ export interface Capabilities {
    * some vendors accept messages while they can't send any.
    */
   readonly receiptWithinMs?: number;
+  /**
+   * Email: time without a failure after which a recipient counts as delivered, as mail servers confirm no delivery. It needs `receipts`, and
+   * `receiptsReadUntil` of the channel.
+   */
+  readonly quietPeriodMs?: number;
   /** The vendor recognises a repeated idempotency key, so that sending again after an unknown outcome can't double the message. */
   readonly idempotent: boolean;
   /** The vendor has ids of its own for contacts, or depends on when they last wrote: then both are recorded with their messages. */

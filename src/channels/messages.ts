@@ -26,6 +26,25 @@ export interface OutboundMessage {
   readonly isOptedOutOfMarketing: boolean;
   /** External ids of the parts that an earlier attempt has sent, in order: this attempt continues after them. */
   readonly acceptedParts: readonly string[];
+  /** Email to several: recipients that earlier attempts have settled. This attempt is for the others. */
+  readonly settledRecipients?: readonly SettledRecipient[];
+}
+
+/** A recipient of an email to several that an attempt has reached, or was refused for good. */
+export interface SettledRecipient {
+  readonly address: string;
+  /** Why it was refused; null where it was reached. */
+  readonly refusal: { readonly code: string; readonly message: string } | null;
+}
+
+/** What an attempt to send an email has settled, whatever its outcome. */
+interface EmailResult {
+  /** Further ids by which receipts and replies may name the email, such as one that a server has put in the place of ours. */
+  aliases?: readonly string[];
+  /** Recipients that were refused for good. */
+  rejectedRecipients?: readonly { address: string; code: string; message: string }[];
+  /** Of an email to several: recipients that this attempt has reached, where the vendor accepts each alone. */
+  reachedRecipients?: readonly string[];
 }
 
 /**
@@ -34,26 +53,26 @@ export interface OutboundMessage {
  * text for the log of attempts. `isAuthoritative` marks a rejection by the vendor itself, not by a proxy on the way: an idempotent vendor has
  * then not accepted the earlier attempts either.
  */
-export type SendOutcome = { response?: string } & (
-  | {
-      kind: 'accepted' | 'delivered';
-      /** The vendor's id of each part, in order, those of earlier attempts included; empty when it gives none. */
-      externalIds: readonly string[];
-      rejectedRecipients?: readonly { address: string; code: string; message: string }[];
-    }
-  | { kind: 'rejected'; code: string; message: string; isAuthoritative?: boolean; optedOut?: OptOutCategory }
-  | {
-      kind: 'unavailable';
-      code: string;
-      message: string;
-      retryAfterMs?: number;
-      /** The vendor would refuse the connection's other messages as well: all of them wait for `retryAfterMs`. */
-      isConnectionWide?: boolean;
-      acceptedParts?: readonly string[];
-    }
-  | { kind: 'connection_error'; code: string; message: string; acceptedParts?: readonly string[] }
-  | { kind: 'unknown'; code: string; message: string; acceptedParts?: readonly string[] }
-);
+export type SendOutcome = { response?: string } & EmailResult &
+  (
+    | {
+        kind: 'accepted' | 'delivered';
+        /** The vendor's id of each part, in order, those of earlier attempts included; empty when it gives none. */
+        externalIds: readonly string[];
+      }
+    | { kind: 'rejected'; code: string; message: string; isAuthoritative?: boolean; optedOut?: OptOutCategory }
+    | {
+        kind: 'unavailable';
+        code: string;
+        message: string;
+        retryAfterMs?: number;
+        /** The vendor would refuse the connection's other messages as well: all of them wait for `retryAfterMs`. */
+        isConnectionWide?: boolean;
+        acceptedParts?: readonly string[];
+      }
+    | { kind: 'connection_error'; code: string; message: string; acceptedParts?: readonly string[] }
+    | { kind: 'unknown'; code: string; message: string; acceptedParts?: readonly string[] }
+  );
 
 /** The messages that a contact does not want. */
 export type OptOutCategory = 'all' | 'marketing';
@@ -86,11 +105,15 @@ export interface ReceiptContent {
   readonly externalId?: string | undefined;
   /** The part of a message that was sent in several, where the vendor returns it: without it the external id decides. */
   readonly part?: { readonly index: number; readonly count: number } | undefined;
-  /** `accepted` proves that a send of unknown outcome has reached the vendor. */
-  readonly state: 'accepted' | 'delivered' | 'read' | 'failed';
+  /** `accepted` proves that a send of unknown outcome has reached the vendor; `delayed` is no state, and kept as a note. */
+  readonly state: 'accepted' | 'delayed' | 'delivered' | 'read' | 'failed';
   /** Email: the one recipient that the receipt is about; without it the receipt is about all. */
   readonly recipient?: string | undefined;
   readonly error?: { code: string; message: string } | undefined;
+  /** What proves another state than `failed`, for people. */
+  readonly evidence?: { code: string; message: string } | undefined;
+  /** `delayed`: time until which the vendor's side tries to deliver. */
+  readonly triesUntil?: Date | undefined;
   readonly occurredAt?: Date | undefined;
 }
 

@@ -41,6 +41,7 @@ const channelShape = z.strictObject({
     attachments: z.enum(['none', 'urls', 'bytes']),
     receipts: isFlag,
     receiptWithinMs: z.int().positive().optional(),
+    quietPeriodMs: z.int().positive().optional(),
     idempotent: isFlag,
     vendorAddresses: isFlag,
     managesOptOuts: isFlag,
@@ -57,6 +58,7 @@ const channelShape = z.strictObject({
   send: isFunction,
   lookUpSend: isFunction.optional(),
   lookUpReceipt: isFunction.optional(),
+  receiptsReadUntil: isFunction.optional(),
   fetchAttachment: isFunction.optional(),
   buildContactLink: isFunction.optional(),
   setup: z

@@ -5,6 +5,7 @@ import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
 import { checkSendLimits, pauseConnection, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
+import { listSettledRecipients } from '../messages/outbound/settled-recipients.ts';
 import { findAddressOfContact, findContactOfAddress, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
 import type { Job } from '../queue/job.ts';
 import { bindAll } from './bind.ts';
@@ -35,7 +36,10 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
   const { client } = ingredients.db;
   const routeDeps: RouteDeps = {
     ...ingredients,
-    ...bindAll(client, { findVendorAddress, findAddressOfContact, findContactOfAddress, listAcceptedParts }),
+    ...bindAll(client, {
+      ...{ findVendorAddress, findAddressOfContact, findContactOfAddress },
+      ...{ listAcceptedParts, listSettledRecipients },
+    }),
     async loadConnection(ref) {
       const row = await connectionOf(ref);
       return row && ingredients.decryptConnection(row);

@@ -1,6 +1,6 @@
 import { bindContactByLink, bindContactByPhone } from '../messages/inbound/bind-contact.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
-import { createMessageLister, findMessageWithHistory } from '../messages/log/list-messages.ts';
+import { createMessageLister, findMessageWithHistory, findRecipientStates } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
 import { loadGroupPauses } from '../messages/log/wait-reasons.ts';
 import { createMessageLoader } from '../messages/model/message.ts';
@@ -17,6 +17,7 @@ import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
 import { runRedrives, startRedrive } from '../messages/recovery/redrive.ts';
 import { markSent, resend } from '../messages/recovery/resend.ts';
+import { endQuietPeriods } from '../messages/reporting/end-quiet-periods.ts';
 import { pollReceipts } from '../messages/reporting/poll-receipts.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
@@ -124,7 +125,10 @@ export function composeMessaging(
     resolveWorkflowLink: ingredients.resolveWorkflowLink,
     lookUpContact: ingredients.lookUpContact,
     searchContact: ingredients.searchContact,
-    ...bindAll({ ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps }, { pollReceipts }),
+    ...bindAll(
+      { ...ingredients, recordReceipt, listReceiptLookUps: connections.listReceiptLookUps },
+      { pollReceipts, endQuietPeriods },
+    ),
     ...bindAll(
       {
         ...runtime,
@@ -135,7 +139,7 @@ export function composeMessaging(
       { watchSilence },
     ),
     ...composeInbound(ingredients),
-    ...bindAll(runtime.db, { findMessageWithHistory }),
+    ...bindAll(runtime.db, { findMessageWithHistory, findRecipientStates }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {
       bindContactByLink,

@@ -14,7 +14,13 @@ export interface PeriodicTaskDeps extends CleanupDeps {
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
   messaging: Pick<
     Messaging,
-    'mirrorOptOuts' | 'pollReceipts' | 'watchSilence' | 'runRedrives' | 'rollUpDailyActivity' | 'rollUpDailyStats'
+    | 'mirrorOptOuts'
+    | 'pollReceipts'
+    | 'endQuietPeriods'
+    | 'watchSilence'
+    | 'runRedrives'
+    | 'rollUpDailyActivity'
+    | 'rollUpDailyStats'
   >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
   workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers' | 'runSends' | 'resumePauses'>;
@@ -48,6 +54,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
     { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
     { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },
+    { name: 'end_quiet_periods', schedule: 'poll', run: messaging.endQuietPeriods },
     { name: 'watch_silence', schedule: 'poll', run: messaging.watchSilence },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },

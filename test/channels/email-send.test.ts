@@ -154,7 +154,8 @@ test('refused recipients are reported alone, and an invalid one with them', asyn
   const outcome = await send({ replies }, { to: 'maya@example.com, gone@example.com, broken' });
   expect(outcome).toMatchObject({
     kind: 'accepted',
-    externalIds: [`<${id}@harbour.example>`, `to:${id}:maya@example.com`],
+    externalIds: [`${id}@harbour.example`],
+    reachedRecipients: ['maya@example.com'],
     rejectedRecipients: [
       { address: 'broken', code: 'invalid_address' },
       { address: 'gone@example.com', code: 'unknown_address' },
@@ -166,13 +167,18 @@ test('after a partial deferral only the open recipients are tried again', async 
   const to = 'maya@example.com, grey@example.com, gone@example.com';
   const gone = { 'RCPT TO:<gone@example.com>': '550 5.1.1 no such user' };
   const first = await send({ replies: { ...gone, 'RCPT TO:<grey@example.com>': '450 4.2.0 greylisted' } }, { to });
-  expect(first).toMatchObject({ kind: 'unavailable', code: 'deferred' });
-  const acceptedParts = 'acceptedParts' in first ? (first.acceptedParts ?? []) : [];
-  const second = await send({}, { to, acceptedParts });
-  expect(second).toMatchObject({
-    kind: 'accepted',
-    rejectedRecipients: [{ address: 'gone@example.com', code: 'unknown_address' }],
+  const refusal = { code: 'unknown_address', message: expect.stringContaining('no such user') };
+  expect(first).toMatchObject({
+    ...{ kind: 'unavailable', code: 'deferred', reachedRecipients: ['maya@example.com'] },
+    rejectedRecipients: [{ address: 'gone@example.com', ...refusal }],
   });
+  const settledRecipients = [
+    { address: 'Maya@example.com', refusal: null },
+    { address: 'gone@example.com', refusal: { code: 'unknown_address', message: 'no such user' } },
+  ];
+  const second = await send({}, { to, settledRecipients });
+  expect(second).toMatchObject({ kind: 'accepted', reachedRecipients: ['grey@example.com'] });
+  expect(second).not.toHaveProperty('rejectedRecipients');
   expect(server.mails.map(({ recipients }) => recipients)).toEqual([['maya@example.com'], ['grey@example.com']]);
   expect(server.mails[1]?.raw).toMatch(/To: maya@example.com, grey@example.com/);
 });
@@ -188,7 +194,10 @@ test('the id of a server that replaces ours is kept beside it', async () => {
       '.': '250 2.0.0 OK <abc.123@ab.eurprd01.prod.outlook.com> [Hostname=X] 1 bytes in 0.1, 1 KB/sec Queued mail for delivery',
     },
   });
-  expect(outcome).toMatchObject({ externalIds: [`${id}@harbour.example`, 'abc.123@ab.eurprd01.prod.outlook.com'] });
+  expect(outcome).toMatchObject({
+    externalIds: [`${id}@harbour.example`],
+    aliases: ['abc.123@ab.eurprd01.prod.outlook.com'],
+  });
 });
 
 test('the config is verified with a sign-in, and a wrong password is a problem of its field', async () => {

@@ -17,6 +17,7 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
     send: async (_message: OutboundMessage): Promise<SendOutcome> => ({ kind: 'accepted', externalIds: ['vendor-1'] }),
     lookUp: null as ((message: OutboundMessage) => SendOutcome | null) | null,
     file: null as Buffer | null,
+    readUntil: null as Date | null,
   };
   const channel: Channel = defineChannel({
     type: 'scripted',
@@ -34,6 +35,7 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
     async lookUpReceipt(_context, externalId) {
       return { externalId, state: 'delivered' };
     },
+    receiptsReadUntil: async () => script.readUntil,
     async fetchAttachment(context, ref) {
       return context.fetchFile(ref, { authorization: 'Basic of-the-vendor' });
     },
@@ -46,5 +48,5 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
 }
 
 function reviveTime(name: string, value: unknown): unknown {
-  return name === 'occurredAt' ? new Date(String(value)) : value;
+  return name === 'occurredAt' || name === 'triesUntil' ? new Date(String(value)) : value;
 }

@@ -11,13 +11,13 @@ test('addresses are read with and without names', () => {
 });
 
 test('a receipt of one recipient has no effect on another, and a receipt without a recipient is of all', () => {
-  const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', reason: 'full' } as const;
+  const failed = { state: 'failed', recipient: 'Maya <MAYA@example.com>', code: '5.2.2', reason: 'full' } as const;
   expect(computeRecipientStates(to, [failed])).toEqual([
-    { address: 'maya@example.com', state: 'failed', reason: 'full' },
-    { address: 'ben@example.com', state: 'pending', reason: null },
-    { address: 'cleo@example.com', state: 'pending', reason: null },
+    { address: 'maya@example.com', state: 'failed', code: '5.2.2', reason: 'full' },
+    { address: 'ben@example.com', state: 'pending', code: null, reason: null },
+    { address: 'cleo@example.com', state: 'pending', code: null, reason: null },
   ]);
-  const all = computeRecipientStates(to, [failed, { state: 'delivered', recipient: null, reason: null }]);
+  const all = computeRecipientStates(to, [failed, { state: 'delivered', recipient: null, code: null, reason: null }]);
   // A bounce beats a delivery.
   expect(all.map(({ state, reason }) => [state, reason])).toEqual([
     ['failed', 'full'],
@@ -28,8 +28,9 @@ test('a receipt of one recipient has no effect on another, and a receipt without
 
 test('receipts in any order, any number of times, end in the same states', () => {
   const receipt = fc.record({
-    state: fc.constantFrom('delivered', 'read', 'failed'),
+    state: fc.constantFrom('pending', 'delivered', 'read', 'failed'),
     recipient: fc.constantFrom(...addresses, 'stranger@example.com', null),
+    code: fc.constant('code'),
     reason: fc.constant('why'),
   }) as fc.Arbitrary<RecipientReceipt>;
   fc.assert(

@@ -55,6 +55,7 @@ export async function composeMail(
     headers: {
       ...buildThreadHeaders(message.replyToExternalId, messageId),
       ...(replyTo ? { 'Reply-To': formatMailbox(replyTo) } : {}),
+      ...(config.readReceipts ? { 'Disposition-Notification-To': getOwnAddress(config) } : {}),
       ...toUnsubscribeHeaders(connection, message, mailboxes),
     },
     newline: 'windows',

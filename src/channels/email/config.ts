@@ -153,6 +153,27 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
         .enum(['deliver', 'ignore'])
         .default('deliver')
         .meta({ title: 'Emails that reply to none of ours', description: 'Deliver or ignore them.', advanced: true }),
+      quietMinutes: z
+        .int()
+        .min(0)
+        .max(7 * 24 * 60)
+        .default(60)
+        .meta({
+          title: 'Delivered after minutes without a bounce',
+          description:
+            'Mail servers confirm no delivery, and nine of ten bounces come within minutes. 0: only a report or a reply counts.',
+          advanced: true,
+        }),
+      deliveryReports: z.boolean().default(false).meta({
+        title: 'Ask for delivery reports',
+        description: 'Servers that know them send a report to the mailbox for each email that they have delivered.',
+        advanced: true,
+      }),
+      readReceipts: z.boolean().default(false).meta({
+        title: 'Ask for read receipts',
+        description: 'Mail programs ask their user whether to send one; many never do.',
+        advanced: true,
+      }),
       oneClickUnsubscribe: z.boolean().default(false).meta({
         title: 'Add one-click unsubscribe',
         description: 'For connections that send to many. A contact who uses it receives no further email of this location.',

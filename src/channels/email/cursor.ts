@@ -7,20 +7,6 @@ export interface MailboxCursor {
   readonly receivedAt: string;
   /** Last time at which the mailbox had no unread news, as ISO text. */
   readonly checkedAt: string;
-  /** Recent failures of single recipients, as the id of the message and the address: silence does not prove their delivery. */
-  readonly failed: readonly string[];
-}
-
-const maxFailed = 500;
-
-/** Formats a failure of one recipient. */
-export function formatFailure(messageId: string, address: string): string {
-  return `${messageId} ${address.toLowerCase()}`;
-}
-
-/** Adds failures to a cursor; the oldest are dropped. */
-export function addFailures(cursor: MailboxCursor, failed: readonly string[]): MailboxCursor {
-  return failed.length === 0 ? cursor : { ...cursor, failed: [...cursor.failed, ...failed].slice(-maxFailed) };
 }
 
 /** Returns whether a stored state is a cursor. */

@@ -4,7 +4,7 @@ import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import { createEmailConfigSchema, type EmailConfig } from './config.ts';
 import type { ConsentClients } from './consent.ts';
 import { openImapSession } from './imap-session.ts';
-import { lookUpReceipt, lookUpSend } from './look-up.ts';
+import { lookUpSend, receiptsReadUntil } from './look-up.ts';
 import { fetchMailFile } from './media.ts';
 import { sendMessage } from './send.ts';
 import { getToken, toSignIn } from './sign-in.ts';
@@ -38,11 +38,15 @@ export function createEmailChannel(options: {
     configSchema: createEmailConfigSchema(options.allowPrivateTargets, consentClients),
     capabilities,
     // Bounces arrive in the mailbox: without IMAP the program reads none, and what was accepted counts as delivered.
-    getCapabilities: ({ imap }) => ({ ...capabilities, receipts: imap !== undefined }),
+    getCapabilities: ({ imap, quietMinutes }) => ({
+      ...capabilities,
+      receipts: imap !== undefined,
+      ...(quietMinutes > 0 ? { quietPeriodMs: quietMinutes * 60_000 } : {}),
+    }),
     setupGuide: 'channels/email',
     send: (context, message) => sendMessage(context, message),
     lookUpSend: (context, message, since) => lookUpSend(context, message, since),
-    lookUpReceipt,
+    receiptsReadUntil,
     fetchAttachment: (context, ref) => fetchMailFile(context, ref),
     setup: {
       verify: verifyConfig,

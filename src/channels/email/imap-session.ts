@@ -11,8 +11,9 @@ type Emit = (events: readonly ChannelEvent[], state?: unknown) => Promise<void>;
 
 /** The mailbox is asked this often, beside IDLE, which can stay silent without an error. */
 const pollIntervalMs = 60 * 1000;
-/** The time of the last check is stored at most this often. */
-const checkIntervalMs = 10 * 60 * 1000;
+/** The time of the last check is stored at most this often, and several times in a quiet period. */
+const maxCheckIntervalMs = 10 * 60 * 1000;
+const checksPerQuietPeriod = 6;
 
 /** A session that has ended before it began, because of the account. */
 function createRefusedSession(reason: { code: string; message: string }): OpenSession {
@@ -69,6 +70,8 @@ function watchMailbox(
   emit: Emit,
 ): OpenSession {
   const { clock, log } = context;
+  const quietMs = context.connection.config.quietMinutes * 60_000;
+  const checkIntervalMs = quietMs === 0 ? maxCheckIntervalMs : Math.min(maxCheckIntervalMs, quietMs / checksPerQuietPeriod);
   const closed = Promise.withResolvers<null>();
   const sleeper = createWait(clock);
   const guard = createLoopGuard(clock);
@@ -90,10 +93,11 @@ function watchMailbox(
   async function watch(): Promise<void> {
     while (!hasEnded) {
       hasNews = false;
+      const checkedAt = clock.now();
       await client.noop();
       cursor = await readNewMails({ context, client, guard, emit, failures, isEnded: () => hasEnded }, cursor);
-      if (clock.now() - Date.parse(cursor.checkedAt) >= checkIntervalMs) {
-        cursor = { ...cursor, checkedAt: new Date(clock.now()).toISOString() };
+      if (!hasEnded && checkedAt - Date.parse(cursor.checkedAt) >= checkIntervalMs) {
+        cursor = { ...cursor, checkedAt: new Date(checkedAt).toISOString() };
         await emit([], cursor);
       }
       if (!hasNews && !hasEnded) await sleeper.sleep(pollIntervalMs);

@@ -1,12 +1,10 @@
 import type { ImapFlow } from 'imapflow';
-import type { OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
+import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { parseRecipients } from '../mail/addresses.ts';
-import { parseOwnMessageId } from '../mail/message-id.ts';
 import { getMessageId } from './compose.ts';
 import type { EmailContext } from './config.ts';
-import { formatFailure, isCursor, type MailboxCursor } from './cursor.ts';
+import { isCursor, type MailboxCursor } from './cursor.ts';
 import { withImapClient } from './imap-client.ts';
-import { parseReachedPart } from './recipient-states.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -17,7 +15,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 export async function lookUpSend(context: EmailContext, message: OutboundMessage, since: Date): Promise<SendOutcome | null> {
   const { config } = context.connection;
   // Of several recipients the copy does not show which were accepted.
-  if (!config.imap || parseRecipients(message.to).mailboxes.length !== 1 || message.acceptedParts.length > 0) return null;
+  if (!config.imap || parseRecipients(message.to).mailboxes.length !== 1) return null;
   const messageId = getMessageId(message, config);
   const found = await withImapClient(context, async (client) => {
     const sent = await findSentFolder(client);
@@ -34,7 +32,8 @@ export async function lookUpSend(context: EmailContext, message: OutboundMessage
     return null;
   }).catch(() => null);
   if (found === null || typeof found !== 'string') return null;
-  return { kind: 'accepted', externalIds: [...new Set([messageId, found])], response: 'found among the sent mails' };
+  const aliases = found === messageId ? {} : { aliases: [found] };
+  return { kind: 'accepted', externalIds: [messageId], response: 'found among the sent mails', ...aliases };
 }
 
 /** Finds the folder of sent mail by its mark: its name depends on the language. */
@@ -43,29 +42,8 @@ async function findSentFolder(client: ImapFlow): Promise<string | null> {
   return folders.find(({ specialUse }) => specialUse === '\\Sent')?.path ?? null;
 }
 
-/** A bounce comes within this time in nine of ten cases, and not later before a day. */
-const quietMs = 60 * 60 * 1000;
-
-/**
- * Judges an email that was accepted long ago: without a bounce it counts as delivered, as mail servers confirm no delivery. Only while the mailbox is
- * read: a bounce may wait there. A bounce that comes later is kept in the log.
- */
-export async function lookUpReceipt(context: EmailContext, externalId: string): Promise<ReceiptContent | null> {
-  const state = await context.state.get<Partial<MailboxCursor>>();
-  if (!isCursor(state)) return null;
-  const part = parseReachedPart(externalId);
-  const messageId = part
-    ? part.idempotencyKey.slice(0, 36)
-    : externalId.startsWith('<')
-      ? undefined
-      : parseOwnMessageId(externalId);
-  if (messageId === undefined) return null;
-  const sentAt = Number.parseInt(messageId.replace('-', '').slice(0, 12), 16);
-  if (Number.isNaN(sentAt) || Date.parse(state.checkedAt) < sentAt + quietMs) return null;
-  const failures = new Set(state.failed);
-  const hasFailed = part
-    ? failures.has(formatFailure(messageId, part.address)) || failures.has(formatFailure(messageId, ''))
-    : state.failed.some((failure) => failure.startsWith(messageId));
-  if (hasFailed) return null;
-  return { messageId, state: 'delivered', ...(part ? { recipient: part.address } : {}) };
+/** Returns the time until which the mailbox was read: what came before is known. A connection without a cursor has read nothing yet. */
+export async function receiptsReadUntil({ state }: Pick<EmailContext, 'state'>): Promise<Date | null> {
+  const cursor = await state.get<Partial<MailboxCursor>>();
+  return isCursor(cursor) ? new Date(cursor.checkedAt) : null;
 }

@@ -5,6 +5,7 @@ import type { ChannelEvent } from '../channel.ts';
 import { isSameAddress } from '../mail/addresses.ts';
 import { findRepliedMessage, getHeader, type MailHeaders } from '../mail/headers.ts';
 import { parseMessageId, parseOwnMessageId } from '../mail/message-id.ts';
+import { toReplyReceipts } from '../mail/reply-receipt.ts';
 import { judgeSender } from './authenticity.ts';
 import type { MailReport } from './bounces/mail-report.ts';
 import { readMailReport } from './bounces/read-mail-report.ts';
@@ -75,7 +76,8 @@ async function readMessage(
   const { headers, from } = incoming;
   if (!from) return { ignored: 'no_sender' };
   if (isSameAddress(from.address, own) || isOwnMail(headers)) return { ignored: 'own_mail' };
-  const repliedId = findRepliedMessage(headers)?.messageId;
+  const replied = findRepliedMessage(headers);
+  const repliedId = replied?.messageId;
   if (report.origin !== 'person' && (report.origin !== 'list' || repliedId === undefined)) return { ignored: report.origin };
   const judged = judgeSender(headers.get('authentication-results') ?? [], from.address, config.authServer);
   if (judged === 'failed') return { ignored: 'sender_not_proved' };
@@ -90,12 +92,7 @@ async function readMessage(
     note: toSizeNote(mail.omittedBytes),
   });
   if (!inbound) return { ignored: 'no_sender' };
-  const events: ChannelEvent[] = [{ kind: 'inbound', inbound }];
-  if (repliedId !== undefined) {
-    const receipt = { messageId: repliedId, state: 'read', recipient: from.address, occurredAt: mail.receivedAt } as const;
-    events.push({ kind: 'receipt', receipt });
-  }
-  return { events };
+  return { events: [{ kind: 'inbound', inbound }, ...toReplyReceipts(replied, from.address, mail.receivedAt)] };
 }
 
 /** Returns whether a mail is one that this program sent: a copy to itself, or one that came back through a list. */

@@ -2,9 +2,9 @@ import type { FetchMessageObject, ImapFlow } from 'imapflow';
 import { isAppError } from '../../core/errors.ts';
 import type { ChannelEvent } from '../channel.ts';
 import type { EmailContext } from './config.ts';
-import { addFailures, formatFailure, type MailboxCursor } from './cursor.ts';
+import type { MailboxCursor } from './cursor.ts';
 import { maxMailBytes } from './imap-client.ts';
-import { type FetchedMail, type LoopGuard, type ReadMail, tryReadMail } from './read-mail.ts';
+import { type FetchedMail, type LoopGuard, tryReadMail } from './read-mail.ts';
 
 export interface ReadMailboxDeps {
   context: EmailContext;
@@ -43,7 +43,6 @@ export async function openCursor(client: ImapFlow, stored: MailboxCursor | null,
     lastUid: Math.max(lastUid, 0),
     receivedAt: new Date(receivedAt).toISOString(),
     checkedAt: new Date(now).toISOString(),
-    failed: [],
   };
 }
 
@@ -99,10 +98,9 @@ async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCurso
     await deps.emit([], next);
     return next;
   }
-  const state = addFailures(next, listFailures(read));
   try {
-    await deps.emit(read.events, state);
-    return state;
+    await deps.emit(read.events, next);
+    return next;
   } catch (err) {
     if (!(await canSkip(deps, err, row.uid, cursor))) throw err;
     context.log.warn({ err, uid: row.uid }, 'an email could not be stored and is left in the mailbox');
@@ -145,12 +143,4 @@ async function fetchMail(
     receivedAt: received > 0 ? new Date(received) : undefined,
     omittedBytes: isLarge ? size : undefined,
   };
-}
-
-function listFailures(read: Extract<ReadMail, { events: unknown }>): string[] {
-  return read.events.flatMap((event) =>
-    event.kind === 'receipt' && event.receipt.state === 'failed' && event.receipt.messageId
-      ? [formatFailure(event.receipt.messageId, event.receipt.recipient ?? '')]
-      : [],
-  );
 }

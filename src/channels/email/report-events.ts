@@ -5,6 +5,7 @@ import type { FailureClass, MailReport, ReportedRecipient } from './bounces/mail
 import { listReportIds } from './bounces/report-ids.ts';
 
 type ReportReceipt = Pick<ReceiptContent, 'messageId' | 'externalId'>;
+type ReportContent = Pick<ReceiptContent, 'state' | 'recipient' | 'error' | 'evidence' | 'triesUntil'>;
 
 const envelopeId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d{1,16})?$/i;
 
@@ -32,27 +33,49 @@ const failureTexts: Readonly<Record<FailureClass, string>> = {
 };
 
 /**
- * Reads a report about a message of ours as receipts. A delay is none. An automatic response proves the delivery; a read receipt counts where a
- * person’s program showed the email.
+ * Reads a report about a message of ours as receipts. An automatic response proves the delivery; a read receipt counts where a person’s program
+ * showed the email.
  */
 export function toReportEvents(report: MailReport, message: ReportReceipt, occurredAt: Date | undefined): ChannelEvent[] {
-  const toReceipt = (receipt: Pick<ReceiptContent, 'state' | 'recipient' | 'error'>): ChannelEvent => ({
-    kind: 'receipt',
-    receipt: { ...message, occurredAt, ...receipt },
-  });
+  return listReceipts(report).map((content) => ({ kind: 'receipt', receipt: { ...message, occurredAt, ...content } }));
+}
+
+function listReceipts(report: MailReport): ReportContent[] {
   switch (report.kind) {
     case 'dsn':
-      return report.recipients.flatMap((row) => {
-        const recipient = row.address ?? undefined;
-        if (row.action === 'delivered') return [toReceipt({ state: 'delivered', recipient })];
-        return row.action === 'failed' ? [toReceipt({ state: 'failed', recipient, error: toError(row) })] : [];
-      });
+      return report.recipients.flatMap((row) => toReceipt(row) ?? []);
     case 'read':
-      return report.isDisplayed ? [toReceipt({ state: 'read', recipient: report.recipient ?? undefined })] : [];
+      return report.isDisplayed
+        ? [{ state: 'read', recipient: report.recipient ?? undefined, evidence: evidence.read_receipt }]
+        : [];
     case 'auto_reply':
-      return [toReceipt({ state: 'delivered', recipient: report.sender ?? undefined })];
+      return [{ state: 'delivered', recipient: report.sender ?? undefined, evidence: evidence.auto_reply }];
     default:
       return [];
+  }
+}
+
+const evidence = {
+  delivery_report: { code: 'delivery_report', message: 'The receiving mail server has reported the delivery.' },
+  read_receipt: { code: 'read_receipt', message: 'The contact’s mail program has sent a read receipt.' },
+  auto_reply: { code: 'auto_reply', message: 'The contact’s mailbox has sent an automatic reply.' },
+} as const;
+
+/** Reads what a delivery report says of one recipient. @returns null for a server that has passed the email on, which proves no delivery */
+function toReceipt(row: ReportedRecipient): ReportContent | null {
+  const recipient = row.address ?? undefined;
+  switch (row.action) {
+    case 'delivered':
+      return { state: 'delivered', recipient, evidence: evidence.delivery_report };
+    case 'failed':
+      return { state: 'failed', recipient, error: toError(row) };
+    case 'delayed': {
+      const text = 'The receiving server has not taken the email yet; the mail server tries again.';
+      const message = row.diagnostic ? truncate(`${text} (${row.diagnostic})`) : text;
+      return { state: 'delayed', recipient, evidence: { code: 'delayed', message }, triesUntil: row.retriesUntil };
+    }
+    default:
+      return null;
   }
 }
 

@@ -3,12 +3,7 @@ import { parseRecipients, type RefusedRecipient } from '../mail/addresses.ts';
 import { buildContent } from '../mail/content.ts';
 import { chooseMailSender, composeMail, getMessageId } from './compose.ts';
 import { type EmailContext, getOwnAddress, listSecrets } from './config.ts';
-import {
-  formatSettledRecipients,
-  listEarlierRefusals,
-  listOpenRecipients,
-  parseSettledRecipients,
-} from './recipient-states.ts';
+import { listOpenRecipients, readSettledRecipients } from './recipient-states.ts';
 import { redactText, type ServerError } from './server-errors.ts';
 import { classifyRefusal } from './smtp-replies.ts';
 import { openSmtpSession } from './smtp-session.ts';
@@ -27,23 +22,22 @@ export async function sendMessage(context: EmailContext, message: OutboundMessag
   // A line break would hide an address in the name of another.
   if (/[\r\n]/.test(message.to)) return { kind: 'rejected', code: 'invalid_address', message: 'The address has a line break.' };
   const { mailboxes, refused: invalid } = parseRecipients(message.to);
-  const settled = parseSettledRecipients(message.acceptedParts);
+  const settled = readSettledRecipients(message);
   const open = listOpenRecipients(mailboxes, settled);
-  const earlier = [...invalid, ...listEarlierRefusals(settled)];
-  if (open.length === 0) return toSettledOutcome(message, earlier, settled.reached.size);
+  if (open.length === 0) return toSettledOutcome(message, [...invalid, ...settled.refused], settled.reachedCount);
   if (mailboxes.length > maxRecipients) {
     const reason = `The email has ${mailboxes.length} recipients; ${maxRecipients} are allowed.`;
     return { kind: 'rejected', code: 'too_many_recipients', message: reason };
   }
   // Files before the connection: servers cut one that is silent.
   const content = await buildContent(context, message, maxBytes);
-  if ('failure' in content) return withParts(content.failure, message.acceptedParts);
+  if ('failure' in content) return content.failure;
   const bytes = await composeMail(context, message, mailboxes, content);
   const session = await openSmtpSession(context);
   if ('failure' in session) {
     const { class: kind, code, message: reason, response } = session.failure;
     const outcome = { kind: kind === 'account' ? 'connection_error' : 'unavailable', code, message: reason } as const;
-    return withParts({ ...outcome, ...toResponse(response, context) }, message.acceptedParts);
+    return { ...outcome, ...toResponse(response, context) };
   }
   const messageId = getMessageId(message, config);
   const submission = await submitMail(context, session, {
@@ -51,75 +45,66 @@ export async function sendMessage(context: EmailContext, message: OutboundMessag
       from: getOwnAddress({ from: chooseMailSender(config, message.from).from.address }),
       to: open.map(({ address }) => address),
       size: bytes.length,
-      dsn: { ret: 'HDRS', envid: messageId.slice(0, messageId.indexOf('@')) },
+      dsn: {
+        ret: 'HDRS',
+        envid: messageId.slice(0, messageId.indexOf('@')),
+        notify: [...(config.deliveryReports ? ['SUCCESS' as const] : []), 'FAILURE', 'DELAY'],
+      },
     },
     bytes,
   });
   if (submission.kind === 'accepted') session.close();
-  const hasSeveral = mailboxes.length > 1;
-  const state = {
-    messageId: hasSeveral ? `<${messageId}>` : messageId,
-    hasSeveral,
-    earlier,
-    reached: [...settled.reached],
+  return toOutcome(context, submission, {
+    messageId,
+    hasSeveral: mailboxes.length + invalid.length > 1,
+    // An invalid address is refused once: with the first attempt.
+    invalid: invalid.filter(({ address }) => !settled.isSettled(address)),
+    reachedCount: settled.reachedCount,
     open: open.map(({ address }) => address),
-  };
-  return toOutcome(context, message, submission, state);
+  });
 }
 
 interface SendState {
-  /** In angle brackets where the email has several recipients, each of which is then a part. */
   readonly messageId: string;
   readonly hasSeveral: boolean;
-  readonly earlier: readonly RefusedRecipient[];
+  readonly invalid: readonly RefusedRecipient[];
   /** Reached by earlier attempts. */
-  readonly reached: readonly string[];
+  readonly reachedCount: number;
   /** Recipients of this attempt. */
   readonly open: readonly string[];
 }
 
 /** Converts the result of one attempt. */
-function toOutcome(context: EmailContext, message: OutboundMessage, submission: Submission, state: SendState): SendOutcome {
-  const { messageId, hasSeveral, earlier, reached, open } = state;
+function toOutcome(context: EmailContext, submission: Submission, state: SendState): SendOutcome {
+  const { messageId, hasSeveral, invalid, reachedCount, open } = state;
   if (submission.kind === 'failed') {
     const { host } = context.connection.config.smtp;
-    const outcome =
-      submission.sent === 'no'
-        ? ({
-            kind: 'unavailable',
-            code: 'unreachable',
-            message: `${host} did not take the email: ${submission.message}.`,
-          } as const)
-        : ({
-            kind: 'unknown',
-            code: 'no_reply',
-            message: `${host} did not confirm the email: ${submission.message}.`,
-          } as const);
-    return withParts(outcome, message.acceptedParts);
+    return submission.sent === 'no'
+      ? { kind: 'unavailable', code: 'unreachable', message: `${host} did not take the email: ${submission.message}.` }
+      : { kind: 'unknown', code: 'no_reply', message: `${host} did not confirm the email: ${submission.message}.` };
   }
   const { refused, deferred } = sortRefusals(context, submission.rejected);
   const dropped = new Set([...refused, ...deferred].map(({ address }) => address.toLowerCase()));
   const isAccepted = submission.kind === 'accepted';
-  const nowReached = isAccepted ? open.filter((address) => !dropped.has(address.toLowerCase())) : [];
-  const ids = isAccepted ? [messageId, ...(submission.serverMessageId ? [submission.serverMessageId] : [])] : [];
-  const response = toResponse(isAccepted ? submission.response : submission.error.response, context);
-  const key = message.idempotencyKey;
-  const reachedParts = hasSeveral ? formatSettledRecipients(key, nowReached, []) : [];
-  const externalIds = [...new Set([...message.acceptedParts, ...ids, ...reachedParts])];
+  const reached = isAccepted ? open.filter((address) => !dropped.has(address.toLowerCase())) : [];
+  const rejectedRecipients = [...invalid, ...refused];
+  const settled = {
+    ...toResponse(isAccepted ? submission.response : submission.error.response, context),
+    ...(isAccepted && submission.serverMessageId ? { aliases: [submission.serverMessageId] } : {}),
+    ...(hasSeveral && reached.length > 0 ? { reachedRecipients: reached } : {}),
+    ...(hasSeveral && rejectedRecipients.length > 0 ? { rejectedRecipients } : {}),
+  };
   const [firstDeferred] = deferred;
   if (firstDeferred) {
-    const settledParts = [...externalIds, ...formatSettledRecipients(key, [], refused)];
-    const acceptedParts = settledParts.length > 0 ? { acceptedParts: settledParts } : {};
-    return { kind: 'unavailable', code: firstDeferred.code, message: firstDeferred.message, ...response, ...acceptedParts };
+    const ids = isAccepted ? { acceptedParts: [messageId] } : {};
+    return { kind: 'unavailable', ...pickReason(firstDeferred), ...settled, ...ids };
   }
-  const allRefused = [...earlier, ...refused];
-  if (isAccepted || (submission.rejected.length > 0 && reached.length > 0)) {
-    const rejectedRecipients = allRefused.length > 0 ? { rejectedRecipients: allRefused } : {};
-    return { kind: 'accepted', externalIds, ...response, ...rejectedRecipients };
+  if (isAccepted || (submission.rejected.length > 0 && reachedCount > 0)) {
+    return { kind: 'accepted', externalIds: [messageId], ...settled };
   }
   const [firstRefused] = refused;
-  if (firstRefused) return { kind: 'rejected', ...pickReason(firstRefused), isAuthoritative: true, ...response };
-  return withParts({ ...toRefusalOutcome(submission.error), ...response }, message.acceptedParts);
+  if (firstRefused) return { kind: 'rejected', ...pickReason(firstRefused), isAuthoritative: true, ...settled };
+  return { ...toRefusalOutcome(submission.error), ...settled };
 }
 
 const pickReason = ({ code, message }: RefusedRecipient) => ({ code, message });
@@ -161,10 +146,4 @@ function toSettledOutcome(message: OutboundMessage, refused: readonly RefusedRec
 
 function toResponse(response: string | undefined, context: EmailContext): { response?: string } {
   return response ? { response: redactText(response, listSecrets(context.connection.config)) } : {};
-}
-
-/** Adds what earlier attempts have settled to an outcome that is tried again. */
-function withParts(outcome: SendOutcome, acceptedParts: readonly string[]): SendOutcome {
-  if (acceptedParts.length === 0 || outcome.kind === 'rejected' || 'externalIds' in outcome) return outcome;
-  return { ...outcome, acceptedParts };
 }

@@ -4,12 +4,13 @@ import { maxChars } from '../../core/bounds.ts';
 import { AppError } from '../../core/errors.ts';
 import { parseWithAllDigits, text, time, toId, toList, toObject, toText } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
-import type { InboundAttachment, InboundContent } from '../channel.ts';
+import type { ChannelEvent, InboundAttachment, InboundContent } from '../channel.ts';
 import { isSameAddress, parseMailbox, parseRecipients } from '../mail/addresses.ts';
 import { findRepliedMessage, getHeader, type MailHeaders, readHeaders } from '../mail/headers.ts';
 import { classifyMail, type MachineMail } from '../mail/machine-mail.ts';
 import { parseMessageId } from '../mail/message-id.ts';
 import { addNote } from '../mail/notes.ts';
+import { toReplyReceipts } from '../mail/reply-receipt.ts';
 import type { MailgunConfig } from './config.ts';
 
 const inboundMail = z.object({
@@ -24,7 +25,7 @@ const inboundMail = z.object({
 
 /** A received email: a message of a contact, or one that is none. */
 export type ReceivedMail =
-  | { readonly kind: 'message'; readonly inbound: InboundContent }
+  | { readonly kind: 'message'; readonly inbound: InboundContent; readonly receipts: readonly ChannelEvent[] }
   | { readonly kind: 'ignored'; readonly reason: MachineMail | 'own_mail' };
 
 /** A file that came inside of the webhook. */
@@ -52,6 +53,7 @@ export function readInboundMail(
   const kind = classifyMail(headers, from.address);
   if (kind) return { kind: 'ignored', reason: kind };
   if (isSameAddress(from.address, own)) return { kind: 'ignored', reason: 'own_mail' };
+  const replied = findRepliedMessage(headers);
   const plain = mail['body-plain'];
   const html = mail['body-html'];
   const lost = files.map(({ name, bytes }) => `${name} (${Math.ceil(bytes / 1024)} KB)`);
@@ -61,6 +63,7 @@ export function readInboundMail(
       : `[Not kept: ${lost.join(', ')}. In Mailgun, let the route store the email and notify, instead of forwarding it.]`;
   return {
     kind: 'message',
+    receipts: toReplyReceipts(replied, from.address, mail.timestamp),
     inbound: {
       externalId:
         findExternalId(headers, fields) ??
@@ -71,7 +74,7 @@ export function readInboundMail(
       ...addNote({ text: plain, html }, note),
       subject: mail.subject,
       attachments: listStoredFiles(fields.attachments),
-      replyToExternalId: findRepliedMessage(headers)?.id,
+      replyToExternalId: replied?.id,
       occurredAt: mail.timestamp,
       sentExternally: false,
     },

@@ -63,7 +63,8 @@ async function receiveMail(
   requireMailgunSignature(signingKeys, proof);
   const mail = readInboundMail(fields, files, connection.config);
   if (mail.kind === 'ignored') log.info({ reason: mail.reason }, 'an email that no contact has written was left out');
-  return toGuardedResult(guard, proof.token, mail.kind === 'message' ? [{ kind: 'inbound', inbound: mail.inbound }] : []);
+  const events: ChannelEvent[] = mail.kind === 'message' ? [{ kind: 'inbound', inbound: mail.inbound }, ...mail.receipts] : [];
+  return toGuardedResult(guard, proof.token, events);
 }
 
 /** Mailgun counts 200 alone as received, and repeats a webhook after any other status. */

@@ -6,6 +6,7 @@ import { isSameAddress, parseMailbox } from '../mail/addresses.ts';
 import { findRepliedMessage } from '../mail/headers.ts';
 import { classifyMail } from '../mail/machine-mail.ts';
 import { addNote } from '../mail/notes.ts';
+import { toReplyReceipts } from '../mail/reply-receipt.ts';
 import { requestResend } from './api.ts';
 import type { ResendContext } from './config.ts';
 import { describeError } from './errors.ts';
@@ -40,7 +41,11 @@ export async function receiveEmail(
     context.log.info({ reason }, 'an email that no contact has written was left out');
     return [];
   }
-  return [{ kind: 'inbound', inbound: toInbound(email, event, { from, own, note }) }];
+  const inbound = toInbound(email, event, { from, own, note });
+  return [
+    { kind: 'inbound', inbound },
+    ...toReplyReceipts(findRepliedMessage(email.headers), from.address, inbound.occurredAt),
+  ];
 }
 
 async function fetchEmail(

@@ -26,7 +26,10 @@ export interface MarkAsSentDeps {
 }
 
 export interface MessageRouteDeps extends MarkAsSentDeps {
-  messaging: Pick<Messaging, 'findMessageWithHistory' | 'listMessages' | 'loadGroupPauses' | 'markSent' | 'resend'>;
+  messaging: Pick<
+    Messaging,
+    'findMessageWithHistory' | 'findRecipientStates' | 'listMessages' | 'loadGroupPauses' | 'markSent' | 'resend'
+  >;
 }
 
 /** Defines the endpoints about messages: the log of a location, a message with its timeline, and resending. */
@@ -105,6 +108,9 @@ async function loadDetail({ messaging }: Pick<MessageRouteDeps, 'messaging'>, id
   return {
     ...toMessageView(found, waits),
     html: found.html,
+    recipients: (await messaging.findRecipientStates(found)).map(({ address, state, code, reason }) => ({
+      ...{ address, state, reason: toReasonView(code, reason) },
+    })),
     attempts: found.attempts.map((attempt) => ({ ...attempt, reason: toReasonView(attempt.code, attempt.reason) })),
     timeline: buildTimeline(found).map((happened) => ({ ...happened, text: toEnglishText(happened) })),
     timelineBefore: found.older,

@@ -90,6 +90,9 @@ export const messageDetail = z
   .object({
     ...messageFields,
     html: z.string().nullable(),
+    recipients: z
+      .array(z.object({ address: z.string(), state: z.enum(['pending', 'delivered', 'read', 'failed']), reason }))
+      .describe('Recipients of an outbound email, and from what the state of each is known.'),
     attempts: z.array(
       z.object({
         id: z.uuid(),

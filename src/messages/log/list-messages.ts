@@ -3,6 +3,7 @@ import { minIdAt } from '../../core/ids.ts';
 import { createKeyedQueue } from '../../core/keyed-queue.ts';
 import type { Database } from '../../database/client.ts';
 import type { Message } from '../model/message.ts';
+import { listRecipientStates, type RecipientState, selectReceiptsSince } from '../model/recipients.ts';
 import {
   isSearch,
   type LogQuery,
@@ -120,6 +121,23 @@ export async function findMessageWithHistory(db: Database, id: string, before?: 
     isPassedInPart: found.outOfOrderAt !== null && isInThisPart(found.outOfOrderAt),
     older: oldest || null,
   };
+}
+
+const maxRecipientReceipts = 2_000;
+
+/** Finds the state of each recipient of an outbound email; none for another message. */
+export async function findRecipientStates(
+  db: Database,
+  message: Pick<Message, 'id' | 'direction' | 'messageType' | 'to' | 'state' | 'reasonCode' | 'reason' | 'idempotencyResetAt'>,
+): Promise<RecipientState[]> {
+  if (message.direction !== 'outbound' || message.messageType !== 'email') return [];
+  const receipts = await db.client.receipt.findMany({
+    where: { messageId: message.id },
+    select: { state: true, recipient: true, code: true, reason: true, receivedAt: true },
+    orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
+    take: maxRecipientReceipts,
+  });
+  return listRecipientStates(message, selectReceiptsSince(message.idempotencyResetAt, receipts));
 }
 
 export type MessageWithHistory = NonNullable<Awaited<ReturnType<typeof findMessageWithHistory>>>;

@@ -1,3 +1,4 @@
+import { recipientNotes } from '../model/recipients.ts';
 import type { MessageState } from '../model/state.ts';
 import type { MessageWithHistory } from './list-messages.ts';
 
@@ -34,6 +35,11 @@ export const eventTexts = {
   unknown: 'Delivery unknown: {channel} did not confirm it',
   receipt: '{channel} reported: {state}',
   receipt_of: '{channel} reported for {recipient}: {state}',
+  recipient_accepted: '{channel} accepted it for {recipient}',
+  delayed: 'Delayed: the receiving server has not taken it yet',
+  delayed_of: 'Delayed for {recipient}: the receiving server has not taken it yet',
+  no_bounce: 'No bounce came in time: it counts as delivered',
+  no_bounce_of: 'No bounce came in time: it counts as delivered to {recipient}',
   reported: 'Reported “{state}” to the CRM',
   not_reported: 'Could not report “{state}” to the CRM',
   posted: 'Posted to the conversation',
@@ -70,7 +76,7 @@ export function buildTimeline(message: MessageWithHistory): TimelineEvent[] {
         ...blank,
         at: receipt.receivedAt,
         event: 'receipt',
-        type: receipt.recipient ? 'receipt_of' : 'receipt',
+        type: toReceiptType(receipt),
         state: receipt.state,
         recipient: receipt.recipient,
         repeats: receipt.repeatCount,
@@ -103,6 +109,13 @@ export function toEnglishText({
     .replace('{recipient}', recipient ?? '')
     .replace('{state}', state ?? '');
   return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}${because}${repetition}`;
+}
+
+/** Finds the text of a receipt: a note is none of the vendor’s words, nor is the end of a quiet period. */
+function toReceiptType({ code, recipient }: { code: string | null; recipient: string | null }): TimelineEventType {
+  if (code === recipientNotes.accepted) return 'recipient_accepted';
+  const kind = code === recipientNotes.delayed ? 'delayed' : code === 'no_bounce' ? 'no_bounce' : 'receipt';
+  return recipient === null ? kind : `${kind}_of`;
 }
 
 function toReason({ code, reason }: { code: string | null; reason: string | null }): TimelineEvent['why'] {

@@ -1,8 +1,9 @@
 import type { Reason } from './reasons.ts';
+import type { MessageState } from './state.ts';
 import { type LockedMessage, type MessagePatch, transitionTo } from './transitions.ts';
 
 export interface StoredReceipt {
-  readonly state: 'delivered' | 'read' | 'failed';
+  readonly state: MessageState;
   readonly code: string | null;
   readonly reason: string | null;
 }

@@ -6,13 +6,13 @@ import { advance, type MessageState } from './state.ts';
 export interface PartReceipt {
   readonly part: number | null;
   readonly partCount: number | null;
-  readonly state: Exclude<MessageState, 'pending'>;
+  readonly state: MessageState;
   readonly code: string | null;
   readonly reason: string | null;
 }
 
 /** The state of a message as its parts have it, with the reason of a failure. */
-export type PartsState = Pick<PartReceipt, 'code' | 'reason'> & { readonly state: MessageState };
+export type PartsState = Pick<PartReceipt, 'state' | 'code' | 'reason'>;
 
 /**
  * Computes the state of a message from the receipts of its parts: delivered when all parts are, read when all have arrived and the last one was

@@ -1,40 +1,76 @@
+import { splitAddressList } from '../../channels/mail/addresses.ts';
 import { stripDisplayName } from '../../core/address.ts';
-import type { Executor } from '../../database/client.ts';
+import type { Executor, Message } from '../../database/client.ts';
 import { advance, type MessageState } from './state.ts';
 
-/** A receipt of one recipient, or of all (null). */
+/** A receipt of one recipient, or of all (null). With the state `pending` it is a note: accepted, or delayed. */
 export interface RecipientReceipt {
-  readonly state: Exclude<MessageState, 'pending'>;
+  readonly state: MessageState;
   readonly recipient: string | null;
+  readonly code: string | null;
   readonly reason: string | null;
 }
 
 export interface RecipientState {
   readonly address: string;
   readonly state: MessageState;
-  /** The reason of a failure. */
+  /** What the state is known from: the code of a failure, of a proof, or of a note. */
+  readonly code: string | null;
   readonly reason: string | null;
 }
 
+/** Codes of notes on a recipient whose delivery is not known yet. */
+export const recipientNotes = { accepted: 'recipient_accepted', delayed: 'delayed' } as const;
+
 /** Parses the addresses of an email, without the names. */
 export function parseRecipients(to: string | null): string[] {
-  const addresses = (to ?? '').split(',').map((entry) => stripDisplayName(entry.trim()).trim());
+  const addresses = splitAddressList(to ?? '').map((entry) => stripDisplayName(entry).trim());
   return addresses.filter((address) => address.includes('@'));
 }
 
 /** Computes the state of each recipient of an email. Receipts are idempotent and commute: repeats and any order lead to the same states. */
 export function computeRecipientStates(to: string | null, receipts: readonly RecipientReceipt[]): RecipientState[] {
   return parseRecipients(to).map((address) => {
-    let state: MessageState = 'pending';
-    let reason: string | null = null;
+    let [state, code, reason]: [MessageState, string | null, string | null] = ['pending', null, null];
     for (const receipt of receipts) {
       if (receipt.recipient !== null && !isSameRecipient(receipt.recipient, address)) continue;
       const nextState = advance(state, receipt.state, 'email');
-      if (nextState !== state) reason = nextState === 'failed' ? receipt.reason : null;
+      // A delay is newer than the acceptance, whichever is known first.
+      const isNote = nextState === 'pending' && code !== recipientNotes.delayed;
+      if (nextState !== state || isNote) [code, reason] = [receipt.code, receipt.reason];
       state = nextState;
     }
-    return { address, state, reason };
+    return { address, state, code, reason };
   });
+}
+
+/**
+ * Lists the recipients of an email as a person or HighLevel is told of them. A single recipient has the state of the message. The vendor's response
+ * to the send is about all of whom no receipt speaks, and so is a failure of the message.
+ */
+export function listRecipientStates(
+  { to, state, reasonCode, reason }: Pick<Message, 'to' | 'state' | 'reasonCode' | 'reason'>,
+  receipts: readonly RecipientReceipt[],
+): RecipientState[] {
+  const states = computeRecipientStates(to, receipts);
+  const isOfAll = states.length < 2 || receipts.every(({ recipient }) => recipient === null);
+  return states.map((one) =>
+    one.state !== state && (isOfAll || (one.state === 'pending' && state === 'failed'))
+      ? { ...one, state, code: reasonCode, reason }
+      : one,
+  );
+}
+
+/** State of an email, from those of its recipients: read or delivered when it is for one, failed when it is for each. */
+export function summarizeRecipients(states: readonly RecipientState[]): Omit<RecipientState, 'address'> {
+  const find = (sought: MessageState) => states.find(({ state }) => state === sought);
+  const best = find('read') ?? find('delivered') ?? (states.every(({ state }) => state === 'failed') ? states[0] : undefined);
+  return best ?? { state: 'pending', code: null, reason: null };
+}
+
+/** Returns whether an email with several recipients is still to be sent to one of them. */
+function isOpen({ state, code }: RecipientState): boolean {
+  return state === 'pending' && code === null;
 }
 
 function isSameRecipient(named: string, address: string): boolean {
@@ -53,44 +89,54 @@ interface MessageReceipt extends RecipientReceipt {
   readonly messageId: string | null;
 }
 
+/** A receipt as it counts for the whole message. */
+export type MessageLevelReceipt = Omit<MessageReceipt, 'recipient'>;
+
 /**
- * Selects the receipts that change the state of the whole message. Left out are receipts of a copy, whose address is not one of the
- * email's, and the failure of one recipient while others have not failed. An email has failed when it has for every recipient; it is
- * delivered, or read, when it is for any. Makes no query where no receipt names a recipient.
+ * Replaces the receipts of an email's single recipients by at most one a message, with the state that all recipients have together. Receipts of a
+ * copy, whose address is not one of the email's, are left out. While the email is still to be sent to a recipient, it stays pending: otherwise
+ * its next attempt would be cancelled. Makes no query where no receipt names a recipient.
  *
  * @param receipts new ones: not stored yet, or not as their message's. Their messages are locked, so that concurrent receipts of two
  *   recipients see each other
+ * @param sentIds messages whose send ends now; their stored receipts count too
  */
-export async function filterMessageLevelReceipts<R extends MessageReceipt>(
+export async function mergeRecipientReceipts(
   tx: Executor,
-  receipts: readonly R[],
-): Promise<readonly R[]> {
-  const messageIds = new Set(
-    receipts.flatMap(({ recipient, messageId }) => (recipient !== null && messageId ? messageId : [])),
-  );
-  if (messageIds.size === 0) return receipts;
-  const messages = await tx.message.findMany({
-    // A text message has one recipient, in any spelling.
-    where: { id: { in: [...messageIds] }, messageType: 'email' },
+  receipts: readonly MessageReceipt[],
+  sentIds: ReadonlySet<string> = new Set(),
+): Promise<MessageLevelReceipt[]> {
+  const named = receipts.flatMap(({ recipient, messageId }) => (recipient !== null && messageId ? messageId : []));
+  const messageIds = [...new Set([...named, ...sentIds])];
+  if (messageIds.length === 0) return [...receipts];
+  const emails = await loadEmails(tx, messageIds);
+  const merged = emails.flatMap(({ id, to, idempotencyResetAt, heldForReviewAt, isQueued, receipts: stored }) => {
+    const own = receipts.filter(({ messageId }) => messageId === id);
+    const states = computeRecipientStates(to, [...selectReceiptsSince(idempotencyResetAt, stored), ...own]);
+    const isUnsent = (isQueued || heldForReviewAt !== null) && !sentIds.has(id) && states.length > 1 && states.some(isOpen);
+    const { state, code, reason } = summarizeRecipients(states);
+    return isUnsent || state === 'pending' ? [] : [{ messageId: id, state, code, reason }];
+  });
+  const mergedIds = new Set(emails.map(({ id }) => id));
+  return [...receipts.filter(({ messageId }) => !mergedIds.has(messageId ?? '')), ...merged];
+}
+
+/** Loads emails with their receipts. One whose address came from its contact has one recipient, in any spelling, as a text message has. */
+async function loadEmails(tx: Executor, ids: readonly string[]) {
+  const rows = await tx.message.findMany({
+    where: { id: { in: [...ids] }, messageType: 'email' },
     select: {
       id: true,
       to: true,
       idempotencyResetAt: true,
+      heldForReviewAt: true,
       receipts: {
-        select: { state: true, recipient: true, reason: true, receivedAt: true },
+        select: { state: true, recipient: true, code: true, reason: true, receivedAt: true },
         orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
       },
     },
   });
-  // An email whose address came from its contact has one, too.
-  const emails = new Map(messages.filter(({ to }) => parseRecipients(to).length > 0).map((email) => [email.id, email]));
-  return receipts.filter(({ state, recipient, messageId }) => {
-    const email = emails.get(messageId ?? '');
-    if (!email || recipient === null) return true;
-    if (!parseRecipients(email.to).some((address) => isSameRecipient(recipient, address))) return false;
-    if (state !== 'failed') return true;
-    const earlier = selectReceiptsSince(email.idempotencyResetAt, email.receipts) as RecipientReceipt[];
-    const all = [...earlier, ...receipts.filter((receipt) => receipt.messageId === messageId)];
-    return computeRecipientStates(email.to, all).every((one) => one.state === 'failed');
-  });
+  const jobs = await tx.job.findMany({ where: { queue: 'deliver', messageId: { in: rows.map(({ id }) => id) } } });
+  const queued = new Set(jobs.map(({ messageId }) => messageId));
+  return rows.flatMap((row) => (parseRecipients(row.to).length > 0 ? { ...row, isQueued: queued.has(row.id) } : []));
 }

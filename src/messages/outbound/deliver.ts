@@ -15,12 +15,14 @@ import { sanitizeFields } from '../../core/sanitize.ts';
 import type { Job } from '../../queue/job.ts';
 import type { WorkMessage } from '../model/message.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
-import type { ContactAddress, Settle, Settlement } from '../settlement/settlement.ts';
+import { parseRecipients } from '../model/recipients.ts';
+import type { ContactAddress, EndedAttempt, Settle, Settlement } from '../settlement/settlement.ts';
 import { type AttemptFilter, mayHaveArrived, type StartAttempt, type StartResult } from './attempts.ts';
 import { type ConfirmDeps, canConfirm, computeConfirmAt, confirmSend } from './confirm-send.ts';
 import { decideNextStep } from './next-step.ts';
 import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
+import { concludeForReached } from './settled-recipients.ts';
 import { type Deferral, type DeliverStep, toSettlement } from './to-settlement.ts';
 
 export interface DeliverDeps extends ConfirmDeps {
@@ -141,9 +143,11 @@ async function makeAttempt(
   const now = dateNow(deps.clock);
   deps.recordSend(channel.type, outcome.kind, now.getTime() - startedAtMs);
 
-  const step = decideNextStep(outcome, {
+  const nextDelayMs = computeNextDelayMs(deps, message, settings, now);
+  const concluded = concludeForReached(outcome, outbound, nextDelayMs === null);
+  const step = decideNextStep(concluded, {
     now,
-    nextDelayMs: computeNextDelayMs(deps, message, settings, now),
+    nextDelayMs,
     hasReceipts: capabilities.receipts,
     unknownOutcomePolicy: capabilities.idempotent ? 'resend' : settings.whenUnknown,
     isTest: message.isTest,
@@ -164,7 +168,7 @@ async function makeAttempt(
     job,
     basedOn: message,
     ...settleStep(message, step, { now, connectionId: connection.id }, filter),
-    attempt: { id: attempt.id, connectionId: connection.id, outcome },
+    attempt: toEndedAttempt(attempt.id, outbound, connection, outcome, concluded),
     contactAddress: toContactAddress(message, outbound.to, outcome),
   });
   if (outcome.kind === 'unavailable' || outcome.kind === 'connection_error') {
@@ -201,9 +205,29 @@ async function confirm(
   });
   return {
     ...settleStep(message, step, facts, { excludeId: attempt.id }),
-    attempt: { id: attempt.id, connectionId: connection.id, outcome },
+    attempt: toEndedAttempt(attempt.id, outbound, connection, outcome),
     contactAddress: toContactAddress(message, outbound.to, outcome),
   };
+}
+
+/** Builds the attempt of a settlement. @param concluded the outcome for the message */
+function toEndedAttempt(
+  id: string,
+  { to, messageType }: OutboundMessage,
+  { id: connectionId, capabilities }: Connection,
+  outcome: SendOutcome,
+  concluded: SendOutcome = outcome,
+): EndedAttempt {
+  if (messageType !== 'email') return { id, connectionId, outcome };
+  const { receipts: hasReceipts, quietPeriodMs } = capabilities;
+  const isSent = concluded.kind === 'accepted' || concluded.kind === 'delivered';
+  const { rejectedRecipients } = concluded;
+  const email = {
+    ...{ hasReceipts, isSent, isToSeveral: parseRecipients(to).length > 1 },
+    ...(hasReceipts && quietPeriodMs !== undefined ? { quietPeriodMs } : {}),
+    ...(rejectedRecipients ? { rejectedRecipients } : {}),
+  };
+  return { id, connectionId, outcome, email };
 }
 
 function settleUnstarted(

@@ -6,7 +6,7 @@ export async function listAcceptedParts(
   { id, resentAt }: { id: string; resentAt: Date | null },
 ): Promise<string[]> {
   const rows = await on.externalId.findMany({
-    where: { messageId: id, ...(resentAt ? { createdAt: { gte: resentAt } } : {}) },
+    where: { messageId: id, part: { not: null }, ...(resentAt ? { createdAt: { gte: resentAt } } : {}) },
     orderBy: { part: 'asc' },
     select: { externalId: true },
   });

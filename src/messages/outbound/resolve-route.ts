@@ -1,4 +1,4 @@
-import type { OptOutCategory, OutboundMessage } from '../../channels/channel.ts';
+import type { OptOutCategory, OutboundMessage, SettledRecipient } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection, ConnectionRef } from '../../connections/connection.ts';
 import { normalizeAddress } from '../../core/address.ts';
@@ -27,6 +27,7 @@ export interface RouteDeps {
   /** Finds the address at which a contact starts a chat with a connection. */
   findContactLink(connection: Connection, contactId: string): Promise<string | null>;
   listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
+  listSettledRecipients(message: Pick<WorkMessage, 'id' | 'to' | 'idempotencyResetAt'>): Promise<SettledRecipient[]>;
 }
 
 /** The connection that carries a message, or the reason for which the message fails. */
@@ -77,6 +78,7 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
       isOptedOutOfMarketing: optOut === 'marketing',
       // Only a send that broke off, or a receipt, leaves an id with a message that is still to be sent.
       acceptedParts: message.externalId === null ? [] : await deps.listAcceptedParts(message),
+      settledRecipients: message.messageType === 'email' ? await deps.listSettledRecipients(message) : [],
     },
   };
 }

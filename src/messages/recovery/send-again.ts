@@ -20,6 +20,10 @@ export async function requeueMessages(deps: { clock: Clock }, tx: Executor, ids:
     WHERE id = ANY (${[...ids]}::uuid[]) AND state = 'failed' AND direction = 'outbound' AND EXISTS (
       SELECT 1 FROM receipts
       WHERE message_id = messages.id AND receipts.state = 'failed' AND received_at >= COALESCE(idempotency_reset_at, '-infinity'))`;
+  // A quiet period of the earlier send proves nothing of the next one.
+  await tx.$executeRaw`
+    DELETE FROM quiet_periods USING messages m
+    WHERE quiet_periods.message_id = m.id AND m.id = ANY (${[...ids]}::uuid[]) AND m.state = 'failed'`;
   const rows = await tx.message.updateManyAndReturn({
     where: {
       id: { in: [...ids] },

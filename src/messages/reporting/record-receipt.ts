@@ -11,7 +11,7 @@ import { enqueue } from '../../queue/sql/add-jobs.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
 import { mergePartReceipts } from '../model/parts.ts';
-import { filterMessageLevelReceipts, parseRecipients } from '../model/recipients.ts';
+import { mergeRecipientReceipts, parseRecipients, recipientNotes } from '../model/recipients.ts';
 import type { MessageChange } from '../model/transitions.ts';
 import { lockExternalIds, lockMessages } from '../settlement/locks.ts';
 import { possiblyAcceptedCondition, storeReceipts, trimUnnamedReceipts } from '../settlement/receipt-rows.ts';
@@ -80,7 +80,7 @@ async function recordBatch(
     }
     const staleIds = await findStaleFailures(tx, matched);
     const fresh = matched.filter(({ id }) => !staleIds.has(id));
-    const messageLevel = await filterMessageLevelReceipts(tx, await mergePartReceipts(tx, fresh));
+    const messageLevel = await mergeRecipientReceipts(tx, await mergePartReceipts(tx, fresh));
     const byMessage = Map.groupBy(
       messageLevel.filter(({ messageId }) => messageId !== null),
       ({ messageId }) => messageId as string,
@@ -94,10 +94,11 @@ async function recordBatch(
     await deps.updateMessages(tx, new Map(changes), messageIdsWithRecipient);
     await storeReceipts(
       tx,
-      fresh.flatMap(({ vendorId: _, ...receipt }) =>
+      fresh.flatMap(({ vendorId: _, triesUntil: _until, ...receipt }) =>
         receipt.messageId !== null || receipt.externalId !== null ? receipt : [],
       ),
     );
+    await extendQuietPeriods(tx, fresh);
     await reportRecipients(deps, tx, messageIdsWithRecipient);
     return fresh.filter(({ messageId }) => messageId === null).length;
   });
@@ -113,11 +114,16 @@ function toRow(deps: RecordReceiptDeps, { connectionId, receipt }: { connectionI
     partCount: receipt.part?.count ?? null,
     state: receipt.state,
     recipient: receipt.recipient ?? null,
-    code: receipt.error?.code ?? null,
-    reason: receipt.error?.message ?? null,
+    ...toWhy(receipt),
+    triesUntil: receipt.triesUntil ?? null,
     occurredAt: capFutureTime(receipt.occurredAt, deps.clock.now()) ?? null,
     receivedAt: dateNow(deps.clock),
   });
+}
+
+function toWhy({ state, error, evidence }: ReceiptContent): { code: string | null; reason: string | null } {
+  const why = error ?? evidence;
+  return { code: state === 'delayed' ? recipientNotes.delayed : (why?.code ?? null), reason: why?.message ?? null };
 }
 
 /** Adds the message that a receipt is about. A receipt that only proves a send changes no state and is not stored. */
@@ -128,7 +134,7 @@ function toMatched({ claimedMessageId, externalId, state, ...row }: ReturnType<t
   const partCount = row.partCount ?? match?.partCount ?? null;
   return {
     ...row,
-    state,
+    state: state === 'delayed' ? ('pending' as const) : state,
     messageId,
     ...(partCount !== null && partCount > 1 ? { part, partCount } : { part: null, partCount: null }),
     // A receipt that names our id belongs to that message only, even if the vendor gives its own id to another.
@@ -136,6 +142,34 @@ function toMatched({ claimedMessageId, externalId, state, ...row }: ReturnType<t
     vendorId: externalId,
   };
 }
+
+type MatchedRow = Exclude<ReturnType<typeof toMatched>, readonly unknown[]>;
+
+/** Longest time for which mail servers try to deliver: five days in RFC 5321 4.5.4.1. */
+const maxTryMs = 5 * 24 * 60 * 60 * 1000;
+
+/** Lets the quiet periods of delayed recipients last as long as their server tries, with the time after which its failure is known. */
+async function extendQuietPeriods(tx: Executor, receipts: readonly MatchedRow[]): Promise<void> {
+  const delays = receipts.filter(({ messageId, state }) => messageId !== null && state === 'pending');
+  if (delays.length === 0) return;
+  const rows = delays.map(({ messageId, recipient, triesUntil, receivedAt }) => {
+    const last = receivedAt.getTime() + maxTryMs;
+    return {
+      messageId,
+      recipient: recipient?.toLowerCase() ?? '',
+      until: new Date(Math.min(triesUntil?.getTime() ?? last, last)),
+    };
+  });
+  await tx.$executeRawUnsafe(extendQuietPeriodsSql, JSON.stringify(rows));
+}
+
+const extendQuietPeriodsSql = `
+  UPDATE quiet_periods q SET ends_at = GREATEST(q.ends_at, d.until + q.period_ms * interval '1 ms'),
+    due_at = GREATEST(q.due_at, d.until + q.period_ms * interval '1 ms')
+  FROM (
+    SELECT "messageId", recipient, max(until) AS until
+    FROM json_to_recordset($1::json) AS d ("messageId" uuid, recipient text, until timestamptz) GROUP BY 1, 2) AS d
+  WHERE q.message_id = d."messageId" AND (q.recipient = d.recipient OR q.recipient = '' OR d.recipient = '')`;
 
 /** Enqueues reports of single recipients, which HighLevel needs even if the state of the whole email is unchanged. */
 async function reportRecipients(deps: RecordReceiptDeps, tx: Executor, messageIds: ReadonlySet<string | null>): Promise<void> {

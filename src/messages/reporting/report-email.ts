@@ -1,7 +1,7 @@
 import type { Database, Executor } from '../../database/client.ts';
 import type { EmailRecipientStatus } from '../../highlevel/messages.ts';
 import type { WorkMessage } from '../model/message.ts';
-import { computeRecipientStates, parseRecipients, selectReceiptsSince } from '../model/recipients.ts';
+import { listRecipientStates, parseRecipients, selectReceiptsSince } from '../model/recipients.ts';
 
 /** Status of an email's recipients, to be reported to HighLevel. */
 export interface EmailStatusUpdate {
@@ -32,15 +32,12 @@ export async function getEmailStatusUpdate(db: Database, message: WorkMessage): 
     select: {
       reportedRecipients: true,
       receipts: {
-        select: { state: true, recipient: true, reason: true, receivedAt: true },
+        select: { state: true, recipient: true, code: true, reason: true, receivedAt: true },
         orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
       },
     },
   });
-  const receipts = selectReceiptsSince(message.idempotencyResetAt, row.receipts).filter(isOutcome);
-  const hasNames = receipts.some(({ recipient }) => recipient !== null);
-  // A receipt without a recipient is of all of them, and so is the vendor's response to the send.
-  const states = hasNames ? computeRecipientStates(to, receipts) : addresses.map((address) => ({ address, state, reason }));
+  const states = listRecipientStates(message, selectReceiptsSince(message.idempotencyResetAt, row.receipts));
   const recipients = states.flatMap(toRecipientStatuses);
   const reported = JSON.stringify(row.reportedRecipients ?? []);
   const isSameAsReported = JSON.stringify(recipients.map(toTuple)) === reported;
@@ -52,11 +49,6 @@ export async function getEmailStatusUpdate(db: Database, message: WorkMessage): 
       return (await tx.receipt.count({ where: { messageId: id } })) > row.receipts.length;
     },
   };
-}
-
-/** Narrows the type of a receipt's state: the column allows `pending`, which no receipt has. */
-function isOutcome<R extends { state: string }>(receipt: R): receipt is R & { state: 'delivered' | 'read' | 'failed' } {
-  return receipt.state !== 'pending';
 }
 
 function toRecipientStatuses(recipient: {

@@ -1,9 +1,10 @@
 import type { JobResult } from '../../queue/sql/finish-jobs.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
 import { type ReportJobDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
+import { type MessageLevelReceipt, recipientNotes } from '../model/recipients.ts';
 import type { LockedMessage, MessagePatch } from '../model/transitions.ts';
 import type { EarlyReceipt, ExternalIdMatch } from './receipt-rows.ts';
-import type { AttemptRow, RejectedRecipientRow, ReportAttemptRow, SettlementRows } from './settle-sql.ts';
+import type { AttemptRow, QuietPeriodRow, RecipientRow, ReportAttemptRow, SettlementRows } from './settle-sql.ts';
 import type { ContactAddress, Settlement } from './settlement.ts';
 import { computeChanges } from './update-messages.ts';
 
@@ -13,7 +14,7 @@ export interface MatchedReceipts {
   /** All of them; they are stored as their messages'. */
   readonly early: readonly EarlyReceipt[];
   /** Those that change the state of their whole message. */
-  readonly messageLevel: readonly EarlyReceipt[];
+  readonly messageLevel: readonly MessageLevelReceipt[];
 }
 
 /**
@@ -44,13 +45,16 @@ export function decide(
     contactAddresses: toContactAddressRows(items),
     // An id of a result that is void, as a person has had the message resent, is of an earlier send.
     externalIds: receipts.externalIds.filter(({ messageId }) => changedIds.has(messageId)),
-    rejectedRecipients: existing.flatMap(toRejectedRecipientRows),
+    recipients: existing.flatMap(toRecipientRows),
+    quietPeriods: existing.flatMap((item) => toQuietPeriodRows(item, deps.now)),
     jobResults: decisions.map(({ result }) => result),
     newJobs: [
       ...reports,
       ...toRecipientReports(deps, receipts.early, changed, new Set(reports.map(({ messageId }) => messageId))),
       ...decisions.flatMap(({ item, current }) =>
-        current?.highlevelMessageId && toRejectedRecipientRows(item).length > 0 ? toRecipientsReportJob(deps, current) : [],
+        current?.highlevelMessageId && toRecipientRows(item).some(({ state }) => state !== 'pending')
+          ? toRecipientsReportJob(deps, current)
+          : [],
       ),
       ...existing.flatMap(({ prerequisiteJob }) => prerequisiteJob ?? []),
     ],
@@ -77,7 +81,7 @@ function decideItem(
   if (basedOn && basedOn.resentAt?.getTime() !== current.resentAt?.getTime()) {
     return { patch: {}, result: { job, runAgainAt: now } };
   }
-  const isForJob = ({ messageId }: { messageId: string }) => messageId === job.messageId;
+  const isForJob = ({ messageId }: { messageId: string | null }) => messageId === job.messageId;
   const externalId = receipts.externalIds.find(isForJob)?.externalId;
   const requested = { ...change?.(current), ...fields, ...(externalId ? { externalId } : {}) };
   const patch = { ...requested, ...applyReceipts({ ...current, ...requested }, receipts.messageLevel.filter(isForJob)) };
@@ -111,16 +115,34 @@ function toAttemptRows(items: readonly Settlement[]): AttemptRow[] {
   });
 }
 
-/** Lists the recipients of an email that the vendor has refused while it accepted others. */
-function toRejectedRecipientRows({ job, attempt }: Settlement): RejectedRecipientRow[] {
-  if (!attempt || !('externalIds' in attempt.outcome)) return [];
+/** Lists what an attempt says of single recipients of an email: refused, or reached, which is a delivery where no receipts follow. */
+export function toRecipientRows({ job, attempt }: Settlement): RecipientRow[] {
+  if (!attempt) return [];
+  const { connectionId, outcome, email } = attempt;
+  const { reachedRecipients = [], response = null } = outcome;
+  const rejectedRecipients = email?.rejectedRecipients ?? outcome.rejectedRecipients ?? [];
+  const ids = { messageId: job.messageId, connectionId };
+  return [
+    ...rejectedRecipients.map(({ address, code, message }) => ({
+      ...{ ...ids, state: 'failed' as const, recipient: address, code, reason: message },
+    })),
+    ...reachedRecipients.map((recipient) => ({
+      ...{ ...ids, state: email?.hasReceipts ? ('pending' as const) : ('delivered' as const), recipient },
+      ...{ code: recipientNotes.accepted, reason: response },
+    })),
+  ];
+}
+
+/** Lists the quiet periods that begin with an attempt: of each recipient that it has reached, or of the whole email. */
+function toQuietPeriodRows({ job, attempt }: Settlement, now: Date): QuietPeriodRow[] {
+  if (attempt?.email?.quietPeriodMs === undefined) return [];
   const { connectionId, outcome } = attempt;
-  return (outcome.rejectedRecipients ?? []).map(({ address, code, message }) => ({
-    messageId: job.messageId,
-    connectionId,
-    recipient: address,
-    code,
-    reason: message,
+  const { quietPeriodMs } = attempt.email;
+  const isAccepted = outcome.kind === 'accepted';
+  const recipients = outcome.reachedRecipients ?? (isAccepted ? [''] : []);
+  const endsAt = new Date(now.getTime() + quietPeriodMs);
+  return recipients.map((recipient) => ({
+    ...{ messageId: job.messageId, connectionId, recipient: recipient.toLowerCase(), periodMs: quietPeriodMs, endsAt },
   }));
 }
 

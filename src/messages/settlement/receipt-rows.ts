@@ -1,7 +1,7 @@
-import type { Database, Executor, Prisma } from '../../database/client.ts';
+import type { Database, Executor, MessageState, Prisma } from '../../database/client.ts';
 
 /** A receipt to store: of a message, or of a vendor's id that no message has yet. */
-export type NewReceipt = Omit<Prisma.ReceiptCreateManyInput, 'state'> & { id: string; state: 'delivered' | 'read' | 'failed' };
+export type NewReceipt = Prisma.ReceiptCreateManyInput & { id: string };
 
 /**
  * Stores new receipts, and counts repeats of receipts that are stored for the same send: vendors repeat them by the thousand. Their messages,
@@ -12,8 +12,8 @@ export async function storeReceipts(tx: Executor, receipts: readonly NewReceipt[
     receipts,
     ({ connectionId, messageId, externalId, state, recipient, part, code, reason, occurredAt }) => {
       // The time of a failure shows whether it is a repeat of one from before a resend.
-      const failure = state === 'failed' ? [code, reason, occurredAt] : [];
-      return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, part, ...failure]);
+      const more = state === 'failed' ? [code, reason, occurredAt] : state === 'pending' ? [code] : [];
+      return JSON.stringify([connectionId, messageId, messageId ? null : externalId, state, recipient, part, ...more]);
     },
   );
   const rows = [...groups.values()].map(([first, ...repeated]) => ({ ...(first as NewReceipt), repeats: repeated.length }));
@@ -65,15 +65,16 @@ const storeSql = `
 /** Builds the value in which repeats of a receipt are equal. One value allows a hash join: its cost is the sum of both sides, not the product. */
 function sameKey(of: string, messageId: string, externalId: string, occurredAt: string): string {
   return `jsonb_build_array(${of}.${messageId}, CASE WHEN ${of}.${messageId} IS NULL THEN ${of}.${externalId} END, ${of}.state, ${of}.recipient, ${of}.part,
-    CASE WHEN ${of}.state = 'failed' THEN jsonb_build_array(${of}.code, ${of}.reason, ${of}.${occurredAt}) END)`;
+    CASE ${of}.state WHEN 'failed' THEN jsonb_build_array(${of}.code, ${of}.reason, ${of}.${occurredAt})
+      WHEN 'pending' THEN jsonb_build_array(${of}.code) END)`;
 }
 
-/** A vendor's id, given to a message, or to a part of it, by the attempt that ends now. */
+/** A vendor's id, given to a message, or to a part of it, by the attempt that ends now. Null as its part: an alias of the whole message. */
 export interface ExternalIdMatch {
   readonly messageId: string;
   readonly connectionId: string;
   readonly externalId: string;
-  readonly part: number;
+  readonly part: number | null;
   /** Number of parts, as far as they are known. */
   readonly partCount: number;
 }
@@ -88,7 +89,7 @@ export interface EarlyReceipt {
   /** Null for a message that is sent as one. */
   readonly part: number | null;
   readonly partCount: number | null;
-  readonly state: 'delivered' | 'read' | 'failed';
+  readonly state: MessageState;
   readonly code: string | null;
   readonly reason: string | null;
 }
@@ -112,7 +113,7 @@ export async function readEarlyReceipts(tx: Executor, matches: readonly External
 const earlyReceiptsSql = `
   SELECT * FROM (
     SELECT DISTINCT ON (r.id) r.id, l."messageId", r.message_id IS NOT NULL AS "isOfAnother", r.recipient, r.state, r.code, r.reason,
-      CASE WHEN l."partCount" > 1 THEN l.part END AS part, CASE WHEN l."partCount" > 1 THEN l."partCount" END AS "partCount"
+      CASE WHEN l."partCount" > 1 THEN l.part END AS part, CASE WHEN l.part IS NOT NULL AND l."partCount" > 1 THEN l."partCount" END AS "partCount"
     FROM json_to_recordset($1::json) AS l ("messageId" uuid, "connectionId" uuid, "externalId" text, part int, "partCount" int)
     JOIN messages m ON m.id = l."messageId"
     JOIN receipts r ON r.connection_id = l."connectionId" AND r.external_id = l."externalId" AND r.message_id IS DISTINCT FROM m.id

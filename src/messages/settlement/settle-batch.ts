@@ -4,10 +4,10 @@ import type { NewId } from '../../core/ids.ts';
 import { sanitize } from '../../core/sanitize.ts';
 import type { Database, Executor } from '../../database/client.ts';
 import { mergePartReceipts } from '../model/parts.ts';
-import { filterMessageLevelReceipts } from '../model/recipients.ts';
+import { mergeRecipientReceipts } from '../model/recipients.ts';
 import type { ReportDelay } from '../model/report-delay.ts';
 import type { LockedMessage } from '../model/transitions.ts';
-import { decide, type MatchedReceipts } from './decide.ts';
+import { decide, type MatchedReceipts, toRecipientRows } from './decide.ts';
 import { lockExternalIds, lockMessages, lockMessagesAndJobs } from './locks.ts';
 import { type ExternalIdMatch, readEarlyReceipts } from './receipt-rows.ts';
 import { write } from './settle-sql.ts';
@@ -43,9 +43,15 @@ async function loadAndLock(tx: Executor, items: readonly Settlement[]): Promise<
   const externalIds = items.flatMap(toExternalIdMatches);
   await lockExternalIds(tx, externalIds);
   const early = await readEarlyReceipts(tx, externalIds);
+  const sentToSeveral = new Set(items.flatMap((item) => (hasSentToSeveral(item) ? item.job.messageId : [])));
   // `beforeWrite` may lock another message, an echo: this batch's are locked first. A receipt of one recipient depends on those of the others.
-  if (early.length > 0 || items.some(({ beforeWrite }) => beforeWrite)) await lockMessages(tx, ids);
-  const messageLevel = await filterMessageLevelReceipts(tx, await mergePartReceipts(tx, early));
+  if (early.length + sentToSeveral.size > 0 || items.some(({ beforeWrite }) => beforeWrite)) await lockMessages(tx, ids);
+  const recipientRows = items.filter(hasSentToSeveral).flatMap(toRecipientRows);
+  const messageLevel = await mergeRecipientReceipts(
+    tx,
+    [...(await mergePartReceipts(tx, early)), ...recipientRows],
+    sentToSeveral,
+  );
   const decided: Settlement[] = [];
   for (const item of items) decided.push({ ...item, ...(await item.beforeWrite?.(tx)) });
   const jobs = items.map(({ job }) => job);
@@ -60,8 +66,18 @@ function toExternalIdMatches({ job, attempt }: Settlement): ExternalIdMatch[] {
   const accepted =
     'externalIds' in outcome ? outcome.externalIds : 'acceptedParts' in outcome ? (outcome.acceptedParts ?? []) : [];
   const isComplete = 'externalIds' in outcome;
-  const externalIds = [...new Set(accepted)].map((id) => fitId(sanitize(id)));
+  const toIds = (ids: readonly string[]) => [...new Set(ids)].map((id) => fitId(sanitize(id)));
+  const externalIds = toIds(accepted);
+  const aliases = toIds(outcome.aliases ?? []).filter((id) => !externalIds.includes(id));
   // Of a send that broke off, at least one more part is to follow.
   const partCount = externalIds.length + (isComplete ? 0 : 1);
-  return externalIds.map((externalId, part) => ({ messageId: job.messageId, connectionId, externalId, part, partCount }));
+  const toMatch = (externalId: string, part: number | null) => ({
+    ...{ messageId: job.messageId, connectionId, externalId, part, partCount },
+  });
+  return [...externalIds.map(toMatch), ...aliases.map((alias) => toMatch(alias, null))];
+}
+
+/** Returns whether an email to several has been sent to all of them that it can reach. */
+function hasSentToSeveral({ attempt }: Settlement): boolean {
+  return attempt?.email?.isToSeveral === true && attempt.email.isSent;
 }

@@ -21,7 +21,8 @@ export interface SettlementRows {
   readonly contactAddresses: readonly ContactAddress[];
   /** The vendors' ids of messages and their parts. */
   readonly externalIds: readonly ExternalIdMatch[];
-  readonly rejectedRecipients: readonly RejectedRecipientRow[];
+  readonly recipients: readonly RecipientRow[];
+  readonly quietPeriods: readonly QuietPeriodRow[];
   /** One a settlement. */
   readonly jobResults: readonly JobResult[];
   readonly newJobs: readonly NewJob[];
@@ -37,13 +38,24 @@ export interface AttemptRow {
   readonly response: string | undefined;
 }
 
-/** A recipient of an email that the vendor refused with the response to the send. */
-export interface RejectedRecipientRow {
+/** What the response to a send says of one recipient of an email. */
+export interface RecipientRow {
   readonly messageId: string;
   readonly connectionId: string;
   readonly recipient: string;
+  readonly state: MessageState;
   readonly code: string;
-  readonly reason: string;
+  readonly reason: string | null;
+}
+
+/** A recipient that counts as delivered at a time, unless its failure is known by then. */
+export interface QuietPeriodRow {
+  readonly messageId: string;
+  readonly connectionId: string;
+  /** Empty where the email has one. */
+  readonly recipient: string;
+  readonly periodMs: number;
+  readonly endsAt: Date;
 }
 
 export interface ReportAttemptRow {
@@ -71,8 +83,11 @@ export async function write(tx: Executor, newId: NewId, rows: SettlementRows, no
     JSON.stringify(rows.matchedReceipts.map((claim) => ({ ...claim, copyId: claim.isOfAnother ? newId() : null }))),
     JSON.stringify(rows.externalIds),
   );
-  const refused = rows.rejectedRecipients.map((row) => ({ ...row, id: newId(), state: 'failed' as const, receivedAt: now }));
-  await storeReceipts(tx, refused);
+  await storeReceipts(
+    tx,
+    rows.recipients.map((row) => ({ ...row, id: newId(), receivedAt: now })),
+  );
+  if (rows.quietPeriods.length > 0) await tx.$executeRawUnsafe(insertQuietPeriodsSql, JSON.stringify(rows.quietPeriods));
   if (row?.count !== rows.jobResults.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
 }
 
@@ -88,6 +103,16 @@ function wakePausesCte(now: string, changed: string): string {
   woken_pauses AS (
     UPDATE workflow_pauses SET due_at = ${now}::timestamptz FROM waiting_pauses w WHERE workflow_pauses.id = w.id)`;
 }
+
+/** A period of an earlier send, which a person has had repeated, begins anew. */
+const insertQuietPeriodsSql = `
+  INSERT INTO quiet_periods (message_id, connection_id, recipient, period_ms, ends_at, due_at)
+  SELECT "messageId", "connectionId", recipient, "periodMs", "endsAt", "endsAt"
+  FROM json_to_recordset($1::json) AS q (
+    "messageId" uuid, "connectionId" uuid, recipient text, "periodMs" int, "endsAt" timestamptz)
+  ON CONFLICT (message_id, recipient) DO UPDATE SET
+    connection_id = EXCLUDED.connection_id, period_ms = EXCLUDED.period_ms, ends_at = EXCLUDED.ends_at,
+    due_at = EXCLUDED.due_at`;
 
 /** Releases the posts that wait for the fetch of their attachments: when the fetch is done, or when later posts may pass it. */
 async function releasePosts(tx: Executor, results: readonly JobResult[], now: Date): Promise<void> {

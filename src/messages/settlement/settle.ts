@@ -106,7 +106,14 @@ function withoutVendorText({
 }
 
 function withoutText(outcome: SendOutcome, reason: { code: string; message: string }): SendOutcome {
-  return 'externalIds' in outcome ? { kind: outcome.kind, externalIds: [] } : { kind: outcome.kind, ...reason };
+  const { reachedRecipients, rejectedRecipients } = outcome;
+  const recipients = {
+    ...(reachedRecipients && { reachedRecipients }),
+    ...(rejectedRecipients && { rejectedRecipients: rejectedRecipients.map(({ address }) => ({ address, ...reason })) }),
+  };
+  return 'externalIds' in outcome
+    ? { kind: outcome.kind, externalIds: [], ...recipients }
+    : { kind: outcome.kind, ...reason, ...recipients };
 }
 
 /** Replaces a vendor's reason in a change. */

@@ -22,11 +22,31 @@ export interface Settlement {
   /** A job that must be done first. */
   readonly prerequisiteJob?: NewJob;
   /** The attempt that ended, and its outcome. */
-  readonly attempt?: { readonly id: string; readonly connectionId: string; readonly outcome: SendOutcome };
+  readonly attempt?: EndedAttempt;
   readonly report?: ReportAttempt;
   readonly contactAddress?: ContactAddress | null;
   /** Reads, or changes, other rows in the same transaction before the message changes; the message is locked. */
   readonly beforeWrite?: (tx: Executor) => Promise<SettlementDecision | undefined>;
+}
+
+export interface EndedAttempt {
+  readonly id: string;
+  readonly connectionId: string;
+  readonly outcome: SendOutcome;
+  readonly email?: EndedEmail;
+}
+
+/** What the settlement of an email depends on beside the outcome of its attempt. */
+export interface EndedEmail {
+  /** The vendor sends receipts: what it has accepted is not delivered yet. */
+  readonly hasReceipts: boolean;
+  readonly isToSeveral: boolean;
+  /** It has ended the send: to all, or to those of several that can be reached. */
+  readonly isSent: boolean;
+  /** Recipients of whom no further attempt is made, where they are more than the outcome names. */
+  readonly rejectedRecipients?: SendOutcome['rejectedRecipients'];
+  /** Time after which a recipient without a failure counts as delivered. */
+  readonly quietPeriodMs?: number;
 }
 
 /** A decision that depends on rows which `beforeWrite` has read; it takes precedence over the same members of the settlement. */

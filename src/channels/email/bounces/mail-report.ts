@@ -42,6 +42,8 @@ export interface ReportedRecipient {
   readonly status?: string;
   readonly diagnostic?: string;
   readonly class: FailureClass;
+  /** Delayed: time until which the server tries. */
+  readonly retriesUntil?: Date;
   /** Sending again would fail again. A mail that failed because retries ran out is final and not permanent. */
   readonly isPermanent: boolean;
 }

@@ -42,7 +42,8 @@ export function readDeliveryStatus(text: string, statement: string, fallback: st
       diagnostic: stripFieldType(group.get('diagnostic-code') ?? ''),
       context,
     };
-    return [describeRecipient(address, action, failure, final)];
+    const retriesUntil = action === 'delayed' ? parseTime(group.get('will-retry-until')) : null;
+    return [{ ...describeRecipient(address, action, failure, final), ...(retriesUntil ? { retriesUntil } : {}) }];
   });
   return dropRepeats(rows).slice(0, maxReport.recipients);
 }
@@ -56,6 +57,11 @@ function dropRepeats(rows: readonly ReportedRecipient[]): ReportedRecipient[] {
     if (!earlier || (earlier.class === 'other' && row.class !== 'other')) kept.set(key, row);
   }
   return [...kept.values()];
+}
+
+function parseTime(text: string | undefined): Date | null {
+  const time = Date.parse((text ?? '').replace(/\([^()]*\)/g, ''));
+  return Number.isNaN(time) ? null : new Date(time);
 }
 
 /** Joins groups that an empty line in the wrong place divides: one with a recipient and no action, and one with an action and no recipient. */

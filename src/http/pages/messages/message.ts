@@ -4,7 +4,7 @@ import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import { findMessageWithHistory } from '../../../messages/log/list-messages.ts';
+import { findMessageWithHistory, findRecipientStates } from '../../../messages/log/list-messages.ts';
 import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
 import type { Message } from '../../../messages/model/message.ts';
@@ -100,6 +100,9 @@ async function showMessage(
     channel,
     canRetry: can('write') && status === 'failed',
     canDecide: can('write') && status === 'unknown',
+    recipients: (await findRecipientStates(deps.db, message)).map(({ address, state, code, reason: why }) => ({
+      ...{ address, state, why: code && why ? toWhyText(text, { code, message: why }) : null },
+    })),
     timeline: buildTimeline(message).map((event) => toTimelineRow(text, channel, event)),
     older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
     newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,
@@ -118,6 +121,8 @@ const tones: Partial<Record<TimelineEvent['type'], 'good' | 'bad'>> = {
   not_reported: 'bad',
   posted: 'good',
   not_posted: 'bad',
+  no_bounce: 'good',
+  no_bounce_of: 'good',
   passed: 'bad',
 };
 
@@ -127,7 +132,7 @@ function toTimelineRow(
   channel: string,
   { at, type, state, recipient, why: cause, response, repeats, traceId }: TimelineEvent,
 ) {
-  const reason = cause && toReasonText(text, { code: cause.code ?? '', message: cause.message });
+  const reason = cause && toWhyText(text, { code: cause.code ?? '', message: cause.message });
   return {
     at,
     title: text(`log.timeline.${type}`, { channel, recipient: recipient ?? '', state: state ? text(`states.${state}`) : '' }),
@@ -139,6 +144,12 @@ function toTimelineRow(
     response: [cause && cause.message !== reason ? cause.message : null, response].filter(Boolean).join('\n') || null,
     traceId,
   };
+}
+
+/** Translates what a state is known from: a reason, or a proof. */
+function toWhyText(text: Text, why: { code: string; message: string }): string {
+  const key = `log.evidence.${why.code}`;
+  return text.has(key) ? text(key) : toReasonText(text, why);
 }
 
 async function getVersion(deps: MessagePageDeps, { message: { id } }: MessagePageInput): Promise<string> {
