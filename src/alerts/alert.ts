@@ -15,6 +15,7 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   permission_missing: 'Permission missing',
   addresses_mixed_up: 'Webhook URLs mixed up',
   auth_failures: 'Authentication failures',
+  mail_complaints: 'Spam complaints',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];

@@ -10,6 +10,7 @@ import { findDisconnectedChannels } from './rules/channel-disconnected.ts';
 import { findFailingChannels } from './rules/channel-failing.ts';
 import { findHeldConnections } from './rules/connection-held.ts';
 import { findSilentLocations } from './rules/location-silent.ts';
+import { findMailComplaints } from './rules/mail-complaints.ts';
 import { findMissingPermissions } from './rules/permission-missing.ts';
 import { findLateQueues } from './rules/queue-latency.ts';
 import { findLowQuotas } from './rules/quota-low.ts';
@@ -44,6 +45,7 @@ const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
   permission_missing: findMissingPermissions,
   addresses_mixed_up: (on, _open, _thresholds, now) => findMisplacedWebhooks(on, now),
   auth_failures: findAuthFailures,
+  mail_complaints: (on, _open, _thresholds, now) => findMailComplaints(on, now),
 };
 
 /**

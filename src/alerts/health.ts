@@ -27,6 +27,7 @@ const issuesBySeverity = [
   'channel_held',
   'channel_failing',
   'channel_disconnected',
+  'mail_complaints',
   'quota_low',
   'queue_latency',
   'signatures_invalid',

@@ -20,6 +20,8 @@ export interface OutboundMessage {
   readonly subject: string | null;
   readonly attachments: readonly string[];
   readonly replyToExternalId: string | null;
+  /** Email: the message to which that one replied, for the header `References`. */
+  readonly earlierExternalId?: string;
   /** Last message from this contact on this connection, for vendors that allow free text only for some time after it. */
   readonly lastInboundAt: Date | null;
   /** The contact has opted out of marketing alone; of all messages, and this one would not be sent. */
@@ -144,7 +146,10 @@ export type InboundAttachment =
 
 /** A contact's STOP or START, or the vendor's word for it. */
 export interface OptOutContent {
-  readonly address: string;
+  /** Null: the only recipient of the message that `ofMessage` names. */
+  readonly address: string | null;
+  /** Message to which a report without a proof refers: the address counts only if it is a recipient of it. */
+  readonly ofMessage?: Pick<ReceiptContent, 'messageId' | 'externalId'> | undefined;
   readonly optedOut: boolean;
   readonly category: OptOutCategory;
   readonly occurredAt?: Date | undefined;

@@ -3,6 +3,7 @@ import type { AccessTokens } from '../installations/access-token.ts';
 import { findUnconfirmedAttempt } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
+import { findEmailThread } from '../messages/outbound/find-email-thread.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
 import { checkSendLimits, pauseConnection, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
 import { listSettledRecipients } from '../messages/outbound/settled-recipients.ts';
@@ -38,7 +39,7 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
     ...ingredients,
     ...bindAll(client, {
       ...{ findVendorAddress, findAddressOfContact, findContactOfAddress },
-      ...{ listAcceptedParts, listSettledRecipients },
+      ...{ listAcceptedParts, listSettledRecipients, findEmailThread },
     }),
     async loadConnection(ref) {
       const row = await connectionOf(ref);

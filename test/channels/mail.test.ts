@@ -103,10 +103,14 @@ test('a Message-ID is made from the key and leads back to our message', () => {
 });
 
 test('the headers of a reply name the message that it replies to, and our own id where the vendor replaces it', () => {
-  expect(buildThreadHeaders(null)).toEqual({});
-  expect(buildThreadHeaders('a@b.c')).toEqual({ 'In-Reply-To': '<a@b.c>', References: '<a@b.c>' });
-  expect(buildThreadHeaders('a@b.c', 'o@w.n')).toEqual({ 'In-Reply-To': '<a@b.c>', References: '<a@b.c> <o@w.n>' });
-  expect(buildThreadHeaders('an id of HighLevel', 'o@w.n')).toEqual({ References: '<o@w.n>' });
+  const build = (replyToExternalId: string | null, ownId?: string, earlier?: { earlierExternalId: string }) =>
+    buildThreadHeaders({ replyToExternalId, ...earlier }, ownId);
+  expect(build(null)).toEqual({});
+  expect(build('a@b.c')).toEqual({ 'In-Reply-To': '<a@b.c>', References: '<a@b.c>' });
+  expect(build('a@b.c', 'o@w.n')).toEqual({ 'In-Reply-To': '<a@b.c>', References: '<a@b.c> <o@w.n>' });
+  expect(build('an id of HighLevel', 'o@w.n')).toEqual({ References: '<o@w.n>' });
+  const thread = { 'In-Reply-To': '<a@b.c>', References: '<e@f.g> <a@b.c> <o@w.n>' };
+  expect(build('a@b.c', 'o@w.n', { earlierExternalId: '<e@f.g>' })).toEqual(thread);
 });
 
 test('the replied message is ours where any header names it, else the direct one', () => {

@@ -53,7 +53,7 @@ export async function composeMail(
     messageId: `<${messageId}>`,
     date: getSentDate(message, context.clock.now()),
     headers: {
-      ...buildThreadHeaders(message.replyToExternalId, messageId),
+      ...buildThreadHeaders(message, messageId),
       ...(replyTo ? { 'Reply-To': formatMailbox(replyTo) } : {}),
       ...(config.readReceipts ? { 'Disposition-Notification-To': getOwnAddress(config) } : {}),
       ...toUnsubscribeHeaders(connection, message, mailboxes),

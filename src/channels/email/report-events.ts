@@ -1,6 +1,7 @@
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import { parseOwnMessageId } from '../mail/message-id.ts';
+import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
 import type { FailureClass, MailReport, ReportedRecipient } from './bounces/mail-report.ts';
 import { listReportIds } from './bounces/report-ids.ts';
 
@@ -37,6 +38,7 @@ const failureTexts: Readonly<Record<FailureClass, string>> = {
  * showed the email.
  */
 export function toReportEvents(report: MailReport, message: ReportReceipt, occurredAt: Date | undefined): ChannelEvent[] {
+  if (report.kind === 'complaint') return toOptOuts(report, message, occurredAt);
   return listReceipts(report).map((content) => ({ kind: 'receipt', receipt: { ...message, occurredAt, ...content } }));
 }
 
@@ -53,6 +55,27 @@ function listReceipts(report: MailReport): ReportContent[] {
     default:
       return [];
   }
+}
+
+const optOutReasons: Readonly<Record<string, string>> = {
+  abuse: mailOptOutReasons.complaint,
+  'opt-out': mailOptOutReasons.unsubscribed,
+  'opt-out-list': mailOptOutReasons.unsubscribed,
+};
+
+/** Reads a complaint as the opt-out of its recipients, whom most reporters hide: then of the email’s only one. Other feedback is none. */
+function toOptOuts(
+  { feedbackType, recipients }: Extract<MailReport, { kind: 'complaint' }>,
+  ofMessage: ReportReceipt,
+  occurredAt: Date | undefined,
+): ChannelEvent[] {
+  const reason = optOutReasons[feedbackType];
+  if (reason === undefined) return [];
+  const addresses = recipients.length > 0 ? recipients : [null];
+  return addresses.map((address) => ({
+    kind: 'opt_out',
+    optOut: { address, ofMessage, optedOut: true, category: 'all', reason, occurredAt },
+  }));
 }
 
 const evidence = {

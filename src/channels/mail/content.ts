@@ -57,14 +57,17 @@ function estimateBytes({ text, html, files }: MailContent): number {
 }
 
 /**
- * Builds the headers of a reply, for the mail programs that show a conversation as one.
+ * Builds the headers of a reply, for the mail programs that show a conversation as one: those find it by any id in `References`.
  *
- * @param replyTo id of the message that is replied to
  * @param ownId our own id, for vendors that replace the Message-ID: replies keep it in `References`
  */
-export function buildThreadHeaders(replyTo: string | null, ownId?: string): Record<string, string> {
-  const parent = replyTo === null ? null : formatMessageId(replyTo);
+export function buildThreadHeaders(
+  { replyToExternalId, earlierExternalId }: Pick<OutboundMessage, 'replyToExternalId' | 'earlierExternalId'>,
+  ownId?: string,
+): Record<string, string> {
+  const parent = replyToExternalId === null ? null : formatMessageId(replyToExternalId);
+  const earlier = parent === null || earlierExternalId === undefined ? null : formatMessageId(earlierExternalId);
   const own = ownId === undefined ? null : formatMessageId(ownId);
-  const references = [parent, own].filter((id) => id !== null).join(' ');
+  const references = [...new Set([earlier, parent, own])].filter((id) => id !== null).join(' ');
   return { ...(parent ? { 'In-Reply-To': parent } : {}), ...(references ? { References: references } : {}) };
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
 import { safeEqual } from '../../core/safe-equal.ts';
 import type { ChannelConnection, WebhookRequest, WebhookResult } from '../channel.ts';
+import { mailOptOutReasons } from './opt-out-reasons.ts';
 
 /** Path of the address to which mail programs post a contact's wish, below the webhook URL. */
 export const unsubscribePath = 'unsubscribe';
@@ -40,7 +41,7 @@ export function receiveUnsubscribe(connectionId: string, secrets: readonly strin
     throw new AppError('signature_invalid', 'This unsubscribe link is incomplete, or it is of an earlier connection.');
   }
   if (request.method === 'GET') return { events: [], response: toPage(askPage) };
-  const optOut = { address, optedOut: true, category: 'all', reason: 'unsubscribe link' } as const;
+  const optOut = { address, optedOut: true, category: 'all', reason: mailOptOutReasons.link } as const;
   return { events: [{ kind: 'opt_out', optOut }], response: toPage(donePage) };
 }
 

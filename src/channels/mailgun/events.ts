@@ -3,6 +3,7 @@ import { toObject } from '../../core/foreign.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import { parseRecipients } from '../mail/addresses.ts';
 import { parseOwnMessageId } from '../mail/message-id.ts';
+import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
 import type { MailgunConfig } from './config.ts';
 import { describeFailure, type Suppression } from './errors.ts';
 import { type EventRecord, readEvent } from './records.ts';
@@ -76,7 +77,10 @@ function findSuppression(event: EventRecord): Suppression | undefined {
   return event.event === 'failed' ? describeFailure(event).suppression : undefined;
 }
 
-const reasons: Readonly<Record<Suppression, string>> = { complained: 'marked as spam', unsubscribed: 'unsubscribed' };
+const reasons: Readonly<Record<Suppression, string>> = {
+  complained: mailOptOutReasons.complaint,
+  unsubscribed: mailOptOutReasons.unsubscribed,
+};
 
 /** Builds the opt-out of a contact. It is of all messages: Mailgun sends none of the domain to that address any more. */
 function toOptOut(event: EventRecord, address: string, suppression: Suppression): ChannelEvent {

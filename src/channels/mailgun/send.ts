@@ -80,7 +80,7 @@ function toHeaders(
   const canUnsubscribe = config.oneClickUnsubscribe && only !== undefined && others.length === 0 && !message.replyToExternalId;
   return {
     'Message-Id': `<${createMessageId(message.idempotencyKey, config.domain)}>`,
-    ...buildThreadHeaders(message.replyToExternalId),
+    ...buildThreadHeaders(message),
     ...(replyTo ? { 'Reply-To': formatMailbox(replyTo) } : {}),
     ...(canUnsubscribe ? buildUnsubscribeHeaders(connection, config.webhookSigningKey, only.address) : {}),
   };

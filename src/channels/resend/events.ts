@@ -1,6 +1,7 @@
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import { parseMailbox } from '../mail/addresses.ts';
+import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
 import type { EventRecord, readSentEmail } from './records.ts';
 
 /** Converts an event of an email that this connection has sent: a receipt, and the opt-out that a complaint is. */
@@ -12,7 +13,7 @@ export function toEvents(event: EventRecord, connectionId: string, openedIsRead:
   const state = toState(type?.replace(/^email\./, ''), openedIsRead);
   if (type === 'email.complained' && recipient !== undefined) {
     const optOut = { address: recipient, optedOut: true, category: 'all' as const, occurredAt: event.at };
-    return [{ kind: 'opt_out', optOut: { ...optOut, reason: 'marked as spam' } }];
+    return [{ kind: 'opt_out', optOut: { ...optOut, reason: mailOptOutReasons.complaint } }];
   }
   if (state === null) return [];
   const receipt: ReceiptContent = {

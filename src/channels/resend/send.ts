@@ -101,7 +101,7 @@ function toBody(
   const canUnsubscribe = config.oneClickUnsubscribe && !message.replyToExternalId;
   const headers = {
     // Resend replaces the Message-ID; a reply keeps this id among its references.
-    ...buildThreadHeaders(message.replyToExternalId, ownId),
+    ...buildThreadHeaders(message, ownId),
     ...(canUnsubscribe ? buildUnsubscribeHeaders(connection, config.webhookSecret, mailbox.address) : {}),
   };
   return {

@@ -8,6 +8,7 @@ import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Database, OptOut } from '../../database/client.ts';
 import type { ReadAddress } from '../model/read-address.ts';
+import { parseRecipients } from '../model/recipients.ts';
 import { splitRecipients } from './find.ts';
 import { type LedgerDeps, type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
 import { isAmbiguousStart, parseOptOutWord } from './words.ts';
@@ -24,8 +25,9 @@ type ConnectionKey = Pick<Connection, 'id' | 'locationId'>;
  * no row.
  */
 export async function recordOptOut(deps: RecordOptOutDeps, connection: ConnectionKey, optOut: OptOutContent): Promise<void> {
-  if (splitRecipients(optOut.address).length > 1) return;
-  await recordEvent(deps, connection.locationId, optOut.address, {
+  const address = optOut.ofMessage ? await findReportedRecipient(deps.db, connection, optOut) : optOut.address;
+  if (address === null || splitRecipients(address).length > 1) return;
+  await recordEvent(deps, connection.locationId, address, {
     optedOut: optOut.optedOut,
     category: optOut.category,
     source: 'vendor',
@@ -36,6 +38,27 @@ export async function recordOptOut(deps: RecordOptOutDeps, connection: Connectio
     // Each YES may be reported; without its time it could not be compared with what arrives after it anyway.
     ...(optOut.optedOut || optOut.occurredAt ? {} : { onlyLifts: true }),
   });
+}
+
+/** Finds whom a report about a message of this connection is about. @returns null for no recipient of it, or one of several that is not named */
+async function findReportedRecipient(
+  { client }: Database,
+  { id: connectionId }: ConnectionKey,
+  { address, ofMessage: { messageId, externalId } = {} }: OptOutContent,
+): Promise<string | null> {
+  const ids = externalId === undefined ? { id: messageId ?? '' } : { externalIds: { some: { connectionId, externalId } } };
+  const message = await client.message.findFirst({
+    where: { ...ids, connectionId, direction: 'outbound' },
+    orderBy: { id: 'desc' },
+    select: { to: true, locationId: true, contactId: true },
+  });
+  if (!message) return null;
+  const { to, locationId, contactId } = message;
+  // An email without a recipient went to the address of its contact.
+  const known = to === null && contactId ? await client.contactAddress.findMany({ where: { locationId, contactId } }) : [];
+  const recipients = to === null ? known.map((one) => one.address).filter((one) => one.includes('@')) : parseRecipients(to);
+  if (address === null) return recipients.length === 1 ? (recipients[0] ?? null) : null;
+  return recipients.find((one) => one.toLowerCase() === address.toLowerCase()) ?? null;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Provider } from '../../highlevel/providers.ts';
 import type { WorkMessage } from '../model/message.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type Reason, type ReasonCode } from '../model/reasons.ts';
+import type { EmailThread } from './find-email-thread.ts';
 import type { LookUpContact, SearchContact } from './look-up-contact.ts';
 import type { VendorAddress } from './vendor-addresses.ts';
 
@@ -27,6 +28,7 @@ export interface RouteDeps {
   /** Finds the address at which a contact starts a chat with a connection. */
   findContactLink(connection: Connection, contactId: string): Promise<string | null>;
   listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
+  findEmailThread(message: WorkMessage, connectionId: string, to: string): Promise<EmailThread>;
   listSettledRecipients(message: Pick<WorkMessage, 'id' | 'to' | 'idempotencyResetAt'>): Promise<SettledRecipient[]>;
 }
 
@@ -55,6 +57,11 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   if ('rejected' in address) return address;
   const optOut = await deps.findOptOut(locationId, address.to);
   if (optOut === 'all') return rejected('opted_out');
+  const { replyToExternalId } = message;
+  const thread =
+    message.messageType === 'email'
+      ? await deps.findEmailThread(message, connection.id, address.to)
+      : { replyToExternalId, earlierExternalId: null };
   const known = capabilities.vendorAddresses ? await deps.findVendorAddress(connection.id, address.to) : null;
 
   return {
@@ -73,7 +80,8 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
       html: message.html,
       subject: message.subject,
       attachments: message.attachments,
-      replyToExternalId: message.replyToExternalId,
+      replyToExternalId: thread.replyToExternalId,
+      ...(thread.earlierExternalId === null ? {} : { earlierExternalId: thread.earlierExternalId }),
       lastInboundAt: known?.lastInboundAt ?? null,
       isOptedOutOfMarketing: optOut === 'marketing',
       // Only a send that broke off, or a receipt, leaves an id with a message that is still to be sent.

@@ -32,7 +32,7 @@ async function startMailbox() {
     setRead(value: boolean) {
       isRead = value;
     },
-    async send(emailTo: string | string[] = maya) {
+    async send(emailTo: string[] = [maya]) {
       const fields = { contactId: location.contact.id, text: 'hi', providerKey: 'mail', emailTo };
       const before = script.sends.length;
       const { messageId } = await world.highlevel.sendMessage(location.id, fields);

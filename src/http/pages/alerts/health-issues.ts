@@ -29,6 +29,7 @@ const fixLinks: Readonly<Record<string, { path: string; query?: LinkQuery }>> = 
   channel_failing: { path: 'messages', query: { status: 'failed' } },
   location_silent: { path: 'messages', query: { direction: 'outbound' } },
   permission_missing: { path: 'alerts' },
+  mail_complaints: { path: 'alerts' },
 };
 
 const tones: Readonly<Record<string, IssueView['tone']>> = {
