@@ -11,6 +11,10 @@ export interface SmtpBehaviour {
   readonly cut?: 'greeting' | 'mail' | 'in_data' | 'after_dot';
   /** Says nothing after the final dot. */
   readonly isSilentAfterDot?: boolean;
+  /** Returns true where the server says nothing: after a command, or after the dot of a mail. */
+  isSilent?(line: string, recipients: readonly string[]): boolean;
+  /** Called once the reply to a mail is written. */
+  onAccepted?(mail: ReceivedMail): void;
 }
 
 export interface ReceivedMail {
@@ -49,6 +53,7 @@ export async function startSmtpServer() {
     };
     const handle = (line: string) => {
       commands.push(line);
+      if (behaviour.isSilent?.(line, recipients)) return;
       const verb = line.slice(0, 4).toUpperCase();
       if (verb === 'EHLO')
         return say(
@@ -86,8 +91,10 @@ export async function startSmtpServer() {
           buffer = buffer.slice(end + 5);
           isData = false;
           if (behaviour.cut === 'after_dot') return void socket.destroy();
-          if (behaviour.isSilentAfterDot) return;
+          if (behaviour.isSilentAfterDot || behaviour.isSilent?.('.', recipients)) return;
           reply('.', '250 2.0.0 queued as 1');
+          const mail = mails.at(-1);
+          if (mail) behaviour.onAccepted?.(mail);
           continue;
         }
         const end = buffer.indexOf('\r\n');

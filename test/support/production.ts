@@ -20,7 +20,10 @@ interface ApiResponse {
 }
 
 /** The real program, as production starts it, between a simulated HighLevel and a simulated vendor that outlive it. */
-export async function startProduction(behaviour: Partial<Behaviour> = {}) {
+export async function startProduction(
+  behaviour: Partial<Behaviour> = {},
+  provider: { key: string; id: string; kind: 'sms' | 'email' } = { key: 'sms', id: 'p1', kind: 'sms' },
+) {
   const folder = createDataFolder();
   const port = await findFreePorts();
   const { target, remove } = await createTestDatabase();
@@ -32,7 +35,7 @@ export async function startProduction(behaviour: Partial<Behaviour> = {}) {
     clientSecret: 'secret',
     baseUrl,
     redirectUri: `${baseUrl}/oauth/callback`,
-    providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
+    providers: [provider],
     scopes: minimalScopes,
   };
   const http = createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true });

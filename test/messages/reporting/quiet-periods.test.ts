@@ -12,84 +12,98 @@ const to = [maya, ben];
 const accepted: SendOutcome = { kind: 'accepted', externalIds: ['id'] };
 const deferred = { kind: 'unavailable', code: 'deferred', message: 'Try later.' } as const;
 
-/** A mailbox that the program reads as long as `isRead` says, and whose server does what a test sets. */
-async function startMailbox() {
-  const { channel, script } = createScriptedChannel({ quietPeriodMs });
-  const { lookUpReceipt: _, ...withoutLookUp } = channel;
-  const world = await startWorld({ channels: () => indexChannels([withoutLookUp]) });
+let world: World;
+const { channel, script } = createScriptedChannel({ quietPeriodMs });
+const { lookUpReceipt: _, ...withoutLookUp } = channel;
+/** The program reads the mailbox, so that it knows the bounces until now. */
+let isRead = true;
+withoutLookUp.receiptsReadUntil = async () => (isRead ? new Date(world.clock.now()) : new Date(0));
+
+beforeAll(async () => {
+  world = await startWorld({ channels: () => indexChannels([withoutLookUp]) });
+});
+afterAll(() => world[Symbol.asyncDispose]());
+beforeEach(() => {
+  script.send = async () => accepted;
+});
+
+/** Connects a mailbox in a location of its own. */
+async function connect(config: object = {}) {
   const location = await world.install();
-  const { body } = await world.api.put(`/locations/${location.id}/channels/mail`, { type: 'scripted', config: {} });
-  let isRead = true;
-  withoutLookUp.receiptsReadUntil = async () => (isRead ? new Date(world.clock.now()) : new Date(0));
+  const { body } = await world.api.put(`/locations/${location.id}/channels/mail`, { type: 'scripted', config });
   return {
-    ...{ world, script, connectionId: body.connectionId as string },
-    /** Lets a time pass, and looks for quiet periods that have ended. */
-    async pass(ms: number) {
-      await world.advance(ms, ms);
-      await world.services.endQuietPeriods();
-      await world.advance(5_000, 5_000);
-    },
-    setRead(value: boolean) {
-      isRead = value;
-    },
-    async send(emailTo: string[] = [maya]) {
+    async send(emailTo: string[] = [maya], count = 1) {
       const fields = { contactId: location.contact.id, text: 'hi', providerKey: 'mail', emailTo };
-      const before = script.sends.length;
-      const { messageId } = await world.highlevel.sendMessage(location.id, fields);
-      await world.advanceUntil(() => script.sends.length > before, 'it is sent');
-      return { messageId, id: (await world.getMessage(messageId)).id };
+      const expected = script.sends.length + count;
+      const sent = await Promise.all(Array.from({ length: count }, () => world.highlevel.sendMessage(location.id, fields)));
+      await world.advanceUntil(() => script.sends.length >= expected, 'they are sent');
+      const ids = await Promise.all(sent.map(async ({ messageId }) => (await world.getMessage(messageId)).id));
+      return sent.map(({ messageId }, at) => ({ messageId, id: ids[at] as string }));
     },
     async report(...receipts: ReceiptContent[]) {
       const events = receipts.map((receipt) => ({ kind: 'receipt', receipt }));
       const { status } = await world.postChannelWebhook(body.connectionId, 'events', events);
       expect(status).toBe(200);
     },
-    async getStates(id: string) {
-      const { body: detail } = await world.api.get(`/messages/${id}`);
-      return Object.fromEntries(detail.recipients.map((one: { address: string; state: string }) => [one.address, one.state]));
-    },
   };
 }
 
-const reports = (world: World) => world.highlevel.calls.listByOperation('updateEmailStatus').map(({ body }) => body);
+async function sendOne({ send }: Awaited<ReturnType<typeof connect>>, emailTo?: string[]) {
+  const [sent] = await send(emailTo);
+  if (!sent) throw new Error('It was not sent.');
+  return sent;
+}
+
+/** Lets a time pass, and looks for quiet periods that have ended. */
+async function pass(ms: number) {
+  await world.advance(ms, ms);
+  await world.services.endQuietPeriods();
+  await world.advance(5_000, 5_000);
+}
+
+async function getStates(id: string) {
+  const { body } = await world.api.get(`/messages/${id}`);
+  return Object.fromEntries(body.recipients.map((one: { address: string; state: string }) => [one.address, one.state]));
+}
+
+const listReports = (messageId: string) =>
+  world.highlevel.calls
+    .listByOperation('updateEmailStatus')
+    .flatMap(({ path, body, status }) => (path.includes(messageId) && status === 200 ? [body] : []));
 
 test('an accepted email counts as delivered after a quiet period, and a later bounce is reported', async () => {
-  const { world, send, report, script, pass } = await startMailbox();
-  await using _ = world;
-  script.send = async () => accepted;
-  const { messageId, id } = await send();
+  const mailbox = await connect();
+  const { messageId, id } = await sendOne(mailbox);
   await pass(quietPeriodMs - minuteMs);
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
   await pass(minuteMs);
   await world.advanceUntilReported(messageId);
-  expect(reports(world)).toEqual([{ status: 'delivered', recipients: [{ emailId: maya, status: 'delivered' }] }]);
+  expect(listReports(messageId)).toEqual([{ status: 'delivered', recipients: [{ emailId: maya, status: 'delivered' }] }]);
   expect((await world.api.get(`/messages/${id}`)).body.recipients).toEqual([
     { address: maya, state: 'delivered', reason: { code: 'no_bounce', message: expect.stringContaining('10 minutes') } },
   ]);
-  await report({ messageId: id, state: 'failed', recipient: maya, error: { code: '5.1.1', message: 'No such user.' } });
-  await world.advanceUntil(() => reports(world).length === 2);
+  await mailbox.report({ messageId: id, state: 'failed', recipient: maya, error: { code: '5.1.1', message: 'No such user.' } });
+  await world.advanceUntil(() => listReports(messageId).length === 2);
   const failed = { emailId: maya, status: 'failed', failReason: 'No such user.' };
-  expect(reports(world)[1]).toEqual({ status: 'failed', recipients: [failed] });
-  expect(await world.db.quietPeriod.count()).toBe(0);
+  expect(listReports(messageId)[1]).toEqual({ status: 'failed', recipients: [failed] });
+  expect(await world.db.quietPeriod.count({ where: { messageId: id } })).toBe(0);
 });
 
 test('a quiet period proves no delivery while the mailbox is not read, and lasts as long as a server that reports a delay tries', async () => {
-  const { world, send, report, setRead, script, pass } = await startMailbox();
-  await using _ = world;
-  script.send = async () => accepted;
-  setRead(false);
-  const unread = await send();
+  const mailbox = await connect();
+  isRead = false;
+  const unread = await sendOne(mailbox);
   for (const ms of [quietPeriodMs, minuteMs, quietPeriodMs]) {
     await pass(ms);
     expect((await world.getMessage(unread.messageId)).state).toBe('pending');
   }
-  setRead(true);
+  isRead = true;
   await pass(5 * minuteMs);
   expect((await world.getMessage(unread.messageId)).state).toBe('delivered');
 
-  const late = await send();
+  const late = await sendOne(mailbox);
   const triesUntil = new Date(world.clock.now() + 60 * minuteMs);
-  await report({ messageId: late.id, state: 'delayed', recipient: maya, triesUntil });
+  await mailbox.report({ messageId: late.id, state: 'delayed', recipient: maya, triesUntil });
   await pass(60 * minuteMs);
   expect(await world.getMessage(late.messageId)).toMatchObject({ state: 'pending' });
   const { timeline } = (await world.api.get(`/messages/${late.id}`)).body;
@@ -99,12 +113,10 @@ test('a quiet period proves no delivery while the mailbox is not read, and lasts
 });
 
 test('a message that is sent again after a bounce has a quiet period of its own', async () => {
-  const { world, send, report, script, pass } = await startMailbox();
-  await using _ = world;
-  script.send = async () => accepted;
-  const { messageId, id } = await send();
-  await report({ messageId: id, state: 'failed', recipient: maya, error: { code: '5.2.2', message: 'Full.' } });
-  await world.advanceUntilReported(messageId);
+  const mailbox = await connect();
+  const { messageId, id } = await sendOne(mailbox);
+  await mailbox.report({ messageId: id, state: 'failed', recipient: maya, error: { code: '5.2.2', message: 'Full.' } });
+  expect((await world.getMessage(messageId)).state).toBe('failed');
   script.send = async () => deferred;
   expect((await world.api.post(`/messages/${id}/retry`)).status).toBe(202);
   await pass(quietPeriodMs);
@@ -112,15 +124,14 @@ test('a message that is sent again after a bounce has a quiet period of its own'
 });
 
 test('a deferred recipient is tried again alone, whatever is known of the others meanwhile', async () => {
-  const { world, send, report, script, getStates, pass } = await startMailbox();
-  await using _ = world;
+  const mailbox = await connect();
   script.send = async () => ({ ...deferred, acceptedParts: ['id'], reachedRecipients: [maya] });
-  const { messageId, id } = await send(to);
+  const { messageId, id } = await sendOne(mailbox, to);
   await world.advanceUntil(async () => (await world.getMessage(messageId)).nextAttemptAt !== null, 'it waits');
-  await report({ messageId: id, state: 'delivered', recipient: maya });
+  await mailbox.report({ messageId: id, state: 'delivered', recipient: maya });
   expect(await world.getMessage(messageId)).toMatchObject({ state: 'pending', reasonCode: 'deferred' });
-  await world.advanceUntil(() => reports(world).length === 1);
-  expect(reports(world)).toEqual([{ status: 'pending', recipients: [{ emailId: maya, status: 'delivered' }] }]);
+  await world.advanceUntil(() => listReports(messageId).length === 1);
+  expect(listReports(messageId)).toEqual([{ status: 'pending', recipients: [{ emailId: maya, status: 'delivered' }] }]);
   script.send = async () => ({ ...accepted, reachedRecipients: [ben] });
   await world.advanceUntil(async () => (await world.getMessage(messageId)).state === 'delivered', 'it is sent to both');
   expect(script.sends.at(-1)?.settledRecipients).toEqual([{ address: maya, refusal: null }]);
@@ -133,18 +144,16 @@ test.each([
   ['refused', { kind: 'rejected', code: 'unknown_address', message: 'No such user.' } as const],
   ['deferred until the last attempt', deferred],
 ])('an email whose last recipient is %s fails for that one alone', async (_word, outcome) => {
-  const { world, send, script, getStates, pass } = await startMailbox();
-  await using _ = world;
+  const mailbox = await connect({ giveUpAfterMinutes: 1 });
   script.send = async () => ({ ...deferred, acceptedParts: ['id'], reachedRecipients: [maya] });
-  const { messageId, id } = await send(to);
+  const { messageId, id } = await sendOne(mailbox, to);
   script.send = async () => outcome;
-  const isSettled = async () => (await getStates(id))[ben] === 'failed';
-  await world.advanceUntil(isSettled, 'the last attempt has failed', 60 * minuteMs);
+  await world.advanceUntil(async () => (await getStates(id))[ben] === 'failed', 'the last attempt has failed', 10_000);
   await pass(quietPeriodMs);
   expect((await world.getMessage(messageId)).state).toBe('delivered');
   expect(await getStates(id)).toEqual({ [maya]: 'delivered', [ben]: 'failed' });
-  await world.advance(minuteMs);
-  expect(reports(world).at(-1)).toEqual({
+  await world.advanceUntil(() => (listReports(messageId).at(-1) as { status?: string } | undefined)?.status === 'delivered');
+  expect(listReports(messageId).at(-1)).toEqual({
     status: 'delivered',
     recipients: [
       { emailId: maya, status: 'delivered' },
@@ -172,37 +181,50 @@ function listOrders<T>(items: readonly T[]): T[][] {
   return items.flatMap((item, at) => listOrders(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
 }
 
-test('report, bounce, delay, reply and quiet period end in the same state in every order, for each recipient and the email', async () => {
-  const { world, send, report, script, getStates } = await startMailbox();
-  await using _ = world;
-  script.send = async () => ({ ...accepted, reachedRecipients: to });
-  const sets: [string, Event][][] = [
+test.each<[string, [string, Event][]]>([
+  [
+    'what is known of one, and silence of the other',
     [
       [maya, 'report'],
       [maya, 'bounce'],
       [maya, 'delay'],
       [ben, 'quiet'],
     ],
+  ],
+  [
+    'bounces of both',
     [
       [maya, 'quiet'],
       [maya, 'bounce'],
       [ben, 'bounce'],
     ],
+  ],
+  [
+    'a reply after a bounce',
     [
       [maya, 'bounce'],
       [maya, 'reply'],
       [ben, 'bounce'],
     ],
-  ];
-  for (const order of sets.flatMap(listOrders)) {
-    const { messageId, id } = await send(to);
-    for (const [recipient, event] of order) await report({ messageId: id, recipient, ...contents[event] });
-    const rankOf = (address: string) =>
-      Math.max(0, ...order.flatMap(([recipient, event]) => (recipient === address ? ranks[event] : [])));
-    const expected = Object.fromEntries(to.map((address) => [address, stateOfRank[rankOf(address)]]));
-    expect([order, await getStates(id)]).toEqual([order, expected]);
-    const all = Object.values(expected);
-    const best = ['read', 'delivered', 'failed'].find((state) => all.includes(state));
-    expect([order, (await world.getMessage(messageId)).state]).toEqual([order, best]);
+  ],
+])('%s: every order ends in the same state, for each recipient and the email', async (_word, events) => {
+  const mailbox = await connect();
+  script.send = async () => ({ ...accepted, reachedRecipients: to });
+  const orders = listOrders(events);
+  const sent = await mailbox.send(to, orders.length);
+  for (const step of events.keys()) {
+    const receipts = orders.flatMap((order, at) => {
+      const [recipient, event] = order[step] ?? [maya, 'delay'];
+      return [{ messageId: sent[at]?.id, recipient, ...contents[event] }];
+    });
+    await mailbox.report(...receipts);
+  }
+  const rankOf = (address: string) =>
+    Math.max(0, ...events.flatMap(([recipient, event]) => (recipient === address ? ranks[event] : [])));
+  const expected = Object.fromEntries(to.map((address) => [address, stateOfRank[rankOf(address)]]));
+  const best = ['read', 'delivered', 'failed'].find((state) => Object.values(expected).includes(state));
+  for (const [at, order] of orders.entries()) {
+    const { id, messageId } = sent[at] as { id: string; messageId: string };
+    expect([order, await getStates(id), (await world.getMessage(messageId)).state]).toEqual([order, expected, best]);
   }
 });
