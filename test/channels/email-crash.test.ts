@@ -102,7 +102,9 @@ withServers('kill -9 around DATA loses no email, and doubles none of which it co
     [places.accepted, 'pending', 'accepted'],
   ];
   const text = async () => JSON.stringify(await outcomes());
-  await pollUntil(async () => (await text()) === JSON.stringify(expected), 'each email has its outcome', 100_000).catch(() => null);
+  await pollUntil(async () => (await text()) === JSON.stringify(expected), 'each email has its outcome', 100_000).catch(
+    () => null,
+  );
   expect(await outcomes()).toEqual(expected);
   const count = (email: string) => smtp.mails.filter(({ recipients }) => recipients.includes(email)).length;
   expect(Object.values(places).map(count)).toEqual([1, 1, 1, 1]);

@@ -156,7 +156,7 @@ withServers('an email of unknown outcome is found among the sent mails', async (
   });
 });
 
-withServers('the mailbox tells until when it was read, so that silence means no bounce', async () => {
+withServers('the time until which the mailbox was read is known, so that silence means no bounce', async () => {
   const opened = await open('shop');
   const before = await channel.receiptsReadUntil?.(opened.context);
   expect(before?.getTime()).toBeLessThanOrEqual(Date.now());

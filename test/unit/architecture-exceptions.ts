@@ -18,6 +18,7 @@ export const tableOwners: Record<string, readonly string[]> = {
     'Message',
     'Attempt',
     'ExternalId',
+    'QuietPeriod',
     'Receipt',
     'ReportAttempt',
     'ContactAddress',
@@ -42,6 +43,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     reason: 'A rule is one statement over all tables that it judges.',
     files: {
       'alerts/rules/auth-failures.ts': ['AuditEntry'],
+      'alerts/rules/mail-complaints.ts': ['Connection', 'Installation', 'OptOut'],
       'alerts/rules/channel-disconnected.ts': ['Connection', 'Installation', 'Message'],
       'alerts/rules/channel-failing.ts': ['Attempt', 'Connection', 'Installation'],
       'alerts/rules/connection-held.ts': ['Connection', 'Installation'],

@@ -1,6 +1,7 @@
 import { splitAddressList } from '../../channels/mail/addresses.ts';
 import { stripDisplayName } from '../../core/address.ts';
 import type { Executor, Message } from '../../database/client.ts';
+import { listQueued } from '../../queue/sql/list-queued.ts';
 import { advance, type MessageState } from './state.ts';
 
 /** A receipt of one recipient, or of all (null). With the state `pending` it is a note: accepted, or delayed. */
@@ -45,7 +46,7 @@ export function computeRecipientStates(to: string | null, receipts: readonly Rec
 }
 
 /**
- * Lists the recipients of an email as a person or HighLevel is told of them. A single recipient has the state of the message. The vendor's response
+ * Lists the recipients of an email as the pages and HighLevel show them. A single recipient has the state of the message. The vendor's response
  * to the send is about all of whom no receipt speaks, and so is a failure of the message.
  */
 export function listRecipientStates(
@@ -136,7 +137,10 @@ async function loadEmails(tx: Executor, ids: readonly string[]) {
       },
     },
   });
-  const jobs = await tx.job.findMany({ where: { queue: 'deliver', messageId: { in: rows.map(({ id }) => id) } } });
-  const queued = new Set(jobs.map(({ messageId }) => messageId));
+  const queued = await listQueued(
+    tx,
+    'deliver',
+    rows.map(({ id }) => id),
+  );
   return rows.flatMap((row) => (parseRecipients(row.to).length > 0 ? { ...row, isQueued: queued.has(row.id) } : []));
 }
