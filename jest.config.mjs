@@ -25,7 +25,7 @@ const onlyPostgres = [
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel in a browser, `npm run test:mail` tests mailboxes alone.
  */
-const apart = process.env.TEST_APART ? [] : ['browser/channels-newcomer'];
+const apart = process.env.TEST_APART ? [] : ['browser/channels-newcomer', 'channels/email-crash'];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
