@@ -1,0 +1,125 @@
+import { type EncodedText, listEncodings, type TextEncoding, type TextOptions } from './encode-text.ts';
+import { type Concatenation, writeUserDataHeader } from './user-data-header.ts';
+
+/**
+ * Form of a message of several parts: a header in front of each text, with a reference of 8 or 16 bits; fields of their own beside the text; or
+ * one piece that the carrier splits.
+ */
+export type LongMessages = 'udh' | 'udh16' | 'sar' | 'payload';
+
+export interface SplitOptions extends TextOptions {
+  readonly longMessages: LongMessages;
+}
+
+/** What one `submit_sm` carries of a message. */
+export interface TextPart {
+  readonly dataCoding: number;
+  readonly hasHeader: boolean;
+  readonly octets: Buffer;
+  /** The octets go into `message_payload`. */
+  readonly isPayload: boolean;
+  readonly sar?: Concatenation | undefined;
+}
+
+/** Length of a text as the carrier counts and charges it. */
+export interface SegmentCount {
+  readonly encoding: TextEncoding;
+  readonly segmentCount: number;
+  /** Characters as the encoding counts them: septets, octets or units of UTF-16. */
+  readonly length: number;
+  /** Those that fit into so many segments. */
+  readonly capacity: number;
+}
+
+/** Octets of one message on the air. */
+const maxUserDataOctets = 140;
+const octetsPerUnit: Readonly<Record<TextEncoding, number>> = { gsm: 1, ascii: 1, latin1: 1, ucs2: 2 };
+
+/** Returns how many octets of text fit beside a header: the GSM alphabet, and ASCII that becomes it, have seven bits a character on the air. */
+function computeCapacity(encoding: TextEncoding, headerOctets: number): number {
+  const free = maxUserDataOctets - headerOctets;
+  if (encoding === 'gsm' || encoding === 'ascii') return Math.floor((free * 8) / 7);
+  return encoding === 'ucs2' ? free - (free % 2) : free;
+}
+
+interface Split {
+  readonly text: EncodedText;
+  readonly bodies: readonly Buffer[];
+  readonly capacity: number;
+}
+
+function measureHeader({ tables }: EncodedText, isLong: boolean, isWide: boolean): number {
+  const concatenation = isLong ? { isWide, reference: 0, total: 2, part: 1 } : undefined;
+  return writeUserDataHeader({ concatenation, tables }).length;
+}
+
+function splitEncoded(text: EncodedText, longMessages: LongMessages): Split {
+  const whole = Buffer.concat(text.characters);
+  const single = computeCapacity(text.encoding, measureHeader(text, false, false));
+  if (whole.length <= single) return { text, bodies: [whole], capacity: single };
+  // With the other forms the carrier writes the header, of which the narrow one is usual.
+  const capacity = computeCapacity(text.encoding, measureHeader(text, true, longMessages === 'udh16'));
+  return { text, bodies: pack(text.characters, capacity), capacity };
+}
+
+function pack(characters: readonly Buffer[], capacity: number): Buffer[] {
+  const bodies: Buffer[] = [];
+  let current: Buffer[] = [];
+  let length = 0;
+  for (const character of characters) {
+    if (length + character.length > capacity) {
+      bodies.push(Buffer.concat(current));
+      current = [];
+      length = 0;
+    }
+    current.push(character);
+    length += character.length;
+  }
+  return [...bodies, Buffer.concat(current)];
+}
+
+/** Splits a text in the encoding that needs the fewest parts. Shift tables need a header, so they are used with headers only. */
+function splitShortest(text: string, options: SplitOptions): Split {
+  const { longMessages } = options;
+  const usesHeaders = longMessages === 'udh' || longMessages === 'udh16';
+  const language = usesHeaders ? options.language : undefined;
+  const splits = listEncodings(text, { ...options, language }).map((encoded) => splitEncoded(encoded, longMessages));
+  return splits.reduce((best, next) => (next.bodies.length < best.bodies.length ? next : best));
+}
+
+/** Counts the segments of a text as {@link splitText} makes them. */
+export function countSegments(text: string, options: SplitOptions): SegmentCount {
+  const { text: encoded, bodies, capacity } = splitShortest(text, options);
+  const unit = octetsPerUnit[encoded.encoding];
+  const octets = bodies.reduce((sum, { length }) => sum + length, 0);
+  return {
+    encoding: encoded.encoding,
+    segmentCount: bodies.length,
+    length: octets / unit,
+    capacity: (capacity * bodies.length) / unit,
+  };
+}
+
+/**
+ * Splits a text into what the carrier takes at once.
+ *
+ * @param reference 16 bits that are the same on every attempt of this message
+ */
+export function splitText(text: string, options: SplitOptions, reference: number): TextPart[] {
+  const { text: encoded, bodies } = splitShortest(text, options);
+  const { dataCoding, tables } = encoded;
+  const total = bodies.length;
+  const { longMessages } = options;
+  if (total > 1 && longMessages === 'payload') {
+    return [{ dataCoding, hasHeader: false, octets: Buffer.concat(bodies), isPayload: true }];
+  }
+  return bodies.map((body, index) => {
+    const place = { reference, total, part: index + 1 };
+    if (total > 1 && longMessages === 'sar') {
+      return { dataCoding, hasHeader: false, octets: body, isPayload: false, sar: place };
+    }
+    const concatenation = total > 1 ? { ...place, isWide: longMessages === 'udh16' } : undefined;
+    const header = writeUserDataHeader({ concatenation, tables });
+    return { dataCoding, hasHeader: header.length > 0, octets: Buffer.concat([header, body]), isPayload: false };
+  });
+}
