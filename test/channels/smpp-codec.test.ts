@@ -56,7 +56,7 @@ test('a length that no command has ends the stream, and what follows is not read
   }
 });
 
-test('an unknown command and a body that does not fit are told apart, with their sequence numbers', () => {
+test('an unknown command and a body that does not fit are different problems, with their sequence numbers', () => {
   const unbind: Pdu = { command: 'unbind', status: 0, sequence: 7, fields: {}, tlvs: [] };
   const unknown = writePdu(unbind);
   unknown.writeUInt32BE(0x7777, 4);
