@@ -45,6 +45,10 @@ try {
     await connectAndTest(page, channel);
     await picture(page, `channels-${type}`);
   }
+  await connect(page, 'SMPP');
+  await page.frameLocator('iframe').getByRole('button', { name: 'Send the test' }).click();
+  await page.frameLocator('iframe').getByText('It works: the message was delivered.').waitFor();
+  await picture(page, 'channels-smpp');
   for (const [channel, type] of [
     ['WAHA', 'waha'],
     ['Evolution API', 'evolution'],

@@ -8,6 +8,7 @@ import { createGatewayChannel } from './gateway/gateway.ts';
 import { createMailgunChannel } from './mailgun/mailgun.ts';
 import { createResendChannel } from './resend/resend.ts';
 import { createSandboxChannel, type Phone } from './sandbox/sandbox.ts';
+import { createSmppChannel } from './smpp/smpp.ts';
 import { createTelegramChannel } from './telegram/telegram.ts';
 import { createTelnyxChannel } from './telnyx/telnyx.ts';
 import { createTwilioChannel } from './twilio/twilio.ts';
@@ -32,6 +33,7 @@ export function createChannels(options: {
     createResendChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTwilioChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createAndroidSmsGatewayChannel({ allowPrivateTargets: options.allowPrivateTargets }),
+    createSmppChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createTelnyxChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWhatsAppCloudChannel({ allowPrivateTargets: options.allowPrivateTargets }),
     createWahaChannel({ allowPrivateTargets: options.allowPrivateTargets }),

@@ -10,6 +10,8 @@ export interface SocketTarget {
   readonly port: number;
   /** Opens TLS at once; the certificate must be valid for the host. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'minVersion'> | undefined;
+  /** The protocol has no port of its own: all from 1024 are allowed, below which the well-known services are. */
+  readonly hasAnyPort?: boolean | undefined;
 }
 
 /**
@@ -22,6 +24,7 @@ export type OpenSocket = (target: SocketTarget, signal?: AbortSignal) => Promise
 /** Ports of mail servers. With others a form would be a scanner of ports, and its errors the report. */
 export const mailPorts: ReadonlySet<number> = new Set([25, 143, 465, 587, 993, 2525]);
 
+const firstFreePort = 1_024;
 const timeoutMs = 20_000;
 
 /** Creates the opener of sockets: addresses are guarded as those of HTTP are, and the ports limited, unless private targets are allowed. */
@@ -45,11 +48,17 @@ export interface SocketOpenerDeps {
 }
 
 /** Rejects a private address that is written as numbers, which a look-up never sees, and the ports of other services. */
-function rejectForbidden({ host, port }: SocketTarget): void {
+function rejectForbidden({ host, port, hasAnyPort = false }: SocketTarget): void {
   if (isPrivateHost(host)) {
     throw new AppError('private_address', `${host} is a private or reserved address. Only public addresses may be called.`);
   }
-  if (!mailPorts.has(port)) {
+  if (hasAnyPort && port < firstFreePort) {
+    throw new AppError(
+      'private_address',
+      `Port ${port} is one of a well-known service. Only ports from ${firstFreePort} may be called.`,
+    );
+  }
+  if (!hasAnyPort && !mailPorts.has(port)) {
     const ports = [...mailPorts].join(', ');
     throw new AppError('private_address', `Port ${port} is not one of a mail server: ${ports}.`);
   }

@@ -40,6 +40,7 @@ export type CarrierKey =
   | 'twilio'
   | 'telnyx'
   | 'android_sms_gateway'
+  | 'smpp'
   | 'whatsapp_cloud'
   | 'waha'
   | 'evolution'

@@ -9,6 +9,7 @@ import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
+import { addSmpp, listenSmpp } from './carriers/smpp.ts';
 import { addTelegram } from './carriers/telegram.ts';
 import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
@@ -24,6 +25,7 @@ import { createEvolutionVendor, type EvolutionVendor } from './vendors/evolution
 import {
   toAndroidExample,
   toEvolutionExample,
+  toSmppExample,
   toTelnyxExample,
   toTwilioExample,
   toWahaExample,
@@ -113,6 +115,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const telnyx = addTelnyx(phone, { ...shared, getUrl: () => `${url}/telnyx`, state: saved?.telnyx });
   const android = addAndroidSmsGateway(phone, { ...shared, getUrl: () => `${url}/android`, state: saved?.android });
+  const smsc = addSmpp(phone, { clock, random, state: saved?.smpp, onChange: notifyChange });
   const meta = addWhatsAppCloud(phone, {
     ...shared,
     getUrl: () => `${url}/meta`,
@@ -144,6 +147,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     twilio: twilio.state,
     telnyx: telnyx.state,
     android: android.state,
+    smpp: smsc.state,
     meta: meta.state,
     waha: waha.state,
     evolution: evolution.state,
@@ -175,11 +179,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     server.once('error', failed).listen({ port: options.port, host: options.host ?? '127.0.0.1' }, done),
   );
   url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  await listenSmpp(smsc, options.port === 0 ? 0 : options.port + 1);
   const configs = {
     gateway: { url: getGatewayUrl(), secret: phoneSecret },
     twilio: toTwilioExample(twilio.state, `${url}/twilio`),
     telnyx: toTelnyxExample(telnyx.state, `${url}/telnyx`),
     android_sms_gateway: toAndroidExample(android.state, `${url}/android`),
+    smpp: toSmppExample(smsc.state),
     whatsapp_cloud: toWhatsAppExample(meta.state, `${url}/meta`),
     waha: toWahaExample(waha.state, `${url}/waha`),
     evolution: toEvolutionExample(evolution.state, `${url}/evolution`),
@@ -203,6 +209,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       waha.close();
       evolution.close();
       telegram.close();
+      await smsc.close();
       writer.now();
       await new Promise<void>((done) => {
         server.close(() => done());

@@ -5,6 +5,7 @@ import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
 import type { AndroidState } from './vendors/android-sms-gateway/state.ts';
 import type { EvolutionVendorState } from './vendors/evolution/state.ts';
+import type { SmscState } from './vendors/smpp/state.ts';
 import type { TelegramVendorState } from './vendors/telegram/state.ts';
 import type { TelnyxState } from './vendors/telnyx/state.ts';
 import type { TwilioState } from './vendors/twilio/state.ts';
@@ -22,6 +23,7 @@ export interface SandboxState {
   twilio?: TwilioState;
   telnyx?: TelnyxState;
   android?: AndroidState;
+  smpp?: SmscState;
   meta?: WhatsAppVendorState;
   waha?: WahaVendorState;
   evolution?: EvolutionVendorState;

@@ -77,7 +77,7 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
       const { webhooks } = vendor.channel;
       if (!webhooks) throw new Error('This channel has no webhooks.');
       try {
-        return (await webhooks.receive(createContext(), request)).events;
+        return (await world.settle(Promise.resolve(webhooks.receive(createContext(), request)))).events;
       } catch (error) {
         traces.push(String((error as Error).stack));
         throw error;
@@ -208,6 +208,7 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
         expect(messageId === outbound.id || externalId === sent.externalId).toBe(true);
         if (state === 'failed') expect(error).toMatchObject({ code: expect.any(String), message: expect.stringMatching(/\w/) });
       }
+      if (vendor.push) return;
       const forged = vendor.forge(vendor.receipt(world.webhookUrl, sent, outbound.id, 'delivered'));
       await expect(receive(forged)).rejects.toMatchObject({ code: 'signature_invalid' });
     });
@@ -217,10 +218,11 @@ export function testChannelContract(name: string, startVendor: () => Promise<Ven
       const inbound = (await receive(request)).flatMap((event) => (event.kind === 'inbound' ? [event.inbound] : []));
       const externalId = vendor.toExternalId?.(`in-${unsentId}`) ?? `in-${unsentId}`;
       expect(inbound).toMatchObject([{ externalId, from: contact, text: 'hi there', sentExternally: false }]);
-      await expect(receive(vendor.forge(request))).rejects.toMatchObject({ code: 'signature_invalid' });
+      if (!vendor.push) await expect(receive(vendor.forge(request))).rejects.toMatchObject({ code: 'signature_invalid' });
     });
 
     test('a picture of a contact is fetched, with the credentials where the vendor asks for them', async () => {
+      if (vendor.has.inboundFiles === false) return;
       const picture = { data: png, contentType: 'image/png' };
       const request = vendor.inbound(world.webhookUrl, { externalId: 'in-picture', from: contact, text: '', picture });
       const [event] = await receive(request);

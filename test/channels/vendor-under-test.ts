@@ -47,6 +47,10 @@ export interface VendorUnderTest {
     readonly authenticatedMedia: boolean;
     /** False where the vendor has no account whose credentials it could refuse. */
     readonly credentials?: false;
+    /** False where contacts can send no files. */
+    readonly inboundFiles?: false;
+    /** False where messages of contacts have no id of the vendor's, by which a repeat would be known. */
+    readonly inboundIds?: false;
   };
   /** Address of the contact of all sentences, where the vendor does not know it by its phone number. */
   readonly contact?: string;
@@ -70,6 +74,11 @@ export interface VendorUnderTest {
   ): WebhookRequest;
   /** Builds the vendor's authentic webhook of STOP or START. */
   optOut(webhookUrl: string, from: string, optedOut: boolean): WebhookRequest;
+  /**
+   * Hands over through the open session what other vendors post, and waits for the acknowledgement. What comes over a session is authentic, so
+   * that none can be forged.
+   */
+  push?(request: WebhookRequest): Promise<void>;
   /** Makes a webhook's signature wrong. */
   forge(request: WebhookRequest): WebhookRequest;
   close(): Promise<void>;

@@ -15,6 +15,8 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       return { carrier: 'telnyx', app: 'SMS', name: 'Telnyx' };
     case 'android_sms_gateway':
       return { carrier: 'android_sms_gateway', app: 'SMS', name: 'Android SMS Gateway' };
+    case 'smpp':
+      return { carrier: 'smpp', app: 'SMS', name: 'The SMPP carrier' };
     case 'whatsapp_cloud':
       return { carrier: 'whatsapp_cloud', app: 'WhatsApp', name: 'Meta' };
     case 'waha':

@@ -1,5 +1,6 @@
 import type { AndroidState } from './android-sms-gateway/state.ts';
 import type { EvolutionVendorState } from './evolution/state.ts';
+import type { SmscState } from './smpp/state.ts';
 import type { TelnyxState } from './telnyx/state.ts';
 import type { TwilioState } from './twilio/state.ts';
 import type { WahaVendorState } from './waha/state.ts';
@@ -19,6 +20,12 @@ export function toTelnyxExample({ account, numbers }: TelnyxState, baseUrl: stri
 export function toAndroidExample({ account, devices }: AndroidState, baseUrl: string): Record<string, unknown> {
   const { username, password, signingKey } = account;
   return { baseUrl, username, password, signingKey, deviceId: devices[0]?.id };
+}
+
+/** Returns the config of the simulated SMPP carrier's demo account. */
+export function toSmppExample({ account, port }: SmscState): Record<string, unknown> {
+  const { systemId, password, sender } = account;
+  return { host: '127.0.0.1', port, systemId, password, sourceAddress: sender };
 }
 
 /** Returns the config of the simulated Meta's demo business. The verify token is the connection's own. */

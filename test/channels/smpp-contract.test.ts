@@ -1,0 +1,4 @@
+import { testChannelContract } from './contract.ts';
+import { startSmppVendor } from './smpp-vendor.ts';
+
+testChannelContract('smpp', startSmppVendor);
