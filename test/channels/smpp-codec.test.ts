@@ -1,6 +1,6 @@
-import { type Pdu, readText, readUserData, tags } from '../../src/channels/smpp/pdu.ts';
-import { createPduReader, readPdu } from '../../src/channels/smpp/read-pdu.ts';
-import { writePdu } from '../../src/channels/smpp/write-pdu.ts';
+import { type Pdu, readText, readUserData, tags } from '../../src/core/smpp/pdu.ts';
+import { createPduReader, readPdu } from '../../src/core/smpp/read-pdu.ts';
+import { writePdu } from '../../src/core/smpp/write-pdu.ts';
 import { createRandom } from '../faults/random.ts';
 import { checkReading, drawPdu, fuzzPdus, mutate } from '../fuzz/smpp-inputs.ts';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { tags } from '../../src/channels/smpp/pdu.ts';
 import { addPart, partTimeoutMs, passOnIncomplete, type ReceivedPart } from '../../src/channels/smpp/reassemble.ts';
 import { createStateStore, parseState } from '../../src/channels/smpp/state.ts';
+import { tags } from '../../src/core/smpp/pdu.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 const address = { sourceTon: 1, sourceNpi: 1, sourceAddress: '12025550143', destinationAddress: '12025550100' };
@@ -29,7 +29,7 @@ test('parts in any order, each any number of times, are one message', () => {
   );
 });
 
-test('two messages with one number are told apart by their parts', () => {
+test('two messages with one number are distinguished by their parts', () => {
   const parts = createParts();
   expect(add(parts, toPart('one ', 1, 2))).toEqual([]);
   expect(add(parts, toPart('other ', 1, 2))).toEqual(['one [Part 2 of 2 is missing]']);

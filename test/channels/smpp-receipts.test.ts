@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { applyRule, convertId, idForms, learnRule } from '../../src/channels/smpp/message-ids.ts';
-import type { Pdu } from '../../src/channels/smpp/pdu.ts';
-import { tags } from '../../src/channels/smpp/pdu.ts';
 import { readReceipt } from '../../src/channels/smpp/receipt.ts';
+import type { Pdu } from '../../src/core/smpp/pdu.ts';
+import { tags } from '../../src/core/smpp/pdu.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 const toPdu = (text: string, changes: Partial<Pdu> = {}, esmClass = 4): Pdu => ({
@@ -55,7 +55,7 @@ test('fields count before the text, a receipt without a mark is recognised, and 
     expect(readReceipt(toPdu(words, {}, 0))).toBeNull();
 });
 
-test('a rule that is learnt from one pair of ids leads from every other receipt to its response', () => {
+test('a rule that is learned from one pair of ids leads from every other receipt to its response', () => {
   const forms: Record<string, (value: bigint) => [response: string, receipt: string]> = {
     same: (value) => [value.toString(16), value.toString(16)],
     upper: (value) => [value.toString(16).padStart(10, '0').toUpperCase(), value.toString(16).padStart(10, '0')],

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
-import { decodeText } from '../../src/channels/smpp/decode-text.ts';
-import { replaceLookAlikes } from '../../src/channels/smpp/encode-text.ts';
-import { decodeGsm, encodeGsm } from '../../src/channels/smpp/gsm-alphabet.ts';
-import { countSegments, type SplitOptions, splitText, type TextPart } from '../../src/channels/smpp/split-text.ts';
-import { readUserDataHeader } from '../../src/channels/smpp/user-data-header.ts';
+import { decodeText } from '../../src/core/smpp/decode-text.ts';
+import { replaceLookAlikes } from '../../src/core/smpp/encode-text.ts';
+import { decodeGsm, encodeGsm } from '../../src/core/smpp/gsm-alphabet.ts';
+import { countSegments, type SplitOptions, splitText, type TextPart } from '../../src/core/smpp/split-text.ts';
+import { readUserDataHeader } from '../../src/core/smpp/user-data-header.ts';
 
 const gsm: SplitOptions = { defaultCharset: 'gsm', longMessages: 'udh' };
 const gsmCharacters = [

@@ -1,6 +1,6 @@
-import { commandIds, fieldsByCommand, isResponse, type Pdu, type Tlv } from '../../src/channels/smpp/pdu.ts';
-import { createPduReader, readPdu } from '../../src/channels/smpp/read-pdu.ts';
-import { writePdu } from '../../src/channels/smpp/write-pdu.ts';
+import { commandIds, fieldsByCommand, isResponse, type Pdu, type Tlv } from '../../src/core/smpp/pdu.ts';
+import { createPduReader, readPdu } from '../../src/core/smpp/read-pdu.ts';
+import { writePdu } from '../../src/core/smpp/write-pdu.ts';
 import { createRandom, type Random } from '../faults/random.ts';
 
 const commands = Object.keys(commandIds) as Pdu['command'][];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Command } from '../../core/smpp/pdu.ts';
 import type { SmppConfig, SmppContext } from './config.ts';
 import { createLink, type Link, type LinkDeps, type Reply } from './link.ts';
-import type { Command } from './pdu.ts';
 import { describeStatus, formatStatus } from './statuses.ts';
 
 export type BindRole = 'transceiver' | 'transmitter' | 'receiver';
@@ -22,7 +22,7 @@ const commands = {
 const versions = { '3.4': 0x34, '5.0': 0x50 } as const;
 const bindFailed = 0x0d;
 
-/** Returns what tells one account at one carrier from another, without showing the password. */
+/** Returns what distinguishes one account at one carrier from another, without showing the password. */
 export function toAccountKey({ host, port, systemId, password, systemType, bindMode }: SmppConfig): string {
   return createHash('sha256')
     .update(JSON.stringify([host, port, systemId, password, systemType, bindMode]))

@@ -26,7 +26,7 @@ export interface IdBookState {
 export interface IdBook {
   /** Notes the id of a response. @returns receipts that came before it and are its own */
   remember(known: KnownId): UnmatchedReceipt[];
-  /** Finds the response's id that a receipt means. `isNew`: the rule was learnt from it just now */
+  /** Finds the response's id that a receipt means. `isNew`: the rule was learned from it just now */
   resolve(receipt: { ids: readonly string[]; to: string }): { externalId: string; isKnown: boolean; isNew: boolean } | null;
   /** Keeps a receipt until a rule is known. */
   keep(receipt: UnmatchedReceipt): void;
@@ -41,7 +41,7 @@ const maxUnmatched = 100;
 const tailDigits = 6;
 
 /**
- * Creates the book of ids. A receipt is matched with the ids of this session in each form, its rule is learnt from the first match and from then
+ * Creates the book of ids. A receipt is matched with the ids of this session in each form, its rule is learned from the first match and from then
  * on applied to those that the session does not know, such as those of a process before it.
  *
  * @param fixedForm what a person has set
@@ -67,8 +67,8 @@ export function createIdBook(saved: IdBookState, fixedForm: IdForm | null): IdBo
 
   function listForms(): readonly IdForm[] {
     if (fixedForm) return [fixedForm];
-    const learnt = rule?.form;
-    return learnt ? [learnt, ...idForms.filter((form) => form !== learnt)] : idForms;
+    const learned = rule?.form;
+    return learned ? [learned, ...idForms.filter((form) => form !== learned)] : idForms;
   }
 
   /** The same digits may be an id in another form: then the recipient must be the same, too. */
@@ -83,8 +83,8 @@ export function createIdBook(saved: IdBookState, fixedForm: IdForm | null): IdBo
     for (const form of listForms()) {
       for (const [place, id] of ids.entries()) {
         const entry = find(id, form, to);
-        const learnt = entry && learnRule(id, entry.id, place, form);
-        if (learnt) return { entry, rule: learnt };
+        const learned = entry && learnRule(id, entry.id, place, form);
+        if (learned) return { entry, rule: learned };
       }
     }
     return null;

@@ -1,14 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
+import { decodeText } from '../../core/smpp/decode-text.ts';
+import type { DefaultCharset } from '../../core/smpp/encode-text.ts';
+import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../core/smpp/pdu.ts';
+import { type Concatenation, readUserDataHeader } from '../../core/smpp/user-data-header.ts';
 import type { ChannelEvent } from '../channel.ts';
 import { fromTyped } from './addresses.ts';
-import { decodeText } from './decode-text.ts';
-import type { DefaultCharset } from './encode-text.ts';
 import { responseStatuses } from './link.ts';
-import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from './pdu.ts';
 import { addPart, passOnIncomplete, type WholeMessage } from './reassemble.ts';
 import type { StateStore } from './state.ts';
-import { type Concatenation, readUserDataHeader } from './user-data-header.ts';
 
 export interface InboxDeps {
   clock: Clock;
@@ -38,6 +38,9 @@ const repeatMs = 5 * 60_000;
 export function createInbox({ clock, store, charset, emit, notice }: InboxDeps): Inbox {
   const { current } = store;
   const now = clock.now();
+  let idCount = 0;
+  /** A carrier gives messages none. The time and the number within this session distinguish two of a connection. */
+  const newId = () => `${clock.now().toString(36)}-${now.toString(36)}-${(idCount++).toString(36)}`;
   /** Of sessions before this one. */
   const earlier = current.unconfirmed.filter(({ at }) => now - at < repeatMs);
   current.unconfirmed = [...earlier];
@@ -45,7 +48,7 @@ export function createInbox({ clock, store, charset, emit, notice }: InboxDeps):
   async function receiveWhole(message: Omit<WholeMessage, 'externalId'>, digest: string): Promise<void> {
     const repeated = earlier.findIndex((one) => one.digest === digest && clock.now() - one.at < repeatMs);
     const [entry] = repeated < 0 ? [] : earlier.splice(repeated, 1);
-    const externalId = entry?.externalId ?? randomUUID();
+    const externalId = entry?.externalId ?? newId();
     if (!entry) {
       current.unconfirmed = [...current.unconfirmed, { digest, externalId, at: clock.now() }];
       await store.save();
@@ -57,7 +60,7 @@ export function createInbox({ clock, store, charset, emit, notice }: InboxDeps):
 
   async function receivePart(part: Parameters<typeof addPart>[1]): Promise<void> {
     const before = structuredClone({ sets: current.sets, passed: current.passed });
-    const messages = addPart(current, part, { now: clock.now(), charset, newId: randomUUID });
+    const messages = addPart(current, part, { now: clock.now(), charset, newId });
     try {
       if (messages.length > 0) await emit(messages.map(toEvent));
       await store.save();

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
-import { type Command, type Fields, isResponse, maxSequence, type Pdu, type Tlv, toResponse } from './pdu.ts';
-import { createPduReader, type PduProblem } from './read-pdu.ts';
-import { writePdu } from './write-pdu.ts';
+import { type Command, type Fields, isResponse, maxSequence, type Pdu, type Tlv, toResponse } from '../../core/smpp/pdu.ts';
+import { createPduReader, type PduProblem } from '../../core/smpp/read-pdu.ts';
+import { writePdu } from '../../core/smpp/write-pdu.ts';
 
 export interface LinkDeps {
   clock: Clock;
@@ -23,7 +23,7 @@ export interface Request {
   readonly command: Command;
   readonly fields: Fields;
   readonly tlvs?: readonly Tlv[];
-  /** Tells the caller's requests apart when a response comes late. */
+  /** Distinguishes the caller's requests when a response comes late. */
   readonly tag?: unknown;
   /** Called with the response before anything else that came with it is handled, such as the receipt of the same message. */
   readonly noteResponse?: (response: Pdu) => void;

@@ -3,7 +3,7 @@ export type IdForm = 'same' | 'hex_to_decimal' | 'decimal_to_hex';
 
 export const idForms: readonly IdForm[] = ['same', 'hex_to_decimal', 'decimal_to_hex'];
 
-/** Rule by which the id of a receipt leads to that of a response, learnt from one pair of them. */
+/** Rule by which the id of a receipt leads to that of a response, learned from one pair of them. */
 export interface IdRule {
   readonly form: IdForm;
   /** The two were equal, character by character. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { decodeText } from './decode-text.ts';
-import type { DefaultCharset } from './encode-text.ts';
+import { decodeText } from '../../core/smpp/decode-text.ts';
+import type { DefaultCharset } from '../../core/smpp/encode-text.ts';
+import type { Concatenation } from '../../core/smpp/user-data-header.ts';
 import type { PartSet, SmppState, StoredPart } from './state.ts';
-import type { Concatenation } from './user-data-header.ts';
 
 /** A part of a message of a contact as it came. */
 export interface ReceivedPart {
@@ -39,7 +39,7 @@ type Parts = Pick<SmppState, 'sets' | 'passed'>;
  * Adds a part to those that came before, in any order. Pure but for `parts`, which it changes.
  *
  * @param newId makes the id of a message whose first part this is
- * @returns messages that can be passed on now: a whole one, one that is given up for it, or a part that came too late
+ * @returns messages that can be passed on now: a whole one, an incomplete one that it replaces, or a part that came too late
  */
 export function addPart(
   parts: Parts,
@@ -60,7 +60,7 @@ export function addPart(
     return [{ externalId: newId(), from, to, text: `[Part ${place.part} of ${place.total}, which came late]\n${text}` }];
   }
   const known = set?.parts.find(({ part }) => part === place.part);
-  // The phone has begun another message with the same number: the first one stays without its last parts.
+  // The phone has started another message with the same number: the first one stays without its last parts.
   const isOther = known !== undefined && digestStored(key, known) !== digest;
   if (known && !isOther) return [];
   const given = isOther && set ? [passOn(parts, set, now, charset)] : [];
@@ -77,7 +77,7 @@ export function addPart(
   return [...given, ...overflow, ...whole];
 }
 
-/** Gives up waiting for parts that did not come. @returns what there is of their messages */
+/** Ends the wait for parts that did not come. @returns what there is of their messages */
 export function passOnIncomplete(parts: Parts, now: number, charset: DefaultCharset): WholeMessage[] {
   return parts.sets.filter(({ lastAt }) => now - lastAt >= partTimeoutMs).map((set) => passOn(parts, set, now, charset));
 }

@@ -1,4 +1,4 @@
-import { findTlv, type Pdu, readOctet, readUserData, tags } from './pdu.ts';
+import { findTlv, type Pdu, readOctet, readUserData, tags } from '../../core/smpp/pdu.ts';
 
 /** A receipt as the carrier words it. */
 export interface SmscReceipt {

@@ -1,7 +1,7 @@
+import { type Pdu, readText } from '../../core/smpp/pdu.ts';
 import type { ChannelEvent } from '../channel.ts';
 import type { IdBook, UnmatchedReceipt } from './id-book.ts';
 import { type LinkDeps, responseStatuses } from './link.ts';
-import { type Pdu, readText } from './pdu.ts';
 import { readReceipt, type SmscReceipt } from './receipt.ts';
 import type { StateStore } from './state.ts';
 

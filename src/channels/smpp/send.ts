@@ -1,8 +1,8 @@
 import { type Clock, createDeadline, type Timer } from '../../core/clock.ts';
+import { type Pdu, readText } from '../../core/smpp/pdu.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import type { SmppConfig } from './config.ts';
 import type { Link, Reply, Request } from './link.ts';
-import { type Pdu, readText } from './pdu.ts';
 import type { ReceiptReader, SubmitTag } from './receive-receipt.ts';
 import type { StateStore } from './state.ts';
 import { describeStatus, toFailure } from './statuses.ts';

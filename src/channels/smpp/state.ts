@@ -66,7 +66,9 @@ export type StoredPart = PartSet['parts'][number];
 
 /** Reads what an earlier session has stored; what does not fit is as if it were not there. */
 export function parseState(stored: unknown): SmppState {
-  return state.parse(typeof stored === 'object' && stored !== null && !Array.isArray(stored) ? stored : {});
+  const isObject = typeof stored === 'object' && stored !== null && !Array.isArray(stored);
+  // Copied: the lists that stand in for missing ones would be shared by all sessions, which change them.
+  return structuredClone(state.parse(isObject ? stored : {}));
 }
 
 /** State of the parts of a connection, of which each session part changes its own. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { replaceLookAlikes } from '../../core/smpp/encode-text.ts';
+import { type Tlv, tags } from '../../core/smpp/pdu.ts';
+import { countSegments, type SegmentCount, type SplitOptions, splitText, type TextPart } from '../../core/smpp/split-text.ts';
 import type { OutboundMessage } from '../channel.ts';
 import { toDestination, toSource } from './addresses.ts';
 import { parseOptionalFields, type SmppConfig } from './config.ts';
-import { replaceLookAlikes } from './encode-text.ts';
 import type { Request } from './link.ts';
-import { type Tlv, tags } from './pdu.ts';
-import { countSegments, type SegmentCount, type SplitOptions, splitText, type TextPart } from './split-text.ts';
 
 const headerFlag = 0x40;
 const maxPayloadOctets = 60_000;

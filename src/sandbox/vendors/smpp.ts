@@ -1,10 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { type Command, isResponse, type Pdu, readText, toResponse } from '../../channels/smpp/pdu.ts';
-import { createPduReader } from '../../channels/smpp/read-pdu.ts';
-import { writePdu } from '../../channels/smpp/write-pdu.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
+import { type Command, isResponse, type Pdu, readText, toResponse } from '../../core/smpp/pdu.ts';
+import { createPduReader } from '../../core/smpp/read-pdu.ts';
+import { writePdu } from '../../core/smpp/write-pdu.ts';
 import { toDeliveries, toReceipt } from './smpp/deliveries.ts';
 import { type AcceptedPart, checkSubmit, joinTexts } from './smpp/rules.ts';
 import { createSmscState, type SimDelivery, type SimSms, type SmscState } from './smpp/state.ts';

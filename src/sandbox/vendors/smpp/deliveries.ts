@@ -1,5 +1,5 @@
-import { encodeGsm } from '../../../channels/smpp/gsm-alphabet.ts';
-import { tags } from '../../../channels/smpp/pdu.ts';
+import { encodeGsm } from '../../../core/smpp/gsm-alphabet.ts';
+import { tags } from '../../../core/smpp/pdu.ts';
 import type { SimDelivery, SimSms } from './state.ts';
 
 const headerFlag = 0x40;

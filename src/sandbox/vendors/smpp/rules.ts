@@ -1,6 +1,6 @@
-import { decodeText } from '../../../channels/smpp/decode-text.ts';
-import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../../channels/smpp/pdu.ts';
-import { readUserDataHeader } from '../../../channels/smpp/user-data-header.ts';
+import { decodeText } from '../../../core/smpp/decode-text.ts';
+import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../../core/smpp/pdu.ts';
+import { readUserDataHeader } from '../../../core/smpp/user-data-header.ts';
 
 /** A part of a message as the carrier takes it. */
 export interface AcceptedPart {
