@@ -1,7 +1,7 @@
 import type { Simulator } from '../../src/sandbox/highlevel/simulator.ts';
 import type { Crm, ObservedPost } from './crm.ts';
 import type { Gateway } from './gateway.ts';
-import { expectedStatuses, type Plan, type PlannedMessage, toReplyId } from './plan.ts';
+import { expectedStatuses, type Plan, type PlannedMessage, toReplyId, toReplyIdOfText } from './plan.ts';
 import type { Kill } from './supervisor.ts';
 
 /** Record of a run, for its audit. */
@@ -110,7 +110,9 @@ function checkReplyOrder({ crm, gateway }: RunRecord): string[] {
 }
 
 function listReplies(highlevel: Simulator, contactId: string) {
-  return highlevel.listConversation(contactId).filter(({ direction }) => direction === 'inbound');
+  const replies = highlevel.listConversation(contactId).filter(({ direction }) => direction === 'inbound');
+  // A carrier with SMPP gives replies no id: their text counts.
+  return replies.map((reply) => ({ ...reply, altId: toReplyIdOfText(reply.text) ?? reply.altId }));
 }
 
 /**

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { allScopes } from '../../src/highlevel/operations.ts';
 import { createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { listen } from '../support/http.ts';
-import type { Plan, PlannedMessage } from './plan.ts';
+import { type Plan, type PlannedMessage, toReplyIdOfText } from './plan.ts';
 import { createRandom } from './random.ts';
 import type { Poster } from './webhooks.ts';
 
@@ -58,7 +58,9 @@ export async function startCrm(
     watched.use('/conversations/messages/inbound', (request, response, next) => {
       const startedAt = Date.now();
       response.once('close', () => {
-        const altId = String((request.body as { altId?: string } | undefined)?.altId);
+        const body = request.body as { altId?: string; message?: string } | undefined;
+        // A carrier with SMPP gives replies no id: their text counts.
+        const altId = toReplyIdOfText(body?.message) ?? String(body?.altId);
         posts.push({ altId, processIndex, startedAt, endedAt: Date.now(), hasResponse: response.writableFinished });
       });
       next();

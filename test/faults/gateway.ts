@@ -8,6 +8,8 @@ import type { Poster } from './webhooks.ts';
 export interface Gateway {
   /** Type and config of every location's connection. */
   readonly connection: { readonly type: string; readonly config: Record<string, unknown> };
+  /** Returns those of one location, where each has its own. */
+  createConnection?(locationId: string): Gateway['connection'];
   /** Messages in the order in which they reached their contacts. */
   readonly accepted: ReadonlyMap<string, AcceptedMessage>;
   /** Replies of each contact, in order. */

@@ -3,7 +3,7 @@ import { findServerPrograms, startPostgresServer } from '../support/postgres-ser
 import { createLongSize, createPlan, embeddedSize } from './plan.ts';
 import { type RunTarget, runFaults, type Verdict } from './run.ts';
 
-/** Options of `npm run test:faults -- --seed 7 --rounds 3 --vendor twilio`. Exit code 1 when a promise was broken. */
+/** Options of `npm run test:faults -- --seed 7 --rounds 3 --vendor twilio` (or `smpp`). Exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const firstSeed = Number(values.seed ?? Date.now() % 1_000_000);
 const wanted = { messages: Number(values.messages), kills: Number(values.kills), restarts: Number(values.restarts) };
-const vendor = values.vendor === 'twilio' ? 'twilio' : 'gateway';
+const vendor = (['twilio', 'smpp'] as const).find((name) => name === values.vendor) ?? 'gateway';
 let isGood = true;
 
 for (let round = 0; round < Number(values.rounds); round++) {

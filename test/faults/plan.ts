@@ -95,6 +95,12 @@ export function toReplyId(number: number): string {
   return `reply-${number}`;
 }
 
+/** Returns the id of a reply by its text. */
+export function toReplyIdOfText(text: unknown): string | null {
+  const number = /^reply (\d+)$/.exec(String(text))?.[1];
+  return number === undefined ? null : toReplyId(Number(number));
+}
+
 function planMessage(random: Random, number: number, size: RunSize): PlannedMessage {
   const count = random.isHit(0.14) ? (random.isHit(0.2) ? size.maxMishaps : 1) : 0;
   return {

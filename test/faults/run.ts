@@ -10,8 +10,9 @@ import { type Crm, sleep, startCrm } from './crm.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
+import { startSmppVendor } from './smpp.ts';
 import { type Supervisor, startSupervisor } from './supervisor.ts';
-import { startTwilioVendor, toTwilioPlan } from './twilio.ts';
+import { startTwilioVendor, toSmsPlan } from './twilio.ts';
 import { createPoster, type Poster } from './webhooks.ts';
 
 export interface RunTarget {
@@ -21,7 +22,7 @@ export interface RunTarget {
   server?: PostgresServer;
   processes: number;
   /** The vendor of the run; by default a gateway, which drops repeats. */
-  vendor?: 'gateway' | 'twilio' | undefined;
+  vendor?: 'gateway' | 'twilio' | 'smpp' | undefined;
 }
 
 export interface Verdict {
@@ -42,8 +43,8 @@ export async function runFaults(
   onProgress: (counts: Record<string, number>) => void,
 ): Promise<Verdict> {
   await using closing = new AsyncDisposableStack();
-  const isTwilio = runTarget.vendor === 'twilio';
-  const plan = isTwilio ? toTwilioPlan(drawn) : drawn;
+  const { vendor = 'gateway' } = runTarget;
+  const plan = vendor === 'gateway' ? drawn : toSmsPlan(drawn);
   const folder = createTemporaryFolder();
   const target: DatabaseTarget =
     runTarget.database.kind === 'embedded' ? { kind: 'embedded', dataDir: folder.path } : runTarget.database;
@@ -55,7 +56,14 @@ export async function runFaults(
   closing.defer(balancer.close);
   const crm = await startCrm(plan, poster, { baseUrl: balancer.url, processes: runTarget.processes }, elapsed);
   closing.defer(crm.close);
-  const gateway = await (isTwilio ? startTwilioVendor : startGateway)(plan, poster, elapsed);
+  const gateway =
+    vendor === 'smpp'
+      ? await startSmppVendor(
+          plan,
+          crm.locations.map(({ id }) => id),
+          elapsed,
+        )
+      : await (vendor === 'twilio' ? startTwilioVendor : startGateway)(plan, poster, elapsed);
   closing.defer(gateway.close);
 
   const settings = createProductionSettings({
@@ -137,10 +145,11 @@ async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gatewa
     const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
       method: 'PUT',
       headers,
-      body: JSON.stringify(gateway.connection),
+      body: JSON.stringify(gateway.createConnection?.(id) ?? gateway.connection),
     });
-    const { callbackUrls } = (await response.json()) as { callbackUrls?: { status: string } };
+    const { callbackUrls } = (await response.json()) as { callbackUrls?: { status?: string } };
     if (!callbackUrls) throw new Error(`A channel could not be connected: ${response.status}`);
+    if (callbackUrls.status === undefined) continue;
     const phones = crm.contacts.flatMap(({ locationId, phone }) => (locationId === id && phone ? phone : []));
     gateway.setWebhookUrl(id, callbackUrls.status.replace(/\/status$/, ''), phones);
   }

@@ -12,7 +12,7 @@ import type { Poster } from './webhooks.ts';
 
 const retryDelayMs = [150, 600] as const;
 
-/** Fates as an SMS can have them: Twilio reports no reading, and no delivery after a failure. */
+/** Fates as an SMS can have them: a carrier reports no reading, and no delivery after a failure. */
 const smsFates: Record<Fate, Fate> = {
   delivered_at_once: 'delivered',
   delivered_at_once_then_read: 'delivered',
@@ -24,7 +24,7 @@ const smsFates: Record<Fate, Fate> = {
 };
 
 /** Converts a plan for a vendor that drops no repeats and has fewer fates. */
-export function toTwilioPlan(plan: Plan): Plan {
+export function toSmsPlan(plan: Plan): Plan {
   return { ...plan, list: plan.list.map((message) => ({ ...message, fate: smsFates[message.fate] })) };
 }
 

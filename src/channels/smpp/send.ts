@@ -6,7 +6,7 @@ import type { Link, Reply, Request } from './link.ts';
 import type { ReceiptReader, SubmitTag } from './receive-receipt.ts';
 import type { StateStore } from './state.ts';
 import { describeStatus, toFailure } from './statuses.ts';
-import { planSubmits } from './submit.ts';
+import { countMessageSegments, planSubmits } from './submit.ts';
 
 export interface SenderDeps {
   clock: Clock;
@@ -116,14 +116,23 @@ export function createSender(deps: SenderDeps): Sender {
         // An id of our own keeps the count of the parts.
         ids.push(sent === '' && requests.length > 1 ? `${message.id}-part-${ids.length + 1}` : sent);
       }
-      const count = requests.length === 1 ? 'one part' : `${requests.length} parts`;
-      return { kind: 'accepted', externalIds: ids.filter((id) => id !== ''), response: `ESME_ROK, ${count}` };
+      const externalIds = ids.filter((id) => id !== '');
+      return { kind: 'accepted', externalIds, response: `ESME_ROK\n${describeSegments(config, message)}` };
     },
     stop() {
       isStopped = true;
       window.close();
     },
   };
+}
+
+const encodingNames = { gsm: 'GSM 03.38', latin1: 'Latin-1', ascii: 'ASCII', ucs2: 'UCS-2' } as const;
+
+/** Says how many segments a message has, for its page. */
+function describeSegments(config: SmppConfig, message: OutboundMessage): string {
+  const { segmentCount, encoding, length, capacity } = countMessageSegments(config, message);
+  const segments = segmentCount === 1 ? '1 segment' : `${segmentCount} segments`;
+  return `${segments}, ${length} of ${capacity} characters in ${encodingNames[encoding]}`;
 }
 
 /** Says how much of a message the contact may have received. */
