@@ -8,7 +8,7 @@ import type { Kill } from './supervisor.ts';
 export interface RunRecord {
   plan: Plan;
   crm: Pick<Crm, 'highlevel' | 'contacts' | 'locations' | 'acknowledged' | 'ids' | 'posts'>;
-  gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures'>;
+  gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures' | 'hasNoLookUp'>;
   kills: readonly Kill[];
   /** Times without the database. */
   downtimes: readonly { from: number; to: number }[];
@@ -64,7 +64,7 @@ function checkSends({ plan, crm, gateway, held }: RunRecord): string[] {
     .filter(([, copies]) => copies.length > 1)
     .map(([number, copies]) => `Message ${number} reached its contact as ${copies.length} different messages.`);
   const unfounded = [...held]
-    .filter((number) => byNumber.has(number))
+    .filter((number) => byNumber.has(number) && !gateway.hasNoLookUp)
     .map((number) => `Message ${number} waits for a person, and the vendor lists it.`);
   return [...lost, ...twice, ...unfounded];
 }

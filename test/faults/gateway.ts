@@ -8,6 +8,8 @@ import type { Poster } from './webhooks.ts';
 export interface Gateway {
   /** Type and config of every location's connection. */
   readonly connection: { readonly type: string; readonly config: Record<string, unknown> };
+  /** It can't be asked for a message whose response was lost: a person decides on each. */
+  readonly hasNoLookUp?: true;
   /** Returns those of one location, where each has its own. */
   createConnection?(locationId: string): Gateway['connection'];
   /** Messages in the order in which they reached their contacts. */

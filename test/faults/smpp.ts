@@ -100,6 +100,7 @@ export async function startSmppVendor(plan: Plan, locationIds: readonly string[]
 
   return {
     connection: { type: 'smpp', config: {} },
+    hasNoLookUp: true,
     createConnection(locationId) {
       const { account, port } = (carriers.get(locationId) as SimulatedSmsc).state;
       const { systemId, password } = account;
