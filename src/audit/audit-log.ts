@@ -18,6 +18,8 @@ export const auditActions = [
   'connection_held',
   'connection_resumed',
   'consent_given',
+  'connection_arranged',
+  'routing_changed',
   'webhooks_registered',
   'opt_out_recorded',
   'opt_out_lifted',

@@ -1,4 +1,5 @@
 import { createChannels } from '../channels/registry.ts';
+import { addConnection, arrangeConnection, tryAddConnection } from '../connections/arrange.ts';
 import { createChannelContext } from '../connections/channel-context.ts';
 import { checkConfig } from '../connections/check-config.ts';
 import { checkDueConnections } from '../connections/check-due.ts';
@@ -15,8 +16,11 @@ import {
 } from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
+import { freeProviderGroups } from '../connections/own-groups.ts';
 import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '../connections/register-webhooks.ts';
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
+import { getRoutingPolicy, setRoutingPolicy } from '../connections/routing-policy.ts';
+import { setSenderSettings } from '../connections/sender-settings.ts';
 import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
 import { createSocketOpener } from '../runtime/guarded-socket.ts';
@@ -49,13 +53,19 @@ export function composeConnections(
     ...contexts,
     ...lookups,
     ...bindAll({ ...runtime, ...lookups, sessionSecrets, appUrl }, { startConsent, completeConsent }),
-    loadConnection: createConnectionLoader(runtime.db),
+    loadConnections: createConnectionLoader(runtime.db),
     ...bindAll(
       { ...runtime, ...decryption, ...contexts, channels },
       {
         checkConfig,
         checkDueConnections,
         connect,
+        addConnection,
+        tryAddConnection,
+        arrangeConnection,
+        setSenderSettings,
+        getRoutingPolicy,
+        setRoutingPolicy,
         disconnect,
         findChannelType,
         findConnection,
@@ -75,6 +85,7 @@ export function composeConnections(
         listSenders,
         listTemplates,
         restoreGroupLimits,
+        freeProviderGroups,
       },
     ),
   };

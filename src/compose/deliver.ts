@@ -1,6 +1,6 @@
-import type { ConnectionLoader, FindConnectionDeps } from '../connections/find.ts';
+import type { FindConnectionDeps } from '../connections/find.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
-import { findUnconfirmedAttempt } from '../messages/outbound/attempts.ts';
+import { findUnconfirmedAttempt, mayHaveArrived } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
 import { findEmailThread } from '../messages/outbound/find-email-thread.ts';
@@ -8,6 +8,7 @@ import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route
 import { checkSendLimits, pauseConnection, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
 import { listSettledRecipients } from '../messages/outbound/settled-recipients.ts';
 import { findAddressOfContact, findContactOfAddress, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
+import { type ChooseDeps, chooseConnection } from '../messages/routing/choose-connection.ts';
 import type { Job } from '../queue/job.ts';
 import { bindAll } from './bind.ts';
 
@@ -28,32 +29,33 @@ type Ingredients = FindConnectionDeps &
     | 'sendThroughSession'
   > & {
     tokens: Pick<AccessTokens, 'requireValidToken'>;
-    connectionOf: ConnectionLoader;
-  };
+  } & Omit<ChooseDeps, 'client' | 'mayHaveArrived'>;
 
 /** Binds `deliver` to its dependencies. */
 export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<void> {
-  const { connectionOf, tokens } = ingredients;
+  const { tokens } = ingredients;
   const { client } = ingredients.db;
+  const choice: ChooseDeps = {
+    ...ingredients,
+    client,
+    mayHaveArrived: (message) => mayHaveArrived(client, message),
+  };
   const routeDeps: RouteDeps = {
     ...ingredients,
     ...bindAll(client, {
       ...{ findVendorAddress, findAddressOfContact, findContactOfAddress },
       ...{ listAcceptedParts, listSettledRecipients, findEmailThread },
     }),
-    async loadConnection(ref) {
-      const row = await connectionOf(ref);
-      return row && ingredients.decryptConnection(row);
-    },
+    chooseConnection: (message, groupKey) => chooseConnection(choice, message, groupKey),
   };
   const deps: DeliverDeps = {
     ...ingredients,
     ...bindAll(client, { findUnconfirmedAttempt }),
-    resolveRoute: (message) => resolveRoute(routeDeps, message),
+    resolveRoute: (message, groupKey) => resolveRoute(routeDeps, message, groupKey),
     requireValidToken: (locationId) => tokens.requireValidToken(locationId),
-    checkSendLimits: (connection) => checkSendLimits(ingredients, connection),
+    checkSendLimits: (route) => checkSendLimits(ingredients, route),
     pauseConnection: (connection, until) => pauseConnection(ingredients, connection, until),
-    refundDailyCap: (connection, countedAtMs) => refundDailyCap(ingredients, connection, countedAtMs),
+    refundDailyCap: (route, countedAtMs) => refundDailyCap(ingredients, route, countedAtMs),
   };
   return (job) => deliver(deps, job);
 }

@@ -11,7 +11,7 @@ import { recordContactDnd } from '../messages/opt-outs/contact-dnd.ts';
 import { createAttemptStarter } from '../messages/outbound/attempts.ts';
 import { createContactLink, findContactLink, resolveWorkflowLink } from '../messages/outbound/create-contact-link.ts';
 import type { DeliverDeps } from '../messages/outbound/deliver.ts';
-import { lookUpContact, searchContact } from '../messages/outbound/look-up-contact.ts';
+import { lookUpContact, lookUpContactFacts, searchContact } from '../messages/outbound/look-up-contact.ts';
 import { createDeliveryReceiver } from '../messages/outbound/receive.ts';
 import { sendTestMessage } from '../messages/outbound/send-test.ts';
 import { cancelQueued, countUnreported, releaseWaiting, resumeReports } from '../messages/recovery/location-lifecycle.ts';
@@ -22,6 +22,11 @@ import { pollReceipts } from '../messages/reporting/poll-receipts.ts';
 import { createReceiptRecorder } from '../messages/reporting/record-receipt.ts';
 import { reportStatus } from '../messages/reporting/report-status.ts';
 import { watchSilence } from '../messages/reporting/watch-silence.ts';
+import { createContactFactsReader, recordContactEvent } from '../messages/routing/contact-facts.ts';
+import { listConnectionSenders } from '../messages/routing/list-senders.ts';
+import { createSetupLoader } from '../messages/routing/load-setup.ts';
+import { previewRoute } from '../messages/routing/preview.ts';
+import { redirectWaiting } from '../messages/routing/redirect-waiting.ts';
 import { drainSettlements } from '../messages/settlement/drain-settlements.ts';
 import { createSettler } from '../messages/settlement/settle.ts';
 import { settleBatch } from '../messages/settlement/settle-batch.ts';
@@ -96,7 +101,9 @@ export function composeMessaging(
       { createContactLink, findContactLink, resolveWorkflowLink },
     ),
     sendThroughSession,
-    connectionOf: connections.loadConnection,
+    loadConnections: connections.loadConnections,
+    loadSetup: createSetupLoader({ ...runtime, installationOf: installations.loadInstallation }),
+    loadContactFacts: createContactFactsReader({ ...runtime, ...bindAll({ ...runtime, highLevel }, { lookUpContactFacts }) }),
     installationOf: installations.loadInstallation,
     readAddress,
     findMessage: createMessageLoader(runtime.db),
@@ -140,8 +147,11 @@ export function composeMessaging(
     ),
     ...composeInbound(ingredients),
     ...bindAll(runtime.db, { findMessageWithHistory, findRecipientStates }),
+    ...bindAll({ ...ingredients, client: runtime.db.client }, { previewRoute }),
+    ...bindAll({ ...ingredients, listSenders: connections.listSenders }, { listConnectionSenders }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),
     ...bindAll(ingredients, {
+      recordContactEvent,
       bindContactByLink,
       bindContactByPhone,
       loadGroupPauses,
@@ -152,6 +162,7 @@ export function composeMessaging(
       markSent,
       startRedrive,
       runRedrives,
+      redirectWaiting,
       rollUpDailyActivity,
       rollUpDailyStats,
     }),

@@ -5,7 +5,8 @@ import { deliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
 import type { RandomSource } from '../core/ids.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
+import type { Connection, ConnectionTarget } from './connection.ts';
+import { findTargetRow } from './find.ts';
 import { generateOmittedValues } from './generate-secrets.ts';
 
 /** A channel's type and config as a caller submits them. */
@@ -29,14 +30,14 @@ export interface CheckConfigDeps {
  */
 export async function checkConfig(
   deps: CheckConfigDeps,
-  ref: ConnectionRef,
+  target: ConnectionTarget,
   input: ConfigInput,
   errorMap?: z.core.$ZodErrorMap,
 ): Promise<{ config: object } | { issues: readonly z.core.$ZodIssue[] }> {
   const channel = getChannel(deps.channels, input.type);
   const fields = findSecretFields(channel.configSchema);
   // With every secret given, the stored config is not decrypted: so a user can reconnect after the old key or the old channel is lost.
-  const stored = omitsSecret(fields, input.config) ? await loadStoredConfig(deps, ref, channel) : {};
+  const stored = omitsSecret(fields, input.config) ? await loadStoredConfig(deps, target, channel) : {};
   const known = retainSecrets(fields, input.config, stored);
   const merged = generateOmittedValues(deps.random, channel.configSchema, known);
   const result: z.ZodSafeParseResult<object> = channel.configSchema
@@ -46,12 +47,7 @@ export async function checkConfig(
 }
 
 /** Returns the stored config, if the same channel was connected before. */
-async function loadStoredConfig(
-  deps: CheckConfigDeps,
-  { locationId, providerKey }: ConnectionRef,
-  channel: Channel,
-): Promise<object> {
-  const where = { locationId_providerKey: { locationId, providerKey } };
-  const row = await deps.db.client.connection.findUnique({ where });
+async function loadStoredConfig(deps: CheckConfigDeps, target: ConnectionTarget, channel: Channel): Promise<object> {
+  const row = await findTargetRow(deps.db.client, target);
   return row?.type === channel.type ? deps.decryptConnection(row).config : {};
 }

@@ -9,9 +9,10 @@ import type { NewId } from '../core/ids.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
 import { type CheckConfigDeps, type ConfigInput, checkConfig } from './check-config.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
+import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
 import { createDraftState } from './draft-state.ts';
-import { type StoreConnectionDeps, storeConnection } from './store-connection.ts';
+import { findTargetRow } from './find.ts';
+import { type ConnectionPlace, type StoreConnectionDeps, storeConnection } from './store-connection.ts';
 import { unregisterWebhooks } from './unregister-webhooks.ts';
 import { type Verification, verifyConnection } from './verify.ts';
 
@@ -26,6 +27,8 @@ export interface ConnectDeps extends CheckConfigDeps, CallVendorDeps, StoreConne
 export interface ConnectOptions {
   /** Asks the vendor first, unless false. */
   verify?: boolean;
+  /** Name and rank of a new connection. */
+  place?: ConnectionPlace;
   /** zod's messages in the reader's language. */
   errorMap?: z.core.$ZodErrorMap;
 }
@@ -45,26 +48,26 @@ export type ConnectResult =
  */
 export async function tryConnect(
   deps: ConnectDeps,
-  ref: ConnectionRef,
+  target: ConnectionTarget,
   input: ConfigInput,
   actor: Actor,
-  { verify = true, errorMap }: ConnectOptions = {},
+  { verify = true, errorMap, place }: ConnectOptions = {},
 ): Promise<ConnectResult> {
   const channel = getChannel(deps.channels, input.type);
-  const checked = await checkConfig(deps, ref, input, errorMap);
+  const checked = await checkConfig(deps, target, input, errorMap);
   if ('issues' in checked) return { kind: 'invalid', issues: checked.issues };
   const { config } = checked;
-  const { locationId, providerKey } = ref;
-  const where = { locationId_providerKey: { locationId, providerKey } };
-  const row = await deps.db.client.connection.findUnique({ where });
+  const { locationId, providerKey, connectionId } = target;
+  const ref = { locationId, providerKey };
+  const row = await findTargetRow(deps.db.client, target);
   const before = row && decryptIfPossible(deps, row);
   if (before && row.disabledAt === null && keepsOwnConfig(before, channel, config, verify)) {
-    const connection = await storeConnection(deps, { id: row.id, ref, channel, config, actor, verified: null });
+    const connection = await storeConnection(deps, { id: row.id, target, channel, config, actor, verified: null, place });
     return { kind: 'connected', connection, warnings: [] };
   }
 
-  const id = row?.id ?? deps.newId();
-  const draft = deps.draftConnection({ id, ref: { locationId, providerKey }, channel, config });
+  const id = row?.id ?? connectionId ?? deps.newId();
+  const draft = deps.draftConnection({ id, ref, channel, config });
   const { signal } = new AbortController();
   const state = createDraftState(row?.type === channel.type ? deps.createChannelContext(draft, signal).state : null);
   const verification = verify ? await verifyConnection(deps, draft, state) : null;
@@ -80,7 +83,7 @@ export async function tryConnect(
     isPaired: verification?.isPaired ?? true,
     draft: state.getDraft(),
   };
-  const connection = await storeConnection(deps, { id, ref, channel, config, actor, verified });
+  const connection = await storeConnection(deps, { id, target, channel, config, actor, verified, place });
   return { kind: 'connected', connection, warnings: verification?.warnings ?? [] };
 }
 

@@ -12,12 +12,22 @@ export interface ConnectionRef {
   readonly providerKey: string;
 }
 
+/** A connection that is to be changed: the one with this id, which may be reserved for a new one, else the provider's default. */
+export interface ConnectionTarget extends ConnectionRef {
+  readonly connectionId?: string | undefined;
+}
+
 /** Columns that a connection shows as they are stored. */
 type PlainRow = Pick<
   ConnectionRow,
   | 'id'
   | 'locationId'
   | 'providerKey'
+  | 'name'
+  | 'position'
+  | 'isDefault'
+  | 'hasOwnGroup'
+  | 'pausedAt'
   | 'status'
   | 'statusCode'
   | 'statusReason'
@@ -32,6 +42,15 @@ type PlainRow = Pick<
 export interface Connection extends ChannelConnection<object> {
   readonly locationId: string;
   readonly providerKey: string;
+  /** For people; null for the name of its account or channel. */
+  readonly name: string | null;
+  /** Place in the order of the provider's connections. */
+  readonly position: number;
+  /** It carries what no rule sends elsewhere. */
+  readonly isDefault: boolean;
+  readonly hasOwnGroup: boolean;
+  /** Time at which a person paused it. */
+  readonly pausedAt: Date | null;
   readonly channel: Channel;
   /** Those of its channel with this config. */
   readonly capabilities: Capabilities;
@@ -71,7 +90,8 @@ export function draftConnection(
   { id, ref, channel, config }: { id: string; ref: ConnectionRef; channel: Channel; config: object },
 ): Connection {
   const now = dateNow(clock);
-  const blank = { status: 'active', statusCode: null, statusReason: null, account: null } as const;
+  const place = { name: null, position: 0, isDefault: false, hasOwnGroup: false, pausedAt: null };
+  const blank = { ...place, status: 'active', statusCode: null, statusReason: null, account: null } as const;
   const row = { ...blank, ...ref, id, webhooksStatus: null, webhooksDetails: null, createdAt: now, updatedAt: now };
   return toConnection(appUrl, channel, row, { config, previousConfig: undefined });
 }
@@ -86,6 +106,11 @@ function toConnection(
     id: row.id,
     locationId: row.locationId,
     providerKey: row.providerKey,
+    name: row.name,
+    position: row.position,
+    isDefault: row.isDefault,
+    hasOwnGroup: row.hasOwnGroup,
+    pausedAt: row.pausedAt,
     channel,
     capabilities: channel.getCapabilities?.(config) ?? channel.capabilities,
     config,

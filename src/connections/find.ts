@@ -3,20 +3,30 @@ import type { Channels } from '../channels/registry.ts';
 import { AppError } from '../core/errors.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { createLoader } from '../runtime/batcher.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
+import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
 
 export interface FindConnectionDeps {
   db: Database;
   decryptConnection(row: ConnectionRow): Connection;
 }
 
-/** Finds the connection of a location for a provider. @throws AppError as `decryptConnection` */
-export async function findConnection(deps: FindConnectionDeps, ref: ConnectionRef): Promise<Connection | null> {
-  const { locationId, providerKey } = ref;
-  const row = await deps.db.client.connection.findUnique({
-    where: { locationId_providerKey: { locationId, providerKey }, disabledAt: null },
-  });
+/** Finds the default connection of a location for a provider. @throws AppError as `decryptConnection` */
+export async function findConnection(
+  deps: FindConnectionDeps,
+  { locationId, providerKey }: ConnectionRef,
+): Promise<Connection | null> {
+  const where = { locationId, providerKey, isDefault: true, disabledAt: null };
+  const row = await deps.db.client.connection.findFirst({ where });
   return row && deps.decryptConnection(row);
+}
+
+/** Finds the stored row of a target, also while it is disabled. @returns null where it does not exist yet */
+export function findTargetRow(
+  on: Executor,
+  { locationId, providerKey, connectionId: id }: ConnectionTarget,
+): Promise<ConnectionRow | null> {
+  const chosen = id === undefined ? { isDefault: true } : { id };
+  return on.connection.findFirst({ where: { locationId, providerKey, ...chosen } });
 }
 
 /** @throws AppError `not_found`; others as `decryptConnection` */
@@ -26,21 +36,27 @@ export async function getConnection(deps: FindConnectionDeps, id: string): Promi
   return deps.decryptConnection(row);
 }
 
-/** Lists a location's connections, oldest first. @throws AppError as `decryptConnection` */
+/** Order of a provider's connections. */
+const inOrder = [{ position: 'asc' }, { id: 'asc' }] as const;
+
+/** Lists a location's connections in their order. @throws AppError as `decryptConnection` */
 export async function listConnections(deps: FindConnectionDeps, locationId: string): Promise<Connection[]> {
-  const rows = await deps.db.client.connection.findMany({ where: { locationId, disabledAt: null }, orderBy: { id: 'asc' } });
+  const rows = await deps.db.client.connection.findMany({
+    where: { locationId, disabledAt: null },
+    orderBy: [{ providerKey: 'asc' }, ...inOrder],
+  });
   return rows.map((row) => deps.decryptConnection(row));
 }
 
-/** Loads a stored connection; concurrent calls share one statement. */
-export type ConnectionLoader = (ref: ConnectionRef) => Promise<ConnectionRow | null>;
+/** Loads the stored connections of a provider in their order, null for none; concurrent calls share one statement. */
+export type ConnectionLoader = (ref: ConnectionRef) => Promise<readonly ConnectionRow[] | null>;
 
 /** Creates the loader of stored connections. */
 export function createConnectionLoader(db: Database): ConnectionLoader {
   return createLoader(keyOf, async (refs) => {
     const OR = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
-    const rows = await db.client.connection.findMany({ where: { disabledAt: null, OR } });
-    return new Map(rows.map((row) => [keyOf(row), row]));
+    const rows = await db.client.connection.findMany({ where: { disabledAt: null, OR }, orderBy: [...inOrder] });
+    return Map.groupBy(rows, keyOf);
   });
 }
 

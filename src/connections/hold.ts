@@ -4,8 +4,8 @@ import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import { recordTriggerEvent } from '../outbox/trigger-events.ts';
 import { pause, resumeWhere } from '../queue/rate-limits.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
-import { toConnectionGroupKey } from './queue-group.ts';
+import type { Connection } from './connection.ts';
+import { type GroupOwner, toConnectionGroupKey } from './queue-group.ts';
 import { redactSecrets } from './redact-secrets.ts';
 
 export interface HoldDeps {
@@ -66,7 +66,7 @@ export const pairingReason = {
 /** Lets a connection's messages wait until a person has paired a device. A connection that was changed since it was read is left alone. */
 export async function awaitPairing(
   deps: Pick<HoldDeps, 'db' | 'clock'>,
-  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey' | 'updatedAt'>,
+  connection: GroupOwner & Pick<Connection, 'updatedAt'>,
 ): Promise<void> {
   const { id, updatedAt } = connection;
   const { code, message } = pairingReason;
@@ -77,17 +77,17 @@ export async function awaitPairing(
 }
 
 /** Pauses the messages of a connection, or prolongs their pause. */
-export async function pauseMessages(deps: Pick<HoldDeps, 'db' | 'clock'>, ref: ConnectionRef, message: string): Promise<void> {
+export async function pauseMessages(
+  deps: Pick<HoldDeps, 'db' | 'clock'>,
+  connection: GroupOwner,
+  message: string,
+): Promise<void> {
   const until = new Date(deps.clock.now() + holdPauseMs);
-  await pause(deps, toConnectionGroupKey(ref), until, { code: holdPauseCode, message });
+  await pause(deps, toConnectionGroupKey(connection), until, { code: holdPauseCode, message });
 }
 
 /** Ends the hold of a connection, or its wait for a pairing: its messages are sent. @returns false when they did not wait */
-export async function resumeConnection(
-  { db, clock, newId }: HoldDeps,
-  connection: Pick<Connection, 'id' | 'locationId' | 'providerKey'>,
-  actor: Actor,
-): Promise<boolean> {
+export async function resumeConnection({ db, clock, newId }: HoldDeps, connection: GroupOwner, actor: Actor): Promise<boolean> {
   const now = dateNow(clock);
   const { id, locationId, providerKey } = connection;
   const { count } = await db.transaction(async (tx) => {

@@ -5,10 +5,14 @@ import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { freeGroups } from '../queue/group-owner.ts';
+import { deleteRateLimits } from '../queue/move-group.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
+import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
+import { findTargetRow } from './find.ts';
+import { arrangeGroups, lockProvider } from './own-groups.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 import { connectionAadPrefix } from './sealed-config.ts';
+import { makeDefault } from './store-connection.ts';
 import { unregisterWebhooks } from './unregister-webhooks.ts';
 
 export type RemoveDeps = CallVendorDeps & {
@@ -19,24 +23,46 @@ export type RemoveDeps = CallVendorDeps & {
   decryptConnection(row: ConnectionRow): Connection;
 };
 
-/** Deletes the connection of a location for a provider. @returns false when there is no such connection */
-export async function disconnect(deps: RemoveDeps, { locationId, providerKey }: ConnectionRef, actor: Actor): Promise<boolean> {
-  const rows = await deps.db.client.connection.findMany({ where: { locationId, providerKey, disabledAt: null } });
-  await unregisterAll(deps, rows);
-  const count = await deps.db.transaction(async (tx) => {
-    const deleted = await tx.connection.deleteMany({ where: { locationId, providerKey, disabledAt: null } });
-    if (deleted.count > 0) {
-      await freeGroups(tx, [toConnectionGroupKey({ locationId, providerKey })]);
-      await audit(
-        tx,
-        { clock: deps.clock, newId: deps.newId },
-        { actor, action: 'channel_disconnected', locationId, providerKey, details: `${providerKey}.` },
-      );
-    }
-    return deleted.count;
+/**
+ * Deletes a connection. The next one in the order takes the place of a default one; a rule that names the deleted one matches no message.
+ *
+ * @returns false when there is no such connection
+ */
+export async function disconnect(deps: RemoveDeps, target: ConnectionTarget, actor: Actor): Promise<boolean> {
+  const { locationId, providerKey } = target;
+  const ref = { locationId, providerKey };
+  const row = await findTargetRow(deps.db.client, target);
+  if (!row || row.disabledAt) return false;
+  await unregisterAll(deps, [row]);
+  const isDeleted = await deps.db.transaction(async (tx) => {
+    await lockProvider(tx, ref);
+    const { count } = await tx.connection.deleteMany({ where: { id: row.id, disabledAt: null } });
+    if (count === 0) return false;
+    const now = dateNow(deps.clock);
+    await tx.senderSettings.deleteMany({ where: { connectionId: row.id } });
+    // Its waiting jobs then run, and are sent elsewhere or fail visibly.
+    if (row.hasOwnGroup) await deleteRateLimits(tx, [toConnectionGroupKey(row)]);
+    else await freeGroups(tx, [toConnectionGroupKey(row)]);
+    await promoteNext(tx, ref);
+    await arrangeGroups(tx, ref, now);
+    const details = [`${providerKey}.`, row.name].filter(Boolean).join(' ');
+    await audit(
+      tx,
+      { clock: deps.clock, newId: deps.newId },
+      { actor, action: 'channel_disconnected', locationId, providerKey, details },
+    );
+    return true;
   });
-  for (const { id } of rows) deps.box.evict(connectionAadPrefix(id));
-  return count > 0;
+  deps.box.evict(connectionAadPrefix(row.id));
+  return isDeleted;
+}
+
+/** Makes the first connection the default one where none is. A policy without any connection ends. */
+async function promoteNext(tx: Executor, ref: ConnectionRef): Promise<void> {
+  const rows = await tx.connection.findMany({ where: { ...ref }, orderBy: [{ position: 'asc' }, { id: 'asc' }] });
+  const [first] = rows;
+  if (!first) await tx.routingPolicy.deleteMany({ where: { ...ref } });
+  else if (!rows.some(({ isDefault }) => isDefault)) await makeDefault(tx, first);
 }
 
 /** Enables a location's connections again, which its uninstall disabled. */
@@ -53,6 +79,8 @@ export async function removeConnections(deps: RemoveDeps, locationId: string, is
   } else {
     await unregisterAll(deps, rows);
     await connection.deleteMany({ where: { locationId } });
+    await deps.db.client.senderSettings.deleteMany({ where: { connectionId: { in: rows.map(({ id }) => id) } } });
+    await deps.db.client.routingPolicy.deleteMany({ where: { locationId } });
   }
   // Without a connection their jobs find that out in any process.
   await freeGroups(deps.db.client, rows.map(toConnectionGroupKey));
@@ -69,7 +97,13 @@ export async function purgeDisabledConnections(deps: RemoveDeps, before: Date): 
     const rows = await connection.findMany({ where, take: purgeBatchSize });
     if (rows.length === 0) return;
     await unregisterAll(deps, rows);
-    await connection.deleteMany({ where: { ...where, id: { in: rows.map(({ id }) => id) } } });
+    const ids = rows.map(({ id }) => id);
+    await connection.deleteMany({ where: { ...where, id: { in: ids } } });
+    await deps.db.client.senderSettings.deleteMany({ where: { connectionId: { in: ids } } });
+    for (const { locationId, providerKey } of rows) {
+      const isLast = (await connection.count({ where: { locationId, providerKey } })) === 0;
+      if (isLast) await deps.db.client.routingPolicy.deleteMany({ where: { locationId, providerKey } });
+    }
     for (const { id } of rows) deps.box.evict(connectionAadPrefix(id));
   }
 }

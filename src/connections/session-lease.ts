@@ -14,7 +14,7 @@ export const fenceMs = leaseMs - 2_000;
 /** A connection whose channel has a session, as far as its owner needs it. */
 export type SessionRow = Pick<
   ConnectionRow,
-  'id' | 'locationId' | 'providerKey' | 'type' | 'updatedAt' | 'sessionOwnerId' | 'sessionLeaseUntil'
+  'id' | 'locationId' | 'providerKey' | 'hasOwnGroup' | 'type' | 'updatedAt' | 'sessionOwnerId' | 'sessionLeaseUntil'
 >;
 
 /** Lists the connections of these channels that need an open session: neither held nor disabled. */
@@ -25,6 +25,7 @@ export function listSessionRows(on: Executor, types: readonly string[]): Promise
       id: true,
       locationId: true,
       providerKey: true,
+      hasOwnGroup: true,
       type: true,
       updatedAt: true,
       sessionOwnerId: true,

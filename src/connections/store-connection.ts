@@ -3,14 +3,16 @@ import type { Channel } from '../channels/channel.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Connection as ConnectionRow, Database } from '../database/client.ts';
+import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { noWorkerId, setGroupOwner } from '../queue/group-owner.ts';
 import { setGroupLimits } from '../queue/rate-limits.ts';
 import { computeNextDailyCheck } from './check-schedule.ts';
-import type { Connection, ConnectionRef } from './connection.ts';
+import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
+import { findTargetRow } from './find.ts';
 import { pairingReason, pauseMessages } from './hold.ts';
 import { toGroupLimits } from './limits.ts';
 import { deleteUnusedGrant, findSignIn } from './oauth-grants.ts';
+import { arrangeGroups, lockProvider } from './own-groups.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 import { configAad, retainPreviousConfig, stateAad } from './sealed-config.ts';
 
@@ -30,10 +32,17 @@ interface VerifiedConfig {
   readonly draft: { value: unknown } | null;
 }
 
+/** Name and rank of a connection among those of its provider. */
+export interface ConnectionPlace {
+  readonly name?: string | null | undefined;
+  readonly isDefault?: boolean | undefined;
+}
+
 interface NewConnection {
   /** Reserved id, unless another process stores the connection first. */
   readonly id: string;
-  readonly ref: ConnectionRef;
+  readonly target: ConnectionTarget;
+  readonly place: ConnectionPlace | undefined;
   readonly channel: Channel;
   readonly config: object;
   readonly actor: Actor;
@@ -43,28 +52,30 @@ interface NewConnection {
 
 /** Stores a valid config. A verified one ends the hold of the connection, and its webhooks are registered next. */
 export async function storeConnection(deps: StoreConnectionDeps, connection: NewConnection): Promise<Connection> {
-  const { ref, channel, config, actor, verified } = connection;
-  const { locationId, providerKey } = ref;
+  const { channel, config, actor, verified } = connection;
+  const { locationId, providerKey } = connection.target;
+  const ref = { locationId, providerKey };
   const now = dateNow(deps.clock);
   const row = await deps.db.transaction(async (tx) => {
-    // The id comes first, as it binds the sealed config to its row. With an upsert, two concurrent calls both succeed.
-    const isNew = (await tx.connection.count({ where: { locationId, providerKey } })) === 0;
-    const { id, disabledAt, ...before } = await tx.connection.upsert({
-      where: { locationId_providerKey: { locationId, providerKey } },
-      create: { id: connection.id, locationId, providerKey, type: channel.type, config: '', createdAt: now, updatedAt: now },
-      update: {},
-    });
+    await lockProvider(tx, ref);
+    const stored = await findTargetRow(tx, connection.target);
+    if (!stored) await createRow(tx, connection, now);
+    if (connection.place?.isDefault) await makeDefault(tx, { ...ref, id: stored?.id ?? connection.id });
+    await arrangeGroups(tx, ref, now);
+    const current = await tx.connection.findUniqueOrThrow({ where: { id: stored?.id ?? connection.id } });
+    const { id, disabledAt, ...before } = current;
     const sealed = deps.box.seal(JSON.stringify(config), configAad(id));
-    const action = isNew || disabledAt ? 'channel_connected' : 'channel_changed';
+    const action = !stored || disabledAt ? 'channel_connected' : 'channel_changed';
     await audit(
       tx,
       { clock: deps.clock, newId: deps.newId },
       { actor, action, locationId, providerKey, details: `${providerKey}: ${channel.type}.` },
     );
-    const keepsPause = verified === null && before.status !== 'active';
-    await setGroupLimits(tx, toConnectionGroupKey(ref), toGroupLimits(config, channel), now, keepsPause);
+    const groupKey = toConnectionGroupKey(current);
+    const keepsPause = before.pausedAt !== null || (verified === null && before.status !== 'active');
+    await setGroupLimits(tx, groupKey, toGroupLimits(config, channel), now, keepsPause);
     // Until a worker has opened the session, no worker claims the jobs that it carries.
-    await setGroupOwner(tx, [toConnectionGroupKey(ref)], channel.session?.carriesSends ? noWorkerId : null, now);
+    await setGroupOwner(tx, [groupKey], channel.session?.carriesSends ? noWorkerId : null, now);
     await deleteUnusedGrant(tx, id, findSignIn({ channel, config }));
     return tx.connection.update({
       where: { id },
@@ -81,8 +92,31 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
     });
   });
   deps.box.evict(stateAad(row.id));
-  if (verified?.isPaired === false) await pauseMessages(deps, ref, pairingReason.message);
+  if (verified?.isPaired === false) await pauseMessages(deps, row, pairingReason.message);
   return deps.decryptConnection(row);
+}
+
+/** Creates the row first, as its id binds the sealed config to it. A provider's first connection is its default. */
+async function createRow(tx: Executor, { id, target, channel, place }: NewConnection, now: Date): Promise<void> {
+  const { locationId, providerKey } = target;
+  const last = await tx.connection.findFirst({ where: { locationId, providerKey }, orderBy: { position: 'desc' } });
+  await tx.connection.create({
+    data: {
+      ...{ id, locationId, providerKey, type: channel.type, config: '', createdAt: now, updatedAt: now },
+      name: place?.name ?? null,
+      isDefault: last === null,
+      position: last ? last.position + 1 : 0,
+    },
+  });
+}
+
+/** Makes a connection its provider's default one. The caller holds `lockProvider`. */
+export async function makeDefault(
+  tx: Executor,
+  { id, locationId, providerKey }: ConnectionRef & { id: string },
+): Promise<void> {
+  await tx.connection.updateMany({ where: { locationId, providerKey, isDefault: true }, data: { isDefault: false } });
+  await tx.connection.update({ where: { id }, data: { isDefault: true } });
 }
 
 function toVerifiedFields(

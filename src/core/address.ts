@@ -47,6 +47,11 @@ export function normalizeAddress(raw: string, country: string | null = null): Ad
   return number ? { address: number, kind: 'phone' } : { address: text, kind: 'other' };
 }
 
+/** Finds the country of a phone number in E.164, two letters (ISO 3166). @returns null for another address, and for a number of no country */
+export function findCountry(address: string): string | null {
+  return e164.test(address) ? (parsePhoneNumberFromString(address, { extract: false })?.country ?? null) : null;
+}
+
 /** Returns whether the result depends on the country: the address may be a number in its national form. */
 export function isNationalForm(raw: string): boolean {
   const text = raw.replace(invisible, '').trim().replace(scheme, '');

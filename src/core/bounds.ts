@@ -43,6 +43,11 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'Connection.providerKey': maxChars.providerKey,
   // A type of the registry.
   'Connection.type': null,
+  'SenderSettings.address': maxChars.address,
+  'RoutingPolicy.locationId': installed,
+  'RoutingPolicy.providerKey': maxChars.providerKey,
+  'ContactFacts.locationId': installed,
+  'ContactFacts.contactId': maxChars.highlevelId,
   'PermissionProblem.resourceId': installed,
   // A scope, a provider or an operation.
   'PermissionProblem.permission': maxChars.highlevelId,
@@ -53,7 +58,8 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'Message.inboundKey': 37 + maxChars.externalId,
   'ExternalId.externalId': maxChars.externalId,
   'Receipt.externalId': maxChars.externalId,
-  'RateLimitRow.key': 32 + maxChars.highlevelId + maxChars.providerKey,
+  // A connection's group may end in a slash and its id.
+  'RateLimitRow.key': 69 + maxChars.highlevelId + maxChars.providerKey,
   'Job.orderingKey': maxChars.highlevelId + 1 + maxChars.orderingKey,
   // A provider's id, from the operator's settings.
   'InboundType.providerId': maxChars.highlevelId,

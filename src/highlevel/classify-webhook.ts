@@ -25,6 +25,8 @@ export type WebhookClass =
   | { readonly kind: 'delivery'; readonly provider: Provider }
   /** An event of this app, or one at the Default Webhook URL that names no app. */
   | { readonly kind: 'app_event' }
+  /** A change of a contact. */
+  | { readonly kind: 'contact_event' }
   /** A copy of a message that HighLevel has stored: it needs no work and must never be sent. */
   | { readonly kind: 'message_event' }
   /** A webhook of another app, or for a provider that is not ours. */
@@ -33,6 +35,7 @@ export type WebhookClass =
 
 /** `type` of a delivery webhook (platform.md 3.2); the long ones are the names that HighLevel's documents use. */
 const deliveryTypes = new Set(['sms', 'email', 'custom', 'provideroutboundmessage', 'conversationprovideroutboundmessage']);
+const contactEventTypes = new Set(['contactcreate', 'contactupdate', 'contacttagupdate', 'contactdelete']);
 const messageEventTypes = new Set(['outboundmessage', 'inboundmessage']);
 /** Events that this program acts on (platform.md 5.6); it recognises them at any address even when they name no app. */
 const appEventTypes = new Set([
@@ -58,6 +61,7 @@ export function classifyWebhook(json: unknown, address: WebhookAddress, ourApp: 
 
   if (marks.appId !== null && marks.appId !== ourApp.appId) return { kind: 'not_ours', providerId: null };
   if (type !== null && messageEventTypes.has(type)) return { kind: 'message_event' };
+  if (type !== null && contactEventTypes.has(type)) return { kind: 'contact_event' };
   if (type !== null && appEventTypes.has(type)) return { kind: 'app_event' };
   if (!isDeliveryLike(marks, type)) {
     return address === 'app' || marks.appId !== null ? { kind: 'app_event' } : toUnknown('unknown_shape');
@@ -75,7 +79,7 @@ export function classifyWebhook(json: unknown, address: WebhookAddress, ourApp: 
 /** Finds the address that a webhook belongs to; null where there is no such address. */
 export function findProperAddress(classified: WebhookClass): WebhookAddress | null {
   if (classified.kind === 'delivery') return classified.provider;
-  return classified.kind === 'app_event' || classified.kind === 'message_event' ? 'app' : null;
+  return ['app_event', 'contact_event', 'message_event'].includes(classified.kind) ? 'app' : null;
 }
 
 function toUnknown(reason: UnknownReason): WebhookClass {

@@ -1,6 +1,7 @@
 import { maxChars } from '../core/bounds.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import { flag, shortId, toObject, toText, toTime } from '../core/foreign.ts';
+import { flag, shortId, toList, toObject, toText, toTime } from '../core/foreign.ts';
+import { truncate } from '../core/sanitize.ts';
 import { findResponse, type HighLevel, type HighLevelResponse, maxClockSkewMs, toLocationOwner } from './client.ts';
 import { omitEmpty } from './request-body.ts';
 import { extractMessage } from './response.ts';
@@ -128,6 +129,44 @@ export async function findContactAddress(
   locationId: string,
   contactId: string,
 ): Promise<{ phone: string | null; email: string | null } | null> {
+  const contact = await findContact(highLevel, locationId, contactId);
+  return contact && { phone: toText(contact.phone) ?? null, email: toText(contact.email) ?? null };
+}
+
+/** Tags and assigned user of a contact. */
+export interface ContactFacts {
+  readonly tags: readonly string[];
+  /** A user's id. */
+  readonly assignedTo: string | null;
+}
+
+const maxTags = 200;
+const maxTagChars = 200;
+
+/** Reads tags and assigned user of a contact, as a response or an app event has them. */
+export function readContactFacts(contact: Record<string, unknown>): ContactFacts {
+  const tags = toList(contact.tags).flatMap((tag) => toText(tag) ?? []);
+  return {
+    tags: tags.slice(0, maxTags).map((tag) => truncate(tag, maxTagChars)),
+    assignedTo: shortId(maxChars.highlevelId).parse(contact.assignedTo) ?? null,
+  };
+}
+
+/** Finds tags and assigned user of a contact. @returns null where the contact was deleted @throws AppError as the client */
+export async function findContactFacts(
+  highLevel: HighLevel,
+  locationId: string,
+  contactId: string,
+): Promise<ContactFacts | null> {
+  const contact = await findContact(highLevel, locationId, contactId);
+  return contact && readContactFacts(contact);
+}
+
+async function findContact(
+  highLevel: HighLevel,
+  locationId: string,
+  contactId: string,
+): Promise<Record<string, unknown> | null> {
   let response: HighLevelResponse;
   try {
     response = await highLevel({ operation: 'getContact', owner: toLocationOwner(locationId), path: { contactId } });
@@ -137,9 +176,7 @@ export async function findContactAddress(
   }
   const contact = toObject(response.body.contact);
   // An existing contact has at least an id.
-  if (!Object.values(contact).some(toText)) return null;
-  const { phone, email } = contact;
-  return { phone: toText(phone) ?? null, email: toText(email) ?? null };
+  return Object.values(contact).some(toText) ? contact : null;
 }
 
 /**

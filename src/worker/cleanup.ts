@@ -18,6 +18,7 @@ import {
   purgeUnknownLocationMessages,
   purgeVendorAddresses,
 } from '../messages/recovery/location-lifecycle.ts';
+import { purgeContactFacts } from '../messages/routing/contact-facts.ts';
 import { trimUnnamedReceipts } from '../messages/settlement/receipt-rows.ts';
 
 export interface CleanupDeps {
@@ -67,6 +68,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
     where: { messageId: null, receivedAt: { lt: daysAgo(clock, unmatchedReceiptRetentionDays) } },
   });
   await trimUnnamedReceipts(deps.db);
+  await purgeContactFacts({ db: deps.db, clock });
   await client.contactLink.deleteMany({ where: { expiresAt: { lt: now } } });
   await client.seenUserContext.deleteMany({ where: { lastSeenAt: { lt: daysAgo(clock, contextRetentionDays) } } });
   await client.alert.deleteMany({ where: { endedAt: { lt: daysAgo(clock, traceRetentionDays) } } });

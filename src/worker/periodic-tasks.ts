@@ -10,13 +10,15 @@ import { type CleanupDeps, runCleanup } from './cleanup.ts';
 
 /** Capabilities that the background tasks call. */
 export interface PeriodicTaskDeps extends CleanupDeps {
-  connections: CleanupDeps['connections'] & Pick<Connections, 'setUpDueConnections' | 'checkDueConnections'>;
+  connections: CleanupDeps['connections'] &
+    Pick<Connections, 'setUpDueConnections' | 'checkDueConnections' | 'freeProviderGroups'>;
   installations: Pick<Installations, 'applyDueEvents' | 'reconcileDueInstallations'>;
   messaging: Pick<
     Messaging,
     | 'mirrorOptOuts'
     | 'pollReceipts'
     | 'endQuietPeriods'
+    | 'redirectWaiting'
     | 'watchSilence'
     | 'runRedrives'
     | 'rollUpDailyActivity'
@@ -37,6 +39,7 @@ export interface PeriodicTask {
 }
 
 const hourMs = 60 * 60 * 1000;
+const redirectIntervalMs = 10_000;
 
 /** Lists every background task. Each has its own timer: a long first roll-up delays no alert. */
 export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
@@ -58,6 +61,8 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'watch_silence', schedule: 'poll', run: messaging.watchSilence },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
+    { name: 'redirect_waiting', schedule: { intervalMs: redirectIntervalMs }, run: messaging.redirectWaiting },
+    { name: 'free_provider_groups', schedule: { intervalMs: redirectIntervalMs }, run: connections.freeProviderGroups },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },
     { name: 'send_notifications', schedule: 'poll', run: alerts.sendDueNotifications },
     ...(deps.workflowSecrets.length > 0 ? workflowTasks : []),

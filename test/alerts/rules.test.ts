@@ -1,5 +1,5 @@
 import { v7 } from 'uuid';
-import { toConnectionGroupKey } from '../../src/connections/queue-group.ts';
+import { toProviderGroupKey } from '../../src/connections/queue-group.ts';
 import { toHighLevelGroupKey } from '../../src/highlevel/group-keys.ts';
 import { pause, recordQuota } from '../../src/queue/rate-limits.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
@@ -190,7 +190,7 @@ test('a ready job that waits is an alert; one outside its sending window or behi
   await using world = await startWorld({ isIdle: true, watchesAlerts: true });
   const [ready, blocked, waiting] = [await world.setUpLocation(), await world.setUpLocation(), await world.setUpLocation()];
   await send(world, blocked, 1);
-  const groupKey = toConnectionGroupKey({ locationId: blocked.id, providerKey: 'sms' });
+  const groupKey = toProviderGroupKey({ locationId: blocked.id, providerKey: 'sms' });
   await pause(world.services, groupKey, new Date(world.clock.now() + day), { code: 'outside_window', message: 'closed' });
   await send(world, waiting, 2);
   const [first] = await world.db.job.findMany({ where: { groupKey: { contains: waiting.id } }, orderBy: { messageId: 'asc' } });

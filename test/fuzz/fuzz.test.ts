@@ -66,7 +66,13 @@ async function createTargets(world: World): Promise<FuzzTargets & { connectionId
   return {
     paths: body.paths,
     pages: createPages(world.services as never).map(({ path }) => path),
-    ids: { locationId: [location.id], companyId: [companyId], id: [id], providerKey: ['sms', 'mail'] },
+    ids: {
+      locationId: [location.id],
+      companyId: [companyId],
+      id: [id],
+      providerKey: ['sms', 'mail'],
+      connectionId: [location.connectionId],
+    },
     tokens: [adminToken, ...(await Promise.all(users.map((user) => world.createUserToken(user))))],
     connectionId: location.connectionId,
   };

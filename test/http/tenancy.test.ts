@@ -30,6 +30,7 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
     companyId: companyIds[b.id] as string,
     id: message.id,
     providerKey: 'sms',
+    connectionId: b.connectionId,
     address: '+12025550143',
   };
 

@@ -4,8 +4,6 @@ import { readGatewayWebhook } from '../../src/channels/gateway/protocol.ts';
 import { parseWithAllDigits } from '../../src/core/foreign.ts';
 import { classifyWebhook } from '../../src/highlevel/classify-webhook.ts';
 import { listInstalledLocations, mintLocationToken } from '../../src/highlevel/companies.ts';
-import { createNamedContact, findContactAddress, findOrCreateContact } from '../../src/highlevel/contacts.ts';
-import { readContactDnd } from '../../src/highlevel/do-not-disturb.ts';
 import { classifyFailure } from '../../src/highlevel/errors.ts';
 import { getLocation } from '../../src/highlevel/locations.ts';
 import { listMessages } from '../../src/highlevel/message-list.ts';
@@ -18,6 +16,7 @@ import { readUserContext } from '../../src/highlevel/user-context.ts';
 import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { channelReaders } from './channel-readers.ts';
+import { createContactReaders } from './contact-readers.ts';
 import { mailReaders } from './mail-readers.ts';
 import { workflowReaders } from './workflow-readers.ts';
 import { allProviders } from './world.ts';
@@ -161,43 +160,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
       return { ...page, rows: undefined, unread: undefined };
     },
   },
-  'an upserted contact': {
-    file: 'highlevel/contacts.ts',
-    document: {
-      new: false,
-      contact: { id: 'C', name: 'Maya', firstName: 'M', lastName: 'R', dateAdded: '2026-01-01T00:00:00Z' },
-    },
-    required: ['contact', 'contact.id'],
-    errorCodes: ['highlevel_no_message_id'],
-    read: (json) => findOrCreateContact(respondWith(json), { locationId: 'L', phone: '+12025550143' }, 'Maya', now),
-  },
-  'a created contact': {
-    file: 'highlevel/contacts.ts',
-    document: { contact: { id: 'C', name: 'SUPPORT' } },
-    required: ['contact', 'contact.id'],
-    errorCodes: ['highlevel_no_message_id'],
-    read: (json) => createNamedContact(respondWith(json), 'L', 'SUPPORT'),
-  },
-  'a contact': {
-    file: 'highlevel/contacts.ts',
-    document: { contact: { id: 'C', phone: '+12025550143', email: 'a@b.c' } },
-    required: [],
-    errorCodes: [],
-    read: (json) => findContactAddress(respondWith(json), 'L', 'C'),
-  },
-  'a change of a contact’s do-not-disturb': {
-    file: 'highlevel/do-not-disturb.ts',
-    document: {
-      id: 'C',
-      phone: '+1',
-      email: 'a@b.c',
-      dnd: true,
-      dndSettings: { SMS: { status: 'active', code: 'c', message: 'm' } },
-    },
-    required: [],
-    errorCodes: ['payload_invalid'],
-    read: (json) => readContactDnd(Buffer.from(json)),
-  },
+  ...createContactReaders(respondWith, now),
   'a location': {
     file: 'highlevel/locations.ts',
     document: { location: { name: 'One', timezone: 'UTC', country: 'US' } },

@@ -10,7 +10,7 @@ export async function composeServices(options: AppOptions) {
     ...connections,
     ...installations,
     ...messaging,
-    connectionOf: connections.loadConnection,
+    loadConnections: connections.loadConnections,
     installationOf: installations.loadInstallation,
     ...app,
   };

@@ -2,7 +2,7 @@
 export const tableOwners: Record<string, readonly string[]> = {
   alerts: ['Alert', 'AlertNotification', 'SignatureFailure', 'AuthFailure'],
   audit: ['AuditEntry'],
-  connections: ['Connection', 'OauthGrant'],
+  connections: ['Connection', 'OauthGrant', 'SenderSettings', 'RoutingPolicy'],
   database: ['PeriodicTask', 'UsedOauthState'],
   http: ['Session'],
   installations: [
@@ -24,6 +24,7 @@ export const tableOwners: Record<string, readonly string[]> = {
     'ContactAddress',
     'VendorAddress',
     'ContactLink',
+    'ContactFacts',
     'OptOut',
     'InboundType',
     'Attachment',
@@ -67,7 +68,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'http/api/messages.ts': ['Connection'],
       'http/api/overview.ts': ['Installation', 'Message'],
       'http/attachments.ts': ['Attachment', 'Message'],
-      'http/auth/access.ts': ['Installation', 'Message'],
+      'http/auth/access.ts': ['Connection', 'Installation', 'Message'],
       'http/embed.ts': ['Installation'],
       'http/health.ts': ['Installation'],
       'http/install-progress.ts': ['Installation'],
@@ -118,6 +119,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'outbox/trigger-events.ts': ['Message'],
       'messages/settlement/settle-sql.ts': ['WorkflowPause'],
       'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
+      'messages/routing/redirect-waiting.ts': ['Connection', 'Job', 'RateLimitRow', 'RoutingPolicy'],
       'messages/stats/active-days.ts': ['Installation', 'PeriodicTask'],
       'messages/stats/rollup.ts': ['Installation'],
     },

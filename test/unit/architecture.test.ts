@@ -26,7 +26,7 @@ const rows = [
 /** The same inside messages/. A folder imports only folders of lower rows. */
 const messageRows = [
   ['model'],
-  ['settlement', 'stats', 'opt-outs'],
+  ['settlement', 'stats', 'opt-outs', 'routing'],
   ['outbound'],
   ['inbound', 'reporting', 'log'],
   ['recovery'],

@@ -202,7 +202,8 @@ async function getConnected(deps: ChannelRouteDeps, ref: { locationId: string; p
   return found;
 }
 
-function getProvider(deps: ChannelRouteDeps, key: string): Provider {
+/** @throws AppError `not_found` */
+export function getProvider(deps: Pick<ChannelRouteDeps, 'providers'>, key: string): Provider {
   const provider = deps.providers.find((candidate) => candidate.key === key);
   if (provider) return provider;
   throw new AppError('not_found', `The app has no provider with the key ${key}.`, {

@@ -8,9 +8,17 @@ export const connection = z
     locationId: z.string(),
     providerKey: z.string(),
     type: z.string(),
+    name: z.string().nullable().describe('For people; null for the name of its account or channel.'),
+    isDefault: z.boolean().describe('It carries what no rule sends elsewhere.'),
+    position: z.int().describe('Place among the connections of the provider, from 0.'),
+    isPaused: z
+      .boolean()
+      .describe('A person has paused it: its messages wait, fail or go elsewhere, as the routing policy says.'),
     status: z
       .enum(['active', 'held', 'pairing', 'disabled'])
-      .describe('`held`: the vendor refuses the account, and messages wait. `pairing`: a person has to pair a device first.'),
+      .describe(
+        '`held`: the vendor refuses the account, and messages wait. `pairing`: a person has to pair a device first. `disabled`: a person has paused it.',
+      ),
     statusReason: reason.describe('Reason for a status other than active.'),
     account: z.string().nullable().describe('The vendor’s name for the account; null until the vendor was asked.'),
     config: z.record(z.string(), z.unknown()).describe('Configuration without secrets.'),
@@ -49,6 +57,30 @@ export const connectionRequest = z
   })
   .meta({ id: 'ConnectionWanted' });
 
+const name = z.string().trim().min(1).max(100).nullable().optional();
+
+export const newConnectionRequest = connectionRequest
+  .extend({
+    providerKey: z.string().min(1).max(64),
+    name,
+    isDefault: z.boolean().optional().describe('A provider’s first connection is its default in any case.'),
+  })
+  .meta({ id: 'NewConnection' });
+
+export const connectionChange = z
+  .object({
+    type: z.string().min(1).max(64).optional().describe('With `config`: its type stays without it.'),
+    config: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Replaces the config; omitted secret fields retain their value. Without it the config stays.'),
+    name,
+    isDefault: z.literal(true).optional(),
+    position: z.int().min(0).max(1000).optional().describe('Place among the connections of the provider, from 0.'),
+    isPaused: z.boolean().optional(),
+  })
+  .meta({ id: 'ConnectionChange' });
+
 export const connectionQuery = z.object({
   verify: z
     .enum(['true', 'false'])
@@ -73,6 +105,24 @@ export const pairing = z
   .meta({ id: 'Pairing' });
 
 export const sender = z.object({ address: z.string(), label: z.string() }).meta({ id: 'Sender' });
+
+export const connectionSender = z
+  .object({
+    address: z.string(),
+    label: z.string().nullable().describe('The vendor’s name for it.'),
+    isOwn: z.boolean().describe('The connection sends from it where no rule names another.'),
+    isListed: z.boolean().nullable().describe('The vendor lists it now; null where it lists none.'),
+    ratePerSecond: z.number().nullable(),
+    dailyCap: z.int().nullable(),
+    sendingWindow: z.record(z.string(), z.unknown()).nullable(),
+    isPaused: z.boolean(),
+    sentToday: z.int().describe('Counted where it has a daily cap.'),
+    health: z.object({
+      sent: z.int().describe('Messages of the last 24 hours that the vendor accepted.'),
+      failed: z.int().describe('Messages of the last 24 hours that failed.'),
+    }),
+  })
+  .meta({ id: 'ConnectionSender' });
 
 export const template = z
   .object({

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connection.ts';
 import type { Database } from '../../database/client.ts';
 import { listWebhookObservations, observedAddress } from '../../installations/webhook-observations.ts';
+import { getReason } from '../../messages/model/reasons.ts';
 import type { connection } from './connection-schemas.ts';
 
 /** Converts a connection to the API's form, without secrets. @param canWrite as in {@link toPublicConfig} */
@@ -19,8 +20,12 @@ export async function toConnectionView(
     locationId: found.locationId,
     providerKey: found.providerKey,
     type: found.channel.type,
-    status: found.status,
-    statusReason: found.statusReason,
+    name: found.name,
+    isDefault: found.isDefault,
+    position: found.position,
+    isPaused: found.pausedAt !== null,
+    status: found.pausedAt ? 'disabled' : found.status,
+    statusReason: found.pausedAt ? getReason('connection_paused') : found.statusReason,
     account: found.account,
     config: toPublicConfig(found, canWrite),
     callbackUrls: addresses,

@@ -6,6 +6,7 @@ import type { Database } from '../../database/client.ts';
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import type { Message } from '../../messages/model/message.ts';
+import { readRoute } from '../../messages/routing/stored-route.ts';
 import { type Access, toActor } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import {
@@ -126,6 +127,7 @@ export function toMessageView(row: Message, waits: GroupPauses = new Map()) {
     reason: reason && { code: reason.code, message: reason.message },
     reportedStatus: row.reportedState === 'pending' ? null : row.reportedState,
     channel: row.messageType,
+    route: readRoute(row.route),
     outOfOrder: row.outOfOrderAt !== null,
   };
 }

@@ -5,7 +5,7 @@ import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/model/message.ts';
-import { type Access, type Permission, pathResolvers, requirePermission } from '../auth/access.ts';
+import { type Access, type Permission, pathResolvers, requirePermission, type VisibleConnection } from '../auth/access.ts';
 
 /** An endpoint of the API. Its schemas validate requests and document them. */
 export interface ApiRoute {
@@ -37,6 +37,7 @@ export type AnonymousCaller = Pick<Caller, 'ipAddress'>;
 
 /** Rows that the path names, resolved with the caller's access: a handler never looks them up by a parameter. */
 type Named<Params extends z.ZodObject> = ('locationId' extends keyof Params['shape'] ? { location: Installation } : unknown) &
+  ('connectionId' extends keyof Params['shape'] ? { connection: VisibleConnection } : unknown) &
   ('companyId' extends keyof Params['shape'] ? { company: Installation } : unknown) &
   ('id' extends keyof Params['shape'] ? { message: Message } : unknown);
 

@@ -8,6 +8,7 @@ import { type AuditRouteDeps, createAuditRoutes } from './audit.ts';
 import { type ChannelRouteDeps, createChannelRoutes } from './channels.ts';
 import { createCheckRoutes } from './checks.ts';
 import { type CompanyRouteDeps, createCompanyRoutes } from './companies.ts';
+import { type ConnectionRouteDeps, createConnectionRoutes } from './connections.ts';
 import { createDeadLetterRoutes, type DeadLetterRouteDeps } from './dead-letters.ts';
 import { createLocationRoutes, type LocationRouteDeps } from './locations.ts';
 import { createMessageRoutes, type MessageRouteDeps } from './messages.ts';
@@ -15,6 +16,7 @@ import { buildOpenApiDocument } from './openapi.ts';
 import { createOptOutRoutes, type OptOutRouteDeps } from './opt-outs.ts';
 import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
 import { mountRoute } from './route.ts';
+import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
 import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
 
@@ -23,11 +25,13 @@ export type ApiDeps = AuthenticateDeps &
   ChannelRouteDeps &
   CheckDeps &
   CompanyRouteDeps &
+  ConnectionRouteDeps &
   DeadLetterRouteDeps &
   LocationRouteDeps &
   MessageRouteDeps &
   OptOutRouteDeps &
   OverviewRouteDeps &
+  RoutingRouteDeps &
   SessionRouteDeps;
 
 /** Limit of one IP address; an agency's own programs stay far below it. */
@@ -41,6 +45,8 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createCompanyRoutes(deps),
     ...createLocationRoutes(deps),
     ...createChannelRoutes(deps),
+    ...createConnectionRoutes(deps),
+    ...createRoutingRoutes(deps),
     ...createMessageRoutes(deps),
     ...createOptOutRoutes(deps),
     ...createDeadLetterRoutes(deps),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { alertKinds } from '../../alerts/alert.ts';
 import { auditActions } from '../../audit/audit-log.ts';
 import { maxChars } from '../../core/bounds.ts';
+import { storedRoute } from '../../messages/routing/stored-route.ts';
 
 export const time = z
   .date()
@@ -11,6 +12,8 @@ export const time = z
 export const locationParams = z.object({ locationId: z.string().min(1).max(maxChars.highlevelId) });
 
 export const connectionParams = locationParams.extend({ providerKey: z.string().min(1).max(64) });
+
+export const connectionIdParams = z.object({ connectionId: z.uuid() });
 
 export const companyParams = z.object({ companyId: z.string().min(1).max(maxChars.highlevelId) });
 
@@ -73,6 +76,8 @@ const messageFields = {
   subject: z.string().nullable(),
   text: z.string().nullable(),
   attachments: z.array(z.string()),
+  sender: z.string().nullable().describe('Sender that was chosen for it; null for the connection’s own.'),
+  route: storedRoute.nullable().describe('Rule that chose connection and sender, and why; null where nothing was to choose.'),
   isTest: z.boolean(),
   outOfOrder: z
     .boolean()

@@ -117,12 +117,30 @@ export async function getVisibleMessage(db: Database, access: Access, id: string
   throw new AppError('not_found', 'This message does not exist.');
 }
 
+/** A connection as its owner: what a handler needs to load it. */
+export type VisibleConnection = { id: string; locationId: string; providerKey: string };
+
+/** @throws AppError `not_found`: it does not exist or belongs to another tenant, without saying which */
+export async function getVisibleConnection(db: Database, access: Access, id: string): Promise<VisibleConnection> {
+  const row = await db.client.connection.findUnique({
+    where: { id, disabledAt: null },
+    select: { id: true, locationId: true, providerKey: true },
+  });
+  const isVisible =
+    row !== null &&
+    (access === 'operator' ||
+      (await db.client.installation.count({ where: { AND: [visibleLocations(access), { resourceId: row.locationId }] } })) > 0);
+  if (isVisible) return row;
+  throw new AppError('not_found', 'There is no such connection.');
+}
+
 /** Resolvers of path parameters. A parameter that names a tenant's data is resolved only if the caller may see the data. */
 export const pathResolvers: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
   locationId: async (db, access, id) => ({ location: await getVisibleLocation(db, access, id) }),
   companyId: async (db, access, id) => ({ company: await getVisibleCompany(db, access, id) }),
+  connectionId: async (db, access, id) => ({ connection: await getVisibleConnection(db, access, id) }),
   id: async (db, access, id) => ({ message: await getVisibleMessage(db, access, id) }),
-  // A contact's address, which belongs to the location that the path names.
+  // A contact's address, or a sender's, which belongs to the location or the connection that the path names.
   address: async (_db, _access, address) => ({ address }),
   // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),

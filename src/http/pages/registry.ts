@@ -6,6 +6,7 @@ import { createConnectPage } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
 import { createPairingPage } from './channels/pairing.ts';
 import type { ChannelPageDeps } from './channels/providers.ts';
+import { createRoutingPage } from './channels/routing.ts';
 import { createSendersPage } from './channels/senders.ts';
 import { createChannelSettingsPage } from './channels/settings.ts';
 import { createTemplatesPage } from './channels/templates.ts';
@@ -47,6 +48,7 @@ export function createPages(deps: PageDeps): Page[] {
     createConnectPage(deps),
     createChannelSettingsPage(deps),
     createPairingPage(deps),
+    createRoutingPage(deps),
     createSendersPage(deps),
     createTemplatesPage(deps),
     createAgencyPage(deps),

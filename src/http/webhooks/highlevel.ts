@@ -31,7 +31,7 @@ export interface HighLevelWebhookDeps {
   providers: readonly Provider[];
   webhookKeys: readonly KeyObject[];
   readBody: ReadBody;
-  messaging: Pick<Messaging, 'receiveDelivery' | 'recordUnknownWebhook'>;
+  messaging: Pick<Messaging, 'receiveDelivery' | 'recordContactEvent' | 'recordUnknownWebhook'>;
   installations: Pick<Installations, 'recordAppEvent' | 'webhookObservations'>;
   alerts: Pick<Alerts, 'recordInvalidSignature'>;
 }
@@ -123,6 +123,8 @@ async function dispatchWebhook(
     case 'app_event':
       if (body.length > maxDeliveryBytes) throw new AppError('too_large', 'The body is larger than any app event.');
       return (await deps.installations.recordAppEvent(body)) ? 'stored' : 'repeated';
+    case 'contact_event':
+      return deps.messaging.recordContactEvent(body);
     case 'message_event':
       return 'ignored';
     case 'not_ours':

@@ -1,4 +1,4 @@
-import { toConnectionGroupKey } from '../../connections/queue-group.ts';
+import { toOwnGroupKey, toProviderGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
@@ -11,7 +11,7 @@ export type GroupPauses = ReadonlyMap<string, Reason & { until: Date }>;
 
 type QueuedMessage = Pick<
   Message,
-  'direction' | 'locationId' | 'providerKey' | 'state' | 'reasonCode' | 'reason' | 'heldForReviewAt'
+  'direction' | 'locationId' | 'providerKey' | 'connectionId' | 'state' | 'reasonCode' | 'reason' | 'heldForReviewAt'
 >;
 
 /** Loads the pauses of the groups of these messages: sending hours, daily cap, HighLevel's rate limit. */
@@ -19,7 +19,7 @@ export async function loadGroupPauses(
   deps: { db: Database; clock: Clock },
   rows: readonly QueuedMessage[],
 ): Promise<GroupPauses> {
-  const groupKeys = new Set(rows.filter(isQueued).map(toGroupKey));
+  const groupKeys = new Set(rows.filter(isQueued).flatMap(listGroupKeys));
   if (groupKeys.size === 0) return new Map();
   const found = await deps.db.client.rateLimitRow.findMany({
     where: { key: { in: [...groupKeys] }, pausedUntil: { gt: dateNow(deps.clock) }, pauseReason: { not: null } },
@@ -34,8 +34,8 @@ export async function loadGroupPauses(
 
 /** Returns the reason for a message's failure or wait: its group's if that is paused, else its own. */
 export function toReason(row: QueuedMessage, pauses: GroupPauses): (Reason & { until?: Date }) | null {
-  const groupPause = isQueued(row) ? pauses.get(toGroupKey(row)) : undefined;
-  if (groupPause) return groupPause;
+  const groupPauses = isQueued(row) ? listGroupKeys(row).flatMap((key) => pauses.get(key) ?? []) : [];
+  if (groupPauses[0]) return groupPauses[0];
   return row.reasonCode && row.reason ? { code: row.reasonCode, message: row.reason } : null;
 }
 
@@ -48,6 +48,9 @@ function isQueued(row: QueuedMessage): boolean {
   return row.state === 'pending' && !row.reasonCode;
 }
 
-function toGroupKey(row: QueuedMessage): string {
-  return row.direction === 'outbound' ? toConnectionGroupKey(row) : toHighLevelGroupKey(toLocationOwner(row.locationId));
+/** Lists the groups in which a message may wait. A connection without a group of its own has no limits under the key of one. */
+function listGroupKeys({ direction, locationId, providerKey, connectionId }: QueuedMessage): string[] {
+  if (direction !== 'outbound') return [toHighLevelGroupKey(toLocationOwner(locationId))];
+  const own = connectionId ? [toOwnGroupKey({ id: connectionId, locationId, providerKey })] : [];
+  return [...own, toProviderGroupKey({ locationId, providerKey })];
 }

@@ -1,4 +1,4 @@
-import { toConnectionGroupKey } from '../../connections/queue-group.ts';
+import { toProviderGroupKey } from '../../connections/queue-group.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
@@ -25,7 +25,7 @@ export function toDeliverJob(
   return {
     queue: 'deliver',
     messageId: id,
-    groupKey: toConnectionGroupKey(message),
+    groupKey: toProviderGroupKey(message),
     orderingKey: toOrderingKey(locationId, contactId ?? to ?? id),
     priority: 0,
     dueAt,

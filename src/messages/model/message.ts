@@ -14,6 +14,9 @@ const workColumns = [
   'locationId',
   'providerKey',
   'connectionId',
+  'sender',
+  'route',
+  'senderSlotAt',
   'isTest',
   'highlevelMessageId',
   'externalId',
@@ -55,7 +58,16 @@ export function createMessageLoader(db: Database): (id: string) => Promise<WorkM
         db.client,
         query,
         [ids],
-        ['heldForReviewAt', 'resentAt', 'idempotencyResetAt', 'postStartedAt', 'outOfOrderAt', 'occurredAt', 'createdAt'],
+        [
+          'heldForReviewAt',
+          'senderSlotAt',
+          'resentAt',
+          'idempotencyResetAt',
+          'postStartedAt',
+          'outOfOrderAt',
+          'occurredAt',
+          'createdAt',
+        ],
       );
       // A list that was never set is null in SQL.
       return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));

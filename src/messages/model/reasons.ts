@@ -40,6 +40,10 @@ export const reasons = {
   unstorable_response: 'The channel’s response could not be stored.',
   outside_window: 'This message is outside the channel’s sending hours.',
   daily_cap: 'The channel’s daily limit has been reached.',
+  sender_unavailable:
+    'The connection or sender that was chosen for this message can’t send now, and the routing rules let such messages fail.',
+  sender_paused: 'The sender that was chosen for this message is paused.',
+  connection_paused: 'A person has paused this connection. Its messages are sent once it is resumed.',
   unknown_to_highlevel: 'The CRM does not recognize this message as one of this app’s, so its status could not be reported.',
 } as const satisfies Record<string, string>;
 

@@ -22,6 +22,7 @@ import { type ConfirmDeps, canConfirm, computeConfirmAt, confirmSend } from './c
 import { decideNextStep } from './next-step.ts';
 import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
+import { settleMove, withRecord } from './settle-move.ts';
 import { concludeForReached } from './settled-recipients.ts';
 import { type Deferral, type DeliverStep, toSettlement } from './to-settlement.ts';
 
@@ -31,11 +32,11 @@ export interface DeliverDeps extends ConfirmDeps {
   jitter(): number;
   loadMessage(id: string): Promise<WorkMessage | null>;
   /** @throws AppError when the message can't be sent now */
-  resolveRoute(message: WorkMessage): Promise<Route>;
+  resolveRoute(message: WorkMessage, groupKey: string): Promise<Route>;
   /** Resolves when the location can be reported for. @throws AppError */
   requireValidToken(locationId: string): Promise<void>;
-  checkSendLimits(connection: Connection): Promise<LimitDecision | null>;
-  refundDailyCap(connection: Connection, countedAtMs: number): Promise<void>;
+  checkSendLimits(route: SendableRoute): Promise<LimitDecision | null>;
+  refundDailyCap(route: SendableRoute, countedAtMs: number): Promise<void>;
   startAttempt: StartAttempt;
   settle: Settle;
   holdConnection(connection: Connection, reason: Reason): Promise<void>;
@@ -63,19 +64,27 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   if (!message) return deps.settle({ job });
   if (message.state !== 'pending' || message.heldForReviewAt) return deps.settle({ job, basedOn: message });
 
-  const route = await prepareSend(deps, message);
+  const route = await prepareSend(deps, message, job.groupKey);
   if ('connection' in route) return send(deps, job, message, route);
+  if ('move' in route) return deps.settle({ job, basedOn: message, ...settleMove(route.move) });
   const step: DeliverStep =
     'wait' in route ? { do: 'defer', ...route.wait } : { do: 'complete', state: 'failed', reason: route.rejected };
-  return deps.settle({ job, basedOn: message, ...settleStep(message, step, { now: dateNow(deps.clock), connectionId: null }) });
+  const settlement = settleStep(message, step, { now: dateNow(deps.clock), connectionId: null });
+  const record = 'record' in route ? route.record : undefined;
+  return deps.settle({
+    job,
+    basedOn: message,
+    ...settlement,
+    ...(record ? { beforeWrite: withRecord(settlement, record) } : {}),
+  });
 }
 
 /** Checks what must hold before a send: the location can be reported for, the message has a route, and its limits allow it. */
-async function prepareSend(deps: DeliverDeps, message: WorkMessage): Promise<Route | { wait: Deferral }> {
+async function prepareSend(deps: DeliverDeps, message: WorkMessage, groupKey: string): Promise<Route | { wait: Deferral }> {
   try {
-    const [route] = await Promise.all([deps.resolveRoute(message), deps.requireValidToken(message.locationId)]);
-    if ('rejected' in route) return route;
-    return (await deps.checkSendLimits(route.connection)) ?? route;
+    const [route] = await Promise.all([deps.resolveRoute(message, groupKey), deps.requireValidToken(message.locationId)]);
+    if (!('connection' in route)) return route;
+    return (await deps.checkSendLimits(route)) ?? route;
   } catch (error) {
     // The cause is outside of this message, and ends or is repaired; until then the message waits and shows the reason.
     if (!isAppError(error)) throw error;
@@ -122,7 +131,7 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
       ...(settled ?? settleUnstarted(deps, message, started as Exclude<StartResult, object | 'interrupted'>)),
     });
   }
-  return deps.refundDailyCap(connection, countedAtMs);
+  return deps.refundDailyCap(route, countedAtMs);
 }
 
 /** Sends the message once, under an attempt that is stored already, and settles its outcome. */
@@ -130,9 +139,10 @@ async function makeAttempt(
   deps: DeliverDeps,
   job: Job,
   message: WorkMessage,
-  { connection, outbound }: SendableRoute,
+  route: SendableRoute,
   attempt: { id: string; countedAtMs: number },
 ): Promise<void> {
+  const { connection, outbound } = route;
   const { channel, capabilities } = connection;
   const settings = parseDeliverySettings(connection.config);
   const startedAtMs = deps.clock.now();
@@ -172,7 +182,7 @@ async function makeAttempt(
     contactAddress: toContactAddress(message, outbound.to, outcome),
   });
   if (outcome.kind === 'unavailable' || outcome.kind === 'connection_error') {
-    await deps.refundDailyCap(connection, attempt.countedAtMs);
+    await deps.refundDailyCap(route, attempt.countedAtMs);
   }
 }
 

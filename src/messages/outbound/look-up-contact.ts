@@ -3,7 +3,13 @@ import { AppError } from '../../core/errors.ts';
 import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
-import { findContactAddress, findContactByEmail, findContactByPhone } from '../../highlevel/contacts.ts';
+import {
+  type ContactFacts,
+  findContactAddress,
+  findContactByEmail,
+  findContactByPhone,
+  findContactFacts,
+} from '../../highlevel/contacts.ts';
 import { toContactLookupKey, toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { contactLookupRateLimit, highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { consume, isPaused, tryAcquire } from '../../queue/rate-limits.ts';
@@ -22,6 +28,16 @@ export type SearchContact = (locationId: string, by: { phone: string } | { email
 export async function lookUpContact(deps: LookUpContactDeps, locationId: string, contactId: string): ReturnType<LookUpContact> {
   await reserveCall(deps, locationId);
   return findContactAddress(deps.highLevel, locationId, contactId);
+}
+
+/** Reads a contact's tags and assigned user from HighLevel, within the location's limits. @returns null for a deleted contact. @throws as {@link lookUpContact} */
+export async function lookUpContactFacts(
+  deps: LookUpContactDeps,
+  locationId: string,
+  contactId: string,
+): Promise<ContactFacts | null> {
+  await reserveCall(deps, locationId);
+  return findContactFacts(deps.highLevel, locationId, contactId);
 }
 
 /** Finds the contact of a phone number, in any of its spellings, or of an email address, within the location's limits. @returns null when there is none. @throws as {@link lookUpContact} */
@@ -49,7 +65,7 @@ async function reserveCall({ db, clock }: LookUpContactDeps, locationId: string)
     (await isPaused(db, limitKey, dateNow(clock))) ||
     !(await tryAcquire({ db, clock }, toContactLookupKey(locationId), contactLookupRateLimit))
   ) {
-    throw new AppError('highlevel_limit', 'Waiting to ask the CRM for the contact’s address.');
+    throw new AppError('highlevel_limit', 'Waiting to ask the CRM about the contact.');
   }
   await consume({ db, clock }, limitKey, highLevelRateLimit, 1);
 }

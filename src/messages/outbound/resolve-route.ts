@@ -1,20 +1,26 @@
 import type { OptOutCategory, OutboundMessage, SettledRecipient } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
-import type { Connection, ConnectionRef } from '../../connections/connection.ts';
+import type { Connection } from '../../connections/connection.ts';
+import type { ConfiguredSender } from '../../connections/sender-settings.ts';
 import { normalizeAddress } from '../../core/address.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { WorkMessage } from '../model/message.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type Reason, type ReasonCode } from '../model/reasons.ts';
+import type { Placement } from '../routing/place-message.ts';
 import type { EmailThread } from './find-email-thread.ts';
 import type { LookUpContact, SearchContact } from './look-up-contact.ts';
 import type { VendorAddress } from './vendor-addresses.ts';
 
 export interface RouteDeps {
   providers: readonly Provider[];
-  /** @throws AppError `request_invalid` when this process does not have the connection's channel */
-  loadConnection(ref: ConnectionRef): Promise<Connection | null>;
+  /**
+   * Chooses the connection of a message.
+   *
+   * @throws AppError `request_invalid` when this process does not have the connection's channel; others when HighLevel is needed and can't be reached
+   */
+  chooseConnection(message: WorkMessage, groupKey: string): Promise<Placement | null>;
   lookUpContact: LookUpContact;
   searchContact: SearchContact;
   readAddress: ReadAddress;
@@ -32,20 +38,29 @@ export interface RouteDeps {
   listSettledRecipients(message: Pick<WorkMessage, 'id' | 'to' | 'idempotencyResetAt'>): Promise<SettledRecipient[]>;
 }
 
-/** The connection that carries a message, or the reason for which the message fails. */
-export type Route = { connection: Connection; outbound: OutboundMessage } | { rejected: Reason };
+/** The connection that carries a message, the group in which the message waits for it, or the reason for which the message fails. */
+export type Route =
+  | { connection: Connection; sender: ConfiguredSender | null; outbound: OutboundMessage }
+  | Exclude<Placement, { connection: Connection }>;
 
-/** Finds the connection of a message and builds what channels accept. @throws AppError when HighLevel is needed and can't be reached now */
-export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promise<Route> {
+/**
+ * Finds the connection of a message and builds what channels accept.
+ *
+ * @param groupKey the group in which its job runs
+ * @throws AppError when HighLevel is needed and can't be reached now
+ */
+export async function resolveRoute(deps: RouteDeps, message: WorkMessage, groupKey: string): Promise<Route> {
   const rejected = (code: ReasonCode) => ({ rejected: getReason(code) });
   const { locationId, providerKey } = message;
 
   const provider = deps.providers.find(({ key }) => key === providerKey);
   if (!provider) return rejected('provider_removed');
-  const connection = await findUsableConnection(deps, { locationId, providerKey });
-  if (connection === 'unavailable') return rejected('channel_unavailable');
-  if (!connection) return rejected('no_channel');
+  const chosen = await chooseUsableConnection(deps, message, groupKey);
+  if (chosen === 'unavailable') return rejected('channel_unavailable');
+  if (!chosen) return rejected('no_channel');
+  if (!('connection' in chosen)) return chosen;
 
+  const { connection, sender } = chosen;
   const { capabilities } = connection;
   if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
     return rejected(message.reasonCode);
@@ -66,6 +81,7 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
 
   return {
     connection,
+    sender,
     outbound: {
       id: message.id,
       idempotencyKey: message.idempotencyResetAt ? `${message.id}-${message.idempotencyResetAt.getTime()}` : message.id,
@@ -75,7 +91,7 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
       messageType: message.messageType,
       to: address.to,
       vendorAddress: known?.vendorAddress ?? null,
-      from: message.from ?? parseDeliverySettings(connection.config).sender ?? null,
+      from: message.sender ?? message.from ?? parseDeliverySettings(connection.config).sender ?? null,
       text: message.text,
       html: message.html,
       subject: message.subject,
@@ -91,10 +107,14 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage): Promi
   };
 }
 
-/** Loads a connection; `unavailable` if this process does not have its channel, such as the sandbox's. */
-async function findUsableConnection(deps: RouteDeps, ref: ConnectionRef): Promise<Connection | 'unavailable' | null> {
+/** Chooses a connection; `unavailable` if this process does not have its channel, such as the sandbox's. */
+async function chooseUsableConnection(
+  deps: RouteDeps,
+  message: WorkMessage,
+  groupKey: string,
+): Promise<Placement | 'unavailable' | null> {
   try {
-    return await deps.loadConnection(ref);
+    return await deps.chooseConnection(message, groupKey);
   } catch (error) {
     if (isAppError(error, 'request_invalid')) return 'unavailable';
     throw error;

@@ -1,6 +1,7 @@
-import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
+import { parseDeliverySettings, type SendingWindow } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { toConnectionGroupKey } from '../../connections/queue-group.ts';
+import { type GroupOwner, toConnectionGroupKey, toSenderLimitKey } from '../../connections/queue-group.ts';
+import type { ConfiguredSender } from '../../connections/sender-settings.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { findNextDayStart } from '../../core/local-days.ts';
 import { findNextOpening, toLocalTime } from '../../core/local-time.ts';
@@ -21,16 +22,59 @@ export interface SendLimitDeps {
 
 export type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } | { rejected: Reason };
 
+/** A connection, and the settings of the sender that it sends from. */
+export interface LimitedRoute {
+  readonly connection: Connection;
+  readonly sender: ConfiguredSender | null;
+}
+
 /**
- * Checks the sending window and the daily cap of a connection, and counts one send if both allow it (see `refundDailyCap`). The queue
- * enforces rate and concurrency before it claims a job.
+ * Checks the sending windows and the daily caps of a connection and its sender, and counts one send if all allow it (see `refundDailyCap`).
+ * The queue enforces a connection's rate and concurrency before it claims a job.
  *
- * @returns null when the message may be sent; else the end of the connection's pause, or the reason for which the message fails
+ * @returns null when the message may be sent; else the end of the pause, or the reason for which the message fails
  */
-export async function checkSendLimits(deps: SendLimitDeps, connection: Connection): Promise<LimitDecision | null> {
+export async function checkSendLimits(
+  deps: SendLimitDeps,
+  { connection, sender }: LimitedRoute,
+): Promise<LimitDecision | null> {
+  const ofSender = sender && (await checkLimits(deps, connection, toSenderLimits(connection, sender)));
+  if (ofSender) {
+    // The group of the connection is not paused: its other senders go on.
+    return 'wait' in ofSender ? { wait: { ...ofSender.wait, dueAt: ofSender.wait.at } } : ofSender;
+  }
   const { sendingWindow, dailyCap, whenOver } = getSettings(connection);
+  const limits = { key: toConnectionGroupKey(connection), sendingWindow, dailyCap, whenOver };
+  const ofConnection = await checkLimits(deps, connection, limits);
+  if (ofConnection && sender) await refund(deps, connection, toSenderLimits(connection, sender), deps.clock.now());
+  return ofConnection;
+}
+
+/** Limits of a connection or of one sender, under the key of their row. */
+interface Limits {
+  readonly key: string;
+  readonly sendingWindow: SendingWindow | undefined;
+  readonly dailyCap: number | undefined;
+  readonly whenOver: 'wait' | 'fail';
+}
+
+function toSenderLimits(connection: Connection, sender: ConfiguredSender): Limits {
+  const { sendingWindow, dailyCap } = sender;
+  const { whenOver } = getSettings(connection);
+  return {
+    key: toSenderLimitKey(sender),
+    sendingWindow: sendingWindow ?? undefined,
+    dailyCap: dailyCap ?? undefined,
+    whenOver,
+  };
+}
+
+async function checkLimits(
+  deps: SendLimitDeps,
+  connection: Connection,
+  { key, sendingWindow, dailyCap, whenOver }: Limits,
+): Promise<LimitDecision | null> {
   if (!sendingWindow && dailyCap === undefined) return null;
-  const key = toConnectionGroupKey(connection);
   const zone = await getTimeZone(deps, connection);
   const nowMs = deps.clock.now();
 
@@ -58,7 +102,7 @@ export async function checkSendLimits(deps: SendLimitDeps, connection: Connectio
 /** Lets all messages of a connection wait, because its vendor asks for it. */
 export async function pauseConnection(
   deps: Pick<SendLimitDeps, 'db' | 'clock'>,
-  connection: Pick<Connection, 'locationId' | 'providerKey'>,
+  connection: GroupOwner,
   until: Date,
 ): Promise<void> {
   await pause(deps, toConnectionGroupKey(connection), until, getReason('vendor_limit'));
@@ -90,9 +134,23 @@ async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, ca
  * Takes a send that did not happen off the day in which it was counted, and ends the pause that it may have caused. Never throws: the job
  * is finished by then and may be running again, and a count that is one too high does no harm.
  */
-export async function refundDailyCap(deps: SendLimitDeps, connection: Connection, countedAtMs: number): Promise<void> {
-  if (getSettings(connection).dailyCap === undefined) return;
-  const key = toConnectionGroupKey(connection);
+export async function refundDailyCap(
+  deps: SendLimitDeps,
+  { connection, sender }: LimitedRoute,
+  countedAtMs: number,
+): Promise<void> {
+  const { dailyCap } = getSettings(connection);
+  await refund(deps, connection, { key: toConnectionGroupKey(connection), dailyCap }, countedAtMs);
+  if (sender) await refund(deps, connection, toSenderLimits(connection, sender), countedAtMs);
+}
+
+async function refund(
+  deps: SendLimitDeps,
+  connection: Connection,
+  { key, dailyCap }: Pick<Limits, 'key' | 'dailyCap'>,
+  countedAtMs: number,
+): Promise<void> {
+  if (dailyCap === undefined) return;
   try {
     const { day } = toLocalTime(countedAtMs, await getTimeZone(deps, connection));
     await deps.db.client.$executeRaw`

@@ -73,7 +73,7 @@ function finish({ job }: Settlement): ItemDecision {
 }
 
 function decideItem(
-  { job, basedOn, change, patch: fields, runAgainAt, letsOthersPass }: Settlement,
+  { job, basedOn, change, patch: fields, runAgainAt, letsOthersPass, groupKey }: Settlement,
   current: LockedMessage,
   receipts: MatchedReceipts,
   now: Date,
@@ -89,7 +89,7 @@ function decideItem(
   const releasesOrderingKey = letsOthersPass === true && at !== null;
   return {
     patch: releasesOrderingKey ? { ...patch, outOfOrderAt: current.outOfOrderAt ?? now } : patch,
-    result: { job, runAgainAt: at, releasesOrderingKey },
+    result: { job, runAgainAt: at, releasesOrderingKey, groupKey },
   };
 }
 

@@ -19,6 +19,8 @@ export interface Settlement {
   readonly runAgainAt?: Date | null | ((current: LockedMessage) => Date | null);
   /** Lets later jobs of the ordering key go ahead, if the job runs again. The message records it in `outOfOrderAt`. */
   readonly letsOthersPass?: boolean;
+  /** Group that the job joins, if it runs again. */
+  readonly groupKey?: string;
   /** A job that must be done first. */
   readonly prerequisiteJob?: NewJob;
   /** The attempt that ended, and its outcome. */

@@ -8,10 +8,18 @@ export interface JobResult {
   readonly runAgainAt: Date | null;
   /** Moves the job to an ordering key of its own: later jobs of its key need not wait until it runs again. */
   readonly releasesOrderingKey?: boolean;
+  /** Group that it joins when it runs again. */
+  readonly groupKey?: string | undefined;
 }
 
 const lockColumns = { queue: 'queue_name', id: 'uuid' } as const;
-const finishColumns = { ...lockColumns, worker: 'uuid', runAgainAt: 'timestamptz', releases: 'boolean' } as const;
+const finishColumns = {
+  ...lockColumns,
+  worker: 'uuid',
+  runAgainAt: 'timestamptz',
+  releases: 'boolean',
+  groupKey: 'text',
+} as const;
 
 /** Converts a running job to a row for {@link lockJobsCte}. */
 export function toLockRow({ queue, messageId }: Job): RecordsetRow<typeof lockColumns> {
@@ -20,11 +28,12 @@ export function toLockRow({ queue, messageId }: Job): RecordsetRow<typeof lockCo
 
 /** Converts the results of jobs to rows for {@link finishJobsCte}. */
 export function toFinishRows(results: readonly JobResult[]): RecordsetRow<typeof finishColumns>[] {
-  return results.map(({ job, runAgainAt, releasesOrderingKey = false }) => ({
+  return results.map(({ job, runAgainAt, releasesOrderingKey = false, groupKey }) => ({
     ...toLockRow(job),
     worker: job.workerId,
     runAgainAt,
     releases: releasesOrderingKey,
+    groupKey,
   }));
 }
 
@@ -49,13 +58,14 @@ export function lockJobsCte(rows: string, after: string): string {
  */
 export function finishJobsCte(rows: string): string {
   return `results AS MATERIALIZED (
-    SELECT queue, id, worker, "runAgainAt", releases AND "runAgainAt" IS NOT NULL AS releases
+    SELECT queue, id, worker, "runAgainAt", releases AND "runAgainAt" IS NOT NULL AS releases, "groupKey"
     FROM ${recordset(rows, finishColumns, 'r')}),
   done_jobs AS (DELETE FROM jobs USING results r
     WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r."runAgainAt" IS NULL RETURNING jobs.queue, jobs.ordering_key),
   released AS MATERIALIZED (SELECT jobs.queue, jobs.ordering_key FROM jobs JOIN results r
     ON jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r.releases),
   requeued AS (UPDATE jobs SET worker_id = NULL, due_at = r."runAgainAt", error_count = 0, is_head = is_head OR r.releases,
+      group_key = COALESCE(r."groupKey", group_key),
       ordering_key = CASE WHEN r.releases THEN message_id::text ELSE ordering_key END FROM results r
     WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r."runAgainAt" IS NOT NULL RETURNING 1),
   promoted AS (UPDATE jobs SET is_head = true FROM (

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { dateNow } from '../../core/clock.ts';
 import { type Endpoint, refuse, type SimResponse } from './endpoint.ts';
+import { postAppEvent } from './events.ts';
 import { refuseInvalid } from './messages.ts';
 import { createHighLevelId, listContacts, type SimContact } from './state.ts';
 import type { SimWorld } from './world.ts';
@@ -138,4 +139,32 @@ export function addContact(world: SimWorld, locationId: string, fields: Partial<
   };
   world.state.contacts[contact.id] = contact;
   return contact;
+}
+
+/** Changes tags or assigned user of a contact in the user interface, and posts the event. @returns the HTTP status */
+export function changeContact(
+  world: SimWorld,
+  contact: SimContact,
+  change: { tags?: string[]; assignedTo?: string | null },
+): Promise<number> {
+  Object.assign(contact, change);
+  world.onChange();
+  return postContactEvent(world, change.tags ? 'ContactTagUpdate' : 'ContactUpdate', contact);
+}
+
+/** Deletes a contact, and posts the event. @returns the HTTP status */
+export function deleteContact(world: SimWorld, contact: SimContact): Promise<number> {
+  delete world.state.contacts[contact.id];
+  world.onChange();
+  return postContactEvent(world, 'ContactDelete', contact);
+}
+
+/** Posts an event about a contact, which holds the whole contact (platform-2026-11.md 3.5). */
+export function postContactEvent(
+  world: SimWorld,
+  type: 'ContactCreate' | 'ContactUpdate' | 'ContactTagUpdate' | 'ContactDelete',
+  { id, locationId, name, phone, email, tags, assignedTo }: SimContact,
+): Promise<number> {
+  const whole = { phone, email, tags, customFields: [{ id: 'cf1', value: 'private' }] };
+  return postAppEvent(world, { type, locationId, id, name, ...whole, ...(assignedTo ? { assignedTo } : {}) });
 }

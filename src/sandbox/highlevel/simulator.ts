@@ -5,7 +5,7 @@ import type { RandomSource } from '../../core/ids.ts';
 import { createResumeEndpoints, executeAction, loadFields, postExecution } from './actions.ts';
 import { createAgencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
 import { createCallLog } from './calls.ts';
-import { addContact, createContactEndpoints } from './contacts.ts';
+import { addContact, changeContact, createContactEndpoints, deleteContact } from './contacts.ts';
 import { createDenials } from './denials.ts';
 import { createDndEndpoints, findDndRefusal, setDnd, toContactDndBody } from './do-not-disturb.ts';
 import { createEmailEndpoints } from './emails.ts';
@@ -187,6 +187,11 @@ export function createSimulator(options: SimulatorOptions) {
     /** Changes a contact's do-not-disturb as a user does, and posts the event. @returns the HTTP status */
     setDnd: (contactId: string, change: Parameters<typeof setDnd>[2]) =>
       setDnd(world, state.contacts[contactId] as SimContact, change),
+    /** Changes tags or assigned user of a contact as a user does, and posts the event. @returns the HTTP status */
+    changeContact: (contactId: string, change: Parameters<typeof changeContact>[2]) =>
+      changeContact(world, state.contacts[contactId] as SimContact, change),
+    /** Deletes a contact as a user does, and posts the event. @returns the HTTP status */
+    deleteContact: (contactId: string) => deleteContact(world, state.contacts[contactId] as SimContact),
     /** Builds the body of the event about a contact's do-not-disturb as it is now. */
     toContactDndBody: (contactId: string) => toContactDndBody(world, state.contacts[contactId] as SimContact),
     /** Posts the same webhook again, byte by byte. */

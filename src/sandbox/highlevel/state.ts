@@ -44,6 +44,8 @@ export interface SimContact {
   email: string | null;
   /** Further numbers and email addresses: the check for duplicates finds them, an upsert does not. */
   otherAddresses?: string[];
+  /** A user's id. */
+  assignedTo?: string | null;
   tags: string[];
   source: string | null;
   dateAdded: string;

@@ -57,16 +57,17 @@ test('a send that is refunded while a group is about to be paused for the day is
   await using world = await startWorld({ isIdle: true });
   const { id: locationId } = await world.setUpLocation({ dailyCap: 1 });
   const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
-  expect(await checkSendLimits(world.services, connection)).toBeNull();
+  const route = { connection, sender: null };
+  expect(await checkSendLimits(world.services, route)).toBeNull();
   let checks = 0;
   const db = createHookedDatabase(world.services.db, '$queryRaw', async () => {
     checks += 1;
-    if (checks === 1) await refundDailyCap(world.services, connection, world.clock.now());
+    if (checks === 1) await refundDailyCap(world.services, route, world.clock.now());
   });
-  expect(await checkSendLimits({ ...world.services, db }, connection)).toBeNull();
+  expect(await checkSendLimits({ ...world.services, db }, route)).toBeNull();
   expect(checks).toBe(3);
   expect(await world.db.rateLimitRow.count({ where: { pausedUntil: { not: null } } })).toBe(0);
-  expect(await checkSendLimits(world.services, connection)).toMatchObject({ wait: { reason: { code: 'daily_cap' } } });
+  expect(await checkSendLimits(world.services, route)).toMatchObject({ wait: { reason: { code: 'daily_cap' } } });
 });
 
 test('a failed refund does no harm', async () => {

@@ -33,17 +33,30 @@ export function createConnectPage(deps: ChannelPageDeps) {
     viewers: ['location', 'agency', 'operator'],
     view: 'connect',
     permission: 'write',
-    query: z.object({ type: channelType.optional(), example: z.literal('1').optional(), make: z.string().max(64).optional() }),
+    query: z.object({
+      add: z.literal('1').optional(),
+      type: channelType.optional(),
+      example: z.literal('1').optional(),
+      make: z.string().max(64).optional(),
+    }),
 
     async show({ location, providerKey, query, text, can }) {
       const provider = getProvider(deps, providerKey);
       requireInstalled(location);
-      const connection = await findUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const isAdded = query.add !== undefined;
+      const ref = { locationId: location.resourceId, providerKey };
+      const connection = isAdded ? null : await findUsableConnection(deps, ref);
       const choices = listChannels(deps, provider);
       const wanted = query.type ?? (choices.length === 1 ? choices[0]?.type : undefined);
       const name = toProviderName(deps, text, provider);
       const listed = choices.map((one) => ({ ...toChoice(text, one), hasExample: findExample(one) !== undefined }));
-      const shown = { providerKey, provider: name, choices: listed, hasExamples: listed.some(({ hasExample }) => hasExample) };
+      const shown = {
+        providerKey,
+        provider: name,
+        choices: listed,
+        hasExamples: listed.some(({ hasExample }) => hasExample),
+        add: query.add,
+      };
       if (wanted === undefined) return { ...shown, title: text('channels.choose.title', { provider: name }), chosen: null };
 
       const channel = chosen(choices, wanted);
@@ -73,17 +86,18 @@ export function createConnectPage(deps: ChannelPageDeps) {
     actions: {
       connect: defineAction({
         permission: 'write',
-        body: z.looseObject({ type: channelType }),
+        body: z.looseObject({ type: channelType, add: z.literal('1').optional() }),
         async run({ location, providerKey, body, access, text, url }) {
           const provider = getProvider(deps, providerKey);
           requireInstalled(location);
           const channel = chosen(listChannels(deps, provider), body.type);
           const ref = { locationId: location.resourceId, providerKey };
           const fields = toConfigFields(channel.configSchema);
-          const before = await findUsableConnection(deps, ref);
+          const before = body.add ? null : await findUsableConnection(deps, ref);
           const wanted = { type: channel.type, config: { ...pickDeliverySettings(before), ...readConfig(fields, body) } };
           const options = { verify: body.unverified !== 'yes', errorMap: getZodErrorMap(text.language) };
-          const result = await deps.connections.tryConnect(ref, wanted, toActor(access), options);
+          const connect = body.add ? deps.connections.tryAddConnection : deps.connections.tryConnect;
+          const result = await connect(ref, wanted, toActor(access), options);
           const keyPrefix = `channels.types.${channel.type}`;
           switch (result.kind) {
             case 'invalid': {
@@ -102,7 +116,10 @@ export function createConnectPage(deps: ChannelPageDeps) {
                 viewData: { canSkipVerification: true },
               };
             case 'connected':
-              return { redirectTo: url(toNextStep(result.connection)), notice: toNotice(text, before, result) };
+              return {
+                redirectTo: url(body.add ? `channels/${providerKey}/routing` : toNextStep(result.connection)),
+                notice: toNotice(text, before, result),
+              };
           }
         },
       }),

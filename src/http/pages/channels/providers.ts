@@ -17,18 +17,26 @@ export interface ChannelPageDeps {
   providers: readonly Provider[];
   connections: Pick<
     Connections,
+    | 'arrangeConnection'
     | 'channels'
     | 'disconnect'
     | 'findConnection'
     | 'getPairing'
+    | 'getRoutingPolicy'
+    | 'listConnections'
     | 'listSenders'
     | 'listTemplates'
     | 'registerPendingWebhooks'
     | 'registerWebhooks'
     | 'resumeConnection'
+    | 'setRoutingPolicy'
+    | 'tryAddConnection'
     | 'tryConnect'
   >;
-  messaging: Pick<Messaging, 'createContactLink' | 'lookUpContact' | 'readAddress' | 'searchContact' | 'sendTestMessage'>;
+  messaging: Pick<
+    Messaging,
+    'createContactLink' | 'lookUpContact' | 'previewRoute' | 'readAddress' | 'searchContact' | 'sendTestMessage'
+  >;
   /** Demo accounts for trials; sandbox mode has them. */
   examples: ConnectionExamples | undefined;
 }

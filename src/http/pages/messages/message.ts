@@ -8,8 +8,10 @@ import { findMessageWithHistory, findRecipientStates } from '../../../messages/l
 import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
 import type { Message } from '../../../messages/model/message.ts';
+import { readRoute } from '../../../messages/routing/stored-route.ts';
 import { type MarkAsSentDeps, markAsSent } from '../../api/messages.ts';
 import { toActor } from '../../auth/access.ts';
+import { toStepRows } from '../channels/routing.ts';
 import { defineAction, definePage, type PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLabel, toContactLabel } from './rows.ts';
@@ -77,6 +79,7 @@ async function showMessage(
   const waits = await loadGroupPauses(deps, [message]);
   const reason = toReason(message, waits);
   const status = toStatus(message);
+  const route = readRoute(message.route);
   const fix = reason && status !== 'delivered' && status !== 'read' ? fixTargets[reason.code] : undefined;
   const isAccount = locationPath !== '';
   return {
@@ -98,6 +101,13 @@ async function showMessage(
     fixKey: fix ?? null,
     connectionType,
     channel,
+    route: route && {
+      chosen: text('routing.message.chosen', {
+        connection: route.name ?? toChannelLabel(deps.connections.channels, text, route.type),
+        rule: text(`routing.rules.${route.rule}`),
+      }),
+      steps: toStepRows(text, route.steps),
+    },
     canRetry: can('write') && status === 'failed',
     canDecide: can('write') && status === 'unknown',
     recipients: (await findRecipientStates(deps.db, message)).map(({ address, state, code, reason: why }) => ({

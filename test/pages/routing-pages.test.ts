@@ -1,0 +1,55 @@
+import { createPageClient } from '../support/page-client.ts';
+import { startWorld } from '../support/world.ts';
+
+const path = 'channels/sms/routing';
+
+test('a person adds a connection, writes rules, sees a decision explained before and after a send, in both languages', async () => {
+  await using world = await startWorld();
+  const { id, companyId, contact, connectionId } = await world.setUpLocation();
+  const pages = await createPageClient(world, { companyId, activeLocation: id, role: 'admin' });
+  const { url, secret } = world.vendor;
+  const add = { do: 'connect', type: 'gateway', add: '1', url, secret };
+  const added = await pages.post('channels/sms/connect?type=gateway&add=1', add).expect(200);
+  expect(added.body.location).toBe(`#/${path}`);
+  const second = await world.db.connection.findFirstOrThrow({ where: { isDefault: false } });
+  const named = await pages.post(path, { do: 'rename', connectionId: second.id, name: 'Branch <b>' }).expect(200);
+  expect(named.text).toContain('Branch &lt;b&gt;');
+
+  const rule = { do: 'addRule', kind: 'country', connectionId: second.id, sender: '' };
+  expect((await pages.post(path, { ...rule, value: 'Spain' }, 'es').expect(422)).text).toContain('código de país');
+  await pages.post(path, { ...rule, value: 'us' }).expect(200);
+  const dry = await pages.post(path, { do: 'preview', to: '+12025550143', contactId: '', text: '' }).expect(200);
+  expect(dry.text).toContain('Country or prefix');
+  expect((await pages.get(path, 'es').expect(200)).text).toContain('El número es del país');
+
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
+  await world.advanceUntilReported(messageId);
+  const message = await pages.get(`messages/${(await world.getMessage(messageId)).id}`).expect(200);
+  expect(message.text).toContain('Branch &lt;b&gt;, by the rule: Country or prefix');
+
+  await pages.post(path, { do: 'setPolicy', sticky: 'yes', whenUnavailable: 'next' }).expect(200);
+  await pages.post(path, { do: 'addToPool', connectionId, sender: '', weight: '3' }).expect(200);
+  await pages.post(path, { do: 'pause', connectionId: second.id }).expect(200);
+  const paused = await pages.post(path, { do: 'preview', to: '+12025550143' }).expect(200);
+  expect(paused.text).toContain('can’t send now (paused)');
+  for (const action of ['resume', 'makeDefault', 'up']) {
+    await pages.post(path, { do: action, connectionId: second.id }).expect(200);
+  }
+  await pages.post(path, { do: 'removeRule', index: '0' }).expect(200);
+  await pages.post(path, { do: 'emptyPool' }).expect(200);
+  await pages.post(path, { do: 'remove', connectionId }).expect(200);
+  expect(await world.db.connection.findMany({ select: { id: true, isDefault: true } })).toEqual([
+    { id: second.id, isDefault: true },
+  ]);
+});
+
+test('a form that names a connection of another location changes nothing', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const [own, other] = [await world.setUpLocation(), await world.setUpLocation()];
+  const pages = await createPageClient(world, { companyId: own.companyId, activeLocation: own.id, role: 'admin' });
+  for (const action of ['rename', 'up', 'makeDefault', 'pause', 'resume', 'remove']) {
+    const { text } = await pages.post(path, { do: action, connectionId: other.connectionId });
+    expect(text).toContain('role="alert"');
+  }
+  expect(await world.db.connection.count({ where: { id: other.connectionId, pausedAt: null } })).toBe(1);
+});
