@@ -134,6 +134,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     apiUrl: settings.apiUrl,
     marketplaceUrl: settings.marketplaceUrl,
     providers: settings.providers,
+    walletMeterId: settings.walletMeterId,
     webhookKeys: settings.webhookKeys,
     sharedSecrets: settings.sharedSecrets,
     metricsToken: settings.metricsToken,

@@ -23,6 +23,7 @@ export const auditActions = [
   'webhooks_registered',
   'opt_out_recorded',
   'opt_out_lifted',
+  'opt_outs_imported',
   'channel_changed',
   'channel_disconnected',
   'message_resent',

@@ -34,10 +34,16 @@ export const deliverySettings = {
     .optional()
     .describe('Maximum number of messages per day, in the location’s time zone.'),
   sendingWindow: sendingWindow.optional().describe('Hours in which messages are sent, in the location’s time zone.'),
+  quietHours: z
+    .enum(['off', 'by_country'])
+    .optional()
+    .describe(
+      'by_country: no message in the quiet hours of the country of the contact’s number, where there is a preset; default: off.',
+    ),
   whenOver: z
     .enum(['wait', 'fail'])
     .optional()
-    .describe('Treatment of messages over the daily cap or outside of the window; default: wait.'),
+    .describe('Treatment of messages over the daily cap, outside of the window or in quiet hours; default: wait.'),
   whenUnknown: z
     .enum(['resend', 'ask'])
     .optional()

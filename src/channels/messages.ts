@@ -88,6 +88,10 @@ export type ChannelEvent =
   | { readonly kind: 'contact_link'; readonly payload: string; readonly inbound: InboundContent }
   /** A contact has shared a phone number (E.164) that the vendor knows to be its own. `inbound` says so in the conversation. */
   | { readonly kind: 'contact_phone'; readonly phone: string; readonly inbound: InboundContent }
+  /** A call that was made or received outside of HighLevel, to be logged there. */
+  | { readonly kind: 'call'; readonly call: CallContent }
+  /** Recordings of a call that was logged before. */
+  | { readonly kind: 'recordings'; readonly externalId: string; readonly urls: readonly string[] }
   /** `down`: the vendor has stopped serving the account; the connection is held. */
   | { readonly kind: 'connection'; readonly status: 'up' | 'down'; readonly code?: string; readonly message?: string };
 
@@ -117,6 +121,27 @@ export interface ReceiptContent {
   /** `delayed`: time until which the vendor's side tries to deliver. */
   readonly triesUntil?: Date | undefined;
   readonly occurredAt?: Date | undefined;
+}
+
+/** Statuses of a call, in HighLevel's spelling. */
+export const callStatuses = [
+  ...(['pending', 'completed', 'answered', 'busy', 'no-answer', 'failed', 'canceled', 'voicemail'] as const),
+] as const;
+
+export type CallStatus = (typeof callStatuses)[number];
+
+export interface CallContent {
+  /** The caller's own id of the call: a repeat is not logged again. */
+  readonly externalId: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly from: string;
+  readonly to: string;
+  readonly status: CallStatus;
+  /** Of the contact, if it is new. */
+  readonly name?: string | undefined;
+  readonly occurredAt?: Date | undefined;
+  /** Addresses from which the recordings are fetched. */
+  readonly recordings: readonly string[];
 }
 
 export interface InboundContent {

@@ -25,6 +25,7 @@ type Ingredients = FindConnectionDeps &
     | 'confirmTimeoutMs'
     | 'createChannelContext'
     | 'holdConnection'
+    | 'chargeSend'
     | 'recordOptOut'
     | 'sendThroughSession'
   > & {

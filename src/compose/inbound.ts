@@ -7,7 +7,9 @@ import { type FetchInboundDeps, fetchInboundFile } from '../messages/inbound/fet
 import { findPostedMessage } from '../messages/inbound/find-posted.ts';
 import { postInbound } from '../messages/inbound/inbound-types.ts';
 import { postMessage } from '../messages/inbound/post.ts';
+import { postRecordings } from '../messages/inbound/post-recordings.ts';
 import { type ConversationDeps, postToConversation } from '../messages/inbound/post-to-conversation.ts';
+import { addRecordings, receiveCall } from '../messages/inbound/receive-call.ts';
 import { settleFailed, settleFailure } from '../messages/inbound/settle-failure.ts';
 import {
   type AttachmentDeps,
@@ -15,6 +17,7 @@ import {
   getAttachmentUrl,
   storeAttachments,
 } from '../messages/inbound/store-attachments.ts';
+import type { ReadAddress } from '../messages/model/read-address.ts';
 import type { Settle } from '../messages/settlement/settle.ts';
 import type { Attachments } from './attachments.ts';
 import { bindAll } from './bind.ts';
@@ -24,6 +27,7 @@ interface InboundParts extends Pick<Runtime, 'db' | 'clock' | 'newId' | 'log' | 
   highLevel: HighLevel;
   providers: readonly Provider[];
   settle: Settle;
+  readAddress: ReadAddress;
 }
 
 /** Composes the work on inbound messages: fetching their attachments and posting them. */
@@ -40,9 +44,16 @@ export function composeInbound(parts: InboundParts) {
     findPostedMessage: (client, ...post) => findPostedMessage({ db, highLevel: client }, ...post),
     postInbound: (client, post) => postInbound({ db, clock, log, highLevel: client }, post),
   };
-  const posting = { db, clock, providers, settle, ...failures, ...files, ...bindAll(conversation, { postToConversation }) };
+  const { createJobClient, publishAttachments: publish } = conversation;
+  const recordings = { clock, jitter, settle, createJobClient, publishAttachments: publish, ...files };
+  const posting = {
+    ...{ db, clock, providers, settle, ...failures, ...files },
+    ...bindAll(conversation, { postToConversation }),
+    ...bindAll(recordings, { postRecordings }),
+  };
   return {
     ...bindAll(posting, { postMessage }),
+    ...bindAll(parts, { receiveCall, addRecordings }),
     ...bindAll({ clock, settle, ...failures, ...files }, { fetchAttachments }),
   };
 }

@@ -32,8 +32,10 @@ import { createSettler } from '../messages/settlement/settle.ts';
 import { settleBatch } from '../messages/settlement/settle-batch.ts';
 import { updateMessages } from '../messages/settlement/update-messages.ts';
 import { rollUpDailyActivity } from '../messages/stats/active-days.ts';
+import { countRefusedSends } from '../messages/stats/refused-sends.ts';
 import { rollUpDailyStats } from '../messages/stats/rollup.ts';
 import type { Attachments } from './attachments.ts';
+import { composeBilling } from './billing.ts';
 import { bindAll } from './bind.ts';
 import type { Connections } from './connections.ts';
 import { composeDeliver } from './deliver.ts';
@@ -63,7 +65,13 @@ export function composeLocationHooks({ newId }: Pick<Runtime, 'newId'>, store: S
 /** Composes receiving, sending, posting and reporting messages. */
 export function composeMessaging(
   runtime: Runtime,
-  { providers, appUrl, confirmTimeoutMs = 600_000 }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'confirmTimeoutMs'>,
+  {
+    providers,
+    appUrl,
+    app,
+    confirmTimeoutMs = 600_000,
+    walletMeterId,
+  }: Pick<CapabilityOptions, 'providers' | 'appUrl' | 'app' | 'confirmTimeoutMs' | 'walletMeterId'>,
   others: HighLevelCapability & {
     store: StoreDeps;
     hooks: LocationHooks;
@@ -77,7 +85,14 @@ export function composeMessaging(
   const { clock, log, metrics } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
-  const optOuts = composeOptOuts({ ...runtime, highLevel, readAddress });
+  const optOuts = composeOptOuts({
+    ...{ ...runtime, highLevel, readAddress },
+    installationOf: installations.loadInstallation,
+  });
+  const billing = composeBilling({
+    ...{ ...runtime, highLevel, app, walletMeterId },
+    installationOf: installations.loadInstallation,
+  });
   const ingredients = {
     ...runtime,
     ...store,
@@ -95,6 +110,7 @@ export function composeMessaging(
     holdConnection: connections.holdConnection,
     findChannelType: connections.findChannelType,
     ...optOuts,
+    ...billing,
     ...bindAll({ ...runtime, highLevel }, { lookUpContact, searchContact }),
     ...bindAll(
       { ...runtime, createChannelContext: connections.createChannelContext },
@@ -119,6 +135,7 @@ export function composeMessaging(
   return {
     ...hooks,
     ...optOuts,
+    ...billing,
     reportDelay: store.reportDelay,
     readAddress,
     findMessage,
@@ -165,6 +182,7 @@ export function composeMessaging(
       redirectWaiting,
       rollUpDailyActivity,
       rollUpDailyStats,
+      countRefusedSends,
     }),
     /** Waits up to `timeoutMs` for the database to store the responses of vendors that only this process knows. */
     drainSettlements: (timeoutMs: number) => drainSettlements(settle, { clock, log }, timeoutMs),

@@ -57,6 +57,8 @@ export interface CapabilityOptions {
   };
   /** Time for finding out whether a send without a response has reached its vendor; by default ten minutes. */
   confirmTimeoutMs?: number | undefined;
+  /** Usage meter by which each message is charged to the location’s wallet; undefined for no charges. */
+  walletMeterId?: string | undefined;
   /** The phone of sandbox mode. */
   phone?: Phone | undefined;
   /** Channels of packages, beside the program's own. */

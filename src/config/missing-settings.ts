@@ -37,6 +37,10 @@ export function findMissing(given: ReadonlyMap<string, unknown>): string[] {
   if (bucket.some((name) => given.has(name))) {
     for (const name of bucket) require(name, 'is needed with the other ATTACHMENT_S3 settings, which store files in a bucket');
   }
+  if (given.get('BILLING') === 'wallet') require('BILLING_METER_ID', 'is needed with BILLING=wallet');
+  else if (given.has('BILLING_METER_ID')) {
+    problems.push('BILLING_METER_ID is of BILLING=wallet: a provider’s own meter and charges would bill each message twice');
+  }
   if (given.has('DATABASE_DIRECT_URL')) require('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
   if (role === 'web' || role === 'worker') {
     require('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);

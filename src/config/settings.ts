@@ -68,6 +68,8 @@ export const settingsSchema = z.object({
     .transform((text) => text.split(/\s+/).filter(Boolean))
     .optional(),
   HIGHLEVEL_PROVIDERS: providers.default([]),
+  BILLING: z.enum(['off', 'provider_meter', 'wallet']).default('off'),
+  BILLING_METER_ID: z.string().trim().min(1).max(100).optional(),
   HIGHLEVEL_SHARED_SECRETS: z.string().default('').transform(parseList),
   HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelPublicKey).pipe(publicKeys),
   HIGHLEVEL_API_URL: webAddress.default('https://services.leadconnectorhq.com'),
@@ -186,6 +188,7 @@ export interface Settings {
   /** npm packages with channels. */
   channelPackages: string[];
   frameAncestors: string[];
+  walletMeterId: string | undefined;
   keepChannelsAfterUninstall: boolean;
   retentionDaysAfterUninstall: number;
   attachments: AttachmentSettings;
@@ -231,6 +234,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     clientSecret: read.HIGHLEVEL_CLIENT_SECRET,
     scopes: read.HIGHLEVEL_SCOPES ?? [...minimalScopes, ...(read.WORKFLOW_SECRETS.length > 0 ? [workflowScope] : [])],
     providers: read.HIGHLEVEL_PROVIDERS,
+    // HighLevel counts by itself where the provider has a meter: then no message is charged by a call.
+    walletMeterId: read.BILLING === 'wallet' ? read.BILLING_METER_ID : undefined,
     sharedSecrets: read.HIGHLEVEL_SHARED_SECRETS,
     webhookKeys: read.HIGHLEVEL_WEBHOOK_PUBLIC_KEYS,
     apiUrl: read.HIGHLEVEL_API_URL,

@@ -20,6 +20,8 @@ export const plannedTimes = [
   ['installations', 'refresh_lease_until', maxLeaseMs],
   ['app_events', 'due_at', 0],
   ['opt_outs', 'mirror_due_at', 0],
+  ['dnd_reconciles', 'due_at', 0],
+  ['wallet_charges', 'due_at', 0],
   ['alert_notifications', 'next_attempt_at', 0],
   ['periodic_tasks', 'due_at', 0],
 ] as const;

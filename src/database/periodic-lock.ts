@@ -1,7 +1,14 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from './client.ts';
 
-export type PeriodicTaskName = 'alerts' | 'daily_activity' | 'daily_stats' | 'poll_receipts' | 'quiet_periods' | 'silent_sends';
+export type PeriodicTaskName =
+  | 'alerts'
+  | 'daily_activity'
+  | 'dnd_reconciles'
+  | 'daily_stats'
+  | 'poll_receipts'
+  | 'quiet_periods'
+  | 'silent_sends';
 
 /**
  * Claims a periodic task that one process at a time runs for all. No process can claim it again before `intervalMs` have passed, so a task

@@ -36,6 +36,11 @@ export async function findDndSettings(
   locationId: string,
   contactId: string,
 ): Promise<DndSettings | null> {
+  return (await findContactDnd(highLevel, locationId, contactId))?.settings ?? null;
+}
+
+/** Finds a contact's do-not-disturb with its addresses, as {@link findDndSettings}. */
+export async function findContactDnd(highLevel: HighLevel, locationId: string, contactId: string): Promise<ContactDnd | null> {
   let response: HighLevelResponse;
   try {
     response = await highLevel({ operation: 'getContact', owner: toLocationOwner(locationId), path: { contactId } });
@@ -44,7 +49,7 @@ export async function findDndSettings(
     throw error;
   }
   const contact = toObject(response.body.contact);
-  return Object.values(contact).some(toText) ? readDndSettings(contact.dndSettings) : null;
+  return Object.values(contact).some(toText) ? toContactDnd(contact) : null;
 }
 
 /**
@@ -84,7 +89,10 @@ export interface ContactDnd {
 
 /** Reads a ContactDndUpdate, which holds the whole contact. A missing `dnd` means false. @throws AppError `payload_invalid` */
 export function readContactDnd(body: Buffer): ContactDnd {
-  const { phone, email, dnd, dndSettings } = toObject(parseForeignJson(body));
+  return toContactDnd(toObject(parseForeignJson(body)));
+}
+
+function toContactDnd({ phone, email, dnd, dndSettings }: Record<string, unknown>): ContactDnd {
   return {
     phone: toId(phone) ?? null,
     email: toId(email) ?? null,

@@ -62,7 +62,7 @@ export function updateEmailStatus(highLevel: HighLevel, report: EmailStatusRepor
 }
 
 /** `type` of an inbound message; HighLevel accepts exactly this spelling. */
-export type InboundType = 'SMS' | 'Email' | 'Custom';
+export type InboundType = 'SMS' | 'Email' | 'Custom' | 'Call';
 
 /**
  * Types that HighLevel may accept for each kind of provider, the right one for that kind first (platform-2026-11.md 2). The body does not
@@ -74,7 +74,7 @@ export const inboundTypes: Record<ProviderKind, readonly InboundType[]> = {
   email: ['Email'],
   // Never Email: HighLevel may store it in the default email channel without an error (platform.md 6.1).
   'email-extra': ['Custom'],
-  call: ['SMS'],
+  call: ['Call'],
 };
 
 export interface InboundPost {
@@ -92,6 +92,8 @@ export interface InboundPost {
   /** Email: id of its thread. */
   emailMessageId: string | null;
   occurredAt: Date | null;
+  /** Status of a logged call; null for a message. */
+  callStatus: string | null;
 }
 
 /** HighLevel's record of an inbound message. */
@@ -115,6 +117,11 @@ export async function addInboundMessage(highLevel: HighLevel, post: InboundPost,
     providerKey: post.provider.key,
     body: buildInboundBody(post, type),
   });
+  return readPostedMessage(response);
+}
+
+/** Reads HighLevel's record of a message from the response to its post. @throws AppError `highlevel_no_message_id` */
+export function readPostedMessage(response: HighLevelResponse): PostedMessage {
   const highlevelMessageId = shortId(maxChars.highlevelId).parse(response.body.messageId);
   if (highlevelMessageId === undefined) {
     throw Object.assign(
@@ -144,6 +151,7 @@ export function isTypeMismatch(error: unknown): boolean {
  */
 export function buildInboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
   const { kind, id } = post.provider;
+  if (kind === 'call') return { ...buildCallBody(post), contactId: post.contactId, direction: 'inbound' };
   const isEmail = kind === 'email' || kind === 'email-extra';
   const isExtra = kind === 'sms-extra' || kind === 'email-extra';
   const { from: emailFrom, to: emailTo, emailMessageId } = post;
@@ -157,5 +165,17 @@ export function buildInboundBody(post: InboundPost, type: InboundType): Record<s
     message: isEmail && post.html ? null : post.text,
     ...(isEmail ? { html: post.html ?? post.text, subject: post.subject, emailFrom, emailTo, emailMessageId } : {}),
     attachments: post.attachments.length > 0 ? post.attachments : null,
+  });
+}
+
+/** Builds what a logged call has in both directions: HighLevel matches the contact by its number in `call`. */
+export function buildCallBody({ provider, externalId, occurredAt, callStatus, from, to, attachments }: InboundPost) {
+  return omitEmpty({
+    type: 'Call',
+    conversationProviderId: provider.id,
+    altId: externalId,
+    date: occurredAt?.toISOString(),
+    call: omitEmpty({ from, to, status: callStatus }),
+    attachments: attachments.length > 0 ? attachments : null,
   });
 }

@@ -46,6 +46,20 @@ export function listInstallationsByStatus(on: Executor, status: InstallationStat
   return on.installation.findMany({ where: { status }, select: summaryColumns });
 }
 
+/** Lists the active locations with their time zones, by id. @param after the last one of the previous part; '' for the first */
+export function listActiveLocations(
+  on: Executor,
+  after: string,
+  limit: number,
+): Promise<Pick<Installation, 'resourceId' | 'timezone'>[]> {
+  return on.installation.findMany({
+    where: { kind: 'location', status: 'active', resourceId: { gt: after } },
+    select: { resourceId: true, timezone: true },
+    orderBy: { resourceId: 'asc' },
+    take: limit,
+  });
+}
+
 /** Returns the names of companies and locations, by HighLevel's id. */
 export async function findInstallationNames(on: Executor, resourceIds: readonly string[]): Promise<Map<string, string | null>> {
   const rows = await on.installation.findMany({

@@ -16,6 +16,8 @@ export interface PeriodicTaskDeps extends CleanupDeps {
   messaging: Pick<
     Messaging,
     | 'mirrorOptOuts'
+    | 'reconcileOptOuts'
+    | 'refundFailedMessages'
     | 'pollReceipts'
     | 'endQuietPeriods'
     | 'redirectWaiting'
@@ -56,6 +58,8 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'check_connections', schedule: 'poll', run: connections.checkDueConnections },
     { name: 'run_redrives', schedule: 'poll', run: messaging.runRedrives },
     { name: 'mirror_opt_outs', schedule: 'poll', run: messaging.mirrorOptOuts },
+    { name: 'reconcile_opt_outs', schedule: 'poll', run: messaging.reconcileOptOuts },
+    { name: 'refund_failed_messages', schedule: 'poll', run: messaging.refundFailedMessages },
     { name: 'poll_receipts', schedule: 'poll', run: messaging.pollReceipts },
     { name: 'end_quiet_periods', schedule: 'poll', run: messaging.endQuietPeriods },
     { name: 'watch_silence', schedule: 'poll', run: messaging.watchSilence },

@@ -54,7 +54,7 @@ const contactRef = { locationId: 'L', contactId: 'C' };
 const inboundPost: InboundPost = {
   ...contactRef,
   ...{ provider: { key: 'sms', id: 'P', kind: 'sms' }, direction: 'inbound', externalId: 'x', from: 'f', to: null },
-  ...{ text: 't', html: null, subject: null, attachments: [], emailMessageId: null, occurredAt: null },
+  ...{ text: 't', html: null, subject: null, attachments: [], emailMessageId: null, occurredAt: null, callStatus: null },
 };
 const file = { name: 'a.png', contentType: 'image/png', data: Buffer.from('a') };
 

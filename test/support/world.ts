@@ -30,10 +30,14 @@ export const allProviders: SimProvider[] = [
   { key: 'letters', id: '681630446243877ebda60304', kind: 'email-extra' },
 ];
 
+const callProvider: SimProvider = { key: 'calls', id: '681630446243877ebda60305', kind: 'call' };
+
 export interface WorldOptions {
   behaviour?: Partial<Behaviour>;
   /** What the app may do; by default the least. */
   scopes?: readonly string[];
+  /** The app has a provider for calls too. */
+  logsCalls?: boolean;
   channels?: (vendor: { url: string; secret: string }) => Channels;
   hasWorkflows?: boolean;
   /** Leave jobs where they are. */
@@ -64,6 +68,7 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
  */
 export async function startWorld(options: WorldOptions = {}) {
   const { from } = options;
+  const providers = options.logsCalls ? [...allProviders, callProvider] : allProviders;
   const clock = createTestClock(from?.leftAt);
   const vendor = await startVendor(from?.gatewaySecret);
   const { target, remove } = await (from?.createDatabase(vendor) ?? createTestDatabase());
@@ -74,7 +79,7 @@ export async function startWorld(options: WorldOptions = {}) {
     clientSecret: 'client-secret-of-the-tests',
     baseUrl: patchbay.url,
     redirectUri: `${patchbay.url}/oauth/callback`,
-    providers: allProviders,
+    providers,
     scopes: options.scopes ?? listScopes(options.hasWorkflows),
     ...{ workflowSecret, getApiUrl: () => platform.url },
   };
@@ -97,7 +102,7 @@ export async function startWorld(options: WorldOptions = {}) {
     appUrl: patchbay.url,
     apiUrl: platform.url,
     marketplaceUrl: platform.url,
-    providers: allProviders,
+    providers,
     webhookKeys: [createPublicKey({ key: Buffer.from(highlevel.publicKey, 'base64'), format: 'der', type: 'spki' })],
     encryptionKeys: [randomBytes(32)],
     sessionSecrets: ['session-secret-of-the-tests'],

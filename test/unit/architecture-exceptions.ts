@@ -26,6 +26,8 @@ export const tableOwners: Record<string, readonly string[]> = {
     'ContactLink',
     'ContactFacts',
     'OptOut',
+    'DndReconcile',
+    'WalletChargeRow',
     'InboundType',
     'Attachment',
     'Redrive',

@@ -26,7 +26,7 @@ const rows = [
 /** The same inside messages/. A folder imports only folders of lower rows. */
 const messageRows = [
   ['model'],
-  ['settlement', 'stats', 'opt-outs', 'routing'],
+  ['settlement', 'stats', 'opt-outs', 'billing', 'routing'],
   ['outbound'],
   ['inbound', 'reporting', 'log'],
   ['recovery'],

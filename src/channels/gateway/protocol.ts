@@ -16,6 +16,7 @@ import {
 import { readJsonBody } from '../../core/json-body.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, OutboundMessage } from '../channel.ts';
+import { callStatuses } from '../messages.ts';
 
 /** Id of another message; a mail's Message-ID may be long. */
 const optionalMessageId = optionalId(1_000);
@@ -73,6 +74,23 @@ export function parseError(value: unknown): { code: string | undefined; message:
   const { code, message } = toObject(value);
   return { code: toText(code), message: toText(message) ?? toText(value) };
 }
+
+const recordings = unknownField.transform(readAttachments);
+
+const callSchema = z.object({
+  externalId: requiredText(maxChars.externalId),
+  direction: keyword(['inbound', 'outbound']),
+  from: requiredText(maxChars.address),
+  to: requiredText(maxChars.address),
+  status: keyword(callStatuses),
+  name: text,
+  at: time,
+  recordings,
+});
+
+const recordingsSchema = z
+  .object({ externalId: requiredText(maxChars.externalId), recordings })
+  .refine((body) => body.recordings.urls.length > 0, { path: ['recordings'], error: 'needs a web address' });
 
 const schemaMismatch = 'The body does not have the shape of the gateway protocol.';
 
@@ -137,8 +155,19 @@ export function readGatewayWebhook(event: string, body: Buffer): ChannelEvent {
         },
       };
     }
+    case 'call': {
+      const { recordings: files, at: occurredAt, ...call } = readJsonBody(callSchema, body, schemaMismatch);
+      return { kind: 'call', call: { ...call, occurredAt, recordings: files.urls } };
+    }
+    case 'recordings': {
+      const { externalId, recordings: files } = readJsonBody(recordingsSchema, body, schemaMismatch);
+      return { kind: 'recordings', externalId, urls: files.urls };
+    }
     default:
-      throw new AppError('not_found', `This channel has no event called ${truncate(event, 40)}; it has status and inbound.`);
+      throw new AppError(
+        'not_found',
+        `This channel has no event called ${truncate(event, 40)}; it has status, inbound, call and recordings.`,
+      );
   }
 }
 

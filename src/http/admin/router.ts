@@ -1,7 +1,7 @@
 import express, { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
 import { prepareErrorResponse } from '../middleware/errors.ts';
 import { renderProblem } from '../pages/framework/render.ts';
-import { createLiveRouter, createPageRouter, type PageRouterDeps } from '../pages/framework/router.ts';
+import { createLiveRouter, createPageRouter, maxFormBytes, type PageRouterDeps } from '../pages/framework/router.ts';
 import { createPages, type PageDeps } from '../pages/registry.ts';
 import { requireCsrfToken } from './csrf.ts';
 import { type AdminPageDeps, createAdminPages } from './pages/registry.ts';
@@ -24,8 +24,12 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   const pages = [...adminPages, ...shared];
   const shell = createAdminShell({ version: deps.version, https: deps.appUrl.startsWith('https:') });
   const router = Router({ caseSensitive: true });
-  router.use(setAdminHeaders, express.urlencoded({ extended: false, limit: '64kb' }), createSignInRouter(deps));
-  router.use(requireOperator(deps), requireCsrfToken, dropEmptyFields);
+  router.use(setAdminHeaders);
+  router.use(['/sign-in', '/sign-out'], express.urlencoded({ extended: false, limit: '64kb' }));
+  router.use(createSignInRouter(deps));
+  // Strangers cannot make the program read a large form.
+  router.use(requireOperator(deps), express.urlencoded({ extended: false, limit: maxFormBytes }));
+  router.use(requireCsrfToken, dropEmptyFields);
   router.use('/live', createLiveRouter(deps, pages, shell));
   router.use(createPageRouter(deps, pages, shell));
   const handleProblem: ErrorRequestHandler = async (thrown, request, response, next) => {

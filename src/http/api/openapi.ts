@@ -57,10 +57,12 @@ function toOperation(defined: ApiRoute): Record<string, unknown> {
     ...toSecurity(defined.permission),
     parameters: [...toParameters(defined.params, 'path'), ...toParameters(defined.query, 'query')],
     ...(defined.body ? { requestBody: { required: true, content: toJsonContent(defined.body, 'input') } } : {}),
+    ...(defined.csvBody ? { requestBody: { required: true, content: toCsvContent(defined.csvBody) } } : {}),
     responses: {
       [defined.status]: {
         description: 'Success',
         ...(defined.response ? { content: toJsonContent(defined.response, 'output') } : {}),
+        ...(defined.csvResponse ? { content: toCsvContent(defined.csvResponse) } : {}),
       },
       default: { description: 'Error', content: toJsonContent(problem, 'output') },
     },
@@ -82,6 +84,10 @@ function toParameters(shape: z.ZodObject, location: 'path' | 'query') {
 
 function toJsonContent(shape: z.ZodType, side: SchemaSide): Record<string, unknown> {
   return { 'application/json': { schema: toSchema(shape, side) } };
+}
+
+function toCsvContent(description: string): Record<string, unknown> {
+  return { 'text/csv': { schema: { type: 'string', description } } };
 }
 
 /** Converts a schema. A named one becomes a reference, so that readers and generators see one type instead of copies. */

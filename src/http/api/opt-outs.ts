@@ -1,11 +1,24 @@
 import type { Messaging } from '../../compose/messaging.ts';
 import { toActor } from '../auth/access.ts';
-import { optOut, optOutParams, optOutRequest, optOutsQuery } from './opt-out-schemas.ts';
+import {
+  optOut,
+  optOutExportQuery,
+  optOutImport,
+  optOutImportQuery,
+  optOutParams,
+  optOutRequest,
+  optOutsQuery,
+  refusedSends,
+  refusedSendsQuery,
+} from './opt-out-schemas.ts';
 import { defineRoute } from './route.ts';
 import { createPageSchema, locationParams } from './schemas.ts';
 
 export interface OptOutRouteDeps {
-  messaging: Pick<Messaging, 'listOptOuts' | 'addOptOut' | 'liftOptOut'>;
+  messaging: Pick<
+    Messaging,
+    'listOptOuts' | 'addOptOut' | 'liftOptOut' | 'importOptOuts' | 'exportOptOuts' | 'countRefusedSends'
+  >;
 }
 
 /** Defines the endpoints about a location's opt-outs. */
@@ -25,6 +38,45 @@ export function createOptOutRoutes({ messaging }: OptOutRouteDeps) {
         const { items, nextCursor } = await messaging.listOptOuts(location.resourceId, query);
         return { items: items.map(toOptOutView), nextCursor };
       },
+    }),
+
+    defineRoute({
+      method: 'get',
+      path: '/locations/:locationId/opt-outs/export',
+      summary: 'Export the opt-outs of a location as CSV, the newest first',
+      permission: 'read',
+      params: locationParams,
+      query: optOutExportQuery,
+      csvResponse:
+        'Columns address, reason, channel, category, source, added_by, opted_out_at, lifted_at, lifted_by and lift_reason. An apostrophe stands before a cell that a spreadsheet would run as a formula.',
+      handle: ({ location, query }) => ({
+        fileName: 'opt-outs.csv',
+        parts: messaging.exportOptOuts(location.resourceId, query),
+      }),
+    }),
+
+    defineRoute({
+      method: 'post',
+      path: '/locations/:locationId/opt-outs/import',
+      summary: 'Opt addresses out of all messages, from CSV; rows with errors are listed, the others are stored',
+      permission: 'write',
+      params: locationParams,
+      query: optOutImportQuery,
+      csvBody: 'At most 5 MB and 10,000 rows, with the columns address and reason. The first row may name them.',
+      response: optOutImport,
+      handle: ({ location, query, csv, access }) =>
+        messaging.importOptOuts(location.resourceId, csv, query.reason, toActor(access)),
+    }),
+
+    defineRoute({
+      method: 'get',
+      path: '/locations/:locationId/opt-outs/refused',
+      summary: 'Count the messages that were not sent because of an opt-out, by day and by cause',
+      permission: 'read',
+      params: locationParams,
+      query: refusedSendsQuery,
+      response: refusedSends,
+      handle: ({ location, query }) => messaging.countRefusedSends(location, query.days),
     }),
 
     defineRoute({

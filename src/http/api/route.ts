@@ -6,6 +6,7 @@ import type { Database } from '../../database/client.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/model/message.ts';
 import { type Access, type Permission, pathResolvers, requirePermission, type VisibleConnection } from '../auth/access.ts';
+import { type CsvFile, readCsvBody, sendCsv } from '../csv.ts';
 
 /** An endpoint of the API. Its schemas validate requests and document them. */
 export interface ApiRoute {
@@ -18,8 +19,12 @@ export interface ApiRoute {
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodObject | undefined;
+  /** The request's body is a CSV file, described for readers. */
+  csvBody: string | undefined;
   /** Undefined for a response without a body. */
   response: z.ZodType | undefined;
+  /** The response is a CSV file, described for readers. */
+  csvResponse: string | undefined;
   status: 200 | 202 | 204;
   /** Validates a request, resolves what its path names, and calls the handler. @param access undefined for an open route without a token */
   handle(db: Database, request: Request, access: Access | undefined): Promise<unknown>;
@@ -41,6 +46,11 @@ type Named<Params extends z.ZodObject> = ('locationId' extends keyof Params['sha
   ('companyId' extends keyof Params['shape'] ? { company: Installation } : unknown) &
   ('id' extends keyof Params['shape'] ? { message: Message } : unknown);
 
+/** The text of a CSV body; empty for other routes. */
+interface CsvInput {
+  csv: AsyncIterable<string>;
+}
+
 type Output<Schema extends z.ZodType | undefined> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 const noFields = z.object({});
 
@@ -60,14 +70,15 @@ export function defineRoute<
   query?: Query;
   body?: Body;
   response?: Response;
+  csvBody?: string;
+  csvResponse?: string;
   status?: ApiRoute['status'];
   handle(
-    input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & (P extends 'none'
-      ? AnonymousCaller
-      : Caller & Named<Params>),
-  ): Promise<Response extends z.ZodType ? z.input<Response> : void>;
+    input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & CsvInput &
+      (P extends 'none' ? AnonymousCaller : Caller & Named<Params>),
+  ): Promise<Response extends z.ZodType ? z.input<Response> : void> | CsvFile;
 }): ApiRoute {
-  const { method, path, summary, permission, body, response } = definition;
+  const { method, path, summary, permission, body, csvBody, response, csvResponse } = definition;
   const params: z.ZodObject = definition.params ?? noFields;
   const query: z.ZodObject = definition.query ?? noFields;
   const resolvers = Object.keys(params.shape).map((name) => {
@@ -83,8 +94,10 @@ export function defineRoute<
     params,
     query,
     body,
+    csvBody,
     response,
-    status: definition.status ?? (response ? 200 : 204),
+    csvResponse,
+    status: definition.status ?? (response || csvResponse ? 200 : 204),
     async handle(db, request, access) {
       const values = parseInput(params, request.params, 'path') as Record<string, string>;
       const parsed = { params: values, query: parseInput(query, request.query, 'query') };
@@ -96,6 +109,7 @@ export function defineRoute<
         ...parsed,
         ...named,
         body: body ? parseInput(body, getBody(request), 'body') : undefined,
+        ...(csvBody ? { csv: readCsvBody(request) } : {}),
         ipAddress: request.ip ?? 'unknown',
         access,
       };
@@ -110,6 +124,7 @@ export function mountRoute(router: Router, db: Database, defined: ApiRoute, ...b
   router[defined.method](defined.path, ...before, async (request, response) => {
     const result = await defined.handle(db, request, requireAccess(defined, response.locals.access));
     response.status(defined.status);
+    if (defined.csvResponse) return sendCsv(response, result as CsvFile);
     // The schema drops fields that it does not name, so that a new column is never disclosed by accident.
     if (defined.response) response.json(defined.response.parse(result));
     else response.end();

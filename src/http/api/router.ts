@@ -5,6 +5,7 @@ import { handleNotFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
 import { createAlertRoutes } from './alerts.ts';
 import { type AuditRouteDeps, createAuditRoutes } from './audit.ts';
+import { type CallRouteDeps, createCallRoutes } from './calls.ts';
 import { type ChannelRouteDeps, createChannelRoutes } from './channels.ts';
 import { createCheckRoutes } from './checks.ts';
 import { type CompanyRouteDeps, createCompanyRoutes } from './companies.ts';
@@ -22,6 +23,7 @@ import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
 
 export type ApiDeps = AuthenticateDeps &
   AuditRouteDeps &
+  CallRouteDeps &
   ChannelRouteDeps &
   CheckDeps &
   CompanyRouteDeps &
@@ -45,6 +47,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createCompanyRoutes(deps),
     ...createLocationRoutes(deps),
     ...createChannelRoutes(deps),
+    ...createCallRoutes(deps),
     ...createConnectionRoutes(deps),
     ...createRoutingRoutes(deps),
     ...createMessageRoutes(deps),

@@ -76,6 +76,7 @@ const messageFields = {
   subject: z.string().nullable(),
   text: z.string().nullable(),
   attachments: z.array(z.string()),
+  callStatus: z.string().nullable().describe('Of a logged call: how it ended.'),
   sender: z.string().nullable().describe('Sender that was chosen for it; null for the connection’s own.'),
   route: storedRoute.nullable().describe('Rule that chose connection and sender, and why; null where nothing was to choose.'),
   isTest: z.boolean(),
@@ -123,7 +124,7 @@ export const messageDetail = z
   })
   .meta({ id: 'MessageDetail' });
 
-const dateTime = z.iso
+export const dateTime = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
   // Other years can't be stored, or not be compared.

@@ -17,6 +17,8 @@ import { createLocationsPage } from './locations/list.ts';
 import { createDeadLettersPage, type DeadLettersPageDeps } from './messages/dead-letters.ts';
 import { createAccountMessagesPage, createMessagesPage, type LogPageDeps } from './messages/list.ts';
 import { createAccountMessagePage, createMessagePage, type MessagePageDeps } from './messages/message.ts';
+import { createOptOutsPage, type OptOutPageDeps } from './opt-outs/list.ts';
+import { createRefusedSendsPage } from './opt-outs/refused.ts';
 import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
 
 export type PageDeps = HomeDeps &
@@ -26,6 +28,7 @@ export type PageDeps = HomeDeps &
   DeadLettersPageDeps &
   AlertPageDeps &
   ChannelPageDeps &
+  OptOutPageDeps &
   AgencyPageDeps &
   CheckDeps;
 
@@ -43,6 +46,8 @@ export function createPages(deps: PageDeps): Page[] {
     createDeadLettersPage(deps),
     createLocationAlertsPage(deps),
     createAccountAlertsPage(deps),
+    createOptOutsPage(deps),
+    createRefusedSendsPage(deps),
     createChannelsPage(deps),
     createChannelPage(deps),
     createConnectPage(deps),

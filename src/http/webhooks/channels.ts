@@ -24,7 +24,14 @@ export interface ChannelWebhookDeps {
   connections: Pick<Connections, 'getConnection' | 'createChannelContext' | 'holdConnection' | 'resumeConnection'>;
   messaging: Pick<
     Messaging,
-    'receiveInbound' | 'recordReceipt' | 'recordOptOut' | 'recordOptOutWord' | 'bindContactByLink' | 'bindContactByPhone'
+    | 'receiveInbound'
+    | 'receiveCall'
+    | 'addRecordings'
+    | 'recordReceipt'
+    | 'recordOptOut'
+    | 'recordOptOutWord'
+    | 'bindContactByLink'
+    | 'bindContactByPhone'
   >;
   installations: Pick<Installations, 'webhookObservations'>;
 }

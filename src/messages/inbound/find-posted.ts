@@ -33,7 +33,8 @@ export async function findPostedMessage(
       (listed) =>
         listed.direction === post.direction &&
         listed.text.trim() === (post.text ?? '').trim() &&
-        listed.attachmentCount === post.attachments.length &&
+        // The list leaves out recordings.
+        (post.callStatus !== null || listed.attachmentCount === post.attachments.length) &&
         (listed.conversationProviderId ?? provider.id) === provider.id,
     );
     const knownIds = await findKnownIds(db, locationId, candidates);

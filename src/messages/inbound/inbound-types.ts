@@ -1,5 +1,6 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
+import { addCall } from '../../highlevel/calls.ts';
 import type { HighLevel } from '../../highlevel/client.ts';
 import {
   addInboundMessage,
@@ -27,6 +28,7 @@ export interface InboundTypeDeps {
  */
 export async function postInbound(deps: InboundTypeDeps, post: InboundPost): Promise<PostedMessage> {
   const { provider } = post;
+  if (provider.kind === 'call') return addCall(deps.highLevel, post, await findConversation(deps.db, post));
   const [preferred, ...others] = await listTypes(deps.db, provider);
   try {
     return await addInboundMessage(deps.highLevel, post, preferred);
@@ -66,4 +68,14 @@ async function storeType(deps: InboundTypeDeps, { id }: InboundPost['provider'],
   } catch (error) {
     deps.log.warn({ err: error, providerId: id }, 'the type that a provider accepts could not be stored');
   }
+}
+
+/** Finds the conversation of a contact that an earlier message was in. */
+async function findConversation(db: Database, { locationId, contactId }: InboundPost): Promise<string | null> {
+  const row = await db.client.message.findFirst({
+    where: { locationId, contactId, conversationId: { not: null } },
+    select: { conversationId: true },
+    orderBy: { id: 'desc' },
+  });
+  return row?.conversationId ?? null;
 }

@@ -123,12 +123,14 @@ async function buildInboundPost(
     externalId: message.externalId ?? message.id,
     from: message.from ?? '',
     to: message.to,
-    text,
+    // A call has no text in HighLevel.
+    text: message.callStatus === null ? text : null,
     html,
     subject: message.subject,
     attachments,
     emailMessageId,
     // A message that others have passed is dated, so that it stands in order; without a time of the vendor's by when we received it.
     occurredAt: message.occurredAt ?? (message.outOfOrderAt && message.createdAt),
+    callStatus: message.callStatus,
   };
 }

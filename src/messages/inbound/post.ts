@@ -8,6 +8,7 @@ import type { Reason } from '../model/reasons.ts';
 import { getReason } from '../model/reasons.ts';
 import type { Settle } from '../settlement/settle.ts';
 import { dropEcho, dropOwnSend, findOwnSend } from './echo.ts';
+import { finishRecordings } from './post-recordings.ts';
 import type { PostResult } from './post-to-conversation.ts';
 import { clearedWait } from './settle-failure.ts';
 import { getFetchDeadline, type StoredAttachments, toFetchJob } from './store-attachments.ts';
@@ -20,6 +21,7 @@ export interface PostDeps {
   settleFailed(job: Job, message: WorkMessage, reason: Reason): Promise<void>;
   settleFailure(job: Job, message: WorkMessage, error: AppError): Promise<void>;
   findStoredAttachments(message: WorkMessage): Promise<StoredAttachments | null>;
+  postRecordings(job: Job, message: WorkMessage): Promise<void>;
   postToConversation(message: WorkMessage, provider: Provider, attachments: StoredAttachments): Promise<PostResult>;
 }
 
@@ -29,6 +31,7 @@ const ownSendDelayMs = 2_000;
 /** Posts one inbound message into its contact's conversation. A response without a message id means that HighLevel stored no message. */
 export async function postMessage(deps: PostDeps, job: Job, message: WorkMessage): Promise<void> {
   const now = dateNow(deps.clock);
+  if (message.state === 'delivered' && message.recordingsAddedAt) return deps.postRecordings(job, message);
   if (message.state !== 'pending') return deps.settle({ job });
   if (message.sentExternally) {
     const found = await findOwnSend(deps.db.client, message, now);
@@ -61,13 +64,16 @@ function settleOwnSend({ settle }: PostDeps, job: Job, { id }: WorkMessage): Pro
   });
 }
 
-function settlePosted({ settle }: PostDeps, job: Job, message: WorkMessage, posted: PostResult): Promise<void> {
+function settlePosted({ settle, clock }: PostDeps, job: Job, message: WorkMessage, posted: PostResult): Promise<void> {
   const { response, highlevelMessageId, conversationId, emailMessageId, contactId } = posted;
   const { locationId } = message;
   const address = pickContactAddress(message);
   return settle({
     job,
-    beforeWrite: async (tx) => ((await dropEcho(tx, locationId, highlevelMessageId)) ? { patch: { highlevelMessageId } } : {}),
+    beforeWrite: async (tx) => ({
+      ...(message.callStatus === null ? {} : await finishRecordings(tx, message, clock)),
+      ...((await dropEcho(tx, locationId, highlevelMessageId)) ? { patch: { highlevelMessageId } } : {}),
+    }),
     change: () => ({ ...clearedWait, state: 'delivered', conversationId, emailMessageId }),
     report: { state: 'delivered', response, error: null },
     contactAddress: address ? { locationId, address, contactId } : null,

@@ -1,5 +1,12 @@
 import type { Actor } from '../../audit/audit-log.ts';
-import type { ChannelEvent, ContactLinkResult, InboundContent, OptOutContent, ReceiptContent } from '../../channels/channel.ts';
+import type {
+  CallContent,
+  ChannelEvent,
+  ContactLinkResult,
+  InboundContent,
+  OptOutContent,
+  ReceiptContent,
+} from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
@@ -21,6 +28,8 @@ export interface StoreEventDeps {
   bindContactByLink(connection: Connection, payload: string, address: string): Promise<ContactLinkResult>;
   /** Gives the address of a chat to the contact with a phone number. */
   bindContactByPhone(connection: Connection, phone: string, address: string): Promise<boolean>;
+  receiveCall(locationId: string, call: CallContent, body: Buffer): Promise<'stored' | 'repeated'>;
+  addRecordings(locationId: string, externalId: string, urls: readonly string[]): Promise<unknown>;
   holdConnection(connection: Connection, reason: { code: string; message: string }): Promise<void>;
   resumeConnection(connection: Connection, actor: Actor): Promise<unknown>;
 }
@@ -94,6 +103,11 @@ async function storeEvent(
       return deps.receiveInbound(connection, provider, event.inbound, body);
     case 'opt_out':
       await deps.recordOptOut(connection, event.optOut);
+      return 'stored';
+    case 'call':
+      return deps.receiveCall(connection.locationId, event.call, body);
+    case 'recordings':
+      await deps.addRecordings(connection.locationId, event.externalId, event.urls);
       return 'stored';
     case 'connection': {
       const { status, code = 'vendor_disconnected', message = 'The vendor has stopped serving this account.' } = event;

@@ -44,6 +44,8 @@ const workColumns = [
   'reportRetryCount',
   'postStartedAt',
   'outOfOrderAt',
+  'callStatus',
+  'recordingsAddedAt',
   'occurredAt',
   'createdAt',
 ] as const satisfies (keyof Message)[];
@@ -65,6 +67,7 @@ export function createMessageLoader(db: Database): (id: string) => Promise<WorkM
           'idempotencyResetAt',
           'postStartedAt',
           'outOfOrderAt',
+          'recordingsAddedAt',
           'occurredAt',
           'createdAt',
         ],

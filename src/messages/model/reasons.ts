@@ -39,7 +39,11 @@ export const reasons = {
   contact_not_named: 'The message was sent outside the app, and the channel did not name its recipient.',
   unstorable_response: 'The channel’s response could not be stored.',
   outside_window: 'This message is outside the channel’s sending hours.',
+  quiet_hours: 'These are quiet hours in the country of the contact’s number: night, or a day without messages.',
   daily_cap: 'The channel’s daily limit has been reached.',
+  no_funds: 'The wallet of this location has not enough funds for the message. Add funds in the CRM, then send it again.',
+  charge_refused: 'The CRM refused to charge this message, so it was not sent.',
+  charging: 'The app is finding out whether this message was charged. It is sent afterwards.',
   sender_unavailable:
     'The connection or sender that was chosen for this message can’t send now, and the routing rules let such messages fail.',
   sender_paused: 'The sender that was chosen for this message is paused.',

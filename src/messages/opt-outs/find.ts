@@ -1,7 +1,6 @@
 import type { OptOutCategory } from '../../channels/channel.ts';
 import { normalizeAddress } from '../../core/address.ts';
-import { paginate } from '../../core/pagination.ts';
-import type { Database, OptOut } from '../../database/client.ts';
+import type { Database } from '../../database/client.ts';
 import { createLoader } from '../../runtime/batcher.ts';
 import { parseRecipients } from '../model/recipients.ts';
 import { toLedgerAddress } from './ledger.ts';
@@ -47,26 +46,4 @@ export async function listAddressesOfContact(db: Database, locationId: string, c
     select: { address: true },
   });
   return rows.map(({ address }) => address);
-}
-
-export interface OptOutQuery {
-  /** Part of an address. */
-  q?: string | undefined;
-  cursor?: string | undefined;
-  limit: number;
-}
-
-/** Lists a location's open opt-outs, newest first. */
-export async function listOptOuts(db: Database, locationId: string, { q, cursor, limit }: OptOutQuery) {
-  const rows = await db.client.optOut.findMany({
-    where: {
-      locationId,
-      liftedAt: null,
-      ...(q ? { address: { contains: q, mode: 'insensitive' } } : {}),
-      ...(cursor ? { id: { lt: cursor } } : {}),
-    },
-    orderBy: { id: 'desc' },
-    take: limit + 1,
-  });
-  return paginate<OptOut>(rows, limit, ({ id }) => id);
 }

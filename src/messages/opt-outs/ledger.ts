@@ -20,7 +20,7 @@ export interface LedgerEntry extends OptOutEvent {
   readonly messageType: 'sms' | 'email';
   readonly reason: string | null;
   readonly connectionId: string | null;
-  /** Author of an opt-in: the source, or a user's id. */
+  /** Author of the event: the source, or a user's id. */
   readonly by: string;
 }
 
@@ -69,7 +69,7 @@ async function writeChange(tx: Executor, deps: LedgerDeps, entry: LedgerEntry, c
   const reason = entry.reason === null ? null : truncate(entry.reason, maxReasonChars);
   const mirror = { mirrorDueAt: now, mirrorErrorCount: 0 };
   const isMirrored = category === 'all' && source !== 'highlevel';
-  const row = { id: deps.newId(), locationId, address, category, source, messageType, connectionId, reason };
+  const row = { id: deps.newId(), locationId, address, category, source, messageType, connectionId, reason, addedBy: by };
   switch (change.kind) {
     case 'open':
       await tx.optOut.create({

@@ -98,7 +98,10 @@ function needsChange(settings: DndSettings, channel: DndChannel, shouldBlock: bo
 }
 
 /** Searches HighLevel by an address; an id of a vendor's cannot be searched by. */
-async function searchContact(highLevel: HighLevel, { locationId, address }: ClaimedOptOut): Promise<string | null> {
+export async function searchContact(
+  highLevel: HighLevel,
+  { locationId, address }: Pick<ClaimedOptOut, 'locationId' | 'address'>,
+): Promise<string | null> {
   const { kind } = normalizeAddress(address);
   if (kind === 'other') return null;
   return kind === 'phone'

@@ -13,6 +13,7 @@ import {
 } from '../../core/retry-schedule.ts';
 import { sanitizeFields } from '../../core/sanitize.ts';
 import type { Job } from '../../queue/job.ts';
+import type { ChargeDecision } from '../billing/charge-send.ts';
 import type { WorkMessage } from '../model/message.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
 import { parseRecipients } from '../model/recipients.ts';
@@ -37,6 +38,8 @@ export interface DeliverDeps extends ConfirmDeps {
   requireValidToken(locationId: string): Promise<void>;
   checkSendLimits(route: SendableRoute): Promise<LimitDecision | null>;
   refundDailyCap(route: SendableRoute, countedAtMs: number): Promise<void>;
+  /** Charges the location for the message, where that is set up. @returns null when it may be sent */
+  chargeSend(message: WorkMessage): Promise<ChargeDecision | null>;
   startAttempt: StartAttempt;
   settle: Settle;
   holdConnection(connection: Connection, reason: Reason): Promise<void>;
@@ -116,6 +119,16 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
   const { connection } = route;
   const { idempotent } = connection.capabilities;
   const countedAtMs = deps.clock.now();
+  const uncharged = await deps.chargeSend(message);
+  if (uncharged) {
+    const step: DeliverStep =
+      'wait' in uncharged
+        ? { do: 'defer', ...uncharged.wait }
+        : { do: 'complete', state: 'failed', reason: uncharged.rejected };
+    const facts = { now: dateNow(deps.clock), connectionId: null };
+    await deps.settle({ job, basedOn: message, ...settleStep(message, step, facts) });
+    return deps.refundDailyCap(route, countedAtMs);
+  }
   const request = { messageId: message.id, connectionId: connection.id };
   const started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
   if (typeof started !== 'string') return makeAttempt(deps, job, message, route, { id: started.attemptId, countedAtMs });

@@ -1,10 +1,11 @@
-import { parseDeliverySettings, type SendingWindow } from '../../channels/delivery-settings.ts';
+import { type DeliverySettings, parseDeliverySettings, type SendingWindow } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { type GroupOwner, toConnectionGroupKey, toSenderLimitKey } from '../../connections/queue-group.ts';
 import type { ConfiguredSender } from '../../connections/sender-settings.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { findNextDayStart } from '../../core/local-days.ts';
 import { findNextOpening, toLocalTime } from '../../core/local-time.ts';
+import { findQuietHoursEnd } from '../../core/quiet-hours.ts';
 import type { Database } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import type { Installation } from '../../installations/store.ts';
@@ -22,30 +23,33 @@ export interface SendLimitDeps {
 
 export type LimitDecision = { wait: { at: Date; reason: Reason; dueAt: Date } } | { rejected: Reason };
 
-/** A connection, and the settings of the sender that it sends from. */
+/** A message that waits for the end of quiet hours is checked again so often: the setting may change. */
+const quietHoursCheckMs = 60 * 60 * 1000;
+
+/** A connection, the settings of the sender that it sends from, and the normalized address of the recipient. */
 export interface LimitedRoute {
   readonly connection: Connection;
   readonly sender: ConfiguredSender | null;
+  readonly outbound: { readonly to: string };
 }
 
 /**
- * Checks the sending windows and the daily caps of a connection and its sender, and counts one send if all allow it (see `refundDailyCap`).
- * The queue enforces a connection's rate and concurrency before it claims a job.
+ * Checks the sending windows and the daily caps of a connection and its sender, and the quiet hours of the contact's country, and counts one
+ * send if all allow it (see `refundDailyCap`). The queue enforces a connection's rate and concurrency before it claims a job.
  *
  * @returns null when the message may be sent; else the end of the pause, or the reason for which the message fails
  */
 export async function checkSendLimits(
   deps: SendLimitDeps,
-  { connection, sender }: LimitedRoute,
+  { connection, sender, outbound: { to } }: LimitedRoute,
 ): Promise<LimitDecision | null> {
-  const ofSender = sender && (await checkLimits(deps, connection, toSenderLimits(connection, sender)));
+  const ofSender = sender && (await checkLimits(deps, connection, toSenderLimits(connection, sender), to));
   if (ofSender) {
     // The group of the connection is not paused: its other senders go on.
     return 'wait' in ofSender ? { wait: { ...ofSender.wait, dueAt: ofSender.wait.at } } : ofSender;
   }
-  const { sendingWindow, dailyCap, whenOver } = getSettings(connection);
-  const limits = { key: toConnectionGroupKey(connection), sendingWindow, dailyCap, whenOver };
-  const ofConnection = await checkLimits(deps, connection, limits);
+  const limits = { ...getSettings(connection), key: toConnectionGroupKey(connection) };
+  const ofConnection = await checkLimits(deps, connection, limits, to);
   if (ofConnection && sender) await refund(deps, connection, toSenderLimits(connection, sender), deps.clock.now());
   return ofConnection;
 }
@@ -53,8 +57,9 @@ export async function checkSendLimits(
 /** Limits of a connection or of one sender, under the key of their row. */
 interface Limits {
   readonly key: string;
-  readonly sendingWindow: SendingWindow | undefined;
-  readonly dailyCap: number | undefined;
+  readonly sendingWindow?: SendingWindow | undefined;
+  readonly dailyCap?: number | undefined;
+  readonly quietHours?: DeliverySettings['quietHours'];
   readonly whenOver: 'wait' | 'fail';
 }
 
@@ -72,16 +77,17 @@ function toSenderLimits(connection: Connection, sender: ConfiguredSender): Limit
 async function checkLimits(
   deps: SendLimitDeps,
   connection: Connection,
-  { key, sendingWindow, dailyCap, whenOver }: Limits,
+  { key, sendingWindow, quietHours, dailyCap, whenOver }: Limits,
+  to: string,
 ): Promise<LimitDecision | null> {
-  if (!sendingWindow && dailyCap === undefined) return null;
+  if (!sendingWindow && quietHours !== 'by_country' && dailyCap === undefined) return null;
   const zone = await getTimeZone(deps, connection);
   const nowMs = deps.clock.now();
 
-  const toDecision = (untilMs: number, code: ReasonCode): LimitDecision =>
+  const toDecision = (untilMs: number, code: ReasonCode, dueMs = nowMs): LimitDecision =>
     whenOver === 'fail'
       ? { rejected: getReason(code) }
-      : { wait: { at: new Date(untilMs), reason: getReason(code), dueAt: new Date(nowMs) } };
+      : { wait: { at: new Date(untilMs), reason: getReason(code), dueAt: new Date(dueMs) } };
 
   const windowAt = sendingWindow ? findNextOpening(sendingWindow, nowMs, zone) : null;
   if (windowAt !== null) {
@@ -90,6 +96,9 @@ async function checkLimits(
     if ('wait' in decision) await pause(deps, key, decision.wait.at, decision.wait.reason);
     return decision;
   }
+  // Those of other contacts may be over: the messages of this one alone wait, in their order.
+  const quietUntil = quietHours === 'by_country' ? findQuietHoursEnd(to, nowMs) : null;
+  if (quietUntil !== null) return toDecision(quietUntil, 'quiet_hours', Math.min(quietUntil, nowMs + quietHoursCheckMs));
   if (dailyCap === undefined) return null;
   const { day } = toLocalTime(nowMs, zone);
   while (!(await consumeDailyCap(deps, key, day, dailyCap))) {
@@ -136,7 +145,7 @@ async function consumeDailyCap(deps: SendLimitDeps, key: string, day: string, ca
  */
 export async function refundDailyCap(
   deps: SendLimitDeps,
-  { connection, sender }: LimitedRoute,
+  { connection, sender }: Omit<LimitedRoute, 'outbound'>,
   countedAtMs: number,
 ): Promise<void> {
   const { dailyCap } = getSettings(connection);

@@ -11,7 +11,7 @@ export interface Deferral {
   readonly isRetry?: boolean;
   /** It no longer holds back the contact's later messages. */
   readonly letsOthersPass?: boolean;
-  /** The time of its job, where its whole group is paused until `at`: the job then runs with the group, also when the pause ends early. */
+  /** The time of its job, where that is earlier than `at`: its group is paused until then, or a setting that changes may end the wait. */
   readonly dueAt?: Date;
 }
 

@@ -102,7 +102,8 @@ function checkRequest(
   if (request.get('version') !== endpoint.version) return refuse(400, 'version header is not valid', 'version');
   if (!token.scopes.includes(endpoint.scope)) return refuse(401, 'The token is not authorized for this scope.', 'scope');
   const type = endpoint.contentType ?? 'application/json';
-  if (request.method !== 'GET' && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'schema');
+  const hasBody = request.method === 'DELETE' ? Number(request.get('content-length') ?? 0) > 0 : request.method !== 'GET';
+  if (hasBody && !request.is(type)) return refuse(400, `The body must be ${type}.`, 'schema');
   return null;
 }
 

@@ -71,12 +71,13 @@ function toListedMessage(world: SimWorld, message: SimMessage) {
     locationId: message.locationId,
     contactId: message.contactId,
     conversationId: message.conversationId,
-    ...(kind.endsWith('-extra') ? { conversationProviderId: provider?.id } : {}),
+    ...(kind.endsWith('-extra') || kind === 'call' ? { conversationProviderId: provider?.id } : {}),
     dateAdded: new Date(message.createdAt).toISOString(),
     ...(kind.startsWith('email') ? {} : { body: message.text }),
     direction: message.direction,
     status: message.status,
     contentType: 'text/plain',
-    attachments: message.attachments,
+    // Recordings are left out.
+    attachments: kind === 'call' ? [] : message.attachments,
   };
 }

@@ -15,6 +15,12 @@ const statusBody = z
   })
   .refine((body) => body.status !== 'failed' || body.error !== undefined, { error: 'error is required with failed' });
 
+export const callSchema = z.strictObject({
+  to: z.string().optional(),
+  from: z.string().optional(),
+  status: z.enum(['pending', 'completed', 'answered', 'busy', 'no-answer', 'failed', 'canceled', 'voicemail']).optional(),
+});
+
 const inboundBody = z.strictObject({
   type: z.enum(['SMS', 'RCS', 'Email', 'WhatsApp', 'GMB', 'IG', 'FB', 'Custom', 'WebChat', 'Live_Chat', 'Call']),
   contactId: z.string().min(1).optional(),
@@ -30,6 +36,7 @@ const inboundBody = z.strictObject({
   direction: z.enum(['inbound', 'outbound']).default('outbound'),
   date: z.iso.datetime().optional(),
   attachments: z.array(z.url()).min(1, 'attachments must contain at least 1 elements').optional(),
+  call: callSchema.optional(),
 });
 
 /** Creates the endpoints for statuses and inbound messages (platform.md 4.1 and 6.1). */
@@ -86,6 +93,10 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
     return refuseMismatch(world, fields.type, undefined);
   }
 
+  // A call is known by its contact’s number.
+  if (fields.type === 'Call' && (!fields.call || !fields.conversationProviderId || fields.call.from !== contact.phone)) {
+    return refuse(400, 'call, with from of the contact, and conversationProviderId are required', 'schema');
+  }
   if (fields.emailMessageId && !isThread(world, locationId, fields.emailMessageId)) {
     return refuse(400, 'No email thread with this emailMessageId', 'state');
   }
@@ -98,6 +109,7 @@ async function addInbound(world: SimWorld, locationId: string, body: unknown): P
     attachments: fields.attachments ?? [],
     altId: fields.altId ?? null,
     status: 'delivered',
+    ...(fields.call ? { call: fields.call } : {}),
   });
   const echo = () => postDelivery(world, { ...message, direction: 'outbound' }, contact);
   if (world.behaviour.echo === 'before_response') await echo();

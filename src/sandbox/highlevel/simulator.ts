@@ -4,7 +4,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import { createResumeEndpoints, executeAction, loadFields, postExecution } from './actions.ts';
 import { createAgencyEndpoints, uninstallCompany, uninstallLocation } from './agency.ts';
+import { createCallLogEndpoints } from './call-logs.ts';
 import { createCallLog } from './calls.ts';
+import { createContactSearchEndpoints } from './contact-search.ts';
 import { addContact, changeContact, createContactEndpoints, deleteContact } from './contacts.ts';
 import { createDenials } from './denials.ts';
 import { createDndEndpoints, findDndRefusal, setDnd, toContactDndBody } from './do-not-disturb.ts';
@@ -31,6 +33,7 @@ import {
   type State,
 } from './state.ts';
 import { createUserContext, encryptUserContext, type SimUserContext } from './user-context.ts';
+import { createWalletEndpoints } from './wallet.ts';
 import { postDelivery, postSigned } from './webhooks.ts';
 import { createTrigger, createTriggerEndpoints, postSubscription } from './workflows.ts';
 import type { Behaviour, SimApp, SimWorld } from './world.ts';
@@ -75,12 +78,14 @@ export function createSimulator(options: SimulatorOptions) {
       maxPageSize: 100,
       omittedDnd: 'reset',
       listsUninstalled: false,
+      hasFunds: true,
       ...options.behaviour,
     },
     calls,
     users: new Map(),
     apiUrl: () => options.app.getApiUrl?.() ?? '',
     uploads: [],
+    charges: [],
     faults: createFaults(),
     denials: createDenials(),
     signer: createSigner(options.seed ?? options.random(32)),
@@ -245,9 +250,12 @@ function createRoutes(world: SimWorld, log: ReturnType<typeof createCallLog>['ad
   router.use('/oauth', express.urlencoded({ extended: false }));
   for (const endpoint of [
     ...createMessageEndpoints(world),
+    ...createCallLogEndpoints(world),
     ...createMessageListEndpoints(world),
+    ...createWalletEndpoints(world),
     ...createEmailEndpoints(world),
     ...createDndEndpoints(world),
+    ...createContactSearchEndpoints(world),
     ...createContactEndpoints(world),
     ...createAgencyEndpoints(world),
     ...createTriggerEndpoints(world),

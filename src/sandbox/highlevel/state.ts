@@ -42,6 +42,8 @@ export interface SimContact {
   name: string | null;
   phone: string | null;
   email: string | null;
+  /** A conversation was created without a message. */
+  hasConversation?: boolean;
   /** Further numbers and email addresses: the check for duplicates finds them, an upsert does not. */
   otherAddresses?: string[];
   /** A user's id. */
@@ -61,6 +63,15 @@ export interface SimDndSetting {
   code?: string | undefined;
 }
 
+/** A charge of a location's wallet. */
+export interface SimCharge {
+  chargeId: string;
+  locationId: string;
+  meterId: string;
+  eventId: string;
+  refunded: boolean;
+}
+
 export type SimStatus = 'pending' | 'delivered' | 'failed' | 'read';
 
 export interface SimMessage {
@@ -77,6 +88,8 @@ export interface SimMessage {
   emailMessageId?: string | null;
   /** Emails: reported status of each recipient. */
   recipients?: Record<string, { status: string; failReason?: string | undefined }>;
+  /** Calls: numbers and status. */
+  call?: { to?: string | undefined; from?: string | undefined; status?: string | undefined };
   /** Outbound: the altId of the message that it replies to. */
   replyToAltId?: string | null;
   /** Emails: recipients, where they are not just the contact. */

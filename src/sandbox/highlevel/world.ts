@@ -5,7 +5,7 @@ import type { CallLog } from './calls.ts';
 import type { Denials } from './denials.ts';
 import type { Faults } from './faults.ts';
 import type { Signer } from './signer.ts';
-import type { State } from './state.ts';
+import type { SimCharge, State } from './state.ts';
 
 export interface SimProvider {
   key: string;
@@ -53,6 +53,8 @@ export interface Behaviour {
   maxPageSize: number;
   /** What becomes of channels that an update of do-not-disturb omits; the platform's own way is unknown (platform-2026-11.md 3.1). */
   omittedDnd: 'kept' | 'reset';
+  /** Wallets can be charged. */
+  hasFunds: boolean;
   /** True where a listing of installed locations includes the others. */
   listsUninstalled: boolean;
 }
@@ -73,6 +75,8 @@ export interface SimWorld {
   users: Map<string, { companyId: string; role: string; type: string }>;
   /** HighLevel's own address. */
   apiUrl(): string;
+  /** Charges of wallets, the newest last. */
+  charges: SimCharge[];
   /** Uploaded files, the newest last. */
   uploads: { name: string; type: string; bytes: number; contactId: string }[];
   /** Called after every change. */

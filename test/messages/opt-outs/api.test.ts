@@ -18,7 +18,9 @@ test('a user adds, lists, searches and lifts opt-outs, and the audit log names t
     reason: 'asked by phone',
     channel: 'sms',
     connectionId: null,
+    addedBy: 'user-1',
     startedAt: new Date(world.clock.now()).toISOString(),
+    ...{ liftedAt: null, liftedBy: null, liftReason: null },
   });
   const again = await api.put(path(location.id, '+12025550143'), { reason: 'twice' }).expect(200);
   expect(again.body.id).toBe(put.body.id);

@@ -57,7 +57,7 @@ test('a send that is refunded while a group is about to be paused for the day is
   await using world = await startWorld({ isIdle: true });
   const { id: locationId } = await world.setUpLocation({ dailyCap: 1 });
   const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
-  const route = { connection, sender: null };
+  const route = { connection, sender: null, outbound: { to: '+12025550143' } };
   expect(await checkSendLimits(world.services, route)).toBeNull();
   let checks = 0;
   const db = createHookedDatabase(world.services.db, '$queryRaw', async () => {

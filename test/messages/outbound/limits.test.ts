@@ -1,4 +1,7 @@
+import type { Connection } from '../../../src/connections/connection.ts';
+import { findConnection } from '../../../src/connections/find.ts';
 import { restoreGroupLimits } from '../../../src/connections/limits.ts';
+import { checkSendLimits } from '../../../src/messages/outbound/send-limits.ts';
 import { runCleanup } from '../../../src/worker/cleanup.ts';
 import { sendMany } from '../../support/send-many.ts';
 import { startWorld } from '../../support/world.ts';
@@ -50,6 +53,45 @@ test('outside of its hours a connection makes no send, every message shows the r
   await world.advanceUntil(() => world.vendor.requests.length === 3);
   await world.advanceUntilReported(ids[2] as string);
 });
+
+test('in the quiet hours of a contact’s country its messages wait in order and show why, while others are sent', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation({ quietHours: 'by_country' });
+  const german = world.highlevel.addContact(location.id, { phone: '+4915112345678' });
+  const send = async (contactId: string, text: string) =>
+    (await world.highlevel.sendMessage(location.id, { contactId, text })).messageId;
+  // Six o'clock in the morning in Washington.
+  world.clock.jump(nextWeekday(world.clock.now(), 2, 11) - world.clock.now());
+  const ids = [await send(location.contact.id, 'first'), await send(location.contact.id, 'second')];
+  await world.advanceUntilReported(await send(german.id, 'guten Tag'));
+  const { body } = await world.api.get(`/messages/${(await world.getMessage(ids[0] as string)).id}`).expect(200);
+  expect(body).toMatchObject({ status: 'pending', reason: { code: 'quiet_hours' } });
+  expect(toHour(body.nextAttemptAt)).toBe(13);
+  expect(world.vendor.requests).toHaveLength(1);
+  await world.advanceUntil(() => world.vendor.requests.length === 3, 'both are sent', 10 * 60_000);
+  expect(world.vendor.requests.map(({ body: { text } }) => text)).toEqual(['guten Tag', 'first', 'second']);
+  expect(new Date(world.clock.now()).getUTCHours()).toBeGreaterThanOrEqual(13);
+});
+
+test('quiet hours fail a message where the setting says so, and a message that waits is checked again each hour', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id: locationId } = await world.setUpLocation({ quietHours: 'by_country' });
+  const connection = (await findConnection(world.services, { locationId, providerKey: 'sms' })) as Connection;
+  // Ten o'clock in the evening in Washington.
+  world.clock.jump(nextWeekday(world.clock.now(), 4, 3) - world.clock.now());
+  const check = (config: object, to: string) =>
+    checkSendLimits(world.services, { ...connection, config: { ...connection.config, ...config } }, to);
+  const now = world.clock.now();
+  expect(await check({}, '+12025550143')).toMatchObject({
+    wait: { at: new Date(now + 10 * 3_600_000), dueAt: new Date(now + 3_600_000), reason: { code: 'quiet_hours' } },
+  });
+  expect(await check({ whenOver: 'fail' }, '+12025550143')).toMatchObject({ rejected: { code: 'quiet_hours' } });
+  expect(await check({ quietHours: 'off' }, '+12025550143')).toBeNull();
+  expect(await check({}, 'maya@example.com')).toBeNull();
+  expect(await check({}, '+4915112345678')).toBeNull();
+});
+
+const toHour = (time: string) => new Date(time).getUTCHours();
 
 /** Returns the next such weekday (0 is Sunday) at an hour of UTC. */
 function nextWeekday(nowMs: number, weekday: number, hour: number): number {

@@ -10,6 +10,7 @@ export function enhanceControls() {
 
   document.addEventListener('change', ({ target }) => {
     if (target.matches('form[data-filter] select')) target.form.requestSubmit();
+    if (target.matches('[data-reads-into]')) readInto(target);
   });
 
   // In the capture phase, before the form's fields are read.
@@ -20,6 +21,14 @@ export function enhanceControls() {
     },
     { capture: true },
   );
+}
+
+/** Fills the field beside a file's input with the text of the file, which is then sent as any other field. */
+async function readInto(input) {
+  const [file] = input.files;
+  input.setCustomValidity(file && file.size > Number(input.dataset.maxBytes) ? input.dataset.tooLarge : '');
+  if (!file || !input.reportValidity()) return;
+  document.getElementById(input.dataset.readsInto).value = await file.text();
 }
 
 /** Fills in the viewer's time zone with a chosen day, as the times on the page are in that zone. */

@@ -1,6 +1,6 @@
 /** Forms of pages: `data-action` is submitted and its response shown; `data-filter` becomes the address of a page. */
 import { enhanceControls } from './controls.js';
-import { here, sendForm, showHere } from './router.js';
+import { here, saveFile, sendForm, showHere } from './router.js';
 
 export function enhanceForms() {
   document.addEventListener('submit', (event) => {
@@ -18,6 +18,15 @@ export function enhanceForms() {
       const query = new URLSearchParams(given).toString();
       location.hash = `#/${here().split('?')[0]}${query && `?${query}`}`;
     }
+  });
+
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[data-download]');
+    if (!link) return;
+    event.preventDefault();
+    if (link.getAttribute('aria-busy') === 'true') return;
+    link.setAttribute('aria-busy', 'true');
+    saveFile(link).finally(() => link.removeAttribute('aria-busy'));
   });
 
   enhanceControls();

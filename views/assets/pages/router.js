@@ -28,6 +28,20 @@ export async function sendForm(form, submitter) {
   await load(() => request(form.getAttribute('action'), { ...options, signal: current.signal }), { isNew: false });
 }
 
+/** Saves the file behind a link: a browser would request it without the viewer's token. */
+export async function saveFile(link) {
+  try {
+    const response = await request(`/embed/pages/${link.hash.replace(/^#\/?/, '')}`);
+    const saved = document.createElement('a');
+    saved.href = URL.createObjectURL(await response.blob());
+    saved.download = link.download;
+    saved.click();
+    setTimeout(() => URL.revokeObjectURL(saved.href), 60_000);
+  } catch (error) {
+    showProblem(error instanceof PageError ? error.code : 'internal');
+  }
+}
+
 async function load(fetchIt, { isNew }) {
   current?.abort();
   stopLive();

@@ -44,6 +44,7 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
         fields: Object.fromEntries(flattenFields(fields).map((field) => [field.name, field])),
         initial: {
           hours: initial.sendingWindow === 'on' ? 'some' : anyTime,
+          quietHours: 'off',
           whenOver: 'wait',
           whenUnknown: 'ask',
           ...initial,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/model/message.ts';
 import type { Access, Permission } from '../../auth/access.ts';
+import type { CsvFile } from '../../csv.ts';
 import type { Text } from './texts.ts';
 
 /** The kind of caller: a location's user, an agency's user, or the operator. */
@@ -72,6 +73,7 @@ export interface Page {
   query: z.ZodObject;
   show(input: ResolvedInput): Promise<PageModel>;
   version: ((input: ResolvedInput) => Promise<string>) | undefined;
+  download: ((input: ResolvedInput) => CsvFile) | undefined;
   actions: Record<string, PageAction>;
 }
 
@@ -112,7 +114,7 @@ type Input<Scope, Path extends string, Query extends z.ZodType> = PageInput & {
  * @param definition `path`: the page's path, with `:id` for a message and `:providerKey` for one of the app's providers.
  * `scope`: one `location` (an agency and the operator find it under `locations/<id>/`), or the caller's whole `account`.
  * `view`: its file in views/pages. `version`: a cheap value that changes whenever the page's content does.
- * `nav`: its place in the navigation, if it has one.
+ * `nav`: its place in the navigation, if it has one. `download`: a file, at `<path>/download` with the page's own query.
  */
 export function definePage<Scope extends 'location' | 'account', Path extends string, Query extends z.ZodObject>(definition: {
   path: Path;
@@ -124,12 +126,14 @@ export function definePage<Scope extends 'location' | 'account', Path extends st
   query: Query;
   show(input: Input<Scope, Path, Query>): Promise<PageModel>;
   version?(input: Input<Scope, Path, Query>): Promise<string>;
+  download?(input: Input<Scope, Path, Query>): CsvFile;
   actions?: Record<string, PageAction | ReturnType<typeof defineAction>>;
 }): Page {
   return {
     permission: 'read',
     nav: undefined,
     version: undefined,
+    download: undefined,
     actions: {},
     ...definition,
   } as Page;

@@ -4,6 +4,7 @@ import { isStorable } from '../../../core/sanitize.ts';
 import type { Database } from '../../../database/client.ts';
 import type { Log } from '../../../runtime/log.ts';
 import { type Access, isStillValid, requirePermission } from '../../auth/access.ts';
+import { sendCsv } from '../../csv.ts';
 import { handleNotFound, prepareErrorResponse } from '../../middleware/errors.ts';
 import { type PageRequest, resolvePageRequest, toViewer } from './input.ts';
 import type { LiveStreams, StreamHolder } from './live.ts';
@@ -18,6 +19,9 @@ export interface PageRouterDeps {
   live: LiveStreams;
 }
 
+/** Holds the largest list that a person pastes or picks; larger ones take the API. */
+export const maxFormBytes = 1024 * 1024;
+
 const noResult: ActionResult = {};
 const viewers: readonly Viewer[] = ['location', 'agency', 'operator'];
 
@@ -31,7 +35,14 @@ export function createPageRouter(deps: PageRouterDeps, pages: readonly Page[], s
     const handleRequest: RequestHandler = async (request, response) => {
       await respond(await resolvePageRequest(deps.db, { page, path, viewer, shell, request, response }), response);
     };
-    router.get(path, handleRequest).post(path, express.urlencoded({ extended: false, limit: '64kb' }), handleRequest);
+    router.get(path, handleRequest).post(path, express.urlencoded({ extended: false, limit: maxFormBytes }), handleRequest);
+    const { download } = page;
+    if (!download) return;
+    router.get(`${path}/download`, async (request, response) => {
+      const { input } = await resolvePageRequest(deps.db, { page, path, viewer, shell, request, response });
+      requirePermission(input.access, page.permission);
+      await sendCsv(response, download(input));
+    });
   });
   for (const viewer of viewers) {
     const start = findFirstPage(pages, viewer);

@@ -30,6 +30,7 @@ const fixTargets: Record<string, 'channels' | 'reconnect' | undefined> = {
   email_unsupported: 'channels',
   attachments_unsupported: 'channels',
   outside_window: 'channels',
+  quiet_hours: 'channels',
   daily_cap: 'channels',
   reauth_required: 'reconnect',
 };

@@ -31,7 +31,7 @@ export async function loadMessageRows(
       direction: message.direction,
       isTest: message.isTest,
       who: toContactLabel(message) ?? text('log.unknownContact'),
-      excerpt: toExcerpt(message),
+      excerpt: message.callStatus ? text(`log.calls.${message.callStatus}`) : toExcerpt(message),
       attachments: message.attachments.length,
       status: toStatus(message),
       reason: message.state !== 'delivered' && message.state !== 'read' && reason ? toReasonText(text, reason) : null,
