@@ -6,7 +6,7 @@ import type { AppOptions } from '../../src/compose.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
-import { type Behaviour, createSimulator, type SimProvider } from '../../src/sandbox/highlevel/simulator.ts';
+import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { listPeriodicTasks, startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
 import { startWorker } from '../../src/worker/queue-handlers.ts';
 import { createAlertWatchers, isMonitoringTask, isReconcilingTask } from './alert-watchers.ts';
@@ -16,6 +16,7 @@ import type { EarlierState } from './earlier-state.ts';
 import { listen } from './http.ts';
 import { adminToken } from './production-settings.ts';
 import { createTemporaryFolder } from './program.ts';
+import { allProviders, callProvider } from './providers.ts';
 import { composeServices } from './services.ts';
 import { createTestClock, type TestClock } from './test-clock.ts';
 import { startVendor } from './vendor.ts';
@@ -23,14 +24,7 @@ import { listScopes, toWorkflowOptions, workflowSecret } from './workflow-option
 
 export const sharedSecret = 'shared-secret-of-the-tests';
 
-export const allProviders: SimProvider[] = [
-  { key: 'sms', id: '681630446243877ebda60301', kind: 'sms' },
-  { key: 'whatsapp', id: '681630446243877ebda60302', kind: 'sms-extra' },
-  { key: 'mail', id: '681630446243877ebda60303', kind: 'email' },
-  { key: 'letters', id: '681630446243877ebda60304', kind: 'email-extra' },
-];
-
-const callProvider: SimProvider = { key: 'calls', id: '681630446243877ebda60305', kind: 'call' };
+export { allProviders };
 
 export interface WorldOptions {
   behaviour?: Partial<Behaviour>;

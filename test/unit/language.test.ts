@@ -77,6 +77,8 @@ test('retired words stay out of code, tables, pages, documents and tests', () =>
   ];
   const found = files.flatMap((file) =>
     read(file)
+      // HighLevel’s words for how a call ended.
+      .replace(/(['"`])(no-answer|answered)\1/gi, '')
       .split('\n')
       .flatMap((line, index) => retired.filter((word) => word.test(line)).map((word) => `${file}:${index + 1} ${word}`)),
   );
