@@ -234,7 +234,6 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     clientSecret: read.HIGHLEVEL_CLIENT_SECRET,
     scopes: read.HIGHLEVEL_SCOPES ?? [...minimalScopes, ...(read.WORKFLOW_SECRETS.length > 0 ? [workflowScope] : [])],
     providers: read.HIGHLEVEL_PROVIDERS,
-    // HighLevel counts by itself where the provider has a meter: then no message is charged by a call.
     walletMeterId: read.BILLING === 'wallet' ? read.BILLING_METER_ID : undefined,
     sharedSecrets: read.HIGHLEVEL_SHARED_SECRETS,
     webhookKeys: read.HIGHLEVEL_WEBHOOK_PUBLIC_KEYS,
