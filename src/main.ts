@@ -33,7 +33,10 @@ const finishJobsTimeoutMs = 7_000;
 /** Longer only while the database is unavailable and this process alone knows a vendor's response. Supervisors have their own limits. */
 const storeResponsesTimeoutMs = 60_000;
 
-const sandboxProvider = { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' } as const;
+const sandboxProviders = [
+  { key: 'sms', id: '5a4d62f0c0ffee0000000001', kind: 'sms' },
+  { key: 'email', id: '5a4d62f0c0ffee0000000002', kind: 'email' },
+] as const;
 
 /** Public, as all of the sandbox: its simulated HighLevel and the program run on one machine. */
 const sandboxWorkflowSecret = 'sandbox-workflow-secret';
@@ -168,7 +171,7 @@ async function openSandbox(settings: Settings, options: AppOptions): Promise<San
     app: {
       ...options.app,
       baseUrl: options.appUrl,
-      providers: settings.providers.length > 0 ? settings.providers : [sandboxProvider],
+      providers: settings.providers.length > 0 ? settings.providers : [...sandboxProviders],
       workflowSecret: sandboxWorkflowSecret,
     },
     adminToken: options.adminToken ?? '',
@@ -182,7 +185,7 @@ function withSandbox(options: AppOptions, sandbox: Sandbox): AppOptions {
     ...options,
     apiUrl: sandbox.url,
     marketplaceUrl: sandbox.url,
-    providers: options.providers.length > 0 ? options.providers : [sandboxProvider],
+    providers: options.providers.length > 0 ? options.providers : [...sandboxProviders],
     webhookKeys: [createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' })],
     sharedSecrets: [sandbox.sharedSecret],
     frameAncestors: [...options.frameAncestors, sandbox.url],

@@ -5,6 +5,7 @@ import type { DefaultDelivery } from './delivery-settings.ts';
 import type { OutboundMessage, ReceiptContent, SendOutcome } from './messages.ts';
 import type { ChannelSession } from './session.ts';
 import type { ChannelSetup } from './setup.ts';
+import type { ConfigSuggestions } from './suggestions.ts';
 import type { ChannelWebhooks } from './webhooks.ts';
 
 export type * from './context.ts';
@@ -14,6 +15,7 @@ export type * from './pairing.ts';
 export type * from './session.ts';
 export type * from './setup.ts';
 export type * from './sign-in.ts';
+export type { ConfigSuggestion, ConfigSuggestions } from './suggestions.ts';
 export type * from './tools.ts';
 export type * from './webhooks.ts';
 
@@ -27,6 +29,8 @@ export interface Channel<Config extends object = object> {
    * (`delivery-settings.ts`) are added to it.
    */
   readonly configSchema: z.ZodObject & z.ZodType<Config>;
+  /** Values that the form offers for what a person has typed. */
+  readonly suggestions?: ConfigSuggestions;
   readonly capabilities: Capabilities;
   /** Returns the capabilities of one connection, where they depend on its config. */
   getCapabilities?(config: Config): Capabilities;

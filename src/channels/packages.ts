@@ -46,6 +46,19 @@ const channelShape = z.strictObject({
     vendorAddresses: isFlag,
     managesOptOuts: isFlag,
   }),
+  suggestions: z
+    .strictObject({
+      field: isText,
+      options: z.array(
+        z.strictObject({
+          title: isText,
+          endings: z.array(isText),
+          values: z.record(z.string(), z.string()),
+          hint: z.strictObject({ code: isText, message: isText }),
+        }),
+      ),
+    })
+    .optional(),
   getCapabilities: isFunction.optional(),
   defaultDelivery: z
     .strictObject({

@@ -13,12 +13,12 @@ export interface PhoneState {
 export type PhoneMode = 'on' | 'flight' | 'blocked';
 
 /** The app of the phone that shows a message. */
-export type PhoneApp = 'SMS' | 'WhatsApp' | 'Telegram';
+export type PhoneApp = 'SMS' | 'WhatsApp' | 'Telegram' | 'Email';
 
 export interface PhoneText {
   /** The carrier's id of the message. */
   id: string;
-  /** The phone's own number. */
+  /** The phone's own number, or the email address of its owner. */
   number: string;
   isMine: boolean;
   text: string;
@@ -31,6 +31,16 @@ export interface PhoneText {
   /** Omitted in the state of older versions: the gateway. */
   carrier?: CarrierKey;
   app?: PhoneApp;
+  /** Emails: what reports and replies name. */
+  mail?: {
+    /** With angle brackets. */
+    messageId: string;
+    from: string;
+    subject: string;
+    wantsDeliveryReport?: boolean;
+    wantsReadReceipt?: boolean;
+    hasBounced?: boolean;
+  };
   /** Not delivered yet: the phone is in flight mode, and its app keeps the message. */
   isWaiting?: boolean;
 }
@@ -44,7 +54,10 @@ export type CarrierKey =
   | 'whatsapp_cloud'
   | 'waha'
   | 'evolution'
-  | 'telegram';
+  | 'telegram'
+  | 'email'
+  | 'mailgun'
+  | 'resend';
 
 /** A vendor as the phone knows it: it brings messages and takes reports and replies. */
 export interface Carrier {
@@ -157,6 +170,16 @@ export function createPhone(options: {
       state.isOpen = isOpen;
       if (isOpen) for (const text of state.texts) markRead(text);
       notifyChange();
+    },
+    /** Makes an email come back to its sender, after it was delivered. @returns the reason for which it can't, or null */
+    bounce(id: string): string | null {
+      const text = state.texts.find((one) => one.id === id);
+      if (!text?.mail || text.isMine) return 'Only a received email can bounce.';
+      if (text.mail.hasBounced) return 'This email has bounced already.';
+      text.mail.hasBounced = true;
+      getCarrier(text)?.fail(text);
+      notifyChange();
+      return null;
     },
     /** Sends a reply from the phone, through the vendor of a connection. @returns the reason for which it can't, or null */
     sendReply(

@@ -9,12 +9,16 @@ import { isAllowedHost, listDevelopmentHosts } from '../core/hosts.ts';
 import type { RandomSource } from '../core/ids.ts';
 import { addAndroidSmsGateway } from './carriers/android-sms-gateway.ts';
 import { addGateway } from './carriers/gateway.ts';
+import { addMailbox } from './carriers/mailbox.ts';
+import { addMailgun } from './carriers/mailgun.ts';
+import { addResend } from './carriers/resend.ts';
 import { addSmpp, listenSmpp } from './carriers/smpp.ts';
 import { addTelegram } from './carriers/telegram.ts';
 import { addTelnyx } from './carriers/telnyx.ts';
 import { addTwilio } from './carriers/twilio.ts';
 import { addWhatsAppCloud } from './carriers/whatsapp-cloud.ts';
 import { addWebServer, findWebFile } from './carriers/whatsapp-web.ts';
+import { demoAddress, demoNumber, seedDemo } from './demo-data.ts';
 import { type Behaviour, createSimulator, type SimApp, type Simulator } from './highlevel/simulator.ts';
 import { createPhone } from './phone.ts';
 import { createStateWriter, readState } from './state-file.ts';
@@ -25,6 +29,9 @@ import { createEvolutionVendor, type EvolutionVendor } from './vendors/evolution
 import {
   toAndroidExample,
   toEvolutionExample,
+  toMailboxExample,
+  toMailgunExample,
+  toResendExample,
   toSmppExample,
   toTelnyxExample,
   toTwilioExample,
@@ -61,15 +68,12 @@ export interface Sandbox {
     /** Configs by the channel's type. */
     configs: Record<string, Record<string, unknown>>;
     phoneTypes: readonly string[];
-    to: string;
+    to: { sms: string; email: string };
     inboxUrl: string;
   };
   simulator: Simulator;
   close(): Promise<void>;
 }
-
-/** Reserved for fiction, as all numbers of the demo. */
-const demoNumber = '+12025550143';
 
 const viewsFolder = resolve(import.meta.dirname, '../../views');
 const assetsFolder = resolve(viewsFolder, 'assets');
@@ -138,6 +142,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     listNumbers: () => Object.values(simulator.state.contacts).flatMap((contact) => contact.phone ?? []),
     state: saved?.telegram,
   });
+  const mailbox = addMailbox(phone, { ...shared, getPort: () => mailPorts.smtpPort, state: saved?.mailbox });
+  const mailgun = addMailgun(phone, { ...shared, getUrl: () => `${url}/mailgun`, state: saved?.mailgun });
+  const { baseUrl: appUrl } = options.app;
+  const resend = addResend(phone, { ...shared, getUrl: () => `${url}/resend`, appUrl, state: saved?.resend });
   const writer = createStateWriter(clock, options.stateFile, () => ({
     seed: seed.toString('base64'),
     phoneSecret,
@@ -152,6 +160,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     waha: waha.state,
     evolution: evolution.state,
     telegram: telegram.state,
+    mailbox: mailbox.state,
+    mailgun: mailgun.state,
+    resend: resend.state,
   }));
   const findMedia = (id: string) =>
     meta.state.media[id] ?? telegram.state.files[id] ?? findWebFile(waha.state, id) ?? findWebFile(evolution.state, id);
@@ -172,6 +183,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.use('/waha', waha.router);
   app.use('/evolution', evolution.router);
   app.use('/telegram', telegram.router);
+  app.use('/mailgun', mailgun.router);
+  app.use('/resend', resend.router);
   app.use(simulator.router, page.router, createCustomPageRouter(simulator, options.app.baseUrl));
 
   const server = createServer(app);
@@ -180,6 +193,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   );
   url = `http://localhost:${(server.address() as AddressInfo).port}`;
   await listenSmpp(smsc, options.port === 0 ? 0 : options.port + 1);
+  const mailPorts = await mailbox.start(options.port === 0 ? 0 : options.port + 2);
   const configs = {
     gateway: { url: getGatewayUrl(), secret: phoneSecret },
     twilio: toTwilioExample(twilio.state, `${url}/twilio`),
@@ -190,6 +204,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     waha: toWahaExample(waha.state, `${url}/waha`),
     evolution: toEvolutionExample(evolution.state, `${url}/evolution`),
     telegram: { token: telegram.state.bot.token, baseUrl: `${url}/telegram` },
+    email: toMailboxExample(mailbox.state, mailPorts),
+    mailgun: toMailgunExample(mailgun.state, `${url}/mailgun`),
+    resend: toResendExample(resend.state, `${url}/resend`),
   };
   return {
     url,
@@ -199,7 +216,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     examples: {
       configs,
       phoneTypes: [...Object.keys(configs), 'sandbox'],
-      to: demoNumber,
+      to: { sms: demoNumber, email: demoAddress },
       inboxUrl: `${url}/desk`,
     },
     simulator,
@@ -210,6 +227,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       evolution.close();
       telegram.close();
       await smsc.close();
+      await mailbox.close();
       writer.now();
       await new Promise<void>((done) => {
         server.close(() => done());
@@ -231,15 +249,6 @@ async function findGatewayCallbackUrl(
     if (found?.config.url === gatewayUrl) return found.callbackUrl;
   }
   return null;
-}
-
-function seedDemo(simulator: Simulator): void {
-  simulator.addCompany({ id: 'SandboxCompany000001', name: 'Harbour Agency' });
-  const dental = simulator.addLocation({ name: 'Harbour Dental' });
-  const fitness = simulator.addLocation({ name: 'Northside Fitness' });
-  simulator.addContact(dental.id, { name: 'Maya Ortiz', phone: demoNumber, tags: ['patient'], source: 'front desk' });
-  simulator.addContact(dental.id, { name: 'Tom Becker', phone: '+12025550117' });
-  simulator.addContact(fitness.id, { name: 'Ines Duarte', phone: '+12025550168' });
 }
 
 /** Refuses foreign host names: the page returns an admin's context, and a page of another site must not read it. */

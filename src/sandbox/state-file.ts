@@ -5,6 +5,9 @@ import { createState, type State } from './highlevel/state.ts';
 import type { PhoneState } from './phone.ts';
 import type { AndroidState } from './vendors/android-sms-gateway/state.ts';
 import type { EvolutionVendorState } from './vendors/evolution/state.ts';
+import type { MailboxState } from './vendors/mailbox/state.ts';
+import type { MailgunState } from './vendors/mailgun/state.ts';
+import type { ResendState } from './vendors/resend/state.ts';
 import type { SmscState } from './vendors/smpp/state.ts';
 import type { TelegramVendorState } from './vendors/telegram/state.ts';
 import type { TelnyxState } from './vendors/telnyx/state.ts';
@@ -28,6 +31,9 @@ export interface SandboxState {
   waha?: WahaVendorState;
   evolution?: EvolutionVendorState;
   telegram?: TelegramVendorState;
+  mailbox?: MailboxState;
+  mailgun?: MailgunState;
+  resend?: ResendState;
 }
 
 const writeDelayMs = 100;

@@ -117,7 +117,7 @@ test('a failing channel is reported fast in a location with many messages, and a
   const examples = {
     configs: { gateway: { url: 'http://localhost:9/gateway', secret: phone.secret } },
     phoneTypes: ['gateway', 'sandbox'],
-    to: '+12025550143',
+    to: { sms: '+12025550143', email: 'maya@ortiz.example' },
     inboxUrl: 'http://localhost:9/desk',
   };
   const channels = () => indexChannels([createGatewayChannel({ allowPrivateTargets: true }), createSandboxChannel(phone)]);

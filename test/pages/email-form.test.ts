@@ -40,6 +40,19 @@ test('a mailbox is connected with the form, changed without typing its passwords
   expect(empty.text).toMatch(/name="imap" value="on" checked/);
   expect(empty.text).toMatch(/name="smtp.port"[^>]* value="465"/);
 
+  const asked = await post({ suggest: 'yes', from: 'clinic@gmail.com', 'smtp.host': '', imap: 'on', 'imap.port': '' }).expect(
+    200,
+  );
+  expect(asked.text).toMatch(/name="smtp.host"[^>]* value="smtp.gmail.com"/);
+  expect(asked.text).toMatch(/name="imap.port"[^>]* value="993"/);
+  expect(asked.text).toContain('Gmail asks for an app password');
+  const byHost = { suggest: 'yes', suggestion: 'Microsoft 365', 'smtp.host': 'mail.old.example' };
+  expect((await post(byHost).expect(200)).text).toMatch(/name="smtp.host"[^>]* value="smtp.office365.com"/);
+  expect((await post({ suggest: 'yes' }).expect(200)).text).toContain('This address has a domain of its own');
+  // Without the button, what is missing is filled in when the form is sent.
+  const sent = await post({ from: 'clinic@icloud.com', 'smtp.host': '', 'smtp.security': 'none', strangers: 'x' }).expect(422);
+  expect(sent.text).toMatch(/name="smtp.port"[^>]* value="587"/);
+
   const incomplete = await post({ imap: 'on', 'imap.port': '993x', 'smtp.password': 'sesame-one' }).expect(422);
   expect(incomplete.text).toMatch(/id="field-imap-host-error">This field is required/);
   expect(incomplete.text).toMatch(/id="field-imap-port-error">Enter a number/);

@@ -39,7 +39,14 @@ function draw() {
   options(byId('location'), state.locations, state.location.id);
   byId('custom-page').href = `/custom-page?location=${state.location.id}`;
   options(byId('contact'), state.contacts, state.contact?.id);
+  options(byId('provider'), state.providers, state.provider?.key);
+  byId('provider-choice').hidden = state.providers.length < 2;
   byId('banner').hidden = state.isConnected;
+  byId('connect').hidden = state.provider?.isEmail === true;
+  byId('banner-text').textContent = state.provider?.isEmail
+    ? 'No channel for email is connected in this location, so emails fail. Connect one on the app’s page: each has a demo account.'
+    : 'No channel is connected in this location, so messages fail. Connect the phone here, or another channel on the app’s page.';
+  byId('opt-outs').hidden = state.provider?.isEmail === true;
   byId('dnd').hidden = !state.contact?.hasDnd;
   byId('account').hidden = !state.vendor;
   byId('account-title').textContent = `The account at ${state.vendor?.name}`;
@@ -92,6 +99,7 @@ function drawPictures(names) {
 
 function nextStep() {
   if (!state.location) return 'Step 1: install the app.';
+  if (!state.isConnected && state.provider?.isEmail) return 'Step 2: connect a channel for email on the app’s page.';
   if (!state.isConnected) return 'Step 2: connect a channel: the sandbox phone here, or another one on the app’s page.';
   if (state.vendor?.isAccountRefused && state.vendor.isPaired) {
     return `${state.vendor.name} is logged out, so messages wait. Open “Pair a device” on the app’s page; choose “linked” here to scan its code.`;
@@ -115,12 +123,19 @@ function nextStep() {
   if (!hasWritten) {
     return `Step 5: ${state.phone.isOpen ? '' : 'open the phone and '}reply as the contact.`;
   }
+  if (state.provider?.isEmail) return 'The email and the reply have arrived. Now try a picture, or let an email bounce.';
   return 'The message and the reply have arrived. Now try a picture, STOP and START, or flight mode.';
 }
 
-function bubble({ text, attachments, at, app }, isOwn, status) {
+function bubble({ id, text, subject, attachments, at, app, canBounce, hasBounced }, isOwn, status) {
   const item = document.createElement('li');
   item.className = `bubble ${isOwn ? 'own' : 'other'}`;
+  if (subject) {
+    const title = document.createElement('strong');
+    title.className = 'subject';
+    title.textContent = subject;
+    item.append(title);
+  }
   item.append(...attachments.map(attachment));
   if (text) {
     const body = document.createElement('span');
@@ -128,6 +143,7 @@ function bubble({ text, attachments, at, app }, isOwn, status) {
     item.append(body);
   }
   item.append(meta(at, isOwn ? status : null, app));
+  if (canBounce || hasBounced) item.append(bounceButton(id, hasBounced));
   if (status?.error) {
     const reason = document.createElement('span');
     reason.className = 'reason';
@@ -135,6 +151,17 @@ function bubble({ text, attachments, at, app }, isOwn, status) {
     item.append(reason);
   }
   return item;
+}
+
+/** A button with which a received email comes back to its sender. */
+function bounceButton(id, isDone) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'bounce';
+  button.dataset.bounce = id;
+  button.disabled = isDone;
+  button.textContent = isDone ? 'Bounced' : 'Let it bounce';
+  return button;
 }
 
 /** A picture, or a link where it is no picture or can't be shown. */
@@ -206,10 +233,17 @@ function onSubmit(form, input, make) {
   });
 }
 
-const contactRef = () => ({ locationId: state.location.id, contactId: state.contact?.id });
+const contactRef = () => ({ locationId: state.location.id, contactId: state.contact?.id, providerKey: state.provider?.key });
 byId('location').addEventListener('change', ({ target }) => choose('location', target.value));
 byId('contact').addEventListener('change', ({ target }) => choose('contact', target.value));
-byId('connect').addEventListener('click', () => act({ do: 'connect', locationId: state.location.id }));
+byId('provider').addEventListener('change', ({ target }) => choose('provider', target.value));
+byId('phone-thread').addEventListener('click', ({ target }) => {
+  const { bounce } = target.closest('button')?.dataset ?? {};
+  if (bounce) act({ do: 'bounce', id: bounce });
+});
+byId('connect').addEventListener('click', () =>
+  act({ do: 'connect', locationId: state.location.id, providerKey: state.provider?.key }),
+);
 byId('lock').addEventListener('click', async () => {
   await act({ do: 'open_phone', isOpen: true });
   byId('reply-text').focus();
@@ -217,7 +251,7 @@ byId('lock').addEventListener('click', async () => {
 byId('put-away').addEventListener('click', () => act({ do: 'open_phone', isOpen: false }));
 byId('modes').addEventListener('change', ({ target }) => act({ do: 'set_phone_mode', mode: target.value }));
 byId('account').addEventListener('change', ({ target }) =>
-  act({ do: 'set_account_refused', locationId: state.location.id, isRefused: target.value === 'refused' }),
+  act({ do: 'set_account_refused', ...placeRef(), isRefused: target.value === 'refused' }),
 );
 byId('quick').addEventListener('click', ({ target }) => {
   const { text, picture } = target.closest('button')?.dataset ?? {};
@@ -230,6 +264,7 @@ onSubmit(byId('run-action'), byId('action-text'), (text) => ({ do: 'run_action',
 byId('add-trigger').addEventListener('click', () =>
   act({ do: 'add_trigger', locationId: state.location.id, key: byId('trigger').value }),
 );
+const placeRef = () => ({ locationId: state.location.id, providerKey: state.provider?.key });
 onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...contactRef(), text }));
 onSubmit(byId('reply'), byId('reply-text'), (text) => ({ do: 'reply', ...contactRef(), text }));
 

@@ -4,6 +4,7 @@ import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import { createEmailConfigSchema, type EmailConfig } from './config.ts';
 import type { ConsentClients } from './consent.ts';
 import { openImapSession } from './imap-session.ts';
+import { knownServers } from './known-servers.ts';
 import { lookUpSend, receiptsReadUntil } from './look-up.ts';
 import { fetchMailFile } from './media.ts';
 import { sendMessage } from './send.ts';
@@ -36,6 +37,7 @@ export function createEmailChannel(options: {
     type: 'email',
     title: 'Email (SMTP and IMAP)',
     configSchema: createEmailConfigSchema(options.allowPrivateTargets, consentClients),
+    suggestions: { field: 'from', options: knownServers },
     capabilities,
     // Bounces arrive in the mailbox: without IMAP the program reads none, and what was accepted counts as delivered.
     getCapabilities: ({ imap, quietMinutes }) => ({

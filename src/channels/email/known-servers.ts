@@ -1,34 +1,108 @@
-/** Servers of a large host of mailboxes, to fill a form with. */
-export interface KnownServers {
-  readonly domains: readonly string[];
-  readonly smtp: { readonly host: string; readonly port: number; readonly security: 'tls' | 'starttls' };
-  readonly imap: { readonly host: string; readonly port: number; readonly security: 'tls' };
+import type { ConfigSuggestion } from '../suggestions.ts';
+
+/** How the hosts of mailboxes let programs sign in. */
+const hints = {
+  gmail: 'Gmail asks for an app password, which needs 2-Step Verification.',
+  microsoft: 'Microsoft 365 asks for OAuth 2.',
+  outlook: 'Outlook.com takes no passwords: use OAuth 2.',
+  app_password: 'This host asks for an app password, made in the security settings of the account.',
+  password: 'Use the password of the mailbox. Turn on IMAP in its settings first, if it is off.',
+} as const;
+
+interface Host {
+  title: string;
+  domains: readonly string[];
+  smtp: string;
+  imap: string;
+  hint: keyof typeof hints;
+  /** Port 587 with STARTTLS instead of 465 with TLS. */
+  startsPlain?: boolean;
 }
 
-const tls = (host: string) => ({ host, port: 465, security: 'tls' }) as const;
-const startTls = (host: string) => ({ host, port: 587, security: 'starttls' }) as const;
-const imap = (host: string) => ({ host, port: 993, security: 'tls' }) as const;
-
-/** The largest hosts, by the domains of their addresses. */
-export const knownServers: readonly KnownServers[] = [
-  { domains: ['gmail.com', 'googlemail.com'], smtp: tls('smtp.gmail.com'), imap: imap('imap.gmail.com') },
+/** The largest hosts of mailboxes, with the domains of their addresses. */
+const hosts: readonly Host[] = [
   {
-    domains: ['outlook.com', 'hotmail.com', 'live.com', 'msn.com'],
-    smtp: startTls('smtp-mail.outlook.com'),
-    imap: imap('outlook.office365.com'),
+    title: 'Gmail or Google Workspace',
+    domains: ['gmail.com', 'googlemail.com'],
+    smtp: 'smtp.gmail.com',
+    imap: 'imap.gmail.com',
+    hint: 'gmail',
   },
-  { domains: ['onmicrosoft.com'], smtp: startTls('smtp.office365.com'), imap: imap('outlook.office365.com') },
-  { domains: ['yahoo.com', 'ymail.com'], smtp: tls('smtp.mail.yahoo.com'), imap: imap('imap.mail.yahoo.com') },
-  { domains: ['icloud.com', 'me.com', 'mac.com'], smtp: startTls('smtp.mail.me.com'), imap: imap('imap.mail.me.com') },
-  { domains: ['aol.com'], smtp: tls('smtp.aol.com'), imap: imap('imap.aol.com') },
-  { domains: ['zoho.com', 'zohomail.com'], smtp: tls('smtp.zoho.com'), imap: imap('imap.zoho.com') },
-  { domains: ['fastmail.com', 'fastmail.fm'], smtp: tls('smtp.fastmail.com'), imap: imap('imap.fastmail.com') },
-  { domains: ['gmx.com', 'gmx.us'], smtp: startTls('mail.gmx.com'), imap: imap('imap.gmx.com') },
-  { domains: ['gmx.de', 'gmx.net', 'gmx.at'], smtp: startTls('mail.gmx.net'), imap: imap('imap.gmx.net') },
+  {
+    title: 'Microsoft 365',
+    domains: ['onmicrosoft.com'],
+    smtp: 'smtp.office365.com',
+    imap: 'outlook.office365.com',
+    hint: 'microsoft',
+    startsPlain: true,
+  },
+  {
+    title: 'Outlook.com or Hotmail',
+    domains: ['outlook.com', 'hotmail.com', 'live.com', 'msn.com'],
+    smtp: 'smtp-mail.outlook.com',
+    imap: 'outlook.office365.com',
+    hint: 'outlook',
+    startsPlain: true,
+  },
+  {
+    title: 'Yahoo',
+    domains: ['yahoo.com', 'ymail.com'],
+    smtp: 'smtp.mail.yahoo.com',
+    imap: 'imap.mail.yahoo.com',
+    hint: 'app_password',
+  },
+  {
+    title: 'iCloud',
+    domains: ['icloud.com', 'me.com', 'mac.com'],
+    smtp: 'smtp.mail.me.com',
+    imap: 'imap.mail.me.com',
+    hint: 'app_password',
+    startsPlain: true,
+  },
+  { title: 'AOL', domains: ['aol.com'], smtp: 'smtp.aol.com', imap: 'imap.aol.com', hint: 'app_password' },
+  {
+    title: 'Zoho',
+    domains: ['zoho.com', 'zohomail.com'],
+    smtp: 'smtp.zoho.com',
+    imap: 'imap.zoho.com',
+    hint: 'app_password',
+  },
+  {
+    title: 'Fastmail',
+    domains: ['fastmail.com', 'fastmail.fm'],
+    smtp: 'smtp.fastmail.com',
+    imap: 'imap.fastmail.com',
+    hint: 'app_password',
+  },
+  {
+    title: 'GMX (gmx.com)',
+    domains: ['gmx.com', 'gmx.us'],
+    smtp: 'mail.gmx.com',
+    imap: 'imap.gmx.com',
+    hint: 'password',
+    startsPlain: true,
+  },
+  {
+    title: 'GMX (gmx.net, gmx.de)',
+    domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch'],
+    smtp: 'mail.gmx.net',
+    imap: 'imap.gmx.net',
+    hint: 'password',
+    startsPlain: true,
+  },
 ];
 
-/** Finds the servers of an address. @returns null for a domain of its own, whose host is not known */
-export function findKnownServers(address: string): KnownServers | null {
-  const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-  return knownServers.find(({ domains }) => domains.some((one) => domain === one || domain.endsWith(`.${one}`))) ?? null;
-}
+/** Servers of the largest hosts of mailboxes, for the form. */
+export const knownServers: readonly ConfigSuggestion[] = hosts.map(({ title, domains, smtp, imap, hint, startsPlain }) => ({
+  title,
+  endings: domains.flatMap((domain) => [`@${domain}`, `.${domain}`]),
+  values: {
+    'smtp.host': smtp,
+    'smtp.port': startsPlain ? '587' : '465',
+    'smtp.security': startsPlain ? 'starttls' : 'tls',
+    'imap.host': imap,
+    'imap.port': '993',
+    'imap.security': 'tls',
+  },
+  hint: { code: hint, message: hints[hint] },
+}));

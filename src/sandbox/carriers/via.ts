@@ -25,6 +25,12 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
       return { carrier: 'evolution', app: 'WhatsApp', name: 'Evolution API' };
     case 'telegram':
       return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
+    case 'email':
+      return { carrier: 'email', app: 'Email', name: 'The mail host' };
+    case 'mailgun':
+      return { carrier: 'mailgun', app: 'Email', name: 'Mailgun' };
+    case 'resend':
+      return { carrier: 'resend', app: 'Email', name: 'Resend' };
     default:
       return { carrier: 'gateway', app: 'SMS', name: 'Gateway' };
   }

@@ -19,11 +19,12 @@ export function createUi(deps: UiDeps): { router: Router; notifyChange: () => vo
   router.get('/', (_request, response) => response.redirect('/desk'));
   router.get('/desk', (_request, response) => response.render('sandbox/conversation'));
   router.get('/desk/state', async (request, response) => {
-    const { location: locationId, contact: contactId } = z
-      .object({ location: id.optional(), contact: id.optional() })
-      .catch({})
-      .parse(request.query);
-    response.set('cache-control', 'no-store').json(await loadView(deps, { locationId, contactId }));
+    const {
+      location: locationId,
+      contact: contactId,
+      provider: providerKey,
+    } = z.object({ location: id.optional(), contact: id.optional(), provider: id.optional() }).catch({}).parse(request.query);
+    response.set('cache-control', 'no-store').json(await loadView(deps, { locationId, contactId, providerKey }));
   });
   router.get('/desk/events', (request, response) => {
     response.set({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).flushHeaders();

@@ -4,12 +4,13 @@ import { listContacts } from '../highlevel/state.ts';
 import type { AppConnection, SandboxPhone } from '../phone.ts';
 import { pictureNames } from '../pictures.ts';
 import type { AppClient } from './app-client.ts';
+import { findProvider, listProviders, toProviderName } from './providers.ts';
 import { loadWorkflow } from './workflow.ts';
 
 /** Loads the data of the sandbox page; the page's script draws it. */
 export async function loadView(
   deps: { simulator: Simulator; phone: SandboxPhone; app: AppClient; appUrl: string },
-  selected: { locationId?: string | undefined; contactId?: string | undefined },
+  selected: { locationId?: string | undefined; contactId?: string | undefined; providerKey?: string | undefined },
 ) {
   const { simulator, phone, app } = deps;
   const installed = Object.values(simulator.state.locations).filter(({ isInstalled }) => isInstalled);
@@ -18,18 +19,26 @@ export async function loadView(
 
   const contacts = listContacts(simulator.state, location.id);
   const contact = contacts.find(({ id }) => id === selected.contactId) ?? contacts[0];
-  const providerKey = simulator.world.app.providers[0]?.key ?? '';
-  const number = contact?.phone ?? '';
-  const connection = await app.findConnection(location.id, providerKey);
+  const provider = findProvider(simulator, selected.providerKey);
+  const isEmail = provider?.kind.startsWith('email') === true;
+  const number = (isEmail ? contact?.email?.toLowerCase() : contact?.phone) ?? '';
+  const connection = provider ? await app.findConnection(location.id, provider.key) : null;
   return {
     installUrl: deps.appUrl,
     locations: installed.map(({ id, name }) => ({ id, name })),
     location: { id: location.id, name: location.name },
+    providers: listProviders(simulator).map(({ key, kind }) => ({ id: key, name: toProviderName(key, kind) })),
+    provider: provider && { key: provider.key, isEmail },
     isConnected: connection !== null,
     vendor: connection && toVendor(phone, connection),
     contacts: contacts.map(({ id, name, phone: phoneNumber }) => ({ id, name: name ?? phoneNumber ?? 'Unknown' })),
     contact: contact
-      ? { id: contact.id, name: contact.name ?? number, number, hasDnd: simulator.findDndRefusal(contact.id) !== null }
+      ? {
+          id: contact.id,
+          name: contact.name ?? number,
+          number,
+          hasDnd: simulator.findDndRefusal(contact.id, provider?.key) !== null,
+        }
       : null,
     thread: (contact ? simulator.listConversation(contact.id) : []).map((message) => ({
       id: message.id,
@@ -46,8 +55,11 @@ export async function loadView(
       isOpen: phone.state.isOpen,
       pictures: pictureNames,
       unread: phone.listTexts(number).filter(({ isMine, isRead }) => !isMine && !isRead).length,
-      texts: phone.listTexts(number).map(({ id, isMine, text, attachments, at, app: shownIn = 'SMS' }) => ({
+      texts: phone.listTexts(number).map(({ id, isMine, text, attachments, at, mail, app: shownIn = 'SMS' }) => ({
         id,
+        subject: mail?.subject ?? null,
+        canBounce: mail !== undefined && !mail.hasBounced && !isMine,
+        hasBounced: mail?.hasBounced === true,
         isMine,
         text,
         attachments: attachments.map((url) => toAttachment(url, deps.appUrl)),

@@ -1,5 +1,8 @@
+import { enhanceSuggestions } from './suggestions.js';
+
 /** Handles the buttons and selects that work the same in both shells. */
 export function enhanceControls() {
+  enhanceSuggestions();
   document.addEventListener('click', ({ target }) => {
     if (target.closest('[data-reload]')) location.reload();
     const opener = target.closest('[data-opens]');

@@ -75,10 +75,7 @@ export function createChannelPage(deps: ChannelPageDeps) {
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
         contactLinks: await findContactLinkView(deps, { locationId: location.resourceId, providerKey }),
         messageType: toMessageType(provider),
-        testTo:
-          isExample && deps.examples && toMessageType(provider) === 'sms'
-            ? deps.examples.to
-            : testAddress[toMessageType(provider)],
+        testTo: (isExample ? deps.examples?.to : undefined)?.[toMessageType(provider)] ?? testAddress[toMessageType(provider)],
         inboxUrl: isExample ? deps.examples?.inboxUrl : undefined,
         test: query.test
           ? await findTestProgress(deps, text, { ...toConnectionRef({ location, providerKey }), id: query.test })

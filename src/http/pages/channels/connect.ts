@@ -22,6 +22,7 @@ import {
   toProviderName,
 } from './providers.ts';
 import { canChooseSender, findSender } from './senders.ts';
+import { suggestionInputs, suggestValues, toSuggestionHint, toSuggestionView } from './suggest.ts';
 
 const channelType = z.string().min(1).max(64);
 
@@ -76,6 +77,7 @@ export function createConnectPage(deps: ChannelPageDeps) {
           ...(filled ? { ...toFormValues(fields, filled), ...toSecretValues(fields, filled) } : {}),
         },
         isConnected: own !== null,
+        suggestions: toSuggestionView(text, channel),
         stored: own ? listSecretPaths(findSecretFields(channel.configSchema), own.config) : [],
         replaces: connection && !own ? toChannelName(text, connection.channel) : null,
         hasExample: example !== undefined,
@@ -93,8 +95,15 @@ export function createConnectPage(deps: ChannelPageDeps) {
           const channel = chosen(listChannels(deps, provider), body.type);
           const ref = { locationId: location.resourceId, providerKey };
           const fields = toConfigFields(channel.configSchema);
+          const suggested = suggestValues(channel, body);
+          if (body[suggestionInputs.ask] === 'yes') {
+            return { errors: {}, values: suggested, viewData: { suggestionHint: toSuggestionHint(text, channel, body) } };
+          }
           const before = body.add ? null : await findUsableConnection(deps, ref);
-          const wanted = { type: channel.type, config: { ...pickDeliverySettings(before), ...readConfig(fields, body) } };
+          const wanted = {
+            type: channel.type,
+            config: { ...pickDeliverySettings(before), ...readConfig(fields, { ...body, ...suggested }) },
+          };
           const options = { verify: body.unverified !== 'yes', errorMap: getZodErrorMap(text.language) };
           const connect = body.add ? deps.connections.tryAddConnection : deps.connections.tryConnect;
           const result = await connect(ref, wanted, toActor(access), options);
@@ -103,16 +112,17 @@ export function createConnectPage(deps: ChannelPageDeps) {
             case 'invalid': {
               const { '': other, ...errors } = toFieldErrors(text, keyPrefix, fields, result.issues, body);
               if (other) throw new AppError('request_invalid', other);
-              return { errors };
+              return { errors, values: suggested };
             }
             case 'rejected':
-              return { errors: toProblemErrors(text, keyPrefix, fields, result.problems) };
+              return { errors: toProblemErrors(text, keyPrefix, fields, result.problems), values: suggested };
             case 'unavailable':
               return {
                 errors: {
                   ...toProblemErrors(text, keyPrefix, fields, [{ ...result, code: 'unreachable' }]),
                   '': result.message,
                 },
+                values: suggested,
                 viewData: { canSkipVerification: true },
               };
             case 'connected':

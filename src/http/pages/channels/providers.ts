@@ -47,8 +47,8 @@ export interface ConnectionExamples {
   configs: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Types of the channels that reach the simulated phone. */
   phoneTypes: readonly string[];
-  /** The address that a test message goes to. */
-  to: string;
+  /** The addresses that a test message goes to. */
+  to: Readonly<Record<'sms' | 'email', string>>;
   /** A page that shows the received message. */
   inboxUrl: string;
 }

@@ -50,6 +50,8 @@ export interface ActionResult {
   location?: Installation;
   /** Extra data for the view. */
   viewData?: Record<string, unknown>;
+  /** Inputs that replace submitted ones where the form is shown again. */
+  values?: Record<string, string>;
   /** Errors by field that only the action could detect. The form is shown again. */
   errors?: Record<string, string>;
 }

@@ -155,7 +155,8 @@ async function runAction({
   }
   try {
     const done = await action.run({ ...input, body: read.data });
-    return done.errors ? { form: { do: name, values, errors: done.errors } satisfies FormState, done } : { done };
+    const shown = { ...values, ...done.values };
+    return done.errors ? { form: { do: name, values: shown, errors: done.errors } satisfies FormState, done } : { done };
   } catch (error) {
     if (!isAppError(error)) throw error;
     return { form: { do: name, values, errors: {} } satisfies FormState, problem: error, done: noResult };
