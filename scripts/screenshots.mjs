@@ -31,6 +31,7 @@ try {
   });
   mkdirSync(folder, { recursive: true });
   await install(page);
+  await page.frameLocator('iframe').getByRole('link', { name: 'Connect a channel' }).click();
   await connectAndTest(page, 'HTTP gateway');
   await picture(page, 'channel');
   await connectAndTest(page, 'Twilio');
@@ -61,6 +62,7 @@ try {
   await sendTest(page);
   await picture(page, 'channels-telegram');
   await connectAndTest(page, 'HTTP gateway');
+  await fillInMailbox(page);
   await converse(page);
   await stop();
   await addTwoWeeks();
@@ -119,7 +121,7 @@ async function connectAndTest(page, channel) {
 
 async function connect(page, channel) {
   const framed = page.frameLocator('iframe');
-  await framed.getByRole('link', { name: /^(Connect a channel|Choose another channel)$/ }).click();
+  await framed.getByRole('link', { name: /^(Connect Text messages|Connect Email|Choose another channel)$/ }).click();
   await framed.getByRole('link', { name: `Use the demo account ${channel}` }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
 }
@@ -129,6 +131,18 @@ async function sendTest(page) {
   await framed.getByRole('button', { name: 'Send the test' }).click();
   await framed.getByText('It works: the message was delivered.').waitFor();
   await framed.getByText('Webhooks arrive.').waitFor();
+}
+
+/** Shows the form for a mailbox, filled in for the host of its address. */
+async function fillInMailbox(page) {
+  const framed = page.frameLocator('iframe');
+  await framed.getByRole('link', { name: 'Channels', exact: true }).click();
+  await framed.getByRole('link', { name: 'Connect Email' }).click();
+  await framed.getByRole('link', { name: 'Email (SMTP and IMAP)', exact: true }).click();
+  await framed.getByLabel('Sender').first().fill('Harbour Dental <harbour.dental@gmail.com>');
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await picture(page, 'channels-email');
+  await page.setViewportSize({ width: 1280, height: 800 });
 }
 
 /** Reads the test on the contact's phone, so that its channel reports it as read. */

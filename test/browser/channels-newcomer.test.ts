@@ -56,8 +56,14 @@ async function tryChannel(browser: Browser, port: number, channel: Channel, more
   return seconds;
 }
 
-async function connect(page: Page, frame: Frame, { name, account, inspected }: Channel): Promise<void> {
+async function connect(
+  page: Page,
+  frame: Frame,
+  { name, account, inspected }: Channel,
+  provider = 'Text messages',
+): Promise<void> {
   await frame.getByRole('link', { name: 'Connect a channel' }).click();
+  await frame.getByRole('link', { name: `Connect ${provider}`, exact: true }).click();
   await frame.getByRole('link', { name: `Use the demo account ${name}` }).click();
   await frame.getByRole('heading', { name: `Connect ${name}` }).waitFor();
   if (inspected.includes('form')) expect(await inspect(page, 'connect-vendor', frame)).toEqual([]);
@@ -182,4 +188,96 @@ testInBrowser('a newcomer pairs WAHA with its QR code, after which the message t
   expect(listComplaints()).toEqual([]);
   await desk.context().close();
   await page.context().close();
+});
+
+testInBrowser(
+  'a newcomer tries email with each demo account: delivered or accepted, replied to, and bounced',
+  async (browser) => {
+    using folder = createDataFolder();
+    const port = await findFreePorts();
+    await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+    const { page, frame, desk, listComplaints } = await openSandbox(browser, port);
+    const thread = desk.getByRole('list', { name: 'Messages' });
+    const mails = desk.getByRole('list', { name: 'Texts on the phone' });
+    for (const [name, account, isFirst] of [
+      ['Email (SMTP and IMAP)', 'hello@harbour.example', true],
+      ['Mailgun', 'mg.harbour.example', false],
+      ['Resend', 'harbour.example', false],
+    ] as const) {
+      if (isFirst) await connect(page, frame, { name, account, refusal: /x/, inspected: ['form'] }, 'Email');
+      else {
+        await frame.getByRole('link', { name: 'Choose another channel' }).click();
+        await frame.getByRole('link', { name: `Use the demo account ${name}` }).click();
+        await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+        await frame.getByText(`${name} (${account}), connected since`).waitFor();
+        await frame.locator('#webhooks').getByText('Registered', { exact: true }).waitFor();
+      }
+      await desk.goto(`http://localhost:${port + 1}/desk`);
+      await desk.getByLabel('By').selectOption('Email');
+      await send(desk, `See you at ten, says ${name}`);
+      if (isFirst) await desk.getByRole('button', { name: /new/ }).click();
+      await mails.getByText(`See you at ten, says ${name}`).last().waitFor();
+      await desk.getByLabel('Reply as the contact').fill(`Yes, by ${name}`);
+      await desk.keyboard.press('Enter');
+      await thread.getByText(`Yes, by ${name}`).waitFor();
+      if (isFirst) expect(await inspect(desk, 'desk-email')).toEqual([]);
+      await send(desk, `Bounce of ${name}`);
+      const bounced = mails.locator('li', { hasText: `Bounce of ${name}` });
+      await bounced.getByRole('button', { name: 'Let it bounce' }).click();
+      await thread
+        .locator('li', { hasText: `Bounce of ${name}` })
+        .getByRole('img', { name: 'failed', exact: true })
+        .waitFor();
+    }
+    expect(listComplaints()).toEqual([]);
+  },
+);
+
+testInBrowser('the address of a mailbox fills in the servers of its host as it is typed', async (browser) => {
+  using folder = createDataFolder();
+  const port = await findFreePorts();
+  await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+  const { page, frame, listComplaints } = await openSandbox(browser, port);
+  await frame.getByRole('link', { name: 'Connect a channel' }).click();
+  await frame.getByRole('link', { name: 'Connect Email', exact: true }).click();
+  await frame.getByRole('link', { name: 'Email (SMTP and IMAP)', exact: true }).click();
+  const sender = frame.getByLabel('Sender', { exact: false }).first();
+  const outgoing = frame.getByRole('group', { name: 'Outgoing mail (SMTP)' });
+  for (const { domain, host } of [
+    ...[
+      { domain: 'gmail.com', host: 'smtp.gmail.com' },
+      { domain: 'clinic.onmicrosoft.com', host: 'smtp.office365.com' },
+    ],
+    ...[
+      { domain: 'hotmail.com', host: 'smtp-mail.outlook.com' },
+      { domain: 'yahoo.com', host: 'smtp.mail.yahoo.com' },
+    ],
+    ...[
+      { domain: 'icloud.com', host: 'smtp.mail.me.com' },
+      { domain: 'aol.com', host: 'smtp.aol.com' },
+    ],
+    ...[
+      { domain: 'zoho.com', host: 'smtp.zoho.com' },
+      { domain: 'fastmail.com', host: 'smtp.fastmail.com' },
+    ],
+    ...[
+      { domain: 'gmx.com', host: 'mail.gmx.com' },
+      { domain: 'gmx.net', host: 'mail.gmx.net' },
+    ],
+  ]) {
+    await sender.fill(`Harbour Dental <clinic@${domain}>`);
+    expect(await outgoing.getByLabel('Server').inputValue()).toBe(host);
+    expect(await frame.locator('#suggestion-hint').textContent()).toMatch(/^Servers filled in\./);
+  }
+  await sender.fill('clinic@harbour.example');
+  await sender.blur();
+  expect(await frame.locator('#suggestion-hint').textContent()).toContain('a domain of its own');
+  // What a person has entered stays.
+  await outgoing.getByLabel('Server').fill('relay.harbour.example');
+  await sender.fill('clinic@gmail.com');
+  expect(await outgoing.getByLabel('Server').inputValue()).toBe('relay.harbour.example');
+  await frame.getByLabel('Mail host').selectOption('Zoho');
+  expect(await outgoing.getByLabel('Server').inputValue()).toBe('smtp.zoho.com');
+  expect(await inspect(page, 'connect-email', frame)).toEqual([]);
+  expect(listComplaints()).toEqual([]);
 });

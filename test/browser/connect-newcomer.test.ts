@@ -31,6 +31,8 @@ testInBrowser(
     expect(new URL(frame.url()).origin).toBe(app);
     expect(await frame.evaluate('document.cookie = "a=1; SameSite=None; Secure"; document.cookie')).toBe('');
     await keyboard.follow('Connect a channel');
+    await framed.getByRole('heading', { name: 'Channels' }).waitFor();
+    await keyboard.follow('Connect Text messages');
     await framed.getByRole('heading', { name: /^Connect a channel/ }).waitFor();
     expect(await inspect(page, 'choose-channel', frame)).toEqual([]);
     await keyboard.follow('Use the demo account HTTP gateway');

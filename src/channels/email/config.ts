@@ -57,7 +57,7 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
       .min(1)
       .max(maxCredentialChars)
       .optional()
-      .meta({ title: 'User name', description: 'The address of the sender where it is empty.' }),
+      .meta({ title: 'User name', description: 'The address of the sender where it is empty.', multiline: false }),
     password: secret().optional().meta({ title: 'Password', sensitive: true }),
   };
 }
@@ -96,7 +96,13 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
       imap: z
         .strictObject({
           ...serverFields(allowPrivateTargets, 993, 'imap.example.com'),
-          folder: z.string().trim().min(1).max(maxCredentialChars).default('INBOX').meta({ title: 'Folder', advanced: true }),
+          folder: z
+            .string()
+            .trim()
+            .min(1)
+            .max(maxCredentialChars)
+            .default('INBOX')
+            .meta({ title: 'Folder', advanced: true, multiline: false }),
         })
         .optional()
         .meta({
@@ -118,12 +124,25 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
             title: 'User name',
             description: 'Account that signs in, where it is not the address of the sender.',
             advanced: true,
+            multiline: false,
           }),
           tokenUrl: tokenUrlField(allowPrivateTargets).optional().meta({ title: 'Token address', advanced: true }),
-          clientId: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'Client id', advanced: true }),
+          clientId: z
+            .string()
+            .trim()
+            .min(1)
+            .max(maxCredentialChars)
+            .optional()
+            .meta({ title: 'Client id', advanced: true, multiline: false }),
           clientSecret: secret().optional().meta({ title: 'Client secret', sensitive: true, advanced: true }),
           refreshToken: secret(maxTokenChars).optional().meta({ title: 'Refresh token', sensitive: true, advanced: true }),
-          scope: z.string().trim().min(1).max(maxCredentialChars).optional().meta({ title: 'Scope', advanced: true }),
+          scope: z
+            .string()
+            .trim()
+            .min(1)
+            .max(maxCredentialChars)
+            .optional()
+            .meta({ title: 'Scope', advanced: true, multiline: false }),
         })
         .refine(isOneSignIn, {
           error: 'needs either provider, or tokenUrl, clientId and refreshToken',

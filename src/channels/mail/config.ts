@@ -12,7 +12,7 @@ export function senderField() {
       params: { code: 'format' },
     })
     .overwrite(formatSender)
-    .meta({ title: 'Sender', placeholder: 'Harbour Dental <hello@example.com>' });
+    .meta({ title: 'Sender', placeholder: 'Harbour Dental <hello@example.com>', multiline: false });
 }
 
 function formatSender(text: string): string {

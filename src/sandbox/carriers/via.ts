@@ -26,7 +26,7 @@ export function getVia({ type, config }: Pick<AppConnection, 'type' | 'config'>)
     case 'telegram':
       return { carrier: 'telegram', app: 'Telegram', name: 'Telegram' };
     case 'email':
-      return { carrier: 'email', app: 'Email', name: 'The mail host' };
+      return { carrier: 'email', app: 'Email', name: 'Harbour Mail' };
     case 'mailgun':
       return { carrier: 'mailgun', app: 'Email', name: 'Mailgun' };
     case 'resend':

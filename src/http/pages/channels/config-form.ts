@@ -124,7 +124,8 @@ function toOptions(values: readonly unknown[]): ConfigField['options'] {
 }
 
 function toTextKind(schema: ConfigSchema, isSecret: boolean): FieldKind {
-  if (schema.multiline === true || (!isSecret && (schema.maxLength ?? 0) > multilineMinLength)) return 'multiline';
+  const isLong = !isSecret && (schema.maxLength ?? 0) > multilineMinLength;
+  if (schema.multiline ?? isLong) return 'multiline';
   return schema.format === 'uri' ? 'url' : schema.format === 'email' ? 'email' : 'text';
 }
 

@@ -51,7 +51,7 @@ function createSession(state: MailboxState, say: (text: string) => void, end: ()
     if (name.toUpperCase() !== 'INBOX') return say(`${tag} NO [NONEXISTENT] Mailbox doesn't exist: ${name}`);
     isSelected = true;
     reportedCount = state.mails.length;
-    say('* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)');
+    say('* FLAGS (\\Seen)');
     say('* OK [PERMANENTFLAGS ()] Read-only mailbox.');
     say(`* ${reportedCount} EXISTS`);
     say('* 0 RECENT');
