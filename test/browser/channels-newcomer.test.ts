@@ -213,7 +213,7 @@ testInBrowser(
         await frame.locator('#webhooks').getByText('Registered', { exact: true }).waitFor();
       }
       await desk.goto(`http://localhost:${port + 1}/desk`);
-      await desk.getByLabel('By').selectOption('Email');
+      await desk.locator('#provider').selectOption('email');
       await send(desk, `See you at ten, says ${name}`);
       if (isFirst) await desk.getByRole('button', { name: /new/ }).click();
       await mails.getByText(`See you at ten, says ${name}`).last().waitFor();
