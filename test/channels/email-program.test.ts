@@ -45,6 +45,7 @@ async function connectMailbox(providerKey: string, name: string): Promise<void> 
     smtp: { host: '127.0.0.1', port: servers.smtpPort, security: 'none', username: name, password: servers.password },
     imap: { host: '127.0.0.1', port: servers.imapPort, security: 'none' },
     unverifiedSenders: 'deliver',
+    deliveryReports: true,
   });
   const hasCursor = async () => (await world.db.connection.findUnique({ where: { id: connectionId } }))?.state !== null;
   await world.advanceUntil(hasCursor, 'the mailbox is open', stepMs);

@@ -17,6 +17,7 @@ import { findUser } from '../../src/highlevel/users.ts';
 import { encryptUserContext } from '../../src/sandbox/highlevel/user-context.ts';
 import { channelReaders } from './channel-readers.ts';
 import { createContactReaders } from './contact-readers.ts';
+import { createHighLevelReaders } from './highlevel-readers.ts';
 import { mailReaders } from './mail-readers.ts';
 import { workflowReaders } from './workflow-readers.ts';
 import { allProviders } from './world.ts';
@@ -256,6 +257,7 @@ export const foreignReaders: Readonly<Record<string, ForeignReader>> = {
     errorCodes: ['payload_invalid'],
     read: (json) => readGatewayWebhook('inbound', Buffer.from(json)),
   },
+  ...createHighLevelReaders(respondWith, inboundPost),
   ...channelReaders,
   ...workflowReaders,
   ...mailReaders,

@@ -153,6 +153,7 @@ const ownJson = [
   'connections/limits.ts',
   'connections/sealed-config.ts',
   'messages/recovery/redrive.ts',
+  'messages/opt-outs/reconcile.ts',
   // Filters and facts as they were stored.
   'workflows/match-filters.ts',
   'workflows/resume-pauses.ts',
@@ -170,6 +171,7 @@ const machinery = [
   'highlevel/client.ts',
   // Clamps moments that readers have read.
   'messages/inbound/receive.ts',
+  'messages/inbound/receive-call.ts',
   'messages/reporting/record-receipt.ts',
   'channels/mail/request.ts',
   // Pass the document on to registered readers.

@@ -25,7 +25,7 @@ import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
 import { settleMove, withRecord } from './settle-move.ts';
 import { concludeForReached } from './settled-recipients.ts';
-import { type Deferral, type DeliverStep, toSettlement } from './to-settlement.ts';
+import { type Deferral, type DeliverStep, toSettlement, toStep } from './to-settlement.ts';
 
 export interface DeliverDeps extends ConfirmDeps {
   clock: Clock;
@@ -70,9 +70,7 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   const route = await prepareSend(deps, message, job.groupKey);
   if ('connection' in route) return send(deps, job, message, route);
   if ('move' in route) return deps.settle({ job, basedOn: message, ...settleMove(route.move) });
-  const step: DeliverStep =
-    'wait' in route ? { do: 'defer', ...route.wait } : { do: 'complete', state: 'failed', reason: route.rejected };
-  const settlement = settleStep(message, step, { now: dateNow(deps.clock), connectionId: null });
+  const settlement = settleStep(message, toStep(route), { now: dateNow(deps.clock), connectionId: null });
   const record = 'record' in route ? route.record : undefined;
   return deps.settle({
     job,
@@ -121,12 +119,8 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
   const countedAtMs = deps.clock.now();
   const uncharged = await deps.chargeSend(message);
   if (uncharged) {
-    const step: DeliverStep =
-      'wait' in uncharged
-        ? { do: 'defer', ...uncharged.wait }
-        : { do: 'complete', state: 'failed', reason: uncharged.rejected };
     const facts = { now: dateNow(deps.clock), connectionId: null };
-    await deps.settle({ job, basedOn: message, ...settleStep(message, step, facts) });
+    await deps.settle({ job, basedOn: message, ...settleStep(message, toStep(uncharged), facts) });
     return deps.refundDailyCap(route, countedAtMs);
   }
   const request = { messageId: message.id, connectionId: connection.id };

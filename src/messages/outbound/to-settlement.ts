@@ -17,6 +17,13 @@ export interface Deferral {
 
 export type DeliverStep = NextStep | ({ readonly do: 'defer' } & Deferral);
 
+/** Returns the step of a message that is not attempted now: it waits, or it fails. */
+export function toStep(decision: { wait: Deferral } | { rejected: Reason }): DeliverStep {
+  return 'wait' in decision
+    ? { do: 'defer', ...decision.wait }
+    : { do: 'complete', state: 'failed', reason: decision.rejected };
+}
+
 export interface DeliverFacts {
   readonly now: Date;
   /** The connection that was used; null where the message got no route. */

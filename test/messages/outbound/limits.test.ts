@@ -80,7 +80,11 @@ test('quiet hours fail a message where the setting says so, and a message that w
   // Ten o'clock in the evening in Washington.
   world.clock.jump(nextWeekday(world.clock.now(), 4, 3) - world.clock.now());
   const check = (config: object, to: string) =>
-    checkSendLimits(world.services, { ...connection, config: { ...connection.config, ...config } }, to);
+    checkSendLimits(world.services, {
+      connection: { ...connection, config: { ...connection.config, ...config } },
+      sender: null,
+      outbound: { to },
+    });
   const now = world.clock.now();
   expect(await check({}, '+12025550143')).toMatchObject({
     wait: { at: new Date(now + 10 * 3_600_000), dueAt: new Date(now + 3_600_000), reason: { code: 'quiet_hours' } },
