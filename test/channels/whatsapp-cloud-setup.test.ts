@@ -184,7 +184,13 @@ test('the connect form, filled in with the required fields alone, is valid; a te
   const shown = toFormValues(fields, undefined);
   const parsed = open.configSchema.parse(readConfig(fields, { ...shown, ...config }));
   expect(parsed).not.toHaveProperty('fallbackTemplate');
-  const filled = { ...shown, ...config, fallbackTemplate: 'on', 'fallbackTemplate.name': 'message_from_team', 'fallbackTemplate.language': 'en_US' };
+  const filled = {
+    ...shown,
+    ...config,
+    fallbackTemplate: 'on',
+    'fallbackTemplate.name': 'message_from_team',
+    'fallbackTemplate.language': 'en_US',
+  };
   expect(open.configSchema.parse(readConfig(fields, filled))).toMatchObject({
     fallbackTemplate: { name: 'message_from_team', language: 'en_US' },
   });
