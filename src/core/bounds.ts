@@ -48,6 +48,8 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'RoutingPolicy.providerKey': maxChars.providerKey,
   'ContactFacts.locationId': installed,
   'ContactFacts.contactId': maxChars.highlevelId,
+  'DndReconcile.locationId': installed,
+  'QuietPeriod.recipient': maxChars.address,
   'PermissionProblem.resourceId': installed,
   // A scope, a provider or an operation.
   'PermissionProblem.permission': maxChars.highlevelId,

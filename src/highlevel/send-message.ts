@@ -53,7 +53,7 @@ export async function sendMessage(highLevel: HighLevel, request: MessageRequest)
 
 /** Converts text to HTML; text that is HTML already stays as it is. */
 function toHtml(text: string): string {
-  if (/<\/?[a-z][^>]*>/i.test(text)) return text;
+  if (/<\/?[a-z][^<>]*>/i.test(text)) return text;
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   return `<p>${escaped.replaceAll('\n', '<br>')}</p>`;
 }

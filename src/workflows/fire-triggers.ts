@@ -125,5 +125,5 @@ async function handleFailure(
 
 /** Recognises HighLevel's words for a trigger that no workflow has any more (platform-2026-11.md 3.2). */
 function isInactive(details: readonly string[]): boolean {
-  return details.some((detail) => /\btrigger\b.*\binactive\b/i.test(detail));
+  return details.some((detail) => /\btrigger\b/i.test(detail) && /\binactive\b/i.test(detail));
 }

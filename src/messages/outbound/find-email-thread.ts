@@ -66,7 +66,7 @@ function isSameThread(
 }
 
 /** Marks of replies and forwarded emails, in the languages of common mail programs. */
-const replyPrefix = /^\s*(?:re|fwd?|aw|wg|rv|tr|sv|vs|antw|odp|enc|res|rif|i)\s*(?:\[\d{1,3}\])?\s*:/i;
+const replyPrefix = /^\s*(?:re|fwd?|aw|wg|rv|tr|sv|vs|antw|odp|enc|res|rif|i) ?(?:\[\d{1,3}\] ?)?:/i;
 const maxPrefixes = 10;
 
 function toBaseSubject(subject: string | null): string {

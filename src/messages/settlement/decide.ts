@@ -1,3 +1,4 @@
+import { fitId, maxChars } from '../../core/bounds.ts';
 import type { JobResult } from '../../queue/sql/finish-jobs.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
 import { type ReportJobDeps, toRecipientsReportJob } from '../model/message-jobs.ts';
@@ -142,7 +143,13 @@ function toQuietPeriodRows({ job, attempt }: Settlement, now: Date): QuietPeriod
   const recipients = outcome.reachedRecipients ?? (isAccepted ? [''] : []);
   const endsAt = new Date(now.getTime() + quietPeriodMs);
   return recipients.map((recipient) => ({
-    ...{ messageId: job.messageId, connectionId, recipient: recipient.toLowerCase(), periodMs: quietPeriodMs, endsAt },
+    ...{
+      messageId: job.messageId,
+      connectionId,
+      recipient: fitId(recipient.toLowerCase(), maxChars.address),
+      periodMs: quietPeriodMs,
+      endsAt,
+    },
   }));
 }
 

@@ -124,7 +124,7 @@ function createSession(state: MailboxState, say: (text: string) => void, end: ()
         return say(line.toUpperCase() === 'DONE' ? `${tag} OK Idle completed.` : `${tag} BAD Expected DONE`);
       }
       if (signInTag !== null) return signIn(signInTag, isAccepted(state, line));
-      const [, tag = '*', verb = '', parameter = ''] = /^(\S+) ((?:UID )?\S+) ?(.*)$/i.exec(line) ?? [];
+      const { tag, verb, parameter } = parseCommand(line);
       switch (verb.toUpperCase()) {
         case 'CAPABILITY':
           say(`* CAPABILITY ${capabilities}`);
@@ -210,4 +210,11 @@ function toInternalDate(at: number): string {
   const [date, time] = new Date(at).toISOString().split('T') as [string, string];
   const [year, month, day] = date.split('-');
   return `${day}-${months[Number(month) - 1]}-${year} ${time.slice(0, 8)} +0000`;
+}
+
+/** Splits a command into its tag, its verb (two words after UID) and the rest. */
+function parseCommand(line: string): { tag: string; verb: string; parameter: string } {
+  const [tag = '*', ...words] = line.split(' ');
+  const verbWords = words[0]?.toUpperCase() === 'UID' ? 2 : 1;
+  return { tag, verb: words.slice(0, verbWords).join(' '), parameter: words.slice(verbWords).join(' ') };
 }
