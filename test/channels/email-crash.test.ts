@@ -18,6 +18,7 @@ const places = {
 };
 
 interface Detail {
+  readonly id: string;
   readonly to: string;
   readonly status: string;
   readonly attempts: readonly { outcome: string | null; response: string | null }[];
@@ -110,6 +111,16 @@ withServers(
     expect(await outcomes()).toEqual(expected);
     const count = (email: string) => smtp.mails.filter(({ recipients }) => recipients.includes(email)).length;
     expect(Object.values(places).map(count)).toEqual([0, 1, 1, 1]);
+
+    // A person looks and decides: what was not sent goes out, once, and what was sent does not go out again.
+    const emails = await listEmails(again, world.location.id);
+    for (const [to, action] of Object.entries({ [places.envelope]: 'retry', [places.lost]: 'mark-sent' })) {
+      const { status } = await fetch(`${again.url}/api/messages/${emails.get(to)?.id}/${action}`, { method: 'POST', headers });
+      expect(status).toBe(202);
+    }
+    const countPending = async () => (await outcomes()).filter(([, status]) => status === 'pending').length;
+    await pollUntil(async () => (await countPending()) === 4 && hasMail(places.envelope), 'all are sent');
+    expect(Object.values(places).map(count)).toEqual([1, 1, 1, 1]);
     await Promise.all([servers.close(), smtp.close()]);
   },
   300_000,

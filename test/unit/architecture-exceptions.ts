@@ -67,7 +67,6 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'http/api/audit.ts': ['AuditEntry'],
       'http/api/companies.ts': ['Installation'],
       'http/api/locations.ts': ['Connection', 'Installation'],
-      'http/api/messages.ts': ['Connection'],
       'http/api/overview.ts': ['Installation', 'Message'],
       'http/attachments.ts': ['Attachment', 'Message'],
       'http/auth/access.ts': ['Connection', 'Installation', 'Message'],

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
-import { AppError } from '../../core/errors.ts';
-import type { Database } from '../../database/client.ts';
+import type { Connection } from '../../connections/connection.ts';
+import { AppError, isAppError } from '../../core/errors.ts';
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import type { Message } from '../../messages/model/message.ts';
@@ -21,8 +21,7 @@ import {
 
 /** Dependencies of {@link markAsSent}. */
 export interface MarkAsSentDeps {
-  db: Database;
-  connections: Pick<Connections, 'channels'>;
+  connections: Pick<Connections, 'getConnection'>;
   messaging: Pick<Messaging, 'markSent'>;
 }
 
@@ -95,11 +94,19 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
 }
 
 /** Records that a user has confirmed a send. @throws AppError `conflict`: the message does not wait for a decision */
-export async function markAsSent(deps: MarkAsSentDeps, row: Message, access: Access): Promise<void> {
-  const { client } = deps.db;
-  const connection = row.connectionId && (await client.connection.findUnique({ where: { id: row.connectionId } }));
-  const hasReceipts = connection ? (deps.connections.channels.get(connection.type)?.capabilities.receipts ?? false) : false;
-  await deps.messaging.markSent(row, hasReceipts, toActor(access));
+export async function markAsSent({ connections, messaging }: MarkAsSentDeps, row: Message, access: Access): Promise<void> {
+  const connection = row.connectionId === null ? null : await findConnection(connections, row.connectionId);
+  await messaging.markSent(row, connection?.capabilities ?? null, toActor(access));
+}
+
+/** @returns null where it can't be used any more, and therefore reports nothing */
+async function findConnection({ getConnection }: MarkAsSentDeps['connections'], id: string): Promise<Connection | null> {
+  try {
+    return await getConnection(id);
+  } catch (error) {
+    if (isAppError(error)) return null;
+    throw error;
+  }
 }
 
 async function loadDetail({ messaging }: Pick<MessageRouteDeps, 'messaging'>, id: string, before?: string) {

@@ -1,11 +1,15 @@
 import { type Actor, audit } from '../../audit/audit-log.ts';
-import type { Clock } from '../../core/clock.ts';
+import type { Capabilities } from '../../channels/channel.ts';
+import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
 import type { Message } from '../model/message.ts';
 import { getReason } from '../model/reasons.ts';
+import { parseRecipients } from '../model/recipients.ts';
 import { type LockedMessage, type MessageChange, transitionTo } from '../model/transitions.ts';
+import { toQuietPeriodRows } from '../settlement/decide.ts';
+import { insertQuietPeriods } from '../settlement/settle-sql.ts';
 import { requeueMessages } from './send-again.ts';
 
 export interface ResendDeps {
@@ -40,22 +44,26 @@ export interface MarkSentDeps {
 }
 
 /**
- * Marks a message that is held for review as sent, because a person has found out that it was. A channel with receipts may still report
- * its delivery; without them the message counts as delivered.
+ * Marks a message that is held for review as sent, because a person has found out that it was. A connection with receipts may still report
+ * its delivery, and an email's quiet period begins; without receipts the message counts as delivered.
  *
+ * @param capabilities of its connection; null where there is none any more
  * @throws AppError `conflict`: the message is not held for review
  */
 export async function markSent(
   { db, clock, newId, updateMessages }: MarkSentDeps,
-  { id, locationId }: Message,
-  hasReceipts: boolean,
+  message: Message,
+  capabilities: Pick<Capabilities, 'receipts' | 'quietPeriodMs'> | null,
   actor: Actor,
 ): Promise<void> {
+  const { id, locationId } = message;
+  const hasReceipts = capabilities?.receipts ?? false;
   await db.transaction(async (tx) => {
     const held = await tx.$queryRaw<unknown[]>`
       SELECT 1 FROM messages WHERE id = ${id}::uuid AND state = 'pending' AND held_for_review_at IS NOT NULL FOR UPDATE`;
     if (held.length === 0) throw new AppError('conflict', 'Only a message whose delivery is unknown can be marked as sent.');
     await updateMessages(tx, new Map([[id, (current) => toSent(current, hasReceipts)]]));
+    if (hasReceipts) await insertQuietPeriods(tx, listPeriods(message, capabilities?.quietPeriodMs, dateNow(clock)));
     await audit(tx, { clock, newId }, { actor, action: 'message_marked_sent', locationId, details: `Message ${id}.` });
   });
 }
@@ -64,4 +72,14 @@ function toSent(current: LockedMessage, hasReceipts: boolean) {
   if (!hasReceipts) return transitionTo(current, 'delivered');
   const { code, message } = getReason('awaiting_receipt');
   return { heldForReviewAt: null, reasonCode: code, reason: message };
+}
+
+/** Lists the quiet periods of all recipients: the end of one whose state is known by then changes nothing. */
+function listPeriods({ id, messageType, to, connectionId }: Message, periodMs: number | undefined, now: Date) {
+  if (messageType !== 'email' || periodMs === undefined || connectionId === null) return [];
+  const recipients = parseRecipients(to);
+  return toQuietPeriodRows(
+    { messageId: id, connectionId, periodMs, recipients: recipients.length > 1 ? recipients : [''] },
+    now,
+  );
 }

@@ -47,7 +47,7 @@ export function decide(
     // An id of a result that is void, as a person has had the message resent, is of an earlier send.
     externalIds: receipts.externalIds.filter(({ messageId }) => changedIds.has(messageId)),
     recipients: existing.flatMap(toRecipientRows),
-    quietPeriods: existing.flatMap((item) => toQuietPeriodRows(item, deps.now)),
+    quietPeriods: existing.flatMap((item) => listBegunPeriods(item, deps.now)),
     jobResults: decisions.map(({ result }) => result),
     newJobs: [
       ...reports,
@@ -135,21 +135,23 @@ export function toRecipientRows({ job, attempt }: Settlement): RecipientRow[] {
 }
 
 /** Lists the quiet periods that begin with an attempt: of each recipient that it has reached, or of the whole email. */
-function toQuietPeriodRows({ job, attempt }: Settlement, now: Date): QuietPeriodRow[] {
+function listBegunPeriods({ job, attempt }: Settlement, now: Date): QuietPeriodRow[] {
   if (attempt?.email?.quietPeriodMs === undefined) return [];
   const { connectionId, outcome } = attempt;
-  const { quietPeriodMs } = attempt.email;
-  const isAccepted = outcome.kind === 'accepted';
-  const recipients = outcome.reachedRecipients ?? (isAccepted ? [''] : []);
-  const endsAt = new Date(now.getTime() + quietPeriodMs);
+  const recipients = outcome.reachedRecipients ?? (outcome.kind === 'accepted' ? [''] : []);
+  return toQuietPeriodRows({ messageId: job.messageId, connectionId, recipients, periodMs: attempt.email.quietPeriodMs }, now);
+}
+
+/** Builds the rows of quiet periods that begin now. @param recipients empty text for the only one of an email */
+export function toQuietPeriodRows(
+  { recipients, ...period }: Omit<QuietPeriodRow, 'recipient' | 'endsAt'> & { recipients: readonly string[] },
+  now: Date,
+): QuietPeriodRow[] {
+  const endsAt = new Date(now.getTime() + period.periodMs);
   return recipients.map((recipient) => ({
-    ...{
-      messageId: job.messageId,
-      connectionId,
-      recipient: fitId(recipient.toLowerCase(), maxChars.address),
-      periodMs: quietPeriodMs,
-      endsAt,
-    },
+    ...period,
+    recipient: fitId(recipient.toLowerCase(), maxChars.address),
+    endsAt,
   }));
 }
 

@@ -87,7 +87,7 @@ export async function write(tx: Executor, newId: NewId, rows: SettlementRows, no
     tx,
     rows.recipients.map((row) => ({ ...row, id: newId(), receivedAt: now })),
   );
-  if (rows.quietPeriods.length > 0) await tx.$executeRawUnsafe(insertQuietPeriodsSql, JSON.stringify(rows.quietPeriods));
+  await insertQuietPeriods(tx, rows.quietPeriods);
   if (row?.count !== rows.jobResults.length) throw new AppError('conflict', 'A job was taken over while it was being settled.');
 }
 
@@ -104,7 +104,11 @@ function wakePausesCte(now: string, changed: string): string {
     UPDATE workflow_pauses SET due_at = ${now}::timestamptz FROM waiting_pauses w WHERE workflow_pauses.id = w.id)`;
 }
 
-/** A period of an earlier send, which a person has had repeated, begins anew. */
+/** Stores quiet periods. One of an earlier send, which a person has had repeated, begins anew. */
+export async function insertQuietPeriods(tx: Executor, rows: readonly QuietPeriodRow[]): Promise<void> {
+  if (rows.length > 0) await tx.$executeRawUnsafe(insertQuietPeriodsSql, JSON.stringify(rows));
+}
+
 const insertQuietPeriodsSql = `
   INSERT INTO quiet_periods (message_id, connection_id, recipient, period_ms, ends_at, due_at)
   SELECT "messageId", "connectionId", recipient, "periodMs", "endsAt", "endsAt"

@@ -17,6 +17,9 @@ const { channel, script } = createScriptedChannel({ quietPeriodMs });
 const { lookUpReceipt: _, ...withoutLookUp } = channel;
 /** The program reads the mailbox, so that it knows the bounces until now. */
 let isRead = true;
+/** Those of the connections, by their config. */
+let capabilitiesOf = () => channel.capabilities;
+withoutLookUp.getCapabilities = () => capabilitiesOf();
 withoutLookUp.receiptsReadUntil = async () => (isRead ? new Date(world.clock.now()) : new Date(0));
 
 beforeAll(async () => {
@@ -121,6 +124,36 @@ test('a message that is sent again after a bounce has a quiet period of its own'
   expect((await world.api.post(`/messages/${id}/retry`)).status).toBe(202);
   await pass(quietPeriodMs);
   expect((await world.getMessage(messageId)).state).toBe('pending');
+});
+
+test('an email that a person marks as sent waits for a quiet period of its connection, or is delivered where none can end', async () => {
+  const mailbox = await connect();
+  script.send = async () => ({ kind: 'unknown', code: 'timed_out', message: 'No reply.' });
+  const markSent = async (emailTo: string[]) => {
+    const { messageId, id } = await sendOne(mailbox, emailTo);
+    const isHeld = async () => (await world.getMessage(messageId)).heldForReviewAt !== null;
+    await world.advanceUntil(isHeld, 'it is held', 60_000);
+    expect((await world.api.post(`/messages/${id}/mark-sent`)).status).toBe(202);
+    return { messageId, id };
+  };
+  const one = await markSent([maya]);
+  const several = await markSent(to);
+  await mailbox.report({
+    messageId: several.id,
+    state: 'failed',
+    recipient: ben,
+    error: { code: '5.1.1', message: 'No user.' },
+  });
+  expect(await world.getMessage(one.messageId)).toMatchObject({ state: 'pending', reasonCode: 'awaiting_receipt' });
+  await pass(quietPeriodMs);
+  expect((await world.getMessage(one.messageId)).state).toBe('delivered');
+  expect(await getStates(several.id)).toEqual({ [maya]: 'delivered', [ben]: 'failed' });
+  expect(await world.db.quietPeriod.count({ where: { messageId: { in: [one.id, several.id] } } })).toBe(0);
+
+  capabilitiesOf = () => ({ ...channel.capabilities, receipts: false });
+  const unread = await markSent([maya]);
+  capabilitiesOf = () => channel.capabilities;
+  expect((await world.getMessage(unread.messageId)).state).toBe('delivered');
 });
 
 test('a deferred recipient is tried again alone, whatever is known of the others meanwhile', async () => {

@@ -4,6 +4,7 @@ import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
+import type { Database } from '../../../database/client.ts';
 import { findMessageWithHistory, findRecipientStates } from '../../../messages/log/list-messages.ts';
 import { buildTimeline, type TimelineEvent } from '../../../messages/log/timeline.ts';
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
@@ -17,9 +18,10 @@ import { type Text, toReasonText } from '../framework/texts.ts';
 import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLabel, toContactLabel } from './rows.ts';
 
 export interface MessagePageDeps extends MarkAsSentDeps {
+  db: Database;
   clock: Clock;
   messaging: Pick<Messaging, 'markSent' | 'resend'>;
-  connections: Pick<Connections, 'channels'>;
+  connections: Pick<Connections, 'channels' | 'getConnection'>;
   appUrl: string;
 }
 
