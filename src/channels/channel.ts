@@ -64,6 +64,8 @@ export interface Channel<Config extends object = object> {
    * @returns null when the vendor had to be asked and could not be
    */
   buildContactLink?(context: ChannelContext<Config>, payload: string): Promise<string | null>;
+  /** Lists the secrets that sign the links with which contacts unsubscribe (`mail/unsubscribe.ts`); for a channel whose emails have such links. */
+  listUnsubscribeSecrets?(config: Config): readonly string[];
   readonly setup?: ChannelSetup<Config>;
   readonly webhooks?: ChannelWebhooks<Config>;
   /** A connection to the vendor that stays open. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Channel } from './channel.ts';
 import { deliverySettings } from './delivery-settings.ts';
+import { unsubscribePath } from './mail/unsubscribe.ts';
 import type { ChannelTools } from './tools.ts';
 
 /** Lists the problems of all packages in one error. */
@@ -74,6 +75,7 @@ const channelShape = z.strictObject({
   receiptsReadUntil: isFunction.optional(),
   fetchAttachment: isFunction.optional(),
   buildContactLink: isFunction.optional(),
+  listUnsubscribeSecrets: z.undefined({ error: 'is for channels of the program' }).optional(),
   setup: z
     .strictObject({
       verify: isFunction,
@@ -86,7 +88,9 @@ const channelShape = z.strictObject({
     .optional(),
   webhooks: z
     .strictObject({
-      paths: z.array(isText),
+      paths: z.array(
+        isText.refine((path) => path !== unsubscribePath, { error: `must not be ${unsubscribePath}, a page of the program` }),
+      ),
       signatureHeader: z
         .string()
         .regex(/^[a-z0-9-]+$/, { error: 'must be in lower case' })

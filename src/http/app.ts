@@ -24,6 +24,7 @@ import { requireSingleHost } from './middleware/single-host.ts';
 import { createEmbeddedRouter, type EmbeddedRouterDeps } from './pages/embedded.ts';
 import { createAssets } from './pages/framework/assets.ts';
 import { loadLanguages } from './pages/framework/texts.ts';
+import { createUnsubscribeRouter, type UnsubscribePageDeps } from './unsubscribe.ts';
 import { type ChannelWebhookDeps, createChannelWebhookRouter } from './webhooks/channels.ts';
 import { createHighLevelWebhookRouter, type HighLevelWebhookDeps } from './webhooks/highlevel.ts';
 import { createWorkflowRouter, type WorkflowRouterDeps } from './workflows/router.ts';
@@ -39,6 +40,7 @@ export type AppDeps = Omit<ApiDeps & EmbeddedRouterDeps & AdminRouterDeps, 'auth
   HealthDeps &
   HighLevelWebhookDeps &
   InstallPageDeps &
+  UnsubscribePageDeps &
   WorkflowRouterDeps &
   EdgeDeps;
 
@@ -97,6 +99,7 @@ export function createHttpApp(deps: AppDeps): Express {
     createEmbeddedRouter({ ...deps, authFailureLimit }),
     limitRequests(pageLimit),
     createContactLinkRouter(deps),
+    createUnsubscribeRouter(deps),
     createAddressPageRouter(deps),
     createInstallProgressRouter(deps),
   );

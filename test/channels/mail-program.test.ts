@@ -163,18 +163,58 @@ test('Resend: a lost response is repeated with the same key, and no second email
   await world.advanceUntil(async () => (await stateOf(id)) === 'delivered');
 });
 
-test('the unsubscribe link shows a button, and its POST stops further emails; so does a complaint', async () => {
+test('the unsubscribe link shows a button, in the language of its reader, and its POST stops further emails', async () => {
   await send('letters', 'with a link');
   await world.advanceUntil(() => findMail('with a link'));
   const link = (findMail('with a link')?.headers['List-Unsubscribe'] ?? '').slice(1, -1);
   const path = link.slice(world.url.length);
-  const page = await world.client.get(path);
-  expect([page.status, page.type, page.text]).toEqual([200, 'text/html', expect.stringContaining('<form method="post">')]);
+  const connectionId = path.split('/')[2] ?? '';
   const find = () => world.db.optOut.findMany({ where: { liftedAt: null } });
+  const countWebhooks = () => world.db.webhookActivity.count({ where: { address: `channels/${connectionId}` } });
+  await world.advance(10_000);
+  await world.db.webhookActivity.deleteMany();
+  for (const [language, title] of [
+    ['en', 'Unsubscribe'],
+    ['es-MX', 'Cancelar la suscripción'],
+  ] as const) {
+    const page = await world.client.get(path).set('accept-language', language);
+    expect([page.status, page.type, page.headers['cache-control']]).toEqual([200, 'text/html', 'no-store']);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+    expect(page.text).toContain(`<html lang="${language.slice(0, 2)}">`);
+    expect(page.text).toContain(`<h1>${title}</h1>`);
+    expect(page.text).toMatch(/maya@example\.com.*<form method="post">.*<button/s);
+  }
+  await world.client.head(path).expect(200);
   expect(await find()).toEqual([]);
-  await world.client.post(`${path}x`).type('form').send('List-Unsubscribe=One-Click').expect(401);
-  await world.client.post(path).type('form').send('List-Unsubscribe=One-Click').expect(200);
+
+  const elsewhere = path.replace(connectionId, '00000000-0000-7000-8000-000000000000');
+  const twice = `${path}&address=bob@example.com`;
+  const broken = [
+    `${path}x`,
+    path.replace('maya', 'bob'),
+    twice,
+    path.split('?')[0] ?? '',
+    elsewhere,
+    '/channels/x/unsubscribe?proof=x',
+  ];
+  for (const one of broken) {
+    const page = await world.client.get(one);
+    expect([one, page.status, page.text]).toEqual([one, 404, expect.stringContaining('This link does not work')]);
+    await world.client.post(one).type('form').send('List-Unsubscribe=One-Click').expect(404);
+  }
+  expect(await find()).toEqual([]);
+
+  const done = await world.client.post(path).type('form').send('List-Unsubscribe=One-Click').expect(200);
+  expect(done.text).toContain('You are unsubscribed');
+  await world.client.post(path).expect(200);
   expect(await find()).toMatchObject([{ address: 'maya@example.com', reason: 'unsubscribe link' }]);
+  await world.advance(10_000);
+  expect(await countWebhooks()).toBe(0);
+  const getDnd = () => world.highlevel.state.contacts[location.contact.id]?.dndSettings;
+  await world.advanceUntil(() => getDnd()?.Email?.status === 'active', 'HighLevel’s do-not-disturb for email is set');
+  expect(getDnd()).toMatchObject({ Email: { code: 'PATCHBAY_STOP' } });
+  expect(getDnd()?.SMS?.status ?? 'inactive').toBe('inactive');
   const id = await send('mail', 'after the opt-out').catch(() => null);
   if (id) {
     await world.advanceUntil(async () => (await stateOf(id)) === 'failed');

@@ -15,7 +15,7 @@ import { createMessageId, formatMessageId, parseIdList, parseOwnMessageId } from
 import { isCallable } from '../../src/channels/mail/public-address.ts';
 import { parseRetryAfterMs } from '../../src/channels/mail/request.ts';
 import { chooseSender } from '../../src/channels/mail/sender.ts';
-import { buildUnsubscribeHeaders, receiveUnsubscribe } from '../../src/channels/mail/unsubscribe.ts';
+import { buildUnsubscribeHeaders, isUnsubscribeLink } from '../../src/channels/mail/unsubscribe.ts';
 
 const id = '01890000-0000-7000-8000-000000000001';
 
@@ -171,23 +171,19 @@ test('any HTML becomes text, in a time that grows with its length', () => {
   }
 });
 
-test('an unsubscribe link works for its recipient and its connection alone, and reading it changes no state', () => {
+test('an unsubscribe link is of its recipient and its connection alone, and of an earlier secret as well', () => {
   const connection = { id: 'c1', webhookUrl: 'https://patchbay.example/channels/c1' };
   const headers = buildUnsubscribeHeaders(connection, 'secret', 'Maya@Example.com');
   expect(headers['List-Unsubscribe-Post']).toBe('List-Unsubscribe=One-Click');
   const url = new URL((headers['List-Unsubscribe'] ?? '').slice(1, -1));
   expect(url.href).not.toContain('secret');
-  const request = { path: 'unsubscribe', query: url.searchParams, headers: {}, body: Buffer.alloc(0) };
-  const read = (secrets: string[], connectionId = 'c1', method: 'GET' | 'POST' = 'POST') =>
-    receiveUnsubscribe(connectionId, secrets, { ...request, method });
-  expect(read(['secret'], 'c1', 'GET').events).toEqual([]);
-  expect(read(['new', 'secret']).events).toMatchObject([
-    { kind: 'opt_out', optOut: { address: 'maya@example.com', optedOut: true, category: 'all' } },
-  ]);
-  expect(() => read(['other'])).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
-  expect(() => read(['secret'], 'c2')).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
-  url.searchParams.set('address', 'other@example.com');
-  expect(() => read(['secret'])).toThrow(expect.objectContaining({ code: 'signature_invalid' }));
+  const [address, proof] = ['address', 'proof'].map((name) => url.searchParams.get(name) ?? '') as [string, string];
+  expect([url.pathname, address]).toEqual(['/channels/c1/unsubscribe', 'maya@example.com']);
+  expect(isUnsubscribeLink('c1', ['new', 'secret'], { address, proof })).toBe(true);
+  expect(isUnsubscribeLink('c1', ['other'], { address, proof })).toBe(false);
+  expect(isUnsubscribeLink('c1', [], { address, proof })).toBe(false);
+  expect(isUnsubscribeLink('c2', ['secret'], { address, proof })).toBe(false);
+  expect(isUnsubscribeLink('c1', ['secret'], { address: 'other@example.com', proof })).toBe(false);
 });
 
 test('a vendor’s wait is read as seconds or a date, and is a day at most', () => {

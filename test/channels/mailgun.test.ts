@@ -1,3 +1,4 @@
+import { isUnsubscribeLink } from '../../src/channels/mail/unsubscribe.ts';
 import { classifyError } from '../../src/channels/mailgun/errors.ts';
 import { isTrustedHost } from '../../src/channels/mailgun/media.ts';
 import { listen } from '../support/http.ts';
@@ -78,14 +79,10 @@ test('one-click unsubscribe is added to a first email to one contact, where it i
   const headers = world.mailgun.state.messages.map((one) => one.headers['List-Unsubscribe']);
   expect(headers.slice(1)).toEqual([undefined, undefined, undefined]);
   const query = new URL((headers[0] ?? '').slice(1, -1)).searchParams;
-  const request = {
-    method: 'POST',
-    path: 'unsubscribe',
-    query,
-    headers: {},
-    body: Buffer.from('List-Unsubscribe=One-Click'),
-  } as const;
-  expect((await world.receive(request)).events).toMatchObject([{ kind: 'opt_out', optOut: { address: 'maya@example.com' } }]);
+  const link = { address: query.get('address') ?? '', proof: query.get('proof') ?? '' };
+  const { connection } = world.createContext(on);
+  const secrets = world.channel.listUnsubscribeSecrets?.(connection.config) ?? [];
+  expect([link.address, isUnsubscribeLink(connection.id, secrets, link)]).toEqual(['maya@example.com', true]);
 });
 
 test.each([

@@ -1,6 +1,4 @@
-import { AppError } from '../../core/errors.ts';
 import { type Capabilities, type Channel, defineChannel } from '../channel.ts';
-import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import { createEmailConfigSchema, type EmailConfig } from './config.ts';
 import type { ConsentClients } from './consent.ts';
 import { openImapSession } from './imap-session.ts';
@@ -55,15 +53,7 @@ export function createEmailChannel(options: {
       getSignIn: (config) => toSignIn(consentClients, config),
       getPairing: ({ signIn }) => signIn.getPairing(),
     },
-    webhooks: {
-      // The link is in the emails; there is none to enter anywhere.
-      paths: [],
-      async receive({ connection }, request) {
-        if (request.path !== unsubscribePath) throw new AppError('not_found', 'This channel has no webhooks.');
-        const secrets = [connection.config, connection.previousConfig].flatMap((config) => config?.unsubscribeSecret ?? []);
-        return receiveUnsubscribe(connection.id, secrets, request);
-      },
-    },
+    listUnsubscribeSecrets: ({ unsubscribeSecret }) => (unsubscribeSecret === undefined ? [] : [unsubscribeSecret]),
     session: {
       carriesSends: false,
       async open(context, emit) {

@@ -34,6 +34,7 @@ export function createMailgunChannel(options: { allowPrivateTargets: boolean }):
     lookUpSend,
     lookUpReceipt,
     fetchAttachment: fetchStoredFile,
+    listUnsubscribeSecrets: ({ webhookSigningKey }) => [webhookSigningKey],
     setup: { verify: verifyConfig, registerWebhooks, unregisterWebhooks },
     webhooks: createMailgunWebhooks(),
   });

@@ -3,7 +3,6 @@ import { AppError } from '../../core/errors.ts';
 import { parseForeignJson, toObject } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, ChannelWebhooks, WebhookRequest, WebhookResult } from '../channel.ts';
-import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import type { MailgunConfig, MailgunContext } from './config.ts';
 import { readEventWebhook } from './events.ts';
 import { type PostedFile, readInboundMail } from './inbound.ts';
@@ -23,7 +22,6 @@ export function createMailgunWebhooks(): ChannelWebhooks<MailgunConfig> {
     async receive(context, request) {
       const { path, method } = request;
       const signingKeys = listSigningKeys(context);
-      if (path === unsubscribePath) return receiveUnsubscribe(context.connection.id, signingKeys, request);
       if (path !== 'webhook' && path !== 'inbound') {
         throw new AppError('not_found', `This channel has no event called ${truncate(path, 40)}; it has webhook and inbound.`);
       }

@@ -35,6 +35,7 @@ export function createResendChannel(options: { allowPrivateTargets: boolean }): 
     send: sendMessage,
     lookUpReceipt,
     fetchAttachment: fetchReceivedFile,
+    listUnsubscribeSecrets: ({ webhookSecret }) => [webhookSecret],
     setup: { verify: verifyConfig, registerWebhooks, unregisterWebhooks },
     webhooks: resendWebhooks,
   });

@@ -4,7 +4,6 @@ import { parseForeignJson, toObject } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { requireSignature } from '../../runtime/standard-webhooks.ts';
 import type { ChannelWebhooks } from '../channel.ts';
-import { receiveUnsubscribe, unsubscribePath } from '../mail/unsubscribe.ts';
 import type { ResendConfig } from './config.ts';
 import { toEvents } from './events.ts';
 import { receiveEmail } from './inbound.ts';
@@ -19,7 +18,6 @@ export const resendWebhooks: ChannelWebhooks<ResendConfig> = {
     const { config, previousConfig } = connection;
     const { path, method, headers, body } = request;
     const secrets = [config.webhookSecret, ...(previousConfig ? [previousConfig.webhookSecret] : [])];
-    if (path === unsubscribePath) return receiveUnsubscribe(connection.id, secrets, request);
     if (path !== 'webhook') {
       throw new AppError('not_found', `This channel has no event called ${truncate(path, 40)}; it has webhook.`);
     }

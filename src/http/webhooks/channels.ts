@@ -1,6 +1,7 @@
 import { type Request, Router } from 'express';
 import * as z from 'zod';
 import type { WebhookRequest } from '../../channels/channel.ts';
+import { unsubscribePath } from '../../channels/mail/unsubscribe.ts';
 import type { Connections } from '../../compose/connections.ts';
 import type { Installations } from '../../compose/installations.ts';
 import type { Messaging } from '../../compose/messaging.ts';
@@ -47,8 +48,9 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
 
   router.all('/channels/:connectionId/*path', async (request, response, next) => {
     const { method } = request;
-    // Contacts open it, as a page.
-    if (method === 'GET' && request.path === `/channels/${request.params.connectionId}/${contactLinkPath}`) return next();
+    // Contacts open these, as pages.
+    const page = request.path.slice(`/channels/${request.params.connectionId}/`.length);
+    if (page === unsubscribePath || (method === 'GET' && page === contactLinkPath)) return next();
     // A browser that opens the address gets its page; a vendor's GET proves or says its part by the query.
     if (method !== 'POST' && (method !== 'GET' || !request.url.includes('?'))) return next();
     const { connection, provider } = await findTarget(deps, request.params.connectionId as string);
