@@ -1,19 +1,23 @@
 import type { Simulator } from '../../src/sandbox/highlevel/simulator.ts';
+import { auditRouting, mayBeLeftOpen, wasStopped } from './audit-routing.ts';
 import type { Crm, ObservedPost } from './crm.ts';
 import type { Gateway } from './gateway.ts';
 import { expectedStatuses, type Plan, type PlannedMessage, toReplyId, toReplyIdOfText } from './plan.ts';
+import type { StoredTriggerEvent } from './routing.ts';
 import type { Kill } from './supervisor.ts';
 
 /** Record of a run, for its audit. */
 export interface RunRecord {
   plan: Plan;
-  crm: Pick<Crm, 'highlevel' | 'contacts' | 'locations' | 'acknowledged' | 'ids' | 'posts'>;
-  gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures' | 'hasNoLookUp'>;
+  crm: Pick<Crm, 'highlevel' | 'contacts' | 'locations' | 'acknowledged' | 'ids' | 'posts' | 'firings'>;
+  gateway: Pick<Gateway, 'accepted' | 'replies' | 'requests' | 'invalidSignatures' | 'hasNoLookUp' | 'optOuts' | 'arrivals'>;
   kills: readonly Kill[];
   /** Times without the database. */
   downtimes: readonly { from: number; to: number }[];
   /** Messages that wait for a person, as it could not be found out whether they were sent. */
   held: Set<number>;
+  /** Events of the outbox when the run has settled, in a run with triggers. */
+  triggerEvents?: readonly StoredTriggerEvent[];
 }
 
 /** Accounts for every message. @returns the broken promises, in sentences */
@@ -28,16 +32,19 @@ export function auditRun(record: RunRecord): { problems: string[]; duplicateRepl
       ...duplicates.unexplained,
       ...record.gateway.invalidSignatures.map(({ body }) => `A request for ${body.text} had a wrong signature.`),
       ...listViolations(record.crm.highlevel),
+      ...auditRouting(record),
     ],
     duplicateReplies: duplicates.count,
   };
 }
 
 /** Counts cheaply the reports and replies that HighLevel still lacks. */
-export function countUnsettled({ plan, crm, gateway, held }: RunRecord): number {
+export function countUnsettled(record: RunRecord): number {
+  const { plan, crm, gateway, held } = record;
+  const reached = new Set([...gateway.accepted.values()].map(({ number }) => number));
   const reported = plan.list.filter((message) => {
     const statuses = crm.highlevel.listStatuses(crm.ids.get(message.number) ?? '');
-    return statuses.at(-1) === expectedStatuses[message.fate].at(-1);
+    return statuses.at(-1) === listExpected(record, message, reached).at(-1);
   });
   const isReported = new Set(reported.map(({ number }) => number));
   const posted = new Set<string | null>(crm.posts.filter(({ hasResponse }) => hasResponse).map(({ altId }) => altId));
@@ -53,18 +60,24 @@ export function countUnsettled({ plan, crm, gateway, held }: RunRecord): number 
   return acknowledged.filter((number) => !isReported.has(number) && !held.has(number)).length + unposted().length;
 }
 
-function checkSends({ plan, crm, gateway, held }: RunRecord): string[] {
+/** Lists the statuses that may be reported for a message; the last one is true. */
+function listExpected(record: RunRecord, { number, fate }: PlannedMessage, reached: ReadonlySet<number>) {
+  return !reached.has(number) && wasStopped(record, number) ? (['failed'] as const) : expectedStatuses[fate];
+}
+
+function checkSends(record: RunRecord): string[] {
+  const { plan, crm, gateway, held } = record;
   const byNumber = Map.groupBy(gateway.accepted.values(), ({ number }) => number);
   const isRefused = (number: number) => (plan.list[number] as PlannedMessage).fate === 'rejected';
   const lost = [...crm.acknowledged.values()]
     .flat()
-    .filter((number) => !byNumber.has(number) && !isRefused(number) && !held.has(number))
+    .filter((number) => !byNumber.has(number) && !isRefused(number) && !held.has(number) && !wasStopped(record, number))
     .map((number) => `Message ${number} was acknowledged and never reached its contact.`);
   const twice = [...byNumber]
     .filter(([, copies]) => copies.length > 1)
     .map(([number, copies]) => `Message ${number} reached its contact as ${copies.length} different messages.`);
   const unfounded = [...held]
-    .filter((number) => byNumber.has(number) && !gateway.hasNoLookUp)
+    .filter((number) => byNumber.has(number) && !gateway.hasNoLookUp && !mayBeLeftOpen(record, number))
     .map((number) => `Message ${number} waits for a person, and the vendor lists it.`);
   return [...lost, ...twice, ...unfounded];
 }
@@ -80,14 +93,16 @@ function checkSendOrder({ crm, gateway }: RunRecord): string[] {
   });
 }
 
-function checkStatuses({ plan, crm, gateway, held }: RunRecord): string[] {
+function checkStatuses(record: RunRecord): string[] {
+  const { plan, crm, gateway, held } = record;
   const acknowledged = new Set([...crm.acknowledged.values()].flat());
   const reached = new Set([...gateway.accepted.values()].map(({ number }) => number));
-  return plan.list.flatMap(({ number, fate }) => {
+  return plan.list.flatMap((message) => {
+    const { number, fate } = message;
     const reported = crm.highlevel.listStatuses(crm.ids.get(number) ?? '');
     const isOpen = held.has(number) || (!acknowledged.has(number) && !reached.has(number));
     if (isOpen && reported.length === 0) return [];
-    const truth = expectedStatuses[fate];
+    const truth = listExpected(record, message, reached);
     const isUntrue =
       reported.at(-1) !== truth.at(-1) || reported.some((status) => !(truth as readonly string[]).includes(status));
     const isStepBack = reported.some((status, at) => at > 0 && !canFollow(reported[at - 1] as string, status));

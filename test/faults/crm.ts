@@ -21,6 +21,17 @@ export interface ObservedPost {
   hasResponse: boolean;
 }
 
+/** One request that starts a workflow, as HighLevel saw it. */
+export interface ObservedFiring {
+  eventId: string;
+  startedAt: number;
+  endedAt: number;
+  /** Its response: 0 where it did not leave whole. */
+  status: number;
+}
+
+export const workflowSecret = 'workflow-secret-of-the-fault-runs';
+
 /** HighLevel's tries for a message that gets no 2xx, with a growing delay; here within half a minute. */
 const maxTries = 12;
 const retryDelayMs = [200, 900] as const;
@@ -43,6 +54,8 @@ export async function startCrm(
     redirectUri: `${baseUrl}/oauth/callback`,
     providers: [{ key: 'sms', id: 'p1', kind: 'sms' as const }],
     scopes: allScopes,
+    workflowSecret,
+    getApiUrl: () => platforms[0]?.url ?? '',
   };
   const behaviour = { statusDelayMs: 500 };
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http: poster.http, app, behaviour });
@@ -53,6 +66,7 @@ export async function startCrm(
   );
 
   const posts: ObservedPost[] = [];
+  const firings: ObservedFiring[] = [];
   for (const [processIndex, { server }] of platforms.entries()) {
     const watched = express();
     watched.use('/conversations/messages/inbound', (request, response, next) => {
@@ -62,6 +76,15 @@ export async function startCrm(
         // A carrier with SMPP gives replies no id: their text counts.
         const altId = toReplyIdOfText(body?.message) ?? String(body?.altId);
         posts.push({ altId, processIndex, startedAt, endedAt: Date.now(), hasResponse: response.writableFinished });
+      });
+      next();
+    });
+    watched.use('/workflows-marketplace/triggers/execute', (request, response, next) => {
+      const startedAt = Date.now();
+      response.once('close', () => {
+        const { eventId } = (request.body ?? {}) as { eventId?: string };
+        const status = response.writableFinished ? response.statusCode : 0;
+        firings.push({ eventId: String(eventId), startedAt, endedAt: Date.now(), status });
       });
       next();
     });
@@ -78,7 +101,12 @@ export async function startCrm(
   async function send(message: PlannedMessage): Promise<void> {
     const messageId = randomBytes(10).toString('hex');
     ids.set(message.number, messageId);
-    const content = { contactId: contacts[message.contact]?.id ?? '', text: `message ${message.number}`, messageId };
+    const override = message.via === undefined ? '' : `#${message.via + 1} `;
+    const content = { contactId: contacts[message.contact]?.id ?? '', text: `${override}message ${message.number}`, messageId };
+    // A user clears the do-not-disturb of a contact who wrote STOP: it is for the app to hold what the contact said.
+    while (highlevel.findDndRefusal(content.contactId) !== null) {
+      await highlevel.setDnd(content.contactId, { dnd: false, dndSettings: { SMS: { status: 'inactive' } } });
+    }
     let status = (await highlevel.sendMessage(locations[message.contact % locations.length]?.id ?? '', content)).httpStatus;
     for (let tries = 1; tries < maxTries && !isSuccess(status); tries++) {
       await sleep(Math.min(tries, maxDelayFactor) * random.between(...retryDelayMs));
@@ -95,7 +123,9 @@ export async function startCrm(
     app,
     contacts,
     locations,
+    hasRouting: plan.hasRouting === true,
     posts,
+    firings,
     ids,
     acknowledged,
     approveInstall: () =>

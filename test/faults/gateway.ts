@@ -18,8 +18,12 @@ export interface Gateway {
   readonly replies: ReadonlyMap<string, readonly string[]>;
   readonly requests: VendorRequest[];
   readonly invalidSignatures: readonly VendorRequest[];
-  /** Sets the address of the program's webhooks for a location. @param phones of its contacts */
-  setWebhookUrl(locationId: string, url: string, phones: readonly string[]): void;
+  /** Contacts that have opted out, by their phone: after which message, and when the program acknowledged it. */
+  readonly optOuts?: ReadonlyMap<string, { number: number; at: number }>;
+  /** Requests of the program, with the time of each. */
+  readonly arrivals?: readonly { number: number; to: string; at: number }[];
+  /** Sets the address of the program's webhooks for a location. @param phones of its contacts @param sender the connection's, where a location has several */
+  setWebhookUrl(locationId: string, url: string, phones: readonly string[], sender?: string): void;
   countUndelivered(): number;
   countMishaps(): number;
   flap(isOn: boolean): void;
@@ -31,6 +35,8 @@ export interface AcceptedMessage {
   id: string;
   number: number;
   to: string;
+  /** The sender, where a connection names one. */
+  from?: string | null;
 }
 
 const retryDelayMs = [150, 600] as const;
@@ -47,6 +53,8 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
   const lastReply = new Map<string, Promise<void>>();
   const webhookUrls = new Map<string, string>();
   const undelivered = new Set<Promise<void>>();
+  const optOuts = new Map<string, { number: number; at: number }>();
+  const arrivals: { number: number; to: string; at: number }[] = [];
   let isFlapping = false;
   let mishapCount = 0;
   let isClosed = false;
@@ -54,6 +62,8 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
   vendor.respondWith(async (request) => {
     const { id, text, to } = request.body;
     const number = Number(text?.split(' ')[1]);
+    const from = toSender(request);
+    arrivals.push({ number, to, at: Date.now() });
     const planned = plan.list[number] as PlannedMessage;
     const tries = requestCounts.get(id) ?? 0;
     requestCounts.set(id, tries + 1);
@@ -73,7 +83,7 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     if (planned.fate === 'rejected') return { status: 422, body: { error: { code: '21610', message: 'Opted out.' } } };
     const isNew = !accepted.has(id);
     if (isNew) {
-      accepted.set(id, { id, number, to });
+      accepted.set(id, { id, number, to, from });
       track(reachContact(request, planned));
     }
     if (isNew && planned.receipts.beforeResponse && planned.responseDelayMs > 0) await sleep(planned.responseDelayMs);
@@ -90,40 +100,45 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
   }
 
   /** Posts the reply and the receipts of a message that has reached its contact. */
-  async function reachContact({ body }: VendorRequest, planned: PlannedMessage): Promise<void> {
-    const locationId = String(body.locationId);
-    track(replyInTurn(locationId, body.to, planned));
+  async function reachContact(request: VendorRequest, planned: PlannedMessage): Promise<void> {
+    const { body } = request;
+    const account = toAccount(String(body.locationId), toSender(request));
+    track(replyInTurn(account, request, planned));
     const { receipts, responseDelayMs, fate } = planned;
     if (!receipts.beforeResponse) await sleep(responseDelayMs + 50);
     const ids = receipts.byId ? { id: body.id } : { externalId: toExternalId(body.id) };
     const statuses = listReceipts(planned);
     for (const status of statuses) {
       const error = status === 'failed' ? { error: { code: '30003', message: 'Unreachable handset.' } } : {};
-      await postWebhook(locationId, 'status', { ...ids, status, ...error });
-      if (receipts.isRepeated) track(postWebhook(locationId, 'status', { ...ids, status, ...error }));
+      await postWebhook(account, 'status', { ...ids, status, ...error });
+      if (receipts.isRepeated) track(postWebhook(account, 'status', { ...ids, status, ...error }));
       // A failure is taken back after a delay.
       if (fate === 'failed_then_delivered') await sleep(random.between(0, 1_500));
     }
   }
 
   /** Posts the replies of a contact one after the other. */
-  function replyInTurn(locationId: string, from: string, planned: PlannedMessage): Promise<void> {
+  function replyInTurn(account: string, request: VendorRequest, planned: PlannedMessage): Promise<void> {
+    const { to: from } = request.body;
+    const to = toSender(request);
     const turn = (lastReply.get(from) ?? Promise.resolve()).then(async () => {
       const externalId = toReplyId(planned.number);
-      const content = { externalId, from, text: `reply ${planned.number}` };
-      await postWebhook(locationId, 'inbound', content);
+      const text = planned.isLast ? 'STOP' : `reply ${planned.number}`;
+      const content = { externalId, from, text, ...(to === null ? {} : { to }) };
+      await postWebhook(account, 'inbound', content);
+      if (planned.isLast) optOuts.set(from, { number: planned.number, at: Date.now() });
       replies.set(from, [...(replies.get(from) ?? []), externalId]);
-      if (planned.isReplyRepeated) track(postWebhook(locationId, 'inbound', content));
+      if (planned.isReplyRepeated) track(postWebhook(account, 'inbound', content));
     });
     lastReply.set(from, turn);
     return turn;
   }
 
   /** Posts until the program acknowledges. */
-  async function postWebhook(locationId: string, event: string, content: unknown): Promise<void> {
+  async function postWebhook(account: string, event: string, content: unknown): Promise<void> {
     while (!isClosed) {
       const { body, headers } = vendor.signWebhook(content);
-      const url = `${webhookUrls.get(locationId)}/${event}`;
+      const url = `${webhookUrls.get(account)}/${event}`;
       const status = await poster.http.post(url, body, { headers }).then(
         (response) => response.status,
         () => 0,
@@ -143,9 +158,11 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
     accepted,
     replies,
     requests: vendor.requests,
+    optOuts,
+    arrivals,
     invalidSignatures: vendor.wrongSignatures,
     /** Sets the address of the program's webhooks for a location. */
-    setWebhookUrl: (locationId, url) => void webhookUrls.set(locationId, url),
+    setWebhookUrl: (locationId, url, _phones, sender) => void webhookUrls.set(toAccount(locationId, sender), url),
     countUndelivered: () => undelivered.size,
     countMishaps: () => mishapCount,
     flap(isOn) {
@@ -156,6 +173,15 @@ export async function startGateway(plan: Plan, poster: Poster, elapsed: () => nu
       return vendor.close();
     },
   };
+}
+
+function toSender({ body }: VendorRequest): string | null {
+  return typeof body.from === 'string' ? body.from : null;
+}
+
+/** Returns the key of a connection: one sender of a location. */
+function toAccount(locationId: string, sender: string | null | undefined): string {
+  return `${locationId} ${sender ?? ''}`;
 }
 
 function toExternalId(id: string): string {

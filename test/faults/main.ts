@@ -3,7 +3,7 @@ import { findServerPrograms, startPostgresServer } from '../support/postgres-ser
 import { createLongSize, createPlan, embeddedSize } from './plan.ts';
 import { type RunTarget, runFaults, type Verdict } from './run.ts';
 
-/** Options of `npm run test:faults -- --seed 7 --rounds 3 --vendor twilio` (or `smpp`). Exit code 1 when a promise was broken. */
+/** Options of `npm run test:faults -- --seed 7 --rounds 3 --vendor twilio` (or `smpp`), or `--routing`. Exit code 1 when a promise was broken. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     restarts: { type: 'string', default: '5' },
     embedded: { type: 'boolean', default: false },
     vendor: { type: 'string', default: 'gateway' },
+    routing: { type: 'boolean', default: false },
   },
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -20,6 +21,10 @@ const firstSeed = Number(values.seed ?? Date.now() % 1_000_000);
 const wanted = { messages: Number(values.messages), kills: Number(values.kills), restarts: Number(values.restarts) };
 const vendor = (['twilio', 'smpp'] as const).find((name) => name === values.vendor) ?? 'gateway';
 let isGood = true;
+if (values.routing && (vendor !== 'gateway' || values.embedded || !findServerPrograms())) {
+  console.error('--routing takes the gateway and a PostgreSQL server of its own.');
+  process.exit(2);
+}
 
 for (let round = 0; round < Number(values.rounds); round++) {
   const seed = firstSeed + round;
@@ -44,7 +49,13 @@ async function runOnce(seed: number): Promise<Verdict> {
   console.log(`seed ${seed}: on a PostgreSQL of its own, two processes`);
   const server = await startPostgresServer(programs);
   try {
-    const runTarget: RunTarget = { database: { kind: 'postgres', url: server.url }, server, processes: 2, vendor };
+    const runTarget: RunTarget = {
+      database: { kind: 'postgres', url: server.url },
+      server,
+      processes: 2,
+      vendor,
+      hasRouting: values.routing,
+    };
     return await runFaults(createPlan(seed, createLongSize(wanted)), runTarget, printCounts);
   } finally {
     await server.stop();

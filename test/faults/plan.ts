@@ -52,10 +52,16 @@ export interface PlannedMessage {
   responseDelayMs: number;
   receipts: { byId: boolean; beforeResponse: boolean; readFirst: boolean; isRepeated: boolean };
   isReplyRepeated: boolean;
+  /** Place of the sender that its text asks for, in a run with several. */
+  via?: number | undefined;
+  /** Its reply is STOP. */
+  isLast?: boolean | undefined;
 }
 
 export interface Plan extends RunSize {
   seed: number;
+  /** Each location has several senders, rules, triggers, and contacts that opt out. */
+  hasRouting?: boolean;
   list: readonly PlannedMessage[];
   /** Time from one `kill -9` to the next, which hits a running process or one that starts. */
   killsAfter: readonly { ms: number; duringStart: boolean }[];

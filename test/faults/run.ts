@@ -6,10 +6,11 @@ import { adminToken, createProductionSettings } from '../support/production-sett
 import { createTemporaryFolder, pollUntil } from '../support/program.ts';
 import { auditRun, countUnsettled, type RunRecord } from './audit.ts';
 import { startBalancer } from './balancer.ts';
-import { type Crm, sleep, startCrm } from './crm.ts';
+import { type Crm, sleep, startCrm, workflowSecret } from './crm.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
+import { addRouting, countOpenEvents, pauseConnections, readTriggerEvents, setUpRouting } from './routing.ts';
 import { startSmppVendor } from './smpp.ts';
 import { type Supervisor, startSupervisor } from './supervisor.ts';
 import { startTwilioVendor, toSmsPlan } from './twilio.ts';
@@ -23,6 +24,8 @@ export interface RunTarget {
   processes: number;
   /** The vendor of the run; by default a gateway, which drops repeats. */
   vendor?: 'gateway' | 'twilio' | 'smpp' | undefined;
+  /** Several senders, opt-outs and triggers: with the gateway, on a server, as the outbox is read while the processes run. */
+  hasRouting?: boolean | undefined;
 }
 
 export interface Verdict {
@@ -44,7 +47,7 @@ export async function runFaults(
 ): Promise<Verdict> {
   await using closing = new AsyncDisposableStack();
   const { vendor = 'gateway' } = runTarget;
-  const plan = vendor === 'gateway' ? drawn : toSmsPlan(drawn);
+  const plan = runTarget.hasRouting ? addRouting(drawn) : vendor === 'gateway' ? drawn : toSmsPlan(drawn);
   const folder = createTemporaryFolder();
   const target: DatabaseTarget =
     runTarget.database.kind === 'embedded' ? { kind: 'embedded', dataDir: folder.path } : runTarget.database;
@@ -73,14 +76,17 @@ export async function runFaults(
     platform: { url: crm.urls[0] ?? '', publicKey: crm.highlevel.publicKey },
     app: crm.app,
   });
+  const workflows: Record<string, string> = plan.hasRouting ? { WORKFLOW_SECRETS: workflowSecret } : {};
   const supervisor = await startSupervisor(
     // A doubt is left to a person soon, so that a run ends.
-    crm.urls.map((url) => ({ ...settings, HIGHLEVEL_API_URL: url, CONFIRM_SEND_SECONDS: '20' })),
+    crm.urls.map((url) => ({ ...settings, HIGHLEVEL_API_URL: url, CONFIRM_SEND_SECONDS: '20', ...workflows })),
     folder.path,
   );
   closing.defer(async () => void (await supervisor.stop()));
   ports = supervisor.ports();
   await setUp(balancer.url, ports, crm, gateway);
+  // A trigger is first offered to the process that refuses it.
+  poster.unexpected.length = 0;
 
   const record: RunRecord = {
     ...{ plan, crm, gateway, kills: supervisor.kills, downtimes: runTarget.server?.downtimes ?? [] },
@@ -97,6 +103,7 @@ export async function runFaults(
     unsettled: countUnsettled(record),
     undelivered: gateway.countUndelivered(),
     heldForReview: record.held.size,
+    ...(plan.hasRouting ? { optOuts: gateway.optOuts?.size ?? 0, firings: crm.firings.length } : {}),
   });
   const ticker = setInterval(() => onProgress(counts()), 5_000);
   closing.defer(async () => clearInterval(ticker));
@@ -105,16 +112,19 @@ export async function runFaults(
   crm.startFaults();
   gateway.flap(true);
   const faults = injectFaults(plan, runTarget, elapsed, supervisor, crm, poster, balancer.url);
+  const paused = plan.hasRouting ? pauseConnections(balancer.url, crm, plan.durationMs / 3, elapsed) : null;
   const sent = crm.sendAll();
-  await faults;
+  await Promise.all([faults, paused]);
   crm.stopFaults();
   gateway.flap(false);
   await sent;
-  await waitUntilSettled(record, gateway, balancer.url, plan.settleTimeoutMs);
+  const countEvents = async () => (plan.hasRouting ? countOpenEvents(target) : 0);
+  await waitUntilSettled(record, gateway, balancer.url, plan.settleTimeoutMs, countEvents);
   await readHeld(record, balancer.url);
 
   const codes = await supervisor.stop();
   const leaks = await findLeaks(target);
+  if (plan.hasRouting) record.triggerEvents = await readTriggerEvents(target);
   const { problems: brokenPromises, duplicateReplies } = auditRun(record);
   // A receipt of a message whose response was lost names no message, where the vendor can't be asked for it.
   const problems = [
@@ -144,6 +154,7 @@ async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gatewa
     const response = await fetch(`${baseUrl}/api/overview`, { headers });
     return ((await response.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
   }, 'the locations are installed');
+  if (crm.hasRouting) return setUpRouting(baseUrl, crm, gateway);
   for (const { id } of crm.locations) {
     const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
       method: 'PUT',
@@ -210,10 +221,19 @@ async function probe({ http }: Poster, baseUrl: string): Promise<void> {
   await Promise.allSettled(paths.map((path) => http.get(`${baseUrl}${path}`, { headers })));
 }
 
-async function waitUntilSettled(record: RunRecord, gateway: Gateway, url: string, timeoutMs: number): Promise<void> {
+async function waitUntilSettled(
+  record: RunRecord,
+  gateway: Gateway,
+  url: string,
+  timeoutMs: number,
+  countEvents: () => Promise<number>,
+): Promise<void> {
   const timeoutAt = performance.now() + timeoutMs;
   const isSettled = async () =>
-    countUnsettled(record) === 0 && gateway.countUndelivered() === 0 && (await countJobs(url)) === 0;
+    countUnsettled(record) === 0 &&
+    gateway.countUndelivered() === 0 &&
+    (await countJobs(url)) === 0 &&
+    (await countEvents()) === 0;
   while (performance.now() < timeoutAt) {
     await readHeld(record, url);
     if (await isSettled()) return;
