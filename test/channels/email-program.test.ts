@@ -181,4 +181,49 @@ withServers('with a real Postfix and a real Dovecot', () => {
     await waitForPost('first');
     expect(await countInbound()).toBe(before + 1);
   });
+
+  test('a spam report is the opt-out of a recipient of the email that it returns, of nobody else, and an alert', async () => {
+    const to = 'carla@next.test';
+    const { id } = await world.getMessage(await send([to]));
+    const isSent = () => server.mails.some(({ recipients }) => recipients.includes(to));
+    await world.advanceUntil(isSent, 'it is sent', stepMs);
+    const complain = (messageId: string, recipient: string) =>
+      servers.deliver(
+        'shop',
+        [
+          ...['From: fbl@vendor.test', 'To: shop@inbox.test', 'Subject: complaint', 'MIME-Version: 1.0'],
+          ...['Content-Type: multipart/report; report-type=feedback-report; boundary=b', '', '--b'],
+          ...[
+            'Content-Type: message/feedback-report',
+            '',
+            'Feedback-Type: abuse',
+            `Original-Rcpt-To: <${recipient}>`,
+            '',
+            '--b',
+          ],
+          ...['Content-Type: message/rfc822', '', `Message-ID: <${messageId}@inbox.test>`, '', 'hello', '--b--', ''],
+        ].join('\r\n'),
+      );
+    const before = await countInbound();
+    complain(id, 'stranger@next.test');
+    complain('01890000-0000-7000-8000-000000000009', to);
+    deliver('unrelated');
+    await waitForPost('unrelated');
+    expect(await world.db.optOut.findMany()).toEqual([]);
+    complain(id, to.toUpperCase());
+    await world.advanceUntil(async () => (await world.db.optOut.count()) > 0, 'the complaint is recorded', stepMs);
+    expect(await world.db.optOut.findMany()).toMatchObject([
+      { address: to, messageType: 'email', source: 'vendor', reason: 'marked as spam', liftedAt: null },
+    ]);
+    expect(await countInbound()).toBe(before + 1);
+
+    const stop = world.startAlertWatcher();
+    const findAlert = async () => {
+      const { body } = await world.api.get('/alerts?open=true').expect(200);
+      return (body.items as { kind: string; details: string }[]).find(({ kind }) => kind === 'mail_complaints');
+    };
+    await world.advanceUntil(findAlert, 'the alert is open');
+    expect((await findAlert())?.details).toContain('1 contacts marked emails as spam and 0 unsubscribed');
+    await stop();
+  });
 });

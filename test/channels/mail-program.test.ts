@@ -112,6 +112,27 @@ test('Mailgun: a reply is posted into the thread of its email, and what follows 
   expect(findMail('further')?.headers).toMatchObject({ 'In-Reply-To': '<CAx@mail.example>', References: references });
 });
 
+test('Mailgun: a reply of which HighLevel names no email joins the thread of the email with its subject', async () => {
+  const { receive } = mailgun;
+  const to = 'hello@mg.harbour.example';
+  await receive({
+    from: 'Maya <maya@example.com>',
+    to,
+    subject: 'Molar',
+    text: 'does it hurt?',
+    messageId: 'CAz@mail.example',
+  });
+  await world.advanceUntil(
+    async () => (await world.db.message.count({ where: { text: 'does it hurt?', state: 'delivered' } })) === 1,
+  );
+  await send('letters', 'RE: molar');
+  await send('letters', 'Invoice');
+  await world.advanceUntil(() => findMail('RE: molar') && findMail('Invoice'));
+  const ids = { 'In-Reply-To': '<CAz@mail.example>', References: '<CAz@mail.example>' };
+  expect(findMail('RE: molar')?.headers).toMatchObject(ids);
+  expect(Object.keys(findMail('Invoice')?.headers ?? {})).not.toContain('In-Reply-To');
+});
+
 test('Mailgun: an automatic reply makes no contact and no message', async () => {
   const before = await world.db.message.count();
   const to = 'hello@mg.harbour.example';

@@ -125,7 +125,7 @@ async function findFreePort(): Promise<number> {
 }
 
 async function awaitPort(port: number): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (performance.now() < end) {
     const isOpen = await new Promise<boolean>((done) => {
       const socket = connect(port, '127.0.0.1', () => {
