@@ -3,6 +3,10 @@ const byId = (id) => document.getElementById(id);
 const chosen = new URLSearchParams(location.hash.slice(1));
 let state = null;
 let problem = '';
+/** The latest load of the state: an action waits for it, so that it concerns what the person has just chosen. */
+let loading = Promise.resolve();
+let loadCount = 0;
+let drawnLoad = 0;
 
 const ticks = {
   pending: { text: '…', label: 'pending' },
@@ -11,14 +15,26 @@ const ticks = {
   failed: { text: '!', label: 'failed' },
 };
 
-async function refresh() {
-  const query = new URLSearchParams(chosen);
+function refresh() {
+  loading = load();
+  return loading;
+}
+
+/** Loads and draws the state, unless a later one was drawn or the person has chosen otherwise meanwhile. */
+async function load() {
+  const own = ++loadCount;
+  const query = chosen.toString();
   const response = await fetch(`/desk/state?${query}`);
-  state = await response.json();
+  const loaded = await response.json();
+  if (own < drawnLoad || query !== chosen.toString()) return;
+  drawnLoad = own;
+  state = loaded;
   draw();
 }
 
-async function act(action) {
+async function act(make) {
+  await loading.catch(() => undefined);
+  const action = make();
   const response = await fetch('/desk/actions', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -227,44 +243,44 @@ function choose(name, value) {
 function onSubmit(form, input, make) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    act(make(input.value));
+    const { value } = input;
+    act(() => make(value));
     input.value = '';
     input.focus();
   });
 }
 
+const placeRef = () => ({ locationId: state.location.id, providerKey: state.provider?.key });
 const contactRef = () => ({ locationId: state.location.id, contactId: state.contact?.id, providerKey: state.provider?.key });
 byId('location').addEventListener('change', ({ target }) => choose('location', target.value));
 byId('contact').addEventListener('change', ({ target }) => choose('contact', target.value));
 byId('provider').addEventListener('change', ({ target }) => choose('provider', target.value));
 byId('phone-thread').addEventListener('click', ({ target }) => {
   const { bounce } = target.closest('button')?.dataset ?? {};
-  if (bounce) act({ do: 'bounce', id: bounce });
+  if (bounce) act(() => ({ do: 'bounce', id: bounce }));
 });
-byId('connect').addEventListener('click', () =>
-  act({ do: 'connect', locationId: state.location.id, providerKey: state.provider?.key }),
-);
+byId('connect').addEventListener('click', () => act(() => ({ do: 'connect', ...placeRef() })));
 byId('lock').addEventListener('click', async () => {
-  await act({ do: 'open_phone', isOpen: true });
+  await act(() => ({ do: 'open_phone', isOpen: true }));
   byId('reply-text').focus();
 });
-byId('put-away').addEventListener('click', () => act({ do: 'open_phone', isOpen: false }));
-byId('modes').addEventListener('change', ({ target }) => act({ do: 'set_phone_mode', mode: target.value }));
+byId('put-away').addEventListener('click', () => act(() => ({ do: 'open_phone', isOpen: false })));
+byId('modes').addEventListener('change', ({ target }) => act(() => ({ do: 'set_phone_mode', mode: target.value })));
 byId('account').addEventListener('change', ({ target }) =>
-  act({ do: 'set_account_refused', ...placeRef(), isRefused: target.value === 'refused' }),
+  act(() => ({ do: 'set_account_refused', ...placeRef(), isRefused: target.value === 'refused' })),
 );
 byId('quick').addEventListener('click', ({ target }) => {
   const { text, picture } = target.closest('button')?.dataset ?? {};
-  if (text) act({ do: 'reply', ...contactRef(), text });
+  if (text) act(() => ({ do: 'reply', ...contactRef(), text }));
   if (!picture) return;
-  act({ do: 'reply', ...contactRef(), text: byId('reply-text').value, picture });
+  const { value } = byId('reply-text');
+  act(() => ({ do: 'reply', ...contactRef(), text: value, picture }));
   byId('reply-text').value = '';
 });
 onSubmit(byId('run-action'), byId('action-text'), (text) => ({ do: 'run_action', ...contactRef(), text }));
 byId('add-trigger').addEventListener('click', () =>
-  act({ do: 'add_trigger', locationId: state.location.id, key: byId('trigger').value }),
+  act(() => ({ do: 'add_trigger', locationId: state.location.id, key: byId('trigger').value })),
 );
-const placeRef = () => ({ locationId: state.location.id, providerKey: state.provider?.key });
 onSubmit(byId('composer'), byId('text'), (text) => ({ do: 'send', ...contactRef(), text }));
 onSubmit(byId('reply'), byId('reply-text'), (text) => ({ do: 'reply', ...contactRef(), text }));
 
