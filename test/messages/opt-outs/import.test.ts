@@ -109,6 +109,7 @@ test('the export and the page show who, when and why, run no formula, and show n
   const added = await pages.post('opt-outs', { do: 'add', address: '+12025550143', reason: '=HYPERLINK("x")' }).expect(200);
   expect(added.body).toEqual({ location: '#/opt-outs', notice: '+12025550143 gets no more messages.' });
   await pages.post('opt-outs', { do: 'add', address: '', reason: '' }).expect(422);
+  await pages.post('opt-outs', { do: 'add', address: 'somebody', reason: 'x' }).expect(422);
   const shown = await pages.get('opt-outs').expect(200);
   expect(shown.text).toMatch(/\+12025550143[\s\S]*HYPERLINK[\s\S]*user-1/);
   expect(shown.text).not.toContain('foreign');

@@ -164,7 +164,7 @@ export function createRoutingPage(deps: ChannelPageDeps) {
           try {
             const { decision, connection } = await deps.messaging.previewRoute(toRef(input), input.body);
             const steps = toStepRows(text, decision.steps);
-            return { viewData: { decision: { ...decision, steps, to: toName(text, connection) } } };
+            return { viewData: { asked: input.body, decision: { ...decision, steps, to: toName(text, connection) } } };
           } catch (error) {
             if (!isAppError(error, 'highlevel_limit', 'highlevel_unreachable', 'highlevel_failed')) throw error;
             return { errors: { contactId: error.message } };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Messaging } from '../../../compose/messaging.ts';
+import { isNationalForm, normalizeAddress } from '../../../core/address.ts';
 import { maxChars } from '../../../core/bounds.ts';
 import type { OptOutFilter } from '../../../messages/opt-outs/list.ts';
 import { toActor } from '../../auth/access.ts';
@@ -75,6 +76,10 @@ export function createOptOutsPage({ messaging }: OptOutPageDeps) {
         permission: 'write',
         body: z.object({ address, reason }),
         async run({ location, body, access, text, url }) {
+          // A mistyped address would be stored as that of nobody. The location's country decides on national forms.
+          if (normalizeAddress(body.address).kind === 'other' && !isNationalForm(body.address)) {
+            return { errors: { address: text('optOuts.add.wrong') } };
+          }
           const row = await messaging.addOptOut(
             { locationId: location.resourceId, address: body.address },
             body.reason,
