@@ -26,7 +26,7 @@ const onlyPostgres = [
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
  * `npm run test:mail` tests mailboxes alone.
  */
-const apart = process.env.TEST_APART ? [] : ['browser/(channels|routing)-newcomer', 'channels/email-crash'];
+const apart = process.env.TEST_APART ? [] : ['browser/(channels|routing)-newcomer', 'channels/email-(crash|servers)'];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
