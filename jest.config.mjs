@@ -14,6 +14,7 @@ const onlyPostgres = [
   'postgres',
   ...(onBoth
     ? [
+        'connections',
         'installations',
         'messages/(batching|opt-outs|outbound|recovery|reporting)',
         'queue',
@@ -24,9 +25,16 @@ const onlyPostgres = [
 ];
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
- * `npm run test:mail` tests mailboxes alone.
+ * `npm run test:mail` tests mailboxes alone, `npm run test:slow` the rest.
  */
-const apart = process.env.TEST_APART ? [] : ['browser/(channels|routing)-newcomer', 'channels/email-(crash|servers)'];
+const slow = [
+  'browser/(agency|channels|embedded|messages|operator)',
+  'highlevel/html-responses',
+  'messages/inbound/(highlevel-failures|slow-files)',
+  'processes/(data-folder|refresh-crash)',
+  'webhooks/large-webhooks',
+];
+const apart = process.env.TEST_APART ? [] : ['browser/(channels|routing)-newcomer', 'channels/email-(crash|servers)', ...slow];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',
