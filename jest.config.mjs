@@ -28,8 +28,8 @@ const onlyPostgres = [
  * `npm run test:mail` tests mailboxes alone, `npm run test:slow` the rest.
  */
 const slow = [
-  'browser/(agency|channels|embedded|messages|operator)',
-  'highlevel/html-responses',
+  'browser/(agency|channels|embedded|messages|operator|overview)',
+  'highlevel/(html-responses|refused-calls)',
   'messages/inbound/(highlevel-failures|slow-files)',
   'processes/(data-folder|refresh-crash)',
   'webhooks/large-webhooks',
