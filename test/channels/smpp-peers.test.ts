@@ -137,8 +137,8 @@ test('Debian’s Net::SMPP takes a bind, messages and acknowledgements, and thro
   }
   const child: ChildProcess = spawn('perl', ['-e', perlServer], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
-  const ended = new Promise<void>((done) => child.once('exit', () => done()));
-  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => lines.push(line));
+  const output = createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => lines.push(line));
+  const ended = new Promise<void>((done) => output.once('close', done));
   const findLine = (start: string) => lines.find((line) => line.startsWith(start));
   while (!findLine('port ') && child.exitCode === null) await new Promise((done) => setTimeout(done, 10));
   const port = Number(findLine('port ')?.slice(5));
@@ -148,8 +148,9 @@ test('Debian’s Net::SMPP takes a bind, messages and acknowledgements, and thro
     kind: 'accepted',
     externalIds: ['id-1'],
   });
-  expect(lines).toContain('text 68056c6c6f201b651b3c1b3e from Harbour ton 5 to 12025550143');
+  // What it prints arrives after what it sends.
   await world.waitFor(() => lines.filter((line) => line === 'acknowledged 0').length === 2);
+  expect(lines).toContain('text 68056c6c6f201b651b3c1b3e from Harbour ton 5 to 12025550143');
   expect(world.listReceipts()).toMatchObject([{ externalId: 'id-1', state: 'delivered' }]);
   expect(world.listInbound()).toMatchObject([{ from: '+12025550143', text: 'reply' }]);
   expect(await session.send(world.createMessage())).toMatchObject({ kind: 'unavailable', code: 'ESME_RTHROTTLED' });
