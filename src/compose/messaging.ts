@@ -1,3 +1,4 @@
+import { createSenderLookUp } from '../connections/vendor-lists.ts';
 import { bindContactByLink, bindContactByPhone } from '../messages/inbound/bind-contact.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory, findRecipientStates } from '../messages/log/list-messages.ts';
@@ -118,6 +119,7 @@ export function composeMessaging(
     ),
     sendThroughSession,
     loadConnections: connections.loadConnections,
+    listVendorSenders: createSenderLookUp(clock, connections.listSenders),
     loadSetup: createSetupLoader({ ...runtime, installationOf: installations.loadInstallation }),
     loadContactFacts: createContactFactsReader({ ...runtime, ...bindAll({ ...runtime, highLevel }, { lookUpContactFacts }) }),
     installationOf: installations.loadInstallation,

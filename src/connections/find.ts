@@ -10,14 +10,10 @@ export interface FindConnectionDeps {
   decryptConnection(row: ConnectionRow): Connection;
 }
 
-/** Finds the default connection of a location for a provider. @throws AppError as `decryptConnection` */
-export async function findConnection(
-  deps: FindConnectionDeps,
-  { locationId, providerKey }: ConnectionRef,
-): Promise<Connection | null> {
-  const where = { locationId, providerKey, isDefault: true, disabledAt: null };
-  const row = await deps.db.client.connection.findFirst({ where });
-  return row && deps.decryptConnection(row);
+/** Finds a connection of a location for a provider: the default one, unless the target names another. @throws AppError as `decryptConnection` */
+export async function findConnection(deps: FindConnectionDeps, target: ConnectionTarget): Promise<Connection | null> {
+  const row = await findTargetRow(deps.db.client, target);
+  return row === null || row.disabledAt ? null : deps.decryptConnection(row);
 }
 
 /** Finds the stored row of a target, also while it is disabled. @returns null where it does not exist yet */

@@ -1,7 +1,9 @@
 import type { Pairing, Sender, Template } from '../channels/channel.ts';
+import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
+import { createTimedCache } from '../runtime/timed-cache.ts';
 import { type CallVendorDeps, callVendor } from './call-vendor.ts';
 import type { Connection } from './connection.ts';
 import { resumeConnection } from './hold.ts';
@@ -31,6 +33,18 @@ export async function listSenders(deps: CallVendorDeps, connection: Connection):
   const call = setup?.listSenders?.bind(setup);
   if (!call) throw new AppError('not_found', `${title} does not list its senders.`);
   return callVendor(deps, connection, { timeoutMs }, call);
+}
+
+/** Time for which a sender of an account is looked up without asking the vendor again. */
+const senderLookUpTtlMs = 10 * 60_000;
+
+/** Creates a reader of the vendors' senders that asks each no more often than every ten minutes, also after a failure. */
+export function createSenderLookUp(
+  clock: Pick<Clock, 'now'>,
+  list: (connection: Connection) => Promise<readonly Sender[]>,
+): (connection: Connection) => Promise<readonly Sender[]> {
+  const cache = createTimedCache<readonly Sender[]>(clock, senderLookUpTtlMs);
+  return (connection) => cache(`${connection.id}/${connection.updatedAt.getTime()}`, () => list(connection));
 }
 
 /** Lists the approved templates of the account. @throws AppError as {@link getPairing} */

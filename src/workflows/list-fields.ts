@@ -34,52 +34,55 @@ export async function listFields(deps: ListFieldsDeps, action: ActionKey, reques
   if (!actions[action].hasDynamicFields) return { inputs: [] };
   const keys = new Set(deps.providers.filter(({ kind }) => kind !== 'call').map(({ key }) => key));
   const connections = (await deps.listConnections(request.locationId)).filter(({ providerKey }) => keys.has(providerKey));
-  const chosenKey =
-    request.data.find('provider')?.trim() ?? (connections.length === 1 ? connections[0]?.providerKey : undefined);
-  const chosen = connections.find(({ providerKey }) => providerKey === chosenKey);
+  const byProvider = Map.groupBy(connections, ({ providerKey }) => providerKey);
+  const onlyKey = byProvider.size === 1 ? connections[0]?.providerKey : undefined;
+  const chosen = byProvider.get(request.data.find('provider')?.trim() ?? onlyKey ?? '') ?? [];
   const provider: Field = {
     field: 'provider',
     title: 'Provider',
     fieldType: 'select',
     required: true,
-    options: connections.map(({ providerKey, channel }) => ({
-      label: `${providerKey} (${channel.title})`,
-      value: providerKey,
-    })),
+    options: [...byProvider].map(([value, ofProvider]) => ({ label: `${value} (${listTitles(ofProvider)})`, value })),
     altersDynamicField: true,
   };
-  const further = chosen ? await Promise.all([toSenderField(deps, chosen), toTemplateField(deps, chosen)]) : [];
+  const further = chosen.length > 0 ? await Promise.all([toSenderField(deps, chosen), toTemplateField(deps, chosen)]) : [];
   // A select without options is none.
   if (connections.length === 0) return { inputs: [] };
   return { inputs: [{ section: 'Channel', fields: [provider, ...further.flatMap((field) => field ?? [])] }] };
 }
 
-async function toSenderField(deps: ListFieldsDeps, connection: Connection): Promise<Field> {
-  const options = await loadOptions(
-    deps,
-    `senders/${connection.id}`,
-    connection.channel.setup?.listSenders !== undefined,
-    async () =>
+function listTitles(connections: readonly Connection[]): string {
+  return [...new Set(connections.map(({ channel }) => channel.title))].join(', ');
+}
+
+async function toSenderField(deps: ListFieldsDeps, connections: readonly Connection[]): Promise<Field> {
+  const lists = connections.map((connection) =>
+    loadOptions(deps, `senders/${connection.id}`, connection.channel.setup?.listSenders !== undefined, async () =>
       (await deps.listSenders(connection)).map(({ address, label }) => ({
         label: label && label !== address ? `${label} (${address})` : address,
         value: address,
       })),
+    ),
   );
+  const options = mergeOptions(await Promise.all(lists));
   const field = { field: 'sender', title: 'Sender', required: false };
   return options.length === 0
     ? { ...field, fieldType: 'string', helpText: 'Empty: the channel’s own sender.' }
     : { ...field, fieldType: 'select', options: [defaultSender, ...options] };
 }
 
-async function toTemplateField(deps: ListFieldsDeps, connection: Connection): Promise<Field | null> {
-  const canList = connection.channel.setup?.listTemplates !== undefined;
-  const options = await loadOptions(deps, `templates/${connection.id}`, canList, async () =>
-    (await deps.listTemplates(connection)).map(({ name, language, parameters }) => ({
-      label: `${name} (${language}${parameters.length > 0 ? `, ${parameters.length} values` : ''})`,
-      value: `${name}|${language}`,
-    })),
+async function toTemplateField(deps: ListFieldsDeps, connections: readonly Connection[]): Promise<Field | null> {
+  const able = connections.filter(({ channel }) => channel.setup?.listTemplates !== undefined);
+  if (able.length === 0) return null;
+  const lists = able.map((connection) =>
+    loadOptions(deps, `templates/${connection.id}`, true, async () =>
+      (await deps.listTemplates(connection)).map(({ name, language, parameters }) => ({
+        label: `${name} (${language}${parameters.length > 0 ? `, ${parameters.length} values` : ''})`,
+        value: `${name}|${language}`,
+      })),
+    ),
   );
-  if (!canList) return null;
+  const options = mergeOptions(await Promise.all(lists));
   const field = { field: 'template', title: 'Template', required: false };
   return options.length === 0
     ? { ...field, fieldType: 'string', helpText: 'Name and language, such as welcome|en_US.' }
@@ -94,6 +97,11 @@ async function loadOptions(
 ): Promise<readonly Option[]> {
   if (!canList) return [];
   const options = deps.cacheVendorList(key, load).catch(() => []);
-  const unique = new Map((await deps.within(options, [])).map((option) => [option.value, option]));
+  return deps.within(options, []);
+}
+
+/** Merges the options of several connections: a value that two have is listed once. */
+function mergeOptions(lists: readonly (readonly Option[])[]): Option[] {
+  const unique = new Map(lists.flat().map((option) => [option.value, option]));
   return [...unique.values()].slice(0, maxOptions);
 }

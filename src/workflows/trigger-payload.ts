@@ -33,7 +33,7 @@ export async function buildTriggerPayload(deps: PayloadDeps, event: ClaimedEvent
     contactId: contactId ?? undefined,
     provider: message?.providerKey ?? toText(facts.providerKey) ?? connection?.providerKey,
     channel: connection?.channel.type,
-    sender: (isInbound ? message.to : message?.from) ?? configured,
+    sender: (isInbound ? message.to : (message?.sender ?? message?.from)) ?? configured,
     messageId: message?.highlevelMessageId ?? undefined,
     conversationId: message?.conversationId ?? undefined,
     address: (isInbound ? message.from : message?.to) ?? event.address ?? undefined,

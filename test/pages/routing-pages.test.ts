@@ -10,8 +10,8 @@ test('a person adds a connection, writes rules, sees a decision explained before
   const { url, secret } = world.vendor;
   const add = { do: 'connect', type: 'gateway', add: '1', url, secret };
   const added = await pages.post('channels/sms/connect?type=gateway&add=1', add).expect(200);
-  expect(added.body.location).toBe(`#/${path}`);
   const second = await world.db.connection.findFirstOrThrow({ where: { isDefault: false } });
+  expect(added.body.location).toBe(`#/channels/sms/connections/${second.id}`);
   const named = await pages.post(path, { do: 'rename', connectionId: second.id, name: 'Branch <b>' }).expect(200);
   expect(named.text).toContain('Branch &lt;b&gt;');
 
@@ -32,7 +32,7 @@ test('a person adds a connection, writes rules, sees a decision explained before
   await pages.post(path, { do: 'pause', connectionId: second.id }).expect(200);
   const paused = await pages.post(path, { do: 'preview', to: '+12025550143' }).expect(200);
   expect(paused.text).toContain('can’t send now (paused)');
-  for (const action of ['resume', 'makeDefault', 'up']) {
+  for (const action of ['unpause', 'makeDefault', 'up', 'down']) {
     await pages.post(path, { do: action, connectionId: second.id }).expect(200);
   }
   await pages.post(path, { do: 'removeRule', index: '0' }).expect(200);
@@ -47,7 +47,7 @@ test('a form that names a connection of another location changes nothing', async
   await using world = await startWorld({ isIdle: true });
   const [own, other] = [await world.setUpLocation(), await world.setUpLocation()];
   const pages = await createPageClient(world, { companyId: own.companyId, activeLocation: own.id, role: 'admin' });
-  for (const action of ['rename', 'up', 'makeDefault', 'pause', 'resume', 'remove']) {
+  for (const action of ['rename', 'up', 'down', 'makeDefault', 'pause', 'unpause', 'remove']) {
     const { text } = await pages.post(path, { do: action, connectionId: other.connectionId });
     expect(text).toContain('role="alert"');
   }

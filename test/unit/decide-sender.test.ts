@@ -75,6 +75,10 @@ const facts: fc.Arbitrary<RoutingFacts> = fc.record({
     fc.record({ connectionId: fc.constantFrom(...ids, gone), sender: fc.option(fc.constantFrom(...senders), { nil: null }) }),
     { nil: null },
   ),
+  requested: fc.option(
+    fc.record({ connectionId: fc.constantFrom(...ids, null), sender: fc.constantFrom(...senders, '+12025550199') }),
+    { nil: null },
+  ),
 });
 
 const isAvailable = (given: RoutingFacts, { connectionId, sender }: { connectionId: string; sender: string | null }) => {
@@ -100,7 +104,8 @@ test('a decision is explained: a line for each rule in order, up to the one that
     fc.property(facts, (given) => {
       const { rule, steps, fails } = decideSender(given);
       const asked = steps.filter((step) => step.rule !== 'next');
-      expect(asked.map((step) => step.rule)).toEqual(routingRules.slice(0, routingRules.indexOf(rule) + 1));
+      const rules = routingRules.filter((one) => one !== 'workflow' || given.requested !== null);
+      expect(asked.map((step) => step.rule)).toEqual(rules.slice(0, rules.indexOf(rule) + 1));
       const decided = asked.at(-1);
       expect(['chosen', 'replaced', 'waits', 'fails']).toContain(decided?.result);
       expect(decided?.result === 'fails').toBe(fails);
@@ -182,6 +187,7 @@ const example = (given: object, rest: Partial<RoutingFacts> = {}): RoutingFacts 
   message: { to: '+12025550143', text: 'hello', country: 'US', contactKey: 'maya' },
   contact: { tags: ['VIP'], assignedTo: 'ana' },
   lastUsed: { connectionId: third, sender: null },
+  requested: null,
   ...rest,
 });
 
@@ -215,4 +221,25 @@ test('the pool spreads contacts by weight, and a new member moves only those tha
   const after = choose([...two, { connectionId: third }]);
   expect(after.every((id, index) => id === before[index] || id === third)).toBe(true);
   expect(after.filter((id) => id === third).length / contacts.length).toBeCloseTo(0.2, 1);
+});
+
+test('the sender that a workflow has chosen goes before every rule; one that no connection has goes with the connection of the rules', () => {
+  const rules = [{ when: { tag: 'vip' }, connectionId: second, sender: '+12025550101' }];
+  const found = { connectionId: third, sender: '+12025550177' };
+  expect(decideSender(example({ rules }, { requested: found }))).toMatchObject({
+    ...found,
+    rule: 'workflow',
+    steps: [{ rule: 'workflow', result: 'chosen', value: '+12025550177' }],
+  });
+  const unknown = { connectionId: null, sender: '+12025550177' };
+  expect(decideSender(example({ rules }, { requested: unknown }))).toMatchObject({
+    ...{ connectionId: second, sender: '+12025550177', rule: 'tag' },
+    steps: [{ rule: 'workflow', result: 'no_match' }, { rule: 'override' }, { rule: 'tag', result: 'chosen' }],
+  });
+  const held = [connection(first), connection(second), connection(third, { unavailable: 'held' })];
+  const policy = { rules, whenUnavailable: 'next' };
+  expect(decideSender(example(policy, { requested: found, connections: held }))).toMatchObject({
+    ...{ connectionId: first, sender: null, rule: 'workflow' },
+    steps: [{ rule: 'workflow', result: 'replaced', because: 'held' }, { rule: 'next' }],
+  });
 });

@@ -1,5 +1,6 @@
 import { allScopes } from '../../src/highlevel/operations.ts';
 import { sendBranches } from '../../src/workflows/definitions.ts';
+import { createPageClient } from '../support/page-client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 type Execution = Awaited<ReturnType<World['highlevel']['executeAction']>>['execution'];
@@ -171,4 +172,39 @@ test('a workflow is resumed although the first tries fail, and no more once it i
   await awaitResumed(world, execution);
   await world.advance(120_000, 10_000);
   expect(execution.resumes).toHaveLength(1);
+});
+
+test('the sender of a step chooses among several connections before the rules do, and the message’s page says so', async () => {
+  await using world = await startWorld({ hasWorkflows: true });
+  const location = await world.setUpLocation({ sender: '+12025550100' });
+  const { companyId, contact, connectionId } = location;
+  const { url, secret } = world.vendor;
+  const config = { url, secret, sender: '+12025550177' };
+  const wanted = { providerKey: 'sms', type: 'gateway', config, name: 'Branch' };
+  const branch = (await world.api.post(`/locations/${location.id}/connections`, wanted).expect(200)).body.connectionId;
+  await world.api.put(`/connections/${branch}/senders/%2B12025550178`, { ratePerSecond: 5 }).expect(204);
+  const rules = { rules: [{ when: { country: 'US' }, connectionId }], whenUnavailable: 'fail' };
+  await world.api.put(`/locations/${location.id}/routing/sms`, rules).expect(200);
+  const send = async (sender: string, text = sender) => {
+    const { execution } = await act(world, location.id, { message: text, sender }, { contactId: contact.id });
+    await awaitResumed(world, execution);
+    const message = await world.db.message.findFirstOrThrow({ where: { text } });
+    return { message, from: world.vendor.listReceived().find((one) => one.text === text)?.from };
+  };
+  const own = await send('+1 202 555 0177');
+  expect([own.message.connectionId, own.from]).toEqual([branch, '+12025550177']);
+  expect((await send('+12025550178')).message).toMatchObject({ connectionId: branch, sender: '+12025550178' });
+  const unknown = await send('+12025550179');
+  expect([unknown.message.connectionId, unknown.from]).toEqual([connectionId, '+12025550179']);
+  const pages = await createPageClient(world, { companyId, activeLocation: location.id, role: 'admin' });
+  const page = await pages.get(`messages/${own.message.id}`).expect(200);
+  expect(page.text).toContain('Branch, by the rule: Sender chosen by the workflow');
+  await world.api.put(`/connections/${branch}`, { isPaused: true }).expect(200);
+  const failed = await send('+12025550178', 'again');
+  expect(failed.message).toMatchObject({ state: 'failed', reasonCode: 'sender_unavailable' });
+  // Resent by a person once its connection is back, it still goes by the chosen sender.
+  await world.api.put(`/connections/${branch}`, { isPaused: false }).expect(200);
+  await world.api.post(`/messages/${failed.message.id}/retry`, {}).expect(202);
+  await world.advanceUntil(() => world.vendor.listReceived().some(({ text }) => text === 'again'));
+  expect(world.vendor.listReceived().at(-1)).toMatchObject({ from: '+12025550178' });
 });

@@ -1,15 +1,15 @@
 import type { CheckDeps } from '../../checks/run-checks.ts';
 import { type AgencyPageDeps, createAgencyPage } from './agency.ts';
 import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage } from './alerts/list.ts';
-import { createChannelPage } from './channels/channel.ts';
-import { createConnectPage } from './channels/connect.ts';
+import { createChannelPages } from './channels/channel.ts';
+import { createConnectPages } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
-import { createPairingPage } from './channels/pairing.ts';
+import { createPairingPages } from './channels/pairing.ts';
 import type { ChannelPageDeps } from './channels/providers.ts';
 import { createRoutingPage } from './channels/routing.ts';
-import { createSendersPage } from './channels/senders.ts';
-import { createChannelSettingsPage } from './channels/settings.ts';
-import { createTemplatesPage } from './channels/templates.ts';
+import { createSendersPages } from './channels/senders.ts';
+import { createChannelSettingsPages } from './channels/settings.ts';
+import { createTemplatesPages } from './channels/templates.ts';
 import { createConnectionCheckPage } from './connection-check.ts';
 import type { Page } from './framework/page.ts';
 import { createHomePage, type HomeDeps } from './locations/home.ts';
@@ -49,13 +49,13 @@ export function createPages(deps: PageDeps): Page[] {
     createOptOutsPage(deps),
     createRefusedSendsPage(deps),
     createChannelsPage(deps),
-    createChannelPage(deps),
-    createConnectPage(deps),
-    createChannelSettingsPage(deps),
-    createPairingPage(deps),
+    ...createChannelPages(deps),
+    ...createConnectPages(deps),
+    ...createChannelSettingsPages(deps),
+    ...createPairingPages(deps),
     createRoutingPage(deps),
-    createSendersPage(deps),
-    createTemplatesPage(deps),
+    ...createSendersPages(deps),
+    ...createTemplatesPages(deps),
     createAgencyPage(deps),
     createConnectionCheckPage(deps),
   ];

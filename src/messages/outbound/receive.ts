@@ -185,12 +185,12 @@ const insertSql = `
   WITH ${findReservedCte},
   stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, message_type,
-    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw_payload, state,
+    "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw_payload, sender, state,
     reason_code, reason, created_at, updated_at)
   SELECT
     row.id, 'outbound', "locationId", "providerKey", row."highlevelMessageId", "contactId", "conversationId", "userId", "messageType",
-    COALESCE(reserved.sender, "from"), "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload",
-    state, "reasonCode", reason, $2::timestamptz, $2::timestamptz
+    "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload",
+    reserved.sender, state, "reasonCode", reason, $2::timestamptz, $2::timestamptz
   FROM json_to_recordset($1::json) AS row (${rowColumns})
   LEFT JOIN reserved ON reserved.location_id = row."locationId" AND reserved."highlevelMessageId" = row."highlevelMessageId"
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING

@@ -28,6 +28,12 @@ export interface SenderChoice {
   readonly sender: string | null;
 }
 
+/** The sender that a workflow has chosen for its message; `connectionId` is null where no connection is known to have it. */
+export interface RequestedSender {
+  readonly connectionId: string | null;
+  readonly sender: string;
+}
+
 /** What a decision depends on. */
 export interface RoutingFacts {
   readonly policy: RoutingPolicy;
@@ -45,9 +51,11 @@ export interface RoutingFacts {
   readonly contact: { readonly tags: readonly string[]; readonly assignedTo: string | null } | null;
   /** What the contact last wrote to or heard from. */
   readonly lastUsed: SenderChoice | null;
+  /** Null for a message whose sender no workflow has chosen. */
+  readonly requested: RequestedSender | null;
 }
 
-export const routingRules = ['override', 'tag', 'assignedTo', 'address', 'sticky', 'spread', 'default'] as const;
+export const routingRules = ['workflow', 'override', 'tag', 'assignedTo', 'address', 'sticky', 'spread', 'default'] as const;
 
 export type RuleName = (typeof routingRules)[number];
 
@@ -80,12 +88,13 @@ export interface RoutingDecision extends SenderChoice {
 
 /**
  * Decides which connection and sender carry a message. Pure and total: the same facts give the same decision, and each is explained. The
- * order is: override in the text, tag, assigned user, country or prefix, sticky, spread, default.
+ * order is: the sender that a workflow has chosen, override in the text, tag, assigned user, country or prefix, sticky, spread, default.
  */
 export function decideSender(facts: RoutingFacts): RoutingDecision {
   const steps: RoutingStep[] = [];
   const override = findOverride(facts);
   for (const rule of routingRules) {
+    if (rule === 'workflow' && facts.requested === null) continue;
     const found = askRule(facts, rule, override);
     if ('choice' in found) {
       const text = rule === 'override' && override ? override.rest : facts.message.text;
@@ -93,14 +102,17 @@ export function decideSender(facts: RoutingFacts): RoutingDecision {
     }
     steps.push({ rule, ...found });
   }
-  return { ...toDefault(facts), rule: 'default', steps, fails: false, text: facts.message.text };
+  const { sender } = facts.requested ?? toDefault(facts);
+  return { ...toDefault(facts), sender, rule: 'default', steps, fails: false, text: facts.message.text };
 }
 
-type Found = { choice: SenderChoice; value?: string } | { result: 'off' | 'no_match' | 'unknown' | 'removed' };
+type Found = { choice: SenderChoice; value?: string } | { result: 'off' | 'no_match' | 'unknown' | 'removed'; value?: string };
 
 function askRule(facts: RoutingFacts, rule: RuleName, override: Override | null): Found {
   const { policy, contact, lastUsed } = facts;
   switch (rule) {
+    case 'workflow':
+      return findOfWorkflow(facts);
     case 'override':
       return findRule(facts, ['override'], (_kind, value) => value.toLowerCase() === override?.value);
     case 'tag':
@@ -117,6 +129,15 @@ function askRule(facts: RoutingFacts, rule: RuleName, override: Override | null)
     case 'default':
       return { choice: toDefault(facts) };
   }
+}
+
+/** Without a connection that is known to have it, the rules choose one, which sends from it: the vendor then accepts or rejects it. */
+function findOfWorkflow(facts: RoutingFacts): Found {
+  if (!facts.requested) return { result: 'off' };
+  const { connectionId, sender } = facts.requested;
+  if (connectionId === null) return { result: 'no_match', value: sender };
+  if (!findConnection(facts, connectionId)) return { result: 'removed', value: sender };
+  return { choice: { connectionId, sender }, value: sender };
 }
 
 /** Finds the first rule of these kinds that matches and names a connection which exists. */
@@ -185,9 +206,11 @@ function toScore(contactKey: string, { connectionId, sender, weight }: RoutingPo
 function settleAvailability(
   facts: RoutingFacts,
   rule: RuleName,
-  { choice, value }: Extract<Found, { choice: SenderChoice }>,
+  found: Extract<Found, { choice: SenderChoice }>,
   before: readonly RoutingStep[],
 ): SenderChoice & Pick<RoutingDecision, 'steps' | 'fails'> {
+  const { value } = found;
+  const choice = { ...found.choice, sender: facts.requested?.sender ?? found.choice.sender };
   const because = findUnavailable(facts, choice);
   const toSteps = (result: RoutingStep['result'], ...more: RoutingStep[]) => [
     ...before,

@@ -39,11 +39,19 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** Bounds the cost for a busy connection. */
 const maxAttempts = 500;
 
-/** Lists the senders of a connection: the one of its config, those that its vendor lists, and those with settings. */
-export async function listConnectionSenders(deps: ListSendersDeps, connection: Connection): Promise<ConnectionSender[]> {
+/**
+ * Lists the senders of a connection: the one of its config, those that its vendor lists, and those with settings.
+ *
+ * @param known what the vendor lists, where the caller has asked it; null where it lists none
+ */
+export async function listConnectionSenders(
+  deps: ListSendersDeps,
+  connection: Connection,
+  known?: readonly Sender[] | null,
+): Promise<ConnectionSender[]> {
   const { client } = deps.db;
   const own = findOwnSender(connection);
-  const listed = await findListed(deps, connection);
+  const listed = known === undefined ? await findListed(deps, connection) : known;
   const settings = new Map((await listSenderSettings(client, [connection.id])).map((row) => [row.address, row]));
   const addresses = new Set([
     ...(own === null ? [] : [own]),

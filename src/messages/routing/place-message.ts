@@ -7,11 +7,12 @@ import type { Database, Executor, Message } from '../../database/client.ts';
 import { reserveSlot } from '../../queue/rate-limits.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
 import { type DecideForDeps, decideFor } from './decide-for.ts';
-import type { RoutingDecision } from './decide-sender.ts';
+import type { RequestedSender, RoutingDecision } from './decide-sender.ts';
+import { type FindRequestedDeps, findRequested } from './find-requested.ts';
 import type { LoadSetup, RoutingSetup } from './load-setup.ts';
 import type { StoredRoute } from './stored-route.ts';
 
-export interface PlaceDeps extends DecideForDeps {
+export interface PlaceDeps extends DecideForDeps, FindRequestedDeps {
   db: Database;
   clock: Clock;
   loadSetup: LoadSetup;
@@ -70,15 +71,24 @@ export async function placeMessage(
   if (kept && (await keepsDecision(deps, message, kept, setup))) return continueWith(deps, message, groupKey, kept, setup);
   if (message.connectionId !== null && (await deps.mayHaveArrived(message))) return { rejected: getReason('no_channel') };
 
-  const decision = await decideFor(deps, message, setup);
+  const requested = await findRequested(deps, message, connections, setup);
+  const decision = await decideFor(deps, { ...message, requested }, setup);
   const connection = connections.find(({ id }) => id === decision.connectionId) as Connection;
   if (decision.fails) {
-    return { rejected: getReason('sender_unavailable'), record: recordDecision(message, connection, decision, null) };
+    return {
+      rejected: getReason('sender_unavailable'),
+      record: recordDecision(message, connection, { ...decision, requested }, null),
+    };
   }
   const sender = findSender(setup, connection, decision.sender);
   const now = dateNow(deps.clock);
   const slotAt = sender?.ratePerSecond ? await reserve(deps, sender, sender.ratePerSecond, null) : null;
-  const record = recordDecision(message, connection, decision, sender?.ratePerSecond ? (slotAt ?? now) : null);
+  const record = recordDecision(
+    message,
+    connection,
+    { ...decision, requested },
+    sender?.ratePerSecond ? (slotAt ?? now) : null,
+  );
   return { move: { groupKey: toConnectionGroupKey(connection), dueAt: slotAt ?? now, record } };
 }
 
@@ -142,7 +152,7 @@ function recordSlot({ id }: PlacedMessage, senderSlotAt: Date): RecordPlace {
 function recordDecision(
   { id, resentAt }: PlacedMessage,
   connection: Connection,
-  { rule, steps, sender, text, fails }: RoutingDecision,
+  { rule, steps, sender, text, fails, requested }: RoutingDecision & { requested: RequestedSender | null },
   senderSlotAt: Date | null,
 ): RecordPlace {
   const name = connection.name ?? connection.account;
@@ -153,6 +163,7 @@ function recordDecision(
     type: connection.channel.type,
     name,
     sender,
+    ...(requested ? { requestedSender: requested.sender } : {}),
   };
   // A message that failed for it is decided anew when a person has it resent.
   const connectionId = fails ? null : connection.id;

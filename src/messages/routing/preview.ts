@@ -36,7 +36,7 @@ export async function previewRoute(
   const setup = await deps.loadSetup(ref, connections);
   const decision = await decideFor(
     deps,
-    { ...ref, id: null, contactId: contactId ?? null, to: address, text: text ?? null },
+    { ...ref, id: null, contactId: contactId ?? null, to: address, text: text ?? null, requested: null },
     setup,
   );
   return { decision, connection: connections.find(({ id }) => id === decision.connectionId) as Connection };

@@ -6,7 +6,7 @@ export const routingRule = z.enum(routingRules);
 export const routingStep = z.object({
   rule: z.enum([...routingRules, 'next']),
   result: z.enum(stepResults).describe('`chosen`: it decides. `replaced`, `waits` and `fails`: it decides and is unavailable.'),
-  value: z.string().optional().describe('Tag, user, country, prefix or override that matched.'),
+  value: z.string().optional().describe('Tag, user, country, prefix, override or chosen sender that matched.'),
   because: z.enum(unavailableReasons).optional().describe('Why the chosen one is unavailable.'),
 });
 
@@ -19,6 +19,7 @@ export const storedRoute = z.object({
   type: z.string(),
   name: z.string().nullable(),
   sender: z.string().nullable(),
+  requestedSender: z.string().optional().describe('Sender that the workflow of the message has chosen.'),
 });
 
 export type StoredRoute = z.output<typeof storedRoute>;

@@ -4,9 +4,11 @@ import { listWebhookObservations, observedAddress } from '../../../installations
 import { testAddress } from '../../../messages/outbound/send-test.ts';
 import { toRegistrationView } from '../../api/connection-view.ts';
 import { toActor } from '../../auth/access.ts';
-import { defineAction, definePage } from '../framework/page.ts';
+import { defineAction } from '../framework/page.ts';
 import { type FormValues, toConfigFields, toFormValues } from './config-form.ts';
 import { type LabelledField, toLabelledFields } from './config-labels.ts';
+import { createConnectionActions, listConnectionRows, toConnectionName } from './connection-list.ts';
+import { defineConnectionPages, toConnectionPath, toTarget } from './connection-pages.ts';
 import { createContactLinkAction, findContactLinkView } from './contact-link.ts';
 import { canPair, findConsentService } from './pairing.ts';
 import {
@@ -18,35 +20,37 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
-import { canChooseSender, findSender } from './senders.ts';
+import { findSender } from './senders.ts';
 import { deliverySettingNames } from './settings.ts';
-import { getChannelsVersion, getLimitUsage, listChannelStatuses } from './status.ts';
+import { getChannelsVersion, getLimitUsage, getStatuses } from './status.ts';
 import { findTestProgress, getTestVersion } from './test-progress.ts';
 
 const testBody = z.object({ to: z.string().trim().min(3).max(320), text: z.string().trim().min(1).max(1000) });
 
-/** Creates the page of one channel: its health, a live test, its webhook URLs, and disconnecting it. */
-export function createChannelPage(deps: ChannelPageDeps) {
-  const toConnectionRef = ({ location, providerKey }: { location: { resourceId: string }; providerKey: string }) => ({
-    locationId: location.resourceId,
-    providerKey,
-  });
-
-  return definePage({
-    path: 'channels/:providerKey',
-    scope: 'location',
-    viewers: ['location', 'agency', 'operator'],
+/**
+ * Creates the pages of a connection: its health, a live test, its webhook URLs, and disconnecting it. The provider's own page lists all of its
+ * connections too.
+ */
+export function createChannelPages(deps: ChannelPageDeps) {
+  return defineConnectionPages({
+    page: '',
     view: 'channel',
     query: z.object({ test: z.uuid().optional().catch(undefined) }),
 
-    async show({ location, providerKey, query, text, can }) {
+    async show(input) {
+      const { location, providerKey, query, text, can } = input;
       const provider = getProvider(deps, providerKey);
-      const status = (await listChannelStatuses(deps, text, location)).find(({ key }) => key === providerKey);
-      const connection = await findUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const connection = await findUsableConnection(deps, toTarget(input));
+      const [status] = await getStatuses(deps, text, location, provider, [connection]);
+      const isNamed = input.connection !== undefined && connection !== null;
+      const name = toProviderName(deps, text, provider);
       const shown = {
-        title: toProviderName(deps, text, provider),
+        title: isNamed ? toConnectionName(text, connection) : name,
+        provider: name,
         providerKey,
         status,
+        isNamed,
+        connections: isNamed ? [] : await listConnectionRows(deps, input),
         isUninstalled: location.status === 'uninstalled',
       };
       if (!connection) return { ...shown, connection: null };
@@ -57,11 +61,16 @@ export function createChannelPage(deps: ChannelPageDeps) {
       const values = toFormValues(fields, toPublicConfig(connection, can('write')));
       return {
         ...shown,
-        connection: { id: connection.id, type: channel.type, can: connection.capabilities, account: connection.account },
+        connection: {
+          id: connection.id,
+          type: channel.type,
+          can: connection.capabilities,
+          account: connection.account,
+          isPaused: connection.pausedAt !== null,
+        },
         canVerify: channel.setup !== undefined,
         has: {
           pairing: canPair(connection),
-          senders: canChooseSender(connection),
           templates: channel.setup?.listTemplates !== undefined,
           webhooks: channel.webhooks !== undefined,
         },
@@ -73,12 +82,12 @@ export function createChannelPage(deps: ChannelPageDeps) {
         webhookUrls: Object.entries(toWebhookUrls(connection)),
         isStandardWebhook: channel.webhooks?.signatureHeader === 'webhook-signature',
         guide: channel.setupGuide ? `/docs/${channel.setupGuide}.md` : null,
-        contactLinks: await findContactLinkView(deps, { locationId: location.resourceId, providerKey }),
+        contactLinks: await findContactLinkView(deps, toTarget(input)),
         messageType: toMessageType(provider),
         testTo: (isExample ? deps.examples?.to : undefined)?.[toMessageType(provider)] ?? testAddress[toMessageType(provider)],
         inboxUrl: isExample ? deps.examples?.inboxUrl : undefined,
         test: query.test
-          ? await findTestProgress(deps, text, { ...toConnectionRef({ location, providerKey }), id: query.test })
+          ? await findTestProgress(deps, text, { ...toTarget(input), connectionId: connection.id, id: query.test })
           : null,
         limits: await getLimitUsage(deps, connection, location.timezone),
         timezone: location.timezone ?? 'UTC',
@@ -86,26 +95,29 @@ export function createChannelPage(deps: ChannelPageDeps) {
       };
     },
 
-    async version({ location, providerKey, query }) {
-      const ref = toConnectionRef({ location, providerKey });
-      const test = query.test ? await getTestVersion(deps, { ...ref, id: query.test }) : null;
-      const connection = await findUsableConnection(deps, ref);
+    async version(input) {
+      const { location, query } = input;
+      const target = toTarget(input);
+      const test = query.test ? await getTestVersion(deps, { ...target, id: query.test }) : null;
+      const connection = await findUsableConnection(deps, target);
       const webhookAt = connection && (await findLastWebhook(deps, connection.id));
       const webhookStep = webhookAt && Math.floor(webhookAt.getTime() / webhookStepMs);
       return JSON.stringify([await getChannelsVersion(deps, location), test, webhookStep]);
     },
 
     actions: {
+      ...createConnectionActions(deps),
+
       test: defineAction({
         permission: 'write',
         body: testBody,
-        async run({ location, providerKey, body, access, url }) {
-          const messageType = toMessageType(getProvider(deps, providerKey));
-          requireInstalled(location);
-          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+        async run({ body, access, url, ...input }) {
+          const messageType = toMessageType(getProvider(deps, input.providerKey));
+          requireInstalled(input.location);
+          const connection = await getUsableConnection(deps, toTarget(input));
           await deps.connections.registerPendingWebhooks(connection, toActor(access));
           const { id } = await deps.messaging.sendTestMessage(connection, { ...body, messageType });
-          return { redirectTo: url(`channels/${providerKey}`, { test: id }) };
+          return { redirectTo: url(toConnectionPath(input), { test: id }) };
         },
       }),
 
@@ -114,8 +126,8 @@ export function createChannelPage(deps: ChannelPageDeps) {
       resume: defineAction({
         permission: 'write',
         body: z.object({}),
-        async run({ location, providerKey, access, text }) {
-          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+        async run({ access, text, ...input }) {
+          const connection = await getUsableConnection(deps, toTarget(input));
           await deps.connections.resumeConnection(connection, toActor(access));
           return { notice: text('channels.held.resumed') };
         },
@@ -124,9 +136,9 @@ export function createChannelPage(deps: ChannelPageDeps) {
       register: defineAction({
         permission: 'write',
         body: z.object({ replace: z.literal('yes').optional() }),
-        async run({ location, providerKey, body, access, text }) {
-          requireInstalled(location);
-          const connection = await getUsableConnection(deps, toConnectionRef({ location, providerKey }));
+        async run({ body, access, text, ...input }) {
+          requireInstalled(input.location);
+          const connection = await getUsableConnection(deps, toTarget(input));
           const { replace } = body;
           const { kind } = await deps.connections.registerWebhooks(connection, replace === 'yes', toActor(access));
           return kind === 'registered' ? { notice: text('channels.registration.done') } : {};
@@ -136,9 +148,10 @@ export function createChannelPage(deps: ChannelPageDeps) {
       disconnect: defineAction({
         permission: 'write',
         body: z.object({}),
-        async run({ location, providerKey, access, text }) {
-          await deps.connections.disconnect(toConnectionRef({ location, providerKey }), toActor(access));
-          return { notice: text('channels.page.disconnected') };
+        async run({ access, text, url, ...input }) {
+          await deps.connections.disconnect(toTarget(input), toActor(access));
+          const notice = text('channels.page.disconnected');
+          return input.connection ? { redirectTo: url(`channels/${input.providerKey}`), notice } : { notice };
         },
       }),
     },

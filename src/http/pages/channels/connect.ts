@@ -8,10 +8,11 @@ import type { ConnectResult } from '../../../connections/connect.ts';
 import { type Connection, toPublicConfig } from '../../../connections/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
-import { defineAction, definePage } from '../framework/page.ts';
+import { defineAction } from '../framework/page.ts';
 import { getZodErrorMap } from '../framework/texts.ts';
 import { type ConfigField, type FormValues, flattenFields, readConfig, toConfigFields, toFormValues } from './config-form.ts';
 import { toFieldErrors, toLabelledFields, toProblemErrors } from './config-labels.ts';
+import { defineConnectionPages, toConnectionPath, toTarget } from './connection-pages.ts';
 import {
   type ChannelPageDeps,
   findUsableConnection,
@@ -26,12 +27,10 @@ import { suggestionInputs, suggestValues, toSuggestionHint, toSuggestionView } f
 
 const channelType = z.string().min(1).max(64);
 
-/** Creates the page to connect a channel: choose one, then fill in the form generated from its schema. The same form edits a connection. */
-export function createConnectPage(deps: ChannelPageDeps) {
-  return definePage({
-    path: 'channels/:providerKey/connect',
-    scope: 'location',
-    viewers: ['location', 'agency', 'operator'],
+/** Creates the pages to connect a channel: choose one, then fill in the form generated from its schema. The same form edits a connection. */
+export function createConnectPages(deps: ChannelPageDeps) {
+  return defineConnectionPages({
+    page: 'connect',
     view: 'connect',
     permission: 'write',
     query: z.object({
@@ -41,12 +40,12 @@ export function createConnectPage(deps: ChannelPageDeps) {
       make: z.string().max(64).optional(),
     }),
 
-    async show({ location, providerKey, query, text, can }) {
+    async show(input) {
+      const { location, providerKey, query, text, can } = input;
       const provider = getProvider(deps, providerKey);
       requireInstalled(location);
       const isAdded = query.add !== undefined;
-      const ref = { locationId: location.resourceId, providerKey };
-      const connection = isAdded ? null : await findUsableConnection(deps, ref);
+      const connection = isAdded ? null : await findUsableConnection(deps, toTarget(input));
       const choices = listChannels(deps, provider);
       const wanted = query.type ?? (choices.length === 1 ? choices[0]?.type : undefined);
       const name = toProviderName(deps, text, provider);
@@ -89,24 +88,24 @@ export function createConnectPage(deps: ChannelPageDeps) {
       connect: defineAction({
         permission: 'write',
         body: z.looseObject({ type: channelType, add: z.literal('1').optional() }),
-        async run({ location, providerKey, body, access, text, url }) {
-          const provider = getProvider(deps, providerKey);
-          requireInstalled(location);
+        async run({ body, access, text, url, ...input }) {
+          const provider = getProvider(deps, input.providerKey);
+          requireInstalled(input.location);
           const channel = chosen(listChannels(deps, provider), body.type);
-          const ref = { locationId: location.resourceId, providerKey };
+          const target = toTarget(input);
           const fields = toConfigFields(channel.configSchema);
           const suggested = suggestValues(channel, body);
           if (body[suggestionInputs.ask] === 'yes') {
             return { errors: {}, values: suggested, viewData: { suggestionHint: toSuggestionHint(text, channel, body) } };
           }
-          const before = body.add ? null : await findUsableConnection(deps, ref);
+          const before = body.add ? null : await findUsableConnection(deps, target);
           const wanted = {
             type: channel.type,
             config: { ...pickDeliverySettings(before), ...readConfig(fields, { ...body, ...suggested }) },
           };
           const options = { verify: body.unverified !== 'yes', errorMap: getZodErrorMap(text.language) };
           const connect = body.add ? deps.connections.tryAddConnection : deps.connections.tryConnect;
-          const result = await connect(ref, wanted, toActor(access), options);
+          const result = await connect(target, wanted, toActor(access), options);
           const keyPrefix = `channels.types.${channel.type}`;
           switch (result.kind) {
             case 'invalid': {
@@ -125,11 +124,11 @@ export function createConnectPage(deps: ChannelPageDeps) {
                 values: suggested,
                 viewData: { canSkipVerification: true },
               };
-            case 'connected':
-              return {
-                redirectTo: url(body.add ? `channels/${providerKey}/routing` : toNextStep(result.connection)),
-                notice: toNotice(text, before, result),
-              };
+            case 'connected': {
+              const { connection } = result;
+              const path = toConnectionPath(body.add ? { ...input, connection } : input);
+              return { redirectTo: url(toNextStep(connection, path)), notice: toNotice(text, before, result) };
+            }
           }
         },
       }),
@@ -197,11 +196,10 @@ function getAt(config: unknown, path: string): unknown {
 }
 
 /** Returns the page of what is left to do: pair a device, choose a sender, or send a test. */
-function toNextStep(connection: Connection): string {
-  const { providerKey } = connection;
-  if (connection.status === 'pairing') return `channels/${providerKey}/pairing`;
+function toNextStep(connection: Connection, path: string): string {
+  if (connection.status === 'pairing') return `${path}/pairing`;
   const needsSender = canChooseSender(connection) && findSender(connection) === null;
-  return needsSender ? `channels/${providerKey}/senders` : `channels/${providerKey}`;
+  return needsSender ? `${path}/senders` : path;
 }
 
 function toNotice(

@@ -1,7 +1,9 @@
 import * as z from 'zod';
+import type { ConnectionTarget } from '../../../connections/connection.ts';
 import { isAppError } from '../../../core/errors.ts';
 import { toWorkflowUrl } from '../../../messages/outbound/create-contact-link.ts';
 import { defineAction } from '../framework/page.ts';
+import { toTarget } from './connection-pages.ts';
 import { type ChannelPageDeps, findUsableConnection, getUsableConnection, requireInstalled } from './providers.ts';
 
 /** Creates the action that makes a link for one contact: given by its id, its phone number or its email address. */
@@ -9,10 +11,10 @@ export function createContactLinkAction(deps: Pick<ChannelPageDeps, 'connections
   return defineAction({
     permission: 'write',
     body: z.object({ contact: z.string().trim().min(3).max(320) }),
-    async run({ location, providerKey, body, text }) {
-      requireInstalled(location);
-      const { resourceId: locationId } = location;
-      const connection = await getUsableConnection(deps, { locationId, providerKey });
+    async run({ body, text, ...input }) {
+      requireInstalled(input.location);
+      const { resourceId: locationId } = input.location;
+      const connection = await getUsableConnection(deps, toTarget(input));
       try {
         const contactId = await findContactId(deps, locationId, body.contact);
         if (contactId === null) return { errors: { contact: text('channels.contactLink.unknown') } };
@@ -28,9 +30,9 @@ export function createContactLinkAction(deps: Pick<ChannelPageDeps, 'connections
 /** Returns what the page shows about links. @returns null for a channel that needs none */
 export async function findContactLinkView(
   deps: Pick<ChannelPageDeps, 'connections'>,
-  ref: { locationId: string; providerKey: string },
+  target: ConnectionTarget,
 ): Promise<{ workflowUrl: string } | null> {
-  const connection = await findUsableConnection(deps, ref);
+  const connection = await findUsableConnection(deps, target);
   return connection?.channel.buildContactLink ? { workflowUrl: toWorkflowUrl(connection) } : null;
 }
 

@@ -5,29 +5,28 @@ import type { Connection } from '../../../connections/connection.ts';
 import { findSignIn } from '../../../connections/oauth-grants.ts';
 import { isAppError } from '../../../core/errors.ts';
 import { createTimedCache } from '../../../runtime/timed-cache.ts';
-import { definePage } from '../framework/page.ts';
+import { defineConnectionPages, toTarget } from './connection-pages.ts';
 import { type ChannelPageDeps, getProvider, getUsableConnection, toChannelName, toProviderName } from './providers.ts';
 
 /** Interval in which a page that is open asks the vendor; a QR code is valid for some 20 seconds. */
 const pairingTtlMs = 3_000;
 
-/** Creates the page on which a person pairs a device: a QR code or a code, until the vendor reports that it is done. */
-export function createPairingPage(deps: ChannelPageDeps) {
+/** Creates the pages on which a person pairs a device: a QR code or a code, until the vendor reports that it is done. */
+export function createPairingPages(deps: ChannelPageDeps) {
   const cache = createTimedCache<Pairing | { status: 'unavailable'; message: string }>(deps.clock, pairingTtlMs);
   const getPairing = (connection: Connection) =>
     cache(`${connection.id}/${connection.updatedAt.getTime()}`, () => askForPairing(deps, connection));
 
-  return definePage({
-    path: 'channels/:providerKey/pairing',
-    scope: 'location',
-    viewers: ['location', 'agency', 'operator'],
+  return defineConnectionPages({
+    page: 'pairing',
     view: 'channel-pairing',
     permission: 'write',
     query: z.object({}),
 
-    async show({ location, providerKey, text }) {
+    async show(input) {
+      const { providerKey, text } = input;
       const provider = getProvider(deps, providerKey);
-      const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const connection = await getUsableConnection(deps, toTarget(input));
       const channel = toChannelName(text, connection.channel);
       const service = findConsentService(connection);
       return {
@@ -41,8 +40,8 @@ export function createPairingPage(deps: ChannelPageDeps) {
       };
     },
 
-    async version({ location, providerKey }) {
-      const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
+    async version(input) {
+      const connection = await getUsableConnection(deps, toTarget(input));
       const pairing = JSON.stringify(await getPairing(connection));
       // A hash, as the version is sent each time and a QR code is long.
       return JSON.stringify([connection.status, createHash('sha256').update(pairing).digest('hex').slice(0, 16)]);

@@ -1,7 +1,7 @@
 import type { Channel } from '../../../channels/channel.ts';
 import type { Connections } from '../../../compose/connections.ts';
 import type { Messaging } from '../../../compose/messaging.ts';
-import type { Connection } from '../../../connections/connection.ts';
+import type { Connection, ConnectionTarget } from '../../../connections/connection.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError, isAppError } from '../../../core/errors.ts';
 import type { RandomSource } from '../../../core/ids.ts';
@@ -30,12 +30,19 @@ export interface ChannelPageDeps {
     | 'registerWebhooks'
     | 'resumeConnection'
     | 'setRoutingPolicy'
+    | 'setSenderSettings'
     | 'tryAddConnection'
     | 'tryConnect'
   >;
   messaging: Pick<
     Messaging,
-    'createContactLink' | 'lookUpContact' | 'previewRoute' | 'readAddress' | 'searchContact' | 'sendTestMessage'
+    | 'createContactLink'
+    | 'listConnectionSenders'
+    | 'lookUpContact'
+    | 'previewRoute'
+    | 'readAddress'
+    | 'searchContact'
+    | 'sendTestMessage'
   >;
   /** Demo accounts for trials; sandbox mode has them. */
   examples: ConnectionExamples | undefined;
@@ -89,15 +96,15 @@ export function toChannelName(text: Text, channel: Pick<Channel, 'type' | 'title
 }
 
 /**
- * Finds the connection of a provider in a location. One that this process can't use, as its channel or the key of its secrets is
+ * Finds a connection of a provider in a location: the default one, unless the target names another. One that this process can't use, as its channel or the key of its secrets is
  * missing, counts as absent, so that a user can connect again.
  */
 export async function findUsableConnection(
   deps: Pick<ChannelPageDeps, 'connections'>,
-  ref: { locationId: string; providerKey: string },
+  target: ConnectionTarget,
 ): Promise<Connection | null> {
   try {
-    return await deps.connections.findConnection(ref);
+    return await deps.connections.findConnection(target);
   } catch (error) {
     if (isAppError(error, 'request_invalid', 'secret_unreadable')) return null;
     throw error;
@@ -112,9 +119,9 @@ export function requireInstalled({ status }: Installation): void {
 /** @throws AppError `conflict` */
 export async function getUsableConnection(
   deps: Pick<ChannelPageDeps, 'connections'>,
-  ref: { locationId: string; providerKey: string },
+  target: ConnectionTarget,
 ): Promise<Connection> {
-  const found = await findUsableConnection(deps, ref);
+  const found = await findUsableConnection(deps, target);
   if (found) return found;
   throw new AppError('conflict', 'No channel is connected any more. Connect one first.');
 }

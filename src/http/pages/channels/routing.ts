@@ -1,14 +1,15 @@
 import * as z from 'zod';
-import type { Connection } from '../../../connections/connection.ts';
 import { conditionKinds, getCondition, type RoutingPolicy, routingPolicy } from '../../../connections/routing-policy.ts';
-import { AppError, isAppError } from '../../../core/errors.ts';
+import { isAppError } from '../../../core/errors.ts';
+import type { Installation } from '../../../installations/store.ts';
 import type { RoutingStep } from '../../../messages/routing/decide-sender.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction, definePage, optionalField, type PageInput } from '../framework/page.ts';
-import { type Text, toReasonText } from '../framework/texts.ts';
-import { type ChannelPageDeps, getProvider, toChannelName, toProviderName } from './providers.ts';
+import type { Text } from '../framework/texts.ts';
+import { createConnectionActions, listConnectionRows, listProviderConnections, toConnectionName } from './connection-list.ts';
+import { type ChannelPageDeps, getProvider, toProviderName } from './providers.ts';
+import { getChannelsVersion } from './status.ts';
 
-const connectionBody = z.object({ connectionId: z.uuid() });
 const choice = z.object({ connectionId: z.uuid(), sender: optionalField(z.string().trim().min(1).max(320)) });
 const ruleBody = choice.extend({ kind: z.enum(conditionKinds), value: z.string().trim().min(1).max(320) });
 const previewBody = z.object({
@@ -17,7 +18,7 @@ const previewBody = z.object({
   text: optionalField(z.string().max(1_000)),
 });
 
-type LocationInput = PageInput & { location: { resourceId: string }; providerKey: string };
+type LocationInput = PageInput & { location: Installation; providerKey: string };
 
 /** Creates the page of a provider's connections in their order, the rules by which messages find one, and a dry run. */
 export function createRoutingPage(deps: ChannelPageDeps) {
@@ -26,26 +27,6 @@ export function createRoutingPage(deps: ChannelPageDeps) {
     getProvider(deps, providerKey);
     return { locationId: location.resourceId, providerKey };
   };
-  const list = async (input: LocationInput) => {
-    const ref = toRef(input);
-    return (await connections.listConnections(ref.locationId)).filter(({ providerKey }) => providerKey === ref.providerKey);
-  };
-  /** Changes one of the provider's own connections: the form names it, and the location decides. */
-  const find = async (input: LocationInput, id: string) => {
-    const found = (await list(input)).find((connection) => connection.id === id);
-    if (found) return found;
-    throw new AppError('not_found', 'There is no such connection.');
-  };
-  const arrange = (change: (connection: Connection) => Parameters<typeof connections.arrangeConnection>[1]) =>
-    defineAction({
-      permission: 'write',
-      body: connectionBody,
-      async run(input) {
-        const connection = await find(input, input.body.connectionId);
-        await connections.arrangeConnection(connection, change(connection), toActor(input.access));
-        return { notice: input.text('routing.saved') };
-      },
-    });
   const changePolicy = async (input: LocationInput, change: (policy: RoutingPolicy) => unknown) => {
     const ref = toRef(input);
     const policy = routingPolicy.parse(change(await connections.getRoutingPolicy(ref)));
@@ -62,15 +43,15 @@ export function createRoutingPage(deps: ChannelPageDeps) {
 
     async show(input) {
       const { text, providerKey } = input;
-      const found = await list(input);
+      const found = await listProviderConnections(deps, input);
       const policy = await connections.getRoutingPolicy(toRef(input));
-      const names = new Map(found.map((connection) => [connection.id, toName(text, connection)]));
+      const names = new Map(found.map((connection) => [connection.id, toConnectionName(text, connection)]));
       const provider = toProviderName(deps, text, getProvider(deps, providerKey));
       return {
         title: text('routing.title', { provider }),
         provider,
         providerKey,
-        connections: found.map((connection) => toRow(text, connection)),
+        connections: await listConnectionRows(deps, input),
         rules: policy.rules.map((rule) => ({
           ...getCondition(rule),
           to: names.get(rule.connectionId) ?? text('routing.removed'),
@@ -86,35 +67,10 @@ export function createRoutingPage(deps: ChannelPageDeps) {
       };
     },
 
-    async version(input) {
-      const found = await list(input);
-      return JSON.stringify(found.map(({ id, updatedAt, status }) => [id, updatedAt, status]));
-    },
+    version: ({ location }) => getChannelsVersion(deps, location),
 
     actions: {
-      rename: defineAction({
-        permission: 'write',
-        body: connectionBody.extend({ name: optionalField(z.string().trim().min(1).max(100)) }),
-        async run(input) {
-          const connection = await find(input, input.body.connectionId);
-          const { name = null } = input.body;
-          await connections.arrangeConnection(connection, { name }, toActor(input.access));
-          return { notice: input.text('routing.saved') };
-        },
-      }),
-      up: arrange(({ position }) => ({ position: Math.max(position - 1, 0) })),
-      makeDefault: arrange(() => ({ isDefault: true })),
-      pause: arrange(() => ({ isPaused: true })),
-      resume: arrange(() => ({ isPaused: false })),
-      remove: defineAction({
-        permission: 'write',
-        body: connectionBody,
-        async run(input) {
-          const { id } = await find(input, input.body.connectionId);
-          await connections.disconnect({ ...toRef(input), connectionId: id }, toActor(input.access));
-          return { notice: input.text('routing.connections.isRemoved') };
-        },
-      }),
+      ...createConnectionActions(deps),
       addRule: defineAction({
         permission: 'write',
         body: ruleBody,
@@ -164,7 +120,9 @@ export function createRoutingPage(deps: ChannelPageDeps) {
           try {
             const { decision, connection } = await deps.messaging.previewRoute(toRef(input), input.body);
             const steps = toStepRows(text, decision.steps);
-            return { viewData: { asked: input.body, decision: { ...decision, steps, to: toName(text, connection) } } };
+            return {
+              viewData: { asked: input.body, decision: { ...decision, steps, to: toConnectionName(text, connection) } },
+            };
           } catch (error) {
             if (!isAppError(error, 'highlevel_limit', 'highlevel_unreachable', 'highlevel_failed')) throw error;
             return { errors: { contactId: error.message } };
@@ -173,24 +131,6 @@ export function createRoutingPage(deps: ChannelPageDeps) {
       }),
     },
   });
-}
-
-function toName(text: Text, connection: Connection): string {
-  return connection.name ?? connection.account ?? toChannelName(text, connection.channel);
-}
-
-function toRow(text: Text, connection: Connection) {
-  const { id, name, isDefault, pausedAt, status, statusReason, channel } = connection;
-  return {
-    id,
-    name: toName(text, connection),
-    ownName: name,
-    channel: toChannelName(text, channel),
-    isDefault,
-    isPaused: pausedAt !== null,
-    status,
-    reason: statusReason && toReasonText(text, statusReason),
-  };
 }
 
 /** Translates the explanation of a decision. */

@@ -3,10 +3,11 @@ import { deliverySettings } from '../../../channels/delivery-settings.ts';
 import { toPublicConfig } from '../../../connections/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toActor } from '../../auth/access.ts';
-import { defineAction, definePage } from '../framework/page.ts';
+import { defineAction } from '../framework/page.ts';
 import { getZodErrorMap } from '../framework/texts.ts';
 import { flattenFields, readConfig, toConfigFields, toFormValues } from './config-form.ts';
 import { toFieldErrors } from './config-labels.ts';
+import { defineConnectionPages, toConnectionPath, toTarget } from './connection-pages.ts';
 import {
   type ChannelPageDeps,
   getProvider,
@@ -15,27 +16,26 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
+import { anyTime } from './sender-form.ts';
 import { getLimitUsage } from './status.ts';
 
 /** The names of the settings that every connection has. */
 export const deliverySettingNames = Object.keys(deliverySettings);
 
 const fields = toConfigFields(z.object(deliverySettings));
-const anyTime = 'any';
 
-/** Creates the page of a connection's sending settings, which are the same for every channel. */
-export function createChannelSettingsPage(deps: ChannelPageDeps) {
-  return definePage({
-    path: 'channels/:providerKey/settings',
-    scope: 'location',
-    viewers: ['location', 'agency', 'operator'],
+/** Creates the pages of a connection's sending settings, which are the same for every channel. */
+export function createChannelSettingsPages(deps: ChannelPageDeps) {
+  return defineConnectionPages({
+    page: 'settings',
     view: 'channel-settings',
     permission: 'write',
     query: z.object({}),
 
-    async show({ location, providerKey, text }) {
+    async show(input) {
+      const { location, providerKey, text } = input;
       const provider = getProvider(deps, providerKey);
-      const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const connection = await getUsableConnection(deps, toTarget(input));
       const initial = toFormValues(fields, connection.config as Record<string, unknown>);
       return {
         title: text('channels.settings.title', { provider: toProviderName(deps, text, provider) }),
@@ -61,11 +61,11 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
       save: defineAction({
         permission: 'write',
         body: z.looseObject({ hours: z.enum([anyTime, 'some']).default(anyTime) }),
-        async run({ location, providerKey, body, access, text, url }) {
-          getProvider(deps, providerKey);
-          requireInstalled(location);
-          const ref = { locationId: location.resourceId, providerKey };
-          const connection = await getUsableConnection(deps, ref);
+        async run({ body, access, text, url, ...input }) {
+          getProvider(deps, input.providerKey);
+          requireInstalled(input.location);
+          const target = toTarget(input);
+          const connection = await getUsableConnection(deps, target);
           const settings = readConfig(fields, { ...body, sendingWindow: body.hours === anyTime ? '' : 'on' });
           // Idempotent channels have no input for it; a stored value stays.
           const { whenUnknown } = connection.config as { whenUnknown?: string };
@@ -73,19 +73,19 @@ export function createChannelSettingsPage(deps: ChannelPageDeps) {
           const others = Object.entries(toPublicConfig(connection, true)).filter(
             ([name]) => !deliverySettingNames.includes(name),
           );
-          const input = {
+          const wanted = {
             type: connection.channel.type,
             config: { ...Object.fromEntries(others), ...settings, ...storedPolicy },
           };
           // The vendor was asked about the rest of the config when it was stored.
           const options = { verify: false, errorMap: getZodErrorMap(text.language) };
-          const result = await deps.connections.tryConnect(ref, input, toActor(access), options);
+          const result = await deps.connections.tryConnect(target, wanted, toActor(access), options);
           if (result.kind === 'invalid') {
             const { '': other, ...errors } = toFieldErrors(text, 'channels.settings', fields, result.issues, body);
             if (other) throw new AppError('request_invalid', other);
             return { errors };
           }
-          return { redirectTo: url(`channels/${providerKey}`), notice: text('channels.settings.saved') };
+          return { redirectTo: url(toConnectionPath(input)), notice: text('channels.settings.saved') };
         },
       }),
     },

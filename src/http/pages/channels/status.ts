@@ -40,19 +40,27 @@ export interface ChannelStatus {
 const minFailuresInRow = 3;
 
 /** Lists the status of every provider of the app in a location. */
-export async function listChannelStatuses(
+export async function listChannelStatuses(deps: ChannelPageDeps, text: Text, location: Installation): Promise<ChannelStatus[]> {
+  return Promise.all(
+    listMessageProviders(deps).map(async (provider) => {
+      const connection = await findUsableConnection(deps, { locationId: location.resourceId, providerKey: provider.key });
+      const [status] = await getStatuses(deps, text, location, provider, [connection]);
+      return status as ChannelStatus;
+    }),
+  );
+}
+
+/** Gets the status of each connection of a provider in a location; null for none. */
+export async function getStatuses(
   deps: ChannelPageDeps,
   text: Text,
   { resourceId }: Installation,
+  provider: Provider,
+  connections: readonly (Connection | null)[],
 ): Promise<ChannelStatus[]> {
   const alerts = (await listOpenAlerts(deps.db.client, [resourceId])).get(resourceId) ?? [];
   const failing = new Set(alerts.filter(({ kind }) => kind === 'channel_failing').map(({ subject }) => subject));
-  return Promise.all(
-    listMessageProviders(deps).map(async (provider) => {
-      const connection = await findUsableConnection(deps, { locationId: resourceId, providerKey: provider.key });
-      return getChannelStatus(deps, text, provider, connection, failing);
-    }),
-  );
+  return Promise.all(connections.map((connection) => getChannelStatus(deps, text, provider, connection, failing)));
 }
 
 async function getChannelStatus(
@@ -98,6 +106,9 @@ export async function getChannelsVersion(deps: ChannelPageDeps, { resourceId }: 
     select: {
       id: true,
       updatedAt: true,
+      name: true,
+      isDefault: true,
+      position: true,
       status: true,
       statusReason: true,
       account: true,

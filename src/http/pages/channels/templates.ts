@@ -1,25 +1,24 @@
 import * as z from 'zod';
 import type { Template } from '../../../channels/channel.ts';
 import { createTimedCache } from '../../../runtime/timed-cache.ts';
-import { definePage } from '../framework/page.ts';
+import { defineConnectionPages, toTarget } from './connection-pages.ts';
 import { type ChannelPageDeps, getProvider, getUsableConnection, toChannelName, toProviderName } from './providers.ts';
 
 const listTtlMs = 10_000;
 
-/** Creates the page of a connection's approved templates, with a preview of each. */
-export function createTemplatesPage(deps: ChannelPageDeps) {
+/** Creates the pages of a connection's approved templates, with a preview of each. */
+export function createTemplatesPages(deps: ChannelPageDeps) {
   const cache = createTimedCache<readonly Template[]>(deps.clock, listTtlMs);
 
-  return definePage({
-    path: 'channels/:providerKey/templates',
-    scope: 'location',
-    viewers: ['location', 'agency', 'operator'],
+  return defineConnectionPages({
+    page: 'templates',
     view: 'channel-templates',
     query: z.object({}),
 
-    async show({ location, providerKey, text }) {
+    async show(input) {
+      const { providerKey, text } = input;
       const provider = getProvider(deps, providerKey);
-      const connection = await getUsableConnection(deps, { locationId: location.resourceId, providerKey });
+      const connection = await getUsableConnection(deps, toTarget(input));
       const channel = toChannelName(text, connection.channel);
       const key = `${connection.id}/${connection.updatedAt.getTime()}`;
       const templates = await cache(key, () => deps.connections.listTemplates(connection));

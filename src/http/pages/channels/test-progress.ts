@@ -1,11 +1,8 @@
+import type { ConnectionTarget } from '../../../connections/connection.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 import type { ChannelPageDeps } from './providers.ts';
 
-interface TestRef {
-  locationId: string;
-  providerKey: string;
-  id: string;
-}
+type TestRef = ConnectionTarget & { id: string };
 
 /** One step of a test: the time it was reached, or its current state. */
 interface TestStep {

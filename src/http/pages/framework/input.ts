@@ -5,7 +5,7 @@ import { isStorable } from '../../../core/sanitize.ts';
 import type { Database } from '../../../database/client.ts';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/model/message.ts';
-import { type Access, can, getVisibleLocation, pathResolvers } from '../../auth/access.ts';
+import { type Access, can, getVisibleLocation, pathResolvers, type VisibleConnection } from '../../auth/access.ts';
 import type { LinkQuery, Page, ResolvedInput, Viewer } from './page.ts';
 import type { PageShell } from './shell.ts';
 import type { Text } from './texts.ts';
@@ -31,6 +31,9 @@ export function getCaller(response: Response): { access: Access; text: Text } {
   return { access, text };
 }
 
+/** Parameters whose value is an id of ours, and what it names. */
+const uuidParams: Readonly<Record<string, string>> = { id: 'message', connectionId: 'connection' };
+
 /** Loads the records that a path names, if they are visible to the caller. @throws AppError `not_found`, `request_invalid` */
 export async function resolvePageRequest(
   db: Database,
@@ -39,11 +42,12 @@ export async function resolvePageRequest(
   const { page, viewer, shell: frame, request, response } = options;
   const { access, text } = getCaller(response);
   if (!isStorable(request.params)) throw new AppError('not_found', 'There is no page at this address.');
-  const found: { location?: Installation; message?: Message; providerKey?: string } = {};
+  const found: { location?: Installation; message?: Message; providerKey?: string; connection?: VisibleConnection } = {};
   for (const [name, value] of Object.entries(request.params)) {
     const find = pathResolvers[name];
     if (!find) throw new AppError('internal', `${page.path}: “${name}” has no path resolver.`);
-    if (name === 'id' && !z.uuid().safeParse(value).success) throw new AppError('not_found', 'There is no such message.');
+    const uuidOf = uuidParams[name];
+    if (uuidOf && !z.uuid().safeParse(value).success) throw new AppError('not_found', `There is no such ${uuidOf}.`);
     Object.assign(found, await find(db, access, String(value)));
   }
   if (page.scope === 'location' && access !== 'operator' && access.locationId !== null) {
@@ -51,6 +55,10 @@ export async function resolvePageRequest(
   }
   if (page.scope === 'location' && found.message && found.message.locationId !== found.location?.resourceId) {
     throw new AppError('not_found', 'There is no such message.');
+  }
+  const { connection } = found;
+  if (connection && (connection.locationId !== found.location?.resourceId || connection.providerKey !== found.providerKey)) {
+    throw new AppError('not_found', 'There is no such connection.');
   }
   const query = page.query.safeParse(request.query);
   if (!query.success || !isStorable(request.query)) throw new AppError('request_invalid', 'This link is not one of this page.');

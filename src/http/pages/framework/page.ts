@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/model/message.ts';
-import type { Access, Permission } from '../../auth/access.ts';
+import type { Access, Permission, VisibleConnection } from '../../auth/access.ts';
 import type { CsvFile } from '../../csv.ts';
 import type { Text } from './texts.ts';
 
@@ -30,6 +30,7 @@ export type ResolvedInput = PageInput & {
   location?: Installation;
   message?: Message;
   providerKey?: string;
+  connection?: VisibleConnection;
 };
 
 export type LinkQuery = Record<string, string | number | undefined>;
@@ -108,12 +109,13 @@ type Input<Scope, Path extends string, Query extends z.ZodType> = PageInput & {
   query: z.output<Query>;
 } & (Scope extends 'location' ? { location: Installation } : unknown) &
   (Path extends `${string}:id${string}` ? { message: Message } : unknown) &
-  (Path extends `${string}:providerKey${string}` ? { providerKey: string } : unknown);
+  (Path extends `${string}:providerKey${string}` ? { providerKey: string; connection?: VisibleConnection } : unknown);
 
 /**
  * Defines a page. The router loads the records that its path names, and checks that the caller can see them, before it calls the page.
  *
- * @param definition `path`: the page's path, with `:id` for a message and `:providerKey` for one of the app's providers.
+ * @param definition `path`: the page's path, with `:id` for a message, `:providerKey` for one of the app's providers, and
+ * `:connectionId` for one of the location's connections for that provider.
  * `scope`: one `location` (an agency and the operator find it under `locations/<id>/`), or the caller's whole `account`.
  * `view`: its file in views/pages. `version`: a cheap value that changes whenever the page's content does.
  * `nav`: its place in the navigation, if it has one. `download`: a file, at `<path>/download` with the page's own query.
@@ -146,7 +148,14 @@ export function defineAction<Body extends z.ZodType>(definition: {
   permission: Permission;
   body: Body;
   run(
-    input: PageInput & { body: z.output<Body>; location: Installation; message: Message; providerKey: string; query: never },
+    input: PageInput & {
+      body: z.output<Body>;
+      location: Installation;
+      message: Message;
+      providerKey: string;
+      connection?: VisibleConnection;
+      query: never;
+    },
   ): Promise<ActionResult>;
 }): PageAction {
   return definition as PageAction;
