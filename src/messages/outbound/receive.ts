@@ -157,18 +157,16 @@ const rowColumns = `id uuid, "locationId" text, "providerKey" text, "highlevelMe
     "emailMessageId" text, "replyToExternalId" text, "rawPayload" text, state message_state, "reasonCode" text, reason text`;
 
 /**
- * Parts of a WITH that find the sends of workflows which come back as these messages, so that each goes out by the sender that its workflow
- * has chosen. The response to our own request may come later than the webhook: then contact, provider and the beginning of the content identify
- * the send, as a contact has one such request at a time.
+ * Parts of a WITH that find the sends of workflows which come back as the messages of its part `received`, so that each goes out by the sender
+ * that its workflow has chosen. The response to our own request may come later than the webhook: then contact, provider and the beginning of
+ * the content identify the send, as a contact has one such request at a time.
  */
 const findReservedCte = `candidates AS MATERIALIZED (
     SELECT w.id, w.location_id, row."highlevelMessageId", w.sender, false AS is_guess
-    FROM json_to_recordset($1::json) AS row (${rowColumns})
-    JOIN workflow_sends w ON w.location_id = row."locationId" AND w.highlevel_message_id = row."highlevelMessageId"
+    FROM received AS row JOIN workflow_sends w ON w.location_id = row."locationId" AND w.highlevel_message_id = row."highlevelMessageId"
     UNION ALL
     SELECT w.id, w.location_id, row."highlevelMessageId", w.sender, true
-    FROM json_to_recordset($1::json) AS row (${rowColumns})
-    JOIN workflow_sends w ON w.location_id = row."locationId" AND w.contact_id = row."contactId" AND w.state = 'posting'
+    FROM received AS row JOIN workflow_sends w ON w.location_id = row."locationId" AND w.contact_id = row."contactId" AND w.state = 'posting'
       AND w.highlevel_message_id IS NULL AND w.provider_key = row."providerKey"
       AND CASE WHEN row."messageType" = 'email' THEN COALESCE(w.subject, '') = COALESCE(row.subject, '')
         ELSE starts_with(btrim(COALESCE(row.text, '')), btrim(COALESCE(w.text, ''))) END),
@@ -182,7 +180,8 @@ const findReservedCte = `candidates AS MATERIALIZED (
 
 /** All rows are one parameter: the statement is prepared once for any number of them. */
 const insertSql = `
-  WITH ${findReservedCte},
+  WITH received AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS row (${rowColumns})),
+  ${findReservedCte},
   stored AS (INSERT INTO messages (
     id, direction, location_id, provider_key, highlevel_message_id, contact_id, conversation_id, user_id, message_type,
     "from", "to", raw_address, text, html, subject, attachments, email_message_id, reply_to_external_id, raw_payload, sender, state,
@@ -191,7 +190,7 @@ const insertSql = `
     row.id, 'outbound', "locationId", "providerKey", row."highlevelMessageId", "contactId", "conversationId", "userId", "messageType",
     "from", "to", "rawAddress", text, html, subject, attachments, "emailMessageId", "replyToExternalId", "rawPayload",
     reserved.sender, state, "reasonCode", reason, $2::timestamptz, $2::timestamptz
-  FROM json_to_recordset($1::json) AS row (${rowColumns})
+  FROM received AS row
   LEFT JOIN reserved ON reserved.location_id = row."locationId" AND reserved."highlevelMessageId" = row."highlevelMessageId"
   ON CONFLICT (location_id, highlevel_message_id) DO NOTHING
   RETURNING id, location_id, state, reason_code, reason),
