@@ -5,7 +5,13 @@ import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
 import { findEmailThread } from '../messages/outbound/find-email-thread.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
-import { checkSendLimits, pauseConnection, refundDailyCap, type SendLimitDeps } from '../messages/outbound/send-limits.ts';
+import {
+  checkSendLimits,
+  checkSendTimes,
+  pauseConnection,
+  refundDailyCap,
+  type SendLimitDeps,
+} from '../messages/outbound/send-limits.ts';
 import { listSettledRecipients } from '../messages/outbound/settled-recipients.ts';
 import { findAddressOfContact, findContactOfAddress, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
 import { type ChooseDeps, chooseConnection } from '../messages/routing/choose-connection.ts';
@@ -55,6 +61,7 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
     resolveRoute: (message, groupKey) => resolveRoute(routeDeps, message, groupKey),
     requireValidToken: (locationId) => tokens.requireValidToken(locationId),
     checkSendLimits: (route) => checkSendLimits(ingredients, route),
+    checkSendTimes: (route) => checkSendTimes(ingredients, route),
     pauseConnection: (connection, until) => pauseConnection(ingredients, connection, until),
     refundDailyCap: (route, countedAtMs) => refundDailyCap(ingredients, route, countedAtMs),
   };

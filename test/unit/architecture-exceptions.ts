@@ -113,7 +113,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     files: {
       'messages/log/search-sql.ts': ['Connection', 'Installation'],
       'messages/log/wait-reasons.ts': ['RateLimitRow'],
-      'messages/outbound/attempts.ts': ['Job'],
+      'messages/outbound/attempts.ts': ['Connection', 'Installation', 'Job'],
       'messages/outbound/receive.ts': ['WorkflowSend'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
       'outbox/purge.ts': ['Installation'],

@@ -26,8 +26,7 @@ export function createOptOutFinder(db: Database): FindOptOut {
     return new Map(rows.map((row): [string, OptOutCategory] => [toName(row), row.isAll ? 'all' : 'marketing']));
   });
   return async (locationId, to) => {
-    const addresses = splitRecipients(to).map(toLedgerAddress);
-    const found = await Promise.all(addresses.map((address) => load({ locationId, address })));
+    const found = await Promise.all(toLedgerAddresses(to).map((address) => load({ locationId, address })));
     return found.includes('all') ? 'all' : found.includes('marketing') ? 'marketing' : null;
   };
 }
@@ -36,6 +35,11 @@ export function createOptOutFinder(db: Database): FindOptOut {
 export function splitRecipients(to: string): string[] {
   const recipients = to.includes(',') ? parseRecipients(to) : [];
   return recipients.length === 0 ? [to] : recipients.map((recipient) => normalizeAddress(recipient).address);
+}
+
+/** Returns the recipients of a message in the form in which the ledger stores and finds them. */
+export function toLedgerAddresses(to: string): string[] {
+  return splitRecipients(to).map(toLedgerAddress);
 }
 
 /** Lists the addresses by which a location knows a contact. */

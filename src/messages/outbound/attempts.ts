@@ -1,3 +1,4 @@
+import type { Connection } from '../../connections/connection.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
@@ -6,38 +7,66 @@ import { getReason, type Reason } from '../model/reasons.ts';
 
 export interface AttemptRequest {
   readonly messageId: string;
-  readonly connectionId: string;
+  /** The connection as it was read when the message was prepared. */
+  readonly connection: Pick<Connection, 'id' | 'status' | 'updatedAt'>;
+  /** The recipients, as the ledger of opt-outs knows them. */
+  readonly addresses: readonly string[];
   /** The policy for an earlier attempt that was interrupted, so that its message may or may not have been sent. */
   readonly unknownOutcomePolicy: 'resend' | 'ask';
 }
 
 /**
  * The result of starting an attempt:
+ * - `isOptedOutOfMarketing`: a recipient has opted out of marketing alone, and the channel decides by the content;
  * - `cancelled`: the message is not to be sent any more;
  * - `interrupted`: an earlier attempt was interrupted or got no response, and it must be found out whether it was sent;
  * - `inbound_in_progress`: the message may be the echo of a reply that is being posted into this contact's conversation. HighLevel can post
- *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message.
+ *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message;
+ * - `route_changed`: since the message was prepared, its connection was changed, paused, held or removed, or its location has lost the app;
+ * - `opted_out`: a recipient has opted out.
  */
-export type StartResult = { attemptId: string } | 'cancelled' | 'interrupted' | 'inbound_in_progress';
+export type StartResult =
+  | { attemptId: string; isOptedOutOfMarketing: boolean }
+  | 'cancelled'
+  | 'interrupted'
+  | 'inbound_in_progress'
+  | 'route_changed'
+  | 'opted_out';
 
 export type StartAttempt = (request: AttemptRequest) => Promise<StartResult>;
 
 const maxBatchSize = 200;
 
-/** Creates the recorder of attempts, which commits each attempt before its request leaves. Attempts that start together are one statement. */
+/** A decided request, as the statement returns it. */
+interface DecidedRow {
+  id: string;
+  outcome: Exclude<StartResult, object | 'cancelled'> | 'started';
+  isOptedOutOfMarketing: boolean;
+}
+
+/**
+ * Creates the recorder of attempts, which commits each attempt before its request leaves. Attempts that start together are one statement.
+ *
+ * Preparing a message may take seconds, as HighLevel is asked for a token, an address or a charge. What must stop a send is therefore read
+ * in the statement that starts it: a STOP, a pause or an uninstall that was acknowledged before it counts.
+ */
 export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: NewId }): StartAttempt {
   return createBatcher<AttemptRequest, StartResult>({
     maxBatchSize,
     async run(items) {
-      const requests = items.map((one) => ({ ...one, id: deps.newId() }));
+      const requests = items.map(({ connection: { id, status, updatedAt }, ...one }) => ({
+        ...{ ...one, id: deps.newId() },
+        ...{ connectionId: id, connectionStatus: status, connectionUpdatedAt: updatedAt },
+      }));
       const { code, message } = getReason('interrupted');
-      const rows = await deps.db.client.$queryRawUnsafe<
-        { id: string; outcome: 'started' | 'interrupted' | 'inbound_in_progress' }[]
-      >(startAttemptsSql, JSON.stringify(requests), dateNow(deps.clock), code, message);
-      const outcomes = new Map(rows.map(({ id, outcome }) => [id, outcome]));
+      const parameters = [JSON.stringify(requests), dateNow(deps.clock), code, message];
+      const rows = await deps.db.client.$queryRawUnsafe<DecidedRow[]>(startAttemptsSql, ...parameters);
+      const decided = new Map(rows.map((row) => [row.id, row]));
       return requests.map(({ id }) => {
-        const outcome = outcomes.get(id) ?? 'cancelled';
-        return outcome === 'started' ? { attemptId: id } : outcome;
+        const row = decided.get(id);
+        if (!row) return 'cancelled';
+        const { outcome, isOptedOutOfMarketing } = row;
+        return outcome === 'started' ? { attemptId: id, isOptedOutOfMarketing } : outcome;
       });
     },
   });
@@ -46,7 +75,8 @@ export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: 
 /** The lock prevents that a message is cancelled between this query and the new attempt. Messages are locked by id, as everywhere. */
 const startAttemptsSql = `
   WITH wanted AS (
-    SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, "connectionId" uuid, "unknownOutcomePolicy" text)),
+    SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, addresses text[], "unknownOutcomePolicy" text,
+      "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz)),
   pending AS (
     SELECT id, location_id, contact_id, resent_at FROM messages
     WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND held_for_review_at IS NULL ORDER BY id FOR KEY SHARE),
@@ -54,7 +84,7 @@ const startAttemptsSql = `
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
   decided AS (
-    SELECT w.*, p.resent_at, CASE
+    SELECT w.*, p.resent_at, optout.categories, CASE
       -- Interrupted, or ended as interrupted by a worker that stopped before it settled the message.
       WHEN w."unknownOutcomePolicy" = 'ask' AND EXISTS (
         SELECT 1 FROM attempts a WHERE a.message_id = p.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
@@ -63,13 +93,22 @@ const startAttemptsSql = `
         SELECT 1 FROM messages inbound JOIN jobs ON jobs.queue = 'highlevel' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
         WHERE inbound.location_id = p.location_id AND inbound.contact_id = p.contact_id AND inbound.post_started_at IS NOT NULL)
         THEN 'inbound_in_progress'
+      WHEN NOT EXISTS (
+        SELECT 1 FROM connections c WHERE c.id = w."connectionId" AND c.disabled_at IS NULL
+          AND c.status::text = w."connectionStatus" AND c.updated_at = w."connectionUpdatedAt") THEN 'route_changed'
+      WHEN NOT EXISTS (
+        SELECT 1 FROM installations i WHERE i.kind = 'location' AND i.resource_id = p.location_id AND i.status = 'active')
+        THEN 'route_changed'
+      WHEN 'all' = ANY (optout.categories) THEN 'opted_out'
       ELSE 'started' END AS outcome
-    FROM wanted w JOIN pending p ON p.id = w."messageId"),
+    FROM wanted w JOIN pending p ON p.id = w."messageId" CROSS JOIN LATERAL (
+      SELECT array_agg(DISTINCT o.category::text) AS categories FROM opt_outs o
+      WHERE o.location_id = p.location_id AND o.address = ANY (w.addresses) AND o.lifted_at IS NULL) AS optout),
   started AS (
     INSERT INTO attempts (id, message_id, connection_id, started_at, event_order)
     -- The process that resent it may have a clock that is ahead of this one's.
     SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started')
-  SELECT id, outcome FROM decided`;
+  SELECT id, outcome, categories IS NOT NULL AS "isOptedOutOfMarketing" FROM decided`;
 
 /** Selects attempts. */
 export interface AttemptFilter {

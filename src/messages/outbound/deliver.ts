@@ -1,8 +1,6 @@
 import type { OptOutContent, OutboundMessage, SendOutcome } from '../../channels/channel.ts';
 import { type DeliverySettings, parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { normalizeAddress } from '../../core/address.ts';
-import { maxChars } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import {
@@ -16,10 +14,11 @@ import type { Job } from '../../queue/job.ts';
 import type { ChargeDecision } from '../billing/charge-send.ts';
 import type { WorkMessage } from '../model/message.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
-import { parseRecipients } from '../model/recipients.ts';
-import type { ContactAddress, EndedAttempt, Settle, Settlement } from '../settlement/settlement.ts';
+import { toLedgerAddresses } from '../opt-outs/find.ts';
+import type { Settle, Settlement } from '../settlement/settlement.ts';
 import { type AttemptFilter, mayHaveArrived, type StartAttempt, type StartResult } from './attempts.ts';
 import { type ConfirmDeps, canConfirm, computeConfirmAt, confirmSend } from './confirm-send.ts';
+import { toContactAddress, toEndedAttempt } from './ended-attempt.ts';
 import { decideNextStep } from './next-step.ts';
 import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
@@ -37,6 +36,8 @@ export interface DeliverDeps extends ConfirmDeps {
   /** Resolves when the location can be reported for. @throws AppError */
   requireValidToken(locationId: string): Promise<void>;
   checkSendLimits(route: SendableRoute): Promise<LimitDecision | null>;
+  /** Checks the times again, without counting a send. */
+  checkSendTimes(route: SendableRoute): Promise<LimitDecision | null>;
   refundDailyCap(route: SendableRoute, countedAtMs: number): Promise<void>;
   /** Charges the location for the message, where that is set up. @returns null when it may be sent */
   chargeSend(message: WorkMessage): Promise<ChargeDecision | null>;
@@ -80,7 +81,10 @@ export async function deliver(deps: DeliverDeps, job: Job): Promise<void> {
   });
 }
 
-/** Checks what must hold before a send: the location can be reported for, the message has a route, and its limits allow it. */
+/**
+ * Checks what must hold before a send: the location can be reported for, the message has a route, and its limits allow it. What may change
+ * meanwhile and must stop the send is read once more by `startAttempt`.
+ */
 async function prepareSend(deps: DeliverDeps, message: WorkMessage, groupKey: string): Promise<Route | { wait: Deferral }> {
   try {
     const [route] = await Promise.all([deps.resolveRoute(message, groupKey), deps.requireValidToken(message.locationId)]);
@@ -117,28 +121,40 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
   const { connection } = route;
   const { idempotent } = connection.capabilities;
   const countedAtMs = deps.clock.now();
-  const uncharged = await deps.chargeSend(message);
-  if (uncharged) {
+  const unsent = await chargeInTime(deps, message, route, countedAtMs);
+  if (unsent) {
     const facts = { now: dateNow(deps.clock), connectionId: null };
-    await deps.settle({ job, basedOn: message, ...settleStep(message, toStep(uncharged), facts) });
+    await deps.settle({ job, basedOn: message, ...settleStep(message, toStep(unsent), facts) });
     return deps.refundDailyCap(route, countedAtMs);
   }
-  const request = { messageId: message.id, connectionId: connection.id };
-  const started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
-  if (typeof started !== 'string') return makeAttempt(deps, job, message, route, { id: started.attemptId, countedAtMs });
-
-  const settled = started === 'interrupted' ? await confirm(deps, job, message, route) : null;
-  if (settled === 'resend') {
-    const again = await deps.startAttempt({ ...request, unknownOutcomePolicy: 'resend' });
-    if (typeof again !== 'string') return makeAttempt(deps, job, message, route, { id: again.attemptId, countedAtMs });
-  } else {
-    await deps.settle({
-      job,
-      basedOn: message,
-      ...(settled ?? settleUnstarted(deps, message, started as Exclude<StartResult, object | 'interrupted'>)),
-    });
+  const request = { messageId: message.id, connection, addresses: toLedgerAddresses(route.outbound.to) };
+  let started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
+  let settled: Partial<Settlement> | null = null;
+  if (started === 'interrupted') {
+    const confirmed = await confirm(deps, job, message, route);
+    if (confirmed === 'resend') started = await deps.startAttempt({ ...request, unknownOutcomePolicy: 'resend' });
+    else settled = confirmed;
   }
+  if (typeof started !== 'string') return makeAttempt(deps, job, message, route, { ...started, countedAtMs });
+  await deps.settle({ job, basedOn: message, ...(settled ?? settleUnstarted(deps, message, started)) });
   return deps.refundDailyCap(route, countedAtMs);
+}
+
+/** Charges a message, and checks the sending times again if that took time. @returns null when it may be sent */
+async function chargeInTime(
+  deps: DeliverDeps,
+  message: WorkMessage,
+  route: SendableRoute,
+  checkedAtMs: number,
+): Promise<ChargeDecision | LimitDecision | null> {
+  const uncharged = await deps.chargeSend(message);
+  return uncharged ?? (deps.clock.now() > checkedAtMs ? deps.checkSendTimes(route) : null);
+}
+
+interface StartedAttempt {
+  readonly attemptId: string;
+  readonly isOptedOutOfMarketing: boolean;
+  readonly countedAtMs: number;
 }
 
 /** Sends the message once, under an attempt that is stored already, and settles its outcome. */
@@ -147,9 +163,10 @@ async function makeAttempt(
   job: Job,
   message: WorkMessage,
   route: SendableRoute,
-  attempt: { id: string; countedAtMs: number },
+  attempt: StartedAttempt,
 ): Promise<void> {
-  const { connection, outbound } = route;
+  const { connection } = route;
+  const outbound = { ...route.outbound, isOptedOutOfMarketing: attempt.isOptedOutOfMarketing };
   const { channel, capabilities } = connection;
   const settings = parseDeliverySettings(connection.config);
   const startedAtMs = deps.clock.now();
@@ -180,12 +197,12 @@ async function makeAttempt(
   }
   // An idempotent vendor that rejects this attempt has accepted no earlier one; an earlier config may have led to another vendor.
   const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && capabilities.idempotent;
-  const filter = { excludeId: attempt.id, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
+  const filter = { excludeId: attempt.attemptId, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
   await deps.settle({
     job,
     basedOn: message,
     ...settleStep(message, step, { now, connectionId: connection.id }, filter),
-    attempt: toEndedAttempt(attempt.id, outbound, connection, outcome, concluded),
+    attempt: toEndedAttempt(attempt.attemptId, outbound, connection, outcome, concluded),
     contactAddress: toContactAddress(message, outbound.to, outcome),
   });
   if (outcome.kind === 'unavailable' || outcome.kind === 'connection_error') {
@@ -227,35 +244,21 @@ async function confirm(
   };
 }
 
-/** Builds the attempt of a settlement. @param concluded the outcome for the message */
-function toEndedAttempt(
-  id: string,
-  { to, messageType }: OutboundMessage,
-  { id: connectionId, capabilities }: Connection,
-  outcome: SendOutcome,
-  concluded: SendOutcome = outcome,
-): EndedAttempt {
-  if (messageType !== 'email') return { id, connectionId, outcome };
-  const { receipts: hasReceipts, quietPeriodMs } = capabilities;
-  const isSent = concluded.kind === 'accepted' || concluded.kind === 'delivered';
-  const { rejectedRecipients } = concluded;
-  const email = {
-    ...{ hasReceipts, isSent, isToSeveral: parseRecipients(to).length > 1 },
-    ...(hasReceipts && quietPeriodMs !== undefined ? { quietPeriodMs } : {}),
-    ...(rejectedRecipients ? { rejectedRecipients } : {}),
-  };
-  return { id, connectionId, outcome, email };
-}
-
 function settleUnstarted(
   { clock }: DeliverDeps,
   message: WorkMessage,
-  result: Exclude<StartResult, object | 'interrupted'>,
+  result: Exclude<StartResult, object>,
 ): Partial<Settlement> {
   const facts = { now: dateNow(clock), connectionId: null };
   switch (result) {
     case 'cancelled':
       return {};
+    // It waits again where its group is paused meanwhile, and is prepared anew.
+    case 'interrupted':
+    case 'route_changed':
+      return { runAgainAt: ({ state }) => (state === 'pending' ? facts.now : null) };
+    case 'opted_out':
+      return settleStep(message, { do: 'complete', state: 'failed', reason: getReason(result) }, facts);
     case 'inbound_in_progress': {
       const at = new Date(clock.now() + shortDelayMs);
       return settleStep(message, { do: 'defer', at, reason: getReason(result) }, facts);
@@ -283,14 +286,4 @@ function computeNextDelayMs(deps: DeliverDeps, message: WorkMessage, settings: D
   if (delayMs === null || settings.giveUpAfterMinutes === undefined) return delayMs;
   const lastAt = message.createdAt.getTime() + settings.giveUpAfterMinutes * 60_000;
   return now.getTime() + delayMs > lastAt ? null : delayMs;
-}
-
-/** Returns the contact of the address that a message went to, so that a reply from there is posted into the same conversation. */
-function toContactAddress(message: WorkMessage, to: string, { kind }: SendOutcome): ContactAddress | null {
-  const { locationId, contactId, isTest } = message;
-  const isAccepted = kind === 'accepted' || kind === 'delivered';
-  const { address, kind: addressKind } = normalizeAddress(to);
-  // An email to several recipients does not say which of them is the contact.
-  const isSingle = (addressKind !== 'other' || !to.includes('@')) && address.length <= maxChars.address;
-  return isAccepted && contactId && !isTest && isSingle ? { locationId, address, contactId } : null;
 }

@@ -44,14 +44,32 @@ export async function checkSendLimits(
   { connection, sender, outbound: { to } }: LimitedRoute,
 ): Promise<LimitDecision | null> {
   const ofSender = sender && (await checkLimits(deps, connection, toSenderLimits(connection, sender), to));
-  if (ofSender) {
-    // The group of the connection is not paused: its other senders go on.
-    return 'wait' in ofSender ? { wait: { ...ofSender.wait, dueAt: ofSender.wait.at } } : ofSender;
-  }
+  if (ofSender) return toSenderDecision(ofSender);
   const limits = { ...getSettings(connection), key: toConnectionGroupKey(connection) };
   const ofConnection = await checkLimits(deps, connection, limits, to);
   if (ofConnection && sender) await refund(deps, connection, toSenderLimits(connection, sender), deps.clock.now());
   return ofConnection;
+}
+
+/**
+ * Checks the sending windows and quiet hours once more, for a send that was held up since {@link checkSendLimits}. Counts no send.
+ *
+ * @returns as `checkSendLimits`
+ */
+export async function checkSendTimes(
+  deps: SendLimitDeps,
+  { connection, sender, outbound: { to } }: LimitedRoute,
+): Promise<LimitDecision | null> {
+  const uncounted = { dailyCap: undefined };
+  const ofSender = sender && (await checkLimits(deps, connection, { ...toSenderLimits(connection, sender), ...uncounted }, to));
+  if (ofSender) return toSenderDecision(ofSender);
+  const key = toConnectionGroupKey(connection);
+  return checkLimits(deps, connection, { ...getSettings(connection), key, ...uncounted }, to);
+}
+
+/** Returns the decision of a sender's limits: the group of its connection is not paused, as its other senders go on. */
+function toSenderDecision(decision: LimitDecision): LimitDecision {
+  return 'wait' in decision ? { wait: { ...decision.wait, dueAt: decision.wait.at } } : decision;
 }
 
 /** Limits of a connection or of one sender, under the key of their row. */

@@ -61,7 +61,7 @@ export function mountEndpoint(
         responseBody: JSON.stringify(outcome.body ?? null),
       });
 
-    const fault = world.faults.take(endpoint.operation, resourceId, request.body);
+    const fault = await world.faults.take(endpoint.operation, resourceId, request.body);
     if (fault && 'hang' in fault && fault.hang === true) return record({ status: 0, refusal: 'fault' });
     if (fault && 'status' in fault) {
       record({ status: fault.status, refusal: 'fault' });

@@ -54,33 +54,33 @@ export function createOauthRouter(world: SimWorld, log: (call: Call) => void): R
     response.redirect(303, redirectUrl.href);
   });
 
-  router.post('/oauth/token', express.urlencoded({ extended: false }), (request, response) => {
+  router.post('/oauth/token', express.urlencoded({ extended: false }), async (request, response) => {
     const grantRequest = parseGrant(request);
     const operation = grantRequest ? `token:${grantRequest.grant_type}` : 'token';
-    respondWithFaults(world, log, request, response, operation, () => {
+    await respondWithFaults(world, log, request, response, operation, () => {
       if (!grantRequest) return { ...refuseOauth(400, 'Missing parameter: grant_type'), refusal: 'schema' };
       return exchange(world, request, grantRequest);
     });
   });
 
-  router.post('/oauth/reconnect', express.json(), (request, response) => {
-    respondWithFaults(world, log, request, response, 'reconnect', () => reconnect(world, request));
+  router.post('/oauth/reconnect', express.json(), async (request, response) => {
+    await respondWithFaults(world, log, request, response, 'reconnect', () => reconnect(world, request));
   });
 
   return router;
 }
 
 /** Responds to a call without a token, as {@link mountEndpoint} does to those with one. */
-function respondWithFaults(
+async function respondWithFaults(
   world: SimWorld,
   log: (call: Call) => void,
   request: Request,
   response: Response,
   operation: string,
   handle: () => SimResponse,
-): void {
+): Promise<void> {
   const resourceId = world.state.refreshTokens[String(request.body?.refresh_token ?? '')]?.resourceId ?? null;
-  const fault = world.faults.take(operation, resourceId);
+  const fault = await world.faults.take(operation, resourceId);
   const record = (status: number, refusal: Call['refusal']): void => {
     const { method, path, body } = request;
     log({ operation, method, path, resourceId, at: world.clock.now(), status, refusal, body, responseBody: '' });
