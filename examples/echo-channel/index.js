@@ -8,8 +8,12 @@ const configSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .default('https://api.echo.example')
     .meta({ title: 'API address', advanced: true }),
-  apiKey: z.string().trim().min(1).meta({ title: 'API key', sensitive: true }),
-  webhookSecret: z.string().trim().min(1).meta({ title: 'Webhook secret', sensitive: true, generate: 'signingSecret' }),
+  apiKey: z.string().trim().min(1).meta({ title: 'API key', sensitive: true, sentTo: 'baseUrl' }),
+  webhookSecret: z
+    .string()
+    .trim()
+    .min(1)
+    .meta({ title: 'Webhook secret', sensitive: true, sentTo: [], generate: 'signingSecret' }),
 });
 
 /** @typedef {z.output<typeof configSchema>} EchoConfig */

@@ -25,7 +25,7 @@ export interface Channel<Config extends object = object> {
   /** Name for people. */
   readonly title: string;
   /**
-   * Schema of the connect form and of its input; `.meta({ sensitive: true })` marks secret fields. The settings of every connection
+   * Schema of the connect form and of its input; `.meta({ sensitive: true, sentTo })` marks secret fields. The settings of every connection
    * (`delivery-settings.ts`) are added to it.
    */
   readonly configSchema: z.ZodObject & z.ZodType<Config>;

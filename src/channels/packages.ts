@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Channel } from './channel.ts';
 import { deliverySettings } from './delivery-settings.ts';
 import { unsubscribePath } from './mail/unsubscribe.ts';
+import { findSecretTargets } from './secret-targets.ts';
 import type { ChannelTools } from './tools.ts';
 
 /** Lists the problems of all packages in one error. */
@@ -35,6 +36,9 @@ const channelShape = z.strictObject({
     .custom<z.ZodObject>((value) => value instanceof z.ZodObject, { error: 'must be an object schema of zod 4' })
     .refine((schema) => !(schema instanceof z.ZodObject) || listClashes(schema).length === 0, {
       error: `must not have a field of every connection: ${Object.keys(deliverySettings).join(', ')}`,
+    })
+    .refine((schema) => !(schema instanceof z.ZodObject) || listUndeclaredSecrets(schema).length === 0, {
+      error: 'must say of each secret in `sentTo` which field names the address that it is sent to, or [] for none',
     }),
   capabilities: z.strictObject({
     messageTypes: z.array(z.enum(['sms', 'email'])).min(1),
@@ -164,6 +168,11 @@ function describeFailure(name: string, error: unknown): string {
   return isMissing
     ? `${name}: is not installed in Patchbay’s folder (npm install ${name})`
     : `${name}: could not be loaded: ${message ?? String(error)}`;
+}
+
+/** Lists the secrets that do not say where they are sent: a stored one could be kept while that address changes. */
+function listUndeclaredSecrets(schema: z.ZodObject): string[] {
+  return [...findSecretTargets(schema)].flatMap(([path, targets]) => (targets === null ? path : []));
 }
 
 function listClashes(schema: z.ZodObject): string[] {

@@ -15,6 +15,8 @@ export interface OAuthSignIn {
   /** Refresh token of the config: then no consent is needed. */
   readonly refreshToken?: string | undefined;
   readonly consent?: OAuthConsent | undefined;
+  /** Servers that access tokens are sent to and that are not the service's own: consents are for these alone. */
+  readonly audience?: readonly string[] | undefined;
 }
 
 /** Consent of an account's owner on a page of the service (authorization code with PKCE). */

@@ -19,9 +19,9 @@ export function findSignIn({ channel, config }: { channel: Channel; config: obje
   return channel.setup?.getSignIn?.(config) ?? null;
 }
 
-/** Hashes what a grant is for: tokens of another client, account or config are of no use. */
-export function toGrantSource({ tokenUrl, clientId, scope, refreshToken, consent }: OAuthSignIn): string {
-  const parts = [tokenUrl, clientId, scope ?? null, refreshToken ?? null, consent?.account ?? null];
+/** Hashes what a grant is for: tokens of another client, account, config or server are of no use. */
+export function toGrantSource({ tokenUrl, clientId, scope, refreshToken, consent, audience = [] }: OAuthSignIn): string {
+  const parts = [tokenUrl, clientId, scope ?? null, refreshToken ?? null, consent?.account ?? null, ...audience];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

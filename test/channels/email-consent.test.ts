@@ -150,6 +150,13 @@ test('a config with another mailbox needs another sign-in; a service that the op
   const put = (config: object) => world.api.put(connected.path, { type: 'email', config });
   await put(test.config('microsoft', { senders: ['sales@inbox.test'] })).expect(200);
   expect(await test.listGrants()).toHaveLength(1);
+  // Another mail server needs another sign-in too: the tokens of this one would go there.
+  const smtp = { host: 'localhost', port: test.smtp.port, security: 'none' };
+  const { body: moved } = await put(test.config('microsoft', { smtp })).expect(200);
+  expect([moved.status, await test.listGrants()]).toEqual(['pairing', []]);
+  await put(test.config('microsoft')).expect(200);
+  await test.signIn('microsoft', (await connected.getPairing()).url);
+  expect(await test.listGrants()).toHaveLength(1);
   const { body } = await put(test.config('microsoft', { from: 'desk@inbox.test' })).expect(200);
   expect([body.status, await test.listGrants()]).toEqual(['pairing', []]);
   const invalid = [

@@ -79,7 +79,11 @@ test('a mailbox is connected with the form, changed without typing its passwords
   expect(edit.text).toContain('name="remove:imap.password"');
   shown.push(edit.text, (await pages.get('channels/mail').expect(200)).text);
 
-  await post({ ...imap, 'remove:imap.password': 'on', unverified: 'yes' }).expect(200);
+  // The password of SMTP would go to a server that another person may have entered.
+  const moved = await post({ ...imap, 'remove:imap.password': 'on', unverified: 'yes' }).expect(422);
+  expect(moved.text).toMatch(/id="field-smtp-password-error">Enter it again: the address that it is sent to has changed/);
+  const password = { 'smtp.password': 'sesame-one' };
+  await post({ ...imap, ...password, 'remove:imap.password': 'on', unverified: 'yes' }).expect(200);
   expect(JSON.stringify(await readStored(world))).not.toContain('sesame-two');
 
   const path = `/locations/${location.id}/channels/mail`;

@@ -11,10 +11,10 @@ import { type Channels, indexChannels } from '../../src/channels/registry.ts';
 import { AppError } from '../../src/core/errors.ts';
 
 const configSchema = z.strictObject({
-  key: z.string().min(8).meta({ title: 'Key', sensitive: true }),
+  key: z.string().min(8).meta({ title: 'Key', sensitive: true, sentTo: [] }),
   region: z.enum(['us', 'eu']).default('us'),
   from: z.string().optional(),
-  hookSecret: z.string().optional().meta({ title: 'Webhook secret', sensitive: true, generate: 'signingSecret' }),
+  hookSecret: z.string().optional().meta({ title: 'Webhook secret', sensitive: true, sentTo: [], generate: 'signingSecret' }),
 });
 
 type Config = z.output<typeof configSchema>;

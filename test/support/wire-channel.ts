@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import type { Channel, ChannelEvent, OpenSession, OutboundMessage, SendOutcome } from '../../src/channels/channel.ts';
 
-const configSchema = z.strictObject({ port: z.int(), key: z.string().meta({ sensitive: true }) });
+const configSchema = z.strictObject({ port: z.int(), key: z.string().meta({ sensitive: true, sentTo: { host: 'port' } }) });
 type WireConfig = z.output<typeof configSchema>;
 
 interface WireLine {

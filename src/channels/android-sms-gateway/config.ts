@@ -17,11 +17,12 @@ export function createAndroidConfigSchema(allowPrivateTargets: boolean) {
       placeholder: 'https://api.sms-gate.app/3rdparty/v1',
     }),
     username: z.string().trim().min(1).max(200).meta({ title: 'User name' }),
-    password: secret().meta({ title: 'Password', sensitive: true }),
+    password: secret().meta({ title: 'Password', sensitive: true, sentTo: 'baseUrl' }),
     signingKey: secret().meta({
       title: 'Signing key',
       description: 'In the app, Settings › Webhooks. It proves that webhooks come from the phone.',
       sensitive: true,
+      sentTo: [],
     }),
     deviceId: z
       .string()

@@ -4,6 +4,7 @@ import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
 import { parseMailbox } from '../mail/addresses.ts';
 import { senderField } from '../mail/config.ts';
+import type { SecretTarget } from '../secret-targets.ts';
 import { type ConsentClients, consentProviders, formatServersOf, isServerOf } from './consent.ts';
 
 export type EmailConfig = z.output<ReturnType<typeof createEmailConfigSchema>>;
@@ -20,7 +21,26 @@ const hostForm = /^[\p{L}\p{N}:](?:[\p{L}\p{N}.:-]*[\p{L}\p{N}])?$/u;
 
 const secret = (max = maxCredentialChars) => z.string().min(1).max(max);
 
-function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeholder: string) {
+/** Fields of a server that a secret is sent to. */
+function toServerTarget(name: 'smtp' | 'imap'): SecretTarget & object {
+  return { host: `${name}.host`, port: `${name}.port`, encryption: `${name}.security` };
+}
+
+/** Targets of a password: IMAP uses that of SMTP where it has none of its own. */
+const passwordTargets = {
+  smtp: [toServerTarget('smtp'), { ...toServerTarget('imap'), unless: 'imap.password' }],
+  imap: [toServerTarget('imap')],
+};
+
+/** The mail servers get the access tokens that it is for. */
+const refreshTokenTargets = ['oauth.tokenUrl', toServerTarget('smtp'), toServerTarget('imap')];
+
+interface ServerDefaults {
+  readonly name: 'smtp' | 'imap';
+  readonly port: number;
+}
+
+function serverFields(allowPrivateTargets: boolean, { name, port: defaultPort }: ServerDefaults) {
   return {
     host: z
       .string()
@@ -32,7 +52,7 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
         error: 'must not be a private or reserved address',
         params: { code: 'private' },
       })
-      .meta({ title: 'Server', placeholder }),
+      .meta({ title: 'Server', placeholder: `${name}.example.com` }),
     port: z
       .int()
       .min(1)
@@ -58,7 +78,7 @@ function serverFields(allowPrivateTargets: boolean, defaultPort: number, placeho
       .max(maxCredentialChars)
       .optional()
       .meta({ title: 'User name', description: 'The address of the sender where it is empty.', multiline: false }),
-    password: secret().optional().meta({ title: 'Password', sensitive: true }),
+    password: secret().optional().meta({ title: 'Password', sensitive: true, sentTo: passwordTargets[name] }),
   };
 }
 
@@ -92,10 +112,12 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
   return z
     .strictObject({
       from: senderField(),
-      smtp: z.strictObject(serverFields(allowPrivateTargets, 465, 'smtp.example.com')).meta({ title: 'Outgoing mail (SMTP)' }),
+      smtp: z
+        .strictObject(serverFields(allowPrivateTargets, { name: 'smtp', port: 465 }))
+        .meta({ title: 'Outgoing mail (SMTP)' }),
       imap: z
         .strictObject({
-          ...serverFields(allowPrivateTargets, 993, 'imap.example.com'),
+          ...serverFields(allowPrivateTargets, { name: 'imap', port: 993 }),
           folder: z
             .string()
             .trim()
@@ -134,8 +156,12 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
             .max(maxCredentialChars)
             .optional()
             .meta({ title: 'Client id', advanced: true, multiline: false }),
-          clientSecret: secret().optional().meta({ title: 'Client secret', sensitive: true, advanced: true }),
-          refreshToken: secret(maxTokenChars).optional().meta({ title: 'Refresh token', sensitive: true, advanced: true }),
+          clientSecret: secret()
+            .optional()
+            .meta({ title: 'Client secret', sensitive: true, sentTo: 'oauth.tokenUrl', advanced: true }),
+          refreshToken: secret(maxTokenChars)
+            .optional()
+            .meta({ title: 'Refresh token', sensitive: true, sentTo: refreshTokenTargets, advanced: true }),
           scope: z
             .string()
             .trim()
@@ -198,12 +224,12 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
         description: 'For connections that send to many. A contact who uses it receives no further email of this location.',
         advanced: true,
       }),
-      unsubscribeSecret: secret().optional().meta({ sensitive: true, generate: 'signingSecret', advanced: true }),
+      unsubscribeSecret: secret().optional().meta({ sensitive: true, sentTo: [], generate: 'signingSecret', advanced: true }),
       dkim: z
         .strictObject({
           domain: z.string().trim().toLowerCase().min(1).max(maxHostChars),
           selector: z.string().trim().min(1).max(maxHostChars),
-          privateKey: secret(maxTokenChars).meta({ sensitive: true, multiline: true }),
+          privateKey: secret(maxTokenChars).meta({ sensitive: true, sentTo: [], multiline: true }),
         })
         .optional()
         .meta({ title: 'DKIM signature', description: 'Only for a server that does not sign by itself.', advanced: true }),

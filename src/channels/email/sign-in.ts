@@ -1,6 +1,6 @@
 import type { AccessTokenResult, OAuthSignIn } from '../channel.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
-import { type ConsentClients, createConsent, toServerUserName } from './consent.ts';
+import { type ConsentClients, createConsent, isServerOf, toServerUserName } from './consent.ts';
 
 /** Describes the sign-in with OAuth 2 that a config asks for. @returns null for passwords, and where the operator has not set up the consent */
 export function toSignIn(clients: ConsentClients, config: EmailConfig): OAuthSignIn | null {
@@ -8,12 +8,21 @@ export function toSignIn(clients: ConsentClients, config: EmailConfig): OAuthSig
   if (!oauth) return null;
   if (oauth.provider) {
     const client = clients[oauth.provider];
-    return client ? createConsent(oauth.provider, client, oauth.user ?? getOwnAddress(config)) : null;
+    if (!client) return null;
+    return { ...createConsent(oauth.provider, client, oauth.user ?? getOwnAddress(config)), audience: listAudience(config) };
   }
   const { tokenUrl, clientId, clientSecret, refreshToken, scope } = oauth;
   // The schema demands them where there is no provider.
   if (tokenUrl === undefined || clientId === undefined || refreshToken === undefined) return null;
   return { service: new URL(tokenUrl).hostname, tokenUrl, clientId, clientSecret, refreshToken, scope };
+}
+
+/** Lists the servers of a config that are not of the service that it signs in to: those of the own network, where they are allowed. */
+function listAudience({ smtp, imap, oauth }: EmailConfig): string[] {
+  return [smtp, imap].flatMap((server) => {
+    if (!server || !oauth?.provider || isServerOf(oauth.provider, server.host)) return [];
+    return `${server.host}:${server.port}/${server.security}`;
+  });
 }
 
 /** Returns the name that a mailbox's servers know its user by. @param server IMAP may have a user name of its own */

@@ -21,6 +21,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       title: 'API key',
       description: 'The instance’s own token. The server’s AUTHENTICATION_API_KEY works too, and rules all of its instances.',
       sensitive: true,
+      sentTo: 'baseUrl',
     }),
     instance: z
       .string()
@@ -33,6 +34,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       title: 'Webhook secret',
       description: 'It proves that webhooks come from the server. Made when left out.',
       sensitive: true,
+      sentTo: 'baseUrl',
       generate: 'webhookSecret',
     }),
     pairingPhone: createPairingPhone(),

@@ -87,6 +87,7 @@ function createConfigSchema(allowPrivateTargets: boolean) {
         title: 'Secret',
         description: 'Signs requests in both directions (Standard Webhooks).',
         sensitive: true,
+        sentTo: [],
         generate: 'signingSecret',
       }),
     timeoutMs: z

@@ -24,6 +24,7 @@ export function createMailgunConfigSchema(allowPrivateTargets: boolean) {
       description:
         'An API key of the account. With a sending key of the domain, webhooks and routes have to be entered by hand.',
       sensitive: true,
+      sentTo: 'baseUrl',
     }),
     domain: z
       .string()
@@ -36,6 +37,7 @@ export function createMailgunConfigSchema(allowPrivateTargets: boolean) {
       title: 'Webhook signing key',
       description: 'Mailgun signs its webhooks with it. It is another key than the API key.',
       sensitive: true,
+      sentTo: [],
     }),
     ...mailSettings,
     baseUrl: createBaseAddressField(allowPrivateTargets, ['/v3', '/v4'])

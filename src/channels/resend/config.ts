@@ -22,6 +22,7 @@ export function createResendConfigSchema(allowPrivateTargets: boolean) {
       description: 'With full access. A key with sending access alone can neither register webhooks nor read received emails.',
       placeholder: 're_…',
       sensitive: true,
+      sentTo: 'baseUrl',
     }),
     from: senderField(),
     webhookSecret: z
@@ -33,6 +34,7 @@ export function createResendConfigSchema(allowPrivateTargets: boolean) {
         description: 'The signing secret of the webhook at Resend.',
         placeholder: 'whsec_…',
         sensitive: true,
+        sentTo: [],
       }),
     ...mailSettings,
     baseUrl: createBaseAddressField(allowPrivateTargets)

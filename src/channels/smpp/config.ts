@@ -58,7 +58,9 @@ export function createSmppConfigSchema(allowPrivateTargets: boolean) {
       .default(false)
       .meta({ title: 'Encrypted (TLS)', description: 'The carrier names a port of its own for it.' }),
     systemId: plainText(63).min(1).meta({ title: 'System ID' }),
-    password: plainText(63).min(1).meta({ title: 'Password', sensitive: true }),
+    password: plainText(63)
+      .min(1)
+      .meta({ title: 'Password', sensitive: true, sentTo: { host: 'host', port: 'port', encryption: 'tls' } }),
     systemType: plainText(32).default('').meta({ title: 'System type', description: 'Most carriers leave it empty.' }),
     sourceAddress: z
       .string()

@@ -33,7 +33,7 @@ export function createTelegramConfigSchema(allowPrivateTargets: boolean) {
         error: 'must be a number, a colon and a text, as BotFather shows it',
         params: { code: 'format' },
       })
-      .meta({ title: 'Bot token', description: 'From @BotFather in Telegram.', sensitive: true }),
+      .meta({ title: 'Bot token', description: 'From @BotFather in Telegram.', sensitive: true, sentTo: 'baseUrl' }),
     baseUrl: createBaseAddressField(allowPrivateTargets)
       .default(defaultBaseUrl)
       .meta({ title: 'Bot API address', advanced: true }),

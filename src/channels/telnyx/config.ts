@@ -46,7 +46,12 @@ function stripPunctuation(sender: string): string {
 export function createTelnyxConfigSchema(allowPrivateTargets: boolean) {
   return z
     .strictObject({
-      apiKey: z.string().trim().min(1).max(200).meta({ title: 'API key', placeholder: 'KEY…', sensitive: true }),
+      apiKey: z
+        .string()
+        .trim()
+        .min(1)
+        .max(200)
+        .meta({ title: 'API key', placeholder: 'KEY…', sensitive: true, sentTo: 'baseUrl' }),
       publicKey: z
         .string()
         .trim()

@@ -71,6 +71,7 @@ export function createTwilioConfigSchema(allowPrivateTargets: boolean) {
         title: 'Auth token',
         description: 'The primary Auth Token: it also signs the webhooks.',
         sensitive: true,
+        sentTo: 'baseUrl',
       }),
       from: z
         .string()
@@ -89,7 +90,7 @@ export function createTwilioConfigSchema(allowPrivateTargets: boolean) {
       apiKeySid: patternField(toPattern(apiKeySid, 'must be SK followed by 32 hexadecimal digits'))
         .optional()
         .meta({ title: 'API key SID', placeholder: 'SK…', advanced: true }),
-      apiKeySecret: secret().optional().meta({ title: 'API key secret', sensitive: true, advanced: true }),
+      apiKeySecret: secret().optional().meta({ title: 'API key secret', sensitive: true, sentTo: 'baseUrl', advanced: true }),
       baseUrl: createBaseAddressField(allowPrivateTargets)
         .default(defaultBaseUrl)
         .meta({ title: 'API base URL', advanced: true }),

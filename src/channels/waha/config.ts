@@ -21,6 +21,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       title: 'API key',
       description: 'The server’s WAHA_API_KEY, or a key that is limited to the session.',
       sensitive: true,
+      sentTo: 'baseUrl',
     }),
     session: z
       .string()
@@ -32,6 +33,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       title: 'HMAC key',
       description: 'It proves that webhooks come from the server. Made when left out.',
       sensitive: true,
+      sentTo: 'baseUrl',
       generate: 'webhookSecret',
     }),
     pairingPhone: createPairingPhone(),

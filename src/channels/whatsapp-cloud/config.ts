@@ -43,16 +43,19 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       title: 'Access token',
       description: 'Permanent token of a system user. The token of the API Setup page ends within a day.',
       sensitive: true,
+      sentTo: 'baseUrl',
     }),
     appSecret: secret(8, 200).meta({
       title: 'App secret',
       description: 'From App settings → Basic. It proves that webhooks come from Meta.',
       sensitive: true,
+      sentTo: [],
     }),
     verifyToken: secret(8, 200).optional().meta({
       title: 'Verify token',
       description: 'Meta sends it back once, when the webhook address is registered.',
       sensitive: true,
+      sentTo: 'baseUrl',
       generate: 'verifyToken',
     }),
     outsideWindow: z.enum(['fail', 'template']).default('fail').meta({

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { ConfigProblem } from '../../../channels/channel.ts';
+import { secretMovedCode } from '../../../connections/check-config.ts';
 import type { Text } from '../framework/texts.ts';
 import { type ConfigField, type FormValues, flattenFields } from './config-form.ts';
 
@@ -73,6 +74,7 @@ export function toProblemErrors(
 function toErrorText(text: Text, keyPrefix: string, field: ConfigField, issue: z.core.$ZodIssue, given: FormValues): string {
   const own = `${keyPrefix}.${field.name}.errors.${issue.code === 'custom' ? issue.params?.code : issue.code}`;
   if (text.has(own)) return text(own);
+  if (issue.code === 'custom' && issue.params?.code === secretMovedCode) return text('channels.form.secretMoved');
   const isMissing = field.kind !== 'group' && (given[field.name] ?? '').toString().trim() === '';
   if (isMissing && field.isRequired && field.kind !== 'choices') return text('channels.form.required');
   if (field.kind === 'choices' && issue.code === 'too_small') return text('channels.form.chooseOne');
