@@ -4,6 +4,7 @@ import { type ActivateDeps, onActivated } from '../installations/activate.ts';
 import { type AppEventDeps, applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
 import { completeInstall, consumeState, findCompletedInstall, startInstall } from '../installations/install.ts';
+import { createLocationUsersReader } from '../installations/location-users.ts';
 import { createPermissionGate } from '../installations/permissions.ts';
 import { reconcileInstallation, updateProfile } from '../installations/reconcile-installation.ts';
 import { reconcileDueInstallations, reconcileNow } from '../installations/reconciler.ts';
@@ -54,6 +55,7 @@ export function composeInstallations(
     tokens,
     permissions: createPermissionGate({ ...runtime, providers, resume: others.resumeReports }),
     loadInstallation: createInstallationLoader(runtime.db),
+    listLocationUsers: createLocationUsersReader(ingredients),
     webhookObservations: observations,
     ...bindAll(
       {

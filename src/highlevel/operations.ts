@@ -1,6 +1,9 @@
 /** The scope of an app with workflow actions and triggers, which it requests only where the operator has set them up. */
 export const workflowScope = 'workflows.readonly';
 
+/** The scope with which users can be looked up; the app works without it. */
+export const usersScope = 'users.readonly';
+
 /** All operations of HighLevel's API that the app uses, each with its method, path, Version header (platform.md 5.10) and scope. */
 export const operations = {
   updateMessageStatus: {
@@ -112,7 +115,8 @@ export const operations = {
     scope: 'charges.write',
     isOptional: true,
   },
-  getUser: { method: 'GET', path: '/users/{userId}', version: '2021-07-28', scope: 'users.readonly', isOptional: true },
+  searchUsers: { method: 'GET', path: '/users/search', version: '2021-07-28', scope: usersScope, isOptional: true },
+  getUser: { method: 'GET', path: '/users/{userId}', version: '2021-07-28', scope: usersScope, isOptional: true },
   listInstalledLocations: {
     method: 'GET',
     path: '/oauth/installedLocations',

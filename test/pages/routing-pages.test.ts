@@ -1,3 +1,4 @@
+import { minimalScopes, usersScope } from '../../src/highlevel/operations.ts';
 import { createPageClient } from '../support/page-client.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -52,4 +53,47 @@ test('a form that names a connection of another location changes nothing', async
     expect(text).toContain('role="alert"');
   }
   expect(await world.db.connection.count({ where: { id: other.connectionId, pausedAt: null } })).toBe(1);
+});
+
+test('rules move up and down, and a user is chosen by name where the app may list users, at one call for many views', async () => {
+  await using world = await startWorld({ scopes: [...minimalScopes, usersScope], behaviour: { maxPageSize: 2 } });
+  const { id, companyId, connectionId } = await world.setUpLocation();
+  for (const [userId, userName] of Object.entries({ ana: 'Ana Álvarez', ben: 'Ben <b>', cleo: 'Cleo' })) {
+    world.highlevel.createUserContext({ companyId, activeLocation: id, type: 'account', userId, userName });
+  }
+  world.highlevel.createUserContext({
+    companyId,
+    activeLocation: 'elsewhere',
+    type: 'account',
+    userId: 'zoe',
+    userName: 'Zoe',
+  });
+  const pages = await createPageClient(world, {
+    companyId,
+    activeLocation: id,
+    role: 'admin',
+  });
+  const shown = (await pages.get(path).expect(200)).text;
+  expect(shown).toContain('<option value="ana" >Ana Álvarez</option>');
+  expect(shown).toContain('Ben &lt;b&gt;');
+  expect(shown).not.toContain('Zoe');
+  const calls = () => world.highlevel.calls.listByOperation('searchUsers').length;
+  const count = calls();
+  for (const value of ['ben', 'unlisted']) {
+    await pages.post(path, { do: 'addRule', kind: 'assignedTo', value, connectionId, sender: '' }).expect(200);
+  }
+  expect((await pages.get(path).expect(200)).text).toMatch(/<strong>Ben &lt;b&gt;<\/strong> <span class="soft">ben<\/span>/);
+  expect(calls()).toBe(count);
+  const users = async () => {
+    const { rules } = (await world.api.get(`/locations/${id}/routing/sms`).expect(200)).body;
+    return rules.map(({ when }: { when: { assignedTo: string } }) => when.assignedTo);
+  };
+  await pages.post(path, { do: 'moveRule', index: '1', to: 'up' }).expect(200);
+  expect(await users()).toEqual(['unlisted', 'ben']);
+  await pages.post(path, { do: 'moveRule', index: '0', to: 'up' }).expect(200);
+  await pages.post(path, { do: 'moveRule', index: '0', to: 'down' }).expect(200);
+  expect(await users()).toEqual(['ben', 'unlisted']);
+  world.highlevel.faults.add({ operation: 'searchUsers', times: 1, effect: { status: 500 } });
+  world.clock.jump(11 * 60_000);
+  expect((await pages.get(path).expect(200)).text).not.toContain('id="user-rule"');
 });

@@ -5,8 +5,7 @@ import { createChannelPages } from './channels/channel.ts';
 import { createConnectPages } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
 import { createPairingPages } from './channels/pairing.ts';
-import type { ChannelPageDeps } from './channels/providers.ts';
-import { createRoutingPage } from './channels/routing.ts';
+import { createRoutingPage, type RoutingPageDeps } from './channels/routing.ts';
 import { createSendersPages } from './channels/senders.ts';
 import { createChannelSettingsPages } from './channels/settings.ts';
 import { createTemplatesPages } from './channels/templates.ts';
@@ -27,7 +26,7 @@ export type PageDeps = HomeDeps &
   MessagePageDeps &
   DeadLettersPageDeps &
   AlertPageDeps &
-  ChannelPageDeps &
+  RoutingPageDeps &
   OptOutPageDeps &
   AgencyPageDeps &
   CheckDeps;

@@ -14,6 +14,12 @@ const listQuery = z.strictObject({
   limit: z.string().regex(/^\d+$/).default('20'),
   locationId: z.string().optional(),
 });
+const usersQuery = z.strictObject({
+  companyId: z.string().min(1),
+  locationId: z.string().min(1).optional(),
+  skip: z.string().regex(/^\d+$/).default('0'),
+  limit: z.string().regex(/^\d+$/).default('25'),
+});
 const mintBody = z.strictObject({ companyId: z.string().min(1), locationId: z.string().min(1) });
 const uninstallBody = z.strictObject({
   companyId: z.string().optional(),
@@ -43,6 +49,15 @@ export function createAgencyEndpoints(world: SimWorld): Endpoint[] {
       kind: 'Company',
       contentType: 'application/x-www-form-urlencoded',
       handle: (request, token) => mintToken(world, token, request.body),
+    },
+    {
+      operation: 'searchUsers',
+      method: 'get',
+      path: '/users/search',
+      version,
+      scope: 'users.readonly',
+      kind: 'either',
+      handle: (request, token) => searchUsers(world, token, request.query),
     },
     {
       operation: 'getUser',
@@ -116,6 +131,24 @@ function getUser(world: SimWorld, token: AccessToken, id: string): SimResponse {
   if (found?.companyId !== token.companyId) return refuse(400, 'The user id is invalid.', 'state');
   const { role, type } = found;
   return { status: 200, body: { id, name: 'Sandbox User', email: 'user@example.com', roles: { type, role, locationIds: [] } } };
+}
+
+function searchUsers(world: SimWorld, token: AccessToken, query: unknown): SimResponse {
+  const parsed = usersQuery.safeParse(query);
+  if (!parsed.success) return refuseInvalid(422, parsed.error);
+  const { companyId, locationId, skip, limit } = parsed.data;
+  if (companyId !== token.companyId) return refuse(403, 'Forbidden resource', 'scope');
+  const found = [...world.users]
+    .filter(([, user]) => user.companyId === companyId)
+    .filter(([, user]) => locationId === undefined || user.type === 'agency' || user.activeLocation === locationId);
+  const users = found.map(([id, { role, type, userName }]) => ({
+    id,
+    name: userName ?? 'Sandbox User',
+    email: 'user@example.com',
+    roles: { type, role, locationIds: [] },
+  }));
+  const size = Math.min(Number(limit), world.behaviour.maxPageSize);
+  return { status: 200, body: { users: users.slice(Number(skip), Number(skip) + size), count: users.length } };
 }
 
 function uninstall(world: SimWorld, token: AccessToken, appId: string, body: unknown): SimResponse {

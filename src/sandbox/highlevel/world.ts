@@ -72,7 +72,7 @@ export interface SimWorld {
   denials: Denials;
   signer: Signer;
   /** Users by their ids: those of whom a context was issued. */
-  users: Map<string, { companyId: string; role: string; type: string }>;
+  users: Map<string, { companyId: string; role: string; type: string; userName?: string; activeLocation?: string }>;
   /** HighLevel's own address. */
   apiUrl(): string;
   /** Charges of wallets, the newest last. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Installations } from '../../../compose/installations.ts';
 import { conditionKinds, getCondition, type RoutingPolicy, routingPolicy } from '../../../connections/routing-policy.ts';
 import { isAppError } from '../../../core/errors.ts';
 import type { Installation } from '../../../installations/store.ts';
@@ -18,10 +19,16 @@ const previewBody = z.object({
   text: optionalField(z.string().max(1_000)),
 });
 
+const ruleIndex = z.coerce.number().int().min(0).max(200);
+
+export interface RoutingPageDeps extends ChannelPageDeps {
+  installations: Pick<Installations, 'listLocationUsers'>;
+}
+
 type LocationInput = PageInput & { location: Installation; providerKey: string };
 
 /** Creates the page of a provider's connections in their order, the rules by which messages find one, and a dry run. */
-export function createRoutingPage(deps: ChannelPageDeps) {
+export function createRoutingPage(deps: RoutingPageDeps) {
   const { connections } = deps;
   const toRef = ({ location, providerKey }: LocationInput) => {
     getProvider(deps, providerKey);
@@ -45,6 +52,7 @@ export function createRoutingPage(deps: ChannelPageDeps) {
       const { text, providerKey } = input;
       const found = await listProviderConnections(deps, input);
       const policy = await connections.getRoutingPolicy(toRef(input));
+      const users = await deps.installations.listLocationUsers(input.location);
       const names = new Map(found.map((connection) => [connection.id, toConnectionName(text, connection)]));
       const provider = toProviderName(deps, text, getProvider(deps, providerKey));
       return {
@@ -52,8 +60,10 @@ export function createRoutingPage(deps: ChannelPageDeps) {
         provider,
         providerKey,
         connections: await listConnectionRows(deps, input),
+        users: users?.map(({ id, name }) => ({ value: id, text: name })) ?? null,
         rules: policy.rules.map((rule) => ({
           ...getCondition(rule),
+          userName: users?.find(({ id }) => id === rule.when.assignedTo)?.name ?? null,
           to: names.get(rule.connectionId) ?? text('routing.removed'),
           sender: rule.sender,
         })),
@@ -82,9 +92,15 @@ export function createRoutingPage(deps: ChannelPageDeps) {
           return changePolicy(input, (policy) => ({ ...policy, rules: [...policy.rules, ...(checked.data ?? [])] }));
         },
       }),
+      moveRule: defineAction({
+        permission: 'write',
+        body: z.object({ index: ruleIndex, to: z.enum(['up', 'down']) }),
+        run: (input) =>
+          changePolicy(input, (policy) => ({ ...policy, rules: move(policy.rules, input.body.index, input.body.to) })),
+      }),
       removeRule: defineAction({
         permission: 'write',
-        body: z.object({ index: z.coerce.number().int().min(0).max(200) }),
+        body: z.object({ index: ruleIndex }),
         run: (input) =>
           changePolicy(input, (policy) => ({ ...policy, rules: policy.rules.filter((_rule, at) => at !== input.body.index) })),
       }),
@@ -131,6 +147,14 @@ export function createRoutingPage(deps: ChannelPageDeps) {
       }),
     },
   });
+}
+
+/** Moves an element one place up or down; one at the end stays. */
+function move<Element>(list: readonly Element[], index: number, to: 'up' | 'down'): Element[] {
+  const target = to === 'up' ? index - 1 : index + 1;
+  const [moved, other] = [list[index], list[target]];
+  if (moved === undefined || other === undefined) return [...list];
+  return list.with(index, other).with(target, moved);
 }
 
 /** Translates the explanation of a decision. */
