@@ -4,6 +4,7 @@ import { createChargedClient } from '../installations/charged-client.ts';
 import { findContactByAddress } from '../messages/inbound/contact-addresses.ts';
 import { findReply, findSentMessage, listEarlierMessageIds } from '../messages/log/find-sent.ts';
 import { listAddressesOfContact } from '../messages/opt-outs/find.ts';
+import { listTriggers } from '../outbox/list-triggers.ts';
 import { createTimedCache } from '../runtime/timed-cache.ts';
 import type { Option } from '../workflows/definitions.ts';
 import { findPostedSend } from '../workflows/find-posted-send.ts';
@@ -63,10 +64,13 @@ export function composeWorkflows(
     recordTrigger: (kind: string, outcome: string) => metrics.triggerEvents.inc({ kind, outcome }),
   };
   const parts = bindAll(ingredients, { buildTriggerPayload, findPostedSend, reserveSend, checkOptOut, setOptOut });
-  return bindAll(
-    { ...ingredients, ...parts },
-    { handleAction, listFields, handleSubscription, runSends, resumePauses, fireTriggers, purgeWorkflows },
-  );
+  return {
+    ...bindAll(db, { listTriggers }),
+    ...bindAll(
+      { ...ingredients, ...parts },
+      { handleAction, listFields, handleSubscription, runSends, resumePauses, fireTriggers, purgeWorkflows },
+    ),
+  };
 }
 
 function within<Value>(clock: Clock, value: Promise<Value>, fallback: Value): Promise<Value> {

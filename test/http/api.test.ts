@@ -226,6 +226,7 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/locations/{locationId}/opt-outs/import',
     '/api/locations/{locationId}/opt-outs/refused',
     '/api/locations/{locationId}/opt-outs/{address}',
+    '/api/locations/{locationId}/workflow-triggers',
     '/api/locations/{locationId}/dead-letters',
     '/api/locations/{locationId}/redrives',
     '/api/alerts',

@@ -20,6 +20,7 @@ import { mountRoute } from './route.ts';
 import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
 import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
+import { createWorkflowTriggerRoutes, type WorkflowTriggerRouteDeps } from './workflow-triggers.ts';
 
 export type ApiDeps = AuthenticateDeps &
   AuditRouteDeps &
@@ -34,7 +35,8 @@ export type ApiDeps = AuthenticateDeps &
   OptOutRouteDeps &
   OverviewRouteDeps &
   RoutingRouteDeps &
-  SessionRouteDeps;
+  SessionRouteDeps &
+  WorkflowTriggerRouteDeps;
 
 /** Limit of one IP address; an agency's own programs stay far below it. */
 const requestLimit = { points: 6_000, duration: 60 };
@@ -52,6 +54,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createRoutingRoutes(deps),
     ...createMessageRoutes(deps),
     ...createOptOutRoutes(deps),
+    ...createWorkflowTriggerRoutes(deps),
     ...createDeadLetterRoutes(deps),
     ...createAlertRoutes(deps),
     ...createAuditRoutes(deps),

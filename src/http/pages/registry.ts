@@ -19,6 +19,7 @@ import { createAccountMessagePage, createMessagePage, type MessagePageDeps } fro
 import { createOptOutsPage, type OptOutPageDeps } from './opt-outs/list.ts';
 import { createRefusedSendsPage } from './opt-outs/refused.ts';
 import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
+import { createTriggersPage, type TriggerPageDeps } from './workflows/triggers.ts';
 
 export type PageDeps = HomeDeps &
   OverviewDeps &
@@ -29,6 +30,7 @@ export type PageDeps = HomeDeps &
   RoutingPageDeps &
   OptOutPageDeps &
   AgencyPageDeps &
+  TriggerPageDeps &
   CheckDeps;
 
 /** Creates all pages. A new page needs its file, its view, its texts and a line here. */
@@ -47,6 +49,7 @@ export function createPages(deps: PageDeps): Page[] {
     createAccountAlertsPage(deps),
     createOptOutsPage(deps),
     createRefusedSendsPage(deps),
+    createTriggersPage(deps),
     createChannelsPage(deps),
     ...createChannelPages(deps),
     ...createConnectPages(deps),
