@@ -15,13 +15,19 @@ export interface OtherEvent {
  * Writes an event for each subscription of its location, in the transaction that caused it: a crash loses none, and a rolled back
  * transaction leaves none.
  */
-export async function recordTriggerEvent(tx: Executor, event: OtherEvent, now: Date): Promise<void> {
-  const { kind, locationId, connectionId, address = null, facts } = event;
+export function recordTriggerEvent(tx: Executor, event: OtherEvent, now: Date): Promise<void> {
+  return recordTriggerEvents(tx, [event], now);
+}
+
+/** Writes several events as {@link recordTriggerEvent} does, in one statement. */
+export async function recordTriggerEvents(tx: Executor, events: readonly OtherEvent[], now: Date): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO trigger_events (id, location_id, trigger_id, kind, connection_id, address, facts, due_at, created_at)
-    SELECT gen_random_uuid(), location_id, trigger_id, kind, ${connectionId}::uuid, ${address}, ${JSON.stringify(facts)}::jsonb,
+    SELECT gen_random_uuid(), s.location_id, s.trigger_id, s.kind, event."connectionId", event.address, event.facts,
       ${now}::timestamptz, ${now}::timestamptz
-    FROM trigger_subscriptions WHERE location_id = ${locationId} AND kind = ${kind}`;
+    FROM json_to_recordset(${JSON.stringify(events)}::json)
+      AS event (kind text, "locationId" text, "connectionId" uuid, address text, facts jsonb)
+    JOIN trigger_subscriptions s ON s.location_id = event."locationId" AND s.kind = event.kind`;
 }
 
 /**

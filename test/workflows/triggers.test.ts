@@ -1,3 +1,4 @@
+import { adminToken } from '../support/production-settings.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const refused = { status: 400, body: { error: { code: '30003', message: 'The phone is off.' } } };
@@ -181,4 +182,35 @@ test('a location without triggers costs no statement more, and its messages leav
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 1);
   expect(await world.db.triggerEvent.count()).toBe(0);
+});
+
+test('an import of opt-outs starts workflows only when asked, and then once for each new address', async () => {
+  await using world = await startWorld({ hasWorkflows: true });
+  const location = await world.setUpLocation();
+  const { trigger } = await world.highlevel.addTrigger(location.id, 'opted_out', []);
+  const importCsv = (rows: readonly string[], query = '') =>
+    world.client
+      .post(`/api/locations/${location.id}/opt-outs/import${query}`)
+      .set({ authorization: `Bearer ${adminToken}`, 'content-type': 'text/csv' })
+      .send(rows.join('\n'))
+      .expect(200);
+  const [silent, lifted, ...fresh] = ['+12025550151', '+12025550152', '+12025550153', '+12025550154'] as const;
+  const lift = () =>
+    world.client
+      .delete(`/api/locations/${location.id}/opt-outs/${encodeURIComponent(lifted)}`)
+      .set({ authorization: `Bearer ${adminToken}` })
+      .send({ reason: 'asked again' })
+      .expect(204);
+  await importCsv([silent, lifted]);
+  await lift();
+  await world.advance(1_000);
+  await importCsv([lifted]);
+  expect(await world.db.triggerEvent.count()).toBe(0);
+  await lift();
+  await world.advance(1_000);
+  for (const _time of [1, 2]) await importCsv([silent, lifted, ...fresh, ...fresh], '?startTriggers=true');
+  await awaitEnded(world, 3);
+  expect(trigger.executions.map(({ address, source }) => [address, source]).sort()).toEqual(
+    [lifted, ...fresh].map((address) => [address, 'operator']),
+  );
 });

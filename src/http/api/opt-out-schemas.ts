@@ -15,6 +15,11 @@ export const optOutExportQuery = z.object(filter);
 
 export const optOutImportQuery = z.object({
   reason: z.string().trim().min(1).max(200).default('Imported.').describe('Reason of rows that have none.'),
+  startTriggers: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((word) => word === 'true')
+    .describe('`true`: each new opt-out starts the workflows with the trigger “Opted out”.'),
 });
 
 export const optOutImport = z

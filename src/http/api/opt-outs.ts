@@ -64,8 +64,7 @@ export function createOptOutRoutes({ messaging }: OptOutRouteDeps) {
       query: optOutImportQuery,
       csvBody: 'At most 5 MB and 10,000 rows, with the columns address and reason. The first row may name them.',
       response: optOutImport,
-      handle: ({ location, query, csv, access }) =>
-        messaging.importOptOuts(location.resourceId, csv, query.reason, toActor(access)),
+      handle: ({ location, query, csv, access }) => messaging.importOptOuts(location.resourceId, csv, query, toActor(access)),
     }),
 
     defineRoute({

@@ -4,7 +4,8 @@ import { dateNow } from '../../core/clock.ts';
 import { type CsvRow, readCsv } from '../../core/csv.ts';
 import { isStorable, truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
-import { type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
+import { recordTriggerEvents } from '../../outbox/trigger-events.ts';
+import { type LedgerEntry, lockAddresses, toLedgerAddress, toTriggerEvent, writeEntry } from './ledger.ts';
 import type { RecordOptOutDeps } from './record.ts';
 
 export type ImportErrorCode = 'address_missing' | 'address_invalid' | 'reason_invalid' | 'too_many_rows';
@@ -36,6 +37,13 @@ const batchRows = 500;
 const addressNames = ['address', 'phone', 'phone number', 'email', 'email address'];
 const reasonNames = ['reason', 'note'];
 
+export interface ImportOptions {
+  /** Reason of rows without one. */
+  readonly reason: string;
+  /** New opt-outs start the workflows with the trigger *Opted out*: off unless a person asks, as a file may have thousands. */
+  readonly startTriggers?: boolean | undefined;
+}
+
 /** Positions of the columns in a row. */
 interface Columns {
   address: readonly number[];
@@ -52,14 +60,12 @@ interface ReadRow {
  * Imports opt-outs from CSV: an address and, if given, a reason in each row. The first row may name the columns. Rows with errors are
  * listed and skipped; the others are stored in batches, each in a transaction, so that a broken upload keeps what it has stored, and a
  * repeat of the file adds no row twice.
- *
- * @param defaultReason of rows without one
  */
 export async function importOptOuts(
   deps: RecordOptOutDeps,
   locationId: string,
   parts: AsyncIterable<string>,
-  defaultReason: string,
+  { reason: defaultReason, startTriggers = false }: ImportOptions,
   actor: Actor,
 ): Promise<ImportResult> {
   const result: ImportResult = { rowCount: 0, addedCount: 0, knownCount: 0, errorCount: 0, errors: [] };
@@ -70,7 +76,7 @@ export async function importOptOuts(
     if (result.errors.length < maxListedErrors) result.errors.push(error);
   };
   const store = async () => {
-    const addedCount = await storeBatch(deps, locationId, batch, actor);
+    const addedCount = await storeBatch(deps, locationId, batch, { actor, startTriggers });
     result.addedCount += addedCount;
     result.knownCount += batch.length - addedCount;
     batch = [];
@@ -136,7 +142,7 @@ async function storeBatch(
   deps: RecordOptOutDeps,
   locationId: string,
   batch: readonly ReadRow[],
-  actor: Actor,
+  { actor, startTriggers }: { actor: Actor; startTriggers: boolean },
 ): Promise<number> {
   const rows = [...new Map(batch.map((row) => [row.address, row])).values()];
   if (rows.length === 0) return 0;
@@ -150,6 +156,7 @@ async function storeBatch(
       ...{ ...row, locationId, optedOut: true, category: 'all', connectionId: null, occurredAt: now },
       source: isUser ? 'user' : 'operator',
       by: isUser ? actor.userId : actor,
+      isSilent: !startTriggers,
     });
     const entries = rows.filter(({ address }) => isOptedOut.get(address) !== true).map(toEntry);
     // Most addresses are new to the ledger: one statement stores all of them.
@@ -160,6 +167,7 @@ async function storeBatch(
         ...{ startedAt: now, confirmedAt: now, mirrorDueAt: now },
       })),
     });
+    if (startTriggers) await recordTriggerEvents(tx, unknown.map(toTriggerEvent), now);
     for (const entry of entries) if (isOptedOut.has(entry.address)) await writeEntry(tx, deps, entry);
     return entries.length;
   });

@@ -4,7 +4,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
-import { recordTriggerEvent } from '../../outbox/trigger-events.ts';
+import { type OtherEvent, recordTriggerEvent } from '../../outbox/trigger-events.ts';
 import { decideChanges, type LedgerChange, type LedgerState, type OptOutEvent } from './decide.ts';
 
 export interface LedgerDeps {
@@ -22,6 +22,8 @@ export interface LedgerEntry extends OptOutEvent {
   readonly connectionId: string | null;
   /** Author of the event: the source, or a user's id. */
   readonly by: string;
+  /** Starts no workflow. */
+  readonly isSilent?: boolean;
 }
 
 const maxReasonChars = 200;
@@ -39,6 +41,11 @@ export async function lockAddresses(tx: Executor, locationId: string, addresses:
   const keys = [...new Set(addresses.map((address) => `opt-outs/${locationId}/${toLedgerAddress(address)}`))].sort();
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(${keys}::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n`;
+}
+
+/** Builds the event that starts the workflows which wait for an opt-out. */
+export function toTriggerEvent({ locationId, connectionId, address, source, category, reason }: LedgerEntry): OtherEvent {
+  return { kind: 'opted_out', locationId, connectionId, address, facts: { source, category, reason } };
 }
 
 /** Writes what an event changes. The address is locked. @returns the changes; none for a repeat and for an event that is out of date */
@@ -75,11 +82,7 @@ async function writeChange(tx: Executor, deps: LedgerDeps, entry: LedgerEntry, c
       await tx.optOut.create({
         data: { ...row, startedAt: occurredAt, confirmedAt: occurredAt, ...(isMirrored ? mirror : {}) },
       });
-      await recordTriggerEvent(
-        tx,
-        { kind: 'opted_out', locationId, connectionId, address, facts: { source, category, reason } },
-        now,
-      );
+      if (!entry.isSilent) await recordTriggerEvent(tx, toTriggerEvent({ ...entry, reason }), now);
       return;
     case 'confirm':
       // A contact who repeats STOP is blocked again in HighLevel, where a user may have cleared it.

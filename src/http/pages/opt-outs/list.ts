@@ -99,12 +99,16 @@ export function createOptOutsPage({ messaging }: OptOutPageDeps) {
       }),
       import: defineAction({
         permission: 'write',
-        body: z.object({ csv: z.string().min(1).max(maxFormBytes), importReason: reason }),
+        body: z.object({
+          csv: z.string().min(1).max(maxFormBytes),
+          importReason: reason,
+          startTriggers: z.literal('yes').optional(),
+        }),
         async run({ location, body, access, text }) {
           const result = await messaging.importOptOuts(
             location.resourceId,
             toParts(body.csv),
-            body.importReason,
+            { reason: body.importReason, startTriggers: body.startTriggers === 'yes' },
             toActor(access),
           );
           const notice = text('optOuts.import.done', { count: result.addedCount });
