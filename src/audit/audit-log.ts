@@ -4,7 +4,7 @@ import type { AuditEntry, Executor } from '../database/client.ts';
 
 export type { AuditEntry };
 
-/** Author of an action: a user (HighLevel's id), the operator, an event of HighLevel's, or the program. */
+/** Author of an action: a user (HighLevel's id) or an API token (`token:` and its name), the operator, an event of HighLevel's, or the program. */
 export type Actor = { userId: string } | 'operator' | 'highlevel' | 'patchbay';
 
 export const auditActions = [
@@ -33,6 +33,8 @@ export const auditActions = [
   'payment_status_changed',
   'context_replayed',
   'sessions_revoked',
+  'api_token_created',
+  'api_token_revoked',
   'context_refused',
   'operator_token_refused',
   'metrics_token_refused',

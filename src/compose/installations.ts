@@ -1,6 +1,7 @@
 import { dateNow } from '../core/clock.ts';
 import { type AccessTokens, createAccessTokens } from '../installations/access-token.ts';
 import { type ActivateDeps, onActivated } from '../installations/activate.ts';
+import { createApiToken, findTokenAccess, listApiTokens, revokeApiToken } from '../installations/api-tokens.ts';
 import { type AppEventDeps, applyDueEvents, recordAppEvent } from '../installations/app-events.ts';
 import { authorizeUserContext, detectReplay } from '../installations/authorize-user-context.ts';
 import { completeInstall, consumeState, findCompletedInstall, startInstall } from '../installations/install.ts';
@@ -54,6 +55,7 @@ export function composeInstallations(
     updateProfile: fetchProfile,
     tokens,
     permissions: createPermissionGate({ ...runtime, providers, resume: others.resumeReports }),
+    ...bindAll(runtime.db, { listApiTokens }),
     loadInstallation: createInstallationLoader(runtime.db),
     listLocationUsers: createLocationUsersReader(ingredients),
     webhookObservations: observations,
@@ -78,6 +80,9 @@ export function composeInstallations(
         detectReplay,
         requireCurrentSession,
         revokeSessions,
+        createApiToken,
+        revokeApiToken,
+        findTokenAccess,
       },
     ),
     close: () => observations.stop(),

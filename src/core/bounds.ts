@@ -12,6 +12,8 @@ export const maxChars = {
   orderingKey: 500,
   /** A provider's key, from the operator's settings. */
   providerKey: 64,
+  /** A name that a person gives. */
+  name: 60,
 } as const;
 
 const hashChars = 64;
@@ -37,6 +39,9 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'Installation.resourceId': maxChars.highlevelId,
   'Installation.companyId': maxChars.highlevelId,
   'Installation.installCodeHash': null,
+  'ApiToken.locationId': installed,
+  'ApiToken.name': maxChars.name,
+  'ApiToken.tokenHash': null,
   // HighLevel's webhookId, or a hash.
   'AppEvent.id': maxChars.highlevelId,
   'Connection.locationId': installed,

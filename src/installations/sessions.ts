@@ -4,6 +4,7 @@ import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import { toAuditScope } from './activate.ts';
+import { deleteApiTokens } from './api-tokens.ts';
 import { type Installation, keyOf } from './store.ts';
 
 /** A user's access to one location, or to an agency. It expires with the user context that it comes from. */
@@ -42,7 +43,10 @@ export async function isRevoked(db: Database, { companyId, locationId, seenAt }:
   return count > 0;
 }
 
-/** Revokes all sessions of a location, or of an agency and its locations. Contexts first seen before now are rejected. */
+/**
+ * Revokes all sessions of a location, or of an agency and its locations. Contexts first seen before now are rejected, and API tokens are
+ * deleted: a user who lost access may have kept one.
+ */
 export async function revokeSessions(
   deps: { db: Database; clock: Clock; newId: NewId },
   row: Installation,
@@ -56,7 +60,9 @@ export async function revokeSessions(
       create: { ...key, revokedAt },
       update: { revokedAt },
     });
-    await audit(tx, deps, { actor, action: 'sessions_revoked', ...toAuditScope(row) });
+    const count = await deleteApiTokens(tx, key);
+    const details = count > 0 ? `API tokens revoked: ${count}.` : undefined;
+    await audit(tx, deps, { actor, action: 'sessions_revoked', ...toAuditScope(row), details });
   });
   return revokedAt;
 }

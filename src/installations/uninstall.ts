@@ -9,6 +9,7 @@ import { uninstallApp } from '../highlevel/companies.ts';
 import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import { toAuditScope } from './activate.ts';
+import { deleteApiTokens } from './api-tokens.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { nextReconcileAfterOutage } from './reconcile-schedule.ts';
 import { clearedTokens, type Installation, keyOf, tokenAadPrefix } from './store.ts';
@@ -74,7 +75,7 @@ export async function disconnectApp(
 }
 
 /**
- * Performs the next step of an uninstall: queued messages fail, channel secrets and the refresh token are deleted at once, the access
+ * Performs the next step of an uninstall: queued messages fail, channel secrets, API tokens and the refresh token are deleted at once, the access
  * token after the last reports and the request to HighLevel.
  *
  * @returns the time of the next step; null when the uninstall is complete
@@ -84,6 +85,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
   if (row.kind === 'location') {
     await deps.cancelQueued(row.resourceId);
     await deps.removeConnections(row.resourceId, deps.keepChannels);
+    await deleteApiTokens(deps.db.client, row);
   } else {
     await propagateUninstall(deps, row);
   }

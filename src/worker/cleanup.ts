@@ -9,6 +9,7 @@ import { purgePreviousConfigs } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database } from '../database/client.ts';
 import { purgeUsedStates } from '../database/used-states.ts';
+import { purgeApiTokens } from '../installations/api-tokens.ts';
 import { purgeWebhookObservations } from '../installations/webhook-observations.ts';
 import { purgeAttachments } from '../messages/inbound/store-attachments.ts';
 import { purgeUnknownWebhooks } from '../messages/log/unknown-webhooks.ts';
@@ -75,6 +76,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   await purgeSignatureFailures(deps);
   await purgeWebhookObservations(client, daysAgo(clock, traceRetentionDays));
   await purgeUnknownWebhooks(client, now);
+  await purgeApiTokens(client, daysAgo(clock, traceRetentionDays));
   await purgeUsedStates(deps);
   await purgeAuthFailures(deps, daysAgo(clock, traceRetentionDays));
 

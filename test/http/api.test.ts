@@ -233,6 +233,8 @@ test('the description is made of the shapes and fits OpenAPI’s form', async ()
     '/api/audit',
     '/api/companies/{companyId}/audit',
     '/api/locations/{locationId}/audit',
+    '/api/locations/{locationId}/tokens',
+    '/api/locations/{locationId}/tokens/{tokenId}',
     '/api/unknown-webhooks',
     '/api/overview',
     '/api/check',

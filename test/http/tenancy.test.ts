@@ -1,3 +1,5 @@
+import { apiScopes } from '../../src/core/api-token.ts';
+import { createApiClient } from '../support/api-client.ts';
 import { startWorld } from '../support/world.ts';
 
 /** Lesson 14: tenancy comes from the token alone. Generated from the description, so that a new address can't be forgotten. */
@@ -32,9 +34,14 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
     providerKey: 'sms',
     connectionId: b.connectionId,
     address: '+12025550143',
+    tokenId: '01930000-0000-7000-8000-000000000000',
   };
 
+  const bearer = (
+    await world.api.post(`/locations/${a.id}/tokens`, { name: 'all', scopes: apiScopes, expiresInDays: 1 }).expect(200)
+  ).body.token;
   const tokens = {
+    program: createApiClient(world.client, { authorization: `Bearer ${bearer}` }),
     location: await world.apiAs({ companyId: companyIds[a.id] as string, activeLocation: a.id }),
     agency: await world.apiAs({ companyId: companyIds[a.id] as string }),
     // What names B anywhere else proves nothing either.

@@ -7,6 +7,7 @@ export const tableOwners: Record<string, readonly string[]> = {
   http: ['Session'],
   installations: [
     'Installation',
+    'ApiToken',
     'AppEvent',
     'PermissionProblem',
     'SeenUserContext',

@@ -1,6 +1,6 @@
 import { listAlerts } from '../../alerts/store.ts';
 import type { Database, Prisma } from '../../database/client.ts';
-import { type Access, visibleLocations } from '../auth/access.ts';
+import { type ApiAccess, visibleLocations } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import { alert, alertsQuery, createPageSchema } from './schemas.ts';
 
@@ -12,6 +12,7 @@ export function createAlertRoutes(deps: { db: Database }) {
       path: '/alerts',
       summary: 'List the alerts, newest first',
       permission: 'read',
+      scope: 'locations:read',
       query: alertsQuery,
       response: createPageSchema(alert),
       async handle({ access, query }) {
@@ -23,7 +24,7 @@ export function createAlertRoutes(deps: { db: Database }) {
 }
 
 /** Builds the filter for the alerts that a caller may see: of its locations, and of the agency for its users. The operator sees all. */
-export async function visibleAlerts(db: Database, access: Access): Promise<Prisma.AlertWhereInput> {
+export async function visibleAlerts(db: Database, access: ApiAccess): Promise<Prisma.AlertWhereInput> {
   if (access === 'operator') return {};
   const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });
   const ofLocations = { locationId: { in: rows.map(({ resourceId }) => resourceId) } };

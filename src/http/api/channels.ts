@@ -52,9 +52,11 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       path,
       summary: 'Get the channel that a location has connected for a provider',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionParams,
       response: connection,
-      handle: async ({ params, access }) => toConnectionView(deps.db, await getConnected(deps, params), can(access, 'write')),
+      handle: async ({ params, access }) =>
+        toConnectionView(deps.db, await getConnected(deps, params), can(access, 'write', 'channels:write')),
     }),
 
     defineRoute({
@@ -62,6 +64,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       path,
       summary: 'Connect a channel, or change the connected one; its vendor is asked whether it accepts the config',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       query: connectionQuery,
       body: connectionRequest,
@@ -80,6 +83,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       path,
       summary: 'Disconnect the channel',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       async handle({ params, access }) {
         if (!(await deps.connections.disconnect(params, toActor(access)))) throw notConnectedError();
@@ -91,6 +95,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       path: `${path}/test`,
       summary: 'Send a test message through the channel; get the message to see its state',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       body: testRequest,
       response: message,
@@ -117,6 +122,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/resume`,
       summary: 'End the hold of the channel: its messages are sent. If the vendor still refuses them, it is held again',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       response: connection,
       async handle({ params, access }) {
@@ -130,6 +136,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/webhooks`,
       summary: 'Register the webhooks of the channel with its vendor again',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       body: webhooksRequest,
       response: connection,
@@ -144,6 +151,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/pairing`,
       summary: 'Get the pairing of the channel with a device or an account',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       response: pairing,
       handle: async ({ params }) => connections.getPairing(await getConnected(deps, params)),
@@ -154,6 +162,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/contact-links`,
       summary: 'Create a link by which one contact starts a chat with the channel, once',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       body: contactLinkRequest,
       response: contactLink,
@@ -172,6 +181,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/senders`,
       summary: 'List the numbers or addresses that the vendor’s account can send from',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionParams,
       response: createPageSchema(sender),
       handle: async ({ params }) => {
@@ -185,6 +195,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       path: `${path}/templates`,
       summary: 'List the approved templates of the vendor’s account',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionParams,
       response: createPageSchema(template),
       handle: async ({ params }) => {

@@ -29,6 +29,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
       path: '/companies',
       summary: 'List the agencies that have, or had, the app',
       permission: 'operator',
+      scope: null,
       query: pageQuery,
       response: createPageSchema(company),
       async handle({ query }) {
@@ -47,6 +48,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
       path: '/companies/:companyId',
       summary: 'Get an agency, with the progress of its install',
       permission: 'read',
+      scope: null,
       params: companyParams,
       response: company,
       handle: ({ company: row }) => toCompanyView(deps, row),
@@ -57,6 +59,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
       path: '/companies/:companyId',
       summary: 'Uninstall the app from an agency and all of its locations',
       permission: 'leave',
+      scope: null,
       params: companyParams,
       query: uninstallCompanyQuery,
       response: company,
@@ -72,6 +75,7 @@ export function createCompanyRoutes(deps: CompanyRouteDeps) {
       path: '/companies/:companyId/sessions/revoke',
       summary: 'End all sessions of an agency and of its locations: tokens, live streams and user contexts',
       permission: 'revoke',
+      scope: null,
       params: companyParams,
       response: revokedSessions,
       handle: async ({ company: row, access }) => ({

@@ -35,11 +35,12 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       path: '/locations/:locationId/connections',
       summary: 'List the connections of a location, by provider and in their order',
       permission: 'read',
+      scope: 'channels:read',
       params: locationParams,
       response: createPageSchema(connection),
       async handle({ params, access }) {
         const found = await connections.listConnections(params.locationId);
-        const items = await Promise.all(found.map((one) => toConnectionView(db, one, can(access, 'write'))));
+        const items = await Promise.all(found.map((one) => toConnectionView(db, one, can(access, 'write', 'channels:write'))));
         return { items, nextCursor: null };
       },
     }),
@@ -49,6 +50,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       path: '/locations/:locationId/connections',
       summary: 'Add a connection to those of a provider; its vendor is asked whether it accepts the config',
       permission: 'write',
+      scope: 'channels:write',
       params: locationParams,
       query: connectionQuery,
       body: newConnectionRequest,
@@ -68,10 +70,11 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       path,
       summary: 'Get a connection',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionIdParams,
       response: connection,
       handle: async ({ connection: { id }, access }) =>
-        toConnectionView(db, await connections.getConnection(id), can(access, 'write')),
+        toConnectionView(db, await connections.getConnection(id), can(access, 'write', 'channels:write')),
     }),
 
     defineRoute({
@@ -79,6 +82,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       path,
       summary: 'Change the config of a connection, name it, order it, pause or resume it, or make it the default',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionIdParams,
       query: connectionQuery,
       body: connectionChange,
@@ -105,6 +109,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       path,
       summary: 'Remove a connection; the next one in the order takes the place of the default one',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionIdParams,
       async handle({ connection: { id, locationId, providerKey }, access }) {
         await connections.disconnect({ locationId, providerKey, connectionId: id }, toActor(access));
@@ -123,6 +128,7 @@ function createSenderRoutes({ connections, messaging }: ConnectionRouteDeps) {
       summary:
         'List the senders of a connection with their settings and health: those of its config, of the vendor’s account and of rules',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionIdParams,
       response: createPageSchema(connectionSender),
       handle: async ({ connection: { id } }) => ({
@@ -136,6 +142,7 @@ function createSenderRoutes({ connections, messaging }: ConnectionRouteDeps) {
       path: `${path}/senders/:address`,
       summary: 'Set the rate, daily cap and hours of a sender, or pause it; without any it has those of its connection',
       permission: 'write',
+      scope: 'channels:write',
       params: senderParams,
       body: senderSettings.meta({ id: 'SenderSettings' }),
       async handle({ connection: ref, params, body, access }) {

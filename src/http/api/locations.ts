@@ -26,6 +26,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
       path: '/locations',
       summary: 'List the locations that have, or had, the app and that the token may see',
       permission: 'read',
+      scope: 'locations:read',
       query: pageQuery,
       response: createPageSchema(location),
       async handle({ query, access }) {
@@ -44,6 +45,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
       path: '/locations/:locationId',
       summary: 'Get a location',
       permission: 'read',
+      scope: 'locations:read',
       params: locationParams,
       response: location,
       handle: ({ location: row }) => toLocationView(row),
@@ -54,6 +56,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
       path: '/locations/:locationId',
       summary: 'Uninstall the app from a location: queued messages fail, tokens and channel secrets are deleted',
       permission: 'write',
+      scope: null,
       params: locationParams,
       query: uninstallQuery,
       response: location,
@@ -68,6 +71,7 @@ export function createLocationRoutes(deps: LocationRouteDeps) {
       summary:
         'End all sessions of a location: tokens, live streams and user contexts. Requires an agency’s admin or the operator',
       permission: 'revoke',
+      scope: null,
       params: locationParams,
       response: revokedSessions,
       handle: async ({ location: row, access }) => ({

@@ -7,7 +7,7 @@ import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import type { Message } from '../../messages/model/message.ts';
 import { readRoute } from '../../messages/routing/stored-route.ts';
-import { type Access, toActor } from '../auth/access.ts';
+import { type ApiAccess, toActor } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import {
   createPageSchema,
@@ -40,6 +40,7 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
       path: '/locations/:locationId/messages',
       summary: 'List the messages of a location, newest first',
       permission: 'read',
+      scope: 'messages:read',
       params: locationParams,
       query: messagesQuery,
       response: createPageSchema(message),
@@ -57,6 +58,7 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
       path: '/messages/:id',
       summary: 'Get a message with every attempt and its timeline',
       permission: 'read',
+      scope: 'messages:read',
       params: messageParams,
       query: historyQuery,
       response: messageDetail,
@@ -68,6 +70,7 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
       path: '/messages/:id/retry',
       summary: 'Resend a message that failed or whose outcome is unknown',
       permission: 'write',
+      scope: 'messages:write',
       params: messageParams,
       response: messageDetail,
       status: 202,
@@ -82,6 +85,7 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
       path: '/messages/:id/mark-sent',
       summary: 'Mark a message with an unknown outcome as sent',
       permission: 'write',
+      scope: 'messages:write',
       params: messageParams,
       response: messageDetail,
       status: 202,
@@ -94,7 +98,7 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
 }
 
 /** Records that a user has confirmed a send. @throws AppError `conflict`: the message does not wait for a decision */
-export async function markAsSent({ connections, messaging }: MarkAsSentDeps, row: Message, access: Access): Promise<void> {
+export async function markAsSent({ connections, messaging }: MarkAsSentDeps, row: Message, access: ApiAccess): Promise<void> {
   const connection = row.connectionId === null ? null : await findConnection(connections, row.connectionId);
   await messaging.markSent(row, connection?.capabilities ?? null, toActor(access));
 }

@@ -28,6 +28,11 @@ export function buildOpenApiDocument(routes: readonly ApiRoute[], appUrl: string
       securitySchemes: {
         operator: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN: all endpoints, all tenants.' },
         user: { type: 'http', scheme: 'bearer', description: 'From POST /api/session: the user’s location or agency.' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'API token of one location, with the scopes that the operation names.',
+        },
       },
     },
   };
@@ -54,7 +59,7 @@ function toNamedSchemas(shapes: readonly (z.ZodType | undefined)[], side: Schema
 function toOperation(defined: ApiRoute): Record<string, unknown> {
   return {
     summary: defined.summary,
-    ...toSecurity(defined.permission),
+    ...toSecurity(defined),
     parameters: [...toParameters(defined.params, 'path'), ...toParameters(defined.query, 'query')],
     ...(defined.body ? { requestBody: { required: true, content: toJsonContent(defined.body, 'input') } } : {}),
     ...(defined.csvBody ? { requestBody: { required: true, content: toCsvContent(defined.csvBody) } } : {}),
@@ -70,9 +75,10 @@ function toOperation(defined: ApiRoute): Record<string, unknown> {
 }
 
 /** Returns the security of an operation where it differs from the document's default. */
-function toSecurity(permission: ApiRoute['permission']): Record<string, unknown> {
+function toSecurity({ permission, scope }: ApiRoute): Record<string, unknown> {
   if (permission === 'none') return { security: [] };
-  return permission === 'operator' ? { security: [{ operator: [] }] } : {};
+  if (permission === 'operator') return { security: [{ operator: [] }] };
+  return scope ? { security: [{ operator: [] }, { user: [] }, { token: [scope] }] } : {};
 }
 
 function toParameters(shape: z.ZodObject, location: 'path' | 'query') {

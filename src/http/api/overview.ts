@@ -8,7 +8,7 @@ import { highLevelGroupPrefix } from '../../highlevel/group-keys.ts';
 import { type KeyRing, keyPurposes, listKeyAges } from '../../installations/key-inventory.ts';
 import { getQueueDepths } from '../../queue/depth.ts';
 import { listLowestQuotas } from '../../queue/group-status.ts';
-import { type Access, visibleLocations } from '../auth/access.ts';
+import { type ApiAccess, visibleLocations } from '../auth/access.ts';
 import { defineRoute } from './route.ts';
 import { messageStatus, reason, time } from './schemas.ts';
 
@@ -75,6 +75,7 @@ export function createOverviewRoutes(deps: OverviewRouteDeps) {
       path: '/overview',
       summary: 'Get the totals: locations, the last day’s messages, queues',
       permission: 'read',
+      scope: 'locations:read',
       response: overview,
       async handle({ access }) {
         const { client } = deps.db;
@@ -124,7 +125,7 @@ async function listLowestLimits(db: Database, now: Date) {
 }
 
 /** Builds the filter for the messages that a caller may see. */
-async function visibleMessages(db: Database, access: Access): Promise<Prisma.MessageWhereInput> {
+async function visibleMessages(db: Database, access: ApiAccess): Promise<Prisma.MessageWhereInput> {
   if (access === 'operator') return {};
   const rows = await db.client.installation.findMany({ where: visibleLocations(access), select: { resourceId: true } });
   return { locationId: { in: rows.map(({ resourceId }) => resourceId) } };

@@ -1,11 +1,21 @@
 import type { Request, RequestHandler, Router } from 'express';
 import * as z from 'zod';
+import type { ApiScope } from '../../core/api-token.ts';
 import { AppError } from '../../core/errors.ts';
 import { isStorable } from '../../core/sanitize.ts';
 import type { Database } from '../../database/client.ts';
+import type { TokenAccess } from '../../installations/api-tokens.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/model/message.ts';
-import { type Access, type Permission, pathResolvers, requirePermission, type VisibleConnection } from '../auth/access.ts';
+import {
+  type Access,
+  type ApiAccess,
+  type Permission,
+  pathResolvers,
+  requirePermission,
+  requireScope,
+  type VisibleConnection,
+} from '../auth/access.ts';
 import { type CsvFile, readCsvBody, sendCsv } from '../csv.ts';
 
 /** An endpoint of the API. Its schemas validate requests and document them. */
@@ -16,6 +26,8 @@ export interface ApiRoute {
   summary: string;
   /** Permission that the caller's token must have. Required, so that no route is open by omission. */
   permission: Permission;
+  /** Scope that an API token must have; null where none is accepted. Required for the same reason. */
+  scope: ApiScope | null;
   params: z.ZodObject;
   query: z.ZodObject;
   body: z.ZodObject | undefined;
@@ -27,12 +39,12 @@ export interface ApiRoute {
   csvResponse: string | undefined;
   status: 200 | 202 | 204;
   /** Validates a request, resolves what its path names, and calls the handler. @param access undefined for an open route without a token */
-  handle(db: Database, request: Request, access: Access | undefined): Promise<unknown>;
+  handle(db: Database, request: Request, access: ApiAccess | undefined): Promise<unknown>;
 }
 
 /** The caller of a route that needs a token. */
-export interface Caller {
-  access: Access;
+export interface Caller<Scope extends ApiScope | null = ApiScope> {
+  access: Scope extends null ? Access : ApiAccess;
   /** IP address of the caller. */
   ipAddress: string;
 }
@@ -57,6 +69,7 @@ const noFields = z.object({});
 /** Defines an endpoint. Its handler gets the parsed request and returns what the response's schema accepts. */
 export function defineRoute<
   P extends Permission,
+  Scope extends ApiScope | null,
   Params extends z.ZodObject = typeof noFields,
   Query extends z.ZodObject = typeof noFields,
   Body extends z.ZodObject | undefined = undefined,
@@ -66,6 +79,7 @@ export function defineRoute<
   path: string;
   summary: string;
   permission: P;
+  scope: Scope;
   params?: Params;
   query?: Query;
   body?: Body;
@@ -75,10 +89,10 @@ export function defineRoute<
   status?: ApiRoute['status'];
   handle(
     input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & CsvInput &
-      (P extends 'none' ? AnonymousCaller : Caller & Named<Params>),
+      (P extends 'none' ? AnonymousCaller : Caller<Scope> & Named<Params>),
   ): Promise<Response extends z.ZodType ? z.input<Response> : void> | CsvFile;
 }): ApiRoute {
-  const { method, path, summary, permission, body, csvBody, response, csvResponse } = definition;
+  const { method, path, summary, permission, scope, body, csvBody, response, csvResponse } = definition;
   const params: z.ZodObject = definition.params ?? noFields;
   const query: z.ZodObject = definition.query ?? noFields;
   const resolvers = Object.keys(params.shape).map((name) => {
@@ -91,6 +105,7 @@ export function defineRoute<
     path,
     summary,
     permission,
+    scope,
     params,
     query,
     body,
@@ -103,7 +118,7 @@ export function defineRoute<
       const parsed = { params: values, query: parseInput(query, request.query, 'query') };
       const named: object = {};
       for (const { name, resolve } of access ? resolvers : []) {
-        Object.assign(named, await resolve(db, access as Access, values[name] as string));
+        Object.assign(named, await resolve(db, access as ApiAccess, values[name] as string));
       }
       const input = {
         ...parsed,
@@ -122,7 +137,7 @@ export function defineRoute<
 /** Mounts a defined endpoint. @param before middleware of this endpoint alone */
 export function mountRoute(router: Router, db: Database, defined: ApiRoute, ...before: RequestHandler[]): void {
   router[defined.method](defined.path, ...before, async (request, response) => {
-    const result = await defined.handle(db, request, requireAccess(defined, response.locals.access));
+    const result = await defined.handle(db, request, requireAccess(defined, response.locals));
     response.status(defined.status);
     if (defined.csvResponse) return sendCsv(response, result as CsvFile);
     // The schema drops fields that it does not name, so that a new column is never disclosed by accident.
@@ -132,8 +147,15 @@ export function mountRoute(router: Router, db: Database, defined: ApiRoute, ...b
 }
 
 /** Returns the caller's access. @returns undefined for an open route. @throws AppError `unauthorized`, `forbidden` */
-function requireAccess({ permission }: ApiRoute, access: Access | undefined): Access | undefined {
+function requireAccess(
+  { permission, scope }: ApiRoute,
+  { access, apiToken }: { access?: Access; apiToken?: TokenAccess },
+): ApiAccess | undefined {
   if (permission === 'none') return undefined;
+  if (apiToken) {
+    requireScope(apiToken, scope);
+    return apiToken;
+  }
   if (!access) throw new AppError('unauthorized', 'This endpoint requires a token.');
   requirePermission(access, permission);
   return access;

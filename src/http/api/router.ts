@@ -1,5 +1,6 @@
 import express, { Router } from 'express';
 import type { CheckDeps } from '../../checks/run-checks.ts';
+import type { Installations } from '../../compose/installations.ts';
 import { type AuthenticateDeps, authenticate } from '../middleware/authenticate.ts';
 import { handleNotFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
@@ -19,6 +20,7 @@ import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
 import { mountRoute } from './route.ts';
 import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
+import { createTokenRoutes, type TokenRouteDeps } from './tokens.ts';
 import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
 import { createWorkflowTriggerRoutes, type WorkflowTriggerRouteDeps } from './workflow-triggers.ts';
 
@@ -36,7 +38,7 @@ export type ApiDeps = AuthenticateDeps &
   OverviewRouteDeps &
   RoutingRouteDeps &
   SessionRouteDeps &
-  WorkflowTriggerRouteDeps;
+  TokenRouteDeps & { installations: Pick<Installations, 'findTokenAccess'> } & WorkflowTriggerRouteDeps;
 
 /** Limit of one IP address; an agency's own programs stay far below it. */
 const requestLimit = { points: 6_000, duration: 60 };
@@ -58,6 +60,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createDeadLetterRoutes(deps),
     ...createAlertRoutes(deps),
     ...createAuditRoutes(deps),
+    ...createTokenRoutes(deps),
     ...createUnknownWebhookRoutes(deps),
     ...createOverviewRoutes(deps),
     ...createCheckRoutes(deps),
@@ -77,7 +80,7 @@ export function createApiRouter(deps: ApiDeps): Router {
   for (const defined of routes.filter(({ permission }) => permission === 'none'))
     mountRoute(router, deps.db, defined, smallBody);
   // Authenticates before the body is read, so that strangers cannot make us read bodies.
-  router.use(authenticate(deps), body);
+  router.use(authenticate(deps, deps.installations.findTokenAccess), body);
   for (const defined of routes.filter(({ permission }) => permission !== 'none')) mountRoute(router, deps.db, defined);
   router.use(handleNotFound);
   return router;

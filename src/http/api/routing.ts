@@ -53,6 +53,7 @@ export function createRoutingRoutes(deps: RoutingRouteDeps) {
       path,
       summary: 'Get the rules by which a provider’s messages find their connection and sender',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionParams,
       response: policy,
       async handle({ params }) {
@@ -66,6 +67,7 @@ export function createRoutingRoutes(deps: RoutingRouteDeps) {
       path,
       summary: 'Replace the rules by which a provider’s messages find their connection and sender',
       permission: 'write',
+      scope: 'channels:write',
       params: connectionParams,
       body: policy,
       response: policy,
@@ -81,6 +83,7 @@ export function createRoutingRoutes(deps: RoutingRouteDeps) {
       path: `${path}/preview`,
       summary: 'Find out which connection and sender a message would get, and why; sends nothing',
       permission: 'read',
+      scope: 'channels:read',
       params: connectionParams,
       body: previewRequest,
       response: preview,

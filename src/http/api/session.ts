@@ -22,6 +22,7 @@ export function createSessionRoutes(deps: SessionRouteDeps) {
       path: '/session',
       summary: 'Exchange the user context of the parent frame for a token of 15 minutes',
       permission: 'none',
+      scope: null,
       body: sessionRequest,
       response: session,
       async handle({ body, ipAddress }) {

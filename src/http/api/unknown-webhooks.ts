@@ -25,6 +25,7 @@ export function createUnknownWebhookRoutes(deps: { db: Database }) {
       path: '/unknown-webhooks',
       summary: 'List the signed webhooks of an unknown kind, newest first',
       permission: 'operator',
+      scope: null,
       query: pageQuery.extend({ cursor: z.uuid().optional() }),
       response: createPageSchema(unknownWebhook),
       handle: ({ query }) => listUnknownWebhooks(deps.db, query),

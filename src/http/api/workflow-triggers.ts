@@ -41,6 +41,7 @@ export function createWorkflowTriggerRoutes({ workflows }: WorkflowTriggerRouteD
       path: '/locations/:locationId/workflow-triggers',
       summary: 'List the app’s triggers in the workflows of a location, with their filters and results',
       permission: 'read',
+      scope: 'locations:read',
       params: locationParams,
       response: createPageSchema(workflowTrigger),
       async handle({ location }) {

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import type { Actor } from '../../audit/audit-log.ts';
+import type { ApiScope } from '../../core/api-token.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Database, Prisma } from '../../database/client.ts';
 import type { UserContext } from '../../highlevel/user-context.ts';
+import type { TokenAccess } from '../../installations/api-tokens.ts';
 import { isRevoked } from '../../installations/sessions.ts';
 import type { Installation } from '../../installations/store.ts';
 import type { Message } from '../../messages/model/message.ts';
@@ -10,6 +12,9 @@ import { signToken, type TokenDeps, verifyToken } from './user-tokens.ts';
 
 /** The caller according to its token: the only source of tenancy. Parameters select among what the token may see. */
 export type Access = 'operator' | UserAccess;
+
+/** The caller of a route of the API that has a scope: besides people, a program with an API token. */
+export type ApiAccess = Access | TokenAccess;
 
 /** A user of one location, or of an agency, in which `locationId` is null. */
 export type UserAccess = z.infer<typeof userAccess>;
@@ -57,12 +62,25 @@ export async function isStillValid(db: Database, access: UserAccess): Promise<bo
   return (await db.client.installation.count({ where: visibleLocations(access), take: 1 })) > 0;
 }
 
-export function toActor(access: Access): Actor {
-  return access === 'operator' ? 'operator' : { userId: access.sub };
+export function toActor(access: ApiAccess): Actor {
+  if (access === 'operator') return access;
+  return { userId: isToken(access) ? `token:${access.name}` : access.sub };
 }
 
-export function can(access: Access, permission: Permission): boolean {
-  return access === 'operator' || permission === 'none' || access.scope.includes(permission);
+/** @param scope the scope that stands for the permission in an API token; without one, no token has it */
+export function can(access: ApiAccess, permission: Permission, scope?: ApiScope): boolean {
+  if (access === 'operator' || permission === 'none') return true;
+  return isToken(access) ? scope !== undefined && access.scopes.includes(scope) : access.scope.includes(permission);
+}
+
+function isToken(access: UserAccess | TokenAccess): access is TokenAccess {
+  return 'tokenId' in access;
+}
+
+/** @throws AppError `forbidden` */
+export function requireScope({ scopes }: TokenAccess, scope: ApiScope | null): void {
+  if (scope !== null && scopes.includes(scope)) return;
+  throw new AppError('forbidden', scope ? `This API token needs the scope ${scope}.` : 'An API token may not do this.');
 }
 
 /** @throws AppError `forbidden` */
@@ -72,19 +90,19 @@ export function requirePermission(access: Access, permission: Permission): void 
 }
 
 /** Builds the filter for the locations that a caller may see. The operator also sees uninstalled ones. */
-export function visibleLocations(access: Access): Prisma.InstallationWhereInput {
+export function visibleLocations(access: ApiAccess): Prisma.InstallationWhereInput {
   if (access === 'operator') return { kind: 'location', status: { not: 'pending' } };
   const { companyId, locationId } = access;
   return {
     kind: 'location',
-    companyId,
+    ...(isToken(access) ? {} : { companyId }),
     status: { notIn: ['pending', 'uninstalled'] },
     ...(locationId === null ? {} : { resourceId: locationId }),
   };
 }
 
 /** Finds a location that the caller may see. @throws AppError `not_found`: it does not exist or belongs to another tenant, without saying which */
-export async function getVisibleLocation(db: Database, access: Access, locationId: string): Promise<Installation> {
+export async function getVisibleLocation(db: Database, access: ApiAccess, locationId: string): Promise<Installation> {
   const row = await db.client.installation.findFirst({
     where: { AND: [visibleLocations(access), { resourceId: locationId }] },
   });
@@ -93,7 +111,7 @@ export async function getVisibleLocation(db: Database, access: Access, locationI
 }
 
 /** Finds a company for its own users or the operator; a location's user may not see it. @throws AppError `not_found` */
-export async function getVisibleCompany(db: Database, access: Access, companyId: string): Promise<Installation> {
+export async function getVisibleCompany(db: Database, access: ApiAccess, companyId: string): Promise<Installation> {
   const isOwn = access === 'operator' || (access.locationId === null && access.companyId === companyId);
   const row = isOwn
     ? await db.client.installation.findFirst({
@@ -105,7 +123,7 @@ export async function getVisibleCompany(db: Database, access: Access, companyId:
 }
 
 /** @throws AppError `not_found` */
-export async function getVisibleMessage(db: Database, access: Access, id: string): Promise<Message> {
+export async function getVisibleMessage(db: Database, access: ApiAccess, id: string): Promise<Message> {
   const message = await db.client.message.findUnique({ where: { id } });
   const isVisible =
     message !== null &&
@@ -121,7 +139,7 @@ export async function getVisibleMessage(db: Database, access: Access, id: string
 export type VisibleConnection = { id: string; locationId: string; providerKey: string };
 
 /** @throws AppError `not_found`: it does not exist or belongs to another tenant, without saying which */
-export async function getVisibleConnection(db: Database, access: Access, id: string): Promise<VisibleConnection> {
+export async function getVisibleConnection(db: Database, access: ApiAccess, id: string): Promise<VisibleConnection> {
   const row = await db.client.connection.findUnique({
     where: { id, disabledAt: null },
     select: { id: true, locationId: true, providerKey: true },
@@ -135,13 +153,15 @@ export async function getVisibleConnection(db: Database, access: Access, id: str
 }
 
 /** Resolvers of path parameters. A parameter that names a tenant's data is resolved only if the caller may see the data. */
-export const pathResolvers: Record<string, (db: Database, access: Access, id: string) => Promise<object>> = {
+export const pathResolvers: Record<string, (db: Database, access: ApiAccess, id: string) => Promise<object>> = {
   locationId: async (db, access, id) => ({ location: await getVisibleLocation(db, access, id) }),
   companyId: async (db, access, id) => ({ company: await getVisibleCompany(db, access, id) }),
   connectionId: async (db, access, id) => ({ connection: await getVisibleConnection(db, access, id) }),
   id: async (db, access, id) => ({ message: await getVisibleMessage(db, access, id) }),
   // A contact's address, or a sender's, which belongs to the location or the connection that the path names.
   address: async (_db, _access, address) => ({ address }),
+  // An id of a token belongs to the location that the path names.
+  tokenId: async (_db, _access, tokenId) => ({ tokenId }),
   // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),
 };

@@ -1,6 +1,7 @@
 import type { CheckDeps } from '../../checks/run-checks.ts';
 import { type AgencyPageDeps, createAgencyPage } from './agency.ts';
 import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage } from './alerts/list.ts';
+import { createTokensPage, type TokenPageDeps } from './api/tokens.ts';
 import { createChannelPages } from './channels/channel.ts';
 import { createConnectPages } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
@@ -29,6 +30,7 @@ export type PageDeps = HomeDeps &
   AlertPageDeps &
   RoutingPageDeps &
   OptOutPageDeps &
+  TokenPageDeps &
   AgencyPageDeps &
   TriggerPageDeps &
   CheckDeps;
@@ -58,6 +60,7 @@ export function createPages(deps: PageDeps): Page[] {
     createRoutingPage(deps),
     ...createSendersPages(deps),
     ...createTemplatesPages(deps),
+    createTokensPage(deps),
     createAgencyPage(deps),
     createConnectionCheckPage(deps),
   ];

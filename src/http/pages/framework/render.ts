@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import type { AppError } from '../../../core/errors.ts';
-import type { Access } from '../../auth/access.ts';
+import { type Access, can } from '../../auth/access.ts';
 import { formatDuration } from './durations.ts';
 import { getCaller, type PageRequest, toViewer } from './input.ts';
 import type { ActionResult, FormState, Page, Viewer } from './page.ts';
@@ -106,7 +106,11 @@ async function buildNav(
     countText: page.nav?.count?.text,
   });
   const linksTo = (scope: Page['scope'], prefix: string) =>
-    Promise.all(listNavPages(pages, viewer, scope).map((page) => link(page, prefix)));
+    Promise.all(
+      listNavPages(pages, viewer, scope)
+        .filter(({ permission }) => can(access, permission))
+        .map((page) => link(page, prefix)),
+    );
   const main = await linksTo(isOwn ? 'location' : 'account', '');
   const paths = isOwn ? [] : listNavPages(pages, viewer, 'account').map(({ path }) => path);
   return {
