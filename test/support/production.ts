@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
 import express from 'express';
+import pg from 'pg';
 import { systemClock } from '../../src/core/clock.ts';
-import { minimalScopes } from '../../src/highlevel/operations.ts';
+import { allScopes, minimalScopes } from '../../src/highlevel/operations.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
 import { type Behaviour, createSimulator } from '../../src/sandbox/highlevel/simulator.ts';
 import { createDataFolder, createTestDatabase } from './databases.ts';
@@ -9,6 +12,7 @@ import { listen } from './http.ts';
 import { adminToken, createProductionSettings } from './production-settings.ts';
 import { findFreePorts, type Program, startProgram } from './program.ts';
 import { startVendor } from './vendor.ts';
+import { workflowSecret } from './workflow-options.ts';
 
 const contactCount = 5;
 
@@ -23,6 +27,7 @@ interface ApiResponse {
 export async function startProduction(
   behaviour: Partial<Behaviour> = {},
   provider: { key: string; id: string; kind: 'sms' | 'email' } = { key: 'sms', id: 'p1', kind: 'sms' },
+  { hasWorkflows = false }: { hasWorkflows?: boolean } = {},
 ) {
   const folder = createDataFolder();
   const port = await findFreePorts();
@@ -36,7 +41,8 @@ export async function startProduction(
     baseUrl,
     redirectUri: `${baseUrl}/oauth/callback`,
     providers: [provider],
-    scopes: minimalScopes,
+    scopes: hasWorkflows ? allScopes : minimalScopes,
+    ...(hasWorkflows ? { workflowSecret, getApiUrl: () => platform.url } : {}),
   };
   const http = createHttpClient({ timeoutMs: 15_000, allowPrivateTargets: true });
   const highlevel = createSimulator({ clock: systemClock, random: randomBytes, http, app, behaviour });
@@ -50,6 +56,7 @@ export async function startProduction(
       app,
     }),
     PORT: String(port),
+    ...(hasWorkflows ? { WORKFLOW_SECRETS: workflowSecret, HIGHLEVEL_SCOPES: allScopes.join(' ') } : {}),
   };
   const location = highlevel.addLocation();
   const contacts = Array.from({ length: contactCount }, (_, index) =>
@@ -71,6 +78,27 @@ export async function startProduction(
     async getFromApi(program: Program, path: string): Promise<ApiResponse> {
       const response = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
       return (await response.json()) as ApiResponse;
+    },
+    /**
+     * Ends the claims of a killed process on the work of workflows, which otherwise hold for two minutes. No process runs.
+     *
+     * @returns the states of the sends and the outcomes of the events at that time
+     */
+    async expireClaims(): Promise<{ sends: unknown[]; events: unknown[] }> {
+      const expire = async (query: (sql: string) => Promise<{ rows: unknown[] }>) => {
+        await query('UPDATE trigger_events SET due_at = created_at WHERE due_at > created_at');
+        await query('UPDATE workflow_sends SET due_at = created_at WHERE due_at > created_at');
+        await query('UPDATE workflow_pauses SET due_at = created_at WHERE due_at > created_at');
+        const { rows: sends } = await query('SELECT text, state, highlevel_message_id FROM workflow_sends ORDER BY text');
+        return { sends, events: (await query('SELECT outcome, started_at FROM trigger_events')).rows };
+      };
+      if (target.kind === 'postgres') {
+        const session = new pg.Client({ connectionString: target.url });
+        await session.connect();
+        return expire((sql) => session.query(sql)).finally(() => session.end());
+      }
+      const embedded = await PGlite.create(join(folder.path, 'database'));
+      return expire((sql) => embedded.query(sql)).finally(() => embedded.close());
     },
     /** Through the operator's API alone. */
     async setUpLocation(program: Program) {
