@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { SmsOptions } from '../core/sms/sms-message.ts';
 import type { FetchedFile, FetchFailure } from '../runtime/fetch-file.ts';
 import type { ChannelContext } from './context.ts';
 import type { DefaultDelivery } from './delivery-settings.ts';
@@ -34,6 +35,12 @@ export interface Channel<Config extends object = object> {
   readonly capabilities: Capabilities;
   /** Returns the capabilities of one connection, where they depend on its config. */
   getCapabilities?(config: Config): Capabilities;
+  /**
+   * Returns how messages become SMS, so that their segments are counted and shown before sending, for a channel of SMS.
+   *
+   * @returns null for a connection whose messages are none, such as one over WhatsApp
+   */
+  getSmsOptions?(config: Config): SmsOptions | null;
   /** Settings of sending that count where a connection sets none, for vendors that restrict accounts which send too fast. */
   readonly defaultDelivery?: DefaultDelivery;
   /** File of `docs/` about the vendor's side of the setup, without its extension. */

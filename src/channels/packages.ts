@@ -65,6 +65,7 @@ const channelShape = z.strictObject({
     })
     .optional(),
   getCapabilities: isFunction.optional(),
+  getSmsOptions: isFunction.optional(),
   defaultDelivery: z
     .strictObject({
       ratePerSecond: deliverySettings.ratePerSecond,
@@ -103,7 +104,7 @@ const channelShape = z.strictObject({
       receive: isFunction,
     })
     .optional(),
-  session: z.strictObject({ carriesSends: isFlag, open: isFunction }).optional(),
+  session: z.strictObject({ carriesSends: isFlag, open: isFunction, listFindings: isFunction.optional() }).optional(),
 });
 
 /** Fails to compile when the interface has a member that the shape lacks. */

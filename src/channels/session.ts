@@ -17,6 +17,16 @@ export interface ChannelSession<Config> {
     context: ChannelContext<Config>,
     emit: (events: readonly ChannelEvent[], state?: unknown) => Promise<void>,
   ): Promise<OpenSession>;
+  /** Lists what sessions have learned about the vendor and act on. @param state as the last session stored it; null without one */
+  listFindings?(config: Config, state: unknown): readonly Finding[];
+}
+
+/** Fact about a vendor that was learned and not entered. `code` names its translation, in which `values` are filled. */
+export interface Finding {
+  readonly code: string;
+  /** In English. */
+  readonly message: string;
+  readonly values?: Readonly<Record<string, string>>;
 }
 
 export interface OpenSession {

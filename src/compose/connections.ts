@@ -21,7 +21,7 @@ import { registerPendingWebhooks, registerWebhooks, setUpDueConnections } from '
 import { disconnect, purgeDisabledConnections, removeConnections } from '../connections/remove.ts';
 import { getRoutingPolicy, setRoutingPolicy } from '../connections/routing-policy.ts';
 import { setSenderSettings } from '../connections/sender-settings.ts';
-import { getPairing, listSenders, listTemplates } from '../connections/vendor-lists.ts';
+import { getPairing, listFindings, listSenders, listTemplates } from '../connections/vendor-lists.ts';
 import { listSilenceWatches, requestChecks } from '../connections/watch-silence.ts';
 import { createSocketOpener } from '../runtime/guarded-socket.ts';
 import type { Attachments } from './attachments.ts';
@@ -82,6 +82,7 @@ export function composeConnections(
         removeConnections,
         purgeDisabledConnections,
         getPairing,
+        listFindings,
         listSenders,
         listTemplates,
         restoreGroupLimits,

@@ -1,10 +1,11 @@
-import type { Pairing, Sender, Template } from '../channels/channel.ts';
+import type { Finding, Pairing, Sender, Template } from '../channels/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
 import { createTimedCache } from '../runtime/timed-cache.ts';
 import { type CallVendorDeps, callVendor } from './call-vendor.ts';
+import type { CreateChannelContext } from './channel-context.ts';
 import type { Connection } from './connection.ts';
 import { resumeConnection } from './hold.ts';
 
@@ -53,4 +54,15 @@ export async function listTemplates(deps: CallVendorDeps, connection: Connection
   const call = setup?.listTemplates?.bind(setup);
   if (!call) throw new AppError('not_found', `${title} has no templates.`);
   return callVendor(deps, connection, { timeoutMs }, call);
+}
+
+/** Lists what a connection's session has learned about its vendor. */
+export async function listFindings(
+  deps: { createChannelContext: CreateChannelContext },
+  connection: Connection,
+): Promise<readonly Finding[]> {
+  const { session } = connection.channel;
+  if (!session?.listFindings) return [];
+  const { state } = deps.createChannelContext(connection, new AbortController().signal);
+  return session.listFindings(connection.config, await state.get());
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
+import type { SmppConfig } from '../../src/channels/smpp/config.ts';
+import { listFindings } from '../../src/channels/smpp/findings.ts';
 import { applyRule, convertId, idForms, learnRule } from '../../src/channels/smpp/message-ids.ts';
 import { readReceipt } from '../../src/channels/smpp/receipt.ts';
+import { createSmppChannel } from '../../src/channels/smpp/smpp.ts';
 import type { Pdu } from '../../src/core/smpp/pdu.ts';
 import { tags } from '../../src/core/smpp/pdu.ts';
 import { startSmppWorld } from './smpp-world.ts';
@@ -89,6 +92,10 @@ test.each(['hex', 'decimal'] as const)(
     await smsc.waitForAcknowledgement(smsc.deliver(Number.parseInt(toId(one), 16)));
     expect(world.listReceipts()).toMatchObject([{ externalId: toId(one), state: 'delivered' }]);
     await first.close();
+    const { state, connection } = world.createContext();
+    expect(listFindings(connection.config, await state.get())[0]).toMatchObject({
+      code: receiptIds === 'hex' ? 'ids_same' : 'ids_hex_to_decimal',
+    });
     await world.waitFor(() => smsc.countBinds() === 0);
     const second = await world.open();
     await smsc.waitForAcknowledgement(smsc.fail(Number.parseInt(toId(two), 16)));
@@ -137,4 +144,18 @@ test('a receipt that can’t be stored is not acknowledged, and comes again', as
   await world.world.settle(world.smsc.waitForAcknowledgement(receipts));
   expect(world.listReceipts()).toMatchObject([{ state: 'delivered' }]);
   await session.close();
+});
+
+test('what is known of the ids in receipts is said: nothing yet, a rule with its padding, or what a person has set', () => {
+  const { configSchema } = createSmppChannel({ allowPrivateTargets: true });
+  const toConfig = (changes: object) =>
+    configSchema.parse({ host: '127.0.0.1', systemId: 'a', password: 'b', ...changes }) as SmppConfig;
+  const listCodes = (changes: object, rule: object | null) =>
+    listFindings(toConfig(changes), { ids: { rule, recent: [], unmatched: [] } }).map(({ code }) => code);
+  const rule = { form: 'hex_to_decimal', isExact: false, width: 10, isUpperCase: true, place: 1 };
+  expect(listCodes({}, null)).toEqual(['ids_unknown']);
+  expect(listCodes({ requestReceipts: false }, null)).toEqual([]);
+  expect(listCodes({}, rule)).toEqual(['ids_hex_to_decimal', 'ids_padded', 'ids_upper_case', 'ids_in_text']);
+  expect(listCodes({}, { ...rule, form: 'same', width: 0, isUpperCase: false, place: 0 })).toEqual(['ids_same', 'ids_spelled']);
+  expect(listCodes({ messageIdForm: 'decimal_to_hex' }, rule)).toEqual(['ids_decimal_to_hex', 'ids_set']);
 });

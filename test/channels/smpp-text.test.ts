@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
-import { decodeText } from '../../src/core/smpp/decode-text.ts';
-import { replaceLookAlikes } from '../../src/core/smpp/encode-text.ts';
-import { decodeGsm, encodeGsm } from '../../src/core/smpp/gsm-alphabet.ts';
-import { countSegments, type SplitOptions, splitText, type TextPart } from '../../src/core/smpp/split-text.ts';
-import { readUserDataHeader } from '../../src/core/smpp/user-data-header.ts';
+import { decodeText } from '../../src/core/sms/decode-text.ts';
+import { replaceLookAlikes } from '../../src/core/sms/encode-text.ts';
+import { decodeGsm, encodeGsm } from '../../src/core/sms/gsm-alphabet.ts';
+import { listSegmentRules } from '../../src/core/sms/segment-rules.ts';
+import { countMessageSegments } from '../../src/core/sms/sms-message.ts';
+import { countSegments, type SplitOptions, splitText, type TextPart } from '../../src/core/sms/split-text.ts';
+import { readUserDataHeader } from '../../src/core/sms/user-data-header.ts';
+import { countSegments as countInBrowser } from '../../views/assets/pages/segments.js';
 
 const gsm: SplitOptions = { defaultCharset: 'gsm', longMessages: 'udh' };
 const gsmCharacters = [
@@ -68,27 +71,61 @@ test('no part splits a surrogate pair or an escaped character, and each fits int
 test('the count of segments is that of the parts that are sent', () => {
   fc.assert(
     fc.property(anyText, anyOptions, (text, options) => {
-      const { segmentCount, length, capacity } = countSegments(text, options);
+      const { segmentCount, length, capacity, remaining } = countSegments(text, options);
       const parts = splitText(text, options, 1);
       expect(options.longMessages === 'payload' && segmentCount > 1 ? 1 : segmentCount).toBe(parts.length);
       expect(length).toBeLessThanOrEqual(capacity);
+      expect(remaining).toBeGreaterThanOrEqual(0);
     }),
     { numRuns: 500 },
   );
 });
 
+test('a browser that counts while a person types counts as many segments as are sent', () => {
+  fc.assert(
+    fc.property(anyText, anyOptions, fc.boolean(), (text, options, replacesLookAlikes) => {
+      const sms = { ...options, replacesLookAlikes, files: 'in_text' as const };
+      expect(countInBrowser(text, listSegmentRules(sms))).toEqual(countMessageSegments({ text }, sms));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('the addresses of files count as text, but for a vendor that sends them as MMS', () => {
+  const content = { text: 'a'.repeat(100), attachments: [`https://files.example/${'b'.repeat(80)}`] };
+  expect(countMessageSegments(content, { ...gsm, files: 'in_text' })).toMatchObject({ segmentCount: 2 });
+  expect(countMessageSegments(content, { ...gsm, files: 'mms' })).toBeNull();
+  expect(countMessageSegments({ text: 'a' }, { ...gsm, files: 'mms' })).toMatchObject({ segmentCount: 1, remaining: 159 });
+});
+
 test.each([
-  ['a'.repeat(160), gsm, { encoding: 'gsm', segmentCount: 1, length: 160, capacity: 160 }],
-  ['a'.repeat(161), gsm, { encoding: 'gsm', segmentCount: 2, length: 161, capacity: 306 }],
-  ['a'.repeat(305), { ...gsm, longMessages: 'udh16' }, { encoding: 'gsm', segmentCount: 3, length: 305, capacity: 456 }],
-  ['€'.repeat(80), gsm, { encoding: 'gsm', segmentCount: 1, length: 160, capacity: 160 }],
-  ['Ж'.repeat(70), gsm, { encoding: 'ucs2', segmentCount: 1, length: 70, capacity: 70 }],
-  ['Ж'.repeat(71), gsm, { encoding: 'ucs2', segmentCount: 2, length: 71, capacity: 134 }],
-  ['😀'.repeat(36), gsm, { encoding: 'ucs2', segmentCount: 2, length: 72, capacity: 134 }],
-  ['ã'.repeat(100), { ...gsm, language: 'portuguese' }, { encoding: 'gsm', segmentCount: 1, length: 100, capacity: 155 }],
-  ['ã'.repeat(100), { ...gsm, latin1: true }, { encoding: 'latin1', segmentCount: 1, length: 100, capacity: 140 }],
-  ['é'.repeat(141), { ...gsm, defaultCharset: 'latin1' }, { encoding: 'latin1', segmentCount: 2, length: 141, capacity: 268 }],
-  ['', gsm, { encoding: 'gsm', segmentCount: 1, length: 0, capacity: 160 }],
+  ['a'.repeat(160), gsm, { encoding: 'gsm', segmentCount: 1, length: 160, capacity: 160, remaining: 0 }],
+  ['a'.repeat(161), gsm, { encoding: 'gsm', segmentCount: 2, length: 161, capacity: 306, remaining: 145 }],
+  [
+    'a'.repeat(305),
+    { ...gsm, longMessages: 'udh16' },
+    { encoding: 'gsm', segmentCount: 3, length: 305, capacity: 456, remaining: 151 },
+  ],
+  ['€'.repeat(80), gsm, { encoding: 'gsm', segmentCount: 1, length: 160, capacity: 160, remaining: 0 }],
+  ['Ж'.repeat(70), gsm, { encoding: 'ucs2', segmentCount: 1, length: 70, capacity: 70, remaining: 0 }],
+  ['Ж'.repeat(71), gsm, { encoding: 'ucs2', segmentCount: 2, length: 71, capacity: 134, remaining: 63 }],
+  ['😀'.repeat(36), gsm, { encoding: 'ucs2', segmentCount: 2, length: 72, capacity: 134, remaining: 61 }],
+  [
+    'ã'.repeat(100),
+    { ...gsm, language: 'portuguese' },
+    { encoding: 'gsm', segmentCount: 1, length: 100, capacity: 155, remaining: 55 },
+  ],
+  [
+    'ã'.repeat(100),
+    { ...gsm, latin1: true },
+    { encoding: 'latin1', segmentCount: 1, length: 100, capacity: 140, remaining: 40 },
+  ],
+  [
+    'é'.repeat(141),
+    { ...gsm, defaultCharset: 'latin1' },
+    { encoding: 'latin1', segmentCount: 2, length: 141, capacity: 268, remaining: 127 },
+  ],
+  ['', gsm, { encoding: 'gsm', segmentCount: 1, length: 0, capacity: 160, remaining: 160 }],
 ] as const)('segments: case %#', (text, options, expected) => {
   expect(countSegments(text, options as SplitOptions)).toEqual(expected);
 });

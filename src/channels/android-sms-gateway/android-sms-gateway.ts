@@ -1,3 +1,4 @@
+import { usualSms } from '../../core/sms/sms-message.ts';
 import { type Capabilities, type Channel, defineChannel } from '../channel.ts';
 import { type AndroidConfig, createAndroidConfigSchema } from './config.ts';
 import { fetchFile } from './files.ts';
@@ -32,6 +33,7 @@ export function createAndroidSmsGatewayChannel(options: { allowPrivateTargets: b
     configSchema: createAndroidConfigSchema(options.allowPrivateTargets),
     capabilities,
     getCapabilities: ({ deviceId }) => ({ ...capabilities, idempotent: deviceId !== undefined }),
+    getSmsOptions: () => ({ ...usualSms, files: 'in_text' }),
     setupGuide: 'channels/android_sms_gateway',
     send: (context, message) => sendMessage(context, message, checkPhone),
     lookUpSend,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import { decodeText } from '../../core/smpp/decode-text.ts';
-import type { DefaultCharset } from '../../core/smpp/encode-text.ts';
 import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../core/smpp/pdu.ts';
-import { type Concatenation, readUserDataHeader } from '../../core/smpp/user-data-header.ts';
+import { decodeText } from '../../core/sms/decode-text.ts';
+import type { DefaultCharset } from '../../core/sms/encode-text.ts';
+import { type Concatenation, readUserDataHeader } from '../../core/sms/user-data-header.ts';
 import type { ChannelEvent } from '../channel.ts';
 import { fromTyped } from './addresses.ts';
 import { responseStatuses } from './link.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { decodeText } from '../../core/smpp/decode-text.ts';
-import type { DefaultCharset } from '../../core/smpp/encode-text.ts';
-import type { Concatenation } from '../../core/smpp/user-data-header.ts';
+import { decodeText } from '../../core/sms/decode-text.ts';
+import type { DefaultCharset } from '../../core/sms/encode-text.ts';
+import type { Concatenation } from '../../core/sms/user-data-header.ts';
 import type { PartSet, SmppState, StoredPart } from './state.ts';
 
 /** A part of a message of a contact as it came. */

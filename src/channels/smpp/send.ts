@@ -1,12 +1,14 @@
 import { type Clock, createDeadline, type Timer } from '../../core/clock.ts';
 import { type Pdu, readText } from '../../core/smpp/pdu.ts';
+import { toSmsText } from '../../core/sms/sms-message.ts';
+import { countSegments } from '../../core/sms/split-text.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import type { SmppConfig } from './config.ts';
 import type { Link, Reply, Request } from './link.ts';
 import type { ReceiptReader, SubmitTag } from './receive-receipt.ts';
 import type { StateStore } from './state.ts';
 import { describeStatus, toFailure } from './statuses.ts';
-import { countMessageSegments, planSubmits } from './submit.ts';
+import { planSubmits, toSmsOptions } from './submit.ts';
 
 export interface SenderDeps {
   clock: Clock;
@@ -130,7 +132,8 @@ const encodingNames = { gsm: 'GSM 03.38', latin1: 'Latin-1', ascii: 'ASCII', ucs
 
 /** Says how many segments a message has, for its page. */
 function describeSegments(config: SmppConfig, message: OutboundMessage): string {
-  const { segmentCount, encoding, length, capacity } = countMessageSegments(config, message);
+  const options = toSmsOptions(config);
+  const { segmentCount, encoding, length, capacity } = countSegments(toSmsText(message, options), options);
   const segments = segmentCount === 1 ? '1 segment' : `${segmentCount} segments`;
   return `${segments}, ${length} of ${capacity} characters in ${encodingNames[encoding]}`;
 }

@@ -1,6 +1,8 @@
 import { type Capabilities, type Channel, defineChannel } from '../channel.ts';
 import { createSmppConfigSchema, type SmppConfig } from './config.ts';
+import { listFindings } from './findings.ts';
 import { openSmppSession } from './session.ts';
+import { toSmsOptions } from './submit.ts';
 import { verifyConfig } from './verify.ts';
 
 const capabilities: Capabilities = {
@@ -26,9 +28,10 @@ export function createSmppChannel(options: { allowPrivateTargets: boolean }): Ch
     configSchema: createSmppConfigSchema(options.allowPrivateTargets),
     capabilities,
     getCapabilities: ({ requestReceipts }) => ({ ...capabilities, receipts: requestReceipts }),
+    getSmsOptions: toSmsOptions,
     setupGuide: 'channels/smpp',
     send: async () => ({ kind: 'unavailable', code: 'session_closed', message: 'Messages are sent through the bind.' }),
     setup: { verify: verifyConfig },
-    session: { carriesSends: true, open: openSmppSession },
+    session: { carriesSends: true, open: openSmppSession, listFindings },
   });
 }

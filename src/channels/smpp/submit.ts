@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { replaceLookAlikes } from '../../core/smpp/encode-text.ts';
 import { type Tlv, tags } from '../../core/smpp/pdu.ts';
-import { countSegments, type SegmentCount, type SplitOptions, splitText, type TextPart } from '../../core/smpp/split-text.ts';
+import { type SmsOptions, toSmsText } from '../../core/sms/sms-message.ts';
+import { countSegments, splitText, type TextPart } from '../../core/sms/split-text.ts';
 import type { OutboundMessage } from '../channel.ts';
 import { toDestination, toSource } from './addresses.ts';
 import { parseOptionalFields, type SmppConfig } from './config.ts';
@@ -10,23 +10,11 @@ import type { Request } from './link.ts';
 const headerFlag = 0x40;
 const maxPayloadOctets = 60_000;
 
-function toSplitOptions(config: SmppConfig): SplitOptions {
-  const { defaultCharset, latin1, nationalLanguage, longMessages } = config;
-  return { defaultCharset, latin1, longMessages, language: nationalLanguage === 'none' ? undefined : nationalLanguage };
-}
-
-/** Builds the text of a message as it is sent. SMS carries no files, so that their addresses follow the text. */
-function toText(text: string | null, attachments: readonly string[], config: SmppConfig): string {
-  const whole = [...(text ? [text] : []), ...attachments].join('\n');
-  return config.replaceLookAlikes ? replaceLookAlikes(whole) : whole;
-}
-
-/** Counts the segments of a message as it is sent. */
-export function countMessageSegments(
-  config: SmppConfig,
-  { text, attachments = [] }: { text: string | null; attachments?: readonly string[] },
-): SegmentCount {
-  return countSegments(toText(text, attachments, config), toSplitOptions(config));
+/** Returns how the messages of a connection are split into parts. */
+export function toSmsOptions(config: SmppConfig): SmsOptions {
+  const { defaultCharset, latin1, nationalLanguage, longMessages, replaceLookAlikes: replacesLookAlikes } = config;
+  const language = nationalLanguage === 'none' ? undefined : nationalLanguage;
+  return { defaultCharset, latin1, longMessages, language, replacesLookAlikes, files: 'in_text' };
 }
 
 /**
@@ -42,11 +30,12 @@ export function planSubmits(
   config: SmppConfig,
   message: Pick<OutboundMessage, 'idempotencyKey' | 'to' | 'from' | 'text' | 'attachments'>,
 ): Request[] | { code: string; message: string } {
-  const text = toText(message.text, message.attachments, config);
+  const options = toSmsOptions(config);
+  const text = toSmsText(message, options);
   if (text === '') return { code: 'empty', message: 'The message has neither text nor a file.' };
   if (!/^\+?\d{3,20}$/.test(message.to)) return { code: 'invalid_recipient', message: `${message.to} is no telephone number.` };
-  const parts = splitText(text, toSplitOptions(config), toReference(message.idempotencyKey));
-  const { segmentCount } = countSegments(text, toSplitOptions(config));
+  const parts = splitText(text, options, toReference(message.idempotencyKey));
+  const { segmentCount } = countSegments(text, options);
   if (segmentCount > config.maxParts || parts.some(({ octets }) => octets.length > maxPayloadOctets)) {
     return {
       code: 'too_long',

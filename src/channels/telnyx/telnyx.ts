@@ -1,3 +1,4 @@
+import { usualSms } from '../../core/sms/sms-message.ts';
 import { type Channel, defineChannel } from '../channel.ts';
 import { createTelnyxConfigSchema, type TelnyxConfig } from './config.ts';
 import { lookUpReceipt, lookUpSend } from './look-up.ts';
@@ -26,6 +27,7 @@ export function createTelnyxChannel(options: { allowPrivateTargets: boolean }): 
       vendorAddresses: false,
       managesOptOuts: true,
     },
+    getSmsOptions: () => ({ ...usualSms, files: 'mms' }),
     setupGuide: 'channels/telnyx',
     send: sendMessage,
     lookUpSend,

@@ -1,3 +1,4 @@
+import { usualSms } from '../../core/sms/sms-message.ts';
 import { type Capabilities, type Channel, defineChannel } from '../channel.ts';
 import { createTwilioConfigSchema, isWhatsApp, type TwilioConfig } from './config.ts';
 import { lookUpReceipt, lookUpSend } from './look-up.ts';
@@ -37,6 +38,7 @@ export function createTwilioChannel(options: { allowPrivateTargets: boolean }): 
       // Twilio keeps no list of opt-outs for WhatsApp.
       managesOptOuts: !isWhatsApp(from),
     }),
+    getSmsOptions: ({ from }) => (isWhatsApp(from) ? null : { ...usualSms, files: 'mms' }),
     setupGuide: 'channels/twilio',
     send: sendMessage,
     lookUpSend,

@@ -1,6 +1,7 @@
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
+import { countConnectionSegments } from '../../connections/count-segments.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
 import type { Provider } from '../../highlevel/providers.ts';
@@ -22,7 +23,7 @@ import {
 import { toConnectionView } from './connection-view.ts';
 import { toMessageView } from './messages.ts';
 import { defineRoute } from './route.ts';
-import { connectionParams, createPageSchema, message } from './schemas.ts';
+import { connectionParams, createPageSchema, testMessage } from './schemas.ts';
 
 export interface ChannelRouteDeps {
   db: Database;
@@ -33,6 +34,7 @@ export interface ChannelRouteDeps {
     | 'disconnect'
     | 'findConnection'
     | 'getPairing'
+    | 'listFindings'
     | 'listSenders'
     | 'listTemplates'
     | 'registerPendingWebhooks'
@@ -56,7 +58,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       params: connectionParams,
       response: connection,
       handle: async ({ params, access }) =>
-        toConnectionView(deps.db, await getConnected(deps, params), can(access, 'write', 'channels:write')),
+        toConnectionView(deps, await getConnected(deps, params), can(access, 'write', 'channels:write')),
     }),
 
     defineRoute({
@@ -74,7 +76,7 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed in this location.');
         const { verify } = query;
         const result = await deps.connections.connect(params, body, toActor(access), { verify });
-        return { ...(await toConnectionView(deps.db, result.connection, true)), warnings: [...result.warnings] };
+        return { ...(await toConnectionView(deps, result.connection, true)), warnings: [...result.warnings] };
       },
     }),
 
@@ -98,14 +100,15 @@ export function createChannelRoutes(deps: ChannelRouteDeps) {
       scope: 'channels:write',
       params: connectionParams,
       body: testRequest,
-      response: message,
+      response: testMessage,
       status: 202,
       async handle({ params, body, access }) {
         const messageType = getProvider(deps, params.providerKey).kind.startsWith('email') ? 'email' : 'sms';
         const to = body.to ?? testAddress[messageType];
         const connection = await getConnected(deps, params);
         await deps.connections.registerPendingWebhooks(connection, toActor(access));
-        return toMessageView(await deps.messaging.sendTestMessage(connection, { to, text: body.text, messageType }));
+        const sent = await deps.messaging.sendTestMessage(connection, { to, text: body.text, messageType });
+        return { ...toMessageView(sent), segments: countConnectionSegments(connection, sent) };
       },
     }),
 
@@ -127,7 +130,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       response: connection,
       async handle({ params, access }) {
         await connections.resumeConnection(await getConnected(deps, params), toActor(access));
-        return toConnectionView(deps.db, await getConnected(deps, params), true);
+        return toConnectionView(deps, await getConnected(deps, params), true);
       },
     }),
 
@@ -142,7 +145,7 @@ function createVendorRoutes(deps: ChannelRouteDeps) {
       response: connection,
       async handle({ params, body, access }) {
         await connections.registerWebhooks(await getConnected(deps, params), body.replace, toActor(access));
-        return toConnectionView(deps.db, await getConnected(deps, params), true);
+        return toConnectionView(deps, await getConnected(deps, params), true);
       },
     }),
 

@@ -22,6 +22,9 @@ export const connection = z
     statusReason: reason.describe('Reason for a status other than active.'),
     account: z.string().nullable().describe('The vendor’s name for the account; null until the vendor was asked.'),
     config: z.record(z.string(), z.unknown()).describe('Configuration without secrets.'),
+    findings: z
+      .array(z.object({ code: z.string(), message: z.string() }))
+      .describe('What was learned about the vendor and is acted on, such as the form of ids in receipts.'),
     callbackUrls: z.record(z.string(), z.url()).describe('Webhook URLs for the vendor, by event.'),
     webhooks: z.object({
       addresses: z.record(z.string(), z.url()).describe('Same as `callbackUrls`.'),

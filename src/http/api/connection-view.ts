@@ -1,13 +1,19 @@
 import type * as z from 'zod';
+import type { Connections } from '../../compose/connections.ts';
 import { type Connection, toPublicConfig, toWebhookUrls } from '../../connections/connection.ts';
 import type { Database } from '../../database/client.ts';
 import { listWebhookObservations, observedAddress } from '../../installations/webhook-observations.ts';
 import { getReason } from '../../messages/model/reasons.ts';
 import type { connection } from './connection-schemas.ts';
 
+export interface ConnectionViewDeps {
+  db: Database;
+  connections: Pick<Connections, 'listFindings'>;
+}
+
 /** Converts a connection to the API's form, without secrets. @param canWrite as in {@link toPublicConfig} */
 export async function toConnectionView(
-  db: Database,
+  { db, connections }: ConnectionViewDeps,
   found: Connection,
   canWrite: boolean,
 ): Promise<z.input<typeof connection>> {
@@ -28,6 +34,7 @@ export async function toConnectionView(
     statusReason: found.pausedAt ? getReason('connection_paused') : found.statusReason,
     account: found.account,
     config: toPublicConfig(found, canWrite),
+    findings: (await connections.listFindings(found)).map(({ code, message }) => ({ code, message })),
     callbackUrls: addresses,
     webhooks: { addresses, registration: toRegistrationView(found), received: lastReceivedAt !== null, lastReceivedAt },
     capabilities: { ...found.capabilities, messageTypes: [...found.capabilities.messageTypes] },

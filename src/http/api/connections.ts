@@ -18,7 +18,14 @@ export interface ConnectionRouteDeps {
   providers: readonly Provider[];
   connections: Pick<
     Connections,
-    'addConnection' | 'arrangeConnection' | 'connect' | 'disconnect' | 'getConnection' | 'listConnections' | 'setSenderSettings'
+    | 'addConnection'
+    | 'arrangeConnection'
+    | 'connect'
+    | 'disconnect'
+    | 'getConnection'
+    | 'listConnections'
+    | 'listFindings'
+    | 'setSenderSettings'
   >;
   messaging: Pick<Messaging, 'listConnectionSenders'>;
 }
@@ -28,7 +35,7 @@ const senderParams = connectionIdParams.extend({ address: z.string().trim().min(
 
 /** Defines the endpoints about the connections of a location, of which a provider may have several. */
 export function createConnectionRoutes(deps: ConnectionRouteDeps) {
-  const { db, connections } = deps;
+  const { connections } = deps;
   return [
     defineRoute({
       method: 'get',
@@ -40,7 +47,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       response: createPageSchema(connection),
       async handle({ params, access }) {
         const found = await connections.listConnections(params.locationId);
-        const items = await Promise.all(found.map((one) => toConnectionView(db, one, can(access, 'write', 'channels:write'))));
+        const items = await Promise.all(found.map((one) => toConnectionView(deps, one, can(access, 'write', 'channels:write'))));
         return { items, nextCursor: null };
       },
     }),
@@ -61,7 +68,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
         if (location.status === 'uninstalled') throw new AppError('conflict', 'The app is not installed in this location.');
         const options = { verify: query.verify, place: { name, isDefault } };
         const result = await connections.addConnection({ locationId, providerKey }, input, toActor(access), options);
-        return { ...(await toConnectionView(db, result.connection, true)), warnings: [...result.warnings] };
+        return { ...(await toConnectionView(deps, result.connection, true)), warnings: [...result.warnings] };
       },
     }),
 
@@ -74,7 +81,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       params: connectionIdParams,
       response: connection,
       handle: async ({ connection: { id }, access }) =>
-        toConnectionView(db, await connections.getConnection(id), can(access, 'write', 'channels:write')),
+        toConnectionView(deps, await connections.getConnection(id), can(access, 'write', 'channels:write')),
     }),
 
     defineRoute({
@@ -100,7 +107,7 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
           ({ warnings } = await connections.connect(target, input, actor, { verify: query.verify }));
         }
         const changed = await connections.arrangeConnection({ id, locationId, providerKey }, arrangement, actor);
-        return { ...(await toConnectionView(db, changed, true)), warnings: [...warnings] };
+        return { ...(await toConnectionView(deps, changed, true)), warnings: [...warnings] };
       },
     }),
 

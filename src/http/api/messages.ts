@@ -2,7 +2,9 @@ import * as z from 'zod';
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
+import { countConnectionSegments } from '../../connections/count-segments.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
+import type { SegmentCount } from '../../core/sms/split-text.ts';
 import { buildTimeline, toEnglishText } from '../../messages/log/timeline.ts';
 import { type GroupPauses, toReason, toStatus } from '../../messages/log/wait-reasons.ts';
 import type { Message } from '../../messages/model/message.ts';
@@ -19,7 +21,7 @@ import {
   messagesQuery,
 } from './schemas.ts';
 
-/** Dependencies of {@link markAsSent}. */
+/** Dependencies of {@link markAsSent} and {@link findSegments}. */
 export interface MarkAsSentDeps {
   connections: Pick<Connections, 'getConnection'>;
   messaging: Pick<Messaging, 'markSent'>;
@@ -113,13 +115,24 @@ async function findConnection({ getConnection }: MarkAsSentDeps['connections'], 
   }
 }
 
-async function loadDetail({ messaging }: Pick<MessageRouteDeps, 'messaging'>, id: string, before?: string) {
+/** Counts the segments of an outbound message as its connection sends it. @returns null for one that is no SMS, or has no usable connection */
+export async function findSegments(
+  { connections }: Pick<MarkAsSentDeps, 'connections'>,
+  { direction, connectionId, text, attachments }: Pick<Message, 'direction' | 'connectionId' | 'text' | 'attachments'>,
+): Promise<SegmentCount | null> {
+  if (direction !== 'outbound' || connectionId === null) return null;
+  const connection = await findConnection(connections, connectionId);
+  return connection && countConnectionSegments(connection, { text, attachments });
+}
+
+async function loadDetail({ messaging, connections }: MessageRouteDeps, id: string, before?: string) {
   const found = await messaging.findMessageWithHistory(id, before);
   if (!found) throw messageNotFound();
   const waits = await messaging.loadGroupPauses([found]);
   return {
     ...toMessageView(found, waits),
     html: found.html,
+    segments: await findSegments({ connections }, found),
     recipients: (await messaging.findRecipientStates(found)).map(({ address, state, code, reason }) => ({
       ...{ address, state, reason: toReasonView(code, reason) },
     })),

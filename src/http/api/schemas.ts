@@ -90,12 +90,28 @@ const messageFields = {
 
 export const message = z.object(messageFields).meta({ id: 'Message' });
 
+const segments = z
+  .object({
+    encoding: z.enum(['gsm', 'latin1', 'ascii', 'ucs2']),
+    segmentCount: z.int(),
+    length: z.number().describe('Characters as the encoding counts them: septets, octets or units of UTF-16.'),
+    capacity: z.number().describe('Those that fit into so many segments.'),
+    remaining: z.number().describe('Those that still fit into the last one.'),
+  })
+  .nullable()
+  .describe('Segments as the connection, with its present config, sends the text as SMS; null for other messages.')
+  .meta({ id: 'Segments' });
+
+/** A test that was stored, with what it is going to cost. */
+export const testMessage = z.object({ ...messageFields, segments }).meta({ id: 'TestMessage' });
+
 export const historyQuery = z.object({ before: z.uuid().optional().describe('From `timelineBefore`.') });
 
 export const messageDetail = z
   .object({
     ...messageFields,
     html: z.string().nullable(),
+    segments,
     recipients: z
       .array(z.object({ address: z.string(), state: z.enum(['pending', 'delivered', 'read', 'failed']), reason }))
       .describe('Recipients of an outbound email, and from what the state of each is known.'),

@@ -1,7 +1,9 @@
+import { enhanceSegments } from './segments.js';
 import { enhanceSuggestions } from './suggestions.js';
 
 /** Handles the buttons and selects that work the same in both shells. */
 export function enhanceControls() {
+  enhanceSegments();
   enhanceSuggestions();
   document.addEventListener('click', ({ target }) => {
     if (target.closest('[data-reload]')) location.reload();

@@ -1,10 +1,12 @@
 import * as z from 'zod';
+import type { Finding } from '../../../channels/channel.ts';
 import { toPublicConfig, toWebhookUrls } from '../../../connections/connection.ts';
 import { listWebhookObservations, observedAddress } from '../../../installations/webhook-observations.ts';
 import { testAddress } from '../../../messages/outbound/send-test.ts';
 import { toRegistrationView } from '../../api/connection-view.ts';
 import { toActor } from '../../auth/access.ts';
 import { defineAction } from '../framework/page.ts';
+import type { Text } from '../framework/texts.ts';
 import { type FormValues, toConfigFields, toFormValues } from './config-form.ts';
 import { type LabelledField, toLabelledFields } from './config-labels.ts';
 import { createConnectionActions, listConnectionRows, toConnectionName } from './connection-list.ts';
@@ -20,6 +22,7 @@ import {
   toMessageType,
   toProviderName,
 } from './providers.ts';
+import { toSegmentsView } from './segments.ts';
 import { findSender } from './senders.ts';
 import { deliverySettingNames } from './settings.ts';
 import { getChannelsVersion, getLimitUsage, getStatuses } from './status.ts';
@@ -78,6 +81,8 @@ export function createChannelPages(deps: ChannelPageDeps) {
         sender: findSender(connection),
         registration: toRegistrationView(connection),
         webhookAt: await findLastWebhook(deps, connection.id),
+        findings: toFindingTexts(text, channel.type, await deps.connections.listFindings(connection)),
+        segments: toSegmentsView(text, connection),
         facts: listFacts(toLabelledFields(text, `channels.types.${channel.type}`, fields), values),
         webhookUrls: Object.entries(toWebhookUrls(connection)),
         isStandardWebhook: channel.webhooks?.signatureHeader === 'webhook-signature',
@@ -171,6 +176,14 @@ function listFacts(fields: readonly LabelledField[], values: FormValues): { labe
     }
     const value = String(values[name] ?? '');
     return value === '' ? [] : [{ label, value: choices.find((choice) => choice.value === value)?.text ?? value }];
+  });
+}
+
+/** Translates what was learned about the vendor. */
+function toFindingTexts(text: Text, type: string, findings: readonly Finding[]): string[] {
+  return findings.map(({ code, message, values = {} }) => {
+    const key = `channels.types.${type}.findings.${code}`;
+    return text.has(key) ? text(key, values) : message;
   });
 }
 

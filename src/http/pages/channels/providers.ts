@@ -24,6 +24,7 @@ export interface ChannelPageDeps {
     | 'getPairing'
     | 'getRoutingPolicy'
     | 'listConnections'
+    | 'listFindings'
     | 'listSenders'
     | 'listTemplates'
     | 'registerPendingWebhooks'

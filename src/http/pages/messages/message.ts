@@ -10,9 +10,10 @@ import { buildTimeline, type TimelineEvent } from '../../../messages/log/timelin
 import { loadGroupPauses, toReason, toStatus } from '../../../messages/log/wait-reasons.ts';
 import type { Message } from '../../../messages/model/message.ts';
 import { readRoute } from '../../../messages/routing/stored-route.ts';
-import { type MarkAsSentDeps, markAsSent } from '../../api/messages.ts';
+import { findSegments, type MarkAsSentDeps, markAsSent } from '../../api/messages.ts';
 import { toActor } from '../../auth/access.ts';
 import { toStepRows } from '../channels/routing.ts';
+import { toSegmentsText } from '../channels/segments.ts';
 import { defineAction, definePage, type PageInput } from '../framework/page.ts';
 import { type Text, toReasonText } from '../framework/texts.ts';
 import { findNextAttemptAt, loadConnectionTypes, loadLocationNames, toChannelLabel, toContactLabel } from './rows.ts';
@@ -83,6 +84,7 @@ async function showMessage(
   const reason = toReason(message, waits);
   const status = toStatus(message);
   const route = readRoute(message.route);
+  const segments = await findSegments(deps, message);
   const fix = reason && status !== 'delivered' && status !== 'read' ? fixTargets[reason.code] : undefined;
   const isAccount = locationPath !== '';
   return {
@@ -116,6 +118,7 @@ async function showMessage(
     recipients: (await findRecipientStates(deps.db, message)).map(({ address, state, code, reason: why }) => ({
       ...{ address, state, why: code && why ? toWhyText(text, { code, message: why }) : null },
     })),
+    segments: segments && toSegmentsText(text, segments),
     timeline: buildTimeline(message).map((event) => toTimelineRow(text, channel, event)),
     older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
     newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,

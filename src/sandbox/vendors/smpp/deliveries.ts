@@ -1,5 +1,5 @@
-import { encodeGsm } from '../../../core/smpp/gsm-alphabet.ts';
 import { tags } from '../../../core/smpp/pdu.ts';
+import { encodeGsm } from '../../../core/sms/gsm-alphabet.ts';
 import type { SimDelivery, SimSms } from './state.ts';
 
 const headerFlag = 0x40;

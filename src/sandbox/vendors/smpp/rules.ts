@@ -1,6 +1,6 @@
-import { decodeText } from '../../../core/smpp/decode-text.ts';
 import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../../core/smpp/pdu.ts';
-import { readUserDataHeader } from '../../../core/smpp/user-data-header.ts';
+import { decodeText } from '../../../core/sms/decode-text.ts';
+import { readUserDataHeader } from '../../../core/sms/user-data-header.ts';
 
 /** A part of a message as the carrier takes it. */
 export interface AcceptedPart {

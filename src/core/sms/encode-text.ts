@@ -47,11 +47,15 @@ function encodeDefault(text: string, charset: DefaultCharset): EncodedText | nul
   return characters && { encoding: charset, dataCoding: defaultDataCoding, characters, tables: {} };
 }
 
-function encodeNational(text: string, language: NationalLanguage): EncodedText[] {
+/** Lists the combinations of a language's tables, those that replace least first. */
+export function listShiftTables(language: NationalLanguage): ShiftTables[] {
   const code = nationalLanguages[language];
-  const candidates: ShiftTables[] = [{ single: code }];
-  if (hasLockingTable(language)) candidates.push({ locking: code }, { locking: code, single: code });
-  return candidates.flatMap((tables) => {
+  const single: ShiftTables[] = [{ single: code }];
+  return hasLockingTable(language) ? [...single, { locking: code }, { locking: code, single: code }] : single;
+}
+
+function encodeNational(text: string, language: NationalLanguage): EncodedText[] {
+  return listShiftTables(language).flatMap((tables) => {
     const characters = encodeGsm(text, tables);
     return characters ? { encoding: 'gsm' as const, dataCoding: defaultDataCoding, characters, tables } : [];
   });
@@ -75,7 +79,8 @@ function encodeUcs2(text: string): Buffer[] {
   return Array.from(text.toWellFormed(), (character) => Buffer.from(character, 'utf16le').swap16());
 }
 
-const lookAlikes: Readonly<Record<string, string>> = {
+/** Typographic signs and the plain ones in their place. */
+export const lookAlikes: Readonly<Record<string, string>> = {
   '\u2018': "'",
   '\u2019': "'",
   '\u201a': "'",

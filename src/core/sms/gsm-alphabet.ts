@@ -83,6 +83,16 @@ export function encodeGsm(text: string, tables: ShiftTables = {}): Buffer[] | nu
   return characters;
 }
 
+/** Lists the characters that take one septet, and those that take two. */
+export function listGsmCharacters(tables: ShiftTables = {}): { single: string; double: string } {
+  const { locking, single } = findTables(tables);
+  const ofOne = [...locking.codes.keys()];
+  return {
+    single: ofOne.join(''),
+    double: [...single.codes.keys()].filter((character) => !locking.codes.has(character)).join(''),
+  };
+}
+
 /** Decodes octets of the GSM alphabet. A code that the extension lacks stands for the character of the basic table, as phones show it. */
 export function decodeGsm(octets: Uint8Array, tables: ShiftTables = {}): string {
   const { locking, single } = findTables(tables);

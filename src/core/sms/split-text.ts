@@ -29,11 +29,14 @@ export interface SegmentCount {
   readonly length: number;
   /** Those that fit into so many segments. */
   readonly capacity: number;
+  /** Those that still fit into the last one. */
+  readonly remaining: number;
 }
 
 /** Octets of one message on the air. */
 const maxUserDataOctets = 140;
-const octetsPerUnit: Readonly<Record<TextEncoding, number>> = { gsm: 1, ascii: 1, latin1: 1, ucs2: 2 };
+/** Octets of one unit in which an encoding counts its text. */
+export const octetsPerUnit: Readonly<Record<TextEncoding, number>> = { gsm: 1, ascii: 1, latin1: 1, ucs2: 2 };
 
 /** Returns how many octets of text fit beside a header: the GSM alphabet, and ASCII that becomes it, have seven bits a character on the air. */
 function computeCapacity(encoding: TextEncoding, headerOctets: number): number {
@@ -48,18 +51,30 @@ interface Split {
   readonly capacity: number;
 }
 
-function measureHeader({ tables }: EncodedText, isLong: boolean, isWide: boolean): number {
-  const concatenation = isLong ? { isWide, reference: 0, total: 2, part: 1 } : undefined;
-  return writeUserDataHeader({ concatenation, tables }).length;
+/** Octets of text that one segment holds: of a message that has no other, and of each of several. */
+export interface SegmentLimits {
+  readonly single: number;
+  readonly part: number;
+}
+
+/** Computes how much a segment holds beside its header. */
+export function computeLimits(
+  { encoding, tables }: Pick<EncodedText, 'encoding' | 'tables'>,
+  longMessages: LongMessages,
+): SegmentLimits {
+  // With the other forms the carrier writes the header, of which the narrow one is usual.
+  const concatenation = { isWide: longMessages === 'udh16', reference: 0, total: 2, part: 1 };
+  return {
+    single: computeCapacity(encoding, writeUserDataHeader({ tables }).length),
+    part: computeCapacity(encoding, writeUserDataHeader({ concatenation, tables }).length),
+  };
 }
 
 function splitEncoded(text: EncodedText, longMessages: LongMessages): Split {
   const whole = Buffer.concat(text.characters);
-  const single = computeCapacity(text.encoding, measureHeader(text, false, false));
+  const { single, part } = computeLimits(text, longMessages);
   if (whole.length <= single) return { text, bodies: [whole], capacity: single };
-  // With the other forms the carrier writes the header, of which the narrow one is usual.
-  const capacity = computeCapacity(text.encoding, measureHeader(text, true, longMessages === 'udh16'));
-  return { text, bodies: pack(text.characters, capacity), capacity };
+  return { text, bodies: pack(text.characters, part), capacity: part };
 }
 
 function pack(characters: readonly Buffer[], capacity: number): Buffer[] {
@@ -78,12 +93,16 @@ function pack(characters: readonly Buffer[], capacity: number): Buffer[] {
   return [...bodies, Buffer.concat(current)];
 }
 
-/** Splits a text in the encoding that needs the fewest parts. Shift tables need a header, so they are used with headers only. */
+/** Drops the language where parts have no header of ours, as the header names its shift tables. */
+export function withUsableLanguage(options: SplitOptions): SplitOptions {
+  const { longMessages } = options;
+  return longMessages === 'udh' || longMessages === 'udh16' ? options : { ...options, language: undefined };
+}
+
+/** Splits a text in the encoding that needs the fewest parts. */
 function splitShortest(text: string, options: SplitOptions): Split {
   const { longMessages } = options;
-  const usesHeaders = longMessages === 'udh' || longMessages === 'udh16';
-  const language = usesHeaders ? options.language : undefined;
-  const splits = listEncodings(text, { ...options, language }).map((encoded) => splitEncoded(encoded, longMessages));
+  const splits = listEncodings(text, withUsableLanguage(options)).map((encoded) => splitEncoded(encoded, longMessages));
   return splits.reduce((best, next) => (next.bodies.length < best.bodies.length ? next : best));
 }
 
@@ -97,6 +116,7 @@ export function countSegments(text: string, options: SplitOptions): SegmentCount
     segmentCount: bodies.length,
     length: octets / unit,
     capacity: (capacity * bodies.length) / unit,
+    remaining: (capacity - (bodies.at(-1)?.length ?? 0)) / unit,
   };
 }
 
