@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { composeAlerts } from './compose/alerts.ts';
 import { composeAttachments } from './compose/attachments.ts';
 import { composeChannelSessions } from './compose/channel-sessions.ts';
+import { composeChecks } from './compose/checks.ts';
 import { composeConnections } from './compose/connections.ts';
 import { composeHighLevel } from './compose/highlevel.ts';
 import { composeInstallations } from './compose/installations.ts';
@@ -60,6 +61,7 @@ export async function composeApp(options: AppOptions) {
   });
   const channelSessions = composeChannelSessions(runtime, options, { queue, connections, messaging });
   const workflows = composeWorkflows(runtime, options, { ...highlevel, connections, installations, messaging });
+  const checks = composeChecks(runtime, options);
   const live = createLiveStreams(runtime);
 
   return {
@@ -72,6 +74,7 @@ export async function composeApp(options: AppOptions) {
     channelSessions,
     workflows,
     alerts,
+    checks,
     ...toEdgeSettings(options),
     ...runtime,
     live,

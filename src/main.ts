@@ -7,6 +7,7 @@ import type { Channel } from './channels/channel.ts';
 import { ChannelPackageError, loadChannelPackages } from './channels/packages.ts';
 import { listOwnTypes } from './channels/registry.ts';
 import { createChannelTools } from './channels/tools.ts';
+import { toCheckedSettings } from './checked-settings.ts';
 import { type App, type AppOptions, composeApp } from './compose.ts';
 import { getDevelopmentKeysPath, resolveKeys } from './config/development-keys.ts';
 import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
@@ -16,7 +17,6 @@ import { listDevelopmentHosts } from './core/hosts.ts';
 import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
-import { workflowScope } from './highlevel/operations.ts';
 import { createHealthApp, createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
 import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts';
@@ -126,20 +126,10 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     clock: systemClock,
     random: systemRandom,
     log,
-    app: {
-      clientId: settings.clientId ?? 'sandbox00000000000000000-patchbay',
-      clientSecret: settings.clientSecret ?? 'sandbox',
-      redirectUri: `${settings.appUrl}/oauth/callback`,
-      scopes: settings.isSandbox ? [...settings.scopes, workflowScope] : settings.scopes,
-    },
+    ...toCheckedSettings(settings),
     version: readVersion(),
-    appUrl: settings.appUrl,
-    apiUrl: settings.apiUrl,
     marketplaceUrl: settings.marketplaceUrl,
-    providers: settings.providers,
     walletMeterId: settings.walletMeterId,
-    webhookKeys: settings.webhookKeys,
-    sharedSecrets: settings.sharedSecrets,
     metricsToken: settings.metricsToken,
     workflowSecrets: settings.workflowSecrets,
     workflowResumePath: settings.workflowResumePath,
@@ -154,8 +144,6 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     retentionDays: settings.retentionDaysAfterUninstall,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,
-    alertMail: settings.alertMail,
-    attachments: { ...settings.attachments, folder: join(settings.dataDir, 'media') },
   };
 }
 

@@ -8,8 +8,9 @@ import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
 import type { ConsentClients } from '../channels/email/consent.ts';
 import type { DatabaseTarget } from '../database/client.ts';
-import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
+import { highLevelApiUrl, minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
+import { publishedWebhookKey } from '../highlevel/webhook-signature.ts';
 import type { MailOptions } from '../runtime/mail.ts';
 import { isSigningSecret } from '../runtime/standard-webhooks.ts';
 import { toConsentClients } from './consent-clients.ts';
@@ -43,9 +44,6 @@ export class SettingsError extends Error {
   }
 }
 
-/** HighLevel's published key for webhooks and Delivery URLs (platform.md 1.1). */
-const highLevelPublicKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
-
 /** HighLevel's own origins that show an app's pages. An agency's own domain is recorded when it is seen (platform.md 7.5). */
 const highLevelOrigins = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
 
@@ -71,8 +69,8 @@ export const settingsSchema = z.object({
   BILLING: z.enum(['off', 'provider_meter', 'wallet']).default('off'),
   BILLING_METER_ID: z.string().trim().min(1).max(100).optional(),
   HIGHLEVEL_SHARED_SECRETS: z.string().default('').transform(parseList),
-  HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(highLevelPublicKey).pipe(publicKeys),
-  HIGHLEVEL_API_URL: webAddress.default('https://services.leadconnectorhq.com'),
+  HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: z.string().default(publishedWebhookKey).pipe(publicKeys),
+  HIGHLEVEL_API_URL: webAddress.default(highLevelApiUrl),
   HIGHLEVEL_MARKETPLACE_URL: webAddress.default('https://marketplace.gohighlevel.com'),
   GOOGLE_CLIENT_ID: z.string().optional(),
   GOOGLE_CLIENT_SECRET: z.string().optional(),

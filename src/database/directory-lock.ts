@@ -23,10 +23,11 @@ const heldLocks = new Set<DatabaseSync>();
  *
  * A refused start changes no file in the directory.
  *
+ * @param attempts tries, a quarter of a second apart
  * @returns releases the directory
  * @throws Error that names the process that holds it and says what to do
  */
-export async function lockDirectory(path: string): Promise<() => Promise<void>> {
+export async function lockDirectory(path: string, attempts = maxAttempts): Promise<() => Promise<void>> {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const lockFile = join(path, 'database.lock');
   const ownerFile = join(path, 'database.owner.json');
@@ -36,7 +37,7 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
       writeOwner(ownerFile);
       return async () => release(lock);
     }
-    if (attempt === maxAttempts) throw toLockedError(path, readOwner(ownerFile));
+    if (attempt === attempts) throw toLockedError(path, readOwner(ownerFile));
     await sleep(systemClock, retryDelayMs);
   }
 }

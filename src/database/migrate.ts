@@ -200,6 +200,27 @@ function listMissing(migrations: readonly Migration[], applied: ReadonlyMap<stri
   return migrations.filter(({ name }) => !applied.get(name)?.isFinished);
 }
 
+/** Difference between the migrations of the program and those of a database. */
+export interface MigrationGap {
+  /** Number of migrations that the next start applies. */
+  readonly missingCount: number;
+  /** Why this program can't start on the database; null where it can. */
+  readonly problem: string | null;
+  /** The program has never started on it. */
+  readonly isEmpty: boolean;
+}
+
+/** Compares the migrations of the program with those of a database, and applies none. */
+export async function compareMigrations(query: SqlSession['query'], folder = migrationsFolder): Promise<MigrationGap> {
+  const applied = await readApplied({ query });
+  try {
+    const { length: missingCount } = listMissing(readMigrations(folder), applied);
+    return { missingCount, problem: null, isEmpty: applied.size === 0 };
+  } catch (error) {
+    return { missingCount: 0, problem: (error as Error).message, isEmpty: false };
+  }
+}
+
 /** Lists the migrations that this program has. A running process asks at its start: an update may replace the files under it. */
 export function listMigrationNames(folder = migrationsFolder): string[] {
   return listMigrationFiles(folder).map(({ name }) => name);
@@ -215,7 +236,7 @@ export async function findNewerMigration(query: SqlSession['query'], known: read
   return (row?.name ?? undefined) as string | undefined;
 }
 
-async function readApplied(session: SqlSession): Promise<ReadonlyMap<string, Applied>> {
+async function readApplied(session: Pick<SqlSession, 'query'>): Promise<ReadonlyMap<string, Applied>> {
   const [table] = await session.query(`SELECT to_regclass('"_prisma_migrations"') IS NOT NULL AS "isThere"`);
   if (!table?.isThere) return new Map();
   const rows = (await session.query(

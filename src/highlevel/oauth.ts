@@ -246,6 +246,11 @@ function isClientRejected(response: HighLevelResponse): boolean {
   );
 }
 
+/** Returns HighLevel's words where a response of the token endpoint refuses the app's keys; null where it does not. */
+export function findKeysRefusal(response: HighLevelResponse): string | null {
+  return isClientRejected(response) ? extractMessage(response) : null;
+}
+
 function toUnreachableError(response: HighLevelResponse): AppError {
   return new AppError('highlevel_unreachable', `The CRM’s token endpoint responded with ${response.status}.`);
 }

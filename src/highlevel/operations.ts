@@ -1,3 +1,6 @@
+/** HighLevel's own address. */
+export const highLevelApiUrl = 'https://services.leadconnectorhq.com';
+
 /** The scope of an app with workflow actions and triggers, which it requests only where the operator has set them up. */
 export const workflowScope = 'workflows.readonly';
 

@@ -1,6 +1,14 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 
+/** HighLevel's published key for webhooks and Delivery URLs (platform.md 1.1), base64 of its SPKI. */
+export const publishedWebhookKey = 'MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=';
+
+/** Returns whether a key is HighLevel's published one. */
+export function isPublishedKey(key: KeyObject): boolean {
+  return key.export({ type: 'spki', format: 'der' }).toString('base64') === publishedWebhookKey;
+}
+
 /**
  * Reads the header `X-GHL-Signature` (Ed25519, platform.md 1.3), before the body is read. Missing, empty and the literal `N/A` all mean no
  * signature.

@@ -23,7 +23,24 @@ const timeoutMs = 5_000;
 
 /** Creates a mailer over SMTP with limited waits; a text can't make it read files or addresses. */
 export function createMailer({ smtpUrl, from, to }: MailOptions): SendMail {
-  const transport = createTransport({
+  const transport = createLimitedTransport(smtpUrl);
+  return async ({ subject, text, id }) => {
+    await transport.sendMail({ from, to, subject, text, messageId: `<${id}>` });
+  };
+}
+
+/** Connects to a mail server and signs in, and sends nothing. @throws when the server refuses, or does not respond */
+export async function verifyMailServer({ smtpUrl }: Pick<MailOptions, 'smtpUrl'>): Promise<void> {
+  const transport = createLimitedTransport(smtpUrl);
+  try {
+    await transport.verify();
+  } finally {
+    transport.close();
+  }
+}
+
+function createLimitedTransport(smtpUrl: string) {
+  return createTransport({
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,
@@ -32,7 +49,4 @@ export function createMailer({ smtpUrl, from, to }: MailOptions): SendMail {
     disableUrlAccess: true,
     url: smtpUrl,
   });
-  return async ({ subject, text, id }) => {
-    await transport.sendMail({ from, to, subject, text, messageId: `<${id}>` });
-  };
 }

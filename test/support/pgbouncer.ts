@@ -9,8 +9,13 @@ export function findPgbouncer(): string | null {
   return ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((path) => existsSync(path)) ?? null;
 }
 
-/** Starts a PgBouncer in transaction mode before a server. @returns the address of a database of the server through it */
-export async function startPgbouncer(program: string, serverUrl: string, poolSize: number) {
+/** Starts a PgBouncer before a server, by default in transaction mode. @returns the address of a database of the server through it */
+export async function startPgbouncer(
+  program: string,
+  serverUrl: string,
+  poolSize: number,
+  poolMode: 'session' | 'transaction' | 'statement' = 'transaction',
+) {
   const server = new URL(serverUrl);
   const folder = createTemporaryFolder();
   // It does not run as root.
@@ -22,7 +27,7 @@ export async function startPgbouncer(program: string, serverUrl: string, poolSiz
     listen_port: port,
     unix_socket_dir: '',
     auth_type: 'any',
-    pool_mode: 'transaction',
+    pool_mode: poolMode,
     default_pool_size: poolSize,
     max_client_conn: 200,
   };

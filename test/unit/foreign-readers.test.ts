@@ -145,6 +145,9 @@ const ownJson = [
   'highlevel/user-context-text.ts',
   'database/json-rows.ts',
   'database/directory-lock.ts',
+  // A program of ours responds.
+  'doctor.ts',
+  'checks/check-address.ts',
   'config/development-keys.ts',
   'http/pages/channels/config-form.ts',
   'http/pages/framework/texts.ts',

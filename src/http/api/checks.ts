@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type Check, checkFixes, checkMessages, fillPlaceholders } from '../../checks/check.ts';
-import { type CheckDeps, checkLocation, checkProgram } from '../../checks/run-checks.ts';
+import { toEnglishCheck } from '../../checks/check.ts';
+import type { Checks } from '../../compose/checks.ts';
 import { defineRoute } from './route.ts';
 import { locationParams } from './schemas.ts';
 
@@ -17,17 +17,21 @@ const checks = z
   })
   .meta({ id: 'Checks' });
 
+export interface CheckRouteDeps {
+  checks: Checks;
+}
+
 /** Defines the endpoints of the connection check. */
-export function createCheckRoutes(deps: CheckDeps) {
+export function createCheckRoutes({ checks: { checkProgram, checkLocation } }: CheckRouteDeps) {
   return [
     defineRoute({
       method: 'get',
       path: '/check',
-      summary: 'Check the connection of the whole app: keys, providers, webhooks at each address',
+      summary: 'Check the whole program: settings, database, address, keys, providers, storage, mail, webhooks at each address',
       permission: 'operator',
       scope: null,
       response: checks,
-      handle: async () => ({ checks: (await checkProgram(deps)).map(toEnglish) }),
+      handle: async () => ({ checks: (await checkProgram()).map(toEnglishCheck) }),
     }),
 
     defineRoute({
@@ -38,16 +42,7 @@ export function createCheckRoutes(deps: CheckDeps) {
       scope: 'locations:read',
       params: locationParams,
       response: checks,
-      handle: async ({ location }) => ({ checks: (await checkLocation(deps, location)).map(toEnglish) }),
+      handle: async ({ location }) => ({ checks: (await checkLocation(location)).map(toEnglishCheck) }),
     }),
   ];
-}
-
-function toEnglish({ name, status, messageKey, values, fix }: Check) {
-  return {
-    name,
-    status,
-    message: fillPlaceholders(checkMessages[messageKey], values),
-    ...(fix ? { fix: checkFixes[fix] } : {}),
-  };
 }

@@ -1,5 +1,4 @@
 import express, { Router } from 'express';
-import type { CheckDeps } from '../../checks/run-checks.ts';
 import type { Installations } from '../../compose/installations.ts';
 import { type AuthenticateDeps, authenticate } from '../middleware/authenticate.ts';
 import { handleNotFound } from '../middleware/errors.ts';
@@ -8,7 +7,7 @@ import { createAlertRoutes } from './alerts.ts';
 import { type AuditRouteDeps, createAuditRoutes } from './audit.ts';
 import { type CallRouteDeps, createCallRoutes } from './calls.ts';
 import { type ChannelRouteDeps, createChannelRoutes } from './channels.ts';
-import { createCheckRoutes } from './checks.ts';
+import { type CheckRouteDeps, createCheckRoutes } from './checks.ts';
 import { type CompanyRouteDeps, createCompanyRoutes } from './companies.ts';
 import { type ConnectionRouteDeps, createConnectionRoutes } from './connections.ts';
 import { createDeadLetterRoutes, type DeadLetterRouteDeps } from './dead-letters.ts';
@@ -28,7 +27,7 @@ export type ApiDeps = AuthenticateDeps &
   AuditRouteDeps &
   CallRouteDeps &
   ChannelRouteDeps &
-  CheckDeps &
+  CheckRouteDeps &
   CompanyRouteDeps &
   ConnectionRouteDeps &
   DeadLetterRouteDeps &

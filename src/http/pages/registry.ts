@@ -1,4 +1,3 @@
-import type { CheckDeps } from '../../checks/run-checks.ts';
 import { type AgencyPageDeps, createAgencyPage } from './agency.ts';
 import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage } from './alerts/list.ts';
 import { createTokensPage, type TokenPageDeps } from './api/tokens.ts';
@@ -10,7 +9,7 @@ import { createRoutingPage, type RoutingPageDeps } from './channels/routing.ts';
 import { createSendersPages } from './channels/senders.ts';
 import { createChannelSettingsPages } from './channels/settings.ts';
 import { createTemplatesPages } from './channels/templates.ts';
-import { createConnectionCheckPage } from './connection-check.ts';
+import { type CheckPageDeps, createConnectionCheckPage } from './connection-check.ts';
 import type { Page } from './framework/page.ts';
 import { createHomePage, type HomeDeps } from './locations/home.ts';
 import { createLocationsPage } from './locations/list.ts';
@@ -33,7 +32,7 @@ export type PageDeps = HomeDeps &
   TokenPageDeps &
   AgencyPageDeps &
   TriggerPageDeps &
-  CheckDeps;
+  CheckPageDeps;
 
 /** Creates all pages. A new page needs its file, its view, its texts and a line here. */
 export function createPages(deps: PageDeps): Page[] {

@@ -1,5 +1,4 @@
-import type { CheckDeps } from '../../../checks/run-checks.ts';
-import { createProgramCheckPage } from '../../pages/connection-check.ts';
+import { type CheckPageDeps, createProgramCheckPage } from '../../pages/connection-check.ts';
 import type { Page } from '../../pages/framework/page.ts';
 import { createAgenciesPage } from './agencies.ts';
 import { createAuditPage } from './audit.ts';
@@ -10,7 +9,7 @@ import { createLocationsPage } from './locations.ts';
 import { createSystemPage, type SystemPageDeps } from './system.ts';
 import { createUnknownWebhooksPage } from './unknown-webhooks.ts';
 
-export interface AdminPageDeps extends SystemPageDeps, KeysPageDeps, CheckDeps {
+export interface AdminPageDeps extends SystemPageDeps, KeysPageDeps, CheckPageDeps {
   appUrl: string;
 }
 

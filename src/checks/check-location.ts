@@ -1,29 +1,20 @@
 import { type Clock, dateNow } from '../core/clock.ts';
-import type {
-  Connection as ConnectionRow,
-  Database,
-  Installation,
-  PermissionProblem,
-  WebhookActivity as WebhookSighting,
-} from '../database/client.ts';
-import { isWritable } from '../database/info.ts';
+import type { Connection as ConnectionRow, Database, Installation, PermissionProblem } from '../database/client.ts';
 import { toLocationOwner as ownerOf } from '../highlevel/client.ts';
 import { toHighLevelGroupKey } from '../highlevel/group-keys.ts';
-import type { AppKeys } from '../highlevel/oauth.ts';
 import { allScopes, minimalScopes } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { listPermissionProblems } from '../installations/permissions.ts';
 import { listWebhookObservations, observedAddress } from '../installations/webhook-observations.ts';
 import { getPausedUntil } from '../queue/rate-limits.ts';
-import { type Check, type Fix, toCheck } from './check.ts';
+import { type Check, toCheck } from './check.ts';
+import { checkWebhooks } from './check-webhooks.ts';
 
 export interface CheckDeps {
   db: Database;
-  clock: Clock;
-  app: AppKeys;
+  clock: Pick<Clock, 'now'>;
   appUrl: string;
   providers: readonly Provider[];
-  sharedSecrets: readonly string[];
 }
 
 /**
@@ -57,36 +48,6 @@ export async function checkLocation(deps: CheckDeps, row: Installation): Promise
     ...connections.map(({ id }) =>
       checkWebhooks(deps, observedAddress.connection(id), observations, 'vendor_address', 'vendor_secret'),
     ),
-  ];
-}
-
-/** Checks the conditions for the whole program. */
-export async function checkProgram(deps: CheckDeps): Promise<Check[]> {
-  const { client } = deps.db;
-  const addresses = [observedAddress.app, ...deps.providers.map(({ key }) => observedAddress.provider(key))];
-  const observations = await listWebhookObservations(client, addresses);
-  const problems = await client.permissionProblem.findMany({ where: { kind: 'company' }, orderBy: { refusedAt: 'asc' } });
-  const reauthCount = await client.installation.count({ where: { status: 'reauth_required' } });
-  return [
-    (await isWritable(client))
-      ? toCheck('database', 'ok', 'database_writable')
-      : toCheck('database', 'failed', 'database_read_only', {}, 'database'),
-    toCheck('keys', 'ok', 'keys_set'),
-    deps.providers.length > 0
-      ? toCheck('providers', 'ok', 'providers_set', {
-          providers: deps.providers.map(({ key, id }) => `${key} (${id})`).join(', '),
-        })
-      : toCheck('providers', 'failed', 'providers_none', {}, 'set_providers'),
-    deps.sharedSecrets.length > 0
-      ? toCheck('shared_secret', 'ok', 'secrets_set')
-      : toCheck('shared_secret', 'failed', 'secrets_none', {}, 'set_shared_secret'),
-    reauthCount > 0
-      ? toCheck('installations', 'failed', 'reconnects', { count: String(reauthCount) }, 'see_alerts')
-      : toCheck('installations', 'ok', 'installations_good'),
-    ...problems.map(({ resourceId, permission, message }) =>
-      toCheck(`permission:${resourceId}/${permission}`, 'failed', 'refused', { message }),
-    ),
-    ...addresses.map((address) => checkWebhooks(deps, address, observations, 'portal_address', 'signature_key')),
   ];
 }
 
@@ -143,26 +104,4 @@ function checkRegistration({ providerKey, webhooksStatus, webhooksDetails }: Con
   const values = { provider: providerKey, details: webhooksDetails ?? '' };
   if (webhooksStatus === 'taken') return [toCheck(name, 'failed', 'webhooks_taken', values, 'replace_webhooks')];
   return webhooksStatus === 'failed' ? [toCheck(name, 'warning', 'webhooks_failed', values)] : [];
-}
-
-function checkWebhooks(
-  { appUrl }: CheckDeps,
-  address: string,
-  observations: ReadonlyMap<string, WebhookSighting>,
-  setupFix: Fix,
-  signatureFix: Fix,
-): Check {
-  const name = `webhooks:${address}`;
-  const url = address.startsWith('channels/') ? `${appUrl}/${address}` : `${appUrl}/webhooks/${address}`;
-  const observation = observations.get(address);
-  if (!observation) return toCheck(name, 'warning', 'webhook_never', { address: url }, setupFix);
-  const { lastValidAt, lastInvalidAt, lastMisplacedAt, misplacedContent } = observation;
-  if (lastInvalidAt && (!lastValidAt || lastInvalidAt > lastValidAt)) {
-    return toCheck(name, 'failed', 'webhook_invalid', { at: lastInvalidAt.toISOString(), address: url }, signatureFix);
-  }
-  if (lastMisplacedAt && lastValidAt && lastMisplacedAt >= lastValidAt) {
-    const values = { at: lastMisplacedAt.toISOString(), what: misplacedContent ?? '', address: url };
-    return toCheck(name, 'failed', 'webhook_misplaced', values, 'mixed_up');
-  }
-  return toCheck(name, 'ok', 'webhook_seen', { at: lastValidAt?.toISOString() ?? '', address: url });
 }
