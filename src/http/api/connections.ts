@@ -47,7 +47,9 @@ export function createConnectionRoutes(deps: ConnectionRouteDeps) {
       response: createPageSchema(connection),
       async handle({ params, access }) {
         const found = await connections.listConnections(params.locationId);
-        const items = await Promise.all(found.map((one) => toConnectionView(deps, one, can(access, 'write', 'channels:write'))));
+        const items = await Promise.all(
+          found.map((one) => toConnectionView(deps, one, can(access, 'write', 'channels:write'))),
+        );
         return { items, nextCursor: null };
       },
     }),
