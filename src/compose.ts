@@ -8,12 +8,14 @@ import { composeHighLevel } from './compose/highlevel.ts';
 import { composeInstallations } from './compose/installations.ts';
 import { composeLocationHooks, composeMessageStore, composeMessaging } from './compose/messaging.ts';
 import type { CapabilityOptions } from './compose/options.ts';
+import { composePrivacy } from './compose/privacy.ts';
 import { composeQueue } from './compose/queue.ts';
 import { composeRuntime } from './compose/runtime.ts';
 import { composeWorkflows } from './compose/workflows.ts';
 import type { ConnectionExamples } from './http/pages/channels/providers.ts';
 import { createLiveStreams } from './http/pages/framework/live.ts';
 import { createBodyReader } from './http/read-body.ts';
+import type { RetentionDays } from './messages/privacy/retention-policy.ts';
 
 /** Settings, keys and the outside world that the program is composed from. */
 export interface AppOptions extends CapabilityOptions {
@@ -34,6 +36,8 @@ export interface AppOptions extends CapabilityOptions {
   sendConcurrency: number;
   /** Days after which the messages of an uninstalled location are deleted. */
   retentionDays: number;
+  /** Days for which messages and their content are kept. */
+  retention: RetentionDays;
   /** Origins that may frame the embedded page, besides the agencies' own domains. */
   frameAncestors: readonly string[];
   sandboxUrl?: string | undefined;
@@ -60,6 +64,7 @@ export async function composeApp(options: AppOptions) {
     sendThroughSession: (connectionId, message) => channelSessions.send(connectionId, message),
   });
   const channelSessions = composeChannelSessions(runtime, options, { queue, connections, messaging });
+  const privacy = composePrivacy(runtime, options, store);
   const workflows = composeWorkflows(runtime, options, { ...highlevel, connections, installations, messaging });
   const checks = composeChecks(runtime, options);
   const live = createLiveStreams(runtime);
@@ -73,6 +78,7 @@ export async function composeApp(options: AppOptions) {
     messaging,
     channelSessions,
     workflows,
+    privacy,
     alerts,
     checks,
     ...toEdgeSettings(options),

@@ -142,6 +142,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     sendConcurrency: settings.sendConcurrency,
     confirmTimeoutMs: settings.confirmTimeoutMs,
     retentionDays: settings.retentionDaysAfterUninstall,
+    retention: settings.retention,
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,
   };

@@ -10,6 +10,8 @@ export const apiScopes = [
   'channels:write',
   'opt_outs:read',
   'opt_outs:write',
+  'privacy:read',
+  'privacy:write',
   'locations:read',
 ] as const;
 

@@ -49,11 +49,14 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   // A type of the registry.
   'Connection.type': null,
   'SenderSettings.address': maxChars.address,
+  'RetentionPolicy.locationId': installed,
+  'RetentionProgress.locationId': installed,
   'RoutingPolicy.locationId': installed,
   'RoutingPolicy.providerKey': maxChars.providerKey,
   'ContactFacts.locationId': installed,
   'ContactFacts.contactId': maxChars.highlevelId,
   'DndReconcile.locationId': installed,
+  'Erasure.locationId': installed,
   'QuietPeriod.recipient': maxChars.address,
   'PermissionProblem.resourceId': installed,
   // A scope, a provider or an operation.

@@ -8,6 +8,7 @@ export type PeriodicTaskName =
   | 'daily_stats'
   | 'poll_receipts'
   | 'quiet_periods'
+  | 'retention'
   | 'silent_sends';
 
 /**

@@ -8,6 +8,7 @@ export interface ContactEvent {
   readonly contactId: string;
   /** Null when the contact was deleted, or the event does not hold its tags. */
   readonly facts: ContactFacts | null;
+  readonly isDeleted: boolean;
   readonly occurredAt: Date | null;
 }
 
@@ -19,5 +20,5 @@ export function readContactEvent(body: Buffer): ContactEvent | null {
   if (locationId === undefined || contactId === undefined) return null;
   const isDeleted = toText(fields.type)?.toLowerCase() === 'contactdelete';
   const facts = isDeleted || !Array.isArray(fields.tags) ? null : readContactFacts(fields);
-  return { locationId, contactId, facts, occurredAt: toTime(fields.timestamp) ?? null };
+  return { locationId, contactId, facts, isDeleted, occurredAt: toTime(fields.timestamp) ?? null };
 }

@@ -2,6 +2,7 @@ import type { Alerts } from '../compose/alerts.ts';
 import type { Connections } from '../compose/connections.ts';
 import type { Installations } from '../compose/installations.ts';
 import type { Messaging } from '../compose/messaging.ts';
+import type { Privacy } from '../compose/privacy.ts';
 import type { Workflows } from '../compose/workflows.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -27,6 +28,7 @@ export interface PeriodicTaskDeps extends CleanupDeps {
     | 'rollUpDailyStats'
   >;
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
+  privacy: Pick<Privacy, 'applyRetention' | 'runErasures'>;
   workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers' | 'runSends' | 'resumePauses'>;
   /** Without one, workflow actions and triggers are off. */
   workflowSecrets: readonly string[];
@@ -45,7 +47,7 @@ const redirectIntervalMs = 10_000;
 
 /** Lists every background task. Each has its own timer: a long first roll-up delays no alert. */
 export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
-  const { connections, installations, messaging, alerts, workflows } = deps;
+  const { connections, installations, messaging, alerts, privacy, workflows } = deps;
   const workflowTasks: PeriodicTask[] = [
     { name: 'run_workflow_sends', schedule: 'poll', run: workflows.runSends },
     { name: 'resume_workflows', schedule: 'poll', run: workflows.resumePauses },
@@ -65,6 +67,8 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'watch_silence', schedule: 'poll', run: messaging.watchSilence },
     { name: 'roll_up_activity', schedule: 'poll', run: once(messaging.rollUpDailyActivity) },
     { name: 'roll_up_stats', schedule: 'poll', run: once(messaging.rollUpDailyStats) },
+    { name: 'apply_retention', schedule: 'poll', run: once(privacy.applyRetention) },
+    { name: 'run_erasures', schedule: 'poll', run: privacy.runErasures },
     { name: 'redirect_waiting', schedule: { intervalMs: redirectIntervalMs }, run: messaging.redirectWaiting },
     { name: 'free_provider_groups', schedule: { intervalMs: redirectIntervalMs }, run: connections.freeProviderGroups },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },

@@ -110,6 +110,7 @@ export async function startWorld(options: WorldOptions = {}) {
     keepChannels: false,
     sendConcurrency: 500,
     retentionDays: 30,
+    retention: { messageDays: null, contentDays: null },
     alertLimits: { failureRate: 0.5, silentHours: 48, quotaRemaining: 10_000, queueLatencySeconds: 300, signatureFailures: 20 },
     attachments: {
       folder: folder.path,

@@ -35,6 +35,9 @@ export const tableOwners: Record<string, readonly string[]> = {
     'UnknownWebhook',
     'DailyActivity',
     'DailyStats',
+    'Erasure',
+    'RetentionPolicy',
+    'RetentionProgress',
   ],
   outbox: ['TriggerSubscription', 'TriggerEvent'],
   queue: ['Job', 'Worker', 'RateLimitRow'],
@@ -102,6 +105,15 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     reason: 'Deletes expired rows in one place.',
     files: {
       'worker/cleanup.ts': ['Alert', 'AppEvent', 'ContactLink', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
+    },
+  },
+  {
+    reason: 'An erasure, and the export of a contact, go through every table that knows contacts.',
+    files: {
+      'messages/privacy/apply-retention.ts': ['Installation'],
+      'messages/privacy/erase-contact.ts': ['Connection', 'TriggerEvent', 'WorkflowSend'],
+      'messages/privacy/erase-content.ts': ['Job'],
+      'messages/privacy/export-contact.ts': ['Connection'],
     },
   },
   {

@@ -30,6 +30,7 @@ const messageRows = [
   ['outbound'],
   ['inbound', 'reporting', 'log'],
   ['recovery'],
+  ['privacy'],
 ];
 
 /** Reserved access to the outside world: pattern, allowed file, replacement. */

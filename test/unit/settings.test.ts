@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { getDevelopmentKeysPath, loadDevelopmentKeys } from '../../src/config/development-keys.ts';
 import { renamedSettings } from '../../src/config/renamed-settings.ts';
-import { loadSettings, SettingsError, settingsSchema } from '../../src/config/settings.ts';
+import { settingsSchema } from '../../src/config/schema.ts';
+import { loadSettings, SettingsError } from '../../src/config/settings.ts';
 import { systemRandom } from '../../src/core/ids.ts';
 
 const missingEnvFile = '/nonexistent/.env';

@@ -62,12 +62,14 @@ function toOperation(defined: ApiRoute): Record<string, unknown> {
     ...toSecurity(defined),
     parameters: [...toParameters(defined.params, 'path'), ...toParameters(defined.query, 'query')],
     ...(defined.body ? { requestBody: { required: true, content: toJsonContent(defined.body, 'input') } } : {}),
-    ...(defined.csvBody ? { requestBody: { required: true, content: toCsvContent(defined.csvBody) } } : {}),
+    ...(defined.csvBody
+      ? { requestBody: { required: true, content: toFileContent({ type: 'text/csv', description: defined.csvBody }) } }
+      : {}),
     responses: {
       [defined.status]: {
         description: 'Success',
         ...(defined.response ? { content: toJsonContent(defined.response, 'output') } : {}),
-        ...(defined.csvResponse ? { content: toCsvContent(defined.csvResponse) } : {}),
+        ...(defined.download ? { content: toFileContent(defined.download) } : {}),
       },
       default: { description: 'Error', content: toJsonContent(problem, 'output') },
     },
@@ -92,8 +94,8 @@ function toJsonContent(shape: z.ZodType, side: SchemaSide): Record<string, unkno
   return { 'application/json': { schema: toSchema(shape, side) } };
 }
 
-function toCsvContent(description: string): Record<string, unknown> {
-  return { 'text/csv': { schema: { type: 'string', description } } };
+function toFileContent({ type, description }: NonNullable<ApiRoute['download']>): Record<string, unknown> {
+  return { [type]: { schema: { type: 'string', description } } };
 }
 
 /** Converts a schema. A named one becomes a reference, so that readers and generators see one type instead of copies. */

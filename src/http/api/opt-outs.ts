@@ -49,10 +49,14 @@ export function createOptOutRoutes({ messaging }: OptOutRouteDeps) {
       scope: 'opt_outs:read',
       params: locationParams,
       query: optOutExportQuery,
-      csvResponse:
-        'Columns address, reason, channel, category, source, added_by, opted_out_at, lifted_at, lifted_by and lift_reason. An apostrophe stands before a cell that a spreadsheet would run as a formula.',
+      download: {
+        type: 'text/csv',
+        description:
+          'Columns address, reason, channel, category, source, added_by, opted_out_at, lifted_at, lifted_by and lift_reason. An apostrophe stands before a cell that a spreadsheet would run as a formula.',
+      },
       handle: ({ location, query }) => ({
         fileName: 'opt-outs.csv',
+        type: 'text/csv',
         parts: messaging.exportOptOuts(location.resourceId, query),
       }),
     }),

@@ -16,7 +16,8 @@ import {
   requireScope,
   type VisibleConnection,
 } from '../auth/access.ts';
-import { type CsvFile, readCsvBody, sendCsv } from '../csv.ts';
+import { readCsvBody } from '../csv.ts';
+import { type DownloadFile, sendDownload } from '../download.ts';
 
 /** An endpoint of the API. Its schemas validate requests and document them. */
 export interface ApiRoute {
@@ -35,8 +36,8 @@ export interface ApiRoute {
   csvBody: string | undefined;
   /** Undefined for a response without a body. */
   response: z.ZodType | undefined;
-  /** The response is a CSV file, described for readers. */
-  csvResponse: string | undefined;
+  /** The response is a file, described for readers. */
+  download: (Pick<DownloadFile, 'type'> & { description: string }) | undefined;
   status: 200 | 202 | 204;
   /** Validates a request, resolves what its path names, and calls the handler. @param access undefined for an open route without a token */
   handle(db: Database, request: Request, access: ApiAccess | undefined): Promise<unknown>;
@@ -85,14 +86,14 @@ export function defineRoute<
   body?: Body;
   response?: Response;
   csvBody?: string;
-  csvResponse?: string;
+  download?: ApiRoute['download'];
   status?: ApiRoute['status'];
   handle(
     input: { params: z.output<Params>; query: z.output<Query>; body: Output<Body> } & CsvInput &
       (P extends 'none' ? AnonymousCaller : Caller<Scope> & Named<Params>),
-  ): Promise<Response extends z.ZodType ? z.input<Response> : void> | CsvFile;
+  ): Promise<Response extends z.ZodType ? z.input<Response> : void> | DownloadFile;
 }): ApiRoute {
-  const { method, path, summary, permission, scope, body, csvBody, response, csvResponse } = definition;
+  const { method, path, summary, permission, scope, body, csvBody, response, download } = definition;
   const params: z.ZodObject = definition.params ?? noFields;
   const query: z.ZodObject = definition.query ?? noFields;
   const resolvers = Object.keys(params.shape).map((name) => {
@@ -111,8 +112,8 @@ export function defineRoute<
     body,
     csvBody,
     response,
-    csvResponse,
-    status: definition.status ?? (response || csvResponse ? 200 : 204),
+    download,
+    status: definition.status ?? (response || download ? 200 : 204),
     async handle(db, request, access) {
       const values = parseInput(params, request.params, 'path') as Record<string, string>;
       const parsed = { params: values, query: parseInput(query, request.query, 'query') };
@@ -139,7 +140,7 @@ export function mountRoute(router: Router, db: Database, defined: ApiRoute, ...b
   router[defined.method](defined.path, ...before, async (request, response) => {
     const result = await defined.handle(db, request, requireAccess(defined, response.locals));
     response.status(defined.status);
-    if (defined.csvResponse) return sendCsv(response, result as CsvFile);
+    if (defined.download) return sendDownload(response, result as DownloadFile);
     // The schema drops fields that it does not name, so that a new column is never disclosed by accident.
     if (defined.response) response.json(defined.response.parse(result));
     else response.end();

@@ -16,6 +16,7 @@ import { createMessageRoutes, type MessageRouteDeps } from './messages.ts';
 import { buildOpenApiDocument } from './openapi.ts';
 import { createOptOutRoutes, type OptOutRouteDeps } from './opt-outs.ts';
 import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
+import { createPrivacyRoutes, type PrivacyRouteDeps } from './privacy.ts';
 import { mountRoute } from './route.ts';
 import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
@@ -35,6 +36,7 @@ export type ApiDeps = AuthenticateDeps &
   MessageRouteDeps &
   OptOutRouteDeps &
   OverviewRouteDeps &
+  PrivacyRouteDeps &
   RoutingRouteDeps &
   SessionRouteDeps &
   TokenRouteDeps & { installations: Pick<Installations, 'findTokenAccess'> } & WorkflowTriggerRouteDeps;
@@ -56,6 +58,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createMessageRoutes(deps),
     ...createOptOutRoutes(deps),
     ...createWorkflowTriggerRoutes(deps),
+    ...createPrivacyRoutes(deps),
     ...createDeadLetterRoutes(deps),
     ...createAlertRoutes(deps),
     ...createAuditRoutes(deps),

@@ -84,6 +84,7 @@ const messageFields = {
     .boolean()
     .describe('The message failed repeatedly, so later messages of its contact were sent first. It may be out of order.'),
   nextAttemptAt: time.nullable(),
+  contentErasedAt: time.nullable().describe('Time at which its content was erased.'),
   createdAt: time,
   updatedAt: time,
 };

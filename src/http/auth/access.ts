@@ -162,6 +162,9 @@ export const pathResolvers: Record<string, (db: Database, access: ApiAccess, id:
   address: async (_db, _access, address) => ({ address }),
   // An id of a token belongs to the location that the path names.
   tokenId: async (_db, _access, tokenId) => ({ tokenId }),
+  // Looked up within the location that the path names.
+  contactId: async (_db, _access, contactId) => ({ contactId }),
+  erasureId: async (_db, _access, erasureId) => ({ erasureId }),
   // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),
 };

@@ -19,6 +19,7 @@ import { createAccountMessagePage, createMessagePage, type MessagePageDeps } fro
 import { createOptOutsPage, type OptOutPageDeps } from './opt-outs/list.ts';
 import { createRefusedSendsPage } from './opt-outs/refused.ts';
 import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
+import { createPrivacyPage, type PrivacyPageDeps } from './privacy/privacy.ts';
 import { createTriggersPage, type TriggerPageDeps } from './workflows/triggers.ts';
 
 export type PageDeps = HomeDeps &
@@ -30,6 +31,7 @@ export type PageDeps = HomeDeps &
   RoutingPageDeps &
   OptOutPageDeps &
   TokenPageDeps &
+  PrivacyPageDeps &
   AgencyPageDeps &
   TriggerPageDeps &
   CheckPageDeps;
@@ -51,6 +53,7 @@ export function createPages(deps: PageDeps): Page[] {
     createOptOutsPage(deps),
     createRefusedSendsPage(deps),
     createTriggersPage(deps),
+    createPrivacyPage(deps),
     createChannelsPage(deps),
     ...createChannelPages(deps),
     ...createConnectPages(deps),

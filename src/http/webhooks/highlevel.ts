@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Alerts } from '../../compose/alerts.ts';
 import type { Installations } from '../../compose/installations.ts';
 import type { Messaging } from '../../compose/messaging.ts';
+import type { Privacy } from '../../compose/privacy.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
 import { readJsonBody } from '../../core/json-body.ts';
 import { toSingleLine } from '../../core/sanitize.ts';
@@ -32,6 +33,7 @@ export interface HighLevelWebhookDeps {
   webhookKeys: readonly KeyObject[];
   readBody: ReadBody;
   messaging: Pick<Messaging, 'receiveDelivery' | 'recordContactEvent' | 'recordUnknownWebhook'>;
+  privacy: Pick<Privacy, 'eraseDeletedContact'>;
   installations: Pick<Installations, 'recordAppEvent' | 'webhookObservations'>;
   alerts: Pick<Alerts, 'recordInvalidSignature'>;
 }
@@ -124,7 +126,7 @@ async function dispatchWebhook(
       if (body.length > maxDeliveryBytes) throw new AppError('too_large', 'The body is larger than any app event.');
       return (await deps.installations.recordAppEvent(body)) ? 'stored' : 'repeated';
     case 'contact_event':
-      return deps.messaging.recordContactEvent(body);
+      return (await deps.privacy.eraseDeletedContact(body)) ? 'stored' : deps.messaging.recordContactEvent(body);
     case 'message_event':
       return 'ignored';
     case 'not_ours':

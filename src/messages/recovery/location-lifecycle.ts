@@ -3,7 +3,7 @@ import type { Database, Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
-import { getReason } from '../model/reasons.ts';
+import { getReason, type ReasonCode } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
 import { resumeMirrors } from '../opt-outs/mirror-rows.ts';
 import { mayHaveArrived } from '../outbound/attempts.ts';
@@ -67,29 +67,46 @@ export interface CancelQueuedDeps {
 }
 
 /** Fails the queued messages of a location that has uninstalled the app. A send that is running finishes with its own outcome. */
-export async function cancelQueued(deps: CancelQueuedDeps, locationId: string): Promise<void> {
-  for (;;) {
+export function cancelQueued(deps: CancelQueuedDeps, locationId: string): Promise<void> {
+  return cancelMatching(deps, toQueuedFilter(locationId), 'uninstalled');
+}
+
+/** Fails the queued messages to a contact whose data is erased. */
+export function cancelQueuedTo(
+  deps: CancelQueuedDeps,
+  locationId: string,
+  recipient: { contactId: string } | { addresses: readonly string[] },
+): Promise<void> {
+  const only = 'contactId' in recipient ? recipient : { contactId: null, to: { in: [...recipient.addresses] } };
+  return cancelMatching(deps, { ...toQueuedFilter(locationId), ...only }, 'contact_erased');
+}
+
+async function cancelMatching(deps: CancelQueuedDeps, filter: Prisma.MessageWhereInput, reason: ReasonCode): Promise<void> {
+  for (let after: string | undefined; ; ) {
     const found = await deps.db.client.message.findMany({
-      where: toQueuedFilter(locationId),
+      where: { ...filter, ...(after ? { id: { gt: after } } : {}) },
       select: { id: true },
       orderBy: { id: 'asc' },
       take: batchSize,
     });
-    for (const { id } of found) await cancelOne(deps, locationId, id);
+    for (const { id } of found) await cancelOne(deps, { ...filter, id }, reason);
     if (found.length < batchSize) return;
+    after = found.at(-1)?.id;
   }
 }
 
-function cancelOne({ db, clock, updateMessages }: CancelQueuedDeps, locationId: string, id: string): Promise<void> {
+function cancelOne(
+  { db, clock, updateMessages }: CancelQueuedDeps,
+  filter: Prisma.MessageWhereInput & { id: string },
+  reason: ReasonCode,
+): Promise<void> {
+  const { id } = filter;
   return db.transaction(async (tx) => {
     await lockMessages(tx, [id]);
     // A send may have started since the message was found.
-    const message = await tx.message.findFirst({
-      where: { ...toQueuedFilter(locationId), id },
-      select: { id: true, resentAt: true },
-    });
+    const message = await tx.message.findFirst({ where: filter, select: { id: true, resentAt: true } });
     if (!message) return;
-    const cancelReason = getReason('uninstalled');
+    const cancelReason = getReason(reason);
     const holdForReview = { heldForReviewAt: dateNow(clock), nextAttemptAt: null };
     const change: MessageChange = (await mayHaveArrived(tx, message))
       ? (current) => keepPending(current, cancelReason, holdForReview)

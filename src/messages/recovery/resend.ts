@@ -27,6 +27,9 @@ export async function resend({ db, clock, newId }: ResendDeps, message: Message,
   if (message.reasonCode === getReason('too_large').code) {
     throw new AppError('conflict', 'This message was too large to be stored whole. Send a smaller one from the CRM.');
   }
+  if (message.contentErasedAt) {
+    throw new AppError('conflict', 'The content of this message has been erased. Send it again from the CRM.');
+  }
   await db.transaction(async (tx) => {
     if ((await requeueMessages({ clock }, tx, [message.id])) === 0) {
       throw new AppError('conflict', 'Only a message that failed, or whose delivery is unknown, can be sent again.');

@@ -28,6 +28,7 @@ export async function requeueMessages(deps: { clock: Clock }, tx: Executor, ids:
     where: {
       id: { in: [...ids] },
       OR: [{ state: 'failed' }, { state: 'pending', heldForReviewAt: { not: null } }],
+      contentErasedAt: null,
       // The content of a message that was too large is not stored.
       AND: { OR: [{ reasonCode: null }, { reasonCode: { not: getReason('too_large').code } }] },
     },

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Installation } from '../../../installations/store.ts';
 import type { Message } from '../../../messages/model/message.ts';
 import type { Access, Permission, VisibleConnection } from '../../auth/access.ts';
-import type { CsvFile } from '../../csv.ts';
+import type { DownloadFile } from '../../download.ts';
 import type { Text } from './texts.ts';
 
 /** The kind of caller: a location's user, an agency's user, or the operator. */
@@ -76,7 +76,7 @@ export interface Page {
   query: z.ZodObject;
   show(input: ResolvedInput): Promise<PageModel>;
   version: ((input: ResolvedInput) => Promise<string>) | undefined;
-  download: ((input: ResolvedInput) => CsvFile) | undefined;
+  download: ((input: ResolvedInput) => DownloadFile) | undefined;
   actions: Record<string, PageAction>;
 }
 
@@ -130,7 +130,7 @@ export function definePage<Scope extends 'location' | 'account', Path extends st
   query: Query;
   show(input: Input<Scope, Path, Query>): Promise<PageModel>;
   version?(input: Input<Scope, Path, Query>): Promise<string>;
-  download?(input: Input<Scope, Path, Query>): CsvFile;
+  download?(input: Input<Scope, Path, Query>): DownloadFile;
   actions?: Record<string, PageAction | ReturnType<typeof defineAction>>;
 }): Page {
   return {

@@ -4,7 +4,7 @@ import { isStorable } from '../../../core/sanitize.ts';
 import type { Database } from '../../../database/client.ts';
 import type { Log } from '../../../runtime/log.ts';
 import { type Access, isStillValid, requirePermission } from '../../auth/access.ts';
-import { sendCsv } from '../../csv.ts';
+import { sendDownload } from '../../download.ts';
 import { handleNotFound, prepareErrorResponse } from '../../middleware/errors.ts';
 import { type PageRequest, resolvePageRequest, toViewer } from './input.ts';
 import type { LiveStreams, StreamHolder } from './live.ts';
@@ -41,7 +41,7 @@ export function createPageRouter(deps: PageRouterDeps, pages: readonly Page[], s
     router.get(`${path}/download`, async (request, response) => {
       const { input } = await resolvePageRequest(deps.db, { page, path, viewer, shell, request, response });
       requirePermission(input.access, page.permission);
-      await sendCsv(response, download(input));
+      await sendDownload(response, download(input));
     });
   });
   for (const viewer of viewers) {

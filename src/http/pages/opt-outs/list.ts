@@ -68,7 +68,7 @@ export function createOptOutsPage({ messaging }: OptOutPageDeps) {
     },
 
     download({ location: { resourceId }, query }) {
-      return { fileName: 'opt-outs.csv', parts: messaging.exportOptOuts(resourceId, toFilter(query)) };
+      return { fileName: 'opt-outs.csv', type: 'text/csv', parts: messaging.exportOptOuts(resourceId, toFilter(query)) };
     },
 
     actions: {

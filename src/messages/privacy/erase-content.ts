@@ -1,0 +1,72 @@
+import type { Executor } from '../../database/client.ts';
+
+const messagesPerStep = 1_000;
+
+/** The columns of a message that hold its content, without its addresses. */
+export const withoutContent = `text = NULL, html = NULL, subject = NULL, name = NULL, attachments = '{}', raw_payload = ''`;
+
+/** Condition of messages that nothing more happens to by itself. */
+export const isFinal = `messages.state <> 'pending' AND NOT EXISTS (
+  SELECT 1 FROM jobs WHERE jobs.queue = ANY (enum_range(NULL::queue_name)) AND jobs.message_id = messages.id)`;
+
+/** Messages of a location by the position of their ids. */
+export interface ContentRange {
+  readonly locationId: string;
+  readonly states: readonly string[];
+  /** Exclusive, as `before`. */
+  readonly after: string;
+  readonly before: string;
+}
+
+export interface ContentStep {
+  /** Messages whose content was erased. */
+  readonly count: number;
+  /** The last message that was looked at. */
+  readonly lastId: string;
+  /** The position before which no message of the range still waits. */
+  readonly doneUntil: string;
+}
+
+/** Locks messages by id, as everywhere. */
+const eraseStepSql = `
+  WITH step AS MATERIALIZED (
+    SELECT id, NOT (${isFinal}) AS is_open FROM messages
+    WHERE location_id = $1 AND id > $2::uuid AND id < $3::uuid ORDER BY id LIMIT ${messagesPerStep}),
+  locked AS MATERIALIZED (
+    SELECT id FROM messages WHERE id IN (SELECT id FROM step WHERE NOT is_open) AND state::text = ANY ($4::text[])
+      AND content_erased_at IS NULL ORDER BY id FOR UPDATE),
+  erased AS (
+    UPDATE messages SET ${withoutContent}, content_erased_at = $5::timestamptz FROM locked
+    WHERE messages.id = locked.id AND messages.state <> 'pending' RETURNING messages.id),
+  erased_responses AS (
+    UPDATE attempts SET response = NULL FROM erased WHERE message_id = erased.id AND response IS NOT NULL),
+  erased_report_responses AS (
+    UPDATE report_attempts SET response = NULL FROM erased WHERE message_id = erased.id AND response IS NOT NULL)
+  SELECT (SELECT count(*)::int FROM erased) AS count, (SELECT id FROM step ORDER BY id DESC LIMIT 1) AS "lastId",
+    COALESCE((SELECT id FROM step WHERE id < ALL (SELECT id FROM step WHERE is_open) ORDER BY id DESC LIMIT 1), $2::uuid) AS "doneUntil"`;
+
+/** Erases the content of some messages of a range that are final, and of the responses about them. @returns null where the range is empty */
+export async function eraseContent(on: Executor, range: ContentRange, now: Date): Promise<ContentStep | null> {
+  const { locationId, after, before, states } = range;
+  const [row] = await on.$queryRawUnsafe<[ContentStep | { lastId: null }]>(
+    eraseStepSql,
+    locationId,
+    after,
+    before,
+    [...states],
+    now,
+  );
+  return row.lastId === null ? null : row;
+}
+
+const deletedPerStep = 500;
+
+/** Deletes some final messages of a location that came before a position, with all that is stored about them. @returns their number */
+export function deleteMessages(on: Executor, locationId: string, before: string): Promise<number> {
+  return on.$executeRawUnsafe(deleteStepSql, locationId, before);
+}
+
+const deleteStepSql = `
+  WITH locked AS MATERIALIZED (
+    SELECT id FROM messages WHERE location_id = $1 AND id < $2::uuid AND ${isFinal} ORDER BY id LIMIT ${deletedPerStep} FOR UPDATE)
+  DELETE FROM messages USING locked WHERE messages.id = locked.id AND messages.state <> 'pending'`;

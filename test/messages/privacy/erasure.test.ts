@@ -1,0 +1,150 @@
+import { startWorld, type World } from '../../support/world.ts';
+
+const hour = 60 * 60 * 1000;
+
+/** A location in which one contact has been written to, has replied, and is stored in every table that knows contacts. */
+async function setUpConversation(world: World) {
+  const location = await world.setUpLocation();
+  const { id, contact, connectionId } = location;
+  world.vendor.respondWith({ body: { externalId: 'wamid.secret', status: 'accepted' } });
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'Hello Maya' });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
+  await world.postChannelWebhook(connectionId, 'status', { externalId: 'wamid.secret', status: 'delivered' }).expect(202);
+  const inbound = { externalId: 'in-1', from: '+12025550143', text: 'This is Maya', name: 'Maya Ortiz' };
+  await world.postChannelWebhook(connectionId, 'inbound', inbound).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(contact.id).some(({ text }) => text === 'This is Maya'));
+  await world.advanceUntilReported(messageId);
+  const erase = async (request: object, status = 202) =>
+    (await world.api.post(`/locations/${id}/erasures`, request).expect(status)).body;
+  const show = async (erasureId: string) => (await world.api.get(`/locations/${id}/erasures/${erasureId}`).expect(200)).body;
+  const run = async () => {
+    while ((await world.services.privacy.runErasures()) > 0);
+  };
+  return { ...location, messageId, erase, show, run };
+}
+
+/** All text that the database holds, but for tables that may name a contact. */
+async function dumpDatabase({ db }: World): Promise<string> {
+  const tables = await db.$queryRaw<{ name: string }[]>`
+    SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`;
+  const kept = ['erasures', 'opt_outs', 'audit_entries'];
+  const texts: string[] = [];
+  for (const { name } of tables.filter((table) => !kept.includes(table.name))) {
+    const [row] = await db.$queryRawUnsafe<{ all: string | null }[]>(`SELECT json_agg(t)::text AS all FROM "${name}" t`);
+    texts.push(`${name}: ${row?.all ?? ''}`);
+  }
+  return texts.join('\n');
+}
+
+test('an erasure leaves nothing of a contact in any table: content at once, vendors’ ids a day later; the audit and opt-outs stay', async () => {
+  await using world = await startWorld();
+  const { id, contact, connectionId, erase, show, run } = await setUpConversation(world);
+  await world.api.put(`/locations/${id}/opt-outs/${encodeURIComponent('+12025550143')}`, { reason: 'asked' }).expect(200);
+  const traces = [contact.id, '12025550143', 'Maya'];
+  const before = await dumpDatabase(world);
+  for (const trace of [...traces, 'wamid.secret', 'in-1']) expect(before).toContain(trace);
+
+  world.clock.jump(1_000);
+  const { id: erasureId } = await erase({ contactId: contact.id });
+  expect((await erase({ contactId: contact.id })).id).toBe(erasureId);
+  await run();
+  expect(await show(erasureId)).toMatchObject({ messageCount: 2, contentErasedAt: expect.any(String), endedAt: null });
+  const afterwards = await dumpDatabase(world);
+  for (const trace of traces) expect(afterwards).not.toContain(trace);
+  // Until a vendor repeats nothing any more, a repeat is recognised.
+  const repeat = { externalId: 'in-1', from: '+12025550143', text: 'This is Maya' };
+  await world.postChannelWebhook(connectionId, 'inbound', repeat).expect(200);
+
+  world.clock.jump(25 * hour);
+  await run();
+  expect(await show(erasureId)).toMatchObject({ contactId: contact.id, messageCount: 2, endedAt: expect.any(String) });
+  const atLast = await dumpDatabase(world);
+  for (const trace of [...traces, 'wamid.secret', 'in-1']) expect(atLast).not.toContain(trace);
+  expect(await world.db.erasure.findFirst()).toMatchObject({ addresses: [], cursor: null });
+  expect(await world.db.optOut.count({ where: { address: '+12025550143' } })).toBe(1);
+  const { body } = await world.api.get('/audit').expect(200);
+  expect(body.items[0]).toMatchObject({ action: 'contact_erased', actor: 'patchbay', locationId: id });
+  expect(body.items[0].details).toContain('Messages: 2');
+});
+
+test('what waits for the contact is not sent and is reported as failed; what comes in afterwards is a new conversation', async () => {
+  await using world = await startWorld();
+  const { id, contact, connectionId, erase, run } = await setUpConversation(world);
+  world.vendor.respondWith({ status: 503 });
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'Too late' });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'http_503');
+  const requests = world.vendor.requests.length;
+  world.clock.jump(1_000);
+  await erase({ contactId: contact.id });
+  await run();
+  await world.advanceUntilReported(messageId);
+  expect(world.highlevel.listStatuses(messageId)).toEqual(['failed']);
+  expect(world.vendor.requests).toHaveLength(requests);
+
+  const again = { externalId: 'in-2', from: '+12025550143', text: 'Me again' };
+  await world.postChannelWebhook(connectionId, 'inbound', again).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(contact.id).some(({ text }) => text === 'Me again'));
+  world.clock.jump(25 * hour);
+  await run();
+  expect(await world.db.message.count({ where: { text: 'Me again' } })).toBe(1);
+});
+
+test('an address is erased where no contact has it, and another contact with the same number keeps its messages', async () => {
+  await using world = await startWorld();
+  const { id, contact, erase, run } = await setUpConversation(world);
+  const partner = world.highlevel.addContact(id, { name: 'Sam Ortiz', phone: '+12025550143' });
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: partner.id, text: 'Hello Sam' });
+  await world.advanceUntilReported(messageId);
+  world.clock.jump(1_000);
+  await erase({ contactId: contact.id });
+  await run();
+  expect(await world.getMessage(messageId)).toMatchObject({ text: 'Hello Sam', contactId: partner.id });
+  const { subject } = await erase({ address: '+1 202 555 0143' });
+  expect(subject).not.toContain('2025550143');
+  await run();
+  expect(await world.getMessage(messageId)).toMatchObject({ text: null, contactId: null, to: null });
+  await erase({}, 422);
+  await erase({ contactId: contact.id, address: '+12025550143' }, 422);
+});
+
+test('a contact that is deleted in the CRM is erased only where the location wants that', async () => {
+  await using world = await startWorld();
+  const { id, contact, run } = await setUpConversation(world);
+  const other = world.highlevel.addContact(id, { name: 'Ada', phone: '+12025550144' });
+  await world.highlevel.deleteContact(other.id);
+  expect(await world.db.erasure.count()).toBe(0);
+  const retention = { messageDays: null, contentDays: null, erasesDeletedContacts: true };
+  await world.api.put(`/locations/${id}/retention`, retention).expect(200);
+  world.clock.jump(1_000);
+  await world.highlevel.deleteContact(contact.id);
+  await run();
+  expect(await world.db.erasure.findMany()).toMatchObject([
+    { contactId: contact.id, requestedBy: 'highlevel', messageCount: 2 },
+  ]);
+  expect(await dumpDatabase(world)).not.toContain('Maya');
+});
+
+test('a contact’s data is one JSON document, of its own location alone and for admins', async () => {
+  await using world = await startWorld();
+  const { id, companyId, contact } = await setUpConversation(world);
+  const other = await world.install();
+  const path = `/locations/${id}/contacts/${contact.id}/export`;
+  const { body, headers } = await world.api.get(path).expect(200);
+  expect(headers['content-disposition']).toContain('contact.json');
+  expect(body).toMatchObject({
+    contactId: contact.id,
+    addresses: [{ address: '+12025550143' }],
+    messages: [
+      { direction: 'outbound', text: 'Hello Maya', to: '+12025550143', receipts: [{ state: 'delivered' }] },
+      { direction: 'inbound', text: 'This is Maya', name: 'Maya Ortiz' },
+    ],
+  });
+  const { body: elsewhere } = await world.api.get(`/locations/${other.id}/contacts/${contact.id}/export`).expect(200);
+  expect(elsewhere).toMatchObject({ addresses: [], messages: [] });
+  const colleague = await world.apiAs({ companyId, activeLocation: id, role: 'user' });
+  await colleague.get(path).expect(403);
+  await colleague.post(`/locations/${id}/erasures`, { contactId: contact.id }).expect(403);
+  const stranger = await world.apiAs({ companyId: other.companyId, activeLocation: other.id });
+  await stranger.get(path).expect(404);
+});
