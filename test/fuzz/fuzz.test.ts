@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { createPages } from '../../src/http/pages/registry.ts';
-import { adminToken } from '../support/production-settings.ts';
+import { createHttpApp } from '../../src/http/app.ts';
 import { startWorld, type World } from '../support/world.ts';
-import { createRequests, encode, type FuzzRequest, type FuzzTargets } from './requests.ts';
+import { encode, type FuzzHttpRequest } from './http-requests.ts';
+import { openRoutes } from './open-requests.ts';
+import { createRequests, type FuzzRequest } from './requests.ts';
+import {
+  type Caller,
+  type Credentials,
+  createCredentials,
+  createOfflineChannels,
+  createTargets,
+  type FuzzTargets,
+} from './targets.ts';
 
 /** Number of inputs; `npm run test:fuzz` sets others. */
 const count = Number(process.env.FUZZ_INPUTS ?? 1_500);
@@ -11,14 +20,40 @@ const seed = Number(process.env.FUZZ_SEED ?? 20261127);
 const parallel = 16;
 const drawnAtOnce = 1_000;
 
+/** A user's token lives for fifteen minutes of the world's clock. */
+const credentialsTtlMs = 5 * 60_000;
+
+let world: World;
+let targets: FuzzTargets;
+
+beforeAll(async () => {
+  world = await startWorld({ isIdle: true, hasWorkflows: true, channels: createOfflineChannels });
+  targets = await createTargets(world);
+});
+
+afterAll(() => world[Symbol.asyncDispose]());
+
+test('the inputs go to every route that the app has', () => {
+  const api = Object.entries(targets.operations).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path.slice('/api'.length).replace(/\{(\w+)\}/g, ':$1')}`),
+  );
+  const isOpen = (path: string) => openRoutes.some((route) => route.endsWith(path)) || path.startsWith('/docs/channels/');
+  const missed = listRoutes(createHttpApp(world.services)).filter(
+    ({ method, path }) => !api.includes(`${method} ${path}`) && !isOpen(path) && path !== '/channels/:connectionId/*path',
+  );
+  expect(missed).toEqual([{ method: 'get', path: '/openapi.json' }]);
+});
+
 test(
-  'no input of a stranger, a user, HighLevel or a vendor gives a 5xx or stops the program',
+  'no input of a stranger, a user, HighLevel, a workflow or a vendor gives a 5xx or stops the program',
   async () => {
-    await using world = await startWorld({ isIdle: true });
-    const targets = await createTargets(world);
+    const [connectionId = ''] = targets.ids.connectionId ?? [];
     const failures = new Map<string, string>();
     const statuses = new Map<number, number>();
+    const reached = new Map<string, Set<number>>();
     const wanted = drawInputs(targets);
+    let credentials = await createCredentials(world, targets);
+    let renewedAt = world.clock.now();
     // Authentication failures are delayed more and more; the world's clock moves only while all workers wait.
     let responseCount = 0;
     let previousResponseCount = 0;
@@ -26,23 +61,52 @@ test(
       if (responseCount === previousResponseCount) void world.clock.tick(5_000);
       previousResponseCount = responseCount;
     }, 500);
+    const renew = async () => {
+      renewedAt = world.clock.now();
+      credentials = await createCredentials(world, targets);
+    };
     const work = async () => {
       for (const [index, one] of wanted) {
-        const status = await send(world, targets, one, index);
+        if (world.clock.now() - renewedAt > credentialsTtlMs) await renew();
+        const status = await send(world, connectionId, one, credentials, index);
         responseCount += 1;
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        note(reached, one, status);
         if (status >= 500 || status === 0) failures.set(describeRequest(one, status), JSON.stringify(one).slice(0, 600));
-        if (index > 0 && index % 10_000 === 0) console.log(index, formatMemory());
+        if (index > 0 && index % 10_000 === 0) console.log(index, formatMemory(), await describeDatabase());
       }
     };
     await Promise.all(Array.from({ length: parallel }, work)).finally(() => clearInterval(moving));
+    if (count > 10_000) console.log(Object.fromEntries(statuses));
     expect([...failures]).toEqual([]);
-    // Both accepted and refused requests were among them.
+    // Both accepted and refused requests were among them, in each part of the program.
+    const routes = [...reached].filter(([, found]) => [...found].every((status) => status >= 400)).map(([route]) => route);
+    if (count > 10_000) console.log(reached.size, routes);
     for (const status of [200, 202, 400, 401, 404, 422]) expect(statuses.get(status) ?? 0).toBeGreaterThan(0);
     await world.client.get('/readyz').expect(200);
   },
   120_000 + count * 30,
 );
+
+/** Lists the routes of an app and its routers, without the paths at which routers are mounted. */
+function listRoutes(app: unknown): { method: string; path: string }[] {
+  interface Layer {
+    route?: { path: string; methods: Record<string, boolean> };
+    handle?: { stack?: Layer[] };
+  }
+  const walk = (stack: readonly Layer[]): { method: string; path: string }[] =>
+    stack.flatMap(({ route, handle }) => {
+      if (route) return Object.keys(route.methods).map((method) => ({ method, path: route.path }));
+      return walk(handle?.stack ?? []);
+    });
+  return walk((app as { router: { stack: Layer[] } }).router.stack);
+}
+
+/** Notes the statuses of a route. */
+function note(reached: Map<string, Set<number>>, one: FuzzRequest, status: number): void {
+  if (one.kind !== 'http') return;
+  reached.set(one.route, (reached.get(one.route) ?? new Set()).add(status));
+}
 
 /** Draws the inputs in parts: all at once would take more memory than the program, and hide its growth. */
 function* drawInputs(targets: FuzzTargets): Generator<[number, FuzzRequest], void, undefined> {
@@ -52,43 +116,11 @@ function* drawInputs(targets: FuzzTargets): Generator<[number, FuzzRequest], voi
   }
 }
 
-async function createTargets(world: World): Promise<FuzzTargets & { connectionId: string }> {
-  const location = await world.setUpLocation();
-  const { companyId } = location;
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
-  const { id } = await world.getMessage(messageId);
-  const { body } = await world.client.get('/api/openapi.json').expect(200);
-  const users = [
-    { companyId, activeLocation: location.id, role: 'admin' },
-    { companyId, activeLocation: location.id, role: 'user' },
-    { companyId, role: 'admin', type: 'agency' },
-  ];
-  return {
-    paths: body.paths,
-    pages: createPages(world.services as never).map(({ path }) => path),
-    ids: {
-      locationId: [location.id],
-      companyId: [companyId],
-      id: [id],
-      providerKey: ['sms', 'mail'],
-      connectionId: [location.connectionId],
-    },
-    tokens: [adminToken, ...(await Promise.all(users.map((user) => world.createUserToken(user))))],
-    connectionId: location.connectionId,
-  };
-}
-
 /** @returns the status; 0 when the program broke the connection */
-async function send(
-  world: World,
-  { connectionId }: { connectionId: string },
-  one: FuzzRequest,
-  index: number,
-): Promise<number> {
+async function send(world: World, connectionId: string, one: FuzzRequest, by: Credentials, index: number): Promise<number> {
   if (one.kind === 'webhook') return world.highlevel.postSigned(one.path, JSON.stringify(one.body));
   if (one.kind === 'callback') return (await world.postChannelWebhook(connectionId, one.event, one.body)).status;
   const query = one.query.map(([name, value]) => `${name}=${encode(value)}`).join('&');
-  const isForm = one.path.startsWith('/embed/pages');
   try {
     const response = await fetch(`${world.url}${one.path}${query && `?${query}`}`, {
       method: one.method,
@@ -96,15 +128,11 @@ async function send(
       headers: {
         // Many addresses, so that limits by address do not refuse the other requests.
         'x-forwarded-for': toAddress(index),
-        ...(one.token === null ? {} : { authorization: `Bearer ${one.token.replace(/[^\x20-\x7e]/g, '?')}` }),
-        ...(one.body === undefined
-          ? {}
-          : { 'content-type': isForm ? 'application/x-www-form-urlencoded' : 'application/json' }),
+        ...toIdentity(one, by),
+        ...(one.body === undefined ? {} : { 'content-type': one.contentType }),
         ...Object.fromEntries(one.headers),
       },
-      ...(one.body === undefined || one.method === 'GET' || one.method === 'HEAD'
-        ? {}
-        : { body: isForm ? toForm(one.body) : JSON.stringify(one.body) }),
+      ...(one.body === undefined || one.method === 'GET' || one.method === 'HEAD' ? {} : { body: toBody(one, by) }),
     });
     await response.arrayBuffer();
     return response.status;
@@ -112,6 +140,27 @@ async function send(
     if (!(error instanceof TypeError)) throw error;
     return 0;
   }
+}
+
+function toIdentity({ caller }: FuzzHttpRequest, { tokens, session }: Credentials): Record<string, string> {
+  if (caller === null) return {};
+  if (caller === 'session') return { cookie: session.cookie };
+  const token = Object.hasOwn(tokens, caller) ? tokens[caller as Caller] : caller;
+  return { authorization: `Bearer ${token.replace(/[^\x20-\x7e]/g, '?')}` };
+}
+
+function toBody({ contentType, body, caller }: FuzzHttpRequest, { session }: Credentials): string {
+  if (contentType === 'text/csv') return String(body).toWellFormed();
+  if (contentType === 'application/json') return JSON.stringify(body);
+  return toForm(caller === 'session' ? { ...Object(body), csrf: session.csrf } : body);
+}
+
+/** The embedded database is in this process: its size is part of the memory. */
+async function describeDatabase(): Promise<string> {
+  const [row] = await world.db.$queryRaw<
+    { size: string }[]
+  >`SELECT pg_size_pretty(pg_database_size(current_database())) AS size`;
+  return `database ${row?.size}, ${await world.db.message.count()} messages`;
 }
 
 function formatMemory(): string {

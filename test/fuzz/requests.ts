@@ -1,149 +1,47 @@
 import fc from 'fast-check';
-import { createBody, createValidOrOdd, oddJson, oddText } from './inputs.ts';
+import { caller, drawPath, drawQuery, type FuzzHttpRequest, headers } from './http-requests.ts';
+import { createBody, createValidOrOdd } from './inputs.ts';
+import { createOpenRequests } from './open-requests.ts';
+import { createPageRequests } from './page-requests.ts';
+import { drawValues } from './schema-values.ts';
+import { endsWorld, type FuzzOperation, type FuzzTargets } from './targets.ts';
 
 /** One request to the program, or one webhook of HighLevel or a vendor with a valid signature. */
 export type FuzzRequest =
-  | {
-      kind: 'http';
-      method: string;
-      path: string;
-      query: [string, string][];
-      token: string | null;
-      headers: [string, string][];
-      body: unknown;
-    }
+  | FuzzHttpRequest
   | { kind: 'webhook'; path: string; body: unknown }
   | { kind: 'callback'; event: string; body: unknown };
 
-/** Parts of the world that the requests name: ids that exist and valid tokens. */
-export interface FuzzTargets {
-  paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>;
-  pages: readonly string[];
-  ids: Record<string, string[]>;
-  tokens: readonly string[];
-}
-
-const headers = fc.array(
-  fc.constantFrom<[string, string]>(
-    ['range', 'bytes=99999999-'],
-    ['range', 'bytes=0-0,5-9'],
-    ['range', 'x'],
-    ['if-match', '"x"'],
-    ['if-none-match', '*'],
-    ['if-unmodified-since', 'Thu, 01 Jan 1970 00:00:00 GMT'],
-    ['if-modified-since', 'yesterday'],
-    ['accept', 'text/html'],
-    ['accept', 'application/json'],
-    ['accept-language', '\u00e9;q=9'],
-    ['referer', 'https://x.example/'],
-    ['referer', 'not an address'],
-    ['content-type', 'text/plain'],
-    ['origin', 'null'],
-    ['cookie', 'a=b; patchbay=%00'],
-  ),
-  { maxLength: 2 },
-);
-
-const fields = {
-  type: 'gateway',
-  config: { url: 'https://gateway.example/send' },
-  to: '+12025550143',
-  text: 'hi',
-  reason: 'failed',
-  direction: 'outbound',
-  since: '2026-01-01T00:00:00Z',
-  until: '2026-12-31T00:00:00Z',
-  encryptedData: 'U2FsdGVkX1+aaaa',
-  do: 'test',
-};
-
-/** Draws requests to every address of the API, with ids that exist and that do not; `DELETE` gets odd ids only, so that the tenant stays. */
-function createApiRequests({ paths, ids, tokens }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
-  const operations = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters = [] }]) => ({ path, method, parameters })),
+/** Draws requests to every operation of the API; those after which the world would be gone get ids that do not exist. */
+function createApiRequests(targets: FuzzTargets): fc.Arbitrary<FuzzRequest> {
+  const operations = Object.entries(targets.operations).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  return fc.constantFrom(...operations).chain(({ path, method, parameters }) => {
-    const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
-    const weight = method === 'delete' ? 0 : 4;
-    const values = names.map((name) => (weight === 0 ? oddText : createValidOrOdd(ids[name] ?? [], weight)));
+  return fc.constantFrom(...operations).chain(({ path, method, operation }) => {
+    const { parameters = [], requestBody } = operation;
+    const isFinal = method === 'delete' ? !path.includes('opt-outs') : path.split('/').some((part) => endsWorld.test(part));
     const queryNames = parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name);
+    const contentType =
+      requestBody && 'text/csv' in requestBody.content ? ('text/csv' as const) : ('application/json' as const);
     return fc.record({
       kind: fc.constant('http' as const),
+      route: fc.constant(`${method} ${path}`),
       method: fc.constant(method.toUpperCase()),
-      path: fc.tuple(...values).map((filled) => `/api${fillPath(path, names, filled)}`),
-      query: createQuery(queryNames),
-      token: fc.option<string>(createValidOrOdd(tokens, 12)),
+      path: drawPath(path, isFinal ? {} : targets.ids),
+      query: drawQuery(targets, queryNames),
+      caller,
       headers,
-      body: method === 'get' ? fc.constant(undefined) : createBody(fields),
+      contentType: fc.constant(contentType),
+      body: method === 'get' ? fc.constant(undefined) : drawBody(targets, requestBody),
     });
   });
 }
 
-function createPageRequests({ pages, ids, tokens }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
-  const queryNames = [
-    'q',
-    'day',
-    'status',
-    'direction',
-    'channel',
-    'reason',
-    'zone',
-    'before',
-    'after',
-    'days',
-    'type',
-    'make',
-    'test',
-  ];
-  return fc.tuple(fc.constantFrom(...pages), fc.boolean()).chain(([page, isForm]) => {
-    const names = [...page.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
-    return fc.record({
-      kind: fc.constant('http' as const),
-      method: fc.constant(isForm ? 'POST' : 'GET'),
-      path: fc
-        .tuple(...names.map((name) => createValidOrOdd(ids[name] ?? [])))
-        .map((filled) => `/embed/pages/${fillPath(page.replace(/:(\w+)/g, '{$1}'), names, filled)}`),
-      query: createQuery(queryNames),
-      token: fc.option<string>(createValidOrOdd(tokens, 12)),
-      headers,
-      body: isForm ? createBody(fields) : fc.constant(undefined),
-    });
-  });
-}
-
-function createOpenRequests(): fc.Arbitrary<FuzzRequest> {
-  const paths = [
-    '/',
-    '/admin',
-    '/ADMIN',
-    '/admin/sign-in',
-    '/embed',
-    '/install',
-    '/oauth/callback',
-    '/assets/embed.js',
-    '/healthz',
-  ];
-  const more = [
-    '/readyz',
-    '/metrics',
-    '/docs/gateway-protocol.md',
-    '/media/x/y',
-    '/webhooks/app',
-    '/webhooks/providers/sms',
-    '/channels/x/y',
-  ];
-  return fc.record({
-    kind: fc.constant('http' as const),
-    method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'),
-    path: fc.oneof(
-      fc.constantFrom(...paths, ...more),
-      oddText.map((text) => `/${encode(text)}`),
-    ),
-    query: createQuery(['code', 'state', 'error', 'error_description', 'to', 'version']),
-    token: fc.constant(null),
-    headers,
-    body: fc.option(oddJson, { nil: undefined }),
-  });
+function drawBody(targets: FuzzTargets, requestBody: FuzzOperation['requestBody']): fc.Arbitrary<unknown> {
+  const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
+  if (!schema) return fc.option(drawValues(targets, {}), { nil: undefined });
+  if (!requestBody?.content['text/csv']) return drawValues(targets, schema);
+  return fc.oneof(createValidOrOdd(targets.known.csv ?? []), fc.string({ unit: 'binary', maxLength: 200 }));
 }
 
 function createWebhooks({ ids }: FuzzTargets): fc.Arbitrary<FuzzRequest> {
@@ -204,24 +102,10 @@ function createChannelWebhooks(): fc.Arbitrary<FuzzRequest> {
 /** Draws requests of every kind from outside, in the mix of an attack. */
 export function createRequests(targets: FuzzTargets): fc.Arbitrary<FuzzRequest> {
   return fc.oneof(
-    createApiRequests(targets),
-    createPageRequests(targets),
-    createOpenRequests(),
-    createWebhooks(targets),
-    createChannelWebhooks(),
+    { arbitrary: createApiRequests(targets), weight: 3 },
+    { arbitrary: createPageRequests(targets), weight: 3 },
+    { arbitrary: createOpenRequests(targets), weight: 2 },
+    { arbitrary: createWebhooks(targets), weight: 2 },
+    { arbitrary: createChannelWebhooks(), weight: 2 },
   );
-}
-
-function createQuery(names: readonly string[]): fc.Arbitrary<[string, string][]> {
-  if (names.length === 0) return fc.constant([]);
-  return fc.array(fc.tuple(fc.constantFrom(...names), oddText), { maxLength: 3 });
-}
-
-function fillPath(path: string, names: readonly string[], values: readonly string[]): string {
-  return names.reduce((filled, name, at) => filled.replace(`{${name}}`, encode(values[at] ?? '')), path);
-}
-
-/** Encodes text for an address; a lone surrogate has no encoding of its own. */
-export function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E');
 }

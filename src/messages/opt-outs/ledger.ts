@@ -51,12 +51,19 @@ export function toTriggerEvent({ locationId, connectionId, address, source, cate
 /** Writes what an event changes. The address is locked. @returns the changes; none for a repeat and for an event that is out of date */
 export async function writeEntry(tx: Executor, deps: LedgerDeps, given: LedgerEntry): Promise<readonly LedgerChange[]> {
   const now = dateNow(deps.clock);
-  // No event happens after its receipt: a time from a fast clock must not override later events.
-  const occurredAt = given.occurredAt < now || given.source === 'user' || given.source === 'operator' ? given.occurredAt : now;
-  const entry = { ...given, address: toLedgerAddress(given.address), occurredAt };
-  const changes = decideChanges(await loadState(tx, entry), entry);
+  const known = { ...given, address: toLedgerAddress(given.address) };
+  const state = await loadState(tx, known);
+  const entry = { ...known, occurredAt: computeOccurredAt(known, state, now) };
+  const changes = decideChanges(state, entry);
   for (const change of changes) await writeChange(tx, deps, entry, change, now);
   return changes;
+}
+
+function computeOccurredAt({ source, optedOut, occurredAt }: LedgerEntry, { optIns }: LedgerState, now: Date): Date {
+  // No event happens after its receipt: a time from a fast clock must not override later events.
+  if (source !== 'user' && source !== 'operator') return occurredAt < now ? occurredAt : now;
+  // A person has seen the newest opt-in, even one of this millisecond, or of a process whose clock is ahead.
+  return optedOut ? new Date(Math.max(occurredAt.getTime(), ...optIns.map(({ at }) => at.getTime()))) : occurredAt;
 }
 
 async function loadState(tx: Executor, { locationId, address }: LedgerEntry): Promise<LedgerState> {

@@ -47,6 +47,23 @@ test('a user adds, lists, searches and lifts opt-outs, and the audit log names t
   ]);
 });
 
+test('a person who lifts an opt-out and adds it again at once, or imports it, opts the address out', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  const own = path(location.id, '+12025550143');
+  // The clock stands still: the opt-in is a millisecond ahead of it.
+  await world.api.put(own, { reason: 'asked' }).expect(200);
+  await world.api.delete(own).send({ reason: 'asked again' }).expect(204);
+  await world.api.put(own, { reason: 'changed their mind' }).expect(200);
+  expect(await world.services.findOptOut(location.id, '+12025550143')).toBe('all');
+  await world.api.delete(own).send({ reason: 'asked again' }).expect(204);
+  const csv = (async function* read() {
+    yield 'address\n+12025550143';
+  })();
+  await world.services.importOptOuts(location.id, csv, 'a list', 'operator');
+  expect(await world.services.findOptOut(location.id, '+12025550143')).toBe('all');
+});
+
 test('a reason is required and bounded, an address too, and a user who is no admin only reads', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();
