@@ -103,9 +103,16 @@ test('a connection that breaks after the end of the data leaves an unknown outco
   expect(server.mails).toHaveLength(1);
 });
 
-test('five minutes of silence after the end of the data leave an unknown outcome', async () => {
+test('a server has ten minutes for its reply after the end of the data; then the outcome is unknown', async () => {
   const sent = await sendWithoutReply();
-  clock.jump(5 * 60 * 1000);
+  clock.jump(10 * 60 * 1000 - 1_000);
+  let isSettled = false;
+  void sent.outcome.then(() => {
+    isSettled = true;
+  });
+  expect(await send({})).toMatchObject({ kind: 'accepted' });
+  expect(isSettled).toBe(false);
+  clock.jump(1_000);
   expect(await world.settle(sent.outcome)).toMatchObject({ kind: 'unknown', code: 'no_reply' });
 });
 

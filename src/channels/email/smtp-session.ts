@@ -22,8 +22,8 @@ export interface OpenFailure extends Refusal {
 }
 
 const openTimeoutMs = 60_000;
-/** RFC 5321 4.5.3.2.6: after the end of the data a server may take ten minutes. The limits of this program are shorter, and on its clock. */
-const socketTimeoutMs = 10 * 60 * 1000;
+/** Longer than each limit of this program, which are on its clock: the library must not end a wait before them. */
+const socketTimeoutMs = 15 * 60 * 1000;
 const maxResponseBytes = 64 * 1024;
 
 /** Connects to the SMTP server of a connection and signs in. */
