@@ -1,5 +1,6 @@
 import { resolveKeys } from './config/development-keys.ts';
 import { loadSettings, SettingsError, toDatabaseTarget } from './config/settings.ts';
+import { formatCount } from './core/format-count.ts';
 import { systemRandom } from './core/ids.ts';
 import { createSecretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
@@ -31,7 +32,7 @@ async function rotate(): Promise<number> {
   try {
     const { done, unreadable } = await reencryptAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, printProgress);
     if (unreadable.length === 0) {
-      console.log(`Done: ${done} rows are sealed with the newest key. Remove the older ones from ENCRYPTION_KEYS.`);
+      console.log(`Done: ${formatCount(done, 'row')} sealed with the newest key. Remove the older ones from ENCRYPTION_KEYS.`);
       return 0;
     }
     console.error(`No key of ENCRYPTION_KEYS opens the secrets of:${unreadable.map((name) => `\n  - ${name}`).join('')}`);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { formatCount } from '../core/format-count.ts';
 import type { Channel } from './channel.ts';
 import { deliverySettings } from './delivery-settings.ts';
 import { unsubscribePath } from './mail/unsubscribe.ts';
@@ -11,7 +12,7 @@ export class ChannelPackageError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`CHANNEL_PACKAGES has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`);
+    super(`CHANNEL_PACKAGES has ${formatCount(problems.length, 'problem')}:`);
     this.problems = problems;
   }
 }

@@ -42,7 +42,7 @@ export const checkMessages = {
   secrets_none: 'No shared secret is set: the page inside HighLevel can’t identify its user.',
   database_writable: 'The database accepts writes.',
   database_read_only: 'The database is read-only.',
-  reconnects: '{count} installations must be reconnected.',
+  reconnects: 'Installations that must be reconnected: {count}.',
   installations_good: 'No installation must be reconnected.',
   scopes_set: '{count} scopes are requested, among them all that the app needs.',
   keys_accepted: 'HighLevel responds and does not refuse the app’s client id and secret.',

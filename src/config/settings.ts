@@ -7,6 +7,7 @@ import type { AlertThresholds } from '../alerts/alert.ts';
 import type { AlertWebhook } from '../alerts/notifiers/webhook.ts';
 import type { Bucket } from '../attachments/s3-store.ts';
 import type { ConsentClients } from '../channels/email/consent.ts';
+import { formatCount } from '../core/format-count.ts';
 import type { DatabaseTarget } from '../database/client.ts';
 import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
@@ -23,7 +24,7 @@ export class SettingsError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`The settings have ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`);
+    super(`The settings have ${formatCount(problems.length, 'problem')}:`);
     this.problems = problems;
   }
 }

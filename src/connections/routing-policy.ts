@@ -3,6 +3,7 @@ import { type Actor, audit } from '../audit/audit-log.ts';
 import { maxChars } from '../core/bounds.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import { formatCount } from '../core/format-count.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database, Executor } from '../database/client.ts';
 import type { ConnectionRef } from './connection.ts';
@@ -139,7 +140,7 @@ export async function setRoutingPolicy(
     else
       await tx.routingPolicy.upsert({ where, create: { ...ref, policy, updatedAt: now }, update: { policy, updatedAt: now } });
     await arrangeGroups(tx, ref, now);
-    const details = `${providerKey}: ${policy.rules.length} rules.`;
+    const details = `${providerKey}: ${formatCount(policy.rules.length, 'rule')}.`;
     await audit(
       tx,
       { clock: deps.clock, newId: deps.newId },

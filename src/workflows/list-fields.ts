@@ -1,5 +1,6 @@
 import type { Sender, Template } from '../channels/channel.ts';
 import type { Connection } from '../connections/connection.ts';
+import { formatCount } from '../core/format-count.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import { type ActionKey, actions, type Field, type Option } from './definitions.ts';
 import type { ActionRequest } from './read-request.ts';
@@ -77,7 +78,7 @@ async function toTemplateField(deps: ListFieldsDeps, connections: readonly Conne
   const lists = able.map((connection) =>
     loadOptions(deps, `templates/${connection.id}`, true, async () =>
       (await deps.listTemplates(connection)).map(({ name, language, parameters }) => ({
-        label: `${name} (${language}${parameters.length > 0 ? `, ${parameters.length} values` : ''})`,
+        label: `${name} (${language}${parameters.length > 0 ? `, ${formatCount(parameters.length, 'value')}` : ''})`,
         value: `${name}|${language}`,
       })),
     ),

@@ -40,6 +40,20 @@ test.each(languages.names.slice(1))('%s has exactly the texts of English, with t
   }
 });
 
+/** Texts whose number is never one, or whose noun belongs to another number. */
+const isAlwaysPlural = new Set(['checks.messages.scopes_granted', 'operator.limits.usedOf', 'operator.limits.perSecond']);
+
+test.each(languages.names)('%s: a text in which a noun follows the count has the forms of the plural', (name) => {
+  const plain = (entry: Entry, path: string[] = []): [string, string][] =>
+    typeof entry === 'string'
+      ? [[path.join('.'), entry]]
+      : Object.entries(entry).flatMap(([part, child]) =>
+          path.length > 0 && 'other' in entry ? [] : plain(child, [...path, part]),
+        );
+  const wrong = plain(readEntries(name)).filter(([key, words]) => /\{count\} \p{L}/u.test(words) && !isAlwaysPlural.has(key));
+  expect(wrong).toEqual([]);
+});
+
 test('every text that a view or a page uses exists', () => {
   const missing: string[] = [];
   for (const [file, source] of [...readFiles('views', '.ejs'), ...readFiles('src/http', '.ts')]) {

@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import { toSingleLine } from '../../core/sanitize.ts';
 import type { SendMail } from '../../runtime/mail.ts';
 import { alertTitles } from '../alert.ts';
@@ -21,7 +22,7 @@ export function createEmailNotifier(sendMail: SendMail, appUrl: string): Notifie
 function formatSubject(notifications: readonly AlertNotification[]): string {
   const [first] = notifications;
   if (first && notifications.length === 1) return `Patchbay: ${formatHeadline(first)}`;
-  return `Patchbay: ${notifications.length} alerts`;
+  return `Patchbay: ${formatCount(notifications.length, 'alert')}`;
 }
 
 function formatHeadline({ event, alert, name }: AlertNotification): string {

@@ -1,5 +1,6 @@
 import { type AuditAction, purgeAuditEntries } from '../../audit/audit-log.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
+import { formatCount } from '../../core/format-count.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
 import { createDelayedWrite } from '../../runtime/delayed-write.ts';
@@ -18,11 +19,12 @@ export const authFailureActions = {
   metrics_token: 'metrics_token_refused',
 } as const satisfies Record<AuthFailureKind, AuditAction>;
 
-const failureTexts: Record<AuthFailureKind, string> = {
-  operator_token: 'API requests with an invalid token',
-  sign_in: 'sign-in attempts with an invalid token',
-  context: 'user contexts that could not be decrypted',
-  metrics_token: 'metrics requests with an invalid token',
+/** In the singular and the plural. */
+const failureTexts: Record<AuthFailureKind, readonly [string, string]> = {
+  operator_token: ['API request with an invalid token', 'API requests with an invalid token'],
+  sign_in: ['sign-in attempt with an invalid token', 'sign-in attempts with an invalid token'],
+  context: ['user context that could not be decrypted', 'user contexts that could not be decrypted'],
+  metrics_token: ['metrics request with an invalid token', 'metrics requests with an invalid token'],
 };
 const causeTexts: Record<AuthFailureKind, string> = {
   operator_token: 'a stranger is guessing ADMIN_TOKEN, or one of your programs uses an old one.',
@@ -49,7 +51,7 @@ export async function findAuthFailures(
     const kind = name as AuthFailureKind;
     const count = _sum.count ?? 0;
     if (!isBurst(count, open.has(kind), thresholds.signatureFailures)) return [];
-    const details = `${count} ${failureTexts[kind]} within five minutes: ${causeTexts[kind]} The audit log lists their addresses.`;
+    const details = `${formatCount(count, ...failureTexts[kind])} within five minutes: ${causeTexts[kind]} The audit log lists their addresses.`;
     return [{ subject: kind, locationId: null, companyId: null, details }];
   });
 }

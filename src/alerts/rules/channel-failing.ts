@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import type { Executor } from '../../database/client.ts';
 import { type AlertThresholds, type Finding, formatName, type OpenAlerts } from '../alert.ts';
 
@@ -59,7 +60,7 @@ export async function findFailingChannels(
       subject: connectionId,
       locationId,
       companyId,
-      details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: ${failedCount} of the last ${failed.length} attempts failed.`,
+      details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: ${failedCount} of the last ${formatCount(failed.length, 'attempt')} failed.`,
     }));
 }
 

@@ -1,4 +1,5 @@
 import { mailOptOutReasons } from '../../channels/mail/opt-out-reasons.ts';
+import { formatCount } from '../../core/format-count.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
 import { type Finding, formatName } from '../alert.ts';
@@ -27,7 +28,7 @@ export async function findMailComplaints(on: Executor, now: Date): Promise<Findi
     subject: connectionId,
     locationId,
     companyId,
-    details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: within a day ${complaints} contacts marked emails as spam and ${unsubscribes} unsubscribed. They get no more messages.`,
+    details: `Channel ${providerKey} of ${formatName({ name, id: locationId })}: within a day ${formatCount(complaints, 'contact')} marked emails as spam and ${unsubscribes} unsubscribed. They get no more messages.`,
   }));
 }
 

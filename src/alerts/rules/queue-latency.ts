@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import type { Executor } from '../../database/client.ts';
 import { highLevelRateLimit } from '../../highlevel/rate-limit.ts';
 import { type QueueName, queueNames } from '../../queue/job.ts';
@@ -21,7 +22,7 @@ export function toLatencyFindings(
     const late = groups.filter((group) => group.queue === name && group.ageSeconds > limit);
     if (late.length === 0) return [];
     const oldest = Math.max(...late.map((group) => group.ageSeconds));
-    const details = `${titles[name]}: a job that is ready has waited for ${Math.round(oldest)} seconds. Groups with such jobs: ${late.length}. Add workers, or check for a slow vendor.`;
+    const details = `${titles[name]}: a job that is ready has waited for ${formatCount(Math.round(oldest), 'second')}. Groups with such jobs: ${late.length}. Add workers, or check for a slow vendor.`;
     return [{ subject: name, locationId: null, companyId: null, details }];
   });
 }

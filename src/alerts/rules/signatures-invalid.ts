@@ -1,4 +1,5 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
+import { formatCount } from '../../core/format-count.ts';
 import type { Database, Executor } from '../../database/client.ts';
 import { createDelayedWrite } from '../../runtime/delayed-write.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -23,7 +24,7 @@ export async function findInvalidSignatures(
   const { _sum } = await on.signatureFailure.aggregate({ _sum: { count: true }, where: { minute: { gt: since } } });
   const count = _sum.count ?? 0;
   if (!isBurst(count, open.has('webhooks'), thresholds.signatureFailures)) return [];
-  const details = `${count} webhooks with an invalid signature within five minutes: a stranger is forging them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
+  const details = `${formatCount(count, 'webhook')} with an invalid signature within five minutes: a stranger is forging them, or HighLevel has changed its key (HIGHLEVEL_WEBHOOK_PUBLIC_KEYS).`;
   return [{ subject: 'webhooks', locationId: null, companyId: null, details }];
 }
 

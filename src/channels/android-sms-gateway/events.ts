@@ -12,6 +12,7 @@ import {
   toText,
   unknownField,
 } from '../../core/foreign.ts';
+import { formatCount } from '../../core/format-count.ts';
 import type { ChannelEvent, InboundAttachment } from '../channel.ts';
 import { toFailure } from './states.ts';
 
@@ -109,7 +110,8 @@ const picturePayload = z.object({ ...parties, subject: text, body: text, attachm
 function readPicture({ id, payload }: Envelope): ChannelEvent[] {
   const read = parse(picturePayload, payload);
   const { attachments, missingCount } = listFiles(read.attachments);
-  const missing = missingCount > 0 ? `[${missingCount} file(s) left out: open the message on the phone]` : undefined;
+  const missing =
+    missingCount > 0 ? `[${formatCount(missingCount, 'file')} left out: open the message on the phone]` : undefined;
   const parts = [read.subject, read.body, missing].filter((part) => part !== undefined);
   const words = parts.length > 0 ? parts.join('\n') : attachments.length > 0 ? undefined : '[Message without text]';
   return [toInbound(id, read, words, attachments)];

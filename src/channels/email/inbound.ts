@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import PostalMime, { type Attachment, type Email } from 'postal-mime';
 import { maxChars } from '../../core/bounds.ts';
+import { formatCount } from '../../core/format-count.ts';
 import { sanitize, truncate } from '../../core/sanitize.ts';
 import type { InboundAttachment, InboundContent } from '../channel.ts';
 import { isMailAddress, isSameAddress } from '../mail/addresses.ts';
@@ -136,7 +137,7 @@ function describeContent({ attachments, text, html }: Email, fileCount: number):
   if (types.some((type) => /^application\/(?:x-)?pkcs7-mime$|^application\/pgp-encrypted$/.test(type))) {
     notes.push('[The email is encrypted and can’t be shown here.]');
   }
-  if (fileCount > maxFiles) notes.push(`[${fileCount - maxFiles} further files are in the mailbox.]`);
+  if (fileCount > maxFiles) notes.push(`[In the mailbox: ${formatCount(fileCount - maxFiles, 'further file')}.]`);
   return notes;
 }
 

@@ -13,6 +13,7 @@ import {
   toText,
   unknownField,
 } from '../../core/foreign.ts';
+import { formatCount } from '../../core/format-count.ts';
 import { readJsonBody } from '../../core/json-body.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, OutboundMessage } from '../channel.ts';
@@ -177,7 +178,7 @@ function appendSkippedNote({ text, html }: { text?: string | undefined; html?: s
   const note =
     skippedCount === 1
       ? '[An attachment was left out: it has no web address, or there were too many.]'
-      : `[${skippedCount} attachments were left out: they have no web address, or there were too many.]`;
+      : `[${formatCount(skippedCount, 'attachment')} were left out: they have no web address, or there were too many.]`;
   return { text: [text, note].filter(Boolean).join('\n'), html: html && `${html}\n<p>${note}</p>` };
 }
 

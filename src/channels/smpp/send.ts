@@ -1,4 +1,5 @@
 import { type Clock, createDeadline, type Timer } from '../../core/clock.ts';
+import { formatCount } from '../../core/format-count.ts';
 import { type Pdu, readText } from '../../core/smpp/pdu.ts';
 import { toSmsText } from '../../core/sms/sms-message.ts';
 import { countSegments } from '../../core/sms/split-text.ts';
@@ -134,14 +135,13 @@ const encodingNames = { gsm: 'GSM 03.38', latin1: 'Latin-1', ascii: 'ASCII', ucs
 function describeSegments(config: SmppConfig, message: OutboundMessage): string {
   const options = toSmsOptions(config);
   const { segmentCount, encoding, length, capacity } = countSegments(toSmsText(message, options), options);
-  const segments = segmentCount === 1 ? '1 segment' : `${segmentCount} segments`;
-  return `${segments}, ${length} of ${capacity} characters in ${encodingNames[encoding]}`;
+  return `${formatCount(segmentCount, 'segment')}, ${length} of ${capacity} characters in ${encodingNames[encoding]}`;
 }
 
 /** Says how much of a message the contact may have received. */
 function describePartial(failure: Failure, sentCount: number, partCount: number): Failure {
   if (failure.kind !== 'rejected' || sentCount === 0) return failure;
-  return { ...failure, message: `${failure.message} ${sentCount} of ${partCount} parts were sent before.` };
+  return { ...failure, message: `${failure.message} Sent before: ${sentCount} of ${formatCount(partCount, 'part')}.` };
 }
 
 interface Place {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { formatCount } from '../../core/format-count.ts';
 import { type Tlv, tags } from '../../core/smpp/pdu.ts';
 import { type SmsOptions, toSmsText } from '../../core/sms/sms-message.ts';
 import { countSegments, splitText, type TextPart } from '../../core/sms/split-text.ts';
@@ -39,7 +40,7 @@ export function planSubmits(
   if (segmentCount > config.maxParts || parts.some(({ octets }) => octets.length > maxPayloadOctets)) {
     return {
       code: 'too_long',
-      message: `The message has ${segmentCount} parts; this connection sends ${config.maxParts} at most.`,
+      message: `The message has ${formatCount(segmentCount, 'part')}; this connection sends ${config.maxParts} at most.`,
     };
   }
   return parts.map((part) => toRequest(config, message, part));

@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import type { VerifyResult } from '../channel.ts';
 import { type BotResult, callBotApi } from './bot-api.ts';
 import { defaultBaseUrl, parseBotId, type TelegramContext, type TelegramState } from './config.ts';
@@ -77,5 +78,7 @@ async function checkDeliveries(context: TelegramContext): Promise<string[]> {
   const { url, lastError, lastErrorAt, pendingCount } = readWebhookInfo(result.result);
   const isRecent = lastErrorAt !== undefined && context.clock.now() - lastErrorAt.getTime() < 60 * 60 * 1000;
   const isOurs = url.startsWith(`${context.connection.webhookUrl}/`);
-  return isOurs && isRecent && lastError ? [`Telegram could not deliver ${pendingCount} updates: ${lastError}`] : [];
+  return isOurs && isRecent && lastError
+    ? [`Telegram could not deliver ${formatCount(pendingCount, 'update')}: ${lastError}`]
+    : [];
 }

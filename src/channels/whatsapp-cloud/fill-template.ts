@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import type { TemplateCommand } from './template-command.ts';
 import { fillBody, type TemplateDefinition } from './template-definition.ts';
 
@@ -27,7 +28,7 @@ export function fillTemplate(definition: TemplateDefinition, { values }: Pick<Te
   if (values.length !== parameters.length) {
     return invalid(
       'template_parameters',
-      `The template needs ${parameters.length} values and the message has ${values.length}. A value must not have the sign “|”.`,
+      `The template needs ${formatCount(parameters.length, 'value')} and the message has ${values.length}. A value must not have the sign “|”.`,
     );
   }
   const entries = isNamed ? values.map(splitNamed) : values.map((value, index) => [parameters[index] ?? '', value] as const);
@@ -68,7 +69,7 @@ function fill(definition: TemplateDefinition, given: ReadonlyMap<string, string>
     const tooMany = length - maxFilledChars;
     return invalid(
       'template_too_long',
-      `The template is ${tooMany} characters too long with this text: ${maxFilledChars} at most.`,
+      `The template is ${formatCount(tooMany, 'character')} too long with this text: ${maxFilledChars} at most.`,
     );
   }
   const filled = parameters.map((parameter) => ({

@@ -1,3 +1,4 @@
+import { formatCount } from '../../core/format-count.ts';
 import { recipientNotes } from '../model/recipients.ts';
 import type { MessageState } from '../model/state.ts';
 import type { MessageWithHistory } from './list-messages.ts';
@@ -103,7 +104,7 @@ export function toEnglishText({
   repeats,
 }: Omit<TimelineEvent, 'at' | 'event' | 'response' | 'traceId'>): string {
   const because = why ? `: ${why.message}${why.code ? ` (${why.code})` : ''}` : '.';
-  const repetition = repeats > 0 ? ` Repeated ${repeats} times.` : '';
+  const repetition = repeats > 0 ? ` Repeated ${formatCount(repeats, 'time')}.` : '';
   const sentence = eventTexts[type]
     .replace('{channel}', 'the channel')
     .replace('{recipient}', recipient ?? '')

@@ -2,6 +2,7 @@ import { type Actor, audit } from '../../audit/audit-log.ts';
 import { maxChars } from '../../core/bounds.ts';
 import { dateNow } from '../../core/clock.ts';
 import { type CsvRow, readCsv } from '../../core/csv.ts';
+import { formatCount } from '../../core/format-count.ts';
 import { isStorable, truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
 import { recordTriggerEvents } from '../../outbox/trigger-events.ts';
@@ -99,7 +100,7 @@ export async function importOptOuts(
     if (batch.length >= batchRows) await store();
   }
   await store();
-  const details = `${result.addedCount} added, ${result.knownCount} known, ${result.errorCount} with errors.`;
+  const details = `${result.addedCount} added, ${result.knownCount} known, ${formatCount(result.errorCount, 'error')}.`;
   await audit(deps.db.client, deps, { actor, action: 'opt_outs_imported', locationId, details });
   return result;
 }

@@ -1,5 +1,6 @@
 import { type Actor, audit } from '../../audit/audit-log.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
+import { formatCount } from '../../core/format-count.ts';
 import type { NewId } from '../../core/ids.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database, Prisma, Redrive } from '../../database/client.ts';
@@ -26,7 +27,11 @@ export async function startRedrive(
   const resolvedFilter = { ...filter, until: filter.until ?? startedAt };
   return db.transaction(async (tx) => {
     const total = await tx.message.count({ where: { ...matchingFilter(locationId, resolvedFilter), state: 'failed' } });
-    await audit(tx, { clock, newId }, { actor, action: 'redrive_started', locationId, details: `${total} messages.` });
+    await audit(
+      tx,
+      { clock, newId },
+      { actor, action: 'redrive_started', locationId, details: `${formatCount(total, 'message')}.` },
+    );
     return tx.redrive.create({
       data: {
         id: newId(),

@@ -60,7 +60,7 @@ test('a person who lifts an opt-out and adds it again at once, or imports it, op
   const csv = (async function* read() {
     yield 'address\n+12025550143';
   })();
-  await world.services.importOptOuts(location.id, csv, 'a list', 'operator');
+  await world.services.importOptOuts(location.id, csv, { reason: 'a list' }, 'operator');
   expect(await world.services.findOptOut(location.id, '+12025550143')).toBe('all');
 });
 
