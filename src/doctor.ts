@@ -7,6 +7,7 @@ import { createEnvironment, inspectTarget } from './compose/checks.ts';
 import { resolveKeys } from './config/development-keys.ts';
 import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
 import { systemClock } from './core/clock.ts';
+import { formatCount } from './core/format-count.ts';
 import { createIdGenerator, systemRandom } from './core/ids.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { inspectEmbedded } from './database/inspect-embedded.ts';
@@ -143,5 +144,5 @@ function print(all: readonly Line[], isJson: boolean): void {
     if (fix && status !== 'ok') console.log(`         → ${fix}`);
   }
   const count = all.filter(({ status }) => status === 'failed').length;
-  console.log(count === 0 ? '\nNo check failed.' : `\n${count} of ${all.length} checks failed.`);
+  console.log(count === 0 ? '\nNo check failed.' : `\nFailed: ${count} of ${formatCount(all.length, 'check')}.`);
 }

@@ -41,7 +41,12 @@ test.each(languages.names.slice(1))('%s has exactly the texts of English, with t
 });
 
 /** Texts whose number is never one, or whose noun belongs to another number. */
-const isAlwaysPlural = new Set(['checks.messages.scopes_granted', 'operator.limits.usedOf', 'operator.limits.perSecond']);
+const isAlwaysPlural = new Set([
+  'channels.limits.many',
+  'log.deadLetters.countLimit',
+  'operator.limits.usedOf',
+  'operator.limits.perSecond',
+]);
 
 test.each(languages.names)('%s: a text in which a noun follows the count has the forms of the plural', (name) => {
   const plain = (entry: Entry, path: string[] = []): [string, string][] =>

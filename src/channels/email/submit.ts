@@ -25,8 +25,9 @@ export interface Submit {
 
 const transferTimeoutMs = 5 * 60 * 1000;
 /**
- * RFC 5321 4.5.3.2.6: a server may take ten minutes for the reply after the end of the mail, and one that is given up before may have delivered
- * it. A job has no time limit: it belongs to its worker for as long as the worker lives, and a group that is slow has few slots (docs/decisions/0007).
+ * RFC 5321 4.5.3.2.6: a server may take ten minutes for the reply after the end of the mail; a shorter wait would make an unknown outcome of a
+ * delivery. A job has no time limit, as it belongs to its worker for as long as that lives, and slow groups have few slots
+ * (docs/decisions/0007-slots-and-clocks.md).
  */
 const replyTimeoutMs = 10 * 60 * 1000;
 /** Wait for the reply when the program stops: to leave now would make an unknown outcome of a known one. */
