@@ -111,7 +111,7 @@ describe('an inbound message', () => {
     ];
     const inbound = { from: contact, media: [{ data: png, contentType: 'image/png' }], fields: { attachments } };
     expect(await world.receive(world.android.signInbound(url, inbound))).toMatchObject([
-      { inbound: { attachments: [{ name: 'c' }], text: expect.stringContaining('2 file(s) left out') } },
+      { inbound: { attachments: [{ name: 'c' }], text: expect.stringContaining('2 files left out') } },
     ]);
   });
 

@@ -223,7 +223,7 @@ withServers('with a real Postfix and a real Dovecot', () => {
       return (body.items as { kind: string; details: string }[]).find(({ kind }) => kind === 'mail_complaints');
     };
     await world.advanceUntil(findAlert, 'the alert is open');
-    expect((await findAlert())?.details).toContain('1 contacts marked emails as spam and 0 unsubscribed');
+    expect((await findAlert())?.details).toContain('1 contact marked emails as spam and 0 unsubscribed');
     await stop();
   });
 });

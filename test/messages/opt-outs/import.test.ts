@@ -46,8 +46,8 @@ test('a file is imported once, rows with errors are listed by line, and only an 
   expect((await csv(world, token, location.id, file).expect(200)).body).toMatchObject({ addedCount: 0, knownCount: 4 });
   expect(await world.services.findOptOut(location.id, '+12025550145')).toBe('all');
   expect(await world.db.auditEntry.findMany({ where: { action: 'opt_outs_imported' } })).toMatchObject([
-    { actor: 'user-1', locationId: location.id, details: '2 added, 2 known, 3 with errors.' },
-    { details: '0 added, 4 known, 3 with errors.' },
+    { actor: 'user-1', locationId: location.id, details: '2 added, 2 known, 3 errors.' },
+    { details: '0 added, 4 known, 3 errors.' },
   ]);
 
   await csv(world, token, other.id, file).expect(404);
