@@ -34,7 +34,9 @@ const slow = [
   'processes/(data-folder|refresh-crash)',
   'webhooks/large-webhooks',
 ];
-const apart = process.env.TEST_APART ? [] : ['browser/(channels|routing)-newcomer', 'channels/email-(crash|servers)', ...slow];
+const apart = process.env.TEST_APART
+  ? []
+  : ['browser/(channels|routing|smpp)-newcomer', 'channels/email-(crash|servers)', ...slow];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

@@ -2,28 +2,7 @@ import type { Browser, Frame, Page } from 'playwright-core';
 import { inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { createDataFolder } from '../support/databases.ts';
 import { findFreePorts, startProgram } from '../support/program.ts';
-
-interface Channel {
-  name: string;
-  /** The vendor's name for the demo account, as the channel's page shows it. */
-  account: string;
-  /** The reason of a hold. */
-  refusal: RegExp;
-  /** Pages whose accessibility is checked: one channel shows each, as a check takes seconds. */
-  inspected: readonly ('form' | 'tested' | 'desk' | 'held')[];
-}
-
-/** Opens the app's page and the sandbox's conversation of a fresh sandbox, with the app installed in its first location. */
-async function openSandbox(browser: Browser, port: number) {
-  const app = await openPage(browser, { viewport: { width: 1280, height: 900 } });
-  await app.page.goto(`http://localhost:${port}/install`);
-  await app.page.getByRole('button', { name: 'Allow and install' }).click();
-  await app.page.getByRole('link', { name: 'Open the app’s page' }).click();
-  await app.page.frameLocator('iframe').getByRole('heading', { name: 'Harbour Dental' }).waitFor();
-  const frame = app.page.frames().at(-1) as Frame;
-  const desk = await openPage(browser, { viewport: { width: 1280, height: 900 } });
-  return { page: app.page, frame, desk: desk.page, listComplaints: () => [...app.complaints, ...desk.complaints] };
-}
+import { type Channel, connect, holdAndResume, openSandbox, optOutAndIn, send, waitForArrival } from './walk-channel.ts';
 
 /** Goes the whole way with a channel's demo account. @returns the seconds from the install to the last reply */
 async function tryChannel(browser: Browser, port: number, channel: Channel, more: (frame: Frame) => Promise<void>) {
@@ -56,63 +35,12 @@ async function tryChannel(browser: Browser, port: number, channel: Channel, more
   return seconds;
 }
 
-async function connect(
-  page: Page,
-  frame: Frame,
-  { name, account, inspected }: Channel,
-  provider = 'Text messages',
-): Promise<void> {
-  await frame.getByRole('link', { name: 'Connect a channel' }).click();
-  await frame.getByRole('link', { name: `Connect ${provider}`, exact: true }).click();
-  await frame.getByRole('link', { name: `Use the demo account ${name}` }).click();
-  await frame.getByRole('heading', { name: `Connect ${name}` }).waitFor();
-  if (inspected.includes('form')) expect(await inspect(page, 'connect-vendor', frame)).toEqual([]);
-  await frame.getByRole('button', { name: 'Connect', exact: true }).click();
-  await frame.getByText(`${name} (${account}), connected since`).waitFor();
-}
-
 async function sendPicture(desk: Page): Promise<void> {
   const thread = desk.getByRole('list', { name: 'Messages' });
   await desk.getByRole('button', { name: 'Send a picture: insurance card' }).click();
   const picture = thread.getByRole('img', { name: 'Picture' });
   await picture.waitFor();
   await expectEventually(() => picture.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0));
-}
-
-async function optOutAndIn(desk: Page, frame: Frame): Promise<void> {
-  await desk.getByRole('button', { name: 'STOP', exact: true }).click();
-  await desk.getByText('Do not disturb').waitFor();
-  await send(desk, 'Are you there?');
-  await desk.getByText('Cannot send message as DND is active for SMS.').waitFor();
-  await frame.getByRole('button', { name: 'Send the test' }).click();
-  await frame.getByText('The contact has opted out of messages, so this one was not sent.').waitFor();
-  await desk.getByRole('button', { name: 'START', exact: true }).click();
-  await desk.getByText('Do not disturb').waitFor({ state: 'hidden' });
-  await send(desk, 'Welcome back!');
-  await waitForArrival(desk, 'Welcome back!');
-}
-
-async function holdAndResume(desk: Page, page: Page, frame: Frame, { refusal, inspected }: Channel): Promise<void> {
-  await desk.getByLabel('refused by the vendor').check();
-  await send(desk, 'See you at ten.');
-  await frame.locator('#held').getByText(refusal).first().waitFor();
-  await frame.getByText('A message to 1 contact is waiting.').waitFor();
-  if (inspected.includes('held')) expect(await inspect(page, 'channel-held', frame)).toEqual([]);
-  await desk.getByLabel('accepted').check();
-  await frame.getByRole('button', { name: 'Resume sending' }).click();
-  await waitForArrival(desk, 'See you at ten.');
-  await frame.locator('#held').waitFor({ state: 'detached' });
-}
-
-async function send(desk: Page, text: string): Promise<void> {
-  await desk.getByLabel('Message as the user').fill(text);
-  await desk.keyboard.press('Enter');
-}
-
-/** Waits until a message is delivered, or read at once, as the phone is open. */
-async function waitForArrival(desk: Page, text: string): Promise<void> {
-  const message = desk.getByRole('list', { name: 'Messages' }).locator('li', { hasText: text });
-  await message.getByRole('img', { name: /^(delivered|read)$/ }).waitFor();
 }
 
 async function expectEventually(condition: () => Promise<boolean>): Promise<void> {
@@ -186,43 +114,6 @@ testInBrowser('a newcomer pairs WAHA with its QR code, after which the message t
   await waitForArrival(desk, 'See you at ten.');
   await frame.locator('#held').waitFor({ state: 'detached' });
   expect(listComplaints()).toEqual([]);
-  await desk.context().close();
-  await page.context().close();
-});
-
-testInBrowser('a newcomer tries SMPP with its demo account: segments while typing, a hold and its end', async (browser) => {
-  using folder = createDataFolder();
-  const port = await findFreePorts();
-  await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
-  const { page, frame, desk, listComplaints } = await openSandbox(browser, port);
-  const channel: Channel = { name: 'SMPP', account: 'demo at 127.0.0.1', refusal: /password/i, inspected: ['form'] };
-  await connect(page, frame, channel);
-  const [text, segments] = [frame.locator('#field-text'), frame.locator('#segments')];
-  const example = await text.inputValue();
-  expect(await segments.textContent()).toContain(`Segments: 1 · GSM 7-bit · characters left: ${160 - example.length}`);
-  await text.fill('a'.repeat(161));
-  expect(await segments.textContent()).toBe('Segments: 2 · GSM 7-bit · characters left: 145');
-  await text.fill(`${'a'.repeat(66)}😀😀`);
-  expect(await segments.textContent()).toBe('Segments: 1 · UCS-2 · characters left: 0');
-  await text.fill(`${'a'.repeat(67)}😀😀`);
-  expect(await segments.textContent()).toBe('Segments: 2 · UCS-2 · characters left: 63');
-  await text.fill(example);
-  await frame.getByRole('button', { name: 'Send the test' }).click();
-  await frame.locator('#step-delivered.good').waitFor();
-  await frame.locator('#test-segments').getByText('Segments: 1').waitFor();
-  expect(await inspect(page, 'channel-smpp', frame)).toEqual([]);
-
-  await desk.goto(`http://localhost:${port + 1}/desk`);
-  await desk.getByRole('button', { name: /1 new/ }).click();
-  await desk.getByRole('list', { name: 'Texts on the phone' }).getByText(example).waitFor();
-  await desk.getByLabel('Reply as the contact').fill('Ж'.repeat(100));
-  await desk.keyboard.press('Enter');
-  await desk.getByRole('list', { name: 'Messages' }).getByText('Ж'.repeat(100)).waitFor();
-  await optOutAndIn(desk, frame);
-  await frame.locator('#findings').getByText('Receipts name a message in decimal').waitFor();
-  await holdAndResume(desk, page, frame, channel);
-  // The browser reports each response with an error's status: HighLevel's refusal of a send.
-  expect(listComplaints().filter((words) => !words.includes('409'))).toEqual([]);
   await desk.context().close();
   await page.context().close();
 });
