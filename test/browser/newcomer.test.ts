@@ -44,6 +44,7 @@ testInBrowser(
     await page.keyboard.press('Enter');
     await page.getByText('Send message “From a workflow”: delivered').waitFor();
     await page.getByText('Started by message_delivered').waitFor();
+    expect(await inspect(page, 'sandbox-workflow')).toEqual([]);
 
     await page.getByLabel('opted out').check();
     await page.getByLabel('Message as the user').fill('Still there?');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Browser, Frame, Page } from 'playwright-core';
+import type { Browser, Frame } from 'playwright-core';
+import { allScopes } from '../../src/highlevel/operations.ts';
 import { inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { createTemporaryFolder } from '../support/program.ts';
@@ -27,47 +28,117 @@ async function openApp(browser: Browser, world: World, language: Language, hash:
   });
   const context = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
   const frame = await parent.open(page, context, { hash });
-  return { page, frame, parent, complaints, text: readTexts(language) };
+  return { page, frame, parent, complaints, location, text: readTexts(language) };
 }
 
 async function press(frame: Frame, name: string): Promise<void> {
   await frame.getByRole('button', { name, exact: true }).click();
 }
 
-async function addConnection(world: World, page: Page, frame: Frame, language: Language, text: (key: string) => string) {
+type Walk = Awaited<ReturnType<typeof openApp>> & { world: World; language: Language };
+
+const getConnection = (frame: Frame, name: string) => frame.locator('#connections li', { hasText: name });
+
+/** Opens the changes of a connection in the list, and does one of them. */
+async function change({ frame, text }: Walk, name: string, action: string): Promise<void> {
+  const row = getConnection(frame, name);
+  await row.locator('summary').click();
+  await row.getByRole('button', { name: `${text(`routing.connections.${action}`)} ${name}`, exact: true }).click();
+  await frame.getByText(text('routing.saved')).first().waitFor();
+}
+
+/** Adds a second connection, which opens on a page of its own, and gives it the name Branch in the list. */
+async function addConnection(walk: Walk): Promise<void> {
+  const { world, page, frame, text, language } = walk;
   await frame.getByRole('link', { name: text('routing.connections.add') }).click();
   await frame.getByRole('link', { name: 'HTTP', exact: false }).first().click();
   await frame.locator('input[name=url]').fill(world.vendor.url);
   await frame.locator('input[name=secret]').fill(world.vendor.secret);
   expect(await inspect(page, `routing-add-${language}`, frame)).toEqual([]);
   await press(frame, text('channels.form.connect'));
-  await frame.locator('#connections li').nth(1).waitFor();
+  await frame.getByRole('heading', { name: text('channels.test.title') }).waitFor();
+  expect(await inspect(page, `connection-${language}`, frame)).toEqual([]);
+  await frame.locator('.above a').click();
+  const second = frame.locator('#connections li').nth(1);
+  await second.locator('summary').click();
+  await second.getByLabel(text('routing.connections.name')).fill('x'.repeat(101));
+  await second.getByRole('button', { name: text('routing.connections.rename') }).click();
+  await second.locator('input[name=name][aria-invalid=true]:focus').waitFor();
+  await second.getByLabel(text('routing.connections.name')).fill('Branch');
+  await second.getByRole('button', { name: text('routing.connections.rename') }).click();
+  await frame.locator('.row-name', { hasText: 'Branch' }).waitFor();
+  expect(await inspect(page, `connections-${language}`, frame)).toEqual([]);
+}
+
+/** Pauses and resumes the second connection, and sets limits for it and for one of its senders. */
+async function limitConnection(walk: Walk): Promise<void> {
+  const { page, frame, text, language } = walk;
+  await change(walk, 'Branch', 'pause');
+  await frame.locator('#connections .badge', { hasText: text('routing.connections.paused') }).waitFor();
+  await frame.getByRole('link', { name: 'Branch', exact: true }).click();
+  await frame.locator('#paused').waitFor();
+  expect(await inspect(page, `connection-paused-${language}`, frame)).toEqual([]);
+  await press(frame, text('routing.connections.unpause'));
+  await frame.locator('#paused').waitFor({ state: 'detached' });
+  await frame.getByRole('link', { name: text('channels.settings.open') }).click();
+  await frame.locator('input[name=dailyCap]').fill('70');
+  await press(frame, text('channels.settings.save'));
+  await frame.getByText(text('channels.limits.today', { sent: '0', cap: '70' })).waitFor();
+
+  await frame.getByRole('link', { name: text('channels.senders.link'), exact: true }).click();
+  await frame.getByLabel(text('channels.senders.list.another')).fill('+12025550199');
+  await press(frame, text('channels.senders.list.open'));
+  const sender = frame.locator('#sender');
+  await sender.locator('input[name=dailyCap]').fill('many');
+  await sender.getByLabel(text('channels.settings.hours.options.some')).check();
+  await press(frame, text('channels.settings.save'));
+  await sender.locator('input[aria-invalid=true]:focus').waitFor();
+  expect(await inspect(page, `sender-wrong-${language}`, frame)).toEqual([]);
+  await sender.locator('input[name=dailyCap]').fill('40');
+  await sender.locator('input[type=time]').first().fill('09:00');
+  await sender.locator('input[type=time]').last().fill('17:00');
+  await press(frame, text('channels.settings.save'));
+  await frame.locator('#senders li', { hasText: '+12025550199' }).getByText('09:00–17:00').waitFor();
+  expect(await inspect(page, `senders-${language}`, frame)).toEqual([]);
+  await frame.locator('.above a').click();
+  await frame.locator('.above a').click();
+  await change(walk, 'Branch', 'up');
+  await frame.locator('#connections li').first().getByRole('link', { name: 'Branch', exact: true }).waitFor();
+}
+
+/** Chooses an assigned user by name, and moves that rule before the other one. */
+async function ruleForUser({ page, frame, text, language }: Walk): Promise<void> {
+  const rules = frame.getByRole('region', { name: text('routing.rules.title') });
+  await frame.locator('#user-rule summary').click();
+  await frame.locator('#user-rule').getByLabel(text('routing.rules.assignedTo')).selectOption('Ana Álvarez');
+  await press(frame, text('routing.rules.addForUser'));
+  const rule = rules.locator('li', { hasText: 'Ana Álvarez' });
+  await rule.getByRole('button', { name: `${text('routing.connections.up')} ana`, exact: true }).click();
+  await rules.locator('li').first().getByText('Ana Álvarez').waitFor();
+  expect(await inspect(page, `routing-rules-${language}`, frame)).toEqual([]);
 }
 
 for (const language of ['en', 'es'] as const) {
   testInBrowser(`a person adds a connection and a rule, and sees the decision and why, in ${language}`, async (browser) => {
-    await using world = await startWorld({ services: { frameAncestors: ['http://localhost:*'] } });
-    const { page, frame, parent, complaints, text } = await openApp(browser, world, language, '#/channels/sms');
+    const services = { frameAncestors: ['http://localhost:*'] };
+    await using world = await startWorld({ services, hasWorkflows: true, scopes: allScopes });
+    const opened = await openApp(browser, world, language, '#/channels/sms');
+    const { page, frame, parent, complaints, text, location } = opened;
     await using _parent = parent;
+    const user = { companyId: location.companyId, activeLocation: location.id, type: 'account', userId: 'ana' };
+    world.highlevel.createUserContext({ ...user, userName: 'Ana Álvarez' });
+    const walk = { ...opened, world, language };
+    await addConnection(walk);
+    await limitConnection(walk);
     await frame.getByRole('link', { name: text('routing.open') }).click();
     await frame.getByText(text('routing.rules.none')).waitFor();
-    await addConnection(world, page, frame, language, text);
-
-    const second = frame.locator('#connections li').nth(1);
-    await second.locator('summary').click();
-    await second.getByLabel(text('routing.connections.name')).fill('x'.repeat(101));
-    await second.getByRole('button', { name: text('routing.connections.rename') }).click();
-    await second.locator('input[name=name][aria-invalid=true]:focus').waitFor();
-    await second.getByLabel(text('routing.connections.name')).fill('Branch');
-    await second.getByRole('button', { name: text('routing.connections.rename') }).click();
-    await frame.locator('.row-name', { hasText: 'Branch' }).waitFor();
 
     await frame.getByLabel(text('routing.policy.next')).check();
     await press(frame, text('routing.policy.save'));
     await frame.getByText(text('routing.saved')).first().waitFor();
     const rules = frame.getByRole('region', { name: text('routing.rules.title') });
     await rules.getByLabel(text('routing.rules.kind'), { exact: true }).selectOption('country');
-    await rules.locator('select[name=connectionId]').selectOption('Branch');
+    await rules.locator('#field-connectionId').selectOption('Branch');
     await rules.locator('input[name=value]').fill('Spain');
     await press(frame, text('routing.rules.addNow'));
     await frame.getByText(text('routing.kinds.country.wrong')).waitFor();
@@ -95,6 +166,13 @@ for (const language of ['en', 'es'] as const) {
     await press(frame, text('routing.pool.addNow'));
     await frame.locator('#pool-weight[aria-invalid=true]:focus').waitFor();
     expect(await inspect(page, `routing-pool-${language}`, frame)).toEqual([]);
+    await ruleForUser(walk);
+
+    await world.highlevel.addTrigger(location.id, 'message_failed', [{ field: 'provider', value: 'sms' }]);
+    await frame.getByRole('link', { name: text('channels.nav'), exact: true }).click();
+    await frame.getByRole('link', { name: text('workflows.triggers.open') }).click();
+    await frame.getByText(text('workflows.triggers.kinds.message_failed')).waitFor();
+    expect(await inspect(page, `workflow-triggers-${language}`, frame)).toEqual([]);
     expect(complaints.filter((words) => !words.includes('422'))).toEqual([]);
     await page.context().close();
   });
