@@ -23,7 +23,8 @@ export interface DynamicForm {
   readonly inputs: readonly { readonly section: string; readonly fields: readonly Field[] }[];
 }
 
-const defaultSender: Option = { label: 'The channel’s own', value: 'default' };
+const ownSender = 'The channel’s own';
+const ruledSender = 'By the routing rules';
 const noTemplate: Option = { label: 'None', value: 'none' };
 const maxOptions = 200;
 
@@ -68,8 +69,16 @@ async function toSenderField(deps: ListFieldsDeps, connections: readonly Connect
   const options = mergeOptions(await Promise.all(lists));
   const field = { field: 'sender', title: 'Sender', required: false };
   return options.length === 0
-    ? { ...field, fieldType: 'string', helpText: 'Empty: the channel’s own sender.' }
-    : { ...field, fieldType: 'select', options: [defaultSender, ...options] };
+    ? {
+        ...field,
+        fieldType: 'string',
+        helpText: `Empty: ${connections.length > 1 ? 'the routing rules choose' : 'the channel’s own'}.`,
+      }
+    : {
+        ...field,
+        fieldType: 'select',
+        options: [{ label: connections.length > 1 ? ruledSender : ownSender, value: 'default' }, ...options],
+      };
 }
 
 async function toTemplateField(deps: ListFieldsDeps, connections: readonly Connection[]): Promise<Field | null> {

@@ -1,4 +1,5 @@
 import type { RunRecord } from './audit.ts';
+import { toExternalId } from './gateway.ts';
 import { type PlannedMessage, toReplyId } from './plan.ts';
 import { type StoredTriggerEvent, senders } from './routing.ts';
 
@@ -25,6 +26,18 @@ export function wasStopped({ plan, crm, gateway }: RunRecord, number: number): b
 export function mayBeLeftOpen({ plan, crm, gateway }: RunRecord, number: number): boolean {
   const { contact } = plan.list[number] as PlannedMessage;
   return gateway.optOuts?.has(crm.contacts[contact]?.phone ?? '') ?? false;
+}
+
+/**
+ * Counts the receipts that may name no message: those of a message whose response was lost, where the vendor can't be asked for it, or where
+ * its contact has opted out since, so that it is not sent again.
+ */
+export function countExcusedReceipts(record: RunRecord, externalIds: readonly (string | null)[]): number {
+  const { gateway, held } = record;
+  if (gateway.hasNoLookUp) return held.size;
+  const open = [...gateway.accepted.values()].filter(({ number }) => held.has(number) && mayBeLeftOpen(record, number));
+  const ids = new Set<string | null>(open.map(({ id }) => toExternalId(id)));
+  return externalIds.filter((id) => ids.has(id)).length;
 }
 
 function checkOverrides({ plan, gateway }: RunRecord): string[] {
@@ -61,10 +74,11 @@ function checkTriggers(record: RunRecord): string[] {
 }
 
 /** Checks that each change of state has its event, and no second one. */
-function checkEvents({ plan, crm, gateway }: RunRecord, events: readonly StoredTriggerEvent[]): string[] {
+function checkEvents({ plan, crm, gateway, holds = new Map() }: RunRecord, events: readonly StoredTriggerEvent[]): string[] {
   const counts = new Map<string, number>();
-  for (const { kind, highlevelMessageId, address } of events) {
-    const key = `${kind} ${highlevelMessageId ?? address}`;
+  for (const { kind, highlevelMessageId, replyId, connectionId, address } of events) {
+    const subject = kind === 'reply_received' ? replyId : kind === 'channel_held' ? connectionId : highlevelMessageId;
+    const key = `${kind} ${subject ?? address}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const expectCount = (key: string, about: string, least: number, most: number) => {
@@ -86,7 +100,14 @@ function checkEvents({ plan, crm, gateway }: RunRecord, events: readonly StoredT
     const count = gateway.optOuts?.has(phone ?? '') ? 1 : 0;
     return expectCount(`opted_out ${phone}`, `The opt-out of contact ${index}`, count, count);
   });
-  return [...ofMessages, ...ofOptOuts];
+  const ofReplies = [...gateway.replies.values()]
+    .flat()
+    .flatMap((replyId) => expectCount(`reply_received ${replyId}`, `The ${replyId}`, 1, 1));
+  const ofHolds = [...holds].flatMap(([id, count]) => [
+    ...expectCount(`channel_held ${id}`, `The hold of connection ${id}`, count, count),
+    ...(count === 0 ? [`Connection ${id} was never held.`] : []),
+  ]);
+  return [...ofMessages, ...ofReplies, ...ofOptOuts, ...ofHolds];
 }
 
 /** Checks that an event has started its workflow once, or at most once where its response was lost, and says so. */

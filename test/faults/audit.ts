@@ -18,6 +18,8 @@ export interface RunRecord {
   held: Set<number>;
   /** Events of the outbox when the run has settled, in a run with triggers. */
   triggerEvents?: readonly StoredTriggerEvent[];
+  /** How often each connection was held whose account was refused on purpose. */
+  holds?: ReadonlyMap<string, number>;
 }
 
 /** Accounts for every message. @returns the broken promises, in sentences */

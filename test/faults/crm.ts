@@ -88,6 +88,8 @@ export async function startCrm(
       });
       next();
     });
+    // An idle connection that it closes just as a request comes would be a lost response that no fault explains.
+    server.keepAliveTimeout = 10 * 60_000;
     server.on('request', watched.use(highlevel.router));
   }
 

@@ -184,7 +184,8 @@ function toAccount(locationId: string, sender: string | null | undefined): strin
   return `${locationId} ${sender ?? ''}`;
 }
 
-function toExternalId(id: string): string {
+/** Returns the vendor's id of a message. */
+export function toExternalId(id: string): string {
   return `ext-${id}`;
 }
 

@@ -12,6 +12,8 @@ export interface Leaks {
     /** Receipts without a message. */
     lostReceipts: number;
   };
+  /** The vendor's ids in receipts without a message. */
+  lostExternalIds: (string | null)[];
   /** Descriptions of the jobs at the head of their order, or without a head. */
   waitingJobs: string[];
 }
@@ -41,7 +43,12 @@ export async function findLeaks(target: DatabaseTarget): Promise<Leaks> {
       WHERE job.is_head
         OR NOT EXISTS (SELECT 1 FROM jobs first WHERE first.queue = job.queue AND first.ordering_key = job.ordering_key AND first.is_head)
       ORDER BY job.due_at LIMIT ${maxWaitingJobs}`;
-    return { counts: counts as Leaks['counts'], waitingJobs: waitingJobs.map(({ description }) => description) };
+    const lost = await db.client.receipt.findMany({ where: { messageId: null }, select: { externalId: true } });
+    return {
+      counts: counts as Leaks['counts'],
+      lostExternalIds: lost.map(({ externalId }) => externalId),
+      waitingJobs: waitingJobs.map(({ description }) => description),
+    };
   } finally {
     await db.close();
   }

@@ -3,6 +3,7 @@ import { openDatabase } from '../../src/database/client.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { type Crm, sleep } from './crm.ts';
 import type { Gateway } from './gateway.ts';
+import type { RefusingVendor } from './held.ts';
 import type { Plan, PlannedMessage } from './plan.ts';
 import { createRandom } from './random.ts';
 
@@ -12,7 +13,7 @@ export const senders = ['+12025559901', '+12025559902', '+12025559903'] as const
 const overrideShare = 0.4;
 const optOutShare = 0.25;
 const pauseMs = 3_000;
-const triggerKeys = ['message_delivered', 'message_failed', 'opted_out'] as const;
+const triggerKeys = ['message_delivered', 'message_failed', 'reply_received', 'opted_out', 'channel_held'] as const;
 
 /** Lets messages ask for one of the senders, so that contacts change between connections, and some contacts opt out in the middle. */
 export function addRouting(plan: Plan): Plan {
@@ -36,8 +37,8 @@ export function addRouting(plan: Plan): Plan {
 }
 
 /** Gives each location a connection for each sender, overrides, a pool and sticky senders, and triggers of its workflows. */
-export async function setUpRouting(baseUrl: string, crm: Crm, gateway: Gateway): Promise<void> {
-  for (const { id } of crm.locations) {
+export async function setUpRouting(baseUrl: string, crm: Crm, gateway: Gateway, refusing: RefusingVendor): Promise<void> {
+  for (const [at, { id }] of crm.locations.entries()) {
     const ids: string[] = [];
     for (const [index, sender] of senders.entries()) {
       const { type, config } = gateway.connection;
@@ -47,6 +48,8 @@ export async function setUpRouting(baseUrl: string, crm: Crm, gateway: Gateway):
       const { status } = callbackUrls as { status: string };
       gateway.setWebhookUrl(id, status.replace(/\/status$/, ''), [], sender);
     }
+    // No rule leads there: it is held and resumed beside the others.
+    await call(baseUrl, 'POST', `/api/locations/${id}/connections`, { providerKey: 'sms', ...refusing.createConnection(at) });
     await call(baseUrl, 'PUT', `/api/locations/${id}/routing/sms`, {
       rules: ids.map((connectionId, index) => ({ when: { override: `${index + 1}` }, connectionId })),
       spread: ids.map((connectionId, index) => ({ connectionId, weight: index + 1 })),
@@ -87,6 +90,9 @@ export interface StoredTriggerEvent {
   /** HighLevel's id of the message. */
   highlevelMessageId: string | null;
   address: string | null;
+  /** The vendor's id of a reply. */
+  replyId: string | null;
+  connectionId: string | null;
   outcome: string | null;
   details: string | null;
   startedAt: Date | null;
@@ -108,7 +114,8 @@ export async function readTriggerEvents(target: DatabaseTarget): Promise<StoredT
   const db = await openDatabase(target);
   try {
     return await db.client.$queryRaw<StoredTriggerEvent[]>`
-      SELECT e.id, e.kind, m.highlevel_message_id AS "highlevelMessageId", e.address, e.outcome, e.details,
+      SELECT e.id, e.kind, m.highlevel_message_id AS "highlevelMessageId", split_part(m.inbound_key, '/', 2) AS "replyId",
+        e.connection_id AS "connectionId", e.address, e.outcome, e.details,
         e.started_at AS "startedAt", e.ended_at AS "endedAt"
       FROM trigger_events e LEFT JOIN messages m ON m.id = e.message_id ORDER BY e.created_at, e.id`;
   } finally {

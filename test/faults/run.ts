@@ -5,9 +5,11 @@ import type { PostgresServer } from '../support/postgres-server.ts';
 import { adminToken, createProductionSettings } from '../support/production-settings.ts';
 import { createTemporaryFolder, pollUntil } from '../support/program.ts';
 import { auditRun, countUnsettled, type RunRecord } from './audit.ts';
+import { countExcusedReceipts } from './audit-routing.ts';
 import { startBalancer } from './balancer.ts';
 import { type Crm, sleep, startCrm, workflowSecret } from './crm.ts';
 import { type Gateway, startGateway } from './gateway.ts';
+import { holdConnections, type RefusingVendor, readHolds, startRefusingVendor } from './held.ts';
 import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
 import { addRouting, countOpenEvents, pauseConnections, readTriggerEvents, setUpRouting } from './routing.ts';
@@ -84,7 +86,9 @@ export async function runFaults(
   );
   closing.defer(async () => void (await supervisor.stop()));
   ports = supervisor.ports();
-  await setUp(balancer.url, ports, crm, gateway);
+  const refusing = await startRefusingVendor();
+  closing.defer(refusing.close);
+  await setUp(balancer.url, ports, crm, gateway, refusing);
   // A trigger is first offered to the process that refuses it.
   poster.unexpected.length = 0;
 
@@ -113,23 +117,27 @@ export async function runFaults(
   gateway.flap(true);
   const faults = injectFaults(plan, runTarget, elapsed, supervisor, crm, poster, balancer.url);
   const paused = plan.hasRouting ? pauseConnections(balancer.url, crm, plan.durationMs / 3, elapsed) : null;
+  const moments = [plan.durationMs / 4, plan.durationMs / 2];
+  const held = plan.hasRouting ? holdConnections(target, refusing, moments, elapsed) : null;
   const sent = crm.sendAll();
   await Promise.all([faults, paused]);
   crm.stopFaults();
   gateway.flap(false);
-  await sent;
+  await Promise.all([sent, held]);
   const countEvents = async () => (plan.hasRouting ? countOpenEvents(target) : 0);
   await waitUntilSettled(record, gateway, balancer.url, plan.settleTimeoutMs, countEvents);
   await readHeld(record, balancer.url);
 
   const codes = await supervisor.stop();
   const leaks = await findLeaks(target);
-  if (plan.hasRouting) record.triggerEvents = await readTriggerEvents(target);
+  if (plan.hasRouting) {
+    record.triggerEvents = await readTriggerEvents(target);
+    record.holds = await readHolds(target);
+  }
   const { problems: brokenPromises, duplicateReplies } = auditRun(record);
-  // A receipt of a message whose response was lost names no message, where the vendor can't be asked for it.
   const problems = [
     ...Object.entries(leaks.counts)
-      .filter(([name, count]) => count > (name === 'lostReceipts' && gateway.hasNoLookUp ? record.held.size : 0))
+      .filter(([name, count]) => count > (name === 'lostReceipts' ? countExcusedReceipts(record, leaks.lostExternalIds) : 0))
       .map(([name, count]) => `Left in the tables: ${name}: ${count}.`),
     ...[...new Set(poster.unexpected)].map((description) => `An unusable response: ${description}`),
     ...listUnexpectedExits(supervisor, record),
@@ -146,7 +154,13 @@ export async function runFaults(
   };
 }
 
-async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gateway: Gateway): Promise<void> {
+async function setUp(
+  baseUrl: string,
+  ports: readonly number[],
+  crm: Crm,
+  gateway: Gateway,
+  refusing: RefusingVendor,
+): Promise<void> {
   for (const port of ports) await pollUntil(() => isResponding(`http://127.0.0.1:${port}/readyz`), 'the processes are ready');
   const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
   await fetch(`${baseUrl}/oauth/callback?code=${crm.approveInstall()}`);
@@ -154,7 +168,7 @@ async function setUp(baseUrl: string, ports: readonly number[], crm: Crm, gatewa
     const response = await fetch(`${baseUrl}/api/overview`, { headers });
     return ((await response.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
   }, 'the locations are installed');
-  if (crm.hasRouting) return setUpRouting(baseUrl, crm, gateway);
+  if (crm.hasRouting) return setUpRouting(baseUrl, crm, gateway, refusing);
   for (const { id } of crm.locations) {
     const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
       method: 'PUT',

@@ -16,6 +16,7 @@ function createRecord() {
   const statuses = new Map(numbers.map((number) => [`h${number}`, reached.includes(number) ? ['delivered'] : ['failed']]));
   const event = (id: string, kind: string, highlevelMessageId: string | null, outcome = 'fired') => ({
     ...{ id, kind, highlevelMessageId, outcome, address: highlevelMessageId === null ? phone : null, details: null },
+    ...{ replyId: kind === 'reply_received' ? highlevelMessageId : null, connectionId: kind === 'channel_held' ? 'c1' : null },
     ...{ startedAt: new Date(1_000), endedAt: new Date(1_100) },
   });
   const parts = {
@@ -29,8 +30,11 @@ function createRecord() {
       event('e2', 'message_failed', 'h2'),
       event('e3', 'message_failed', 'h3'),
       event('e4', 'opted_out', null),
+      ...reached.map((number) => event(`r${number}`, 'reply_received', toReplyId(number))),
+      event('e5', 'channel_held', null),
     ],
-    executions: ['e0', 'e1', 'e2', 'e3', 'e4'].map((eventId) => ({ eventId })),
+    holds: new Map([['c1', 1]]),
+    executions: ['e0', 'e1', 'e2', 'e3', 'e4', 'r0', 'r1', 'e5'].map((eventId) => ({ eventId })),
     firings: [] as { eventId: string; status: number }[],
     kills: [] as { at: number; processIndex: number }[],
     acknowledged: numbers,
@@ -72,6 +76,7 @@ function createRecord() {
       downtimes: [],
       held: new Set(),
       triggerEvents: parts.triggerEvents,
+      holds: parts.holds,
     } as unknown as RunRecord).problems;
   return { parts, audit };
 }
@@ -113,7 +118,10 @@ test.each<[string, (parts: Parts) => void, string]>([
     },
     'failure of message 2 has 2 events',
   ],
-  ['an event of an opt-out that is lost', ({ triggerEvents }) => void triggerEvents.pop(), 'opt-out of contact 0 has 0 events'],
+  ['an event of an opt-out that is lost', removeEvent('e4'), 'opt-out of contact 0 has 0 events'],
+  ['an event of a reply that is lost', removeEvent('r1'), 'The reply-1 has 0 events instead of 1'],
+  ['a hold without its event', removeEvent('e5'), 'hold of connection c1 has 0 events instead of 1'],
+  ['a connection that was never held', ({ holds }) => void holds.set('c2', 0), 'Connection c2 was never held'],
   [
     'a workflow that was started twice',
     ({ executions }) => void executions.push({ eventId: 'e0' }),
@@ -179,4 +187,12 @@ test('a plan with routing draws the same again, and lets a contact opt out betwe
 
 function setOutcome(events: Parts['triggerEvents'], outcome: string | null): void {
   (events[0] as { outcome: string | null }).outcome = outcome;
+}
+
+function removeEvent(id: string) {
+  return ({ triggerEvents }: Parts) =>
+    void triggerEvents.splice(
+      triggerEvents.findIndex((event) => event.id === id),
+      1,
+    );
 }

@@ -68,6 +68,14 @@ test('the form lists the location’s own providers, senders and templates, also
     { field: 'sender', fieldType: 'select', options: [{ value: 'default' }, { value: '+12025550100' }] },
     { field: 'template', fieldType: 'string' },
   ]);
+  // Two connections of a provider are one choice, with the senders of both.
+  const second = { providerKey: 'whatsapp', type: 'scripted', config: {} };
+  await world.api.post(`/locations/${location.id}/connections`, second).expect(200);
+  expect(await fieldsOf({ provider: 'whatsapp' })).toMatchObject([
+    { field: 'provider', options: [{ value: 'sms' }, { value: 'whatsapp' }] },
+    { field: 'sender', options: [{ value: 'default', label: 'By the routing rules' }, { value: '+12025550100' }] },
+    { field: 'template' },
+  ]);
   expect(await load('check_opt_out', {})).toEqual({ inputs: [] });
   expect((await world.highlevel.loadFields(location.id, 'unknown', {})).status).toBe(404);
 });
