@@ -6,7 +6,7 @@ const onPostgres = process.env.TEST_DATABASE === 'postgres';
 const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = [
-  ...['alerts', 'attachments', 'browser', 'channels', 'examples', 'fuzz', 'highlevel', 'http'],
+  ...['alerts', 'attachments', 'browser', 'channels', 'deploy', 'examples', 'fuzz', 'highlevel', 'http'],
   ...['messages/(inbound|log|stats)', 'pages', 'processes/(channel-packages|data-folder|refresh-crash|start)'],
   ...['sandbox', 'unit', 'webhooks'],
 ];
@@ -25,7 +25,7 @@ const onlyPostgres = [
 ];
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
- * `npm run test:mail` tests mailboxes alone, `npm run test:slow` the rest.
+ * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system, `npm run test:slow` tests the rest.
  */
 const slow = [
   'browser/(agency|channels|embedded|messages|operator|overview)',
@@ -36,7 +36,7 @@ const slow = [
 ];
 const apart = process.env.TEST_APART
   ? []
-  : ['browser/(channels|routing|smpp)-newcomer', 'channels/email-(crash|servers)', ...slow];
+  : ['browser/(channels|routing|smpp)-newcomer', 'channels/email-(crash|servers)', 'deploy', ...slow];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

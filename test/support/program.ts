@@ -52,22 +52,31 @@ const commands = {
   npm: { command: 'npm', args: ['start'], cwd: root },
 };
 
+/** Another way to start it: a copy of the program elsewhere, perhaps as another user. */
+export interface Command {
+  command: string;
+  args: string[];
+  cwd: string;
+  uid?: number | undefined;
+}
+
 /** Starts the real program as a process of its own. @param output a file's descriptor, or `pipe` */
 export function spawnProgram(
   environment: Record<string, string>,
-  by: keyof typeof commands,
+  by: keyof typeof commands | Command,
   output: 'pipe' | number,
 ): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const { command, args, cwd } = commands[by];
+  const { command, args, cwd, uid }: Command = typeof by === 'string' ? commands[by] : by;
   const env = { PATH, HOME, NODE_COMPILE_CACHE: compiled, LOG_LEVEL: 'info', ...environment };
-  return spawn(command, args, { cwd, env, stdio: ['ignore', output, output] });
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  return spawn(command, args, { cwd, env, stdio: ['ignore', output, output], ...user });
 }
 
 /** Starts the real program as a process of its own and waits until it is ready, or, with `isReady: false`, until it has ended. */
 export async function startProgram(
   environment: Record<string, string>,
-  { isReady = true, by = 'node' }: { isReady?: boolean; by?: keyof typeof commands } = {},
+  { isReady = true, by = 'node' }: { isReady?: boolean; by?: keyof typeof commands | Command } = {},
 ): Promise<Program> {
   const child = spawnProgram(environment, by, 'pipe');
   let output = '';

@@ -1,0 +1,9 @@
+import { createRequire } from 'node:module';
+
+/** From the packages that Jest brings; it comes without types. */
+const yaml = createRequire(import.meta.url)('js-yaml') as { loadAll(text: string): unknown[] };
+
+/** Parses a YAML file into its documents. */
+export function parseYaml(text: string): unknown[] {
+  return yaml.loadAll(text);
+}
