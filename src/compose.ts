@@ -4,6 +4,7 @@ import { composeAttachments } from './compose/attachments.ts';
 import { composeChannelSessions } from './compose/channel-sessions.ts';
 import { composeChecks } from './compose/checks.ts';
 import { composeConnections } from './compose/connections.ts';
+import { composeGauges } from './compose/gauges.ts';
 import { composeHighLevel } from './compose/highlevel.ts';
 import { composeInstallations } from './compose/installations.ts';
 import { composeLocationHooks, composeMessageStore, composeMessaging } from './compose/messaging.ts';
@@ -81,6 +82,7 @@ export async function composeApp(options: AppOptions) {
     privacy,
     alerts,
     checks,
+    gauges: composeGauges(runtime, queue),
     ...toEdgeSettings(options),
     ...runtime,
     live,

@@ -23,6 +23,7 @@ import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts
 import { createLog, type Log } from './runtime/log.ts';
 import { guardOutput } from './runtime/log-output.ts';
 import { createHttpClient } from './runtime/outbound-http.ts';
+import type { Telemetry, TelemetryOptions } from './runtime/telemetry/start-telemetry.ts';
 import type { Sandbox } from './sandbox/server.ts';
 import { listPeriodicTasks, startPeriodicTasks } from './worker/periodic-tasks.ts';
 import { startWorker } from './worker/queue-handlers.ts';
@@ -89,14 +90,17 @@ async function start(settings: Settings, log: Log): Promise<void> {
   if (database.kind === 'embedded') database.unlock = async () => {};
   restrictToOwner(settings.dataDir);
   const newerVersion = Promise.withResolvers<string>();
+  const telemetry = settings.telemetry && (await openTelemetry(settings, settings.telemetry, log));
   const options: AppOptions = {
     ...toAppOptions(settings, database, log),
+    tracing: telemetry?.tracing,
     packagedChannels,
     onNewerVersion: newerVersion.resolve,
   };
   const sandbox = settings.isSandbox ? await openSandbox(settings, options) : undefined;
   const app = await composeApp(sandbox ? withSandbox(options, sandbox) : options);
   app.metrics.collectProcess();
+  telemetry?.exportMetrics({ registry: app.metrics.registry, refresh: app.gauges.refreshGauges });
 
   const isWorker = settings.role !== 'web';
   if (isWorker) await startWorker(app);
@@ -105,7 +109,7 @@ async function start(settings: Settings, log: Log): Promise<void> {
   const server = createHttpServer(httpApp, { maxConnections: settings.maxConnections });
   await listen(server, settings);
 
-  const running = { server, app, sandbox, stopPeriodicTasks };
+  const running = { server, app, sandbox, telemetry, stopPeriodicTasks };
   const stop = (signal: string) => shutDown(log, signal, running, storeResponsesTimeoutMs);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
@@ -146,6 +150,13 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     alertLimits: settings.alertLimits,
     alertWebhook: settings.alertWebhook,
   };
+}
+
+/** Starts OpenTelemetry. Its module is imported only here, so that a start without a collector loads none of it. */
+async function openTelemetry({ role }: Settings, options: TelemetryOptions, log: Log): Promise<Telemetry> {
+  const { startTelemetry } = await import('./runtime/telemetry/start-telemetry.ts');
+  const instanceId = systemRandom(8).toString('hex');
+  return startTelemetry({ clock: systemClock, log }, { ...options, version: readVersion(), role, instanceId });
 }
 
 /** Starts the simulated HighLevel of sandbox mode. Its module is imported only here, so production never loads it. */
@@ -217,6 +228,7 @@ async function shutDown(
     server: Server;
     app: App;
     sandbox: Sandbox | undefined;
+    telemetry: Telemetry | undefined;
     stopPeriodicTasks: () => Promise<void>;
   },
   storeTimeoutMs: number,
@@ -233,6 +245,7 @@ async function shutDown(
   await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeTimeoutMs), running.stopPeriodicTasks()]);
   running.server.closeAllConnections();
   await closed;
+  await running.telemetry?.stop();
   await running.app.close();
   await running.sandbox?.close();
   log.info('stopped');

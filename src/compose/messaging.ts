@@ -83,7 +83,7 @@ export function composeMessaging(
   },
 ) {
   const { store, hooks, attachments, connections, installations, highLevel, sendThroughSession } = others;
-  const { clock, log, metrics } = runtime;
+  const { clock, log, metrics, tracing } = runtime;
   const settle = createSettler({ clock, log, settleBatch: (items) => settleBatch({ ...runtime, ...store }, items) });
   const readAddress = createAddressReader(createCountryFinder(installations.loadInstallation));
   const optOuts = composeOptOuts({
@@ -130,7 +130,9 @@ export function composeMessaging(
     recordSend(channel: string, outcome: string, ms: number) {
       metrics.sendAttempts.inc({ channel, outcome });
       metrics.sendDuration.observe({ channel }, ms / 1000);
+      tracing?.recordRequest('send', ms, { 'patchbay.channel': channel, 'patchbay.outcome': outcome });
     },
+    startTrace: tracing?.startTrace,
   };
   const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);

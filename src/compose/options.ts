@@ -12,6 +12,7 @@ import type { AppKeys } from '../highlevel/oauth.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Log } from '../runtime/log.ts';
 import type { MailOptions } from '../runtime/mail.ts';
+import type { Tracing } from '../runtime/tracing.ts';
 
 /** Settings, keys and the outside world that the capabilities are composed from. */
 export interface CapabilityOptions {
@@ -59,6 +60,8 @@ export interface CapabilityOptions {
   confirmTimeoutMs?: number | undefined;
   /** Usage meter by which each message is charged to the location’s wallet; undefined for no charges. */
   walletMeterId?: string | undefined;
+  /** The traces of messages; undefined without a collector. */
+  tracing?: Tracing | undefined;
   /** The phone of sandbox mode. */
   phone?: Phone | undefined;
   /** Channels of packages, beside the program's own. */

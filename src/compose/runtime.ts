@@ -7,6 +7,7 @@ import { type KeyRing, recordKeys, toKeyRings } from '../installations/key-inven
 import type { Log } from '../runtime/log.ts';
 import { createMetrics, type Metrics } from '../runtime/metrics.ts';
 import { createHttpClient, type HttpClient } from '../runtime/outbound-http.ts';
+import type { Tracing } from '../runtime/tracing.ts';
 import type { CapabilityOptions } from './options.ts';
 
 /** Base of every capability: the database, time, randomness, secrets, the log and the metrics. */
@@ -23,6 +24,8 @@ export interface Runtime {
   keyRings: readonly KeyRing[];
   log: Log;
   metrics: Metrics;
+  /** Undefined without a collector. */
+  tracing: Tracing | undefined;
   /** For addresses that users supply: guarded against private targets. */
   targetHttp: HttpClient;
   startedAt: Date;
@@ -50,6 +53,7 @@ export async function composeRuntime(options: CapabilityOptions): Promise<Runtim
     keyRings,
     log,
     metrics: createMetrics(),
+    tracing: options.tracing,
     targetHttp: createHttpClient({ timeoutMs: maxSendMs, allowPrivateTargets: options.allowPrivateTargets }),
     startedAt: dateNow(clock),
     async close() {

@@ -19,6 +19,7 @@ import {
   webAddress,
   wholeNumber,
 } from './setting-schemas.ts';
+import { telemetryShape } from './telemetry-settings.ts';
 
 /** HighLevel's own origins that show an app's pages. An agency's own domain is recorded when it is seen (platform.md 7.5). */
 const highLevelOrigins = 'https://*.gohighlevel.com https://*.leadconnectorhq.com https://*.msgsndr.com';
@@ -112,4 +113,5 @@ export const settingsSchema = z.object({
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
     .default('info'),
+  ...telemetryShape,
 });

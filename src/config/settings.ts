@@ -13,10 +13,12 @@ import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { RetentionDays } from '../messages/privacy/retention-policy.ts';
 import type { MailOptions } from '../runtime/mail.ts';
+import type { TelemetryOptions } from '../runtime/telemetry/start-telemetry.ts';
 import { toConsentClients } from './consent-clients.ts';
 import { findMissing } from './missing-settings.ts';
 import { findRenamed } from './renamed-settings.ts';
 import { settingsSchema } from './schema.ts';
+import { toTelemetry } from './telemetry-settings.ts';
 
 /** Lists all problems of the settings in one error. */
 export class SettingsError extends Error {
@@ -93,6 +95,7 @@ export interface Settings {
   alertLimits: AlertThresholds;
   alertWebhook: AlertWebhook | undefined;
   alertMail: MailOptions | undefined;
+  telemetry: TelemetryOptions | undefined;
 }
 
 /**
@@ -180,6 +183,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
       read.SMTP_URL && read.ALERT_EMAIL_FROM && read.ALERT_EMAIL_TO
         ? { smtpUrl: read.SMTP_URL, from: read.ALERT_EMAIL_FROM, to: read.ALERT_EMAIL_TO }
         : undefined,
+    telemetry: toTelemetry(read),
   };
 }
 

@@ -1,6 +1,5 @@
 import { type RequestHandler, Router } from 'express';
-import { countOpenAlerts } from '../alerts/store.ts';
-import type { QueueCapability } from '../compose/queue.ts';
+import type { Gauges } from '../compose/gauges.ts';
 import { AppError } from '../core/errors.ts';
 import { safeEqual } from '../core/safe-equal.ts';
 import type { Database } from '../database/client.ts';
@@ -15,7 +14,7 @@ export interface HealthDeps extends AuthFailureLimitDeps {
   db: Database;
   metrics: Metrics;
   log: Log;
-  queue: Pick<QueueCapability, 'getDepths'>;
+  gauges: Gauges;
   /** Required for `/metrics` if set. */
   metricsToken: string | undefined;
 }
@@ -26,10 +25,7 @@ const requestLimit = { points: 600, duration: 60 };
 /** Creates the endpoints for monitoring: liveness, readiness, metrics. Concurrent requests share their database queries. */
 export function createHealthRouter(deps: HealthDeps): Router {
   const router = Router({ caseSensitive: true });
-  const cached = createAdaptiveCache<unknown>(deps.clock);
-  const getCachedDepths = () => cached('depths', deps.queue.getDepths) as ReturnType<QueueCapability['getDepths']>;
-  const getCachedCounts = () =>
-    cached('counts', () => countInstallationsAndAlerts(deps.db)) as ReturnType<typeof countInstallationsAndAlerts>;
+  const cached = createAdaptiveCache<void>(deps.clock);
   const rateLimited = limitRequests(requestLimit);
 
   router.get('/healthz', (_request, response) => {
@@ -39,32 +35,18 @@ export function createHealthRouter(deps: HealthDeps): Router {
   router.get('/readyz', rateLimited, async (_request, response) => {
     const checks = {
       database: await succeeds(deps.log, () => cached('database', () => requireWritable(deps.db))),
-      queue: await succeeds(deps.log, getCachedDepths),
+      queue: await succeeds(deps.log, deps.gauges.getCachedDepths),
     };
     const isReady = Object.values(checks).every(Boolean);
     response.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready', checks });
   });
 
   router.get('/metrics', rateLimited, requireMetricsToken(deps), async (_request, response) => {
-    for (const { name, ready, deferred, active, latencySeconds } of await getCachedDepths()) {
-      deps.metrics.queueDepth.set({ queue: name, state: 'ready' }, ready);
-      deps.metrics.queueDepth.set({ queue: name, state: 'deferred' }, deferred);
-      deps.metrics.queueDepth.set({ queue: name, state: 'active' }, active);
-      deps.metrics.queueLatency.set({ queue: name }, latencySeconds);
-    }
-    const { installations, alerts } = await getCachedCounts();
-    deps.metrics.installations.reset();
-    for (const { kind, status, _count } of installations) deps.metrics.installations.set({ kind, status }, _count);
-    for (const [kind, count] of alerts) deps.metrics.alerts.set({ kind }, count);
+    await deps.gauges.refreshGauges();
     response.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
   });
 
   return router;
-}
-
-async function countInstallationsAndAlerts({ client }: Database) {
-  const installations = await client.installation.groupBy({ by: ['kind', 'status'], _count: true });
-  return { installations, alerts: [...(await countOpenAlerts(client))] };
 }
 
 /** Throws for a replica that is not promoted yet and for a read-only server: both respond to queries but store no message. */

@@ -106,3 +106,8 @@ export function tokenAad(key: InstallationKey, column: 'access_token' | 'refresh
 export function tokenAadPrefix({ kind, resourceId }: InstallationKey): string {
   return `installations/${kind}/${resourceId}/`;
 }
+
+/** Counts the installations by kind and status. */
+export function countInstallations({ installation }: Executor) {
+  return installation.groupBy({ by: ['kind', 'status'], _count: true });
+}

@@ -1,5 +1,6 @@
 import { type Logger, type LoggerOptions, pino } from 'pino';
 import { createLogOutput, type Output } from './log-output.ts';
+import { toTraceId } from './tracing.ts';
 
 export type Log = Logger;
 
@@ -27,7 +28,7 @@ export function createLog(level: string, output: Output = process.stdout): Log {
   const options: LoggerOptions = {
     level,
     base: undefined,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label) => ({ level: label }), log: withTraceId },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: toErrorFields },
     redact: {
@@ -40,6 +41,11 @@ export function createLog(level: string, output: Output = process.stdout): Log {
     },
   };
   return pino(options, createLogOutput(output));
+}
+
+/** Adds the id of the message's trace to a line that names a message, so that both are found by one id. */
+function withTraceId(fields: Record<string, unknown>): Record<string, unknown> {
+  return typeof fields.messageId === 'string' ? { ...fields, traceId: toTraceId(fields.messageId) } : fields;
 }
 
 /**

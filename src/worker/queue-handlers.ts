@@ -3,6 +3,7 @@ import type { Messaging } from '../compose/messaging.ts';
 import { highLevelRateLimit } from '../highlevel/rate-limit.ts';
 import type { ConcurrencyLimits } from '../queue/concurrency.ts';
 import type { Queue } from '../queue/queue.ts';
+import { type Tracing, traceJobs } from '../runtime/tracing.ts';
 
 /** Capabilities that the handlers of the queues call. */
 export interface QueueHandlerDeps {
@@ -11,26 +12,33 @@ export interface QueueHandlerDeps {
   channelSessions: Pick<ChannelSessions, 'start'>;
   /** Maximum number of concurrent sends of this process. */
   sendConcurrency: number;
+  tracing: Tracing | undefined;
 }
 
 const highLevelConcurrency = 200;
 const fetchConcurrency = 100;
 
 /** Starts taking jobs of all queues, assigns each to the function that does it, and opens the sessions that carry some of them. */
-export async function startWorker({ queue, messaging, channelSessions, sendConcurrency }: QueueHandlerDeps): Promise<void> {
-  await queue.work('deliver', { concurrency: limitConcurrency(sendConcurrency, 5) }, messaging.deliver);
+export async function startWorker(deps: QueueHandlerDeps): Promise<void> {
+  const { queue, messaging, channelSessions, sendConcurrency, tracing } = deps;
+  const deliver = traceJobs(tracing, 'deliver', messaging.deliver);
+  const reportStatus = traceJobs(tracing, 'report', messaging.reportStatus);
+  const postMessage = traceJobs(tracing, 'post', messaging.postMessage);
+  const fetchAttachments = traceJobs(tracing, 'fetch_attachments', messaging.fetchAttachments);
+
+  await queue.work('deliver', { concurrency: limitConcurrency(sendConcurrency, 5) }, deliver);
   await queue.work(
     'highlevel',
     { defaultLimit: highLevelRateLimit, concurrency: limitConcurrency(highLevelConcurrency, 4) },
     async (job) => {
       const message = await messaging.findMessage(job.messageId);
       if (!message) return messaging.settle({ job });
-      return message.direction === 'outbound' ? messaging.reportStatus(job, message) : messaging.postMessage(job, message);
+      return message.direction === 'outbound' ? reportStatus(job, message) : postMessage(job, message);
     },
   );
   await queue.work('fetch', { concurrency: limitConcurrency(fetchConcurrency, 5) }, async (job) => {
     const message = await messaging.findMessage(job.messageId);
-    return message ? messaging.fetchAttachments(job, message) : messaging.settle({ job });
+    return message ? fetchAttachments(job, message) : messaging.settle({ job });
   });
   channelSessions.start();
 }

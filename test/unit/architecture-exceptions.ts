@@ -75,7 +75,6 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'http/attachments.ts': ['Attachment', 'Message'],
       'http/auth/access.ts': ['Connection', 'Installation', 'Message'],
       'http/embed.ts': ['Installation'],
-      'http/health.ts': ['Installation'],
       'http/install-progress.ts': ['Installation'],
       'http/pages/alerts/list.ts': ['Alert', 'Installation'],
       'http/pages/channels/status.ts': ['Alert', 'Attempt', 'Connection', 'RateLimitRow'],

@@ -120,6 +120,17 @@ test('only main loads the sandbox, and only on request', () => {
   expect(text.get('main.ts')).toMatch(/import type \{ Sandbox \} from '\.\/sandbox\/server\.ts'/);
 });
 
+test('only main loads OpenTelemetry, and only with a collector: otherwise a start loads none of it', () => {
+  const isTelemetry = (file: string) => file.startsWith('runtime/telemetry/');
+  const loaders = files.filter(
+    (file) => !isTelemetry(file) && /^import (?!type ).*telemetry\/|import\('.*telemetry\//m.test(text.get(file) ?? ''),
+  );
+  expect(loaders).toEqual(['main.ts']);
+  expect(text.get('main.ts')).toMatch(/import type \{[^}]*\} from '\.\/runtime\/telemetry\/start-telemetry\.ts'/);
+  const users = files.filter((file) => !isTelemetry(file) && /from '@opentelemetry/.test(text.get(file) ?? ''));
+  expect(users).toEqual([]);
+});
+
 test('only the entry points import settings and the composition root', () => {
   const wrong = files
     .filter((file) => !['main.ts', 'compose.ts', 'checked-settings.ts', 'doctor.ts', 'rotate-keys.ts'].includes(file))

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
-import { settingsSchema } from '../../src/config/settings.ts';
+import { settingsSchema } from '../../src/config/schema.ts';
 import { listBuildContext, parseDockerfile } from '../support/dockerfile.ts';
 import { parseYaml } from '../support/yaml.ts';
 

@@ -58,3 +58,18 @@ test('behind a stalled reader a limited number of bytes waits; the rest is dropp
   expect(lines.filter(({ msg }) => msg === text)).toHaveLength(20 - dropped);
   expect(lines.at(-1)?.msg).toBe('again');
 });
+
+test('a line that names a message has the id of its trace', () => {
+  const lines: string[] = [];
+  const log = createLog('info', {
+    writableLength: 0,
+    on() {},
+    write(line, written) {
+      lines.push(line);
+      return written();
+    },
+  });
+  log.info({ messageId: '0190a5b4-7c1e-7d3a-9f00-0123456789ab' }, 'about a message');
+  log.info({ other: 1 }, 'about none');
+  expect(lines.map((line) => JSON.parse(line).traceId)).toEqual(['0190a5b47c1e7d3a9f000123456789ab', undefined]);
+});

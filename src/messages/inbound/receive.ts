@@ -13,6 +13,7 @@ import type { Provider } from '../../highlevel/providers.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
+import type { Tracing } from '../../runtime/tracing.ts';
 import { toPostJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason } from '../model/reasons.ts';
@@ -39,6 +40,8 @@ export interface ReceiveInboundDeps {
   clock: Clock;
   newId: NewId;
   readAddress: ReadAddress;
+  /** Starts the trace of a message, where there is a collector. */
+  startTrace?: Tracing['startTrace'] | undefined;
 }
 
 /** Creates the receiver of inbound messages. Messages that arrive together are one commit. */
@@ -52,7 +55,13 @@ export function createInboundReceiver(deps: ReceiveInboundDeps): ReceiveInbound 
     },
     apart,
   );
-  return async (connection, provider, content, body) => insert(await toRow(deps, connection, provider, content, body));
+  return async (connection, provider, content, body) => {
+    const endSpan = deps.startTrace?.('channel_webhook', { 'patchbay.provider': provider.key });
+    const row = await toRow(deps, connection, provider, content, body);
+    const result = await insert(row);
+    if (result === 'stored') endSpan?.(row.id);
+    return result;
+  };
 }
 
 async function toRow(

@@ -9,6 +9,7 @@ import { insertFailedEventsCte } from '../../outbox/trigger-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';
+import type { Tracing } from '../../runtime/tracing.ts';
 import { toDeliverJob, toReportJob } from '../model/message-jobs.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
@@ -20,6 +21,8 @@ export interface ReceiveDeps {
   newId: NewId;
   readAddress: ReadAddress;
   reportDelay: ReportDelay;
+  /** Starts the trace of a message, where there is a collector. */
+  startTrace?: Tracing['startTrace'] | undefined;
 }
 
 /**
@@ -79,15 +82,19 @@ export function createDeliveryReceiver(deps: ReceiveDeps): ReceiveDelivery {
     apart,
   );
   return async (provider, body, { isTooLarge } = { isTooLarge: false }) => {
+    const endSpan = deps.startTrace?.('webhook', { 'patchbay.provider': provider.key });
     const webhook = readDeliveryWebhook(body, provider.kind.startsWith('email'));
-    return insert({
+    const id = deps.newId();
+    const result = await insert({
       ...webhook,
       ...(await toNormalizedAddress(deps, webhook)),
       ...(isTooLarge ? tooLarge : { state: 'pending', ...findProblem(webhook) }),
-      id: deps.newId(),
+      id,
       providerKey: provider.key,
       rawPayload: toRawPayload(body),
     });
+    if (result === 'stored') endSpan?.(id);
+    return result;
   };
 }
 
