@@ -18,7 +18,7 @@ const onlyPostgres = [
         'installations',
         'messages/(batching|opt-outs|outbound|recovery|reporting)',
         'queue',
-        'processes/(faults|upgrade|workflow-crash)',
+        'processes/(transfer|faults|upgrade|workflow-crash)',
         'workflows',
       ]
     : []),

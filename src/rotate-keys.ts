@@ -1,5 +1,6 @@
 import { resolveKeys } from './config/development-keys.ts';
-import { loadSettings, SettingsError, toDatabaseTarget } from './config/settings.ts';
+import { runCommand } from './config/run-command.ts';
+import { loadSettings, toDatabaseTarget } from './config/settings.ts';
 import { formatCount } from './core/format-count.ts';
 import { systemRandom } from './core/ids.ts';
 import { createSecretBox } from './core/secret-box.ts';
@@ -14,13 +15,7 @@ restrictNewFiles();
  * Runs `npm run rotate-keys`: encrypts every stored secret again with the first of ENCRYPTION_KEYS. Safe while the program runs on
  * PostgreSQL.
  */
-try {
-  process.exitCode = await rotate();
-} catch (error) {
-  const problems = error instanceof SettingsError ? error.problems.map((problem) => `\n  - ${problem}`).join('') : '';
-  console.error(`The keys were not rotated: ${(error as Error).message}${problems}`);
-  process.exitCode = 1;
-}
+await runCommand('The keys were not rotated', rotate);
 
 async function rotate(): Promise<number> {
   const settings = loadSettings();

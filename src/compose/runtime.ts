@@ -3,6 +3,7 @@ import { createIdGenerator, type NewId, type RandomSource } from '../core/ids.ts
 import { createSecretBox, type SecretBox } from '../core/secret-box.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSharedClock } from '../database/clock-steps.ts';
+import { requireUsable } from '../database/transfer/freeze.ts';
 import { type KeyRing, recordKeys, toKeyRings } from '../installations/key-inventory.ts';
 import type { Log } from '../runtime/log.ts';
 import { createMetrics, type Metrics } from '../runtime/metrics.ts';
@@ -38,6 +39,7 @@ const maxSendMs = 60_000;
 export async function composeRuntime(options: CapabilityOptions): Promise<Runtime> {
   const { random, log } = options;
   const db = await openDatabase(options.database, { log, onNewerVersion: options.onNewerVersion });
+  await requireUsable((sql) => db.client.$queryRawUnsafe(sql));
   // The only clock from here on, because other processes compare the times that this one stores.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
   const keyRings = toKeyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });

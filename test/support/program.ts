@@ -49,6 +49,8 @@ const commands = {
   node: { command: process.execPath, args: ['--max-semi-space-size=8', resolve(root, 'src/main.ts')], cwd: tmpdir() },
   doctor: { command: process.execPath, args: [resolve(root, 'src/doctor.ts'), '--json'], cwd: tmpdir() },
   'rotate-keys': { command: process.execPath, args: [resolve(root, 'src/rotate-keys.ts')], cwd: tmpdir() },
+  export: { command: process.execPath, args: [resolve(root, 'src/export.ts')], cwd: tmpdir() },
+  import: { command: process.execPath, args: [resolve(root, 'src/import.ts')], cwd: tmpdir() },
   npm: { command: 'npm', args: ['start'], cwd: root },
 };
 
@@ -65,24 +67,26 @@ export function spawnProgram(
   environment: Record<string, string>,
   by: keyof typeof commands | Command,
   output: 'pipe' | number,
+  more: readonly string[] = [],
 ): ChildProcess {
   const { PATH = '', HOME = '' } = process.env;
   const { command, args, cwd, uid }: Command = typeof by === 'string' ? commands[by] : by;
   const env = { PATH, HOME, NODE_COMPILE_CACHE: compiled, LOG_LEVEL: 'info', ...environment };
   const user = uid === undefined ? {} : { uid, gid: uid };
-  return spawn(command, args, { cwd, env, stdio: ['ignore', output, output], ...user });
+  return spawn(command, [...args, ...more], { cwd, env, stdio: ['ignore', output, output], ...user });
 }
 
 /** Starts the real program as a process of its own and waits until it is ready, or, with `isReady: false`, until it has ended. */
 export async function startProgram(
   environment: Record<string, string>,
-  { isReady = true, by = 'node' }: { isReady?: boolean; by?: keyof typeof commands | Command } = {},
+  { isReady = true, by = 'node', args = [] }: { isReady?: boolean; by?: keyof typeof commands | Command; args?: string[] } = {},
 ): Promise<Program> {
-  const child = spawnProgram(environment, by, 'pipe');
+  const child = spawnProgram(environment, by, 'pipe', args);
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
-  const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  // Not its exit: what it has printed comes after that.
+  const ended = new Promise<number | null>((done) => child.once('close', (code) => done(code)));
   const url = `http://127.0.0.1:${environment.PORT}`;
   const program: Program = {
     url,
