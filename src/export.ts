@@ -1,6 +1,5 @@
 import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { runCommand } from './config/run-command.ts';
 import { loadSettings, toDatabaseTarget } from './config/settings.ts';
 import { systemClock } from './core/clock.ts';
 import { createIdGenerator, systemRandom } from './core/ids.ts';
@@ -8,6 +7,7 @@ import { lockDirectory } from './database/directory-lock.ts';
 import { exportTables } from './database/transfer/export-tables.ts';
 import { unfreeze } from './database/transfer/freeze.ts';
 import { openTransferSession } from './database/transfer/open-session.ts';
+import { runCommand } from './run-command.ts';
 import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();

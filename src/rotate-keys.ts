@@ -1,5 +1,4 @@
 import { resolveKeys } from './config/development-keys.ts';
-import { runCommand } from './config/run-command.ts';
 import { loadSettings, toDatabaseTarget } from './config/settings.ts';
 import { formatCount } from './core/format-count.ts';
 import { systemRandom } from './core/ids.ts';
@@ -7,6 +6,7 @@ import { createSecretBox } from './core/secret-box.ts';
 import { openDatabase } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
 import { type ReencryptProgress, reencryptAll } from './installations/reencrypt.ts';
+import { runCommand } from './run-command.ts';
 import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();

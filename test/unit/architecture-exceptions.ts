@@ -101,6 +101,13 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     },
   },
   {
+    reason: 'A move to another database carries every table, and leaves its workers behind.',
+    files: {
+      'database/transfer/export-tables.ts': ['Worker'],
+      'database/transfer/import-tables.ts': ['Job', 'RateLimitRow'],
+    },
+  },
+  {
     reason: 'Deletes expired rows in one place.',
     files: {
       'worker/cleanup.ts': ['Alert', 'AppEvent', 'ContactLink', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],

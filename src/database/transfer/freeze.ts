@@ -3,7 +3,7 @@ import { quote, type TransferTable } from './tables.ts';
 
 /**
  * Makes every write to these tables fail as on a read-only server, in this and every other process: what comes in is refused with 503, and
- * HighLevel and vendors repeat it later. So nothing is acknowledged here that the export lacks. Waits for writes that have begun.
+ * HighLevel and vendors repeat it later. So nothing is acknowledged here that the export lacks. Waits for writes that are running.
  */
 export async function freeze(session: SqlSession, tables: readonly TransferTable[]): Promise<void> {
   await session.execute(`
