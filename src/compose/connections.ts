@@ -13,6 +13,7 @@ import {
   getConnection,
   listConnections,
   listReceiptLookUps,
+  listUsableConnections,
 } from '../connections/find.ts';
 import { holdConnection, resumeConnection } from '../connections/hold.ts';
 import { restoreGroupLimits } from '../connections/limits.ts';
@@ -70,6 +71,7 @@ export function composeConnections(
         findChannelType,
         findConnection,
         listConnections,
+        listUsableConnections,
         listReceiptLookUps,
         listSilenceWatches,
         requestChecks,

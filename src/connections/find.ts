@@ -1,6 +1,6 @@
 import { listConnectionEntries } from '../audit/audit-log.ts';
 import type { Channels } from '../channels/registry.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, isAppError } from '../core/errors.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
 import { createLoader } from '../runtime/batcher.ts';
 import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
@@ -42,6 +42,26 @@ export async function listConnections(deps: FindConnectionDeps, locationId: stri
     orderBy: [{ providerKey: 'asc' }, ...inOrder],
   });
   return rows.map((row) => deps.decryptConnection(row));
+}
+
+/**
+ * Lists a provider's connections in their order, without those that this process can't use, as their channel or the key of their secrets is
+ * missing.
+ */
+export async function listUsableConnections(
+  deps: FindConnectionDeps,
+  { locationId, providerKey }: ConnectionRef,
+): Promise<Connection[]> {
+  const where = { locationId, providerKey, disabledAt: null };
+  const rows = await deps.db.client.connection.findMany({ where, orderBy: [...inOrder] });
+  return rows.flatMap((row) => {
+    try {
+      return deps.decryptConnection(row);
+    } catch (error) {
+      if (isAppError(error, 'request_invalid', 'secret_unreadable')) return [];
+      throw error;
+    }
+  });
 }
 
 /** Loads the stored connections of a provider in their order, null for none; concurrent calls share one statement. */

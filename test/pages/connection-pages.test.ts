@@ -1,3 +1,4 @@
+import { signInOperator } from '../support/operator-session.ts';
 import { createPageClient } from '../support/page-client.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -47,7 +48,9 @@ test('a person opens, edits, limits, tests, pauses and removes one connection of
 
   await pages.post(list, { do: 'pause', connectionId: id }).expect(200);
   expect((await pages.get(own).expect(200)).text).toContain('This connection is paused.');
+  expect((await pages.get('channels').expect(200)).text).toContain('1 more connection, 1 of them can’t send now');
   await pages.post(own, { do: 'unpause', connectionId: id }).expect(200);
+  expect((await pages.get('channels', 'es').expect(200)).text).toMatch(/y 1 conexión más\s*</);
   const removed = await pages.post(own, { do: 'disconnect' }).expect(200);
   expect(removed.body.location).toBe(`#/${list}`);
   expect(await world.db.connection.findMany({ select: { id: true } })).toEqual([{ id: connectionId }]);
@@ -109,4 +112,20 @@ test('a connection of another location or another provider has no page here, and
   expect((await reader.get(`${path}/senders?address=%2B12025550199`).expect(200)).text).not.toContain('<form');
   await reader.post(`${path}/senders`, { do: 'saveSender', sender: '+12025550199', isPaused: 'yes' }).expect(403);
   expect(await world.db.senderSettings.count()).toBe(0);
+});
+
+test('a connection that this process can’t use is left out, and the others keep their pages; the operator opens them too', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id: locationId, companyId, connectionId } = await world.setUpLocation();
+  const pages = await createPageClient(world, { companyId, activeLocation: locationId, role: 'admin' });
+  const { id, own } = await addSecond(world, pages);
+  const operator = await signInOperator(world);
+  const shown = await operator.get(`/locations/${locationId}/${own}/senders`).expect(200);
+  expect(shown.text).toContain(`/admin/locations/${locationId}/${own}`);
+  await world.db.connection.update({ where: { id }, data: { type: 'from-a-package' } });
+  expect((await pages.get(list).expect(200)).text).not.toContain(own);
+  expect((await pages.get(`${list}/routing`).expect(200)).text).toContain(connectionId);
+  await pages.get(`${own}/senders`).expect(409);
+  await world.db.connection.update({ where: { id: connectionId }, data: { type: 'from-a-package' } });
+  expect((await pages.get(list).expect(200)).text).toContain('No channel is connected');
 });

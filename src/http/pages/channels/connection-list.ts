@@ -13,13 +13,12 @@ const connectionBody = z.object({ connectionId: z.uuid() });
 
 type ListInput = PageInput & { location: Installation; providerKey: string };
 
-/** Lists the connections of a provider in their order. */
-export async function listProviderConnections(
-  deps: Pick<ChannelPageDeps, 'connections'>,
+/** Lists the connections of a provider that this process can use, in their order. */
+export function listProviderConnections(
+  { connections }: Pick<ChannelPageDeps, 'connections'>,
   { location, providerKey }: Pick<ListInput, 'location' | 'providerKey'>,
 ): Promise<Connection[]> {
-  const all = await deps.connections.listConnections(location.resourceId);
-  return all.filter((connection) => connection.providerKey === providerKey);
+  return connections.listUsableConnections({ locationId: location.resourceId, providerKey });
 }
 
 /** Returns a connection's name for people: its own, else its account's, else its channel's. */

@@ -23,7 +23,7 @@ export interface ChannelPageDeps {
     | 'findConnection'
     | 'getPairing'
     | 'getRoutingPolicy'
-    | 'listConnections'
+    | 'listUsableConnections'
     | 'listFindings'
     | 'listSenders'
     | 'listTemplates'
