@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { addPart, partTimeoutMs, passOnIncomplete, type ReceivedPart } from '../../src/channels/smpp/reassemble.ts';
 import { createStateStore, parseState } from '../../src/channels/smpp/state.ts';
 import { tags } from '../../src/core/smpp/pdu.ts';
+import { decodeGsm } from '../../src/core/sms/gsm-alphabet.ts';
+import { splitText } from '../../src/core/sms/split-text.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 const address = { sourceTon: 1, sourceNpi: 1, sourceAddress: '12025550143', destinationAddress: '12025550100' };
@@ -35,6 +37,43 @@ test('two messages with one number are distinguished by their parts', () => {
   expect(add(parts, toPart('other ', 1, 2))).toEqual(['one [Part 2 of 2 is missing]']);
   expect(add(parts, toPart('message', 2, 2))).toEqual(['other message']);
   expect(add(parts, toPart('one ', 1, 2, 8))).toEqual([]);
+});
+
+test.each([
+  ['turkish', 'Işıklar söndü, çağrı geldi: ığdırlı öğrenci şöyle dedi. '],
+  ['spanish', 'Llegó el camión: mañana recogerán los muebles aquí, ¿está bien así? '],
+  ['portuguese', 'Não há informações: a reunião é amanhã às três, então até lá. '],
+] as const)(
+  'a long text in %s goes out with its shift tables, and one that comes in with them is read',
+  async (language, words) => {
+    await using world = await startSmppWorld();
+    const { smsc } = world;
+    const session = await world.open({ nationalLanguage: language });
+    const text = words.repeat(4);
+    expect(await session.send(world.createMessage({ text }))).toMatchObject({
+      kind: 'accepted',
+      response: expect.stringContaining('in GSM 03.38'),
+    });
+    expect(smsc.state.messages.map((message) => message.text)).toEqual([text]);
+    const parts = splitText(text, { defaultCharset: 'gsm', longMessages: 'udh', language }, 5);
+    expect(parts.length).toBeLessThan(splitText(text, { defaultCharset: 'gsm', longMessages: 'udh' }, 5).length);
+    const pushed = parts.toReversed().map(({ octets }) => smsc.push(toDelivery(octets, { esmClass: 0x40 })));
+    await smsc.waitForAcknowledgement(pushed);
+    expect(world.listTexts()).toEqual([text]);
+    await session.close();
+  },
+);
+
+test('a carrier whose data coding 0 is UTF-8 gets and sends all letters in it', async () => {
+  await using world = await startSmppWorld();
+  const session = await world.open({ defaultCharset: 'utf8' });
+  const octets = Buffer.from('Çığ 😀');
+  await world.smsc.waitForAcknowledgement([world.smsc.push(toDelivery(octets))]);
+  expect(world.listTexts()).toEqual(['Çığ 😀']);
+  await session.send(world.createMessage({ text: 'Çığ 😀' }));
+  // The simulated carrier reads data coding 0 as the GSM alphabet, octet by octet.
+  expect(world.smsc.state.messages[0]?.text).toBe(decodeGsm(octets));
+  await session.close();
 });
 
 test('a message whose other parts do not come is passed on with a note, and a late part after it', () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { decodeText } from '../../src/core/sms/decode-text.ts';
 import { replaceLookAlikes } from '../../src/core/sms/encode-text.ts';
-import { decodeGsm, encodeGsm } from '../../src/core/sms/gsm-alphabet.ts';
+import { decodeGsm, encodeGsm, nationalLanguages } from '../../src/core/sms/gsm-alphabet.ts';
 import { listSegmentRules } from '../../src/core/sms/segment-rules.ts';
 import { countMessageSegments } from '../../src/core/sms/sms-message.ts';
 import { countSegments, type SplitOptions, splitText, type TextPart } from '../../src/core/sms/split-text.ts';
@@ -32,7 +32,7 @@ const anyText = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'aéçãõğşıİ€'), maxLength: 400 }),
 );
 const anyOptions: fc.Arbitrary<SplitOptions> = fc.record({
-  defaultCharset: fc.constantFrom('gsm' as const, 'latin1' as const, 'ascii' as const),
+  defaultCharset: fc.constantFrom('gsm' as const, 'latin1' as const, 'ascii' as const, 'utf8' as const),
   longMessages: fc.constantFrom('udh' as const, 'udh16' as const, 'sar' as const, 'payload' as const),
   latin1: fc.boolean(),
   language: fc.constantFrom(undefined, 'turkish' as const, 'spanish' as const, 'portuguese' as const),
@@ -58,6 +58,14 @@ test('no part splits a surrogate pair or an escaped character, and each fits int
           expect(part.isWellFormed()).toBe(true);
         }
         if (dataCoding === 0 && options.defaultCharset === 'gsm') expect(body.at(-1)).not.toBe(0x1b);
+        if (options.defaultCharset === 'utf8' && dataCoding === 0) {
+          // The carrier converts it, and then it fits; half of a character would not be well-formed.
+          if (!isPayload || hasHeader) {
+            expect(countSegments(body.toString('utf8'), { ...options, longMessages: 'udh' }).segmentCount).toBe(1);
+          }
+          expect(body.toString('utf8')).not.toContain('\ufffd');
+          continue;
+        }
         if (isPayload) continue;
         const isSeptets = dataCoding === 0 && options.defaultCharset !== 'latin1';
         const onAir = octets.length - body.length + Math.ceil(isSeptets ? (body.length * 7) / 8 : body.length);
@@ -150,6 +158,32 @@ test('the shift tables of a language hold its letters, and are used only where t
       ?.octets.subarray(0, 4)
       .toString('hex'),
   ).toBe('03240101');
+});
+
+test.each([
+  ['turkish', 'locking', 'ıĞğŞşİç€', '070b0c1c1d406004'],
+  ['turkish', 'single', 'ĞİŞçğış€', '1b471b491b531b631b671b691b731b65'],
+  ['spanish', 'single', 'çÁÍÓÚáíóú', '1b091b411b491b4f1b551b611b691b6f1b75'],
+  ['portuguese', 'locking', 'êúíóçÔôÁáªÀ∞^Ó|ÂâÊºÍÃÕ~ãõ`', '04060708090b0c0e0f12141516191a1c1d1e24405b5c607b7c7d'],
+  ['portuguese', 'single', 'êÔôÁáÊÀÂãõâ', '1b051b0b1b0c1b0e1b0f1b1f1b411b611b7b1b7c1b7f'],
+] as const)('the codes of the %s table (%s) are those of 3GPP TS 23.038', (language, kind, letters, hex) => {
+  const tables = { [kind]: nationalLanguages[language] };
+  expect(Buffer.concat(encodeGsm(letters, tables) as Buffer[]).toString('hex')).toBe(hex);
+  expect(decodeGsm(Buffer.from(hex, 'hex'), tables)).toBe(letters);
+});
+
+test('a segment in UTF-8 that is longer than the field of the text goes into the payload, with its header', () => {
+  const utf8: SplitOptions = { defaultCharset: 'utf8', longMessages: 'udh' };
+  const [short] = splitText('é'.repeat(100), utf8, 1);
+  expect(short).toMatchObject({ isPayload: false, dataCoding: 0 });
+  expect(short?.octets).toHaveLength(200);
+  expect(splitText('é'.repeat(160), utf8, 1)).toMatchObject([{ isPayload: true, hasHeader: false }]);
+  const long = splitText('é'.repeat(300), utf8, 1);
+  expect(long.map(({ isPayload, hasHeader, octets }) => [isPayload, hasHeader, octets.length])).toEqual([
+    [true, true, 6 + 306],
+    [true, true, 6 + 294],
+  ]);
+  expect(countSegments('Ж'.repeat(71), utf8)).toMatchObject({ encoding: 'ucs2', segmentCount: 2 });
 });
 
 test('the header of a part has the place of the part; fields beside it and one payload have none', () => {

@@ -86,7 +86,7 @@ export function createSmppConfigSchema(allowPrivateTargets: boolean) {
     }),
     enquireLinkSeconds: z.int().min(5).max(600).default(30).meta({ title: 'Sign of life every (seconds)', advanced: true }),
     responseTimeoutSeconds: z.int().min(1).max(50).default(30).meta({ title: 'Wait for a response (seconds)', advanced: true }),
-    defaultCharset: z.enum(['gsm', 'latin1', 'ascii']).default('gsm').meta({
+    defaultCharset: z.enum(['gsm', 'latin1', 'ascii', 'utf8']).default('gsm').meta({
       title: 'Default alphabet',
       description: 'What data coding 0 means at the carrier.',
       advanced: true,

@@ -66,11 +66,12 @@ function toRequest(config: SmppConfig, { to, from }: Pick<OutboundMessage, 'to' 
 }
 
 function listPartFields({ isPayload, octets, sar }: TextPart): Tlv[] {
-  if (isPayload) return [{ tag: tags.messagePayload, value: octets }];
-  if (!sar) return [];
+  const payload = isPayload ? [{ tag: tags.messagePayload, value: octets }] : [];
+  if (!sar) return payload;
   const reference = Buffer.alloc(2);
   reference.writeUInt16BE(sar.reference);
   return [
+    ...payload,
     { tag: tags.sarReference, value: reference },
     { tag: tags.sarTotal, value: Buffer.of(sar.total) },
     { tag: tags.sarPart, value: Buffer.of(sar.part) },

@@ -43,6 +43,7 @@ export function decodeText(
   if (typeof alphabet === 'object') return new TextDecoder(alphabet.charset).decode(octets);
   switch (alphabet) {
     case 'default':
+      if (defaultCharset === 'utf8') return octets.toString('utf8');
       return defaultCharset === 'gsm' ? decodeGsm(octets, tables) : octets.toString('latin1');
     case 'ascii':
     case 'latin1':

@@ -1,7 +1,7 @@
 import { encodeGsm, hasLockingTable, type NationalLanguage, nationalLanguages, type ShiftTables } from './gsm-alphabet.ts';
 
 /** Meaning of data coding 0 at a carrier. */
-export type DefaultCharset = 'gsm' | 'latin1' | 'ascii';
+export type DefaultCharset = 'gsm' | 'latin1' | 'ascii' | 'utf8';
 
 export interface TextOptions {
   readonly defaultCharset: DefaultCharset;
@@ -18,6 +18,8 @@ export interface EncodedText {
   readonly dataCoding: number;
   /** Octets of each character: those of one character stay in one part, or a phone shows neither half. */
   readonly characters: readonly Buffer[];
+  /** Octets of each character as they are written, where the carrier converts them to those that are on the air. */
+  readonly written?: readonly Buffer[];
   readonly tables: ShiftTables;
 }
 
@@ -32,6 +34,7 @@ const ucs2DataCoding = 8;
  */
 export function listEncodings(text: string, options: TextOptions): EncodedText[] {
   const { defaultCharset, latin1 = false, language } = options;
+  if (defaultCharset === 'utf8') return [encodeUtf8(text)];
   const byDefault = encodeDefault(text, defaultCharset);
   if (byDefault) return [byDefault];
   const national = defaultCharset === 'gsm' && language ? encodeNational(text, language) : [];
@@ -41,7 +44,19 @@ export function listEncodings(text: string, options: TextOptions): EncodedText[]
   return [{ encoding: 'ucs2', dataCoding: ucs2DataCoding, characters: encodeUcs2(text), tables: {} }, ...national];
 }
 
-function encodeDefault(text: string, charset: DefaultCharset): EncodedText | null {
+/** Encodes a text in UTF-8, and counts it as the carrier then sends it: in the GSM alphabet, or in UCS-2. */
+function encodeUtf8(text: string): EncodedText {
+  const septets = encodeGsm(text);
+  return {
+    encoding: septets ? 'gsm' : 'ucs2',
+    dataCoding: defaultDataCoding,
+    characters: septets ?? encodeUcs2(text),
+    written: Array.from(text.toWellFormed(), (character) => Buffer.from(character)),
+    tables: {},
+  };
+}
+
+function encodeDefault(text: string, charset: Exclude<DefaultCharset, 'utf8'>): EncodedText | null {
   const encoders = { gsm: encodeGsm, latin1: encodeLatin1, ascii: encodeAscii };
   const characters = encoders[charset](text);
   return characters && { encoding: charset, dataCoding: defaultDataCoding, characters, tables: {} };

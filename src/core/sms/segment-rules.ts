@@ -49,11 +49,13 @@ export function listSegmentRules(options: SmsOptions): SegmentRules {
     gsm: () => toGsmRule({}),
     latin1: () => toRule('latin1', { single: allLatin1, double: '' }),
     ascii: () => toRule('ascii', { single: allAscii, double: '' }),
+    // The carrier converts it.
+    utf8: () => toGsmRule({}),
   }[defaultCharset]();
   return {
     encodings: [
       byDefault,
-      ...(latin1 ? [toRule('latin1', { single: allLatin1, double: '' })] : []),
+      ...(latin1 && defaultCharset !== 'utf8' ? [toRule('latin1', { single: allLatin1, double: '' })] : []),
       toRule('ucs2', { single: null, double: '' }),
       ...(defaultCharset === 'gsm' && language ? listShiftTables(language).map(toGsmRule) : []),
     ],

@@ -33,6 +33,8 @@ export interface SegmentCount {
   readonly remaining: number;
 }
 
+/** Octets of the field `short_message`. */
+const maxShortMessageOctets = 254;
 /** Octets of one message on the air. */
 const maxUserDataOctets = 140;
 /** Octets of one unit in which an encoding counts its text. */
@@ -45,9 +47,15 @@ function computeCapacity(encoding: TextEncoding, headerOctets: number): number {
   return encoding === 'ucs2' ? free - (free % 2) : free;
 }
 
+/** Text of one segment. `length`: octets on the air. */
+interface Body {
+  readonly length: number;
+  readonly octets: Buffer;
+}
+
 interface Split {
   readonly text: EncodedText;
-  readonly bodies: readonly Buffer[];
+  readonly bodies: readonly Body[];
   readonly capacity: number;
 }
 
@@ -71,26 +79,26 @@ export function computeLimits(
 }
 
 function splitEncoded(text: EncodedText, longMessages: LongMessages): Split {
-  const whole = Buffer.concat(text.characters);
   const { single, part } = computeLimits(text, longMessages);
-  if (whole.length <= single) return { text, bodies: [whole], capacity: single };
-  return { text, bodies: pack(text.characters, part), capacity: part };
+  const [whole, ...rest] = pack(text, single);
+  if (whole && rest.length === 0) return { text, bodies: [whole], capacity: single };
+  return { text, bodies: pack(text, part), capacity: part };
 }
 
-function pack(characters: readonly Buffer[], capacity: number): Buffer[] {
-  const bodies: Buffer[] = [];
+function pack({ characters, written = characters }: EncodedText, capacity: number): Body[] {
+  const bodies: Body[] = [];
   let current: Buffer[] = [];
   let length = 0;
-  for (const character of characters) {
+  for (const [index, character] of characters.entries()) {
     if (length + character.length > capacity) {
-      bodies.push(Buffer.concat(current));
+      bodies.push({ length, octets: Buffer.concat(current) });
       current = [];
       length = 0;
     }
-    current.push(character);
+    current.push(written[index] as Buffer);
     length += character.length;
   }
-  return [...bodies, Buffer.concat(current)];
+  return [...bodies, { length, octets: Buffer.concat(current) }];
 }
 
 /** Drops the language where parts have no header of ours, as the header names its shift tables. */
@@ -131,15 +139,16 @@ export function splitText(text: string, options: SplitOptions, reference: number
   const total = bodies.length;
   const { longMessages } = options;
   if (total > 1 && longMessages === 'payload') {
-    return [{ dataCoding, hasHeader: false, octets: Buffer.concat(bodies), isPayload: true }];
+    const octets = Buffer.concat(bodies.map((body) => body.octets));
+    return [{ dataCoding, hasHeader: false, octets, isPayload: true }];
   }
   return bodies.map((body, index) => {
     const place = { reference, total, part: index + 1 };
-    if (total > 1 && longMessages === 'sar') {
-      return { dataCoding, hasHeader: false, octets: body, isPayload: false, sar: place };
-    }
-    const concatenation = total > 1 ? { ...place, isWide: longMessages === 'udh16' } : undefined;
+    const sar = total > 1 && longMessages === 'sar' ? { sar: place } : {};
+    const concatenation = total > 1 && longMessages !== 'sar' ? { ...place, isWide: longMessages === 'udh16' } : undefined;
     const header = writeUserDataHeader({ concatenation, tables });
-    return { dataCoding, hasHeader: header.length > 0, octets: Buffer.concat([header, body]), isPayload: false };
+    const octets = Buffer.concat([header, body.octets]);
+    // In UTF-8 a segment may have more octets than the field of the text holds.
+    return { dataCoding, hasHeader: header.length > 0, octets, isPayload: octets.length > maxShortMessageOctets, ...sar };
   });
 }
