@@ -17,6 +17,7 @@ const onlyPostgres = [
         'connections',
         'installations',
         'messages/(batching|opt-outs|outbound|recovery|reporting)',
+        'outgoing-webhooks',
         'queue',
         'processes/(transfer|faults|upgrade|workflow-crash)',
         'workflows',

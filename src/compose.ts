@@ -9,6 +9,7 @@ import { composeHighLevel } from './compose/highlevel.ts';
 import { composeInstallations } from './compose/installations.ts';
 import { composeLocationHooks, composeMessageStore, composeMessaging } from './compose/messaging.ts';
 import type { CapabilityOptions } from './compose/options.ts';
+import { composeOutgoingWebhooks } from './compose/outgoing-webhooks.ts';
 import { composePrivacy } from './compose/privacy.ts';
 import { composeQueue } from './compose/queue.ts';
 import { composeRuntime } from './compose/runtime.ts';
@@ -68,6 +69,7 @@ export async function composeApp(options: AppOptions) {
   const privacy = composePrivacy(runtime, options, store);
   const workflows = composeWorkflows(runtime, options, { ...highlevel, connections, installations, messaging });
   const checks = composeChecks(runtime, options);
+  const outgoingWebhooks = composeOutgoingWebhooks(runtime, options, { connections, messaging });
   const live = createLiveStreams(runtime);
 
   return {
@@ -80,6 +82,7 @@ export async function composeApp(options: AppOptions) {
     channelSessions,
     workflows,
     privacy,
+    outgoingWebhooks,
     alerts,
     checks,
     gauges: composeGauges(runtime, queue),
@@ -96,7 +99,7 @@ export async function composeApp(options: AppOptions) {
     },
     async close() {
       live.close();
-      await Promise.all([alerts.close(), installations.close()]);
+      await Promise.all([alerts.close(), installations.close(), outgoingWebhooks.stop()]);
       await runtime.close();
     },
   };

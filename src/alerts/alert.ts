@@ -16,6 +16,7 @@ export const alertTitles: Readonly<Record<AlertKind, string>> = {
   addresses_mixed_up: 'Webhook URLs mixed up',
   auth_failures: 'Authentication failures',
   mail_complaints: 'Spam complaints',
+  webhook_disabled: 'Webhook endpoint disabled',
 };
 
 export const alertKinds = Object.keys(alertTitles) as [AlertKind, ...AlertKind[]];

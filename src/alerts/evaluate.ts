@@ -2,6 +2,8 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Alert, AlertKind, Database, Executor } from '../database/client.ts';
 import { claimPeriodicTask } from '../database/periodic-lock.ts';
+import { recordEvents } from '../outbox/record-events.ts';
+import type { OutboxKind } from '../outbox/webhook-types.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AlertThresholds, alertKinds, type Finding, type OpenAlerts } from './alert.ts';
 import { type NotifierName, scheduleNotifications, scheduleResolved } from './notifications.ts';
@@ -16,6 +18,7 @@ import { findLateQueues } from './rules/queue-latency.ts';
 import { findLowQuotas } from './rules/quota-low.ts';
 import { findReauthRequired } from './rules/reauth-required.ts';
 import { findInvalidSignatures } from './rules/signatures-invalid.ts';
+import { findDisabledEndpoints } from './rules/webhook-disabled.ts';
 import { findMisplacedWebhooks } from './rules/webhooks-misplaced.ts';
 
 export interface EvaluateDeps {
@@ -46,6 +49,7 @@ const alertRules: Readonly<Record<AlertKind, AlertRule>> = {
   addresses_mixed_up: (on, _open, _thresholds, now) => findMisplacedWebhooks(on, now),
   auth_failures: findAuthFailures,
   mail_complaints: (on, _open, _thresholds, now) => findMailComplaints(on, now),
+  webhook_disabled: (on) => findDisabledEndpoints(on),
 };
 
 /**
@@ -88,16 +92,49 @@ async function applyFindings(
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
     .map((finding) => ({ ...finding, id: deps.newId(), dedupKey: `${kind}/${finding.subject}` }));
   await deps.db.transaction(async (tx) => {
-    await tx.$executeRaw`
+    const written = await tx.$queryRaw<{ id: string }[]>`
       INSERT INTO alerts (id, kind, subject, dedup_key, location_id, company_id, details, started_at, last_seen_at)
       SELECT id, ${kind}::alert_kind, subject, "dedupKey", "locationId", "companyId", details, ${now}, ${now}
       FROM json_to_recordset(${JSON.stringify(rows)}::json)
         AS f (id uuid, subject text, "dedupKey" text, "locationId" text, "companyId" text, details text)
       ON CONFLICT (dedup_key) DO UPDATE
-        SET last_seen_at = EXCLUDED.last_seen_at, details = EXCLUDED.details, company_id = EXCLUDED.company_id`;
+        SET last_seen_at = EXCLUDED.last_seen_at, details = EXCLUDED.details, company_id = EXCLUDED.company_id
+      RETURNING id::text`;
+    const opened = new Set(written.map(({ id }) => id));
+    // An alert that was open keeps its id.
+    await recordAlerts(
+      tx,
+      'alert_triggered',
+      kind,
+      rows.filter(({ id }) => opened.has(id)),
+      now,
+    );
     if (resolvedIds.length === 0) return;
     await tx.$executeRaw`
       UPDATE alerts SET dedup_key = NULL, ended_at = ${now} WHERE id = ANY (${resolvedIds}::uuid[]) AND ended_at IS NULL`;
     await scheduleResolved(tx, resolvedIds, now);
+    await recordAlerts(
+      tx,
+      'alert_resolved',
+      kind,
+      open.filter(({ id }) => resolvedIds.includes(id)),
+      now,
+    );
   });
+}
+
+/** Writes events for the endpoints of the alerts' locations. */
+async function recordAlerts(
+  tx: Executor,
+  event: Extract<OutboxKind, 'alert_triggered' | 'alert_resolved'>,
+  kind: AlertKind,
+  alerts: readonly Pick<Alert, 'id' | 'locationId' | 'details'>[],
+  now: Date,
+): Promise<void> {
+  const events = alerts.flatMap(({ id, locationId, details }) =>
+    locationId === null
+      ? []
+      : [{ kind: event, locationId, connectionId: null, facts: { alertId: id, alertKind: kind, details } }],
+  );
+  if (events.length > 0) await recordEvents(tx, events, now);
 }

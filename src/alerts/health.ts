@@ -28,6 +28,7 @@ const issuesBySeverity = [
   'channel_failing',
   'channel_disconnected',
   'mail_complaints',
+  'webhook_disabled',
   'quota_low',
   'queue_latency',
   'signatures_invalid',

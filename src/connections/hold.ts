@@ -2,7 +2,7 @@ import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Database } from '../database/client.ts';
-import { recordTriggerEvent } from '../outbox/trigger-events.ts';
+import { recordEvent } from '../outbox/record-events.ts';
 import { pause, resumeWhere } from '../queue/rate-limits.ts';
 import type { Connection } from './connection.ts';
 import { type GroupOwner, toConnectionGroupKey } from './queue-group.ts';
@@ -49,7 +49,7 @@ export async function holdConnection(
       const details = `${providerKey}: ${message}`;
       await audit(tx, { clock, newId }, { actor: 'patchbay', action: 'connection_held', locationId, providerKey, details });
       const facts = { providerKey, reasonCode: reason.code, reason: message };
-      await recordTriggerEvent(tx, { kind: 'channel_held', locationId, connectionId: id, facts }, now);
+      await recordEvent(tx, { kind: 'channel_held', locationId, connectionId: id, facts }, now);
     }
     return held;
   });
@@ -108,6 +108,7 @@ export async function resumeConnection({ db, clock, newId }: HoldDeps, connectio
         { clock, newId },
         { actor, action: 'connection_resumed', locationId, providerKey, details: `${providerKey}.` },
       );
+      await recordEvent(tx, { kind: 'channel_resumed', locationId, connectionId: id, facts: { providerKey } }, now);
     }
     return resumed;
   });

@@ -4,6 +4,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { recordEvent } from '../outbox/record-events.ts';
 import { noWorkerId, setGroupOwner } from '../queue/group-owner.ts';
 import { setGroupLimits } from '../queue/rate-limits.ts';
 import { computeNextDailyCheck } from './check-schedule.ts';
@@ -76,6 +77,9 @@ export async function storeConnection(deps: StoreConnectionDeps, connection: New
     await setGroupLimits(tx, groupKey, toGroupLimits(config, channel), now, keepsPause);
     // Until a worker has opened the session, no worker claims the jobs that it carries.
     await setGroupOwner(tx, [groupKey], channel.session?.carriesSends ? noWorkerId : null, now);
+    if (before.status === 'held' && verified?.isPaired) {
+      await recordEvent(tx, { kind: 'channel_resumed', locationId, connectionId: id, facts: { providerKey } }, now);
+    }
     await deleteUnusedGrant(tx, id, findSignIn({ channel, config }));
     return tx.connection.update({
       where: { id },

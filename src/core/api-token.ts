@@ -12,6 +12,8 @@ export const apiScopes = [
   'opt_outs:write',
   'privacy:read',
   'privacy:write',
+  'webhooks:read',
+  'webhooks:write',
   'locations:read',
 ] as const;
 

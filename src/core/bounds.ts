@@ -86,6 +86,9 @@ export const indexedText: Readonly<Record<string, number | null>> = {
   'TriggerSubscription.triggerId': maxChars.highlevelId,
   'TriggerEvent.locationId': maxChars.highlevelId,
   'TriggerEvent.triggerId': maxChars.highlevelId,
+  'WebhookEndpoint.locationId': installed,
+  'WebhookEvent.locationId': installed,
+  'WebhookEvent.address': maxChars.address,
   'WorkflowSend.locationId': maxChars.highlevelId,
   // Two ids of HighLevel's, or a hash, with a prefix; a longer request id ends in its hash.
   'WorkflowSend.requestKey': 16 + 2 * maxChars.highlevelId,

@@ -3,6 +3,7 @@ import { countConfigsOfOlderKeys } from '../connections/sealed-config.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
+import { countEndpoints } from '../outbox/webhook-endpoints.ts';
 
 export const keyPurposes = ['encryption', 'session'] as const;
 
@@ -79,5 +80,6 @@ async function countSealedWithOlder({ db, box }: { db: Database; box: SecretBox 
   const [row] = await db.client.$queryRaw<{ count: number }[]>`
     SELECT ((SELECT count(*) FROM installations WHERE access_token NOT LIKE ${current})
       + (SELECT count(*) FROM installations WHERE refresh_token NOT LIKE ${current}))::int AS count`;
-  return (row?.count ?? 0) + (await countConfigsOfOlderKeys(db.client, box.currentKeyPrefix));
+  const endpoints = await countEndpoints(db.client, box.currentKeyPrefix);
+  return (row?.count ?? 0) + endpoints.older + (await countConfigsOfOlderKeys(db.client, box.currentKeyPrefix));
 }

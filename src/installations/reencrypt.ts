@@ -2,6 +2,7 @@ import { countConnections, listSealedConfigs, reencryptConfig, type SealedConfig
 import { isAppError } from '../core/errors.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
+import { countEndpoints, listSealedEndpoints, reencryptEndpoint, type WebhookEndpoint } from '../outbox/webhook-endpoints.ts';
 import { type Installation, keyOf, tokenAad } from './store.ts';
 
 export interface ReencryptDeps {
@@ -31,7 +32,10 @@ export async function reencryptAll(
   const { client } = deps.db;
   const progress: ReencryptProgress = {
     done: 0,
-    total: (await client.installation.count()) + (await countConnections(client)),
+    total:
+      (await client.installation.count()) +
+      (await countConnections(client)) +
+      (await countEndpoints(client, deps.box.currentKeyPrefix)).total,
     unreadable: [],
   };
   await forEachPage(
@@ -47,6 +51,11 @@ export async function reencryptAll(
   await forEachPage(
     (last: SealedConfig | undefined) => listSealedConfigs(client, last?.id, batchSize),
     (row) => reencryptRow(progress, `connection ${row.id}`, () => reencryptConfig(deps, row)),
+    () => onProgress(progress),
+  );
+  await forEachPage(
+    (last: WebhookEndpoint | undefined) => listSealedEndpoints(client, last?.id, batchSize),
+    (row) => reencryptRow(progress, `webhook endpoint ${row.id}`, () => reencryptEndpoint(deps, row)),
     () => onProgress(progress),
   );
   return progress;

@@ -7,6 +7,7 @@ import type { Database } from '../database/client.ts';
 import type { HighLevel } from '../highlevel/client.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
+import { deleteEndpoints } from '../outbox/webhook-endpoints.ts';
 import type { Log } from '../runtime/log.ts';
 import { toAuditScope } from './activate.ts';
 import { deleteApiTokens } from './api-tokens.ts';
@@ -86,6 +87,7 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
     await deps.cancelQueued(row.resourceId);
     await deps.removeConnections(row.resourceId, deps.keepChannels);
     await deleteApiTokens(deps.db.client, row);
+    await deleteEndpoints(deps.db.client, row.resourceId);
   } else {
     await propagateUninstall(deps, row);
   }

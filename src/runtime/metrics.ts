@@ -70,6 +70,12 @@ export function createMetrics() {
       labelNames: ['kind', 'outcome'],
       registers,
     }),
+    webhookAttempts: new Counter({
+      name: 'patchbay_webhook_attempts_total',
+      help: 'Attempts to send an event to an agency’s endpoint, by outcome (delivered, retried, failed).',
+      labelNames: ['outcome'],
+      registers,
+    }),
     authFailures: new Counter({
       name: 'patchbay_auth_failures_total',
       help: 'Rejected authentication failures, by kind (operator_token, sign_in, context, metrics_token).',

@@ -3,6 +3,7 @@ import { purgeSignatureFailures } from '../alerts/rules/signatures-invalid.ts';
 import { removeStaleDownloads } from '../attachments/disk-store.ts';
 import type { Attachments } from '../compose/attachments.ts';
 import type { Connections } from '../compose/connections.ts';
+import type { OutgoingWebhooks } from '../compose/outgoing-webhooks.ts';
 import type { QueueCapability } from '../compose/queue.ts';
 import type { Workflows } from '../compose/workflows.ts';
 import { purgePreviousConfigs } from '../connections/sealed-config.ts';
@@ -29,6 +30,7 @@ export interface CleanupDeps {
   connections: Pick<Connections, 'restoreGroupLimits' | 'purgeDisabledConnections'>;
   attachments: Pick<Attachments, 'attachmentStore' | 'mediaFolder'>;
   workflows: Pick<Workflows, 'purgeWorkflows'>;
+  outgoingWebhooks: Pick<OutgoingWebhooks, 'purgeWebhookEvents'>;
   /** Days after which the messages of a location without the app are deleted. */
   retentionDays: number;
 }
@@ -36,6 +38,8 @@ export interface CleanupDeps {
 const dayMs = 24 * 60 * 60 * 1000;
 /** Longer than HighLevel redelivers a webhook. */
 const traceRetentionDays = 90;
+/** Time for which events of endpoints and their attempts can be looked at and replayed. */
+const webhookRetentionDays = 30;
 /** Longer than a workflow may wait, so that a repeated request is recognised. */
 const workflowRetentionDays = 90;
 /** Longer than a shared secret should be in use: a user context whose row is deleted would count as new. */
@@ -87,6 +91,7 @@ export async function runCleanup(deps: CleanupDeps): Promise<void> {
   while ((await purgeUnknownLocationMessages(deps, before)) > 0);
   while ((await purgeOptOuts(deps, before)) > 0);
   while ((await purgeVendorAddresses(deps)) > 0);
+  while ((await deps.outgoingWebhooks.purgeWebhookEvents(daysAgo(clock, webhookRetentionDays))) > 0);
   await deps.workflows.purgeWorkflows({ endedBefore: daysAgo(clock, workflowRetentionDays), uninstalledBefore: before });
   while ((await purgeAttachments({ db: deps.db, clock, attachmentStore: deps.attachments.attachmentStore })) > 0);
   await removeStaleDownloads(deps.attachments.mediaFolder, daysAgo(clock, 1));

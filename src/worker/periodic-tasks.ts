@@ -2,6 +2,7 @@ import type { Alerts } from '../compose/alerts.ts';
 import type { Connections } from '../compose/connections.ts';
 import type { Installations } from '../compose/installations.ts';
 import type { Messaging } from '../compose/messaging.ts';
+import type { OutgoingWebhooks } from '../compose/outgoing-webhooks.ts';
 import type { Privacy } from '../compose/privacy.ts';
 import type { Workflows } from '../compose/workflows.ts';
 import type { Clock } from '../core/clock.ts';
@@ -30,6 +31,7 @@ export interface PeriodicTaskDeps extends CleanupDeps {
   alerts: Pick<Alerts, 'evaluateAlerts' | 'sendDueNotifications'>;
   privacy: Pick<Privacy, 'applyRetention' | 'runErasures'>;
   workflows: CleanupDeps['workflows'] & Pick<Workflows, 'fireTriggers' | 'runSends' | 'resumePauses'>;
+  outgoingWebhooks: CleanupDeps['outgoingWebhooks'] & Pick<OutgoingWebhooks, 'sendDueWebhooks'>;
   /** Without one, workflow actions and triggers are off. */
   workflowSecrets: readonly string[];
 }
@@ -73,6 +75,7 @@ export function listPeriodicTasks(deps: PeriodicTaskDeps): PeriodicTask[] {
     { name: 'free_provider_groups', schedule: { intervalMs: redirectIntervalMs }, run: connections.freeProviderGroups },
     { name: 'evaluate_alerts', schedule: 'poll', run: alerts.evaluateAlerts },
     { name: 'send_notifications', schedule: 'poll', run: alerts.sendDueNotifications },
+    { name: 'send_webhooks', schedule: 'poll', run: once(deps.outgoingWebhooks.sendDueWebhooks) },
     ...(deps.workflowSecrets.length > 0 ? workflowTasks : []),
     { name: 'restore_group_limits', schedule: 'at_start', run: connections.restoreGroupLimits },
     { name: 'cleanup', schedule: { intervalMs: hourMs }, run: () => runCleanup(deps) },

@@ -50,6 +50,8 @@ test('a token reaches exactly the operations whose scope it has, of its own loca
     'messages:write',
     'opt_outs:read',
     'opt_outs:write',
+    'webhooks:read',
+    'webhooks:write',
   ]);
 
   const fill = (path: string, of: string) =>

@@ -27,6 +27,8 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
   }
   await world.highlevel.sendMessage(b.id, { contactId: b.contact.id, text: secret });
   const message = await world.db.message.findFirstOrThrow();
+  const endpoint = { url: world.vendor.url, eventTypes: ['message.failed'], description: secret };
+  const { body: endpointOfB } = await world.api.post(`/locations/${b.id}/webhooks`, endpoint).expect(200);
   const idsOfB: Record<string, string> = {
     locationId: b.id,
     companyId: companyIds[b.id] as string,
@@ -35,6 +37,7 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
     connectionId: b.connectionId,
     address: '+12025550143',
     tokenId: '01930000-0000-7000-8000-000000000000',
+    webhookId: endpointOfB.id,
   };
 
   const bearer = (
@@ -83,6 +86,7 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
   async function snapshot() {
     return {
       connections: await world.db.connection.findMany({ where: { locationId: b.id } }),
+      endpoints: await world.db.webhookEndpoint.findMany(),
       messages: await world.db.message.findMany({ where: { locationId: b.id } }),
       installations: (await world.db.installation.findMany({ where: { companyId: companyIds[b.id] as string } })).map(
         ({ resourceId, status }) => [resourceId, status],

@@ -19,6 +19,7 @@ const reconcilingTasks = [
   'run_workflow_sends',
   'resume_workflows',
   'fire_triggers',
+  'send_webhooks',
 ];
 
 export function isReconcilingTask({ name }: PeriodicTask): boolean {

@@ -39,7 +39,7 @@ export const tableOwners: Record<string, readonly string[]> = {
     'RetentionPolicy',
     'RetentionProgress',
   ],
-  outbox: ['TriggerSubscription', 'TriggerEvent'],
+  outbox: ['TriggerSubscription', 'TriggerEvent', 'WebhookEndpoint', 'WebhookEvent', 'WebhookAttempt'],
   queue: ['Job', 'Worker', 'RateLimitRow'],
   workflows: ['WorkflowSend', 'WorkflowPause'],
 };
@@ -56,6 +56,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'alerts/rules/connection-held.ts': ['Connection', 'Installation'],
       'alerts/rules/location-silent.ts': ['DailyActivity', 'Installation', 'Message'],
       'alerts/rules/quota-low.ts': ['Installation', 'RateLimitRow'],
+      'alerts/rules/webhook-disabled.ts': ['Installation', 'WebhookEndpoint'],
     },
   },
   {
@@ -117,7 +118,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     reason: 'An erasure, and the export of a contact, go through every table that knows contacts.',
     files: {
       'messages/privacy/apply-retention.ts': ['Installation'],
-      'messages/privacy/erase-contact.ts': ['Connection', 'TriggerEvent', 'WorkflowSend'],
+      'messages/privacy/erase-contact.ts': ['Connection', 'TriggerEvent', 'WebhookAttempt', 'WebhookEvent', 'WorkflowSend'],
       'messages/privacy/erase-content.ts': ['Job'],
       'messages/privacy/export-contact.ts': ['Connection'],
     },
@@ -137,7 +138,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
       'messages/outbound/receive.ts': ['WorkflowSend'],
       'messages/outbound/send-limits.ts': ['RateLimitRow'],
       'outbox/purge.ts': ['Installation'],
-      'outbox/trigger-events.ts': ['Message'],
+      'outbox/record-events.ts': ['Message'],
       'messages/settlement/settle-sql.ts': ['WorkflowPause'],
       'messages/recovery/location-lifecycle.ts': ['Connection', 'Installation'],
       'messages/routing/redirect-waiting.ts': ['Connection', 'Job', 'RateLimitRow', 'RoutingPolicy'],

@@ -22,6 +22,7 @@ import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
 import { createTokenRoutes, type TokenRouteDeps } from './tokens.ts';
 import { createUnknownWebhookRoutes } from './unknown-webhooks.ts';
+import { createWebhookRoutes, type WebhookRouteDeps } from './webhooks.ts';
 import { createWorkflowTriggerRoutes, type WorkflowTriggerRouteDeps } from './workflow-triggers.ts';
 
 export type ApiDeps = AuthenticateDeps &
@@ -39,7 +40,8 @@ export type ApiDeps = AuthenticateDeps &
   PrivacyRouteDeps &
   RoutingRouteDeps &
   SessionRouteDeps &
-  TokenRouteDeps & { installations: Pick<Installations, 'findTokenAccess'> } & WorkflowTriggerRouteDeps;
+  TokenRouteDeps &
+  WebhookRouteDeps & { installations: Pick<Installations, 'findTokenAccess'> } & WorkflowTriggerRouteDeps;
 
 /** Limit of one IP address; an agency's own programs stay far below it. */
 const requestLimit = { points: 6_000, duration: 60 };
@@ -63,6 +65,7 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createAlertRoutes(deps),
     ...createAuditRoutes(deps),
     ...createTokenRoutes(deps),
+    ...createWebhookRoutes(deps),
     ...createUnknownWebhookRoutes(deps),
     ...createOverviewRoutes(deps),
     ...createCheckRoutes(deps),

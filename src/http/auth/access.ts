@@ -160,11 +160,12 @@ export const pathResolvers: Record<string, (db: Database, access: ApiAccess, id:
   id: async (db, access, id) => ({ message: await getVisibleMessage(db, access, id) }),
   // A contact's address, or a sender's, which belongs to the location or the connection that the path names.
   address: async (_db, _access, address) => ({ address }),
-  // An id of a token belongs to the location that the path names.
+  // A token and a webhook endpoint belong to the location that the path names.
   tokenId: async (_db, _access, tokenId) => ({ tokenId }),
   // Looked up within the location that the path names.
   contactId: async (_db, _access, contactId) => ({ contactId }),
   erasureId: async (_db, _access, erasureId) => ({ erasureId }),
+  webhookId: async (_db, _access, webhookId) => ({ webhookId }),
   // A provider belongs to the app, not to a tenant.
   providerKey: async (_db, _access, providerKey) => ({ providerKey }),
 };

@@ -1,6 +1,7 @@
 import { type AgencyPageDeps, createAgencyPage } from './agency.ts';
 import { type AlertPageDeps, createAccountAlertsPage, createLocationAlertsPage } from './alerts/list.ts';
 import { createTokensPage, type TokenPageDeps } from './api/tokens.ts';
+import { createWebhookPages, type WebhookPageDeps } from './api/webhooks.ts';
 import { createChannelPages } from './channels/channel.ts';
 import { createConnectPages } from './channels/connect.ts';
 import { createChannelsPage } from './channels/list.ts';
@@ -32,6 +33,7 @@ export type PageDeps = HomeDeps &
   OptOutPageDeps &
   TokenPageDeps &
   PrivacyPageDeps &
+  WebhookPageDeps &
   AgencyPageDeps &
   TriggerPageDeps &
   CheckPageDeps;
@@ -63,6 +65,7 @@ export function createPages(deps: PageDeps): Page[] {
     ...createSendersPages(deps),
     ...createTemplatesPages(deps),
     createTokensPage(deps),
+    ...createWebhookPages(deps),
     createAgencyPage(deps),
     createConnectionCheckPage(deps),
   ];

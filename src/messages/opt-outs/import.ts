@@ -5,8 +5,8 @@ import { type CsvRow, readCsv } from '../../core/csv.ts';
 import { formatCount } from '../../core/format-count.ts';
 import { isStorable, truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
-import { recordTriggerEvents } from '../../outbox/trigger-events.ts';
-import { type LedgerEntry, lockAddresses, toLedgerAddress, toTriggerEvent, writeEntry } from './ledger.ts';
+import { recordEvents } from '../../outbox/record-events.ts';
+import { type LedgerEntry, lockAddresses, toLedgerAddress, toOutboxEvent, writeEntry } from './ledger.ts';
 import type { RecordOptOutDeps } from './record.ts';
 
 export type ImportErrorCode = 'address_missing' | 'address_invalid' | 'reason_invalid' | 'too_many_rows';
@@ -168,7 +168,7 @@ async function storeBatch(
         ...{ startedAt: now, confirmedAt: now, mirrorDueAt: now },
       })),
     });
-    if (startTriggers) await recordTriggerEvents(tx, unknown.map(toTriggerEvent), now);
+    if (startTriggers) await recordEvents(tx, unknown.map(toOutboxEvent), now);
     for (const entry of entries) if (isOptedOut.has(entry.address)) await writeEntry(tx, deps, entry);
     return entries.length;
   });

@@ -4,7 +4,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
-import { type OtherEvent, recordTriggerEvent } from '../../outbox/trigger-events.ts';
+import { type OutboxEvent, recordEvent } from '../../outbox/record-events.ts';
 import { decideChanges, type LedgerChange, type LedgerState, type OptOutEvent } from './decide.ts';
 
 export interface LedgerDeps {
@@ -43,8 +43,8 @@ export async function lockAddresses(tx: Executor, locationId: string, addresses:
     SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(${keys}::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n`;
 }
 
-/** Builds the event that starts the workflows which wait for an opt-out. */
-export function toTriggerEvent({ locationId, connectionId, address, source, category, reason }: LedgerEntry): OtherEvent {
+/** Builds the event of an opt-out. */
+export function toOutboxEvent({ locationId, connectionId, address, source, category, reason }: LedgerEntry): OutboxEvent {
   return { kind: 'opted_out', locationId, connectionId, address, facts: { source, category, reason } };
 }
 
@@ -56,6 +56,10 @@ export async function writeEntry(tx: Executor, deps: LedgerDeps, given: LedgerEn
   const entry = { ...known, occurredAt: computeOccurredAt(known, state, now) };
   const changes = decideChanges(state, entry);
   for (const change of changes) await writeChange(tx, deps, entry, change, now);
+  // One event, though an address may have an opt-out of each source.
+  if (!entry.isSilent && changes.some(({ kind }) => kind === 'lift')) {
+    await recordEvent(tx, { ...toOutboxEvent(entry), kind: 'opted_in' }, now);
+  }
   return changes;
 }
 
@@ -89,7 +93,7 @@ async function writeChange(tx: Executor, deps: LedgerDeps, entry: LedgerEntry, c
       await tx.optOut.create({
         data: { ...row, startedAt: occurredAt, confirmedAt: occurredAt, ...(isMirrored ? mirror : {}) },
       });
-      if (!entry.isSilent) await recordTriggerEvent(tx, toTriggerEvent({ ...entry, reason }), now);
+      if (!entry.isSilent) await recordEvent(tx, toOutboxEvent({ ...entry, reason }), now);
       return;
     case 'confirm':
       // A contact who repeats STOP is blocked again in HighLevel, where a user may have cleared it.

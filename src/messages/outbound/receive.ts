@@ -5,7 +5,7 @@ import type { Database, MessageState } from '../../database/client.ts';
 import { isDataError } from '../../database/errors.ts';
 import { type DeliveryWebhook, readDeliveryWebhook } from '../../highlevel/payloads.ts';
 import type { Provider } from '../../highlevel/providers.ts';
-import { insertFailedEventsCte } from '../../outbox/trigger-events.ts';
+import { insertFailedEventsCte } from '../../outbox/record-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { createSizedBatcher } from '../../runtime/batcher.ts';

@@ -102,6 +102,13 @@ export async function eraseContactTraces(
   await tx.$executeRaw`
     UPDATE trigger_events SET address = NULL, facts = '{}' WHERE location_id = ${locationId} AND ended_at IS NOT NULL
       AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND erasure_id = ${erasureId}::uuid))`;
+  // A receiver may have echoed what it got.
+  await tx.$executeRaw`
+    WITH erased AS (
+      UPDATE webhook_events SET address = NULL, facts = '{}' WHERE location_id = ${locationId}
+        AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND erasure_id = ${erasureId}::uuid))
+      RETURNING id)
+    UPDATE webhook_attempts SET response = NULL FROM erased WHERE webhook_attempts.event_id = erased.id`;
   if (contactId === null) return;
   await tx.contactFacts.deleteMany({ where: { locationId, contactId } });
   await tx.workflowSend.deleteMany({ where: { locationId, contactId, state: { notIn: ['reserved', 'posting'] } } });

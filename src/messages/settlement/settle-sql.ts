@@ -2,7 +2,7 @@ import type { SendOutcome } from '../../channels/channel.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
-import { insertTriggerEventsCte } from '../../outbox/trigger-events.ts';
+import { insertAcceptedEventsCte, insertEventsCte } from '../../outbox/record-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
 import { finishJobsCte, type JobResult, toFinishRows } from '../../queue/sql/finish-jobs.ts';
@@ -132,7 +132,7 @@ async function releasePosts(tx: Executor, results: readonly JobResult[], now: Da
  * The part of a WITH that writes changed messages, and what workflows learn of them: $1 is the time, $2 the messages as JSON. Two statements
  * need it.
  */
-export const updateMessagesCte = `${insertTriggerEventsCte('$1', '$2')},
+export const updateMessagesCte = `${insertEventsCte('$1', '$2')},
   ${wakePausesCte('$1', '$2')},
   updated_messages AS (
     UPDATE messages SET
@@ -157,7 +157,9 @@ const settleSql = `
   finished_attempts AS (
     UPDATE attempts SET ended_at = $1::timestamptz, outcome = e.outcome, code = e.code, reason = e.reason, response = e.response
     FROM json_to_recordset($3::json) AS e (id uuid, outcome attempt_outcome, code text, reason text, response text)
-    WHERE attempts.id = e.id),
+    WHERE attempts.id = e.id
+    RETURNING attempts.message_id, attempts.outcome),
+  ${insertAcceptedEventsCte('$1', '$2', 'finished_attempts')},
   inserted_report_attempts AS (
     INSERT INTO report_attempts (id, message_id, state, attempted_at, accepted, http_status, trace_id, response)
     SELECT id, "messageId", state, $1::timestamptz, accepted, "httpStatus", "traceId", response

@@ -30,6 +30,7 @@ const fixLinks: Readonly<Record<string, { path: string; query?: LinkQuery }>> = 
   location_silent: { path: 'messages', query: { direction: 'outbound' } },
   permission_missing: { path: 'alerts' },
   mail_complaints: { path: 'alerts' },
+  webhook_disabled: { path: 'webhooks' },
 };
 
 const tones: Readonly<Record<string, IssueView['tone']>> = {
