@@ -87,6 +87,12 @@ test('an agency gets the events that it chose, signed, once each, and nothing of
   expect(byType['opt_out.created']?.data).toMatchObject({ address: '+12025550143', source: 'contact' });
   expect(byType['channel.held']?.data).toMatchObject({ connectionId, providerKey: 'sms', reason: { code: 'credentials' } });
   expect(byType['alert.triggered']?.data).toMatchObject({ kind: 'channel_held', details: expect.any(String) });
+  // The erasure of a contact reaches the events and what receivers responded.
+  await world.api.post(`/locations/${location.id}/erasures`, { contactId: contact.id }).expect(202);
+  await world.advanceUntil(async () => {
+    await world.services.privacy.runErasures();
+    return (await world.db.webhookEvent.count({ where: { address: { not: null } } })) === 0;
+  }, 'erased');
   // The content of what was sent is not repeated.
   expect(byType['message.failed']?.body).not.toContain('again');
   expect(narrow.listTypes()).toEqual(['message.failed']);
