@@ -14,7 +14,11 @@ const config = createEmailConfigSchema(false).parse({
 });
 const guard = { isLoop: () => false };
 const read = (bytes: Uint8Array) =>
-  readMail(config, guard, { place: { uidValidity: '1', uid: 7 }, bytes, receivedAt: new Date('2026-01-01T00:00:00Z') });
+  readMail({ id: 'c1', config, previousConfig: undefined }, guard, {
+    place: { uidValidity: '1', uid: 7 },
+    bytes,
+    receivedAt: new Date('2026-01-01T00:00:00Z'),
+  });
 
 const head = 'From: Maya <maya@example.com>\r\nTo: shop@inbox.test\r\nMessage-ID: <one@example.com>\r\nMIME-Version: 1.0\r\n';
 const boundary = fc.constantFrom('a', 'b', 'a--', '');

@@ -2,8 +2,10 @@ import { judgeSender } from '../../src/channels/email/authenticity.ts';
 import { createEmailConfigSchema } from '../../src/channels/email/config.ts';
 import { makeHtmlSafe } from '../../src/channels/email/inbound-html.ts';
 import { createLoopGuard, readMail } from '../../src/channels/email/read-mail.ts';
+import { buildUnsubscribeHeaders } from '../../src/channels/mail/unsubscribe.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
+const connectionId = '0199cccc-0000-7000-8000-000000000001';
 const sentId = '0199aaaa-0000-7000-8000-000000000001';
 
 function read(raw: string | Buffer, changes: object = {}, guard = createLoopGuard(createTestClock()), omittedBytes?: number) {
@@ -15,7 +17,7 @@ function read(raw: string | Buffer, changes: object = {}, guard = createLoopGuar
     unverifiedSenders: 'deliver',
     ...changes,
   });
-  return readMail(config, guard, {
+  return readMail({ id: connectionId, config, previousConfig: undefined }, guard, {
     place: { uidValidity: '1', uid: 7 },
     bytes: Buffer.from(raw),
     receivedAt: new Date('2026-01-01T00:00:00Z'),
@@ -38,6 +40,32 @@ test.each<[string, string, string]>([
   ['an email with an empty envelope sender', 'Return-Path: <>\r\n', 'machine'],
 ])('%s stays in the mailbox', async (_name, header, reason) => {
   expect(await read(`${header}${base}\r\nhello`)).toEqual({ ignored: reason });
+});
+
+test('a mail program’s mail to the address of List-Unsubscribe is the opt-out of its contact, and no message', async () => {
+  const connection = { id: connectionId, webhookUrl: 'https://patchbay.example/channels/c1' };
+  const headers = buildUnsubscribeHeaders(connection, 'whsec_1', 'Maya@example.com', 'shop@inbox.test');
+  const [, link = ''] = /,<(mailto:[^>]+)>$/.exec(headers['List-Unsubscribe'] ?? '') ?? [];
+  const { pathname, searchParams } = new URL(link);
+  const subject = String(searchParams.get('subject'));
+  expect(pathname).toBe('shop@inbox.test');
+  const secret = { oneClickUnsubscribe: true, unsubscribeSecret: 'whsec_1' };
+  const write = (line: string, more = '') => `${more}${base.replace('Subject: Hi', `Subject: ${line}`)}\r\n`;
+  const optOut = { address: 'maya@example.com', optedOut: true, category: 'all', reason: 'unsubscribe link' };
+  const ways = [
+    write(subject),
+    // As an automatic mail, from an alias, and of Apple Mail, whose subject may be folded.
+    write(subject, 'Auto-Submitted: auto-generated\r\n').replace('maya@example.com', 'alias@example.org'),
+    write(subject.replace(' ', '\r\n '), 'X-Apple-Unsubscribe: true\r\n'),
+  ];
+  for (const raw of ways) {
+    expect(await read(raw, secret)).toMatchObject({ events: [{ kind: 'opt_out', optOut }] });
+  }
+  // Another proof is a mail as any other; so is that of another connection.
+  expect(await read(write(`${subject.slice(0, -1)}~`), secret)).toMatchObject({ events: [{ kind: 'inbound' }] });
+  expect(await read(write(subject), { ...secret, unsubscribeSecret: 'whsec_2' })).toMatchObject({
+    events: [{ kind: 'inbound' }],
+  });
 });
 
 test('the mailbox’s own emails, and those with an id of ours, stay in the mailbox', async () => {

@@ -120,26 +120,27 @@ function* drawInputs(targets: FuzzTargets): Generator<[number, FuzzRequest], voi
 async function send(world: World, connectionId: string, one: FuzzRequest, by: Credentials, index: number): Promise<number> {
   if (one.kind === 'webhook') return world.highlevel.postSigned(one.path, JSON.stringify(one.body));
   if (one.kind === 'callback') return (await world.postChannelWebhook(connectionId, one.event, one.body)).status;
+  const request = () => sendHttp(one, by, index);
+  // The server may have closed a connection that was kept alive, as the request left.
+  return request().catch(() => request().catch(() => 0));
+}
+
+async function sendHttp(one: FuzzHttpRequest, by: Credentials, index: number): Promise<number> {
   const query = one.query.map(([name, value]) => `${name}=${encode(value)}`).join('&');
-  try {
-    const response = await fetch(`${world.url}${one.path}${query && `?${query}`}`, {
-      method: one.method,
-      redirect: 'manual',
-      headers: {
-        // Many addresses, so that limits by address do not refuse the other requests.
-        'x-forwarded-for': toAddress(index),
-        ...toIdentity(one, by),
-        ...(one.body === undefined ? {} : { 'content-type': one.contentType }),
-        ...Object.fromEntries(one.headers),
-      },
-      ...(one.body === undefined || one.method === 'GET' || one.method === 'HEAD' ? {} : { body: toBody(one, by) }),
-    });
-    await response.arrayBuffer();
-    return response.status;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return 0;
-  }
+  const response = await fetch(`${world.url}${one.path}${query && `?${query}`}`, {
+    method: one.method,
+    redirect: 'manual',
+    headers: {
+      // Many addresses, so that limits by address do not refuse the other requests.
+      'x-forwarded-for': toAddress(index),
+      ...toIdentity(one, by),
+      ...(one.body === undefined ? {} : { 'content-type': one.contentType }),
+      ...Object.fromEntries(one.headers),
+    },
+    ...(one.body === undefined || one.method === 'GET' || one.method === 'HEAD' ? {} : { body: toBody(one, by) }),
+  });
+  await response.arrayBuffer();
+  return response.status;
 }
 
 function toIdentity({ caller }: FuzzHttpRequest, { tokens, session }: Credentials): Record<string, string> {

@@ -76,7 +76,8 @@ function toUnsubscribeHeaders(
   const [only, ...others] = mailboxes;
   // One address for all recipients would let each of them unsubscribe the first.
   if (!oneClickUnsubscribe || !unsubscribeSecret || !only || others.length > 0 || message.replyToExternalId) return {};
-  return buildUnsubscribeHeaders(connection, unsubscribeSecret, only.address);
+  const mailbox = connection.config.imap ? getOwnAddress(connection.config) : undefined;
+  return buildUnsubscribeHeaders(connection, unsubscribeSecret, only.address, mailbox);
 }
 
 async function signMail(bytes: Buffer, dkim: NonNullable<EmailConfig['dkim']>): Promise<Buffer> {

@@ -5,13 +5,18 @@ import type { ChannelEvent } from '../channel.ts';
 import { isSameAddress } from '../mail/addresses.ts';
 import { findRepliedMessage, getHeader, type MailHeaders } from '../mail/headers.ts';
 import { parseMessageId, parseOwnMessageId } from '../mail/message-id.ts';
+import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
 import { toReplyReceipts } from '../mail/reply-receipt.ts';
+import { findUnsubscribedAddress, mayUnsubscribe } from '../mail/unsubscribe.ts';
 import { judgeSender } from './authenticity.ts';
 import type { MailReport } from './bounces/mail-report.ts';
 import { readMailReport } from './bounces/read-mail-report.ts';
-import { type EmailConfig, getOwnAddress } from './config.ts';
+import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { type MailPlace, parseIncomingMail, toInboundContent } from './inbound.ts';
 import { findReportedMessage, toReportEvents } from './report-events.ts';
+
+/** The connection of a mailbox, as far as its mails are read with it. */
+export type MailConnection = Pick<EmailContext['connection'], 'id' | 'config' | 'previousConfig'>;
 
 export interface FetchedMail {
   readonly place: MailPlace;
@@ -54,7 +59,10 @@ export function createLoopGuard(clock: Pick<Clock, 'now'>): LoopGuard {
  *
  * @throws what the parser throws for a mail that it can't read
  */
-export async function readMail(config: EmailConfig, guard: LoopGuard, mail: FetchedMail): Promise<ReadMail> {
+export async function readMail(connection: MailConnection, guard: LoopGuard, mail: FetchedMail): Promise<ReadMail> {
+  const optOut = await readUnsubscription(connection, mail);
+  if (optOut) return { events: [optOut] };
+  const { config } = connection;
   const report = await readMailReport(mail.bytes);
   if (report.kind !== 'message') {
     const message = findReportedMessage(report);
@@ -63,6 +71,25 @@ export async function readMail(config: EmailConfig, guard: LoopGuard, mail: Fetc
     return events.length > 0 ? { events } : { ignored: report.kind };
   }
   return readMessage(config, guard, mail, report);
+}
+
+const maxSubjectOffset = 64 * 1024;
+
+/**
+ * Reads a mail that a mail program has written for a contact who unsubscribes. The proof in its subject was in one email alone, so it counts
+ * whoever sends the mail: an alias of the contact, or a machine.
+ */
+async function readUnsubscription(
+  { id, config, previousConfig }: MailConnection,
+  { bytes, receivedAt }: FetchedMail,
+): Promise<ChannelEvent | null> {
+  if (!mayUnsubscribe(Buffer.from(bytes.subarray(0, maxSubjectOffset)).toString('latin1'))) return null;
+  const { email } = await parseIncomingMail(bytes);
+  const secrets = [config, previousConfig].flatMap((one) => one?.unsubscribeSecret ?? []);
+  const address = findUnsubscribedAddress(id, secrets, email.subject ?? '');
+  if (address === null) return null;
+  const reason = mailOptOutReasons.link;
+  return { kind: 'opt_out', optOut: { address, optedOut: true, category: 'all', reason, occurredAt: receivedAt } };
 }
 
 async function readMessage(
@@ -109,12 +136,12 @@ function toSizeNote(bytes: number | undefined): string | undefined {
 /** Reads a mail that may be broken: its reader must block no other mail. @returns null for a mail that can't be read */
 export async function tryReadMail(
   log: Log,
-  config: EmailConfig,
+  connection: MailConnection,
   guard: LoopGuard,
   mail: FetchedMail,
 ): Promise<ReadMail | null> {
   try {
-    return await readMail(config, guard, mail);
+    return await readMail(connection, guard, mail);
   } catch (error) {
     const reason = truncate(error instanceof Error ? error.message : String(error), 200);
     log.warn({ uid: mail.place.uid, reason }, 'an email could not be read and is left in the mailbox');

@@ -88,11 +88,10 @@ export async function readNewMails(deps: ReadMailboxDeps, cursor: MailboxCursor)
 
 async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCursor): Promise<MailboxCursor> {
   const { context, guard } = deps;
-  const { config } = context.connection;
   const receivedAt = Math.max(toTime(row.internalDate), Date.parse(cursor.receivedAt));
   const next = { ...cursor, lastUid: row.uid, receivedAt: new Date(receivedAt).toISOString() };
   const mail = await fetchMail(deps, row, cursor);
-  const read = mail && (await tryReadMail(context.log, config, guard, mail));
+  const read = mail && (await tryReadMail(context.log, context.connection, guard, mail));
   if (!read || 'ignored' in read) {
     if (read) context.log.info({ uid: row.uid, reason: read.ignored }, 'an email is left in the mailbox');
     await deps.emit([], next);

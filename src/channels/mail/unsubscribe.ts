@@ -11,16 +11,26 @@ function computeProof(secret: string, connectionId: string, address: string): st
   return createHmac('sha256', secret).update(signed).digest('base64url').slice(0, 32);
 }
 
-/** Builds the headers of one-click unsubscribing (RFC 8058). @param secret of the connection, which the link proves to know without showing it */
+/**
+ * Builds the headers of one-click unsubscribing (RFC 8058).
+ *
+ * @param secret of the connection, which the link proves to know without showing it
+ * @param mailbox whose mails the program reads: mail programs that make no requests write to it (RFC 2369)
+ */
 export function buildUnsubscribeHeaders(
   { id, webhookUrl }: Pick<ChannelConnection<object>, 'id' | 'webhookUrl'>,
   secret: string,
   recipient: string,
+  mailbox?: string,
 ): Record<string, string> {
   const address = recipient.toLowerCase();
-  const query = new URLSearchParams({ address, proof: computeProof(secret, id, address) });
+  const proof = computeProof(secret, id, address);
+  const query = new URLSearchParams({ address, proof });
+  const subject = `unsubscribe ${Buffer.from(address).toString('base64url')}.${proof}`;
+  const mail = mailbox && `<mailto:${encodeURIComponent(mailbox).replace('%40', '@')}?subject=${encodeURIComponent(subject)}>`;
   return {
-    'List-Unsubscribe': `<${webhookUrl}/${unsubscribePath}?${query}>`,
+    // Without a blank: a folded line breaks DKIM signatures of some servers.
+    'List-Unsubscribe': [`<${webhookUrl}/${unsubscribePath}?${query}>`, mail].filter(Boolean).join(','),
     'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
   };
 }
@@ -36,4 +46,19 @@ export function isUnsubscribeLink(
   { address, proof }: { address: string; proof: string },
 ): boolean {
   return secrets.some((secret) => safeEqual(proof, computeProof(secret, connectionId, address)));
+}
+
+// A header may be folded at the blank.
+const mailSubject = /\bunsubscribe\s{1,4}([\w-]{1,500})\.([\w-]{32})(?![\w-])/;
+
+/** Returns whether a text may hold the subject of a mail that unsubscribes. */
+export function mayUnsubscribe(text: string): boolean {
+  return mailSubject.test(text);
+}
+
+/** Finds the address that a mail to the mailbox unsubscribes, by its subject. @returns null for a subject that we did not write */
+export function findUnsubscribedAddress(connectionId: string, secrets: readonly string[], subject: string): string | null {
+  const [, encoded = '', proof = ''] = mailSubject.exec(subject) ?? [];
+  const address = Buffer.from(encoded, 'base64url').toString('utf8');
+  return encoded !== '' && isUnsubscribeLink(connectionId, secrets, { address, proof }) ? address : null;
 }
