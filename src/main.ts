@@ -145,6 +145,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
     keepChannels: settings.keepChannelsAfterUninstall,
     sendConcurrency: settings.sendConcurrency,
     confirmTimeoutMs: settings.confirmTimeoutMs,
+    slowStatementMs: settings.slowStatementMs,
     retentionDays: settings.retentionDaysAfterUninstall,
     retention: settings.retention,
     alertLimits: settings.alertLimits,

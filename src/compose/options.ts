@@ -60,6 +60,8 @@ export interface CapabilityOptions {
   confirmTimeoutMs?: number | undefined;
   /** Usage meter by which each message is charged to the location’s wallet; undefined for no charges. */
   walletMeterId?: string | undefined;
+  /** Statements that take as long or longer are logged; undefined or 0 for none. */
+  slowStatementMs?: number | undefined;
   /** The traces of messages; undefined without a collector. */
   tracing?: Tracing | undefined;
   /** The phone of sandbox mode. */

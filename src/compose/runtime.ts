@@ -3,6 +3,7 @@ import { createIdGenerator, type NewId, type RandomSource } from '../core/ids.ts
 import { createSecretBox, type SecretBox } from '../core/secret-box.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSharedClock } from '../database/clock-steps.ts';
+import { createSlowStatementLog } from '../database/slow-statements.ts';
 import { requireUsable } from '../database/transfer/freeze.ts';
 import { type KeyRing, recordKeys, toKeyRings } from '../installations/key-inventory.ts';
 import type { Log } from '../runtime/log.ts';
@@ -37,8 +38,13 @@ const maxSendMs = 60_000;
 
 /** Opens the database and the shared clock. */
 export async function composeRuntime(options: CapabilityOptions): Promise<Runtime> {
-  const { random, log } = options;
-  const db = await openDatabase(options.database, { log, onNewerVersion: options.onNewerVersion });
+  const { random, log, slowStatementMs } = options;
+  const metrics = createMetrics();
+  const count = () => metrics.slowStatements.inc();
+  const observeStatement = slowStatementMs
+    ? createSlowStatementLog({ clock: options.clock, log, count }, slowStatementMs)
+    : undefined;
+  const db = await openDatabase(options.database, { log, onNewerVersion: options.onNewerVersion, observeStatement });
   await requireUsable((sql) => db.client.$queryRawUnsafe(sql));
   // The only clock from here on, because other processes compare the times that this one stores.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
@@ -54,7 +60,7 @@ export async function composeRuntime(options: CapabilityOptions): Promise<Runtim
     box: createSecretBox(options.encryptionKeys, random, clock),
     keyRings,
     log,
-    metrics: createMetrics(),
+    metrics,
     tracing: options.tracing,
     targetHttp: createHttpClient({ timeoutMs: maxSendMs, allowPrivateTargets: options.allowPrivateTargets }),
     startedAt: dateNow(clock),

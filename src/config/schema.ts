@@ -110,6 +110,7 @@ export const settingsSchema = z.object({
   SEND_CONCURRENCY: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
   CONFIRM_SEND_SECONDS: wholeNumber(5, 86_400).default(600),
   MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
+  SLOW_STATEMENT_MS: wholeNumber(0, 60_000).default(1_000),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be one of pino’s levels' })
     .default('info'),

@@ -92,6 +92,7 @@ export interface Settings {
   confirmTimeoutMs: number;
   maxConnections: number;
   logLevel: string;
+  slowStatementMs: number;
   alertLimits: AlertThresholds;
   alertWebhook: AlertWebhook | undefined;
   alertMail: MailOptions | undefined;
@@ -167,6 +168,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     confirmTimeoutMs: read.CONFIRM_SEND_SECONDS * 1000,
     maxConnections: read.MAX_CONNECTIONS,
     logLevel: read.LOG_LEVEL,
+    slowStatementMs: read.SLOW_STATEMENT_MS,
     alertLimits: {
       failureRate: read.ALERT_FAILURE_RATE,
       silentHours: read.ALERT_SILENT_HOURS,

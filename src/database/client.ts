@@ -8,9 +8,10 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { listenOnServer } from './listen.ts';
 import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
-import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, setIdleTimeout } from './pool.ts';
+import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
+import type { ObserveStatement } from './slow-statements.ts';
 
 export type * from '../../prisma/generated/client.ts';
 export { Prisma } from '../../prisma/generated/client.ts';
@@ -63,6 +64,8 @@ export interface OpenOptions {
   log?: Log;
   /** Called once when a newer version has migrated the database, with that migration: this process must stop. */
   onNewerVersion?: ((migration: string) => void) | undefined;
+  /** Measures the statements of a server. The embedded database is not measured. */
+  observeStatement?: ObserveStatement | undefined;
 }
 
 /**
@@ -75,7 +78,7 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
 }
 
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
-  const { log = createLog('silent'), onNewerVersion = () => {} } = options;
+  const { log = createLog('silent'), onNewerVersion = () => {}, observeStatement } = options;
   const clock = systemClock;
   const directUrl = target.directUrl ?? target.url;
   const session = await openServerSession(directUrl, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
@@ -105,6 +108,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     clock,
     (error) => watch?.onError(error),
   );
+  if (observeStatement) pool.on('connect', (session) => observeStatements(session, clock, observeStatement));
   const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
   watch = startSchemaWatch({
     clock,

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import { isOutOfConnections, isReadOnly } from './errors.ts';
+import type { ObserveStatement } from './slow-statements.ts';
 
 /** Sends probes on an idle connection, so that a dead one is noticed. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
@@ -106,4 +107,19 @@ export function getServerLimits(idleTimeoutMs: number) {
       `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true), ` +
       `set_config('idle_in_transaction_session_timeout', '${idleTimeoutMs}', true)`,
   };
+}
+
+/** Measures the statements of a session, failed ones too, whoever sends them. */
+export function observeStatements(session: pg.ClientBase, clock: Pick<Clock, 'elapsed'>, observe: ObserveStatement): void {
+  const query = session.query.bind(session) as (...args: unknown[]) => unknown;
+  session.query = ((...args: unknown[]) => {
+    const startedAt = clock.elapsed();
+    const result = query(...args);
+    // A caller with a callback gets no promise; Prisma uses none.
+    if (!(result instanceof Promise)) return result;
+    const [statement] = args as [string | { text: string }];
+    const end = () => observe(typeof statement === 'string' ? statement : statement.text, clock.elapsed() - startedAt);
+    result.then(end, end);
+    return result;
+  }) as typeof session.query;
 }

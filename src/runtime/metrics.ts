@@ -87,6 +87,11 @@ export function createMetrics() {
       help: 'User contexts that were presented again from another address.',
       registers,
     }),
+    slowStatements: new Counter({
+      name: 'patchbay_slow_statements_total',
+      help: 'Statements of this process that took PostgreSQL SLOW_STATEMENT_MS or longer.',
+      registers,
+    }),
     installations: new Gauge({
       name: 'patchbay_installations',
       help: 'Installations by kind (company, location) and status.',
