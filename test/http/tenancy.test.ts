@@ -38,6 +38,8 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
     address: '+12025550143',
     tokenId: '01930000-0000-7000-8000-000000000000',
     webhookId: endpointOfB.id,
+    contactId: b.contact.id,
+    erasureId: '01930000-0000-7000-8000-000000000000',
   };
 
   const bearer = (

@@ -53,7 +53,15 @@ function toNamedSchemas(shapes: readonly (z.ZodType | undefined)[], side: Schema
     unrepresentable: 'any',
     uri: (id) => `#/components/schemas/${id}`,
   });
-  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema)]));
+  return hoistShared(Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIds(schema)])));
+}
+
+/** Moves named schemas that only occur inside others to the rest: their references would not resolve in an OpenAPI document. */
+function hoistShared({ __shared: shared, ...schemas }: Record<string, unknown>): Record<string, unknown> {
+  const { $defs = {} } = (shared ?? {}) as { $defs?: Record<string, Record<string, unknown>> };
+  const inner = Object.fromEntries(Object.entries($defs).map(([name, schema]) => [name, withoutIds(schema)]));
+  const text = JSON.stringify({ ...schemas, ...inner });
+  return JSON.parse(text.replaceAll('#/components/schemas/__shared#/$defs/', '#/components/schemas/'));
 }
 
 function toOperation(defined: ApiRoute): Record<string, unknown> {

@@ -17,7 +17,7 @@ import { buildOpenApiDocument } from './openapi.ts';
 import { createOptOutRoutes, type OptOutRouteDeps } from './opt-outs.ts';
 import { createOverviewRoutes, type OverviewRouteDeps } from './overview.ts';
 import { createPrivacyRoutes, type PrivacyRouteDeps } from './privacy.ts';
-import { mountRoute } from './route.ts';
+import { type ApiRoute, mountRoute } from './route.ts';
 import { createRoutingRoutes, type RoutingRouteDeps } from './routing.ts';
 import { createSessionRoutes, type SessionRouteDeps } from './session.ts';
 import { createTokenRoutes, type TokenRouteDeps } from './tokens.ts';
@@ -46,10 +46,9 @@ export type ApiDeps = AuthenticateDeps &
 /** Limit of one IP address; an agency's own programs stay far below it. */
 const requestLimit = { points: 6_000, duration: 60 };
 
-/** Creates the JSON API. All endpoints need a token, except the API's description and the exchange of a user context for a token. */
-export function createApiRouter(deps: ApiDeps): Router {
-  const router = Router({ caseSensitive: true });
-  const routes = [
+/** Lists all endpoints of the API, in the order of its description. Creating them uses no dependency: only requests do. */
+export function listApiRoutes(deps: ApiDeps): ApiRoute[] {
+  return [
     ...createSessionRoutes(deps),
     ...createCompanyRoutes(deps),
     ...createLocationRoutes(deps),
@@ -70,6 +69,12 @@ export function createApiRouter(deps: ApiDeps): Router {
     ...createOverviewRoutes(deps),
     ...createCheckRoutes(deps),
   ];
+}
+
+/** Creates the JSON API. All endpoints need a token, except the API's description and the exchange of a user context for a token. */
+export function createApiRouter(deps: ApiDeps): Router {
+  const router = Router({ caseSensitive: true });
+  const routes = listApiRoutes(deps);
   const description = buildOpenApiDocument(routes, deps.appUrl);
   const body = express.json({ limit: '256kb' });
 
