@@ -1,3 +1,4 @@
+import { signInOperator } from '../support/operator-session.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 interface Line {
@@ -61,6 +62,26 @@ test('each red line says what to do: a wrong signature, a missing scope, a provi
   });
   await world.db.installation.updateMany({ data: { status: 'reauth_required' } });
   expect((await listLines(world, path)).token).toMatchObject({ status: 'failed', fix: 'Install the app here again.' });
+});
+
+test('the page of the program has a line for each of the API, in every language, and keeps what it has asked for a while', async () => {
+  await using world = await startWorld({ isIdle: true });
+  await world.setUpLocation();
+  const lines = await listLines(world, '/check');
+  expect(lines.keys).toMatchObject({ status: 'ok' });
+  expect(lines.address).toMatchObject({ status: 'ok', message: expect.stringContaining('http://127.0.0.1') });
+  expect(lines.disk).toMatchObject({ status: 'ok' });
+  const { get } = await signInOperator(world);
+  for (const language of ['en', 'es']) {
+    const { text } = await get('/check', { 'accept-language': language }).expect(200);
+    const names = [...text.matchAll(/data-check="([^"]+)"/g)].map(([, name]) => name);
+    expect(names.toSorted()).toEqual(Object.keys(lines).toSorted());
+    // Each placeholder is filled, and each key has its words.
+    expect(text).not.toMatch(/\{\w+\}|checks\./);
+  }
+  expect(world.highlevel.calls.listByOperation('token:authorization_code').filter(({ status }) => status === 400)).toHaveLength(
+    1,
+  );
 });
 
 test('the check is for the operator and a location’s admin, in the language of whoever reads', async () => {
