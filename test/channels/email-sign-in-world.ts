@@ -94,7 +94,8 @@ export async function startSignInWorld(options: Omit<WorldOptions, 'channels'> &
       const authorizeUrl = findAuthorizeUrl(await browser.open(url));
       return browser.open(services[provider].decide(authorizeUrl, decision));
     },
-    listGrants: () => world.db.oauthGrant.findMany(),
+    listGrants: (...connectionIds: string[]) =>
+      world.db.oauthGrant.findMany({ where: { connectionId: { in: connectionIds } } }),
     /** Access tokens and user names with which the mail server was signed in to. */
     listLogins: () =>
       smtp.commands.flatMap((line) => {
