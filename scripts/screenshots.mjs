@@ -121,7 +121,9 @@ async function connectAndTest(page, channel) {
 
 async function connect(page, channel) {
   const framed = page.frameLocator('iframe');
-  await framed.getByRole('link', { name: /^(Connect Text messages|Connect Email|Choose another channel)$/ }).click();
+  // Without any channel there is a link for each provider: text messages come first.
+  const links = framed.getByRole('link', { name: /^(Connect Text messages|Connect Email|Choose another channel)$/ });
+  await links.first().click();
   await framed.getByRole('link', { name: `Use the demo account ${channel}` }).click();
   await framed.getByRole('button', { name: 'Connect', exact: true }).click();
 }
