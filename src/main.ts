@@ -127,6 +127,7 @@ function toAppOptions(settings: Settings, database: DatabaseTarget, log: Log): A
   return {
     ...resolveKeys(settings, systemRandom),
     database,
+    replicaUrl: settings.databaseReplicaUrl,
     clock: systemClock,
     random: systemRandom,
     log,

@@ -146,6 +146,8 @@ export function composeMessaging(
     startAttempt,
     settle,
     listMessages: createMessageLister(runtime.db),
+    /** For people who look through the log: it may be some seconds old. */
+    browseMessages: createMessageLister(runtime.reader),
     receiveDelivery: createDeliveryReceiver(ingredients),
     receiveInbound: createInboundReceiver(ingredients),
     recordReceipt,

@@ -17,6 +17,8 @@ import type { Tracing } from '../runtime/tracing.ts';
 /** Settings, keys and the outside world that the capabilities are composed from. */
 export interface CapabilityOptions {
   database: DatabaseTarget;
+  /** Address of a replica of it, which pages read from. */
+  replicaUrl?: string | undefined;
   /** Called once when a newer version has migrated the database: this process must stop. */
   onNewerVersion?: ((migration: string) => void) | undefined;
   /** The clock of this machine. */

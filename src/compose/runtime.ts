@@ -3,6 +3,7 @@ import { createIdGenerator, type NewId, type RandomSource } from '../core/ids.ts
 import { createSecretBox, type SecretBox } from '../core/secret-box.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSharedClock } from '../database/clock-steps.ts';
+import { createReader, type Reader } from '../database/replica.ts';
 import { createSlowStatementLog } from '../database/slow-statements.ts';
 import { requireUsable } from '../database/transfer/freeze.ts';
 import { type KeyRing, recordKeys, toKeyRings } from '../installations/key-inventory.ts';
@@ -15,6 +16,8 @@ import type { CapabilityOptions } from './options.ts';
 /** Base of every capability: the database, time, randomness, secrets, the log and the metrics. */
 export interface Runtime {
   db: Database;
+  /** Reads that may be some seconds old. */
+  reader: Reader;
   clock: Clock;
   /** Difference between this machine's clock and the database's. */
   clockSkewMs: () => number;
@@ -48,10 +51,12 @@ export async function composeRuntime(options: CapabilityOptions): Promise<Runtim
   await requireUsable((sql) => db.client.$queryRawUnsafe(sql));
   // The only clock from here on, because other processes compare the times that this one stores.
   const clock = await openSharedClock(db, { clock: options.clock, readTime: options.readTime, log });
+  const reader = createReader({ clock, log }, db, options.replicaUrl);
   const keyRings = toKeyRings({ encryption: options.encryptionKeys, session: options.sessionSecrets });
   await recordKeys({ db, clock }, keyRings);
   return {
     db,
+    reader,
     clock,
     clockSkewMs: clock.skewMs,
     random,
@@ -66,6 +71,7 @@ export async function composeRuntime(options: CapabilityOptions): Promise<Runtim
     startedAt: dateNow(clock),
     async close() {
       await clock.stop();
+      await reader.close();
       await db.close();
     },
   };

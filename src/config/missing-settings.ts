@@ -41,6 +41,7 @@ export function findMissing(given: ReadonlyMap<string, unknown>): string[] {
   else if (given.has('BILLING_METER_ID')) {
     problems.push('BILLING_METER_ID is of BILLING=wallet: a provider’s own meter and charges would bill each message twice');
   }
+  if (given.has('DATABASE_REPLICA_URL')) require('DATABASE_URL', 'is needed with DATABASE_REPLICA_URL: the primary’s address');
   if (given.has('DATABASE_DIRECT_URL')) require('DATABASE_URL', 'is needed with DATABASE_DIRECT_URL: the pooler’s address');
   if (role === 'web' || role === 'worker') {
     require('DATABASE_URL', `is needed with ROLE=${role}: the embedded database takes one process`);

@@ -60,6 +60,7 @@ export const settingsSchema = z.object({
   MICROSOFT_LOGIN_URL: webAddress.default('https://login.microsoftonline.com'),
   DATABASE_URL: databaseAddress.optional(),
   DATABASE_DIRECT_URL: databaseAddress.optional(),
+  DATABASE_REPLICA_URL: databaseAddress.optional(),
   DATA_DIR: z.string().default('./data'),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SESSION_SECRETS: secrets.optional(),

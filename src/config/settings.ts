@@ -68,6 +68,7 @@ export interface Settings {
   databaseUrl: string | undefined;
   /** The server itself, where `databaseUrl` leads through a pooler. */
   databaseDirectUrl: string | undefined;
+  databaseReplicaUrl: string | undefined;
   dataDir: string;
   encryptionKeys: Buffer[] | undefined;
   sessionSecrets: string[] | undefined;
@@ -139,6 +140,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     consentClients: toConsentClients(read),
     databaseUrl: read.DATABASE_URL,
     databaseDirectUrl: read.DATABASE_DIRECT_URL,
+    databaseReplicaUrl: read.DATABASE_REPLICA_URL,
     dataDir: resolve(read.DATA_DIR),
     encryptionKeys: read.ENCRYPTION_KEYS,
     sessionSecrets: read.SESSION_SECRETS,

@@ -16,6 +16,8 @@ export interface PostgresServer {
   restart(downtimeMs: number): Promise<void>;
   /** When it was away, by the machine's clock. */
   downtimes: { from: number; to: number }[];
+  /** Starts a standby that follows it, and answers queries. */
+  startStandby(): Promise<PostgresServer>;
   stop(): Promise<void>;
 }
 
@@ -33,7 +35,12 @@ export function findServerPrograms(): string | null {
 }
 
 /** Starts it on a free port, with the settings that a server comes with: what is committed is on the disk. */
-export async function startPostgresServer(programs: string): Promise<PostgresServer> {
+export function startPostgresServer(programs: string): Promise<PostgresServer> {
+  return startServer(programs, ['initdb', '-U', 'patchbay', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+}
+
+/** @param creation the command that creates its folder of data, whose name is added */
+async function startServer(programs: string, [creator = '', ...creation]: readonly string[]): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'patchbay-server-'));
   const isRoot = process.getuid?.() === 0;
   // PostgreSQL does not run as root.
@@ -51,7 +58,7 @@ export async function startPostgresServer(programs: string): Promise<PostgresSer
   }
   const data = join(folder, 'data');
   const port = await findFreePorts();
-  await command('initdb', '-D', data, '-U', 'patchbay', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
+  await command(creator, ...creation, '-D', data);
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='${folder}'`;
   const start = () => command('pg_ctl', 'start', '-w', '-s', '-D', data, '-l', join(folder, 'log'), '-o', options);
   await start();
@@ -76,6 +83,8 @@ export async function startPostgresServer(programs: string): Promise<PostgresSer
       await start();
       downtime.to = Date.now();
     },
+    startStandby: () =>
+      startServer(programs, ['pg_basebackup', '-h', '127.0.0.1', '-p', String(port), '-U', 'patchbay', '-R', '-c', 'fast']),
     async stop() {
       process.off('exit', stopAbandoned);
       await command('pg_ctl', 'stop', '-s', '-m', 'immediate', '-D', data).catch(() => {

@@ -29,10 +29,16 @@ export interface LogPage {
 /** Lists messages as `listMessages`; the searches of a tenant run one at a time. @throws AppError `too_many_requests` */
 export type ListMessages = (scope: LogScope, query: LogQuery) => Promise<LogPage>;
 
+type LogSource = Pick<Database, 'client'>;
+
 const maxWaitingSearches = 10;
 
-/** Creates the lister of messages. Searches are expensive, so those of one tenant take one database connection at most. */
-export function createMessageLister(db: Database): ListMessages {
+/**
+ * Creates the lister of messages. Searches are expensive, so those of one tenant take one database connection at most.
+ *
+ * @param db the primary, or a reader of what may be some seconds old
+ */
+export function createMessageLister(db: LogSource): ListMessages {
   const searches = createKeyedQueue(
     maxWaitingSearches,
     () =>
@@ -54,7 +60,7 @@ const maxExactMatches = 5_000;
  * Lists messages, newest first, at a cost that does not grow with the log. A search that no index serves reads a limited number of messages
  * at a time, so its page may be short, or empty, and still have older ones. Ids and stored addresses are found in the whole log.
  */
-export async function listMessages(db: Database, scope: LogScope, query: LogQuery): Promise<LogPage> {
+export async function listMessages(db: LogSource, scope: LogScope, query: LogQuery): Promise<LogPage> {
   if (scope.length === 0) return { items: [], older: null, newer: null, searchedUntil: null };
   const candidateIds = query.q ? await findExactMatches(db, scope, query.q) : null;
   const boundary = candidateIds === null && isSearch(query) ? await findBoundary(db, scope, query) : null;
@@ -70,23 +76,23 @@ export async function listMessages(db: Database, scope: LogScope, query: LogQuer
   return { items, older: items.at(-1)?.id ?? query.after, newer: nextCursor, searchedUntil };
 }
 
-async function findExactMatches(db: Database, scope: LogScope, q: string): Promise<string[] | null> {
+async function findExactMatches(db: LogSource, scope: LogScope, q: string): Promise<string[] | null> {
   const ids = await selectIds(db, selectExactMatchesSql(scope, q, maxExactMatches));
   return ids.length > 0 ? ids : null;
 }
 
-async function findBoundary(db: Database, scope: LogScope, query: LogQuery): Promise<string | null> {
+async function findBoundary(db: LogSource, scope: LogScope, query: LogQuery): Promise<string | null> {
   const each = scope === 'all' ? maxScannedRows : Math.max(minScannedRowsPerLocation, Math.ceil(maxScannedRows / scope.length));
   const [id] = await selectIds(db, selectBoundarySql(scope, query, { each, total: maxScannedRows }));
   return id ?? null;
 }
 
-async function selectIds(db: Database, statement: ReturnType<typeof selectIdsSql>): Promise<string[]> {
+async function selectIds(db: LogSource, statement: ReturnType<typeof selectIdsSql>): Promise<string[]> {
   const rows = await db.client.$queryRaw<{ id: string }[]>(statement);
   return rows.map(({ id }) => id);
 }
 
-function loadMessages(db: Database, ids: readonly string[]): Promise<Message[]> {
+function loadMessages(db: LogSource, ids: readonly string[]): Promise<Message[]> {
   return db.client.message.findMany({ where: { id: { in: [...ids] } }, orderBy: { id: 'desc' } });
 }
 

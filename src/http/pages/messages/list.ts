@@ -4,6 +4,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { getDayRange } from '../../../core/local-days.ts';
 import { isTimeZone } from '../../../core/local-time.ts';
 import type { Database } from '../../../database/client.ts';
+import type { Reader } from '../../../database/replica.ts';
 import type { Provider } from '../../../highlevel/providers.ts';
 import type { Installation } from '../../../installations/store.ts';
 import type { LogQuery, LogScope } from '../../../messages/log/list-messages.ts';
@@ -14,8 +15,9 @@ import { toReasonText } from '../framework/texts.ts';
 import { createMessageLink, loadLocationNames, loadMessageRows, toRowsVersion } from './rows.ts';
 
 export interface LogPageDeps {
-  messaging: Pick<Messaging, 'listMessages'>;
+  messaging: Pick<Messaging, 'browseMessages'>;
   db: Database;
+  reader: Pick<Reader, 'ageMs'>;
   clock: Clock;
   providers: readonly Provider[];
 }
@@ -87,6 +89,7 @@ async function showMessages(deps: LogPageDeps, scope: 'location' | 'account', in
     isFirst,
     searchedTo: stopped?.createdAt ?? null,
     isStatic: isStatic(input),
+    ageMs: deps.reader.ageMs(),
     newest: isFirst ? null : url(path, linkFilters),
     newer: newer && url(path, { ...linkFilters, after: newer }),
     older: older && url(path, { ...linkFilters, before: older }),
@@ -111,9 +114,9 @@ function isStatic({ query: { q, status, direction, channel, reason }, location }
 async function loadPage(deps: LogPageDeps, input: MessagesPageInput) {
   const { before, after } = input.query;
   const scope = await getLogScope(deps.db, input);
-  const page = await deps.messaging.listMessages(scope, toLogQuery(input));
+  const page = await deps.messaging.browseMessages(scope, toLogQuery(input));
   if (after === undefined || page.newer || page.items.length === pageSize) return { ...page, isFirst: !before && !after };
-  return { ...(await deps.messaging.listMessages(scope, { ...toLogQuery(input), after: undefined })), isFirst: true };
+  return { ...(await deps.messaging.browseMessages(scope, { ...toLogQuery(input), after: undefined })), isFirst: true };
 }
 
 async function getLogScope(db: Database, { access, location }: MessagesPageInput): Promise<LogScope> {

@@ -4,6 +4,7 @@ import { listOpenAlerts } from '../../../alerts/store.ts';
 import { type Clock, dateNow } from '../../../core/clock.ts';
 import { listLastDays } from '../../../core/local-days.ts';
 import type { Alert, Database } from '../../../database/client.ts';
+import type { Reader } from '../../../database/replica.ts';
 import type { Installation } from '../../../installations/store.ts';
 import { type DailyStats, statsWindowDays } from '../../../messages/stats/daily-counts.ts';
 import { loadDailyStats, toStatsScope } from '../../../messages/stats/rollup.ts';
@@ -19,6 +20,7 @@ import { createOverviewCharts } from './charts.ts';
 
 export interface OverviewDeps {
   db: Database;
+  reader: Reader;
   clock: Clock;
   appUrl: string;
 }
@@ -59,6 +61,7 @@ export function createLocationOverviewPage(deps: OverviewDeps) {
         zoneNote: text('overview.zone', { zone }),
         isConnected: channelCount > 0,
         isMany: false,
+        ageMs: deps.reader.ageMs(),
         ...toNumbers({ text, url }, days, dateNow(deps.clock)),
       };
     },
@@ -115,6 +118,7 @@ export function createAccountOverviewPage(deps: OverviewDeps) {
         zoneNote: text('overview.zones'),
         isConnected: true,
         isMany: true,
+        ageMs: deps.reader.ageMs(),
         ...toNumbers({ text, url }, days, dateNow(deps.clock)),
       };
     },
@@ -132,7 +136,7 @@ function createDaysLoader(deps: OverviewDeps) {
   const cache = createAdaptiveCache<DailyStats[]>(deps.clock);
   return (key: string, find: () => Promise<Pick<Installation, 'resourceId' | 'timezone'>[]>) =>
     cache(key, async () =>
-      loadDailyStats(deps.db.client, (await find()).map(toStatsScope), dateNow(deps.clock), { details: true }),
+      loadDailyStats(deps.reader.client, (await find()).map(toStatsScope), dateNow(deps.clock), { details: true }),
     );
 }
 
