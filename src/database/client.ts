@@ -77,6 +77,11 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
   return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target);
 }
 
+/** Opens a client over a pool, which it ends when it disconnects. */
+export function openClient(pool: AdaptivePool): PrismaClient {
+  return new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+}
+
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
   const { log = createLog('silent'), onNewerVersion = () => {}, observeStatement } = options;
   const clock = systemClock;
@@ -109,7 +114,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     (error) => watch?.onError(error),
   );
   if (observeStatement) pool.on('connect', (session) => observeStatements(session, clock, observeStatement));
-  const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+  const client = openClient(pool);
   watch = startSchemaWatch({
     clock,
     log,

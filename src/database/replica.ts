@@ -1,15 +1,13 @@
-import { PrismaPg } from '@prisma/adapter-pg';
-import { PrismaClient } from '../../prisma/generated/client.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { runPollLoop } from '../runtime/poll-loop.ts';
-import type { Database } from './client.ts';
+import { type Database, openClient } from './client.ts';
 import { AdaptivePool, getServerLimits, keepAlive } from './pool.ts';
 
 /** Reads for pages that may be some seconds old: the log and the statistics. */
 export interface Reader {
   /** The replica's client while it keeps up, else the primary's: to be read anew for each query. */
-  readonly client: PrismaClient;
+  readonly client: Database['client'];
   /** Returns how far behind the primary the reads are, in milliseconds; null for the primary itself. */
   ageMs(): number | null;
   close(): Promise<void>;
@@ -48,7 +46,7 @@ export function createReader({ clock, log }: ReaderDeps, primary: Database, repl
     },
     clock,
   );
-  const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+  const client = openClient(pool);
   let ageMs: number | null = null;
   const poll = async () => {
     const wasUsed = ageMs !== null;

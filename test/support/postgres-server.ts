@@ -16,7 +16,7 @@ export interface PostgresServer {
   restart(downtimeMs: number): Promise<void>;
   /** When it was away, by the machine's clock. */
   downtimes: { from: number; to: number }[];
-  /** Starts a standby that follows it, and answers queries. */
+  /** Starts a standby that follows it and can be read from. */
   startStandby(): Promise<PostgresServer>;
   stop(): Promise<void>;
 }
