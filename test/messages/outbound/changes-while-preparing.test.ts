@@ -59,7 +59,7 @@ test.each(['token:refresh_token', 'createCharge'])(
     const { release, getMessage, post } = await prepareSend(operation, {}, operation === 'createCharge' ? 0 : dayMs);
     await post([inbound('STOP')]);
     release();
-    await world.waitFor(async () => (await getMessage()).state !== 'pending');
+    await world.advanceUntil(async () => (await getMessage()).state !== 'pending');
     expect(await getMessage()).toMatchObject({ state: 'failed', reasonCode: 'opted_out' });
     expect(script.sends).toEqual([]);
   },
