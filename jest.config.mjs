@@ -7,7 +7,7 @@ const onBoth = onPostgres || Boolean(process.env.TEST_DATABASE_URL);
 
 const onlyEmbedded = [
   ...['alerts', 'attachments', 'browser', 'channels', 'deploy', 'examples', 'fuzz', 'highlevel', 'http'],
-  ...['messages/(inbound|log|stats)', 'pages', 'processes/(channel-packages|data-folder|refresh-crash|start)'],
+  ...['messages/(inbound|log|stats)', 'pages', 'processes/(channel-packages|gateway-examples|data-folder|refresh-crash|start)'],
   ...['sandbox', 'unit', 'webhooks'],
 ];
 const onlyPostgres = [
