@@ -18,7 +18,7 @@ import { systemRandom } from './core/ids.ts';
 import type { DatabaseTarget } from './database/client.ts';
 import { lockDirectory } from './database/directory-lock.ts';
 import { createHealthApp, createHttpApp } from './http/app.ts';
-import { createHttpServer } from './http/server.ts';
+import { closeServer, createHttpServer, drainConnections } from './http/server.ts';
 import { restrictNewFiles, restrictToOwner } from './runtime/file-permissions.ts';
 import { createLog, type Log } from './runtime/log.ts';
 import { guardOutput } from './runtime/log-output.ts';
@@ -31,6 +31,7 @@ import { startWorker } from './worker/queue-handlers.ts';
 /** Time from SIGTERM to the end of the process; jobs that still run are found again at the next start. */
 const stopTimeoutMs = 10_000;
 const finishJobsTimeoutMs = 7_000;
+const finishRequestsTimeoutMs = 6_000;
 /** Longer only while the database is unavailable and this process alone knows a vendor's response. Supervisors have their own limits. */
 const storeResponsesTimeoutMs = 60_000;
 
@@ -241,12 +242,12 @@ async function shutDown(
   const hasUnwritten = () => storeTimeoutMs > 0 && running.app.messaging.listUnwritten().length > 0;
   systemClock.setTimeout(() => hasUnwritten() || process.exit(1), stopTimeoutMs);
   systemClock.setTimeout(() => process.exit(1), stopTimeoutMs + storeTimeoutMs);
-  const closed = new Promise((resolve) => running.server.close(resolve));
-  running.app.live.close();
-  running.server.closeIdleConnections();
-  await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeTimeoutMs), running.stopPeriodicTasks()]);
-  running.server.closeAllConnections();
-  await closed;
+  const stopServing = async () => {
+    await drainConnections(running.server, systemClock);
+    running.app.live.close();
+    await closeServer(running.server, systemClock, finishRequestsTimeoutMs);
+  };
+  await Promise.all([running.app.stopWorking(finishJobsTimeoutMs, storeTimeoutMs), running.stopPeriodicTasks(), stopServing()]);
   await running.telemetry?.stop();
   await running.app.close();
   await running.sandbox?.close();

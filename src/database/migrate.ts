@@ -29,6 +29,8 @@ interface Migration {
   steps: string[];
   /** Processes of an older version can't go on after it. */
   isExclusive: boolean;
+  /** Processes that know this earlier migration can continue after it; null: none can. */
+  compatibleSince: string | null;
   /** Prisma's own checksum. */
   checksum: string;
 }
@@ -39,12 +41,16 @@ interface Applied {
   checksum: string;
   isFinished: boolean;
   steps: number;
+  compatibleSince: string | null;
 }
 
 const migrationsFolder = resolve(import.meta.dirname, '../../prisma/migrations');
 
 /** Prisma's own lock number, so that its `migrate deploy` and this program never migrate at the same time. */
 const advisoryLock = 72_707_369;
+
+/** Marks the entry of a migration that older programs can continue after. */
+const compatiblePrefix = 'compatible since ';
 
 /** Short: while a migration waits for a table, every statement on that table queues behind it. */
 const lockTimeoutMs = 2_000;
@@ -77,6 +83,9 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
  *
  * A migration with a line `-- exclusive` removes or renames what older versions use. Before the first missing migration is applied then, the
  * workers of older processes must have stopped.
+ *
+ * A migration with a line `-- compatible since <name>` leaves what programs use that have the migration of that name: their processes continue
+ * beside the newer ones, and may start. The database keeps the name in the column `logs` of Prisma's table, as these programs lack the file.
  *
  * The lock between migrating processes belongs to a transaction: a session's lock would remain on a pooler's session.
  *
@@ -171,9 +180,12 @@ async function applyNext(session: SqlSession, migrations: readonly Migration[]):
     );
   } else {
     await session.query(
-      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count)
-       VALUES ($1, $2, $3, CASE WHEN $5::boolean THEN clock_timestamp() END, $4)`,
-      [uuid(), next.checksum, next.name, steps + 1, isLast],
+      `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count, logs)
+       VALUES ($1, $2, $3, CASE WHEN $5::boolean THEN clock_timestamp() END, $4, $6)`,
+      [
+        ...[uuid(), next.checksum, next.name, steps + 1, isLast],
+        next.compatibleSince && `${compatiblePrefix}${next.compatibleSince}`,
+      ],
     );
   }
   return 'applied';
@@ -191,7 +203,10 @@ function listMissing(migrations: readonly Migration[], applied: ReadonlyMap<stri
     );
   }
   const known = new Set(migrations.map(({ name }) => name));
-  const newer = [...applied.values()].find(({ name, isFinished }) => isFinished && !known.has(name));
+  const newer = [...applied.values()].find(
+    ({ name, isFinished, compatibleSince }) =>
+      isFinished && !known.has(name) && !(compatibleSince !== null && known.has(compatibleSince)),
+  );
   if (newer) {
     throw new Error(
       `A newer version of the program has migrated this database (migration ${newer.name}). Start that version, or restore a backup from before.`,
@@ -226,12 +241,13 @@ export function listMigrationNames(folder = migrationsFolder): string[] {
   return listMigrationFiles(folder).map(({ name }) => name);
 }
 
-/** Returns the newest finished migration of the database that is none of these. */
+/** Returns the newest finished migration of the database that is none of these and not compatible with one of them. */
 export async function findNewerMigration(query: SqlSession['query'], known: readonly string[]): Promise<string | undefined> {
   const [row] = await query(
     `SELECT max(migration_name) AS name FROM "_prisma_migrations"
-     WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL AND migration_name <> ALL ($1::text[])`,
-    [known],
+     WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL AND migration_name <> ALL ($1::text[])
+       AND NOT COALESCE(logs, '') = ANY ($2::text[])`,
+    [known, known.map((name) => `${compatiblePrefix}${name}`)],
   );
   return (row?.name ?? undefined) as string | undefined;
 }
@@ -240,7 +256,8 @@ async function readApplied(session: Pick<SqlSession, 'query'>): Promise<Readonly
   const [table] = await session.query(`SELECT to_regclass('"_prisma_migrations"') IS NOT NULL AS "isThere"`);
   if (!table?.isThere) return new Map();
   const rows = (await session.query(
-    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS "isFinished", applied_steps_count AS steps
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS "isFinished", applied_steps_count AS steps,
+       CASE WHEN starts_with(logs, '${compatiblePrefix}') THEN substr(logs, ${compatiblePrefix.length + 1}) END AS "compatibleSince"
      FROM "_prisma_migrations" WHERE finished_at IS NOT NULL OR (applied_steps_count > 0 AND rolled_back_at IS NULL)
      ORDER BY finished_at NULLS FIRST`,
   )) as unknown as Applied[];
@@ -268,6 +285,7 @@ function readMigrations(folder: string): Migration[] {
       name,
       steps: sql.split(/^-- step\b.*$/m),
       isExclusive: /^-- exclusive\b/m.test(sql),
+      compatibleSince: /^-- compatible since (\S+)/m.exec(sql)?.[1] ?? null,
       checksum: createHash('sha256').update(sql).digest('hex'),
     };
   });

@@ -72,8 +72,12 @@ export async function startProduction(
     start: (changes: Record<string, string> = {}, options: Parameters<typeof startProgram>[1] = {}) =>
       startProgram({ ...environment, ...changes }, options),
     /** Another process beside the first, on a port of its own. */
-    startAnother: async (changes: Record<string, string> = {}) =>
-      startProgram({ ...environment, PORT: String(await findFreePorts()), ...changes }),
+    startAnother: async (changes: Record<string, string> = {}, options: Parameters<typeof startProgram>[1] = {}) =>
+      startProgram({ ...environment, PORT: String(await findFreePorts()), ...changes }, options),
+    /** Lets HighLevel post to another address from now on, such as that of a balancer. */
+    postWebhooksTo(url: string) {
+      app.baseUrl = url;
+    },
     /** The operator's API of a process. */
     async getFromApi(program: Program, path: string): Promise<ApiResponse> {
       const response = await fetch(`${program.url}/api${path}`, { headers: { authorization: `Bearer ${adminToken}` } });
