@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Clock } from '../core/clock.ts';
 import { compareMigrations, type MigrationGap } from './migrate.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
+import { readServers, requirePrimary } from './servers.ts';
 
 /** State of a PostgreSQL server, as the connection check shows it. */
 export interface ServerFacts {
@@ -40,13 +41,23 @@ const roundTrips = 7;
  */
 export async function inspectServer(url: string, clock: Clock): Promise<ServerFacts> {
   const sessions: pg.Client[] = [];
+  const servers = readServers(url);
   async function connect(): Promise<pg.Client> {
     const timeouts = { connectionTimeoutMillis: connectTimeoutMs, query_timeout: statementTimeoutMs };
-    const session = new pg.Client({ connectionString: url, ...timeouts, ...keepAlive });
-    session.on('error', () => undefined);
-    sessions.push(session);
-    await session.connect();
-    return session;
+    for (let tries = 1; ; tries++) {
+      const connectionString = servers.url();
+      const session = new pg.Client({ connectionString, ...timeouts, ...keepAlive });
+      session.on('error', () => undefined);
+      sessions.push(session);
+      try {
+        await session.connect();
+        await requirePrimary(servers, (sql) => session.query(sql));
+        return session;
+      } catch (error) {
+        if (tries >= servers.count) throw error;
+        servers.skip(connectionString);
+      }
+    }
   }
   try {
     const session = await connect();

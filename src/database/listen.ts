@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { isUnavailable } from './errors.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
+import { readServers, requirePrimary } from './servers.ts';
 
 const minRetryDelayMs = 500;
 const maxRetryDelayMs = 5_000;
@@ -27,11 +28,13 @@ export async function listenOnServer(
   channel: string,
   onNotification: (payload: string | null) => void,
 ): Promise<() => Promise<void>> {
+  const servers = readServers(url);
   let session: pg.Client | undefined;
   let isStopped = false;
 
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, ...keepAlive });
+    const connectionString = servers.url();
+    const next = new pg.Client({ connectionString, ...keepAlive });
     let isLost = false;
     const onLost = () => {
       if (isLost || isStopped) return;
@@ -43,10 +46,12 @@ export async function listenOnServer(
     next.on('notification', (heard) => heard.channel === channel && onNotification(heard.payload ?? ''));
     try {
       await next.connect();
+      await requirePrimary(servers, (sql) => next.query(sql));
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
       if (await isBehindPooler(next)) void requireNotifications(next);
     } catch (error) {
       isLost = true;
+      servers.skip(connectionString);
       await next.end().catch(() => {});
       throw error;
     }

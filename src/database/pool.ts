@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
-import { isOutOfConnections, isReadOnly } from './errors.ts';
+import { isOutOfConnections, isReadOnly, isUnavailable } from './errors.ts';
+import { readServers, requirePrimary, type Servers } from './servers.ts';
 import type { ObserveStatement } from './slow-statements.ts';
 
 /** Sends probes on an idle connection, so that a dead one is noticed. */
@@ -21,17 +22,32 @@ const maxWaitMs = 10_000;
  * Pool that adapts to the connections that the server grants. When the server refuses another connection, the pool shrinks to those it has,
  * and the caller waits for one of them; every ten seconds it tries one more. node-postgres alone would fail the caller.
  *
- * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby.
+ * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby. Where the
+ * URL names several servers, the next one is tried when a server is away or a standby.
  */
 export class AdaptivePool extends pg.Pool {
   readonly #clock: Clock;
   readonly #maxConnections: number;
   readonly #readOnly = new WeakSet<pg.ClientBase>();
+  readonly #servers: Servers;
   #growAt = 0;
 
   /** @param onStatementError hears why the server refused a statement, whoever ran it */
-  constructor(config: pg.PoolConfig & { max: number }, clock: Clock, onStatementError: (error: unknown) => void = () => {}) {
-    super(config);
+  constructor(
+    { connectionString, onConnect = () => {}, ...config }: pg.PoolConfig & { connectionString: string; max: number },
+    clock: Clock,
+    onStatementError: (error: unknown) => void = () => {},
+  ) {
+    const servers = readServers(connectionString);
+    super({
+      ...config,
+      connectionString: servers.url(),
+      async onConnect(session) {
+        await requirePrimary(servers, (sql) => session.query(sql));
+        await onConnect(session);
+      },
+    });
+    this.#servers = servers;
     this.#clock = clock;
     this.#maxConnections = config.max;
     this.on('connect', (client) => {
@@ -59,9 +75,16 @@ export class AdaptivePool extends pg.Pool {
     const waitUntil = this.#clock.now() + maxWaitMs;
     this.#grow();
     for (;;) {
+      const url = this.#servers.url();
+      this.options.connectionString = url;
       try {
         return this.#discardReadOnly(await super.connect());
       } catch (error) {
+        if (this.#servers.count > 1 && isUnavailable(error) && !isOutOfConnections(error) && this.#clock.now() < waitUntil) {
+          this.#servers.skip(url);
+          await sleep(this.#clock, retryDelayMs);
+          continue;
+        }
         if (!isOutOfConnections(error) || this.#clock.now() >= waitUntil) throw error;
         this.options.max = Math.max(1, this.totalCount);
         this.#growAt = this.#clock.now() + growIntervalMs;

@@ -4,6 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { isUnavailable } from './errors.ts';
 import type { SqlSession } from './migrate.ts';
 import { keepAlive } from './pool.ts';
+import { readServers, requirePrimary } from './servers.ts';
 
 const connectTimeoutMs = 5_000;
 const retryDelayMs = 500;
@@ -22,19 +23,24 @@ export async function openServerSession(
   { clock, log }: { clock: Clock; log: Log },
 ): Promise<SqlSession & { close(): Promise<void> }> {
   const waitUntil = clock.now() + maxWaitMs;
+  const servers = readServers(url);
   for (;;) {
-    const session = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
+    const connectionString = servers.url();
+    const session = new pg.Client({ connectionString, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
     // After a break between two statements the next statement fails.
     session.on('error', (error) => log.debug({ err: error }, 'a session of the database broke'));
     try {
       await session.connect();
+      await requirePrimary(servers, (sql) => session.query(sql));
       return {
         execute: async (sql) => void (await session.query(sql)),
         query: async (sql, values) => (await session.query(sql, values)).rows,
         close: () => session.end(),
       };
     } catch (cause) {
-      const hasResponse = /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
+      await session.end().catch(() => {});
+      servers.skip(connectionString);
+      const hasResponse = servers.count > 1 || /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
       if (!hasResponse || !isUnavailable(cause) || clock.now() >= waitUntil) throw toConnectError(setting, cause, hasResponse);
       log.warn({ err: cause }, 'the PostgreSQL server accepts no session at present; trying again');
       await sleep(clock, retryDelayMs);

@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,6 +17,10 @@ export interface PostgresServer {
   restart(downtimeMs: number): Promise<void>;
   /** When it was away, by the machine's clock. */
   downtimes: { from: number; to: number }[];
+  /** Kills its first process as `kill -9` does; the others end when they notice. */
+  kill(): Promise<void>;
+  /** Makes a standby the primary. */
+  promote(): Promise<void>;
   /** Starts a standby that follows it and can be read from. */
   startStandby(): Promise<PostgresServer>;
   stop(): Promise<void>;
@@ -83,6 +88,16 @@ async function startServer(programs: string, [creator = '', ...creation]: readon
       await start();
       downtime.to = Date.now();
     },
+    async kill() {
+      process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
+      const isListening = () =>
+        new Promise<boolean>((done) => {
+          const socket = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false));
+          socket.unref();
+        });
+      while (await isListening()) await new Promise((done) => setTimeout(done, 20));
+    },
+    promote: () => command('pg_ctl', 'promote', '-w', '-s', '-D', data),
     startStandby: () =>
       startServer(programs, ['pg_basebackup', '-h', '127.0.0.1', '-p', String(port), '-U', 'patchbay', '-R', '-c', 'fast']),
     async stop() {
