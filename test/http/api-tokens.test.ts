@@ -180,7 +180,7 @@ test('an admin creates a token on the page, sees it once and revokes it, in both
   const fields = { do: 'create', name: 'Report', scopes: ['messages:read', 'opt_outs:read'], expiresInDays: '365' };
   const created = (await pages.post('api-tokens', fields, 'es').expect(200)).text;
   const token = /value="(pb_\w+)"/.exec(created)?.[1] ?? '';
-  expect(created).toContain('Copia ahora el token «Report»');
+  expect(created).toContain('Copie ahora el token «Report»');
   await use(world, token).get(`/locations/${locationId}/messages`).expect(200);
   expect((await pages.post('api-tokens', fields)).text).toContain('already has a token of this name');
   const shown = (await pages.get('api-tokens').expect(200)).text;

@@ -94,6 +94,13 @@ test('plurals, numbers and values follow the language; a missing text is an erro
   expect(() => en('constructor')).toThrow('constructor');
 });
 
+test('the Spanish texts say usted throughout', () => {
+  const informal =
+    /(?<!\p{L})(tu|tus|tú|ti|tuyo)(?!\p{L})|(?<=^|[.:] )(Escribe|Vuelve|Introduce|Añade|Elige|Revisa|Usa|Inicia|Copia|Crea|Instala|Conecta|Comprueba|Pon|Corrige|Abre|Quita|Haz|Ejecuta|Permite) /u;
+  const texts = readFileSync(join(folder, 'es.json'), 'utf8').split('\n');
+  expect(texts.filter((line) => informal.test(line.replace(/^\s*"\w+": "/, '')))).toEqual([]);
+});
+
 test('one more file is one more language', () => {
   const copy = mkdtempSync(join(tmpdir(), 'languages-'));
   cpSync(folder, copy, { recursive: true });
