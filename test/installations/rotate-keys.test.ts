@@ -86,7 +86,7 @@ test('the command reports its result, and invalid settings', async () => {
   const { target, remove } = await createTestDatabase();
   using folder = createDataFolder();
   const run = (environment: Record<string, string>) =>
-    spawnSync(process.execPath, [resolve('src/rotate-keys.ts')], {
+    spawnSync(process.execPath, [resolve('src/commands/rotate-keys.ts')], {
       env: { PATH: process.env.PATH ?? '', DATA_DIR: folder.path, ...environment },
       cwd: folder.path,
       encoding: 'utf8',

@@ -15,7 +15,15 @@ async function findFreePort(): Promise<string> {
 
 /** Runs the command of the conformance check. */
 async function checkGateway(url: string, port: string, more: string[] = []) {
-  const args = ['--disable-warning=ExperimentalWarning', 'src/check-gateway.ts', url, '--secret', secret, '--listen', port];
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    'src/commands/check-gateway.ts',
+    url,
+    '--secret',
+    secret,
+    '--listen',
+    port,
+  ];
   const child = spawn(process.execPath, [...args, ...more], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => {

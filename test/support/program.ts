@@ -47,10 +47,10 @@ const compiled = resolve(root, 'node_modules/.cache/patchbay');
 /** How the program is started: as an image does, away from any `.env` of this folder, or as the README says. */
 const commands = {
   node: { command: process.execPath, args: ['--max-semi-space-size=8', resolve(root, 'src/main.ts')], cwd: tmpdir() },
-  doctor: { command: process.execPath, args: [resolve(root, 'src/doctor.ts'), '--json'], cwd: tmpdir() },
-  'rotate-keys': { command: process.execPath, args: [resolve(root, 'src/rotate-keys.ts')], cwd: tmpdir() },
-  export: { command: process.execPath, args: [resolve(root, 'src/export.ts')], cwd: tmpdir() },
-  import: { command: process.execPath, args: [resolve(root, 'src/import.ts')], cwd: tmpdir() },
+  doctor: { command: process.execPath, args: [resolve(root, 'src/commands/doctor.ts'), '--json'], cwd: tmpdir() },
+  'rotate-keys': { command: process.execPath, args: [resolve(root, 'src/commands/rotate-keys.ts')], cwd: tmpdir() },
+  export: { command: process.execPath, args: [resolve(root, 'src/commands/export.ts')], cwd: tmpdir() },
+  import: { command: process.execPath, args: [resolve(root, 'src/commands/import.ts')], cwd: tmpdir() },
   npm: { command: 'npm', args: ['start'], cwd: root },
 };
 

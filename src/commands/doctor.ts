@@ -1,18 +1,18 @@
 import * as z from 'zod';
-import { toCheckedSettings } from './checked-settings.ts';
-import { type Check, toCheck, toEnglishCheck } from './checks/check.ts';
-import { createProgramCheck } from './checks/check-program.ts';
-import type { InspectedDatabase } from './checks/environment.ts';
-import { createEnvironment, inspectTarget } from './compose/checks.ts';
-import { resolveKeys } from './config/development-keys.ts';
-import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from './config/settings.ts';
-import { systemClock } from './core/clock.ts';
-import { formatCount } from './core/format-count.ts';
-import { createIdGenerator, systemRandom } from './core/ids.ts';
-import { type Database, openDatabase } from './database/client.ts';
-import { inspectEmbedded } from './database/inspect-embedded.ts';
-import { restrictNewFiles } from './runtime/file-permissions.ts';
-import { createHttpClient } from './runtime/outbound-http.ts';
+import { type Check, toCheck, toEnglishCheck } from '../checks/check.ts';
+import { createProgramCheck } from '../checks/check-program.ts';
+import type { InspectedDatabase } from '../checks/environment.ts';
+import { createEnvironment, inspectTarget } from '../compose/checks.ts';
+import { toCheckedSettings } from '../config/checked-settings.ts';
+import { resolveKeys } from '../config/development-keys.ts';
+import { loadSettings, type Settings, SettingsError, toDatabaseTarget } from '../config/settings.ts';
+import { systemClock } from '../core/clock.ts';
+import { formatCount } from '../core/format-count.ts';
+import { createIdGenerator, systemRandom } from '../core/ids.ts';
+import { type Database, openDatabase } from '../database/client.ts';
+import { inspectEmbedded } from '../database/inspect-embedded.ts';
+import { restrictNewFiles } from '../runtime/file-permissions.ts';
+import { createHttpClient } from '../runtime/outbound-http.ts';
 
 restrictNewFiles();
 

@@ -1,16 +1,16 @@
 import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { resolveKeys } from './config/development-keys.ts';
-import { loadSettings, toDatabaseTarget } from './config/settings.ts';
-import { systemRandom } from './core/ids.ts';
-import { createSecretBox } from './core/secret-box.ts';
-import { openDatabase } from './database/client.ts';
-import { lockDirectory } from './database/directory-lock.ts';
-import { endImport, importTables } from './database/transfer/import-tables.ts';
-import { openTransferSession } from './database/transfer/open-session.ts';
-import { reencryptAll } from './installations/reencrypt.ts';
+import { resolveKeys } from '../config/development-keys.ts';
+import { loadSettings, toDatabaseTarget } from '../config/settings.ts';
+import { systemRandom } from '../core/ids.ts';
+import { createSecretBox } from '../core/secret-box.ts';
+import { openDatabase } from '../database/client.ts';
+import { lockDirectory } from '../database/directory-lock.ts';
+import { endImport, importTables } from '../database/transfer/import-tables.ts';
+import { openTransferSession } from '../database/transfer/open-session.ts';
+import { reencryptAll } from '../installations/reencrypt.ts';
+import { restrictNewFiles } from '../runtime/file-permissions.ts';
 import { runCommand } from './run-command.ts';
-import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();
 

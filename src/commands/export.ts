@@ -1,14 +1,14 @@
 import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { loadSettings, toDatabaseTarget } from './config/settings.ts';
-import { systemClock } from './core/clock.ts';
-import { createIdGenerator, systemRandom } from './core/ids.ts';
-import { lockDirectory } from './database/directory-lock.ts';
-import { exportTables } from './database/transfer/export-tables.ts';
-import { unfreeze } from './database/transfer/freeze.ts';
-import { openTransferSession } from './database/transfer/open-session.ts';
+import { loadSettings, toDatabaseTarget } from '../config/settings.ts';
+import { systemClock } from '../core/clock.ts';
+import { createIdGenerator, systemRandom } from '../core/ids.ts';
+import { lockDirectory } from '../database/directory-lock.ts';
+import { exportTables } from '../database/transfer/export-tables.ts';
+import { unfreeze } from '../database/transfer/freeze.ts';
+import { openTransferSession } from '../database/transfer/open-session.ts';
+import { restrictNewFiles } from '../runtime/file-permissions.ts';
 import { runCommand } from './run-command.ts';
-import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();
 

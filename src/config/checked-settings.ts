@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { CheckedSettings } from './compose/checks.ts';
-import type { Settings } from './config/settings.ts';
-import { workflowScope } from './highlevel/operations.ts';
+import type { CheckedSettings } from '../compose/checks.ts';
+import { workflowScope } from '../highlevel/operations.ts';
+import type { Settings } from './settings.ts';
 
 /** Converts the settings that the check of the program looks at, for the program and for the command that checks it from outside. */
 export function toCheckedSettings(settings: Settings) {

@@ -1,4 +1,4 @@
-import { SettingsError } from './config/settings.ts';
+import { SettingsError } from '../config/settings.ts';
 
 /**
  * Runs a command of the operator and prints why it failed, for a person.

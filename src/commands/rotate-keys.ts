@@ -1,13 +1,13 @@
-import { resolveKeys } from './config/development-keys.ts';
-import { loadSettings, toDatabaseTarget } from './config/settings.ts';
-import { formatCount } from './core/format-count.ts';
-import { systemRandom } from './core/ids.ts';
-import { createSecretBox } from './core/secret-box.ts';
-import { openDatabase } from './database/client.ts';
-import { lockDirectory } from './database/directory-lock.ts';
-import { type ReencryptProgress, reencryptAll } from './installations/reencrypt.ts';
+import { resolveKeys } from '../config/development-keys.ts';
+import { loadSettings, toDatabaseTarget } from '../config/settings.ts';
+import { formatCount } from '../core/format-count.ts';
+import { systemRandom } from '../core/ids.ts';
+import { createSecretBox } from '../core/secret-box.ts';
+import { openDatabase } from '../database/client.ts';
+import { lockDirectory } from '../database/directory-lock.ts';
+import { type ReencryptProgress, reencryptAll } from '../installations/reencrypt.ts';
+import { restrictNewFiles } from '../runtime/file-permissions.ts';
 import { runCommand } from './run-command.ts';
-import { restrictNewFiles } from './runtime/file-permissions.ts';
 
 restrictNewFiles();
 

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { createGatewayCheck } from './channels/gateway/check-gateway.ts';
-import { systemClock } from './core/clock.ts';
-import { createIdGenerator, systemRandom } from './core/ids.ts';
-import { createHttpClient } from './runtime/outbound-http.ts';
-import { isSigningSecret } from './runtime/standard-webhooks.ts';
+import { createGatewayCheck } from '../channels/gateway/check-gateway.ts';
+import { systemClock } from '../core/clock.ts';
+import { createIdGenerator, systemRandom } from '../core/ids.ts';
+import { createHttpClient } from '../runtime/outbound-http.ts';
+import { isSigningSecret } from '../runtime/standard-webhooks.ts';
 
 const usage = `npm run check-gateway -- URL --secret whsec_… [--listen PORT] [--to NUMBER] [--rejects NUMBER] [--busy NUMBER] [--wait SECONDS]
 
