@@ -31,8 +31,7 @@ CREATE TABLE notes (id INT PRIMARY KEY);`,
   return { by, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
-/** HighLevel takes ten requests a second of a location. */
-const roundIntervalMs = 600;
+const sendIntervalMs = 120;
 
 const portOf = ({ url }: Program) => Number(new URL(url).port);
 
@@ -49,12 +48,11 @@ test('web and worker processes are updated one by one under load: no webhook is 
 
   const sent: { messageId: string; httpStatus: number }[] = [];
   let isUpdating = true;
-  // Each contact has one message at a time, so that their order is known; no faster than HighLevel takes the reports of a location.
+  // One after the other, no faster than HighLevel takes the reports of a location, and no slower than a stopping process lets its connections drain.
   const load = (async () => {
-    for (let round = 0; isUpdating || round < 10; round++) {
-      const count = production.contacts.length;
-      sent.push(...(await Promise.all(production.contacts.map((_, index) => production.sendMessage(round * count + index)))));
-      await sleep(systemClock, roundIntervalMs);
+    for (let index = 0; isUpdating; index++) {
+      sent.push(await production.sendMessage(index));
+      await sleep(systemClock, sendIntervalMs);
     }
   })();
   const countAtLeast = (count: number) => pollUntil(() => production.vendor.requests.length >= count, `${count} are sent`);
