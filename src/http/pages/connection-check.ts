@@ -16,7 +16,7 @@ export function createConnectionCheckPage({ checks: { checkLocation } }: CheckPa
     viewers: ['location', 'agency', 'operator'],
     view: 'connection-check',
     permission: 'write',
-    nav: { text: 'checks.nav', order: 45 },
+    nav: { text: 'checks.nav', order: 45, isInSettings: true },
     query: z.object({}),
     show: async ({ location, text }) => toModel(text, await checkLocation(location)),
     version: async ({ location }) => JSON.stringify(await checkLocation(location)),

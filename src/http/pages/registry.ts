@@ -21,6 +21,7 @@ import { createOptOutsPage, type OptOutPageDeps } from './opt-outs/list.ts';
 import { createRefusedSendsPage } from './opt-outs/refused.ts';
 import { createAccountOverviewPage, createLocationOverviewPage, type OverviewDeps } from './overview/overview.ts';
 import { createPrivacyPage, type PrivacyPageDeps } from './privacy/privacy.ts';
+import { createSettingsPage } from './settings.ts';
 import { createTriggersPage, type TriggerPageDeps } from './workflows/triggers.ts';
 
 export type PageDeps = HomeDeps &
@@ -40,7 +41,7 @@ export type PageDeps = HomeDeps &
 
 /** Creates all pages. A new page needs its file, its view, its texts and a line here. */
 export function createPages(deps: PageDeps): Page[] {
-  return [
+  const pages = [
     createHomePage(deps),
     createLocationOverviewPage(deps),
     createAccountOverviewPage(deps),
@@ -69,4 +70,5 @@ export function createPages(deps: PageDeps): Page[] {
     createAgencyPage(deps),
     createConnectionCheckPage(deps),
   ];
+  return [...pages, createSettingsPage(pages)];
 }

@@ -23,7 +23,7 @@ export function createTokensPage({ clock, installations }: TokenPageDeps) {
     viewers: ['location', 'agency', 'operator'],
     view: 'api-tokens',
     permission: 'write',
-    nav: { text: 'apiTokens.nav', order: 46 },
+    nav: { text: 'apiTokens.nav', order: 46, isInSettings: true },
     query: z.object({}),
 
     async show({ location, text }) {

@@ -35,7 +35,7 @@ function createListPage({ clock, outgoingWebhooks }: WebhookPageDeps) {
     viewers,
     view: 'webhooks',
     permission: 'write',
-    nav: { text: 'webhooks.nav', order: 47 },
+    nav: { text: 'webhooks.nav', order: 47, isInSettings: true },
     query: z.object({}),
 
     async show({ location, text, url }) {

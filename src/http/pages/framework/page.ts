@@ -90,6 +90,8 @@ interface Nav {
   /** The key of its text. */
   text: string;
   order: number;
+  /** Its link is on the page of settings instead of in the navigation. */
+  isInSettings?: boolean;
   /** The number of items that need attention; zero is not shown. */
   count?: NavCount;
 }
@@ -118,7 +120,7 @@ type Input<Scope, Path extends string, Query extends z.ZodType> = PageInput & {
  * `:connectionId` for one of the location's connections for that provider.
  * `scope`: one `location` (an agency and the operator find it under `locations/<id>/`), or the caller's whole `account`.
  * `view`: its file in views/pages. `version`: a cheap value that changes whenever the page's content does.
- * `nav`: its place in the navigation, if it has one. `download`: a file, at `<path>/download` with the page's own query.
+ * `nav`: its place in the navigation or on the page of settings, if it has one. `download`: a file, at `<path>/download` with the page's own query.
  */
 export function definePage<Scope extends 'location' | 'account', Path extends string, Query extends z.ZodObject>(definition: {
   path: Path;

@@ -37,6 +37,7 @@ export async function renderPage(
     here,
     action: shell.action(here),
     hidden: shell.hiddenFields(request, response),
+    above: page.nav?.isInSettings ? { href: input.url('settings'), name: text('settings.title') } : null,
     form: form ?? { do: '', values: {}, errors: {} },
     problem: problem ? toProblem(text, problem) : null,
     live: version === undefined ? '' : `data-live="${escapeHtml(here)}" data-version="${escapeHtml(version)}"`,
@@ -80,8 +81,13 @@ export function findFirstPage(pages: readonly Page[], viewer: Viewer): Page | un
 
 function listNavPages(pages: readonly Page[], viewer: Viewer, scope: Page['scope']): Page[] {
   return pages
-    .filter((page) => page.nav && page.scope === scope && page.viewers.includes(viewer))
+    .filter((page) => page.nav && !page.nav.isInSettings && page.scope === scope && page.viewers.includes(viewer))
     .sort((one, other) => (one.nav?.order ?? 0) - (other.nav?.order ?? 0));
+}
+
+/** Returns whether a page is below another one: by its path, or on the page of settings. */
+function isBelowPage({ path }: Page, current: Page | undefined): boolean {
+  return current?.path.startsWith(`${path}/`) || (path === 'settings' && current?.nav?.isInSettings === true);
 }
 
 /** Builds the links to the viewer's pages and, below them, to the pages of the location that an agency has opened. */
@@ -101,7 +107,7 @@ async function buildNav(
     text: page.nav?.text,
     isCurrent: page === current,
     // A page below this one is open, such as a message below the log.
-    isParent: page !== current && page.path !== '' && current?.path.startsWith(`${page.path}/`),
+    isParent: page !== current && page.path !== '' && isBelowPage(page, current),
     count: options.skipsCounts ? 0 : ((await page.nav?.count?.count({ access, location })) ?? 0),
     countText: page.nav?.count?.text,
   });

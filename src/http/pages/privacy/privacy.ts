@@ -32,7 +32,7 @@ export function createPrivacyPage({ privacy }: PrivacyPageDeps) {
     scope: 'location',
     viewers: ['location', 'agency', 'operator'],
     view: 'privacy',
-    nav: { text: 'privacy.nav', order: 44 },
+    nav: { text: 'privacy.nav', order: 44, isInSettings: true },
     query: z.object({ contact: optionalField(contact), before: optionalField(z.uuid()) }),
 
     async show({ location: { resourceId }, query, text, url, can }) {
