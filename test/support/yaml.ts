@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** From the packages that Jest brings; it comes without types. */
+/** It comes without types. */
 const yaml = createRequire(import.meta.url)('js-yaml') as { loadAll(text: string): unknown[] };
 
 /** Parses a YAML file into its documents. */
