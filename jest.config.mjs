@@ -19,7 +19,7 @@ const onlyPostgres = [
         'messages/(batching|opt-outs|outbound|recovery|reporting)',
         'outgoing-webhooks',
         'queue',
-        'processes/(transfer|faults|upgrade|workflow-crash)',
+        'processes/(operator-walk|transfer|faults|upgrade|workflow-crash)',
         'workflows',
       ]
     : []),

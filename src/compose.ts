@@ -12,6 +12,7 @@ import type { CapabilityOptions } from './compose/options.ts';
 import { composeOutgoingWebhooks } from './compose/outgoing-webhooks.ts';
 import { composePrivacy } from './compose/privacy.ts';
 import { composeQueue } from './compose/queue.ts';
+import { treatRestore } from './compose/restore.ts';
 import { composeRuntime } from './compose/runtime.ts';
 import { composeWorkflows } from './compose/workflows.ts';
 import type { ConnectionExamples } from './http/pages/channels/providers.ts';
@@ -53,6 +54,7 @@ export type App = Awaited<ReturnType<typeof composeApp>>;
 /** Composes the program: one function a capability, each of which gets the capabilities that it needs. */
 export async function composeApp(options: AppOptions) {
   const runtime = await composeRuntime(options);
+  await treatRestore(runtime);
   const queue = composeQueue(runtime);
   const attachments = composeAttachments(runtime, options);
   const connections = composeConnections(runtime, options, attachments);

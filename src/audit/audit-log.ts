@@ -29,6 +29,7 @@ export const auditActions = [
   'message_resent',
   'message_marked_sent',
   'redrive_started',
+  'database_restored',
   'retention_changed',
   'erasure_requested',
   'contact_erased',

@@ -3,7 +3,7 @@ export const tableOwners: Record<string, readonly string[]> = {
   alerts: ['Alert', 'AlertNotification', 'SignatureFailure', 'AuthFailure'],
   audit: ['AuditEntry'],
   connections: ['Connection', 'OauthGrant', 'SenderSettings', 'RoutingPolicy'],
-  database: ['PeriodicTask', 'UsedOauthState'],
+  database: ['DatabaseIdentity', 'PeriodicTask', 'UsedOauthState'],
   http: ['Session'],
   installations: [
     'Installation',

@@ -8,8 +8,8 @@ export interface TransferTable {
   readonly key: readonly { readonly name: string; readonly type: string }[];
 }
 
-/** Tables that are of this database alone: which migrations it has had, and which processes work on it. */
-const ownTables = ['_prisma_migrations', 'workers', 'transfer_imports'];
+/** Tables that are of this database alone: which migrations it has had, which processes work on it, and which one it is. */
+const ownTables = ['_prisma_migrations', 'workers', 'database_identity', 'transfer_imports'];
 
 const tablesSql = `
   SELECT c.relname::text AS name,

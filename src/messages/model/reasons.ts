@@ -27,6 +27,8 @@ export const reasons = {
   content_unreadable: 'Part of this message or one of its recipients is unreadable, so it was not sent. Please write it again.',
   empty_message: 'The message has no text and no attachments.',
   interrupted: 'The app stopped while sending this message, so its delivery is unknown.',
+  restored:
+    'The database was restored from a backup, so it is unknown whether this message was sent after the backup was made.',
   contact_erased: 'The contact’s data was erased before this message could be sent.',
   uninstalled: 'The app was uninstalled before this message could be sent.',
   not_installed: 'The app is not installed in this location, so the message could not be sent.',

@@ -1,0 +1,27 @@
+import type { Executor } from '../../database/client.ts';
+import { getReason } from '../model/reasons.ts';
+
+/**
+ * Treats what waits in a restored database as what it is: it may have been done after the backup was made. Outbound messages get an attempt whose
+ * outcome is unknown, so that the vendor is asked, an idempotent one gets them again, and a person decides about the rest. Replies get a post
+ * without a response, so that HighLevel is asked whether it has them.
+ *
+ * @returns the number of messages
+ */
+export async function doubtWaitingMessages(tx: Executor, now: Date): Promise<number> {
+  const { code, message } = getReason('restored');
+  const outbound = await tx.$executeRaw`
+    INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome, code, reason, event_order)
+    SELECT gen_random_uuid(), m.id, c.id, GREATEST(${now}::timestamptz, m.resent_at), ${now}::timestamptz, 'unknown', ${code}, ${message},
+      nextval('event_order')
+    FROM messages m JOIN connections c ON c.id = COALESCE(m.connection_id, (
+      SELECT id FROM connections WHERE location_id = m.location_id AND provider_key = m.provider_key AND is_default))
+    WHERE m.direction = 'outbound' AND m.state = 'pending' AND m.held_for_review_at IS NULL
+      AND m.reason_code IS DISTINCT FROM 'awaiting_receipt' AND NOT EXISTS (
+        SELECT 1 FROM attempts a WHERE a.message_id = m.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
+          AND a.started_at >= COALESCE(m.resent_at, '-infinity'))`;
+  const inbound = await tx.$executeRaw`
+    UPDATE messages SET post_started_at = created_at
+    WHERE direction = 'inbound' AND state = 'pending' AND post_started_at IS NULL`;
+  return outbound + inbound;
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { SendOutcome } from '../../src/channels/channel.ts';
+import { createGatewayChannel } from '../../src/channels/gateway/gateway.ts';
+import { indexChannels } from '../../src/channels/registry.ts';
+import { treatRestore } from '../../src/compose/restore.ts';
+import { openDatabase } from '../../src/database/client.ts';
+import { markRestored } from '../../src/database/identity.ts';
+import { createNonIdempotentChannel } from '../support/non-idempotent-channel.ts';
+import { findServerPrograms } from '../support/postgres-server.ts';
+import { storeMessages } from '../support/stored-messages.ts';
+import { startWorld } from '../support/world.ts';
+
+test('a dump that is restored on another database is recognised once, and what waits in it is doubted', async () => {
+  const programs = findServerPrograms();
+  if (programs === null) return console.warn('pg_dump is missing: the test of a restored dump is skipped.');
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.setUpLocation();
+  const at = world.clock.now();
+  await storeMessages(world, id, [
+    { at, state: 'pending' },
+    { at, state: 'pending', reason: ['awaiting_receipt', 'It is under way.'] },
+    { at, state: 'pending', isUnknown: true },
+    { at, state: 'delivered' },
+    { at, state: 'pending', direction: 'inbound' },
+  ]);
+  const attempts = () => world.db.attempt.count();
+  await treatRestore(world.services);
+  expect(await attempts()).toBe(0);
+
+  const [{ name } = { name: '' }] = await world.db.$queryRaw<{ name: string }[]>`SELECT current_database()::text AS name`;
+  const toUrl = (database: string) =>
+    Object.assign(new URL(process.env.TEST_DATABASE_URL as string), { pathname: database }).href;
+  const copy = `${name}_restored`;
+  const psql = (database: string, input: string | Buffer) =>
+    execFileSync(join(programs, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', toUrl(database)], { input });
+  psql('postgres', `CREATE DATABASE "${copy}"`);
+  psql(copy, execFileSync(join(programs, 'pg_dump'), ['-d', toUrl(name)], { maxBuffer: 2 ** 28 }));
+  const db = await openDatabase({ kind: 'postgres', url: toUrl(copy) });
+  try {
+    for (let start = 1; start <= 2; start++) {
+      await treatRestore({ ...world.services, db });
+      expect(await db.client.attempt.findMany()).toMatchObject([{ outcome: 'unknown', code: 'restored' }]);
+      expect(await db.client.message.count({ where: { direction: 'inbound', postStartedAt: { not: null } } })).toBe(1);
+      expect(await db.client.auditEntry.findMany({ where: { action: 'database_restored' } })).toMatchObject([
+        { details: '2 messages may have been sent or posted after the backup was made.' },
+      ]);
+    }
+  } finally {
+    await db.close();
+    psql('postgres', `DROP DATABASE "${copy}" WITH (FORCE)`);
+  }
+});
+
+test('after a restore an idempotent vendor gets what waited again, and a person decides about what another may have sent', async () => {
+  const sent: string[] = [];
+  let outcome: SendOutcome = { kind: 'unavailable', code: 'http_503', message: 'busy' };
+  const careless = createNonIdempotentChannel(async () => {
+    sent.push(outcome.kind);
+    return outcome;
+  });
+  await using world = await startWorld({
+    channels: () => indexChannels([careless, createGatewayChannel({ allowPrivateTargets: true })]),
+  });
+  const { id, contact } = await world.setUpLocation();
+  const other = await world.install();
+  await world.api.put(`/locations/${other.id}/channels/sms`, { type: 'non_idempotent', config: {} }).expect(200);
+  world.vendor.respondWith({ status: 503 });
+  const safe = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'hi' });
+  const unsafe = await world.highlevel.sendMessage(other.id, { contactId: other.contact.id, text: 'hi' });
+  const hasFailed = async (messageId: string) => (await world.getMessage(messageId)).reasonCode === 'http_503';
+  await world.advanceUntil(async () => (await hasFailed(safe.messageId)) && (await hasFailed(unsafe.messageId)));
+
+  await markRestored(world.db, new Date(world.clock.now()));
+  await treatRestore(world.services);
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  outcome = { kind: 'delivered', externalIds: [] };
+  await world.advanceUntilReported(safe.messageId);
+  await world.advanceUntil(async () => (await world.getMessage(unsafe.messageId)).heldForReviewAt !== null);
+  expect(await world.getMessage(unsafe.messageId)).toMatchObject({ state: 'pending', reasonCode: 'restored' });
+  expect(sent).not.toContain('delivered');
+  expect(world.highlevel.listStatuses(safe.messageId)).toEqual(['delivered']);
+});
