@@ -7,12 +7,10 @@ export interface Servers {
   skip(failed: string): void;
 }
 
-const urlParts = /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]+)(.*)$/i;
-
 /** Reads a URL such as `postgresql://user@db1:5432,db2:5432/name`. */
 export function readServers(url: string): Servers {
-  const [, start = '', hosts = '', end = ''] = urlParts.exec(url) ?? [];
-  const urls = hosts.includes(',') ? hosts.split(',').map((host) => `${start}${host}${end}`) : [url];
+  const { start, hosts, end } = splitUrl(url);
+  const urls = hosts.split(',').map((host) => `${start}${host}${end}`);
   let index = 0;
   const current = () => urls[index % urls.length] as string;
   return {
@@ -22,6 +20,15 @@ export function readServers(url: string): Servers {
       if (failed === current()) index += 1;
     },
   };
+}
+
+/** Splits a URL around its hosts. No URL parser of JavaScript takes several. */
+function splitUrl(url: string): { start: string; hosts: string; end: string } {
+  const authorityAt = url.indexOf('//') + 2;
+  const length = url.slice(authorityAt).search(/[/?]/);
+  const endAt = length < 0 ? url.length : authorityAt + length;
+  const hostsAt = Math.max(url.lastIndexOf('@', endAt - 1) + 1, authorityAt);
+  return { start: url.slice(0, hostsAt), hosts: url.slice(hostsAt, endAt), end: url.slice(endAt) };
 }
 
 /** Fails as on a read-only server, so that it counts as temporary. */

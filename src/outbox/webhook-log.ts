@@ -1,6 +1,7 @@
 import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import { formatCount } from '../core/format-count.ts';
 import { minIdAt, type NewId } from '../core/ids.ts';
 import { paginate } from '../core/pagination.ts';
 import type { Database, WebhookEndpoint } from '../database/client.ts';
@@ -81,7 +82,8 @@ export async function replayWebhooks(
               SELECT id FROM webhook_events WHERE endpoint_id = ${endpointId}::uuid AND created_at >= ${wanted.since} AND outcome = 'failed'
               ORDER BY created_at LIMIT ${maxReplayed} FOR UPDATE SKIP LOCKED)`;
     if (count === 0 && 'eventId' in wanted) throw new AppError('not_found', 'This endpoint has no such event.');
-    if (count > 0) await audit(tx, deps, { actor, action: 'webhooks_replayed', locationId, details: `${count} events.` });
+    if (count > 0)
+      await audit(tx, deps, { actor, action: 'webhooks_replayed', locationId, details: `${formatCount(count, 'event')}.` });
     return count;
   });
 }

@@ -115,6 +115,13 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     },
   },
   {
+    reason: 'After a restore, all that waits is doubted at once.',
+    files: {
+      'messages/recovery/after-restore.ts': ['Connection'],
+      'workflows/after-restore.ts': ['TriggerEvent'],
+    },
+  },
+  {
     reason: 'An erasure, and the export of a contact, go through every table that knows contacts.',
     files: {
       'messages/privacy/apply-retention.ts': ['Installation'],

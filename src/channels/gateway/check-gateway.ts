@@ -3,6 +3,7 @@ import type { AxiosResponse } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import { dateNow, sleep } from '../../core/clock.ts';
 import { isAppError } from '../../core/errors.ts';
+import { formatCount } from '../../core/format-count.ts';
 import type { NewId, RandomSource } from '../../core/ids.ts';
 import { type HttpClient, toRequestFailure } from '../../runtime/outbound-http.ts';
 import { createSignatureHeaders, generateSigningSecret, requireSignature } from '../../runtime/standard-webhooks.ts';
@@ -219,7 +220,7 @@ export function createGatewayCheck(deps: GatewayCheckDeps, options: GatewayCheck
       'every callback is signed and has the form of the protocol',
       async () => {
         const problems = [...new Set(callbacks.flatMap(({ problem }) => problem ?? []))];
-        return problems.length === 0 ? ok(`${callbacks.length} callbacks`) : failed(problems.join(' '));
+        return problems.length === 0 ? ok(formatCount(callbacks.length, 'callback')) : failed(problems.join(' '));
       },
     ],
   ];
