@@ -31,7 +31,7 @@ testInBrowser(
     expect(new URL(frame.url()).origin).toBe(app);
     expect(await frame.evaluate('document.cookie = "a=1; SameSite=None; Secure"; document.cookie')).toBe('');
     await keyboard.follow('Connect a channel');
-    await framed.getByRole('heading', { name: 'Channels' }).waitFor();
+    await framed.getByRole('heading', { name: 'Channels', level: 1, exact: true }).waitFor();
     await keyboard.follow('Connect Text messages');
     await framed.getByRole('heading', { name: /^Connect a channel/ }).waitFor();
     expect(await inspect(page, 'choose-channel', frame)).toEqual([]);
