@@ -26,13 +26,15 @@ const onlyPostgres = [
 ];
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
- * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system, `npm run test:slow` tests the rest.
+ * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system, `npm run test:slow` and, on a
+ * server, `npm run test:slow-postgres` test the rest.
  */
 const slow = [
   'browser/(agency|channels|embedded|messages|operator|overview)',
   'highlevel/(html-responses|refused-calls)',
   'messages/inbound/(highlevel-failures|slow-files)',
-  'processes/(data-folder|refresh-crash)',
+  'postgres/(agency|burst|rolling-update|smpp-takeover|telemetry)',
+  'processes/(data-folder|refresh-crash|transfer)',
   'webhooks/large-webhooks',
 ];
 const apart = process.env.TEST_APART
