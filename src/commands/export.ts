@@ -1,4 +1,3 @@
-import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { loadSettings, toDatabaseTarget } from '../config/settings.ts';
 import { systemClock } from '../core/clock.ts';
@@ -8,6 +7,7 @@ import { exportTables } from '../database/transfer/export-tables.ts';
 import { unfreeze } from '../database/transfer/freeze.ts';
 import { openTransferSession } from '../database/transfer/open-session.ts';
 import { restrictNewFiles } from '../runtime/file-permissions.ts';
+import { copyFiles } from './copy-files.ts';
 import { runCommand } from './run-command.ts';
 
 restrictNewFiles();
@@ -30,17 +30,11 @@ await runCommand('The export is not complete', async () => {
     }
     const folder = resolve(target);
     await exportTables({ session, newId: createIdGenerator(systemClock, systemRandom), report: console.log }, folder);
-    if (!settings.attachments.bucket) await copyFiles(join(settings.dataDir, 'media', 'files'), join(folder, 'files'));
+    if (!settings.attachments.bucket)
+      await copyFiles(join(settings.dataDir, 'media', 'files'), join(folder, 'files'), { force: true });
     console.log(`Done. With the new server’s settings: npm run import -- ${folder}`);
     return 0;
   } finally {
     await session.close();
   }
 });
-
-async function copyFiles(from: string, to: string): Promise<void> {
-  await cp(from, to, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    // No contact has sent a file.
-    if (error.code !== 'ENOENT') throw error;
-  });
-}

@@ -1,4 +1,3 @@
-import { cp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { resolveKeys } from '../config/development-keys.ts';
 import { loadSettings, toDatabaseTarget } from '../config/settings.ts';
@@ -10,6 +9,7 @@ import { endImport, importTables } from '../database/transfer/import-tables.ts';
 import { openTransferSession } from '../database/transfer/open-session.ts';
 import { reencryptAll } from '../installations/reencrypt.ts';
 import { restrictNewFiles } from '../runtime/file-permissions.ts';
+import { copyFiles } from './copy-files.ts';
 import { runCommand } from './run-command.ts';
 
 restrictNewFiles();
@@ -32,7 +32,8 @@ await runCommand('The import is not complete', async () => {
 
   const session = await openTransferSession(database);
   await importTables({ session, report: console.log }, folder).finally(() => session.close());
-  if (!settings.attachments.bucket) await copyFiles(join(folder, 'files'), join(settings.dataDir, 'media', 'files'));
+  if (!settings.attachments.bucket)
+    await copyFiles(join(folder, 'files'), join(settings.dataDir, 'media', 'files'), { force: false });
 
   const db = await openDatabase(target);
   const { done, unreadable } = await reencryptAll({ db, box: createSecretBox(encryptionKeys, systemRandom) }, () => {}).finally(
@@ -49,10 +50,3 @@ await runCommand('The import is not complete', async () => {
   console.log(`Done: all tables are as they were exported, and the secrets of ${done} rows are sealed with the first key.`);
   return 0;
 });
-
-async function copyFiles(from: string, to: string): Promise<void> {
-  await cp(from, to, { recursive: true, force: false }).catch((error: NodeJS.ErrnoException) => {
-    // The export has no files.
-    if (error.code !== 'ENOENT') throw error;
-  });
-}

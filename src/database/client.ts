@@ -6,8 +6,9 @@ import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { toSqlSession } from './embedded-session.ts';
 import { listenOnServer } from './listen.ts';
-import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
+import { findNewerMigration, listMigrationNames, migrate } from './migrate.ts';
 import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
@@ -150,10 +151,7 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
   ]);
   const unlock = target.kind === 'embedded' ? (target.unlock ?? (await lockDirectory(target.dataDir))) : async () => {};
   const embedded = target.kind === 'embedded' ? await Embedded.create(join(target.dataDir, 'database')) : target.embedded;
-  const session: SqlSession = {
-    execute: async (sql) => void (await embedded.exec(sql)),
-    query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
-  };
+  const session = toSqlSession(embedded);
   await migrate(session, undefined, { isShared: false });
 
   const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });

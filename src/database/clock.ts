@@ -38,10 +38,12 @@ export interface TimeSample {
   readonly errorMs: number;
 }
 
-/** Reads the time of the database's server, as of this statement. */
+/** Reads the time of a server in milliseconds, as of this statement. */
+export const timeSql = 'SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::float8 AS ms';
+
+/** Reads the time of the database's server. */
 export async function readDatabaseTime({ client }: Pick<Database, 'client'>): Promise<number> {
-  const [row] = await client.$queryRaw<{ ms: number }[]>`
-    SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::float8 AS ms`;
+  const [row] = await client.$queryRawUnsafe<{ ms: number }[]>(timeSql);
   return row?.ms ?? Number.NaN;
 }
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Clock } from '../core/clock.ts';
+import { timeSql } from './clock.ts';
 import { compareMigrations, type MigrationGap } from './migrate.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
 import { readServers, requirePrimary } from './servers.ts';
@@ -90,7 +91,7 @@ async function measure(session: pg.Client, clock: Clock): Promise<{ latencyMs: n
   const samples: { tripMs: number; skewMs: number }[] = [];
   for (let count = 0; count < roundTrips; count++) {
     const [startedAt, localMs] = [clock.elapsed(), clock.now()];
-    const { rows } = await session.query('SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::float8 AS ms');
+    const { rows } = await session.query(timeSql);
     const tripMs = clock.elapsed() - startedAt;
     samples.push({ tripMs, skewMs: localMs + tripMs / 2 - rows[0].ms });
   }

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import type { SendOutcome } from '../../src/channels/channel.ts';
 import { createGatewayChannel } from '../../src/channels/gateway/gateway.ts';
 import { indexChannels } from '../../src/channels/registry.ts';
@@ -7,13 +5,13 @@ import { treatRestore } from '../../src/compose/restore.ts';
 import { openDatabase } from '../../src/database/client.ts';
 import { markRestored } from '../../src/database/identity.ts';
 import { createNonIdempotentChannel } from '../support/non-idempotent-channel.ts';
-import { findServerPrograms } from '../support/postgres-server.ts';
+import { findBackupPrograms } from '../support/restored-dump.ts';
 import { storeMessages } from '../support/stored-messages.ts';
 import { startWorld } from '../support/world.ts';
 
 test('a dump that is restored on another database is recognised once, and what waits in it is doubted', async () => {
-  const programs = findServerPrograms();
-  if (programs === null) return console.warn('pg_dump is missing: the test of a restored dump is skipped.');
+  const backups = findBackupPrograms();
+  if (backups === null) return;
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.setUpLocation();
   const at = world.clock.now();
@@ -29,14 +27,9 @@ test('a dump that is restored on another database is recognised once, and what w
   expect(await attempts()).toBe(0);
 
   const [{ name } = { name: '' }] = await world.db.$queryRaw<{ name: string }[]>`SELECT current_database()::text AS name`;
-  const toUrl = (database: string) =>
-    Object.assign(new URL(process.env.TEST_DATABASE_URL as string), { pathname: database }).href;
-  const copy = `${name}_restored`;
-  const psql = (database: string, input: string | Buffer) =>
-    execFileSync(join(programs, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', toUrl(database)], { input });
-  psql('postgres', `CREATE DATABASE "${copy}"`);
-  psql(copy, execFileSync(join(programs, 'pg_dump'), ['-d', toUrl(name)], { maxBuffer: 2 ** 28 }));
-  const db = await openDatabase({ kind: 'postgres', url: toUrl(copy) });
+  const source = Object.assign(new URL(process.env.TEST_DATABASE_URL as string), { pathname: name }).href;
+  const copy = backups.restore(source, backups.dump(source));
+  const db = await openDatabase({ kind: 'postgres', url: copy.url });
   try {
     for (let start = 1; start <= 2; start++) {
       await treatRestore({ ...world.services, db });
@@ -48,7 +41,7 @@ test('a dump that is restored on another database is recognised once, and what w
     }
   } finally {
     await db.close();
-    psql('postgres', `DROP DATABASE "${copy}" WITH (FORCE)`);
+    copy.remove();
   }
 });
 

@@ -1,15 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { findServerPrograms } from '../support/postgres-server.ts';
 import { startProduction } from '../support/production.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { createTemporaryFolder, type Program, pollUntil } from '../support/program.ts';
+import { findBackupPrograms } from '../support/restored-dump.ts';
 
 const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
 
 test('an operator checks, starts, moves to PostgreSQL, restores a backup and erases a contact, by the commands of the documents', async () => {
-  const programs = findServerPrograms();
-  if (programs === null) return console.warn('pg_dump is missing: the walk of an operator is skipped.');
+  const backups = findBackupPrograms();
+  if (backups === null) return;
   await using world = await startProduction({}, { key: 'sms', id: '681630446243877ebda60373', kind: 'sms' });
   using folder = createTemporaryFolder();
   const settings = { HIGHLEVEL_SHARED_SECRETS: 'a-shared-secret' };
@@ -54,24 +53,18 @@ test('an operator checks, starts, moves to PostgreSQL, restores a backup and era
     const { messageId } = await world.sendMessage(sentCount);
     sentCount += 1;
     await pollUntil(() => world.vendor.requests.length > sentCount - 1, 'it was tried');
-    const { pathname } = new URL(world.databaseUrl);
-    const dump = execFileSync(join(programs, 'pg_dump'), ['-d', world.databaseUrl], { maxBuffer: 2 ** 28 });
+    const dump = backups.dump(world.databaseUrl);
     world.vendor.respondWith({ body: { status: 'delivered' } });
     await pollUntil(() => world.highlevel.listStatuses(messageId).includes('delivered'), 'it is delivered');
     expect(await program.end('SIGTERM')).toBe(0);
     // Restore.
-    const copy = `${pathname.slice(1)}_restored`;
-    const toUrl = (name: string) => Object.assign(new URL(world.databaseUrl), { pathname: name }).href;
-    const psql = (name: string, input: string | Buffer) =>
-      execFileSync(join(programs, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', toUrl(name)], { input });
-    psql('postgres', `CREATE DATABASE "${copy}"`);
+    const copy = backups.restore(world.databaseUrl, dump);
     try {
-      psql(copy, dump);
-      await using restored = await world.start({ ...settings, DATABASE_URL: toUrl(copy) });
+      await using restored = await world.start({ ...settings, DATABASE_URL: copy.url });
       expect(restored.output()).toContain('restored from a backup');
       await deliver();
       expect(world.vendor.listReceived()).toHaveLength(sentCount);
-      expect(await run('doctor', { ...settings, DATABASE_URL: toUrl(copy) })).toMatchObject({ code: 0 });
+      expect(await run('doctor', { ...settings, DATABASE_URL: copy.url })).toMatchObject({ code: 0 });
       // Erase.
       const contactId = world.contacts[0]?.id;
       const { id } = await callApi(restored, '/erasures', { contactId });
@@ -79,7 +72,7 @@ test('an operator checks, starts, moves to PostgreSQL, restores a backup and era
       expect(await callApi(restored, `/contacts/${contactId}/export`)).toMatchObject({ addresses: [], messages: [] });
       expect(await restored.end('SIGTERM')).toBe(0);
     } finally {
-      psql('postgres', `DROP DATABASE "${copy}" WITH (FORCE)`);
+      copy.remove();
     }
   }
 });

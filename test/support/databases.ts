@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import type { Database, DatabaseTarget } from '../../src/database/client.ts';
+import { toSqlSession } from '../../src/database/embedded-session.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { createTemporaryFolder, pollUntil } from './program.ts';
 
@@ -28,10 +29,7 @@ const template = `patchbay_test_${run}`;
 export async function createTemplate(): Promise<void> {
   if (!onPostgres) {
     const embedded = await PGlite.create(templateFolder);
-    await migrate({
-      execute: async (sql) => void (await embedded.exec(sql)),
-      query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
-    });
+    await migrate(toSqlSession(embedded));
     writeFileSync(dumpFile, Buffer.from(await (await embedded.dumpDataDir('none')).arrayBuffer()));
     return embedded.close();
   }

@@ -3,6 +3,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { timeSql } from '../clock.ts';
 import { listMigrationNames, type SqlSession } from '../migrate.ts';
 import { freeze, readTransferState } from './freeze.ts';
 import { type Manifest, readManifest, toTablePath, writeManifest } from './manifest.ts';
@@ -55,7 +56,7 @@ export async function exportTables({ session, newId, report }: ExportDeps, folde
 }
 
 async function readTime(session: SqlSession): Promise<number> {
-  const [row] = await session.query('SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::float8 AS ms');
+  const [row] = await session.query(timeSql);
   return Number(row?.ms);
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../core/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import { type DatabaseTarget, openDatabase } from '../client.ts';
+import { toSqlSession } from '../embedded-session.ts';
 import type { SqlSession } from '../migrate.ts';
 import { openServerSession } from '../server-session.ts';
 import { prepareSession } from './read-rows.ts';
@@ -24,10 +25,7 @@ export async function openTransferSession(
   const { PGlite } = await import('@electric-sql/pglite');
   const embedded = await PGlite.create(join(target.dataDir, 'database'));
   await (await openDatabase({ kind: 'opened', embedded })).close();
-  const session: SqlSession = {
-    execute: async (sql) => void (await embedded.exec(sql)),
-    query: async (sql, values) => (await embedded.query<Record<string, unknown>>(sql, values)).rows,
-  };
+  const session = toSqlSession(embedded);
   await prepareSession(session);
   return { ...session, close: () => embedded.close() };
 }

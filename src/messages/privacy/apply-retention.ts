@@ -98,11 +98,16 @@ async function eraseOldContent(deps: RetentionDeps, { locationId, contentDays }:
     hasPassedOpen ||= doneUntil !== lastId;
   });
   const deliveredBefore = minIdAt(new Date(now - Math.max(contentDays * dayMs, hourMs)));
-  const [from = allBefore] = [progress.deliveredUntil, allBefore].sort().reverse();
+  const from = pickLater(progress.deliveredUntil, allBefore);
   const delivered = await runSteps(deps, locationId, deliveredStates, from, deliveredBefore, ({ lastId }) =>
     save({ deliveredUntil: lastId }),
   );
   return older + delivered;
+}
+
+/** Ids compare as text: they begin with their time. */
+function pickLater(one: string, other: string): string {
+  return one < other ? other : one;
 }
 
 /** Runs steps between two positions, and records each. @returns the number of messages whose content was erased */
