@@ -141,7 +141,7 @@ export function createSessionOwner(deps: SessionOwnerDeps): SessionOwner {
     start() {
       if (types.length === 0) return;
       const onError = (err: unknown) => log.warn({ err }, 'the leases of sessions could not be checked');
-      stopPolling = runPollLoop(clock, () => pass().then(() => 0), onError);
+      stopPolling = runPollLoop(clock, pass, onError);
     },
     drain() {
       isDraining = true;

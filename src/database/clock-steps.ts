@@ -38,6 +38,10 @@ const taskName = 'clock';
  * @returns the step in milliseconds; 0 where there was no step
  */
 export async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
+  const maxRecorded = new Date(now.getTime() + minStepMs);
+  const count = await db.client.$executeRaw`
+    UPDATE periodic_tasks SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName} AND due_at < ${maxRecorded}`;
+  if (count > 0) return 0;
   return db.transaction(async (tx) => {
     const [recorded] = await tx.$queryRaw<
       { dueAt: Date }[]
@@ -47,10 +51,8 @@ export async function correctClockStep(db: Database, now: Date, setBackMs = 0): 
       return 0;
     }
     const behindMs = recorded.dueAt.getTime() - now.getTime();
-    if (behindMs < minStepMs) {
-      await tx.$executeRaw`UPDATE periodic_tasks SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName}`;
-      return 0;
-    }
+    // Another process has corrected it meanwhile.
+    if (behindMs < minStepMs) return 0;
     const stepMs = Math.max(behindMs, setBackMs);
     for (const [table, column, aheadMs] of plannedTimes) {
       await tx.$executeRawUnsafe(

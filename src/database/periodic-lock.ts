@@ -23,9 +23,6 @@ export async function claimPeriodicTask(
   intervalMs: number,
 ): Promise<{ progressUntil: Date | null } | null> {
   const now = dateNow(clock);
-  // The read takes no lock; only a process that finds the task due writes.
-  const row = await db.client.periodicTask.findUnique({ where: { name } });
-  if (row && row.dueAt > now) return null;
   const rows = await db.client.$queryRaw<{ progressUntil: Date | null }[]>`
     INSERT INTO periodic_tasks (name, due_at) VALUES (${name}, ${new Date(now.getTime() + intervalMs)})
     ON CONFLICT (name) DO UPDATE SET due_at = EXCLUDED.due_at WHERE periodic_tasks.due_at <= ${now}

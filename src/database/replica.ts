@@ -53,7 +53,6 @@ export function createReader({ clock, log }: ReaderDeps, primary: Database, repl
     const [row] = await client.$queryRawUnsafe<[{ ageMs: number | null }]>(ageSql);
     ageMs = row.ageMs !== null && row.ageMs <= maxAgeMs ? Math.max(row.ageMs, 0) : null;
     if (wasUsed !== (ageMs !== null)) log.warn({ ageMs: row.ageMs }, describeUse(ageMs));
-    return 0;
   };
   const stop = runPollLoop(clock, poll, (error) => {
     if (ageMs !== null) log.warn({ err: error }, describeUse(null));

@@ -30,12 +30,16 @@ export interface ClaimPlan {
   readonly cursor: string;
   /** Earliest time at which a waiting group becomes claimable; null when no group waits. */
   readonly nextAt: number | null;
+  /** No job waits. */
+  readonly isEmpty: boolean;
   /** A group with due jobs got no slot in this process. */
   readonly isSaturated: boolean;
 }
 
 /** Result of one poll. */
-export type ClaimResult = Pick<ClaimPlan, 'cursor' | 'nextAt' | 'isSaturated'> & { readonly jobs: readonly ClaimedJob[] };
+export type ClaimResult = Pick<ClaimPlan, 'cursor' | 'nextAt' | 'isEmpty' | 'isSaturated'> & {
+  readonly jobs: readonly ClaimedJob[];
+};
 
 /**
  * Claims due jobs: group by group, as many of each as its limits allow, and only the head of each ordering key. Two workers never claim
@@ -85,6 +89,7 @@ export function planClaim(
     limited: selected.filter(isLimited),
     cursor: isFullSweep ? '' : (last ?? ''),
     nextAt: waits.filter((at) => at > nowMs).reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
+    isEmpty: groups.length === 0,
     isSaturated: firstUnserved >= 0,
   };
 }

@@ -20,6 +20,8 @@ export interface WorkOptions {
 export interface Queue {
   /** Starts working on a queue. A handler finishes its job in the transaction that records the result; after an error the job runs again. */
   work(queue: QueueName, options: WorkOptions, handle: (job: Job) => Promise<void>): Promise<void>;
+  /** Polls a queue that was empty: it has jobs whose notification was lost. */
+  wakeIfIdle(queue: QueueName): void;
   /** Returns the id under which this process claims jobs now; null before it works on a queue and after it has stopped. */
   getWorkerId(): string | null;
   /**
@@ -58,6 +60,8 @@ export function createQueue(deps: { db: Database; clock: Clock; newId: NewId; lo
       const options = { queue, worker, defaultLimit, concurrency, handle, signal: stopping.signal };
       loops.push(startWorkerLoop(deps, options));
     },
+
+    wakeIfIdle: (queue) => loops.find((loop) => loop.queue === queue)?.wakeIfIdle(),
 
     getWorkerId: () => worker?.id() ?? null,
 

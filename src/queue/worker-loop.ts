@@ -34,13 +34,15 @@ export interface WorkerLoop {
   readonly queue: QueueName;
   /** Polls soon, as there may be new jobs. */
   wake(): void;
+  /** Polls soon if the queue was empty: there are jobs whose notification was lost. */
+  wakeIfIdle(): void;
   /** Claims no more jobs; resolves when the running ones have ended, at the latest a moment after `timeoutMs`. */
   stop(timeoutMs: number): Promise<void>;
 }
 
 /** Interval of the check for jobs that were claimed without this process learning of it. */
 const orphanCheckIntervalMs = 60_000;
-/** Longest delay of a due job whose notification was lost. */
+/** Longest time between two polls while jobs wait. */
 const pollIntervalMs = 1_000;
 /** Delay between two tries to return a failed job to the queue. */
 const requeueRetryDelayMs = 1_000;
@@ -60,6 +62,8 @@ interface LoopState extends WorkerLoopDeps, Omit<WorkerLoopOptions, 'concurrency
   readonly idle: Sleeper;
   orphanCheckAt: number;
   isStopped: boolean;
+  /** Between polls, and the last one has seen no job. */
+  isIdle: boolean;
   /** A wake-up came after the current poll started, so the next poll must follow at once. */
   isWoken: boolean;
 }
@@ -68,11 +72,15 @@ interface LoopState extends WorkerLoopDeps, Omit<WorkerLoopOptions, 'concurrency
 interface Sweep {
   readonly cursor: string;
   readonly claimedAny: boolean;
+  readonly isEmpty: boolean;
   readonly isSaturated: boolean;
   readonly nextAt: number | null;
 }
 
-const newSweep: Sweep = { cursor: '', claimedAny: false, isSaturated: false, nextAt: null };
+const newSweep: Sweep = { cursor: '', claimedAny: false, isEmpty: true, isSaturated: false, nextAt: null };
+
+/** Without a free slot; a running job that grows older may free one. */
+const saturatedSweep: Sweep = { ...newSweep, isEmpty: false, isSaturated: true };
 
 /** Starts polling a queue and running its jobs. */
 export function startWorkerLoop(deps: WorkerLoopDeps, { concurrency, ...options }: WorkerLoopOptions): WorkerLoop {
@@ -88,12 +96,14 @@ export function startWorkerLoop(deps: WorkerLoopDeps, { concurrency, ...options 
     idle: createSleeper(clock),
     orphanCheckAt: clock.now(),
     isStopped: false,
+    isIdle: false,
     isWoken: false,
   };
   const ended = runLoop(loop);
   return {
     queue: options.queue,
     wake: () => wake(loop),
+    wakeIfIdle: () => loop.isIdle && wake(loop),
     async stop(timeoutMs) {
       loop.isStopped = true;
       loop.debounce.wake();
@@ -126,12 +136,12 @@ async function runLoop(loop: LoopState): Promise<void> {
       void runJob(loop, { queue: loop.queue, messageId, groupKey, workerId, signal: loop.signal });
     }
     if (!polled) {
-      await waitForWork(loop, null, true);
+      await waitForWork(loop, saturatedSweep);
       continue;
     }
     sweep = extendSweep(sweep, polled);
     if (sweep.cursor !== '') continue;
-    if (!sweep.claimedAny) await waitForWork(loop, sweep.nextAt, sweep.isSaturated);
+    if (!sweep.claimedAny) await waitForWork(loop, sweep);
     sweep = newSweep;
   }
 }
@@ -152,16 +162,19 @@ function extendSweep(sweep: Sweep, polled: ClaimResult): Sweep {
   return {
     cursor: polled.cursor,
     claimedAny: sweep.claimedAny || polled.jobs.length > 0,
+    isEmpty: sweep.isEmpty && polled.isEmpty,
     isSaturated: sweep.isSaturated || polled.isSaturated,
     nextAt: times.length > 0 ? Math.min(...times) : null,
   };
 }
 
-/** Sleeps until the next poll. @param isSaturated a running job that grows older may free a slot, too */
-async function waitForWork(loop: LoopState, nextAt: number | null, isSaturated: boolean): Promise<void> {
+/** Sleeps until the next poll. An empty queue is polled only for orphaned jobs: new ones wake the loop. */
+async function waitForWork(loop: LoopState, { nextAt, isEmpty, isSaturated }: Sweep): Promise<void> {
   if (loop.isWoken || loop.isStopped) return;
+  loop.isIdle = isEmpty;
   const roomMs = isSaturated ? loop.slots.nextChangeMs() : null;
-  await loop.pollDelay.sleep(getPollDelayMs({ nextAt, roomMs, now: loop.clock.now() }));
+  await loop.pollDelay.sleep(isEmpty ? orphanCheckIntervalMs : getPollDelayMs({ nextAt, roomMs, now: loop.clock.now() }));
+  loop.isIdle = false;
 }
 
 /**

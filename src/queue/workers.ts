@@ -38,17 +38,20 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
   }
 
   async function sendHeartbeat(): Promise<void> {
-    const { count } = await db.client.worker.updateMany({ where: { id }, data: { heartbeat: { increment: 1 }, staleMs: 0 } });
-    if (count === 0) {
+    const workers = await db.client.$queryRaw<WorkerRow[]>`
+      WITH own AS (UPDATE workers SET heartbeat = heartbeat + 1, stale_ms = 0 WHERE id = ${id}::uuid RETURNING id, heartbeat, stale_ms)
+      SELECT id::text, heartbeat, stale_ms AS "staleMs" FROM workers WHERE id <> ${id}::uuid
+      UNION ALL SELECT id::text, heartbeat, stale_ms FROM own`;
+    const others = workers.filter((worker) => worker.id !== id);
+    if (others.length === workers.length) {
       log.warn('worker was declared dead; its jobs were reassigned');
       id = newId();
       await db.client.worker.create({ data: { id } });
     }
-    await reapStaleWorkers();
+    await reapStaleWorkers(others);
   }
 
-  async function reapStaleWorkers(): Promise<void> {
-    const others = await db.client.worker.findMany({ where: { id: { not: id } } });
+  async function reapStaleWorkers(others: readonly WorkerRow[]): Promise<void> {
     const now = clock.now();
     // When this process could not poll (database outage, machine asleep), the others perhaps could not send heartbeats.
     if (now - reapedAt > 2 * heartbeatIntervalMs) samples.clear();
@@ -69,7 +72,7 @@ export async function registerWorker(deps: { db: Database; clock: Clock; newId: 
     }
   }
 
-  if (db.isShared) await reapStaleWorkers();
+  if (db.isShared) await sendHeartbeat();
   let sending: Promise<void> = Promise.resolve();
   const timer = clock.setInterval(() => {
     sending = sending.then(sendHeartbeat).catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
@@ -90,6 +93,8 @@ export async function listWorkerIds(db: Database): Promise<Set<string>> {
   const rows = await db.client.worker.findMany({ select: { id: true } });
   return new Set(rows.map(({ id }) => id));
 }
+
+type WorkerRow = { id: string; heartbeat: number; staleMs: number };
 
 /** A heartbeat, and since when it stands still by this process's clock. */
 interface HeartbeatSample {

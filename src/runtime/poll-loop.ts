@@ -2,27 +2,18 @@ import type { Clock, Timer } from '../core/clock.ts';
 
 const pollIntervalMs = 1_000;
 
-/**
- * Runs `poll` again at once while it finds work, and every second otherwise.
- *
- * @param poll resolves with the number of items that it has handled
- * @returns stops the loop and waits for the poll that runs
- */
-export function runPollLoop(clock: Clock, poll: () => Promise<number>, onError: (error: unknown) => void): () => Promise<void> {
+/** Runs `poll` every second, counted from the end of the one before. @returns stops the loop and waits for the poll that runs */
+export function runPollLoop(clock: Clock, poll: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
   let isStopped = false;
   let timer: Timer;
   let running: Promise<void> = Promise.resolve();
 
-  const run = async () => {
-    try {
-      while (!isStopped && (await poll()) > 0);
-    } catch (error) {
-      onError(error);
-    }
-    if (!isStopped) timer = clock.setTimeout(start, pollIntervalMs);
-  };
   const start = () => {
-    running = run();
+    running = poll()
+      .catch(onError)
+      .then(() => {
+        if (!isStopped) timer = clock.setTimeout(start, pollIntervalMs);
+      });
   };
   start();
 

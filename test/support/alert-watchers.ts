@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../src/core/clock.ts';
+import type { Database } from '../../src/database/client.ts';
 import type { Log } from '../../src/runtime/log.ts';
 import { type PeriodicTask, startPeriodicTasks } from '../../src/worker/periodic-tasks.ts';
 
@@ -27,9 +28,10 @@ export function isReconcilingTask({ name }: PeriodicTask): boolean {
 }
 
 /** Creates watchers that show when each has finished its checks and waits for the clock. */
-export function createAlertWatchers(clock: Clock) {
+export function createAlertWatchers(db: Database, clock: Clock) {
   const pending = new Set<Timer>();
   let loops = 0;
+  let running = 0;
 
   const own: Clock = {
     ...clock,
@@ -46,15 +48,22 @@ export function createAlertWatchers(clock: Clock) {
       clock.clearTimeout(timer);
     },
   };
+  const watch = (task: PeriodicTask): PeriodicTask => ({
+    ...task,
+    run() {
+      running += 1;
+      return task.run().finally(() => (running -= 1));
+    },
+  });
 
   return {
-    areIdle: () => pending.size === loops,
+    areIdle: () => pending.size === loops && running === 0,
     start(log: Log, tasks: readonly PeriodicTask[]): () => Promise<void> {
-      loops += tasks.length;
-      const stop = startPeriodicTasks({ clock: own, log }, tasks);
+      loops += 1;
+      const stop = startPeriodicTasks({ db, clock: own, log }, tasks.map(watch));
       return async () => {
         await stop();
-        loops -= tasks.length;
+        loops -= 1;
       };
     },
   };

@@ -129,7 +129,7 @@ export async function startWorld(options: WorldOptions = {}) {
   if (!options.isIdle) await startWorker(services);
   const tasks = listPeriodicTasks(services);
   const stopReconciler = startPeriodicTasks(services, options.isIdle ? [] : tasks.filter(isReconcilingTask));
-  const alertWatchers = createAlertWatchers(clock);
+  const alertWatchers = createAlertWatchers(services.db, clock);
   const startAlertWatcher = () => alertWatchers.start(services.log, tasks.filter(isMonitoringTask));
   const stopWatcher = options.watchesAlerts ? startAlertWatcher() : async () => {};
   const client = request(patchbay.url);

@@ -109,6 +109,12 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
     },
   },
   {
+    reason: 'One statement finds what is due for all background tasks.',
+    files: {
+      'worker/sql/find-due-tasks.ts': ['Job', 'PeriodicTask', 'Redrive', 'WebhookEvent'],
+    },
+  },
+  {
     reason: 'Deletes expired rows in one place.',
     files: {
       'worker/cleanup.ts': ['Alert', 'AppEvent', 'ContactLink', 'RateLimitRow', 'Receipt', 'SeenUserContext', 'Session'],
