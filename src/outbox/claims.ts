@@ -1,5 +1,5 @@
 import { type Clock, dateNow } from '../core/clock.ts';
-import type { Database, TriggerEvent } from '../database/client.ts';
+import type { Database, Executor, TriggerEvent } from '../database/client.ts';
 
 export type { TriggerEvent };
 
@@ -70,5 +70,13 @@ export async function retryEvent(
   await db.client.triggerEvent.updateMany({
     where: { id, dueAt: claimedUntil, outcome: null },
     data: { dueAt, startedAt: null, errorCount: errorCount + (hasFailed ? 1 : 0) },
+  });
+}
+
+/** Makes the events of a location due that wait for it: its installation is active again. */
+export async function releaseEvents(tx: Executor, locationId: string, now: Date): Promise<void> {
+  await tx.triggerEvent.updateMany({
+    where: { locationId, startedAt: null, outcome: null, dueAt: { gt: now } },
+    data: { dueAt: now, errorCount: 0 },
   });
 }

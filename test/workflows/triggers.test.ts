@@ -104,7 +104,7 @@ test('a trigger that its workflow has lost is dropped, whether HighLevel says so
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
   await awaitEnded(world, 1);
   expect(await listOutcomes(world)).toEqual(['inactive']);
-  expect(await world.db.triggerSubscription.count()).toBe(0);
+  await world.waitFor(async () => (await world.db.triggerSubscription.count()) === 0, 'the subscription is dropped');
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi again' });
   await world.advanceUntil(async () => (await world.db.message.count({ where: { state: 'delivered' } })) === 2);
   expect(await world.db.triggerEvent.count()).toBe(1);

@@ -2,6 +2,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database, Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
+import { releaseEvents } from '../../outbox/claims.ts';
 import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
@@ -20,11 +21,12 @@ const locationReasons = [
 ];
 const batchSize = 200;
 
-/** Runs at once the jobs that waited for a location, instead of at the end of their backoff. */
+/** Runs at once the jobs and the triggers that waited for a location, instead of at the end of their backoff. */
 export async function releaseWaiting(deps: { clock: Clock }, tx: Executor, locationId: string): Promise<void> {
   await runNowWhere(tx, { locationId, reasonCode: { in: locationReasons } }, dateNow(deps.clock));
   await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
   await resumeMirrors(tx, locationId, dateNow(deps.clock));
+  await releaseEvents(tx, locationId, dateNow(deps.clock));
 }
 
 /** Runs at once the jobs that waited for a permission, after HighLevel has granted it to the location again. */
