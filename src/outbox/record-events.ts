@@ -48,7 +48,8 @@ export async function recordEvents(tx: Executor, events: readonly OutboxEvent[],
  */
 export function insertEventsCte(now: string, changed: string): string {
   return `message_changes AS MATERIALIZED (
-    SELECT m.id, m.location_id, t.state, t."reasonCode", t.reason,
+    SELECT m.id, m.location_id,
+      jsonb_build_object('state', t.state, 'reasonCode', t."reasonCode", 'reason', t.reason) AS facts,
       CASE WHEN m.direction = 'inbound' AND NOT m.sent_externally AND t.state = 'delivered' THEN 'reply_received'
         WHEN m.direction = 'inbound' OR m.is_test THEN NULL
         WHEN t.state = 'failed' THEN 'message_failed'
@@ -57,19 +58,22 @@ export function insertEventsCte(now: string, changed: string): string {
         WHEN m.direction = 'outbound' AND NOT m.is_test AND t.state <> 'pending' THEN 'message.' || t.state END AS type
     FROM json_to_recordset(${changed}::json) AS t (id uuid, state message_state, "reasonCode" text, reason text)
     JOIN messages m ON m.id = t.id AND m.state <> t.state),
-  trigger_events_added AS (
-    INSERT INTO trigger_events (id, location_id, trigger_id, kind, message_id, facts, due_at, created_at)
-    SELECT gen_random_uuid(), changes.location_id, s.trigger_id, changes.kind, changes.id, ${toFacts('changes')}, ${now}::timestamptz, ${now}::timestamptz
-    FROM message_changes AS changes JOIN trigger_subscriptions s ON s.location_id = changes.location_id AND s.kind = changes.kind),
-  webhook_events_added AS (
-    INSERT INTO webhook_events (id, endpoint_id, location_id, type, message_id, facts, due_at, created_at)
-    SELECT gen_random_uuid(), w.id, changes.location_id, changes.type, changes.id, ${toFacts('changes')}, ${now}::timestamptz, ${now}::timestamptz
-    FROM message_changes AS changes
-    JOIN webhook_endpoints w ON w.location_id = changes.location_id AND changes.type = ANY (w.event_types) AND w.disabled_at IS NULL)`;
+  trigger_events_added AS (${insertTriggerEvents(now, 'message_changes')}),
+  webhook_events_added AS (${insertWebhookEvents(now, 'message_changes')})`;
 }
 
-function toFacts(row: string): string {
-  return `jsonb_build_object('state', ${row}.state, 'reasonCode', ${row}."reasonCode", 'reason', ${row}.reason)`;
+/** Returns the INSERT of an event for each subscription. @param rows with `location_id`, `id` of a message, `kind` and `facts` */
+function insertTriggerEvents(now: string, rows: string): string {
+  return `INSERT INTO trigger_events (id, location_id, trigger_id, kind, message_id, facts, due_at, created_at)
+    SELECT gen_random_uuid(), r.location_id, s.trigger_id, s.kind, r.id, r.facts, ${now}::timestamptz, ${now}::timestamptz
+    FROM ${rows} AS r JOIN trigger_subscriptions s ON s.location_id = r.location_id AND s.kind = r.kind`;
+}
+
+/** Returns the INSERT of an event for each endpoint. @param rows with `location_id`, `id` of a message, `type` and `facts` */
+function insertWebhookEvents(now: string, rows: string): string {
+  return `INSERT INTO webhook_events (id, endpoint_id, location_id, type, message_id, facts, due_at, created_at)
+    SELECT gen_random_uuid(), w.id, r.location_id, r.type, r.id, r.facts, ${now}::timestamptz, ${now}::timestamptz
+    FROM ${rows} AS r JOIN webhook_endpoints w ON w.location_id = r.location_id AND r.type = ANY (w.event_types) AND w.disabled_at IS NULL`;
 }
 
 /**
@@ -80,27 +84,19 @@ function toFacts(row: string): string {
  * @param attempts the part that ends attempts, with `message_id` and `outcome`
  */
 export function insertAcceptedEventsCte(now: string, changed: string, attempts: string): string {
-  return `accepted_events_added AS (
-    INSERT INTO webhook_events (id, endpoint_id, location_id, type, message_id, facts, due_at, created_at)
-    SELECT gen_random_uuid(), w.id, w.location_id, 'message.accepted', m.id, jsonb_build_object('state', 'pending'),
-      ${now}::timestamptz, ${now}::timestamptz
+  const accepted = `(
+    SELECT t."locationId" AS location_id, m.id, 'message.accepted' AS type, jsonb_build_object('state', 'pending') AS facts
     FROM ${attempts} ended JOIN json_to_recordset(${changed}::json) AS t (id uuid, "locationId" text) ON t.id = ended.message_id
-    JOIN webhook_endpoints w ON w.location_id = t."locationId" AND 'message.accepted' = ANY (w.event_types) AND w.disabled_at IS NULL
-    JOIN messages m ON m.id = t.id AND NOT m.is_test
-    WHERE ended.outcome = 'accepted')`;
+    JOIN messages m ON m.id = t.id AND NOT m.is_test WHERE ended.outcome = 'accepted')`;
+  return `accepted_events_added AS (${insertWebhookEvents(now, accepted)})`;
 }
 
 /** Builds the parts of a WITH that write the events of messages that are stored as failed. @param stored the part that inserts them */
 export function insertFailedEventsCte(now: string, stored: string): string {
-  const facts = `jsonb_build_object('state', m.state, 'reasonCode', m.reason_code, 'reason', m.reason)`;
-  return `trigger_events_added AS (
-    INSERT INTO trigger_events (id, location_id, trigger_id, kind, message_id, facts, due_at, created_at)
-    SELECT gen_random_uuid(), m.location_id, s.trigger_id, s.kind, m.id, ${facts}, ${now}::timestamptz, ${now}::timestamptz
-    FROM ${stored} m JOIN trigger_subscriptions s ON s.location_id = m.location_id AND s.kind = 'message_failed'
-    WHERE m.state = 'failed'),
-  webhook_events_added AS (
-    INSERT INTO webhook_events (id, endpoint_id, location_id, type, message_id, facts, due_at, created_at)
-    SELECT gen_random_uuid(), w.id, m.location_id, 'message.failed', m.id, ${facts}, ${now}::timestamptz, ${now}::timestamptz
-    FROM ${stored} m JOIN webhook_endpoints w ON w.location_id = m.location_id AND 'message.failed' = ANY (w.event_types) AND w.disabled_at IS NULL
-    WHERE m.state = 'failed')`;
+  const failed = `(
+    SELECT location_id, id, 'message_failed' AS kind, 'message.failed' AS type,
+      jsonb_build_object('state', state, 'reasonCode', reason_code, 'reason', reason) AS facts
+    FROM ${stored} WHERE state = 'failed')`;
+  return `trigger_events_added AS (${insertTriggerEvents(now, failed)}),
+  webhook_events_added AS (${insertWebhookEvents(now, failed)})`;
 }
