@@ -22,27 +22,20 @@ const pausedText = 'A person has paused this connection. Its messages are sent o
 const personalPauseMs = 10 * 365 * 24 * 60 * 60 * 1000;
 
 /** Adds a connection to those of a provider, once its vendor accepts the config. @throws AppError as `connect`; `conflict`: there are too many */
-export async function addConnection(
-  deps: ConnectDeps,
-  ref: ConnectionRef,
-  input: ConfigInput,
-  actor: Actor,
-  options: ConnectOptions = {},
-): ReturnType<typeof connect> {
-  await requireRoom(deps, ref);
-  return connect(deps, { ...ref, connectionId: deps.newId() }, input, actor, options);
-}
+export const addConnection = toAdd(connect);
 
 /** Adds a connection as {@link addConnection} does, and returns what is wrong with the config. @throws AppError `conflict`, `request_invalid` */
-export async function tryAddConnection(
-  deps: ConnectDeps,
-  ref: ConnectionRef,
-  input: ConfigInput,
-  actor: Actor,
-  options: ConnectOptions = {},
-): ReturnType<typeof tryConnect> {
-  await requireRoom(deps, ref);
-  return tryConnect(deps, { ...ref, connectionId: deps.newId() }, input, actor, options);
+export const tryAddConnection = toAdd(tryConnect);
+
+function toAdd<Result>(
+  add: (
+    ...args: [ConnectDeps, ConnectionRef & { connectionId: string }, ConfigInput, Actor, ConnectOptions?]
+  ) => Promise<Result>,
+) {
+  return async (deps: ConnectDeps, ref: ConnectionRef, input: ConfigInput, actor: Actor, options?: ConnectOptions) => {
+    await requireRoom(deps, ref);
+    return add(deps, { ...ref, connectionId: deps.newId() }, input, actor, options);
+  };
 }
 
 async function requireRoom({ db }: Pick<ConnectDeps, 'db'>, { locationId, providerKey }: ConnectionRef): Promise<void> {

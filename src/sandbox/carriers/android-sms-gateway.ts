@@ -1,28 +1,15 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SandboxPhone } from '../phone.ts';
 import type { AndroidState } from '../vendors/android-sms-gateway/state.ts';
 import { createAndroidSmsGateway, type SimulatedAndroid } from '../vendors/android-sms-gateway.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 
 /** Android's word for a recipient that no network reaches. */
 const unreachable = 'RESULT_ERROR_GENERIC_FAILURE';
 
 /** Connects the contact's phone with a simulated Android phone that runs the SMS gateway. */
-export function addAndroidSmsGateway(
-  phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
-    state: AndroidState | undefined;
-    onChange: () => void;
-  },
-): SimulatedAndroid {
+export function addAndroidSmsGateway(phone: SandboxPhone, deps: CarrierSetup<AndroidState>): SimulatedAndroid {
   const android = createAndroidSmsGateway({
-    ...{ clock: deps.clock, random: deps.random, http: deps.http, state: deps.state, onChange: deps.onChange },
+    ...deps,
     onMessage: ({ id, to: number, text }) =>
       phone.receive({ id, number, text, attachments: [], carrier: 'android_sms_gateway', app: 'SMS' }),
   });

@@ -1,31 +1,19 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SandboxPhone } from '../phone.ts';
 import { findAddress } from '../vendors/mailgun/rules.ts';
 import type { MailgunState } from '../vendors/mailgun/state.ts';
 import { createMailgun, type SimulatedMailgun } from '../vendors/mailgun.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 import { showMail, toMailId, toReply } from './show-mail.ts';
 
 const unknownMailbox = { code: 550, message: '5.1.1 The email account that you tried to reach does not exist.' };
 
 /** Connects the phone with a simulated Mailgun. */
-export function addMailgun(
-  phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
-    state: MailgunState | undefined;
-    onChange: () => void;
-  },
-): SimulatedMailgun {
-  const { clock, random, http, state, onChange, getUrl } = deps;
+export function addMailgun(phone: SandboxPhone, deps: CarrierSetup<MailgunState>): SimulatedMailgun {
+  const { onChange, getUrl } = deps;
   let isAccountRefused = false;
   const mailgun: SimulatedMailgun = createMailgun({
-    ...{ clock, random, http, state, onChange, url: getUrl },
+    ...deps,
+    url: getUrl,
     onMessage: ({ id, from, to, subject, text }) =>
       showMail(phone, 'mailgun', {
         ...{ id, messageId: `<${id}>`, from, subject, text },

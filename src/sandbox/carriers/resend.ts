@@ -1,10 +1,8 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SandboxPhone } from '../phone.ts';
 import { findAddress } from '../vendors/resend/rules.ts';
 import type { ResendState } from '../vendors/resend/state.ts';
 import { createResend, type SimulatedResend } from '../vendors/resend.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 import { showMail, toMailId, toReply } from './show-mail.ts';
 
 const unknownMailbox = { type: 'Permanent', subType: 'General', message: 'The recipient’s mailbox does not exist.' };
@@ -12,22 +10,16 @@ const unknownMailbox = { type: 'Permanent', subType: 'General', message: 'The re
 /** Connects the phone with a simulated Resend. */
 export function addResend(
   phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
+  deps: CarrierSetup<ResendState> & {
     /** The app's address, which a person has entered for the webhook. */
     appUrl: string;
-    state: ResendState | undefined;
-    onChange: () => void;
   },
 ): SimulatedResend {
-  const { clock, random, http, state, onChange, getUrl } = deps;
+  const { state, onChange, getUrl } = deps;
   let isAccountRefused = false;
   const resend: SimulatedResend = createResend({
-    ...{ clock, random, http, state, onChange, url: getUrl },
+    ...deps,
+    url: getUrl,
     onMessage: ({ id, messageId, from, to, subject, text }) =>
       showMail(phone, 'resend', {
         ...{ id, messageId, from, subject, text: text ?? '' },

@@ -1,23 +1,14 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SandboxPhone } from '../phone.ts';
 import { createTelegramVendor, type TelegramVendor, type TelegramVendorState } from '../vendors/telegram.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 import { toMediaPath } from './whatsapp-cloud.ts';
 
 /** Connects the phone with a simulated Telegram. */
 export function addTelegram(
   phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
+  deps: CarrierSetup<TelegramVendorState> & {
     /** Numbers of the phones. */
     listNumbers: () => readonly string[];
-    state: TelegramVendorState | undefined;
-    onChange: () => void;
   },
 ): TelegramVendor {
   const { clock, random, http, state, onChange } = deps;

@@ -1,9 +1,7 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { AppConnection, PhoneReply, SandboxPhone } from '../phone.ts';
 import type { TelnyxState } from '../vendors/telnyx/state.ts';
 import { createTelnyx, type SimulatedTelnyx } from '../vendors/telnyx.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 
 /** Error of a phone that is switched off. */
 const unreachable = { code: '40006', title: 'Recipient server unavailable' };
@@ -15,20 +13,9 @@ const notices = {
 };
 
 /** Connects the phone with a simulated Telnyx. */
-export function addTelnyx(
-  phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
-    state: TelnyxState | undefined;
-    onChange: () => void;
-  },
-): SimulatedTelnyx {
+export function addTelnyx(phone: SandboxPhone, deps: CarrierSetup<TelnyxState>): SimulatedTelnyx {
   const telnyx = createTelnyx({
-    ...{ clock: deps.clock, random: deps.random, http: deps.http, state: deps.state, onChange: deps.onChange },
+    ...deps,
     url: deps.getUrl,
     isOptedOut: () => phone.state.mode === 'blocked',
     onMessage: ({ id, to: number, text, mediaUrls: attachments }) =>

@@ -1,9 +1,7 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { AppConnection, PhoneReply, PhoneText, SandboxPhone } from '../phone.ts';
 import { hasOptedOut, type TwilioState } from '../vendors/twilio/state.ts';
 import { createTwilio, type SimulatedTwilio } from '../vendors/twilio.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 
 /** Code of a phone that is switched off. */
 const unreachableCode = 30003;
@@ -18,20 +16,13 @@ const notices = {
 /** Connects the phone with a simulated Twilio. */
 export function addTwilio(
   phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
+  deps: CarrierSetup<TwilioState> & {
     /** Another origin at which the same router serves files. */
     getStorageUrl: () => string;
-    state: TwilioState | undefined;
-    onChange: () => void;
   },
 ): SimulatedTwilio {
   const twilio = createTwilio({
-    ...{ clock: deps.clock, random: deps.random, http: deps.http, state: deps.state, onChange: deps.onChange },
+    ...deps,
     url: deps.getUrl,
     storageUrl: deps.getStorageUrl,
     isOptedOut: (contact) => phone.state.mode === 'blocked' && !contact.startsWith('whatsapp:'),

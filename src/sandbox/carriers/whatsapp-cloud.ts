@@ -1,23 +1,14 @@
-import type { AxiosInstance } from 'axios';
-import type { Clock } from '../../core/clock.ts';
-import type { RandomSource } from '../../core/ids.ts';
 import type { SandboxPhone } from '../phone.ts';
 import { getPerson } from '../vendors/whatsapp-cloud/state.ts';
 import { createWhatsAppVendor, type WhatsAppVendor, type WhatsAppVendorState } from '../vendors/whatsapp-cloud.ts';
+import type { CarrierSetup } from './carrier-setup.ts';
 
 /** Connects the phone with a simulated Meta. */
 export function addWhatsAppCloud(
   phone: SandboxPhone,
-  deps: {
-    clock: Clock;
-    random: RandomSource;
-    http: AxiosInstance;
-    /** Address of the simulator's router. */
-    getUrl: () => string;
+  deps: CarrierSetup<WhatsAppVendorState> & {
     /** Numbers of the phones. */
     listNumbers: () => readonly string[];
-    state: WhatsAppVendorState | undefined;
-    onChange: () => void;
   },
 ): WhatsAppVendor {
   const { clock } = deps;
