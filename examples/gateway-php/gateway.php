@@ -1,7 +1,11 @@
 <?php
-// A gateway for Patchbay in PHP (8.1 or later), without dependencies: php -S 127.0.0.1:8802 gateway.php
+// A gateway for Patchbay in PHP (8.2 or later), without dependencies: php -S 127.0.0.1:8802 gateway.php
 // See README.md in the folder above it.
 declare(strict_types=1);
+
+// PHP without a php.ini writes its warnings into the response.
+ini_set('display_errors', '0');
+ini_set('log_errors', '1');
 
 $secret = (string) getenv('GATEWAY_SECRET');
 $callbackUrl = (string) getenv('CALLBACK_URL');
@@ -72,9 +76,13 @@ function callBack(string $key, string $url, array $content): void
             'webhook-signature: ' . sign($key, $id, $timestamp, $body),
         ];
         $options = ['method' => 'POST', 'header' => $headers, 'content' => $body, 'ignore_errors' => true, 'timeout' => 10];
-        $result = @file_get_contents($url, false, stream_context_create(['http' => $options]));
-        preg_match('/ (\d{3})/', $http_response_header[0] ?? '', $match);
-        if ($result !== false && (int) ($match[1] ?? 500) < 500) {
+        $stream = @fopen($url, 'r', false, stream_context_create(['http' => $options]));
+        if ($stream === false) {
+            continue;
+        }
+        preg_match('/ (\d{3})/', stream_get_meta_data($stream)['wrapper_data'][0] ?? '', $match);
+        fclose($stream);
+        if ((int) ($match[1] ?? 500) < 500) {
             return;
         }
     }

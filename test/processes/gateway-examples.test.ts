@@ -41,7 +41,6 @@ async function startExample(command: (port: string) => string[], port: string, c
     PORT: port,
     GATEWAY_SECRET: secret,
     CALLBACK_URL: `http://127.0.0.1:${callbackPort}/channels/check`,
-    PHP_CLI_SERVER_WORKERS: '4',
   };
   const child = spawn(program, args, { cwd: resolve(root, 'examples'), env, stdio: ['ignore', 'ignore', 'inherit'] });
   for (;;) {
