@@ -2,7 +2,7 @@ import { evaluateAlerts } from '../alerts/evaluate.ts';
 import type { NotifierName } from '../alerts/notifications.ts';
 import { createEmailNotifier } from '../alerts/notifiers/email.ts';
 import { createWebhookNotifier } from '../alerts/notifiers/webhook.ts';
-import { type AuthFailureKind, createAuthFailureRecorder } from '../alerts/rules/auth-failures.ts';
+import { type AuthFailureKind, authFailureKinds, createAuthFailureRecorder } from '../alerts/rules/auth-failures.ts';
 import { createSignatureFailureCounter } from '../alerts/rules/signatures-invalid.ts';
 import { type Notifier, sendDueNotifications } from '../alerts/send-notifications.ts';
 import { createMailer } from '../runtime/mail.ts';
@@ -23,6 +23,8 @@ export function composeAlerts(
 ) {
   const signatureFailures = createSignatureFailureCounter(runtime);
   const authFailures = createAuthFailureRecorder(runtime);
+  // As the counters of webhooks do, these begin at 0.
+  for (const kind of authFailureKinds) runtime.metrics.authFailures.inc({ kind }, 0);
   const ingredients = { ...runtime, alertThresholds: options.alertLimits, notifiers: createNotifiers(options) };
   return {
     ...bindAll(ingredients, { evaluateAlerts, sendDueNotifications }),

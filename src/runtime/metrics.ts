@@ -5,7 +5,7 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-  return {
+  const metrics = {
     registry,
     /** Node's own figures; they start a timer, so only a real process collects them. */
     collectProcess: () => collectDefaultMetrics({ register: registry }),
@@ -117,6 +117,13 @@ export function createMetrics() {
       registers,
     }),
   };
+  // A series that begins with its first event shows Prometheus no increase: those that the alert rules watch begin at 0.
+  for (const kind of ['provider', 'app']) {
+    for (const outcome of ['signature_invalid', 'overloaded', 'database_unavailable', 'internal']) {
+      metrics.webhooks.inc({ kind, outcome }, 0);
+    }
+  }
+  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -9,7 +9,8 @@ import type { AlertThresholds, Finding, OpenAlerts } from '../alert.ts';
 import { burstWindowMs, isBurst, toMinute } from './signatures-invalid.ts';
 
 /** Credential that failed: the operator's token at the API or at the sign-in page, a user context, or the token for metrics. */
-export type AuthFailureKind = 'operator_token' | 'sign_in' | 'context' | 'metrics_token';
+export const authFailureKinds = ['operator_token', 'sign_in', 'context', 'metrics_token'] as const;
+export type AuthFailureKind = (typeof authFailureKinds)[number];
 
 /** Actions of the audit entries, one a minute and kind. */
 export const authFailureActions = {
