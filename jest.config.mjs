@@ -26,7 +26,7 @@ const onlyPostgres = [
 ];
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
- * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system, `npm run test:slow` and, on a
+ * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system and starts a Prometheus, `npm run test:slow` and, on a
  * server, `npm run test:slow-postgres` test the rest.
  */
 const slow = [
