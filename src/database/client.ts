@@ -9,6 +9,7 @@ import { lockDirectory } from './directory-lock.ts';
 import { toSqlSession } from './embedded-session.ts';
 import { listenOnServer } from './listen.ts';
 import { findNewerMigration, listMigrationNames, migrate } from './migrate.ts';
+import { observeEmbedded } from './observe-embedded.ts';
 import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
@@ -65,7 +66,7 @@ export interface OpenOptions {
   log?: Log;
   /** Called once when a newer version has migrated the database, with that migration: this process must stop. */
   onNewerVersion?: ((migration: string) => void) | undefined;
-  /** Measures the statements of a server. The embedded database is not measured. */
+  /** Measures each statement. */
   observeStatement?: ObserveStatement | undefined;
 }
 
@@ -75,7 +76,7 @@ export interface OpenOptions {
  * @throws Error with a message for the operator: the server is unreachable, or another process uses the embedded directory
  */
 export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}): Promise<Database> {
-  return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target);
+  return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target, options);
 }
 
 /** Opens a client over a pool, which it ends when it disconnects. */
@@ -143,7 +144,10 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
   };
 }
 
-async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opened' }): Promise<Database> {
+async function openEmbedded(
+  target: DatabaseTarget & { kind: 'embedded' | 'opened' },
+  { observeStatement }: OpenOptions,
+): Promise<Database> {
   // Loaded only where it is used: it is a whole PostgreSQL.
   const [{ PGlite: Embedded }, { PrismaPGlite }] = await Promise.all([
     import('@electric-sql/pglite'),
@@ -154,7 +158,8 @@ async function openEmbedded(target: DatabaseTarget & { kind: 'embedded' | 'opene
   const session = toSqlSession(embedded);
   await migrate(session, undefined, { isShared: false });
 
-  const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
+  const observed = observeStatement ? observeEmbedded(embedded, systemClock, observeStatement) : embedded;
+  const client = new PrismaClient({ adapter: new PrismaPGlite(observed) });
   return {
     client,
     isShared: false,

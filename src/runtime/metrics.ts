@@ -89,7 +89,7 @@ export function createMetrics() {
     }),
     slowStatements: new Counter({
       name: 'patchbay_slow_statements_total',
-      help: 'Statements of this process that took PostgreSQL SLOW_STATEMENT_MS or longer.',
+      help: 'Statements of this process that took the database SLOW_STATEMENT_MS or longer.',
       registers,
     }),
     installations: new Gauge({
