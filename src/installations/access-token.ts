@@ -78,8 +78,9 @@ export function createAccessTokens({ db, box, clock, log, renewToken }: AccessTo
       const current = openToken(box, row, 'access_token');
       if (current !== rejectedToken) return current;
       const now = clock.now();
-      // At most one refresh a minute: if HighLevel rejects the token for another reason, a new token does not help.
-      if (isRecent(row.refreshAttemptedAt, now)) {
+      // At most one refresh a minute: if HighLevel rejects the token for another reason, a new token does not help. One that is
+      // under way is waited for, and one whose process died is repeated.
+      if (isRecent(row.refreshAttemptedAt, now) && row.refreshLease === null) {
         if (row.tokensStoredAt && row.refreshAttemptedAt && row.tokensStoredAt >= row.refreshAttemptedAt) return null;
         throw new AppError('highlevel_unreachable', 'The CRM gave no new access token a moment ago.', {
           retryAfterMs: (row.refreshAttemptedAt?.getTime() ?? now) + minRefreshIntervalMs - now,

@@ -55,6 +55,13 @@ export async function reconcileInstallation(deps: ReconcileDeps, row: Installati
 
 async function reconcileOnce(deps: ReconcileDeps, row: Installation): Promise<Date | null> {
   if (row.status === 'uninstalled') return deps.cleanUp(row);
+  if (row.status === 'active' && row.refreshLease !== null) {
+    // Under way, or its process died: then the refresh must be repeated while HighLevel accepts the spent token.
+    const freeAt = (row.refreshLeaseUntil?.getTime() ?? 0) + 1;
+    if (freeAt > deps.clock.now()) return new Date(freeAt);
+    await deps.tokens.renewOnce(row);
+    return findNextReconcile(deps, row);
+  }
   return row.kind === 'company' ? reconcileCompany(deps, row) : reconcileLocation(deps, row);
 }
 

@@ -111,14 +111,16 @@ async function acquireLease(deps: RenewDeps, seen: Installation): Promise<Lease 
   const id = deps.newId();
   const until = new Date(now.getTime() + leaseTtlMs);
   const minAgeAt = new Date(now.getTime() - minRefreshIntervalMs);
-  // If this process dies, the reconciler takes over when the lease expires: the old refresh token is still valid then.
+  // If this process dies, the reconciler takes over when the lease expires: the old refresh token is still valid then. So no pause follows a
+  // lease that was not released.
   const count = await deps.db.client.$executeRaw`
     UPDATE installations
     SET refresh_lease = ${id}::uuid, refresh_lease_until = ${until},
       refresh_attempted_at = CASE WHEN status IN ('active', 'suspended') THEN ${now}::timestamptz ELSE refresh_attempted_at END, reconcile_at = LEAST(reconcile_at, ${until})
     WHERE kind = ${seen.kind}::installation_kind AND resource_id = ${seen.resourceId} AND token_version = ${seen.tokenVersion}
       AND status <> 'uninstalled' AND (refresh_lease_until IS NULL OR refresh_lease_until < ${now})
-      AND (refresh_attempted_at IS NULL OR refresh_attempted_at <= ${minAgeAt} OR refresh_attempted_at > ${now}
+      AND (refresh_lease IS NOT NULL
+        OR refresh_attempted_at IS NULL OR refresh_attempted_at <= ${minAgeAt} OR refresh_attempted_at > ${now}
         OR access_expires_at IS NULL OR access_expires_at <= ${now})`;
   return count === 1 ? { id, until } : null;
 }

@@ -1,5 +1,6 @@
 import { toLocationOwner } from '../../src/highlevel/client.ts';
 import { createAccessTokens } from '../../src/installations/access-token.ts';
+import { reconcileDueInstallations } from '../../src/installations/reconciler.ts';
 import { renewToken } from '../../src/installations/renew-token.ts';
 import { createTokenSources } from '../../src/installations/token-sources.ts';
 import { createHttpClient } from '../../src/runtime/outbound-http.ts';
@@ -103,6 +104,28 @@ test('the lease of a dead process is taken over when it expires', async () => {
   const asked = world.services.tokens.getToken(toLocationOwner(id)).then((given) => (token = given));
   await world.advanceUntil(() => token !== '');
   expect(await asked).toMatch(/^access\./);
+});
+
+test.each([
+  ['a token that HighLevel has rejected', 1 * hour],
+  ['a token that expires soon', 23.7 * hour],
+])('a process that was killed in the refresh of %s is followed by one that repeats it at once', async (_name, age) => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const first = await world.services.tokens.getToken(toLocationOwner(id));
+  world.clock.jump(age);
+  // As it leaves the row: the lease is held, the token is spent, and the new one is not stored.
+  const { highlevel, db, clock } = world;
+  const lease = { refreshLease: '01890000-0000-7000-8000-000000000000', refreshLeaseUntil: new Date(clock.now() + 12_000) };
+  await db.installation.updateMany({
+    data: { ...lease, refreshAttemptedAt: new Date(clock.now()), reconcileAt: lease.refreshLeaseUntil },
+  });
+  highlevel.expireTokens();
+  clock.jump(13_000);
+  await reconcileDueInstallations(world.services);
+  expect(refreshes(world)).toHaveLength(1);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).not.toBe(first);
+  expect(await db.installation.findFirstOrThrow()).toMatchObject({ refreshLease: null, status: 'active' });
 });
 
 test('a location whose token is rejected waits, and resumes when it is active again', async () => {

@@ -11,8 +11,9 @@ test.concurrent.each([
 ] as const)(
   'kill -9 in a refresh, %s: the next process finishes it, and no user is asked to install again',
   async (_name, does) => {
-    // A machine that is busy with other tests may need longer to start a process again than HighLevel's 30 seconds.
-    await using world = await startProduction({ refreshReuseSeconds: 180 });
+    // A machine that is busy with other tests may need longer to start a process again than HighLevel's 30 seconds. It must not take the
+    // minute that is between two renewals.
+    await using world = await startProduction({ refreshReuseSeconds: 55 });
     const { calls } = world.highlevel;
     let sent: { messageId: string };
     {
