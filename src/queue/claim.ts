@@ -19,6 +19,8 @@ export interface ClaimOptions {
   readonly quotas: (groups: readonly string[]) => number[];
   /** Cursor of the poll before; empty at the start of a sweep. */
   readonly cursor: string;
+  /** Maximum of groups that the poll reads. */
+  readonly maxRead: number;
 }
 
 /** Plan of one poll: the jobs to claim from each group, and what the next poll needs. */
@@ -47,9 +49,9 @@ export type ClaimResult = Pick<ClaimPlan, 'cursor' | 'nextAt' | 'isEmpty' | 'isS
  */
 export async function claim(deps: { db: Database; clock: Clock }, options: ClaimOptions): Promise<ClaimResult> {
   const { db } = deps;
-  const groups = await findReadyGroups(db.client, options.queue, options.cursor, options.workerId);
   const now = dateNow(deps.clock);
-  const { unlimited, limited, ...next } = planClaim(groups, options, now);
+  const groups = await findReadyGroups(db.client, options, options.workerId, now);
+  const { unlimited, limited, ...next } = planClaim(groups, options, now, options.maxRead);
   const jobs = [
     ...(await claimJobs(db.client, options, unlimited, now)),
     ...(await claimWithinLimits(db, options, limited, now)),
@@ -66,7 +68,7 @@ export function planClaim(
   groups: readonly ReadyGroup[],
   { defaultLimit, quotas }: Pick<ClaimOptions, 'defaultLimit' | 'quotas'>,
   now: Date,
-  maxRead = maxGroups,
+  maxRead: number = maxGroups,
 ): ClaimPlan {
   const nowMs = now.getTime();
   const toPermitAt = (group: GroupRow) => nextPermitAt(toGroupState(group, defaultLimit, 0, now), nowMs);

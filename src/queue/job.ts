@@ -36,5 +36,10 @@ export interface Job {
 /** Least urgent priority. */
 export const maxPriority = 2;
 
+/** Returns the least urgent priority of a queue's jobs: a poll looks for each priority of a group. Only reports differ in theirs. */
+export function getMaxPriority(queue: QueueName): number {
+  return queue === 'highlevel' ? maxPriority : 0;
+}
+
 /** The NOTIFY channel that wakes workers; its payload is the name of a queue. */
 export const jobsChannel = 'patchbay_jobs';

@@ -7,6 +7,7 @@ import { type Concurrency, type ConcurrencyLimits, getMaxRunning, trackConcurren
 import type { Job, QueueName } from './job.ts';
 import { releaseOrphanedJobs } from './orphans.ts';
 import { createSleeper, type Sleeper } from './sleeper.ts';
+import { maxGroups } from './sql/ready-groups.ts';
 import { requeueJob } from './sql/requeue-job.ts';
 import type { Worker } from './workers.ts';
 
@@ -47,6 +48,8 @@ const pollIntervalMs = 1_000;
 /** Delay between two tries to return a failed job to the queue. */
 const requeueRetryDelayMs = 1_000;
 const debounceUnderLoadMs = 20;
+/** Groups that a poll reads though fewer jobs could start: each poll has a cost of its own. */
+const minGroups = 100;
 const errorDelaysMs = [2_000, 10_000, 60_000, 300_000];
 const abortGraceMs = 1_000;
 
@@ -61,6 +64,8 @@ interface LoopState extends WorkerLoopDeps, Omit<WorkerLoopOptions, 'concurrency
   /** While stopping, until no job runs. */
   readonly idle: Sleeper;
   orphanCheckAt: number;
+  /** Most groups that the last poll read had a job to claim: a poll that reads more groups than there are free slots could not serve them. */
+  isBacklogged: boolean;
   isStopped: boolean;
   /** Between polls, and the last one has seen no job. */
   isIdle: boolean;
@@ -95,6 +100,7 @@ export function startWorkerLoop(deps: WorkerLoopDeps, { concurrency, ...options 
     debounce: createSleeper(clock),
     idle: createSleeper(clock),
     orphanCheckAt: clock.now(),
+    isBacklogged: false,
     isStopped: false,
     isIdle: false,
     isWoken: false,
@@ -153,8 +159,12 @@ async function poll(loop: LoopState, workerId: string, cursor: string): Promise<
     await releaseOrphanedJobs(db, queue, workerId, running);
     loop.orphanCheckAt = clock.now() + orphanCheckIntervalMs;
   }
-  const hasRoom = slots.hasRoom() && running.size < getMaxRunning(limits);
-  return hasRoom ? claim(loop, { queue, workerId, defaultLimit, quotas: slots.quotas, cursor }) : null;
+  const freeSlots = slots.hasRoom() ? getMaxRunning(limits) - running.size : 0;
+  if (freeSlots <= 0) return null;
+  const maxRead = loop.isBacklogged ? Math.min(Math.max(freeSlots, minGroups), maxGroups) : maxGroups;
+  const claimed = await claim(loop, { queue, workerId, defaultLimit, quotas: slots.quotas, cursor, maxRead });
+  loop.isBacklogged = claimed.jobs.length >= maxRead / 2 || claimed.jobs.length >= freeSlots;
+  return claimed;
 }
 
 function extendSweep(sweep: Sweep, polled: ClaimResult): Sweep {

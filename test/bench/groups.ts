@@ -49,6 +49,7 @@ async function measureClaims(serverUrl: string, groupCount: number) {
           defaultLimit: null,
           quotas: trackConcurrency(limits, systemClock.elapsed).quotas,
           cursor,
+          maxRead: limits.total,
         },
       );
       cursor = claimed.cursor;

@@ -15,6 +15,7 @@ async function startQueue() {
     defaultLimit: null,
     quotas: (groups: readonly string[]) => groups.map(() => 10),
     cursor: '',
+    maxRead: 10,
   } as const;
   return {
     world,

@@ -1,6 +1,6 @@
 import type { Executor } from '../../database/client.ts';
 import { recordset, toRecordsetJson } from '../../database/recordset.ts';
-import { maxPriority, type QueueName } from '../job.ts';
+import { getMaxPriority, type QueueName, queueNames } from '../job.ts';
 
 /** Number of jobs that a worker may claim from a group. */
 export interface ClaimQuota {
@@ -19,7 +19,7 @@ const quotaColumns = { groupKey: 'text', quota: 'int' } as const;
 /**
  * Joins rows by their `ctid`, which stays valid while they are locked: joined by id, a planner with outdated statistics may read the whole table.
  */
-const claimJobsSql = `
+const buildClaimSql = (maxPriority: number) => `
   WITH selected AS (SELECT * FROM ${recordset('$2', quotaColumns, 'q')}),
   picked AS (
     SELECT row_location FROM selected CROSS JOIN LATERAL (
@@ -39,6 +39,8 @@ const claimJobsSql = `
   WHERE jobs.ctid = picked.row_location AND worker_id IS NULL
   RETURNING jobs.message_id AS "messageId", group_key AS "groupKey", priority AS priority`;
 
+const claimSqlByQueue = Object.fromEntries(queueNames.map((queue) => [queue, buildClaimSql(getMaxPriority(queue))]));
+
 /**
  * Claims due jobs for a worker, up to each group's quota, and skips those that another worker is claiming. A worker that was declared dead
  * can claim no jobs under its old id, where no other worker would find them.
@@ -51,7 +53,7 @@ export async function claimJobs(
 ): Promise<ClaimedJob[]> {
   if (quotas.length === 0) return [];
   const rows = await on.$queryRawUnsafe<(ClaimedJob & { priority: number })[]>(
-    claimJobsSql,
+    claimSqlByQueue[queue] as string,
     queue,
     toRecordsetJson(
       quotaColumns,
