@@ -199,33 +199,6 @@ test('with more groups than one poll reads, each is served once before any is se
   expect(new Set(served).size).toBe(groupCount);
 });
 
-test('a group is claimable whichever of its priorities is due, and waits for the earliest of them', async () => {
-  await using world = await openWorld();
-  const { db } = world;
-  const at = (ms: number) => new Date(systemClock.now() + ms);
-  const [hour, past] = [60 * 60 * 1000, at(-1_000)];
-  const report = (groupKey: string, priority: number, dueAt: Date) => ({
-    ...createJob(newId(), groupKey),
-    ...({ queue: 'highlevel', priority, dueAt } as const),
-  });
-  const soon = at(hour);
-  await enqueue(db.client, [
-    report('a', 0, at(2 * hour)),
-    report('a', 2, past),
-    report('b', 0, at(3 * hour)),
-    report('b', 1, at(2 * hour)),
-    report('b', 2, soon),
-    report('c', 1, past),
-  ]);
-  const workerId = newId();
-  await db.client.worker.create({ data: { id: workerId } });
-  const quotas = (keys: readonly string[]) => keys.map(() => 5);
-  const options = { queue: 'highlevel', workerId, defaultLimit: null, quotas, cursor: '', maxRead: 200 } as const;
-  const claimed = await claim({ db, clock: systemClock }, options);
-  expect(claimed.jobs.map(({ groupKey }) => groupKey).sort()).toEqual(['a', 'c']);
-  expect(claimed.nextAt).toBe(soon.getTime());
-});
-
 test('a worker that debounces under load stops at once', async () => {
   await using world = await openWorld();
   const { db } = world;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { minIdAt } from '../../core/ids.ts';
 import { Prisma } from '../../database/client.ts';
+import { deadLetterCondition } from '../model/dead-letter-condition.ts';
 
 const { sql, join, empty } = Prisma;
 
@@ -104,9 +105,6 @@ export function countReasonsSql(locationId: string, maxRows: number) {
     GROUP BY reason_code ORDER BY count DESC, code`;
 }
 
-/** Condition of the partial index `messages_dead_letters`. */
-const deadLetterCondition = sql`(state = 'failed' OR held_for_review_at IS NOT NULL)`;
-
 function isDeadLetterQuery({ status }: LogQuery): boolean {
   return status === 'given_up' || status === 'failed' || status === 'unknown';
 }
@@ -116,9 +114,9 @@ function toOrder({ after }: LogQuery) {
   return { isBackwards, order: isBackwards ? sql`id ASC` : sql`id DESC` };
 }
 
-/** Returns true for the log of all locations, which is read in the order of the primary key. */
-function isIdOrdered({ scope, isDeadLetter }: SearchSource): boolean {
-  return scope === 'all' && !isDeadLetter;
+/** Returns true for the log of all locations, which is read in the order of an index of ids. */
+function isIdOrdered({ scope }: SearchSource): boolean {
+  return scope === 'all';
 }
 
 function perLocation(
@@ -134,19 +132,10 @@ function perLocation(
   }
   const own = join([sql`location_id = l.id`, ...all], ' AND ');
   return sql`
-    ${scope === 'all' ? locationsWithDeadLetters : empty}
-    SELECT m.id FROM ${scope === 'all' ? sql`l` : sql`unnest(${[...scope]}::text[]) AS l (id)`}
+    SELECT m.id FROM unnest(${[...scope]}::text[]) AS l (id)
     CROSS JOIN LATERAL (SELECT id FROM messages WHERE ${own} ORDER BY ${order} ${rows}) AS m
     ORDER BY ${order} ${overall}`;
 }
-
-/** Locations with dead letters, by a skip scan of the index: one row per location instead of all its rows. */
-const locationsWithDeadLetters = sql`
-  WITH RECURSIVE l (id) AS (
-    SELECT min(location_id) FROM messages WHERE ${deadLetterCondition}
-    UNION ALL
-    SELECT (SELECT min(location_id) FROM messages WHERE ${deadLetterCondition} AND location_id > l.id) FROM l WHERE l.id IS NOT NULL
-  )`;
 
 /** Converts ids and times to a range of ids: an id starts with the time of its message. */
 function toRangeConditions({ before, after, since, until }: LogQuery): Prisma.Sql[] {

@@ -1,9 +1,12 @@
+import { toProviderGroupKey } from '../../connections/queue-group.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database, Executor, Prisma } from '../../database/client.ts';
 import { toLocationOwner } from '../../highlevel/client.ts';
 import { toHighLevelGroupKey } from '../../highlevel/group-keys.ts';
 import { releaseEvents } from '../../outbox/claims.ts';
+import { listQueuedInGroups } from '../../queue/sql/list-queued.ts';
 import { runGroupNow, runNow } from '../../queue/sql/reschedule-jobs.ts';
+import { deadLetterCondition } from '../model/dead-letter-condition.ts';
 import { getReason, type ReasonCode } from '../model/reasons.ts';
 import { keepPending, type MessageChange, transitionTo } from '../model/transitions.ts';
 import { resumeMirrors } from '../opt-outs/mirror-rows.ts';
@@ -23,7 +26,7 @@ const batchSize = 200;
 
 /** Runs at once the jobs and the triggers that waited for a location, instead of at the end of their backoff. */
 export async function releaseWaiting(deps: { clock: Clock }, tx: Executor, locationId: string): Promise<void> {
-  await runNowWhere(tx, { locationId, reasonCode: { in: locationReasons } }, dateNow(deps.clock));
+  await runDeliveriesNow(tx, locationId, locationReasons, dateNow(deps.clock));
   await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
   await resumeMirrors(tx, locationId, dateNow(deps.clock));
   await releaseEvents(tx, locationId, dateNow(deps.clock));
@@ -32,19 +35,24 @@ export async function releaseWaiting(deps: { clock: Clock }, tx: Executor, locat
 /** Runs at once the jobs that waited for a permission, after HighLevel has granted it to the location again. */
 export function resumeReports(deps: { db: Database; clock: Clock }, locationId: string): Promise<void> {
   return deps.db.transaction(async (tx) => {
-    await runNowWhere(tx, { locationId, reasonCode: 'highlevel_forbidden' }, dateNow(deps.clock));
+    await runDeliveriesNow(tx, locationId, ['highlevel_forbidden'], dateNow(deps.clock));
     await runHighLevelJobsNow(tx, locationId, dateNow(deps.clock));
     await resumeMirrors(tx, locationId, dateNow(deps.clock));
   });
 }
 
-async function runNowWhere(tx: Executor, where: Prisma.MessageWhereInput, now: Date): Promise<void> {
-  const found = await tx.message.findMany({
-    where: { ...where, direction: 'outbound', state: 'pending' },
-    select: { id: true },
-  });
+/** Runs at once the sends of a location that wait for one of these reasons. They are found by their jobs: the location may have a million messages. */
+async function runDeliveriesNow(tx: Executor, locationId: string, reasons: readonly string[], now: Date): Promise<void> {
+  const queued = await listQueuedDeliveries(tx, locationId);
+  const found = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text AS id FROM messages
+    WHERE id = ANY (${queued}::uuid[]) AND state = 'pending' AND reason_code = ANY (${[...reasons]}::text[])`;
   const ids = found.map(({ id }) => id);
   await runNow(tx, 'deliver', ids, now);
+}
+
+function listQueuedDeliveries(on: Executor, locationId: string): Promise<string[]> {
+  return listQueuedInGroups(on, 'deliver', toProviderGroupKey({ locationId, providerKey: '' }));
 }
 
 function runHighLevelJobsNow(tx: Executor, locationId: string, now: Date): Promise<void> {
@@ -69,8 +77,15 @@ export interface CancelQueuedDeps {
 }
 
 /** Fails the queued messages of a location that has uninstalled the app. A send that is running finishes with its own outcome. */
-export function cancelQueued(deps: CancelQueuedDeps, locationId: string): Promise<void> {
-  return cancelMatching(deps, toQueuedFilter(locationId), 'uninstalled');
+export async function cancelQueued(deps: CancelQueuedDeps, locationId: string): Promise<void> {
+  const { client } = deps.db;
+  const filter = toQueuedFilter(locationId);
+  const queued = await listQueuedDeliveries(client, locationId);
+  for (let n = 0; n < queued.length; n += batchSize) {
+    const where = { ...filter, id: { in: queued.slice(n, n + batchSize) } };
+    const found = await client.message.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } });
+    for (const { id } of found) await cancelOne(deps, { ...filter, id }, 'uninstalled');
+  }
 }
 
 /** Fails the queued messages to a contact whose data is erased. */
@@ -118,17 +133,13 @@ function cancelOne(
 }
 
 /** Counts the cancelled messages that HighLevel has neither accepted a report of nor rejected because our token is revoked. */
-export function countUnreported({ db }: { db: Database }, locationId: string): Promise<number> {
-  return db.client.message.count({
-    where: {
-      locationId,
-      state: 'failed',
-      reasonCode: 'uninstalled',
-      reportedState: null,
-      highlevelMessageId: { not: null },
-      reportAttempts: { none: { httpStatus: 401 } },
-    },
-  });
+export async function countUnreported({ db }: { db: Database }, locationId: string): Promise<number> {
+  const [row] = await db.client.$queryRaw<[{ count: number }]>`
+    SELECT count(*)::int AS count FROM messages
+    WHERE location_id = ${locationId} AND ${deadLetterCondition} AND state = 'failed' AND reason_code = 'uninstalled' AND reported_state IS NULL
+      AND highlevel_message_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM report_attempts WHERE report_attempts.message_id = messages.id AND http_status = 401)`;
+  return row.count;
 }
 
 const maxDeletedAtOnce = 1_000;

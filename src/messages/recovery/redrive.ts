@@ -4,7 +4,7 @@ import { formatCount } from '../../core/format-count.ts';
 import type { NewId } from '../../core/ids.ts';
 import { paginate } from '../../core/pagination.ts';
 import type { Database, Prisma, Redrive } from '../../database/client.ts';
-import { type DeadLetterFilter, matchingFilter } from './dead-letters.ts';
+import { countFailed, type DeadLetterFilter, listFailedIds } from './dead-letters.ts';
 import { requeueMessages } from './send-again.ts';
 
 export type { Redrive };
@@ -26,7 +26,7 @@ export async function startRedrive(
   // The redrive does not send again what fails while it runs.
   const resolvedFilter = { ...filter, until: filter.until ?? startedAt };
   return db.transaction(async (tx) => {
-    const total = await tx.message.count({ where: { ...matchingFilter(locationId, resolvedFilter), state: 'failed' } });
+    const total = await countFailed(tx, locationId, resolvedFilter);
     await audit(
       tx,
       { clock, newId },
@@ -70,17 +70,9 @@ export function runRedrives({ db, clock }: RunRedrivesDeps): Promise<number> {
       SELECT id FROM redrives WHERE ended_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`;
     if (!unfinished) return 0;
     const redrive = await tx.redrive.findUniqueOrThrow({ where: { id: unfinished.id } });
-    const found = await tx.message.findMany({
-      where: {
-        AND: [matchingFilter(redrive.locationId, parseFilter(redrive)), redrive.cursor ? { id: { gt: redrive.cursor } } : {}],
-        state: 'failed',
-      },
-      orderBy: { id: 'asc' },
-      take: batchSize,
-    });
-    const ids = found.map(({ id }) => id);
+    const ids = await listFailedIds(tx, redrive.locationId, parseFilter(redrive), { after: redrive.cursor, limit: batchSize });
     const count = await requeueMessages({ clock }, tx, ids);
-    const isLast = found.length < batchSize;
+    const isLast = ids.length < batchSize;
     await tx.redrive.update({
       where: { id: redrive.id },
       data: {

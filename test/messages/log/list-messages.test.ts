@@ -1,7 +1,9 @@
 import { getDayRange } from '../../../src/core/local-days.ts';
-import { Prisma } from '../../../src/database/client.ts';
+import { type Executor, Prisma } from '../../../src/database/client.ts';
 import { listMessages } from '../../../src/messages/log/list-messages.ts';
 import { countReasonsSql, type LogQuery, selectBoundarySql, selectIdsSql } from '../../../src/messages/log/search-sql.ts';
+import { countFailed, listFailedIds } from '../../../src/messages/recovery/dead-letters.ts';
+import { countDeadLetters } from '../../../src/messages/stats/totals.ts';
 import { addMessages } from '../../support/many-messages.ts';
 import { startWorld, type World } from '../../support/world.ts';
 
@@ -150,5 +152,22 @@ test('with ten thousand messages every page is found by an index, and no search 
     expect(await explain(statement)).toMatch(/messages_dead_letters/);
   }
   expect(await explain(selectIdsSql('all', { limit: 50 }, null, null))).toMatch(/messages_pkey/);
-  expect(await explain(selectIdsSql('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_dead_letters/);
+  expect(await explain(selectIdsSql('all', { status: 'failed', limit: 50 }, null, null))).toMatch(/messages_all_dead_letters/);
+
+  /** Explains the statement that a function runs. */
+  const explainRun = async (run: (on: Executor) => Promise<unknown>) => {
+    const statements: Prisma.Sql[] = [];
+    const $queryRaw = async (strings: TemplateStringsArray, ...values: unknown[]) => {
+      statements.push(Prisma.sql(strings, ...values));
+      return [{ id: location.id, count: 0 }];
+    };
+    await run({ $queryRaw } as unknown as Executor);
+    return explain(statements[0] as Prisma.Sql);
+  };
+  const since = new Date(world.clock.now() - 60_000);
+  expect(await explainRun((on) => countFailed(on, location.id, {}))).toMatch(/messages_dead_letters/);
+  expect(await explainRun((on) => listFailedIds(on, location.id, { since }, { after: null, limit: 200 }))).toMatch(
+    /messages_dead_letters/,
+  );
+  expect(await explainRun((on) => countDeadLetters(on, since, { take: 50, skip: 0 }))).toMatch(/messages_(all_)?dead_letters/);
 });
