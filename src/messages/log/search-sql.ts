@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { minIdAt } from '../../core/ids.ts';
 import { Prisma } from '../../database/client.ts';
-import { deadLetterCondition } from '../model/dead-letter-condition.ts';
+import { anyDeadLetterCondition, deadLetterCondition } from '../model/dead-letter-condition.ts';
 
 const { sql, join, empty } = Prisma;
 
@@ -126,7 +126,8 @@ function perLocation(
   rows: Prisma.Sql,
   overall: Prisma.Sql,
 ) {
-  const all = isDeadLetter ? [deadLetterCondition, ...conditions] : conditions;
+  const deadLetters = scope === 'all' ? anyDeadLetterCondition : deadLetterCondition;
+  const all = isDeadLetter ? [deadLetters, ...conditions] : conditions;
   if (isIdOrdered({ scope, isDeadLetter })) {
     return sql`SELECT id FROM messages ${all.length > 0 ? sql`WHERE ${join(all, ' AND ')}` : empty} ORDER BY ${order} ${rows}`;
   }

@@ -1,6 +1,6 @@
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor, MessageState } from '../../database/client.ts';
-import { deadLetterCondition } from '../model/dead-letter-condition.ts';
+import { anyDeadLetterCondition } from '../model/dead-letter-condition.ts';
 
 /** Number of messages in a state; `unknown` are those held for review. */
 export interface StateCount {
@@ -42,11 +42,11 @@ export async function countDeadLetters(
   { take, skip }: { take: number; skip: number },
 ): Promise<{ rows: DeadLetterCount[]; scannedSince: Date | null }> {
   const [oldest] = await on.$queryRaw<{ id: string; createdAt: Date }[]>`
-    SELECT id, created_at AS "createdAt" FROM messages WHERE id >= ${minIdAt(since)}::uuid AND ${deadLetterCondition}
+    SELECT id, created_at AS "createdAt" FROM messages WHERE id >= ${minIdAt(since)}::uuid AND ${anyDeadLetterCondition}
     ORDER BY id DESC OFFSET ${maxScannedRows} LIMIT 1`;
   const rows = await on.$queryRaw<DeadLetterCount[]>`
     SELECT location_id AS "locationId", reason_code AS code, max(reason) AS reason, count(*)::int AS count, max(created_at) AS "lastAt"
-    FROM messages WHERE id >= ${oldest?.id ?? minIdAt(since)}::uuid AND ${deadLetterCondition}
+    FROM messages WHERE id >= ${oldest?.id ?? minIdAt(since)}::uuid AND ${anyDeadLetterCondition}
     GROUP BY location_id, reason_code ORDER BY count DESC, location_id, code NULLS FIRST LIMIT ${take} OFFSET ${skip}`;
   return { rows, scannedSince: oldest?.createdAt ?? null };
 }

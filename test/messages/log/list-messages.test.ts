@@ -169,5 +169,5 @@ test('with ten thousand messages every page is found by an index, and no search 
   expect(await explainRun((on) => listFailedIds(on, location.id, { since }, { after: null, limit: 200 }))).toMatch(
     /messages_dead_letters/,
   );
-  expect(await explainRun((on) => countDeadLetters(on, since, { take: 50, skip: 0 }))).toMatch(/messages_(all_)?dead_letters/);
+  expect(await explainRun((on) => countDeadLetters(on, since, { take: 50, skip: 0 }))).toMatch(/messages_all_dead_letters/);
 });
