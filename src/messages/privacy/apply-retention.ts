@@ -2,7 +2,7 @@ import { type Clock, dateNow, sleep } from '../../core/clock.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { Database } from '../../database/client.ts';
 import { claimPeriodicTask } from '../../database/periodic-lock.ts';
-import { type ContentStep, deleteMessages, eraseContent } from './erase-content.ts';
+import { type ContentStep, deleteMessages, deleteOldest, eraseContent } from './erase-content.ts';
 import { combineRetention, type RetentionDays } from './retention-policy.ts';
 
 export interface RetentionDeps {
@@ -33,12 +33,27 @@ interface LocationPolicy extends RetentionDays {
  */
 export async function applyRetention(deps: RetentionDeps): Promise<number> {
   if (!(await claimPeriodicTask(deps, 'retention', intervalMs))) return 0;
-  let count = 0;
+  let count = await deleteOldestMessages(deps);
   for await (const policy of listPolicies(deps)) {
     count += await eraseOldContent(deps, policy);
     count += await deleteOldMessages(deps, policy);
   }
   return count;
+}
+
+/** Deletes what is older than the operator's setting for all locations. */
+async function deleteOldestMessages({ db, clock, retention: { messageDays } }: RetentionDeps): Promise<number> {
+  if (messageDays === null) return 0;
+  const before = minIdAt(new Date(clock.now() - messageDays * dayMs));
+  let count = 0;
+  for (let after = firstId; ; ) {
+    const startedAt = clock.elapsed();
+    const step = await deleteOldest(db.client, { after, before });
+    if (!step) return count;
+    count += step.count;
+    after = step.lastId;
+    await rest(clock, startedAt);
+  }
 }
 
 /** Lists the locations with a policy, their own or the operator's. */
@@ -131,8 +146,12 @@ async function runSteps(
   }
 }
 
-async function deleteOldMessages({ db, clock }: RetentionDeps, { locationId, messageDays }: LocationPolicy): Promise<number> {
-  if (messageDays === null) return 0;
+/** Deletes what is older than a location's own policy, where that is the shorter one. */
+async function deleteOldMessages(
+  { db, clock, retention }: RetentionDeps,
+  { locationId, messageDays }: LocationPolicy,
+): Promise<number> {
+  if (messageDays === null || messageDays === retention.messageDays) return 0;
   const before = minIdAt(new Date(clock.now() - messageDays * dayMs));
   let total = 0;
   for (;;) {

@@ -23,6 +23,12 @@ const messagesPerStep = 1_000;
 const contactSide = `CASE WHEN messages.direction = 'outbound' OR messages.sent_externally THEN messages."to" ELSE messages."from" END`;
 
 /**
+ * Condition that a contact's messages meet, where the contact is named: an index finds them, whatever else the location has stored. What has
+ * been erased names no contact any more.
+ */
+const mayBeOfContact = `($2::text IS NULL OR messages.contact_id = $2 OR messages.contact_id IS NULL)`;
+
+/**
  * Condition of a contact's messages. An address may be that of several contacts, a family's number: where the contact is named, its address
  * finds only messages that name no contact. Parameters as in {@link eraseContactMessages}.
  */
@@ -31,7 +37,8 @@ const isOfContact = `(messages.contact_id = $2 OR messages.erasure_id = $4::uuid
 
 const eraseSql = `
   WITH step AS MATERIALIZED (
-    SELECT id FROM messages WHERE location_id = $1 AND id > $5::uuid AND id < $6::uuid ORDER BY id LIMIT ${messagesPerStep}),
+    SELECT id FROM messages WHERE location_id = $1 AND ${mayBeOfContact} AND id > $5::uuid AND id < $6::uuid
+    ORDER BY id LIMIT ${messagesPerStep}),
   locked AS MATERIALIZED (
     SELECT id, erasure_id FROM messages WHERE id IN (SELECT id FROM step) AND ${isOfContact} AND ${isFinal} ORDER BY id FOR UPDATE),
   erased AS (
@@ -101,12 +108,12 @@ export async function eraseContactTraces(
   });
   await tx.$executeRaw`
     UPDATE trigger_events SET address = NULL, facts = '{}' WHERE location_id = ${locationId} AND ended_at IS NOT NULL
-      AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND erasure_id = ${erasureId}::uuid))`;
+      AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND contact_id IS NULL AND erasure_id = ${erasureId}::uuid))`;
   // A receiver may have echoed what it got.
   await tx.$executeRaw`
     WITH erased AS (
       UPDATE webhook_events SET address = NULL, facts = '{}' WHERE location_id = ${locationId}
-        AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND erasure_id = ${erasureId}::uuid))
+        AND (address = ANY (${[...addresses]}::text[]) OR message_id IN (SELECT id FROM messages WHERE location_id = ${locationId} AND contact_id IS NULL AND erasure_id = ${erasureId}::uuid))
       RETURNING id)
     UPDATE webhook_attempts SET response = NULL FROM erased WHERE webhook_attempts.event_id = erased.id`;
   if (contactId === null) return;
@@ -115,7 +122,7 @@ export async function eraseContactTraces(
 }
 
 const remainingSql = `
-  SELECT ((SELECT count(*) FROM messages WHERE location_id = $1 AND id < $5::uuid AND ${isOfContact}
+  SELECT ((SELECT count(*) FROM messages WHERE location_id = $1 AND ${mayBeOfContact} AND id < $5::uuid AND ${isOfContact}
       AND (content_erased_at IS NULL OR contact_id IS NOT NULL OR ${contactSide} IS NOT NULL OR external_id IS NOT NULL OR inbound_key IS NOT NULL))
     + (SELECT count(*) FROM contact_addresses WHERE location_id = $1 AND (contact_id = $2 OR address = ANY ($3::text[])))
     + (SELECT count(*) FROM workflow_sends WHERE location_id = $1 AND contact_id = $2))::int AS count`;

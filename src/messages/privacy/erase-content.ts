@@ -1,13 +1,17 @@
 import type { Executor } from '../../database/client.ts';
+import { queueNames } from '../../queue/job.ts';
 
 const messagesPerStep = 1_000;
 
 /** The columns of a message that hold its content, without its addresses. */
 export const withoutContent = `text = NULL, html = NULL, subject = NULL, name = NULL, attachments = '{}', raw_payload = ''`;
 
-/** Condition of messages that nothing more happens to by itself. */
-export const isFinal = `messages.state <> 'pending' AND NOT EXISTS (
-  SELECT 1 FROM jobs WHERE jobs.queue = ANY (enum_range(NULL::queue_name)) AND jobs.message_id = messages.id)`;
+/**
+ * Condition of messages that nothing more happens to by itself. Counting keeps the planner from joining with all jobs: with 200,000 that wait, a
+ * step of a thousand messages took a second for them. The queues are named, as `enum_range` would be called for each row.
+ */
+export const isFinal = `messages.state <> 'pending' AND (
+  SELECT count(*) FROM jobs WHERE jobs.queue = ANY ('{${queueNames.join()}}'::queue_name[]) AND jobs.message_id = messages.id) = 0`;
 
 /** Messages of a location by the position of their ids. */
 export interface ContentRange {
@@ -65,6 +69,35 @@ const deletedPerStep = 500;
 export function deleteMessages(on: Executor, locationId: string, before: string): Promise<number> {
   return on.$executeRawUnsafe(deleteStepSql, locationId, before);
 }
+
+/** Messages that a step has deleted, and how far it has come. */
+export interface DeleteStep {
+  readonly count: number;
+  /** The last message that was looked at. */
+  readonly lastId: string;
+}
+
+/**
+ * Deletes some final messages of all locations that came before a position, in the order of their time. The rows lie in that order on the disk, so
+ * a page is written once for all of its rows: location by location, a message costs several times as much.
+ *
+ * @returns null where the range is empty
+ */
+export async function deleteOldest(
+  on: Executor,
+  { after, before }: Pick<ContentRange, 'after' | 'before'>,
+): Promise<DeleteStep | null> {
+  const [row] = await on.$queryRawUnsafe<[DeleteStep | { lastId: null }]>(deleteOldestSql, after, before);
+  return row.lastId === null ? null : row;
+}
+
+const deleteOldestSql = `
+  WITH step AS MATERIALIZED (SELECT id FROM messages WHERE id > $1::uuid AND id < $2::uuid ORDER BY id LIMIT ${deletedPerStep}),
+  locked AS MATERIALIZED (
+    SELECT id FROM messages WHERE id IN (SELECT id FROM step) AND ${isFinal} ORDER BY id FOR UPDATE),
+  deleted AS (
+    DELETE FROM messages USING locked WHERE messages.id = locked.id AND messages.state <> 'pending' RETURNING messages.id)
+  SELECT (SELECT count(*)::int FROM deleted) AS count, (SELECT id FROM step ORDER BY id DESC LIMIT 1) AS "lastId"`;
 
 const deleteStepSql = `
   WITH locked AS MATERIALIZED (

@@ -6,6 +6,8 @@ import { getReason } from '../model/reasons.ts';
  * outcome is unknown, so that the vendor is asked, an idempotent one gets them again, and a person decides about the rest. Replies get a post
  * without a response, so that HighLevel is asked whether it has them.
  *
+ * They are found by their jobs, which all of them have: a scan of 20 million messages took longer than a statement may.
+ *
  * @returns the number of messages
  */
 export async function doubtWaitingMessages(tx: Executor, now: Date): Promise<number> {
@@ -14,14 +16,15 @@ export async function doubtWaitingMessages(tx: Executor, now: Date): Promise<num
     INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome, code, reason, event_order)
     SELECT gen_random_uuid(), m.id, c.id, GREATEST(${now}::timestamptz, m.resent_at), ${now}::timestamptz, 'unknown', ${code}, ${message},
       nextval('event_order')
-    FROM messages m JOIN connections c ON c.id = COALESCE(m.connection_id, (
+    FROM jobs JOIN messages m ON m.id = jobs.message_id JOIN connections c ON c.id = COALESCE(m.connection_id, (
       SELECT id FROM connections WHERE location_id = m.location_id AND provider_key = m.provider_key AND is_default))
-    WHERE m.direction = 'outbound' AND m.state = 'pending' AND m.held_for_review_at IS NULL
+    WHERE jobs.queue = 'deliver' AND m.direction = 'outbound' AND m.state = 'pending' AND m.held_for_review_at IS NULL
       AND m.reason_code IS DISTINCT FROM 'awaiting_receipt' AND NOT EXISTS (
         SELECT 1 FROM attempts a WHERE a.message_id = m.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
           AND a.started_at >= COALESCE(m.resent_at, '-infinity'))`;
   const inbound = await tx.$executeRaw`
-    UPDATE messages SET post_started_at = created_at
-    WHERE direction = 'inbound' AND state = 'pending' AND post_started_at IS NULL`;
+    UPDATE messages SET post_started_at = created_at FROM jobs
+    WHERE jobs.queue = 'highlevel' AND jobs.message_id = messages.id
+      AND messages.direction = 'inbound' AND messages.state = 'pending' AND messages.post_started_at IS NULL`;
   return outbound + inbound;
 }
