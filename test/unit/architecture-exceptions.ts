@@ -123,7 +123,7 @@ export const foreignTables: readonly { reason: string; files: Record<string, rea
   {
     reason: 'After a restore, all that waits is doubted at once.',
     files: {
-      'messages/recovery/after-restore.ts': ['Connection'],
+      'messages/recovery/after-restore.ts': ['Connection', 'Job'],
       'workflows/after-restore.ts': ['TriggerEvent'],
     },
   },
