@@ -22,6 +22,10 @@ test('a dump that is restored on another database is recognised once, and what w
     { at, state: 'delivered' },
     { at, state: 'pending', direction: 'inbound' },
   ]);
+  await world.db.$executeRaw`
+    INSERT INTO jobs (queue, message_id, group_key, ordering_key, due_at, is_head)
+    SELECT CASE direction WHEN 'outbound' THEN 'deliver' ELSE 'highlevel' END::queue_name, id, 'group', id::text, 'infinity', true
+    FROM messages WHERE state = 'pending' AND held_for_review_at IS NULL AND reason_code IS DISTINCT FROM 'awaiting_receipt'`;
   const attempts = () => world.db.attempt.count();
   await treatRestore(world.services);
   expect(await attempts()).toBe(0);
