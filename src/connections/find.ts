@@ -1,7 +1,9 @@
 import { listConnectionEntries } from '../audit/audit-log.ts';
 import type { Channels } from '../channels/registry.ts';
 import { AppError, isAppError } from '../core/errors.ts';
-import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
+import { type Connection as ConnectionRow, type Database, type Executor, Prisma } from '../database/client.ts';
+import { type JsonForms, queryJsonRows, toSelectList } from '../database/json-rows.ts';
+import { recordset } from '../database/recordset.ts';
 import { createLoader } from '../runtime/batcher.ts';
 import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
 
@@ -70,11 +72,23 @@ export type ConnectionLoader = (ref: ConnectionRef) => Promise<readonly Connecti
 /** Creates the loader of stored connections. */
 export function createConnectionLoader(db: Database): ConnectionLoader {
   return createLoader(keyOf, async (refs) => {
-    const OR = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
-    const rows = await db.client.connection.findMany({ where: { disabledAt: null, OR }, orderBy: [...inOrder] });
+    const keys = refs.map(({ locationId, providerKey }) => ({ locationId, providerKey }));
+    const rows = await queryJsonRows<ConnectionRow>(db.client, connectionsSql, [JSON.stringify(keys)], forms);
     return Map.groupBy(rows, keyOf);
   });
 }
+
+const connectionsSql = `
+  SELECT ${toSelectList(Object.values(Prisma.ConnectionScalarFieldEnum), 'c')}
+  FROM ${recordset('$1', { locationId: 'text', providerKey: 'text' }, 'key')}
+  JOIN connections AS c ON c.location_id = key."locationId" AND c.provider_key = key."providerKey"
+  WHERE c.disabled_at IS NULL
+  ORDER BY c.position, c.id`;
+
+const forms: JsonForms<ConnectionRow> = {
+  ...{ pausedAt: 'time', previousConfigExpiresAt: 'time', statusChangedAt: 'time', checkDueAt: 'time', setupDueAt: 'time' },
+  ...{ sessionLeaseUntil: 'time', disabledAt: 'time', createdAt: 'time', updatedAt: 'time' },
+};
 
 function keyOf({ locationId, providerKey }: ConnectionRef): string {
   return `${locationId}/${providerKey}`;

@@ -1,5 +1,14 @@
 import type { SecretBox } from '../core/secret-box.ts';
-import type { Database, Executor, Installation, InstallationKind, InstallationStatus } from '../database/client.ts';
+import {
+  type Database,
+  type Executor,
+  type Installation,
+  type InstallationKind,
+  type InstallationStatus,
+  Prisma,
+} from '../database/client.ts';
+import { type JsonForms, queryJsonRows, toSelectList } from '../database/json-rows.ts';
+import { recordset } from '../database/recordset.ts';
 import type { TokenOwner } from '../highlevel/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
 import { createLoader } from '../runtime/batcher.ts';
@@ -26,10 +35,28 @@ export function findInstallation(on: Executor, { kind, resourceId }: Installatio
 export function createInstallationLoader(db: Database): (key: InstallationKey) => Promise<Installation | null> {
   const toName = ({ kind, resourceId }: InstallationKey) => `${kind}/${resourceId}`;
   return createLoader(toName, async (keys) => {
-    const rows = await db.client.installation.findMany({ where: { OR: keys.map(keyOf) } });
+    const rows = await queryJsonRows<Installation>(db.client, installationsSql, [JSON.stringify(keys.map(keyOf))], forms);
     return new Map(rows.map((row) => [toName(row), row]));
   });
 }
+
+const installationsSql = `
+  SELECT ${toSelectList(Object.values(Prisma.InstallationScalarFieldEnum), 'i')}
+  FROM ${recordset('$1', { kind: 'installation_kind', resourceId: 'text' }, 'key')}
+  JOIN installations AS i ON i.kind = key.kind AND i.resource_id = key."resourceId"`;
+
+const forms: JsonForms<Installation> = {
+  ...{
+    accessExpiresAt: 'time',
+    refreshLeaseUntil: 'time',
+    refreshAttemptedAt: 'time',
+    tokensStoredAt: 'time',
+    slotReservedAt: 'time',
+  },
+  ...{ installedSeenAt: 'time', uninstalledSeenAt: 'time', installedAt: 'time', updatedAt: 'time', reconcileAt: 'time' },
+  ...{ profileFetchedAt: 'time', syncStartedAt: 'time', syncedAt: 'time', nextSyncAt: 'time' },
+  ...{ scopes: 'list', whiteLabelDomains: 'list' },
+};
 
 /** The columns of an installation that alerts name it by. */
 export type InstallationSummary = Pick<Installation, 'kind' | 'resourceId' | 'companyId' | 'name' | 'statusReason'>;

@@ -1,6 +1,6 @@
 import { normalizeAddress } from '../../core/address.ts';
 import type { Database, Message } from '../../database/client.ts';
-import { queryJsonRows } from '../../database/json-rows.ts';
+import { type JsonForms, queryJsonRows, toSelectList } from '../../database/json-rows.ts';
 import { createLoader } from '../../runtime/batcher.ts';
 
 export type { Message };
@@ -50,30 +50,19 @@ const workColumns = [
   'createdAt',
 ] as const satisfies (keyof Message)[];
 
+const forms: JsonForms<WorkMessage> = {
+  ...{ heldForReviewAt: 'time', senderSlotAt: 'time', resentAt: 'time', idempotencyResetAt: 'time', postStartedAt: 'time' },
+  ...{ outOfOrderAt: 'time', recordingsAddedAt: 'time', occurredAt: 'time', createdAt: 'time', attachments: 'list' },
+};
+
 /** Creates a loader of messages by id: calls that come together are one statement. */
 export function createMessageLoader(db: Database): (id: string) => Promise<WorkMessage | null> {
   const query = `SELECT ${toSelectList(workColumns)} FROM messages WHERE id = ANY ($1::uuid[])`;
   return createLoader(
     (id: string) => id,
     async (ids) => {
-      const rows = await queryJsonRows<WorkMessage>(
-        db.client,
-        query,
-        [ids],
-        [
-          'heldForReviewAt',
-          'senderSlotAt',
-          'resentAt',
-          'idempotencyResetAt',
-          'postStartedAt',
-          'outOfOrderAt',
-          'recordingsAddedAt',
-          'occurredAt',
-          'createdAt',
-        ],
-      );
-      // A list that was never set is null in SQL.
-      return new Map(rows.map((row) => [row.id, { ...row, attachments: row.attachments ?? [] }]));
+      const rows = await queryJsonRows<WorkMessage>(db.client, query, [ids], forms);
+      return new Map(rows.map((row) => [row.id, row]));
     },
   );
 }
@@ -82,13 +71,4 @@ export function createMessageLoader(db: Database): (id: string) => Promise<WorkM
 export function pickContactAddress(message: Pick<Message, 'sentExternally' | 'from' | 'to'>): string | null {
   const address = message.sentExternally ? message.to : message.from;
   return address === null ? null : normalizeAddress(address).address;
-}
-
-/** Lists columns for a SELECT, each under the name of its property. */
-export function toSelectList(properties: readonly string[]): string {
-  return properties.map((name) => `"${toSnakeCase(name)}" AS "${name}"`).join(', ');
-}
-
-function toSnakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,8 +1,7 @@
 import type { Executor } from '../../database/client.ts';
-import { queryJsonRows } from '../../database/json-rows.ts';
+import { type JsonForms, queryJsonRows, toSelectList } from '../../database/json-rows.ts';
 import type { Job } from '../../queue/job.ts';
 import { lockJobsCte, toLockRow } from '../../queue/sql/finish-jobs.ts';
-import { toSelectList } from '../model/message.ts';
 import { type LockedMessage, lockedColumns } from '../model/transitions.ts';
 
 // Every transaction locks in one order, so that no two deadlock: vendors' ids, then messages by id, then jobs.
@@ -23,7 +22,10 @@ export async function lockMessages(tx: Executor, ids: readonly string[]): Promis
   await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
 }
 
-const times = ['createdAt', 'resentAt', 'heldForReviewAt', 'nextAttemptAt', 'postStartedAt', 'outOfOrderAt'] as const;
+const forms: JsonForms<LockedMessage> = {
+  ...{ createdAt: 'time', resentAt: 'time', heldForReviewAt: 'time', nextAttemptAt: 'time', postStartedAt: 'time' },
+  outOfOrderAt: 'time',
+};
 
 /**
  * Locks messages in the order of their ids, then the jobs that the same transaction finishes. A transaction that holds a message therefore
@@ -32,7 +34,7 @@ const times = ['createdAt', 'resentAt', 'heldForReviewAt', 'nextAttemptAt', 'pos
  * @returns the messages that exist, by id
  */
 export function lockMessagesAndJobs(tx: Executor, ids: readonly string[], jobs: readonly Job[]): Promise<LockedMessage[]> {
-  return queryJsonRows<LockedMessage>(tx, lockSql, [ids, JSON.stringify(jobs.map(toLockRow))], times);
+  return queryJsonRows<LockedMessage>(tx, lockSql, [ids, JSON.stringify(jobs.map(toLockRow))], forms);
 }
 
 const lockSql = `

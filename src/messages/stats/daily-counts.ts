@@ -98,7 +98,7 @@ export async function countFromMessages(
     on,
     countSql,
     [JSON.stringify(wanted), lastDayFrom ? minIdAt(lastDayFrom) : lastId, details],
-    ['lastAt'],
+    { lastAt: 'time' },
   );
   const byDay = Map.groupBy(groups, ({ n }) => n);
   return days.map((day, n) => toDailyStats(day, byDay.get(n) ?? []));

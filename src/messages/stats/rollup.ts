@@ -98,12 +98,13 @@ async function loadStoredDays(
 ): Promise<StoredDay[]> {
   const [first = ''] = days.map(({ day }) => day).sort();
   if (first === '') return [];
-  const rows = await queryJsonRows<StoredDay>(
-    on,
-    selectDaysSql,
-    [scopes.map(({ locationId }) => locationId), first, details],
-    ['lastSentAt', 'lastReceivedAt', 'countedAt'],
-  );
+  const rows = await queryJsonRows<StoredDay>(on, selectDaysSql, [scopes.map(({ locationId }) => locationId), first, details], {
+    lastSentAt: 'time',
+    lastReceivedAt: 'time',
+    countedAt: 'time',
+    reasons: 'list',
+    times: 'list',
+  });
   return rows.map((row) => ({ ...row, lastDay: { sent: 0, failed: 0 } }));
 }
 
