@@ -45,6 +45,7 @@ async function checkServer(database: Extract<InspectedDatabase, { kind: 'postgre
       ? toCheck('database:version', 'failed', 'database_old', { version, minimum: minVersion }, 'upgrade_database')
       : toCheck('database:version', 'ok', 'database_version', { version }),
     checkRights(facts),
+    checkDefaults(facts),
     checkMigrations(facts.migrations),
     latencyMs > maxLatencyMs
       ? toCheck('database:latency', 'warning', 'database_latency', milliseconds, 'database_near')
@@ -63,6 +64,19 @@ function checkRights({ canCreate, foreignTableCount }: ServerFacts): Check {
   return foreignTableCount > 0
     ? toCheck(name, 'failed', 'database_foreign_tables', { count: String(foreignTableCount) }, 'grant_rights')
     : toCheck(name, 'ok', 'database_rights');
+}
+
+/** Behind a pooler the sessions keep the defaults of the server, the database or the user. */
+function checkDefaults({ hasFsync, synchronousCommit, isolation, pooling }: ServerFacts): Check {
+  const name = 'database:defaults';
+  if (!hasFsync) return toCheck(name, 'failed', 'database_no_fsync', {}, 'set_fsync');
+  const wrong = [
+    ...(synchronousCommit === 'off' ? [`synchronous_commit = ${synchronousCommit}`] : []),
+    ...(isolation === 'read committed' ? [] : [`default_transaction_isolation = ${isolation}`]),
+  ];
+  return pooling === 'none' || wrong.length === 0
+    ? toCheck(name, 'ok', 'database_defaults')
+    : toCheck(name, 'failed', 'database_defaults_wrong', { settings: wrong.join(', ') }, 'set_defaults');
 }
 
 function checkMigrations({ missingCount, problem, isEmpty }: ServerFacts['migrations']): Check {

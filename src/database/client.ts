@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
-import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
+import { Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
@@ -127,10 +127,14 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     client,
     isShared: true,
     transaction: (work) =>
-      client.$transaction(async (tx) => {
-        if (isPooled) await tx.$executeRawUnsafe(limits.transactionSql);
-        return work(tx);
-      }, transactionLimits),
+      client.$transaction(
+        async (tx) => {
+          if (isPooled) await tx.$executeRawUnsafe(limits.transactionSql);
+          return work(tx);
+          // Behind a pooler a transaction would have the isolation that the server or the user has as default.
+        },
+        { ...transactionLimits, ...(isPooled ? { isolationLevel: Prisma.TransactionIsolationLevel.ReadCommitted } : {}) },
+      ),
     listen: (channel, onNotification) =>
       listenOnServer(
         { url: directUrl, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },

@@ -1,8 +1,9 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Clock } from '../core/clock.ts';
 import { timeSql } from './clock.ts';
 import { compareMigrations, type MigrationGap } from './migrate.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
+import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary } from './servers.ts';
 
 /** State of a PostgreSQL server, as the connection check shows it. */
@@ -11,6 +12,11 @@ export interface ServerFacts {
   /** Such as 150004. */
   readonly versionNumber: number;
   readonly isReadOnly: boolean;
+  /** Whether the server forces what it writes to the disk. */
+  readonly hasFsync: boolean;
+  /** Defaults of the program's user that the program sets anew for each session, unless a pooler stands between. */
+  readonly synchronousCommit: string;
+  readonly isolation: string;
   /** Whether the program's user may create tables. */
   readonly canCreate: boolean;
   /** Tables that belong to another user, which migrations can't change. */
@@ -47,7 +53,7 @@ export async function inspectServer(url: string, clock: Clock): Promise<ServerFa
     const timeouts = { connectionTimeoutMillis: connectTimeoutMs, query_timeout: statementTimeoutMs };
     for (let tries = 1; ; tries++) {
       const connectionString = servers.url();
-      const session = new pg.Client({ connectionString, ...timeouts, ...keepAlive });
+      const session = new ServerClient({ connectionString, ...timeouts, ...keepAlive });
       session.on('error', () => undefined);
       sessions.push(session);
       try {
@@ -80,6 +86,8 @@ export async function inspectServer(url: string, clock: Clock): Promise<ServerFa
 const factsSql = `
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS "versionNumber",
   pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "isReadOnly",
+  current_setting('fsync')::boolean AS "hasFsync", current_setting('synchronous_commit') AS "synchronousCommit",
+  current_setting('default_transaction_isolation') AS isolation,
   COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS "canCreate",
   (SELECT count(*)::int FROM pg_tables WHERE schemaname = current_schema() AND NOT pg_has_role(tableowner, 'USAGE')) AS "foreignTableCount",
   current_setting('max_connections')::int AS "maxConnections",

@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { isUnavailable } from './errors.ts';
 import { isBehindPooler, keepAlive } from './pool.ts';
+import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary } from './servers.ts';
 
 const minRetryDelayMs = 500;
@@ -34,7 +35,7 @@ export async function listenOnServer(
 
   async function connect(): Promise<void> {
     const connectionString = servers.url();
-    const next = new pg.Client({ connectionString, ...keepAlive });
+    const next = new ServerClient({ connectionString, ...keepAlive });
     let isLost = false;
     const onLost = () => {
       if (isLost || isStopped) return;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import { isOutOfConnections, isReadOnly, isUnavailable } from './errors.ts';
+import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary, type Servers } from './servers.ts';
 import type { ObserveStatement } from './slow-statements.ts';
 
@@ -41,6 +42,7 @@ export class AdaptivePool extends pg.Pool {
     const servers = readServers(connectionString);
     super({
       ...config,
+      Client: ServerClient,
       connectionString: servers.url(),
       async onConnect(session) {
         await requirePrimary(servers, (sql) => session.query(sql));
@@ -121,15 +123,21 @@ export function setIdleTimeout(session: pg.ClientBase, ms: number): void {
   stream.setTimeout(ms, () => stream.destroy());
 }
 
+/** What is acknowledged was committed to the disk. Other values than off are an operator's choice about standbys. */
+const durableSql = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`;
+
 /**
- * Returns the statements that make the server end a statement before its client times out, and a transaction whose client is silent. They also
- * turn off its compiler: with ten thousand locations the planner overestimates what an alert's statement reads, and compiling it takes 1.5 s of
- * processor time where the rest takes 0.3 s.
+ * Returns the statements that make the server end a statement before its client times out, and a transaction whose client is silent, and that
+ * set the defaults that ours depend on: for a session or, behind a pooler, for each transaction. They also turn off the server's compiler: with
+ * ten thousand locations the planner overestimates what an alert's statement reads, and compiling it takes 1.5 s of processor time where the
+ * rest takes 0.3 s.
  */
 export function getServerLimits(idleTimeoutMs: number) {
   const statementTimeoutMs = Math.round((idleTimeoutMs * 2) / 3);
   return {
-    sessionSql: `SET statement_timeout = ${statementTimeoutMs}; SET idle_in_transaction_session_timeout = ${idleTimeoutMs}; SET jit = off`,
+    sessionSql:
+      `SET statement_timeout = ${statementTimeoutMs}; SET idle_in_transaction_session_timeout = ${idleTimeoutMs}; SET jit = off; ` +
+      `SET default_transaction_isolation = 'read committed'; ${durableSql}`,
     transactionSql:
       `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true), ` +
       `set_config('idle_in_transaction_session_timeout', '${idleTimeoutMs}', true), set_config('jit', 'off', true)`,

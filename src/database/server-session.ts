@@ -1,9 +1,9 @@
-import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { isUnavailable } from './errors.ts';
 import type { SqlSession } from './migrate.ts';
 import { keepAlive } from './pool.ts';
+import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary } from './servers.ts';
 
 const connectTimeoutMs = 5_000;
@@ -26,7 +26,7 @@ export async function openServerSession(
   const servers = readServers(url);
   for (;;) {
     const connectionString = servers.url();
-    const session = new pg.Client({ connectionString, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
+    const session = new ServerClient({ connectionString, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
     // After a break between two statements the next statement fails.
     session.on('error', (error) => log.debug({ err: error }, 'a session of the database broke'));
     try {

@@ -25,6 +25,14 @@ const dumpFile = join(tmpdir(), `patchbay-test-${run}.tar`);
 const templateFolder = join(tmpdir(), `patchbay-test-${run}`);
 const template = `patchbay_test_${run}`;
 
+/** Defaults as servers of others have them: the program depends on none of them. */
+const unusualDefaults = [
+  `timezone = 'Asia/Kolkata'`,
+  `datestyle = 'German'`,
+  'standard_conforming_strings = off',
+  'synchronous_commit = off',
+];
+
 /** Makes the template. Called once, before any test. */
 export async function createTemplate(): Promise<void> {
   if (!onPostgres) {
@@ -62,6 +70,7 @@ export async function createTestDatabase(): Promise<{ target: DatabaseTarget; re
   }
   const name = `${template}_${randomUUID().slice(0, 8)}`;
   await runOnServer(`CREATE DATABASE "${name}" TEMPLATE ${template}`);
+  for (const setting of unusualDefaults) await runOnServer(`ALTER DATABASE "${name}" SET ${setting}`);
   return {
     target: { kind: 'postgres', url: toDatabaseUrl(name) },
     remove: async () => void (await runOnServer(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),

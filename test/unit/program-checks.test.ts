@@ -19,6 +19,7 @@ import { createTestClock } from '../support/test-clock.ts';
 const good: ServerFacts = {
   ...{ version: '17.2', versionNumber: 170_002, isReadOnly: false, canCreate: true, foreignTableCount: 0, latencyMs: 0.4 },
   ...{ skewMs: 3, pooling: 'none', maxConnections: 100, usedConnections: 12, identity: 'a' },
+  ...{ hasFsync: true, synchronousCommit: 'on', isolation: 'read committed' },
   migrations: { missingCount: 0, problem: null, isEmpty: false },
 };
 
@@ -41,6 +42,10 @@ test.each([
   [{ versionNumber: 130_010, version: '13.10' }, ['database:version failed']],
   [{ canCreate: false }, ['database:rights failed']],
   [{ foreignTableCount: 2 }, ['database:rights failed']],
+  [{ hasFsync: false }, ['database:defaults failed']],
+  [{ synchronousCommit: 'off', isolation: 'serializable' }, []],
+  [{ synchronousCommit: 'off', pooling: 'session' as const }, ['database:defaults failed']],
+  [{ isolation: 'serializable', pooling: 'session' as const }, ['database:defaults failed']],
   [{ latencyMs: 45 }, ['database:latency warning']],
   [{ skewMs: -2_000 }, ['database:clock warning']],
   [{ skewMs: 90_000 }, ['database:clock failed']],
