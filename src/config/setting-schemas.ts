@@ -30,7 +30,12 @@ export const webAddress = anyWebAddress.transform((url) =>
   url.endsWith('/') ? url.slice(0, url.length - countTrailingSlashes(url)) : url,
 );
 
-export const databaseAddress = z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address');
+export const databaseAddress = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// address')
+  .refine((url) => !/[?&]schema=(?!public\b)/.test(url), {
+    error: 'can’t name a schema: set the search_path of the database user (ALTER ROLE ... SET search_path)',
+  });
 
 export const flag = z
   .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
-import { Prisma, PrismaClient } from '../../prisma/generated/client.ts';
+import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { toSqlSession } from './embedded-session.ts';
 import { listenOnServer } from './listen.ts';
-import { findNewerMigration, listMigrationNames, migrate } from './migrate.ts';
+import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
 import { observeEmbedded } from './observe-embedded.ts';
 import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
@@ -26,6 +26,8 @@ export interface Database {
   /** Runs `work` in one transaction. Inside it use only `tx`: the embedded database has a single session. */
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T>;
   readonly client: PrismaClient;
+  /** Schema of the tables: the first of the user's search path that exists. */
+  readonly schema: string;
   /** True where other processes may use it at the same time. */
   readonly isShared: boolean;
   /**
@@ -79,9 +81,15 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
   return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target, options);
 }
 
-/** Opens a client over a pool, which it ends when it disconnects. */
-export function openClient(pool: AdaptivePool): PrismaClient {
-  return new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) });
+/** Opens a client over a pool, which it ends when it disconnects. @param schema of the tables; Prisma alone would look in `public` */
+export function openClient(pool: AdaptivePool, schema: string): PrismaClient {
+  return new PrismaClient({ adapter: new PrismaPg(pool, { schema, disposeExternalPool: true }) });
+}
+
+async function findSchema(session: SqlSession): Promise<string> {
+  const [row] = await session.query('SELECT current_schema() AS schema');
+  if (typeof row?.schema === 'string') return row.schema;
+  throw new Error('The database has none of the schemas of its user’s search path (search_path): create one.');
 }
 
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
@@ -89,7 +97,9 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
   const clock = systemClock;
   const directUrl = target.directUrl ?? target.url;
   const session = await openServerSession(directUrl, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
+  let schema: string;
   try {
+    schema = await findSchema(session);
     await migrate(session, undefined, { log, clock });
   } finally {
     await session.close();
@@ -116,7 +126,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     (error) => watch?.onError(error),
   );
   if (observeStatement) pool.on('connect', (session) => observeStatements(session, clock, observeStatement));
-  const client = openClient(pool);
+  const client = openClient(pool, schema);
   watch = startSchemaWatch({
     clock,
     log,
@@ -125,16 +135,13 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
   });
   return {
     client,
+    schema,
     isShared: true,
     transaction: (work) =>
-      client.$transaction(
-        async (tx) => {
-          if (isPooled) await tx.$executeRawUnsafe(limits.transactionSql);
-          return work(tx);
-          // Behind a pooler a transaction would have the isolation that the server or the user has as default.
-        },
-        { ...transactionLimits, ...(isPooled ? { isolationLevel: Prisma.TransactionIsolationLevel.ReadCommitted } : {}) },
-      ),
+      client.$transaction(async (tx) => {
+        if (isPooled) for (const sql of limits.transactionSql) await tx.$executeRawUnsafe(sql);
+        return work(tx);
+      }, transactionLimits),
     listen: (channel, onNotification) =>
       listenOnServer(
         { url: directUrl, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
@@ -166,6 +173,7 @@ async function openEmbedded(
   const client = new PrismaClient({ adapter: new PrismaPGlite(observed) });
   return {
     client,
+    schema: 'public',
     isShared: false,
     transaction: (work) => client.$transaction(work, transactionLimits),
     listen: (channel, onNotification) => embedded.listen(channel, onNotification),

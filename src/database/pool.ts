@@ -138,9 +138,11 @@ export function getServerLimits(idleTimeoutMs: number) {
     sessionSql:
       `SET statement_timeout = ${statementTimeoutMs}; SET idle_in_transaction_session_timeout = ${idleTimeoutMs}; SET jit = off; ` +
       `SET default_transaction_isolation = 'read committed'; ${durableSql}`,
-    transactionSql:
+    transactionSql: [
+      'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
       `SELECT set_config('statement_timeout', '${statementTimeoutMs}', true), ` +
-      `set_config('idle_in_transaction_session_timeout', '${idleTimeoutMs}', true), set_config('jit', 'off', true)`,
+        `set_config('idle_in_transaction_session_timeout', '${idleTimeoutMs}', true), set_config('jit', 'off', true)`,
+    ],
   };
 }
 

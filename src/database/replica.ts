@@ -46,7 +46,7 @@ export function createReader({ clock, log }: ReaderDeps, primary: Database, repl
     },
     clock,
   );
-  const client = openClient(pool);
+  const client = openClient(pool, primary.schema);
   let ageMs: number | null = null;
   const poll = async () => {
     const wasUsed = ageMs !== null;

@@ -1,4 +1,5 @@
 import { type Database, openDatabase } from '../../src/database/client.ts';
+import { createInstallationLoader } from '../../src/installations/store.ts';
 import { createAdministeredDatabase } from '../support/database-admin.ts';
 import { findPgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 
@@ -45,6 +46,26 @@ test('another degree of durability than none is the operator’s choice', async 
   const db = await openDatabase({ kind: 'postgres', url: admin.url });
   expect(await settingsOf(db, ['synchronous_commit'])).toEqual({ synchronous_commit: 'remote_apply' });
   await db.close();
+});
+
+test('the tables are in the first schema of the user’s search path', async () => {
+  await using admin = await createAdministeredDatabase();
+  await admin.query(`ALTER DATABASE "${admin.name}" SET search_path = missing, messaging`);
+  await admin.query('CREATE SCHEMA messaging');
+  const target = { kind: 'postgres', url: admin.url } as const;
+  const db = await openDatabase(target);
+  const key = { kind: 'location', resourceId: 'l1' } as const;
+  await db.client.installation.create({ data: { ...key, status: 'active', scopes: ['a'], updatedAt: new Date() } });
+  await db.transaction((tx) => tx.installation.updateMany({ where: { status: 'active' }, data: { status: 'suspended' } }));
+  expect(await createInstallationLoader(db)(key)).toMatchObject({ status: 'suspended', scopes: ['a'], whiteLabelDomains: [] });
+  const { rows } = await admin.query(
+    `SELECT (SELECT count(*)::int FROM messaging.installations) AS ours, (SELECT count(*)::int FROM public.installations) AS others`,
+  );
+  expect(rows).toEqual([{ ours: 1, others: 0 }]);
+  await db.close();
+
+  await admin.query(`ALTER DATABASE "${admin.name}" SET search_path = missing`);
+  await expect(openDatabase(target)).rejects.toThrow('search_path');
 });
 
 whereInstalled('transactions through PgBouncer see what others have committed meanwhile', async () => {

@@ -262,3 +262,10 @@ test('a bucket for files needs all of its settings', () => {
   });
   expect(listProblems({ ATTACHMENT_DELIVERY: 'pigeon' })).toEqual(['ATTACHMENT_DELIVERY must be link or upload']);
 });
+
+test('the address of the database names no schema but `public`, which Prisma’s addresses have', () => {
+  expect(listProblems({ DATABASE_URL: 'postgresql://localhost/x?schema=public&sslmode=require' })).toEqual([]);
+  expect(listProblems({ DATABASE_URL: 'postgresql://localhost/x?sslmode=require&schema=app' })).toEqual([
+    expect.stringMatching(/^DATABASE_URL .*search_path/),
+  ]);
+});
