@@ -1,11 +1,15 @@
 import { TestEnvironment } from 'jest-environment-node';
 import { acquireEmbedded, beginFile, endFile, releaseEmbedded } from './embedded-pool.mjs';
 
+/** Databases of a server that the tests of this process have left as they found them, empty: a new one takes longer than many a test. */
+const spareDatabases = [];
+
 /** Where tests run: Node, with what outlives a file of tests, and with both errors of a test that failed twice. */
 export default class extends TestEnvironment {
   async setup() {
     await super.setup();
     beginFile();
+    this.global.spareDatabases = spareDatabases;
     this.global.embeddedPool = { acquireEmbedded, releaseEmbedded };
   }
 
