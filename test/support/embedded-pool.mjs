@@ -31,7 +31,13 @@ export function beginFile() {
 }
 
 export function endFile() {
-  closing = setTimeout(() => {
-    for (const embedded of spare.splice(0)) void embedded.close();
-  }, idleMs);
+  closing = setTimeout(closeSpare, idleMs);
 }
+
+function closeSpare() {
+  clearTimeout(closing);
+  for (const embedded of spare.splice(0)) void embedded.close();
+}
+
+// Jest ends a worker by taking its listener away, and kills one that is still there half a second later.
+process.on('removeListener', (event) => event === 'message' && closeSpare());
