@@ -1,12 +1,13 @@
 import { normalizeAddress } from '../../core/address.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
-import { isAppError } from '../../core/errors.ts';
+import { AppError, isAppError } from '../../core/errors.ts';
 import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import type { HighLevel } from '../../highlevel/client.ts';
 import { createNamedContact, findContactByPhone, findOrCreateContact, isPhoneRefused } from '../../highlevel/contacts.ts';
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import type { Provider } from '../../highlevel/providers.ts';
+import type { Job } from '../../queue/job.ts';
 import { pickContactAddress, type WorkMessage } from '../model/message.ts';
 import { appendNotes, type PublishedAttachments } from './attachment-urls.ts';
 import { deleteContactAddress, findContactByAddress, storeContactAddress } from './contact-addresses.ts';
@@ -30,6 +31,7 @@ export interface ConversationDeps {
 /** One message that is being posted. */
 interface Posting {
   readonly highLevel: HighLevel;
+  readonly job: Job;
   readonly message: WorkMessage;
   readonly provider: Provider;
   readonly stored: StoredAttachments;
@@ -43,15 +45,20 @@ export interface PostResult extends PostedMessage {
 /** Number of failed posts after which the stored contact is looked up again. */
 const contactDoubtThreshold = 2;
 
-/** Posts a message into its contact's conversation, unless an earlier post has. @throws AppError as the client */
+/**
+ * Posts a message into its contact's conversation, unless an earlier post has.
+ *
+ * @throws AppError as the client; `conflict` when another worker has taken the job over
+ */
 export async function postToConversation(
   deps: ConversationDeps,
+  job: Job,
   message: WorkMessage,
   provider: Provider,
   stored: StoredAttachments,
 ): Promise<PostResult> {
   const highLevel = deps.createJobClient();
-  const posting: Posting = { highLevel, message, provider, stored };
+  const posting: Posting = { highLevel, job, message, provider, stored };
   const { locationId } = message;
   const address = pickContactAddress(message) ?? '';
   // An earlier post may have created the message in the conversation it was posted to, even if the address has another contact now.
@@ -104,17 +111,14 @@ async function findContact(deps: ConversationDeps, { highLevel, message }: Posti
 /** Builds the post for a contact and records that posting has started: from here on HighLevel may have the message. */
 async function buildInboundPost(
   { db, clock, publishAttachments }: ConversationDeps,
-  { highLevel, message, provider, stored }: Posting,
+  { highLevel, job, message, provider, stored }: Posting,
   contactId: string,
 ): Promise<InboundPost> {
   const { locationId } = message;
   const { attachments, notes } = await publishAttachments(highLevel, { locationId, contactId }, stored);
   const { text, html } = appendNotes(message, notes);
   const emailMessageId = await findEmailThread(db, message);
-  await db.client.message.update({
-    where: { id: message.id },
-    data: { contactId, postStartedAt: message.postStartedAt ?? dateNow(clock) },
-  });
+  await startPost(db, job, contactId, message.postStartedAt ?? dateNow(clock));
   return {
     locationId,
     provider,
@@ -133,4 +137,15 @@ async function buildInboundPost(
     occurredAt: message.occurredAt ?? (message.outOfOrderAt && message.createdAt),
     callStatus: message.callStatus,
   };
+}
+
+/**
+ * Records that a job posts its message, unless its worker was declared dead: the statement of one whose host was cut off may reach the server
+ * when another worker has posted the message.
+ */
+async function startPost({ client }: Database, { messageId, workerId }: Job, contactId: string, at: Date): Promise<void> {
+  const count = await client.$executeRaw`
+    WITH alive AS (SELECT id FROM workers WHERE id = ${workerId}::uuid FOR KEY SHARE)
+    UPDATE messages SET contact_id = ${contactId}, post_started_at = ${at} FROM alive WHERE messages.id = ${messageId}::uuid`;
+  if (count === 0) throw new AppError('conflict', 'Another worker has taken the job over.');
 }

@@ -22,7 +22,7 @@ export interface PostDeps {
   settleFailure(job: Job, message: WorkMessage, error: AppError): Promise<void>;
   findStoredAttachments(message: WorkMessage): Promise<StoredAttachments | null>;
   postRecordings(job: Job, message: WorkMessage): Promise<void>;
-  postToConversation(message: WorkMessage, provider: Provider, attachments: StoredAttachments): Promise<PostResult>;
+  postToConversation(job: Job, message: WorkMessage, provider: Provider, attachments: StoredAttachments): Promise<PostResult>;
 }
 
 /** Delay until it is checked again if a running send is the one that a vendor has reported to us. */
@@ -47,7 +47,7 @@ export async function postMessage(deps: PostDeps, job: Job, message: WorkMessage
     return deps.settle({ job, prerequisiteJob: toFetchJob(message, now), runAgainAt: getFetchDeadline(now) });
   }
   try {
-    await settlePosted(deps, job, message, await deps.postToConversation(message, provider, attachments));
+    await settlePosted(deps, job, message, await deps.postToConversation(job, message, provider, attachments));
   } catch (error) {
     if (!isAppError(error)) throw error;
     await deps.settleFailure(job, message, error);

@@ -7,6 +7,8 @@ import { getReason, type Reason } from '../model/reasons.ts';
 
 export interface AttemptRequest {
   readonly messageId: string;
+  /** The worker that claimed the job. */
+  readonly workerId: string;
   /** The connection as it was read when the message was prepared. */
   readonly connection: Pick<Connection, 'id' | 'status' | 'updatedAt'>;
   /** The recipients, as the ledger of opt-outs knows them. */
@@ -23,7 +25,8 @@ export interface AttemptRequest {
  * - `inbound_in_progress`: the message may be the echo of a reply that is being posted into this contact's conversation. HighLevel can post
  *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message;
  * - `route_changed`: since the message was prepared, its connection was changed, paused, held or removed, or its location has lost the app;
- * - `opted_out`: a recipient has opted out.
+ * - `opted_out`: a recipient has opted out;
+ * - `taken_over`: the worker was declared dead since it claimed the job, which another one has or gets.
  */
 export type StartResult =
   | { attemptId: string; isOptedOutOfMarketing: boolean }
@@ -31,7 +34,8 @@ export type StartResult =
   | 'interrupted'
   | 'inbound_in_progress'
   | 'route_changed'
-  | 'opted_out';
+  | 'opted_out'
+  | 'taken_over';
 
 export type StartAttempt = (request: AttemptRequest) => Promise<StartResult>;
 
@@ -48,7 +52,8 @@ interface DecidedRow {
  * Creates the recorder of attempts, which commits each attempt before its request leaves. Attempts that start together are one statement.
  *
  * Preparing a message may take seconds, as HighLevel is asked for a token, an address or a charge. What must stop a send is therefore read
- * in the statement that starts it: a STOP, a pause or an uninstall that was acknowledged before it counts.
+ * in the statement that starts it: a STOP, a pause or an uninstall that was acknowledged before it counts. So does a worker's death: the
+ * statement of one whose host was cut off may reach the server when another worker has sent the message.
  */
 export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: NewId }): StartAttempt {
   return createBatcher<AttemptRequest, StartResult>({
@@ -76,10 +81,12 @@ export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: 
 const startAttemptsSql = `
   WITH wanted AS (
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, addresses text[], "unknownOutcomePolicy" text,
-      "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz)),
+      "workerId" uuid, "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz)),
+  alive AS (SELECT id FROM workers WHERE id IN (SELECT "workerId" FROM wanted) ORDER BY id FOR KEY SHARE),
+  owned AS (SELECT * FROM wanted WHERE "workerId" IN (SELECT id FROM alive)),
   pending AS (
     SELECT id, location_id, contact_id, resent_at FROM messages
-    WHERE id IN (SELECT "messageId" FROM wanted) AND state = 'pending' AND held_for_review_at IS NULL ORDER BY id FOR KEY SHARE),
+    WHERE id IN (SELECT "messageId" FROM owned) AND state = 'pending' AND held_for_review_at IS NULL ORDER BY id FOR KEY SHARE),
   interrupted AS (
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
     WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
@@ -101,14 +108,15 @@ const startAttemptsSql = `
         THEN 'route_changed'
       WHEN 'all' = ANY (optout.categories) THEN 'opted_out'
       ELSE 'started' END AS outcome
-    FROM wanted w JOIN pending p ON p.id = w."messageId" CROSS JOIN LATERAL (
+    FROM owned w JOIN pending p ON p.id = w."messageId" CROSS JOIN LATERAL (
       SELECT array_agg(DISTINCT o.category::text) AS categories FROM opt_outs o
       WHERE o.location_id = p.location_id AND o.address = ANY (w.addresses) AND o.lifted_at IS NULL) AS optout),
   started AS (
     INSERT INTO attempts (id, message_id, connection_id, started_at, event_order)
     -- The process that resent it may have a clock that is ahead of this one's.
     SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started')
-  SELECT id, outcome, categories IS NOT NULL AS "isOptedOutOfMarketing" FROM decided`;
+  SELECT id, outcome, categories IS NOT NULL AS "isOptedOutOfMarketing" FROM decided
+  UNION ALL SELECT id, 'taken_over', false FROM wanted WHERE "workerId" NOT IN (SELECT id FROM alive)`;
 
 /** Selects attempts. */
 export interface AttemptFilter {

@@ -127,7 +127,7 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
     await deps.settle({ job, basedOn: message, ...settleStep(message, toStep(unsent), facts) });
     return deps.refundDailyCap(route, countedAtMs);
   }
-  const request = { messageId: message.id, connection, addresses: toLedgerAddresses(route.outbound.to) };
+  const request = { messageId: message.id, workerId: job.workerId, connection, addresses: toLedgerAddresses(route.outbound.to) };
   let started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
   let settled: Partial<Settlement> | null = null;
   if (started === 'interrupted') {
@@ -136,7 +136,9 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
     else settled = confirmed;
   }
   if (typeof started !== 'string') return makeAttempt(deps, job, message, route, { ...started, countedAtMs });
-  await deps.settle({ job, basedOn: message, ...(settled ?? settleUnstarted(deps, message, started)) });
+  if (started !== 'taken_over') {
+    await deps.settle({ job, basedOn: message, ...(settled ?? settleUnstarted(deps, message, started)) });
+  }
   return deps.refundDailyCap(route, countedAtMs);
 }
 
@@ -247,7 +249,7 @@ async function confirm(
 function settleUnstarted(
   { clock }: DeliverDeps,
   message: WorkMessage,
-  result: Exclude<StartResult, object>,
+  result: Exclude<StartResult, object | 'taken_over'>,
 ): Partial<Settlement> {
   const facts = { now: dateNow(clock), connectionId: null };
   switch (result) {

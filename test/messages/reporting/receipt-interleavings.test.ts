@@ -82,7 +82,8 @@ async function send(world: World, location: { id: string; contact: { id: string 
 async function startAttempt(world: World, connectionId: string, one: Sent, at: number): Promise<void> {
   if (one.open !== null || one.given !== null) return;
   const connection = await world.db.connection.findUniqueOrThrow({ where: { id: connectionId } });
-  const request = { messageId: one.rowId, connection, addresses: [], unknownOutcomePolicy: 'resend' } as const;
+  const { id: workerId } = await world.db.worker.create({ data: { id: world.services.newId() } });
+  const request = { messageId: one.rowId, workerId, connection, addresses: [], unknownOutcomePolicy: 'resend' } as const;
   const beginning = await world.services.startAttempt(request);
   if (typeof beginning !== 'object') throw new Error(`An attempt did not begin: ${beginning}`);
   one.open = beginning.attemptId;
