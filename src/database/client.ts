@@ -3,7 +3,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
-import { systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { toSqlSession } from './embedded-session.ts';
@@ -11,8 +11,10 @@ import { listenOnServer } from './listen.ts';
 import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
 import { observeEmbedded } from './observe-embedded.ts';
 import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
+import { watchPrimary } from './primary-watch.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
+import { readServers, type Servers } from './servers.ts';
 import type { ObserveStatement } from './slow-statements.ts';
 
 export type * from '../../prisma/generated/client.ts';
@@ -95,14 +97,18 @@ async function findSchema(session: SqlSession): Promise<string> {
 async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options: OpenOptions): Promise<Database> {
   const { log = createLog('silent'), onNewerVersion = () => {}, observeStatement } = options;
   const clock = systemClock;
-  const directUrl = target.directUrl ?? target.url;
-  const session = await openServerSession(directUrl, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
+  const servers = readServers(target.url);
+  const directServers = target.directUrl ? readServers(target.directUrl) : servers;
+  const primaryWatches = await Promise.all(
+    [...new Set([servers, directServers])].map((one) => watchPrimary({ servers: one, clock, log })),
+  );
+  const stopWatching = () => Promise.all(primaryWatches.map(({ stop }) => stop()));
   let schema: string;
   try {
-    schema = await findSchema(session);
-    await migrate(session, undefined, { log, clock });
-  } finally {
-    await session.close();
+    schema = await migrateServer(directServers, target.directUrl ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL', { clock, log });
+  } catch (error) {
+    await stopWatching();
+    throw error;
   }
 
   const limits = getServerLimits(target.idleTimeoutMs ?? defaultIdleTimeoutMs);
@@ -124,6 +130,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     },
     clock,
     (error) => watch?.onError(error),
+    servers,
   );
   if (observeStatement) pool.on('connect', (session) => observeStatements(session, clock, observeStatement));
   const client = openClient(pool, schema);
@@ -144,15 +151,28 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
       }, transactionLimits),
     listen: (channel, onNotification) =>
       listenOnServer(
-        { url: directUrl, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
+        { servers: directServers, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
         channel,
         onNotification,
       ),
-    close() {
+    async close() {
       watch?.stop();
-      return client.$disconnect();
+      await stopWatching();
+      await client.$disconnect();
     },
   };
+}
+
+/** Applies missing migrations. @returns the schema of the tables */
+async function migrateServer(servers: Servers, setting: string, deps: { clock: Clock; log: Log }): Promise<string> {
+  const session = await openServerSession(servers, setting, deps);
+  try {
+    const schema = await findSchema(session);
+    await migrate(session, undefined, deps);
+    return schema;
+  } finally {
+    await session.close();
+  }
 }
 
 async function openEmbedded(

@@ -1,16 +1,29 @@
+interface AdapterCause {
+  kind?: string;
+  originalCode?: string;
+  originalMessage?: string;
+}
+
 interface DatabaseFailure {
+  name?: string;
   code?: string;
   message?: string;
   syscall?: string;
   isAxiosError?: boolean;
-  meta?: { driverAdapterError?: { cause?: { kind?: string; originalCode?: string; originalMessage?: string } } };
+  meta?: { driverAdapterError?: { cause?: AdapterCause } };
+  cause?: unknown;
+}
+
+/** Returns what the adapter says of a failure: Prisma wraps its errors, and within a transaction passes some on as they are. */
+function getAdapterCause({ name, meta, cause }: DatabaseFailure): AdapterCause | undefined {
+  return meta?.driverAdapterError?.cause ?? (name === 'DriverAdapterError' ? ((cause ?? {}) as AdapterCause) : undefined);
 }
 
 /**
  * Returns PostgreSQL's own code. The embedded database's adapter has it where Prisma has codes of its own, which are alike in length only.
  */
-function getSqlState({ code, meta }: DatabaseFailure): string {
-  return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
+function getSqlState(failure: DatabaseFailure): string {
+  return getAdapterCause(failure)?.originalCode ?? failure.code ?? '';
 }
 
 /** Tables, columns, types and functions that a statement names and the database does not have. */
@@ -20,7 +33,7 @@ const undefinedNames = ['42P01', '42703', '42704', '42883'];
 export function isSchemaMismatch(error: unknown): boolean {
   const failure = (error ?? {}) as DatabaseFailure;
   const state = getSqlState(failure);
-  const message = failure.meta?.driverAdapterError?.cause?.originalMessage ?? failure.message ?? '';
+  const message = getAdapterCause(failure)?.originalMessage ?? failure.message ?? '';
   return undefinedNames.includes(state) || (state === '22P02' && message.includes('invalid input value for enum'));
 }
 
@@ -64,11 +77,11 @@ const unavailableMessages =
 /** Returns whether a statement failed because of the database's state, so that it would succeed later. */
 export function isUnavailable(error: unknown): boolean {
   const failure = (error ?? {}) as DatabaseFailure;
-  const { code = '', message = '', meta } = failure;
+  const { code = '', message = '' } = failure;
   const state = getSqlState(failure);
   return (
     unavailableCodes.includes(code) ||
-    unavailableKinds.includes(meta?.driverAdapterError?.cause?.kind ?? '') ||
+    unavailableKinds.includes(getAdapterCause(failure)?.kind ?? '') ||
     (state.length === 5 && unavailableStates.some((outage) => outage.state.test(state))) ||
     isSocketError(failure) ||
     unavailableMessages.test(message)

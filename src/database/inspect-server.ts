@@ -61,7 +61,7 @@ export async function inspectServer(url: string, clock: Clock): Promise<ServerFa
         await requirePrimary(servers, (sql) => session.query(sql));
         return session;
       } catch (error) {
-        if (tries >= servers.count) throw error;
+        if (tries >= servers.urls.length) throw error;
         servers.skip(connectionString);
       }
     }

@@ -2,16 +2,20 @@ import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { isUnavailable } from './errors.ts';
-import { isBehindPooler, keepAlive } from './pool.ts';
+import { destroySession, isBehindPooler, keepAlive, setIdleTimeout } from './pool.ts';
 import { ServerClient } from './server-client.ts';
-import { readServers, requirePrimary } from './servers.ts';
+import { requirePrimary, type Servers } from './servers.ts';
 
 const minRetryDelayMs = 500;
 const maxRetryDelayMs = 5_000;
 const checkTimeoutMs = 3_000;
+const connectTimeoutMs = 5_000;
+/** Interval of the statements that keep the session from its idle timeout: a connection on which nothing is sent can die unnoticed. */
+const probeIntervalMs = 10_000;
+const idleTimeoutMs = 15_000;
 
 export interface ListenDeps {
-  url: string;
+  servers: Servers;
   clock: Clock;
   log: Log;
   /** Notifies a channel from another session. */
@@ -25,17 +29,16 @@ export interface ListenDeps {
  * @returns stops it
  */
 export async function listenOnServer(
-  { url, clock, log, notify }: ListenDeps,
+  { servers, clock, log, notify }: ListenDeps,
   channel: string,
   onNotification: (payload: string | null) => void,
 ): Promise<() => Promise<void>> {
-  const servers = readServers(url);
   let session: pg.Client | undefined;
   let isStopped = false;
 
   async function connect(): Promise<void> {
     const connectionString = servers.url();
-    const next = new ServerClient({ connectionString, ...keepAlive });
+    const next = new ServerClient({ connectionString, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
     let isLost = false;
     const onLost = () => {
       if (isLost || isStopped) return;
@@ -47,6 +50,7 @@ export async function listenOnServer(
     next.on('notification', (heard) => heard.channel === channel && onNotification(heard.payload ?? ''));
     try {
       await next.connect();
+      setIdleTimeout(next, idleTimeoutMs);
       await requirePrimary(servers, (sql) => next.query(sql));
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
       if (await isBehindPooler(next)) void requireNotifications(next);
@@ -99,6 +103,8 @@ export async function listenOnServer(
     }
   }
 
+  const probe = clock.setInterval(() => void session?.query('SELECT').catch(() => {}), probeIntervalMs);
+  servers.onMove(() => session && destroySession(session));
   try {
     await connect();
   } catch (error) {
@@ -111,6 +117,7 @@ export async function listenOnServer(
   }
   return async () => {
     isStopped = true;
-    await session?.end().catch(() => {});
+    clock.clearInterval(probe);
+    if (session) destroySession(session);
   };
 }

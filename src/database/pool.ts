@@ -15,6 +15,7 @@ type Acquired = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
+const defaultConnectTimeoutMs = 5_000;
 const growIntervalMs = 10_000;
 const retryDelayMs = 200;
 const maxWaitMs = 10_000;
@@ -24,7 +25,8 @@ const maxWaitMs = 10_000;
  * and the caller waits for one of them; every ten seconds it tries one more. node-postgres alone would fail the caller.
  *
  * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby. Where the
- * URL names several servers, the next one is tried when a server is away or a standby.
+ * URL names several servers, the next one is tried when a server is away or a standby, and when the primary is found to be another server,
+ * all connections are closed: statements on a host that was cut off would hang.
  */
 export class AdaptivePool extends pg.Pool {
   readonly #clock: Clock;
@@ -33,21 +35,32 @@ export class AdaptivePool extends pg.Pool {
   readonly #servers: Servers;
   #growAt = 0;
 
-  /** @param onStatementError hears why the server refused a statement, whoever ran it */
+  /**
+   * @param onStatementError hears why the server refused a statement, whoever ran it
+   * @param servers those of the URL, where the caller watches them
+   */
   constructor(
     { connectionString, onConnect = () => {}, ...config }: pg.PoolConfig & { connectionString: string; max: number },
     clock: Clock,
     onStatementError: (error: unknown) => void = () => {},
+    servers = readServers(connectionString),
   ) {
-    const servers = readServers(connectionString);
+    const connections = new Set<pg.ClientBase>();
     super({
       ...config,
       Client: ServerClient,
       connectionString: servers.url(),
       async onConnect(session) {
+        setIdleTimeout(session, config.connectionTimeoutMillis ?? defaultConnectTimeoutMs);
         await requirePrimary(servers, (sql) => session.query(sql));
+        setIdleTimeout(session, 0);
         await onConnect(session);
       },
+    });
+    this.on('connect', (client) => connections.add(client));
+    this.on('remove', (client) => connections.delete(client));
+    servers.onMove(() => {
+      for (const client of connections) destroySession(client);
     });
     this.#servers = servers;
     this.#clock = clock;
@@ -82,7 +95,7 @@ export class AdaptivePool extends pg.Pool {
       try {
         return this.#discardReadOnly(await super.connect());
       } catch (error) {
-        if (this.#servers.count > 1 && isUnavailable(error) && !isOutOfConnections(error) && this.#clock.now() < waitUntil) {
+        if (this.#servers.urls.length > 1 && isUnavailable(error) && !isOutOfConnections(error) && this.#clock.now() < waitUntil) {
           this.#servers.skip(url);
           await sleep(this.#clock, retryDelayMs);
           continue;
@@ -119,8 +132,18 @@ export async function isBehindPooler(session: pg.ClientBase): Promise<boolean> {
  * otherwise a statement that reaches the server late would end up inside another transaction.
  */
 export function setIdleTimeout(session: pg.ClientBase, ms: number): void {
-  const { stream } = (session as unknown as { connection: { stream: Socket } }).connection;
-  stream.setTimeout(ms, () => stream.destroy());
+  const stream = toSocket(session);
+  if (ms === 0) stream.setTimeout(0);
+  else stream.setTimeout(ms, () => stream.destroy());
+}
+
+/** Closes a connection without a word to the server, which may not be there to take it. */
+export function destroySession(session: pg.ClientBase): void {
+  toSocket(session).destroy();
+}
+
+function toSocket(session: pg.ClientBase): Socket {
+  return (session as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
 /** What is acknowledged was committed to the disk. Other values than off are an operator's choice about standbys. */

@@ -4,7 +4,7 @@ import { isUnavailable } from './errors.ts';
 import type { SqlSession } from './migrate.ts';
 import { keepAlive } from './pool.ts';
 import { ServerClient } from './server-client.ts';
-import { readServers, requirePrimary } from './servers.ts';
+import { requirePrimary, type Servers } from './servers.ts';
 
 const connectTimeoutMs = 5_000;
 const retryDelayMs = 500;
@@ -14,16 +14,16 @@ const maxWaitMs = 30_000;
 /**
  * Opens a session of its own, outside the pool. Waits for a server that responds but accepts no session at present.
  *
+ * @param servers those of the address
  * @param setting name of the setting that holds the address
  * @throws Error with a message for the operator
  */
 export async function openServerSession(
-  url: string,
+  servers: Servers,
   setting: string,
   { clock, log }: { clock: Clock; log: Log },
 ): Promise<SqlSession & { close(): Promise<void> }> {
   const waitUntil = clock.now() + maxWaitMs;
-  const servers = readServers(url);
   for (;;) {
     const connectionString = servers.url();
     const session = new ServerClient({ connectionString, connectionTimeoutMillis: connectTimeoutMs, ...keepAlive });
@@ -40,7 +40,7 @@ export async function openServerSession(
     } catch (cause) {
       await session.end().catch(() => {});
       servers.skip(connectionString);
-      const hasResponse = servers.count > 1 || /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
+      const hasResponse = servers.urls.length > 1 || /^[0-9A-Z]{5}$/.test((cause as { code?: string }).code ?? '');
       if (!hasResponse || !isUnavailable(cause) || clock.now() >= waitUntil) throw toConnectError(setting, cause, hasResponse);
       log.warn({ err: cause }, 'the PostgreSQL server accepts no session at present; trying again');
       await sleep(clock, retryDelayMs);

@@ -32,6 +32,12 @@ test.each([
   expect(isUnavailable({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode: code } } } })).toBe(true);
 });
 
+test('an error of the adapter that a transaction passes on as it is counts by its SQLSTATE', () => {
+  const crashed = Object.assign(new Error('server conn crashed?'), { name: 'DriverAdapterError', cause: { originalCode: '08P01' } });
+  expect(isUnavailable(crashed)).toBe(true);
+  expect(isInvalidValue(Object.assign(crashed, { cause: { originalCode: '22001' } }))).toBe(true);
+});
+
 test.each(['22001', '22021', '23505', '42601', '42P01', '54000', ''])('SQLSTATE %s is not an outage', (code) => {
   expect(isUnavailable({ code })).toBe(false);
 });

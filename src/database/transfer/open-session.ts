@@ -5,6 +5,7 @@ import { type DatabaseTarget, openDatabase } from '../client.ts';
 import { toSqlSession } from '../embedded-session.ts';
 import type { SqlSession } from '../migrate.ts';
 import { openServerSession } from '../server-session.ts';
+import { readServers } from '../servers.ts';
 import { prepareSession } from './read-rows.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function openTransferSession(
   const log = createLog('warn');
   if (target.kind === 'postgres') {
     await (await openDatabase(target, { log })).close();
-    const session = await openServerSession(target.directUrl ?? target.url, 'DATABASE_URL', { clock: systemClock, log });
+    const session = await openServerSession(readServers(target.directUrl ?? target.url), 'DATABASE_URL', { clock: systemClock, log });
     await prepareSession(session);
     return session;
   }
