@@ -26,8 +26,8 @@ const onlyPostgres = [
 ];
 /**
  * Too slow for every run: `npm run test:walk` walks through the wizard of each channel, the routing and the opt-outs in a browser,
- * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system and starts a Prometheus, `npm run test:slow` and, on a
- * server, `npm run test:slow-postgres` test the rest.
+ * `npm run test:mail` tests mailboxes alone, `npm run test:image` builds the image's file system and starts a Prometheus, `npm run test:hosts` makes
+ * hosts of its own, `npm run test:slow` and, on a server, `npm run test:slow-postgres` test the rest.
  */
 const slow = [
   'browser/(agency|channels|embedded|messages|operator|overview)',
@@ -39,7 +39,7 @@ const slow = [
 ];
 const apart = process.env.TEST_APART
   ? []
-  : ['browser/(channels|routing|smpp)-newcomer', 'channels/email-(crash|servers)', 'deploy', ...slow];
+  : ['browser/(channels|routing|smpp)-newcomer', 'channels/email-(crash|servers)', 'deploy', 'hosts', ...slow];
 
 export default {
   displayName: onPostgres ? 'postgres' : 'embedded',

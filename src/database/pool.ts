@@ -95,7 +95,12 @@ export class AdaptivePool extends pg.Pool {
       try {
         return this.#discardReadOnly(await super.connect());
       } catch (error) {
-        if (this.#servers.urls.length > 1 && isUnavailable(error) && !isOutOfConnections(error) && this.#clock.now() < waitUntil) {
+        if (
+          this.#servers.urls.length > 1 &&
+          isUnavailable(error) &&
+          !isOutOfConnections(error) &&
+          this.#clock.now() < waitUntil
+        ) {
           this.#servers.skip(url);
           await sleep(this.#clock, retryDelayMs);
           continue;

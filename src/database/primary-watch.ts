@@ -28,7 +28,9 @@ export async function watchPrimary({ servers, clock, log }: WatchDeps): Promise<
     return 0;
   };
   await poll();
-  const stop = runPollLoop(clock, poll, (error) => log.warn({ err: error }, 'the primary of the database could not be looked for'));
+  const stop = runPollLoop(clock, poll, (error) =>
+    log.warn({ err: error }, 'the primary of the database could not be looked for'),
+  );
   return {
     async stop() {
       await stop();

@@ -1,16 +1,22 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 
+/** A process behind the balancer. */
+export interface Target {
+  host: string;
+  port: number;
+}
+
 /** Starts a balancer in front of several processes: each connection goes to the next process that accepts it, and ends with it. */
-export async function startBalancer(ports: () => readonly number[]): Promise<{ url: string; close(): Promise<void> }> {
+export async function startBalancer(targets: () => readonly Target[]): Promise<{ url: string; close(): Promise<void> }> {
   const open = new Set<Socket>();
   let turn = 0;
 
-  function join(client: Socket, left: readonly number[]): void {
-    const [port, ...others] = left;
-    if (port === undefined || client.destroyed) return void client.destroy();
+  function join(client: Socket, left: readonly Target[]): void {
+    const [target, ...others] = left;
+    if (target === undefined || client.destroyed) return void client.destroy();
     let isConnected = false;
-    const process = connect({ host: '127.0.0.1', port, noDelay: true });
+    const process = connect({ ...target, noDelay: true });
     const end = () => {
       open.delete(client);
       client.destroy();
@@ -28,7 +34,7 @@ export async function startBalancer(ports: () => readonly number[]): Promise<{ u
   const server = createServer({ noDelay: true }, (client) => {
     open.add(client);
     client.on('error', () => client.destroy());
-    const all = ports();
+    const all = targets();
     const first = turn++ % all.length;
     join(client, [...all.slice(first), ...all.slice(0, first)]);
   });

@@ -42,11 +42,11 @@ const faultRate = 0.04;
 export async function startCrm(
   plan: Plan,
   poster: Poster,
-  { baseUrl, processes }: { baseUrl: string; processes: number },
+  { baseUrl, processes, address }: { baseUrl: string; processes: number; address?: string },
   elapsed: () => number,
 ) {
   const random = createRandom(plan.seed + 1);
-  const platforms = await Promise.all(Array.from({ length: processes }, () => listen()));
+  const platforms = await Promise.all(Array.from({ length: processes }, () => listen(undefined, address)));
   const app = {
     clientId: 'app-faults',
     clientSecret: 'secret',

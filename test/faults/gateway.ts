@@ -30,6 +30,13 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+/** Where a vendor listens, by default on this machine alone, and how slow it is. */
+export interface VendorPlace {
+  address?: string;
+  /** Delay of every response, beside those of the plan. */
+  responseDelayMs?: number;
+}
+
 /** A message that has reached its contact. */
 export interface AcceptedMessage {
   id: string;
@@ -42,9 +49,14 @@ export interface AcceptedMessage {
 const retryDelayMs = [150, 600] as const;
 
 /** Starts a vendor that drops repeats, fails as planned, and posts the receipts of each message until they are acknowledged. */
-export async function startGateway(plan: Plan, poster: Poster, elapsed: () => number): Promise<Gateway> {
+export async function startGateway(
+  plan: Plan,
+  poster: Poster,
+  elapsed: () => number,
+  { address }: VendorPlace = {},
+): Promise<Gateway> {
   const random = createRandom(plan.seed + 2);
-  const vendor = await startVendor();
+  const vendor = await startVendor(undefined, address);
   /** Messages in the order in which they reached their contacts. */
   const accepted = new Map<string, AcceptedMessage>();
   const requestCounts = new Map<string, number>();

@@ -8,11 +8,13 @@ import { auditRun, countUnsettled, type RunRecord } from './audit.ts';
 import { countExcusedReceipts } from './audit-routing.ts';
 import { startBalancer } from './balancer.ts';
 import { type Crm, sleep, startCrm, workflowSecret } from './crm.ts';
-import { type Gateway, startGateway } from './gateway.ts';
-import { holdConnections, type RefusingVendor, readHolds, startRefusingVendor } from './held.ts';
+import { startGateway } from './gateway.ts';
+import { holdConnections, readHolds, startRefusingVendor } from './held.ts';
 import { findLeaks } from './leaks.ts';
 import type { Plan } from './plan.ts';
-import { addRouting, countOpenEvents, pauseConnections, readTriggerEvents, setUpRouting } from './routing.ts';
+import { addRouting, countOpenEvents, pauseConnections, readTriggerEvents } from './routing.ts';
+import { isResponding, setUp } from './set-up.ts';
+import { readHeld, waitUntilSettled } from './settled.ts';
 import { startSmppVendor } from './smpp.ts';
 import { type Supervisor, startSupervisor } from './supervisor.ts';
 import { startTwilioVendor, toSmsPlan } from './twilio.ts';
@@ -57,7 +59,7 @@ export async function runFaults(
   const elapsed = () => Math.max(Date.now() - startedAt, 0);
   const poster = createPoster();
   let ports: readonly number[] = [];
-  const balancer = await startBalancer(() => ports);
+  const balancer = await startBalancer(() => ports.map((port) => ({ host: '127.0.0.1', port })));
   closing.defer(balancer.close);
   const crm = await startCrm(plan, poster, { baseUrl: balancer.url, processes: runTarget.processes }, elapsed);
   closing.defer(crm.close);
@@ -88,7 +90,7 @@ export async function runFaults(
   ports = supervisor.ports();
   const refusing = await startRefusingVendor();
   closing.defer(refusing.close);
-  await setUp(balancer.url, ports, crm, gateway, refusing);
+  await setUp({ baseUrl: balancer.url, urls: ports.map((port) => `http://127.0.0.1:${port}`), crm, gateway, refusing });
   // A trigger is first offered to the process that refuses it.
   poster.unexpected.length = 0;
 
@@ -154,40 +156,6 @@ export async function runFaults(
   };
 }
 
-async function setUp(
-  baseUrl: string,
-  ports: readonly number[],
-  crm: Crm,
-  gateway: Gateway,
-  refusing: RefusingVendor,
-): Promise<void> {
-  for (const port of ports) await pollUntil(() => isResponding(`http://127.0.0.1:${port}/readyz`), 'the processes are ready');
-  const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
-  await fetch(`${baseUrl}/oauth/callback?code=${crm.approveInstall()}`);
-  await pollUntil(async () => {
-    const response = await fetch(`${baseUrl}/api/overview`, { headers });
-    return ((await response.json()) as { locations: { active?: number } }).locations.active === crm.locations.length;
-  }, 'the locations are installed');
-  if (crm.hasRouting) return setUpRouting(baseUrl, crm, gateway, refusing);
-  for (const { id } of crm.locations) {
-    const response = await fetch(`${baseUrl}/api/locations/${id}/channels/sms`, {
-      method: 'PUT',
-      headers,
-      body: JSON.stringify(gateway.createConnection?.(id) ?? gateway.connection),
-    });
-    const { callbackUrls } = (await response.json()) as { callbackUrls?: { status?: string } };
-    if (!callbackUrls) throw new Error(`A channel could not be connected: ${response.status}`);
-    if (callbackUrls.status === undefined) continue;
-    const phones = crm.contacts.flatMap(({ locationId, phone }) => (locationId === id && phone ? phone : []));
-    gateway.setWebhookUrl(id, callbackUrls.status.replace(/\/status$/, ''), phones);
-  }
-}
-
-async function isResponding(url: string): Promise<boolean> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => null);
-  return response?.status === 200;
-}
-
 /** Injects all faults at once, each at its own moments. */
 async function injectFaults(
   plan: Plan,
@@ -233,55 +201,6 @@ async function probe({ http }: Poster, baseUrl: string): Promise<void> {
   const paths = ['/readyz', '/metrics', '/api/overview', '/api/locations', '/healthz'];
   // A process that was killed just now gives no response.
   await Promise.allSettled(paths.map((path) => http.get(`${baseUrl}${path}`, { headers })));
-}
-
-async function waitUntilSettled(
-  record: RunRecord,
-  gateway: Gateway,
-  url: string,
-  timeoutMs: number,
-  countEvents: () => Promise<number>,
-): Promise<void> {
-  const timeoutAt = performance.now() + timeoutMs;
-  const isSettled = async () =>
-    countUnsettled(record) === 0 &&
-    gateway.countUndelivered() === 0 &&
-    (await countJobs(url)) === 0 &&
-    (await countEvents()) === 0;
-  while (performance.now() < timeoutAt) {
-    await readHeld(record, url);
-    if (await isSettled()) return;
-    await sleep(500);
-  }
-}
-
-/** Reads which messages wait for a person. */
-async function readHeld({ crm, held }: RunRecord, url: string): Promise<void> {
-  const headers = { authorization: `Bearer ${adminToken}` };
-  const numbers = new Map([...crm.ids].map(([number, id]) => [id, number]));
-  for (const { id } of crm.locations) {
-    let cursor: string | null = '';
-    while (cursor !== null) {
-      const page = `${url}/api/locations/${id}/messages?status=unknown&limit=100${cursor && `&cursor=${cursor}`}`;
-      const response = await fetch(page, { headers }).catch(() => null);
-      if (response?.status !== 200) break;
-      const { items, nextCursor } = (await response.json()) as {
-        items: { highlevelMessageId: string }[];
-        nextCursor: string | null;
-      };
-      for (const { highlevelMessageId } of items) held.add(numbers.get(highlevelMessageId) as number);
-      cursor = nextCursor;
-    }
-  }
-}
-
-/** Counts all jobs: repeated reports, look-ups of posts and jobs that only end are work too. */
-async function countJobs(url: string): Promise<number> {
-  const headers = { authorization: `Bearer ${adminToken}` };
-  const response = await fetch(`${url}/api/overview`, { headers }).catch(() => null);
-  if (response?.status !== 200) return Number.POSITIVE_INFINITY;
-  const { queues } = (await response.json()) as { queues: { ready: number; deferred: number; active: number }[] };
-  return queues.reduce((sum, { ready, deferred, active }) => sum + ready + deferred + active, 0);
 }
 
 /** Lists exits that are defects: only a start without the database may fail. */

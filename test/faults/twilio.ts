@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { systemClock } from '../../src/core/clock.ts';
 import type { SimMessage } from '../../src/sandbox/vendors/twilio/state.ts';
 import { createTwilio, type TwilioFault } from '../../src/sandbox/vendors/twilio.ts';
 import { listen } from '../support/http.ts';
 import { sleep } from './crm.ts';
-import type { AcceptedMessage, Gateway } from './gateway.ts';
+import type { AcceptedMessage, Gateway, VendorPlace } from './gateway.ts';
 import { type Fate, type Plan, type PlannedMessage, toReplyId } from './plan.ts';
 import { createRandom } from './random.ts';
 import type { Poster } from './webhooks.ts';
@@ -50,7 +50,12 @@ const faultsBeforeAccepting: typeof faults = {
  * Starts the simulated Twilio as the vendor of a run: it drops no repeats, breaks as planned, also after it has accepted a message, and posts
  * its webhooks until they are acknowledged.
  */
-export async function startTwilioVendor(plan: Plan, poster: Poster, elapsed: () => number): Promise<Gateway> {
+export async function startTwilioVendor(
+  plan: Plan,
+  poster: Poster,
+  elapsed: () => number,
+  { address, responseDelayMs = 0 }: VendorPlace = {},
+): Promise<Gateway> {
   const random = createRandom(plan.seed + 2);
   const accepted = new Map<string, AcceptedMessage>();
   const requests: Gateway['requests'] = [];
@@ -62,7 +67,9 @@ export async function startTwilioVendor(plan: Plan, poster: Poster, elapsed: () 
   let isFlapping = false;
   let mishapCount = 0;
   let isClosed = false;
-  const server = await listen();
+  const server = await listen(undefined, address);
+  // An idle connection that it closes just as a request comes would be a lost response that no fault explains.
+  server.server.keepAliveTimeout = 10 * 60_000;
   const twilio = createTwilio({
     clock: systemClock,
     random: randomBytes,
@@ -72,7 +79,7 @@ export async function startTwilioVendor(plan: Plan, poster: Poster, elapsed: () 
     pickFault,
     onMessage: (message) => void track(reachContact(message)),
   });
-  server.server.on('request', express().use(twilio.router));
+  server.server.on('request', express().use(delayResponses(responseDelayMs), twilio.router));
 
   function pickFault(form: URLSearchParams): TwilioFault | null {
     const planned = toPlanned(form.get('Body'));
@@ -159,5 +166,15 @@ export async function startTwilioVendor(plan: Plan, poster: Poster, elapsed: () 
       isClosed = true;
       await server.close();
     },
+  };
+}
+
+/** Delays each response, after the request has been handled. */
+function delayResponses(ms: number): RequestHandler {
+  return (_request, response, next) => {
+    const end = response.end.bind(response) as unknown as (...args: unknown[]) => void;
+    if (ms > 0)
+      response.end = ((...args: unknown[]) => void setTimeout(() => end(...args), ms)) as unknown as typeof response.end;
+    next();
   };
 }

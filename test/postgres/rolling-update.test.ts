@@ -43,7 +43,7 @@ test('web and worker processes are updated one by one under load: no webhook is 
   await using oldWorker = await production.startAnother({ ROLE: 'worker' });
   await production.setUpLocation(oldWeb);
   let webPorts = [portOf(oldWeb)];
-  const balancer = await startBalancer(() => webPorts);
+  const balancer = await startBalancer(() => webPorts.map((port) => ({ host: '127.0.0.1', port })));
   production.postWebhooksTo(balancer.url);
 
   const sent: { messageId: string; httpStatus: number }[] = [];

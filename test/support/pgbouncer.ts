@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { ServerPlace } from './postgres-server.ts';
 import { createTemporaryFolder, findFreePorts, pollUntil } from './program.ts';
 
 /** Returns where PgBouncer is; null where it is not installed. */
@@ -15,6 +16,7 @@ export async function startPgbouncer(
   serverUrl: string,
   poolSize: number,
   poolMode: 'session' | 'transaction' | 'statement' = 'transaction',
+  { address, prefix }: ServerPlace = { address: '127.0.0.1', prefix: [] },
 ) {
   const server = new URL(serverUrl);
   const folder = createTemporaryFolder();
@@ -23,7 +25,7 @@ export async function startPgbouncer(
   const port = await findFreePorts();
   const file = join(folder.path, 'pgbouncer.ini');
   const settings = {
-    listen_addr: '127.0.0.1',
+    listen_addr: address,
     listen_port: port,
     unix_socket_dir: '',
     auth_type: 'any',
@@ -36,12 +38,13 @@ export async function startPgbouncer(
     file,
     `[databases]\n* = host=${server.hostname} port=${server.port || 5432} user=${server.username}\n[pgbouncer]\n${lines.join('\n')}\n`,
   );
-  const userPrefix = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
+  const isRoot = process.getuid?.() === 0;
+  const userPrefix = [...prefix, ...(isRoot ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [])];
   const [command = '', ...args] = [...userPrefix, program, '-q', file];
   const child: ChildProcess = spawn(command, args, { stdio: 'ignore' });
-  await pollUntil(() => acceptsConnections(port), 'PgBouncer listens');
+  await pollUntil(() => acceptsConnections(address, port), 'PgBouncer listens');
   const url = new URL(serverUrl);
-  url.hostname = '127.0.0.1';
+  url.hostname = address;
   url.port = String(port);
   return {
     url: url.href,
@@ -55,9 +58,9 @@ export async function startPgbouncer(
   };
 }
 
-function acceptsConnections(port: number): Promise<boolean> {
+function acceptsConnections(address: string, port: number): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, address, () => {
       socket.destroy();
       done(true);
     });

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,10 +21,22 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** Makes a standby the primary. */
   promote(): Promise<void>;
+  /** Starts again after `kill`, as the primary that it was. */
+  revive(): Promise<void>;
   /** Starts a standby that follows it and can be read from. */
-  startStandby(): Promise<PostgresServer>;
+  startStandby(place?: ServerPlace): Promise<PostgresServer>;
   stop(): Promise<void>;
 }
+
+/** The host that a server runs on. */
+export interface ServerPlace {
+  address: string;
+  /** The start of a command that runs there. */
+  prefix: readonly string[];
+}
+
+const thisMachine: ServerPlace = { address: '127.0.0.1', prefix: [] };
+const hostsOfTests = 'host all all samenet trust\nhost replication all samenet trust\n';
 
 /** Where the newest server's programs are; null where there is none. */
 export function findServerPrograms(): string | null {
@@ -40,16 +52,20 @@ export function findServerPrograms(): string | null {
 }
 
 /** Starts it on a free port, with the settings that a server comes with: what is committed is on the disk. */
-export function startPostgresServer(programs: string): Promise<PostgresServer> {
-  return startServer(programs, ['initdb', '-U', 'patchbay', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+export function startPostgresServer(programs: string, place = thisMachine): Promise<PostgresServer> {
+  return startServer(programs, place, ['initdb', '-U', 'patchbay', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
 }
 
 /** @param creation the command that creates its folder of data, whose name is added */
-async function startServer(programs: string, [creator = '', ...creation]: readonly string[]): Promise<PostgresServer> {
+async function startServer(
+  programs: string,
+  { address, prefix }: ServerPlace,
+  [creator = '', ...creation]: readonly string[],
+): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'patchbay-server-'));
   const isRoot = process.getuid?.() === 0;
   // PostgreSQL does not run as root.
-  const userPrefix = isRoot ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
+  const userPrefix = [...prefix, ...(isRoot ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [])];
   const command = async (name: string, ...args: string[]) => {
     const [first = '', ...prefixArgs] = [...userPrefix, join(programs, name), ...args];
     await run(first, prefixArgs, { cwd: folder });
@@ -64,7 +80,8 @@ async function startServer(programs: string, [creator = '', ...creation]: readon
   const data = join(folder, 'data');
   const port = await findFreePorts();
   await command(creator, ...creation, '-D', data);
-  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='${folder}'`;
+  if (creator === 'initdb' && address !== thisMachine.address) appendFileSync(join(data, 'pg_hba.conf'), hostsOfTests);
+  const options = `-p ${port} -c listen_addresses=${address} -c unix_socket_directories='${folder}'`;
   const start = () => command('pg_ctl', 'start', '-w', '-s', '-D', data, '-l', join(folder, 'log'), '-o', options);
   await start();
   // Whoever stops a test by hand leaves no server running.
@@ -77,7 +94,7 @@ async function startServer(programs: string, [creator = '', ...creation]: readon
   const downtimes: PostgresServer['downtimes'] = [];
 
   return {
-    url: `postgresql://patchbay@127.0.0.1:${port}/postgres`,
+    url: `postgresql://patchbay@${address}:${port}/postgres`,
     getPid: () => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]),
     downtimes,
     async restart(downtimeMs) {
@@ -92,14 +109,15 @@ async function startServer(programs: string, [creator = '', ...creation]: readon
       process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
       const isListening = () =>
         new Promise<boolean>((done) => {
-          const socket = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false));
+          const socket = connect(port, address, () => done(true)).on('error', () => done(false));
           socket.unref();
         });
       while (await isListening()) await new Promise((done) => setTimeout(done, 20));
     },
     promote: () => command('pg_ctl', 'promote', '-w', '-s', '-D', data),
-    startStandby: () =>
-      startServer(programs, ['pg_basebackup', '-h', '127.0.0.1', '-p', String(port), '-U', 'patchbay', '-R', '-c', 'fast']),
+    revive: start,
+    startStandby: (place = thisMachine) =>
+      startServer(programs, place, ['pg_basebackup', '-h', address, '-p', String(port), '-U', 'patchbay', '-R', '-c', 'fast']),
     async stop() {
       process.off('exit', stopAbandoned);
       await command('pg_ctl', 'stop', '-s', '-m', 'immediate', '-D', data).catch(() => {

@@ -14,7 +14,7 @@ export interface VendorRequest {
 export type Vendor = Awaited<ReturnType<typeof startVendor>>;
 
 /** A gateway that checks signatures, keeps the requests it got, drops repeats as the protocol asks, and returns the response that a test sets. */
-export async function startVendor(secret = `whsec_${randomBytes(32).toString('base64')}`) {
+export async function startVendor(secret = `whsec_${randomBytes(32).toString('base64')}`, address?: string) {
   const requests: VendorRequest[] = [];
   const invalidSignatures: VendorRequest[] = [];
   let respond: (request: VendorRequest) => VendorResponse | Promise<VendorResponse> = () => ({ body: { status: 'delivered' } });
@@ -41,7 +41,7 @@ export async function startVendor(secret = `whsec_${randomBytes(32).toString('ba
     file.hits += 1;
     return file.handler(request, response, next);
   });
-  const { url, close } = await listen(app);
+  const { url, close } = await listen(app, address);
 
   return {
     url: `${url}/send`,

@@ -19,7 +19,10 @@ export async function openTransferSession(
   const log = createLog('warn');
   if (target.kind === 'postgres') {
     await (await openDatabase(target, { log })).close();
-    const session = await openServerSession(readServers(target.directUrl ?? target.url), 'DATABASE_URL', { clock: systemClock, log });
+    const session = await openServerSession(readServers(target.directUrl ?? target.url), 'DATABASE_URL', {
+      clock: systemClock,
+      log,
+    });
     await prepareSession(session);
     return session;
   }

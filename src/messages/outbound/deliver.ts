@@ -127,7 +127,12 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
     await deps.settle({ job, basedOn: message, ...settleStep(message, toStep(unsent), facts) });
     return deps.refundDailyCap(route, countedAtMs);
   }
-  const request = { messageId: message.id, workerId: job.workerId, connection, addresses: toLedgerAddresses(route.outbound.to) };
+  const request = {
+    messageId: message.id,
+    workerId: job.workerId,
+    connection,
+    addresses: toLedgerAddresses(route.outbound.to),
+  };
   let started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
   let settled: Partial<Settlement> | null = null;
   if (started === 'interrupted') {
