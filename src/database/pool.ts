@@ -57,7 +57,11 @@ export class AdaptivePool extends pg.Pool {
         await onConnect(session);
       },
     });
-    this.on('connect', (client) => connections.add(client));
+    this.on('connect', (client) => {
+      connections.add(client);
+      // A session that breaks while it is in use, and runs no statement, would end the process; its next statement fails.
+      client.on('error', () => {});
+    });
     this.on('remove', (client) => connections.delete(client));
     servers.onMove(() => {
       for (const client of connections) destroySession(client);

@@ -1,6 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { systemClock } from '../../src/core/clock.ts';
 import { openDatabase } from '../../src/database/client.ts';
 import { isUnavailable } from '../../src/database/errors.ts';
+import { AdaptivePool } from '../../src/database/pool.ts';
 import { createTestDatabase } from '../support/databases.ts';
 
 /** Starts a proxy in front of the server: `goSilent` stops the traffic of its open connections without closing them. */
@@ -51,6 +53,21 @@ test('on a connection that dies silently a statement fails as unavailable after 
   expect(await count()).toBe(0);
   await db.close();
   proxy.close();
+  await remove();
+});
+
+test('a session that the server ends while it is in use ends no process: its next statement fails as unavailable', async () => {
+  const { target, remove } = await createTestDatabase();
+  const { url } = target as { url: string };
+  const pool = new AdaptivePool({ connectionString: url, max: 2 }, systemClock);
+  const session = await pool.connect();
+  const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const ended = new Promise((done) => session.once('end', done));
+  await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+  await ended;
+  expect(isUnavailable(await session.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
+  session.release();
+  await pool.end();
   await remove();
 });
 
