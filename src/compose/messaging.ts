@@ -133,6 +133,10 @@ export function composeMessaging(
       tracing?.recordRequest('send', ms, { 'patchbay.channel': channel, 'patchbay.outcome': outcome });
     },
     startTrace: tracing?.startTrace,
+    traceReceipt:
+      tracing &&
+      ((messageId: string, durationMs: number, state: string) =>
+        tracing.recordStep('receipt', messageId, durationMs, { 'patchbay.state': state })),
   };
   const { findMessage, startAttempt } = ingredients;
   const recordReceipt = createReceiptRecorder(ingredients);

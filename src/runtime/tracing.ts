@@ -10,6 +10,8 @@ export interface Tracing {
   startTrace(name: string, attributes: SpanAttributes): (messageId: string) => void;
   /** Runs `work` in a span of the message's trace. */
   traceMessage<T>(name: string, messageId: string, work: () => Promise<T>): Promise<T>;
+  /** Records a step of the message's trace that has just ended: the caller learns of the message only then. */
+  recordStep(name: string, messageId: string, durationMs: number, attributes: SpanAttributes): void;
   /** Runs `work` in a child of the running span; without one, in no span. */
   traceRequest<T>(name: string, attributes: SpanAttributes, work: () => Promise<T>): Promise<T>;
   /** Records a request that has just ended as a child of the running span. */

@@ -63,6 +63,38 @@ test('a message has one trace over two processes, from its webhook to its report
     expect(all).not.toContain(secret);
 });
 
+test('a receipt has a span of the web process in the trace of its message, before that of its report', async () => {
+  await using collector = await startCollector();
+  await using production = await startProduction();
+  await using program = await production.start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  await production.setUpLocation(program);
+  production.vendor.respondWith({ body: { status: 'accepted', externalId: 'ext-1' } });
+  const { messageId } = await production.sendMessage(3);
+  await pollUntil(() => production.vendor.requests.length === 1, 'the message is sent');
+  const { connectionId } = await production.getFromApi(program, `/locations/${production.location.id}/channels/sms`);
+  const post = async () => {
+    const { headers, body } = production.vendor.signWebhook({ externalId: 'ext-1', status: 'delivered' });
+    const response = await fetch(`${program.url}/channels/${connectionId}/status`, { method: 'POST', headers, body });
+    expect(response.status).toBe(202);
+  };
+  await pollUntil(async () => {
+    await post();
+    return production.highlevel.listStatuses(messageId).includes('delivered');
+  }, 'the receipt is reported');
+  expect(await program.end('SIGTERM')).toBe(0);
+
+  const spans = collector.listSpans();
+  const [webhook] = spans.filter(({ name }) => name === 'webhook');
+  const receipts = spans.filter(({ name }) => name === 'receipt');
+  expect(receipts.length).toBeGreaterThan(0);
+  for (const receipt of receipts) {
+    expect([receipt.traceId, receipt.parentSpanId]).toEqual([webhook?.traceId, webhook?.spanId]);
+    expect(receipt.attributes).toMatchObject({ 'patchbay.state': 'delivered' });
+  }
+  const report = spans.find(({ name, traceId }) => name === 'report' && traceId === webhook?.traceId);
+  expect(report?.parentSpanId).toBe(webhook?.spanId);
+});
+
 test('without a collector nothing is exported, and a collector that is away stops no message and no end of the process', async () => {
   await using collector = await startCollector();
   await using production = await startProduction();

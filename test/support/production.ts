@@ -19,6 +19,7 @@ const contactCount = 5;
 /** What the tests look at. */
 interface ApiResponse {
   status?: string;
+  connectionId?: string;
   locations?: Record<string, number>;
   sync?: { status: string };
 }

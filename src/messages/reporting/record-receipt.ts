@@ -35,6 +35,8 @@ export interface RecordReceiptDeps extends ConfirmSendDeps {
     expectMore: ReadonlySet<string | null>,
   ): Promise<void>;
   toRecipientsReportJob(email: Pick<Message, 'id' | 'locationId' | 'createdAt'>): NewJob;
+  /** Records how long a receipt took, where messages are traced. */
+  traceReceipt?: ((messageId: string, durationMs: number, state: string) => void) | undefined;
 }
 
 const batchLimits = { maxBatchSize: 200, maxQueued: 2_000 };
@@ -44,26 +46,31 @@ const trimThreshold = 5_000;
 /** Creates the recorder of receipts. Receipts that arrive together are one commit. */
 export function createReceiptRecorder(deps: RecordReceiptDeps): RecordReceipt {
   let unmatchedCount = 0;
-  const record = createBatcher<{ connectionId: string; receipt: ReceiptContent }, void>({
+  const record = createBatcher<{ connectionId: string; receipt: ReceiptContent }, string | null>({
     ...batchLimits,
     async run(items) {
-      unmatchedCount += await recordBatch(deps, items);
+      const recorded = await recordBatch(deps, items);
+      unmatchedCount += recorded.unmatchedCount;
       if (unmatchedCount >= trimThreshold) {
         unmatchedCount = 0;
         await trimUnnamedReceipts(deps.db);
       }
-      return items.map(() => undefined);
+      return recorded.messageIds;
     },
     isItemError: isDataError,
   });
-  return (connection, receipt) => record({ connectionId: connection.id, receipt });
+  return async (connection, receipt) => {
+    const startedAt = deps.clock.elapsed();
+    const messageId = await record({ connectionId: connection.id, receipt });
+    if (messageId !== null) deps.traceReceipt?.(messageId, deps.clock.elapsed() - startedAt, receipt.state);
+  };
 }
 
-/** @returns the number of receipts that match no message */
+/** @returns the message of each receipt, null without one, and how many were stored for a message that may be named later */
 async function recordBatch(
   deps: RecordReceiptDeps,
   items: readonly { connectionId: string; receipt: ReceiptContent }[],
-): Promise<number> {
+): Promise<{ messageIds: (string | null)[]; unmatchedCount: number }> {
   const rows = items.map((item) => toRow(deps, item));
   return deps.db.transaction(async (tx) => {
     await lockExternalIds(
@@ -100,7 +107,10 @@ async function recordBatch(
     );
     await extendQuietPeriods(tx, fresh);
     await reportRecipients(deps, tx, messageIdsWithRecipient);
-    return fresh.filter(({ messageId }) => messageId === null).length;
+    return {
+      messageIds: rows.map(({ id }) => matches.get(id)?.messageId ?? null),
+      unmatchedCount: fresh.filter(({ messageId }) => messageId === null).length,
+    };
   });
 }
 

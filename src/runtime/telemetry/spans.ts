@@ -57,10 +57,13 @@ export function createTracing({ clock, resource, processors, ratio }: SpanOption
       };
     },
     traceMessage(name, messageId, work) {
-      const parent = { traceId: toTraceId(messageId), spanId: toFirstSpanId(messageId) };
-      const context = trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags: TraceFlags.SAMPLED, isRemote: true });
-      const span = tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes: withMessageId({}, messageId) }, context);
-      return run(span, work);
+      const attributes = withMessageId({}, messageId);
+      return run(tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes }, toMessageContext(messageId)), work);
+    },
+    recordStep(name, messageId, durationMs, attributes) {
+      const endTime = clock.now();
+      const options = { kind: SpanKind.SERVER, attributes: withMessageId(attributes, messageId), startTime: endTime - durationMs };
+      tracer.startSpan(name, options, toMessageContext(messageId)).end(endTime);
     },
     traceRequest(name, attributes, work) {
       const context = running.getStore();
@@ -74,6 +77,12 @@ export function createTracing({ clock, resource, processors, ratio }: SpanOption
     },
   };
   return { tracing, provider };
+}
+
+/** Returns the context of a message's trace, in which spans are children of its first one. */
+function toMessageContext(messageId: string): Context {
+  const parent = { traceId: toTraceId(messageId), spanId: toFirstSpanId(messageId) };
+  return trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags: TraceFlags.SAMPLED, isRemote: true });
 }
 
 function withMessageId(attributes: SpanAttributes, messageId: string): SpanAttributes {
