@@ -1,3 +1,4 @@
+import { openDatabase } from '../../src/database/client.ts';
 import { pollUntil } from '../support/program.ts';
 import { printFigure, scenario, seed, sleep, timeoutMs } from './scenario.ts';
 import { query } from './servers.ts';
@@ -36,6 +37,8 @@ scenario.each([{ isPooled: false }, { isPooled: true }])(
     await promote(world, standby);
     await world.network.reconnect(primaryHost);
     const before = await readWrites(primary.url);
+    // One that starts now has seen no promotion, and the old primary comes first in its address.
+    expect(await findUsedServer(world.servers.settings.DATABASE_URL ?? '')).toBe(new URL(standby.url).hostname);
     await sent;
     const result = await world.settleAndAudit(standby.url);
     printFigure(JSON.stringify({ ...result, logs: world.logs }));
@@ -64,4 +67,15 @@ async function readWrites(url: string): Promise<unknown[]> {
     url,
     'SELECT (SELECT count(*)::int FROM messages) AS messages, (SELECT count(*)::int FROM attempts) AS attempts',
   );
+}
+
+/** Opens the database as a program that starts, and returns the address of the server that it uses. */
+async function findUsedServer(url: string): Promise<string | undefined> {
+  const db = await openDatabase({ kind: 'postgres', url });
+  try {
+    const [row] = await db.client.$queryRaw<{ address: string }[]>`SELECT host(inet_server_addr()) AS address`;
+    return row?.address;
+  } finally {
+    await db.close();
+  }
 }
