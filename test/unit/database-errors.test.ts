@@ -33,7 +33,10 @@ test.each([
 });
 
 test('an error of the adapter that a transaction passes on as it is counts by its SQLSTATE', () => {
-  const crashed = Object.assign(new Error('server conn crashed?'), { name: 'DriverAdapterError', cause: { originalCode: '08P01' } });
+  const crashed = Object.assign(new Error('server conn crashed?'), {
+    name: 'DriverAdapterError',
+    cause: { originalCode: '08P01' },
+  });
   expect(isUnavailable(crashed)).toBe(true);
   expect(isInvalidValue(Object.assign(crashed, { cause: { originalCode: '22001' } }))).toBe(true);
 });

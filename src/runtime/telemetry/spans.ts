@@ -62,7 +62,11 @@ export function createTracing({ clock, resource, processors, ratio }: SpanOption
     },
     recordStep(name, messageId, durationMs, attributes) {
       const endTime = clock.now();
-      const options = { kind: SpanKind.SERVER, attributes: withMessageId(attributes, messageId), startTime: endTime - durationMs };
+      const options = {
+        kind: SpanKind.SERVER,
+        attributes: withMessageId(attributes, messageId),
+        startTime: endTime - durationMs,
+      };
       tracer.startSpan(name, options, toMessageContext(messageId)).end(endTime);
     },
     traceRequest(name, attributes, work) {

@@ -56,7 +56,10 @@ test('a reply whose job was taken over before its post is not posted twice', asy
   const { body } = await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'scripted', config: {} }).expect(200);
   const held = holdCalls('upsertContact');
   const inbound = { externalId: 'reply-1', from: '+12025550177', text: 'hello', attachments: [], sentExternally: false };
-  await world.client.post(`/channels/${body.connectionId}/events`).send([{ kind: 'inbound', inbound }]).expect(200);
+  await world.client
+    .post(`/channels/${body.connectionId}/events`)
+    .send([{ kind: 'inbound', inbound }])
+    .expect(200);
   await world.advanceUntil(() => held.count > 0, 'the post waits for HighLevel');
   await takeJobsOver();
   await world.advanceUntil(() => held.count > 1, 'the new owner is as far');
