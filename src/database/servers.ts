@@ -18,7 +18,7 @@ export interface Servers {
 /** The state of a server, as far as it decides which one is the primary. */
 export interface ServerState {
   readonly isStandby: boolean;
-  /** Grows with each promotion; 0 where the server does not tell it. */
+  /** Grows with each promotion; 0 where the server does not show it. */
   readonly timeline: number;
   /** Identifies the data: a standby has its primary's, and `pg_upgrade` makes a new one. */
   readonly system: string;
@@ -91,7 +91,7 @@ export async function readServerState(query: Query): Promise<ServerState> {
     return (await query(stateSql)).rows[0] as ServerState;
   } catch (error) {
     if (isUnavailable(error)) throw error;
-    // Some managed databases do not tell the positions of their log.
+    // Some managed databases do not show the positions of their log.
     const [row] = (await query(standbySql)).rows as [{ isStandby: boolean }];
     return { isStandby: row.isStandby, timeline: 0, system: '' };
   }

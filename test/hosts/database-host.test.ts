@@ -13,7 +13,7 @@ scenario.each([{ isPooled: false }, { isPooled: true }])(
     await using world = await startWorld({ seed, vendor: 'twilio', isPooled });
     const { primary, standby } = world.servers;
     const sent = world.sendAll();
-    await pollUntil(() => world.countAcknowledged() > 100, 'the load has begun');
+    await pollUntil(() => world.countAcknowledged() > 100, 'the load has started');
     await primary.kill();
     await sleep(noticeMs);
     await promote(world, standby);
@@ -31,7 +31,7 @@ scenario.each([{ isPooled: false }, { isPooled: true }])(
     await using world = await startWorld({ seed, vendor: 'twilio', isPooled });
     const { primary, standby, primaryHost } = world.servers;
     const sent = world.sendAll();
-    await pollUntil(() => world.countAcknowledged() > 100, 'the load has begun');
+    await pollUntil(() => world.countAcknowledged() > 100, 'the load has started');
     await world.network.cut(primaryHost);
     await sleep(noticeMs);
     await promote(world, standby);

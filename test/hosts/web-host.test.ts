@@ -12,7 +12,7 @@ scenario(
     const { host, url } = programs.web1;
     const readReadiness = async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(30_000) })).status;
     const sent = world.sendAll();
-    await pollUntil(() => world.countAcknowledged() > 100, 'the load has begun');
+    await pollUntil(() => world.countAcknowledged() > 100, 'the load has started');
     const cutAt = Date.now();
     for (const other of servers.hosts) await network.block(host, other);
     await pollUntil(async () => (await readReadiness()) === 503, 'it says that it lacks the database');

@@ -12,7 +12,7 @@ scenario.each([
     await using world = await startWorld({ seed, vendor, isPooled });
     const { primary } = world.servers;
     const sent = world.sendAll();
-    await pollUntil(() => world.countAcknowledged() > 100, 'the load has begun');
+    await pollUntil(() => world.countAcknowledged() > 100, 'the load has started');
     const before = await query<{ id: string }>(primary.url, 'SELECT id FROM workers');
     await pollUntil(async () => (await query(primary.url, countBusy)).length === 2, 'both workers are sending', 30_000);
     const cutAt = Date.now();

@@ -60,7 +60,7 @@ test('listeners learn of another primary once, and not of a server that was skip
   expect(moves).toBe(1);
 });
 
-test('where a server does not tell its timeline, a standby is still told from a primary', async () => {
+test('where a server does not show its timeline, a standby is still known', async () => {
   const servers = readServers('postgresql://db1,db2/name');
   const query = async (sql: string) => {
     if (sql.includes('wal')) throw Object.assign(new Error('not supported'), { code: '0A000' });

@@ -8,6 +8,7 @@ import { createNamedContact, findContactByPhone, findOrCreateContact, isPhoneRef
 import type { InboundPost, PostedMessage } from '../../highlevel/messages.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Job } from '../../queue/job.ts';
+import { liveWorkersCte } from '../../queue/sql/live-workers.ts';
 import { pickContactAddress, type WorkMessage } from '../model/message.ts';
 import { appendNotes, type PublishedAttachments } from './attachment-urls.ts';
 import { deleteContactAddress, findContactByAddress, storeContactAddress } from './contact-addresses.ts';
@@ -144,8 +145,10 @@ async function buildInboundPost(
  * when another worker has posted the message.
  */
 async function startPost({ client }: Database, { messageId, workerId }: Job, contactId: string, at: Date): Promise<void> {
-  const count = await client.$executeRaw`
-    WITH alive AS (SELECT id FROM workers WHERE id = ${workerId}::uuid FOR KEY SHARE)
-    UPDATE messages SET contact_id = ${contactId}, post_started_at = ${at} FROM alive WHERE messages.id = ${messageId}::uuid`;
+  const count = await client.$executeRawUnsafe(startPostSql, workerId, contactId, at, messageId);
   if (count === 0) throw new AppError('conflict', 'Another worker has taken the job over.');
 }
+
+const startPostSql = `
+  WITH ${liveWorkersCte('$1::uuid')}
+  UPDATE messages SET contact_id = $2, post_started_at = $3 FROM alive WHERE messages.id = $4::uuid`;

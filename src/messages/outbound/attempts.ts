@@ -2,6 +2,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
+import { liveWorkersCte } from '../../queue/sql/live-workers.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
 
@@ -82,7 +83,7 @@ const startAttemptsSql = `
   WITH wanted AS (
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, addresses text[], "unknownOutcomePolicy" text,
       "workerId" uuid, "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz)),
-  alive AS (SELECT id FROM workers WHERE id IN (SELECT "workerId" FROM wanted) ORDER BY id FOR KEY SHARE),
+  ${liveWorkersCte('SELECT "workerId" FROM wanted')},
   owned AS (SELECT * FROM wanted WHERE "workerId" IN (SELECT id FROM alive)),
   pending AS (
     SELECT id, location_id, contact_id, resent_at FROM messages
