@@ -25,7 +25,6 @@ export async function watchPrimary({ servers, clock, log }: WatchDeps): Promise<
     if (primary !== null && servers.use(primary)) {
       log.warn({ host: new URL(primary).host }, 'the primary of the database is another server now');
     }
-    return 0;
   };
   await poll();
   const stop = runPollLoop(clock, poll, (error) =>
