@@ -33,7 +33,7 @@ const slow = [
   'browser/(agency|channels|embedded|messages|operator|overview)',
   'highlevel/(html-responses|refused-calls)',
   'messages/inbound/(highlevel-failures|slow-files)',
-  'postgres/(agency|burst|rolling-update|smpp-takeover|telemetry)',
+  'postgres/(agency|burst|failover|rolling-update|smpp-takeover|telemetry)',
   'processes/(data-folder|refresh-crash|transfer)',
   'webhooks/large-webhooks',
 ];
