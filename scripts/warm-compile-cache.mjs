@@ -10,7 +10,7 @@ if (!cache) throw new Error('Set NODE_COMPILE_CACHE to the folder that is to be 
 
 const dataDir = mkdtempSync(join(tmpdir(), 'patchbay-warm-'));
 const port = await findFreePort();
-const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8', 'src/main.ts'], {
+const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16', 'src/main.ts'], {
   env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache, DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'warn' },
   stdio: ['ignore', 'inherit', 'inherit'],
 });
