@@ -199,4 +199,9 @@ export function wasNotCarriedOut(error: unknown): boolean {
   return error.code !== 'highlevel_unreachable' || (error as { wasNotSent?: boolean }).wasNotSent === true;
 }
 
+/** Returns whether the response to a call was lost, so that it may have been carried out. */
+export function isResponseLost(error: unknown): boolean {
+  return isAppError(error, 'highlevel_unreachable') && (error as { wasNotSent?: boolean }).wasNotSent === false;
+}
+
 export type { HighLevelResponse, LimitHeaders };

@@ -4,6 +4,7 @@ import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database, Executor } from '../database/client.ts';
+import { isResponseLost } from '../highlevel/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import { activeFields, toAuditScope } from './activate.ts';
@@ -130,9 +131,20 @@ async function renewUnderLease(deps: RenewDeps, seen: Installation, lease: Lease
     const tokens = await tryTokenSources(deps, seen, lease.id);
     return await storeTokens(deps, seen, lease, tokens);
   } catch (error) {
-    await releaseLease(deps, seen, lease, error);
+    if (!isRepeatDue(deps.clock.now(), seen, error)) await releaseLease(deps, seen, lease, error);
     throw error;
   }
+}
+
+/**
+ * Returns true after a refresh whose response was lost, as the token may be spent. Its lease stays then, like that of a process that was killed,
+ * and the reconciler repeats the refresh when it expires, while HighLevel still accepts the spent token. A second lost response is not repeated
+ * so, and an expired token needs no reconciler: the next caller repeats it at once.
+ */
+function isRepeatDue(now: number, { accessExpiresAt, refreshAttemptedAt }: Installation, error: unknown): boolean {
+  const isUnexpired = accessExpiresAt !== null && accessExpiresAt.getTime() > now;
+  const isFirst = refreshAttemptedAt === null || Math.abs(now - refreshAttemptedAt.getTime()) >= minRefreshIntervalMs;
+  return isUnexpired && isFirst && isResponseLost(error);
 }
 
 /** Tries the sources in order. The lease is renewed before each, as each may take as long as the lease lasts. */

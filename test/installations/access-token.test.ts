@@ -67,7 +67,13 @@ test.each([
   const before = await world.db.installation.findFirstOrThrow();
   world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, effect: does });
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(first);
-  expect(await world.db.installation.findFirstOrThrow()).toEqual({ ...before, refreshAttemptedAt: expect.any(Date) });
+  const attempt = { refreshAttemptedAt: expect.any(Date) };
+  const heldLease = { refreshLease: expect.any(String), refreshLeaseUntil: expect.any(Date), reconcileAt: expect.any(Date) };
+  expect(await world.db.installation.findFirstOrThrow()).toEqual({
+    ...before,
+    ...attempt,
+    ...('cut' in does ? heldLease : {}),
+  });
   world.clock.jump(hour);
   await expect(world.services.tokens.getToken(toLocationOwner(id))).rejects.toMatchObject({ code: 'highlevel_unreachable' });
   expect(await world.services.tokens.getToken(toLocationOwner(id))).toMatch(/^access\./);
@@ -126,6 +132,35 @@ test.each([
   expect(refreshes(world)).toHaveLength(1);
   expect(await world.services.tokens.getToken(toLocationOwner(id))).not.toBe(first);
   expect(await db.installation.findFirstOrThrow()).toMatchObject({ refreshLease: null, status: 'active' });
+});
+
+test('a refresh ahead of the expiry whose response was lost is repeated while HighLevel accepts the spent token', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  const first = await world.services.tokens.getToken(toLocationOwner(id));
+  world.clock.jump(23.7 * hour);
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1, effect: { cut: 'after_handling' } });
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).toBe(first);
+  world.clock.jump(13_000);
+  await reconcileDueInstallations(world.services);
+  expect(await world.services.tokens.getToken(toLocationOwner(id))).not.toBe(first);
+  const spent = refreshes(world).map(({ body }) => (body as { refresh_token: string }).refresh_token);
+  expect([spent.length, new Set(spent).size]).toEqual([2, 1]);
+  expect(world.highlevel.calls.listByOperation('reconnect')).toEqual([]);
+});
+
+test('while no response comes from HighLevel, a refresh is repeated once, and then once a minute', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id } = await world.install();
+  world.clock.jump(23.7 * hour);
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 1_000, effect: { cut: 'before_handling' } });
+  for (let call = 0; call < 30; call++) {
+    await world.services.tokens.getToken(toLocationOwner(id));
+    await reconcileDueInstallations(world.services);
+    world.clock.jump(6_000);
+  }
+  expect(refreshes(world).length).toBeLessThanOrEqual(2 * 4);
+  expect(await world.db.installation.findFirstOrThrow()).toMatchObject({ status: 'active' });
 });
 
 test('a location whose token is rejected waits, and resumes when it is active again', async () => {
