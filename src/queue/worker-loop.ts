@@ -181,6 +181,8 @@ function extendSweep(sweep: Sweep, polled: ClaimResult): Sweep {
 /** Sleeps until the next poll. An empty queue is polled only for orphaned jobs: new ones wake the loop. */
 async function waitForWork(loop: LoopState, { nextAt, isEmpty, isSaturated }: Sweep): Promise<void> {
   if (loop.isWoken || loop.isStopped) return;
+  // A job became due while the poll ran, which has seen it as waiting.
+  if (nextAt !== null && nextAt <= loop.clock.now()) return;
   loop.isIdle = isEmpty;
   const roomMs = isSaturated ? loop.slots.nextChangeMs() : null;
   await loop.pollDelay.sleep(isEmpty ? orphanCheckIntervalMs : getPollDelayMs({ nextAt, roomMs, now: loop.clock.now() }));

@@ -30,6 +30,7 @@ test('another time zone, date style, isolation and asynchronous commits of a ser
   );
   expect(rows).toEqual([{ zone: 'Asia/Kolkata', commit: 'off' }]);
   await admin.query(`ALTER DATABASE "${admin.name}" SET default_transaction_isolation = serializable`);
+  await admin.query(`ALTER DATABASE "${admin.name}" SET datestyle = 'German'`);
   const db = await openDatabase({ kind: 'postgres', url: admin.url });
   expect(await settingsOf(db, ['timezone', 'default_transaction_isolation', 'synchronous_commit'])).toEqual({
     timezone: 'UTC',

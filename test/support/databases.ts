@@ -29,7 +29,6 @@ const template = `patchbay_test_${run}`;
 /** Defaults as servers of others have them: the program depends on none of them. */
 const unusualDefaults = [
   `timezone = 'Asia/Kolkata'`,
-  `datestyle = 'German'`,
   'standard_conforming_strings = off',
   'synchronous_commit = off',
 ];
