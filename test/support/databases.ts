@@ -27,11 +27,7 @@ const templateFolder = join(tmpdir(), `patchbay-test-${run}`);
 const template = `patchbay_test_${run}`;
 
 /** Defaults as servers of others have them: the program depends on none of them. */
-const unusualDefaults = [
-  `timezone = 'Asia/Kolkata'`,
-  'standard_conforming_strings = off',
-  'synchronous_commit = off',
-];
+const unusualDefaults = [`timezone = 'Asia/Kolkata'`, 'standard_conforming_strings = off', 'synchronous_commit = off'];
 
 /** Makes the template. Called once, before any test. */
 export async function createTemplate(): Promise<void> {
