@@ -61,6 +61,11 @@ export class AdaptivePool extends pg.Pool {
       connections.add(client);
       // A session that breaks while it is in use, and runs no statement, would end the process; its next statement fails.
       client.on('error', () => {});
+      const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
+      connection.on('errorMessage', (error) => {
+        if (isReadOnly(error)) this.#readOnly.add(client);
+        onStatementError(error);
+      });
     });
     this.on('remove', (client) => connections.delete(client));
     servers.onMove(() => {
@@ -69,13 +74,6 @@ export class AdaptivePool extends pg.Pool {
     this.#servers = servers;
     this.#clock = clock;
     this.#maxConnections = config.max;
-    this.on('connect', (client) => {
-      const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
-      connection.on('errorMessage', (error) => {
-        if (isReadOnly(error)) this.#readOnly.add(client);
-        onStatementError(error);
-      });
-    });
   }
 
   override connect(): Promise<pg.PoolClient>;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findFreePorts, spawnProgram } from '../support/program.ts';
+import { findFreePorts, spawnProgram, stopChild } from '../support/program.ts';
 
 /** Supervisor of the program's processes: it restarts each one that ends, as an operator's machine does. */
 export interface Supervisor {
@@ -71,19 +71,7 @@ export async function startSupervisor(environments: readonly Record<string, stri
     stop() {
       isStopping = true;
       process.off('exit', killAll);
-      return Promise.all(children.map(stopProcess));
+      return Promise.all(children.map((child) => stopChild(child, stopTimeoutMs)));
     },
   };
-}
-
-function stopProcess(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
-  return new Promise((done) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      done(code);
-    });
-    child.kill('SIGTERM');
-  });
 }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { spawnProgram } from '../support/program.ts';
+import { spawnProgram, stopChild } from '../support/program.ts';
 import type { Host } from './network.ts';
 
 /** One process of the program on a host of its own. */
@@ -35,13 +35,5 @@ export function startOnHost(host: Host, environment: Record<string, string>, fol
 
 /** Stops it. @returns its exit code, null when it had to be killed */
 export function stopOnHost({ child }: ProgramOnHost): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
-  return new Promise((done) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      done(code);
-    });
-    child.kill('SIGTERM');
-  });
+  return stopChild(child, stopTimeoutMs);
 }

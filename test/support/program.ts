@@ -122,3 +122,16 @@ export async function pollUntil(condition: () => unknown, description: string, t
     await new Promise((done) => setTimeout(done, 50));
   }
 }
+
+/** Stops a process by SIGTERM. @returns its exit code, null when it had to be killed */
+export function stopChild(child: ChildProcess, timeoutMs: number): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((done) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      done(code);
+    });
+    child.kill('SIGTERM');
+  });
+}
