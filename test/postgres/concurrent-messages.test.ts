@@ -2,7 +2,7 @@ import { transitionTo } from '../../src/messages/model/transitions.ts';
 import { lockMessages, lockMessagesAndJobs } from '../../src/messages/settlement/locks.ts';
 import { updateMessages } from '../../src/messages/settlement/update-messages.ts';
 import { enqueue } from '../../src/queue/sql/add-jobs.ts';
-import { waitForBlockedTransaction } from '../support/databases.ts';
+import { waitForBlockedStatement } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
 test('a transaction that finishes the report of a message and one that applies a receipt to it do not deadlock', async () => {
@@ -23,7 +23,7 @@ test('a transaction that finishes the report of a message and one that applies a
   const applied = db.transaction(async (tx) => {
     await lockMessages(tx, [messageId]);
     ending = db.transaction((other) => lockMessagesAndJobs(other, [messageId], [job]));
-    await waitForBlockedTransaction(db);
+    await waitForBlockedStatement(db, 'WITH locked');
     await updateMessages(world.services, tx, new Map([[messageId, (current) => transitionTo(current, 'delivered')]]));
   });
 

@@ -1,5 +1,5 @@
 import { requeueMessages } from '../../src/messages/recovery/send-again.ts';
-import { waitForBlockedTransaction } from '../support/databases.ts';
+import { waitForBlockedStatement } from '../support/databases.ts';
 import { startWorld } from '../support/world.ts';
 
 test('a repeated failed receipt does not undo a resend of its message that is not committed yet', async () => {
@@ -18,7 +18,7 @@ test('a repeated failed receipt does not undo a resend of its message that is no
   await db.transaction(async (tx) => {
     await requeueMessages(world.services, tx, [id]);
     repeated = postReceipt({ status: 'failed' }).then(() => undefined);
-    await waitForBlockedTransaction(db);
+    await waitForBlockedStatement(db, 'SELECT 1 FROM messages');
   });
   await repeated;
   await world.advanceUntil(() => world.vendor.listReceived().length === 2);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { openDatabase } from '../../src/database/client.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { createTestDatabase } from '../support/databases.ts';
+import { advisoryLockHere, createTestDatabase } from '../support/databases.ts';
 import { createTemporaryFolder, pollUntil } from '../support/program.ts';
 
 async function openSession(url: string) {
@@ -33,7 +33,9 @@ test('a migration that waits behind a long reader holds up no statement, and com
     writeFileSync(join(folder.path, '2_wider', 'migration.sql'), 'ALTER TABLE wide ADD COLUMN b int;');
     const done = migrate(on(migrating), folder.path);
     await pollUntil(async () => {
-      const { rows } = await working.query('SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted');
+      const { rows } = await working.query(
+        "SELECT count(*)::int AS count FROM pg_locks WHERE NOT granted AND relation = 'wide'::regclass",
+      );
       return rows[0].count > 0;
     }, 'the migration waits');
     // It would wait as long as the reader takes, which is longer than this statement may.
@@ -56,7 +58,7 @@ test('several processes that start at once migrate once, without a lock that out
     await sessions[0]?.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await Promise.all(sessions.map((session) => migrate(on(session))));
     const { rows } = await (sessions[0] as pg.Client).query(
-      `SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory'`,
+      `SELECT count(*)::int AS count FROM pg_locks WHERE ${advisoryLockHere}`,
     );
     expect(rows[0].count).toBe(0);
   } finally {

@@ -4,7 +4,7 @@ import { createIdGenerator } from '../../src/core/ids.ts';
 import { openDatabase } from '../../src/database/client.ts';
 import type { NewJob } from '../../src/queue/job.ts';
 import { enqueue } from '../../src/queue/sql/add-jobs.ts';
-import { createTestDatabase, waitForBlockedTransaction } from '../support/databases.ts';
+import { createTestDatabase, waitForBlockedStatement } from '../support/databases.ts';
 import { finishJob } from '../support/finish-job.ts';
 
 const newId = createIdGenerator(systemClock, randomBytes);
@@ -30,7 +30,7 @@ test('a job that is added while the one before it finishes becomes the head, in 
   await db.transaction(async (tx) => {
     await enqueue(tx, [follower]);
     finishing = finishJob(db, running);
-    await waitForBlockedTransaction(db);
+    await waitForBlockedStatement(db, 'held AS');
   });
   await finishing;
   expect(await db.client.job.findMany()).toMatchObject([{ messageId: follower.messageId, isHead: true }]);

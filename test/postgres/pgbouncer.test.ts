@@ -2,6 +2,7 @@ import pg from 'pg';
 import { openDatabase } from '../../src/database/client.ts';
 import type { Log } from '../../src/runtime/log.ts';
 import { createAdministeredDatabase } from '../support/database-admin.ts';
+import { advisoryLockHere } from '../support/databases.ts';
 import { findPgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { createTemporaryFolder, findFreePorts, pollUntil, startProgram } from '../support/program.ts';
 
@@ -61,7 +62,7 @@ whereInstalled(
       );
       for (const one of programs) expect(await one.end('SIGTERM')).toBe(0);
     }
-    const { rows } = await admin.query("SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory'");
+    const { rows } = await admin.query(`SELECT count(*)::int AS count FROM pg_locks WHERE ${advisoryLockHere}`);
     expect(rows).toEqual([{ count: 0 }]);
   },
 );

@@ -145,14 +145,18 @@ export function createDataFolder(): ReturnType<typeof createTemporaryFolder> {
   return folder;
 }
 
-/** Resolves once a transaction of this database waits for another's lock. */
-export async function waitForBlockedTransaction(db: Database): Promise<void> {
+/** The condition on pg_locks for an advisory lock in this database: tests beside it take theirs on the same server. */
+export const advisoryLockHere =
+  "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/** Resolves once a statement with this in its text waits for a lock: other work of the program may wait, too. */
+export async function waitForBlockedStatement(db: Database, text: string): Promise<void> {
   await pollUntil(async () => {
-    const [row] = await db.client.$queryRaw<{ count: bigint }[]>`
-      SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (
-        SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
-    return row?.count === 1n;
-  }, 'a transaction waits for another');
+    const rows = await db.client.$queryRaw<unknown[]>`
+      SELECT 1 FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND strpos(query, ${text}) > 0`;
+    return rows.length > 0;
+  }, `a statement waits for a lock: ${text}`);
 }
 
 function toDatabaseUrl(name: string): string {
