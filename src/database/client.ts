@@ -6,11 +6,21 @@ import { type Prisma, PrismaClient } from '../../prisma/generated/client.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { toSqlSession } from './embedded-session.ts';
+import { runTransaction, type SqlExecutor, toSqlExecutor, withDriverStatements } from './driver-statements.ts';
+import { recordTransactions, runOnEmbedded, toSqlSession } from './embedded-session.ts';
 import { listenOnServer } from './listen.ts';
 import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
 import { observeEmbedded } from './observe-embedded.ts';
-import { AdaptivePool, getServerLimits, isBehindPooler, keepAlive, observeStatements, setIdleTimeout } from './pool.ts';
+import {
+  AdaptivePool,
+  getServerLimits,
+  isBehindPooler,
+  keepAlive,
+  observeStatements,
+  runOnPool,
+  runSqlTransaction,
+  setIdleTimeout,
+} from './pool.ts';
 import { watchPrimary } from './primary-watch.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
@@ -20,6 +30,8 @@ import type { ObserveStatement } from './slow-statements.ts';
 export type * from '../../prisma/generated/client.ts';
 export { Prisma } from '../../prisma/generated/client.ts';
 
+export type { SqlExecutor } from './driver-statements.ts';
+
 /** Target of a statement: the database, or a transaction of it. */
 export type Executor = Prisma.TransactionClient;
 
@@ -27,6 +39,8 @@ export type Executor = Prisma.TransactionClient;
 export interface Database {
   /** Runs `work` in one transaction. Inside it use only `tx`: the embedded database has a single session. */
   transaction<T>(work: (tx: Executor) => Promise<T>): Promise<T>;
+  /** Does the same for work that is SQL alone: what Prisma does for a transaction costs as much as three small statements. */
+  sqlTransaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T>;
   readonly client: PrismaClient;
   /** Schema of the tables: the first of the user's search path that exists. */
   readonly schema: string;
@@ -83,9 +97,11 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
   return target.kind === 'postgres' ? openServer(target, options) : openEmbedded(target, options);
 }
 
-/** Opens a client over a pool, which it ends when it disconnects. @param schema of the tables; Prisma alone would look in `public` */
+/** Opens a client over a pool, which the caller ends. @param schema of the tables; Prisma alone would look in `public` */
 export function openClient(pool: AdaptivePool, schema: string): PrismaClient {
-  return new PrismaClient({ adapter: new PrismaPg(pool, { schema, disposeExternalPool: true }) });
+  const client = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) });
+  const run = runOnPool(pool);
+  return withDriverStatements(client, () => run);
 }
 
 async function findSchema(session: SqlSession): Promise<string> {
@@ -145,10 +161,14 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
     schema,
     isShared: true,
     transaction: (work) =>
-      client.$transaction(async (tx) => {
-        if (isPooled) for (const sql of limits.transactionSql) await tx.$executeRawUnsafe(sql);
-        return work(tx);
-      }, transactionLimits),
+      runTransaction(
+        (inside) => client.$transaction(inside, transactionLimits),
+        async (tx) => {
+          if (isPooled) for (const sql of limits.transactionSql) await tx.$executeRawUnsafe(sql);
+          return work(tx);
+        },
+      ),
+    sqlTransaction: (work) => runSqlTransaction(pool, isPooled ? limits.transactionSql : [], work),
     listen: (channel, onNotification) =>
       listenOnServer(
         { servers: directServers, clock, log, notify: (other) => client.$queryRaw`SELECT pg_notify(${other}, '')::text` },
@@ -159,6 +179,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
       watch?.stop();
       await stopWatching();
       await client.$disconnect();
+      await pool.end();
     },
   };
 }
@@ -190,12 +211,14 @@ async function openEmbedded(
   await migrate(session, undefined, { isShared: false });
 
   const observed = observeStatement ? observeEmbedded(embedded, systemClock, observeStatement) : embedded;
-  const client = new PrismaClient({ adapter: new PrismaPGlite(observed) });
+  const run = runOnEmbedded(observed);
+  const client = withDriverStatements(new PrismaClient({ adapter: new PrismaPGlite(recordTransactions(observed)) }), () => run);
   return {
     client,
     schema: 'public',
     isShared: false,
-    transaction: (work) => client.$transaction(work, transactionLimits),
+    transaction: (work) => runTransaction((inside) => client.$transaction(inside, transactionLimits), work),
+    sqlTransaction: (work) => observed.transaction((tx) => work(toSqlExecutor(runOnEmbedded(tx)))),
     listen: (channel, onNotification) => embedded.listen(channel, onNotification),
     async close() {
       await client.$disconnect();

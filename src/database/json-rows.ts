@@ -1,4 +1,4 @@
-import type { Executor } from './client.ts';
+import type { SqlExecutor } from './client.ts';
 
 /**
  * The properties of a row that its JSON holds in another form: a time is text, and a list may be null where a column was never set. The type
@@ -17,7 +17,7 @@ type FormOf<Value> = [Value] extends [Date | null] ? 'time' : [Value] extends [r
  * @param query yields columns under the names of `Row`
  */
 export async function queryJsonRows<Row>(
-  on: Executor,
+  on: SqlExecutor,
   query: string,
   values: readonly unknown[],
   forms: JsonForms<Row>,

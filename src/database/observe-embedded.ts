@@ -1,5 +1,6 @@
 import type { PGlite, Transaction } from '@electric-sql/pglite';
 import type { Clock } from '../core/clock.ts';
+import { override } from './override.ts';
 import type { ObserveStatement } from './slow-statements.ts';
 
 /**
@@ -30,15 +31,4 @@ export function observeEmbedded(embedded: PGlite, clock: Pick<Clock, 'elapsed'>,
         freeAt = clock.elapsed();
       });
   return override(embedded, { query: query(embedded), transaction });
-}
-
-/** Returns an object whose other members are those of `target`. */
-function override<T extends object>(target: T, members: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, name) {
-      if (Object.hasOwn(members, name)) return members[name as keyof T];
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
+import { type RunStatement, recordSession, type SqlExecutor, toSqlExecutor } from './driver-statements.ts';
 import { isOutOfConnections, isReadOnly, isUnavailable } from './errors.ts';
 import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary, type Servers } from './servers.ts';
@@ -68,6 +69,8 @@ export class AdaptivePool extends pg.Pool {
       });
     });
     this.on('remove', (client) => connections.delete(client));
+    // Of a session that breaks while it is idle: the pool has removed it.
+    this.on('error', () => {});
     servers.onMove(() => {
       for (const client of connections) destroySession(client);
     });
@@ -79,7 +82,7 @@ export class AdaptivePool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>;
   override connect(acquired: Acquired): void;
   override connect(acquired?: Acquired): Promise<pg.PoolClient> | undefined {
-    const acquiring = this.#acquire();
+    const acquiring = this.#acquire().then(recordUntilReleased);
     if (!acquired) return acquiring;
     acquiring.then(
       (client) => acquired(undefined, client, client.release),
@@ -127,6 +130,73 @@ export class AdaptivePool extends pg.Pool {
     return client;
   }
 }
+
+/** Records a session as that of the transaction that is being opened. */
+function recordUntilReleased(client: pg.PoolClient): pg.PoolClient {
+  const end = recordSession(runOn(client));
+  const { release } = client;
+  client.release = (error) => {
+    end();
+    release(error);
+  };
+  return client;
+}
+
+/** Runs statements on a session. */
+export function runOn(session: pg.ClientBase): RunStatement {
+  return async (text, values) => {
+    const { rows, rowCount } = await session.query({ text, values, types });
+    return { rows, count: rowCount ?? 0 };
+  };
+}
+
+/** Runs each statement on a session of the pool. */
+export function runOnPool(pool: AdaptivePool): RunStatement {
+  return async (sql, values) => {
+    const session = await pool.connect();
+    try {
+      return await runOn(session)(sql, values);
+    } finally {
+      session.release();
+    }
+  };
+}
+
+/**
+ * Runs a transaction on a session of the pool.
+ *
+ * @param prepare statements that come first
+ */
+export async function runSqlTransaction<T>(
+  pool: AdaptivePool,
+  prepare: readonly string[],
+  work: (tx: SqlExecutor) => Promise<T>,
+): Promise<T> {
+  const session = await pool.connect();
+  let isBroken = false;
+  try {
+    await session.query(['BEGIN', ...prepare].join('; '));
+    const result = await work(toSqlExecutor(runOn(session)));
+    await session.query('COMMIT');
+    return result;
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => {
+      isBroken = true;
+    });
+    throw error;
+  } finally {
+    session.release(isBroken);
+  }
+}
+
+/** Converts values as Prisma does, where node-postgres would not: it reads days in the process's own time zone. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => parsers[oid] ?? pg.types.getTypeParser(oid, format),
+};
+const parsers: Record<number, (text: string) => unknown> = {
+  [pg.types.builtins.INT8]: BigInt,
+  [pg.types.builtins.DATE]: (text) => new Date(text),
+};
 
 /** Returns whether a pooler stands between this session and the server: it gives its clients process numbers of its own. */
 export async function isBehindPooler(session: pg.ClientBase): Promise<boolean> {

@@ -66,6 +66,7 @@ export function createReader({ clock, log }: ReaderDeps, primary: Database, repl
     async close() {
       await stop();
       await client.$disconnect();
+      await pool.end();
     },
   };
 }

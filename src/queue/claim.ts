@@ -104,7 +104,7 @@ function claimWithinLimits(
   now: Date,
 ): ClaimedJob[] | Promise<ClaimedJob[]> {
   if (quotas.length === 0) return [];
-  return db.transaction(async (tx) => {
+  return db.sqlTransaction(async (tx) => {
     const rows = await lockRateLimits(
       tx,
       quotas.map(({ groupKey }) => groupKey),

@@ -1,15 +1,17 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import express from 'express';
 import fc from 'fast-check';
 import request from 'supertest';
-import { PrismaClient } from '../../prisma/generated/client.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { openClient } from '../../src/database/client.ts';
 import { isDataError, isOutOfConnections, isUnavailable } from '../../src/database/errors.ts';
+import { AdaptivePool } from '../../src/database/pool.ts';
 import { createErrorHandler } from '../../src/http/middleware/errors.ts';
 import { createLog } from '../../src/runtime/log.ts';
 
 test('while the database is away, every route responds with 503, the reason and a delay to retry after', async () => {
   // No server listens there.
-  const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: 'postgresql://127.0.0.1:1/none' }) });
+  const pool = new AdaptivePool({ connectionString: 'postgresql://127.0.0.1:1/none', max: 1 }, systemClock);
+  const client = openClient(pool, 'public');
   const app = express();
   app.get('/rows', async () => client.worker.findMany());
   app.get('/sql', async () => client.$queryRaw`SELECT 1`);
@@ -21,6 +23,7 @@ test('while the database is away, every route responds with 503, the reason and 
     expect(response.headers['retry-after']).toMatch(/^\d+$/);
   }
   await client.$disconnect();
+  await pool.end();
 });
 
 const raw = (originalCode: string) => ({ code: 'P2010', meta: { driverAdapterError: { cause: { originalCode } } } });

@@ -1,5 +1,5 @@
-import type { Executor } from '../../database/client.ts';
-import { selectReceiptsSince } from './recipients.ts';
+import type { SqlExecutor } from '../../database/client.ts';
+import { queryJsonRows } from '../../database/json-rows.ts';
 import { advance, type MessageState } from './state.ts';
 
 /** A receipt of one part of a message that was sent in several, or of a whole message (`part` null). */
@@ -46,26 +46,23 @@ interface MessagePartReceipt extends PartReceipt {
  *
  * @param receipts new ones; their messages are locked, so that concurrent receipts of two parts see each other
  */
-export async function mergePartReceipts<R extends MessagePartReceipt>(tx: Executor, receipts: readonly R[]): Promise<R[]> {
+export async function mergePartReceipts<R extends MessagePartReceipt>(tx: SqlExecutor, receipts: readonly R[]): Promise<R[]> {
   const ofParts = receipts.filter(({ messageId, partCount }) => messageId !== null && (partCount ?? 1) > 1);
   if (ofParts.length === 0) return [...receipts];
-  const messages = await tx.message.findMany({
-    where: { id: { in: [...new Set(ofParts.map(({ messageId }) => messageId as string))] } },
-    select: {
-      id: true,
-      idempotencyResetAt: true,
-      receipts: {
-        where: { part: { not: null } },
-        select: { part: true, partCount: true, state: true, code: true, reason: true, receivedAt: true },
-      },
-    },
-  });
-  const merged = messages.flatMap(({ id, idempotencyResetAt, receipts: stored }) => {
+  const messageIds = [...new Set(ofParts.map(({ messageId }) => messageId as string))];
+  const stored = await queryJsonRows<PartReceipt & { messageId: string }>(tx, storedPartsSql, [messageIds], {});
+  const merged = messageIds.flatMap((id) => {
     const own = ofParts.filter(({ messageId }) => messageId === id);
-    const earlier = selectReceiptsSince(idempotencyResetAt, stored) as PartReceipt[];
+    const earlier = stored.filter(({ messageId }) => messageId === id);
     const { state, code, reason } = computePartsState([...earlier, ...own]);
     const last = own.at(-1);
     return last && state !== 'pending' ? [{ ...last, state, code, reason }] : [];
   });
   return [...receipts.filter((receipt) => !ofParts.includes(receipt)), ...merged];
 }
+
+/** Those of the current send: others are from before a resend. */
+const storedPartsSql = `
+  SELECT r.message_id AS "messageId", r.part, r.part_count AS "partCount", r.state, r.code, r.reason
+  FROM receipts r JOIN messages m ON m.id = r.message_id
+  WHERE m.id = ANY ($1::uuid[]) AND r.part IS NOT NULL AND (m.idempotency_reset_at IS NULL OR r.received_at >= m.idempotency_reset_at)`;

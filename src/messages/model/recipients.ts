@@ -1,7 +1,7 @@
 import { splitAddressList } from '../../channels/mail/addresses.ts';
 import { stripDisplayName } from '../../core/address.ts';
-import type { Executor, Message } from '../../database/client.ts';
-import { listQueued } from '../../queue/sql/list-queued.ts';
+import type { Message, SqlExecutor } from '../../database/client.ts';
+import { queryJsonRows } from '../../database/json-rows.ts';
 import { advance, type MessageState } from './state.ts';
 
 /** A receipt of one recipient, or of all (null). With the state `pending` it is a note: accepted, or delayed. */
@@ -103,7 +103,7 @@ export type MessageLevelReceipt = Omit<MessageReceipt, 'recipient'>;
  * @param sentIds messages whose send ends now; their stored receipts count too
  */
 export async function mergeRecipientReceipts(
-  tx: Executor,
+  tx: SqlExecutor,
   receipts: readonly MessageReceipt[],
   sentIds: ReadonlySet<string> = new Set(),
 ): Promise<MessageLevelReceipt[]> {
@@ -111,9 +111,9 @@ export async function mergeRecipientReceipts(
   const messageIds = [...new Set([...named, ...sentIds])];
   if (messageIds.length === 0) return [...receipts];
   const emails = await loadEmails(tx, messageIds);
-  const merged = emails.flatMap(({ id, to, idempotencyResetAt, heldForReviewAt, isQueued, receipts: stored }) => {
+  const merged = emails.flatMap(({ id, to, heldForReviewAt, isQueued, receipts: stored }) => {
     const own = receipts.filter(({ messageId }) => messageId === id);
-    const states = computeRecipientStates(to, [...selectReceiptsSince(idempotencyResetAt, stored), ...own]);
+    const states = computeRecipientStates(to, [...stored, ...own]);
     const isUnsent = (isQueued || heldForReviewAt !== null) && !sentIds.has(id) && states.length > 1 && states.some(isOpen);
     const { state, code, reason } = summarizeRecipients(states);
     return isUnsent || state === 'pending' ? [] : [{ messageId: id, state, code, reason }];
@@ -122,25 +122,32 @@ export async function mergeRecipientReceipts(
   return [...receipts.filter(({ messageId }) => !mergedIds.has(messageId ?? '')), ...merged];
 }
 
-/** Loads emails with their receipts. One whose address came from its contact has one recipient, in any spelling, as a text message has. */
-async function loadEmails(tx: Executor, ids: readonly string[]) {
-  const rows = await tx.message.findMany({
-    where: { id: { in: [...ids] }, messageType: 'email' },
-    select: {
-      id: true,
-      to: true,
-      idempotencyResetAt: true,
-      heldForReviewAt: true,
-      receipts: {
-        select: { state: true, recipient: true, code: true, reason: true, receivedAt: true },
-        orderBy: [{ receivedAt: 'asc' }, { id: 'asc' }],
-      },
-    },
-  });
-  const queued = await listQueued(
-    tx,
-    'deliver',
-    rows.map(({ id }) => id),
-  );
-  return rows.flatMap((row) => (parseRecipients(row.to).length > 0 ? { ...row, isQueued: queued.has(row.id) } : []));
+interface StoredEmail {
+  readonly id: string;
+  readonly to: string | null;
+  readonly heldForReviewAt: Date | null;
+  /** It is still to be sent, or to be sent again. */
+  readonly isQueued: boolean;
 }
+
+/** Loads emails with the receipts of the current send. One whose address came from its contact has one recipient, in any spelling, as a text message has. */
+async function loadEmails(tx: SqlExecutor, ids: readonly string[]) {
+  const emails = await queryJsonRows<StoredEmail>(tx, emailsSql, [ids], { heldForReviewAt: 'time' });
+  const receipts = await queryJsonRows<RecipientReceipt & { messageId: string }>(tx, receiptsSql, [ids], {});
+  return emails.flatMap((email) =>
+    parseRecipients(email.to).length > 0
+      ? { ...email, receipts: receipts.filter(({ messageId }) => messageId === email.id) }
+      : [],
+  );
+}
+
+const emailsSql = `
+  SELECT id, "to", held_for_review_at AS "heldForReviewAt",
+    EXISTS (SELECT FROM jobs WHERE queue = 'deliver' AND message_id = messages.id) AS "isQueued"
+  FROM messages WHERE id = ANY ($1::uuid[]) AND message_type = 'email'`;
+
+const receiptsSql = `
+  SELECT r.message_id AS "messageId", r.state, r.recipient, r.code, r.reason
+  FROM receipts r JOIN messages m ON m.id = r.message_id
+  WHERE m.id = ANY ($1::uuid[]) AND (m.idempotency_reset_at IS NULL OR r.received_at >= m.idempotency_reset_at)
+  ORDER BY r.received_at, r.id`;

@@ -1,4 +1,4 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import { type JsonForms, queryJsonRows, toSelectList } from '../../database/json-rows.ts';
 import type { Job } from '../../queue/job.ts';
 import { lockJobsCte, toLockRow } from '../../queue/sql/finish-jobs.ts';
@@ -8,7 +8,7 @@ import { type LockedMessage, lockedColumns } from '../model/transitions.ts';
 
 /** Locks vendors' ids until the transaction ends, so that a receipt and the response that names its message can't miss each other. */
 export async function lockExternalIds(
-  tx: Executor,
+  tx: SqlExecutor,
   ids: readonly { connectionId: string; externalId: string }[],
 ): Promise<void> {
   if (ids.length === 0) return;
@@ -18,7 +18,7 @@ export async function lockExternalIds(
 }
 
 /** Locks messages until the transaction ends, where a decision about them needs a query first. */
-export async function lockMessages(tx: Executor, ids: readonly string[]): Promise<void> {
+export async function lockMessages(tx: SqlExecutor, ids: readonly string[]): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM messages WHERE id = ANY (${[...ids]}::uuid[]) ORDER BY id FOR UPDATE`;
 }
 
@@ -33,7 +33,7 @@ const forms: JsonForms<LockedMessage> = {
  *
  * @returns the messages that exist, by id
  */
-export function lockMessagesAndJobs(tx: Executor, ids: readonly string[], jobs: readonly Job[]): Promise<LockedMessage[]> {
+export function lockMessagesAndJobs(tx: SqlExecutor, ids: readonly string[], jobs: readonly Job[]): Promise<LockedMessage[]> {
   return queryJsonRows<LockedMessage>(tx, lockSql, [ids, JSON.stringify(jobs.map(toLockRow))], forms);
 }
 

@@ -1,4 +1,4 @@
-import type { Database, Executor, MessageState, Prisma } from '../../database/client.ts';
+import type { Database, MessageState, Prisma, SqlExecutor } from '../../database/client.ts';
 
 /** A receipt to store: of a message, or of a vendor's id that no message has yet. */
 export type NewReceipt = Prisma.ReceiptCreateManyInput & { id: string };
@@ -7,7 +7,7 @@ export type NewReceipt = Prisma.ReceiptCreateManyInput & { id: string };
  * Stores new receipts, and counts repeats of receipts that are stored for the same send: vendors repeat them by the thousand. Their messages,
  * or their vendor's ids, are locked.
  */
-export async function storeReceipts(tx: Executor, receipts: readonly NewReceipt[]): Promise<void> {
+export async function storeReceipts(tx: SqlExecutor, receipts: readonly NewReceipt[]): Promise<void> {
   const groups = Map.groupBy(
     receipts,
     ({ connectionId, messageId, externalId, state, recipient, part, code, reason, occurredAt }) => {
@@ -104,7 +104,7 @@ export function possiblyAcceptedCondition(attempt: string): string {
  * after an attempt of this send that the vendor may have accepted; it belongs to the message whose attempt was the last to start before it.
  * It is only read here and written with the rest: a receipt with a message holds a share lock on it, and the messages are not locked yet.
  */
-export async function readEarlyReceipts(tx: Executor, matches: readonly ExternalIdMatch[]): Promise<EarlyReceipt[]> {
+export async function readEarlyReceipts(tx: SqlExecutor, matches: readonly ExternalIdMatch[]): Promise<EarlyReceipt[]> {
   if (matches.length === 0) return [];
   return tx.$queryRawUnsafe<EarlyReceipt[]>(earlyReceiptsSql, JSON.stringify(matches));
 }

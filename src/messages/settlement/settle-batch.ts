@@ -2,7 +2,7 @@ import { fitId } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import { sanitize } from '../../core/sanitize.ts';
-import type { Database, Executor } from '../../database/client.ts';
+import type { Database, Executor, SqlExecutor } from '../../database/client.ts';
 import { mergePartReceipts } from '../model/parts.ts';
 import { mergeRecipientReceipts } from '../model/recipients.ts';
 import type { ReportDelay } from '../model/report-delay.ts';
@@ -21,13 +21,29 @@ export interface SettleBatchDeps {
 }
 
 /** Settles a batch in one transaction: load and lock, decide, write. @param items no two of one message */
-export function settleBatch({ db, clock, newId, reportDelay }: SettleBatchDeps, items: readonly Settlement[]): Promise<void> {
+export async function settleBatch(deps: SettleBatchDeps, items: readonly Settlement[]): Promise<void> {
+  if (items.some(({ beforeWrite }) => beforeWrite)) {
+    await deps.db.transaction((tx) => settleIn(deps, tx, items, () => askEach(tx, items)));
+  } else await deps.db.sqlTransaction((tx) => settleIn(deps, tx, items, () => Promise.resolve(items)));
+}
+
+/** Lets each settlement decide by what it reads, one after the other. */
+async function askEach(tx: Executor, items: readonly Settlement[]): Promise<Settlement[]> {
+  const decided: Settlement[] = [];
+  for (const item of items) decided.push({ ...item, ...(await item.beforeWrite?.(tx)) });
+  return decided;
+}
+
+async function settleIn(
+  { clock, newId, reportDelay }: SettleBatchDeps,
+  tx: SqlExecutor,
+  items: readonly Settlement[],
+  decideItems: () => Promise<readonly Settlement[]>,
+): Promise<void> {
   const now = dateNow(clock);
-  return db.transaction(async (tx) => {
-    const { decided, locked, receipts } = await loadAndLock(tx, items);
-    const rows = decide({ now, clock, reportDelay }, decided, locked, receipts);
-    await write(tx, newId, rows, now);
-  });
+  const { decided, locked, receipts } = await loadAndLock(tx, items, decideItems);
+  const rows = decide({ now, clock, reportDelay }, decided, locked, receipts);
+  await write(tx, newId, rows, now);
 }
 
 interface LoadedBatch {
@@ -38,7 +54,11 @@ interface LoadedBatch {
 }
 
 /** Locks vendors' ids, messages and jobs, in this order, and reads what the decision depends on. */
-async function loadAndLock(tx: Executor, items: readonly Settlement[]): Promise<LoadedBatch> {
+async function loadAndLock(
+  tx: SqlExecutor,
+  items: readonly Settlement[],
+  decideItems: () => Promise<readonly Settlement[]>,
+): Promise<LoadedBatch> {
   const ids = items.map(({ job }) => job.messageId);
   const externalIds = items.flatMap(toExternalIdMatches);
   await lockExternalIds(tx, externalIds);
@@ -52,8 +72,7 @@ async function loadAndLock(tx: Executor, items: readonly Settlement[]): Promise<
     [...(await mergePartReceipts(tx, early)), ...recipientRows],
     sentToSeveral,
   );
-  const decided: Settlement[] = [];
-  for (const item of items) decided.push({ ...item, ...(await item.beforeWrite?.(tx)) });
+  const decided = await decideItems();
   const jobs = items.map(({ job }) => job);
   const locked = await lockMessagesAndJobs(tx, ids, jobs);
   return { decided, locked, receipts: { externalIds, early, messageLevel } };

@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../../channels/channel.ts';
 import { AppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import { insertAcceptedEventsCte, insertEventsCte } from '../../outbox/record-events.ts';
 import type { NewJob } from '../../queue/job.ts';
 import { insertJobsCte } from '../../queue/sql/add-jobs.ts';
@@ -69,7 +69,7 @@ export interface ReportAttemptRow {
 }
 
 /** Writes a batch of settlements. @throws AppError `conflict` when another worker has taken over a job of the batch */
-export async function write(tx: Executor, newId: NewId, rows: SettlementRows, now: Date): Promise<void> {
+export async function write(tx: SqlExecutor, newId: NewId, rows: SettlementRows, now: Date): Promise<void> {
   await releasePosts(tx, rows.jobResults, now);
   const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
     settleSql,
@@ -105,7 +105,7 @@ function wakePausesCte(now: string, changed: string): string {
 }
 
 /** Stores quiet periods. One of an earlier send, which a person has had repeated, begins anew. */
-export async function insertQuietPeriods(tx: Executor, rows: readonly QuietPeriodRow[]): Promise<void> {
+export async function insertQuietPeriods(tx: SqlExecutor, rows: readonly QuietPeriodRow[]): Promise<void> {
   if (rows.length > 0) await tx.$executeRawUnsafe(insertQuietPeriodsSql, JSON.stringify(rows));
 }
 
@@ -119,7 +119,7 @@ const insertQuietPeriodsSql = `
     due_at = EXCLUDED.due_at`;
 
 /** Releases the posts that wait for the fetch of their attachments: when the fetch is done, or when later posts may pass it. */
-async function releasePosts(tx: Executor, results: readonly JobResult[], now: Date): Promise<void> {
+async function releasePosts(tx: SqlExecutor, results: readonly JobResult[], now: Date): Promise<void> {
   const fetches = results.filter(({ job }) => job.queue === 'fetch');
   const toMessageIds = (batch: readonly JobResult[]) => batch.map(({ job }) => job.messageId);
   const yielding = fetches.filter(({ releasesOrderingKey }) => releasesOrderingKey);

@@ -1,4 +1,4 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import { recordset, toRecordsetJson } from '../../database/recordset.ts';
 import { jobsChannel, type NewJob } from '../job.ts';
 
@@ -45,7 +45,7 @@ export function insertJobsCte(rows: string, messages?: string): string {
 const addJobsSql = `WITH ${insertJobsCte('$1')} SELECT * FROM notified`;
 
 /** Adds jobs in the caller's transaction. Where a message already has a job in that queue, the earlier due time wins. */
-export async function enqueue(tx: Executor, jobs: readonly NewJob[]): Promise<void> {
+export async function enqueue(tx: SqlExecutor, jobs: readonly NewJob[]): Promise<void> {
   if (jobs.length === 0) return;
   // Sort by id: transactions that add the same jobs then lock rows in the same order and cannot deadlock.
   const sorted = jobs.toSorted((a, b) => (`${a.queue}${a.messageId}` < `${b.queue}${b.messageId}` ? -1 : 1));

@@ -1,4 +1,4 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import { recordset, toRecordsetJson } from '../../database/recordset.ts';
 import { getMaxPriority, type QueueName, queueNames } from '../job.ts';
 
@@ -46,7 +46,7 @@ const claimSqlByQueue = Object.fromEntries(queueNames.map((queue) => [queue, bui
  * can claim no jobs under its old id, where no other worker would find them.
  */
 export async function claimJobs(
-  on: Executor,
+  on: SqlExecutor,
   { queue, workerId }: { queue: QueueName; workerId: string },
   quotas: readonly ClaimQuota[],
   now: Date,

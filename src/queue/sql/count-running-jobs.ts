@@ -1,7 +1,10 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 
 /** Counts the running jobs of each group, in all processes. A group without any has no row. */
-export function countRunningJobs(on: Executor, groupKeys: readonly string[]): Promise<{ groupKey: string; count: number }[]> {
+export function countRunningJobs(
+  on: SqlExecutor,
+  groupKeys: readonly string[],
+): Promise<{ groupKey: string; count: number }[]> {
   return on.$queryRaw<{ groupKey: string; count: number }[]>`
     SELECT group_key AS "groupKey", count(*)::int AS count FROM jobs
     WHERE worker_id IS NOT NULL AND group_key = ANY (${[...groupKeys]}::text[])

@@ -1,11 +1,5 @@
 import type { Executor, QueueName } from '../../database/client.ts';
 
-/** Lists those of some messages for which a queue has a job, running or not. */
-export async function listQueued(on: Executor, queue: QueueName, messageIds: readonly string[]): Promise<Set<string>> {
-  const jobs = await on.job.findMany({ where: { queue, messageId: { in: [...messageIds] } }, select: { messageId: true } });
-  return new Set(jobs.map(({ messageId }) => messageId));
-}
-
 /**
  * Lists the messages with a job in the groups whose key starts with a prefix, running or not. The jobs behind the first of their ordering key
  * are in no index of groups, so they are found by that key.

@@ -1,8 +1,8 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import type { GroupRow } from '../group-state.ts';
 
 /** Locks the rate limits of groups until the transaction ends, and returns them. Creates missing rows, so that there is a row to lock. */
-export function lockRateLimits(tx: Executor, groupKeys: readonly string[], now: Date): Promise<Omit<GroupRow, 'dueAt'>[]> {
+export function lockRateLimits(tx: SqlExecutor, groupKeys: readonly string[], now: Date): Promise<Omit<GroupRow, 'dueAt'>[]> {
   // Sort by key: claims of the same groups then lock in the same order and cannot deadlock.
   const keys = groupKeys.toSorted();
   return tx.$queryRaw<Omit<GroupRow, 'dueAt'>[]>`

@@ -1,4 +1,4 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import type { ReadyGroup } from '../group-state.ts';
 import { getMaxPriority, type QueueName } from '../job.ts';
 
@@ -20,7 +20,7 @@ export interface GroupRange {
  * returned and marked: without them a poll could not distinguish the last groups from the first ones.
  */
 export function findReadyGroups(
-  on: Executor,
+  on: SqlExecutor,
   { queue, cursor, maxRead }: GroupRange,
   workerId: string,
   now: Date,

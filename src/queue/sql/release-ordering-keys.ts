@@ -1,8 +1,8 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import type { QueueName } from '../job.ts';
 
 /** Lets later jobs overtake these: each moves to an ordering key of its own. Running jobs are not moved. */
-export async function releaseOrderingKeys(tx: Executor, queue: QueueName, messageIds: readonly string[]): Promise<void> {
+export async function releaseOrderingKeys(tx: SqlExecutor, queue: QueueName, messageIds: readonly string[]): Promise<void> {
   // A separate statement: the next one sees the jobs that were added behind these before they were locked.
   const released = await tx.$queryRaw<{ messageId: string; key: string }[]>`
     SELECT message_id::text AS "messageId", ordering_key AS key FROM jobs

@@ -1,8 +1,8 @@
-import type { Executor } from '../../database/client.ts';
+import type { SqlExecutor } from '../../database/client.ts';
 import { jobsChannel, type QueueName } from '../job.ts';
 
 /** Makes scheduled jobs of these messages due now. */
-export async function runNow(tx: Executor, queue: QueueName, messageIds: readonly string[], now: Date): Promise<void> {
+export async function runNow(tx: SqlExecutor, queue: QueueName, messageIds: readonly string[], now: Date): Promise<void> {
   await tx.$queryRaw`
     WITH waiting AS (
       SELECT message_id FROM jobs
@@ -14,7 +14,7 @@ export async function runNow(tx: Executor, queue: QueueName, messageIds: readonl
 }
 
 /** Makes all scheduled jobs of a group due now. */
-export async function runGroupNow(tx: Executor, queue: QueueName, groupKey: string, now: Date): Promise<void> {
+export async function runGroupNow(tx: SqlExecutor, queue: QueueName, groupKey: string, now: Date): Promise<void> {
   await tx.$queryRaw`
     WITH waiting AS (
       SELECT message_id FROM jobs WHERE queue = ${queue}::queue_name AND group_key = ${groupKey} AND worker_id IS NULL AND due_at > ${now}
