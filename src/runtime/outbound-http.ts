@@ -9,6 +9,7 @@ import axios, { AxiosError, type AxiosInstance, type AxiosResponse, isAxiosError
 import ipaddr from 'ipaddr.js';
 import { AppError, isAppError } from '../core/errors.ts';
 import { parseWithAllDigits, toList, toObject } from '../core/foreign.ts';
+import { isShortRequest, notConnected, sendShortRequest } from './short-request.ts';
 
 export type { AxiosInstance as HttpClient };
 
@@ -66,12 +67,19 @@ const sendRequest = axios.getAdapter('http');
  */
 async function sendAndRead(config: RequestConfig): Promise<HttpResponse> {
   if (config.responseType === 'stream') return sendRequest(config);
-  const response: HttpResponse = await sendRequest({ ...config, responseType: 'stream', maxContentLength: -1 });
-  const { text, isComplete, failure } = await readUpTo(response.data as Readable, config.maxContentLength ?? -1);
-  if (failure !== undefined && isSuccess(response.status)) {
-    throw isAxiosError(failure) ? failure : AxiosError.from(failure, undefined, config, response.request, response);
+  try {
+    const response: HttpResponse = await (isShortRequest(config)
+      ? sendShortRequest(config)
+      : sendRequest({ ...config, responseType: 'stream', maxContentLength: -1 }));
+    const { text, isComplete, failure } = await readUpTo(response.data as Readable, config.maxContentLength ?? -1);
+    if (failure !== undefined && isSuccess(response.status)) {
+      throw isAxiosError(failure) ? failure : AxiosError.from(failure, undefined, config, response.request, response);
+    }
+    return Object.assign(response, { data: text, isPartial: !isComplete });
+  } catch (error) {
+    // axios would replace it by an error that knows of no request, as if nothing had been sent.
+    throw config.signal?.aborted ? Object.assign(error as AxiosError, { __CANCEL__: true }) : error;
   }
-  return Object.assign(response, { data: text, isPartial: !isComplete });
 }
 
 function isSuccess(status: number): boolean {
@@ -169,6 +177,7 @@ export function toRequestFailure(error: unknown): RequestFailure {
 
 /** Failures to connect: the request was still waiting for the connection. */
 const connectErrors = new Set([
+  notConnected,
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -201,6 +210,8 @@ function describeFailure(code: string): string {
       return 'no response in time';
     case 'ERR_CANCELED':
       return 'stopped while waiting for the response';
+    case notConnected:
+      return 'the connection was not made in time';
     case 'ECONNREFUSED':
       return 'the connection was refused';
     case 'ENOTFOUND':

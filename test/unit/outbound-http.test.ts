@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import http, { type ServerResponse } from 'node:http';
+import https from 'node:https';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createHttpClient, isPrivateAddress, toRequestFailure } from '../../src/runtime/outbound-http.ts';
@@ -63,6 +64,37 @@ test('a handshake that never ends was not sent', async () => {
   await using network = await startBrokenNetwork('accept_and_hang');
   expect(await getFailure(open.post(network.url.replace('http:', 'https:'), '{}'))).toMatchObject({ sent: 'no' });
 });
+
+test.each(['http', 'https'])(
+  'a request over %s that never got a connection was not sent, however it ended',
+  async (protocol) => {
+    const lookup = () => {};
+    const agents = { httpAgent: new http.Agent({ lookup }), httpsAgent: new https.Agent({ lookup }) };
+    const post = (signal?: AbortSignal) =>
+      open.post(`${protocol}://never.example/`, '{}', { ...agents, ...(signal && { signal }) });
+    const failure = { sent: 'no', message: 'the connection was not made in time' };
+    expect(await getFailure(post())).toEqual(failure);
+    expect(await getFailure(post(AbortSignal.timeout(20)))).toEqual(failure);
+    expect(await getFailure(post(AbortSignal.abort()))).toMatchObject({ sent: 'no' });
+  },
+);
+
+test.each(['before', 'at the start of', 'in the middle of'])(
+  'a request that is cancelled %s its response may have been sent',
+  async (moment) => {
+    await using server = await serve((response) => {
+      if (moment !== 'before')
+        response.writeHead(200, { 'content-length': 10 }).write(moment === 'at the start of' ? '' : 'begin');
+    });
+    const signal = AbortSignal.timeout(100);
+    expect(await getFailure(open.post(server.url, '{}', { signal }))).toMatchObject({ sent: 'maybe' });
+    const form = new FormData();
+    form.set('a', 'b');
+    expect(await getFailure(open.post(server.url, form, { signal: AbortSignal.timeout(100) }))).toMatchObject({
+      sent: 'maybe',
+    });
+  },
+);
 
 test('redirects are not followed: they could lead past the guard', async () => {
   const { url, close } = await listen((_request, response) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end());
