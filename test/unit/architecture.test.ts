@@ -39,9 +39,9 @@ const reserved: [RegExp, RegExp, string][] = [
   [/process\.env\b/, /^config\/settings\.ts$/, 'a setting'],
   [/Date\.now\(|new Date\(\)|[^.\w]set(Timeout|Interval)\(/, /^core\/clock\.ts$/, 'the clock you were given'],
   [/Math\.random\(|randomUUID\(|randomBytes\(/, /^core\/ids\.ts$/, 'the random source you were given'],
-  [/^import (?!type ).*from 'axios'/m, /^runtime\/outbound-http\.ts$/, 'the HTTP client you were given'],
+  [/^import (?!type ).*from 'axios'/m, /^runtime\/(outbound-http|short-request)\.ts$/, 'the HTTP client you were given'],
   [/from '(nodemailer|imapflow)/, /^(runtime\/mail\.ts$|channels\/email\/)/, 'runtime/mail.ts'],
-  [/prisma\/generated/, /^database\/client\.ts$/, 'database/client.ts'],
+  [/prisma\/generated/, /^database\/(client|driver-statements)\.ts$/, 'database/client.ts'],
 ];
 
 const files = typescriptIn(src);

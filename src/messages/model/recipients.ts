@@ -2,6 +2,7 @@ import { splitAddressList } from '../../channels/mail/addresses.ts';
 import { stripDisplayName } from '../../core/address.ts';
 import type { Message, SqlExecutor } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
+import { listQueued } from '../../queue/sql/list-queued.ts';
 import { advance, type MessageState } from './state.ts';
 
 /** A receipt of one recipient, or of all (null). With the state `pending` it is a note: accepted, or delayed. */
@@ -122,29 +123,24 @@ export async function mergeRecipientReceipts(
   return [...receipts.filter(({ messageId }) => !mergedIds.has(messageId ?? '')), ...merged];
 }
 
-interface StoredEmail {
-  readonly id: string;
-  readonly to: string | null;
-  readonly heldForReviewAt: Date | null;
-  /** It is still to be sent, or to be sent again. */
-  readonly isQueued: boolean;
-}
+type StoredEmail = Pick<Message, 'id' | 'to' | 'heldForReviewAt'>;
 
 /** Loads emails with the receipts of the current send. One whose address came from its contact has one recipient, in any spelling, as a text message has. */
 async function loadEmails(tx: SqlExecutor, ids: readonly string[]) {
   const emails = await queryJsonRows<StoredEmail>(tx, emailsSql, [ids], { heldForReviewAt: 'time' });
   const receipts = await queryJsonRows<RecipientReceipt & { messageId: string }>(tx, receiptsSql, [ids], {});
-  return emails.flatMap((email) =>
-    parseRecipients(email.to).length > 0
-      ? { ...email, receipts: receipts.filter(({ messageId }) => messageId === email.id) }
-      : [],
-  );
+  const queued = await listQueued(tx, 'deliver', ids);
+  return emails
+    .filter(({ to }) => parseRecipients(to).length > 0)
+    .map((email) => ({
+      ...email,
+      isQueued: queued.has(email.id),
+      receipts: receipts.filter(({ messageId }) => messageId === email.id),
+    }));
 }
 
 const emailsSql = `
-  SELECT id, "to", held_for_review_at AS "heldForReviewAt",
-    EXISTS (SELECT FROM jobs WHERE queue = 'deliver' AND message_id = messages.id) AS "isQueued"
-  FROM messages WHERE id = ANY ($1::uuid[]) AND message_type = 'email'`;
+  SELECT id, "to", held_for_review_at AS "heldForReviewAt" FROM messages WHERE id = ANY ($1::uuid[]) AND message_type = 'email'`;
 
 const receiptsSql = `
   SELECT r.message_id AS "messageId", r.state, r.recipient, r.code, r.reason

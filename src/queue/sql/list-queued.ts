@@ -1,4 +1,11 @@
-import type { Executor, QueueName } from '../../database/client.ts';
+import type { Executor, QueueName, SqlExecutor } from '../../database/client.ts';
+
+/** Lists those of some messages for which a queue has a job, running or not. */
+export async function listQueued(on: SqlExecutor, queue: QueueName, messageIds: readonly string[]): Promise<Set<string>> {
+  const jobs = await on.$queryRaw<{ messageId: string }[]>`
+    SELECT message_id AS "messageId" FROM jobs WHERE queue = ${queue}::queue_name AND message_id = ANY (${[...messageIds]}::uuid[])`;
+  return new Set(jobs.map(({ messageId }) => messageId));
+}
 
 /**
  * Lists the messages with a job in the groups whose key starts with a prefix, running or not. The jobs behind the first of their ordering key
