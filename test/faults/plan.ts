@@ -184,7 +184,8 @@ export function createLongSize(wanted: { messages: number; kills: number; restar
     locations: 16,
     contacts: Math.ceil(wanted.messages / 10),
     durationMs: Math.max(wanted.kills * 5_000, 20_000),
-    settleTimeoutMs: 420_000,
+    // A reply whose post met two outages waits three minutes, and those of its contact wait behind it.
+    settleTimeoutMs: 900_000,
     maxMishaps: 2,
   };
 }
