@@ -8,6 +8,7 @@ import { createLog, type Log } from '../runtime/log.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { runTransaction, type SqlExecutor, toSqlExecutor, withDriverStatements } from './driver-statements.ts';
 import { recordTransactions, runOnEmbedded, toSqlSession } from './embedded-session.ts';
+import { isStatementUnknown } from './errors.ts';
 import { listenOnServer } from './listen.ts';
 import { findNewerMigration, listMigrationNames, migrate, type SqlSession } from './migrate.ts';
 import { observeEmbedded } from './observe-embedded.ts';
@@ -21,6 +22,7 @@ import {
   runSqlTransaction,
   setIdleTimeout,
 } from './pool.ts';
+import { createStatementNames, keepStatements } from './prepared-statements.ts';
 import { watchPrimary } from './primary-watch.ts';
 import { type SchemaWatch, startSchemaWatch } from './schema-watch.ts';
 import { openServerSession } from './server-session.ts';
@@ -129,6 +131,7 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
 
   const limits = getServerLimits(target.idleTimeoutMs ?? defaultIdleTimeoutMs);
   const knownMigrations = listMigrationNames();
+  const statementNames = createStatementNames();
   let isPooled = false;
   let watch: SchemaWatch | undefined;
   const pool = new AdaptivePool(
@@ -141,11 +144,16 @@ async function openServer(target: DatabaseTarget & { kind: 'postgres' }, options
         setIdleTimeout(session, target.idleTimeoutMs ?? defaultIdleTimeoutMs);
         isPooled = await isBehindPooler(session);
         // A setting on a pooler's session would stay there for other clients, and hold for this process only by chance.
-        if (!isPooled) await session.query(limits.sessionSql);
+        if (isPooled) return;
+        await session.query(limits.sessionSql);
+        keepStatements(session, statementNames, clock);
       },
     },
     clock,
-    (error) => watch?.onError(error),
+    (error) => {
+      if (isStatementUnknown(error)) statementNames.stop();
+      watch?.onError(error);
+    },
     servers,
   );
   if (observeStatement) pool.on('connect', (session) => observeStatements(session, clock, observeStatement));

@@ -8,6 +8,8 @@ interface DatabaseFailure {
   name?: string;
   code?: string;
   message?: string;
+  /** Function of the server that has raised it. */
+  routine?: string;
   syscall?: string;
   isAxiosError?: boolean;
   meta?: { driverAdapterError?: { cause?: AdapterCause } };
@@ -74,7 +76,7 @@ const socketCodes =
 const unavailableMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable)/m;
 
-/** Returns whether a statement failed because of the database's state, so that it would succeed later. */
+/** Returns whether a statement failed because of the state of the database or of its session, so that it would succeed later. */
 export function isUnavailable(error: unknown): boolean {
   const failure = (error ?? {}) as DatabaseFailure;
   const { code = '', message = '' } = failure;
@@ -84,6 +86,8 @@ export function isUnavailable(error: unknown): boolean {
     unavailableKinds.includes(getAdapterCause(failure)?.kind ?? '') ||
     (state.length === 5 && unavailableStates.some((outage) => outage.state.test(state))) ||
     isSocketError(failure) ||
+    isStatementUnknown(error) ||
+    isPlanOutdated(error) ||
     unavailableMessages.test(message)
   );
 }
@@ -105,6 +109,17 @@ export function isLockFailure(error: unknown): boolean {
 /** Returns whether the server refused a write because it is read-only at present. */
 export function isReadOnly(error: unknown): boolean {
   return getSqlState((error ?? {}) as DatabaseFailure) === '25006';
+}
+
+/** Returns whether the session does not have a statement that it should have kept, or has another one by that name. */
+export function isStatementUnknown(error: unknown): boolean {
+  return ['26000', '42P05'].includes(getSqlState((error ?? {}) as DatabaseFailure));
+}
+
+/** Returns whether a kept statement yields other types than when it was kept, as after a migration. Its words depend on the server's language. */
+export function isPlanOutdated(error: unknown): boolean {
+  const failure = (error ?? {}) as DatabaseFailure;
+  return getSqlState(failure) === '0A000' && failure.routine === 'RevalidateCachedQuery';
 }
 
 /** Distinguishes the database's sockets from those of other hosts: errors of the latter carry their request. */

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { type Clock, sleep } from '../core/clock.ts';
 import { type RunStatement, recordSession, type SqlExecutor, toSqlExecutor } from './driver-statements.ts';
-import { isOutOfConnections, isReadOnly, isUnavailable } from './errors.ts';
+import { isOutOfConnections, isPlanOutdated, isReadOnly, isStatementUnknown, isUnavailable } from './errors.ts';
+import { prepareStatement } from './prepared-statements.ts';
 import { ServerClient } from './server-client.ts';
 import { readServers, requirePrimary, type Servers } from './servers.ts';
 import type { ObserveStatement } from './slow-statements.ts';
@@ -25,14 +26,15 @@ const maxWaitMs = 10_000;
  * Pool that adapts to the connections that the server grants. When the server refuses another connection, the pool shrinks to those it has,
  * and the caller waits for one of them; every ten seconds it tries one more. node-postgres alone would fail the caller.
  *
- * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby. Where the
+ * A connection on which the server refused a write as read-only is not used again: after a failover it may lead to the new standby. Nor is
+ * one whose kept statements do not fit the server's state any more. Where the
  * URL names several servers, the next one is tried when a server is away or a standby, and when the primary is found to be another server,
  * all connections are closed: statements on a host that was cut off would hang.
  */
 export class AdaptivePool extends pg.Pool {
   readonly #clock: Clock;
   readonly #maxConnections: number;
-  readonly #readOnly = new WeakSet<pg.ClientBase>();
+  readonly #unusable = new WeakSet<pg.ClientBase>();
   readonly #servers: Servers;
   #growAt = 0;
 
@@ -64,7 +66,7 @@ export class AdaptivePool extends pg.Pool {
       client.on('error', () => {});
       const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
       connection.on('errorMessage', (error) => {
-        if (isReadOnly(error)) this.#readOnly.add(client);
+        if (isReadOnly(error) || isStatementUnknown(error) || isPlanOutdated(error)) this.#unusable.add(client);
         onStatementError(error);
       });
     });
@@ -98,7 +100,7 @@ export class AdaptivePool extends pg.Pool {
       const url = this.#servers.url();
       this.options.connectionString = url;
       try {
-        return this.#discardReadOnly(await super.connect());
+        return this.#discardUnusable(await super.connect());
       } catch (error) {
         if (
           this.#servers.urls.length > 1 &&
@@ -124,9 +126,9 @@ export class AdaptivePool extends pg.Pool {
     this.#growAt = this.#clock.now() + growIntervalMs;
   }
 
-  #discardReadOnly(client: pg.PoolClient): pg.PoolClient {
+  #discardUnusable(client: pg.PoolClient): pg.PoolClient {
     const { release } = client;
-    client.release = (error) => release(error || this.#readOnly.has(client));
+    client.release = (error) => release(error || this.#unusable.has(client));
     return client;
   }
 }
@@ -145,7 +147,7 @@ function recordUntilReleased(client: pg.PoolClient): pg.PoolClient {
 /** Runs statements on a session. */
 export function runOn(session: pg.ClientBase): RunStatement {
   return async (text, values) => {
-    const { rows, rowCount } = await session.query({ text, values, types });
+    const { rows, rowCount } = await session.query({ ...(await prepareStatement(session, text)), text, values, types });
     return { rows, count: rowCount ?? 0 };
   };
 }
