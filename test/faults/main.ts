@@ -33,7 +33,11 @@ for (let round = 0; round < Number(values.rounds); round++) {
     `\nseed ${seed}: ${problems.length === 0 ? 'every promise was kept' : `${problems.length} promises were broken`}`,
   );
   console.log(formatCounts(counts));
-  for (const problem of problems.slice(0, 50)) console.log(`  - ${problem}`);
+  // By kind: late responses by the thousand must not hide the one message that was sent twice.
+  for (const [kind, ofKind] of Map.groupBy(problems, (problem) => problem.split(':')[0] ?? '')) {
+    console.log(`${kind}: ${ofKind.length}`);
+    for (const problem of ofKind.slice(0, 20)) console.log(`  - ${problem}`);
+  }
   if (problems.length > 0) console.log(`The processes' logs: ${logs}`);
   isGood &&= problems.length === 0;
 }
