@@ -102,8 +102,7 @@ export function openDatabase(target: DatabaseTarget, options: OpenOptions = {}):
 /** Opens a client over a pool, which the caller ends. @param schema of the tables; Prisma alone would look in `public` */
 export function openClient(pool: AdaptivePool, schema: string): PrismaClient {
   const client = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) });
-  const run = runOnPool(pool);
-  return withDriverStatements(client, () => run);
+  return withDriverStatements(client, runOnPool(pool));
 }
 
 async function findSchema(session: SqlSession): Promise<string> {
@@ -219,8 +218,10 @@ async function openEmbedded(
   await migrate(session, undefined, { isShared: false });
 
   const observed = observeStatement ? observeEmbedded(embedded, systemClock, observeStatement) : embedded;
-  const run = runOnEmbedded(observed);
-  const client = withDriverStatements(new PrismaClient({ adapter: new PrismaPGlite(recordTransactions(observed)) }), () => run);
+  const client = withDriverStatements(
+    new PrismaClient({ adapter: new PrismaPGlite(recordTransactions(observed)) }),
+    runOnEmbedded(observed),
+  );
   return {
     client,
     schema: 'public',

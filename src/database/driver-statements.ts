@@ -27,15 +27,9 @@ export function toSqlExecutor(run: RunStatement): SqlExecutor {
 /**
  * Makes the statements of a client that are SQL already go straight to the driver: Prisma converts their parameters and rows several times
  * over, and takes three times the processor time. Queries of its models stay as they are.
- *
- * @param getRun called for each statement; null when Prisma is to say why it can't be run
  */
-export function withDriverStatements<Client extends Executor>(client: Client, getRun: () => RunStatement | null): Client {
-  const runByPrisma: RunStatement = async (sql, values) => ({ rows: await client.$queryRawUnsafe(sql, ...values), count: 0 });
-  return override<Executor>(
-    client,
-    toSqlExecutor((sql, values) => (getRun() ?? runByPrisma)(sql, values)),
-  ) as Client;
+export function withDriverStatements<Client extends Executor>(client: Client, run: RunStatement): Client {
+  return override<Executor>(client, toSqlExecutor(run)) as Client;
 }
 
 /** Writes a time as the text that Prisma sends: a driver would write it in the time zone of the process, of which a `date` is another day. */
@@ -67,7 +61,15 @@ export function runTransaction<T>(
   work: (tx: Executor) => Promise<T>,
 ): Promise<T> {
   const transaction: OpenTransaction = { isOpened: false, run: null };
-  return opening.run(transaction, () => open((tx) => work(withDriverStatements(tx, () => transaction.run))));
+  return opening.run(transaction, () =>
+    open((tx) => work(withDriverStatements(tx, async (sql, values) => (transaction.run ?? (await refuse(tx)))(sql, values)))),
+  );
+}
+
+/** Lets Prisma say why a transaction without a session runs no statement. */
+async function refuse(tx: Executor): Promise<never> {
+  await tx.$queryRaw`SELECT 1`;
+  throw new Error('A transaction has no session.');
 }
 
 /** Records the first session that is acquired for a transaction. @returns a function to call when it is released */
