@@ -80,7 +80,10 @@ function openWire(
     opened.reject(new Error('The vendor closed the connection.'));
     closed.resolve(null);
   });
-  createInterface({ input: socket }).on('line', (text) => {
+  const lines = createInterface({ input: socket });
+  // It emits the socket's error again: a reset at the kill of the other side would end the test.
+  lines.on('error', () => {});
+  lines.on('line', (text) => {
     const line = JSON.parse(text) as WireLine;
     if (line.bound !== undefined) opened.resolve(session);
     if (line.refused !== undefined) {

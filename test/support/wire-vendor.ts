@@ -38,7 +38,10 @@ export async function startWireVendor(key = 'wire-key') {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
-    createInterface({ input: socket }).on('line', (text) => {
+    const lines = createInterface({ input: socket });
+    // It emits the socket's error again: a reset at the kill of the other side would end the test.
+    lines.on('error', () => {});
+    lines.on('line', (text) => {
       const line = JSON.parse(text);
       if (line.bind !== undefined) {
         bindCount += 1;
