@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import type { Channel, ChannelEvent, OpenSession, OutboundMessage, SendOutcome } from '../../src/channels/channel.ts';
+import { readJsonLines } from './json-lines.ts';
 
 const configSchema = z.strictObject({ port: z.int(), key: z.string().meta({ sensitive: true, sentTo: { host: 'port' } }) });
 type WireConfig = z.output<typeof configSchema>;
@@ -73,18 +73,13 @@ function openWire(
   };
 
   socket.on('connect', () => write({ bind: key }));
-  socket.on('error', () => {});
   socket.on('close', () => {
     for (const resolve of pending.values())
       resolve({ kind: 'unknown', code: 'session_cut', message: 'The session broke off.' });
     opened.reject(new Error('The vendor closed the connection.'));
     closed.resolve(null);
   });
-  const lines = createInterface({ input: socket });
-  // It emits the socket's error again: a reset at the kill of the other side would end the test.
-  lines.on('error', () => {});
-  lines.on('line', (text) => {
-    const line = JSON.parse(text) as WireLine;
+  readJsonLines<WireLine>(socket, (line) => {
     if (line.bound !== undefined) opened.resolve(session);
     if (line.refused !== undefined) {
       closed.resolve(

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import { readJsonLines } from './json-lines.ts';
 
 /** A message that a wire vendor has accepted. */
 export interface WireSend {
@@ -10,6 +10,13 @@ export interface WireSend {
   readonly text: string | null;
   /** Number of the session that brought it. */
   readonly session: number;
+}
+
+/** A line of a client: each has one of these. */
+interface WireRequest {
+  bind?: string;
+  send?: Pick<WireSend, 'key' | 'id' | 'to' | 'text'>;
+  ack?: number;
 }
 
 export type WireVendor = Awaited<ReturnType<typeof startWireVendor>>;
@@ -36,13 +43,8 @@ export async function startWireVendor(key = 'wire-key') {
   const push = (socket: Socket, { seq, event }: { seq: number; event: object }) => write(socket, { seq, event });
 
   const server = createServer((socket) => {
-    socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
-    const lines = createInterface({ input: socket });
-    // It emits the socket's error again: a reset at the kill of the other side would end the test.
-    lines.on('error', () => {});
-    lines.on('line', (text) => {
-      const line = JSON.parse(text);
+    readJsonLines<WireRequest>(socket, (line) => {
       if (line.bind !== undefined) {
         bindCount += 1;
         const code = line.bind === key ? refusal : 'wrong_key';
