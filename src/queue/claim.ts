@@ -13,6 +13,8 @@ import { storeTats } from './sql/store-tats.ts';
 export interface ClaimOptions {
   readonly queue: QueueName;
   readonly workerId: string;
+  /** Number of the poll, of which no other of this worker has the same. */
+  readonly claimNumber: number;
   /** Limit of groups without a limit in their row; null for no limit. */
   readonly defaultLimit: RateLimit | null;
   /** Returns how many jobs of each of these groups this process may start now. */

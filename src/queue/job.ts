@@ -29,6 +29,8 @@ export interface Job {
   readonly groupKey: string;
   /** The worker that claimed it. Another worker may have taken the job over since, if it declared this one dead. */
   readonly workerId: string;
+  /** The poll by which that worker claimed it. A result that is written again, as a commit's response was lost, ends no later run of the job. */
+  readonly claimNumber: number;
   /** Aborts when the process stops. */
   readonly signal: AbortSignal;
 }

@@ -52,6 +52,8 @@ const debounceUnderLoadMs = 20;
 const minGroups = 100;
 const errorDelaysMs = [2_000, 10_000, 60_000, 300_000];
 const abortGraceMs = 1_000;
+/** The column is an integer; at 100 polls a second the numbers repeat after eight months. */
+const maxClaimNumber = 2 ** 31;
 
 interface LoopState extends WorkerLoopDeps, Omit<WorkerLoopOptions, 'concurrency'> {
   readonly limits: ConcurrencyLimits;
@@ -64,6 +66,8 @@ interface LoopState extends WorkerLoopDeps, Omit<WorkerLoopOptions, 'concurrency
   /** While stopping, until no job runs. */
   readonly idle: Sleeper;
   orphanCheckAt: number;
+  /** Number of the last poll. */
+  claimNumber: number;
   /** Most groups that the last poll read had a job to claim: a poll that reads more groups than there are free slots could not serve them. */
   isBacklogged: boolean;
   isStopped: boolean;
@@ -100,6 +104,7 @@ export function startWorkerLoop(deps: WorkerLoopDeps, { concurrency, ...options 
     debounce: createSleeper(clock),
     idle: createSleeper(clock),
     orphanCheckAt: clock.now(),
+    claimNumber: 0,
     isBacklogged: false,
     isStopped: false,
     isIdle: false,
@@ -139,7 +144,14 @@ async function runLoop(loop: LoopState): Promise<void> {
       return null;
     });
     for (const { messageId, groupKey } of polled?.jobs ?? []) {
-      void runJob(loop, { queue: loop.queue, messageId, groupKey, workerId, signal: loop.signal });
+      void runJob(loop, {
+        queue: loop.queue,
+        messageId,
+        groupKey,
+        workerId,
+        claimNumber: loop.claimNumber,
+        signal: loop.signal,
+      });
     }
     if (!polled) {
       await waitForWork(loop, saturatedSweep);
@@ -162,7 +174,9 @@ async function poll(loop: LoopState, workerId: string, cursor: string): Promise<
   const freeSlots = slots.hasRoom() ? getMaxRunning(limits) - running.size : 0;
   if (freeSlots <= 0) return null;
   const maxRead = loop.isBacklogged ? Math.min(Math.max(freeSlots, minGroups), maxGroups) : maxGroups;
-  const claimed = await claim(loop, { queue, workerId, defaultLimit, quotas: slots.quotas, cursor, maxRead });
+  loop.claimNumber = (loop.claimNumber + 1) % maxClaimNumber;
+  const { claimNumber } = loop;
+  const claimed = await claim(loop, { queue, workerId, claimNumber, defaultLimit, quotas: slots.quotas, cursor, maxRead });
   loop.isBacklogged = claimed.jobs.length >= maxRead / 2 || claimed.jobs.length >= freeSlots;
   return claimed;
 }

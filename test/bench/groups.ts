@@ -46,6 +46,7 @@ async function measureClaims(serverUrl: string, groupCount: number) {
         {
           queue: 'deliver',
           workerId,
+          claimNumber: 1,
           defaultLimit: null,
           quotas: trackConcurrency(limits, systemClock.elapsed).quotas,
           cursor,

@@ -67,7 +67,7 @@ test('a send and a report of one message that end together are both written, and
   } as const;
   await world.db.job.create({ data: expected });
   await world.db.job.updateMany({ data: { workerId } });
-  const job = { messageId: message.id, groupKey: 'l', workerId, signal: new AbortController().signal };
+  const job = { messageId: message.id, groupKey: 'l', workerId, claimNumber: 0, signal: new AbortController().signal };
   await Promise.all([
     world.services.settle({
       job: { ...job, queue: 'highlevel' },

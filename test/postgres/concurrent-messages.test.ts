@@ -17,7 +17,14 @@ test('a transaction that finishes the report of a message and one that applies a
   ]);
   const workerId = world.services.newId();
   await db.client.job.updateMany({ where: { queue: 'highlevel' }, data: { workerId } });
-  const job = { queue: 'highlevel', messageId, groupKey: group, workerId, signal: new AbortController().signal } as const;
+  const job = {
+    queue: 'highlevel',
+    messageId,
+    groupKey: group,
+    workerId,
+    claimNumber: 0,
+    signal: new AbortController().signal,
+  } as const;
 
   let ending: Promise<unknown> = Promise.resolve();
   const applied = db.transaction(async (tx) => {

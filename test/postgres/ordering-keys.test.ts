@@ -21,7 +21,7 @@ test('a job that is added while the one before it finishes becomes the head, in 
   const { target, remove } = await createTestDatabase();
   const db = await openDatabase(target);
   const workerId = newId();
-  const running = { ...createJob(), workerId, signal: new AbortController().signal };
+  const running = { ...createJob(), workerId, claimNumber: 0, signal: new AbortController().signal };
   await enqueue(db.client, [running]);
   await db.client.job.updateMany({ data: { workerId } });
 

@@ -31,7 +31,15 @@ test('a group is claimable whichever of its priorities is due, and else waits fo
     const workerId = newId();
     await db.client.worker.create({ data: { id: workerId } });
     const quotas = (keys: readonly string[]) => keys.map(() => 5);
-    const options = { queue: 'highlevel', workerId, defaultLimit: null, quotas, cursor: '', maxRead: 200 } as const;
+    const options = {
+      queue: 'highlevel',
+      workerId,
+      claimNumber: 1,
+      defaultLimit: null,
+      quotas,
+      cursor: '',
+      maxRead: 200,
+    } as const;
     const claimed = await claim({ db, clock: systemClock }, options);
     expect(claimed.jobs.map(({ groupKey }) => groupKey).sort()).toEqual(['a', 'c']);
     expect(claimed.nextAt).toBe(earliest.getTime());

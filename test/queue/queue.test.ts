@@ -119,7 +119,7 @@ test('a job leaves its ordering key with the end of its run, and only if it runs
   const [one, two, three] = [createJob('one'), createJob('one'), createJob('one')];
   await enqueue(db.client, [one, two, three]);
   const workerId = newId();
-  const toRunning = (job: NewJob): Job => ({ ...job, workerId, signal: new AbortController().signal });
+  const toRunning = (job: NewJob): Job => ({ ...job, workerId, claimNumber: 0, signal: new AbortController().signal });
   const claimJob = (job: NewJob) => db.client.job.updateMany({ where: { messageId: job.messageId }, data: { workerId } });
   const rows = async () => {
     const found = await db.client.job.findMany({ orderBy: { messageId: 'asc' } });
@@ -130,6 +130,11 @@ test('a job leaves its ordering key with the end of its run, and only if it runs
   // Another worker has claimed it since: the result is discarded.
   await finishJob(db, { ...toRunning(one), workerId: newId() }, { runAgainAt: again, releasesOrderingKey: true });
   expect(await rows()).toEqual([true, false, false].map((isHead) => ({ key: 'one', isHead })));
+  // So is the result of an earlier run of the same worker, which is written again because the response to its commit was lost.
+  await finishJob(db, { ...toRunning(one), claimNumber: 7 }, { runAgainAt: again, releasesOrderingKey: true });
+  await finishJob(db, { ...toRunning(one), claimNumber: 7 });
+  expect(await rows()).toEqual([true, false, false].map((isHead) => ({ key: 'one', isHead })));
+  expect(await db.client.job.count({ where: { workerId } })).toBe(1);
   await finishJob(db, toRunning(one), { runAgainAt: again, releasesOrderingKey: true });
   const own = { key: one.messageId, isHead: true };
   expect(await rows()).toEqual([own, { key: 'one', isHead: true }, { key: 'one', isHead: false }]);
@@ -157,7 +162,7 @@ test('the first job of an ordering key is its head, then the next one, and a key
 
   const workerId = newId();
   await db.client.job.updateMany({ where: { isHead: true }, data: { workerId } });
-  await finishJob(db, { ...(jobs[0] as NewJob), workerId, signal: new AbortController().signal });
+  await finishJob(db, { ...(jobs[0] as NewJob), workerId, claimNumber: 0, signal: new AbortController().signal });
   expect(await getHeads()).toEqual([1, 2]);
 
   await db.client.job.deleteMany({ where: { messageId: jobs[1]?.messageId ?? '' } });
@@ -190,7 +195,7 @@ test('with more groups than one poll reads, each is served once before any is se
   let cursor = '';
   do {
     const { quotas } = trackConcurrency({ total: 200, perGroup: 50 }, systemClock.elapsed);
-    const options = { queue: 'deliver', workerId, defaultLimit: null, quotas, cursor, maxRead: 200 } as const;
+    const options = { queue: 'deliver', workerId, claimNumber: 1, defaultLimit: null, quotas, cursor, maxRead: 200 } as const;
     const claimed = await claim({ db, clock: systemClock }, options);
     served.push(...claimed.jobs.map(({ groupKey }) => groupKey));
     cursor = claimed.cursor;

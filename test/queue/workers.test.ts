@@ -41,7 +41,7 @@ async function startQueue() {
         { queue: 'deliver', messageId, groupKey: 'group', orderingKey: messageId, priority: 0, dueAt: new Date(0) },
       ]);
     },
-    claim: async (workerId: string) => (await claim(deps, { ...wanted, workerId })).jobs.length,
+    claim: async (workerId: string) => (await claim(deps, { ...wanted, workerId, claimNumber: 1 })).jobs.length,
     countRunning: () => world.db.job.count({ where: { workerId: { not: null } } }),
   };
 

@@ -16,6 +16,7 @@ const job: Job = {
   messageId: 'm',
   groupKey: 'g',
   workerId: 'w',
+  claimNumber: 1,
   signal: new AbortController().signal,
 };
 const message: LockedMessage = {

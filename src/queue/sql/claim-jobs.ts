@@ -35,7 +35,7 @@ const buildClaimSql = (maxPriority: number) => `
         FOR UPDATE SKIP LOCKED) AS by_priority
       ORDER BY r LIMIT selected.quota) AS by_group),
   alive AS (SELECT id FROM workers WHERE id = $4::uuid FOR KEY SHARE)
-  UPDATE jobs SET worker_id = alive.id FROM picked, alive
+  UPDATE jobs SET worker_id = alive.id, claim_number = $5 FROM picked, alive
   WHERE jobs.ctid = picked.row_location AND worker_id IS NULL
   RETURNING jobs.message_id AS "messageId", group_key AS "groupKey", priority AS priority`;
 
@@ -47,7 +47,7 @@ const claimSqlByQueue = Object.fromEntries(queueNames.map((queue) => [queue, bui
  */
 export async function claimJobs(
   on: SqlExecutor,
-  { queue, workerId }: { queue: QueueName; workerId: string },
+  { queue, workerId, claimNumber }: { queue: QueueName; workerId: string; claimNumber: number },
   quotas: readonly ClaimQuota[],
   now: Date,
 ): Promise<ClaimedJob[]> {
@@ -61,6 +61,7 @@ export async function claimJobs(
     ),
     now,
     workerId,
+    claimNumber,
   );
   // A statement returns its rows in no order.
   return rows.sort((a, b) => a.priority - b.priority || (a.messageId < b.messageId ? -1 : 1));

@@ -16,6 +16,7 @@ const lockColumns = { queue: 'queue_name', id: 'uuid' } as const;
 const finishColumns = {
   ...lockColumns,
   worker: 'uuid',
+  claim: 'int',
   runAgainAt: 'timestamptz',
   releases: 'boolean',
   groupKey: 'text',
@@ -31,6 +32,7 @@ export function toFinishRows(results: readonly JobResult[]): RecordsetRow<typeof
   return results.map(({ job, runAgainAt, releasesOrderingKey = false, groupKey }) => ({
     ...toLockRow(job),
     worker: job.workerId,
+    claim: job.claimNumber,
     runAgainAt,
     releases: releasesOrderingKey,
     groupKey,
@@ -52,22 +54,22 @@ export function lockJobsCte(rows: string, after: string): string {
 
 /**
  * Returns the SQL that finishes jobs, requeues those that run again, and promotes the next job of each ordering key: parts of a WITH.
- * `ended_jobs` counts the jobs that still belonged to their worker.
+ * `ended_jobs` counts the jobs that still belonged to the claim of their worker.
  *
  * @param rows a parameter with rows of {@link toFinishRows} as JSON
  */
 export function finishJobsCte(rows: string): string {
   return `results AS MATERIALIZED (
-    SELECT queue, id, worker, "runAgainAt", releases AND "runAgainAt" IS NOT NULL AS releases, "groupKey"
+    SELECT queue, id, worker, claim, "runAgainAt", releases AND "runAgainAt" IS NOT NULL AS releases, "groupKey"
     FROM ${recordset(rows, finishColumns, 'r')}),
   done_jobs AS (DELETE FROM jobs USING results r
-    WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r."runAgainAt" IS NULL RETURNING jobs.queue, jobs.ordering_key),
+    WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND claim_number = r.claim AND r."runAgainAt" IS NULL RETURNING jobs.queue, jobs.ordering_key),
   released AS MATERIALIZED (SELECT jobs.queue, jobs.ordering_key FROM jobs JOIN results r
-    ON jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r.releases),
+    ON jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND claim_number = r.claim AND r.releases),
   requeued AS (UPDATE jobs SET worker_id = NULL, due_at = r."runAgainAt", error_count = 0, is_head = is_head OR r.releases,
       group_key = COALESCE(r."groupKey", group_key),
       ordering_key = CASE WHEN r.releases THEN message_id::text ELSE ordering_key END FROM results r
-    WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND r."runAgainAt" IS NOT NULL RETURNING 1),
+    WHERE jobs.queue = r.queue AND message_id = r.id AND worker_id = r.worker AND claim_number = r.claim AND r."runAgainAt" IS NOT NULL RETURNING 1),
   promoted AS (UPDATE jobs SET is_head = true FROM (
       SELECT done.queue, next.message_id FROM (SELECT * FROM done_jobs UNION SELECT * FROM released) AS done CROSS JOIN LATERAL (
         SELECT message_id FROM jobs WHERE jobs.queue = done.queue AND jobs.ordering_key = done.ordering_key
