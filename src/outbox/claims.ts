@@ -1,5 +1,6 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor, TriggerEvent } from '../database/client.ts';
+import { repeatWhileUnavailable } from '../database/repeat.ts';
 
 export type { TriggerEvent };
 
@@ -37,11 +38,18 @@ export async function claimDueEvents({ db, clock }: { db: Database; clock: Clock
 }
 
 /** Records that the request leaves now. @returns false when the claim is no longer this process's */
-export async function markStarted(db: Database, { id, claimedUntil }: ClaimedEvent, now: Date): Promise<boolean> {
-  const { count } = await db.client.triggerEvent.updateMany({
-    where: { id, dueAt: claimedUntil, startedAt: null, outcome: null },
-    data: { startedAt: now },
-  });
+export async function markStarted(
+  { db, clock }: { db: Database; clock: Clock },
+  { id, claimedUntil }: ClaimedEvent,
+): Promise<boolean> {
+  const now = dateNow(clock);
+  // A start whose commit lost its response would count as a request that has left.
+  const { count } = await repeatWhileUnavailable(clock, () =>
+    db.client.triggerEvent.updateMany({
+      where: { id, dueAt: claimedUntil, OR: [{ startedAt: null }, { startedAt: now }], outcome: null },
+      data: { startedAt: now },
+    }),
+  );
   return count > 0;
 }
 

@@ -82,7 +82,7 @@ async function fireClaimed(deps: FireDeps, event: ClaimedEvent): Promise<boolean
   }
   try {
     await deps.requireValidToken(event.locationId);
-    if (!(await markStarted(db, event, dateNow(clock)))) return false;
+    if (!(await markStarted(deps, event))) return false;
     await execute(deps, subscription, payload);
     return await end('fired');
   } catch (error) {

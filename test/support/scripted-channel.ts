@@ -15,7 +15,7 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
     sends: [] as OutboundMessage[],
     lookUps: [] as { message: OutboundMessage; since: Date }[],
     send: async (_message: OutboundMessage): Promise<SendOutcome> => ({ kind: 'accepted', externalIds: ['vendor-1'] }),
-    lookUp: null as ((message: OutboundMessage) => SendOutcome | null) | null,
+    lookUp: null as ((message: OutboundMessage) => SendOutcome | null | Promise<SendOutcome | null>) | null,
     file: null as Buffer | null,
     readUntil: null as Date | null,
   };

@@ -14,9 +14,9 @@ async function settling(
     const thrown = error(tries);
     if (thrown) throw thrown;
   };
-  const log = { warn() {} };
+  const log = { warn() {}, error() {} };
   const settle = createSettler({ settleBatch, clock, log } as unknown as SettleDeps);
-  const job = { queue: 'deliver', messageId: 'm', groupKey: 'l', workerId: 'w', signal } as const;
+  const job = { queue: 'deliver', messageId: 'm', groupKey: 'l', workerId: 'w', claimNumber: 1, signal } as const;
   let ended: unknown = 'not yet';
   void settle({ job, ...more }).then(
     () => (ended = 'settled'),
@@ -58,6 +58,22 @@ test.each(responses)(
     expect([ended, unwritten]).toEqual(['not yet', 1]);
   },
 );
+
+test('what a response means for its connection is stored before the job ends, however long the database is unavailable', async () => {
+  const away = Object.assign(new Error('Can’t reach database server'), { code: 'P1001' });
+  let tries = 0;
+  const prepare = async () => {
+    tries += 1;
+    if (tries <= 100) throw away;
+  };
+  expect(await settling(() => null, { prepare })).toEqual({ ended: 'settled', tries: 1, unwritten: 0 });
+  expect(tries).toBe(101);
+});
+
+test('a response is settled although the database refuses what it means for its connection', async () => {
+  const prepare = () => Promise.reject(new Error('relation "connections" does not exist'));
+  expect(await settling(() => null, { prepare })).toEqual({ ended: 'settled', tries: 1, unwritten: 0 });
+});
 
 test('a job without a response is not awaited when the process stops', async () => {
   const away = Object.assign(new Error('away'), { code: '57P01' });

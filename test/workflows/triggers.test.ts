@@ -1,3 +1,4 @@
+import { claimDueEvents, markStarted } from '../../src/outbox/claims.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -213,4 +214,40 @@ test('an import of opt-outs starts workflows only when asked, and then once for 
   expect(trigger.executions.map(({ address, source }) => [address, source]).sort()).toEqual(
     [lifted, ...fresh].map((address) => [address, 'operator']),
   );
+});
+
+test('a trigger whose start is committed, but whose response from the database is lost, is started once and fires', async () => {
+  await using world = await startWorld({ hasWorkflows: true });
+  const location = await world.setUpLocation();
+  await world.highlevel.addTrigger(location.id, 'message_delivered');
+  const facts = { state: 'delivered' };
+  const fields = {
+    locationId: location.id,
+    triggerId: 't',
+    kind: 'message_delivered',
+    facts,
+    createdAt: new Date(world.clock.now()),
+  };
+  const { id } = await world.db.triggerEvent.create({
+    data: { id: world.services.newId(), ...fields, dueAt: fields.createdAt },
+  });
+  const [event] = await claimDueEvents(world.services);
+  let tries = 0;
+  const table = new Proxy(world.db.triggerEvent, {
+    get: (target, name) =>
+      name !== 'updateMany'
+        ? Reflect.get(target, name)
+        : async (query: Parameters<typeof target.updateMany>[0]) => {
+            const result = await target.updateMany(query);
+            tries += 1;
+            if (tries === 1) throw new Error('Connection terminated unexpectedly');
+            return result;
+          },
+  });
+  const client = new Proxy(world.db, { get: (target, name) => (name === 'triggerEvent' ? table : Reflect.get(target, name)) });
+  if (event?.id !== id) throw new Error('The event was not claimed.');
+  const starting = markStarted({ ...world.services, db: { ...world.services.db, client } }, event);
+  await world.advanceUntil(() => tries === 2);
+  expect(await starting).toBe(true);
+  expect(await markStarted(world.services, event)).toBe(false);
 });

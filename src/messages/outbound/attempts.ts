@@ -2,9 +2,11 @@ import type { Connection } from '../../connections/connection.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
 import type { Database, Executor } from '../../database/client.ts';
+import { repeatWhileUnavailable } from '../../database/repeat.ts';
 import { liveWorkersCte } from '../../queue/sql/live-workers.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
+import { listAcceptedParts } from './external-ids.ts';
 
 export interface AttemptRequest {
   readonly messageId: string;
@@ -12,6 +14,8 @@ export interface AttemptRequest {
   readonly workerId: string;
   /** The connection as it was read when the message was prepared. */
   readonly connection: Pick<Connection, 'id' | 'status' | 'updatedAt'>;
+  /** Number of its parts that the vendor was known to have when the message was prepared. */
+  readonly acceptedCount: number;
   /** The recipients, as the ledger of opt-outs knows them. */
   readonly addresses: readonly string[];
   /** The policy for an earlier attempt that was interrupted, so that its message may or may not have been sent. */
@@ -25,7 +29,8 @@ export interface AttemptRequest {
  * - `interrupted`: an earlier attempt was interrupted or got no response, and it must be found out whether it was sent;
  * - `inbound_in_progress`: the message may be the echo of a reply that is being posted into this contact's conversation. HighLevel can post
  *   it to the Delivery URL before its response has named its id (platform.md 3.4); once that id is stored, `dropEcho` settles the message;
- * - `route_changed`: since the message was prepared, its connection was changed, paused, held or removed, or its location has lost the app;
+ * - `route_changed`: since the message was prepared, its connection was changed, paused, held or removed, its location has lost the app, or a
+ *   receipt has proved an earlier send of it, or of a part;
  * - `opted_out`: a recipient has opted out;
  * - `taken_over`: the worker was declared dead since it claimed the job, which another one has or gets.
  */
@@ -55,6 +60,9 @@ interface DecidedRow {
  * Preparing a message may take seconds, as HighLevel is asked for a token, an address or a charge. What must stop a send is therefore read
  * in the statement that starts it: a STOP, a pause or an uninstall that was acknowledged before it counts. So does a worker's death: the
  * statement of one whose host was cut off may reach the server when another worker has sent the message.
+ *
+ * A statement whose response is lost may have committed. It is repeated under the same ids: given up, up to 200 messages of which no request
+ * has left would count as possibly sent.
  */
 export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: NewId }): StartAttempt {
   return createBatcher<AttemptRequest, StartResult>({
@@ -66,8 +74,17 @@ export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: 
       }));
       const { code, message } = getReason('interrupted');
       const parameters = [JSON.stringify(requests), dateNow(deps.clock), code, message];
-      const rows = await deps.db.client.$queryRawUnsafe<DecidedRow[]>(startAttemptsSql, ...parameters);
+      let isRepeat = false;
+      const rows = await repeatWhileUnavailable(deps.clock, (tries) => {
+        isRepeat = tries > 1;
+        return deps.db.client.$queryRawUnsafe<DecidedRow[]>(startAttemptsSql, ...parameters);
+      });
       const decided = new Map(rows.map((row) => [row.id, row]));
+      if (isRepeat)
+        await withdraw(
+          deps.db,
+          requests.map(({ id }) => id).filter((id) => decided.get(id)?.outcome !== 'started'),
+        );
       return requests.map(({ id }) => {
         const row = decided.get(id);
         if (!row) return 'cancelled';
@@ -78,24 +95,32 @@ export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: 
   });
 }
 
+/** Removes attempts that a statement of unknown outcome may have started, and its repeat has not. */
+async function withdraw({ client }: Database, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await client.attempt.deleteMany({ where: { id: { in: [...ids] } } });
+}
+
 /** The lock prevents that a message is cancelled between this query and the new attempt. Messages are locked by id, as everywhere. */
 const startAttemptsSql = `
   WITH wanted AS (
     SELECT * FROM json_to_recordset($1::json) AS w (id uuid, "messageId" uuid, addresses text[], "unknownOutcomePolicy" text,
-      "workerId" uuid, "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz)),
+      "workerId" uuid, "connectionId" uuid, "connectionStatus" text, "connectionUpdatedAt" timestamptz, "acceptedCount" int)),
   ${liveWorkersCte('SELECT "workerId" FROM wanted')},
   owned AS (SELECT * FROM wanted WHERE "workerId" IN (SELECT id FROM alive)),
   pending AS (
-    SELECT id, location_id, contact_id, resent_at FROM messages
+    SELECT id, location_id, contact_id, resent_at, external_id FROM messages
     WHERE id IN (SELECT "messageId" FROM owned) AND state = 'pending' AND held_for_review_at IS NULL ORDER BY id FOR KEY SHARE),
   interrupted AS (
     UPDATE attempts SET ended_at = $2, outcome = 'unknown', code = $3, reason = $4
-    WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL),
+    WHERE message_id IN (SELECT id FROM pending) AND ended_at IS NULL AND id NOT IN (SELECT id FROM wanted)),
   decided AS (
     SELECT w.*, p.resent_at, optout.categories, CASE
+      WHEN p.external_id IS NOT NULL AND w."acceptedCount" <> (
+        SELECT count(*) FROM external_ids x
+        WHERE x.message_id = p.id AND x.part IS NOT NULL AND x.created_at >= COALESCE(p.resent_at, '-infinity')) THEN 'route_changed'
       -- Interrupted, or ended as interrupted by a worker that stopped before it settled the message.
       WHEN w."unknownOutcomePolicy" = 'ask' AND EXISTS (
-        SELECT 1 FROM attempts a WHERE a.message_id = p.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
+        SELECT 1 FROM attempts a WHERE a.message_id = p.id AND a.id <> w.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
           AND a.started_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
       WHEN EXISTS (
         SELECT 1 FROM messages inbound JOIN jobs ON jobs.queue = 'highlevel' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
@@ -115,7 +140,8 @@ const startAttemptsSql = `
   started AS (
     INSERT INTO attempts (id, message_id, connection_id, started_at, event_order)
     -- The process that resent it may have a clock that is ahead of this one's.
-    SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started')
+    SELECT id, "messageId", "connectionId", GREATEST($2, resent_at), nextval('event_order') FROM decided WHERE outcome = 'started'
+    ON CONFLICT (id) DO NOTHING)
   SELECT id, outcome, categories IS NOT NULL AS "isOptedOutOfMarketing" FROM decided
   UNION ALL SELECT id, 'taken_over', false FROM wanted WHERE "workerId" NOT IN (SELECT id FROM alive)`;
 
@@ -154,6 +180,8 @@ export interface UnconfirmedAttempt {
   readonly endedAt: Date;
   /** Why its outcome is unknown. */
   readonly unknownReason: Reason;
+  /** Vendor's ids that receipts have named for it, where its process stopped before it could take them into account. */
+  readonly provedParts: readonly string[];
 }
 
 /** Finds the newest attempt of a message whose outcome is unknown. A person who had it resent has judged the attempts before. */
@@ -168,6 +196,9 @@ export async function findUnconfirmedAttempt(
   });
   if (!row) return null;
   const { id: attemptId, startedAt, endedAt, code, reason } = row;
-  const unknownReason = code && reason ? { code, message: reason } : getReason('interrupted');
-  return { id: attemptId, startedAt, endedAt: endedAt ?? startedAt, unknownReason };
+  const interrupted = getReason('interrupted');
+  const unknownReason = code && reason ? { code, message: reason } : interrupted;
+  // The ids of an attempt that has ended are in part those of its own response.
+  const provedParts = code === interrupted.code ? await listAcceptedParts(on, { id, resentAt: startedAt }) : [];
+  return { id: attemptId, startedAt, endedAt: endedAt ?? startedAt, unknownReason, provedParts };
 }

@@ -27,8 +27,13 @@ export function computeConfirmAt(endedAtMs: number, nowMs: number, timeoutMs: nu
   return share === undefined ? null : new Date(endedAtMs + share * timeoutMs);
 }
 
-/** Result of a check: the outcome of that attempt, the time of the next check, or the reason of the doubt that remains when the policy applies. */
-export type Confirmation = { attempt: UnconfirmedAttempt; outcome: SendOutcome } | { nextAt: Date } | { doubt: Reason };
+/**
+ * Result of a check: the outcome of that attempt, the time of the next check, or the reason of the doubt that remains when the policy applies.
+ * `proved`: a receipt has said before that the vendor has it.
+ */
+export type Confirmation =
+  | 'proved'
+  | ({ attempt: UnconfirmedAttempt } & ({ outcome: SendOutcome } | { nextAt: Date } | { doubt: Reason } | { isProved: true }));
 
 /**
  * Finds out whether the last attempt has reached the vendor: asks the vendor, where it can say, and waits some minutes for a receipt, which
@@ -42,15 +47,15 @@ export async function confirmSend(
   signal: AbortSignal,
 ): Promise<Confirmation> {
   const attempt = await deps.findUnconfirmedAttempt(message);
-  // A receipt has proved it meanwhile: the message continues.
-  if (!attempt) return { nextAt: new Date(deps.clock.now()) };
+  if (!attempt) return 'proved';
+  if (attempt.provedParts.length > 0) return { attempt, isProved: true };
   const context = deps.createChannelContext(connection, signal);
   const outcome = (await connection.channel.lookUpSend?.(context, outbound, attempt.startedAt)) ?? null;
   if (outcome && isConclusive(outcome)) return { attempt, outcome };
   const nextAt = canConfirm(connection)
     ? computeConfirmAt(attempt.endedAt.getTime(), deps.clock.now(), deps.confirmTimeoutMs)
     : null;
-  return nextAt ? { nextAt } : { doubt: attempt.unknownReason };
+  return { attempt, ...(nextAt ? { nextAt } : { doubt: attempt.unknownReason }) };
 }
 
 /** Returns true for what the vendor says of the message, or of its first parts; not for a look-up that failed. */

@@ -16,15 +16,18 @@ import type { WorkMessage } from '../model/message.ts';
 import { getReason, type Reason } from '../model/reasons.ts';
 import { toLedgerAddresses } from '../opt-outs/find.ts';
 import type { Settle, Settlement } from '../settlement/settlement.ts';
-import { type AttemptFilter, mayHaveArrived, type StartAttempt, type StartResult } from './attempts.ts';
-import { type ConfirmDeps, canConfirm, computeConfirmAt, confirmSend } from './confirm-send.ts';
+import type { StartAttempt, StartResult } from './attempts.ts';
+import { type ConfirmDeps, canConfirm, computeConfirmAt } from './confirm-send.ts';
 import { toContactAddress, toEndedAttempt } from './ended-attempt.ts';
 import { decideNextStep } from './next-step.ts';
+import { listKnownIds, prepareAnew, unlessSent } from './proved-send.ts';
 import type { Route } from './resolve-route.ts';
 import type { LimitDecision } from './send-limits.ts';
 import { settleMove, withRecord } from './settle-move.ts';
+import { settleStep } from './settle-step.ts';
+import { settleUnconfirmed } from './settle-unconfirmed.ts';
 import { concludeForReached } from './settled-recipients.ts';
-import { type Deferral, type DeliverStep, toSettlement, toStep } from './to-settlement.ts';
+import { type Deferral, toStep } from './to-settlement.ts';
 
 export interface DeliverDeps extends ConfirmDeps {
   clock: Clock;
@@ -131,12 +134,13 @@ async function send(deps: DeliverDeps, job: Job, message: WorkMessage, route: Se
     messageId: message.id,
     workerId: job.workerId,
     connection,
+    acceptedCount: route.outbound.acceptedParts.length,
     addresses: toLedgerAddresses(route.outbound.to),
   };
   let started = await deps.startAttempt({ ...request, unknownOutcomePolicy: idempotent ? 'resend' : 'ask' });
   let settled: Partial<Settlement> | null = null;
   if (started === 'interrupted') {
-    const confirmed = await confirm(deps, job, message, route);
+    const confirmed = await settleUnconfirmed(deps, job, message, route);
     if (confirmed === 'resend') started = await deps.startAttempt({ ...request, unknownOutcomePolicy: 'resend' });
     else settled = confirmed;
   }
@@ -194,61 +198,41 @@ async function makeAttempt(
     isTest: message.isTest,
     confirmAt: canConfirm(connection) ? computeConfirmAt(now.getTime(), now.getTime(), deps.confirmTimeoutMs) : null,
   });
-  if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
-  if (outcome.kind === 'unavailable' && outcome.isConnectionWide && outcome.retryAfterMs) {
-    await deps.pauseConnection(connection, new Date(now.getTime() + outcome.retryAfterMs));
-  }
-  if (outcome.kind === 'rejected' && outcome.optedOut) {
-    const { optedOut: category, code: reason } = outcome;
-    await deps.recordOptOut(connection, { address: outbound.to, optedOut: true, category, reason });
-  }
   // An idempotent vendor that rejects this attempt has accepted no earlier one; an earlier config may have led to another vendor.
   const isCertain = outcome.kind === 'rejected' && outcome.isAuthoritative === true && capabilities.idempotent;
   const filter = { excludeId: attempt.attemptId, ...(isCertain ? { startedBefore: connection.updatedAt } : {}) };
+  const settlement = settleStep(message, step, { now, connectionId: connection.id }, filter);
   await deps.settle({
     job,
     basedOn: message,
-    ...settleStep(message, step, { now, connectionId: connection.id }, filter),
+    ...(outcome.kind === 'unknown'
+      ? unlessSent(message, { attemptId: attempt.attemptId, knownIds: listKnownIds(outbound, outcome), now }, settlement)
+      : settlement),
     attempt: toEndedAttempt(attempt.attemptId, outbound, connection, outcome, concluded),
     contactAddress: toContactAddress(message, outbound.to, outcome),
+    prepare: () => recordConsequences(deps, connection, outbound.to, outcome, now),
   });
   if (outcome.kind === 'unavailable' || outcome.kind === 'connection_error') {
     await deps.refundDailyCap(route, attempt.countedAtMs);
   }
 }
 
-/** Settles a message whose last attempt may or may not have been sent, as far as that can be found out. @returns `resend` where the policy says so */
-async function confirm(
+/** Records what an outcome means beyond its message: for the connection, or for the recipient. */
+async function recordConsequences(
   deps: DeliverDeps,
-  job: Job,
-  message: WorkMessage,
-  { connection, outbound }: SendableRoute,
-): Promise<Partial<Settlement> | 'resend'> {
-  const confirmation = await confirmSend(deps, message, connection, outbound, job.signal);
-  const now = dateNow(deps.clock);
-  const facts = { now, connectionId: connection.id };
-  if ('doubt' in confirmation) {
-    if (parseDeliverySettings(connection.config).whenUnknown === 'resend') return 'resend';
-    return settleStep(message, { do: 'hold_for_review', reason: confirmation.doubt }, facts);
+  connection: Connection,
+  to: string,
+  outcome: SendOutcome,
+  now: Date,
+): Promise<void> {
+  if (outcome.kind === 'connection_error') await deps.holdConnection(connection, outcome);
+  if (outcome.kind === 'unavailable' && outcome.isConnectionWide && outcome.retryAfterMs) {
+    await deps.pauseConnection(connection, new Date(now.getTime() + outcome.retryAfterMs));
   }
-  if ('nextAt' in confirmation) {
-    return settleStep(message, { do: 'confirm', at: confirmation.nextAt, reason: getReason('confirming_send') }, facts);
+  if (outcome.kind === 'rejected' && outcome.optedOut) {
+    const { optedOut: category, code: reason } = outcome;
+    await deps.recordOptOut(connection, { address: to, optedOut: true, category, reason });
   }
-  const { attempt, outcome } = confirmation;
-  const step = decideNextStep(outcome, {
-    now,
-    // The parts that are left are sent at once.
-    nextDelayMs: 0,
-    hasReceipts: connection.capabilities.receipts,
-    unknownOutcomePolicy: 'ask',
-    isTest: message.isTest,
-    confirmAt: null,
-  });
-  return {
-    ...settleStep(message, step, facts, { excludeId: attempt.id }),
-    attempt: toEndedAttempt(attempt.id, outbound, connection, outcome),
-    contactAddress: toContactAddress(message, outbound.to, outcome),
-  };
 }
 
 function settleUnstarted(
@@ -263,7 +247,7 @@ function settleUnstarted(
     // It waits again where its group is paused meanwhile, and is prepared anew.
     case 'interrupted':
     case 'route_changed':
-      return { runAgainAt: ({ state }) => (state === 'pending' ? facts.now : null) };
+      return prepareAnew(facts.now);
     case 'opted_out':
       return settleStep(message, { do: 'complete', state: 'failed', reason: getReason(result) }, facts);
     case 'inbound_in_progress': {
@@ -271,19 +255,6 @@ function settleUnstarted(
       return settleStep(message, { do: 'defer', at, reason: getReason(result) }, facts);
     }
   }
-}
-
-/** Builds the settlement of a step. A failure is decided under the message's lock, by the attempts that are stored then. */
-function settleStep(
-  message: WorkMessage,
-  step: DeliverStep,
-  facts: { now: Date; connectionId: string | null },
-  filter: AttemptFilter = {},
-): Partial<Settlement> {
-  if (step.do !== 'complete' || step.state !== 'failed') return toSettlement(step, { ...facts, mayHaveArrived: false });
-  return {
-    beforeWrite: async (tx) => toSettlement(step, { ...facts, mayHaveArrived: await mayHaveArrived(tx, message, filter) }),
-  };
 }
 
 /** @returns null when no further attempt is to be made */

@@ -20,6 +20,8 @@ interface ReceiptRow {
 /**
  * Stores the proof that receipts give of sends whose response was lost: they name our message and the vendor's id. A message that waits for
  * such a proof, or for a person, continues: `deliver` finds the proof, and sends the parts that are left, if there are any.
+ *
+ * A receipt of a part that the vendor is known to have proves nothing about the part whose response was lost.
  */
 export async function confirmSends(
   { clock }: ConfirmSendDeps,
@@ -38,13 +40,12 @@ export async function confirmSends(
   if (open.length === 0) return;
   const openIds = open.map(({ id }) => id);
   await lockMessages(tx, openIds);
-  await tx.$executeRawUnsafe(
-    insertProofsSql,
-    JSON.stringify(proofs.filter(({ messageId }) => openIds.includes(messageId))),
-    now,
-  );
-  // An attempt that still runs ends with its own outcome; the proof is for the case that its process stops before.
-  const unconfirmed = open.filter(({ hasEnded }) => hasEnded);
+  const openProofs = JSON.stringify(proofs.filter(({ messageId }) => openIds.includes(messageId)));
+  const proved = await tx.$queryRawUnsafe<{ messageId: string }[]>(insertProofsSql, openProofs, now);
+  if (proved.length === 0) return;
+  // Read again under the lock. An attempt that still runs finds the proof when it ends.
+  const found = await findUnconfirmed(tx, [...new Set(proved.map(({ messageId }) => messageId))]);
+  const unconfirmed = found.filter(({ hasEnded }) => hasEnded);
   if (unconfirmed.length === 0) return;
   const ids = unconfirmed.map(({ id }) => id);
   await tx.$executeRaw`
@@ -79,6 +80,10 @@ function findUnconfirmed(tx: Executor, ids: readonly string[]): Promise<Unconfir
 
 const insertProofsSql = `
   INSERT INTO external_ids (connection_id, external_id, message_id, part, created_at)
-  SELECT DISTINCT ON ("messageId", "externalId") "connectionId", "externalId", "messageId", part, $2::timestamptz
+  SELECT DISTINCT ON (p."messageId", p.part) p."connectionId", p."externalId", p."messageId", p.part, $2::timestamptz
   FROM json_to_recordset($1::json) AS p ("messageId" uuid, "connectionId" uuid, "externalId" text, part smallint)
-  ON CONFLICT (message_id, external_id) DO NOTHING`;
+  JOIN messages m ON m.id = p."messageId"
+  WHERE NOT EXISTS (
+    SELECT 1 FROM external_ids x
+    WHERE x.message_id = m.id AND x.part = p.part AND x.created_at >= COALESCE(m.resent_at, '-infinity'))
+  ON CONFLICT (message_id, external_id) DO NOTHING RETURNING message_id AS "messageId"`;

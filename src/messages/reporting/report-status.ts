@@ -2,6 +2,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { type AppError, type ErrorCode, isAppError } from '../../core/errors.ts';
 import { computeBackoffMs, computeRetryDelayMs, sendDelaysMs, tooEarlyDelaysMs } from '../../core/retry-schedule.ts';
 import type { Database } from '../../database/client.ts';
+import { repeatWhileUnavailable } from '../../database/repeat.ts';
 import { findResponse, type HighLevel, type HighLevelResponse } from '../../highlevel/client.ts';
 import { updateEmailStatus, updateMessageStatus } from '../../highlevel/messages.ts';
 import type { Job } from '../../queue/job.ts';
@@ -139,7 +140,8 @@ async function computeRetryAt(deps: ReportDeps, message: WorkMessage, error: App
   const schedule = retrySchedules[error.code];
   if (schedule) {
     if (error.code === 'highlevel_too_early') deps.reportDelay.recordTooEarly(now - message.createdAt.getTime());
-    return after(computeRetryDelayMs(schedule, await countSameResponses(deps, message, error), deps.jitter()));
+    const count = await repeatWhileUnavailable(deps.clock, () => countSameResponses(deps, message, error));
+    return after(computeRetryDelayMs(schedule, count, deps.jitter()));
   }
   if (error.retry === 'never') return null;
   return after(error.retryAfterMs ?? computeBackoffMs(message.reportRetryCount, deps.jitter()));

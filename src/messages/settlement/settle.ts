@@ -45,6 +45,7 @@ export function createSettler(deps: SettleDeps): Settler {
   const unwritten = new Set<Settlement>();
 
   async function settleWithRetry(original: Settlement): Promise<void> {
+    await prepare(original);
     let settlement = original;
     for (let attempts = 1; ; attempts++) {
       try {
@@ -62,6 +63,20 @@ export function createSettler(deps: SettleDeps): Settler {
         if (hasResponse(original)) unwritten.add(original);
         deps.log.warn(fields, 'result of a job could not be written; retrying');
         await sleep(deps.clock, isUnavailable(error) ? retryDelayMs : Math.min(retryDelayMs * attempts, maxRetryDelayMs));
+      }
+    }
+  }
+
+  async function prepare(settlement: Settlement): Promise<void> {
+    for (;;) {
+      try {
+        return await settlement.prepare?.();
+      } catch (error) {
+        const fields = { err: error, messageId: settlement.job.messageId };
+        if (!isUnavailable(error)) return deps.log.error(fields, 'consequences of a vendor response could not be recorded');
+        unwritten.add(settlement);
+        deps.log.warn(fields, 'consequences of a vendor response could not be recorded; retrying');
+        await sleep(deps.clock, retryDelayMs);
       }
     }
   }

@@ -27,6 +27,11 @@ export interface Settlement {
   readonly attempt?: EndedAttempt;
   readonly report?: ReportAttempt;
   readonly contactAddress?: ContactAddress | null;
+  /**
+   * Writes what must be stored before the job ends, such as the hold of a connection whose vendor refuses the account: else the job would run
+   * again at once. It is repeated while the database is away; any other error is logged.
+   */
+  readonly prepare?: () => Promise<void>;
   /** Reads, or changes, other rows in the same transaction before the message changes; the message is locked. */
   readonly beforeWrite?: (tx: Executor) => Promise<SettlementDecision | undefined>;
 }
@@ -51,8 +56,13 @@ export interface EndedEmail {
   readonly quietPeriodMs?: number;
 }
 
-/** A decision that depends on rows which `beforeWrite` has read; it takes precedence over the same members of the settlement. */
-export type SettlementDecision = Pick<Settlement, 'change' | 'patch' | 'runAgainAt'>;
+/**
+ * A decision that depends on rows which `beforeWrite` has read; it takes precedence over the same members of the settlement. `attempt` is
+ * undefined where it has written the end of the attempt itself.
+ */
+export type SettlementDecision = Pick<Settlement, 'change' | 'patch' | 'runAgainAt' | 'letsOthersPass'> & {
+  readonly attempt?: undefined;
+};
 
 export type Settle = (settlement: Settlement) => Promise<void>;
 

@@ -83,7 +83,14 @@ async function startAttempt(world: World, connectionId: string, one: Sent, at: n
   if (one.open !== null || one.given !== null) return;
   const connection = await world.db.connection.findUniqueOrThrow({ where: { id: connectionId } });
   const { id: workerId } = await world.db.worker.create({ data: { id: world.services.newId() } });
-  const request = { messageId: one.rowId, workerId, connection, addresses: [], unknownOutcomePolicy: 'resend' } as const;
+  const request = {
+    messageId: one.rowId,
+    workerId,
+    connection,
+    acceptedCount: 0,
+    addresses: [],
+    unknownOutcomePolicy: 'resend',
+  } as const;
   const beginning = await world.services.startAttempt(request);
   if (typeof beginning !== 'object') throw new Error(`An attempt did not begin: ${beginning}`);
   one.open = beginning.attemptId;
@@ -110,6 +117,7 @@ async function end(
     messageId: one.rowId,
     groupKey: 'group',
     workerId,
+    claimNumber: 0,
     signal: new AbortController().signal,
   } as const;
   const outcome: SendOutcome = how === 'accepted' ? { kind: 'accepted', externalIds: [externalId] } : outcomes[how];
