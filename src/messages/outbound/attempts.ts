@@ -61,7 +61,7 @@ interface DecidedRow {
  * in the statement that starts it: a STOP, a pause or an uninstall that was acknowledged before it counts. So does a worker's death: the
  * statement of one whose host was cut off may reach the server when another worker has sent the message.
  *
- * A statement whose response is lost may have committed. It is repeated under the same ids: given up, up to 200 messages of which no request
+ * A statement whose response is lost may have committed. It is repeated under the same ids: dropped, up to 200 messages of which no request
  * has left would count as possibly sent.
  */
 export function createAttemptStarter(deps: { db: Database; clock: Clock; newId: NewId }): StartAttempt {
