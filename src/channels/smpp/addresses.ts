@@ -1,3 +1,5 @@
+import { isSender, type SmppConfig } from './config.ts';
+
 /** An address with its type and numbering plan (SMPP 5.0, 4.7.1 and 4.7.2). */
 export interface TypedAddress {
   readonly ton: number;
@@ -10,6 +12,19 @@ const international = { ton: 1, npi: 1 };
 const networkSpecific = { ton: 3, npi: 0 };
 const alphanumeric = { ton: 5, npi: 0 };
 const maxShortCodeDigits = 8;
+
+/**
+ * Chooses the sender of a message. The message may name its own; text that can be none, such as the name of a user, is not one.
+ *
+ * @returns `isOwnSender`: the connection has another sender, so that a problem of this one is no other message's
+ */
+export function chooseSender(
+  { sourceAddress }: Pick<SmppConfig, 'sourceAddress'>,
+  from: string | null,
+): { sender: string | null; isOwnSender: boolean } {
+  const own = from !== null && isSender(from) ? from : null;
+  return { sender: own ?? sourceAddress ?? null, isOwnSender: own !== null && own !== sourceAddress };
+}
 
 /** Types the sender of a message by its form, unless the config says it otherwise. */
 export function toSource(

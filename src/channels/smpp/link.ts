@@ -29,9 +29,10 @@ export interface Request {
   readonly noteResponse?: (response: Pdu) => void;
 }
 
-/** Result of a request: `unsent` when not one octet has left, `lost` when it may have arrived. */
+/** Result of a request: `unsent` when not one octet has left, `unwritable` when none ever can, `lost` when it may have arrived. */
 export type Reply =
   | { readonly kind: 'response'; readonly pdu: Pdu }
+  | { readonly kind: 'unwritable'; readonly message: string }
   | { readonly kind: 'unsent'; readonly message: string }
   | { readonly kind: 'lost'; readonly message: string };
 
@@ -71,6 +72,15 @@ interface Pending {
   readonly request: Request;
   readonly timer: Timer;
   resolve(reply: Reply): void;
+}
+
+function tryWrite(pdu: Pdu): Buffer | { unwritable: string } {
+  try {
+    return writePdu(pdu);
+  } catch (error) {
+    if (error instanceof RangeError) return { unwritable: error.message };
+    throw error;
+  }
 }
 
 /** Creates a link on an open socket. Every request ends: with a response, after its time, or with the link. */
@@ -126,7 +136,8 @@ export function createLink(deps: LinkDeps): Link {
     sequence = sequence >= maxSequence ? 1 : sequence + 1;
     const number = sequence;
     const pdu = { command: asked.command, status: 0, sequence: number, fields: asked.fields, tlvs: asked.tlvs ?? [] };
-    const octets = writePdu(pdu);
+    const octets = tryWrite(pdu);
+    if ('unwritable' in octets) return Promise.resolve({ kind: 'unwritable', message: octets.unwritable });
     return new Promise((resolve) => {
       const timer = clock.setTimeout(() => {
         pending.delete(number);

@@ -4,6 +4,7 @@ import { type Pdu, readText } from '../../core/smpp/pdu.ts';
 import { toSmsText } from '../../core/sms/sms-message.ts';
 import { countSegments } from '../../core/sms/split-text.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
+import { chooseSender } from './addresses.ts';
 import type { SmppConfig } from './config.ts';
 import type { Link, Reply, Request } from './link.ts';
 import type { ReceiptReader, SubmitTag } from './receive-receipt.ts';
@@ -56,7 +57,7 @@ export function createSender(deps: SenderDeps): Sender {
   }
 
   /** Sends one part. @returns its id, empty where the carrier gives none; or why the message ends here */
-  async function sendPart(request: Request, accepted: readonly string[]): Promise<string | Failure> {
+  async function sendPart(request: Request, accepted: readonly string[], isOwnSender: boolean): Promise<string | Failure> {
     const pauseMs = pausedUntil - clock.now();
     if (pauseMs > 0) return createUnsent('throttled', 'The carrier limits the rate of messages.', accepted, pauseMs);
     const place = isStopped ? null : await window.enter();
@@ -67,13 +68,12 @@ export function createSender(deps: SenderDeps): Sender {
         ? createUnsent('window_full', 'The carrier’s responses are slow: the window of the bind is full.', accepted)
         : createUnsent('session_closed', 'The bind with the carrier is closed.', accepted);
     }
-    const reply = await place.link.request(request);
-    place.leave();
-    return readReply(reply, accepted);
+    return readReply(await requestIn(place, request), accepted, isOwnSender);
   }
 
-  async function readReply(reply: Reply, accepted: readonly string[]): Promise<string | Failure> {
+  async function readReply(reply: Reply, accepted: readonly string[], isOwnSender: boolean): Promise<string | Failure> {
     const parts = accepted.length > 0 ? { acceptedParts: accepted } : {};
+    if (reply.kind === 'unwritable') return { kind: 'rejected', code: 'unwritable', message: reply.message };
     if (reply.kind === 'unsent') return createUnsent('session_closed', reply.message, accepted);
     if (reply.kind === 'lost') return { kind: 'unknown', code: 'no_response', message: reply.message, ...parts };
     const { status, command } = reply.pdu;
@@ -88,7 +88,7 @@ export function createSender(deps: SenderDeps): Sender {
       throttledCount += clock.now() >= pausedUntil ? 1 : 0;
       pausedUntil = Math.max(pausedUntil, clock.now() + delayMs);
     }
-    const failure = toFailure(status, delayMs, accepted);
+    const failure = toFailure(status, delayMs, accepted, isOwnSender);
     if (failure.kind === 'connection_error') await recordRefusal(failure);
     return failure;
   }
@@ -109,11 +109,12 @@ export function createSender(deps: SenderDeps): Sender {
     async send(message) {
       const requests = planSubmits(config, message);
       if (!Array.isArray(requests)) return { kind: 'rejected', ...requests };
+      const { isOwnSender } = chooseSender(config, message.from);
       const ids = message.acceptedParts.slice(0, requests.length);
       for (const request of requests.slice(ids.length)) {
         const tag: SubmitTag = { messageId: message.id, to: message.to, partCount: requests.length };
         const noteResponse = (response: Pdu) => noteId(response, message.to);
-        const sent = await sendPart({ ...request, tag, noteResponse }, ids);
+        const sent = await sendPart({ ...request, tag, noteResponse }, ids, isOwnSender);
         if (typeof sent !== 'string') return describePartial(sent, ids.length, requests.length);
         if (sent === '') notice('the carrier accepted a message without an id: there will be no receipt');
         // An id of our own keeps the count of the parts.
@@ -147,6 +148,15 @@ function describePartial(failure: Failure, sentCount: number, partCount: number)
 interface Place {
   readonly link: Link;
   leave(): void;
+}
+
+/** Makes a request and leaves its place in the window, also when the request throws: a place that is kept is lost for the session. */
+async function requestIn({ link, leave }: Place, request: Request): Promise<Reply> {
+  try {
+    return await link.request(request);
+  } finally {
+    leave();
+  }
 }
 
 /** Creates the window: so many messages of each link wait for a response, and as many a second start as the connection allows. */

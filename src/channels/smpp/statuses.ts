@@ -1,7 +1,7 @@
 import type { SendOutcome } from '../channel.ts';
 
-/** What a status of the carrier is about. */
-export type StatusClass = 'ok' | 'throttled' | 'busy' | 'message' | 'config' | 'account';
+/** What a status of the carrier is about. `sender`: where the message has named its sender, it is as `message`; else as `config`. */
+export type StatusClass = 'ok' | 'throttled' | 'busy' | 'message' | 'sender' | 'config' | 'account';
 
 interface Status {
   readonly name: string;
@@ -20,7 +20,7 @@ const statuses: Readonly<Record<number, Status>> = {
   4: status('ESME_RINVBNDSTS', 'account', 'The bind may not do this: a transmitter only sends and a receiver only receives.'),
   5: status('ESME_RALYBND', 'busy', 'The account is bound already, and the carrier allows no further bind.'),
   8: status('ESME_RSYSERR', 'busy', 'The carrier reports a system error.'),
-  10: status('ESME_RINVSRCADR', 'config', 'The carrier does not accept the sender.'),
+  10: status('ESME_RINVSRCADR', 'sender', 'The carrier does not accept the sender.'),
   11: status('ESME_RINVDSTADR', 'message', 'The carrier does not accept the recipient.'),
   13: status('ESME_RBINDFAIL', 'account', 'The carrier refused the bind.'),
   14: status('ESME_RINVPASWD', 'account', 'The carrier does not accept the password.'),
@@ -31,8 +31,8 @@ const statuses: Readonly<Record<number, Status>> = {
   67: status('ESME_RINVESMCLASS', 'config', 'The carrier does not accept this form of message.'),
   68: status('ESME_RCNTSUBDL', 'config', 'The carrier does not accept this form of message.'),
   69: status('ESME_RSUBMITFAIL', 'message', 'The carrier could not take the message.'),
-  72: status('ESME_RINVSRCTON', 'config', 'The carrier does not accept the type of the sender.'),
-  73: status('ESME_RINVSRCNPI', 'config', 'The carrier does not accept the numbering plan of the sender.'),
+  72: status('ESME_RINVSRCTON', 'sender', 'The carrier does not accept the type of the sender.'),
+  73: status('ESME_RINVSRCNPI', 'sender', 'The carrier does not accept the numbering plan of the sender.'),
   80: status('ESME_RINVDSTTON', 'message', 'The carrier does not accept the type of the recipient.'),
   81: status('ESME_RINVDSTNPI', 'message', 'The carrier does not accept the numbering plan of the recipient.'),
   83: status('ESME_RINVSYSTYP', 'account', 'The carrier does not accept the system type.'),
@@ -72,24 +72,29 @@ const busyDelayMs = 30_000;
  * Converts the status of a refused part into an outcome. Parts that were accepted before it are kept, so that they are not sent again.
  *
  * @param throttledDelayMs pause of the whole connection
+ * @param isOwnSender the message has named its sender, so that the sender's problems are its own
  */
 export function toFailure(
   statusCode: number,
   throttledDelayMs: number,
   acceptedParts: readonly string[],
+  isOwnSender: boolean,
 ): Extract<SendOutcome, { kind: 'rejected' | 'unavailable' | 'connection_error' }> {
   const { class: statusClass, code, message } = describeStatus(statusCode);
   const reason = { code, message, response: formatStatus(statusCode) };
   const parts = acceptedParts.length > 0 ? { acceptedParts } : {};
+  const rejected = { kind: 'rejected', isAuthoritative: true, ...reason } as const;
   switch (statusClass) {
     case 'throttled':
       return { kind: 'unavailable', ...reason, ...parts, retryAfterMs: throttledDelayMs, isConnectionWide: true };
     case 'busy':
       return { kind: 'unavailable', ...reason, ...parts, retryAfterMs: busyDelayMs };
+    case 'sender':
+      return isOwnSender ? rejected : { kind: 'connection_error', ...reason, ...parts };
     case 'config':
     case 'account':
       return { kind: 'connection_error', ...reason, ...parts };
     default:
-      return { kind: 'rejected', isAuthoritative: true, ...reason };
+      return rejected;
   }
 }

@@ -4,7 +4,7 @@ import { type Tlv, tags } from '../../core/smpp/pdu.ts';
 import { type SmsOptions, toSmsText } from '../../core/sms/sms-message.ts';
 import { countSegments, splitText, type TextPart } from '../../core/sms/split-text.ts';
 import type { OutboundMessage } from '../channel.ts';
-import { toDestination, toSource } from './addresses.ts';
+import { chooseSender, toDestination, toSource } from './addresses.ts';
 import { parseOptionalFields, type SmppConfig } from './config.ts';
 import type { Request } from './link.ts';
 
@@ -47,7 +47,7 @@ export function planSubmits(
 }
 
 function toRequest(config: SmppConfig, { to, from }: Pick<OutboundMessage, 'to' | 'from'>, part: TextPart): Request {
-  const source = toSource(from ?? config.sourceAddress ?? null, config);
+  const source = toSource(chooseSender(config, from).sender, config);
   const destination = toDestination(to, config);
   return {
     command: 'submit_sm',
