@@ -1,6 +1,9 @@
 import type { ChannelContext } from './context.ts';
 import type { ChannelEvent, OutboundMessage, SendOutcome } from './messages.ts';
 
+/** A send through a session has this long; then it may have arrived, and its outcome is `unknown`. */
+export const sendTimeoutMs = 60_000;
+
 /** A connection to the vendor that stays open, such as an SMPP bind or an IMAP mailbox. One process at a time owns it. */
 export interface ChannelSession<Config> {
   /** Sends need the session: then only its owner claims the jobs of this connection. */
@@ -30,7 +33,7 @@ export interface Finding {
 }
 
 export interface OpenSession {
-  /** Required with `carriesSends`. */
+  /** Required with `carriesSends`. A send of several requests ends before `sendTimeoutMs`, with its accepted parts: the next attempt sends the rest. */
   send?(message: OutboundMessage): Promise<SendOutcome>;
   /** Resolves when the session has ended, with the reason if the vendor ended it because of the account or its credentials. */
   readonly closed: Promise<{ code: string; message: string } | null>;

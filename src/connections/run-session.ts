@@ -1,4 +1,5 @@
 import type { ChannelEvent, OpenSession, OutboundMessage, SendOutcome } from '../channels/channel.ts';
+import { sendTimeoutMs } from '../channels/session.ts';
 import { type Clock, createDeadline, sleep } from '../core/clock.ts';
 import { createSleeper } from '../queue/sleeper.ts';
 import type { Log } from '../runtime/log.ts';
@@ -35,7 +36,6 @@ const openTimeoutMs = 30_000;
 const closeTimeoutMs = 2_000;
 /** Wait of a send for a session that is being opened. */
 const openWaitMs = 5_000;
-const sendTimeoutMs = 60_000;
 const minReopenDelayMs = 1_000;
 const maxReopenDelayMs = 60_000;
 /** A session that was open for this long shows that the vendor works: the next delay is the shortest again. */

@@ -1,3 +1,5 @@
+import { sendTimeoutMs } from '../../src/channels/session.ts';
+import { openSmppSession } from '../../src/channels/smpp/session.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 const status = (code: number) => ({ kind: 'status', status: code }) as const;
@@ -149,6 +151,25 @@ test('a long message that breaks off continues after its accepted parts, with th
   await session.close();
 });
 
+test('a long message to a slow carrier is sent in several attempts, each of which ends in time', async () => {
+  await using world = await startSmppWorld({ responseDelayMs: 12_000 });
+  const { clock, smsc } = world;
+  const session = await world.open();
+  const outbound = world.createMessage({ text: 'a'.repeat(700) });
+  const startedAt = clock.elapsed();
+  const first = await world.world.settle(session.send(outbound));
+  expect(first).toMatchObject({ kind: 'unavailable', code: 'parts_left', message: expect.stringContaining('3 of 5 parts') });
+  expect(clock.elapsed() - startedAt).toBeLessThan(sendTimeoutMs);
+  expect(smsc.counts.submits).toBe(3);
+  const { acceptedParts = [] } = first as { acceptedParts?: readonly string[] };
+  expect(await world.world.settle(session.send({ ...outbound, acceptedParts }))).toMatchObject({
+    kind: 'accepted',
+    externalIds: [...acceptedParts, expect.any(String), expect.any(String)],
+  });
+  expect(smsc.state.messages).toMatchObject([{ text: 'a'.repeat(700) }]);
+  await session.close();
+});
+
 test.each(['udh', 'udh16', 'sar', 'payload'] as const)('a long message arrives whole as %s', async (longMessages) => {
   await using world = await startSmppWorld();
   const session = await world.open({ longMessages });
@@ -229,7 +250,6 @@ test('a rate of the connection spaces the parts of a message, too', async () => 
   world.smsc.setFault(null);
   const context = world.createContext();
   const config = { ...context.connection.config, ratePerSecond: 2 };
-  const { openSmppSession } = await import('../../src/channels/smpp/session.ts');
   const session = await openSmppSession({ ...context, connection: { ...context.connection, config } }, async () => {});
   const startedAt = clock.elapsed();
   const sent = session.send?.(world.createMessage({ text: 'a'.repeat(400) }));

@@ -4,6 +4,7 @@ import { type Pdu, readText } from '../../core/smpp/pdu.ts';
 import { toSmsText } from '../../core/sms/sms-message.ts';
 import { countSegments } from '../../core/sms/split-text.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
+import { sendTimeoutMs } from '../session.ts';
 import { chooseSender } from './addresses.ts';
 import type { SmppConfig } from './config.ts';
 import type { Link, Reply, Request } from './link.ts';
@@ -43,6 +44,8 @@ type Failure = Exclude<SendOutcome, { kind: 'accepted' | 'delivered' }>;
 export function createSender(deps: SenderDeps): Sender {
   const { clock, config, links, receipts, store, account, notice } = deps;
   const window = createWindow(clock, links, config);
+  /** Longest time of a part: the wait for its place, and for its response. */
+  const partTimeoutMs = windowWaitMs + config.responseTimeoutSeconds * 1_000;
   let throttledCount = 0;
   let pausedUntil = 0;
   let isStopped = false;
@@ -111,7 +114,13 @@ export function createSender(deps: SenderDeps): Sender {
       if (!Array.isArray(requests)) return { kind: 'rejected', ...requests };
       const { isOwnSender } = chooseSender(config, message.from);
       const ids = message.acceptedParts.slice(0, requests.length);
+      const startedAt = clock.elapsed();
       for (const request of requests.slice(ids.length)) {
+        // A send that is cut off in a part is unknown as a whole, and its other parts would go out after that.
+        if (clock.elapsed() - startedAt + partTimeoutMs >= sendTimeoutMs) {
+          const count = `${ids.length} of ${formatCount(requests.length, 'part')}`;
+          return createUnsent('parts_left', `The carrier’s responses are slow: ${count} were sent until now.`, ids);
+        }
         const tag: SubmitTag = { messageId: message.id, to: message.to, partCount: requests.length };
         const noteResponse = (response: Pdu) => noteId(response, message.to);
         const sent = await sendPart({ ...request, tag, noteResponse }, ids, isOwnSender);
