@@ -81,10 +81,14 @@ test('a missing Authorization header is a 404 at Telnyx, and holds the connectio
   expect(classifyError({ status: 404, code: '10005' })).toBe('account');
 });
 
-test('a sender that the message has named is its own problem, and holds no connection', async () => {
+test('a sender that the message has named, and its profile, are its own problem and hold no connection', async () => {
   await using world = await startTelnyxWorld();
   const own = { ...message, from: '+12025550199' };
   expect(await world.channel.send(world.createContext(), own)).toMatchObject({ kind: 'rejected', code: '40305' });
+  for (const code of ['40311', '40312', '40313', '40314', '40333']) {
+    world.telnyx.setFault({ kind: 'error', status: 400, errors: [{ code, title: 'Messaging profile' }] });
+    expect(await world.channel.send(world.createContext(), own)).toMatchObject({ kind: 'rejected', code });
+  }
   world.telnyx.setFault({ kind: 'error', status: 400, errors: [{ code: '40013', title: 'Invalid source number' }] });
   const ownOfConnection = { ...message, from: world.from };
   expect(await world.channel.send(world.createContext(), ownOfConnection)).toMatchObject({ kind: 'connection_error' });

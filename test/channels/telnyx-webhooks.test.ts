@@ -79,6 +79,30 @@ describe('a receipt', () => {
   });
 });
 
+describe('a failure of the sender or its profile', () => {
+  const receive = async (code: string, change: Partial<SimMessage>, config = {}) => {
+    await using world = await startTelnyxWorld();
+    const sent = { ...(await sendOne(world)), status: 'sending_failed', errors: [{ code, title: 'x' }], ...change };
+    return (await world.receive(world.telnyx.signReceipt(ownUrl, sent), config)).map(({ kind }) => kind);
+  };
+  const profileId = '40010000-0000-4000-a000-00000000000a';
+  const otherId = '40010000-0000-4000-a000-00000000000b';
+
+  test.each(['40312', '40314', '40333'])('%s holds no connection with another one', async (code) => {
+    expect(await receive(code, { from: '+12025550199' })).toEqual(['receipt']);
+    const byProfile = { messagingProfileId: profileId };
+    const byName = { ...byProfile, from: 'Harbour' };
+    for (const config of [byProfile, byName]) {
+      expect(await receive(code, { profileId: otherId }, config)).toEqual(['receipt']);
+      expect(await receive(code, { profileId }, config)).toEqual(['receipt', 'connection']);
+    }
+  });
+
+  test('is not a lack of funds, which holds the connection whatever the sender', async () => {
+    expect(await receive('20100', { from: '+12025550199', profileId: otherId })).toEqual(['receipt', 'connection']);
+  });
+});
+
 describe('an inbound message', () => {
   const text = { from: message.to, text: 'hi' };
 

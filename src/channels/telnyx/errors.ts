@@ -6,8 +6,8 @@ import type { SendOutcome } from '../channel.ts';
  * - `rejected`: final for this message.
  * - `blocked`: final; the contact has opted out only if the error's text says so, as carriers' blocks have the same code.
  * - `busy`: not sent; a later attempt may succeed.
- * - `account`: about the account, its key or its messaging profile, so that every message would fail.
- * - `sender`: about the sender. Where the message has named it, final for this message; else it is as `account`.
+ * - `account`: about the account or its key, so that every message would fail.
+ * - `sender`: about the sender or its messaging profile. Where the message has named it, final for this message; else it is as `account`.
  * - `unknown`: the message may have been sent.
  */
 export type ErrorClass = 'rejected' | 'blocked' | 'busy' | 'account' | 'sender' | 'unknown';
@@ -16,7 +16,7 @@ interface ErrorRow {
   readonly class: ErrorClass;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** In a webhook it means that no message of the account is sent any more: the connection is held. */
+  /** In a webhook it means that no message of the account, or of the sender, is sent any more: the connection is held. */
   readonly holds?: true;
 }
 
@@ -30,6 +30,7 @@ const busy = (message: string, retryAfterMs?: number) =>
   row('busy', message, retryAfterMs === undefined ? {} : { retryAfterMs });
 const account = (message: string) => row('account', message);
 const sender = (message: string) => row('sender', message);
+const lostSender = (message: string) => row('sender', message, { holds: true });
 
 const minuteMs = 60_000;
 
@@ -83,10 +84,10 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   40308: sender('The sender cannot send this type of message.'),
   40309: rejected('The messaging profile does not allow this destination: add the country to it.'),
   40310: rejected('The recipient’s number is not valid.'),
-  40311: account('Telnyx does not accept the messaging profile.'),
-  40312: row('account', 'The messaging profile is disabled.', { holds: true }),
-  40313: account('Telnyx does not accept the messaging profile.'),
-  40314: row('account', 'Messaging is disabled for the Telnyx account or its number.', { holds: true }),
+  40311: sender('Telnyx does not accept the messaging profile.'),
+  40312: lostSender('The messaging profile is disabled.'),
+  40313: sender('Telnyx does not accept the messaging profile.'),
+  40314: lostSender('Messaging is disabled for the Telnyx account or its number.'),
   40315: sender('Telnyx considers the sender’s traffic unhealthy.'),
   40316: rejected('The message has neither text nor a file.'),
   40317: rejected('The files of the message are not valid.'),
@@ -97,7 +98,7 @@ const errors: Readonly<Record<string, ErrorRow>> = {
   40322: rejected('Telnyx does not accept the content of the message.'),
   40328: rejected('The text is too long.'),
   40329: sender('The toll-free number is not verified.'),
-  40333: row('account', 'The messaging profile reached its daily spend limit.', { holds: true }),
+  40333: lostSender('The messaging profile reached its daily spend limit.'),
 };
 
 /** Finds what is known about an error code. */

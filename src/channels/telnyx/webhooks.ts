@@ -4,21 +4,22 @@ import { AppError } from '../../core/errors.ts';
 import { nestedObject, parseForeignJson, shortId, text, time, toObject, unknownField } from '../../core/foreign.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, ChannelWebhooks, ReceiptContent } from '../channel.ts';
-import type { TelnyxConfig } from './config.ts';
+import { isName, type TelnyxConfig } from './config.ts';
 import { findError } from './errors.ts';
 import { readInboundMessage } from './inbound.ts';
-import { readMessageRecord } from './records.ts';
+import { type MessageRecord, readMessageRecord } from './records.ts';
 import { requireTelnyxSignature, signatureHeader } from './signature.ts';
 import { findOptOutError, findState, getStatus, toFailure } from './states.ts';
 
 /** Id of one of our messages, and the part of it, as `toStatusUrl` writes them. */
 const webhookPath = /^webhook(?:\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-(\d{1,3})-(\d{1,3}))?)?$/i;
 
-/** Our message and its part, as the address of a receipt names them, and the sender of the connection, if it has one. */
+/** Our message and its part, as the address of a receipt names them, and the sender and the messaging profile of the connection. */
 export interface WebhookTarget {
   readonly messageId?: string | undefined;
   readonly part?: ReceiptContent['part'];
   readonly sender?: string | undefined;
+  readonly profileId?: string | undefined;
 }
 
 /** Webhooks of Telnyx: receipts, at an address that names our message or at the profile's, and inbound messages at the profile's. */
@@ -35,7 +36,7 @@ export const telnyxWebhooks: ChannelWebhooks<TelnyxConfig> = {
     requireTelnyxSignature(keys, request, clock.now());
     const [, messageId, index, count] = found;
     const part = index === undefined ? undefined : { index: Number(index), count: Number(count) };
-    const target = { messageId: messageId?.toLowerCase(), part, sender: config.from };
+    const target = { messageId: messageId?.toLowerCase(), part, sender: config.from, profileId: config.messagingProfileId };
     return { events: readTelnyxWebhook(request.body, target) };
   },
 };
@@ -91,13 +92,26 @@ function readReceipt(payload: Record<string, unknown>, target: WebhookTarget, oc
   }
   const optOut = findOptOutError(record);
   const error = toFailure(status ?? state, optOut ?? record.errors[0]);
-  const holds = record.errors.find(({ code }) => findError(code)?.holds);
+  const holds = record.errors.find(({ code }) => isAboutConnection(findError(code), record, target));
   const to = record.to[0]?.phoneNumber;
   return [
     { kind: 'receipt', receipt: { ...base, error, occurredAt: record.completedAt ?? occurredAt } },
     ...(optOut && to !== undefined ? [toOptOut(to, record.completedAt ?? occurredAt)] : []),
     ...(holds ? [{ kind: 'connection' as const, status: 'down' as const, ...toFailure(status ?? state, holds) }] : []),
   ];
+}
+
+/** Returns whether a failure is the connection's: a sender that a message has named holds no message of another one. */
+function isAboutConnection(
+  error: ReturnType<typeof findError>,
+  record: MessageRecord,
+  { sender, profileId }: WebhookTarget,
+): boolean {
+  if (!error?.holds) return false;
+  if (error.class === 'account') return true;
+  // Where the profile chooses the number, or a name is sent with it, the profile is what all messages have in common.
+  if (sender !== undefined && !isName(sender)) return record.from === sender;
+  return profileId !== undefined && record.profileId?.toLowerCase() === profileId.toLowerCase();
 }
 
 function toOptOut(address: string, occurredAt: Date | undefined): ChannelEvent {
