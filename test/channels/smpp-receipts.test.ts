@@ -34,6 +34,8 @@ test.each([
   ],
   ['id:7 sub:001 dlvrd:000 stat:DND_REJECTED err:0A1 Text:hi', { state: 'failed', word: 'DND_REJECTED', errorCode: '0A1' }],
   ['id:68673723 sub:1 dlvrd:13 stat:UNDELIV err:0 Text:\x04\x1a', { ids: ['68673723'], state: 'failed' }],
+  ['id:9 stat:DELIVERED err:000', { state: 'delivered', word: 'DELIVERED' }],
+  ['id:9 stat:UNDELIVERED err:000', { state: 'failed' }],
   ['ID:9 STAT:expired', { ids: ['9'], state: 'failed', word: 'EXPIRED' }],
   ['id:9 stat:ENROUTE', { state: null }],
   ['id:9 stat:ACCEPTD err:000', { state: null }],

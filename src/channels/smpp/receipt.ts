@@ -85,7 +85,7 @@ function readNetworkError({ tlvs }: Pdu): string | null {
 
 function toState(word: string): SmscReceipt['state'] {
   const upper = word.toUpperCase();
-  if (/^DELIVR?E?D$/.test(upper)) return 'delivered';
+  if (/^DELIV(?:R?E?|ERE?)D$/.test(upper)) return 'delivered';
   if (/^(?:EXPIRED|DELETED|UNDELIV|SKIPPED)/.test(upper) || /REJ|FAIL|DND/.test(upper)) return 'failed';
   // On the way, or no knowledge: `ACCEPTD` is a person's receipt at some carriers and the carrier's own at others.
   return null;
