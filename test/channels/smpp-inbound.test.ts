@@ -89,6 +89,17 @@ test('a message whose other parts do not come is passed on with a note, and a la
   expect(add(parts, toPart('middle', 2, 3), late + 1)).toEqual([]);
 });
 
+test('a late part that comes again, as it could not be stored, has the same id', () => {
+  const parts = createParts();
+  add(parts, toPart('begin', 1, 2));
+  passOnIncomplete(parts, partTimeoutMs, 'gsm');
+  const [first, again] = [structuredClone(parts), parts].map((from) =>
+    addPart(from, toPart('end', 2, 2), { now: partTimeoutMs * 2, charset: 'gsm', newId: randomUUID }),
+  );
+  expect(first).toHaveLength(1);
+  expect(again).toEqual(first);
+});
+
 test('parts that wait are bounded: the oldest message is passed on for a new one', () => {
   const parts = createParts();
   const passed = Array.from({ length: 300 }, (_, reference) => add(parts, toPart(`${reference}`, 1, 2, reference))).flat();
@@ -183,6 +194,26 @@ test('a message that can’t be stored is not acknowledged and comes again; part
   world.fail(false);
   await world.world.settle(smsc.waitForAcknowledgement(deliveries));
   expect(world.listTexts().toSorted()).toEqual(['a'.repeat(200), 'short']);
+  await session.close();
+});
+
+test('a message that was stored although the database did not say so comes again with the same id', async () => {
+  await using world = await startSmppWorld();
+  const { smsc } = world;
+  const session = await world.open();
+  world.fail('after_storing');
+  const deliveries = ['once', 'ok', 'ok'].map((text) => smsc.push(toDelivery(Buffer.from(text))));
+  await world.waitFor(() => world.listInbound().length === 3);
+  const ids = world.listInbound().map(({ externalId }) => externalId);
+  expect(new Set(ids).size).toBe(3);
+  // The carrier brings them again, more than once.
+  await world.waitFor(() => world.listInbound().length >= 9, 100);
+  world.fail(false);
+  await world.world.settle(smsc.waitForAcknowledgement(deliveries));
+  expect(new Set(world.listInbound().map(({ externalId }) => externalId))).toEqual(new Set(ids));
+  // What the contact writes after that is another message.
+  await world.world.settle(smsc.waitForAcknowledgement([smsc.push(toDelivery(Buffer.from('once')))]));
+  expect(ids).not.toContain(world.listInbound().at(-1)?.externalId);
   await session.close();
 });
 

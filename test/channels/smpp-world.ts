@@ -17,7 +17,7 @@ export async function startSmppWorld(options: Partial<SmscOptions> & { config?: 
   const basic = { host: '127.0.0.1', port, systemId, password, sourceAddress: '+12025550100', ...options.config };
   const channel = createSmppChannel({ allowPrivateTargets: true });
   const events: ChannelEvent[] = [];
-  let isFailing = false;
+  let isFailing: boolean | 'after_storing' = false;
   let count = 0;
 
   const createContext = (config: object = {}) =>
@@ -31,9 +31,10 @@ export async function startSmppWorld(options: Partial<SmscOptions> & { config?: 
       const context = createContext(config);
       let isClosed = false;
       const session = await openSmppSession(context, async (emitted, state) => {
-        if (isFailing || isClosed) throw new Error('The database is away.');
+        if (isFailing === true || isClosed) throw new Error('The database is away.');
         events.push(...emitted);
         if (state !== undefined) await context.state.set(state);
+        if (isFailing && emitted.length > 0) throw new Error('The database’s response was lost.');
       });
       return {
         ...session,
@@ -50,8 +51,8 @@ export async function startSmppWorld(options: Partial<SmscOptions> & { config?: 
       const id = `01890000-0000-7000-8000-${String(count).padStart(12, '0')}`;
       return { ...message, id, idempotencyKey: id, ...changes };
     },
-    /** Lets no event be stored, or stores them again. */
-    fail(failing: boolean) {
+    /** Lets no event be stored, or each be stored without a word of it, or stores them again. */
+    fail(failing: boolean | 'after_storing') {
       isFailing = failing;
     },
     listReceipts: () => events.flatMap((event) => (event.kind === 'receipt' ? [event.receipt] : [])),

@@ -32,8 +32,9 @@ const repeatMs = 5 * 60_000;
 
 /**
  * Creates the inbox of a session. A message is acknowledged when it is stored, a part when it is in the state: the owner after this one continues
- * with it. An SMSC gives messages no id and repeats one only when our acknowledgement may have been lost, so a message counts as a repeat only
- * if it equals one that an earlier session was about to acknowledge: a contact may write the same word twice.
+ * with it. An SMSC gives messages no id and repeats one only when our acknowledgement may have been lost, or asked for it, so a message counts as a
+ * repeat only if it equals one that an earlier session was about to acknowledge, or one that this session could not store: a contact may write the
+ * same word twice.
  */
 export function createInbox({ clock, store, charset, emit, notice }: InboxDeps): Inbox {
   const { current } = store;
@@ -41,21 +42,26 @@ export function createInbox({ clock, store, charset, emit, notice }: InboxDeps):
   let idCount = 0;
   /** A carrier gives messages none. The time and the number within this session distinguish two of a connection. */
   const newId = () => `${clock.now().toString(36)}-${now.toString(36)}-${(idCount++).toString(36)}`;
-  /** Of sessions before this one. */
-  const earlier = current.unconfirmed.filter(({ at }) => now - at < repeatMs);
-  current.unconfirmed = [...earlier];
+  /** Messages that may come again: those of sessions before this one, and those that this one has asked for. */
+  const repeatable = current.unconfirmed.filter(({ at }) => now - at < repeatMs);
+  current.unconfirmed = [...repeatable];
 
   async function receiveWhole(message: Omit<WholeMessage, 'externalId'>, digest: string): Promise<void> {
-    const repeated = earlier.findIndex((one) => one.digest === digest && clock.now() - one.at < repeatMs);
-    const [entry] = repeated < 0 ? [] : earlier.splice(repeated, 1);
-    const externalId = entry?.externalId ?? newId();
-    if (!entry) {
-      current.unconfirmed = [...current.unconfirmed, { digest, externalId, at: clock.now() }];
+    const repeated = repeatable.findIndex((one) => one.digest === digest && clock.now() - one.at < repeatMs);
+    const [known] = repeated < 0 ? [] : repeatable.splice(repeated, 1);
+    const entry = { digest, externalId: known?.externalId ?? newId(), at: clock.now() };
+    const others = () => current.unconfirmed.filter(({ externalId }) => externalId !== entry.externalId);
+    current.unconfirmed = [...others(), entry];
+    try {
       await store.save();
+      await emit([toEvent({ ...message, externalId: entry.externalId })]);
+    } catch (error) {
+      // It may be stored all the same, where only the database's response was lost: the repeat that we ask for needs the same id.
+      repeatable.push(entry);
+      throw error;
     }
-    await emit([toEvent({ ...message, externalId })]);
     // Written with the next change: until then the acknowledgement may not have left.
-    current.unconfirmed = current.unconfirmed.filter((one) => one.externalId !== externalId);
+    current.unconfirmed = others();
   }
 
   async function receivePart(part: Parameters<typeof addPart>[1]): Promise<void> {

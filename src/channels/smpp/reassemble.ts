@@ -57,7 +57,9 @@ export function addPart(
     passed.missing = passed.missing.filter((missing) => missing !== place.part);
     passed.digests = [...passed.digests, digest];
     const text = decodePart(toStored(received), charset) ?? '';
-    return [{ externalId: newId(), from, to, text: `[Part ${place.part} of ${place.total}, which came late]\n${text}` }];
+    // Not a new id: a part that could not be stored comes again.
+    const externalId = `${passed.at.toString(36)}-${digest}`;
+    return [{ externalId, from, to, text: `[Part ${place.part} of ${place.total}, which came late]\n${text}` }];
   }
   const known = set?.parts.find(({ part }) => part === place.part);
   // The phone has started another message with the same number: the first one stays without its last parts.
