@@ -10,6 +10,7 @@ import { readUserDataHeader } from '../../src/core/sms/user-data-header.ts';
 import { countSegments as countInBrowser } from '../../views/assets/pages/segments.js';
 
 const gsm: SplitOptions = { defaultCharset: 'gsm', longMessages: 'udh' };
+const ascii: SplitOptions = { ...gsm, defaultCharset: 'ascii' };
 const gsmCharacters = [
   ...decodeGsm(Buffer.from(Array.from({ length: 128 }, (_, code) => code)).filter((code) => code !== 0x1b)),
 ];
@@ -30,6 +31,7 @@ const anyText = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'aé€[😀ğ“çãЖ'), maxLength: 300 }),
   fc.string({ unit: 'grapheme', maxLength: 200 }),
   fc.string({ unit: fc.constantFrom(...'aéçãõğşıİ€'), maxLength: 400 }),
+  fc.string({ unit: fc.constantFrom(...'ab[{^`~'), maxLength: 400 }),
 );
 const anyOptions: fc.Arbitrary<SplitOptions> = fc.record({
   defaultCharset: fc.constantFrom('gsm' as const, 'latin1' as const, 'ascii' as const, 'utf8' as const),
@@ -68,7 +70,11 @@ test('no part splits a surrogate pair or an escaped character, and each fits int
         }
         if (isPayload) continue;
         const isSeptets = dataCoding === 0 && options.defaultCharset !== 'latin1';
-        const onAir = octets.length - body.length + Math.ceil(isSeptets ? (body.length * 7) / 8 : body.length);
+        // The carrier converts ASCII to the GSM alphabet.
+        const isAscii = isSeptets && options.defaultCharset === 'ascii';
+        const escapeCount = isAscii ? [...body.toString('ascii')].filter((one) => extended.includes(one)).length : 0;
+        const units = body.length + escapeCount;
+        const onAir = octets.length - body.length + Math.ceil(isSeptets ? (units * 7) / 8 : units);
         expect(onAir).toBeLessThanOrEqual(140);
       }
     }),
@@ -115,6 +121,8 @@ test.each([
     { encoding: 'gsm', segmentCount: 3, length: 305, capacity: 456, remaining: 151 },
   ],
   ['€'.repeat(80), gsm, { encoding: 'gsm', segmentCount: 1, length: 160, capacity: 160, remaining: 0 }],
+  ['['.repeat(80), ascii, { encoding: 'ascii', segmentCount: 1, length: 160, capacity: 160, remaining: 0 }],
+  [`\`${'['.repeat(80)}`, ascii, { encoding: 'ascii', segmentCount: 2, length: 161, capacity: 306, remaining: 145 }],
   ['Ж'.repeat(70), gsm, { encoding: 'ucs2', segmentCount: 1, length: 70, capacity: 70, remaining: 0 }],
   ['Ж'.repeat(71), gsm, { encoding: 'ucs2', segmentCount: 2, length: 71, capacity: 134, remaining: 63 }],
   ['😀'.repeat(36), gsm, { encoding: 'ucs2', segmentCount: 2, length: 72, capacity: 134, remaining: 61 }],

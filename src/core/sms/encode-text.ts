@@ -57,7 +57,8 @@ function encodeUtf8(text: string): EncodedText {
 }
 
 function encodeDefault(text: string, charset: Exclude<DefaultCharset, 'utf8'>): EncodedText | null {
-  const encoders = { gsm: encodeGsm, latin1: encodeLatin1, ascii: encodeAscii };
+  if (charset === 'ascii') return encodeAscii(text);
+  const encoders = { gsm: encodeGsm, latin1: encodeLatin1 };
   const characters = encoders[charset](text);
   return characters && { encoding: charset, dataCoding: defaultDataCoding, characters, tables: {} };
 }
@@ -80,8 +81,12 @@ function encodeLatin1(text: string): Buffer[] | null {
   return encodeOctets(text, 0xff);
 }
 
-function encodeAscii(text: string): Buffer[] | null {
-  return encodeOctets(text, 0x7f);
+/** Encodes a text in ASCII, and counts it as the carrier then sends it: a character of the GSM extension, such as `[`, takes two septets. */
+function encodeAscii(text: string): EncodedText | null {
+  const written = encodeOctets(text, 0x7f);
+  if (!written) return null;
+  const characters = Array.from(text, (character, index) => encodeGsm(character)?.[0] ?? (written[index] as Buffer));
+  return { encoding: 'ascii', dataCoding: defaultDataCoding, characters, written, tables: {} };
 }
 
 function encodeOctets(text: string, max: number): Buffer[] | null {

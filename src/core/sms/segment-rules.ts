@@ -27,6 +27,12 @@ export interface SegmentRules {
 
 const allLatin1 = listCodes(0xff);
 const allAscii = listCodes(0x7f);
+const { double: extensionCharacters } = listGsmCharacters();
+/** The carrier sends ASCII in the GSM alphabet. */
+const asciiCharacters = {
+  single: [...allAscii].filter((character) => !extensionCharacters.includes(character)).join(''),
+  double: [...allAscii].filter((character) => extensionCharacters.includes(character)).join(''),
+};
 
 function listCodes(max: number): string {
   return String.fromCharCode(...Array.from({ length: max + 1 }, (_, code) => code));
@@ -48,7 +54,7 @@ export function listSegmentRules(options: SmsOptions): SegmentRules {
   const byDefault = {
     gsm: () => toGsmRule({}),
     latin1: () => toRule('latin1', { single: allLatin1, double: '' }),
-    ascii: () => toRule('ascii', { single: allAscii, double: '' }),
+    ascii: () => toRule('ascii', asciiCharacters),
     // The carrier converts it.
     utf8: () => toGsmRule({}),
   }[defaultCharset]();
