@@ -216,7 +216,9 @@ function logStarted(settings: Settings, log: Log, version: string): void {
     );
   }
   if (!settings.isProduction && !settings.isSandbox) {
-    log.warn('HighLevel’s keys are set, but NODE_ENV is not production: the defaults are for development');
+    log.warn(
+      'HighLevel’s keys are set, but NODE_ENV is not production: the defaults are for development, private addresses included',
+    );
   }
   if (settings.isProduction && !settings.appUrl.startsWith('https:')) {
     log.warn('APP_URL is not https: browsers will send cookies, and vendors messages, unencrypted');

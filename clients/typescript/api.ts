@@ -170,7 +170,8 @@ export type ConnectionChange = {
   /** Replaces the config; omitted secret fields retain their value. Without it the config stays. */
   config?: Record<string, unknown>;
   name?: string | null;
-  isDefault?: true;
+  /** Only true has an effect: a provider always has a default. */
+  isDefault?: boolean;
   /** Place among the connections of the provider, from 0. */
   position?: number;
   isPaused?: boolean;

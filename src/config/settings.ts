@@ -148,7 +148,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv = process.env, envFi
     metricsToken: read.METRICS_TOKEN,
     workflowSecrets: read.WORKFLOW_SECRETS,
     workflowResumePath: read.WORKFLOW_RESUME_PATH,
-    allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? isSandbox,
+    allowPrivateTargets: read.ALLOW_PRIVATE_TARGETS ?? !isProduction,
     channelPackages: read.CHANNEL_PACKAGES,
     frameAncestors: read.FRAME_ANCESTORS,
     keepChannelsAfterUninstall: read.KEEP_CHANNELS_AFTER_UNINSTALL,

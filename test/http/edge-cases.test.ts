@@ -42,6 +42,15 @@ test('what PostgreSQL can’t store is refused in paths, queries, bodies and for
   await page('messages?q=%00').expect(422);
 });
 
+test('a query parameter without a value counts as one that was left out', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  const path = `/locations/${location.id}`;
+  const list = async (query: string) => (await world.api.get(`${path}/${query}`).expect(200)).body;
+  expect(await list('messages?direction=&status=&q=&cursor=&limit=')).toEqual(await list('messages'));
+  expect(await list('opt-outs?q=&cursor=')).toEqual(await list('opt-outs'));
+});
+
 test('a time as a place among ids is one for every time that there is', () => {
   for (const at of [-1, 0, 8.64e15, -8.64e15]) expect(minIdAt(new Date(at))).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-0000-/);
 });

@@ -64,10 +64,10 @@ test('production has no insecure default', () => {
 
 test('development without HighLevel’s keys is sandbox mode and may reach private addresses', () => {
   expect(load({})).toMatchObject({ isSandbox: true, allowPrivateTargets: true, port: 3000, appUrl: 'http://localhost:3000' });
-  // With real keys there are real tenants, whose channels must not reach private addresses.
+  // With keys it is for work on an app: channels are simulators on the same machine, and the program listens there alone.
   const withKeys = { HIGHLEVEL_CLIENT_ID: 'a-b', HIGHLEVEL_CLIENT_SECRET: 's' };
-  expect(load(withKeys)).toMatchObject({ isSandbox: false, allowPrivateTargets: false });
-  expect(load({ ...withKeys, ALLOW_PRIVATE_TARGETS: 'true' }).allowPrivateTargets).toBe(true);
+  expect(load(withKeys)).toMatchObject({ isSandbox: false, allowPrivateTargets: true, host: '127.0.0.1' });
+  expect(load({ ...production, ALLOW_PRIVATE_TARGETS: 'true' }).allowPrivateTargets).toBe(true);
   expect(load({ ALLOW_PRIVATE_TARGETS: 'false' }).allowPrivateTargets).toBe(false);
   expect(listProblems({ HIGHLEVEL_CLIENT_ID: 'a-b' })).toEqual([expect.stringMatching(/^HIGHLEVEL_CLIENT_SECRET/)]);
 });

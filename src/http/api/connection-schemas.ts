@@ -78,7 +78,7 @@ export const connectionChange = z
       .optional()
       .describe('Replaces the config; omitted secret fields retain their value. Without it the config stays.'),
     name,
-    isDefault: z.literal(true).optional(),
+    isDefault: z.boolean().optional().describe('Only true has an effect: a provider always has a default.'),
     position: z.int().min(0).max(1000).optional().describe('Place among the connections of the provider, from 0.'),
     isPaused: z.boolean().optional(),
   })

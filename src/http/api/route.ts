@@ -116,7 +116,7 @@ export function defineRoute<
     status: definition.status ?? (response || download ? 200 : 204),
     async handle(db, request, access) {
       const values = parseInput(params, request.params, 'path') as Record<string, string>;
-      const parsed = { params: values, query: parseInput(query, request.query, 'query') };
+      const parsed = { params: values, query: parseInput(query, withoutEmpty(request.query), 'query') };
       const named: object = {};
       for (const { name, resolve } of access ? resolvers : []) {
         Object.assign(named, await resolve(db, access as ApiAccess, values[name] as string));
@@ -160,6 +160,11 @@ function requireAccess(
   if (!access) throw new AppError('unauthorized', 'This endpoint requires a token.');
   requirePermission(access, permission);
   return access;
+}
+
+/** Leaves out parameters without a value, as a form or a template of an address sends those that are not used. */
+function withoutEmpty(query: Request['query']): Request['query'] {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
 }
 
 function getBody(request: Request): unknown {

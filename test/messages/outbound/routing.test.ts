@@ -173,5 +173,7 @@ test('where the default connection is removed, the next one takes its place and 
   expect(listSends(location)).toEqual(['second: hello']);
   const { body } = await world.api.get(`/locations/${location.id}/connections`).expect(200);
   expect(body.items).toMatchObject([{ connectionId: location.second, isDefault: true }]);
+  const { body: unchanged } = await world.api.put(`/connections/${location.second}`, { isDefault: false }).expect(200);
+  expect(unchanged).toMatchObject({ isDefault: true });
   expect(await world.db.job.count({ where: { groupKey: { contains: location.id }, queue: 'deliver' } })).toBe(0);
 });
