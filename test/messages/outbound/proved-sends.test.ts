@@ -97,18 +97,19 @@ test.each(['ask', 'resend'])(
 );
 
 test('a message of which a receipt has proved a part since it was prepared is prepared anew', async () => {
-  const { world, script, connectionId, prove, send } = await start();
+  const { world, script, connectionId, prove, send, isAwaitingReceipt, acceptRest } = await start();
   await using _ = world;
-  script.send = async () => lost;
-  const { id } = await world.getMessage(await send());
+  script.send = async () => (script.sends.length > 1 ? acceptRest() : lost);
+  const messageId = await send();
+  const { id } = await world.getMessage(messageId);
   await world.waitFor(async () => (await world.db.attempt.count({ where: { outcome: 'unknown' } })) === 1);
-  script.send = () => new Promise(() => {});
   await prove(id, 'p1');
+  await world.advanceUntil(() => isAwaitingReceipt(messageId));
   const connection = await world.db.connection.findUniqueOrThrow({ where: { id: connectionId } });
   const { id: workerId } = await world.db.worker.create({ data: { id: world.services.newId() } });
   const request = { messageId: id, workerId, connection, addresses: [], unknownOutcomePolicy: 'resend' } as const;
-  expect(await world.services.startAttempt({ ...request, acceptedCount: 0 })).toBe('route_changed');
-  expect(await world.services.startAttempt({ ...request, acceptedCount: 1 })).toHaveProperty('attemptId');
+  expect(await world.services.startAttempt({ ...request, acceptedCount: 1 })).toBe('route_changed');
+  expect(await world.services.startAttempt({ ...request, acceptedCount: 2 })).toHaveProperty('attemptId');
 });
 
 test('an attempt whose start is committed, but whose response from the database is lost, is started once and made', async () => {
