@@ -71,6 +71,21 @@ test('a mail program’s mail to the address of List-Unsubscribe is the opt-out 
 test('the mailbox’s own emails, and those with an id of ours, stay in the mailbox', async () => {
   expect(await read(`${base.replace('maya@example.com', 'shop@inbox.test')}\r\nx`)).toEqual({ ignored: 'own_mail' });
   expect(await read(`${base.replace('one@example.com', `${sentId}@inbox.test`)}\r\nx`)).toEqual({ ignored: 'own_mail' });
+  const original = `X-Google-Original-Message-ID: <${sentId}-1700000000000@Inbox.test>\r\n`;
+  expect(await read(`${original}${base}\r\nx`)).toEqual({ ignored: 'own_mail' });
+});
+
+test.each([
+  ['Apple Mail', '9F1C2D3E-4B5A-4C6D-8E7F-0A1B2C3D4E5F@example.com'],
+  ['Apple Mail of a colleague', '9F1C2D3E-4B5A-4C6D-8E7F-0A1B2C3D4E5F@inbox.test'],
+  ['a program with UUIDs in lower case', '9f1c2d3e-4b5a-4c6d-8e7f-0a1b2c3d4e5f@example.com'],
+  ['another installation of this program', `${sentId}@example.com`],
+])('an email that %s has written becomes a message, and no reply to one of ours', async (_name, id) => {
+  const raw = `${base.replace('one@example.com', id)}\r\nhello`;
+  expect(await inbound(raw)).toMatchObject({ externalId: id });
+  const apple = `In-Reply-To: <9F1C2D3E-4B5A-4C6D-8E7F-0A1B2C3D4E5F@example.com>\r\n`;
+  expect(await read(`${apple}${raw}`, { strangers: 'ignore' })).toEqual({ ignored: 'stranger' });
+  expect(await read(`List-Id: <news.example.com>\r\n${apple}${raw}`)).toEqual({ ignored: 'list' });
 });
 
 test('the eleventh email of a sender within ten minutes ends a loop', async () => {

@@ -11,11 +11,19 @@ import { buildThreadHeaders } from '../../src/channels/mail/content.ts';
 import { findRepliedMessage, readHeaders } from '../../src/channels/mail/headers.ts';
 import { toPlainText } from '../../src/channels/mail/html-text.ts';
 import { classifyMail } from '../../src/channels/mail/machine-mail.ts';
-import { createMessageId, formatMessageId, parseIdList, parseOwnMessageId } from '../../src/channels/mail/message-id.ts';
+import {
+  createMessageId,
+  formatMessageId,
+  parseIdList,
+  parseOwnKey,
+  parseOwnMessageId,
+} from '../../src/channels/mail/message-id.ts';
 import { isCallable } from '../../src/channels/mail/public-address.ts';
 import { parseRetryAfterMs } from '../../src/channels/mail/request.ts';
 import { chooseSender } from '../../src/channels/mail/sender.ts';
 import { buildUnsubscribeHeaders, isUnsubscribeLink } from '../../src/channels/mail/unsubscribe.ts';
+import { createIdGenerator } from '../../src/core/ids.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 const id = '01890000-0000-7000-8000-000000000001';
 
@@ -102,6 +110,30 @@ test('a Message-ID is made from the key and leads back to our message', () => {
   for (const text of ['hl-123', 'a@b c', 'a@b\r\nBcc: x@y.z', '']) expect(formatMessageId(text)).toBeNull();
 });
 
+test('every Message-ID that we write is ours, and no UUID of another version or in upper case', () => {
+  const key = fc.record({
+    ms: fc.nat(2 ** 45),
+    resetAt: fc.option(fc.nat(2 ** 45)),
+    random: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  });
+  fc.assert(
+    fc.property(key, fc.domain(), ({ ms, resetAt, random }, domain) => {
+      const own = createIdGenerator(createTestClock(ms), () => Buffer.from(random))();
+      const idempotencyKey = resetAt === null ? own : `${own}-${resetAt}`;
+      expect(parseOwnKey(idempotencyKey)).toBe(own);
+      expect(parseOwnMessageId(createMessageId(idempotencyKey, domain))).toBe(own);
+      fc.pre(own !== own.toUpperCase());
+      expect(parseOwnMessageId(createMessageId(own.toUpperCase(), domain))).toBeUndefined();
+    }),
+  );
+  fc.assert(
+    fc.property(fc.uuid({ version: [1, 2, 3, 4, 5, 6, 8] }), fc.domain(), (uuid, domain) => {
+      for (const foreign of [uuid, uuid.toUpperCase()]) expect(parseOwnMessageId(`${foreign}@${domain}`)).toBeUndefined();
+    }),
+  );
+  expect(parseOwnMessageId(id)).toBeUndefined();
+});
+
 test('the headers of a reply name the message that it replies to, and our own id where the vendor replaces it', () => {
   const build = (replyToExternalId: string | null, ownId?: string, earlier?: { earlierExternalId: string }) =>
     buildThreadHeaders({ replyToExternalId, ...earlier }, ownId);
@@ -122,6 +154,15 @@ test('the replied message is ours where any header names it, else the direct one
     messageId: id,
   });
   expect(find({})).toBeUndefined();
+  // An Apple Mail in the thread, and another installation of this program.
+  const apple = '9F1C2D3E-4B5A-4C6D-8E7F-0A1B2C3D4E5F@example.com';
+  const foreign = '0199bbbb-0000-7000-8000-000000000002@other.example';
+  const thread = readHeaders({ 'In-Reply-To': `<${apple}>`, References: `<${id}@x.org> <${foreign}> <${apple}>` });
+  expect(findRepliedMessage(thread, 'hello@X.org')?.messageId).toBe(id);
+  expect(findRepliedMessage(readHeaders({ 'In-Reply-To': `<${apple}>` }), 'x.org')).toEqual({
+    id: apple,
+    messageId: undefined,
+  });
 });
 
 test.each([
@@ -136,6 +177,11 @@ test.each([
   [{ 'return-path': '<maya@example.com>' }, 'maya@example.com', null],
   [{ 'list-id': '<news.example.com>' }, 'news@example.com', 'mailing_list'],
   [{ 'list-unsubscribe': '<https://x.example>', 'in-reply-to': `<${id}@mg.example.com>` }, 'maya@example.com', null],
+  [
+    { 'list-id': '<news.example.com>', 'in-reply-to': '<9f1c2d3e-4b5a-4c6d-8e7f-0a1b2c3d4e5f@example.com>' },
+    'maya@example.com',
+    'mailing_list',
+  ],
   [{ 'x-auto-response-suppress': 'All' }, 'maya@example.com', null],
 ])('an email with the headers %j from %s is: %s', (headers, from, kind) => {
   expect(classifyMail(readHeaders(headers), from)).toBe(kind);

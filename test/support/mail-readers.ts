@@ -97,7 +97,7 @@ export const mailReaders: Readonly<Record<string, ForeignReader>> = {
     required: ['from', 'attachments.0.url', 'attachments.1.url'],
     lists: ['attachments'],
     errorCodes: ['payload_invalid'],
-    read: (json) => readInboundMail(toRow(json), [], { from: 'hello@mg.example.com' }),
+    read: (json) => readInboundMail(toRow(json), [], { from: 'hello@mg.example.com', domain: 'mg.example.com' }),
   },
   'lists of Mailgun': {
     file: 'channels/mailgun/records.ts',

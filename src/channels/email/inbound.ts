@@ -113,7 +113,7 @@ export function toInboundContent(
     html,
     subject: email.subject ? truncate(sanitize(email.subject), maxChars.externalId) : undefined,
     attachments: files.slice(0, maxFiles).map(({ file, index }) => toAttachment(file, formatFileRef(options.place, index))),
-    replyToExternalId: findRepliedMessage(headers)?.id,
+    replyToExternalId: findRepliedMessage(headers, options.own)?.id,
     occurredAt: toSentDate(email.date) ?? options.receivedAt,
     sentExternally: false,
   };

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { ChannelEvent } from '../channel.ts';
-import { isSameAddress } from '../mail/addresses.ts';
+import { getDomain, isSameAddress } from '../mail/addresses.ts';
 import { findRepliedMessage, getHeader, type MailHeaders } from '../mail/headers.ts';
 import { parseMessageId, parseOwnMessageId } from '../mail/message-id.ts';
 import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
@@ -102,8 +102,8 @@ async function readMessage(
   const incoming = await parseIncomingMail(mail.bytes);
   const { headers, from } = incoming;
   if (!from) return { ignored: 'no_sender' };
-  if (isSameAddress(from.address, own) || isOwnMail(headers)) return { ignored: 'own_mail' };
-  const replied = findRepliedMessage(headers);
+  if (isSameAddress(from.address, own) || isOwnMail(headers, own)) return { ignored: 'own_mail' };
+  const replied = findRepliedMessage(headers, own);
   const repliedId = replied?.messageId;
   if (report.origin !== 'person' && (report.origin !== 'list' || repliedId === undefined)) return { ignored: report.origin };
   const judged = judgeSender(headers.get('authentication-results') ?? [], from.address, config.authServer);
@@ -122,10 +122,13 @@ async function readMessage(
   return { events: [{ kind: 'inbound', inbound }, ...toReplyReceipts(replied, from.address, mail.receivedAt)] };
 }
 
-/** Returns whether a mail is one that this program sent: a copy to itself, or one that came back through a list. */
-function isOwnMail(headers: MailHeaders): boolean {
-  const ids = ['message-id', 'x-google-original-message-id'].map((name) => parseMessageId(getHeader(headers, name)));
-  return ids.some((id) => id !== undefined && parseOwnMessageId(id) !== undefined);
+/**
+ * Returns whether a mail is one that this mailbox sent: a copy to itself, or one that came back through a list. The id alone proves nothing: other
+ * installations of this program write such too.
+ */
+function isOwnMail(headers: MailHeaders, own: string): boolean {
+  const ids = ['message-id', 'x-google-original-message-id'].flatMap((name) => parseMessageId(getHeader(headers, name)) ?? []);
+  return ids.some((id) => parseOwnMessageId(id) !== undefined && getDomain(id) === getDomain(own));
 }
 
 function toSizeNote(bytes: number | undefined): string | undefined {

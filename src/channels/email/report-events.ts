@@ -1,6 +1,6 @@
 import { truncate } from '../../core/sanitize.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
-import { parseOwnMessageId } from '../mail/message-id.ts';
+import { parseOwnKey, parseOwnMessageId } from '../mail/message-id.ts';
 import { mailOptOutReasons } from '../mail/opt-out-reasons.ts';
 import type { FailureClass, MailReport, ReportedRecipient } from './bounces/mail-report.ts';
 import { listReportIds } from './bounces/report-ids.ts';
@@ -8,15 +8,13 @@ import { listReportIds } from './bounces/report-ids.ts';
 type ReportReceipt = Pick<ReceiptContent, 'messageId' | 'externalId'>;
 type ReportContent = Pick<ReceiptContent, 'state' | 'recipient' | 'error' | 'evidence' | 'triesUntil'>;
 
-const envelopeId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d{1,16})?$/i;
-
 /**
  * Finds the message of ours that a report is about: by an id that we made, which holds a random part, else by the id that the server gave the
  * returned mail. A report without either changes no message, whichever recipient it names.
  */
 export function findReportedMessage(report: MailReport): ReportReceipt | null {
   for (const { id, source } of listReportIds(report)) {
-    const messageId = source === 'envelope_id' && envelopeId.test(id) ? id.slice(0, 36).toLowerCase() : parseOwnMessageId(id);
+    const messageId = (source === 'envelope_id' ? parseOwnKey(id) : undefined) ?? parseOwnMessageId(id);
     if (messageId !== undefined) return { messageId };
   }
   const externalId = report.ids.originalMessageId;

@@ -1,4 +1,5 @@
 import { toList, toObject, toText } from '../../core/foreign.ts';
+import { getDomain } from './addresses.ts';
 import { parseIdList, parseOwnMessageId } from './message-id.ts';
 
 /** Headers of an inbound email: the values of each name, in small letters. */
@@ -35,10 +36,13 @@ export interface RepliedMessage {
 /**
  * Finds the message that an email replies to: the first id that we made in `In-Reply-To`, then in `References` from the newest to the oldest,
  * else the first of them. Some relays replace the id of an email, and only `References` still has ours.
+ *
+ * @param own address or domain that our ids name: one of that domain comes before those of another, which another program may have made
  */
-export function findRepliedMessage(headers: MailHeaders): RepliedMessage | undefined {
+export function findRepliedMessage(headers: MailHeaders, own = ''): RepliedMessage | undefined {
   const references = parseIdList(getHeader(headers, 'references')).toReversed();
   const ids = [...parseIdList(getHeader(headers, 'in-reply-to')), ...references];
   const messages = ids.map((id) => ({ id, messageId: parseOwnMessageId(id) }));
-  return messages.find(({ messageId }) => messageId !== undefined) ?? messages[0];
+  const ours = messages.filter(({ messageId }) => messageId !== undefined);
+  return ours.find(({ id }) => getDomain(id) === getDomain(own)) ?? ours[0] ?? messages[0];
 }

@@ -1,4 +1,5 @@
-const ownId = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-\d{1,16})?@/i;
+/** Our ids are of version 7 and in lower case (`core/ids.ts`). Mail programs write UUIDs of version 4, Apple Mail and Exchange in upper case. */
+const ownKey = /^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:-\d{1,16})?$/;
 const maxIdChars = 400;
 const maxIds = 50;
 
@@ -12,9 +13,15 @@ export function createMessageId(idempotencyKey: string, domain: string): string 
   return `${idempotencyKey}@${domain}`;
 }
 
-/** Returns our message id in a Message-ID that `createMessageId` made. */
+/** Returns our message id in an idempotency key, which is the envelope id of an email too. */
+export function parseOwnKey(key: string): string | undefined {
+  return ownKey.exec(key)?.[1];
+}
+
+/** Returns our message id in a Message-ID of the form that `createMessageId` makes, whichever domain it names. */
 export function parseOwnMessageId(id: string): string | undefined {
-  return ownId.exec(id)?.[1]?.toLowerCase();
+  const at = id.indexOf('@');
+  return at < 0 ? undefined : parseOwnKey(id.slice(0, at));
 }
 
 /**

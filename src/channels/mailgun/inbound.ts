@@ -43,7 +43,7 @@ export interface PostedFile {
 export function readInboundMail(
   fields: Record<string, unknown>,
   files: readonly PostedFile[],
-  config: Pick<MailgunConfig, 'from'>,
+  config: Pick<MailgunConfig, 'from' | 'domain'>,
 ): ReceivedMail {
   const mail = inboundMail.parse(fields);
   const headers = readHeaders(parseField(fields['message-headers']));
@@ -53,7 +53,7 @@ export function readInboundMail(
   const kind = classifyMail(headers, from.address);
   if (kind) return { kind: 'ignored', reason: kind };
   if (isSameAddress(from.address, own)) return { kind: 'ignored', reason: 'own_mail' };
-  const replied = findRepliedMessage(headers);
+  const replied = findRepliedMessage(headers, config.domain);
   const plain = mail['body-plain'];
   const html = mail['body-html'];
   const lost = files.map(({ name, bytes }) => `${name} (${Math.ceil(bytes / 1024)} KB)`);

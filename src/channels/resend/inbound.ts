@@ -44,7 +44,7 @@ export async function receiveEmail(
   const inbound = toInbound(email, event, { from, own, note });
   return [
     { kind: 'inbound', inbound },
-    ...toReplyReceipts(findRepliedMessage(email.headers), from.address, inbound.occurredAt),
+    ...toReplyReceipts(findRepliedMessage(email.headers, own), from.address, inbound.occurredAt),
   ];
 }
 
@@ -73,7 +73,7 @@ function toInbound(
   event: EventRecord,
   { from, own, note }: { from: { name: string | null; address: string }; own: string; note: string | null },
 ): InboundContent {
-  const replied = findRepliedMessage(email.headers);
+  const replied = findRepliedMessage(email.headers, own);
   return {
     externalId: email.messageId ?? event.emailId ?? '',
     from: from.address,
