@@ -32,8 +32,8 @@ export type ReadMail = { readonly events: readonly ChannelEvent[] } | { readonly
 
 /** Counts the mails of each sender: two programs that reply to each other would not stop. */
 export interface LoopGuard {
-  /** Returns true when the sender has sent too many mails in a short time. */
-  isLoop(address: string): boolean;
+  /** Returns true when the sender has sent too many mails in a short time. @param receivedAt by the mailbox; without it, the present time */
+  isLoop(address: string, receivedAt?: Date): boolean;
 }
 
 const loopWindowMs = 10 * 60 * 1000;
@@ -44,12 +44,13 @@ const maxSenders = 10_000;
 export function createLoopGuard(clock: Pick<Clock, 'now'>): LoopGuard {
   const recent = new Map<string, number[]>();
   return {
-    isLoop(address) {
-      const since = clock.now() - loopWindowMs;
-      const times = [...(recent.get(address.toLowerCase()) ?? []).filter((time) => time > since), clock.now()];
+    // By the times of receipt: after an outage the mails of days are read at once.
+    isLoop(address, receivedAt) {
+      const at = receivedAt?.getTime() ?? clock.now();
+      const times = [...(recent.get(address.toLowerCase()) ?? []), at].slice(-maxInWindow - 1);
       if (recent.size >= maxSenders) recent.clear();
-      recent.set(address.toLowerCase(), times.slice(-maxInWindow - 1));
-      return times.length > maxInWindow;
+      recent.set(address.toLowerCase(), times);
+      return times.filter((time) => Math.abs(time - at) < loopWindowMs).length > maxInWindow;
     },
   };
 }
@@ -110,7 +111,7 @@ async function readMessage(
   if (judged === 'failed') return { ignored: 'sender_not_proved' };
   if (judged === 'unknown' && config.unverifiedSenders === 'hold') return { ignored: 'sender_not_proved' };
   if (repliedId === undefined && config.strangers === 'ignore') return { ignored: 'stranger' };
-  if (guard.isLoop(from.address)) return { ignored: 'loop' };
+  if (guard.isLoop(from.address, mail.receivedAt)) return { ignored: 'loop' };
   const inbound = toInboundContent(incoming, {
     place: mail.place,
     own,
