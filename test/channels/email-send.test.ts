@@ -79,6 +79,19 @@ test('a reply names the message that it replies to, and itself', async () => {
   expect(server.mails[0]?.raw.replace(/\r\n /g, ' ')).toContain(`References: <their-id@example.com> <${id}@harbour.example>`);
 });
 
+test.each([
+  ['Ana <ana@harbour.example>', 'Ana <hello@harbour.example>'],
+  ['Ana <SUPPORT@harbour.example>', 'Ana <support@harbour.example>'],
+  ['billing@partner.example', 'Harbour Dental <billing@partner.example>'],
+  ['Bob <my-billing@partner.example>', 'Bob <hello@harbour.example>'],
+  ['support@harbour.example <eve@evil.example>', '"support@harbour.example" <hello@harbour.example>'],
+])('an email of %s comes from %s, and its envelope from the mailbox', async (from, expected) => {
+  await send({}, { from }, { senders: ['Support <support@harbour.example>', 'billing@partner.example'] });
+  expect(server.mails[0]?.raw).toContain(`\r\nFrom: ${expected}\r\n`);
+  expect(server.mails[0]?.raw).not.toContain('Reply-To:');
+  expect(server.commands.find((line) => line.startsWith('MAIL'))).toMatch(/^MAIL FROM:<hello@harbour\.example>/);
+});
+
 test('an address can’t add a recipient or a header', async () => {
   const outcome = await send({}, { to: 'b@x.org\r\nRCPT TO:<c@x.org>', subject: 'a\r\nBcc: d@x.org' });
   expect(outcome).toMatchObject({ kind: 'rejected', code: 'invalid_address' });

@@ -1,10 +1,10 @@
 import DKIM from 'nodemailer/lib/dkim';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { OutboundMessage } from '../channel.ts';
-import { formatMailbox, getDomain, type Mailbox } from '../mail/addresses.ts';
+import { formatMailbox, getDomain, isSameAddress, type Mailbox, parseMailbox } from '../mail/addresses.ts';
 import { buildThreadHeaders, type MailContent } from '../mail/content.ts';
 import { createMessageId } from '../mail/message-id.ts';
-import { chooseSender, type MailSender } from '../mail/sender.ts';
+import type { MailSender } from '../mail/sender.ts';
 import { buildUnsubscribeHeaders } from '../mail/unsubscribe.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 
@@ -13,14 +13,19 @@ export function getMessageId({ idempotencyKey }: Pick<OutboundMessage, 'idempote
   return createMessageId(idempotencyKey, getDomain(getOwnAddress(config)));
 }
 
-/** Chooses the sender: the message's own only where the mailbox may send as it, as servers refuse or replace others. */
-export function chooseMailSender({ from, senders, replyTo }: EmailConfig, requested: string | null): MailSender {
-  const sender = chooseSender(from, requested, []);
-  const address = requested?.toLowerCase() ?? '';
-  const further = senders.find((one) => address.includes(getOwnAddress({ from: one }).toLowerCase()));
-  if (!further) return { ...sender, replyTo: toMailbox(replyTo) ?? sender.replyTo };
-  const own = { name: sender.from.name, address: getOwnAddress({ from: further }) };
-  return { from: own, replyTo: toMailbox(replyTo) };
+/**
+ * Chooses the sender in the header: the name of the message's own, and its address only where the config lists it. Servers refuse or replace
+ * others, also those of the mailbox's domain: each belongs to a person.
+ */
+function chooseMailSender({ from, senders, replyTo }: EmailConfig, requested: string | null): MailSender {
+  const own = parseMailbox(from) ?? { name: null, address: from };
+  const wanted = requested === null ? null : parseMailbox(requested);
+  const addresses = senders.map((one) => getOwnAddress({ from: one }));
+  const listed = addresses.find((address) => wanted && isSameAddress(address, wanted.address));
+  return {
+    from: { name: wanted?.name ?? own.name, address: listed ?? own.address },
+    replyTo: toMailbox(replyTo),
+  };
 }
 
 function toMailbox(sender: string | undefined): Mailbox | null {

@@ -1,7 +1,7 @@
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { parseRecipients, type RefusedRecipient } from '../mail/addresses.ts';
 import { buildContent } from '../mail/content.ts';
-import { chooseMailSender, composeMail, getMessageId } from './compose.ts';
+import { composeMail, getMessageId } from './compose.ts';
 import { type EmailContext, getOwnAddress, listSecrets } from './config.ts';
 import { listOpenRecipients, readSettledRecipients } from './recipient-states.ts';
 import { redactText, type ServerError } from './server-errors.ts';
@@ -42,7 +42,8 @@ export async function sendMessage(context: EmailContext, message: OutboundMessag
   const messageId = getMessageId(message, config);
   const submission = await submitMail(context, session, {
     envelope: {
-      from: getOwnAddress({ from: chooseMailSender(config, message.from).from.address }),
+      // Bounces come to the mailbox that is read, whichever sender the header names.
+      from: getOwnAddress(config),
       to: open.map(({ address }) => address),
       size: bytes.length,
       dsn: {
