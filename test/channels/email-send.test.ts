@@ -144,7 +144,23 @@ async function sendWithoutReply() {
   return { outcome, stopping };
 }
 
+/** A limit of the mail host: the connection waits. */
+const isLimited = { kind: 'unavailable', code: 'sending_limit', retryAfterMs: 60 * 60 * 1000, isConnectionWide: true };
+
 test.each<[string, string, object]>([
+  ['.', '550 5.4.5 Daily user sending limit exceeded', isLimited],
+  [
+    'RCPT',
+    '550-5.4.5 Daily user sending limit exceeded. For more information, go to\r\n550 5.4.5 support.google.com',
+    isLimited,
+  ],
+  ['.', '554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process message', isLimited],
+  ['.', '550 5.2.2 Submission quota exceeded', isLimited],
+  ['.', '550 5.1.90 Your message can’t be sent because you’ve reached your daily limit', isLimited],
+  ['.', '432 4.3.2 Concurrent connections limit exceeded', { kind: 'unavailable', code: 'deferred' }],
+  ['AUTH', '432 4.7.12 A password transition is needed', { kind: 'connection_error', code: 'credentials' }],
+  ['RCPT', '530 5.7.57 Client not authenticated to send mail', { kind: 'connection_error', code: 'credentials' }],
+  ['RCPT', '550 5.7.13 User account disabled', { kind: 'connection_error', code: 'account_disabled' }],
   [
     'MAIL',
     '550 5.7.60 not allowed to send as this sender',
@@ -201,6 +217,21 @@ test('after a partial deferral only the open recipients are tried again', async 
   expect(second).not.toHaveProperty('rejectedRecipients');
   expect(server.mails.map(({ recipients }) => recipients)).toEqual([['maya@example.com'], ['grey@example.com']]);
   expect(server.mails[1]?.raw).toMatch(/To: maya@example.com, grey@example.com/);
+});
+
+test('a sign-in that is asked for at a recipient concerns the account, unless another recipient was accepted', async () => {
+  const to = 'maya@example.com, far@example.com, gone@example.com';
+  const gone = { 'RCPT TO:<gone@example.com>': '550 5.1.1 no such user' };
+  const signIn = '530 5.7.57 Client not authenticated to send mail';
+  expect(await send({ replies: { RCPT: signIn, ...gone } }, { to })).toMatchObject({
+    ...{ kind: 'connection_error', code: 'credentials' },
+    rejectedRecipients: [{ address: 'gone@example.com', code: 'unknown_address' }],
+  });
+  const outcome = await send({ replies: { 'RCPT TO:<far@example.com>': signIn, ...gone } }, { to });
+  expect(outcome).toMatchObject({
+    ...{ kind: 'unavailable', code: 'credentials', reachedRecipients: ['maya@example.com'] },
+    rejectedRecipients: [{ address: 'gone@example.com' }],
+  });
 });
 
 test('an email above the limit of the server is refused before it is offered', async () => {

@@ -5,7 +5,7 @@ import { composeMail, getMessageId } from './compose.ts';
 import { type EmailContext, getOwnAddress, listSecrets } from './config.ts';
 import { listOpenRecipients, readSettledRecipients } from './recipient-states.ts';
 import { redactText, type ServerError } from './server-errors.ts';
-import { classifyRefusal } from './smtp-replies.ts';
+import { classifyRefusal, type Refusal } from './smtp-replies.ts';
 import { openSmtpSession } from './smtp-session.ts';
 import { type Submission, submitMail } from './submit.ts';
 
@@ -35,9 +35,7 @@ export async function sendMessage(context: EmailContext, message: OutboundMessag
   const bytes = await composeMail(context, message, mailboxes, content);
   const session = await openSmtpSession(context);
   if ('failure' in session) {
-    const { class: kind, code, message: reason, response } = session.failure;
-    const outcome = { kind: kind === 'account' ? 'connection_error' : 'unavailable', code, message: reason } as const;
-    return { ...outcome, ...toResponse(response, context) };
+    return { ...toWaitOutcome(session.failure), ...toResponse(session.failure.response, context) };
   }
   const messageId = getMessageId(message, config);
   const submission = await submitMail(context, session, {
@@ -84,9 +82,9 @@ function toOutcome(context: EmailContext, submission: Submission, state: SendSta
       ? { kind: 'unavailable', code: 'unreachable', message: `${host} did not take the email: ${submission.message}.` }
       : { kind: 'unknown', code: 'no_reply', message: `${host} did not confirm the email: ${submission.message}.` };
   }
-  const { refused, deferred } = sortRefusals(context, submission.rejected);
-  const dropped = new Set([...refused, ...deferred].map(({ address }) => address.toLowerCase()));
   const isAccepted = submission.kind === 'accepted';
+  const { refused, deferred } = sortRefusals(context, submission);
+  const dropped = new Set([...refused, ...deferred].map(({ address }) => address.toLowerCase()));
   const reached = isAccepted ? open.filter((address) => !dropped.has(address.toLowerCase())) : [];
   const rejectedRecipients = [...invalid, ...refused];
   const settled = {
@@ -95,10 +93,12 @@ function toOutcome(context: EmailContext, submission: Submission, state: SendSta
     ...(hasSeveral && reached.length > 0 ? { reachedRecipients: reached } : {}),
     ...(hasSeveral && rejectedRecipients.length > 0 ? { rejectedRecipients } : {}),
   };
-  const [firstDeferred] = deferred;
-  if (firstDeferred) {
+  // What stops other messages as well decides first.
+  const wait =
+    deferred.find((one) => one.class === 'account') ?? deferred.find(({ pauseMs }) => pauseMs !== undefined) ?? deferred[0];
+  if (wait) {
     const ids = isAccepted ? { acceptedParts: [messageId] } : {};
-    return { kind: 'unavailable', ...pickReason(firstDeferred), ...settled, ...ids };
+    return { ...toWaitOutcome(wait), ...settled, ...ids };
   }
   if (isAccepted || (submission.rejected.length > 0 && reachedCount > 0)) {
     return { kind: 'accepted', externalIds: [messageId], ...settled };
@@ -117,22 +117,37 @@ function toRefusalOutcome(error: ServerError): SendOutcome {
       ? { kind: 'rejected', code: 'too_large', message: 'The email is larger than the mail server accepts.' }
       : { kind: 'rejected', code: 'invalid_address', message: 'The mail server can’t send to this address.' };
   }
-  const { class: kind, code, message } = classifyRefusal(error);
-  if (kind === 'message') return { kind: 'rejected', code, message, isAuthoritative: true };
-  return { kind: kind === 'account' ? 'connection_error' : 'unavailable', code, message };
+  const refusal = classifyRefusal(error);
+  if (refusal.class !== 'message') return toWaitOutcome(refusal);
+  return { kind: 'rejected', code: refusal.code, message: refusal.message, isAuthoritative: true };
 }
 
-/** Sorts the recipients that were refused in this attempt: for good, or until later. */
-function sortRefusals(context: EmailContext, rejected: readonly ServerError[]) {
+/** Converts a refusal that the message can't help: it waits for the account, or for a later moment. */
+function toWaitOutcome({ class: kind, code, message, pauseMs }: Refusal): SendOutcome {
+  if (kind === 'account') return { kind: 'connection_error', code, message };
+  const pause = pauseMs === undefined ? {} : { retryAfterMs: pauseMs, isConnectionWide: true };
+  return { kind: 'unavailable', code, message, ...pause };
+}
+
+/**
+ * Sorts the recipients that were refused in this attempt: for good, or until later. A server that asks for a sign-in may do so at a recipient
+ * (`530 5.7.57` of Exchange); where it has accepted another one, the account is good and that recipient alone waits.
+ */
+function sortRefusals(context: EmailContext, { kind: result, rejected }: Exclude<Submission, { kind: 'failed' }>) {
   const rows = rejected.flatMap((error) => {
-    const { class: kind, code, message } = classifyRefusal(error);
+    const refusal = classifyRefusal(error);
     const address = error.recipient ?? '';
     const reply = redactText(error.response ?? '', listSecrets(context.connection.config));
-    return address === '' ? [] : [{ kind, address, code, message: reply ? `${message} (${reply})` : message }];
+    const message = reply ? `${refusal.message} (${reply})` : refusal.message;
+    return address === '' ? [] : [{ ...refusal, address, message }];
   });
-  const select = (isLater: boolean) =>
-    rows.filter(({ kind }) => (kind === 'later') === isLater).map(({ kind: _kind, ...refused }) => refused);
-  return { refused: select(false), deferred: select(true) };
+  const isMessage = ({ class: kind }: Refusal) => kind === 'message';
+  return {
+    refused: rows.filter(isMessage).map(({ address, code, message }) => ({ address, code, message })),
+    deferred: rows
+      .filter((row) => !isMessage(row))
+      .map((row) => (result === 'accepted' ? { ...row, class: 'later' as const } : row)),
+  };
 }
 
 /** Reports an email without an open recipient: no address is valid, or earlier attempts have settled all. */

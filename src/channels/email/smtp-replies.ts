@@ -9,12 +9,26 @@ export interface Refusal {
   readonly message: string;
   /** Setting of the server that a failed connection suggests. */
   readonly setting?: 'host' | 'security';
+  /** The server refuses the connection's other messages as well, for about this time. */
+  readonly pauseMs?: number;
 }
 
-type Row = readonly [RefusalClass, string, string];
+type Row = readonly [kind: RefusalClass, code: string, message: string, pauseMs?: number];
+
+/** Limits are of a day, and Gmail's and Microsoft's count the last 24 hours: room comes back by and by. */
+const limitPauseMs = 60 * 60 * 1000;
+
+const sendingLimitRow: Row = [
+  'later',
+  'sending_limit',
+  'The mailbox has reached a sending limit of its mail host.',
+  limitPauseMs,
+];
 
 /** Enhanced status codes (RFC 3463 and the registry of IANA, with those of Microsoft) whose meaning decides more than the reply code. */
 const enhanced: Readonly<Record<string, Row>> = {
+  // Microsoft's reply to more than three connections at once: `432 4.3.2 Concurrent connections limit exceeded`.
+  '4.3.2': ['later', 'deferred', 'The mail server asks to try again later.'],
   '5.1.1': ['message', 'unknown_address', 'There is no mailbox with this address.'],
   '5.1.2': ['message', 'unknown_domain', 'There is no mail server for this address.'],
   '5.1.3': ['message', 'invalid_address', 'The mail server does not accept the form of this address.'],
@@ -22,12 +36,15 @@ const enhanced: Readonly<Record<string, Row>> = {
   '5.1.7': ['message', 'sender_not_allowed', 'The mail server does not accept the sender’s address.'],
   '5.1.8': ['message', 'sender_not_allowed', 'The domain of the sender’s address does not exist.'],
   '5.1.10': ['message', 'unknown_domain', 'The domain of this address accepts no email.'],
+  '5.1.90': sendingLimitRow,
   '5.2.1': ['message', 'mailbox_disabled', 'The mailbox is disabled.'],
   '5.2.2': ['message', 'mailbox_full', 'The mailbox is full.'],
   '5.2.3': ['message', 'too_large', 'The email is larger than the mailbox accepts.'],
   '5.2.252': ['message', 'sender_not_allowed', 'The account may not send from this address.'],
   '5.3.4': ['message', 'too_large', 'The email is larger than the mail server accepts.'],
   '5.4.4': ['message', 'unknown_domain', 'The mail server found no way to this address.'],
+  // Gmail: `550 5.4.5 Daily user sending limit exceeded`.
+  '5.4.5': sendingLimitRow,
   '5.5.3': ['later', 'too_many_recipients', 'The mail server accepts fewer recipients in one email.'],
   '5.7.8': ['account', 'credentials', 'The mail server does not accept the user name or the password.'],
   '5.7.9': ['account', 'credentials', 'The mail server does not accept this kind of sign-in.'],
@@ -65,11 +82,19 @@ const laterRow: Row = ['later', 'deferred', 'The mail server asks to try again l
 const messageRow: Row = ['message', 'refused', 'The mail server refused the email.'];
 
 /**
+ * Name of the exception with which Exchange reports a sending limit: `554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException`
+ * (learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements) or `550 5.2.2 Submission quota exceeded`. The codes alone
+ * have other meanings.
+ */
+const submissionQuota = /\bsubmission ?quota ?exceeded/i;
+
+/**
  * Classifies a refusal of an SMTP server: by its enhanced status code where that is of the class of the reply code, else by the reply code; never
- * by its words.
+ * by words for people.
  */
 export function classifyRefusal(error: Pick<ServerError, 'response' | 'responseCode' | 'command'>): Refusal {
   const reply = error.responseCode ?? 0;
+  if (submissionQuota.test(error.response ?? '')) return toRefusal(sendingLimitRow);
   const [code, kind] = findEnhancedCode(error.response ?? '', reply);
   // Before the recipients, a server that is full of recipients says so with 452 or 552.
   const isRecipientLimit = error.command === 'RCPT TO' && kind === 'x.5.3';
@@ -84,8 +109,8 @@ function findSubject(code: string): Row | undefined {
   return undefined;
 }
 
-function toRefusal([kind, code, message]: Row): Refusal {
-  return { class: kind, code, message };
+function toRefusal([kind, code, message, pauseMs]: Row): Refusal {
+  return { class: kind, code, message, ...(pauseMs === undefined ? {} : { pauseMs }) };
 }
 
 /** Finds the enhanced status code behind the reply code. */
