@@ -3,8 +3,8 @@ import { connect as connectTls } from 'node:tls';
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import { createDeadline } from '../../core/clock.ts';
 import type { EmailContext } from './config.ts';
-import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
-import { getToken, getUserName } from './sign-in.ts';
+import { describeConnectionFailure, findFailedSetting, type ServerError, toServerError } from './server-errors.ts';
+import { getToken, getUserName, toTokenFailure } from './sign-in.ts';
 import type { Refusal } from './smtp-replies.ts';
 
 /** Largest mail that is fetched whole. */
@@ -17,18 +17,27 @@ const socketTimeoutMs = 10 * 60 * 1000;
 
 export type ImapResult = { client: ImapFlow } | { failure: Refusal };
 
-/**
- * Connects to the IMAP server of a connection and signs in. The error listener stays for good: an error after the end would otherwise end the
- * process.
- */
+/** Connects to the IMAP server of a connection and signs in. A token that the server refuses is renewed once. */
 export async function openImapClient(context: EmailContext, options: Partial<ImapFlowOptions> = {}): Promise<ImapResult> {
+  const token = await getToken(context);
+  if (token === null) return connect(context, null, options);
+  if (token.kind !== 'token') return { failure: toTokenFailure(token) };
+  const opened = await connect(context, token.accessToken, options);
+  if ('client' in opened || opened.failure.class !== 'account') return opened;
+  const renewed = await getToken(context, token.accessToken);
+  if (renewed?.kind !== 'token') return { failure: toTokenFailure(renewed) };
+  return connect(context, renewed.accessToken, options);
+}
+
+/** Makes one try. The error listener stays for good: an error after the end would otherwise end the process. */
+async function connect(
+  context: EmailContext,
+  accessToken: string | null,
+  options: Partial<ImapFlowOptions>,
+): Promise<ImapResult> {
   const { config } = context.connection;
   const { imap, smtp, caCertificate: ca } = config;
   if (!imap) throw new Error('This connection has no IMAP server.');
-  const token = await getToken(context);
-  if (token && token.kind !== 'token') {
-    return { failure: { class: token.kind === 'refused' ? 'account' : 'later', code: token.code, message: token.message } };
-  }
   const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
   const user = getUserName(config, imap);
   const tls = ca === undefined ? {} : { ca };
@@ -47,7 +56,7 @@ export async function openImapClient(context: EmailContext, options: Partial<Ima
       port: imap.port,
       secure: isTls,
       doSTARTTLS: imap.security === 'starttls',
-      auth: token ? { user, accessToken: token.accessToken } : { user, pass: imap.password ?? smtp.password ?? '' },
+      auth: accessToken !== null ? { user, accessToken } : { user, pass: imap.password ?? smtp.password ?? '' },
       transport: createTransport(socket),
       tls: { minVersion: 'TLSv1.2', ...tls },
       logger: false,
@@ -69,7 +78,6 @@ export async function openImapClient(context: EmailContext, options: Partial<Ima
     return { client };
   } catch (error) {
     stop();
-    if (token?.kind === 'token' && toServerError(error).authenticationFailed) await getToken(context, token.accessToken);
     return { failure: toImapFailure(error, imap.host, deadline.timedOut()) };
   } finally {
     deadline.signal.removeEventListener('abort', stop);
@@ -89,12 +97,17 @@ function createTransport(opened: Socket): NonNullable<ImapFlowOptions['transport
   };
 }
 
-/** Response codes (RFC 5530) of a server that is busy: not a wrong password. */
+/** Response codes (RFC 5530) of a server that is busy: neither a wrong password nor a missing folder. */
 const laterCodes = new Set(['UNAVAILABLE', 'LIMIT', 'INUSE', 'SERVERBUG', 'CONTACTADMIN', 'ALERT']);
+
+/** Returns whether an IMAP server has refused a command for the moment only. */
+function isTemporary({ code, serverResponseCode = '' }: ServerError): boolean {
+  return laterCodes.has(serverResponseCode) || code === 'ETHROTTLE';
+}
 
 function toImapFailure(error: unknown, host: string, hasTimedOut: boolean): Refusal {
   const failed = toServerError(error);
-  if (failed.authenticationFailed && !laterCodes.has(failed.serverResponseCode ?? '') && failed.code !== 'ETHROTTLE') {
+  if (failed.authenticationFailed && !isTemporary(failed)) {
     return {
       class: 'account',
       code: 'imap_credentials',
@@ -104,6 +117,23 @@ function toImapFailure(error: unknown, host: string, hasTimedOut: boolean): Refu
   const reason = hasTimedOut ? 'no response in time' : describeConnectionFailure(error);
   const setting = findFailedSetting(error);
   return { class: 'later', code: 'imap_unreachable', message: `${host} could not be reached: ${reason}.`, setting };
+}
+
+/**
+ * Opens a folder for reading.
+ *
+ * @returns false where the mailbox has none of this name that can be opened
+ * @throws when the connection breaks, or the server can't open the folder at present
+ */
+export async function openFolder(client: ImapFlow, folder: string): Promise<boolean> {
+  try {
+    await client.mailboxOpen(folder, { readOnly: true });
+    return true;
+  } catch (error) {
+    const failed = toServerError(error);
+    if (failed.responseStatus !== 'NO' || isTemporary(failed)) throw error;
+    return false;
+  }
 }
 
 /** Signs out, without waiting for a server that does not respond. */

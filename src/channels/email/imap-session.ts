@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { ChannelEvent, OpenSession } from '../channel.ts';
 import type { EmailContext } from './config.ts';
 import { isCursor, type MailboxCursor } from './cursor.ts';
-import { closeImapClient, openImapClient } from './imap-client.ts';
+import { closeImapClient, openFolder, openImapClient } from './imap-client.ts';
 import { createLoopGuard } from './read-mail.ts';
 import { openCursor, readNewMails } from './read-mailbox.ts';
 
@@ -23,7 +23,7 @@ function createRefusedSession(reason: { code: string; message: string }): OpenSe
 /**
  * Opens the mailbox of a connection and reports its new mails until it is closed. Mails that were there before the first connection are left alone.
  *
- * @throws when the server can't be reached
+ * @throws when the server can't be reached, or can't open the folder at present
  */
 export async function openImapSession(context: EmailContext, failures: Map<string, number>, emit: Emit): Promise<OpenSession> {
   const opened = await openImapClient(context);
@@ -34,9 +34,11 @@ export async function openImapSession(context: EmailContext, failures: Map<strin
   }
   const { client } = opened;
   const { folder } = context.connection.config.imap ?? { folder: 'INBOX' };
-  try {
-    await client.mailboxOpen(folder, { readOnly: true });
-  } catch {
+  const isOpen = await openFolder(client, folder).catch(async (error: unknown) => {
+    await closeImapClient(client);
+    throw error;
+  });
+  if (!isOpen) {
     await closeImapClient(client);
     return createRefusedSession({ code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` });
   }

@@ -13,6 +13,8 @@ export interface ServerError {
   readonly rejectedErrors?: readonly ServerError[] | undefined;
   /** An IMAP server refused the login. */
   readonly authenticationFailed?: boolean | undefined;
+  /** Tagged response of an IMAP server: `NO` or `BAD`. */
+  readonly responseStatus?: string | undefined;
   readonly serverResponseCode?: string | undefined;
   readonly responseText?: string | undefined;
 }

@@ -1,6 +1,7 @@
 import type { AccessTokenResult, OAuthSignIn } from '../channel.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { type ConsentClients, createConsent, isServerOf, toServerUserName } from './consent.ts';
+import type { Refusal } from './smtp-replies.ts';
 
 /** Describes the sign-in with OAuth 2 that a config asks for. @returns null for passwords, and where the operator has not set up the consent */
 export function toSignIn(clients: ConsentClients, config: EmailConfig): OAuthSignIn | null {
@@ -39,4 +40,10 @@ export async function getToken(
   refused?: string,
 ): Promise<AccessTokenResult | null> {
   return connection.config.oauth ? signIn.getAccessToken(refused) : null;
+}
+
+/** Converts a token that could not be got to a failure: of the account where a person has to sign in again, else until later. */
+export function toTokenFailure(token: Exclude<AccessTokenResult, { kind: 'token' }> | null): Refusal {
+  const { kind, code, message } = token ?? { kind: 'refused', code: 'oauth_refused', message: 'There is no sign-in.' };
+  return { class: kind === 'refused' ? 'account' : 'later', code, message };
 }

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { createDeadline } from '../../core/clock.ts';
-import type { AccessTokenResult } from '../channel.ts';
 import type { EmailContext } from './config.ts';
 import { describeConnectionFailure, findFailedSetting, toServerError } from './server-errors.ts';
-import { getToken, getUserName } from './sign-in.ts';
+import { getToken, getUserName, toTokenFailure } from './sign-in.ts';
 import { classifyLoginRefusal, classifyRefusal, type Refusal } from './smtp-replies.ts';
 
 /** A signed-in connection to an SMTP server. */
@@ -145,11 +144,6 @@ function toLoginFailure(error: unknown): OpenFailure {
   const failed = toServerError(error);
   if (failed.responseCode === undefined) throw error;
   return { ...classifyLoginRefusal(failed), response: failed.response };
-}
-
-function toTokenFailure(token: Exclude<AccessTokenResult, { kind: 'token' }> | null): OpenFailure {
-  const { kind, code, message } = token ?? { kind: 'refused', code: 'oauth_refused', message: 'There is no sign-in.' };
-  return { class: kind === 'refused' ? 'account' : 'later', code, message };
 }
 
 /** Gives the library a token of this program: there is one place that renews them, for SMTP and IMAP. */

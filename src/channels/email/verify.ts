@@ -1,6 +1,6 @@
 import type { AccessTokenResult, ConfigProblem, VerifyResult } from '../channel.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
-import { withImapClient } from './imap-client.ts';
+import { openFolder, withImapClient } from './imap-client.ts';
 import { getToken } from './sign-in.ts';
 import type { Refusal } from './smtp-replies.ts';
 import { openSmtpSession, runStep } from './smtp-session.ts';
@@ -53,12 +53,12 @@ async function checkSmtp(context: EmailContext): Promise<Check> {
 
 async function checkImap(context: EmailContext): Promise<Check> {
   const { folder } = context.connection.config.imap ?? { folder: 'INBOX' };
-  const result = await withImapClient(context, async (client) => {
-    const opened = await client.mailboxOpen(folder, { readOnly: true }).catch(() => null);
-    return opened === null ? 'no_folder' : 'opened';
-  });
-  if (result === 'opened') return {};
-  if (result !== 'no_folder') return toCheck(context, 'imap', result.failure);
+  const result = await withImapClient(context, (client) => openFolder(client, folder)).catch(() => null);
+  if (result === true) return {};
+  if (result === null) {
+    return { unavailable: { code: 'imap_unreachable', message: `The IMAP server could not open the folder ${folder} now.` } };
+  }
+  if (result !== false) return toCheck(context, 'imap', result.failure);
   return {
     problem: { field: 'imap.folder', code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` },
   };

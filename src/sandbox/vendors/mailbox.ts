@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
-import { startImapServer } from './mailbox/imap-server.ts';
+import { type ImapBehaviour, startImapServer } from './mailbox/imap-server.ts';
 import { type SentMail, startSmtpServer } from './mailbox/smtp-server.ts';
 import { addMail, createDemoState, type MailboxState } from './mailbox/state.ts';
 
@@ -17,6 +17,7 @@ export function createMailbox(options: {
   onChange?: () => void;
   /** Called for each mail that the SMTP server has accepted. */
   onMail?: (mail: SentMail) => void;
+  imap?: ImapBehaviour;
 }) {
   const { clock, random, onChange: notifyChange = () => undefined } = options;
   const state = options.state ?? createDemoState(random);
@@ -27,7 +28,7 @@ export function createMailbox(options: {
     state,
     /** Starts both servers. @param smtpPort 0 for any; IMAP gets the next one */
     async start(smtpPort: number): Promise<{ smtpPort: number; imapPort: number }> {
-      const imap = await startImapServer(smtpPort === 0 ? 0 : smtpPort + 1, state);
+      const imap = await startImapServer(smtpPort === 0 ? 0 : smtpPort + 1, state, options.imap);
       const smtp = await startSmtpServer(smtpPort, state, (mail) => options.onMail?.(mail));
       servers = { smtp, imap };
       return { smtpPort: smtp.port, imapPort: imap.port };

@@ -1,14 +1,22 @@
 import { type LineHandler, startLineServer } from './line-server.ts';
 import { isAccepted, isPassword, type MailboxState, type StoredMail } from './state.ts';
 
-const capabilities = 'IMAP4rev1 IDLE ID AUTH=PLAIN SASL-IR';
+const capabilities = 'IMAP4rev1 IDLE ID AUTH=PLAIN AUTH=XOAUTH2 SASL-IR';
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
+/** Where the server departs from its usual responses. */
+export interface ImapBehaviour {
+  /** Returns the response to a command, such as `NO [UNAVAILABLE] Try later`; null to end the connection, undefined for the usual one. */
+  respond?(command: string): string | null | undefined;
+  /** Returns true for an access token that signs in. */
+  acceptsToken?(token: string): boolean;
+}
+
 /** Starts the IMAP server of the mailbox: it has one folder, is read only, and reports new mails at once. */
-export async function startImapServer(port: number, state: MailboxState) {
+export async function startImapServer(port: number, state: MailboxState, behaviour: ImapBehaviour = {}) {
   const sessions = new Set<{ notify(): void }>();
   const server = await startLineServer(port, (say, end) => {
-    const session = createSession(state, (text) => say(`${text}\r\n`), end);
+    const session = createSession(state, behaviour, (text) => say(`${text}\r\n`), end);
     sessions.add(session);
     say(`* OK [CAPABILITY ${capabilities}] Ready\r\n`);
     return { ...session, close: () => void sessions.delete(session) };
@@ -22,7 +30,12 @@ export async function startImapServer(port: number, state: MailboxState) {
   };
 }
 
-function createSession(state: MailboxState, say: (text: string) => void, end: () => void): LineHandler & { notify(): void } {
+function createSession(
+  state: MailboxState,
+  behaviour: ImapBehaviour,
+  say: (text: string) => void,
+  end: () => void,
+): LineHandler & { notify(): void } {
   let isSignedIn = false;
   let isSelected = false;
   let signInTag: string | null = null;
@@ -125,6 +138,9 @@ function createSession(state: MailboxState, say: (text: string) => void, end: ()
       }
       if (signInTag !== null) return signIn(signInTag, isAccepted(state, line));
       const { tag, verb, parameter } = parseCommand(line);
+      const response = behaviour.respond?.(`${verb} ${parameter}`);
+      if (response === null) return end();
+      if (response !== undefined) return say(`${tag} ${response}`);
       switch (verb.toUpperCase()) {
         case 'CAPABILITY':
           say(`* CAPABILITY ${capabilities}`);
@@ -144,6 +160,7 @@ function createSession(state: MailboxState, say: (text: string) => void, end: ()
         }
         case 'AUTHENTICATE': {
           const [mechanism, plain] = parameter.split(' ');
+          if (mechanism?.toUpperCase() === 'XOAUTH2') return signIn(tag, isAcceptedToken(behaviour, plain ?? ''));
           if (mechanism?.toUpperCase() !== 'PLAIN') return say(`${tag} NO Unsupported authentication mechanism.`);
           if (plain) return signIn(tag, isAccepted(state, plain));
           signInTag = tag;
@@ -157,6 +174,12 @@ function createSession(state: MailboxState, say: (text: string) => void, end: ()
       if (idleTag !== null) reportNews();
     },
   };
+}
+
+/** Checks a sign-in with the base64 of a user name and an access token (developers.google.com/workspace/gmail/imap/xoauth2-protocol). */
+function isAcceptedToken({ acceptsToken }: ImapBehaviour, credentials: string): boolean {
+  const [, bearer = ''] = Buffer.from(credentials, 'base64').toString('utf8').split('\u0001');
+  return acceptsToken?.(bearer.replace(/^auth=Bearer /, '')) ?? false;
 }
 
 function isInRange(range: string, number: number, last: number): boolean {
