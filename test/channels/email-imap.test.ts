@@ -119,3 +119,55 @@ test.each<[string, AccessTokenResult, string | null]>([
   const { session } = await opened;
   expect(await session.closed).toMatchObject({ code });
 });
+
+const receive = (name: string) => mailbox.receive(`From: Maya <maya@example.com>\r\nSubject: ${name}\r\n\r\n${name}\r\n`);
+
+/** Opens the session until it stays open. @returns what has come, and the count of sessions */
+async function readAll() {
+  const received: InboundContent[] = [];
+  for (let count = 1; count <= 30; count += 1) {
+    const { session, inbound } = await open();
+    const isDone = () => (state as { lastUid: number }).lastUid === mailbox.state.nextUid - 1;
+    const ended = session.closed.then(() => true);
+    while (!isDone() && !(await Promise.race([ended, new Promise((done) => setTimeout(done, 5, false))])));
+    received.push(...inbound);
+    await session.close();
+    if (isDone()) return { received, count };
+  }
+  throw new Error('The mailbox was not read to its end.');
+}
+
+test.each([
+  ['fails to deliver', 'NO [SERVERBUG] Internal error occurred.'],
+  ['ends the connection for', null],
+])('a mail that the server %s comes as its headers after five failures, and blocks no other', async (_name, response) => {
+  await readAll();
+  for (const name of ['one', 'two', 'three']) receive(name);
+  respond = (command) => (/^UID FETCH 2 .*BODY\.PEEK\[\]/.test(command) ? response : undefined);
+  const { received, count } = await readAll();
+  expect(received.map(({ subject }) => subject)).toEqual(['one', 'two', 'three']);
+  expect(received[1]?.text).toContain('could not deliver this email');
+  expect(count).toBeLessThanOrEqual(7);
+});
+
+test('a mail of which the server delivers nothing is left out, while it delivers others', async () => {
+  await readAll();
+  for (const name of ['one', 'two', 'three']) receive(name);
+  respond = (command) => (/^UID FETCH 3 .*BODY/.test(command) ? null : undefined);
+  const { received } = await readAll();
+  expect(received.map(({ subject }) => subject)).toEqual(['one', 'two']);
+  expect(world.logLines.join('\n')).toContain('could not be fetched');
+});
+
+test('a server that delivers no mail for a time loses none of their contents', async () => {
+  await readAll();
+  for (const name of ['one', 'two']) receive(name);
+  let failures = 0;
+  respond = (command) => {
+    if (!/FETCH .*BODY/.test(command) || failures >= 13) return undefined;
+    failures += 1;
+    return null;
+  };
+  const { received } = await readAll();
+  expect(received.map(({ text }) => text?.trim())).toEqual(['one', 'two']);
+});

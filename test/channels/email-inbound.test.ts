@@ -144,6 +144,8 @@ test('a calendar invitation without text is described; winmail.dat and encrypted
 test('an email that is too large has its subject and a note', async () => {
   const result = await read(base, {}, undefined, 45_000_000);
   expect(result).toMatchObject({ events: [{ inbound: { subject: 'Hi', text: expect.stringContaining('45 MB') } }] });
+  const undelivered = await read(base, {}, undefined, 2_000);
+  expect(undelivered).toMatchObject({ events: [{ inbound: { text: expect.stringContaining('could not deliver') } }] });
 });
 
 test.each<[string, string[], string | undefined, string]>([

@@ -12,6 +12,7 @@ import { judgeSender } from './authenticity.ts';
 import type { MailReport } from './bounces/mail-report.ts';
 import { readMailReport } from './bounces/read-mail-report.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
+import { maxMailBytes } from './imap-client.ts';
 import { type MailPlace, parseIncomingMail, toInboundContent } from './inbound.ts';
 import { findReportedMessage, toReportEvents } from './report-events.ts';
 
@@ -20,7 +21,7 @@ export type MailConnection = Pick<EmailContext['connection'], 'id' | 'config' | 
 
 export interface FetchedMail {
   readonly place: MailPlace;
-  /** The mail, or its headers where it is too large. */
+  /** The mail, or its headers where it is too large or the server does not deliver it. */
   readonly bytes: Uint8Array;
   readonly receivedAt: Date | undefined;
   /** Size of a mail of which only the headers were fetched. */
@@ -117,7 +118,7 @@ async function readMessage(
     own,
     authenticity: config.unverifiedSenders === 'deliver' ? 'proved' : judged,
     receivedAt: mail.receivedAt,
-    note: toSizeNote(mail.omittedBytes),
+    note: toOmissionNote(mail.omittedBytes),
   });
   if (!inbound) return { ignored: 'no_sender' };
   return { events: [{ kind: 'inbound', inbound }, ...toReplyReceipts(replied, from.address, mail.receivedAt)] };
@@ -132,9 +133,11 @@ function isOwnMail(headers: MailHeaders, own: string): boolean {
   return ids.some((id) => parseOwnMessageId(id) !== undefined && getDomain(id) === getDomain(own));
 }
 
-function toSizeNote(bytes: number | undefined): string | undefined {
+function toOmissionNote(bytes: number | undefined): string | undefined {
   if (bytes === undefined) return undefined;
-  return `[The email has ${Math.ceil(bytes / 1_000_000)} MB. Only its subject is here; the email is in the mailbox.]`;
+  const isLarge = bytes > maxMailBytes;
+  const cause = isLarge ? `The email has ${Math.ceil(bytes / 1_000_000)} MB.` : 'The mail server could not deliver this email.';
+  return `[${cause} Only its subject is here; the email is in the mailbox.]`;
 }
 
 /** Reads a mail that may be broken: its reader must block no other mail. @returns null for a mail that can't be read */

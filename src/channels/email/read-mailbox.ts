@@ -12,7 +12,7 @@ export interface ReadMailboxDeps {
   guard: LoopGuard;
   emit(events: readonly ChannelEvent[], state?: unknown): Promise<void>;
   isEnded(): boolean;
-  /** Failures to store a mail, by its place; they outlive a session. */
+  /** Failures to fetch or to store a mail, by its place; they outlive a session. */
   failures: Map<string, number>;
 }
 
@@ -117,29 +117,79 @@ const maxFailures = 5;
 async function canSkip(deps: ReadMailboxDeps, err: unknown, uid: number, cursor: MailboxCursor): Promise<boolean> {
   if (isAppError(err)) return err.retry === 'never';
   await deps.emit([], cursor);
-  const key = `${deps.context.connection.id}/${cursor.uidValidity}/${uid}`;
+  const key = toFailureKey(deps, 'store', uid, cursor);
   const count = (deps.failures.get(key) ?? 0) + 1;
   if (count < maxFailures) deps.failures.set(key, count);
   else deps.failures.delete(key);
   return count >= maxFailures;
 }
 
-async function fetchMail(
-  { client }: ReadMailboxDeps,
-  row: MailRow,
+function toFailureKey(
+  { context }: ReadMailboxDeps,
+  step: 'fetch' | 'store',
+  uid: number,
   { uidValidity }: MailboxCursor,
-): Promise<FetchedMail | null> {
+): string {
+  return `${step}/${context.connection.id}/${uidValidity}/${uid}`;
+}
+
+/**
+ * Fetches a mail. After five failures to fetch it, with an error or by the end of the connection, its headers alone do. A mail whose headers the server
+ * does not deliver either is left out after five more, if the server delivers another: an outage of the server skips no mail.
+ *
+ * @returns null for a mail that is gone, or left out
+ */
+async function fetchMail(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCursor): Promise<FetchedMail | null> {
+  const { client, context, failures } = deps;
   const { uid, size = 0, internalDate } = row;
+  const key = toFailureKey(deps, 'fetch', uid, cursor);
+  const count = failures.get(key) ?? 0;
+  const isAlone = count >= 2 * maxFailures && (await deliversOther(client, uid));
+  try {
+    const content = await fetchContent(deps, row, count >= maxFailures);
+    failures.delete(key);
+    // It was moved or deleted in the meantime.
+    if (!content) return null;
+    const received = toTime(internalDate);
+    return {
+      place: { uidValidity: cursor.uidValidity, uid },
+      bytes: content.bytes,
+      receivedAt: received > 0 ? new Date(received) : undefined,
+      omittedBytes: content.isWhole ? undefined : size,
+    };
+  } catch (err) {
+    // A session that is closed in the meantime says nothing about the mail.
+    if (context.signal.aborted) throw err;
+    failures.set(key, count + 1);
+    if (!isAlone) throw err;
+    context.log.warn({ err, uid }, 'an email could not be fetched and is left in the mailbox');
+    return null;
+  }
+}
+
+/** Fetches the whole mail, or its headers where it is too large. @param isDoubtful has failed before: then its headers come first, and do alone */
+async function fetchContent({ client, context }: ReadMailboxDeps, { uid, size = 0 }: MailRow, isDoubtful: boolean) {
   const isLarge = size > maxMailBytes;
-  const found = await client.fetchOne(String(uid), isLarge ? { headers: true } : { source: true }, { uid: true });
-  const bytes = found && (isLarge ? found.headers : found.source);
-  // It was moved or deleted in the meantime.
-  if (!bytes) return null;
-  const received = toTime(internalDate);
-  return {
-    place: { uidValidity, uid },
-    bytes,
-    receivedAt: received > 0 ? new Date(received) : undefined,
-    omittedBytes: isLarge ? size : undefined,
-  };
+  const fetch = (query: { headers: true } | { source: true }) => client.fetchOne(String(uid), query, { uid: true });
+  const { headers } = isLarge || isDoubtful ? (await fetch({ headers: true })) || {} : {};
+  const fetchWhole = () =>
+    fetch({ source: true }).catch((err: unknown) => {
+      if (!headers || context.signal.aborted) throw err;
+      return false as const;
+    });
+  const { source } = isLarge ? {} : (await fetchWhole()) || {};
+  if (source) return { bytes: source, isWhole: true };
+  return headers ? { bytes: headers, isWhole: false } : null;
+}
+
+/** Returns whether the server delivers another mail than one that it has failed to deliver. */
+async function deliversOther(client: ImapFlow, uid: number): Promise<boolean> {
+  try {
+    const other = ((await client.search({ all: true }, { uid: true })) || []).findLast((one) => one !== uid);
+    if (other === undefined) return false;
+    const found = await client.fetchOne(String(other), { headers: true }, { uid: true });
+    return found !== false && found.headers !== undefined;
+  } catch {
+    return false;
+  }
 }
