@@ -93,7 +93,7 @@ export interface Capabilities {
   readonly addressType: 'phone' | 'email' | 'vendor_id';
   /** `urls`: the vendor fetches files itself; `bytes`: the channel uploads them. */
   readonly attachments: 'none' | 'urls' | 'bytes';
-  /** The vendor sends receipts; until then `accepted` is not `delivered`. */
+  /** The vendor sends receipts; until then `accepted` is not `delivered`. Without receipts an accepted message is reported delivered at once. */
   readonly receipts: boolean;
   /**
    * Time within which a first receipt usually comes. Messages without one for longer are counted and shown, and the connection is checked:
