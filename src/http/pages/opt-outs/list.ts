@@ -76,7 +76,7 @@ export function createOptOutsPage({ messaging }: OptOutPageDeps) {
         permission: 'write',
         body: z.object({ address, reason }),
         async run({ location, body, access, text, url }) {
-          // A mistyped address would be stored as that of nobody. The location's country decides on national forms.
+          // A mistyped address would be stored as an address without a contact. The location's country decides on national forms.
           if (normalizeAddress(body.address).kind === 'other' && !isNationalForm(body.address)) {
             return { errors: { address: text('optOuts.add.wrong') } };
           }
