@@ -52,13 +52,6 @@ function readTargets(value: unknown): SecretTarget[] | null {
   return inner.includes(null) ? null : inner.flatMap((targets) => targets ?? []);
 }
 
-/** Lists the fields by which the targets of a secret are named. */
-export function listTargetFields(targets: readonly SecretTarget[]): string[] {
-  return targets.flatMap((target) =>
-    typeof target === 'string' ? target : [target.host, target.port, target.encryption].filter((field) => field !== undefined),
-  );
-}
-
 /**
  * Lists the stored secrets that a changed config would send to another host than before. Whoever gave a secret has chosen the host that
  * receives it: another user who may change the host must not get it by that. Hosts are compared by origin: scheme, host and port.

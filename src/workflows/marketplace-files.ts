@@ -1,4 +1,4 @@
-import { allScopes, minimalScopes, workflowScope } from '../highlevel/operations.ts';
+import { minimalScopes, workflowScope } from '../highlevel/operations.ts';
 import { triggerKinds } from '../outbox/trigger-kinds.ts';
 import { type Action, actions, type Field, type Filter, type Trigger, triggers } from './definitions.ts';
 
@@ -22,9 +22,6 @@ const subscribedEvents = ['ContactDndUpdate'];
 
 /** Scopes of an app with workflow actions and triggers. */
 export const marketplaceScopes: readonly string[] = [...new Set([...minimalScopes, workflowScope])];
-
-/** Scopes without which the app works, each with its use. */
-export const optionalScopes = allScopes.filter((scope) => !marketplaceScopes.includes(scope));
 
 /** HighLevel's command line tool reads the secret from the environment, so that no file holds it. */
 const headers = { 'Content-Type': 'application/json', 'x-patchbay-secret': `\${env:PATCHBAY_WORKFLOW_SECRET}` };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as z from 'zod';
 import { type ConfigSchema, resolveField, toInputSchema } from '../../src/channels/config-schema.ts';
 import { createChannels } from '../../src/channels/registry.ts';
-import { findSecretTargets, listMovedSecrets, listTargetFields } from '../../src/channels/secret-targets.ts';
+import { findSecretTargets, listMovedSecrets, type SecretTarget } from '../../src/channels/secret-targets.ts';
 
 const client = { clientId: 'c', clientSecret: 's', authorizeUrl: 'https://a.example', tokenUrl: 'https://t.example' };
 const channels = [
@@ -18,6 +18,13 @@ function listFields(schema: ConfigSchema, root = schema, prefix = ''): string[] 
     const { schema: own } = resolveField(property as ConfigSchema, root);
     return own.properties ? listFields(own, root, `${prefix}${name}.`) : [prefix + name];
   });
+}
+
+/** Lists the fields by which the targets of a secret are named. */
+function listTargetFields(targets: readonly SecretTarget[]): string[] {
+  return targets.flatMap((target) =>
+    typeof target === 'string' ? target : [target.host, target.port, target.encryption].filter((field) => field !== undefined),
+  );
 }
 
 test.each(channels.map(({ type, configSchema }) => [type, configSchema] as const))(

@@ -11,9 +11,6 @@ export type EmailConfig = z.output<ReturnType<typeof createEmailConfigSchema>>;
 
 export type EmailContext = ChannelContext<EmailConfig>;
 
-/** Server of a config: SMTP or IMAP. */
-export type MailServer = EmailConfig['smtp'];
-
 const maxHostChars = 253;
 const maxCredentialChars = 500;
 const maxTokenChars = 8_000;

@@ -11,8 +11,6 @@ const party = z
   .object({ phone_number: address, status: word })
   .transform((one) => ({ phoneNumber: one.phone_number, status: one.status }));
 
-export type Party = z.output<typeof party>;
-
 /** A list of recipients; rows that are no objects are left out. */
 const parties = unknownField.transform((value) => toList(value).map((one) => party.parse(toObject(one))));
 

@@ -28,8 +28,6 @@ const services: Readonly<Record<'google' | 'microsoft', ServiceRules & { authori
   },
 };
 
-export type SimulatedSignIn = ReturnType<typeof createSignInService>;
-
 /**
  * Creates the simulated sign-in of Google or Microsoft: authorization and token endpoint as strict as RFC 6749, RFC 7636 and the service. Its page
  * asks for the account and has a box for each permission.
