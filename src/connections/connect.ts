@@ -4,14 +4,14 @@ import type { Actor } from '../audit/audit-log.ts';
 import type { Channel, ConfigProblem } from '../channels/channel.ts';
 import { deliverySettings } from '../channels/delivery-settings.ts';
 import { type Channels, getChannel } from '../channels/registry.ts';
-import { AppError, isAppError } from '../core/errors.ts';
+import { AppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { Connection as ConnectionRow, Database } from '../database/client.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
 import { type CheckConfigDeps, type ConfigInput, checkConfig } from './check-config.ts';
 import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
 import { createDraftState } from './draft-state.ts';
-import { findTargetRow } from './find.ts';
+import { decryptIfPossible, findTargetRow } from './find.ts';
 import { type ConnectionPlace, type StoreConnectionDeps, storeConnection } from './store-connection.ts';
 import { unregisterWebhooks } from './unregister-webhooks.ts';
 import { type Verification, verifyConnection } from './verify.ts';
@@ -60,7 +60,8 @@ export async function tryConnect(
   const { locationId, providerKey, connectionId } = target;
   const ref = { locationId, providerKey };
   const row = await findTargetRow(deps.db.client, target);
-  const before = row && decryptIfPossible(deps, row);
+  // A config that this process can't read is replaced as a whole.
+  const before = row && decryptIfPossible(deps.decryptConnection, row);
   if (before && row.disabledAt === null && keepsOwnConfig(before, channel, config, verify)) {
     const connection = await storeConnection(deps, { id: row.id, target, channel, config, actor, verified: null, place });
     return { kind: 'connected', connection, warnings: [] };
@@ -113,16 +114,6 @@ export async function connect(...parameters: Parameters<typeof tryConnect>) {
         `The config could not be verified: ${result.message} With verify=false it is stored without asking the vendor.`,
         result.field === undefined ? {} : { details: [`config.${result.field}: ${result.message}`] },
       );
-  }
-}
-
-/** @returns null when the key of its secrets or its channel is missing: it is then replaced as a whole */
-function decryptIfPossible({ decryptConnection }: ConnectDeps, row: ConnectionRow): Connection | null {
-  try {
-    return decryptConnection(row);
-  } catch (error) {
-    if (isAppError(error, 'secret_unreadable', 'request_invalid')) return null;
-    throw error;
   }
 }
 

@@ -56,14 +56,20 @@ export async function listUsableConnections(
 ): Promise<Connection[]> {
   const where = { locationId, providerKey, disabledAt: null };
   const rows = await deps.db.client.connection.findMany({ where, orderBy: [...inOrder] });
-  return rows.flatMap((row) => {
-    try {
-      return deps.decryptConnection(row);
-    } catch (error) {
-      if (isAppError(error, 'request_invalid', 'secret_unreadable')) return [];
-      throw error;
-    }
-  });
+  return rows.flatMap((row) => decryptIfPossible(deps.decryptConnection, row) ?? []);
+}
+
+/** Decrypts a stored connection. @returns null when its channel or the key of its secrets is missing */
+export function decryptIfPossible(
+  decryptConnection: FindConnectionDeps['decryptConnection'],
+  row: ConnectionRow,
+): Connection | null {
+  try {
+    return decryptConnection(row);
+  } catch (error) {
+    if (isAppError(error, 'secret_unreadable', 'request_invalid')) return null;
+    throw error;
+  }
 }
 
 /** Loads the stored connections of a provider in their order, null for none; concurrent calls share one statement. */

@@ -1,6 +1,5 @@
 import { type Actor, audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
-import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Connection as ConnectionRow, Database, Executor } from '../database/client.ts';
@@ -8,7 +7,7 @@ import { freeGroups } from '../queue/group-owner.ts';
 import { deleteRateLimits } from '../queue/move-group.ts';
 import type { CallVendorDeps } from './call-vendor.ts';
 import type { Connection, ConnectionRef, ConnectionTarget } from './connection.ts';
-import { findTargetRow } from './find.ts';
+import { decryptIfPossible, findTargetRow } from './find.ts';
 import { arrangeGroups, lockProvider } from './own-groups.ts';
 import { toConnectionGroupKey } from './queue-group.ts';
 import { connectionAadPrefix } from './sealed-config.ts';
@@ -111,18 +110,9 @@ export async function purgeDisabledConnections(deps: RemoveDeps, before: Date): 
 async function unregisterAll(deps: RemoveDeps, rows: readonly ConnectionRow[]): Promise<void> {
   await Promise.all(
     rows.map(async (row) => {
-      const connection = decryptIfPossible(deps, row);
+      // One that this process can't read is deleted all the same.
+      const connection = decryptIfPossible(deps.decryptConnection, row);
       if (connection) await unregisterWebhooks(deps, connection);
     }),
   );
-}
-
-/** @returns null when its key or its channel is missing: it is deleted all the same */
-function decryptIfPossible({ decryptConnection }: RemoveDeps, row: ConnectionRow): Connection | null {
-  try {
-    return decryptConnection(row);
-  } catch (error) {
-    if (isAppError(error, 'secret_unreadable', 'request_invalid')) return null;
-    throw error;
-  }
 }
