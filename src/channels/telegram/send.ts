@@ -1,3 +1,4 @@
+import { addAcceptedParts } from '../accepted-parts.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { findChatId, findMessageId, toExternalId } from './addresses.ts';
 import { type BotResult, callBotApi } from './bot-api.ts';
@@ -34,7 +35,7 @@ async function prepareParts(
     else if (planned.kind === 'text') parts.push({ text: planned.text });
     else {
       const prepared = await prepareMedia(context, message.attachments[planned.index] ?? '');
-      if ('failure' in prepared) return withAcceptedParts(prepared.failure, message.acceptedParts);
+      if ('failure' in prepared) return addAcceptedParts(prepared.failure, message.acceptedParts);
       parts.push(prepared.kind === 'file' ? { ...prepared, caption: planned.caption } : toLink(prepared.url, planned.caption));
     }
   }
@@ -68,12 +69,12 @@ async function sendParts(
     if (sent.kind !== 'ok') {
       const failure = toFailure(sent);
       const words = parts.length > 1 ? `Part ${index + 1} of ${parts.length}: ${failure.message}` : failure.message;
-      return withAcceptedParts({ ...failure, message: words }, externalIds);
+      return addAcceptedParts({ ...failure, message: words }, externalIds);
     }
     const { chat: inChat = chat, message: messageId } = readSentMessage(sent.result);
     if (messageId === undefined) {
       const failure: Failure = { kind: 'unknown', code: 'no_message_id', message: 'Telegram’s response has no message id.' };
-      return withAcceptedParts({ ...failure, response: sent.log }, externalIds);
+      return addAcceptedParts({ ...failure, response: sent.log }, externalIds);
     }
     externalIds.push(toExternalId(inChat, messageId));
     response = sent.log;
@@ -84,10 +85,6 @@ async function sendParts(
 function findNewChat(result: BotResult): string | undefined {
   if (result.kind !== 'error' || !result.error || classifyError(result.error).kind !== 'migrated') return undefined;
   return result.error.migrateToChatId;
-}
-
-function withAcceptedParts(failure: Failure, acceptedParts: readonly string[]): SendOutcome {
-  return failure.kind === 'rejected' || acceptedParts.length === 0 ? failure : { ...failure, acceptedParts };
 }
 
 /** Sends one part. A file that Telegram refuses in its own form is sent as a document, and then as its address. */

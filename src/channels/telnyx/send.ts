@@ -1,5 +1,5 @@
-import { truncate } from '../../core/sanitize.ts';
 import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { isSendFailure, toPartialFailure } from '../accepted-parts.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type ApiContext, requestTelnyx } from './api.ts';
 import { toErrorOutcome } from './errors.ts';
@@ -21,7 +21,7 @@ export async function sendMessage(context: ApiContext, message: OutboundMessage)
   for (const [index, part] of parts.entries()) {
     if (index < message.acceptedParts.length) continue;
     const outcome = await sendPart(context, message, route, part, { index, count: parts.length });
-    if (outcome.kind !== 'accepted' && outcome.kind !== 'delivered') return toPartialOutcome(outcome, sent, parts.length);
+    if (isSendFailure(outcome)) return toPartialFailure(outcome, sent, parts.length);
     sent.push(...outcome.externalIds);
     response = outcome.response ?? '';
   }
@@ -57,15 +57,6 @@ async function sendPart(
   if (record.id !== undefined) return { ...toRecordOutcome(record, [record.id], route.isOwnSender), response: result.text };
   // A success without an id is not Telnyx's: a proxy may have responded in its place.
   return { kind: 'unknown', code: 'no_id', message: 'The response names no message of Telnyx.', response: result.text };
-}
-
-/** Adds to the outcome of a part what was sent before it. */
-function toPartialOutcome(outcome: SendOutcome, acceptedParts: readonly string[], count: number): SendOutcome {
-  if (acceptedParts.length === 0) return outcome;
-  if (outcome.kind === 'rejected') {
-    return { ...outcome, message: truncate(`Part ${acceptedParts.length + 1} of ${count}: ${outcome.message}`) };
-  }
-  return { ...outcome, acceptedParts } as SendOutcome;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { truncate } from '../../core/sanitize.ts';
 import { isPrivateHost } from '../../runtime/outbound-http.ts';
+import { isSendFailure, toPartialFailure } from '../accepted-parts.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type ApiContext, requestTwilio, toAccountPath } from './api.ts';
 import { isWhatsApp } from './config.ts';
@@ -25,7 +25,7 @@ export async function sendMessage(context: ApiContext, message: OutboundMessage)
   for (const [index, part] of parts.entries()) {
     if (index < message.acceptedParts.length) continue;
     const outcome = await sendPart(context, message, route, part, { index, count: parts.length });
-    if (outcome.kind !== 'accepted' && outcome.kind !== 'delivered') return toPartialOutcome(outcome, sent, parts.length);
+    if (isSendFailure(outcome)) return toPartialFailure(outcome, sent, parts.length);
     sent.push(...outcome.externalIds);
     response = outcome.response ?? '';
   }
@@ -64,15 +64,6 @@ async function sendPart(
   // A success without an id is not Twilio's: a proxy may have responded in its place.
   const code = 'no_sid';
   return { kind: 'unknown', code, message: 'The response names no message of Twilio.', response: result.text };
-}
-
-/** Adds to the outcome of a part what was sent before it. */
-function toPartialOutcome(outcome: SendOutcome, acceptedParts: readonly string[], count: number): SendOutcome {
-  if (acceptedParts.length === 0) return outcome;
-  if (outcome.kind === 'rejected') {
-    return { ...outcome, message: truncate(`Part ${acceptedParts.length + 1} of ${count}: ${outcome.message}`) };
-  }
-  return { ...outcome, acceptedParts } as SendOutcome;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { addAcceptedParts } from '../accepted-parts.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { type Recipient, toRecipient } from './addresses.ts';
 import type { WhatsAppContext } from './config.ts';
@@ -69,7 +70,7 @@ async function prepareParts(context: WhatsAppContext, message: OutboundMessage, 
   for (const [index, url] of message.attachments.entries()) {
     // The text may have been a part of its own.
     const prepared = await prepareMedia(context, url, index + 1 < sentCount);
-    if ('failure' in prepared) return withAcceptedParts(prepared.failure, message.acceptedParts);
+    if ('failure' in prepared) return addAcceptedParts(prepared.failure, message.acceptedParts);
     media.push(prepared);
   }
   return toParts(text, media);
@@ -92,17 +93,13 @@ async function sendParts(
       if (part.type === 'template') deps.templates.forget(context, String(part.content.name));
       const { message: words } = sent.failure;
       const failure = { ...sent.failure, message: index > 0 ? `Part ${index + 1} of ${parts.length}: ${words}` : words };
-      return { outcome: withAcceptedParts(failure, externalIds), sentCount: externalIds.length };
+      return { outcome: addAcceptedParts(failure, externalIds), sentCount: externalIds.length };
     }
     externalIds.push(sent.externalId);
     response = sent.response;
   }
   const outcome: SendOutcome = { kind: 'accepted', externalIds, ...(response === undefined ? {} : { response }) };
   return { outcome, sentCount: externalIds.length };
-}
-
-function withAcceptedParts(failure: Failure, acceptedParts: readonly string[]): SendOutcome {
-  return failure.kind === 'rejected' || acceptedParts.length === 0 ? failure : { ...failure, acceptedParts };
 }
 
 async function sendPart(

@@ -1,3 +1,4 @@
+import { addAcceptedParts } from '../accepted-parts.ts';
 import type { ChannelContext, OutboundMessage, SendOutcome } from '../channel.ts';
 import { type PreparedMedia, prepareMedia } from './media.ts';
 import { waitBeforeSend } from './pacing.ts';
@@ -39,14 +40,14 @@ export async function sendInParts(
   }
   const accepted = message.acceptedParts;
   const parts = await prepareParts(context, message, text);
-  if (!Array.isArray(parts)) return withAcceptedParts(parts.failure, accepted);
+  if (!Array.isArray(parts)) return addAcceptedParts(parts.failure, accepted);
   if (!(await waitBeforeSend(context, message))) {
     const stopped = {
       kind: 'unavailable',
       code: 'stopping',
       message: 'The program stopped before the message was sent.',
     } as const;
-    return withAcceptedParts(stopped, accepted);
+    return addAcceptedParts(stopped, accepted);
   }
   return sendRest(parts, accepted, sendPart);
 }
@@ -64,16 +65,12 @@ async function sendRest(
     if ('failure' in sent) {
       const { message: words } = sent.failure;
       const failure = { ...sent.failure, message: index > 0 ? `Part ${index + 1} of ${parts.length}: ${words}` : words };
-      return withAcceptedParts(failure, externalIds);
+      return addAcceptedParts(failure, externalIds);
     }
     externalIds.push(sent.externalId);
     response = sent.response;
   }
   return { kind: 'accepted', externalIds, ...(response === undefined ? {} : { response }) };
-}
-
-function withAcceptedParts(failure: Failure, acceptedParts: readonly string[]): SendOutcome {
-  return failure.kind === 'rejected' || acceptedParts.length === 0 ? failure : { ...failure, acceptedParts };
 }
 
 /** Prepares every attachment before the first part is sent, so that a missing file sends no half of a message. */
