@@ -19,7 +19,6 @@ import {
   parseOwnMessageId,
 } from '../../src/channels/mail/message-id.ts';
 import { isCallable } from '../../src/channels/mail/public-address.ts';
-import { parseRetryAfterMs } from '../../src/channels/mail/request.ts';
 import { chooseSender } from '../../src/channels/mail/sender.ts';
 import { buildUnsubscribeHeaders, isUnsubscribeLink } from '../../src/channels/mail/unsubscribe.ts';
 import { createIdGenerator } from '../../src/core/ids.ts';
@@ -230,15 +229,6 @@ test('an unsubscribe link is of its recipient and its connection alone, and of a
   expect(isUnsubscribeLink('c1', [], { address, proof })).toBe(false);
   expect(isUnsubscribeLink('c2', ['secret'], { address, proof })).toBe(false);
   expect(isUnsubscribeLink('c1', ['secret'], { address: 'other@example.com', proof })).toBe(false);
-});
-
-test('a vendor’s wait is read as seconds or a date, and is a day at most', () => {
-  const now = Date.parse('2026-03-01T10:00:00Z');
-  expect(parseRetryAfterMs('7', now)).toBe(7_000);
-  expect(parseRetryAfterMs('0.5', now)).toBe(500);
-  expect(parseRetryAfterMs('Sun, 01 Mar 2026 10:00:09 GMT', now)).toBe(9_000);
-  expect(parseRetryAfterMs('99999999', now)).toBe(24 * 60 * 60 * 1000);
-  expect([parseRetryAfterMs('soon', now), parseRetryAfterMs(undefined, now)]).toEqual([undefined, undefined]);
 });
 
 test('a vendor can call a public address only; a simulator any', () => {

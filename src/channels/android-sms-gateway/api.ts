@@ -1,5 +1,6 @@
 import { createDeadline } from '../../core/clock.ts';
 import { parseWithAllDigits, toList, toObject, toText } from '../../core/foreign.ts';
+import { parseRetryAfterMs } from '../../core/retry-after.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { toRequestFailure } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
@@ -67,7 +68,7 @@ export async function requestGateway(context: ApiContext, request: ApiRequest): 
     if (response.status >= 200 && response.status < 300) {
       return { kind: 'ok', body: toObject(json), rows: Array.isArray(json) ? json.map(toObject) : undefined, text: shown };
     }
-    const retryAfterMs = parseRetryAfterMs(response.headers['retry-after']);
+    const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], context.clock.now());
     return { kind: 'error', error: { status: response.status, message: readMessage(json), retryAfterMs }, text: shown };
   } catch (error) {
     const failure = toRequestFailure(error);
@@ -109,11 +110,4 @@ function createRedactor(configs: readonly AndroidConfig[]): (text: string) => st
     ...new Set([secret, JSON.stringify(secret).slice(1, -1), secret.replaceAll('/', '\\/'), encodeURIComponent(secret)]),
   ]);
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
-}
-
-const maxRetryAfterMs = 24 * 60 * 60 * 1000;
-
-/** Parses `Retry-After` in seconds; a day at most, so that a mistake does not park a message. */
-function parseRetryAfterMs(header: unknown): number | undefined {
-  return typeof header === 'string' && /^\d+$/.test(header) ? Math.min(Number(header) * 1000, maxRetryAfterMs) : undefined;
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { maxChars } from '../../core/bounds.ts';
 import { createDeadline, dateNow } from '../../core/clock.ts';
 import { toText } from '../../core/foreign.ts';
+import { parseRetryAfterMs } from '../../core/retry-after.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import { createSignatureHeaders, isSigningSecret, requireSignature } from '../../runtime/standard-webhooks.ts';
@@ -188,13 +189,4 @@ export function parseSendResponse(response: AxiosResponse<unknown>, nowMs: numbe
   }
   const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], nowMs);
   return { kind: 'unavailable', code, message: errorMessage, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-}
-
-const maxRetryAfterMs = 24 * 60 * 60 * 1000;
-
-/** Parses `Retry-After`, seconds or a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
-function parseRetryAfterMs(header: unknown, nowMs: number): number | undefined {
-  if (typeof header !== 'string' || header === '') return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfterMs);
 }

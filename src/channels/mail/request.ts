@@ -1,4 +1,5 @@
 import { createDeadline } from '../../core/clock.ts';
+import { parseRetryAfterMs } from '../../core/retry-after.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { type HttpResponse, toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import type { ChannelContext, SendOutcome } from '../channel.ts';
@@ -72,15 +73,6 @@ function redact(text: string, secrets: readonly string[]): string {
       encodeURIComponent(secret),
     ]);
   return [...new Set(forms)].reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
-}
-
-const maxRetryAfterMs = 24 * 60 * 60 * 1000;
-
-/** Parses `Retry-After`, seconds or a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
-export function parseRetryAfterMs(header: unknown, nowMs: number): number | undefined {
-  if (typeof header !== 'string' || header === '') return undefined;
-  const ms = /^\d+(?:\.\d+)?$/.test(header) ? Math.ceil(Number(header) * 1000) : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfterMs);
 }
 
 /** Converts a send without a response to its outcome. */

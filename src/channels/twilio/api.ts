@@ -1,5 +1,6 @@
 import { createDeadline } from '../../core/clock.ts';
 import { toId, toList, toObject, toText } from '../../core/foreign.ts';
+import { parseRetryAfterMs } from '../../core/retry-after.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { toJsonObject, toRequestFailure } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
@@ -146,13 +147,4 @@ function createRedactor(configs: readonly TwilioConfig[]): (text: string) => str
     ...new Set([secret, JSON.stringify(secret).slice(1, -1), secret.replaceAll('/', '\\/'), encodeURIComponent(secret)]),
   ]);
   return (text) => forms.reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text);
-}
-
-const maxRetryAfterMs = 24 * 60 * 60 * 1000;
-
-/** Parses `Retry-After`, seconds or a date, as milliseconds from now; a day at most, so that a mistake does not park a message. */
-function parseRetryAfterMs(header: unknown, nowMs: number): number | undefined {
-  if (typeof header !== 'string' || header === '') return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfterMs);
 }
