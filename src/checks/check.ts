@@ -165,7 +165,7 @@ export const checkFixes = {
 export type Fix = keyof typeof checkFixes;
 
 /** Fills `{name}` in a sentence. */
-export function fillPlaceholders(template: string, values: Record<string, string>): string {
+function fillPlaceholders(template: string, values: Record<string, string>): string {
   return template.replace(/\{(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
 }
 

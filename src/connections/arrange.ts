@@ -13,10 +13,10 @@ import { toConnectionGroupKey } from './queue-group.ts';
 import { makeDefault } from './store-connection.ts';
 
 /** Most connections of one provider in a location. */
-export const maxConnections = 50;
+const maxConnections = 50;
 
 /** Code of the pause of a connection that a person has paused. */
-export const pausedCode = 'connection_paused';
+const pausedCode = 'connection_paused';
 const pausedText = 'A person has paused this connection. Its messages are sent once it is resumed.';
 /** A pause of a person's ends with a person. */
 const personalPauseMs = 10 * 365 * 24 * 60 * 60 * 1000;

@@ -15,7 +15,7 @@ export interface HoldDeps {
 }
 
 /** Code of the pause of a held connection's group. */
-export const holdPauseCode = 'connection_held';
+const holdPauseCode = 'connection_held';
 
 /** Longer than the time between two checks of a held connection, each of which renews the pause. */
 export const holdPauseMs = 26 * 60 * 60 * 1000;

@@ -20,7 +20,7 @@ export function findSignIn({ channel, config }: { channel: Channel; config: obje
 }
 
 /** Hashes what a grant is for: tokens of another client, account, config or server are of no use. */
-export function toGrantSource({ tokenUrl, clientId, scope, refreshToken, consent, audience = [] }: OAuthSignIn): string {
+function toGrantSource({ tokenUrl, clientId, scope, refreshToken, consent, audience = [] }: OAuthSignIn): string {
   const parts = [tokenUrl, clientId, scope ?? null, refreshToken ?? null, consent?.account ?? null, ...audience];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -46,7 +46,7 @@ const taskName = 'clock';
  * @param setBackMs the step that this process itself has measured: more exact than the time recorded a while ago
  * @returns the step in milliseconds; 0 where there was no step
  */
-export async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
+async function correctClockStep(db: Database, now: Date, setBackMs = 0): Promise<number> {
   const maxRecorded = new Date(now.getTime() + minStepMs);
   const count = await db.client.$executeRaw`
     UPDATE periodic_tasks SET due_at = GREATEST(due_at, ${now}) WHERE name = ${taskName} AND due_at < ${maxRecorded}`;

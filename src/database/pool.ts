@@ -145,7 +145,7 @@ function recordUntilReleased(client: pg.PoolClient): pg.PoolClient {
 }
 
 /** Runs statements on a session. */
-export function runOn(session: pg.ClientBase): RunStatement {
+function runOn(session: pg.ClientBase): RunStatement {
   return async (text, values) => {
     const { rows, rowCount } = await session.query({ ...(await prepareStatement(session, text)), text, values, types });
     return { rows, count: rowCount ?? 0 };

@@ -67,7 +67,7 @@ function splitUrl(url: string): { start: string; hosts: string; end: string } {
 }
 
 /** Fails as on a read-only server, so that it counts as temporary. */
-export class StandbyError extends Error {
+class StandbyError extends Error {
   override readonly name = 'StandbyError';
   readonly code = '25006';
 

@@ -52,7 +52,7 @@ function withTraceId(fields: Record<string, unknown>): Record<string, unknown> {
  * Picks the fields of an error that are worth logging. Never the whole object: an axios error carries the request, and with it the token or
  * secret.
  */
-export function toErrorFields(error: unknown): Record<string, unknown> {
+function toErrorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code } = error as { code?: unknown };
   return {

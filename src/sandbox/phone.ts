@@ -98,7 +98,7 @@ export interface AppConnection {
 }
 
 /** Time between the vendor's acceptance and the delivery, and between the delivery and the reading. */
-export const deliveryDelayMs = 700;
+const deliveryDelayMs = 700;
 
 export type SandboxPhone = ReturnType<typeof createPhone>;
 

@@ -45,7 +45,7 @@ export async function handleSubscription(
 }
 
 /** Reads the last part of the address that starts a workflow. @returns null for any other address */
-export function parseTargetUrl(apiUrl: string, locationId: string, targetUrl: string): string | null {
+function parseTargetUrl(apiUrl: string, locationId: string, targetUrl: string): string | null {
   if (!URL.canParse(targetUrl)) return null;
   const { origin, pathname, search, hash, username, password } = new URL(targetUrl);
   const prefix = `/workflows-marketplace/triggers/execute/${locationId}/`;

@@ -13,7 +13,7 @@ export const authFailureKinds = ['operator_token', 'sign_in', 'context', 'metric
 export type AuthFailureKind = (typeof authFailureKinds)[number];
 
 /** Actions of the audit entries, one a minute and kind. */
-export const authFailureActions = {
+const authFailureActions = {
   operator_token: 'operator_token_refused',
   sign_in: 'operator_sign_in_failed',
   context: 'context_refused',

@@ -4,9 +4,9 @@ import { type DeviceRecord, readDevice, readMessageRecord } from './records.ts';
 const minuteMs = 60_000;
 
 /** Time for which a message waits at the gateway, and the phone is silent, before the phone counts as offline. A push wakes a phone that sleeps. */
-export const maxUnfetchedMs = 30 * minuteMs;
+const maxUnfetchedMs = 30 * minuteMs;
 /** Silence of a phone for which no message waits: longer than the longest sleep of Android, which is six hours. */
-export const maxSilenceMs = 12 * 60 * minuteMs;
+const maxSilenceMs = 12 * 60 * minuteMs;
 
 type Failure = Exclude<ApiResponse, { kind: 'ok' }>;
 

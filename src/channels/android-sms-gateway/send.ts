@@ -16,16 +16,13 @@ export function toMessageId(idempotencyKey: string): string {
 }
 
 /** Finds the SIM card of a message: its own sender, such as `SIM 2`, or the connection's. */
-export function chooseSim(
-  { from }: Pick<OutboundMessage, 'from'>,
-  config: Pick<AndroidConfig, 'simNumber'>,
-): number | undefined {
+function chooseSim({ from }: Pick<OutboundMessage, 'from'>, config: Pick<AndroidConfig, 'simNumber'>): number | undefined {
   const [, own] = /^sim[ :]?([1-3])$/i.exec(from?.trim() ?? '') ?? [];
   return own === undefined ? config.simNumber : Number(own);
 }
 
 /** Builds the text of an SMS. The gateway sends no files, so that their addresses follow the text. */
-export function toText({ text, attachments }: Pick<OutboundMessage, 'text' | 'attachments'>): string {
+function toText({ text, attachments }: Pick<OutboundMessage, 'text' | 'attachments'>): string {
   return [...(text ? [text] : []), ...attachments].join('\n');
 }
 

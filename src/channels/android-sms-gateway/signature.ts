@@ -4,7 +4,7 @@ import { safeEqual } from '../../core/safe-equal.ts';
 import type { WebhookRequest } from '../channel.ts';
 
 export const signatureHeader = 'x-signature';
-export const timestampHeader = 'x-timestamp';
+const timestampHeader = 'x-timestamp';
 
 /** Difference of the clocks, and the age of a webhook, that are accepted. The phone signs each attempt anew, also of an old event. */
 const maxAgeSeconds = 300;

@@ -26,7 +26,7 @@ const wrappers = [
 const maxDepth = 4;
 
 /** Unwraps the message that is inside of others. */
-export function unwrapMessage(value: unknown, depth = 0): Fields {
+function unwrapMessage(value: unknown, depth = 0): Fields {
   const message = toObject(value);
   if (depth >= maxDepth) return message;
   const inner = wrappers.map((name) => toObject(toObject(message[name]).message)).find((one) => Object.keys(one).length > 0);

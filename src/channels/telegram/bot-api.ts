@@ -62,6 +62,6 @@ export function toBotResult(config: Pick<TelegramConfig, 'token'>, response: Axi
 }
 
 /** Removes the secret part of a token from a text; the bot's id before it is public. */
-export function redactToken(token: string, text: string): string {
+function redactToken(token: string, text: string): string {
   return text.replaceAll(token.slice(token.indexOf(':') + 1), '[redacted]');
 }

@@ -32,7 +32,7 @@ interface ErrorRule {
 const needsStart = 'Only the contact can start a chat with a bot: send the contact a link.';
 
 /** Rules for errors, the first that fits. Texts are those of the server, which has one number for many reasons. */
-export const errorRules: readonly ErrorRule[] = [
+const errorRules: readonly ErrorRule[] = [
   { status: 401, kind: 'account', code: 'unauthorized', advice: 'The bot’s token was revoked or is wrong.' },
   { status: 404, kind: 'account', code: 'token_unknown', advice: 'Telegram knows no bot with this token.' },
   { part: 'frozen_method_invalid', kind: 'account', code: 'frozen', advice: 'Telegram has frozen the bot or its owner.' },

@@ -34,7 +34,7 @@ export function findMethod({ contentType, data }: Pick<FetchedAttachment, 'conte
 }
 
 /** Removes the parameters of a content type. */
-export function toBareType(contentType: string): string {
+function toBareType(contentType: string): string {
   return (contentType.split(';')[0] ?? '').trim().toLowerCase();
 }
 

@@ -23,7 +23,7 @@ export async function verifyConfig(context: TelegramContext): Promise<VerifyResu
 }
 
 /** Finds the name of the bot, which its links need. @returns null when Telegram had to be asked for it and could not be */
-export async function findUsername(context: TelegramContext): Promise<string | null> {
+async function findUsername(context: TelegramContext): Promise<string | null> {
   const state = await context.state.get<TelegramState>();
   if (state?.botId === parseBotId(context.connection.config.token)) return state.username;
   const result = await callBotApi(context, { method: 'getMe' });

@@ -58,7 +58,7 @@ function receiveUpdates(context: WhatsAppContext, { headers, body }: WebhookRequ
  *
  * @throws AppError `signature_invalid`
  */
-export function requireMetaSignature(appSecrets: readonly string[], header: string | string[] | undefined, body: Buffer): void {
+function requireMetaSignature(appSecrets: readonly string[], header: string | string[] | undefined, body: Buffer): void {
   const given = typeof header === 'string' ? header.trim() : '';
   const isSigned = appSecrets.some((secret) =>
     safeEqual(given, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`),

@@ -29,14 +29,14 @@ const problems = {
 } as const;
 
 /** Returns what is wrong with a link; null for one that works or connects. */
-export function findLinkProblem(state: LinkState): { code: string; message: string } | null {
+function findLinkProblem(state: LinkState): { code: string; message: string } | null {
   return state === 'linked' || state === 'connecting' ? null : problems[state];
 }
 
 type LinkContext = Pick<ChannelContext<object>, 'state'>;
 
 /** Returns whether this session was linked before. @param session the server and its session, as one text */
-export async function wasLinked(context: LinkContext, session: string): Promise<boolean> {
+async function wasLinked(context: LinkContext, session: string): Promise<boolean> {
   return (await loadState(context)).pairedWith === session;
 }
 

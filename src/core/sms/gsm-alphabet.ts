@@ -4,7 +4,7 @@ export const nationalLanguages = { turkish: 1, spanish: 2, portuguese: 3 } as co
 export type NationalLanguage = keyof typeof nationalLanguages;
 
 /** Code that announces a character of the extension table. */
-export const escapeCode = 0x1b;
+const escapeCode = 0x1b;
 
 const basicTable =
   '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u001bÆæßÉ !"#¤%&\'()*+,-./0123456789:;<=>?' +

@@ -36,7 +36,7 @@ const maxSessionMs = 12 * 60 * 60 * 1000;
 /** Limit of a live stream without a new page: the session may expire meanwhile. */
 const sessionIdleMs = 60 * 60 * 1000;
 /** Marks requests of the page's own scripts, which also run unattended: these do not extend the session. */
-export const backgroundHeader = 'x-in-background';
+const backgroundHeader = 'x-in-background';
 
 /** Starts the operator's session under a new id, which prevents session fixation. */
 export async function startSession(deps: OperatorSessionDeps, request: Request): Promise<void> {
@@ -92,7 +92,7 @@ export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
 const adminPath = '/admin';
 
 /** Returns the path of the sign-in page, with the page to return to. */
-export function toSignInPath(wanted: string): string {
+function toSignInPath(wanted: string): string {
   const to = toAdminPath(wanted);
   return `${adminPath}/sign-in${to === adminPath ? '' : `?${new URLSearchParams({ to })}`}`;
 }

@@ -123,7 +123,7 @@ export async function getVisibleCompany(db: Database, access: ApiAccess, company
 }
 
 /** @throws AppError `not_found` */
-export async function getVisibleMessage(db: Database, access: ApiAccess, id: string): Promise<Message> {
+async function getVisibleMessage(db: Database, access: ApiAccess, id: string): Promise<Message> {
   const message = await db.client.message.findUnique({ where: { id } });
   const isVisible =
     message !== null &&
@@ -139,7 +139,7 @@ export async function getVisibleMessage(db: Database, access: ApiAccess, id: str
 export type VisibleConnection = { id: string; locationId: string; providerKey: string };
 
 /** @throws AppError `not_found`: it does not exist or belongs to another tenant, without saying which */
-export async function getVisibleConnection(db: Database, access: ApiAccess, id: string): Promise<VisibleConnection> {
+async function getVisibleConnection(db: Database, access: ApiAccess, id: string): Promise<VisibleConnection> {
   const row = await db.client.connection.findUnique({
     where: { id, disabledAt: null },
     select: { id: true, locationId: true, providerKey: true },

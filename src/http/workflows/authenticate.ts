@@ -14,7 +14,7 @@ export interface WorkflowAuthDeps {
 }
 
 /** Header that the actions and triggers of the app are set up to send. */
-export const secretHeader = 'x-patchbay-secret';
+const secretHeader = 'x-patchbay-secret';
 
 /**
  * Requires the secret that our actions and triggers send, before the body is read. Without a secret in the settings no request is accepted.

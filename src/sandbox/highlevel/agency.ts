@@ -161,7 +161,7 @@ function uninstall(world: SimWorld, token: AccessToken, appId: string, body: unk
   return { status: 200, body: { success: true } };
 }
 
-export function getAppId(world: SimWorld): string {
+function getAppId(world: SimWorld): string {
   return world.app.clientId.split('-')[0] as string;
 }
 

@@ -160,7 +160,7 @@ export function deleteContact(world: SimWorld, contact: SimContact): Promise<num
 }
 
 /** Posts an event about a contact, which holds the whole contact (platform-2026-11.md 3.5). */
-export function postContactEvent(
+function postContactEvent(
   world: SimWorld,
   type: 'ContactCreate' | 'ContactUpdate' | 'ContactTagUpdate' | 'ContactDelete',
   { id, locationId, name, phone, email, tags, assignedTo }: SimContact,

@@ -148,7 +148,7 @@ export function readConfig(fields: readonly ConfigField[], values: FormValues): 
 }
 
 /** Name of the checkbox that removes the stored value of a secret: left empty, a secret is kept. */
-export function toRemovalName(name: string): string {
+function toRemovalName(name: string): string {
   return `remove:${name}`;
 }
 

@@ -139,7 +139,7 @@ function describeLimits(text: Text, { ratePerSecond, dailyCap, sentToday, sendin
 }
 
 /** Names the field for the sender: the channel's own, else the one of every connection. */
-export function toSenderField({ channel }: Pick<Connection, 'channel'>): 'from' | 'sender' {
+function toSenderField({ channel }: Pick<Connection, 'channel'>): 'from' | 'sender' {
   return 'from' in channel.configSchema.shape ? 'from' : 'sender';
 }
 

@@ -23,7 +23,7 @@ export function toSuggestionView(text: Text, { type, suggestions }: Channel) {
 }
 
 /** Finds what a person has chosen, else what fits the typed value. */
-export function findChosen({ suggestions }: Channel, typed: Readonly<Record<string, unknown>>): ConfigSuggestion | null {
+function findChosen({ suggestions }: Channel, typed: Readonly<Record<string, unknown>>): ConfigSuggestion | null {
   if (!suggestions) return null;
   const title = typed[suggestionInputs.choice];
   const chosen = suggestions.options.find((option) => option.title === title);

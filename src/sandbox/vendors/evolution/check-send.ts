@@ -3,7 +3,7 @@ import type { WebFile } from '../whatsapp-web/state.ts';
 type Fields = Record<string, unknown>;
 
 /** Bodies of requests to send, from the schemas that the server applies: required fields, others, and their types. */
-export const evolutionRequests: Readonly<Record<string, { required: Fields; optional: Fields }>> = {
+const evolutionRequests: Readonly<Record<string, { required: Fields; optional: Fields }>> = {
   sendText: {
     required: { number: 'string', text: 'string' },
     optional: { delay: 'number', quoted: 'object', linkPreview: 'boolean', mentionsEveryOne: 'boolean', mentioned: 'object' },

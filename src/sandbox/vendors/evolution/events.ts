@@ -10,7 +10,7 @@ const statuses = {
 } as const;
 
 /** Returns the address of a person as an event names it. */
-export function toEvolutionJid({ waId, lid, isNumberHidden }: WebPerson): string {
+function toEvolutionJid({ waId, lid, isNumberHidden }: WebPerson): string {
   return isNumberHidden ? `${lid}@lid` : `${waId}@s.whatsapp.net`;
 }
 

@@ -17,7 +17,7 @@ export interface SigningDeps {
 }
 
 /** Creates the proof of a webhook: it covers its time and its token alone. */
-export function createProof({ clock, random, state }: SigningDeps) {
+function createProof({ clock, random, state }: SigningDeps) {
   const timestamp = String(Math.floor(clock.now() / 1000));
   const token = random(25).toString('hex');
   const signature = createHmac('sha256', state.account.signingKey)

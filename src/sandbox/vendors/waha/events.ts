@@ -7,7 +7,7 @@ const acks = { failed: -1, pending: 0, server: 1, delivered: 2, read: 3 } as con
 const ackNames = { failed: 'ERROR', pending: 'PENDING', server: 'SERVER', delivered: 'DEVICE', read: 'READ' } as const;
 
 /** Returns the chat of a person as an event names it. */
-export function toChatId({ waId, lid, isNumberHidden }: WebPerson): string {
+function toChatId({ waId, lid, isNumberHidden }: WebPerson): string {
   return isNumberHidden ? `${lid}@lid` : `${waId}@c.us`;
 }
 

@@ -120,7 +120,7 @@ function checkParameters(template: VendorTemplate, parameters: unknown): VendorE
 }
 
 /** Lists the parameters of a template's body, each once. */
-export function listTemplateParameters({ body }: VendorTemplate): string[] {
+function listTemplateParameters({ body }: VendorTemplate): string[] {
   return [...new Set([...body.matchAll(/\{\{(\w+)\}\}/g)].map(([, name = '']) => name))];
 }
 

@@ -34,7 +34,7 @@ export function createVendorError(code: number, details?: string, status = 400):
 }
 
 /** Returns the title of a code. */
-export function getErrorTitle(code: number): string {
+function getErrorTitle(code: number): string {
   return titles[code] ?? 'Error';
 }
 

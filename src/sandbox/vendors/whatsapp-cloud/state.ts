@@ -137,7 +137,7 @@ export function getPerson(state: WhatsAppVendorState, address: string): VendorPe
 }
 
 /** Converts a number to WhatsApp's spelling: older Brazilian accounts are without the ninth digit, Mexican ones have the old 1. */
-export function toWaId(address: string): string {
+function toWaId(address: string): string {
   const digits = address.replace(/^\+/, '');
   return digits.replace(/^55(\d{2})9(\d{8})$/, '55$1$2').replace(/^52(\d{10})$/, '521$1');
 }
