@@ -1,5 +1,6 @@
 import type { FindConnectionDeps } from '../connections/find.ts';
 import type { AccessTokens } from '../installations/access-token.ts';
+import { findContactByAddress } from '../messages/inbound/contact-addresses.ts';
 import { findUnconfirmedAttempt, mayHaveArrived } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
 import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
@@ -13,7 +14,7 @@ import {
   type SendLimitDeps,
 } from '../messages/outbound/send-limits.ts';
 import { listSettledRecipients } from '../messages/outbound/settled-recipients.ts';
-import { findAddressOfContact, findContactOfAddress, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
+import { findAddressOfContact, findVendorAddress } from '../messages/outbound/vendor-addresses.ts';
 import { type ChooseDeps, chooseConnection } from '../messages/routing/choose-connection.ts';
 import type { Job } from '../queue/job.ts';
 import { bindAll } from './bind.ts';
@@ -50,9 +51,10 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
   const routeDeps: RouteDeps = {
     ...ingredients,
     ...bindAll(client, {
-      ...{ findVendorAddress, findAddressOfContact, findContactOfAddress },
+      ...{ findVendorAddress, findAddressOfContact },
       ...{ listAcceptedParts, listSettledRecipients, findEmailThread },
     }),
+    ...bindAll(ingredients.db, { findContactByAddress }),
     chooseConnection: (message, groupKey) => chooseConnection(choice, message, groupKey),
   };
   const deps: DeliverDeps = {

@@ -17,7 +17,7 @@ export async function findContactByAddress(
     WHERE location_id = ${locationId} AND (address = ANY (${spellings}::text[]) OR address IN (
       SELECT other.address FROM vendor_addresses own JOIN vendor_addresses other
         ON other.connection_id = own.connection_id AND other.vendor_user_id = own.vendor_user_id
-      WHERE own.connection_id = ${connectionId}::uuid AND own.address = ${address}))
+      WHERE own.connection_id = ${connectionId}::uuid AND own.address = ANY (${spellings}::text[])))
     ORDER BY address = ${address} DESC, address = ANY (${spellings}::text[]) DESC, updated_at DESC LIMIT 1`;
   return row?.contactId ?? null;
 }
@@ -50,7 +50,7 @@ export async function bindContactAddress(
   });
 }
 
-/** Deletes an address whose contact HighLevel does not have any more. */
+/** Deletes an address whose contact HighLevel does not have any more, in all spellings by which the contact would be found again. */
 export async function deleteContactAddress(db: Database, locationId: string, address: string): Promise<void> {
-  await db.client.contactAddress.deleteMany({ where: { locationId, address } });
+  await db.client.contactAddress.deleteMany({ where: { locationId, address: { in: listPhoneSpellings(address) } } });
 }

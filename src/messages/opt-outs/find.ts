@@ -3,7 +3,7 @@ import { normalizeAddress } from '../../core/address.ts';
 import type { Database } from '../../database/client.ts';
 import { createLoader } from '../../runtime/batcher.ts';
 import { parseRecipients } from '../model/recipients.ts';
-import { toLedgerAddress } from './ledger.ts';
+import { listLedgerSpellings } from './ledger.ts';
 
 /**
  * Finds what the recipient of a message has opted out of; null for neither. Of an email to several, what any of them has: it is sent to all
@@ -37,9 +37,9 @@ export function splitRecipients(to: string): string[] {
   return recipients.length === 0 ? [to] : recipients.map((recipient) => normalizeAddress(recipient).address);
 }
 
-/** Returns the recipients of a message in the form in which the ledger stores and finds them. */
+/** Returns the recipients of a message as the ledger may hold them, in all spellings of a number. */
 export function toLedgerAddresses(to: string): string[] {
-  return splitRecipients(to).map(toLedgerAddress);
+  return splitRecipients(to).flatMap(listLedgerSpellings);
 }
 
 /** Lists the addresses by which a location knows a contact. */

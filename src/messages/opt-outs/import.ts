@@ -6,7 +6,15 @@ import { formatCount } from '../../core/format-count.ts';
 import { isStorable, truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
 import { recordEvents } from '../../outbox/record-events.ts';
-import { type LedgerEntry, lockAddresses, toLedgerAddress, toOutboxEvent, writeEntry } from './ledger.ts';
+import {
+  type LedgerEntry,
+  listLedgerSpellings,
+  lockAddresses,
+  toLedgerAddress,
+  toLedgerKey,
+  toOutboxEvent,
+  writeEntry,
+} from './ledger.ts';
 import type { RecordOptOutDeps } from './record.ts';
 
 export type ImportErrorCode = 'address_missing' | 'address_invalid' | 'reason_invalid' | 'too_many_rows';
@@ -145,7 +153,7 @@ async function storeBatch(
   batch: readonly ReadRow[],
   { actor, startTriggers }: { actor: Actor; startTriggers: boolean },
 ): Promise<number> {
-  const rows = [...new Map(batch.map((row) => [row.address, row])).values()];
+  const rows = [...new Map(batch.map((row) => [toLedgerKey(row.address), row])).values()];
   if (rows.length === 0) return 0;
   const isUser = typeof actor !== 'string';
   const addresses = rows.map(({ address }) => address);
@@ -159,9 +167,9 @@ async function storeBatch(
       by: isUser ? actor.userId : actor,
       isSilent: !startTriggers,
     });
-    const entries = rows.filter(({ address }) => isOptedOut.get(address) !== true).map(toEntry);
+    const entries = rows.filter(({ address }) => isOptedOut.get(toLedgerKey(address)) !== true).map(toEntry);
     // Most addresses are new to the ledger: one statement stores all of them.
-    const unknown = entries.filter(({ address }) => !isOptedOut.has(address));
+    const unknown = entries.filter(({ address }) => !isOptedOut.has(toLedgerKey(address)));
     await tx.optOut.createMany({
       data: unknown.map(({ address, messageType, reason, source, by }) => ({
         ...{ id: deps.newId(), locationId, address, messageType, reason, source, addedBy: by },
@@ -169,15 +177,17 @@ async function storeBatch(
       })),
     });
     if (startTriggers) await recordEvents(tx, unknown.map(toOutboxEvent), now);
-    for (const entry of entries) if (isOptedOut.has(entry.address)) await writeEntry(tx, deps, entry);
+    for (const entry of entries) if (isOptedOut.has(toLedgerKey(entry.address))) await writeEntry(tx, deps, entry);
     return entries.length;
   });
 }
 
-/** Loads which addresses the ledger knows, and whether they have opted out of all messages other than by HighLevel's do-not-disturb. */
+/** Loads which addresses the ledger knows, by their keys, and whether they have opted out of all messages other than by HighLevel's do-not-disturb. */
 async function loadLedger(tx: Executor, locationId: string, addresses: string[]): Promise<Map<string, boolean>> {
+  const spellings = addresses.flatMap(listLedgerSpellings);
   const rows = await tx.$queryRaw<{ address: string; isOptedOut: boolean }[]>`
     SELECT address, bool_or(lifted_at IS NULL AND category = 'all' AND source <> 'highlevel') AS "isOptedOut"
-    FROM opt_outs WHERE location_id = ${locationId} AND address = ANY (${addresses}::text[]) GROUP BY address`;
-  return new Map(rows.map(({ address, isOptedOut }) => [address, isOptedOut]));
+    FROM opt_outs WHERE location_id = ${locationId} AND address = ANY (${spellings}::text[]) GROUP BY address ORDER BY 2`;
+  // An opt-out under one spelling wins, as it is the last one.
+  return new Map(rows.map(({ address, isOptedOut }) => [toLedgerKey(address), isOptedOut]));
 }

@@ -2,6 +2,7 @@ import type { OptOutCategory } from '../../channels/channel.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { Executor } from '../../database/client.ts';
 import { type OutboxEvent, recordEvent } from '../../outbox/record-events.ts';
@@ -34,11 +35,24 @@ export function toLedgerAddress(address: string): string {
 }
 
 /**
+ * Lists the addresses under which the ledger may hold an address, itself first: the spellings of a number. What one of them has opted out of, all
+ * of them have.
+ */
+export function listLedgerSpellings(address: string): string[] {
+  return listPhoneSpellings(address).map(toLedgerAddress);
+}
+
+/** Returns the key that all spellings of an address have in common. */
+export function toLedgerKey(address: string): string {
+  return listLedgerSpellings(address).sort()[0] ?? address;
+}
+
+/**
  * Locks addresses in the ledger until the transaction ends, so that the events of one address are decided one after another. A transaction
  * locks all its addresses at once, and takes no other lock after them.
  */
 export async function lockAddresses(tx: Executor, locationId: string, addresses: readonly string[]): Promise<void> {
-  const keys = [...new Set(addresses.map((address) => `opt-outs/${locationId}/${toLedgerAddress(address)}`))].sort();
+  const keys = [...new Set(addresses.map((address) => `opt-outs/${locationId}/${toLedgerKey(address)}`))].sort();
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(${keys}::text[]) WITH ORDINALITY AS k (key, n) ORDER BY n`;
 }
@@ -71,13 +85,14 @@ function computeOccurredAt({ source, optedOut, occurredAt }: LedgerEntry, { optI
 }
 
 async function loadState(tx: Executor, { locationId, address }: LedgerEntry): Promise<LedgerState> {
+  const spellings = listLedgerSpellings(address);
   const open = await tx.optOut.findMany({
-    where: { locationId, address, liftedAt: null },
+    where: { locationId, address: { in: spellings }, liftedAt: null },
     select: { id: true, category: true, source: true, confirmedAt: true },
   });
   const optIns = await tx.$queryRaw<{ category: OptOutCategory; isByHighLevel: boolean; at: Date }[]>`
     SELECT category::text, lifted_by = 'highlevel' AS "isByHighLevel", max(lifted_at) AS at FROM opt_outs
-    WHERE location_id = ${locationId} AND address = ${address} AND lifted_at IS NOT NULL
+    WHERE location_id = ${locationId} AND address = ANY (${spellings}::text[]) AND lifted_at IS NOT NULL
     GROUP BY category, lifted_by = 'highlevel'`;
   return { open, optIns };
 }

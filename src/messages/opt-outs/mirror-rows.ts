@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Database, Executor, OptOut } from '../../database/client.ts';
+import { listLedgerSpellings } from './ledger.ts';
 
 /** An opt-out that this process mirrors until `claimedUntil`. */
 export type ClaimedOptOut = Pick<OptOut, 'id' | 'locationId' | 'address' | 'connectionId' | 'messageType' | 'liftedAt'> & {
@@ -54,7 +55,7 @@ export async function hasOpenOptOut(
     where: {
       locationId,
       messageType,
-      address: { in: [address, ...known.map((row) => row.address)] },
+      address: { in: [address, ...known.map((row) => row.address)].flatMap(listLedgerSpellings) },
       category: 'all',
       liftedAt: null,
       source: { not: 'highlevel' },

@@ -1,6 +1,7 @@
 import { normalizeAddress } from '../../core/address.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { isAppError } from '../../core/errors.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import { computeBackoffMs } from '../../core/retry-schedule.ts';
 import type { Database } from '../../database/client.ts';
 import { type HighLevel, toLocationOwner } from '../../highlevel/client.ts';
@@ -97,16 +98,19 @@ function needsChange(settings: DndSettings, channel: DndChannel, shouldBlock: bo
   return shouldBlock ? !isBlocked(settings, channel) : isBlockedByUs(settings, channel);
 }
 
-/** Searches HighLevel by an address; an id of a vendor's cannot be searched by. */
+/** Searches HighLevel by an address, by all spellings of a number; an id of a vendor's cannot be searched by. */
 export async function searchContact(
   highLevel: HighLevel,
   { locationId, address }: Pick<ClaimedOptOut, 'locationId' | 'address'>,
 ): Promise<string | null> {
   const { kind } = normalizeAddress(address);
   if (kind === 'other') return null;
-  return kind === 'phone'
-    ? findContactByPhone(highLevel, locationId, address)
-    : findContactByEmail(highLevel, locationId, address);
+  if (kind === 'email') return findContactByEmail(highLevel, locationId, address);
+  for (const spelling of listPhoneSpellings(address)) {
+    const contactId = await findContactByPhone(highLevel, locationId, spelling);
+    if (contactId !== null) return contactId;
+  }
+  return null;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Database, Executor, OptOut } from '../../database/client.ts';
 import type { HighLevel } from '../../highlevel/client.ts';
 import type { DndFilter, FoundContact } from '../../highlevel/contact-search.ts';
 import { type ContactDnd, findContactDnd, isBlockedByUs } from '../../highlevel/do-not-disturb.ts';
-import { toLedgerAddress } from './ledger.ts';
+import { listLedgerSpellings, toLedgerAddress, toLedgerKey } from './ledger.ts';
 import { searchContact } from './mirror.ts';
 
 export interface ApplyDndDeps {
@@ -23,7 +23,7 @@ export async function confirmFound(
   contacts: readonly FoundContact[],
   now: Date,
 ): Promise<void> {
-  const addresses = contacts.flatMap(listAddresses);
+  const addresses = contacts.flatMap(listAddresses).flatMap(listLedgerSpellings);
   if (addresses.length === 0) return;
   const where = { locationId, address: { in: addresses }, liftedAt: null, source: 'highlevel' };
   await db.client.optOut.updateMany({ where, data: { reconciledAt: now } });
@@ -41,11 +41,16 @@ export async function listUnknown(
     return listAddresses(field.includes('Email') ? { phone: null, email } : { phone, email: null });
   };
   const rows = await db.client.optOut.findMany({
-    where: { locationId, address: { in: contacts.flatMap(toAddresses) }, category: 'all', liftedAt: null },
+    where: {
+      locationId,
+      address: { in: contacts.flatMap(toAddresses).flatMap(listLedgerSpellings) },
+      category: 'all',
+      liftedAt: null,
+    },
     select: { address: true },
   });
-  const known = new Set(rows.map(({ address }) => address));
-  return contacts.filter((contact) => toAddresses(contact).some((address) => !known.has(address)));
+  const known = new Set(rows.map(({ address }) => toLedgerKey(address)));
+  return contacts.filter((contact) => toAddresses(contact).some((address) => !known.has(toLedgerKey(address))));
 }
 
 /**
@@ -72,7 +77,13 @@ async function clearOwnBlocks({ db, clock }: ApplyDndDeps, locationId: string, d
   ].flatMap((address) => (address === null ? [] : [toAddress(address)]));
   for (const address of blocked) {
     const newest = await db.client.optOut.findFirst({
-      where: { locationId, address, category: 'all', liftedAt: { not: null }, source: { not: 'highlevel' } },
+      where: {
+        locationId,
+        address: { in: listLedgerSpellings(address) },
+        category: 'all',
+        liftedAt: { not: null },
+        source: { not: 'highlevel' },
+      },
       orderBy: { liftedAt: 'desc' },
     });
     if (!newest || newest.mirrorDueAt) continue;
@@ -118,7 +129,8 @@ function record(deps: ApplyDndDeps, locationId: string, dnd: ContactDnd): Promis
 }
 
 async function hasOptedIn(db: Database, locationId: string, address: string): Promise<boolean> {
-  const where = { locationId, address, liftedAt: { not: null }, liftedBy: { not: 'highlevel' }, category: 'all' as const };
+  const isByOthers = { liftedAt: { not: null }, liftedBy: { not: 'highlevel' } };
+  const where = { locationId, address: { in: listLedgerSpellings(address) }, ...isByOthers, category: 'all' as const };
   return (await db.client.optOut.count({ where, take: 1 })) > 0;
 }
 

@@ -10,7 +10,7 @@ import type { Database, OptOut } from '../../database/client.ts';
 import type { ReadAddress } from '../model/read-address.ts';
 import { parseRecipients } from '../model/recipients.ts';
 import { splitRecipients } from './find.ts';
-import { type LedgerDeps, type LedgerEntry, lockAddresses, toLedgerAddress, writeEntry } from './ledger.ts';
+import { type LedgerDeps, type LedgerEntry, listLedgerSpellings, lockAddresses, writeEntry } from './ledger.ts';
 import { isAmbiguousStart, parseOptOutWord } from './words.ts';
 
 export type RecordOptOutDeps = LedgerDeps & {
@@ -100,7 +100,7 @@ export async function addOptOut(
   return deps.db.transaction(async (tx) => {
     await lockAddresses(tx, ref.locationId, [entry.address]);
     const { locationId, address } = entry;
-    const where = { locationId, address: toLedgerAddress(address), category: 'all', liftedAt: null } as const;
+    const where = { locationId, address: { in: listLedgerSpellings(address) }, category: 'all' as const, liftedAt: null };
     const existing = await tx.optOut.findFirst({ where: { ...where, source: { not: 'highlevel' } } });
     if (existing) return existing;
     await writeEntry(tx, deps, entry);
@@ -121,7 +121,7 @@ export async function liftOptOut(
     await lockAddresses(tx, ref.locationId, [entry.address]);
     const { locationId, address } = entry;
     const newest = await tx.optOut.findFirst({
-      where: { locationId, address: toLedgerAddress(address), liftedAt: null },
+      where: { locationId, address: { in: listLedgerSpellings(address) }, liftedAt: null },
       orderBy: { confirmedAt: 'desc' },
     });
     if (!newest) throw new AppError('not_found', `${address} has not opted out.`);

@@ -30,7 +30,7 @@ export interface RouteDeps {
   /** Finds the address by which a connection knows a contact that has none in HighLevel. */
   findAddressOfContact(connectionId: string, contact: { locationId: string; contactId: string }): Promise<string | null>;
   /** Finds the contact of an address that was stored before. */
-  findContactOfAddress(locationId: string, address: string): Promise<string | null>;
+  findContactByAddress(ref: { locationId: string; connectionId: string | null }, address: string): Promise<string | null>;
   /** Finds the address at which a contact starts a chat with a connection. */
   findContactLink(connection: Connection, contactId: string): Promise<string | null>;
   listAcceptedParts(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<string[]>;
@@ -141,7 +141,7 @@ async function resolveChat(
   connection: Connection,
 ): Promise<{ to: string } | { rejected: Reason }> {
   if (to && normalizeAddress(to).kind === 'other') return { to };
-  const contactId = namedId ?? (to && (await findContactId(deps, locationId, to)));
+  const contactId = namedId ?? (to && (await findContactId(deps, connection, to)));
   const known = contactId ? await deps.findAddressOfContact(connection.id, { locationId, contactId }) : null;
   if (known) return { to: known };
   const { code, message } = getReason('no_chat');
@@ -153,8 +153,8 @@ async function resolveChat(
  * Finds the contact of a phone number or an email address. A contact that was bound to its chat by a link has no stored number, so that
  * HighLevel is asked. @returns null when there is none, or when HighLevel refuses the search
  */
-async function findContactId(deps: RouteDeps, locationId: string, to: string): Promise<string | null> {
-  const stored = await deps.findContactOfAddress(locationId, to);
+async function findContactId(deps: RouteDeps, { id, locationId }: Connection, to: string): Promise<string | null> {
+  const stored = await deps.findContactByAddress({ locationId, connectionId: id }, to);
   if (stored !== null) return stored;
   try {
     return await deps.searchContact(locationId, normalizeAddress(to).kind === 'email' ? { email: to } : { phone: to });

@@ -1,3 +1,4 @@
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Executor } from '../../database/client.ts';
 
 /** A contact as the vendor of one connection knows it. */
@@ -7,12 +8,16 @@ export interface VendorAddress {
   readonly lastInboundAt: Date;
 }
 
-/** Finds a contact as the vendor knows it. The contact must have written over this connection before. */
-export function findVendorAddress(on: Executor, connectionId: string, address: string): Promise<VendorAddress | null> {
-  return on.vendorAddress.findUnique({
-    where: { connectionId_address: { connectionId, address } },
-    select: { vendorAddress: true, lastInboundAt: true },
-  });
+/**
+ * Finds a contact as the vendor knows it, by any spelling of its number: HighLevel's may be another than the one in which the contact's messages
+ * are stored. The contact must have written over this connection before.
+ */
+export async function findVendorAddress(on: Executor, connectionId: string, address: string): Promise<VendorAddress | null> {
+  const [row] = await on.$queryRaw<VendorAddress[]>`
+    SELECT vendor_address AS "vendorAddress", last_inbound_at AS "lastInboundAt" FROM vendor_addresses
+    WHERE connection_id = ${connectionId}::uuid AND address = ANY (${listPhoneSpellings(address)}::text[])
+    ORDER BY last_inbound_at DESC LIMIT 1`;
+  return row ?? null;
 }
 
 /** Finds the address by which a connection knows a contact, the one of its last message. */
@@ -25,10 +30,4 @@ export async function findAddressOfContact(
     SELECT v.address FROM contact_addresses c JOIN vendor_addresses v ON v.connection_id = ${connectionId}::uuid AND v.address = c.address
     WHERE c.location_id = ${locationId} AND c.contact_id = ${contactId} ORDER BY v.last_inbound_at DESC LIMIT 1`;
   return row?.address ?? null;
-}
-
-/** Finds the contact of an address that was stored before. */
-export async function findContactOfAddress(on: Executor, locationId: string, address: string): Promise<string | null> {
-  const row = await on.contactAddress.findUnique({ where: { locationId_address: { locationId, address } } });
-  return row?.contactId ?? null;
 }

@@ -1,6 +1,7 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { minIdAt } from '../../core/ids.ts';
 import { listLastDays } from '../../core/local-days.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 
 /** Cause of the opt-out for which a message was not sent; `unknown` for one that no longer stands in the ledger, or of an email to several. */
@@ -27,11 +28,13 @@ export async function countRefusedSends(
 ): Promise<RefusedSends> {
   const days = listLastDays(dateNow(clock), timezone ?? 'UTC', dayCount);
   const since = days[0]?.from ?? dateNow(clock);
+  const spellings = await loadSpellings(db, resourceId, since);
   const rows = await db.client.$queryRaw<{ day: string; source: string | null; count: number }[]>`
     WITH refused AS (
       SELECT m.created_at, (
         SELECT o.source FROM opt_outs AS o
-        WHERE o.location_id = m.location_id AND o.address = m."to" AND o.started_at <= m.updated_at
+        WHERE o.location_id = m.location_id AND o.started_at <= m.updated_at AND o.address = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(COALESCE(${JSON.stringify(spellings)}::jsonb -> m."to", jsonb_build_array(m."to")))))
           AND (o.lifted_at IS NULL OR o.lifted_at > o.started_at)
         ORDER BY o.started_at DESC LIMIT 1) AS source
       FROM messages AS m
@@ -52,6 +55,16 @@ export async function countRefusedSends(
       .filter(({ count }) => count > 0)
       .sort((one, other) => other.count - one.count),
   };
+}
+
+/** Loads the spellings of those numbers of refused messages that have several: the ledger may hold another one. */
+async function loadSpellings(db: Database, locationId: string, since: Date): Promise<Record<string, string[]>> {
+  const rows = await db.client.$queryRaw<{ to: string }[]>`
+    SELECT DISTINCT "to" FROM messages
+    WHERE location_id = ${locationId} AND id >= ${minIdAt(since)}::uuid AND state = 'failed' AND direction = 'outbound'
+      AND reason_code = 'opted_out' AND "to" IS NOT NULL`;
+  const all = rows.map(({ to }): [string, string[]] => [to, listPhoneSpellings(to)]);
+  return Object.fromEntries(all.filter(([, { length }]) => length > 1));
 }
 
 function toCause(source: string | null): RefusalCause {

@@ -61,6 +61,27 @@ test('a contact whose number HighLevel has in another spelling gets no second co
   expect(listContacts().map(({ name }) => name)).toEqual(['Maya Ortiz', 'Bia']);
 });
 
+test.each([
+  ['+551187654321', '+5511987654321'],
+  ['+5215512345678', '+525512345678'],
+  ['+541123456789', '+5491123456789'],
+])('a contact that HighLevel has as %s and who writes as %s is found by either spelling', async (phone, from) => {
+  const { world, script, location, receive } = await start();
+  await using _ = world;
+  const contact = world.highlevel.addContact(location.id, { name: 'Bia', phone });
+  const occurredAt = new Date(world.clock.now() - 60_000);
+  await receive({ externalId: 'i-1', from, vendorAddress: 'of-the-vendor', occurredAt });
+  // An earlier message that was stored in the other spelling.
+  await receive({ externalId: 'i-0', from: phone, vendorAddress: 'older', occurredAt: new Date(0) });
+  await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi Bia' });
+  await world.advanceUntil(() => script.sends.length === 1);
+  expect(script.sends[0]).toMatchObject({ to: phone, vendorAddress: 'of-the-vendor', lastInboundAt: occurredAt });
+  await world.api.put(`/locations/${location.id}/opt-outs/${encodeURIComponent(from)}`, { reason: 'asked' }).expect(200);
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'offer' });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).state === 'failed');
+  expect(await world.getMessage(messageId)).toMatchObject({ reasonCode: 'opted_out' });
+});
+
 test('a file that needs the vendor’s credentials is fetched with them, and they do not follow a redirect to another host', async () => {
   const { world, receive } = await start();
   await using _ = world;

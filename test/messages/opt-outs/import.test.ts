@@ -26,28 +26,31 @@ test('a file is imported once, rows with errors are listed by line, and only an 
     'Cy;;no address',
     'Dee;not a number;',
     "Eve;'+12025550145;",
+    'Bia;+5511987654321;one number',
+    'Bia;+55 11 8765-4321;in two spellings',
     'Old;+12025550199;known',
     'Zed;+12025550146;\u0000',
   ].join('\r\n');
   const { body } = await csv(world, token, location.id, file, '?reason=From%20our%20old%20system').expect(200);
   expect(body).toEqual({
-    ...{ rowCount: 7, addedCount: 2, knownCount: 2, errorCount: 3 },
+    ...{ rowCount: 9, addedCount: 3, knownCount: 3, errorCount: 3 },
     errors: [
       { line: 4, code: 'address_missing', value: '' },
       { line: 5, code: 'address_invalid', value: 'not a number' },
-      { line: 8, code: 'reason_invalid', value: '\ufffd' },
+      { line: 10, code: 'reason_invalid', value: '\ufffd' },
     ],
   });
   expect(await open(world, location.id)).toMatchObject([
     { address: '+12025550199', reason: 'before', source: 'operator' },
     { address: '+12025550143', reason: 'twice in the file', source: 'user', addedBy: 'user-1', mirrorDueAt: expect.any(Date) },
     { address: '+12025550145', reason: 'From our old system' },
+    { address: '+551187654321', reason: 'in two spellings' },
   ]);
-  expect((await csv(world, token, location.id, file).expect(200)).body).toMatchObject({ addedCount: 0, knownCount: 4 });
+  expect((await csv(world, token, location.id, file).expect(200)).body).toMatchObject({ addedCount: 0, knownCount: 6 });
   expect(await world.services.findOptOut(location.id, '+12025550145')).toBe('all');
   expect(await world.db.auditEntry.findMany({ where: { action: 'opt_outs_imported' } })).toMatchObject([
-    { actor: 'user-1', locationId: location.id, details: '2 added, 2 known, 3 errors.' },
-    { details: '0 added, 4 known, 3 errors.' },
+    { actor: 'user-1', locationId: location.id, details: '3 added, 3 known, 3 errors.' },
+    { details: '0 added, 6 known, 3 errors.' },
   ]);
 
   await csv(world, token, other.id, file).expect(404);
@@ -168,15 +171,21 @@ test('the report counts what was refused, by day and by cause, and links to it i
   await world.api.delete(path).send({ reason: 'asked again' }).expect(204);
   await world.advanceUntil(async () => (await world.db.optOut.count({ where: { mirrorDueAt: { not: null } } })) === 0);
   await send('sent-1');
+  // A number whose opt-out the ledger has in another spelling.
+  await world.postChannelWebhook(location.connectionId, 'inbound', { externalId: 'i', from: '+5511987654321', text: 'STOP' });
+  const bare = { locationId: location.id, messageId: 'refused-2', contactId: 'bia', phone: '+551187654321', message: 'x' };
+  await world.highlevel.postSigned('/webhooks/providers/sms', JSON.stringify(bare));
+  await world.advanceUntil(async () => (await world.getMessage('refused-2')).state === 'failed');
   const report = (await world.api.get(`/locations/${location.id}/opt-outs/refused?days=7`).expect(200)).body;
-  expect(report).toMatchObject({ totalCount: 1, causes: [{ cause: 'operator', count: 1 }] });
+  expect(report).toMatchObject({ totalCount: 2 });
+  expect(report.causes).toEqual(expect.arrayContaining(['operator', 'contact'].map((cause) => ({ cause, count: 1 }))));
   expect(report.days).toHaveLength(7);
-  expect(report.days.at(-1)).toMatchObject({ count: 1 });
+  expect(report.days.at(-1)).toMatchObject({ count: 2 });
   const pages = await createPageClient(world, { companyId: location.companyId, activeLocation: location.id, role: 'user' });
   const { text } = await pages.get('opt-outs/refused?days=7').expect(200);
-  expect(text).toContain('1 message was not sent.');
+  expect(text).toContain('2 messages were not sent.');
   const [, link = ''] = text.match(/href="#\/(messages\?[^"]*day=[^"]*)"/) ?? [];
   const log = await pages.get(link.replaceAll('&#38;', '&').replaceAll('&amp;', '&')).expect(200);
-  expect(log.text.match(/id="message-/g)).toHaveLength(1);
+  expect(log.text.match(/id="message-/g)).toHaveLength(2);
   await pages.get('opt-outs/refused?days=8').expect(422);
 });

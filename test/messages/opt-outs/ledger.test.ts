@@ -90,6 +90,39 @@ test('a repeated opt-out keeps its first row, and each end has its time and caus
   expect(await world.services.findOptOut(location.id, address)).toBeNull();
 });
 
+test('an opt-out of one spelling of a number is one of all its spellings, and so is its end', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  const { id } = await connection(world, location.id);
+  const [usual, highLevels] = ['+5511987654321', '+551187654321'];
+  const path = (number: string) => `/locations/${location.id}/opt-outs/${encodeURIComponent(number)}`;
+  const record = (content: Partial<OptOutContent>) =>
+    world.services.recordOptOut(
+      { id, locationId: location.id },
+      { address: usual, category: 'all', optedOut: true, ...content },
+    );
+  const expectState = async (state: 'all' | null) => {
+    for (const number of [usual, highLevels]) expect(await world.services.findOptOut(location.id, number)).toBe(state);
+    expect(await world.db.optOut.count({ where: { liftedAt: null } })).toBe(state === null ? 0 : 1);
+  };
+  await Promise.all([record({}), record({ address: highLevels })]);
+  await world.api.put(path(highLevels), { reason: 'asked by phone' }).expect(200);
+  await expectState('all');
+  await world.advance(1_000);
+  await record({ address: highLevels, optedOut: false });
+  await expectState(null);
+  // Older than the opt-in that came in the other spelling.
+  await record({ occurredAt: at(world, -1) });
+  await expectState(null);
+
+  // Rows of a version that took spellings for different numbers.
+  const row = { locationId: location.id, source: 'contact', startedAt: at(world, 0), confirmedAt: at(world, 0) };
+  const rows = [usual, highLevels].map((number) => ({ ...row, id: world.services.newId(), address: number }));
+  await world.db.optOut.createMany({ data: rows });
+  await world.api.delete(path(usual)).send({ reason: 'asked again' }).expect(204);
+  await expectState(null);
+});
+
 test('an opt-in without a time leaves no row where there is no opt-out', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

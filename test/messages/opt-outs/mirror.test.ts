@@ -107,8 +107,11 @@ test('an opt-out by hand reaches the contact that HighLevel finds, also one that
       .expect(200);
   await put('maya@example.com');
   await put('+12025550188');
+  const spelled = world.highlevel.addContact(location.id, { phone: '+551187654321' });
+  await put('+5511987654321');
   await world.advanceUntil(() => dndOf(world, location.contact.id, 'Email')?.code === 'PATCHBAY_STOP');
   expect(dndOf(world, location.contact.id)?.status).not.toBe('active');
+  await world.advanceUntil(() => dndOf(world, spelled.id)?.code === 'PATCHBAY_STOP');
   await world.advance(60_000, 5_000);
   const late = world.highlevel.addContact(location.id, { phone: '+12025550188' });
   await world.advanceUntil(() => dndOf(world, late.id)?.status === 'active', 'late contact blocked', 20_000);

@@ -90,9 +90,10 @@ test('a night changes no row that is right, a search that HighLevel refuses is s
   const [location, other] = [await world.setUpLocation(), await world.setUpLocation()];
   await world.services.reconcileOptOuts();
   await world.db.installation.updateMany({ where: { resourceId: other.id }, data: { status: 'uninstalled' } });
-  const found = addBlocked(world, location.id, '+12025557001');
+  addBlocked(world, location.id, '+551187654321');
   const at = new Date(world.clock.now());
-  const row = { locationId: location.id, address: found.phone ?? '', startedAt: at, confirmedAt: at };
+  // The same number in another spelling.
+  const row = { locationId: location.id, address: '+5511987654321', startedAt: at, confirmedAt: at };
   await world.db.optOut.create({ data: { ...row, id: world.services.newId(), source: 'highlevel' } });
   world.highlevel.faults.add({
     operation: 'searchContacts',
@@ -101,6 +102,7 @@ test('a night changes no row that is right, a search that HighLevel refuses is s
   });
   await reconcileTonight(world, location.id);
   expect(await world.db.optOut.findMany()).toMatchObject([{ source: 'highlevel', liftedAt: null, confirmedAt: at }]);
+  expect(world.highlevel.calls.listByOperation('getContact')).toEqual([]);
   expect(await world.db.dndReconcile.findMany({ select: { locationId: true } })).toEqual([{ locationId: location.id }]);
 });
 

@@ -23,8 +23,9 @@ beforeEach(() => {
 });
 
 /** A location that is connected, with a message whose send waits for HighLevel until `release` is called. */
-async function prepareSend(operation: string, config: object = {}, locationMs = 0) {
+async function prepareSend(operation: string, config: object = {}, locationMs = 0, phone = from) {
   const location = await world.install();
+  const contact = phone === from ? location.contact : world.highlevel.addContact(location.id, { phone });
   const path = `/locations/${location.id}/channels/sms`;
   const { body } = await world.api.put(path, { type: 'scripted', config }).expect(200);
   const connectionId: string = body.connectionId;
@@ -36,7 +37,7 @@ async function prepareSend(operation: string, config: object = {}, locationMs = 
     isWaiting = true;
     return { until: promise };
   });
-  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
   await world.waitFor(() => isWaiting, 'the send waits for HighLevel');
   await world.advance(1_000);
   return {
@@ -47,9 +48,9 @@ async function prepareSend(operation: string, config: object = {}, locationMs = 
   };
 }
 
-const inbound = (text: string): ChannelEvent => ({
+const inbound = (text: string, sender = from): ChannelEvent => ({
   kind: 'inbound',
-  inbound: { externalId: `stop-${text}`, from, text, attachments: [], sentExternally: false },
+  inbound: { externalId: `stop-${text}`, from: sender, text, attachments: [], sentExternally: false },
 });
 
 test.each(['token:refresh_token', 'createCharge'])(
@@ -64,6 +65,15 @@ test.each(['token:refresh_token', 'createCharge'])(
     expect(script.sends).toEqual([]);
   },
 );
+
+test('a STOP from another spelling of the number stops a send that waits', async () => {
+  const { release, getMessage, post } = await prepareSend('createCharge', {}, 0, '+551187654321');
+  await post([inbound('STOP', '+5511987654321')]);
+  release();
+  await world.advanceUntil(async () => (await getMessage()).state !== 'pending');
+  expect(await getMessage()).toMatchObject({ state: 'failed', reasonCode: 'opted_out' });
+  expect(script.sends).toEqual([]);
+});
 
 test('do-not-disturb that HighLevel sets meanwhile stops the send', async () => {
   const { location, release, getMessage } = await prepareSend('createCharge');
