@@ -3,6 +3,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database } from '../../database/client.ts';
 import type { Log } from '../../runtime/log.ts';
 import { contactLinkTtlMs, parsePayload, toClaimId } from '../model/contact-links.ts';
@@ -93,7 +94,7 @@ async function findClaimed(deps: BindContactDeps, ref: Ref, phone: string, addre
   const contact = claim && (await deps.lookUpContact(ref.locationId, claim.contactId));
   if (!claim || !contact?.phone) return null;
   const own = await deps.readAddress(ref.locationId, contact.phone);
-  return own.address === phone ? claim.contactId : null;
+  return listPhoneSpellings(own.address).includes(phone) ? claim.contactId : null;
 }
 
 async function findByPhone({ db, searchContact }: BindContactDeps, ref: Ref, phone: string): Promise<string | null> {

@@ -1,3 +1,4 @@
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Executor, Message } from '../../database/client.ts';
 
 /**
@@ -30,6 +31,8 @@ export async function findOwnSend(
 ): Promise<'own' | 'pending' | 'other'> {
   const { connectionId, externalId, to, createdAt } = message;
   if (!connectionId || !externalId) return 'other';
+  // The message has HighLevel's spelling of the number, the vendor's report another.
+  const spellings = to === null ? [] : listPhoneSpellings(to);
   const earliest = new Date(now.getTime() - responseTimeoutMs);
   const [row] = await on.$queryRaw<{ isOwn: boolean; isPending: boolean }[]>`
     SELECT
@@ -40,7 +43,7 @@ export async function findOwnSend(
           -- A send that got no response is repeated, and the repeat may get one.
           AND (a.ended_at IS NULL OR (a.ended_at > ${earliest} AND a.outcome = 'unknown' AND m.state = 'pending'))
           -- An email's recipients are stored as they were written.
-          AND (m."to" IS NULL OR m."to" = ${to} OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
+          AND (m."to" IS NULL OR m."to" = ANY (${spellings}::text[]) OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
       ) AS "isPending"`;
   if (row?.isOwn) return 'own';
   return row?.isPending && now.getTime() - createdAt.getTime() < responseTimeoutMs ? 'pending' : 'other';

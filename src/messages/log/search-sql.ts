@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { minIdAt } from '../../core/ids.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import { Prisma } from '../../database/client.ts';
 import { anyDeadLetterCondition, deadLetterCondition } from '../model/dead-letter-condition.ts';
 
@@ -177,7 +178,7 @@ function toTextCondition(q: string): Prisma.Sql {
 
 /** Returns the forms in which a typed address may be stored. */
 function toAddressForms(q: string): string[] {
-  return [...new Set([q, q.toLowerCase(), ...extractDigits(q).map((digits) => `+${digits}`)])];
+  return [...new Set([q, q.toLowerCase(), ...extractDigits(q).flatMap((digits) => listPhoneSpellings(`+${digits}`))])];
 }
 
 /** Returns the digits of a formatted phone number. */

@@ -4,6 +4,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { minIdAt, type NewId } from '../../core/ids.ts';
 import { paginate } from '../../core/pagination.ts';
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database, Erasure, Executor } from '../../database/client.ts';
 import {
   countRemaining,
@@ -40,7 +41,7 @@ export async function requestErasure(
       where: {
         locationId,
         endedAt: null,
-        ...(contactId === null ? { contactId: null, addresses: { has: address } } : { contactId }),
+        ...(address !== null ? { contactId: null, addresses: { hasSome: listPhoneSpellings(address) } } : { contactId }),
       },
     });
     if (open) return open;
@@ -109,7 +110,7 @@ export async function runErasures(deps: RunErasuresDeps): Promise<number> {
 async function startPass({ db, cancelQueuedTo }: RunErasuresDeps, erasure: Erasure): Promise<void> {
   const { id, locationId, contactId } = erasure;
   const known = contactId === null ? [] : await listAddresses(db.client, locationId, contactId);
-  const addresses = [...new Set([...erasure.addresses, ...known])];
+  const addresses = [...new Set([...erasure.addresses, ...known].flatMap(listPhoneSpellings))];
   await db.client.erasure.update({ where: { id }, data: { addresses } });
   await cancelQueuedTo(locationId, contactId === null ? { addresses } : { contactId });
 }

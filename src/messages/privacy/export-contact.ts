@@ -1,3 +1,4 @@
+import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Database, Prisma } from '../../database/client.ts';
 
 const messagesPerPage = 200;
@@ -29,9 +30,10 @@ async function loadContactRecord({ client }: Database, locationId: string, conta
     where: { locationId, contactId },
     select: { address: true, updatedAt: true },
   });
+  const spellings = addresses.flatMap(({ address }) => listPhoneSpellings(address));
   const [optOuts, facts, vendorAddresses] = await Promise.all([
     client.optOut.findMany({
-      where: { locationId, address: { in: addresses.map(({ address }) => address) } },
+      where: { locationId, address: { in: spellings } },
       select: { address: true, category: true, source: true, reason: true, startedAt: true, liftedAt: true, liftReason: true },
       orderBy: { id: 'asc' },
     }),
@@ -41,7 +43,7 @@ async function loadContactRecord({ client }: Database, locationId: string, conta
     }),
     client.vendorAddress.findMany({
       where: {
-        address: { in: addresses.map(({ address }) => address) },
+        address: { in: spellings },
         connectionId: {
           in: (await client.connection.findMany({ where: { locationId }, select: { id: true } })).map(({ id }) => id),
         },

@@ -143,6 +143,18 @@ test('the address for workflows binds the contact only once its own phone number
   await world.client.get('/channels/0191d4e0-0000-7000-8000-0000000000aa/link?contact=a').expect(404);
 });
 
+test('a contact whose number HighLevel has in another spelling confirms its chat by that number', async () => {
+  await using program = await startTelegramProgram();
+  const { world, telegram, locationId, connectionId } = program;
+  const number = '+5511987654321';
+  world.highlevel.addContact(locationId, { name: 'Bia', phone: number });
+  const claimed = world.highlevel.addContact(locationId, { name: 'Bia M.', phone: '+551187654321' });
+  const link = world.client.get(`/channels/${connectionId}/link`).query({ contact: claimed.id }).redirects(0);
+  telegram.start(number, toPayload((await link.expect(302)).headers.location ?? ''));
+  telegram.shareContact(number);
+  expect(await program.waitForPosted(`[Shared the phone number ${number}]`)).toBe(claimed.id);
+});
+
 test('a link is made for a contact that exists, and for a channel that needs one', async () => {
   await using program = await startTelegramProgram();
   expect(await program.createLink('Unknown0000000000001')).toMatchObject({ status: 404 });

@@ -30,8 +30,9 @@ test('messages are found by state, direction, channel, reason, day, words, ids a
     ...(index === 9 ? { state: 'pending' as const, heldForReviewAt: new Date() } : {}),
     ...(index === 2_999 ? { text: '100% zebra_crossing', providerKey: 'whatsapp' } : {}),
   }));
-  await world.db.contactAddress.create({
-    data: { locationId: location.id, address: '+12025550999', contactId: 'contact899', updatedAt: new Date() },
+  const contact = { locationId: location.id, contactId: 'contact899', updatedAt: new Date() };
+  await world.db.contactAddress.createMany({
+    data: ['+12025550999', '+5511987654321'].map((address) => ({ ...contact, address })),
   });
   const find = (query: Omit<LogQuery, 'limit'>) => foundBy(world, ids, [location.id], query);
   expect(await find({ status: 'failed' })).toEqual([7, 17, 1_007, 2_007]);
@@ -48,6 +49,8 @@ test('messages are found by state, direction, channel, reason, day, words, ids a
   expect(await find({ q: 'ext-43' })).toEqual([43]);
   expect(await find({ q: 'contact5' })).toEqual([5, 905, 1_805, 2_705]);
   expect(await find({ q: '+1 (202) 555-0999' })).toEqual([899, 1_799, 2_699]);
+  // Another spelling of the number.
+  expect(await find({ q: '+55 11 8765-4321' })).toEqual([899, 1_799, 2_699]);
   expect(await find({ q: '(202) 555 0107' })).toEqual([7, 907, 1_807, 2_707]);
   expect(await find({ q: 'contact7', status: 'failed' })).toEqual([7]);
 

@@ -108,6 +108,27 @@ test('an address is erased where no contact has it, and another contact with the
   await erase({ contactId: contact.id, address: '+12025550143' }, 422);
 });
 
+test('all spellings of a contact’s number are erased and exported', async () => {
+  await using world = await startWorld();
+  const { id, connectionId, erase, run } = await setUpConversation(world);
+  const bia = world.highlevel.addContact(id, { name: 'Bia', phone: '+551187654321' });
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: bia.id, text: 'Hello Bia' });
+  await world.advanceUntilReported(messageId);
+  await world.api.put(`/locations/${id}/opt-outs/${encodeURIComponent('+5511987654321')}`, { reason: 'asked' }).expect(200);
+  const { body } = await world.api.get(`/locations/${id}/contacts/${bia.id}/export`).expect(200);
+  expect(body).toMatchObject({ addresses: [{ address: '+551187654321' }], optOuts: [{ address: '+5511987654321' }] });
+  const inbound = { externalId: 'in-2', from: '+5511987654321', text: 'This is Bia' };
+  await world.postChannelWebhook(connectionId, 'inbound', inbound).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(bia.id).some(({ text }) => text === 'This is Bia'));
+  world.clock.jump(1_000);
+  const { id: erasureId } = await erase({ address: '+551187654321' });
+  expect((await erase({ address: '+5511987654321' })).id).toBe(erasureId);
+  await run();
+  const afterwards = await dumpDatabase(world);
+  for (const trace of ['Bia', '5511987654321', '551187654321']) expect(afterwards).not.toContain(trace);
+});
+
 test('a contact that is deleted in the CRM is erased only where the location wants that', async () => {
   await using world = await startWorld();
   const { id, contact, run } = await setUpConversation(world);

@@ -110,6 +110,24 @@ test.each(['after its response', 'before its response'])(
   },
 );
 
+test('our own send that a vendor reports in another spelling before its response is no second message', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  const contact = world.highlevel.addContact(location.id, { phone: '+551187654321' });
+  const echo = { externalId: 'own-4', from: '+12025550100', to: '+5511987654321', text: 'hi', direction: 'outbound' };
+  world.vendor.respondWith(async () => {
+    await world.postChannelWebhook(location.connectionId, 'inbound', echo).expect(202);
+    await world.advance(3_000);
+    return { body: { externalId: 'own-4', status: 'delivered' } };
+  });
+  await world.highlevel.sendMessage(location.id, { contactId: contact.id, text: 'hi' });
+  await world.waitFor(
+    async () => (await world.db.message.findFirst({ where: { externalId: 'own-4', direction: 'outbound' } })) !== null,
+  );
+  await world.advanceUntil(async () => (await world.db.message.count()) === 1);
+  expect(world.highlevel.calls.listByOperation('addInboundMessage')).toEqual([]);
+});
+
 test('our own send that a vendor reports is no second message when only a repeat of the send gets a response', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
