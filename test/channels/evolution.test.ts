@@ -1,3 +1,4 @@
+import { readStatusList } from '../../src/channels/evolution/read-webhook.ts';
 import { png } from '../support/sample-files.ts';
 import { listInbound, listReceipts, startEvolutionWorld, webhookSecret } from './whatsapp-web-world.ts';
 
@@ -121,6 +122,14 @@ test('an instance that is open and posts no webhooks is found by its silence; st
   expect(await lookUp()).toBeNull();
   world.vendor.markRead(key);
   expect(await lookUp()).toMatchObject({ externalId: key, state: 'read' });
+  const find = (...states: string[]) =>
+    readStatusList(
+      states.map((status) => ({ status })),
+      key,
+    )?.state;
+  expect(find('DELIVERY_ACK', 'ERROR')).toBe('delivered');
+  expect(find('READ', 'ERROR', 'DELIVERY_ACK')).toBe('read');
+  expect(find('SERVER_ACK', 'ERROR')).toBe('failed');
   // A webhook that was changed at the server is set again.
   world.vendor.state.webhook = null;
   await world.settle(world.channel.setup?.registerWebhooks?.(world.context, false) ?? Promise.reject());

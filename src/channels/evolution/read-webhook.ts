@@ -162,9 +162,9 @@ export const webhookEvents: readonly string[] = [
   'REMOVE_INSTANCE',
 ];
 
-/** Reads the states of a message from the server's list, and returns the last one. */
+/** Reads the states of a message from the server's list, and returns the furthest one. What has been delivered has not failed. */
 export function readStatusList(body: unknown, externalId: string): ReceiptContent | null {
-  const order = ['delivered', 'read', 'failed'];
+  const order = ['failed', 'delivered', 'read'];
   const found = toList(body).flatMap((row) => {
     const result = readUpdate({ fromMe: true, ...toObject(row), keyId: externalId });
     return 'receipt' in result ? [result.receipt] : [];
