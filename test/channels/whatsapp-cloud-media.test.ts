@@ -4,7 +4,7 @@ import { isMediaAddress } from '../../src/channels/whatsapp-cloud/attachments.ts
 import { findDocumentName, findMediaKind } from '../../src/channels/whatsapp-cloud/media-kinds.ts';
 import { parseMediaRef } from '../../src/channels/whatsapp-cloud/read-message.ts';
 import { pdf, png } from '../support/sample-files.ts';
-import { startWhatsAppWorld, type WhatsAppWorld } from './whatsapp-cloud-world.ts';
+import { createMessage, startWhatsAppWorld, type WhatsAppWorld } from './whatsapp-cloud-world.ts';
 
 const hash = createHash('sha256').update(png).digest('base64');
 
@@ -126,4 +126,21 @@ test.each([
   ['no address', null],
 ])('the document in %s is %s', (url, name) => {
   expect(findDocumentName(url)).toBe(name);
+});
+
+test('a file whose upload is refused in one attempt and taken in the next moves no part', async () => {
+  await using world = await startWhatsAppWorld();
+  const picture = world.serveFile('a.png', png, 'image/png');
+  const sound = world.serveFile('b.amr', Buffer.from('#!AMR\n'.padEnd(64, '\0')), 'audio/amr');
+  const message = createMessage({ text: 'look', attachments: [picture, sound], lastInboundAt: new Date() });
+  world.vendor.setFault({ kind: 'upload_error', code: 131053 });
+  await world.channel.send(world.context, message);
+  expect(world.listSendBodies()).toMatchObject([
+    { text: { body: `look\n${picture}`, preview_url: true }, biz_opaque_callback_data: `${message.id}:0/2` },
+    { text: { body: sound }, biz_opaque_callback_data: `${message.id}:1/2` },
+  ]);
+  world.vendor.setFault(null);
+  const next = await world.channel.send(world.context, { ...message, acceptedParts: ['wamid.first'] });
+  expect(next).toMatchObject({ kind: 'accepted', externalIds: ['wamid.first', expect.stringMatching(/^wamid\./)] });
+  expect(world.listSendBodies().slice(2)).toMatchObject([{ type: 'audio', biz_opaque_callback_data: `${message.id}:1/2` }]);
 });

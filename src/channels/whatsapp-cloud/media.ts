@@ -9,7 +9,8 @@ import { readUploadId } from './responses.ts';
 /** Attachment as WhatsApp receives it: an uploaded file, a document that Meta fetches itself, or an address in a text. */
 export type PreparedMedia =
   | { readonly kind: MediaKind; readonly source: { readonly id: string } | { readonly link: string }; readonly name: string }
-  | { readonly kind: 'address'; readonly url: string };
+  /** `refusedKind`: the kind of a file whose upload Meta has refused. A later attempt may upload it. */
+  | { readonly kind: 'address'; readonly url: string; readonly refusedKind?: MediaKind };
 
 type MediaFailure = Exclude<SendOutcome, { kind: 'accepted' | 'delivered' }>;
 
@@ -68,7 +69,7 @@ async function uploadMedia(
   // An upload sends no message, so that a lost response is no unknown outcome.
   if (failure.kind === 'unknown') return { failure: { ...failure, kind: 'unavailable' } };
   // A contact can still open what Meta's checks have refused.
-  return failure.kind === 'rejected' ? { kind: 'address', url } : { failure };
+  return failure.kind === 'rejected' ? { kind: 'address', url, refusedKind: kind } : { failure };
 }
 
 /** Builds the content of a media message. */

@@ -16,22 +16,24 @@ export type Part =
 
 /**
  * Divides a message into parts. The first image, video or document carries the text as its caption, where it is short enough; else the text
- * comes first.
+ * comes first. Whether Meta takes an upload changes no part's position, so that a later attempt continues at the right one.
  */
 export function toParts(text: string, media: readonly PreparedMedia[]): Part[] {
-  const captioned =
-    text.length > 0 && text.length <= maxCaptionChars
-      ? media.find((one) => one.kind !== 'address' && canHaveCaption(one.kind))
-      : undefined;
+  const captioned = text.length > 0 && text.length <= maxCaptionChars ? media.find(carriesText) : undefined;
   const first = text.length > 0 && !captioned ? [toTextPart(text)] : [];
   return [
     ...first,
     ...media.map((one) =>
       one.kind === 'address'
-        ? toTextPart(one.url)
+        ? toTextPart(one === captioned ? `${text}\n${one.url}` : one.url)
         : { type: one.kind, content: toMediaContent(one, one === captioned ? text : undefined) },
     ),
   ];
+}
+
+function carriesText(media: PreparedMedia): boolean {
+  const kind = media.kind === 'address' ? media.refusedKind : media.kind;
+  return kind !== undefined && canHaveCaption(kind);
 }
 
 function toTextPart(body: string): Part {

@@ -14,6 +14,8 @@ export type VendorFault =
   | { kind: 'hang' }
   /** The message is accepted, and the connection breaks before the response. */
   | { kind: 'cut_after_accepting' }
+  /** The upload of every file. */
+  | { kind: 'upload_error'; code: number }
   /** The token of every request. */
   | { kind: 'expired_token' };
 
@@ -58,6 +60,8 @@ export function createGraphRouter(deps: RouterDeps): Router {
   router.post('/:version/:id/media', async (request, response) => {
     deps.onRequest({ operation: 'upload', body: { messaging_product: 'whatsapp', file: 'binary' } });
     if (request.params.id !== state.business.phoneNumberId) return fail(response, createMissing());
+    const fault = deps.getFault();
+    if (fault?.kind === 'upload_error') return fail(response, createVendorError(fault.code));
     const uploaded = await media.upload(request);
     if (typeof uploaded !== 'string') return fail(response, uploaded);
     deps.onChange();
