@@ -65,9 +65,13 @@ test.each([
   [4, 300_000],
   [80007, 300_000],
   [130429, 5_000],
-  [131056, 16_000],
-])('the code %i is retried after %i ms', (code, retryAfterMs) => {
-  expect(respond(400, toError(code))).toMatchObject({ kind: 'unavailable', retryAfterMs });
+])('the code %i pauses all messages of the connection for %i ms', (code, retryAfterMs) => {
+  expect(respond(400, toError(code))).toMatchObject({ kind: 'unavailable', retryAfterMs, isConnectionWide: true });
+});
+
+test('the limit of one contact, and a failure of Meta’s, pause no other message', () => {
+  expect(respond(400, toError(131056))).toMatchObject({ kind: 'unavailable', retryAfterMs: 16_000 });
+  for (const code of [131056, 2, 131016, 131000]) expect(respond(400, toError(code))).not.toHaveProperty('isConnectionWide');
 });
 
 test('the code 1 is a bad request or a server’s failure: the status decides', () => {

@@ -4,7 +4,7 @@ import type { GraphError } from './graph-error.ts';
 export type ErrorRule =
   /** About the account or its credentials: holds the connection, fails no message. */
   | { readonly kind: 'account'; readonly advice: string }
-  /** Not sent; a retry may help. Without a time the retry schedule decides. */
+  /** Not sent; a retry may help. A time is that of a limit of the number, the account or the app; without one the retry schedule decides. */
   | { readonly kind: 'later'; readonly advice: string; readonly retryAfterMs?: number }
   /** Too many messages to one contact. */
   | { readonly kind: 'pair_limit'; readonly advice: string }

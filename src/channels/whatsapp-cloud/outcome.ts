@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts';
 import { truncate } from '../../core/sanitize.ts';
 import type { SendOutcome } from '../channel.ts';
-import { findErrorRule } from './error-codes.ts';
+import { type ErrorRule, findErrorRule } from './error-codes.ts';
 import type { GraphResult } from './graph.ts';
 import type { GraphError } from './graph-error.ts';
 
@@ -36,7 +36,7 @@ function toOutcome({ status, error }: Extract<GraphResult, { kind: 'error' }>, g
     case 'account':
       return { kind: 'connection_error', code, message };
     case 'later':
-      return { kind: 'unavailable', code, message, ...(rule.retryAfterMs ? { retryAfterMs: rule.retryAfterMs } : {}) };
+      return { kind: 'unavailable', code, message, ...toPause(rule) };
     case 'pair_limit':
       return { kind: 'unavailable', code, message, retryAfterMs: getPairDelayMs() };
     case 'window_closed':
@@ -46,6 +46,11 @@ function toOutcome({ status, error }: Extract<GraphResult, { kind: 'error' }>, g
     default:
       return { kind: 'rejected', code, message, isAuthoritative: true };
   }
+}
+
+/** A limit of the number, the account or the app refuses the connection's other messages as well. */
+function toPause({ retryAfterMs }: Extract<ErrorRule, { kind: 'later' }>) {
+  return retryAfterMs === undefined ? {} : { retryAfterMs, isConnectionWide: true };
 }
 
 /** Meta puts an error into each of its refusals, so a 4xx without one is from a proxy on the way, and no refusal. */
