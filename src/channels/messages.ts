@@ -159,6 +159,11 @@ export interface InboundContent {
   readonly attachments: readonly InboundAttachment[];
   /** Email: the vendor's id of the message that this one replies to, or ours, where the vendor's is not known. */
   readonly replyToExternalId?: string | undefined;
+  /**
+   * An edit of the message `replyToExternalId`, as a vendor may report it without a change: the text that the message would have by now. Where it
+   * has that text, the edit is left out.
+   */
+  readonly editedText?: string | undefined;
   readonly occurredAt?: Date | undefined;
   /** The location sent it outside of HighLevel; it is only logged. */
   readonly sentExternally: boolean;

@@ -57,11 +57,8 @@ export function readMessage(value: unknown, isEdit: boolean): ChannelEvent[] {
   if (phone !== undefined && userId !== undefined && toId(contact.user_id) === userId) {
     return [{ kind: 'contact_phone', phone, inbound: { ...base, text: `[Shared the phone number ${phone}]` } }];
   }
-  const file = readFile(message);
-  const words = [toText(message.text) ?? toText(message.caption), file?.note ?? describeContent(message)].filter(Boolean);
-  if (words.length === 0 && !file) return isService(message) ? [] : [toInbound({ ...base, text: unreadable })];
-  const isForwarded = toId(toObject(message.forward_origin).type) !== undefined;
-  const text = [isForwarded ? '[Forwarded]' : '', words.join('\n')].filter(Boolean).join(' ');
+  const { file, words, text } = readContent(message);
+  if (words === '' && !file) return isService(message) ? [] : [toInbound({ ...base, text: unreadable })];
   return [toInbound({ ...base, text: text || undefined, attachments: file ? [file.attachment] : [] })];
 }
 
@@ -77,6 +74,16 @@ function toStartEvent(base: InboundContent, payload: string | undefined): Channe
     : { kind: 'contact_link', payload, inbound: { ...base, text: '[Started the chat by a link]' } };
 }
 
+/** Reads the file of a message, and its text with the notes about what a text cannot show. */
+function readContent(message: Fields) {
+  const file = readFile(message);
+  const words = [toText(message.text) ?? toText(message.caption), file?.note ?? describeContent(message)]
+    .filter(Boolean)
+    .join('\n');
+  const isForwarded = toId(toObject(message.forward_origin).type) !== undefined;
+  return { file, words, text: [isForwarded ? '[Forwarded]' : '', words].filter(Boolean).join(' ') };
+}
+
 /** Reads an edit as a message of its own. Live locations and previews are edits too, which have no text or an equal one. */
 function readEdit(message: Fields, base: InboundContent): ChannelEvent[] {
   const text = toText(message.text) ?? toText(message.caption);
@@ -87,6 +94,7 @@ function readEdit(message: Fields, base: InboundContent): ChannelEvent[] {
       ...base,
       externalId: `${base.externalId}:edit:${hash}`,
       replyToExternalId: base.externalId,
+      editedText: readContent(message).text,
       occurredAt: toTime(message.edit_date) ?? base.occurredAt,
       text: `[Edited] ${text}`,
     }),

@@ -100,10 +100,17 @@ async function toRow(
     vendorAddress: content.vendorAddress ? fitId(content.vendorAddress, maxChars.address) : null,
     vendorUserId: content.vendorUserId ? fitId(content.vendorUserId, maxChars.address) : null,
     replyToExternalId: content.replyToExternalId ?? null,
+    ...toEditFields(connection.id, content),
     sentExternally: content.sentExternally,
     occurredAt: capFutureTime(content.occurredAt, deps.clock.now()) ?? null,
     rawPayload: toRawPayload(body),
   };
+}
+
+/** Names the message that an edit changes, for a vendor that may report an edit without a change. */
+function toEditFields(connectionId: string, { replyToExternalId, editedText }: InboundContent) {
+  const isKnown = replyToExternalId !== undefined && editedText !== undefined;
+  return isKnown ? { editedKey: `${connectionId}/${fitId(replyToExternalId)}`, editedText } : {};
 }
 
 async function insertBatch(deps: ReceiveInboundDeps, rows: readonly Row[]): Promise<('stored' | 'repeated')[]> {
@@ -154,10 +161,15 @@ const insertSql = `
     FROM json_to_recordset($1::json) AS row (
       id uuid, "locationId" text, "providerKey" text, "connectionId" uuid, "externalId" text, "inboundKey" text, "messageType" message_type,
       "from" text, "to" text, "rawAddress" text, name text, text text, html text, subject text, attachments text[], "replyToExternalId" text,
-      "sentExternally" boolean, "occurredAt" timestamptz, "rawPayload" text)
+      "sentExternally" boolean, "occurredAt" timestamptz, "rawPayload" text, "editedKey" text, "editedText" text)
     -- A message that this connection has sent is stored already.
     WHERE NOT ("sentExternally" AND EXISTS (
       SELECT FROM external_ids own WHERE own.connection_id = row."connectionId" AND own.external_id = row."externalId"))
+    -- An edit without a change, unless an earlier one has changed the text.
+    AND NOT ("editedKey" IS NOT NULL AND EXISTS (
+      SELECT FROM messages original WHERE original.inbound_key = row."editedKey" AND original.text = row."editedText" AND NOT EXISTS (
+        SELECT FROM messages earlier WHERE earlier.location_id = row."locationId" AND earlier.id > original.id
+          AND earlier.connection_id = row."connectionId" AND earlier.reply_to_external_id = row."replyToExternalId")))
     ON CONFLICT (inbound_key) DO NOTHING
     RETURNING id),
   contacts AS (

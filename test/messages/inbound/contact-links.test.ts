@@ -181,6 +181,25 @@ test('the time that the vendor names pauses all messages of the bot, and each is
   await world.advanceUntil(() => listTexts().length === 2);
 });
 
+test('an edit that leaves the text as it was is not posted; one that takes an edit back is', async () => {
+  await using program = await startTelegramProgram();
+  const { world, telegram } = program;
+  const id = telegram.receive({ from: maya, text: 'see https://x.example' });
+  await program.waitForPosted('see https://x.example');
+  // A preview that has loaded.
+  telegram.edit(maya, id, { text: 'see https://x.example' });
+  telegram.receive({ from: maya, text: 'done' });
+  await program.waitForPosted('done');
+  telegram.edit(maya, id, { text: 'no, that was wrong' });
+  await program.waitForPosted('[Edited] no, that was wrong');
+  telegram.edit(maya, id, { text: 'see https://x.example' });
+  await program.waitForPosted('[Edited] see https://x.example');
+  const texts = (await world.db.message.findMany({ orderBy: { id: 'asc' } })).map(({ text }) => text);
+  expect(texts).toEqual([
+    ...['see https://x.example', 'done', '[Edited] no, that was wrong', '[Edited] see https://x.example'],
+  ]);
+});
+
 test('a contact who blocks the bot has opted out; a new start lifts it', async () => {
   await using program = await startTelegramProgram();
   const { world, telegram } = program;
