@@ -9,6 +9,8 @@ export default class extends TestEnvironment {
   async setup() {
     await super.setup();
     beginFile();
+    // The embedded databases live outside of this realm, and their times are dates all the same.
+    this.global.Date = Date;
     this.global.spareDatabases = spareDatabases;
     this.global.embeddedPool = { acquireEmbedded, releaseEmbedded };
   }
