@@ -11,7 +11,7 @@ const withServers = missing === null ? test : test.skip;
 if (missing !== null) process.stdout.write(`Tests with a real Postfix and Dovecot are skipped: ${missing}.\n`);
 
 const channel = createEmailChannel({ allowPrivateTargets: true });
-const names = ['shop', 'anna', 'poison', 'files', 'verified'];
+const names = ['shop', 'anna', 'poison', 'heavy', 'files', 'verified'];
 let servers: MailServers;
 let world: ReturnType<typeof createChannelWorld>;
 const sessions: OpenSession[] = [];
@@ -103,6 +103,40 @@ withServers('a mail that can’t be stored blocks no other', async () => {
   servers.deliver('poison', mail('', 'good'));
   await waitFor(() => events.length > 0);
   expect(events).toEqual(['good']);
+});
+
+withServers('a mail that has ended its reader five times is left in the mailbox, also by other workers', async () => {
+  const good: string[] = [];
+  let stored: unknown = null;
+  let reads = 0;
+  // The process that reads the heavy mail loses its session meanwhile: it stores nothing more.
+  const openOnce = async () => {
+    let isLost = false;
+    const context = createContext('heavy');
+    const state = { get: async <T>() => structuredClone(stored) as T | null, set: async () => undefined };
+    const own = createEmailChannel({ allowPrivateTargets: true });
+    const session = await own.session?.open({ ...context, state }, async (events, next) => {
+      const texts = events.flatMap((event) => (event.kind === 'inbound' ? [event.inbound.text?.trim() ?? ''] : []));
+      if (texts.includes('heavy')) {
+        reads += 1;
+        isLost = true;
+      }
+      if (isLost) throw new Error('Another worker owns this session.');
+      good.push(...texts);
+      if (next !== undefined) stored = structuredClone(next);
+    });
+    if (!session) throw new Error('The channel has no session.');
+    sessions.push(session);
+    return session;
+  };
+  const first = await openOnce();
+  servers.deliver('heavy', mail('', 'heavy'));
+  servers.deliver('heavy', mail('', 'good').replaceAll('{n}', '2'));
+  await first.closed;
+  for (let count = 1; count < 5; count += 1) await (await openOnce()).closed;
+  await openOnce();
+  await waitFor(() => good.length > 0);
+  expect({ good, reads }).toEqual({ good: ['good'], reads: 5 });
 });
 
 withServers('files are fetched out of the mailbox by their reference', async () => {

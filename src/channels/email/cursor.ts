@@ -7,6 +7,8 @@ export interface MailboxCursor {
   readonly receivedAt: string;
   /** Last time at which the mailbox had no unread news, as ISO text. */
   readonly checkedAt: string;
+  /** The mail that is being read, and the tries to read it: one that ends its reader must not be read again without end. */
+  readonly reading?: { readonly uid: number; readonly tries: number } | undefined;
 }
 
 /** Returns whether a stored state is a cursor. */

@@ -12,7 +12,7 @@ export interface ReadMailboxDeps {
   guard: LoopGuard;
   emit(events: readonly ChannelEvent[], state?: unknown): Promise<void>;
   isEnded(): boolean;
-  /** Failures to fetch or to store a mail, by its place; they outlive a session. */
+  /** Failures to fetch a mail, by its place; they outlive a session. */
   failures: Map<string, number>;
 }
 
@@ -32,7 +32,7 @@ export async function openCursor(client: ImapFlow, stored: MailboxCursor | null,
     const rows = await listRows(client, { since: new Date(received - dayMs) });
     const [firstNew] = rows.filter(({ internalDate }) => toTime(internalDate) >= received);
     const lastUid = (firstNew?.uid ?? getMailbox(client).uidNext) - 1;
-    return { ...stored, uidValidity, lastUid };
+    return { ...stored, uidValidity, lastUid, reading: undefined };
   }
   const lastUid = getMailbox(client).uidNext - 1;
   const last = await client.fetchOne('*', { uid: true, internalDate: true }).catch(() => false as const);
@@ -69,8 +69,8 @@ async function listRows(client: ImapFlow, query: { since: Date } | { uid: string
 }
 
 /**
- * Reads the mails after the cursor, one by one, and stores the cursor with each. A mail that can't be read, or whose events can't be stored although
- * others can, is left in the mailbox.
+ * Reads the mails after the cursor, one by one, and stores the cursor with each. A mail that can't be read, that ends its reader five times, or whose
+ * events can't be stored although others can, is left in the mailbox.
  *
  * @returns the new cursor
  * @throws when the connection breaks, or when events can't be stored at present
@@ -86,14 +86,26 @@ export async function readNewMails(deps: ReadMailboxDeps, cursor: MailboxCursor)
   return current;
 }
 
+const maxTries = 5;
+
 async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCursor): Promise<MailboxCursor> {
   const { context, guard } = deps;
+  const { log } = context;
+  const { uid } = row;
   const receivedAt = Math.max(toTime(row.internalDate), Date.parse(cursor.receivedAt));
-  const next = { ...cursor, lastUid: row.uid, receivedAt: new Date(receivedAt).toISOString() };
+  const next = { ...cursor, lastUid: uid, receivedAt: new Date(receivedAt).toISOString(), reading: undefined };
+  const tries = (cursor.reading?.uid === uid ? cursor.reading.tries : 0) + 1;
+  if (tries > maxTries) {
+    log.warn({ uid }, 'an email has ended its reader each time and is left in the mailbox');
+    await deps.emit([], next);
+    return next;
+  }
   const mail = await fetchMail(deps, row, cursor);
-  const read = mail && (await tryReadMail(context.log, context.connection, guard, mail));
+  // Before the mail is read: its reader may end with its process, or block it until another worker has the session.
+  if (mail) await deps.emit([], { ...cursor, reading: { uid, tries } });
+  const read = mail && (await tryReadMail(log, context.connection, guard, mail));
   if (!read || 'ignored' in read) {
-    if (read) context.log.info({ uid: row.uid, reason: read.ignored }, 'an email is left in the mailbox');
+    if (read) log.info({ uid, reason: read.ignored }, 'an email is left in the mailbox');
     await deps.emit([], next);
     return next;
   }
@@ -101,36 +113,26 @@ async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCurso
     await deps.emit(read.events, next);
     return next;
   } catch (err) {
-    if (!(await canSkip(deps, err, row.uid, cursor))) throw err;
-    context.log.warn({ err, uid: row.uid }, 'an email could not be stored and is left in the mailbox');
+    const isFinal = isAppError(err) ? err.retry === 'never' : tries === maxTries;
+    if (!isFinal) {
+      // What is known to pass is no try of the mail.
+      if (isAppError(err)) await deps.emit([], { ...cursor, reading: undefined });
+      throw err;
+    }
+    log.warn({ err, uid }, 'an email could not be stored and is left in the mailbox');
     await deps.emit([], next);
     return next;
   }
 }
 
-const maxFailures = 5;
-
-/**
- * Returns whether a mail that could not be stored is left out: at once for an error that is final, and after five tries for an unexpected one, while
- * the database takes the cursor. An outage of the database skips no mail.
- */
-async function canSkip(deps: ReadMailboxDeps, err: unknown, uid: number, cursor: MailboxCursor): Promise<boolean> {
-  if (isAppError(err)) return err.retry === 'never';
-  await deps.emit([], cursor);
-  const key = toFailureKey(deps, 'store', uid, cursor);
-  const count = (deps.failures.get(key) ?? 0) + 1;
-  if (count < maxFailures) deps.failures.set(key, count);
-  else deps.failures.delete(key);
-  return count >= maxFailures;
-}
+const maxFetchFailures = 5;
 
 function toFailureKey(
   { context }: ReadMailboxDeps,
-  step: 'fetch' | 'store',
   uid: number,
   { uidValidity }: MailboxCursor,
 ): string {
-  return `${step}/${context.connection.id}/${uidValidity}/${uid}`;
+  return `${context.connection.id}/${uidValidity}/${uid}`;
 }
 
 /**
@@ -142,11 +144,11 @@ function toFailureKey(
 async function fetchMail(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCursor): Promise<FetchedMail | null> {
   const { client, context, failures } = deps;
   const { uid, size = 0, internalDate } = row;
-  const key = toFailureKey(deps, 'fetch', uid, cursor);
+  const key = toFailureKey(deps, uid, cursor);
   const count = failures.get(key) ?? 0;
-  const isAlone = count >= 2 * maxFailures && (await deliversOther(client, uid));
+  const isAlone = count >= 2 * maxFetchFailures && (await deliversOther(client, uid));
   try {
-    const content = await fetchContent(deps, row, count >= maxFailures);
+    const content = await fetchContent(deps, row, count >= maxFetchFailures);
     failures.delete(key);
     // It was moved or deleted in the meantime.
     if (!content) return null;
