@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { judgeSender } from '../../src/channels/email/authenticity.ts';
 import { createEmailConfigSchema } from '../../src/channels/email/config.ts';
 import { makeHtmlSafe } from '../../src/channels/email/inbound-html.ts';
@@ -146,6 +147,38 @@ test('an email that is too large has its subject and a note', async () => {
   expect(result).toMatchObject({ events: [{ inbound: { subject: 'Hi', text: expect.stringContaining('45 MB') } }] });
   const undelivered = await read(base, {}, undefined, 2_000);
   expect(undelivered).toMatchObject({ events: [{ inbound: { text: expect.stringContaining('could not deliver') } }] });
+});
+
+test('an email of many lines is read in a thread of its own, as a short one is', async () => {
+  const part = (name: string) =>
+    `--b\r\nContent-Type: text/plain; name=${name}\r\nContent-Disposition: attachment\r\n\r\n${name}\r\n`;
+  const write = (lines: number) =>
+    `${base}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n${'\r\n'.repeat(lines)}${part('1.txt')}${part('2.txt')}--b--\r\n`;
+  let threads = 0;
+  const count = () => {
+    threads += 1;
+  };
+  subscribe('worker_threads', count);
+  const { text, ...short } = await inbound(write(1));
+  expect(threads).toBe(0);
+  const { text: longText, ...long } = await inbound(write(10_000));
+  expect(threads).toBe(1);
+  unsubscribe('worker_threads', count);
+  expect(long).toEqual(short);
+  expect(longText?.trim()).toBe(text?.trim());
+});
+
+test('an email of more lines than any that is meant to be read has its subject and a note', async () => {
+  const { text, ...mail } = await inbound(`${base}\r\nhello${'\r\n'.repeat(700_000)}`);
+  expect(mail).toMatchObject({ subject: 'Hi', name: 'Maya Ray', externalId: 'one@example.com', attachments: [] });
+  expect(text).toBe('[The email is too complex to be shown. Only its subject is here; the email is in the mailbox.]');
+});
+
+test('HTML of more tags than any that is meant to be read comes as its text', async () => {
+  expect(makeHtmlSafe('<br>'.repeat(20_000))).toContain('<br />');
+  expect(makeHtmlSafe('<b>'.repeat(20_001))).toBeNull();
+  const { text, html } = await inbound(`${base}Content-Type: text/html\r\n\r\n${'<b>'.repeat(20_001)}hello`);
+  expect({ text: text?.trim(), html }).toEqual({ text: 'hello', html: undefined });
 });
 
 test.each<[string, string[], string | undefined, string]>([

@@ -1,17 +1,17 @@
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import PostalMime, { type Attachment, type Email } from 'postal-mime';
+import type { Attachment, Email } from 'postal-mime';
 import { maxChars } from '../../core/bounds.ts';
 import { formatCount } from '../../core/format-count.ts';
 import { sanitize, truncate } from '../../core/sanitize.ts';
 import type { InboundAttachment, InboundContent } from '../channel.ts';
 import { isMailAddress, isSameAddress } from '../mail/addresses.ts';
-import { findRepliedMessage, type MailHeaders, readHeaders } from '../mail/headers.ts';
+import { findRepliedMessage } from '../mail/headers.ts';
 import { toPlainText } from '../mail/html-text.ts';
 import { parseMessageId } from '../mail/message-id.ts';
 import { addNote } from '../mail/notes.ts';
 import type { Authenticity } from './authenticity.ts';
 import { makeHtmlSafe } from './inbound-html.ts';
+import type { IncomingMail } from './parse-incoming-mail.ts';
 
 /** Place of a mail in its mailbox. */
 export interface MailPlace {
@@ -19,50 +19,10 @@ export interface MailPlace {
   readonly uid: number;
 }
 
-/** A mail as the channel reads it. */
-export interface IncomingMail {
-  readonly headers: MailHeaders;
-  readonly from: { readonly address: string; readonly name: string } | null;
-  readonly email: Email;
-}
-
 const maxTextChars = 500_000;
 /** Most files of an email that are passed on. */
 export const maxFiles = 10;
-const maxNested = 32;
-const maxHeaderBytes = 512 * 1024;
 const maxSummaryChars = 300;
-
-/** Parses a mail. @throws what the parser throws for a mail beyond its limits */
-export async function parseIncomingMail(bytes: Uint8Array): Promise<IncomingMail> {
-  const email = await PostalMime.parse(toReadableBytes(bytes), {
-    maxNestingDepth: maxNested,
-    maxRfc822NestingDepth: 1,
-    maxHeadersSize: maxHeaderBytes,
-  });
-  const headers = readHeaders(email.headers.map(({ key, value }) => [key, value]));
-  return { headers, email, from: findSender(email) };
-}
-
-/**
- * Reads a mail of one part that names no charset and is no UTF-8 as Windows-1252, which old programs wrote: else each letter outside of ASCII
- * would be lost.
- */
-function toReadableBytes(bytes: Uint8Array): Uint8Array {
-  if (isUtf8(bytes)) return bytes;
-  const header =
-    Buffer.from(bytes.subarray(0, maxHeaderBytes))
-      .toString('latin1')
-      .split(/\r?\n\r?\n/, 1)[0] ?? '';
-  if (/charset|boundary|base64|content-type: (?!text)/i.test(header)) return bytes;
-  return Buffer.from(new TextDecoder('windows-1252').decode(bytes));
-}
-
-/** Returns the address in `From`, else in `Sender`. `Reply-To` may name any other person. */
-function findSender({ from, sender }: Email): IncomingMail['from'] {
-  const found = [from, sender].find((mailbox) => mailbox?.address && isMailAddress(mailbox.address.trim()));
-  return found?.address ? { address: found.address.trim(), name: sanitize(found.name ?? '').trim() } : null;
-}
 
 /** Files that are part of a signature or of an encrypted mail, and say nothing to a person. */
 const droppedTypes = new Set(['application/pkcs7-signature', 'application/x-pkcs7-signature', 'application/pgp-signature']);
@@ -120,9 +80,9 @@ export function toInboundContent(
 }
 
 function toBody({ text, html }: Email): { text: string | undefined; html: string | undefined } {
-  const safe = html ? sanitize(makeHtmlSafe(html)) : undefined;
-  const plain = sanitize((text || (safe ? toPlainText(safe) : '')).slice(0, maxTextChars));
-  return { text: plain.trim() === '' ? undefined : plain, html: safe };
+  const safe = html ? makeHtmlSafe(html) : null;
+  const plain = sanitize((text || toPlainText(safe ?? (html ?? '').slice(0, maxTextChars))).slice(0, maxTextChars));
+  return { text: plain.trim() === '' ? undefined : plain, html: safe === null ? undefined : sanitize(safe) };
 }
 
 /** Describes what the mail holds that a page can't show. */

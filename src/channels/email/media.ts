@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import type { FetchedFile, FetchFailure } from '../../runtime/fetch-file.ts';
 import type { EmailContext } from './config.ts';
 import { maxMailBytes, withImapClient } from './imap-client.ts';
-import { parseFileRef, parseIncomingMail } from './inbound.ts';
+import { parseFileRef } from './inbound.ts';
+import { parseIncomingMail } from './parse-incoming-mail.ts';
 
 const gone: FetchFailure = { kind: 'rejected', code: 'media_gone', reason: 'is no longer in the mailbox' };
 
@@ -26,8 +27,8 @@ export async function fetchMailFile(context: EmailContext, ref: string): Promise
   }).catch(() => null);
   if (fetched === null || 'failure' in fetched) return failed;
   if ('gone' in fetched) return gone;
-  const { email } = await parseIncomingMail(fetched.source);
-  const file = email.attachments[place.index];
+  const incoming = await parseIncomingMail(fetched.source);
+  const file = incoming?.email.attachments[place.index];
   if (!file) return gone;
   const data = typeof file.content === 'string' ? Buffer.from(file.content) : Buffer.from(new Uint8Array(file.content));
   return context.saveFile({

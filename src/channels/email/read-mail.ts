@@ -13,7 +13,8 @@ import type { MailReport } from './bounces/mail-report.ts';
 import { readMailReport } from './bounces/read-mail-report.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { maxMailBytes } from './imap-client.ts';
-import { type MailPlace, parseIncomingMail, toInboundContent } from './inbound.ts';
+import { type MailPlace, toInboundContent } from './inbound.ts';
+import { parseIncomingMail, parseMailHeaders } from './parse-incoming-mail.ts';
 import { findReportedMessage, toReportEvents } from './report-events.ts';
 
 /** The connection of a mailbox, as far as its mails are read with it. */
@@ -86,7 +87,7 @@ async function readUnsubscription(
   { bytes, receivedAt }: FetchedMail,
 ): Promise<ChannelEvent | null> {
   if (!mayUnsubscribe(Buffer.from(bytes.subarray(0, maxSubjectOffset)).toString('latin1'))) return null;
-  const { email } = await parseIncomingMail(bytes);
+  const { email } = await parseMailHeaders(bytes);
   const secrets = [config, previousConfig].flatMap((one) => one?.unsubscribeSecret ?? []);
   const address = findUnsubscribedAddress(id, secrets, email.subject ?? '');
   if (address === null) return null;
@@ -101,8 +102,8 @@ async function readMessage(
   report: Extract<MailReport, { kind: 'message' }>,
 ): Promise<ReadMail> {
   const own = getOwnAddress(config);
-  const incoming = await parseIncomingMail(mail.bytes);
-  const { headers, from } = incoming;
+  const beginning = await parseMailHeaders(mail.bytes);
+  const { headers, from } = beginning;
   if (!from) return { ignored: 'no_sender' };
   if (isSameAddress(from.address, own) || isOwnMail(headers, own)) return { ignored: 'own_mail' };
   const replied = findRepliedMessage(headers, own);
@@ -113,12 +114,13 @@ async function readMessage(
   if (judged === 'unknown' && config.unverifiedSenders === 'hold') return { ignored: 'sender_not_proved' };
   if (repliedId === undefined && config.strangers === 'ignore') return { ignored: 'stranger' };
   if (guard.isLoop(from.address, mail.receivedAt)) return { ignored: 'loop' };
-  const inbound = toInboundContent(incoming, {
+  const whole = mail.omittedBytes === undefined ? await parseIncomingMail(mail.bytes) : null;
+  const inbound = toInboundContent(whole ?? beginning, {
     place: mail.place,
     own,
     authenticity: config.unverifiedSenders === 'deliver' ? 'proved' : judged,
     receivedAt: mail.receivedAt,
-    note: toOmissionNote(mail.omittedBytes),
+    note: whole ? undefined : toOmissionNote(mail.omittedBytes),
   });
   if (!inbound) return { ignored: 'no_sender' };
   return { events: [{ kind: 'inbound', inbound }, ...toReplyReceipts(replied, from.address, mail.receivedAt)] };
@@ -133,11 +135,11 @@ function isOwnMail(headers: MailHeaders, own: string): boolean {
   return ids.some((id) => parseOwnMessageId(id) !== undefined && getDomain(id) === getDomain(own));
 }
 
-function toOmissionNote(bytes: number | undefined): string | undefined {
-  if (bytes === undefined) return undefined;
-  const isLarge = bytes > maxMailBytes;
-  const cause = isLarge ? `The email has ${Math.ceil(bytes / 1_000_000)} MB.` : 'The mail server could not deliver this email.';
-  return `[${cause} Only its subject is here; the email is in the mailbox.]`;
+/** Says why only the headers of a mail are there. @param bytes of a mail that was not fetched whole */
+function toOmissionNote(bytes: number | undefined): string {
+  const size = bytes !== undefined && bytes > maxMailBytes ? `The email has ${Math.ceil(bytes / 1_000_000)} MB` : null;
+  const reason = size ?? (bytes === undefined ? 'The email is too complex to be shown' : 'The mail server could not deliver this email');
+  return `[${reason}. Only its subject is here; the email is in the mailbox.]`;
 }
 
 /** Reads a mail that may be broken: its reader must block no other mail. @returns null for a mail that can't be read */

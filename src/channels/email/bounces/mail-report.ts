@@ -1,7 +1,6 @@
 /** Limits of what is read of one mail. A report's facts stand at its beginning; the rest is the returned mail. */
 export const maxReport = {
   bytes: 512 * 1024,
-  /** Lines of the mail: postal-mime takes some 20 µs for each, however short. */
   mailLines: 20_000,
   headers: 500,
   headerChars: 4000,

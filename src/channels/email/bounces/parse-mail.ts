@@ -1,5 +1,6 @@
 import PostalMime from 'postal-mime';
 import { normalizeAddress } from '../../../core/address.ts';
+import { cutLines } from '../line-limit.ts';
 import { maxReport } from './mail-report.ts';
 
 export interface MailPart {
@@ -79,16 +80,6 @@ export function parseHeaderLines(text: string): { key: string; value: string }[]
   return headers;
 }
 
-/** Returns where the line after the last allowed one begins. */
-function findLineLimit(bytes: Uint8Array): number {
-  let end = 0;
-  for (let line = 0; line < maxReport.mailLines; line++) {
-    end = bytes.indexOf(lineFeed, end) + 1;
-    if (end === 0) return bytes.length;
-  }
-  return end;
-}
-
 /** Cuts the input, drops empty lines and an mbox separator before the headers, and makes line ends of bare carriage returns readable. */
 function prepareBytes(bytes: Uint8Array): Uint8Array {
   let input = bytes.subarray(0, maxReport.bytes);
@@ -96,7 +87,7 @@ function prepareBytes(bytes: Uint8Array): Uint8Array {
   input = input.subarray(findFirstLine(input));
   const isMbox = decodeText(input.subarray(0, 5)) === 'From ';
   const start = isMbox ? input.indexOf(lineFeed) + 1 : 0;
-  return input.subarray(start, findLineLimit(input));
+  return cutLines(input.subarray(start), maxReport.mailLines);
 }
 
 /** Returns where the first line that is not empty begins. */
