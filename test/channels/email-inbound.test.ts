@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import fc from 'fast-check';
 import { judgeSender } from '../../src/channels/email/authenticity.ts';
 import { createEmailConfigSchema } from '../../src/channels/email/config.ts';
 import { makeHtmlSafe } from '../../src/channels/email/inbound-html.ts';
@@ -181,26 +182,78 @@ test('HTML of more tags than any that is meant to be read comes as its text', as
   expect({ text: text?.trim(), html }).toEqual({ text: 'hello', html: undefined });
 });
 
+const mx = 'mx.example';
 test.each<[string, string[], string | undefined, string]>([
-  ['dmarc=pass', ['mx.example; dmarc=pass header.from=example.com'], undefined, 'proved'],
-  ['dmarc=fail', ['mx.example; spf=pass smtp.mailfrom=evil.example; dmarc=fail header.from=example.com'], undefined, 'failed'],
-  ['aligned DKIM', ['mx.example; dkim=pass header.d=example.com'], undefined, 'proved'],
-  ['DKIM of another domain', ['mx.example; dkim=pass header.d=evil.example'], undefined, 'unknown'],
-  ['a domain that ends alike', ['mx.example; dkim=pass header.d=notexample.com'], undefined, 'unknown'],
-  ['a top-level domain', ['mx.example; dkim=pass header.d=com'], undefined, 'unknown'],
-  ['a comment', ['mx.example; spf=none (dmarc=pass; dkim=pass header.d=example.com)'], undefined, 'unknown'],
-  ['a header below the topmost', ['mx.example; spf=none', 'mx.example; dmarc=pass'], undefined, 'unknown'],
-  ['another server', ['evil.example; dmarc=pass'], 'mx.example', 'unknown'],
-  ['no header', [], undefined, 'unknown'],
+  ['dmarc=pass', ['mx.example; dmarc=pass header.from=example.com'], mx, 'proved'],
+  ['dmarc=pass of another author', ['mx.example; dmarc=pass header.from=evil.example'], mx, 'unknown'],
+  ['dmarc=pass without an author', ['mx.example; dmarc=pass'], mx, 'proved'],
+  ['dmarc=fail', ['mx.example; spf=pass smtp.mailfrom=evil.example; dmarc=fail header.from=example.com'], mx, 'failed'],
+  ['a second dmarc', ['mx.example; dmarc=pass; dmarc=fail header.from=example.com'], mx, 'failed'],
+  ['aligned DKIM', ['mx.example; dkim=pass header.d=example.com header.i=@mail.example.com'], mx, 'proved'],
+  ['an aligned envelope sender', ['MX.example 1; spf = pass (ok) smtp.mailfrom = maya@example.com'], mx, 'proved'],
+  ['DKIM of another domain', ['mx.example; dkim=pass header.d=evil.example'], mx, 'unknown'],
+  ['DKIM of two domains', ['mx.example; dkim=pass header.d=evil.example header.d=example.com'], mx, 'unknown'],
+  ['a domain that ends alike', ['mx.example; dkim=pass header.d=notexample.com'], mx, 'unknown'],
+  ['a top-level domain', ['mx.example; dkim=pass header.d=com'], mx, 'unknown'],
+  ['a comment', ['mx.example; spf=none (dmarc=pass; dkim=pass header.d=example.com)'], mx, 'unknown'],
+  ['a comment in a comment', ['mx.example; spf=none ((\\)); dmarc=pass'], mx, 'unknown'],
+  ['a quote without an end', ['mx.example; spf=pass smtp.mailfrom="a@evil.example; dmarc=fail'], mx, 'failed'],
+  ['a backslash', ['mx.example; spf=pass smtp.mailfrom=a\\; dmarc=fail'], mx, 'failed'],
+  ['a header below the topmost', ['mx.example; spf=none', 'mx.example; dmarc=pass'], mx, 'unknown'],
+  ['another server', ['evil.example; dmarc=pass'], mx, 'unknown'],
+  ['a header without a server', ['spf=pass (x) smtp.mailfrom=example.com; dmarc=pass'], '', 'proved'],
+  ['one with a server, where it has none', ['evil.example; dmarc=pass'], '', 'unknown'],
+  ['one of an unknown server', ['mx.example; dmarc=pass; dkim=pass header.d=example.com'], undefined, 'unknown'],
+  ['a failure at an unknown server', ['mx.example; dmarc=fail'], undefined, 'failed'],
+  ['no header', [], mx, 'unknown'],
 ])('the sender is judged by %s', (_name, headers, server, expected) => {
   expect(judgeSender(headers, 'maya@example.com', server)).toBe(expected);
+});
+
+test('what a sender writes into its address or into a comment proves nothing, and hides no failure', () => {
+  const piece = fc.constantFrom(
+    '; dmarc=pass',
+    ' header.d=example.com',
+    '; dkim=pass',
+    '@example.com ',
+    '"',
+    '\\',
+    '(',
+    ')',
+    ' ',
+  );
+  const written = fc.array(fc.oneof(piece, fc.string({ maxLength: 5 })), { maxLength: 8 }).map((pieces) => pieces.join(''));
+  const property = fc.property(written, written, fc.boolean(), fc.boolean(), (address, comment, isFirst, hasFailed) => {
+    const quoted = `"${address.replace(/["\\]/g, '\\$&')}"@evil.example`;
+    const sent = `spf=pass (${comment.replace(/[()\\]/g, '\\$&')}) smtp.mailfrom=${quoted}`;
+    const failure = hasFailed ? ['dmarc=fail header.from=example.com'] : [];
+    const header = ['mx.example', ...(isFirst ? [...failure, sent] : [sent, ...failure])].join('; ');
+    expect(judgeSender([header], 'maya@example.com', mx)).toBe(hasFailed ? 'failed' : 'unknown');
+  });
+  fc.assert(property, { numRuns: 1_000 });
 });
 
 test('an email that fails DMARC never becomes the word of a contact, and an unproved one has a note', async () => {
   const forged = `Authentication-Results: mx.example; dmarc=fail\r\n${base}\r\nPay now`;
   expect(await read(forged)).toEqual({ ignored: 'sender_not_proved' });
-  expect((await inbound(`${base}\r\nhello`, { unverifiedSenders: 'mark' })).text).toContain('did not prove');
+  const mark = { unverifiedSenders: 'mark', authServer: 'MX.example' };
+  expect((await inbound(`${base}\r\nhello`, mark)).text).toContain('did not prove');
+  expect((await inbound(`Authentication-Results: mx.example; dmarc=pass\r\n${base}\r\nhello`, mark)).text).toBe('hello\n');
   expect(await read(`${base}\r\nhello`, { unverifiedSenders: 'hold' })).toEqual({ ignored: 'sender_not_proved' });
+});
+
+test('the servers that check senders at Gmail and Microsoft 365 are known; without a name no email has a note, and none is proved', async () => {
+  const write = (results: string) => `Authentication-Results: ${results}\r\n${base}\r\nhello`;
+  const text = async (host: string, results: string) =>
+    (await inbound(write(results), { unverifiedSenders: 'mark', imap: { host } })).text;
+  expect(await text('imap.gmail.com', 'mx.google.com; dmarc=pass')).not.toContain('did not prove');
+  expect(await text('imap.gmail.com', 'evil.example; dmarc=pass')).toContain('did not prove');
+  expect(await text('outlook.office365.com', 'spf=pass smtp.mailfrom=example.com; dmarc=pass')).not.toContain('did not prove');
+  expect(await text('outlook.office365.com', 'evil.example; dmarc=pass')).toContain('did not prove');
+  expect(await text('imap.example.com', 'evil.example; spf=none')).not.toContain('did not prove');
+  expect(await read(write('evil.example; dmarc=pass'), { unverifiedSenders: 'hold' })).toEqual({
+    ignored: 'sender_not_proved',
+  });
 });
 
 test('HTML is safe for a page', () => {

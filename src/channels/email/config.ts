@@ -188,7 +188,8 @@ export function createEmailConfigSchema(allowPrivateTargets: boolean, clients: C
       }),
       authServer: z.string().trim().toLowerCase().max(maxHostChars).optional().meta({
         title: 'Server that checks senders',
-        description: 'Its name at the beginning of Authentication-Results; the topmost such header counts where it is empty.',
+        description:
+          'Its name at the beginning of Authentication-Results. Known for Gmail and Microsoft 365; elsewhere no sender is proved without it.',
         advanced: true,
       }),
       strangers: z

@@ -9,7 +9,6 @@ import { findRepliedMessage } from '../mail/headers.ts';
 import { toPlainText } from '../mail/html-text.ts';
 import { parseMessageId } from '../mail/message-id.ts';
 import { addNote } from '../mail/notes.ts';
-import type { Authenticity } from './authenticity.ts';
 import { makeHtmlSafe } from './inbound-html.ts';
 import type { IncomingMail } from './parse-incoming-mail.ts';
 
@@ -23,6 +22,7 @@ const maxTextChars = 500_000;
 /** Most files of an email that are passed on. */
 export const maxFiles = 10;
 const maxSummaryChars = 300;
+const senderNote = '[The mail server did not prove the sender of this email.]';
 
 /** Files that are part of a signature or of an encrypted mail, and say nothing to a person. */
 const droppedTypes = new Set(['application/pkcs7-signature', 'application/x-pkcs7-signature', 'application/pgp-signature']);
@@ -54,14 +54,15 @@ export function toInboundContent(
   options: {
     place: MailPlace;
     own: string;
-    authenticity: Authenticity;
+    /** Whether a note says that the sender is not proved. */
+    isMarked: boolean;
     receivedAt: Date | undefined;
     note?: string | undefined;
   },
 ): InboundContent | null {
   if (!from) return null;
   const files = listFiles(email);
-  const notes = [options.note, ...describeContent(email, files.length), toSenderNote(options.authenticity)];
+  const notes = [options.note, ...describeContent(email, files.length), options.isMarked ? senderNote : undefined];
   const body = toBody(email);
   const { text, html } = addNote(body, notes.filter((note) => note !== undefined).join('\n') || null);
   return {
@@ -110,10 +111,6 @@ function toSummary({ content }: Attachment): string {
       .find((one) => /^SUMMARY[;:]/.test(one)) ?? '';
   const summary = line.slice(line.indexOf(':') + 1, maxSummaryChars);
   return summary ? `: ${sanitize(summary.replace(/\\([,;\\])/g, '$1').trim())}` : '';
-}
-
-function toSenderNote(authenticity: Authenticity): string | undefined {
-  return authenticity === 'proved' ? undefined : '[The mail server did not prove the sender of this email.]';
 }
 
 function toAttachment({ filename, mimeType }: Attachment, ref: string): InboundAttachment {

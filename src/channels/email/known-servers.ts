@@ -17,6 +17,8 @@ interface Host {
   hint: keyof typeof hints;
   /** Port 587 with STARTTLS instead of 465 with TLS. */
   startsPlain?: boolean;
+  /** Name with which its `Authentication-Results` begin, where it adds that header to each email and always in one way; empty: without a name. */
+  authServer?: string;
 }
 
 /** The largest hosts of mailboxes, with the domains of their addresses. */
@@ -27,6 +29,7 @@ const hosts: readonly Host[] = [
     smtp: 'smtp.gmail.com',
     imap: 'imap.gmail.com',
     hint: 'gmail',
+    authServer: 'mx.google.com',
   },
   {
     title: 'Microsoft 365',
@@ -35,6 +38,7 @@ const hosts: readonly Host[] = [
     imap: 'outlook.office365.com',
     hint: 'microsoft',
     startsPlain: true,
+    authServer: '',
   },
   {
     title: 'Outlook.com or Hotmail',
@@ -43,6 +47,7 @@ const hosts: readonly Host[] = [
     imap: 'outlook.office365.com',
     hint: 'outlook',
     startsPlain: true,
+    authServer: '',
   },
   {
     title: 'Yahoo',
@@ -91,6 +96,21 @@ const hosts: readonly Host[] = [
     startsPlain: true,
   },
 ];
+
+/**
+ * Finds the name of the server that checks the senders of a mailbox's emails.
+ *
+ * @returns empty for a server that writes none; undefined for an unknown one, of which a sender could write any name
+ */
+export function findAuthServer({
+  authServer,
+  imap,
+}: {
+  authServer?: string | undefined;
+  imap?: { host: string } | undefined;
+}): string | undefined {
+  return authServer || hosts.find((host) => host.imap === imap?.host.toLowerCase())?.authServer;
+}
 
 /** Servers of the largest hosts of mailboxes, for the form. */
 export const knownServers: readonly ConfigSuggestion[] = hosts.map(({ title, domains, smtp, imap, hint, startsPlain }) => ({

@@ -14,6 +14,7 @@ import { readMailReport } from './bounces/read-mail-report.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { maxMailBytes } from './imap-client.ts';
 import { type MailPlace, toInboundContent } from './inbound.ts';
+import { findAuthServer } from './known-servers.ts';
 import { parseIncomingMail, parseMailHeaders } from './parse-incoming-mail.ts';
 import { findReportedMessage, toReportEvents } from './report-events.ts';
 
@@ -109,7 +110,8 @@ async function readMessage(
   const replied = findRepliedMessage(headers, own);
   const repliedId = replied?.messageId;
   if (report.origin !== 'person' && (report.origin !== 'list' || repliedId === undefined)) return { ignored: report.origin };
-  const judged = judgeSender(headers.get('authentication-results') ?? [], from.address, config.authServer);
+  const server = findAuthServer(config);
+  const judged = judgeSender(headers.get('authentication-results') ?? [], from.address, server);
   if (judged === 'failed') return { ignored: 'sender_not_proved' };
   if (judged === 'unknown' && config.unverifiedSenders === 'hold') return { ignored: 'sender_not_proved' };
   if (repliedId === undefined && config.strangers === 'ignore') return { ignored: 'stranger' };
@@ -118,7 +120,8 @@ async function readMessage(
   const inbound = toInboundContent(whole ?? beginning, {
     place: mail.place,
     own,
-    authenticity: config.unverifiedSenders === 'deliver' ? 'proved' : judged,
+    // Without the server's name no email can be proved: a note on each would warn of nothing, and hide words such as STOP.
+    isMarked: judged !== 'proved' && config.unverifiedSenders === 'mark' && server !== undefined,
     receivedAt: mail.receivedAt,
     note: whole ? undefined : toOmissionNote(mail.omittedBytes),
   });

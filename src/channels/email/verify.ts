@@ -1,6 +1,7 @@
 import type { AccessTokenResult, ConfigProblem, VerifyResult } from '../channel.ts';
 import { type EmailConfig, type EmailContext, getOwnAddress } from './config.ts';
 import { openFolder, withImapClient } from './imap-client.ts';
+import { findAuthServer } from './known-servers.ts';
 import { getToken } from './sign-in.ts';
 import type { Refusal } from './smtp-replies.ts';
 import { openSmtpSession, runStep } from './smtp-session.ts';
@@ -20,8 +21,14 @@ export async function verifyConfig(context: EmailContext): Promise<VerifyResult>
   if (problems.length > 0) return { kind: 'rejected', problems };
   const unavailable = checks.find((check) => check.unavailable)?.unavailable;
   if (unavailable) return { kind: 'unavailable', ...unavailable };
-  const warnings = config.imap ? [] : ['Without IMAP, replies and bounces do not arrive here: sent emails count as delivered.'];
-  return { kind: 'verified', account: getOwnAddress(config), warnings };
+  return { kind: 'verified', account: getOwnAddress(config), warnings: listWarnings(config) };
+}
+
+function listWarnings(config: EmailConfig): string[] {
+  const { imap, unverifiedSenders } = config;
+  if (!imap) return ['Without IMAP, replies and bounces do not arrive here: sent emails count as delivered.'];
+  if (unverifiedSenders !== 'hold' || findAuthServer(config) !== undefined) return [];
+  return ['Every email stays in the mailbox: without the name of the server that checks senders, none is proved.'];
 }
 
 function toTokenResult(config: EmailConfig, token: Exclude<AccessTokenResult, { kind: 'token' }>): VerifyResult {
