@@ -141,7 +141,8 @@ function isOwnMail(headers: MailHeaders, own: string): boolean {
 /** Says why only the headers of a mail are there. @param bytes of a mail that was not fetched whole */
 function toOmissionNote(bytes: number | undefined): string {
   const size = bytes !== undefined && bytes > maxMailBytes ? `The email has ${Math.ceil(bytes / 1_000_000)} MB` : null;
-  const reason = size ?? (bytes === undefined ? 'The email is too complex to be shown' : 'The mail server could not deliver this email');
+  const reason =
+    size ?? (bytes === undefined ? 'The email is too complex to be shown' : 'The mail server could not deliver this email');
   return `[${reason}. Only its subject is here; the email is in the mailbox.]`;
 }
 

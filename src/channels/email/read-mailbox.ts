@@ -127,11 +127,7 @@ async function readOne(deps: ReadMailboxDeps, row: MailRow, cursor: MailboxCurso
 
 const maxFetchFailures = 5;
 
-function toFailureKey(
-  { context }: ReadMailboxDeps,
-  uid: number,
-  { uidValidity }: MailboxCursor,
-): string {
+function toFailureKey({ context }: ReadMailboxDeps, uid: number, { uidValidity }: MailboxCursor): string {
   return `${context.connection.id}/${uidValidity}/${uid}`;
 }
 
