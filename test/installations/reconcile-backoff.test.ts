@@ -127,9 +127,11 @@ test('two reconciles in a row are separated by progress or a growing delay, for 
         made.filter(({ operation }) => operation === 'token:refresh_token'),
         ({ resourceId }) => resourceId,
       );
+      // One whose response was lost is repeated while HighLevel accepts the spent token, which is half a minute.
+      const maxAMinute = says['token:refresh_token'] === 'silent' ? 3 : 1;
       for (const [, ofOne] of refreshes) {
-        const gaps = ofOne.slice(1).map(({ at }, n) => at - (ofOne[n]?.at ?? 0));
-        expect(Math.min(...gaps, minute)).toBe(minute);
+        const spans = ofOne.slice(maxAMinute).map(({ at }, n) => at - (ofOne[n]?.at ?? 0));
+        expect(Math.min(...spans, minute)).toBe(minute);
       }
     }),
     { numRuns: 25 },
