@@ -1,4 +1,5 @@
 import { maxChars } from '../core/bounds.ts';
+import { isAppError } from '../core/errors.ts';
 import { shortId, toList, toObject } from '../core/foreign.ts';
 import { type HighLevel, toLocationOwner } from './client.ts';
 import { addInboundMessage, buildCallBody, type InboundPost, type PostedMessage, readPostedMessage } from './messages.ts';
@@ -19,16 +20,40 @@ export async function addCall(
   knownConversationId: string | null,
 ): Promise<PostedMessage> {
   if (post.direction === 'inbound') return addInboundMessage(highLevel, post, 'Call');
-  const { locationId, contactId, provider } = post;
-  const conversationId = knownConversationId ?? (await findOrCreateConversation(highLevel, locationId, contactId));
+  const { locationId, contactId } = post;
+  if (knownConversationId === null) {
+    return addOutboundCall(highLevel, post, await findOrCreateConversation(highLevel, locationId, contactId));
+  }
+  try {
+    return await addOutboundCall(highLevel, post, knownConversationId);
+  } catch (error) {
+    // The conversation may have been deleted or merged, for which HighLevel may respond with a 500, too (platform.md 6.2).
+    if (!isAppError(error, 'highlevel_refused', 'highlevel_failed')) throw error;
+    const conversationId = await findCurrentConversation(highLevel, locationId, contactId);
+    if (conversationId === null || conversationId === knownConversationId) throw error;
+    return addOutboundCall(highLevel, post, conversationId);
+  }
+}
+
+async function addOutboundCall(highLevel: HighLevel, post: InboundPost, conversationId: string): Promise<PostedMessage> {
   const response = await highLevel({
     operation: 'addOutboundCall',
-    owner: toLocationOwner(locationId),
-    providerKey: provider.key,
+    owner: toLocationOwner(post.locationId),
+    providerKey: post.provider.key,
     body: { ...buildCallBody(post), conversationId },
   });
   const posted = readPostedMessage(response);
   return { ...posted, conversationId: posted.conversationId ?? conversationId };
+}
+
+/** @returns null where HighLevel refuses the lookup, as its search may lag or a scope is missing: then the error of the call counts */
+async function findCurrentConversation(highLevel: HighLevel, locationId: string, contactId: string): Promise<string | null> {
+  try {
+    return await findOrCreateConversation(highLevel, locationId, contactId);
+  } catch (error) {
+    if (isAppError(error, 'highlevel_refused', 'highlevel_forbidden')) return null;
+    throw error;
+  }
 }
 
 async function findOrCreateConversation(highLevel: HighLevel, locationId: string, contactId: string): Promise<string> {

@@ -39,6 +39,10 @@ const sendCalls: ReadonlySet<OperationName> = new Set(['sendMessage']);
 const messageCalls: ReadonlySet<OperationName> = new Set([
   ...statusCalls,
   'addInboundMessage',
+  'addOutboundCall',
+  'setCallRecordings',
+  'searchConversations',
+  'createConversation',
   'sendMessage',
   'uploadFile',
   'listMessages',

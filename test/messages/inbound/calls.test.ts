@@ -71,6 +71,34 @@ test('calls in both directions are logged once, from the API and from a gateway,
   expect(await world.db.message.count({ where: { state: 'delivered', callStatus: { not: null } } })).toBe(2);
 });
 
+test('a call whose conversation is gone is logged in the new one; one that HighLevel keeps failing at blocks no later one', async () => {
+  await using world = await startWorld({ logsCalls: true, scopes: allScopes });
+  const location = await world.setUpLocation();
+  const { id: contactId } = location.contact;
+  const path = `/locations/${location.id}/calls`;
+  const made = { direction: 'outbound', from: '+12025550100', to: caller, status: 'completed', startedAt: call.startedAt };
+  await world.api.post(path, { ...made, externalId: 'CA1' }).expect(202);
+  await world.advanceUntil(() => isIdle(world));
+
+  const contact = world.highlevel.state.contacts[contactId];
+  if (!contact) throw new Error('It is there.');
+  const goneId = contact.conversationId;
+  contact.conversationId = `${goneId}-new`;
+  world.highlevel.faults.decide((operation, _owner, body) => {
+    const { conversationId, altId } = (body ?? {}) as { conversationId?: string; altId?: string };
+    const fails = operation === 'addOutboundCall' && (conversationId === goneId || altId === 'CA3');
+    return fails ? { status: 500, body: { message: 'Internal server error' } } : null;
+  });
+  await world.api.post(path, { ...made, externalId: 'CA2' }).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(contactId).length === 2);
+
+  await world.api.post(path, { ...made, externalId: 'CA3' }).expect(202);
+  await world.waitFor(() => world.db.message.count({ where: { externalId: 'CA3' } }).then((count) => count === 1));
+  await world.api.post(path, { ...made, externalId: 'CA4' }).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(contactId).length === 3, 'a later call', 20_000);
+  expect(listCalls(world, contactId).map(({ altId }) => altId)).toEqual(['CA1', 'CA2', 'CA4']);
+});
+
 test('a call is refused without a provider for it, for another tenant, and in another shape', async () => {
   await using world = await startWorld({ isIdle: true });
   const [location, other] = [await world.setUpLocation(), await world.setUpLocation()];
