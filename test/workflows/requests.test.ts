@@ -34,7 +34,12 @@ test('only requests with one of the secrets, of a location that has the app, are
   await signed('nonsense').expect(401);
   await post(world, createSubscription(world, 'unknownLocation')).expect(403);
   const where = { kind_resourceId: { kind: 'location' as const, resourceId: location.id } };
-  await world.db.installation.update({ where, data: { status: 'suspended' } });
+  // One that waits for a token does not lose what its workflows ask for meanwhile.
+  for (const status of ['suspended', 'reauth_required', 'pending'] as const) {
+    await world.db.installation.update({ where, data: { status } });
+    await post(world, text).expect(200);
+  }
+  await world.db.installation.update({ where, data: { status: 'uninstalled' } });
   await post(world, text).expect(403);
   expect(await world.db.triggerSubscription.count()).toBe(1);
 });

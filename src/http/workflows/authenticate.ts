@@ -46,12 +46,17 @@ export async function refuseWrongSignature({ webhookKeys }: WorkflowAuthDeps, re
 /** Requests of one location in ten seconds: a bulk enrolment sends as many as it has contacts. */
 const locationLimit = { points: 1_000, duration: 10 };
 
-/** Creates the check of the location that a request names: the app is active there, and it does not send too many. */
+/**
+ * Creates the check of the location that a request names: the app is installed there, and it does not send too many. One that waits for a
+ * token is accepted: its messages and events wait for the token too, and HighLevel is not known to repeat a refused request.
+ */
 export function createLocationCheck({ loadInstallation }: Pick<Installations, 'loadInstallation'>) {
   const limiter = new RateLimiterMemory(locationLimit);
   return async (locationId: string): Promise<void> => {
     const installation = await loadInstallation(toLocationOwner(locationId));
-    if (installation?.status !== 'active') throw new AppError('forbidden', 'The app is not active in this location.');
+    if (!installation || installation.status === 'uninstalled') {
+      throw new AppError('forbidden', 'The app is not installed in this location.');
+    }
     await limiter.consume(locationId).catch((error: unknown) => {
       if (!(error instanceof RateLimiterRes)) throw error;
       throw new AppError('too_many_requests', 'Too many requests of this location’s workflows. Please wait a moment.', {

@@ -1,5 +1,5 @@
 import { type Clock, dateNow } from '../../core/clock.ts';
-import { isAppError } from '../../core/errors.ts';
+import { type AppError, isAppError } from '../../core/errors.ts';
 import { computeBackoffMs } from '../../core/retry-schedule.ts';
 import type { Database, WalletChargeRow } from '../../database/client.ts';
 import { findResponse, type HighLevel } from '../../highlevel/client.ts';
@@ -49,7 +49,7 @@ function claimDue({ db, clock }: RefundDeps): Promise<WalletChargeRow[]> {
 }
 
 async function settleCharge(deps: RefundDeps, billing: WalletBilling, row: WalletChargeRow): Promise<void> {
-  const { db, clock, log, jitter } = deps;
+  const { db, clock, jitter } = deps;
   const { messageId, locationId } = row;
   const update = (data: Partial<WalletChargeRow>) =>
     // Only as it was claimed: a resend may have started another charge.
@@ -61,7 +61,9 @@ async function settleCharge(deps: RefundDeps, billing: WalletBilling, row: Walle
     return void (await update({ dueAt: new Date(clock.now() + Math.min(Math.max(ageMs, firstRefundCheckMs), maxCheckMs)) }));
   }
   try {
-    const chargeId = row.chargeId ?? (await findCharge(deps.highLevel, { ...billing, locationId, eventId: row.eventId }));
+    // HighLevel may refuse the refund of a charge that was refunded in another way: the last try looks it up.
+    const knownId = row.errorCount + 1 < maxErrors ? row.chargeId : null;
+    const chargeId = knownId ?? (await findCharge(deps.highLevel, { ...billing, locationId, eventId: row.eventId }));
     if (chargeId === null) return void (await update({ status: 'refunded', dueAt: null }));
     const { count } = await update({ status: 'refund_due', chargeId });
     if (count === 0) return;
@@ -73,14 +75,23 @@ async function settleCharge(deps: RefundDeps, billing: WalletBilling, row: Walle
   } catch (error) {
     if (!isAppError(error)) throw error;
     const errorCount = row.errorCount + 1;
-    const isLost = error.retry === 'never' && errorCount >= maxErrors;
-    if (isLost) log.error({ err: error, locationId, messageId }, 'HighLevel refuses to refund the charge of a failed message');
+    if (error.retry === 'never' && errorCount >= maxErrors) return keepCharge(deps, row, error);
     const delayMs = Math.max(error.retryAfterMs ?? 0, computeBackoffMs(row.errorCount, jitter()));
     await db.client.walletChargeRow.updateMany({
       where: { messageId, eventId: row.eventId },
-      data: { errorCount, dueAt: isLost ? null : new Date(clock.now() + delayMs) },
+      data: { errorCount, dueAt: new Date(clock.now() + delayMs) },
     });
   }
+}
+
+/** Gives up the refund of a charge that HighLevel keeps refusing. The message stays charged, so a resend goes out under the same charge. */
+async function keepCharge({ db, log }: RefundDeps, row: WalletChargeRow, error: AppError): Promise<void> {
+  const { messageId, locationId, eventId } = row;
+  log.error({ err: error, locationId, messageId }, 'HighLevel refuses to refund the charge of a failed message');
+  await db.transaction(async (tx) => {
+    await tx.walletChargeRow.updateMany({ where: { messageId, eventId, status: 'refund_due' }, data: { status: 'charged' } });
+    await tx.walletChargeRow.updateMany({ where: { messageId, eventId }, data: { dueAt: null } });
+  });
 }
 
 /** Deletes a charge; one that is gone was refunded before. */

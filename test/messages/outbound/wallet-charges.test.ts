@@ -57,6 +57,33 @@ test('each message is charged once before it is sent, a failed one is refunded, 
   expect(await world.db.walletChargeRow.count()).toBe(2);
 });
 
+test.each([
+  ['stands, and the message is sent again under it', false],
+  ['was refunded by a person is charged again with the message', true],
+])('a charge whose refund HighLevel keeps refusing and that %s', async (_what, isRefunded) => {
+  await using world = await startWorld(billed);
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 422, body: { error: { code: '30003', message: 'off' } } });
+  const failed = await send(world, location);
+  await world.advanceUntilReported(failed.messageId);
+  world.highlevel.faults.add({ operation: 'deleteCharge', times: 100, effect: { status: 400, body: { message: 'not now' } } });
+  for (const charge of listCharges(world)) charge.refunded = isRefunded;
+  world.clock.jump(11 * minuteMs);
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  await world.services.refundFailedMessages();
+  await world.api.post(`/messages/${failed.id}/retry`, {}).expect(202);
+  await world.advanceUntil(
+    async () => {
+      await world.services.refundFailedMessages();
+      return (await world.getMessage(failed.messageId)).state === 'delivered';
+    },
+    'it is sent',
+    minuteMs,
+  );
+  expect(world.highlevel.calls.listByOperation('deleteCharge').length).toBe(isRefunded ? 9 : 10);
+  expect(listCharges(world).map(({ refunded }) => refunded)).toEqual(isRefunded ? [true, false] : [false]);
+});
+
 test('whatever fails and wherever the program stops, a message is never charged twice, and is sent only when charged', async () => {
   await using world = await startWorld({ ...billed, isIdle: true });
   const location = await world.setUpLocation();
