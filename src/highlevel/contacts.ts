@@ -14,10 +14,11 @@ export interface ContactUpsert {
 
 /**
  * Finds the contact of an address, or creates it. An existing contact is not changed: an upsert overwrites every field it carries, so it
- * carries the address alone, and a new contact's name follows in another call (platform.md 6.3).
+ * carries the address alone, and a new contact's name follows in another call. An email address is searched for first, because the upsert of
+ * a contact's second one replaces its first (platform.md 6.3).
  *
  * @param createdSince a contact without a name that was added since then was added by an earlier try, which failed to name it
- * @returns the contact, and the number of calls
+ * @returns the contact's id
  * @throws AppError as the client
  */
 export async function findOrCreateContact(
@@ -25,12 +26,13 @@ export async function findOrCreateContact(
   address: ContactUpsert,
   nameIfNew: string | null,
   createdSince: Date,
-): Promise<{ contactId: string; calls: number }> {
-  const { id, isNew, isNamed, addedAtMs } = await upsertContact(highLevel, address);
+): Promise<string> {
+  const { locationId, email } = address;
+  const found = email === undefined ? null : await findDuplicate(highLevel, { locationId, email });
+  const { id, isNew, isNamed, addedAtMs } = found ?? (await upsertContact(highLevel, address));
   const canName = isNew || (!isNamed && addedAtMs >= createdSince.getTime() - maxClockSkewMs);
-  if (!canName || !nameIfNew) return { contactId: id, calls: 1 };
-  await upsertContact(highLevel, { ...address, name: nameIfNew });
-  return { contactId: id, calls: 2 };
+  if (canName && nameIfNew) await upsertContact(highLevel, { ...address, name: nameIfNew });
+  return id;
 }
 
 /**
@@ -39,18 +41,32 @@ export async function findOrCreateContact(
  * @returns null when there is none
  * @throws AppError as the client
  */
-export function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
-  return findDuplicate(highLevel, { locationId, number: phone });
+export async function findContactByPhone(highLevel: HighLevel, locationId: string, phone: string): Promise<string | null> {
+  return (await findDuplicate(highLevel, { locationId, number: phone }))?.id ?? null;
 }
 
 /** Finds the contact with exactly this email address, as {@link findContactByPhone}. */
-export function findContactByEmail(highLevel: HighLevel, locationId: string, email: string): Promise<string | null> {
-  return findDuplicate(highLevel, { locationId, email });
+export async function findContactByEmail(highLevel: HighLevel, locationId: string, email: string): Promise<string | null> {
+  return (await findDuplicate(highLevel, { locationId, email }))?.id ?? null;
 }
 
 async function findDuplicate(highLevel: HighLevel, query: { locationId: string } & Record<string, string>) {
   const { body } = await highLevel({ operation: 'findDuplicateContact', owner: toLocationOwner(query.locationId), query });
-  return shortId(maxChars.highlevelId).parse(toObject(body.contact).id) ?? null;
+  return readContact(body.contact, false);
+}
+
+/** Reads what an upsert and the search for duplicates say of a contact. @returns null where they name none */
+function readContact(value: unknown, isNew: boolean) {
+  const contact = toObject(value);
+  const id = shortId(maxChars.highlevelId).parse(contact.id);
+  if (id === undefined) return null;
+  return {
+    id,
+    isNew,
+    isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
+    /** NaN where HighLevel omits it; a comparison with it is false. */
+    addedAtMs: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
+  };
 }
 
 /**
@@ -96,18 +112,9 @@ async function upsertContact(highLevel: HighLevel, fields: ContactUpsert & { nam
     if (duplicateId === undefined) throw error;
     return { id: duplicateId, isNew: false, isNamed: true, addedAtMs: Number.NaN };
   }
-  const contact = toObject(response.body.contact);
-  const id = shortId(maxChars.highlevelId).parse(contact.id);
-  if (id === undefined) {
-    throw new AppError('highlevel_no_message_id', 'The CRM’s response to an upsert has no contact.');
-  }
-  return {
-    id,
-    isNew: flag.parse(response.body.new),
-    isNamed: [contact.name, contact.firstName, contact.lastName].some(toText),
-    /** NaN where HighLevel omits it; a comparison with it is false. */
-    addedAtMs: toTime(contact.dateAdded)?.getTime() ?? Number.NaN,
-  };
+  const contact = readContact(response.body.contact, flag.parse(response.body.new));
+  if (contact) return contact;
+  throw new AppError('highlevel_no_message_id', 'The CRM’s response to an upsert has no contact.');
 }
 
 /** Finds the contact that HighLevel names when it refuses another one with the same address. */

@@ -99,7 +99,7 @@ async function findContact(deps: ConversationDeps, { highLevel, message }: Posti
       if (contactId) return contactId;
     }
     try {
-      return (await findOrCreateContact(highLevel, { locationId, ...by }, name, createdAt)).contactId;
+      return await findOrCreateContact(highLevel, { locationId, ...by }, name, createdAt);
     } catch (error) {
       if (!isPhoneRefused(error)) throw error;
     }

@@ -54,7 +54,7 @@ export function createContactEndpoints(world: SimWorld): Endpoint[] {
         if (locationId !== token.resourceId) return refuse(403, 'The token does not have access to this location.', 'scope');
         if (!number && !email) return refuse(400, 'Either number or email must be passed', 'state');
         const contact = listContacts(world.state, token.resourceId).find(
-          (one) => (number && one.phone === number) || (email && one.email === email),
+          (one) => (number && one.phone === number) || (email && hasEmail(one, String(email))),
         );
         return { status: 200, body: { contact: contact ?? null } };
       },
@@ -88,23 +88,31 @@ export function createContactEndpoints(world: SimWorld): Endpoint[] {
   ];
 }
 
-/** Upserts a contact. Overwrites every field that it receives, as the platform does: a careless app loses people's tags and names. */
+/**
+ * Upserts a contact. Overwrites every field that it receives, as the platform does: a careless app loses people's tags and names, and the
+ * first email address of a contact that it names by another one (platform.md 6.3).
+ */
 function upsert(world: SimWorld, locationId: string, body: unknown): SimResponse {
   const parsed = upsertBody.safeParse(body);
   if (!parsed.success) return refuseInvalid(422, parsed.error);
   const { locationId: requestedLocationId, firstName: _first, lastName: _last, ...fields } = parsed.data;
   if (requestedLocationId !== locationId) return refuse(403, 'The token does not have access to this location.', 'scope');
   const found = listContacts(world.state, locationId).find(
-    ({ phone, email }) => (fields.phone && phone === fields.phone) || (fields.email && email === fields.email),
+    (one) => (fields.phone && one.phone === fields.phone) || (fields.email && hasEmail(one, fields.email)),
   );
   if (!found) {
     const duplicate = listContacts(world.state, locationId).find(({ otherAddresses }) =>
-      otherAddresses?.some((address) => address === fields.phone || address === fields.email),
+      otherAddresses?.some((address) => address === fields.phone),
     );
-    if (duplicate) return refuseDuplicate(duplicate, fields.phone ? 'phone' : 'email');
+    if (duplicate) return refuseDuplicate(duplicate, 'phone');
   }
   const contact = Object.assign(found ?? addContact(world, locationId, {}), fields);
   return { status: 200, body: { new: !found, contact } };
+}
+
+/** The API shows further email addresses of a contact, and no further numbers. */
+function hasEmail({ email, otherAddresses }: SimContact, address: string): boolean {
+  return email === address || (otherAddresses?.includes(address) ?? false);
 }
 
 /** Refuses a duplicate, and names the contact that has the address already. */

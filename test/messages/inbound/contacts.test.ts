@@ -18,6 +18,18 @@ test('an inbound message leaves the contact’s tags, name and source as they we
   expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
 });
 
+test('an email from a contact’s second address goes to that contact, which keeps its first address', async () => {
+  await using world = await startWorld();
+  const location = await world.install();
+  const connectionId = await world.connect(location.id, 'mail');
+  Object.assign(location.contact, { otherAddresses: ['maya@home.example'] });
+  const before = structuredClone(world.highlevel.state.contacts[location.contact.id]);
+  const mail = { to: 'us@example.com', from: 'maya@home.example', subject: 'Hi', text: 'hi', name: 'Another Name' };
+  await world.postChannelWebhook(connectionId, 'inbound', { ...mail, externalId: 'a' }).expect(202);
+  await world.advanceUntil(() => world.highlevel.listConversation(location.contact.id).length === 1);
+  expect(world.highlevel.state.contacts[location.contact.id]).toEqual(before);
+});
+
 test('a new contact gets the name that came with the message', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
