@@ -72,6 +72,17 @@ test('a larger one is not sent: it is stored as failed, reported to HighLevel wi
   expect(world.vendor.listReceived()).toHaveLength(1);
 });
 
+test('one that HighLevel has cut off is not sent: it is stored as failed', async () => {
+  await using world = await startWorld();
+  const location = await world.install();
+  await world.connect(location.id, 'mail');
+  const cut = JSON.stringify({ ...JSON.parse(email(location.id, location.contact.id, 1_000, 'cut')), payloadTooLarge: true });
+  await post(world, '/webhooks/providers/mail', cut).expect(202);
+  await post(world, '/webhooks/providers/mail', email(location.id, location.contact.id, 1_000, 'whole')).expect(202);
+  await world.advanceUntil(() => world.vendor.listReceived().length === 1);
+  expect(await world.getMessage('cut')).toMatchObject({ state: 'failed', reasonCode: 'too_large', html: null });
+});
+
 test('a larger one whose signature does not fit is 401 and changes nothing: its ids prove nothing', async () => {
   await using world = await startWorld(idle);
   const body = email('l', 'c', 11 * mebibyte);

@@ -101,9 +101,9 @@ async function processWebhook(
   if (misplaced !== undefined) {
     deps.installations.webhookObservations.record(toAddressKey(address), { isValid: true, misplaced });
   }
-  if (isFlaggedTooLarge(json))
-    deps.log.warn({ address: toAddressKey(address) }, 'HighLevel truncated a webhook: payloadTooLarge');
-  return requireStored(dispatchWebhook(deps, address, found, body));
+  const isTruncated = isFlaggedTooLarge(json);
+  if (isTruncated) deps.log.warn({ address: toAddressKey(address) }, 'HighLevel truncated a webhook: payloadTooLarge');
+  return requireStored(dispatchWebhook(deps, address, found, body, isTruncated));
 }
 
 /** Stores a webhook where it belongs. @returns the outcome, for the response and the metric */
@@ -112,11 +112,13 @@ async function dispatchWebhook(
   address: WebhookAddress,
   found: WebhookClass,
   body: Buffer,
+  isTruncated: boolean,
 ): Promise<string> {
   switch (found.kind) {
     case 'delivery':
       try {
-        return await deps.messaging.receiveDelivery(found.provider, body, { isTooLarge: body.length > maxDeliveryBytes });
+        const isTooLarge = isTruncated || body.length > maxDeliveryBytes;
+        return await deps.messaging.receiveDelivery(found.provider, body, { isTooLarge });
       } catch (error) {
         // The body has the shape of a message but lacks its ids.
         if (!isAppError(error, 'payload_invalid')) throw error;

@@ -23,7 +23,8 @@ export const reasons = {
   attachments_unsupported: 'The connected channel does not support attachments.',
   attachments_unreadable:
     'An attachment has no readable address, so the message was not sent. Send it again without the attachment, or attach the file again.',
-  too_large: 'The message is larger than 10 MB. Remove inline pictures, or send a link.',
+  too_large:
+    'The message is larger than 10 MB, or the CRM has cut it off as too large. Remove inline pictures, or send a link.',
   content_unreadable: 'Part of this message or one of its recipients is unreadable, so it was not sent. Please write it again.',
   empty_message: 'The message has no text and no attachments.',
   interrupted: 'The app stopped while sending this message, so its delivery is unknown.',
