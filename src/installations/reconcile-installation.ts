@@ -16,9 +16,6 @@ import { isIdleRefreshDue, nextReconcileAfterOutage, nextReconcileAt, profileInt
 import { findInstallation, type Installation, keyOf } from './store.ts';
 import { isMissingFromList, isSyncDue } from './sync-locations.ts';
 
-/** Delay when a company's rate limit allows no call now. */
-const retryDelayMs = 5_000;
-
 export interface ReconcileDeps {
   db: Database;
   clock: Clock;
@@ -117,19 +114,36 @@ async function searchCompanies(deps: ReconcileDeps, row: Installation): Promise<
     where: { kind: 'company', status: 'active' },
     orderBy: [{ includesFutureLocations: 'desc' }, { resourceId: 'asc' }],
   });
+  let isLimited = false;
   for (const agency of companies) {
     const isAllowed = await tryAcquire(deps, toHighLevelGroupKey(keyOf(agency)), highLevelRateLimit);
-    if (!isAllowed) return new Date(deps.clock.now() + retryDelayMs);
-    const requestedAt = dateNow(deps.clock);
-    const app = { companyId: agency.resourceId, appId: parseAppId(deps.app) };
+    isLimited ||= !isAllowed;
+    const foundAt = isAllowed && (await searchCompany(deps, row, agency.resourceId));
+    if (foundAt) return foundAt;
+  }
+  return isLimited ? nextReconcileAfterOutage(row, dateNow(deps.clock), deps.jitter()) : null;
+}
+
+/** Searches one company's list for a location, and records its company. @returns null where the list omits it, or fails */
+async function searchCompany(deps: ReconcileDeps, row: Installation, companyId: string): Promise<Date | null> {
+  const requestedAt = dateNow(deps.clock);
+  const app = { companyId, appId: parseAppId(deps.app) };
+  try {
     const { installed } = await listInstalledLocations(deps.highLevel, app, { locationId: row.resourceId });
     const [found] = installed;
-    if (!found) continue;
-    const observation = { key: keyOf(row), companyId: app.companyId, name: found.name, installedSeenAt: requestedAt };
+    if (!found) return null;
+    const observation = { key: keyOf(row), companyId, name: found.name, installedSeenAt: requestedAt };
     await deps.db.transaction((tx) => recordObservation(tx, observation, requestedAt));
     return requestedAt;
+  } catch (error) {
+    // The location may be of another company than the one whose list fails.
+    if (!isAppError(error)) throw error;
+    deps.log.warn(
+      { err: error, companyId, locationId: row.resourceId },
+      'a company’s list could not be searched for a location',
+    );
+    return null;
   }
-  return null;
 }
 
 /** Verifies a location that its company's list omits. Its own tokens are better evidence: while they work, it is installed. */

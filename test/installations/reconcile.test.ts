@@ -101,6 +101,19 @@ test('an INSTALL of a future location without its company finds it among the act
   expect((await world.api.get(`/locations/${later.id}`)).body).toMatchObject({ companyId, status: 'active' });
 });
 
+test('a company whose list HighLevel refuses does not keep a location from its own company', async () => {
+  await using world = await startWorld();
+  const failing = agency(world, 1, 'Agency0000000000000A');
+  const { companyId } = agency(world, 1, 'Agency0000000000000B');
+  for (const id of [failing.companyId, companyId]) await world.finishInstall(world.highlevel.approveCompanyInstall(id));
+  const fault = { operation: 'listInstalledLocations', resourceId: failing.companyId, times: 1_000 };
+  world.highlevel.faults.add({ ...fault, effect: { status: 500, body: { message: 'Internal server error' } } });
+  const later = world.highlevel.addLocation({ companyId, isInstalled: true });
+  await world.highlevel.postEvent({ type: 'INSTALL', installType: 'Location', locationId: later.id });
+  await world.advanceUntil(async () => (await world.api.get(`/locations/${later.id}`)).status === 200);
+  expect((await world.api.get(`/locations/${later.id}`)).body).toMatchObject({ companyId, status: 'active' });
+});
+
 test('an INSTALL whose redirect never arrives gets its tokens without the user', async () => {
   await using world = await startWorld();
   const location = world.highlevel.addLocation({ isInstalled: true });
