@@ -11,6 +11,8 @@ import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { requestPermissionProbe } from './permissions.ts';
+import { toRefreshDueExpiry } from './reconcile-schedule.ts';
+import { findInstallation, keyOf } from './store.ts';
 import { requestLocationSync } from './sync-locations.ts';
 
 export interface AppEventDeps {
@@ -27,7 +29,8 @@ const contactDndType = 'ContactDndUpdate';
 
 /** Stores an app event (INSTALL, UNINSTALL, ...) as received; of a contact's only what is used. @returns false for a repeat @throws AppError `payload_invalid` */
 export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, body: Buffer): Promise<boolean> {
-  const { id, type, appId, companyId, locationId, occurredAt } = readAppEvent(body);
+  const event = readAppEvent(body);
+  const { id, type, appId, companyId, locationId, occurredAt } = event;
   const now = dateNow(deps.clock);
   const { count } = await deps.db.client.appEvent.createMany({
     data: {
@@ -38,7 +41,36 @@ export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, b
     },
     skipDuplicates: true,
   });
+  if (count === 0 && type === 'UNINSTALL' && occurredAt === null) await verifyRepeatedUninstall(deps, event, now);
   return count === 1;
+}
+
+/**
+ * Asks HighLevel whether an installation that is newer than the first receipt of an UNINSTALL still exists: without a time, a second uninstall has
+ * the same bytes as a late repeat of the first. Its company's locations are listed, as where an event was missed; without a company its token
+ * is refreshed.
+ */
+async function verifyRepeatedUninstall(
+  { db }: Pick<AppEventDeps, 'db'>,
+  { id, companyId, locationId }: AppEventWebhook,
+  now: Date,
+): Promise<void> {
+  const first = await db.client.appEvent.findUnique({ where: { id }, select: { receivedAt: true, outcome: true } });
+  const key = toOwner({ companyId, locationId });
+  if (first?.outcome !== 'applied' || !key) return;
+  const where = { ...keyOf(key), status: 'active', installedSeenAt: { gt: first.receivedAt } } as const;
+  const row = await db.client.installation.findFirst({ where, select: { companyId: true, accessExpiresAt: true } });
+  if (!row) return;
+  const agency = key.kind === 'location' && row.companyId ? toCompanyOwner(row.companyId) : null;
+  if (agency && (await findInstallation(db.client, agency))?.status === 'active') {
+    return requestLocationSync(db.client, agency.resourceId, now);
+  }
+  const accessExpiresAt = toRefreshDueExpiry(row.accessExpiresAt, now);
+  await db.client.installation.updateMany({ where, data: { accessExpiresAt, reconcileAt: now } });
+}
+
+function toOwner({ companyId, locationId }: Pick<AppEventWebhook, 'companyId' | 'locationId'>): TokenOwner | null {
+  return locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;
 }
 
 const batchSize = 50;
@@ -85,7 +117,7 @@ async function apply(deps: AppEventDeps, tx: Executor, stored: AppEvent): Promis
   if (event.appId === null) return 'not_ours';
 
   const { companyId, locationId } = event;
-  const key = locationId ? toLocationOwner(locationId) : companyId ? toCompanyOwner(companyId) : null;
+  const key = toOwner(event);
   if (!key) return 'ignored';
   const now = dateNow(clock);
   const at = toEventTime(event, stored);

@@ -118,6 +118,38 @@ test('an uninstall without a time counts from its receipt; a repeat of the event
   expect(await status(world, id)).toBe('active');
 });
 
+test('a second uninstall with the bytes of the first is verified with HighLevel, and a late repeat of the first is not believed', async () => {
+  await using world = await startWorld();
+  const { companyId, locations } = await installAgency(world, 1);
+  const id = locations[0]?.id ?? '';
+  const location = () => world.highlevel.state.locations[id] as { isInstalled: boolean };
+  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', companyId, locationId: id, timestamp: undefined });
+  const uninstall = async () => {
+    location().isInstalled = false;
+    world.highlevel.revokeTokens(id);
+    await world.highlevel.postSigned('/webhooks/app', body);
+  };
+  await world.advance(2_000);
+  await uninstall();
+  await world.advanceUntil(async () => (await status(world, id)) === 'uninstalled');
+  await world.advance(60_000, 5_000);
+  await world.finishInstall(world.highlevel.approveInstall(id));
+  await world.advanceUntil(async () => (await status(world, id)) === 'active');
+
+  const countListings = () => world.highlevel.calls.listByOperation('listInstalledLocations').length;
+  await world.advance(120_000, 10_000);
+  const before = countListings();
+  await world.highlevel.postSigned('/webhooks/app', body);
+  await world.advanceUntil(() => countListings() > before, 'HighLevel is asked');
+  await world.advance(120_000, 10_000);
+  expect(await status(world, id)).toBe('active');
+
+  await uninstall();
+  const uninstalledAt = world.clock.now();
+  await world.advanceUntil(async () => (await status(world, id)) === 'uninstalled', 'uninstalled', 5_000);
+  expect(world.clock.now() - uninstalledAt).toBeLessThan(10 * 60_000);
+});
+
 test('a forged UNINSTALL, one of another app id, and one that names no app have no effect', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
