@@ -84,7 +84,7 @@ async function settleCharge(deps: RefundDeps, billing: WalletBilling, row: Walle
   }
 }
 
-/** Gives up the refund of a charge that HighLevel keeps refusing. The message stays charged, so a resend goes out under the same charge. */
+/** Ends the refund of a charge that HighLevel keeps refusing. The message stays charged, so a resend goes out under the same charge. */
 async function keepCharge({ db, log }: RefundDeps, row: WalletChargeRow, error: AppError): Promise<void> {
   const { messageId, locationId, eventId } = row;
   log.error({ err: error, locationId, messageId }, 'HighLevel refuses to refund the charge of a failed message');
