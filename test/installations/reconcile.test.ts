@@ -109,9 +109,12 @@ test('a company whose list HighLevel refuses does not keep a location from its o
   const fault = { operation: 'listInstalledLocations', resourceId: failing.companyId, times: 1_000 };
   world.highlevel.faults.add({ ...fault, effect: { status: 500, body: { message: 'Internal server error' } } });
   const later = world.highlevel.addLocation({ companyId, isInstalled: true });
+  const postedAt = world.clock.now();
   await world.highlevel.postEvent({ type: 'INSTALL', installType: 'Location', locationId: later.id });
   await world.advanceUntil(async () => (await world.api.get(`/locations/${later.id}`)).status === 200);
   expect((await world.api.get(`/locations/${later.id}`)).body).toMatchObject({ companyId, status: 'active' });
+  // The next listing of its company would find it after ten minutes.
+  expect(world.clock.now() - postedAt).toBeLessThan(2 * 60_000);
 });
 
 test('an INSTALL whose redirect never arrives gets its tokens without the user', async () => {
