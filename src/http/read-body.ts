@@ -1,30 +1,33 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { type Clock, sleep, systemClock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import { type BodyLimits, type BodyShare, createBodyBudget } from './body-budget.ts';
+import { type ExpandBody, findExpansion } from './expand-body.ts';
+import { createTurnQueue } from './turn-queue.ts';
 
 /**
- * Reads the body of a request as bytes, regardless of its content type: signatures cover these bytes.
+ * Reads the body of a request as bytes, regardless of its content type, as signatures cover these bytes, and handles it. The body counts as
+ * held in memory until it is handled, not until the caller has read the response: a caller may never do so.
  *
- * @throws AppError `too_large`, `overloaded` when the bodies of all requests together take too much memory, `payload_invalid`
+ * @throws AppError `too_large`, `overloaded` when the bodies of all requests together take too much memory, `payload_invalid`, and what
+ *   `handle` throws
  */
-export type ReadBody = (request: IncomingMessage, response: ServerResponse, maxBytes: number) => Promise<Buffer>;
+export type ReadBody = <Result>(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+  handle: (body: Buffer) => Promise<Result>,
+) => Promise<Result>;
 
 const mebibyte = 1024 * 1024;
 
 /** A larger body of a delivery webhook is read for its ids, and the message is not sent. */
 export const maxDeliveryBytes = 10 * mebibyte;
 
-/** Bounds of the memory that bodies take from their first byte until their response has ended. */
-const defaultLimits = {
-  /** All bodies together, without the one that is oversized. */
+const defaultLimits: BodyLimits = {
   totalBytes: 64 * mebibyte,
-  /** Reserve for small bodies, so that a few large ones do not block many small ones. */
   smallReserveBytes: 16 * mebibyte,
   smallBytes: 256 * 1024,
-  /** A body beyond this is oversized: one of them is read at a time. */
   oversizedBytes: maxDeliveryBytes,
 };
 
@@ -37,76 +40,97 @@ const turnMsPerMebibyte = 40;
 
 const retryAfterMs = 2_000;
 
+/** One body under way. */
+interface Reading {
+  share: BodyShare;
+  expand: ExpandBody | null;
+  maxBytes: number;
+  /** Aborts when the caller has left, or the share was taken for another body. */
+  signal: AbortSignal;
+}
+
 /** Creates the one reader of a process: its limits hold for all requests together. */
-export function createBodyReader(limits: Partial<typeof defaultLimits> = {}, clock: Clock = systemClock): ReadBody {
-  const { totalBytes, smallReserveBytes, smallBytes, oversizedBytes } = { ...defaultLimits, ...limits };
-  let heldBytes = 0;
-  let isOversizedTaken = false;
-  let lastTurn: Promise<void> = Promise.resolve();
+export function createBodyReader(changedLimits: Partial<BodyLimits> = {}, clock: Clock = systemClock): ReadBody {
+  const limits = { ...defaultLimits, ...changedLimits };
+  const { smallBytes, oversizedBytes } = limits;
+  const budget = createBodyBudget(limits, clock);
+  const turns = createTurnQueue();
+  const smallExpansions = createTurnQueue();
+  const largeExpansions = createTurnQueue();
 
-  /** Resolves when the turn of the large body before has ended. A caller that has left frees its body at once, and its turn is skipped. */
-  function awaitTurn(bytes: number, response: ServerResponse): Promise<void> {
-    const turn = lastTurn;
-    let hasLeft = false;
-    const left = once(response, 'close').then(() => {
-      hasLeft = true;
-      throw new AppError('payload_invalid', 'The caller closed the connection.');
+  function charge({ share }: Reading, bytes: number): void {
+    if (!budget.charge(share, bytes)) throw overloaded();
+  }
+
+  /** Completes a body; a large one then waits until the turn of the one before has ended. */
+  async function complete({ share, signal }: Reading, body: Buffer): Promise<Buffer> {
+    budget.complete(share);
+    if (body.length <= smallBytes) return body;
+    const leave = await turns.enter(signal);
+    void sleep(clock, (body.length / mebibyte) * turnMsPerMebibyte).then(leave);
+    return body;
+  }
+
+  /**
+   * Expands a compressed body once all of it is here, as a few kilobytes become megabytes. Small bodies are expanded one at a time, and large
+   * ones one at a time until their turn has come: of bodies that expand to megabytes one takes memory, and others wait compressed.
+   */
+  async function expandInTurn(reading: Reading, expand: ExpandBody, received: Buffer): Promise<Buffer> {
+    const small =
+      received.length > smallBytes
+        ? null
+        : await smallExpansions.run(reading.signal, () => expandWithin(reading, expand, received, [smallBytes]));
+    if (small) return complete(reading, small);
+    return largeExpansions.run(reading.signal, async () => {
+      const body = await expandWithin(reading, expand, received, [oversizedBytes, reading.maxBytes]);
+      if (!body) throw tooLarge();
+      return complete(reading, body);
     });
-    lastTurn = turn.then(() => (hasLeft ? undefined : sleep(clock, (bytes / mebibyte) * turnMsPerMebibyte)));
-    return Promise.race([turn, left]);
   }
 
-  /** The share of one request. */
-  function createShare() {
-    let held = 0;
-    let isOversized = false;
-    return {
-      /** @returns whether a body may grow to this size */
-      grow(size: number): boolean {
-        if (isOversized) return true;
-        if (size > oversizedBytes) {
-          if (isOversizedTaken) return false;
-          isOversizedTaken = true;
-          isOversized = true;
-          heldBytes -= held;
-          held = 0;
-          return true;
-        }
-        const availableBytes = totalBytes - heldBytes - (size > smallBytes ? smallReserveBytes : 0);
-        if (size - held > availableBytes) return false;
-        heldBytes += size - held;
-        held = size;
-        return true;
-      },
-      release() {
-        heldBytes -= held;
-        held = 0;
-        if (isOversized) isOversizedTaken = false;
-        isOversized = false;
-      },
-    };
+  /** Expands a body to the first of these sizes that suffices; each is charged before. @returns null when none suffices */
+  async function expandWithin(reading: Reading, expand: ExpandBody, received: Buffer, sizes: number[]): Promise<Buffer | null> {
+    for (const size of new Set(sizes.map((bytes) => Math.min(bytes, reading.maxBytes)))) {
+      charge(reading, size);
+      const body = await expand(received, size);
+      reading.signal.throwIfAborted();
+      charge(reading, body?.length ?? received.length);
+      if (body) return body;
+    }
+    return null;
   }
 
-  return async (request, response, maxBytes) => {
+  async function readWhole(request: IncomingMessage, reading: Reading): Promise<Buffer> {
+    const received = await collect(request, reading.signal, (size) => {
+      if (size > reading.maxBytes) throw tooLarge();
+      budget.recordProgress(reading.share, size);
+      charge(reading, size);
+    });
+    return reading.expand ? expandInTurn(reading, reading.expand, received) : complete(reading, received);
+  }
+
+  return async (request, response, maxBytes, handle) => {
     const declaredBytes = Number(request.headers['content-length'] ?? 0);
     if (declaredBytes > maxBytes) throw tooLarge();
-    if (declaredBytes > oversizedBytes && isOversizedTaken) throw overloaded();
-    const share = createShare();
-    response.once('close', share.release);
-    const body = await collect(request, (size) => {
-      if (size > maxBytes) throw tooLarge();
-      if (!share.grow(size)) throw overloaded();
-    });
-    if (body.length > smallBytes) await awaitTurn(body.length, response);
-    return body;
+    if (declaredBytes > oversizedBytes && !budget.canTakeOversized()) throw overloaded();
+    const expand = findExpansion(request);
+    const ending = new AbortController();
+    const share = budget.open(() => ending.abort(overloaded()));
+    const leave = () => ending.abort(new AppError('payload_invalid', 'The caller closed the connection.'));
+    response.once('close', leave);
+    try {
+      return await handle(await readWhole(request, { share, expand, maxBytes, signal: ending.signal }));
+    } finally {
+      response.off('close', leave);
+      budget.release(share);
+    }
   };
 }
 
-/** @param admit throws when the body may not grow to this size */
-function collect(request: IncomingMessage, admit: (size: number) => void): Promise<Buffer> {
-  const body = decodeBody(request);
+/** @param admit throws when the body may not grow to this size @throws the reason of the signal, AppError `payload_invalid` */
+function collect(request: IncomingMessage, signal: AbortSignal, admit: (size: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let size = 0;
     const onChunk = (chunk: Buffer) => {
       size += chunk.length;
@@ -118,36 +142,22 @@ function collect(request: IncomingMessage, admit: (size: number) => void): Promi
       }
     };
     const stop = (error: unknown) => {
-      body.off('data', onChunk);
-      chunks.length = 0;
-      if (body !== request) {
-        request.unpipe();
-        body.destroy();
-      }
+      request.off('data', onChunk);
+      chunks = [];
       // Discards the remaining bytes, so that the caller can read the response.
       request.resume();
       reject(error);
     };
     const failUnreadable = (cause?: unknown) => stop(new AppError('payload_invalid', 'The body could not be read.', { cause }));
-    body.on('data', onChunk);
-    body.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    body.on('error', failUnreadable);
+    signal.addEventListener('abort', () => stop(signal.reason));
+    request.on('data', onChunk);
+    request.once('end', () => {
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      chunks = [];
+    });
+    request.on('error', failUnreadable);
     request.once('aborted', failUnreadable);
   });
-}
-
-const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
-  gzip: createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-
-function decodeBody(request: IncomingMessage): Readable {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
-  if (encoding === 'identity') return request;
-  const decode = decoders[encoding];
-  if (!decode) throw new AppError('payload_invalid', 'The content encoding of the body is not supported.');
-  return request.pipe(decode());
 }
 
 function tooLarge(): AppError {

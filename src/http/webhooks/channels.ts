@@ -64,14 +64,16 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
       if (method === 'POST' && signatureHeader && !request.headers[signatureHeader]) {
         throw new AppError('signature_invalid', `The request lacks the header ${signatureHeader}.`);
       }
-      const body = method === 'POST' ? await deps.readBody(request, response, maxBodyBytes) : Buffer.alloc(0);
-      const context = deps.connections.createChannelContext(connection, signal);
-      const result = await webhooks.receive(context, toWebhookRequest(request, method, path, body));
-      // A GET proves an address to the vendor while it is registered; a POST shows that webhooks arrive.
-      if (method === 'POST') webhookObservations.record(activityKey, { isValid: true });
-      const { outcome, links } = await storeEvents(storing, connection, provider, result.events, body);
-      deps.metrics.channelWebhooks.inc({ ...labels, outcome: result.events.length === 0 ? 'ignored' : outcome });
-      respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome, links) : result.response);
+      const receive = async (body: Buffer): Promise<void> => {
+        const context = deps.connections.createChannelContext(connection, signal);
+        const result = await webhooks.receive(context, toWebhookRequest(request, method, path, body));
+        // A GET proves an address to the vendor while it is registered; a POST shows that webhooks arrive.
+        if (method === 'POST') webhookObservations.record(activityKey, { isValid: true });
+        const { outcome, links } = await storeEvents(storing, connection, provider, result.events, body);
+        deps.metrics.channelWebhooks.inc({ ...labels, outcome: result.events.length === 0 ? 'ignored' : outcome });
+        respondToWebhook(response, typeof result.response === 'function' ? result.response(outcome, links) : result.response);
+      };
+      await (method === 'POST' ? deps.readBody(request, response, maxBodyBytes, receive) : receive(Buffer.alloc(0)));
     } catch (error) {
       const appError = toAppError(error);
       if (appError.code === 'signature_invalid') webhookObservations.record(activityKey, { isValid: false });

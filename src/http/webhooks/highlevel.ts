@@ -67,10 +67,11 @@ async function receiveWebhook(
   try {
     // A request without a plausible signature costs no reading of its body.
     const signature = readSignatureHeader(request.get('x-ghl-signature'));
-    const body = await deps.readBody(request, response, maxBytes);
-    // The measured duration excludes the time that the caller takes to send the body.
-    stopTimer = deps.metrics.webhookAckDuration.startTimer();
-    const outcome = await processWebhook(deps, address, signature, body);
+    const outcome = await deps.readBody(request, response, maxBytes, (body) => {
+      // The measured duration excludes the time that the caller takes to send the body.
+      stopTimer = deps.metrics.webhookAckDuration.startTimer();
+      return processWebhook(deps, address, signature, body);
+    });
     deps.metrics.webhooks.inc({ kind, outcome });
     const deliveryId = request.get('deliveryid');
     if (deliveryId) deps.log.debug({ deliveryId: toSingleLine(deliveryId, 100), kind, outcome }, 'webhook acknowledged');

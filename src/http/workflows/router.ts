@@ -74,9 +74,10 @@ async function respond(
 ): Promise<void> {
   try {
     requireSecret(deps, request);
-    const body = await deps.readBody(request, response, maxBytes);
-    await refuseWrongSignature(deps, request, body);
-    const result = await handle(body);
+    const result = await deps.readBody(request, response, maxBytes, async (body) => {
+      await refuseWrongSignature(deps, request, body);
+      return handle(body);
+    });
     deps.metrics.workflowRequests.inc({ kind, outcome: 'accepted' });
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }).json(result);
   } catch (error) {
