@@ -16,7 +16,7 @@ export interface BodyShare {
   heldBytes: number;
   progressBytes: number;
   progressedAt: number;
-  /** Tells the reader of the body that its share was taken for another body. */
+  /** Informs the reader of the body that its share was taken for another body. */
   readonly drop: () => void;
 }
 

@@ -1,7 +1,7 @@
 /** Queue that admits one caller at a time, in the order of their calls. */
 export interface TurnQueue {
   /**
-   * Resolves when all callers before have left. A caller whose signal aborts while it waits gives up its place.
+   * Resolves when all callers before have left. A caller whose signal aborts while it waits leaves the queue.
    *
    * @returns the function that ends the turn
    * @throws the reason of the signal

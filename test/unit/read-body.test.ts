@@ -156,10 +156,10 @@ test('an oversized body gives way to another one after two seconds without progr
 test('a compressed body takes its compressed size until it is complete', async () => {
   await using server = await start();
   const compressed = gzipSync('a'.repeat(600));
-  const begun = await server.begin(compressed.length, compressed.subarray(0, -1), ['content-encoding: gzip']);
+  const started = await server.begin(compressed.length, compressed.subarray(0, -1), ['content-encoding: gzip']);
   expect((await server.post('b'.repeat(600))).status).toBe(200);
-  begun.socket.write(compressed.subarray(-1));
-  expect(await begun.response).toContain('a'.repeat(600));
+  started.socket.write(compressed.subarray(-1));
+  expect(await started.response).toContain('a'.repeat(600));
 });
 
 test('a body that was handled takes no memory, even when its caller does not read the response before', async () => {
