@@ -107,7 +107,9 @@ test('a company whose list HighLevel refuses does not keep a location from its o
   const { companyId } = agency(world, 1, 'Agency0000000000000B');
   for (const id of [failing.companyId, companyId]) await world.finishInstall(world.highlevel.approveCompanyInstall(id));
   // Both have listed their locations.
-  await world.advanceUntil(async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 2);
+  await world.advanceUntil(
+    async () => (await world.db.installation.count({ where: { kind: 'location', status: 'active' } })) === 2,
+  );
   const fault = { operation: 'listInstalledLocations', resourceId: failing.companyId, times: 1_000 };
   world.highlevel.faults.add({ ...fault, effect: { status: 500, body: { message: 'Internal server error' } } });
   const later = world.highlevel.addLocation({ companyId, isInstalled: true });
